@@ -1,0 +1,160 @@
+"""What goes on in a state for as long as it lasts: `hear`, `reply`, `play`, `fill`.
+
+A chart names an activity; this is where the names lead. Each runs until it is done or its state is
+left, and says what happened by events."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+import trio
+
+from engine.call import Activity, Scene
+from engine.events import (
+    FillerFinished,
+    FinalHeard,
+    HearingFailed,
+    PartialHeard,
+    PlaybackFinished,
+    PlaybackStarted,
+    SoundQueued,
+    SpeechEnded,
+    SpeechStarted,
+)
+from engine.playout import Playback
+from engine.ports import (
+    FRAME_SECONDS,
+    LineGone,
+    ProviderError,
+    Recognition,
+    VoiceActivity,
+    frame_bytes,
+)
+
+
+async def hear(scene: Scene) -> None:
+    """Voice activity and recognition of the caller, utterance by utterance."""
+    services, rate_hz = scene.call.services, scene.call.line.rate_hz
+    try:
+        async with (
+            services.detectors.detector(rate_hz) as detector,
+            services.recognizer.recognition(rate_hz) as recognition,
+            trio.open_nursery() as nursery,
+        ):
+            nursery.start_soon(_results, scene, recognition)
+            await _frames(scene, detector, recognition)
+            nursery.cancel_scope.cancel()
+    except* ProviderError as failures:
+        error = failures.exceptions[0]
+        while isinstance(error, ExceptionGroup):
+            error = error.exceptions[0]
+        assert isinstance(error, ProviderError)
+        scene.post(HearingFailed(error.provider, error.reason))
+
+
+async def _frames(scene: Scene, detector: VoiceActivity, recognition: Recognition) -> None:
+    line, utterance = scene.call.line, 0
+    try:
+        while True:
+            pcm = await line.hear()
+            recognition.feed(pcm)
+            for edge in detector.feed(pcm):
+                if edge.speaking:
+                    utterance += 1
+                    recognition.utterance_started(utterance)
+                    scene.post(SpeechStarted(utterance))
+                else:
+                    recognition.utterance_ended(utterance)
+                    scene.post(SpeechEnded(utterance))
+    except LineGone:
+        pass  # the line itself says so, by its last signal
+
+
+async def _results(scene: Scene, recognition: Recognition) -> None:
+    while True:
+        heard = await recognition.result()
+        result = FinalHeard if heard.final else PartialHeard
+        scene.post(result(heard.utterance, heard.text))
+
+
+async def reply(scene: Scene) -> None:
+    """The replies of a turn: written and synthesised, for whoever plays them."""
+    await scene.call.replies.run(scene)
+
+
+async def play(scene: Scene) -> None:
+    """The current reply's sound goes down the line, from its cursor on, strictly in order."""
+    composition = scene.call.replies.current
+    assert composition is not None, "a state that plays is entered with a reply"
+    number, since = composition.reply.number, composition.cursor
+    playout, frame = scene.call.playout, frame_bytes(composition.rate_hz)
+    playback = playout.begin(number, lambda size: composition.heard(since, size))
+    chunk_number, byte, announced = since.chunk, since.byte, since.byte
+    while chunk_number < len(composition.chunks) or not composition.ended:
+        if chunk_number == len(composition.chunks):
+            await composition.change()
+            continue
+        chunk = composition.chunks[chunk_number]
+        known = len(chunk.pcm) - (len(chunk.pcm) - byte) % frame
+        if known > announced:
+            seconds = (known - announced) / (composition.rate_hz * 2)
+            scene.post(SoundQueued(number, chunk_number, seconds))
+            announced = known
+        if known > byte:
+            if not playback.sent:
+                # Truly heard, not merely sent: its mark comes back when the first frame was played.
+                playout.send(playback, bytes(chunk.pcm[byte : byte + frame]))
+                playout.mark(playback, lambda: scene.post(PlaybackStarted(number)))
+                byte += frame
+                continue
+            room = await _room(scene, playback)
+            piece = bytes(chunk.pcm[byte : min(known, byte + room * frame)])
+            playout.send(playback, piece)
+            byte += len(piece)
+        elif chunk.complete:
+            chunk_number, byte, announced = chunk_number + 1, 0, 0
+        else:
+            await composition.change()
+    await _heard_to_the_end(scene, playback)
+    scene.post(PlaybackFinished(number))
+
+
+async def fill(scene: Scene) -> None:
+    """The filler that the chart chose goes down the line."""
+    assert scene.data.filler is not None, "a state that fills is entered with a filler"
+    clip = scene.data.facts.fillers[scene.data.filler]
+    pcm = scene.call.services.phrases[clip.text].pcm
+    frame = frame_bytes(scene.call.line.rate_hz)
+    playback = scene.call.playout.begin(None, lambda size: "")
+    while playback.sent < len(pcm):
+        room = await _room(scene, playback)
+        scene.call.playout.send(playback, pcm[playback.sent : playback.sent + room * frame])
+    await _heard_to_the_end(scene, playback)
+    scene.post(FillerFinished())
+
+
+async def _room(scene: Scene, playback: Playback) -> int:
+    """Wait until the line may take more: how many frames, at least one.
+
+    The backlog is let down to its half before it is filled again: few wake-ups, never a gap."""
+    backlog = scene.data.settings.backlog
+    while True:
+        ahead = scene.call.playout.ahead(playback)
+        frames = int((backlog - ahead) / FRAME_SECONDS + 1e-6)
+        if frames > 0:
+            return frames
+        await trio.sleep(ahead - backlog / 2)
+
+
+async def _heard_to_the_end(scene: Scene, playback: Playback) -> None:
+    if playback.sent:
+        reached = trio.Event()
+        scene.call.playout.mark(playback, reached.set)
+        await reached.wait()
+
+
+#: What the engine can do in a state, by the names that charts use.
+ACTIVITIES: Mapping[str, Activity] = MappingProxyType(
+    {"hear": hear, "reply": reply, "play": play, "fill": fill}
+)

@@ -1,0 +1,231 @@
+"""One call, running: mailbox -> decide -> journal -> effects -> scopes.
+
+Theory of operation. `Call.run` is the only place that changes where the call stands, and it does
+only this, in a loop: take the next occurrence; let the chart decide; write the journal's line;
+carry out the step. Carrying out is: exit effects; the scopes of the states that are left are
+cancelled and joined, innermost first; transition effects; entry effects; the activities of the
+states that are entered start. Nothing in the loop waits for the outside.
+
+Every state with an activity has a nursery of its own, opened in that of the nearest ancestor that
+has one: scopes are nested as the states are, and cancelling one ends all that was started within.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import trio
+
+from engine.chart import Chart, Effect, Step, begin, decide
+from engine.chart.decide import Active, Occurrence, due
+from engine.data import CallData
+from engine.events import CallerHungUp, Event, LineClosed
+from engine.journal import Recorder
+from engine.mailbox import Mailbox
+from engine.phrases import Phrases
+from engine.playout import Playout
+from engine.ports import (
+    Closed,
+    LanguageModel,
+    Line,
+    LineGone,
+    MarkReached,
+    Recognizer,
+    RemoteHungUp,
+    Synthesizer,
+    VoiceDetectors,
+)
+from engine.reply import ReplyPipeline
+
+#: Told of every step before it is carried out, with the call's id.
+Inspector = Callable[[str, Step], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """The providers that calls share."""
+
+    detectors: VoiceDetectors
+    recognizer: Recognizer
+    synthesizer: Synthesizer
+    model: LanguageModel
+    phrases: Phrases
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """What an activity sees of its call: the call, the data as it began, and this very stay."""
+
+    call: Call
+    data: CallData
+    activation: int
+
+    def post(self, event: Event) -> None:
+        """Say what happened. Once this stay in the state is over, nobody acts on it."""
+        self.call.mailbox.post(event, self.activation)
+
+
+Activity = Callable[[Scene], Awaitable[None]]
+
+
+class UnknownActivity(LookupError):
+    """A chart names an activity that neither the engine nor the chart implements."""
+
+
+class _StateScope:
+    """The scope of one stay in a state: where its activity and its children's scopes live."""
+
+    def __init__(self) -> None:
+        self._cancel = trio.CancelScope()
+        self._left = trio.Event()
+        self.nursery: trio.Nursery
+
+    async def run(
+        self,
+        activity: Activity,
+        scene: Scene,
+        task_status: trio.TaskStatus[_StateScope] = trio.TASK_STATUS_IGNORED,
+    ) -> None:
+        try:
+            with self._cancel:
+                async with trio.open_nursery() as self.nursery:
+                    self.nursery.start_soon(activity, scene)
+                    task_status.started(self)
+                    # A state outlasts its activity: it is left by a transition only.
+                    await trio.sleep_forever()
+        finally:
+            self._left.set()
+
+    async def leave(self) -> None:
+        """Cancel, and wait until nothing of it is left. Takes no time of the clock."""
+        self._cancel.cancel()
+        await self._left.wait()
+
+
+class Call:
+    """One call on one line, from `begin` to a final state. Run it once."""
+
+    def __init__(
+        self,
+        chart: Chart,
+        line: Line,
+        services: Services,
+        data: CallData,
+        *,
+        activities: Mapping[str, Activity],
+        recorder: Recorder | None = None,
+        inspectors: Sequence[Inspector] = (),
+    ) -> None:
+        self._activities = {**activities, **chart.activities}
+        for node in chart.nodes.values():
+            if node.state.activity and node.state.activity not in self._activities:
+                raise UnknownActivity(
+                    f"state {node.path} names the activity {node.state.activity!r}; give it to "
+                    f"Chart(activities=...), or use one of {', '.join(sorted(self._activities))}"
+                )
+        self.chart, self.line, self.services, self.data = chart, line, services, data
+        self._recorder, self._inspectors = recorder, inspectors
+        self._began = 0.0
+        self._step: Step
+        self.began = False
+        self._scopes: dict[Active, _StateScope] = {}
+        self.mailbox = Mailbox(self.now, data.settings.mailbox)
+        self.playout = Playout(line, self.now, self.raise_)
+        self.replies = ReplyPipeline(self)
+
+    # --- what effects and activities use -------------------------------------------------------
+
+    def now(self) -> int:
+        """Microseconds since the call began."""
+        return round((trio.current_time() - self._began) * 1_000_000)
+
+    def raise_(self, event: Event) -> None:
+        """An event of the step that is being carried out: the next to be taken."""
+        self.mailbox.raise_(event, self._step.at)
+
+    @property
+    def step(self) -> Step:
+        """The last step: where the call stands, and why."""
+        return self._step
+
+    # --- the loop ------------------------------------------------------------------------------
+
+    async def run(self) -> CallData:
+        """From the first state to a final one; the data it ended with."""
+        self._began = trio.current_time()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._watch_line)
+            await self._carry_out(begin(self.chart, self.data), nursery)
+            while not self.chart.is_final(self._step.after.leaf):
+                occurrence = await self._next()
+                step = decide(self.chart, self._step.after, self.data, occurrence)
+                await self._carry_out(step, nursery)
+            nursery.cancel_scope.cancel()
+        return self.data
+
+    async def _next(self) -> Occurrence:
+        standing = self._step.after
+        if standing.recalled:
+            return standing.recalled[0]
+        next_due = due(standing)
+        deadline = self._began + next_due.at / 1_000_000 if next_due else float("inf")
+        timer_may_fire = False
+        while True:
+            occurrence = self.mailbox.take(next_due)
+            if occurrence is next_due and next_due is not None and not timer_may_fire:
+                # Whoever is due at this very instant may speak first: at a tie the event wins.
+                timer_may_fire = True
+                await trio.lowlevel.checkpoint()
+                continue
+            if occurrence is not None:
+                return occurrence
+            await self.mailbox.wait(deadline)
+
+    async def _carry_out(self, step: Step, nursery: trio.Nursery) -> None:
+        self._step, self.began = step, True
+        if self._recorder is not None:
+            self._recorder.step(step)
+        for inspect in self._inspectors:
+            inspect(self.line.call_id, step)
+        self._carry_out_effects(step.exit_effects)
+        for active in step.exits:
+            if scope := self._scopes.pop(active, None):
+                await scope.leave()
+        self.data = step.data
+        self._carry_out_effects(step.effects)
+        self._carry_out_effects(step.entry_effects)
+        for active in step.entries:
+            if name := self.chart.nodes[active.state].state.activity:
+                scene = Scene(self, self.data, active.activation)
+                self._scopes[active] = await self._around(active, nursery).start(
+                    _StateScope().run, self._activities[name], scene
+                )
+
+    def _carry_out_effects(self, effects: Sequence[Effect]) -> None:
+        for effect in effects:
+            effect.carry_out(self)
+
+    def _around(self, active: Active, nursery: trio.Nursery) -> trio.Nursery:
+        """The nursery of the nearest ancestor that has one; the call's own outermost."""
+        ancestors = self.chart.nodes[active.state].ancestors
+        for candidate in reversed(self._step.after.active):
+            if candidate.state in ancestors and candidate in self._scopes:
+                return self._scopes[candidate].nursery
+        return nursery
+
+    async def _watch_line(self) -> None:
+        """The line's signals, for as long as there is a call: also in the states that hang up."""
+        try:
+            while True:
+                match await self.line.signal():
+                    case MarkReached(mark):
+                        self.playout.mark_reached(mark)
+                    case RemoteHungUp(cause):
+                        self.mailbox.post(CallerHungUp(cause))
+                    case Closed():
+                        break
+        except LineGone:
+            pass
+        self.mailbox.post(LineClosed())

@@ -1,0 +1,422 @@
+"""A chart: states put together, checked, and turned into the one table that runs.
+
+`ChartError` is raised while a chart is built, never while a call is under way, and names the
+state and the event.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from types import MappingProxyType
+from typing import Any
+
+from engine.chart.machine import SEPARATOR, Machine, Rule
+from engine.chart.state import (
+    After,
+    Answer,
+    Answers,
+    Defer,
+    Delay,
+    Effect,
+    Ignore,
+    State,
+    Stay,
+    To,
+    after_of,
+    answers_of,
+    named,
+)
+from engine.data import CallData
+from engine.events import EVENTS, OUTSIDE, Event
+
+
+class ChartError(ValueError):
+    """The chart has a hole or a contradiction. The message says where, and what would mend it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A state in its place: its full name, its declaration, its ancestors outermost first.
+
+    `order` is its place in the declaration; it decides which of two timers due at once is first."""
+
+    path: str
+    state: State
+    ancestors: tuple[str, ...]
+    order: int
+
+    @property
+    def lineage(self) -> tuple[str, ...]:
+        """Its ancestors and itself, outermost first."""
+        return (*self.ancestors, self.path)
+
+
+@dataclass(frozen=True, slots=True)
+class TimerSpec:
+    """One `after` of one state."""
+
+    state: str
+    name: str
+    delay: Delay
+    order: int
+
+    @property
+    def trigger(self) -> str:
+        return timer_trigger(self.state, self.name)
+
+
+def timer_trigger(state: str, timer: str) -> str:
+    """The trigger's name of a timer, beside the events' own names."""
+    return f"after {state} {timer}"
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """One answer, as it applies in one leaf: declared by `source` on `trigger`.
+
+    `exits` (innermost first) and `entries` (outermost first) are empty unless it is a transition,
+    and `leaf` is where the call stands afterwards."""
+
+    source: str
+    trigger: str
+    answer: Answer
+    leaf: str
+    exits: tuple[str, ...] = ()
+    entries: tuple[str, ...] = ()
+
+
+class Chart:
+    """A statechart, ready to run.
+
+    `states` are the top states, the first being the initial one. `events` are all that the call
+    can see. `data` is the class of a call's extended state. `late(data, event)` says of an event
+    that it speaks of something over and done. `activities` are implementations (name -> async
+    function of engine.call.Scene) of the activities that the engine does not have.
+
+    Raises `ChartError` for: an event that can arrive and is not answered; an answer that can never
+    be given; a target, child or timer that does not exist or is ambiguous; an unreachable state; a
+    waiting state with no bounded way out; a transition to an ancestor without `restart=True`."""
+
+    def __init__(
+        self,
+        name: str,
+        states: Sequence[State],
+        *,
+        events: Sequence[type[Event]] = EVENTS,
+        data: type[CallData] = CallData,
+        late: Callable[[Any, Event], bool] | None = None,
+        activities: Mapping[str, Callable[..., Any]] | None = None,
+    ) -> None:
+        self.name = name
+        self.states = tuple(states)
+        self.events = tuple(events)
+        self.data = data
+        self.late = late
+        self.activities = MappingProxyType(dict(activities or {}))
+        self.nodes: Mapping[str, Node] = MappingProxyType(_place(self.states))
+        self.timers: tuple[TimerSpec, ...] = tuple(
+            TimerSpec(node.path, timer, after_of(after)[0], order)
+            for order, (node, timer, after) in enumerate(
+                (node, timer, after)
+                for node in self.nodes.values()
+                for timer, after in node.state.after.items()
+            )
+        )
+        self.timers_of: Mapping[str, tuple[TimerSpec, ...]] = {
+            path: tuple(t for t in self.timers if t.state == path) for path in self.nodes
+        }
+        self.initial: tuple[str, ...] = self._entered_through(self.states[0].name)
+        self.table: Mapping[str, Mapping[str, tuple[Edge, ...]]] = self._ask_the_machine()
+        self._check_answers()
+        self._check_ancestors()
+        self._check_reachable()
+        self._check_bounded()
+
+    # --- reading a chart ---------------------------------------------------------------------
+
+    @property
+    def leaves(self) -> tuple[str, ...]:
+        """The full names of the states without children, in the order of declaration."""
+        return tuple(p for p, node in self.nodes.items() if not node.state.children)
+
+    def resolve(self, name: str, *, why: str) -> str:
+        """The full name of the state called `name`: a full name, or the unambiguous end of one."""
+        if name in self.nodes:
+            return name
+        found = [p for p in self.nodes if p.endswith(SEPARATOR + name)]
+        if len(found) == 1:
+            return found[0]
+        if found:
+            raise ChartError(f"{why}: {name!r} is ambiguous: {', '.join(found)}")
+        raise ChartError(f"{why}: there is no state {name!r}; there are {', '.join(self.nodes)}")
+
+    def edges(self, leaf: str, trigger: str) -> tuple[Edge, ...]:
+        """The answers tried in `leaf`, in order: its own first, then its parents'."""
+        return self.table[leaf].get(trigger, ())
+
+    def arriving(self, leaf: str) -> Iterator[type[Event]]:
+        """The events that can arrive in `leaf`: from outside, or from an activity that runs."""
+        running = {OUTSIDE} | {
+            a for p in self.nodes[leaf].lineage if (a := self.nodes[p].state.activity)
+        }
+        return (event for event in self.events if event.origin in running)
+
+    def is_final(self, leaf: str) -> bool:
+        """Does the call end here?"""
+        return self.nodes[leaf].state.final
+
+    @cached_property
+    def hash(self) -> str:
+        """Twelve hex digits of everything that is declared: a journal belongs to one chart."""
+        text = json.dumps([_described(node) for node in self.nodes.values()], default=str)
+        return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+    def extended(
+        self,
+        name: str,
+        *,
+        add: Mapping[str, Sequence[State]] | None = None,
+        on: Mapping[str, Mapping[type[Event], Answers]] | None = None,
+        after: Mapping[str, Mapping[str, After]] | None = None,
+        events: Sequence[type[Event]] = (),
+        data: type[CallData] | None = None,
+        activities: Mapping[str, Callable[..., Any]] | None = None,
+    ) -> Chart:
+        """A chart of your own, grown from this one, which stays as it is.
+
+        `add` puts states under a parent, `on` and `after` give a state (by name) other answers to
+        the events and timers that they name. The result is checked like any chart."""
+        changes: dict[str, dict[str, Any]] = {}
+        for key, asked in (("add", add), ("on", on), ("after", after)):
+            for state, change in (asked or {}).items():
+                path = self.resolve(state, why=f"chart {name}, {key}")
+                changes.setdefault(path, {})[key] = change
+        states = list(self.states)
+        for path, change in changes.items():
+            top, _, rest = path.partition(SEPARATOR)
+            at = next(n for n, state in enumerate(states) if state.name == top)
+            states[at] = states[at].changed(rest, **change)
+        return Chart(
+            name,
+            states,
+            events=(*self.events, *events),
+            data=data or self.data,
+            late=self.late,
+            activities={**self.activities, **(activities or {})},
+        )
+
+    # --- building the table --------------------------------------------------------------------
+
+    def _entered_through(self, path: str) -> tuple[str, ...]:
+        """The states entered on the way into `path`, outermost first, down to a leaf."""
+        entered = [*self.nodes[path].ancestors, path]
+        while children := self.nodes[path].state.children:
+            path = f"{path}{SEPARATOR}{self.nodes[path].state.initial or children[0].name}"
+            entered.append(path)
+        return tuple(entered)
+
+    def _declared(self) -> Iterator[tuple[str, str, Answer, str]]:
+        """(source, trigger, answer, where) of every answer, in the order of declaration."""
+        for path, node in self.nodes.items():
+            for event, answers in node.state.on.items():
+                for answer in answers_of(answers):
+                    yield path, event.__name__, answer, f"state {path}, on {event.__name__}"
+            for timer, after in node.state.after.items():
+                for answer in after_of(after)[1]:
+                    yield path, timer_trigger(path, timer), answer, f"state {path}, after {timer}"
+
+    def _ask_the_machine(self) -> dict[str, dict[str, tuple[Edge, ...]]]:
+        declared = list(self._declared())
+        rules = []
+        for source, trigger, answer, where in declared:
+            target = None
+            if isinstance(answer, To):
+                target = self.resolve(answer.target, why=where)
+            elif isinstance(answer, Stay):
+                self._check_rearm(source, answer, where)
+            rules.append(Rule(trigger, source, target))
+        machine = Machine([_for_machine(state) for state in self.states], rules)
+        table: dict[str, dict[str, tuple[Edge, ...]]] = {}
+        for leaf in self.leaves:
+            row = table.setdefault(leaf, {})
+            for trigger in dict.fromkeys(rule.trigger for rule in rules):
+                edges = []
+                for number in machine.tried(leaf, trigger):
+                    source, _, answer, _ = declared[number]
+                    if isinstance(answer, To):
+                        move = machine.move(leaf, trigger, number)
+                        edges.append(
+                            Edge(source, trigger, answer, move.leaf, move.exits, move.entries)
+                        )
+                    else:
+                        edges.append(Edge(source, trigger, answer, leaf))
+                if edges:
+                    row[trigger] = tuple(edges)
+        return table
+
+    # --- what a chart must hold ----------------------------------------------------------------
+
+    def _check_rearm(self, source: str, answer: Stay, where: str) -> None:
+        # The leaf below may own the timer as well, when the parent answers for it.
+        near = {p for p in self.nodes if p.startswith(source + SEPARATOR)}
+        near |= set(self.nodes[source].lineage)
+        known = {t.name for t in self.timers if t.state in near}
+        for timer in answer.rearm:
+            if timer not in known:
+                raise ChartError(f"{where}: rearm names no timer {timer!r} of this state's line")
+
+    def _check_answers(self) -> None:
+        known = set(self.events)
+        for path, node in self.nodes.items():
+            for event in node.state.on:
+                if event not in known:
+                    raise ChartError(
+                        f"state {path} answers {event.__name__}, which is not among the chart's "
+                        f"events; add it to Chart(events=...)"
+                    )
+            for what, answers in [
+                *((f"on {e.__name__}", answers_of(a)) for e, a in node.state.on.items()),
+                *((f"after {t}", after_of(a)[1]) for t, a in node.state.after.items()),
+            ]:
+                for answer in answers[:-1]:
+                    if answer.when is None:
+                        raise ChartError(
+                            f"state {path}, {what}: an answer stands behind one without a guard "
+                            f"and can never be given"
+                        )
+        for leaf in self.leaves:
+            if self.is_final(leaf):
+                continue
+            for event in self.arriving(leaf):
+                if not _answered(self.edges(leaf, event.__name__)):
+                    raise ChartError(
+                        f"{event.__name__} can arrive in {leaf} and is not answered there; add it "
+                        f"to `on` of {leaf} or of a parent: to(...), stay(...), defer(...) or "
+                        f"ignore(reason)"
+                    )
+            for path in self.nodes[leaf].lineage:
+                for timer in self.timers_of[path]:
+                    if not _answered(self.edges(leaf, timer.trigger)):
+                        raise ChartError(
+                            f"state {path}, after {timer.name}: every answer has a guard; when "
+                            f"all say no, nothing happens; end with one without a guard"
+                        )
+
+    def _check_ancestors(self) -> None:
+        for row in self.table.values():
+            for edges in row.values():
+                for edge in edges:
+                    if not isinstance(edge.answer, To) or edge.answer.restart:
+                        continue
+                    target = self.resolve(edge.answer.target, why=edge.source)
+                    if target in self.nodes[edge.source].ancestors:
+                        raise ChartError(
+                            f"state {edge.source}, {edge.trigger}: going to its own ancestor "
+                            f"{target} leaves and re-enters it, with all that it owns; if that is "
+                            f"meant, say restart=True"
+                        )
+
+    def _check_reachable(self) -> None:
+        found: set[str] = set()
+        waiting = [self.initial[-1]]
+        while waiting:
+            leaf = waiting.pop()
+            if leaf in found:
+                continue
+            found.add(leaf)
+            waiting += [e.leaf for edges in self.table[leaf].values() for e in edges]
+        for leaf in self.leaves:
+            if leaf not in found:
+                raise ChartError(f"state {leaf} is unreachable: no transition leads there")
+
+    def _check_bounded(self) -> None:
+        for leaf in self.leaves:
+            if self.is_final(leaf):
+                continue
+            # The outermost state's timer bounds the whole call, and is no way out of one state.
+            within = self.nodes[leaf].lineage[1:] or self.nodes[leaf].lineage
+            if not any(
+                leaf in self.edges(leaf, timer.trigger)[-1].exits
+                for path in within
+                for timer in self.timers_of[path]
+            ):
+                raise ChartError(
+                    f"state {leaf} can wait for ever: no `after` of it or of its parents (the "
+                    f"outermost does not count) is sure to leave it"
+                )
+
+
+def _place(states: Sequence[State]) -> dict[str, Node]:
+    nodes: dict[str, Node] = {}
+
+    def place(state: State, ancestors: tuple[str, ...]) -> None:
+        path = SEPARATOR.join([*ancestors[-1:], state.name])
+        if not state.name.isidentifier():
+            raise ChartError(f"state name {state.name!r}: use a plain identifier")
+        if path in nodes:
+            raise ChartError(f"state {path} is declared twice")
+        nodes[path] = Node(path, state, ancestors, len(nodes))
+        children = [child.name for child in state.children]
+        if state.initial is not None and state.initial not in children:
+            raise ChartError(f"state {path}: initial {state.initial!r} is not among its children")
+        if state.final and (state.children or state.on or state.after or state.activity):
+            raise ChartError(f"state {path} is final: nothing can happen in it any more")
+        for child in state.children:
+            place(child, (*ancestors, path))
+
+    if not states:
+        raise ChartError("a chart needs at least one state")
+    for state in states:
+        place(state, ())
+    return nodes
+
+
+def _for_machine(state: State) -> dict[str, object]:
+    made: dict[str, object] = {"name": state.name}
+    if state.children:
+        made["children"] = [_for_machine(child) for child in state.children]
+        made["initial"] = state.initial or state.children[0].name
+    return made
+
+
+def _answered(edges: tuple[Edge, ...]) -> bool:
+    return any(edge.answer.when is None for edge in edges)
+
+
+def _described(node: Node) -> list[object]:
+    state = node.state
+    return [
+        node.path,
+        state.activity,
+        state.initial,
+        state.final,
+        [_named_effect(e) for e in state.entry_effects],
+        [_named_effect(e) for e in state.exit_effects],
+        [[e.__name__, [_described_answer(a) for a in answers_of(x)]] for e, x in state.on.items()],
+        [
+            [timer, named(after_of(x)[0]), [_described_answer(a) for a in after_of(x)[1]]]
+            for timer, x in state.after.items()
+        ],
+    ]
+
+
+def _described_answer(answer: Answer) -> list[object]:
+    kind: list[object] = [type(answer).__name__, answer.when and named(answer.when)]
+    match answer:
+        case To(target=target, restart=restart):
+            kind += [target, restart]
+        case Stay(rearm=rearm):
+            kind += [list(rearm)]
+        case Ignore(reason=reason) | Defer(reason=reason):
+            kind += [reason]
+    if isinstance(answer, (To, Stay)):
+        kind += [[named(u) for u in answer.updates], [_named_effect(e) for e in answer.effects]]
+    return kind
+
+
+def _named_effect(effect: Any) -> object:
+    return [effect.name, effect.described()] if isinstance(effect, Effect) else named(effect)

@@ -1,0 +1,333 @@
+"""`decide`: from this configuration, on this occurrence, what now? Pure, and all of it.
+
+A `Step` is one macrostep as a value: where the call stands afterwards, what is left and entered,
+and the effects to carry out, in order. Nothing has happened yet when it is returned.
+
+Order within a step: the guards are asked, in order, with the data as it was; the exit effects are
+made with the data as it was; the updates follow each other; transition effects, entry effects and
+new timers' delays see the data as it will be.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Any
+
+from engine.chart.chart import Chart, Edge, TimerSpec, timer_trigger
+from engine.chart.state import (
+    Defer,
+    Delay,
+    Effect,
+    EffectSource,
+    Guard,
+    Ignore,
+    Stay,
+    To,
+    named,
+)
+from engine.events import CallStarted, Event, TimerFired
+from engine.settings import SettingRef
+
+
+class Outcome(StrEnum):
+    """What became of an event."""
+
+    TAKEN = "taken"  # a transition: states were left and entered
+    STAYED = "stayed"  # answered without leaving the state
+    IGNORED = "ignored"  # for the reason that the chart gives
+    DEFERRED = "deferred"  # kept for the next state
+    STALE = "stale"  # from a stay in a state that is over
+    LATE = "late"  # speaks of something that is over and done
+
+
+@dataclass(frozen=True, slots=True)
+class Active:
+    """A state that is active, and the number of this stay in it."""
+
+    state: str
+    activation: int
+
+
+@dataclass(frozen=True, slots=True)
+class Timer:
+    """A timer that runs, of one stay in a state. Ordered by deadline (us), then by declaration."""
+
+    deadline: int
+    order: int
+    state: str
+    name: str
+    activation: int
+
+
+@dataclass(frozen=True, slots=True)
+class Occurrence:
+    """An event as it arrived: when (us since the call began), and from which activity's stay.
+
+    `activation` is None for what comes from outside: it is never stale."""
+
+    at: int
+    event: Event
+    activation: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """Where a call stands: the active states outermost first, its timers, what it put off.
+
+    `recalled` are deferred occurrences that are offered again, before anything else is taken."""
+
+    active: tuple[Active, ...]
+    timers: tuple[Timer, ...] = ()
+    deferred: tuple[Occurrence, ...] = ()
+    recalled: tuple[Occurrence, ...] = ()
+    activations: int = 0
+
+    @property
+    def leaf(self) -> str:
+        """The innermost active state's full name: "the state" of the call."""
+        return self.active[-1].state if self.active else ""
+
+    def activation(self, state: str) -> int | None:
+        """The number of the present stay in `state`, if it is active."""
+        return next((a.activation for a in self.active if a.state == state), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One macrostep, decided and not yet carried out."""
+
+    occurrence: Occurrence
+    outcome: Outcome
+    before: Configuration
+    after: Configuration
+    data: Any
+    exits: tuple[Active, ...] = ()
+    entries: tuple[Active, ...] = ()
+    exit_effects: tuple[Effect, ...] = ()
+    effects: tuple[Effect, ...] = ()
+    entry_effects: tuple[Effect, ...] = ()
+    #: The guards asked, in order, and what they said.
+    guards: tuple[tuple[str, bool], ...] = ()
+    #: Timers started by this step, as (state, timer, delay in us).
+    started: tuple[tuple[str, str, int], ...] = ()
+    edge: Edge | None = None
+
+    @property
+    def event(self) -> Event:
+        return self.occurrence.event
+
+    @property
+    def at(self) -> int:
+        """Microseconds since the call began."""
+        return self.occurrence.at
+
+
+class Judge:
+    """Answers a step's questions to the chart's functions: guards, delays, lateness.
+
+    The ordinary judge calls them. A replay of a redacted journal puts one in that reads the
+    journal's answers, because the words that they depend on are gone."""
+
+    def guard(self, guard: Guard, data: Any, event: Event, at: int) -> bool:
+        return guard(data, event, at)
+
+    def delay(self, timer: TimerSpec, data: Any, at: int) -> int:
+        """Microseconds."""
+        return microseconds(timer.delay, data, at)
+
+    def late(self, late: Callable[[Any, Event], bool], data: Any, event: Event) -> bool:
+        return late(data, event)
+
+
+def microseconds(delay: Delay, data: Any, at: int) -> int:
+    """A delay in whole microseconds; below zero counts as zero."""
+    if isinstance(delay, SettingRef):
+        seconds: float = getattr(data.settings, delay.name)
+    else:
+        seconds = delay(data, at) if callable(delay) else delay
+    return max(0, round(seconds * 1_000_000))
+
+
+ORDINARY = Judge()
+
+
+def begin(chart: Chart, data: Any, *, judge: Judge = ORDINARY) -> Step:
+    """The first step of a call, at moment 0: the initial states are entered."""
+    start = Occurrence(0, CallStarted())
+    made = _Making(chart, Configuration(()), data, start, judge)
+    made.enter(chart.initial)
+    return made.step(Outcome.TAKEN)
+
+
+def decide(
+    chart: Chart,
+    configuration: Configuration,
+    data: Any,
+    occurrence: Occurrence,
+    *,
+    judge: Judge = ORDINARY,
+) -> Step:
+    """One macrostep. Pure: the same arguments give an equal step, in any process, at any time."""
+    made = _Making(chart, configuration, data, occurrence, judge)
+    event, leaf = occurrence.event, configuration.leaf
+    if made.is_stale():
+        return made.step(Outcome.STALE)
+    if chart.late is not None and judge.late(chart.late, data, event):
+        return made.step(Outcome.LATE)
+    if isinstance(event, TimerFired):
+        trigger = timer_trigger(event.state, event.timer)
+    else:
+        trigger = type(event).__name__
+    for edge in chart.edges(leaf, trigger):
+        if edge.answer.when is None or made.ask(edge.answer.when):
+            return made.take(edge)
+    # Only a final state leaves an event unanswered: the chart was checked when it was built.
+    return made.step(Outcome.STALE)
+
+
+def due(configuration: Configuration) -> Occurrence | None:
+    """What happens next if nothing else does: a recalled event, or the earliest timer."""
+    if configuration.recalled:
+        return configuration.recalled[0]
+    if not configuration.timers:
+        return None
+    timer = configuration.timers[0]
+    return Occurrence(timer.deadline, TimerFired(timer.state, timer.name), timer.activation)
+
+
+class _Making:
+    """A step in the making. Local to one decision; what leaves this module is frozen."""
+
+    def __init__(
+        self, chart: Chart, before: Configuration, data: Any, occurrence: Occurrence, judge: Judge
+    ) -> None:
+        self.chart, self.before, self.data, self.judge = chart, before, data, judge
+        self.occurrence, self.event, self.at = occurrence, occurrence.event, occurrence.at
+        self.active = before.active
+        self.timers = before.timers
+        self.deferred = before.deferred
+        self.recalled = before.recalled
+        self.activations = before.activations
+        self.exits: tuple[Active, ...] = ()
+        self.entries: tuple[Active, ...] = ()
+        self.exit_effects: tuple[Effect, ...] = ()
+        self.effects: tuple[Effect, ...] = ()
+        self.entry_effects: tuple[Effect, ...] = ()
+        self.guards: list[tuple[str, bool]] = []
+        self.started: list[tuple[str, str, int]] = []
+        self.edge: Edge | None = None
+        if self.recalled and self.recalled[0] == occurrence:
+            self.recalled = self.recalled[1:]
+        if isinstance(self.event, TimerFired):
+            self.timers = tuple(
+                t
+                for t in self.timers
+                if (t.state, t.name, t.activation)
+                != (self.event.state, self.event.timer, occurrence.activation)
+            )
+
+    def is_stale(self) -> bool:
+        activation = self.occurrence.activation
+        return activation is not None and all(a.activation != activation for a in self.active)
+
+    def ask(self, guard: Guard) -> bool:
+        answer = self.judge.guard(guard, self.data, self.event, self.at)
+        self.guards.append((named(guard), answer))
+        return answer
+
+    def take(self, edge: Edge) -> Step:
+        self.edge = edge
+        match edge.answer:
+            case To() as answer:
+                self.leave(edge.exits)
+                self.update(answer)
+                self.enter(edge.entries)
+                return self.step(Outcome.TAKEN)
+            case Stay() as answer:
+                self.update(answer)
+                for name in answer.rearm:
+                    self.rearm(name)
+                return self.step(Outcome.STAYED)
+            case Defer():
+                self.deferred = (*self.deferred, self.occurrence)
+                return self.step(Outcome.DEFERRED)
+            case Ignore():
+                return self.step(Outcome.IGNORED)
+            case _:
+                raise AssertionError(edge.answer)
+
+    def leave(self, paths: tuple[str, ...]) -> None:
+        left = set(paths)
+        by_state = {a.state: a for a in self.active}
+        self.exits = tuple(by_state[p] for p in paths)
+        self.active = tuple(a for a in self.active if a.state not in left)
+        self.timers = tuple(t for t in self.timers if t.state not in left)
+        self.exit_effects = tuple(
+            self.made(e) for p in paths for e in self.chart.nodes[p].state.exit_effects
+        )
+
+    def update(self, answer: To | Stay) -> None:
+        for update in answer.updates:
+            self.data = update(self.data, self.event, self.at)
+        self.effects = tuple(self.made(e) for e in answer.effects)
+
+    def enter(self, paths: tuple[str, ...]) -> None:
+        for path in paths:
+            self.activations += 1
+            entered = Active(path, self.activations)
+            self.active = (*self.active, entered)
+            self.entries = (*self.entries, entered)
+            for timer in self.chart.timers_of[path]:
+                self.start(timer, entered.activation)
+        self.entry_effects = tuple(
+            self.made(e) for p in paths for e in self.chart.nodes[p].state.entry_effects
+        )
+        # A change of state: what was put off is offered again, in the order in which it came.
+        again = tuple(replace(put_off, at=self.at) for put_off in self.deferred)
+        self.recalled = (*self.recalled, *again)
+        self.deferred = ()
+
+    def rearm(self, name: str) -> None:
+        for active in reversed(self.active):
+            for timer in self.chart.timers_of[active.state]:
+                if timer.name == name:
+                    self.timers = tuple(
+                        t for t in self.timers if (t.state, t.name) != (active.state, name)
+                    )
+                    self.start(timer, active.activation)
+                    return
+
+    def start(self, timer: TimerSpec, activation: int) -> None:
+        delay = self.judge.delay(timer, self.data, self.at)
+        self.started.append((timer.state, timer.name, delay))
+        running = Timer(self.at + delay, timer.order, timer.state, timer.name, activation)
+        self.timers = tuple(sorted((*self.timers, running), key=lambda t: (t.deadline, t.order)))
+
+    def made(self, source: EffectSource) -> Effect:
+        return source if isinstance(source, Effect) else source(self.data, self.event, self.at)
+
+    def step(self, outcome: Outcome) -> Step:
+        return Step(
+            occurrence=self.occurrence,
+            outcome=outcome,
+            before=self.before,
+            after=replace(
+                self.before,
+                active=self.active,
+                timers=self.timers,
+                deferred=self.deferred,
+                recalled=self.recalled,
+                activations=self.activations,
+            ),
+            data=self.data,
+            exits=self.exits,
+            entries=self.entries,
+            exit_effects=self.exit_effects,
+            effects=self.effects,
+            entry_effects=self.entry_effects,
+            guards=tuple(self.guards),
+            started=tuple(self.started),
+            edge=self.edge,
+        )

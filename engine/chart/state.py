@@ -1,0 +1,213 @@
+"""The words a state file is written in: `State`, and its answers `to`, `stay`, `ignore`, `defer`.
+
+Everything here is a frozen value. Guards, updates, delays and effects are named functions of the
+call's data, the event and the moment (microseconds since the call began), and of nothing else:
+that is what lets one table be run, drawn, replayed and explored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, ClassVar
+
+from engine.events import Event
+from engine.settings import SettingRef
+
+#: (data, event, moment) -> may this answer be given?
+Guard = Callable[[Any, Any, int], bool]
+#: (data, event, moment) -> the data from now on.
+Update = Callable[[Any, Any, int], Any]
+#: Seconds; a setting; or (data, moment) -> seconds.
+Delay = float | SettingRef | Callable[[Any, int], float]
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """A command to the outside, as a value. `decide` returns effects, the loop carries them out.
+
+    An effect is a plain `def carry_out(self, call)`: it hands something over and never waits. What
+    comes of it is an event."""
+
+    #: Fields that hold what a person said; a redacted journal blanks them.
+    words: ClassVar[tuple[str, ...]] = ()
+
+    def carry_out(self, call: Any) -> None:
+        """`call` is the running call (engine.call.Call)."""
+        raise NotImplementedError(type(self).__name__)
+
+    @property
+    def name(self) -> str:
+        """As journals and diagrams write it."""
+        return type(self).__name__
+
+    def described(self) -> dict[str, object]:
+        """Its fields, for the journal."""
+        return {f.name: getattr(self, f.name) for f in fields(self)}
+
+
+#: An effect, or (data, event, moment) -> the effect.
+EffectSource = Effect | Callable[[Any, Any, int], Effect]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a state does about an event. `when` is its guard; `after` the other names are values."""
+
+    when: Guard | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class To(Answer):
+    """A transition: the source is left as far as needed, the target entered."""
+
+    target: str = ""
+    updates: tuple[Update, ...] = ()
+    effects: tuple[EffectSource, ...] = ()
+    restart: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Stay(Answer):
+    """An internal transition: nothing is left or entered; timers go on, those in `rearm` anew."""
+
+    updates: tuple[Update, ...] = ()
+    effects: tuple[EffectSource, ...] = ()
+    rearm: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Ignore(Answer):
+    """Nothing, on purpose."""
+
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Defer(Answer):
+    """Not now: offered again, in order, after the next change of state."""
+
+    reason: str = ""
+
+
+def _many(value: Any) -> tuple[Any, ...]:
+    return tuple(value) if isinstance(value, (tuple, list)) else (value,)
+
+
+def to(
+    target: str,
+    *,
+    when: Guard | None = None,
+    update: Update | Sequence[Update] = (),
+    effects: EffectSource | Sequence[EffectSource] = (),
+    restart: bool = False,
+) -> To:
+    """Go to `target` (a state's full name, or the end of it where that is unambiguous).
+
+    A target that is the source's own ancestor leaves and re-enters that ancestor, with all that
+    it owns; such an edge must say `restart=True`."""
+    return To(when, target, _many(update), _many(effects), restart)
+
+
+def stay(
+    *,
+    when: Guard | None = None,
+    update: Update | Sequence[Update] = (),
+    effects: EffectSource | Sequence[EffectSource] = (),
+    rearm: str | Sequence[str] = (),
+) -> Stay:
+    """Stay in the state; `rearm` names timers (of this state or its parents) to start afresh."""
+    return Stay(when, _many(update), _many(effects), _many(rearm))
+
+
+def ignore(reason: str, *, when: Guard | None = None) -> Ignore:
+    """Do nothing, and say why; the reason stands in the table of states and events."""
+    return Ignore(when, reason)
+
+
+def defer(reason: str, *, when: Guard | None = None) -> Defer:
+    """Keep the event for the next state."""
+    return Defer(when, reason)
+
+
+Answers = Answer | Sequence[Answer]
+After = tuple[Delay, Answers]
+
+
+@dataclass(frozen=True)
+class State:
+    """One state, with what it reacts to, what it does, and how long it may last.
+
+    `on` maps event types to an answer or to several, tried in order; `after` maps a timer's name
+    to `(delay, answers)`. `activity` names what runs for as long as the state lasts. `entry` and
+    `exit` are effects. A state with `children` is compound, entered through `initial` (by default
+    the first). A `final` state ends the call."""
+
+    name: str
+    doc: str = ""
+    on: Mapping[type[Event], Answers] = field(default_factory=dict)
+    after: Mapping[str, After] = field(default_factory=dict)
+    activity: str | None = None
+    entry: EffectSource | Sequence[EffectSource] = ()
+    exit: EffectSource | Sequence[EffectSource] = ()
+    children: Sequence[State] = ()
+    initial: str | None = None
+    final: bool = False
+
+    @property
+    def entry_effects(self) -> tuple[EffectSource, ...]:
+        return _many(self.entry)
+
+    @property
+    def exit_effects(self) -> tuple[EffectSource, ...]:
+        return _many(self.exit)
+
+    def changed(
+        self,
+        path: str,
+        *,
+        add: Sequence[State] = (),
+        on: Mapping[type[Event], Answers] | None = None,
+        after: Mapping[str, After] | None = None,
+    ) -> State:
+        """This state with the one at `path` (relative, "" is itself) changed: `add` are further
+        children, `on` and `after` replace the answers to the events and timers that they name."""
+        if path:
+            head, _, rest = path.partition(".")
+            if head not in {c.name for c in self.children}:
+                raise KeyError(f"state {self.name} has no child {head!r}")
+            return replace(
+                self,
+                children=tuple(
+                    c.changed(rest, add=add, on=on, after=after) if c.name == head else c
+                    for c in self.children
+                ),
+            )
+        return replace(
+            self,
+            children=(*self.children, *add),
+            on={**self.on, **(on or {})},
+            after={**self.after, **(after or {})},
+        )
+
+
+def after_of(after: After) -> tuple[Delay, tuple[Answer, ...]]:
+    """A timer's delay and its answers, as a tuple."""
+    delay, answers = after
+    return delay, _many(answers)
+
+
+def answers_of(answers: Answers) -> tuple[Answer, ...]:
+    """One answer or several, as a tuple."""
+    return _many(answers)
+
+
+def named(thing: Any) -> str:
+    """The name that journals and diagrams write for a guard, update, delay or effect."""
+    if isinstance(thing, SettingRef):
+        return thing.name
+    if isinstance(thing, Effect):
+        return thing.name
+    if isinstance(thing, (int, float)):
+        return f"{thing:g} s"
+    return str(thing.__name__)

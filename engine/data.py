@@ -1,0 +1,115 @@
+"""A call's extended state: everything that guards, updates and delays may read besides the event.
+
+It is frozen, and changes only by the named updates of a transition. It holds the call's settings,
+its seed and the facts it began with, so that a journal's head is enough to begin it again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal, Self
+
+from engine.settings import Settings
+
+Speaker = Literal["caller", "agent"]
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """One side's words, as they were heard. `reply` is the agent's reply they belong to.
+
+    `interrupted`: the caller cut the agent off after these words."""
+
+    who: Speaker
+    text: str
+    reply: int | None = None
+    interrupted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class FillerClip:
+    """A filler that was synthesised ahead of time: its text, length, and where its words end.
+
+    Seconds from the beginning of its sound."""
+
+    text: str
+    duration: float
+    word_ends: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Scripts:
+    """What is said without a model. One place, so that a bot can be given another language."""
+
+    greeting: str = "Hello, this is the shop. How can I help you?"
+    reprompt: str = "Are you still there?"
+    apology: str = "I am sorry, something went wrong. Please say that again."
+    regret: str = "I am sorry, I cannot go on with this call. Goodbye."
+    farewell: str = "Thank you for calling. Goodbye."
+    fillers: tuple[str, ...] = ("Well,", "So,", "Let me see,", "Right,")
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What is known when the call begins."""
+
+    call_id: str = ""
+    rate_hz: int = 16000
+    scripts: Scripts = Scripts()
+    fillers: tuple[FillerClip, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """One reply of the agent. `script` is its text, or None when the model writes it.
+
+    `purpose` says why it is said: "answer", or the name of a script. `ready`: its first sound is
+    there. `failure`: why it will not be complete."""
+
+    number: int
+    purpose: str
+    script: str | None = None
+    interruptible: bool = True
+    ends_call: bool = False
+    ready: bool = False
+    failure: str | None = None
+
+
+@dataclass(frozen=True)
+class CallData:
+    """The data of one call. A chart of your own may subclass it to remember more."""
+
+    settings: Settings = field(default_factory=Settings)
+    seed: int = 0
+    facts: Facts = field(default_factory=Facts)
+    #: What was said and heard, oldest first: the model's prompt, and the report.
+    history: tuple[Said, ...] = ()
+    #: Finals of utterances not answered yet, in order.
+    question: tuple[str, ...] = ()
+    #: The last partial of an utterance without a final, or "".
+    partial: str = ""
+    #: The last utterance that the caller ended, that has a final, and that was answered: a final
+    #: of an utterance already answered is late.
+    ended: int = 0
+    recognised: int = 0
+    answered: int = 0
+    #: The reply under way, or the last one.
+    reply: Reply = Reply(0, "none")
+    #: What the last barge-in spoke into: a false alarm goes back there.
+    interrupted: Literal["", "greeting", "thinking", "speaking"] = ""
+    #: Index into `facts.fillers` of this turn's filler, of the one before, and its start (us).
+    filler: int | None = None
+    last_filler: int | None = None
+    filler_at: int = 0
+    #: Until when the sound lasts that is on its way to the line, as far as is known (us).
+    sound_until: int = 0
+    #: In a row: reprompts without an answer of the caller's, apologies without one of ours.
+    reprompts: int = 0
+    apologies: int = 0
+    line_closed: bool = False
+
+    @classmethod
+    def begin(cls, settings: Settings, seed: int, facts: Facts) -> Self:
+        """The data a call begins with: its greeting is the reply under way."""
+        greeting = Reply(1, "greeting", facts.scripts.greeting)
+        return cls(settings=settings, seed=seed, facts=facts, reply=greeting)

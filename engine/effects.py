@@ -1,0 +1,55 @@
+"""The commands of a call, as values: what `decide` may return and the loop carries out.
+
+Each hands something to a part of the running call and returns at once. A chart of your own may add
+further effects by subclassing `Effect`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from engine.chart.state import Effect
+from engine.data import Reply
+
+if TYPE_CHECKING:
+    from engine.call import Call
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerLine(Effect):
+    """Pick up."""
+
+    def carry_out(self, call: Call) -> None:
+        call.line.answer()
+
+
+@dataclass(frozen=True, slots=True)
+class HangUpLine(Effect):
+    """End the call; `LineClosed` follows."""
+
+    def carry_out(self, call: Call) -> None:
+        call.line.hang_up()
+
+
+@dataclass(frozen=True, slots=True)
+class StartReply(Effect):
+    """Begin a reply; one that was under way is dropped, text, synthesis and all."""
+
+    reply: Reply
+
+    def carry_out(self, call: Call) -> None:
+        call.replies.start(self.reply, call.data.history)
+
+    def described(self) -> dict[str, object]:
+        return {"reply": self.reply.number, "purpose": self.reply.purpose}
+
+
+@dataclass(frozen=True, slots=True)
+class StopPlayback(Effect):
+    """Nothing more is heard from now on; `PlaybackStopped` says what was.
+
+    Flush first: the carrier still holds up to `settings.backlog` of sound."""
+
+    def carry_out(self, call: Call) -> None:
+        call.playout.stop()

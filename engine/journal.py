@@ -1,0 +1,277 @@
+"""A call's journal: JSON lines, one a macrostep, from which the call can be decided again.
+
+The head holds what the call began with (chart, settings, seed, facts); each line what happened,
+what became of it, and what the chart's guards and delays said. It is a record of the call, and
+not a log: it holds the caller's words, unless it is redacted, and its file is readable by its
+owner only.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import Any
+
+from engine.chart import Chart, Effect, Occurrence, Step, begin, decide
+from engine.chart.chart import TimerSpec
+from engine.chart.decide import ORDINARY, Configuration, Judge
+from engine.chart.state import Guard, named
+from engine.data import CallData, Facts, FillerClip, Scripts
+from engine.events import CallStarted, Event, TimerFired
+from engine.ports import Journal
+from engine.settings import SettingError, Settings
+
+VERSION = 1
+
+Line = dict[str, Any]
+
+
+class JournalError(ValueError):
+    """A journal cannot be read: the message says which line, why, and what to do."""
+
+
+class ReplayDiffers(Exception):
+    """The chart decides otherwise today. Names the first step that differs, and how."""
+
+    def __init__(self, n: int, recorded: Line, decided: Line) -> None:
+        differing = [k for k in recorded if recorded[k] != decided.get(k)]
+        differing += [k for k in decided if k not in recorded]
+        said = "; ".join(
+            f"{k}: recorded {recorded.get(k)!r}, decided {decided.get(k)!r}" for k in differing
+        )
+        super().__init__(f"step {n} ({_event_name(recorded)}) differs: {said}")
+        self.n, self.recorded, self.decided = n, recorded, decided
+
+
+# --- writing -----------------------------------------------------------------------------------
+
+
+def head(chart: Chart, data: CallData, *, redacted: bool = False) -> Line:
+    """The first line: everything a replay begins with."""
+    return {
+        "journal": "callchart",
+        "version": VERSION,
+        "chart": chart.name,
+        "hash": chart.hash,
+        "redacted": redacted,
+        "seed": data.seed,
+        "settings": asdict(data.settings),
+        "facts": asdict(data.facts),
+    }
+
+
+def line(n: int, step: Step, *, redacted: bool = False) -> Line:
+    """One macrostep. `at` is in microseconds since the call began."""
+    made: Line = {
+        "n": n,
+        "at": step.at,
+        "event": _plain(step.event, redacted),
+        "activation": step.occurrence.activation,
+        "from": step.before.leaf,
+        "to": step.after.leaf,
+        "outcome": step.outcome.value,
+        "guards": [list(asked) for asked in step.guards],
+        "timers": [list(started) for started in step.started],
+        "effects": [
+            _plain_effect(effect, redacted)
+            for effect in (*step.exit_effects, *step.effects, *step.entry_effects)
+        ],
+    }
+    return {k: v for k, v in made.items() if v not in ([], None)}
+
+
+class Recorder:
+    """Writes one call's head and steps to a `Journal`. `redacted` blanks what people said."""
+
+    def __init__(
+        self, journal: Journal, chart: Chart, data: CallData, *, redacted: bool = False
+    ) -> None:
+        self._journal, self._redacted, self._n = journal, redacted, 0
+        journal.write(head(chart, data, redacted=redacted))
+
+    def step(self, step: Step) -> None:
+        self._journal.write(line(self._n, step, redacted=self._redacted))
+        self._n += 1
+
+
+class JournalFile:
+    """A journal in a file, readable by its owner only, each line written as it comes.
+
+    A disk that is full is reported once, through `complain`, and the call goes on. Raises OSError
+    where the file cannot be made at all."""
+
+    def __init__(self, path: Path, complain: Any) -> None:
+        self.path, self._complain = path, complain
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        self._file = os.fdopen(descriptor, "w", buffering=1, encoding="utf-8")
+        self._whole = True
+
+    def write(self, line: Mapping[str, object]) -> None:
+        if not self._whole:
+            return
+        try:
+            self._file.write(json.dumps(line, ensure_ascii=False, separators=(",", ":")) + "\n")
+        except OSError as error:
+            self._whole = False
+            self._complain(
+                f"journal {self.path}: {error.strerror}; the call goes on, its journal ends here"
+            )
+
+    def close(self) -> None:
+        try:
+            self._file.close()
+        except OSError as error:
+            if self._whole:
+                self._whole = False
+                self._complain(f"journal {self.path}: {error.strerror}; its end is missing")
+
+
+class JournalList:
+    """A journal in memory: `lines`, the head being the first."""
+
+    def __init__(self) -> None:
+        self.lines: list[Line] = []
+
+    def write(self, line: Line) -> None:
+        self.lines.append(line)
+
+    def close(self) -> None:
+        pass
+
+
+def _plain(event: Event, redacted: bool) -> Line:
+    return {"type": type(event).__name__, **_fields(event, event.words, redacted)}
+
+
+def _plain_effect(effect: Effect, redacted: bool) -> Line:
+    described = effect.described()
+    if redacted:
+        described = {k: _blank(v) if k in effect.words else v for k, v in described.items()}
+    return {"effect": effect.name, **described}
+
+
+def _fields(event: Event, words: tuple[str, ...], redacted: bool) -> Line:
+    values = {f.name: getattr(event, f.name) for f in fields(event)}
+    return {k: _blank(v) if redacted and k in words else v for k, v in values.items()}
+
+
+def _blank(text: Any) -> str:
+    return re.sub(r"\w", "x", str(text))
+
+
+# --- reading and replaying ---------------------------------------------------------------------
+
+
+def read(path: Path) -> tuple[Line, list[Line]]:
+    """A journal's head and its lines. Raises `JournalError`, or OSError where it cannot be read."""
+    lines: list[Line] = []
+    with path.open(encoding="utf-8") as file:
+        for number, text in enumerate(file, 1):
+            try:
+                read_line = json.loads(text)
+            except ValueError:
+                raise JournalError(
+                    f"{path}, line {number}: cut off or not JSON; the lines before it are whole: "
+                    f"drop this one to replay them"
+                ) from None
+            if not isinstance(read_line, dict):
+                raise JournalError(f"{path}, line {number}: not a JSON object")
+            lines.append(read_line)
+    if not lines or lines[0].get("journal") != "callchart":
+        raise JournalError(f"{path}: this is no Callchart journal (its head is missing)")
+    if lines[0].get("version") != VERSION:
+        raise JournalError(
+            f"{path}: journal version {lines[0].get('version')!r}, and this Callchart reads "
+            f"{VERSION}; replay it with the Callchart that wrote it"
+        )
+    return lines[0], lines[1:]
+
+
+def beginning(chart: Chart, head: Line) -> CallData:
+    """The data that the call of this journal began with. Raises `JournalError` for another chart."""
+    if (head.get("chart"), head.get("hash")) != (chart.name, chart.hash):
+        raise JournalError(
+            f"the journal belongs to chart {head.get('chart')!r} ({head.get('hash')}), this is "
+            f"{chart.name!r} ({chart.hash}); name its chart with --chart, or check out its version"
+        )
+    try:
+        facts = dict(head["facts"])
+        scripts = dict(facts.pop("scripts"))
+        scripts["fillers"] = tuple(scripts["fillers"])
+        fillers = tuple(
+            FillerClip(f["text"], f["duration"], tuple(f["word_ends"]))
+            for f in facts.pop("fillers")
+        )
+        settings = type(chart.data().settings).of(head["settings"])
+        return chart.data.begin(
+            settings, head["seed"], Facts(**facts, scripts=Scripts(**scripts), fillers=fillers)
+        )
+    except (KeyError, TypeError, SettingError) as error:
+        raise JournalError(f"the journal's head is damaged: {error}") from None
+
+
+def replay(chart: Chart, head: Line, lines: list[Line]) -> Iterator[Step]:
+    """Decide every line again, and yield the steps.
+
+    Raises `ReplayDiffers` at the first step that comes out otherwise, `JournalError` where a line
+    cannot be understood. Guards and delays are asked anew, except where the words that they
+    depend on were redacted: then the journal's answers hold."""
+    data = beginning(chart, head)
+    standing = Configuration(())
+    redacted = bool(head.get("redacted"))
+    events = {event.__name__: event for event in (*chart.events, TimerFired, CallStarted)}
+    for n, recorded in enumerate(lines):
+        judge = _Recorded(n, recorded) if redacted else ORDINARY
+        if n == 0:
+            step = begin(chart, data, judge=judge)
+        else:
+            step = decide(chart, standing, data, _occurrence(n, recorded, events), judge=judge)
+        # A line of the journal passed through JSON: so does the one it is compared with.
+        decided = json.loads(json.dumps(line(n, step, redacted=redacted)))
+        if decided != recorded:
+            raise ReplayDiffers(n, recorded, decided)
+        standing, data = step.after, step.data
+        yield step
+
+
+def _occurrence(n: int, recorded: Line, events: Mapping[str, type[Event]]) -> Occurrence:
+    try:
+        values = dict(recorded["event"])
+        event = events[values.pop("type")](**values)
+        return Occurrence(recorded["at"], event, recorded.get("activation"))
+    except (KeyError, TypeError) as error:
+        raise JournalError(f"step {n}: its event cannot be understood: {error}") from None
+
+
+def _event_name(recorded: Line) -> str:
+    event = recorded.get("event")
+    return str(event.get("type")) if isinstance(event, dict) else "no event"
+
+
+class _Recorded(Judge):
+    """Answers as the journal did, question by question."""
+
+    def __init__(self, n: int, recorded: Line) -> None:
+        self._n, self._recorded = n, recorded
+        self._guards = [tuple(asked) for asked in recorded.get("guards", [])]
+        self._delays = {(s, t): delay for s, t, delay in recorded.get("timers", [])}
+
+    def guard(self, guard: Guard, data: Any, event: Event, at: int) -> bool:
+        if not self._guards or self._guards[0][0] != named(guard):
+            raise JournalError(f"step {self._n}: the journal has no answer of {named(guard)}")
+        return bool(self._guards.pop(0)[1])
+
+    def delay(self, timer: TimerSpec, data: Any, at: int) -> int:
+        try:
+            return int(self._delays[timer.state, timer.name])
+        except KeyError:
+            raise JournalError(
+                f"step {self._n}: the journal has no delay of {timer.state} {timer.name}"
+            ) from None
+
+    def late(self, late: Any, data: Any, event: Event) -> bool:
+        return bool(self._recorded.get("outcome") == "late")

@@ -1,0 +1,107 @@
+"""Runs calls side by side, each a child that is never restarted, and keeps one's failure its own.
+
+The only `except Exception` of Callchart is here: a call that fails is ended with a few words of
+regret and a hangup, and the others do not notice."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import trio
+
+from engine.activities import ACTIVITIES
+from engine.call import Call, Inspector, Services
+from engine.chart import Chart
+from engine.data import CallData, Facts, Scripts
+from engine.journal import Recorder
+from engine.ports import Carrier, Journal, Line, LineGone, MarkReached
+from engine.settings import Settings
+
+log = logging.getLogger("callchart")
+
+
+@dataclass(frozen=True)
+class Supervisor:
+    """Everything that calls have in common.
+
+    `journal` opens the journal of a call by its id, or gives None. `failed` is told of a call that
+    failed, besides the log."""
+
+    chart: Chart
+    services: Services
+    settings: Settings
+    scripts: Scripts = Scripts()
+    seed: int = 0
+    journal: Callable[[str], Journal | None] = lambda call_id: None
+    inspectors: Sequence[Inspector] = ()
+    redacted: bool = False
+    failed: Callable[[str, BaseException], None] = lambda call_id, error: None
+
+    async def serve(self, carrier: Carrier) -> None:
+        """Take every call that comes, until the carrier has none any more; then they end."""
+        async with trio.open_nursery() as nursery:
+            while True:
+                try:
+                    line = await carrier.accept()
+                except LineGone:
+                    return
+                nursery.start_soon(self.attend, line)
+
+    async def attend(self, line: Line) -> CallData | None:
+        """One call, from its first event to its last; None if it failed."""
+        phrases = self.services.phrases
+        facts = Facts(line.call_id, line.rate_hz, self.scripts, phrases.fillers(self.scripts))
+        data = self.chart.data.begin(self.settings, self.seed, facts)
+        journal = self.journal(line.call_id)
+        try:
+            recorder = None
+            if journal is not None:
+                recorder = Recorder(journal, self.chart, data, redacted=self.redacted)
+            call = Call(
+                self.chart,
+                line,
+                self.services,
+                data,
+                activities=ACTIVITIES,
+                recorder=recorder,
+                inspectors=self.inspectors,
+            )
+            try:
+                return await call.run()
+            except Exception as error:
+                where = call.step.after.leaf if call.began else "its beginning"
+                log.error(
+                    "call %s failed in %s: %s; it is ended with an apology, the other calls go on",
+                    line.call_id,
+                    where,
+                    _innermost(error),
+                    exc_info=log.isEnabledFor(logging.DEBUG),
+                )
+                self.failed(line.call_id, error)
+                await self._end_with_regret(line)
+                return None
+        finally:
+            if journal is not None:
+                journal.close()
+
+    async def _end_with_regret(self, line: Line) -> None:
+        line.flush()
+        sound = self.services.phrases.get(self.scripts.regret)
+        if sound is not None:
+            line.play(sound.pcm)
+            line.mark(0)
+            with trio.move_on_after(len(sound.pcm) / (line.rate_hz * 2) + 1.0):
+                try:
+                    while await line.signal() != MarkReached(0):
+                        pass
+                except LineGone:
+                    pass
+        line.hang_up()
+
+
+def _innermost(error: BaseException) -> str:
+    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
+        error = error.exceptions[0]
+    return f"{type(error).__name__}: {error}"

@@ -1,0 +1,84 @@
+"""The caller spoke into the reply: it is silent at once. An interruption, or a false alarm?
+
+Words decide. Until then the reply is kept: it goes on being written and synthesised, unheard."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from engine.chart import Answer, State, Update, ignore, stay, to
+from engine.events import FinalHeard, PartialHeard, SpeechEnded, SpeechStarted
+from engine.settings import settings
+from states.hearing import add_words, has_words, mark_interrupted, note_partial, note_speech_ended
+from states.replies import (
+    begin_apology,
+    begin_farewell,
+    begin_regret,
+    can_be_spoken,
+    failed_for_the_last_time,
+    reply_failed,
+    saying_goodbye,
+    start_reply,
+    was_greeting,
+)
+
+
+def false_alarm(update: Sequence[Update] = ()) -> list[Answer]:
+    """Back to where the caller spoke into, or on to what has become of the reply meanwhile."""
+    return [
+        to("greeting", update=update, when=was_greeting),
+        to("speaking", update=update, when=can_be_spoken),
+        to("speaking", update=[*update, begin_farewell], effects=start_reply, when=saying_goodbye),
+        to(
+            "speaking",
+            update=[*update, begin_regret],
+            effects=start_reply,
+            when=failed_for_the_last_time,
+        ),
+        to("speaking", update=[*update, begin_apology], effects=start_reply, when=reply_failed),
+        to("thinking", update=update),
+    ]
+
+
+speech = State(
+    "speech",
+    "The caller speaks; the words are not known yet.",
+    on={
+        SpeechStarted: ignore("they are speaking already"),
+        SpeechEnded: to("barged_in.silence", update=note_speech_ended),
+        PartialHeard: [
+            to("listening.hearing", update=[note_partial, mark_interrupted], when=has_words),
+            ignore("no words in it"),
+        ],
+        FinalHeard: [
+            to("listening.hearing", update=[add_words, mark_interrupted], when=has_words),
+            stay(update=add_words),
+        ],
+    },
+    after={
+        "interruption": (
+            settings.interruption,
+            to("listening.hearing", update=mark_interrupted),
+        ),
+    },
+)
+
+silence = State(
+    "silence",
+    "The caller is silent again; were there words?",
+    on={
+        SpeechStarted: to("barged_in.speech"),
+        SpeechEnded: stay(update=note_speech_ended),
+        PartialHeard: [
+            to("listening.interrupted", update=[note_partial, mark_interrupted], when=has_words),
+            ignore("no words in it"),
+        ],
+        FinalHeard: [
+            to("listening.interrupted", update=[add_words, mark_interrupted], when=has_words),
+            *false_alarm([add_words]),
+        ],
+    },
+    after={"false_alarm": (settings.false_alarm, false_alarm())},
+)
+
+barged_in = State("barged_in", __doc__, children=[speech, silence])

@@ -1,0 +1,55 @@
+"""The whole conversation. It hears the caller from the first moment to the last."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from engine.chart import State, ignore, stay, to
+from engine.data import CallData
+from engine.effects import AnswerLine
+from engine.events import (
+    CallerHungUp,
+    Event,
+    HangUpRequested,
+    HearingFailed,
+    LineClosed,
+    PlaybackStopped,
+)
+from engine.settings import settings
+from states.hearing import words_heard
+from states.listening import listening
+from states.replies import begin_farewell, begin_regret, saying_goodbye, start_reply
+from states.turn import turn
+
+
+def note_line_closed(data: CallData, event: Event, at: int) -> CallData:
+    """There is nothing to hang up any more."""
+    return replace(data, line_closed=True)
+
+
+call = State(
+    "call",
+    __doc__,
+    activity="hear",
+    entry=[AnswerLine(), start_reply],
+    on={
+        CallerHungUp: to("hangup"),
+        LineClosed: to("hangup", update=note_line_closed),
+        HangUpRequested: [
+            ignore("the goodbye is being said", when=saying_goodbye),
+            to("turn.speaking", update=begin_farewell, effects=start_reply),
+        ],
+        HearingFailed: [
+            ignore("the goodbye is being said", when=saying_goodbye),
+            to("turn.speaking", update=begin_regret, effects=start_reply),
+        ],
+        PlaybackStopped: stay(update=words_heard),
+    },
+    after={
+        "longest_call": (
+            settings.longest_call,
+            to("turn.speaking", update=begin_farewell, effects=start_reply),
+        ),
+    },
+    children=[turn, listening],
+)

@@ -1,0 +1,42 @@
+"""The call was answered: say who we are."""
+
+from __future__ import annotations
+
+from engine.chart import State, ignore, stay, to
+from engine.effects import StopPlayback
+from engine.events import PlaybackFinished, PlaybackStarted, SoundQueued, SpeechStarted
+from states.replies import (
+    begin_apology,
+    from_greeting,
+    note_sound,
+    playback_is_overdue,
+    reply_failed,
+    start_reply,
+)
+
+greeting = State(
+    "greeting",
+    __doc__,
+    activity="play",
+    exit=StopPlayback(),
+    on={
+        SpeechStarted: to("barged_in", update=from_greeting),
+        PlaybackStarted: ignore("only its end matters"),
+        SoundQueued: stay(update=note_sound, rearm="playback_stuck"),
+        PlaybackFinished: [
+            to(
+                "speaking",
+                update=begin_apology,
+                effects=start_reply,
+                when=reply_failed,
+            ),
+            to("listening"),
+        ],
+    },
+    after={
+        "playback_stuck": (
+            playback_is_overdue,
+            to("speaking", update=begin_apology, effects=start_reply),
+        ),
+    },
+)

@@ -1,0 +1,113 @@
+"""What the caller says, as data: words gathered into a question, and the history of both sides."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from engine.data import CallData, Said
+from engine.events import (
+    Event,
+    FinalHeard,
+    PartialHeard,
+    PlaybackStopped,
+    SpeechEnded,
+)
+
+Heard = PartialHeard | FinalHeard
+
+
+def is_over(data: CallData, event: Event) -> bool:
+    """Late: words of an utterance that was answered already (a recogniser may split one in two)."""
+    return isinstance(event, (PartialHeard, FinalHeard, SpeechEnded)) and (
+        event.utterance <= data.answered
+    )
+
+
+# --- guards ------------------------------------------------------------------------------------
+
+
+def has_words(data: CallData, event: Heard, at: int) -> bool:
+    """The event brings words: it was no cough."""
+    return bool(event.text.strip())
+
+
+def question_is_complete(data: CallData, event: Event, at: int) -> bool:
+    """There are words to answer, and none are still owed for what was said."""
+    return bool(data.question) and data.recognised >= data.ended
+
+
+def nothing_was_said(data: CallData, event: Event, at: int) -> bool:
+    """No words so far: this was noise."""
+    return not data.question and not data.partial
+
+
+def some_words_are_known(data: CallData, event: Event, at: int) -> bool:
+    """There are words to answer, if only a partial's."""
+    return bool(data.question or data.partial)
+
+
+# --- updates -----------------------------------------------------------------------------------
+
+
+def note_partial(data: CallData, event: PartialHeard, at: int) -> CallData:
+    """Remember the utterance so far, in case its final never comes."""
+    return replace(data, partial=event.text.strip())
+
+
+def note_speech_ended(data: CallData, event: SpeechEnded, at: int) -> CallData:
+    """A final is owed for this utterance from now on."""
+    return replace(data, ended=event.utterance)
+
+
+def add_words(data: CallData, event: FinalHeard, at: int) -> CallData:
+    """The final's words join the question; they replace its partial."""
+    text = event.text.strip()
+    return replace(
+        data,
+        question=(*data.question, text) if text else data.question,
+        partial="",
+        recognised=max(data.recognised, event.utterance),
+    )
+
+
+def take_partial(data: CallData, event: Event, at: int) -> CallData:
+    """The final did not come in time: the partial stands for it."""
+    if not data.partial:
+        return data
+    return replace(data, question=(*data.question, data.partial), partial="")
+
+
+def put_question(data: CallData, event: Event, at: int) -> CallData:
+    """The question enters the history; pieces between which nothing was heard of us are one."""
+    text = " ".join(data.question)
+    history = data.history
+    if history and history[-1].who == "caller":
+        text = f"{history[-1].text} {text}"
+        history = history[:-1]
+    return replace(
+        data,
+        history=(*history, Said("caller", text)),
+        question=(),
+        partial="",
+        answered=max(data.ended, data.recognised),
+        reprompts=0,
+    )
+
+
+def words_heard(data: CallData, event: PlaybackStopped, at: int) -> CallData:
+    """What the caller heard of a reply, and only that, is its place in the history."""
+    if not event.heard:
+        return data
+    history, text = data.history, event.heard
+    if history and history[-1].reply == event.reply:
+        text = f"{history[-1].text} {text}"
+        history = history[:-1]
+    return replace(data, history=(*history, Said("agent", text, event.reply)))
+
+
+def mark_interrupted(data: CallData, event: Event, at: int) -> CallData:
+    """The reply's last heard words were cut off by the caller."""
+    history = data.history
+    if history and history[-1].reply == data.reply.number:
+        history = (*history[:-1], replace(history[-1], interrupted=True))
+    return replace(data, history=history)

@@ -1,0 +1,66 @@
+"""The caller's turn: no reply exists."""
+
+from __future__ import annotations
+
+from engine.chart import State, ignore, stay, to
+from engine.events import FinalHeard, PartialHeard, SpeechEnded, SpeechStarted
+from engine.settings import settings
+from states.hearing import add_words, has_words, note_partial, note_speech_ended
+from states.replies import begin_farewell, begin_reprompt, reprompts_are_used_up, start_reply
+
+waiting = State(
+    "waiting",
+    "Silence. After a while the caller is asked again, and in the end bidden goodbye.",
+    on={
+        SpeechStarted: to("listening.hearing"),
+        SpeechEnded: to("settling", update=note_speech_ended),
+        PartialHeard: [
+            to("listening.hearing", update=note_partial, when=has_words),
+            ignore("no words in it"),
+        ],
+        FinalHeard: [
+            to("settling", update=add_words, when=has_words),
+            stay(update=add_words),
+        ],
+    },
+    after={
+        "no_input": (
+            settings.no_input,
+            [
+                to(
+                    "turn.speaking",
+                    update=begin_farewell,
+                    effects=start_reply,
+                    when=reprompts_are_used_up,
+                ),
+                to("turn.speaking", update=begin_reprompt, effects=start_reply),
+            ],
+        ),
+    },
+)
+
+hearing = State(
+    "hearing",
+    "The caller speaks.",
+    on={
+        SpeechStarted: ignore("they are speaking already"),
+        SpeechEnded: to("settling", update=note_speech_ended),
+        PartialHeard: stay(update=note_partial),
+        FinalHeard: stay(update=add_words),
+    },
+    after={"longest_utterance": (settings.longest_utterance, to("settling.words"))},
+)
+
+interrupted = State(
+    "interrupted",
+    "The caller took the turn, and is silent already: what is left of a reply is gone by now.",
+    on={
+        SpeechStarted: to("listening.hearing"),
+        SpeechEnded: stay(update=note_speech_ended),
+        PartialHeard: stay(update=note_partial),
+        FinalHeard: stay(update=add_words),
+    },
+    after={"settle": (0, to("settling"))},
+)
+
+listening = State("listening", __doc__, children=[waiting, hearing, interrupted])

@@ -1,0 +1,156 @@
+"""Which reply is next, and how the one under way is doing: guards, updates and effects by name."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from engine.data import CallData, Reply
+from engine.effects import StartReply
+from engine.events import Event, ReplyFailed, ReplyReady, ReplyWritten, SoundQueued
+
+# --- guards ------------------------------------------------------------------------------------
+
+
+def may_not_be_interrupted(data: CallData, event: Event, at: int) -> bool:
+    """A reply like the goodbye is said to its end."""
+    return not data.reply.interruptible
+
+
+def saying_goodbye(data: CallData, event: Event, at: int) -> bool:
+    """The call ends after the reply under way."""
+    return data.reply.ends_call
+
+
+def reply_failed(data: CallData, event: Event, at: int) -> bool:
+    """The reply could not be completed."""
+    return data.reply.failure is not None
+
+
+def apologies_are_used_up(data: CallData, event: Event, at: int) -> bool:
+    """We apologised often enough in a row."""
+    return data.apologies >= data.settings.apologies
+
+
+def failed_for_the_last_time(data: CallData, event: Event, at: int) -> bool:
+    """It could not be completed, and we apologised often enough in a row."""
+    return reply_failed(data, event, at) and apologies_are_used_up(data, event, at)
+
+
+def reprompts_are_used_up(data: CallData, event: Event, at: int) -> bool:
+    """The caller was asked often enough."""
+    return data.reprompts >= data.settings.reprompts
+
+
+def only_hangs_up(data: CallData, event: ReplyWritten, at: int) -> bool:
+    """The model asked to hang up, without a word."""
+    return event.ends_call and event.chunks == 0
+
+
+def was_greeting(data: CallData, event: Event, at: int) -> bool:
+    """It was the greeting that the caller spoke into."""
+    return data.interrupted == "greeting"
+
+
+def can_be_spoken(data: CallData, event: Event, at: int) -> bool:
+    """The reply was being spoken, or its sound is there by now."""
+    return data.reply.ready or data.interrupted == "speaking"
+
+
+# --- updates: the next reply -------------------------------------------------------------------
+
+
+def _next(data: CallData, reply: Reply) -> CallData:
+    return replace(data, reply=reply, filler=None, sound_until=0)
+
+
+def _script(data: CallData, purpose: str, text: str) -> CallData:
+    return _next(data, Reply(data.reply.number + 1, purpose, text))
+
+
+def _last_words(data: CallData, purpose: str, text: str) -> CallData:
+    reply = Reply(data.reply.number + 1, purpose, text, interruptible=False, ends_call=True)
+    return _next(data, reply)
+
+
+def begin_answer(data: CallData, event: Event, at: int) -> CallData:
+    """The model's answer to the question."""
+    return _next(data, Reply(data.reply.number + 1, "answer"))
+
+
+def begin_reprompt(data: CallData, event: Event, at: int) -> CallData:
+    """Nothing was heard for a while: ask again."""
+    asked = replace(data, reprompts=data.reprompts + 1)
+    return _script(asked, "reprompt", data.facts.scripts.reprompt)
+
+
+def begin_apology(data: CallData, event: Event, at: int) -> CallData:
+    """Something failed: say so."""
+    failed = replace(data, apologies=data.apologies + 1)
+    return _script(failed, "apology", data.facts.scripts.apology)
+
+
+def begin_farewell(data: CallData, event: Event, at: int) -> CallData:
+    """The last words of this call."""
+    return _last_words(data, "farewell", data.facts.scripts.farewell)
+
+
+def begin_regret(data: CallData, event: Event, at: int) -> CallData:
+    """It will not work: say so, and end the call."""
+    return _last_words(data, "regret", data.facts.scripts.regret)
+
+
+def start_reply(data: CallData, event: Event, at: int) -> StartReply:
+    return StartReply(data.reply)
+
+
+# --- updates: the reply under way --------------------------------------------------------------
+
+
+def note_ready(data: CallData, event: ReplyReady, at: int) -> CallData:
+    """Its first sound is there."""
+    return replace(data, reply=replace(data.reply, ready=True))
+
+
+def note_written(data: CallData, event: ReplyWritten, at: int) -> CallData:
+    """Its text is complete; the model may have asked to hang up after it."""
+    if not event.ends_call:
+        return data
+    return replace(data, reply=replace(data.reply, ends_call=True))
+
+
+def note_failure(data: CallData, event: ReplyFailed, at: int) -> CallData:
+    """It will not be complete; what there is of it can be said."""
+    return replace(data, reply=replace(data.reply, failure=event.reason))
+
+
+def note_sound(data: CallData, event: SoundQueued, at: int) -> CallData:
+    """Sound is on its way: for so long no further sign of playback is needed."""
+    return replace(data, sound_until=max(data.sound_until, at) + round(event.seconds * 1_000_000))
+
+
+def note_said(data: CallData, event: Event, at: int) -> CallData:
+    """A reply was said as it should be: the next failure is the first again."""
+    return data if data.reply.purpose == "apology" else replace(data, apologies=0)
+
+
+def from_greeting(data: CallData, event: Event, at: int) -> CallData:
+    """A false alarm goes back to the greeting."""
+    return replace(data, interrupted="greeting")
+
+
+def from_thinking(data: CallData, event: Event, at: int) -> CallData:
+    """A false alarm goes back to thinking."""
+    return replace(data, interrupted="thinking")
+
+
+def from_speaking(data: CallData, event: Event, at: int) -> CallData:
+    """A false alarm goes back to speaking."""
+    return replace(data, interrupted="speaking")
+
+
+# --- delays ------------------------------------------------------------------------------------
+
+
+def playback_is_overdue(data: CallData, at: int) -> float:
+    """What is on its way to the line, and a margin."""
+    return max(0, data.sound_until - at) / 1_000_000 + data.settings.playback_margin

@@ -1,0 +1,90 @@
+"""A reply is heard, chunk by chunk, strictly in order."""
+
+from __future__ import annotations
+
+from engine.chart import State, defer, ignore, stay, to
+from engine.effects import StopPlayback
+from engine.events import (
+    PlaybackFinished,
+    PlaybackStarted,
+    SoundQueued,
+    SpeechEnded,
+    SpeechStarted,
+)
+from engine.settings import settings
+from states.replies import (
+    apologies_are_used_up,
+    begin_apology,
+    begin_regret,
+    failed_for_the_last_time,
+    from_speaking,
+    may_not_be_interrupted,
+    note_said,
+    note_sound,
+    playback_is_overdue,
+    reply_failed,
+    saying_goodbye,
+    start_reply,
+)
+
+opening = State(
+    "opening",
+    "The first moments, in which the caller's last words or an echo may still be heard.",
+    on={
+        PlaybackStarted: stay(rearm=["barge_in_guard", "playback_stuck"]),
+        SpeechStarted: defer("too early to be an interruption of this reply"),
+        SpeechEnded: defer("it follows a beginning that was deferred"),
+    },
+    after={"barge_in_guard": (settings.barge_in_guard, to("speaking.chunks"))},
+)
+
+chunks = State(
+    "chunks",
+    "The caller may interrupt.",
+    on={
+        PlaybackStarted: ignore("the guard is over"),
+        SpeechStarted: [
+            ignore("this reply is said to its end", when=may_not_be_interrupted),
+            to("barged_in", update=from_speaking),
+        ],
+    },
+)
+
+speaking = State(
+    "speaking",
+    __doc__,
+    activity="play",
+    exit=StopPlayback(),
+    on={
+        SoundQueued: stay(update=note_sound, rearm="playback_stuck"),
+        PlaybackFinished: [
+            to("hangup", when=saying_goodbye),
+            to(
+                "speaking",
+                update=begin_regret,
+                effects=start_reply,
+                when=failed_for_the_last_time,
+            ),
+            to(
+                "speaking",
+                update=begin_apology,
+                effects=start_reply,
+                when=reply_failed,
+            ),
+            to("listening", update=note_said),
+        ],
+    },
+    after={
+        "playback_stuck": (
+            playback_is_overdue,
+            [
+                to("hangup", when=saying_goodbye),
+                to(
+                    "speaking", update=begin_regret, effects=start_reply, when=apologies_are_used_up
+                ),
+                to("speaking", update=begin_apology, effects=start_reply),
+            ],
+        ),
+    },
+    children=[opening, chunks],
+)

@@ -1,0 +1,122 @@
+"""The answer is being written. A filler bridges the silence until its first sound is there."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from engine.chart import State, ignore, stay, to
+from engine.data import CallData
+from engine.effects import StopPlayback
+from engine.events import (
+    Event,
+    FillerFinished,
+    ReplyFailed,
+    ReplyReady,
+    ReplyWritten,
+    SpeechStarted,
+)
+from engine.settings import settings
+from states.replies import (
+    apologies_are_used_up,
+    begin_apology,
+    begin_farewell,
+    begin_regret,
+    from_thinking,
+    note_failure,
+    note_ready,
+    note_written,
+    only_hangs_up,
+    start_reply,
+)
+
+
+def filler_is_due(data: CallData, event: Event, at: int) -> bool:
+    """There are fillers, and this turn had none yet."""
+    return data.filler is None and bool(data.facts.fillers)
+
+
+def choose_filler(data: CallData, event: Event, at: int) -> CallData:
+    """Not the last one again; which of the others depends on the call's seed and the reply."""
+    choices = [n for n in range(len(data.facts.fillers)) if n != data.last_filler] or [0]
+    chosen = choices[(data.seed + data.reply.number) % len(choices)]
+    return replace(data, filler=chosen, last_filler=chosen, filler_at=at)
+
+
+def end_of_fillers_word(data: CallData, at: int) -> float:
+    """Until the word that is being said ends, at most `settings.filler_ending`."""
+    if data.filler is None:
+        return 0.0
+    said = (at - data.filler_at) / 1_000_000
+    ends = data.facts.fillers[data.filler].word_ends
+    rest = min((end - said for end in ends if end >= said), default=0.0)
+    return min(rest, data.settings.filler_ending)
+
+
+silent = State(
+    "silent",
+    "Nothing is heard; a filler may begin.",
+    after={
+        "filler": (
+            settings.filler_after,
+            [
+                to("filling", update=choose_filler, when=filler_is_due),
+                ignore("one filler a turn"),
+            ],
+        ),
+    },
+)
+
+filler = State(
+    "filler",
+    "The filler is heard.",
+    on={ReplyReady: to("filler_ending", update=note_ready)},
+)
+
+filler_ending = State(
+    "filler_ending",
+    "The answer is ready; the filler's word may end, for a moment.",
+    on={
+        ReplyReady: ignore("the answer is ready already"),
+        ReplyFailed: stay(update=note_failure),
+        FillerFinished: to("speaking"),
+    },
+    after={"word_ends": (end_of_fillers_word, to("speaking"))},
+)
+
+filling = State(
+    "filling",
+    "A filler is on its way to the line.",
+    activity="fill",
+    exit=StopPlayback(),
+    on={FillerFinished: to("thinking.silent")},
+    children=[filler, filler_ending],
+)
+
+thinking = State(
+    "thinking",
+    __doc__,
+    on={
+        SpeechStarted: to("barged_in", update=from_thinking),
+        ReplyReady: to("speaking", update=note_ready),
+        ReplyWritten: [
+            to("speaking", update=begin_farewell, effects=start_reply, when=only_hangs_up),
+            stay(update=note_written),
+        ],
+        ReplyFailed: [
+            to("speaking", update=begin_regret, effects=start_reply, when=apologies_are_used_up),
+            to("speaking", update=begin_apology, effects=start_reply),
+        ],
+    },
+    after={
+        "reply_wait": (
+            settings.reply_wait,
+            [
+                to(
+                    "speaking", update=begin_regret, effects=start_reply, when=apologies_are_used_up
+                ),
+                to("speaking", update=begin_apology, effects=start_reply),
+            ],
+        ),
+    },
+    children=[silent, filling],
+)
