@@ -1,0 +1,87 @@
+# Everything from a fresh clone: each target makes the virtual environment it needs.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PACKAGES := engine states adapters proto
+SOURCES := $(PACKAGES) tests
+
+# flake8-async's rules that ruff lacks; without those on the place of a `return` (121) and on scopes
+# and loops that may do without a checkpoint (912, 913), which cry wolf at code that means it.
+ASYNC_RULES := ASYNC101,ASYNC102,ASYNC103,ASYNC104,ASYNC106,ASYNC111,ASYNC112,ASYNC113,ASYNC118,$\
+	ASYNC120,ASYNC122,ASYNC123,ASYNC124,ASYNC125,ASYNC126,ASYNC127,ASYNC128,ASYNC211,ASYNC231,$\
+	ASYNC232,ASYNC300,ASYNC400
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check lint types imports format flakes bench draw lock clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: $(VENV)/ready ## a call on this machine, from audio to audio; writes the folder demo-call/
+	$(BIN)/callchart demo --out demo-call
+
+test: check ## all checks, all tests with their coverage, the diagrams compared with the code
+	$(BIN)/coverage run -m pytest
+	$(BIN)/coverage report
+	$(BIN)/coverage report --include='engine/chart/*,states/*' --fail-under=100
+	$(BIN)/callchart draw --check
+
+check: lint types imports ## lint, format, types, who imports whom
+
+lint: $(VENV)/ready
+	$(BIN)/ruff check $(SOURCES)
+	$(BIN)/ruff format --check $(SOURCES)
+	$(BIN)/flake8-async --enable $(ASYNC_RULES) $$(find $(SOURCES) -name '*.py')
+
+types: $(VENV)/ready
+	$(BIN)/mypy
+	PYRIGHT_PYTHON_IGNORE_WARNINGS=1 $(BIN)/pyright
+
+imports: $(VENV)/ready
+	$(BIN)/lint-imports
+
+format: $(VENV)/ready ## lay out the code, and mend what ruff can mend
+	$(BIN)/ruff check --fix $(SOURCES)
+	$(BIN)/ruff format $(SOURCES)
+
+flakes: $(VENV)/ready ## virtual-clock tests under 50 seeds, those on the real clock 5 times
+	$(BIN)/python -m tests.flakes
+
+bench: $(VENV)/ready ## the table of figures in README
+	$(BIN)/python -m tests.benchmarks
+
+draw: $(VENV)/ready ## write docs/statecharts/ from the code
+	$(BIN)/callchart draw
+
+# Resolved with the oldest Python that is supported, so that every later one can install it; pip adds
+# what a package needs on a later one alone.
+lock: ## write requirements.lock anew, with the newest versions that pyproject.toml allows
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || { \
+		echo "make lock resolves with Python 3.11, the oldest supported; $(PYTHON) is not that:" \
+			"make lock PYTHON=python3.11" >&2; exit 2; }
+	set -eu; venv=$$(mktemp -d); trap 'rm -rf "$$venv"' EXIT; \
+	$(PYTHON) -m venv "$$venv"; \
+	"$$venv/bin/pip" install --quiet --upgrade pip; \
+	"$$venv/bin/pip" install --quiet --editable . --group dev; \
+	"$$venv/bin/pip" freeze --exclude-editable > "$$venv/frozen"; \
+	{ echo "# Exact versions of all that make installs: run time, demo, tests, checks."; \
+	  echo "# Written by make lock."; cat "$$venv/frozen"; } > requirements.lock
+
+clean: ## remove what the other targets made
+	rm -rf $(VENV) demo-call .coverage .hypothesis .import_linter_cache .mypy_cache .pytest_cache \
+		.ruff_cache
+	find $(SOURCES) -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# A new lock begins from an empty environment: a package that left the lock is gone from it as well.
+$(VENV)/locked: requirements.lock
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "callchart needs Python 3.11 or later, and $(PYTHON) is not that;" \
+			"name one that is: make PYTHON=python3.11" >&2; exit 2; }
+	$(PYTHON) -m venv --clear $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --requirement requirements.lock
+	@touch $@
+
+$(VENV)/ready: $(VENV)/locked pyproject.toml
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
