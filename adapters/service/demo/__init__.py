@@ -1,0 +1,1 @@
+"""The offline demo: a call from a WAV file, answered without network or keys."""

@@ -1,0 +1,252 @@
+"""WAV files of every usual kind are read; anything else is refused in one clear line."""
+
+from __future__ import annotations
+
+import resource
+import struct
+import wave
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from adapters.carrier.audio_file import AudioFileError, Recording, read_wav, write_wav
+
+RATE = 16000
+
+
+def sine(rate_hz: int, seconds: float = 0.5, level: float = 0.5) -> NDArray[np.float64]:
+    """440 Hz, 1.0 being full scale."""
+    at = np.arange(round(rate_hz * seconds)) / rate_hz
+    return level * np.sin(2 * np.pi * 440 * at)
+
+
+def wav(
+    data: bytes, *, code: int = 1, channels: int = 1, rate_hz: int = RATE, bits: int = 16
+) -> bytes:
+    """A WAV file's bytes; the rate of bytes and the size of the RIFF are right too."""
+    block = bits // 8 * channels
+    form = struct.pack("<HHIIHH", code, channels, rate_hz, rate_hz * block, block, bits)
+    return riff((b"fmt ", form), (b"data", data))
+
+
+def riff(*chunks: tuple[bytes, bytes]) -> bytes:
+    body = b"WAVE"
+    for name, content in chunks:
+        body += struct.pack("<4sI", name, len(content)) + content + bytes(len(content) % 2)
+    return b"RIFF" + struct.pack("<I", len(body)) + body
+
+
+def saved(folder: Path, content: bytes) -> Path:
+    path = folder / "caller.wav"
+    path.write_bytes(content)
+    return path
+
+
+def encoded(samples: NDArray[np.float64], code: int, bits: int) -> bytes:
+    """Samples of -1 to 1 in the WAV encoding of that name."""
+    if code == 3:
+        return samples.astype(f"<f{bits // 8}").tobytes()
+    if bits == 8:
+        return np.rint(samples * 127 + 128).astype(np.uint8).tobytes()
+    if bits == 24:
+        wide = encoded(samples, 1, 32)
+        return b"".join(wide[at + 1 : at + 4] for at in range(0, len(wide), 4))
+    whole = np.rint(samples * (2.0 ** (bits - 1) - 1))
+    return whole.astype(f"<i{bits // 8}").tobytes()
+
+
+def as_floats(pcm: bytes) -> NDArray[np.float64]:
+    return np.frombuffer(pcm, "<i2") / 32768
+
+
+def test_a_file_in_the_lines_own_format_is_read_bit_by_bit(tmp_path: Path) -> None:
+    pcm = np.random.default_rng(1).integers(-32768, 32768, 3200).astype("<i2").tobytes()
+    assert read_wav(saved(tmp_path, wav(pcm)), RATE) == pcm
+
+
+def test_the_last_frame_is_filled_up_with_silence(tmp_path: Path) -> None:
+    pcm = struct.pack("<321h", *[100] * 321)
+    assert read_wav(saved(tmp_path, wav(pcm)), RATE) == pcm + bytes(2 * 319)
+
+
+@pytest.mark.parametrize(
+    ("code", "bits", "error"),
+    [(1, 8, 1 / 100), (1, 16, 1e-4), (1, 24, 1e-4), (1, 32, 1e-4), (3, 32, 1e-4), (3, 64, 1e-4)],
+)
+@pytest.mark.parametrize("channels", [1, 2])
+def test_every_usual_encoding_sounds_the_same(
+    tmp_path: Path, code: int, bits: int, error: float, channels: int
+) -> None:
+    sound = sine(RATE)
+    content = wav(
+        encoded(np.repeat(sound, channels), code, bits), code=code, channels=channels, bits=bits
+    )
+    heard = as_floats(read_wav(saved(tmp_path, content), RATE))
+    assert np.abs(heard - sound).max() < error
+
+
+def test_stereo_is_mixed_down(tmp_path: Path) -> None:
+    content = wav(struct.pack("<640h", *[1000, -200] * 320), channels=2)
+    assert set(np.frombuffer(read_wav(saved(tmp_path, content), RATE), "<i2")) == {400}
+
+
+@pytest.mark.parametrize("rate_hz", [8000, 11025, 22050, 44100, 48000])
+@pytest.mark.parametrize("wanted_hz", [8000, 16000])
+def test_any_rate_is_resampled_in_tune_and_in_time(
+    tmp_path: Path, rate_hz: int, wanted_hz: int
+) -> None:
+    sound = np.column_stack([sine(rate_hz)] * 2).ravel()
+    path = saved(tmp_path, wav(encoded(sound, 1, 16), channels=2, rate_hz=rate_hz))
+    heard = as_floats(read_wav(path, wanted_hz))
+    assert len(heard) == wanted_hz // 2
+    middle = slice(wanted_hz // 20, -wanted_hz // 20)  # a filter rings at both ends
+    assert np.abs(heard - sine(wanted_hz))[middle].max() < 2e-3
+
+
+def test_a_float_file_that_is_too_loud_is_clipped_and_does_not_wrap_around(tmp_path: Path) -> None:
+    content = wav(struct.pack("<320f", *[1.5, -1.5] * 160), code=3, bits=32)
+    samples = np.frombuffer(read_wav(saved(tmp_path, content), RATE), "<i2")
+    assert set(samples) == {32767, -32768}
+
+
+def test_a_silent_file_is_a_silent_caller(tmp_path: Path) -> None:
+    assert read_wav(saved(tmp_path, wav(bytes(3200))), RATE) == bytes(3200)
+
+
+def test_the_newer_extensible_header_is_understood(tmp_path: Path) -> None:
+    form = struct.pack("<HHIIHH", 0xFFFE, 1, RATE, RATE * 2, 2, 16)
+    form += struct.pack("<HHIH", 22, 16, 4, 1) + bytes(14)
+    content = riff((b"fmt ", form), (b"data", b"\1\0" * 320))
+    assert read_wav(saved(tmp_path, content), RATE) == b"\1\0" * 320
+
+
+def test_chunks_that_say_other_things_are_passed_over(tmp_path: Path) -> None:
+    form = struct.pack("<HHIIHH", 1, 1, RATE, RATE * 2, 2, 16)
+    content = riff((b"LIST", b"odd"), (b"fmt ", form), (b"fact", bytes(4)), (b"data", bytes(640)))
+    assert read_wav(saved(tmp_path, content), RATE) == bytes(640)
+
+
+def test_a_file_written_to_a_pipe_ends_where_it_ends(tmp_path: Path) -> None:
+    content = wav(b"\1\0" * 320)
+    unknown = content.replace(struct.pack("<4sI", b"data", 640), b"data\xff\xff\xff\xff")
+    assert unknown != content
+    # An odd byte at the end is half a sample.
+    assert read_wav(saved(tmp_path, unknown + b"\1"), RATE) == b"\1\0" * 320
+
+
+GOOD = wav(bytes(640))
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"", "is empty; give a WAV with sound"),
+        (b"ID3\4 some other music, in fact", "is not a WAV; convert it"),
+        (b"R", "cut off before its sound; copy or record it again"),
+        (GOOD[:10], "cut off before its sound"),
+        (GOOD[:30], "cut off before its sound"),
+        (GOOD[:43], "cut off before its sound"),
+        (GOOD[:44], "holds no sound; give a WAV with at least one sample"),
+        (wav(b""), "holds no sound"),
+        (wav(b"\1"), "holds no sound"),
+        (riff((b"data", bytes(640))), "does not say its format before its sound"),
+        (riff((b"fmt ", b"\1\0\1\0"), (b"data", bytes(640))), "cut off before its sound"),
+        (wav(bytes(640), code=7, bits=8), "is G.711 u-law; convert it to 16-bit PCM"),
+        (wav(bytes(640), code=0x161), "is in format 0x161; convert it"),
+        (wav(bytes(640), bits=12), "has samples of 12 bits; convert it"),
+        (wav(bytes(640), channels=6), "has 6 channels; give a mono or a stereo WAV"),
+        (wav(bytes(640), rate_hz=0), "says 0 samples a second"),
+        (wav(struct.pack("<f", np.nan), code=3, bits=32), "samples that are no numbers"),
+    ],
+)
+def test_what_cannot_be_played_is_refused_in_one_clear_line(
+    tmp_path: Path, content: bytes, says: str
+) -> None:
+    path = saved(tmp_path, content)
+    with pytest.raises(AudioFileError) as refusal:
+        read_wav(path, RATE)
+    message = str(refusal.value)
+    assert message.startswith(f"{path}: ")
+    assert says in message
+    assert "\n" not in message
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(AudioFileError, match=r"nobody\.wav: there is no such file; give the path"):
+        read_wav(tmp_path / "nobody.wav", RATE)
+
+
+def test_a_folder_is_no_sound(tmp_path: Path) -> None:
+    with pytest.raises(AudioFileError, match=r"cannot be read \(Is a directory\); give the path"):
+        read_wav(tmp_path, RATE)
+
+
+def recording(frames: int = 1600) -> Recording:
+    caller = np.arange(frames, dtype=np.int16)
+    return Recording(RATE, caller, -caller)
+
+
+def test_a_recording_has_the_caller_left_and_the_agent_right(tmp_path: Path) -> None:
+    path = tmp_path / "recording.wav"
+    write_wav(path, recording())
+    with wave.open(str(path)) as file:
+        assert file.getparams()[:4] == (2, 2, RATE, 1600)
+        stereo = np.frombuffer(file.readframes(1600), "<i2").reshape(-1, 2)
+    assert (stereo[:, 0] == recording().caller).all()
+    assert (stereo[:, 1] == recording().agent).all()
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_call_that_ended_before_its_first_frame_has_an_empty_recording(tmp_path: Path) -> None:
+    path = tmp_path / "recording.wav"
+    write_wav(path, recording(0))
+    with wave.open(str(path)) as file:
+        assert file.getnframes() == 0
+
+
+def test_a_recording_takes_the_place_of_an_older_one(tmp_path: Path) -> None:
+    path = tmp_path / "recording.wav"
+    write_wav(path, recording(10))
+    write_wav(path, recording(20))
+    with wave.open(str(path)) as file:
+        assert file.getnframes() == 20
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@contextmanager
+def room_for(size: int) -> Iterator[None]:
+    """While this lasts, the system refuses to let a file grow beyond `size` bytes."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_where_there_is_no_room_the_older_recording_stays_and_no_half_of_the_new_one(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "recording.wav"
+    write_wav(path, recording(10))
+    with room_for(1000), pytest.raises(AudioFileError) as refusal:
+        write_wav(path, recording())
+    assert "the recording cannot be written (File too large)" in str(refusal.value)
+    assert "free some space there or choose another folder" in str(refusal.value)
+    assert list(tmp_path.iterdir()) == [path]
+    with wave.open(str(path)) as file:
+        assert file.getnframes() == 10
+
+
+@pytest.mark.parametrize("folder", ["missing", "a_file"])
+def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path, folder: str) -> None:
+    (tmp_path / "a_file").touch()
+    path = tmp_path / folder / "recording.wav"
+    with pytest.raises(AudioFileError) as refusal:
+        write_wav(path, recording())
+    assert str(refusal.value).startswith(f"{path}: the recording cannot be written (No")
+    assert [entry.name for entry in tmp_path.iterdir()] == ["a_file"]

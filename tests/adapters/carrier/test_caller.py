@@ -1,0 +1,254 @@
+"""Callers who follow a script: what they say when, told as stories of who spoke at what second."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from adapters.carrier.audio_file import AudioFileError, Recording, write_wav
+from adapters.carrier.caller import (
+    CallerScriptError,
+    Cue,
+    Script,
+    ScriptedCaller,
+    ScriptLine,
+    one_line,
+    read_caller,
+)
+from engine.ports import frame_bytes
+from tests.contracts.line import tone
+
+RATE = 8000
+SIZE = frame_bytes(RATE)
+DEMO = Path(__file__).parents[3] / "adapters/service/demo"
+
+SILENT = Cue("agent silent", 50)
+SPEAKING = Cue("agent speaking", 100)
+
+
+def line(number: int, cue: Cue, seconds: float = 1.0, pause: float = 0.0) -> ScriptLine:
+    """Line `number` of a script: every sample of its speech is its number times 1000."""
+    speech = np.full(round(seconds * RATE), number * 1000, "<i2").tobytes()
+    return ScriptLine(speech + bytes(round(pause * RATE) * 2), cue)
+
+
+def story(
+    script: Script, *agent_speaks: tuple[float, float], lasts: float = 600.0
+) -> list[tuple[str, float]]:
+    """What the caller does and at what second, to an agent who speaks from one second to another.
+
+    Ends when the caller hangs up, or, as a failure of the caller, after `lasts` seconds."""
+    caller = ScriptedCaller(script)
+    loud, silence = tone(0.02, RATE), bytes(SIZE)
+    did: list[tuple[str, float]] = []
+    speaking = 0
+    for frame in range(round(lasts * 50)):
+        second = frame / 50
+        said = caller.speak(
+            loud if any(begin <= second < end for begin, end in agent_speaks) else silence
+        )
+        if said is None:
+            return [*did, ("hangs up", second)]
+        assert len(said) == SIZE
+        now_speaking = int(np.frombuffer(said, "<i2")[0]) // 1000
+        if now_speaking not in (0, speaking):
+            did.append((f"says {now_speaking}", second))
+        speaking = now_speaking
+    return [*did, ("is still there", lasts)]
+
+
+def test_a_plain_file_is_said_at_once_and_after_the_answer_the_caller_hangs_up() -> None:
+    script = one_line(line(1, Cue("at once"), 2.0).pcm, RATE)
+    assert story(script, (3.0, 8.0)) == [("says 1", 0.0), ("hangs up", 10.48)]
+
+
+def test_a_caller_whom_nobody_answers_a_word_hangs_up_after_20_s() -> None:
+    script = one_line(line(1, Cue("at once"), 2.0).pcm, RATE)
+    assert story(script) == [("says 1", 0.0), ("hangs up", 22.0)]
+
+
+def test_a_caller_who_is_talked_to_for_ever_hangs_up_after_20_s() -> None:
+    script = one_line(line(1, Cue("at once"), 2.0).pcm, RATE)
+    assert story(script, (1.0, 600.0)) == [("says 1", 0.0), ("hangs up", 22.0)]
+
+
+def test_a_caller_who_says_nothing_hangs_up_after_the_end_of_their_file() -> None:
+    script = one_line(bytes(SIZE * 500), RATE)
+    # The greeting is long over, but the silence counts from the file's end.
+    assert story(script, (0.2, 3.0)) == [("hangs up", 12.5)]
+
+
+def test_the_caller_lets_the_agent_finish_before_each_line() -> None:
+    script = Script(RATE, (line(1, SILENT), line(2, SILENT)), SILENT)
+    assert story(script, (0.0, 2.0), (4.5, 6.0), (9.0, 10.0)) == [
+        ("says 1", 2.98),
+        ("says 2", 6.98),
+        ("hangs up", 10.98),
+    ]
+
+
+def test_silence_before_the_agent_has_spoken_is_no_cue() -> None:
+    script = Script(RATE, (line(1, SILENT),), SILENT)
+    assert story(script, (7.0, 8.0), (10.0, 11.0))[0] == ("says 1", 8.98)
+
+
+def test_what_the_agent_said_before_a_line_does_not_answer_it() -> None:
+    # The agent talks into the first half of the caller's line; only from 6.0 on do they answer.
+    script = Script(RATE, (line(1, Cue("at once"), 2.0), line(2, SILENT)), SILENT)
+    assert story(script, (0.0, 1.0), (6.0, 7.0))[1] == ("says 2", 7.98)
+
+
+def test_an_answer_within_the_silence_at_the_end_of_a_file_is_an_answer() -> None:
+    script = Script(RATE, (line(1, Cue("at once"), 1.0, pause=4.0), line(2, SILENT)), SILENT)
+    # The wait itself begins with the file's end, at 5.0.
+    assert story(script, (2.0, 3.0))[1] == ("says 2", 6.0)
+
+
+def test_a_caller_interrupts_an_agent_who_speaks_for_long_enough() -> None:
+    script = Script(RATE, (line(1, SILENT), line(2, SPEAKING)), SILENT)
+    assert story(script, (0.0, 1.0), (4.0, 9.0))[:2] == [("says 1", 1.98), ("says 2", 5.98)]
+
+
+def test_a_pause_between_two_sentences_does_not_start_the_count_again() -> None:
+    script = Script(RATE, (line(1, SPEAKING),), SILENT)
+    assert story(script, (1.0, 2.0), (2.3, 9.0))[0] == ("says 1", 2.98)
+
+
+def test_a_filler_and_a_longer_silence_after_it_are_no_speech_in_a_row() -> None:
+    script = Script(RATE, (line(1, SPEAKING),), SILENT)
+    assert story(script, (1.0, 2.0), (2.5, 9.0))[0] == ("says 1", 4.48)
+
+
+def test_a_caller_with_no_chance_to_interrupt_goes_on_after_20_s() -> None:
+    script = Script(RATE, (line(1, SPEAKING),), SILENT)
+    assert story(script, (1.0, 2.0), (24.0, 25.0)) == [("says 1", 20.0), ("hangs up", 25.98)]
+
+
+def test_noise_on_the_line_is_not_the_agent() -> None:
+    caller = ScriptedCaller(Script(RATE, (line(1, SPEAKING),), SILENT))
+    noise = np.random.default_rng(1).integers(-100, 101, SIZE // 2).astype("<i2").tobytes()
+    for _ in range(900):
+        assert caller.speak(noise) == bytes(SIZE)
+
+
+def test_a_call_that_has_lasted_long_enough_is_ended_in_the_middle_of_a_line() -> None:
+    script = Script(RATE, (line(1, SILENT, seconds=9.0),), SILENT, at_most=4.0)
+    assert story(script, (0.0, 1.0)) == [("says 1", 1.98), ("hangs up", 4.0)]
+
+
+def test_the_same_frames_in_give_the_same_frames_out() -> None:
+    script = read_caller(DEMO / "caller.toml", RATE)
+    times = [(0.0, 2.0), (9.0, 14.0), (18.0, 19.0), (28.0, 30.0)]
+    assert story(script, *times) == story(script, *times)
+
+
+def test_the_default_caller_asks_interrupts_asks_again_and_says_goodbye() -> None:
+    script = read_caller(DEMO / "caller.toml", RATE)
+    assert [cue.when for cue in (line.cue for line in script.lines)] == [
+        "agent silent",
+        "agent speaking",
+        "agent silent",
+        "agent silent",
+    ]
+    assert script.hangup == Cue("agent silent", 125)
+    assert script.at_most == 120.0
+
+
+def write_script(folder: Path, text: str) -> Path:
+    """A script in a folder that has one sound, a.wav of two frames."""
+    silence = np.zeros(SIZE, np.int16)
+    write_wav(folder / "a.wav", Recording(RATE, silence, silence))
+    path = folder / "caller.toml"
+    path.write_text(text)
+    return path
+
+
+GOOD_LINE = '[[line]]\nsay = "a.wav"\nwhen = "agent silent"\nfor = 0.8\n'
+
+
+def test_a_script_is_read_with_its_sounds_from_beside_it(tmp_path: Path) -> None:
+    text = GOOD_LINE + '[[line]]\nsay = "a.wav"\nwhen = "at once"\n'
+    hangup = '[hangup]\nwhen = "agent speaking"\nfor = 1\nat_most = 60\n'
+    assert read_caller(write_script(tmp_path, text + hangup), RATE) == Script(
+        RATE,
+        (
+            ScriptLine(bytes(SIZE * 2), Cue("agent silent", 40)),
+            ScriptLine(bytes(SIZE * 2), Cue("at once")),
+        ),
+        Cue("agent speaking", 50),
+        60.0,
+    )
+
+
+def test_a_script_need_not_say_how_the_caller_hangs_up(tmp_path: Path) -> None:
+    script = read_caller(write_script(tmp_path, GOOD_LINE), RATE)
+    assert (script.hangup, script.at_most) == (Cue("agent silent", 125), math.inf)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("", "the caller says nothing; give at least one [[line]]"),
+        ("line = []", "the caller says nothing"),
+        ('line = ["a.wav"]', "[[line]] 1: must be a table of its own, not 'a.wav'"),
+        ("[[line]", "is not TOML: "),
+        ("lines = 1", "there is no 'lines'; did you mean 'line'?"),
+        (GOOD_LINE + "wait = 3", "[[line]] 1: there is no 'wait'; there are say, when, for"),
+        (GOOD_LINE * 2 + "sya = 3", "[[line]] 2: there is no 'sya'; did you mean 'say'?"),
+        (GOOD_LINE.replace('"a.wav"', "7"), "[[line]] 1: give the WAV to be said, as in say = "),
+        (GOOD_LINE.replace("a.wav", "b.wav"), "b.wav: there is no such file"),
+        (GOOD_LINE.replace("a.wav", "caller.toml"), "caller.toml: is not a WAV"),
+        (GOOD_LINE.replace("agent ", ""), '`when` must be one of "at once", "agent silent", "ag'),
+        (GOOD_LINE.replace("0.8", "-1"), "[[line]] 1: for: -1 is negative; give 0 or more seconds"),
+        (
+            GOOD_LINE.replace("0.8", "21"),
+            "[[line]] 1: for: 21 is too long; give at most 20 seconds",
+        ),
+        (GOOD_LINE.replace("0.8", "nan"), "[[line]] 1: for: nan is not a number of seconds"),
+        (GOOD_LINE.replace("0.8", "true"), "[[line]] 1: for: True is not a number of seconds"),
+        (GOOD_LINE.replace("0.8", '"1 s"'), "[[line]] 1: for: '1 s' is not a number of seconds"),
+        (GOOD_LINE.replace("for = 0.8", ""), "[[line]] 1: say how long, as in for = 0.8 (seconds)"),
+        (GOOD_LINE.replace("agent silent", "at once"), '"at once" waits for nothing; remove `for`'),
+        (GOOD_LINE + "[hangup]\nfor = 1", "[hangup]: `when` must be one of "),
+        (GOOD_LINE + '[hangup]\nwhen = "at once"\nat_most = -2', "[hangup]: at_most: -2 is neg"),
+        (GOOD_LINE + "[hangup]\nat_least = 1", "[hangup]: there is no 'at_least'; "),
+        ("hangup = 3\n" + GOOD_LINE, "[hangup]: must be a table of its own, not 3"),
+    ],
+)
+def test_a_script_that_makes_no_sense_is_refused_in_one_clear_line(
+    tmp_path: Path, text: str, says: str
+) -> None:
+    path = write_script(tmp_path, text)
+    with pytest.raises(CallerScriptError) as refusal:
+        read_caller(path, RATE)
+    message = str(refusal.value)
+    assert message.startswith(f"{path}: ")
+    assert says in message
+    assert "\n" not in message
+
+
+def test_a_script_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(CallerScriptError, match=r"no\.toml: there is no such caller's script"):
+        read_caller(tmp_path / "no.toml", RATE)
+
+
+def test_a_script_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    (tmp_path / "folder.toml").mkdir()
+    with pytest.raises(CallerScriptError, match=r"folder\.toml: cannot be read \(Is a directory"):
+        read_caller(tmp_path / "folder.toml", RATE)
+
+
+def test_a_script_in_another_encoding_is_not_toml(tmp_path: Path) -> None:
+    path = tmp_path / "caller.toml"
+    path.write_bytes(b"# caf\xe9\n")
+    with pytest.raises(CallerScriptError, match="is not TOML"):
+        read_caller(path, RATE)
+
+
+def test_a_plain_file_that_is_no_wav_is_refused_as_such(tmp_path: Path) -> None:
+    (tmp_path / "a.mp3").write_bytes(b"ID3 and then some")
+    with pytest.raises(AudioFileError, match="is not a WAV"):
+        read_caller(tmp_path / "a.mp3", RATE)

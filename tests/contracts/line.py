@@ -1,0 +1,263 @@
+"""The contract of `engine.ports.Line`: every line, real or fake, passes these same tests.
+
+A test module subclasses `LineContract` as `TestSomething` and gives it a `phone()`. Where the line
+needs the real clock, `clock` is overridden to give None, and `slack` says how late it may be.
+"""
+
+from __future__ import annotations
+
+from contextlib import AbstractAsyncContextManager, suppress
+from typing import Protocol
+
+import numpy as np
+import pytest
+import trio
+from trio.abc import Clock
+from trio.testing import MockClock
+
+from engine.ports import (
+    Closed,
+    Line,
+    LineGone,
+    MarkReached,
+    RemoteHungUp,
+    frame_bytes,
+)
+
+FRAME = 0.02
+
+
+class FarEnd(Protocol):
+    """The person at the other end of the line."""
+
+    @property
+    def line(self) -> Line: ...
+
+    def say(self, pcm: bytes) -> None:
+        """Speak whole frames, after all that was said before."""
+        ...
+
+    def heard(self) -> bytes:
+        """All that came out of the earpiece so far, mono s16le at the line's rate."""
+        ...
+
+    def hang_up(self) -> None: ...
+
+
+def tone(seconds: float, rate_hz: int) -> bytes:
+    """Whole frames of a loud square wave: every sample of it is far from silence."""
+    half_periods = np.arange(round(seconds / FRAME) * frame_bytes(rate_hz) // 2) // 8 % 2
+    return np.where(half_periods, 8000, -8000).astype("<i2").tobytes()
+
+
+def loud_seconds(pcm: bytes, rate_hz: int) -> float:
+    """How much of the sound is tone."""
+    samples = np.frombuffer(pcm, "<i2").astype(int)
+    return int((np.abs(samples) > 1000).sum()) / rate_hz
+
+
+async def hear_tone(line: Line, seconds: float) -> bytes:
+    """Hear the caller until that much tone came; the bound makes a loss a failure, not a hang."""
+    pcm = b""
+    with trio.fail_after(seconds + 5):
+        while loud_seconds(pcm, line.rate_hz) < seconds - FRAME / 2:
+            pcm += await line.hear()
+    return pcm
+
+
+class LineContract:
+    #: Seconds that the line may be late beyond a frame's time or two.
+    slack = 0.0
+
+    @pytest.fixture
+    def clock(self) -> Clock | None:
+        """The clock that pytest-trio runs a test on: it takes the one among the arguments."""
+        return MockClock(autojump_threshold=0)
+
+    def phone(self) -> AbstractAsyncContextManager[FarEnd]:
+        """A call that has arrived and was not answered; it is over when the block is."""
+        raise NotImplementedError
+
+    async def settle(self) -> None:
+        """Long enough for whatever is under way to arrive."""
+        await trio.sleep(5 * FRAME + self.slack)
+
+    async def test_nobody_hears_anything_before_the_answer(self, clock: Clock | None) -> None:
+        async with self.phone() as far:
+            far.say(tone(0.2, far.line.rate_hz))
+            far.line.play(tone(0.2, far.line.rate_hz))
+            with trio.move_on_after(1.0):
+                await far.line.hear()
+                raise AssertionError("heard a caller who was not answered")
+            assert loud_seconds(far.heard(), far.line.rate_hz) == 0
+
+    async def test_all_that_the_caller_says_is_heard_in_whole_frames(
+        self, clock: Clock | None
+    ) -> None:
+        async with self.phone() as far:
+            far.line.answer()
+            far.say(tone(1.0, far.line.rate_hz))
+            pcm = await hear_tone(far.line, 1.0)
+            await self.settle()
+            pcm += await far.line.hear()
+            assert loud_seconds(pcm, far.line.rate_hz) == pytest.approx(1.0, abs=FRAME)
+            assert len(pcm) % frame_bytes(far.line.rate_hz) == 0
+
+    async def test_cancelling_hear_ends_at_once_and_loses_nothing(
+        self, clock: Clock | None
+    ) -> None:
+        async with self.phone() as far:
+            far.line.answer()
+            far.say(tone(1.0, far.line.rate_hz))
+            pcm = b""
+            for _ in range(20):
+                before = trio.current_time()
+                with trio.move_on_after(0.013):
+                    pcm += await far.line.hear()
+                assert trio.current_time() - before <= 0.013 + FRAME + self.slack
+            missing = 1.0 - loud_seconds(pcm, far.line.rate_hz)
+            assert missing > FRAME
+            await hear_tone(far.line, missing)
+
+    async def test_a_burst_is_paced_and_its_mark_comes_when_it_was_heard(
+        self, clock: Clock | None
+    ) -> None:
+        async with self.phone() as far:
+            far.line.answer()
+            began = trio.current_time()
+            far.line.play(tone(1.0, far.line.rate_hz))
+            far.line.mark(7)
+            assert await far.line.signal() == MarkReached(7)
+            took = trio.current_time() - began
+            assert 1.0 - 1e-6 <= took <= 1.0 + 2 * FRAME + 1e-6 + self.slack
+            assert loud_seconds(far.heard(), far.line.rate_hz) == pytest.approx(1.0, abs=FRAME)
+
+    async def test_marks_are_reached_in_order_each_at_its_own_place(
+        self, clock: Clock | None
+    ) -> None:
+        async with self.phone() as far:
+            far.line.answer()
+            far.line.mark(1)
+            for mark in (2, 3):
+                far.line.play(tone(0.5, far.line.rate_hz))
+                far.line.mark(mark)
+            reached = []
+            for _ in range(3):
+                signal = await far.line.signal()
+                assert isinstance(signal, MarkReached)
+                reached.append((signal.mark, trio.current_time()))
+            assert [mark for mark, _ in reached] == [1, 2, 3]
+            first, second, third = (at for _, at in reached)
+            assert second - first == pytest.approx(0.5, abs=2 * FRAME + self.slack)
+            assert third - second == pytest.approx(0.5, abs=FRAME + self.slack)
+
+    async def test_a_flush_drops_sound_and_marks_without_a_word(self, clock: Clock | None) -> None:
+        async with self.phone() as far:
+            far.line.answer()
+            far.line.play(tone(2.0, far.line.rate_hz))
+            far.line.mark(1)
+            await trio.sleep(0.5)
+            far.line.flush()
+            await self.settle()
+            heard = loud_seconds(far.heard(), far.line.rate_hz)
+            assert 0 < heard <= 0.5 + FRAME + self.slack
+            with trio.move_on_after(3.0):
+                signal = await far.line.signal()
+                raise AssertionError(f"a flushed line said {signal}")
+            assert loud_seconds(far.heard(), far.line.rate_hz) == heard
+
+    async def test_after_a_flush_the_next_reply_is_heard_from_its_beginning(
+        self, clock: Clock | None
+    ) -> None:
+        async with self.phone() as far:
+            far.line.answer()
+            far.line.play(tone(2.0, far.line.rate_hz))
+            far.line.mark(1)
+            far.line.flush()
+            far.line.play(tone(0.5, far.line.rate_hz))
+            far.line.mark(2)
+            assert await far.line.signal() == MarkReached(2)
+            assert loud_seconds(far.heard(), far.line.rate_hz) == pytest.approx(0.5, abs=FRAME)
+
+    async def test_cancelling_signal_loses_no_signal(self, clock: Clock | None) -> None:
+        async with self.phone() as far:
+            far.line.answer()
+            far.line.play(tone(0.2, far.line.rate_hz))
+            far.line.mark(1)
+            with trio.move_on_after(0.1):
+                await far.line.signal()
+                raise AssertionError("a mark came before its sound")
+            await trio.sleep(0.2 + self.slack)
+            assert await far.line.signal() == MarkReached(1)
+
+    async def test_hanging_up_twice_closes_once(self, clock: Clock | None) -> None:
+        async with self.phone() as far:
+            far.line.answer()
+            far.line.answer()
+            far.line.hang_up()
+            far.line.hang_up()
+            assert await far.line.signal() == Closed()
+            for _ in range(2):
+                with pytest.raises(LineGone):
+                    await far.line.signal()
+
+    async def test_a_call_can_be_refused_before_it_is_answered(self, clock: Clock | None) -> None:
+        async with self.phone() as far:
+            far.line.hang_up()
+            assert await far.line.signal() == Closed()
+
+    async def test_when_the_caller_hangs_up_the_line_says_so_and_closes(
+        self, clock: Clock | None
+    ) -> None:
+        async with self.phone() as far:
+            far.line.answer()
+            far.hang_up()
+            assert isinstance(await far.line.signal(), RemoteHungUp)
+            assert await far.line.signal() == Closed()
+            with pytest.raises(LineGone):
+                await far.line.signal()
+
+    async def test_when_both_hang_up_at_once_the_line_closes_once(
+        self, clock: Clock | None
+    ) -> None:
+        async with self.phone() as far:
+            far.line.answer()
+            far.hang_up()
+            far.line.hang_up()
+            signals = []
+            with trio.fail_after(5), suppress(LineGone):
+                while True:
+                    signals.append(await far.line.signal())
+            assert signals.count(Closed()) == 1
+            assert signals[-1] == Closed()
+
+    async def test_whoever_hears_or_waits_learns_that_the_line_closed(
+        self, clock: Clock | None
+    ) -> None:
+        async with self.phone() as far:
+            far.line.answer()
+
+            async def hear_to_the_end() -> None:
+                with suppress(LineGone):
+                    while True:
+                        await far.line.hear()
+
+            with trio.fail_after(5):
+                async with trio.open_nursery() as nursery:
+                    nursery.start_soon(hear_to_the_end)
+                    await self.settle()
+                    far.line.hang_up()
+            with pytest.raises(LineGone):
+                await far.line.hear()
+
+    async def test_commands_to_a_closed_line_do_nothing(self, clock: Clock | None) -> None:
+        async with self.phone() as far:
+            far.line.answer()
+            far.line.hang_up()
+            far.line.play(tone(0.1, far.line.rate_hz))
+            far.line.mark(1)
+            far.line.flush()
+            far.line.answer()
+            await self.settle()
+            assert await far.line.signal() == Closed()
+            assert loud_seconds(far.heard(), far.line.rate_hz) == 0
