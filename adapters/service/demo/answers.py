@@ -1,0 +1,165 @@
+"""Reads a file of scripted answers, and finds the one that fits what the caller said."""
+
+from __future__ import annotations
+
+import math
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+
+#: The demo's own answers.
+DEMO_ANSWERS = Path(__file__).with_name("answers.toml")
+
+_FAILURES = frozenset(status.value for status in HTTPStatus if status >= 400)
+
+
+class AnswersError(ValueError):
+    """A file of answers makes no sense. One line: which file, where in it, what to write."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the model server does when it is asked.
+
+    `tokens` are words with the space after them: the first comes `first_token` seconds after the
+    request, the others `per_token` seconds apart. `hang_up`: then the model calls that tool.
+    `hang`: then nothing more ever comes. `fail`: instead of all that, an HTTP error."""
+
+    name: str
+    hears: tuple[str, ...]
+    tokens: tuple[str, ...]
+    first_token: float
+    per_token: float
+    hang_up: bool
+    hang: bool
+    fail: int | None
+
+    @property
+    def text(self) -> str:
+        """All tokens together."""
+        return "".join(self.tokens)
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """Scripted answers, and the one for all else."""
+
+    answers: tuple[Answer, ...]
+    otherwise: Answer
+
+    def answer_to(self, words: str) -> Answer:
+        """The answer most of whose keywords are in `words`; at a tie the one that stands first.
+
+        Counting keywords, instead of asking for all of them, forgives a recogniser its errors."""
+        heard = _plain(words)
+        best, most = self.otherwise, 0
+        for answer in self.answers:
+            found = sum(_plain(keyword) in heard for keyword in answer.hears)
+            if found > most:
+                best, most = answer, found
+        return best
+
+    @classmethod
+    def read(cls, path: Path) -> Answers:
+        """The answers of a TOML file. Raises `AnswersError`."""
+        try:
+            table = tomllib.loads(path.read_text(encoding="utf-8"))
+        except OSError as error:
+            raise AnswersError(f"{path}: cannot be read: {error.strerror}") from error
+        except UnicodeDecodeError as error:
+            raise AnswersError(f"{path}: not UTF-8 text (byte {error.start})") from error
+        except tomllib.TOMLDecodeError as error:
+            raise AnswersError(f"{path}: not TOML: {error}") from error
+        try:
+            return cls._of(table)
+        except AnswersError as error:
+            raise AnswersError(f"{path}: {error}") from None
+
+    @classmethod
+    def _of(cls, table: Mapping[str, Any]) -> Answers:
+        _know(table, {"pace", "answer", "otherwise"}, "the file")
+        given = _table(table, "pace")
+        _know(given, {"first_token", "per_token"}, "[pace]")
+        pace = {key: _seconds(given, key, "[pace]", {}) for key in ("first_token", "per_token")}
+        otherwise = _table(table, "otherwise")
+        if "hears" in otherwise:
+            raise AnswersError("[otherwise]: hears makes no sense here, it answers all else")
+        rules = table.get("answer", [])
+        if not isinstance(rules, list) or not all(isinstance(rule, dict) for rule in rules):
+            raise AnswersError("answer is not a list of rules; begin each of them with [[answer]]")
+        answers = []
+        for number, rule in enumerate(rules, 1):
+            where = f"[[answer]] number {number}"
+            if not _list_of_words(rule.get("hears")):
+                raise AnswersError(f'{where}: hears must list keywords, as in ["open", "hours"]')
+            answers.append(_answer(rule, where, pace))
+        return cls(tuple(answers), _answer(otherwise, "[otherwise]", pace))
+
+
+def _answer(rule: Mapping[str, Any], where: str, pace: Mapping[str, Any]) -> Answer:
+    _know(
+        rule,
+        {"name", "hears", "says", "first_token", "per_token", "hang_up", "hang", "fail"},
+        where,
+    )
+    name, says, fail = rule.get("name", where), rule.get("says", ""), rule.get("fail")
+    if not isinstance(name, str) or not isinstance(says, str):
+        raise AnswersError(f"{where}: name and says must be text")
+    hang_up, hang = rule.get("hang_up", False), rule.get("hang", False)
+    if not isinstance(hang_up, bool) or not isinstance(hang, bool):
+        raise AnswersError(f"{where}: hang_up and hang must be true or false")
+    if fail is None:
+        if not says.strip() and not hang:
+            raise AnswersError(f"{where}: says is missing: the text, with | between its pieces")
+    elif not isinstance(fail, int) or fail not in _FAILURES:
+        raise AnswersError(f"{where}: fail must be an HTTP status, as 429 or 503, not {fail!r}")
+    elif says or hang_up or hang:
+        raise AnswersError(f"{where}: an answer that fails can do nothing else; leave fail alone")
+    return Answer(
+        name=name,
+        hears=tuple(rule.get("hears", ())),
+        tokens=tuple(re.findall(r"\S+\s*", says.strip())),
+        first_token=_seconds(rule, "first_token", where, pace),
+        per_token=_seconds(rule, "per_token", where, pace),
+        hang_up=hang_up,
+        hang=hang,
+        fail=fail,
+    )
+
+
+def _seconds(table: Mapping[str, Any], key: str, where: str, otherwise: Mapping[str, Any]) -> float:
+    value = table.get(key, otherwise.get(key, 0.0))
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise AnswersError(f"{where}: {key} must be a number of seconds, not {value!r}")
+    if not math.isfinite(value) or value < 0:
+        raise AnswersError(f"{where}: {key} must be 0 s or more, not {value!r}")
+    return float(value)
+
+
+def _plain(words: str) -> str:
+    """Lower-case words with single spaces around each, so that `in` finds whole words."""
+    return " ".join(["", *re.findall(r"[\w']+", words.lower()), ""])
+
+
+def _table(table: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    value = table.get(key)
+    if not isinstance(value, dict):
+        raise AnswersError(f"the table [{key}] is missing")
+    return value
+
+
+def _know(table: Mapping[str, Any], keys: set[str], where: str) -> None:
+    if unknown := sorted(table.keys() - keys):
+        raise AnswersError(f"{where}: unknown key {unknown[0]!r}; known: {', '.join(sorted(keys))}")
+
+
+def _list_of_words(value: object) -> bool:
+    return (
+        isinstance(value, list)
+        and bool(value)
+        and all(isinstance(word, str) and word.strip() for word in value)
+    )

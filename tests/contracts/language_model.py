@@ -1,0 +1,165 @@
+"""The contract of `engine.ports.LanguageModel`: every model, real or fake, passes these same tests.
+
+A test module subclasses `LanguageModelContract` as `TestSomething` and gives it a `model()`, and
+its own `clock` where Trio's autojump clock does not do. Times are virtual and exact.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+
+import pytest
+import trio
+from trio.testing import MockClock
+
+from engine.data import Said
+from engine.ports import LanguageModel, ProviderError, Writing
+
+PIECES = ("Yes, ", "of ", "course.| ", "Until ", "six.|")
+
+HISTORY = (
+    Said("agent", "Hello, this is the shop.", reply=1),
+    Said("caller", "Are you open on Saturday?"),
+    Said("agent", "Well, on Saturday", reply=2, interrupted=True),
+    Said("caller", "Marmalade."),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """What the provider does when it is asked: pieces at a pace (s), or another ending."""
+
+    pieces: tuple[str, ...] = PIECES
+    first_piece: float = 0.5
+    per_piece: float = 0.25
+    ends_call: bool = False
+    hangs: bool = False
+    fails: bool = False
+
+
+class Listener:
+    """Keeps what a model wrote, and when, counted from the listener's own beginning."""
+
+    def __init__(self) -> None:
+        self._began = trio.current_time()
+        self.pieces: list[tuple[float, str]] = []
+
+    def __call__(self, piece: str) -> None:
+        self.pieces.append((trio.current_time() - self._began, piece))
+
+    @property
+    def text(self) -> str:
+        return "".join(piece for _, piece in self.pieces)
+
+
+async def write(
+    model: LanguageModel, history: Sequence[Said] = HISTORY
+) -> tuple[Listener, Writing]:
+    """Have an answer written, and listen to all of it."""
+    listener = Listener()
+    return listener, await model.write(history, listener)
+
+
+class LanguageModelContract:
+    def model(self, script: Script) -> AbstractAsyncContextManager[LanguageModel]:
+        """A model whose provider follows the script."""
+        raise NotImplementedError
+
+    def under_way(self) -> int:
+        """How many writes the model still holds something for."""
+        raise NotImplementedError
+
+    @pytest.fixture
+    def clock(self) -> MockClock:
+        """The clock that the test runs on."""
+        return MockClock(autojump_threshold=0)
+
+    async def test_each_piece_is_given_the_moment_that_it_is_written(
+        self, clock: MockClock
+    ) -> None:
+        async with self.model(Script()) as model:
+            listener, writing = await write(model)
+        assert listener.pieces == [
+            (0.5, "Yes, "),
+            (0.75, "of "),
+            (1.0, "course.| "),
+            (1.25, "Until "),
+            (1.5, "six.|"),
+        ]
+        assert writing == Writing(ends_call=False)
+
+    async def test_a_model_that_hangs_up_says_so_when_its_text_is_out(
+        self, clock: MockClock
+    ) -> None:
+        async with self.model(Script(ends_call=True)) as model:
+            listener, writing = await write(model)
+        assert listener.text == "".join(PIECES)
+        assert writing == Writing(ends_call=True)
+
+    async def test_it_writes_again_and_again(self, clock: MockClock) -> None:
+        async with self.model(Script()) as model:
+            for _ in range(3):
+                listener, _ = await write(model)
+                assert [at for at, _ in listener.pieces] == [0.5, 0.75, 1.0, 1.25, 1.5]
+                assert self.under_way() == 0
+
+    async def test_calls_that_are_answered_at_once_do_not_hear_each_other(
+        self, clock: MockClock
+    ) -> None:
+        listeners: list[Listener] = []
+
+        async def one_call(model: LanguageModel) -> None:
+            listener, _ = await write(model)
+            listeners.append(listener)
+
+        async with self.model(Script()) as model, trio.open_nursery() as nursery:
+            for _ in range(5):
+                nursery.start_soon(one_call, model)
+                await trio.sleep(0.125)
+        assert [listener.text for listener in listeners] == ["".join(PIECES)] * 5
+        assert {listener.pieces[-1][0] for listener in listeners} == {1.5}
+
+    # before the first piece, together with one, between two, and together with the last
+    @pytest.mark.parametrize("after", [0.0, 0.25, 0.5, 0.875, 1.5])
+    async def test_cancelling_ends_it_at_once_and_leaves_nothing_behind(
+        self, clock: MockClock, after: float
+    ) -> None:
+        async with self.model(Script(hangs=True)) as model:
+            listener = Listener()
+            began = trio.current_time()
+            with trio.move_on_after(after) as scope:
+                await model.write(HISTORY, listener)
+            assert scope.cancelled_caught
+            assert trio.current_time() - began == after
+            assert self.under_way() == 0
+            written = len(listener.pieces)
+            assert all(at <= after for at, _ in listener.pieces)
+            await trio.sleep(5)
+            assert len(listener.pieces) == written
+
+    async def test_after_a_cancelled_write_the_next_is_whole(self, clock: MockClock) -> None:
+        async with self.model(Script()) as model:
+            with trio.move_on_after(0.875):
+                await model.write(HISTORY, Listener())
+            listener, _ = await write(model)
+        assert [at for at, _ in listener.pieces] == [0.5, 0.75, 1.0, 1.25, 1.5]
+
+    async def test_a_provider_that_fails_is_named_without_what_the_caller_said(
+        self, clock: MockClock
+    ) -> None:
+        async with self.model(Script(fails=True)) as model:
+            with pytest.raises(ProviderError) as failure:
+                await write(model)
+            assert self.under_way() == 0
+        assert failure.value.provider
+        assert failure.value.reason
+        assert "marmalade" not in str(failure.value).lower()
+        assert "\n" not in str(failure.value)
+
+    async def test_the_failure_of_one_call_is_none_of_the_next(self, clock: MockClock) -> None:
+        async with self.model(Script(fails=True)) as model:
+            for _ in range(3):
+                with pytest.raises(ProviderError):
+                    await write(model)
