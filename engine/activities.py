@@ -97,7 +97,7 @@ async def play(scene: Scene) -> None:
             continue
         chunk = composition.chunks[chunk_number]
         known = len(chunk.pcm) - (len(chunk.pcm) - byte) % frame
-        if known > announced:
+        if known > byte >= announced:
             seconds = (known - announced) / (composition.rate_hz * 2)
             scene.post(SoundQueued(number, chunk_number, seconds))
             announced = known

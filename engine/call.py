@@ -91,7 +91,7 @@ class _StateScope:
         try:
             with self._cancel:
                 async with trio.open_nursery() as self.nursery:
-                    self.nursery.start_soon(activity, scene)
+                    self.nursery.start_soon(_perform, activity, scene)
                     task_status.started(self)
                     # A state outlasts its activity: it is left by a transition only.
                     await trio.sleep_forever()
@@ -102,6 +102,13 @@ class _StateScope:
         """Cancel, and wait until nothing of it is left. Takes no time of the clock."""
         self._cancel.cancel()
         await self._left.wait()
+
+
+async def _perform(activity: Activity, scene: Scene) -> None:
+    # A task that is cancelled before its first step still takes it, up to its first checkpoint:
+    # the activity of a stay that is over already must not begin.
+    await trio.lowlevel.checkpoint_if_cancelled()
+    await activity(scene)
 
 
 class Call:
@@ -168,7 +175,7 @@ class Call:
     async def _next(self) -> Occurrence:
         standing = self._step.after
         if standing.recalled:
-            return standing.recalled[0]
+            return self.mailbox.take_raised() or standing.recalled[0]
         next_due = due(standing)
         deadline = self._began + next_due.at / 1_000_000 if next_due else float("inf")
         timer_may_fire = False

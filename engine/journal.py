@@ -23,7 +23,6 @@ from engine.chart.state import Guard, named
 from engine.data import CallData, Facts, FillerClip, Scripts
 from engine.events import CallStarted, Event, TimerFired
 from engine.ports import Journal
-from engine.settings import SettingError, Settings
 
 VERSION = 1
 
@@ -169,7 +168,7 @@ def _blank(text: Any) -> str:
 def read(path: Path) -> tuple[Line, list[Line]]:
     """A journal's head and its lines. Raises `JournalError`, or OSError where it cannot be read."""
     lines: list[Line] = []
-    with path.open(encoding="utf-8") as file:
+    with path.open("rb") as file:
         for number, text in enumerate(file, 1):
             try:
                 read_line = json.loads(text)
@@ -210,7 +209,7 @@ def beginning(chart: Chart, head: Line) -> CallData:
         return chart.data.begin(
             settings, head["seed"], Facts(**facts, scripts=Scripts(**scripts), fillers=fillers)
         )
-    except (KeyError, TypeError, SettingError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         raise JournalError(f"the journal's head is damaged: {error}") from None
 
 

@@ -41,11 +41,15 @@ class Mailbox:
         """From an effect of the step at `at`: to be taken before anything that was posted."""
         self._raised.append(Occurrence(at, event))
 
+    def take_raised(self) -> Occurrence | None:
+        """The next occurrence that an effect raised, if there is one."""
+        return self._raised.popleft() if self._raised else None
+
     def take(self, due: Occurrence | None) -> Occurrence | None:
         """The next occurrence by now: raised first, then the earlier of the oldest posted and
         `due`, the event at a tie. None when neither is there yet."""
-        if self._raised:
-            return self._raised.popleft()
+        if (raised := self.take_raised()) is not None:
+            return raised
         if self._posted and (due is None or self._posted[0].at <= due.at):
             return self._posted.popleft()
         if due is not None and due.at <= self._now():

@@ -71,7 +71,8 @@ class Line(Protocol):
     """One phone call's leg, as a carrier gives it to us.
 
     Playback behaves as a carrier's media does: it takes bursts, paces them itself, reports marks
-    when they are *reached*, and forgets queue and marks without a word on `flush`."""
+    when they are *reached*, and forgets queue and marks without a word on `flush`. Once the line
+    is closed, commands do nothing."""
 
     @property
     def rate_hz(self) -> int:

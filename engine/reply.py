@@ -98,6 +98,8 @@ class Composition:
                 words.append(texts[word])
                 word += 1
             byte = round(ends[word - 1] * self.rate_hz) * 2 if word > start.word else start.byte
+            # Whole frames: the line takes no others.
+            byte -= byte % frame_bytes(self.rate_hz)
             cursor = Cursor(number, word, byte)
             break
         self.cursor = cursor
@@ -173,10 +175,12 @@ class _Writing:
             self._fail("synthesis", "no sound for the text")
 
     async def _write(self) -> bool:
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(self._cut_what_dribbles)
+        dribbling = trio.CancelScope()
+        self._nursery.start_soon(self._cut_what_dribbles, dribbling)
+        try:
             writing = await self._scene.call.services.model.write(self._history, self._feed)
-            nursery.cancel_scope.cancel()
+        finally:
+            dribbling.cancel()
         self._add(self._chunker.rest())
         return writing.ends_call
 
@@ -184,19 +188,22 @@ class _Writing:
         self._add(self._chunker.feed(text))
         self._fed.set()
 
-    async def _cut_what_dribbles(self) -> None:
-        while True:
-            await self._fed.wait()
-            self._fed = trio.Event()
-            chunks = len(self._composition.chunks)
-            with trio.move_on_after(self._chunk_wait) as waited:
-                while self._chunker.pending and len(self._composition.chunks) == chunks:
-                    await self._fed.wait()
-                    self._fed = trio.Event()
-            if waited.cancelled_caught:
-                self._add(self._chunker.overdue())
+    async def _cut_what_dribbles(self, scope: trio.CancelScope) -> None:
+        with scope:
+            while True:
+                await self._fed.wait()
+                self._fed = trio.Event()
+                chunks = len(self._composition.chunks)
+                with trio.move_on_after(self._chunk_wait) as waited:
+                    while self._chunker.pending and len(self._composition.chunks) == chunks:
+                        await self._fed.wait()
+                        self._fed = trio.Event()
+                if waited.cancelled_caught:
+                    self._add(self._chunker.overdue())
 
     def _add(self, texts: Sequence[str]) -> None:
+        if self._composition.failure is not None:
+            return  # behind a hole, nothing more is said
         for text in texts:
             chunk = Chunk(text)
             self._composition.chunks.append(chunk)

@@ -54,8 +54,10 @@ class Supervisor:
         phrases = self.services.phrases
         facts = Facts(line.call_id, line.rate_hz, self.scripts, phrases.fillers(self.scripts))
         data = self.chart.data.begin(self.settings, self.seed, facts)
-        journal = self.journal(line.call_id)
+        journal: Journal | None = None
+        call: Call | None = None
         try:
+            journal = self.journal(line.call_id)
             recorder = None
             if journal is not None:
                 recorder = Recorder(journal, self.chart, data, redacted=self.redacted)
@@ -68,20 +70,19 @@ class Supervisor:
                 recorder=recorder,
                 inspectors=self.inspectors,
             )
-            try:
-                return await call.run()
-            except Exception as error:
-                where = call.step.after.leaf if call.began else "its beginning"
-                log.error(
-                    "call %s failed in %s: %s; it is ended with an apology, the other calls go on",
-                    line.call_id,
-                    where,
-                    _innermost(error),
-                    exc_info=log.isEnabledFor(logging.DEBUG),
-                )
-                self.failed(line.call_id, error)
-                await self._end_with_regret(line)
-                return None
+            return await call.run()
+        except Exception as error:
+            where = call.step.after.leaf if call is not None and call.began else "its beginning"
+            log.error(
+                "call %s failed in %s: %s; it is ended with an apology, the other calls go on",
+                line.call_id,
+                where,
+                _innermost(error),
+                exc_info=log.isEnabledFor(logging.DEBUG),
+            )
+            self.failed(line.call_id, error)
+            await self._end_with_regret(line)
+            return None
         finally:
             if journal is not None:
                 journal.close()

@@ -4,9 +4,18 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from engine.chart import Update
 from engine.data import CallData, Reply
 from engine.effects import StartReply
 from engine.events import Event, ReplyFailed, ReplyReady, ReplyWritten, SoundQueued
+
+
+def is_of_another_reply(data: CallData, event: Event) -> bool:
+    """Late: one reply took the place of another within a turn, and this was said of the other."""
+    return isinstance(event, (ReplyReady, ReplyWritten, ReplyFailed)) and (
+        event.reply != data.reply.number
+    )
+
 
 # --- guards ------------------------------------------------------------------------------------
 
@@ -97,6 +106,23 @@ def begin_farewell(data: CallData, event: Event, at: int) -> CallData:
 def begin_regret(data: CallData, event: Event, at: int) -> CallData:
     """It will not work: say so, and end the call."""
     return _last_words(data, "regret", data.facts.scripts.regret)
+
+
+def script(
+    purpose: str, text: str, *, interruptible: bool = True, ends_call: bool = False
+) -> Update:
+    """For a chart of your own: the update by which `text` is the next reply.
+
+    `purpose` names it in journals and reports. `start_reply` is the effect that goes with it."""
+
+    def begin(data: CallData, event: Event, at: int) -> CallData:
+        reply = Reply(
+            data.reply.number + 1, purpose, text, interruptible=interruptible, ends_call=ends_call
+        )
+        return _next(data, reply)
+
+    begin.__name__ = f"begin_{purpose}"
+    return begin
 
 
 def start_reply(data: CallData, event: Event, at: int) -> StartReply:

@@ -188,8 +188,9 @@ class Chart:
     ) -> Chart:
         """A chart of your own, grown from this one, which stays as it is.
 
-        `add` puts states under a parent, `on` and `after` give a state (by name) other answers to
-        the events and timers that they name. The result is checked like any chart."""
+        `add` puts states under a parent. `on` and `after` give a state (by name) answers to events
+        and timers that are tried before those it has, or instead of them where the last one given
+        has no guard. The result is checked like any chart."""
         changes: dict[str, dict[str, Any]] = {}
         for key, asked in (("add", add), ("on", on), ("after", after)):
             for state, change in (asked or {}).items():
@@ -339,8 +340,9 @@ class Chart:
                 continue
             # The outermost state's timer bounds the whole call, and is no way out of one state.
             within = self.nodes[leaf].lineage[1:] or self.nodes[leaf].lineage
+            # A timer fires once a stay: unless its own state is left, it bounds nothing after that.
             if not any(
-                leaf in self.edges(leaf, timer.trigger)[-1].exits
+                all(path in edge.exits for edge in self.edges(leaf, timer.trigger))
                 for path in within
                 for timer in self.timers_of[path]
             ):

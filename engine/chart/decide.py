@@ -284,9 +284,10 @@ class _Making:
         self.entry_effects = tuple(
             self.made(e) for p in paths for e in self.chart.nodes[p].state.entry_effects
         )
-        # A change of state: what was put off is offered again, in the order in which it came.
+        # A change of state: what was put off is offered again, in the order in which it came. What
+        # was put off twice came before what is still to be offered.
         again = tuple(replace(put_off, at=self.at) for put_off in self.deferred)
-        self.recalled = (*self.recalled, *again)
+        self.recalled = (*again, *self.recalled)
         self.deferred = ()
 
     def rearm(self, name: str) -> None:

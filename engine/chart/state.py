@@ -144,7 +144,7 @@ class State:
     the first). A `final` state ends the call."""
 
     name: str
-    doc: str = ""
+    doc: str | None = None
     on: Mapping[type[Event], Answers] = field(default_factory=dict)
     after: Mapping[str, After] = field(default_factory=dict)
     activity: str | None = None
@@ -171,7 +171,8 @@ class State:
         after: Mapping[str, After] | None = None,
     ) -> State:
         """This state with the one at `path` (relative, "" is itself) changed: `add` are further
-        children, `on` and `after` replace the answers to the events and timers that they name."""
+        children; `on` and `after` put answers in front of those that there are, or replace them
+        where they end with one without a guard; a timer's delay is the new one."""
         if path:
             head, _, rest = path.partition(".")
             if head not in {c.name for c in self.children}:
@@ -183,12 +184,18 @@ class State:
                     for c in self.children
                 ),
             )
-        return replace(
-            self,
-            children=(*self.children, *add),
-            on={**self.on, **(on or {})},
-            after={**self.after, **(after or {})},
-        )
+        answers = dict(self.on)
+        for event, given in (on or {}).items():
+            answers[event] = _in_front(given, answers.get(event, ()))
+        timers = dict(self.after)
+        for name, (delay, given) in (after or {}).items():
+            timers[name] = (delay, _in_front(given, timers[name][1] if name in timers else ()))
+        return replace(self, children=(*self.children, *add), on=answers, after=timers)
+
+
+def _in_front(given: Answers, there: Answers) -> tuple[Answer, ...]:
+    front = answers_of(given)
+    return front if front and front[-1].when is None else (*front, *answers_of(there))
 
 
 def after_of(after: After) -> tuple[Delay, tuple[Answer, ...]]:
