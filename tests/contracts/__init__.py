@@ -6,5 +6,5 @@ begins with Test, and give the fixture.
 
 import pytest
 
-for _port in ("recognizer", "synthesizer", "voice_activity"):
+for _port in ("language_model", "line", "recognizer", "synthesizer", "voice_activity"):
     pytest.register_assert_rewrite(f"{__name__}.{_port}")

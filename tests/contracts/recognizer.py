@@ -1,0 +1,114 @@
+"""The contract of `Recognizer` and `Recognition`."""
+
+from __future__ import annotations
+
+import trio
+import trio.testing
+
+from engine.ports import Heard, Recognition, Recognizer
+from tests.recordings import RATE_HZ, frames, recording, silence
+
+WORDS = recording("en_operator").speech
+BOUND = 60.0  # s, for what has to come at all
+
+
+def say(call: Recognition, utterance: int, pcm: bytes) -> None:
+    """An utterance as a call has it: its onset is found 100 ms late, its end too."""
+    late = len(silence(0.1))
+    call.feed(silence(0.3) + pcm[:late])
+    call.utterance_started(utterance)
+    for frame in frames(pcm[late:] + silence(0.1)):
+        call.feed(frame)
+    call.utterance_ended(utterance)
+
+
+async def results(call: Recognition) -> list[Heard]:
+    """What comes, up to and with the next final."""
+    heard = [await call.result()]
+    while not heard[-1].final:
+        heard.append(await call.result())
+    return heard
+
+
+class RecognizerContract:
+    """Give a fixture `recognizer`."""
+
+    async def test_each_utterance_has_one_final_after_its_partials(
+        self, recognizer: Recognizer
+    ) -> None:
+        with trio.fail_after(BOUND):
+            async with recognizer.recognition(RATE_HZ) as call:
+                say(call, 1, WORDS)
+                say(call, 2, WORDS)
+                first, second = await results(call), await results(call)
+        assert {heard.utterance for heard in first} == {1}
+        assert {heard.utterance for heard in second} == {2}
+
+    async def test_a_partial_differs_from_the_one_before(self, recognizer: Recognizer) -> None:
+        with trio.fail_after(BOUND):
+            async with recognizer.recognition(RATE_HZ) as call:
+                say(call, 1, WORDS)
+                *partials, _ = [heard.text for heard in await results(call)]
+        assert all(
+            before != after for before, after in zip(["", *partials], partials, strict=False)
+        )
+
+    async def test_an_utterance_without_words_has_its_final_too(
+        self, recognizer: Recognizer
+    ) -> None:
+        with trio.fail_after(BOUND):
+            async with recognizer.recognition(RATE_HZ) as call:
+                say(call, 1, silence(0.3))
+                assert (await results(call))[-1].utterance == 1
+
+    async def test_an_utterance_without_any_sound_has_its_final_too(
+        self, recognizer: Recognizer
+    ) -> None:
+        with trio.fail_after(BOUND):
+            async with recognizer.recognition(RATE_HZ) as call:
+                call.utterance_started(1)
+                call.utterance_ended(1)
+                assert (await results(call))[-1].utterance == 1
+
+    async def test_what_is_said_between_utterances_has_no_result(
+        self, recognizer: Recognizer
+    ) -> None:
+        with trio.fail_after(BOUND):
+            async with recognizer.recognition(RATE_HZ) as call:
+                call.feed(WORDS)
+                say(call, 7, silence(0.3))
+                assert {heard.utterance for heard in await results(call)} == {7}
+
+    async def test_waiting_for_a_result_is_cancelled_without_losing_one(
+        self, recognizer: Recognizer
+    ) -> None:
+        with trio.fail_after(BOUND):
+            async with recognizer.recognition(RATE_HZ) as call:
+                async with trio.open_nursery() as nursery:
+                    nursery.start_soon(call.result)
+                    await trio.testing.wait_all_tasks_blocked()
+                    nursery.cancel_scope.cancel()
+                say(call, 1, WORDS)
+                assert (await results(call))[-1].final
+
+    async def test_two_calls_at_once_do_not_mix(self, recognizer: Recognizer) -> None:
+        with trio.fail_after(BOUND):
+            async with (
+                recognizer.recognition(RATE_HZ) as one,
+                recognizer.recognition(RATE_HZ) as other,
+            ):
+                say(one, 1, WORDS)
+                say(other, 2, WORDS)
+                assert {heard.utterance for heard in await results(one)} == {1}
+                assert {heard.utterance for heard in await results(other)} == {2}
+
+    async def test_a_caller_who_hangs_up_in_mid_word_keeps_nobody_waiting(
+        self, recognizer: Recognizer
+    ) -> None:
+        with trio.fail_after(BOUND):
+            async with recognizer.recognition(RATE_HZ) as call:
+                call.utterance_started(1)
+                call.feed(WORDS)
+            async with recognizer.recognition(RATE_HZ) as call:
+                say(call, 1, WORDS)
+                assert (await results(call))[-1].final

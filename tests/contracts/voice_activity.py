@@ -1,0 +1,69 @@
+"""The contract of `VoiceDetectors` and `VoiceActivity`."""
+
+from __future__ import annotations
+
+from engine.ports import VoiceActivity, VoiceDetectors, VoiceEdge, frame_bytes
+from tests.recordings import RATE_HZ, frames, recording, silence
+
+# Two phrases with 200 ms between them.
+CALLER = recording("en_interrupt").pcm
+
+
+def edges(voice: VoiceActivity, pcm: bytes) -> list[VoiceEdge]:
+    """The edges of sound that is fed frame by frame."""
+    return [edge for frame in frames(pcm) for edge in voice.feed(frame)]
+
+
+class VoiceDetectorsContract:
+    """Give a fixture `detectors`."""
+
+    async def test_edges_alternate_and_the_first_is_speech(self, detectors: VoiceDetectors) -> None:
+        async with detectors.detector(RATE_HZ) as voice:
+            found = edges(voice, CALLER + silence(0.5))
+        assert found
+        assert [edge.speaking for edge in found] == [True, False] * (len(found) // 2)
+
+    async def test_an_edge_was_in_the_sound_before_it_is_found(
+        self, detectors: VoiceDetectors
+    ) -> None:
+        async with detectors.detector(RATE_HZ) as voice:
+            found = edges(voice, CALLER + silence(0.5))
+        assert all(0 <= edge.lag < 0.5 for edge in found)
+
+    async def test_silence_has_no_edge(self, detectors: VoiceDetectors) -> None:
+        async with detectors.detector(RATE_HZ) as voice:
+            assert edges(voice, silence(3)) == []
+
+    async def test_the_size_of_its_helpings_changes_no_edge(
+        self, detectors: VoiceDetectors
+    ) -> None:
+        async with detectors.detector(RATE_HZ) as voice:
+            one_by_one = edges(voice, CALLER + silence(0.5))
+        async with detectors.detector(RATE_HZ) as voice:
+            at_once = voice.feed(CALLER + silence(0.5))
+        assert [e.speaking for e in at_once] == [e.speaking for e in one_by_one]
+
+    async def test_the_next_call_hears_nothing_of_this_one(self, detectors: VoiceDetectors) -> None:
+        """Both begin and end in mid-word, where what was heard before tells most."""
+        goodbye = recording("en_goodbye").pcm
+        frame = frame_bytes(RATE_HZ)
+        beginning, middle = goodbye[: 51 * frame], goodbye[45 * frame : 85 * frame]
+        async with detectors.detector(RATE_HZ) as voice:
+            fresh = edges(voice, middle)
+            edges(voice, beginning)
+        async with detectors.detector(RATE_HZ) as voice:
+            assert edges(voice, middle) == fresh
+
+    async def test_two_calls_at_once_do_not_hear_each_other(
+        self, detectors: VoiceDetectors
+    ) -> None:
+        async with detectors.detector(RATE_HZ) as voice:
+            alone = edges(voice, CALLER)
+        async with detectors.detector(RATE_HZ) as one, detectors.detector(RATE_HZ) as other:
+            together: list[VoiceEdge] = []
+            quiet: list[VoiceEdge] = []
+            for frame in frames(CALLER):
+                together += one.feed(frame)
+                quiet += other.feed(bytes(len(frame)))
+        assert together == alone
+        assert quiet == []
