@@ -79,36 +79,33 @@ class _StateScope:
 
     def __init__(self) -> None:
         self._cancel = trio.CancelScope()
-        self._left = trio.Event()
-        self.nursery: trio.Nursery
+        self._opened, self._left = trio.Event(), trio.Event()
+        self._nursery: trio.Nursery
 
-    async def run(
-        self,
-        activity: Activity,
-        scene: Scene,
-        task_status: trio.TaskStatus[_StateScope] = trio.TASK_STATUS_IGNORED,
-    ) -> None:
+    async def run(self, activity: Activity, scene: Scene) -> None:
         try:
             with self._cancel:
-                async with trio.open_nursery() as self.nursery:
-                    self.nursery.start_soon(_perform, activity, scene)
-                    task_status.started(self)
+                async with trio.open_nursery() as self._nursery:
+                    self._opened.set()
+                    # A task that is cancelled before its first step still takes it, up to its
+                    # first checkpoint: the activity of a stay that is over must not begin.
+                    await trio.lowlevel.checkpoint_if_cancelled()
+                    await activity(scene)
                     # A state outlasts its activity: it is left by a transition only.
                     await trio.sleep_forever()
         finally:
             self._left.set()
 
+    async def nursery(self) -> trio.Nursery:
+        """Where the scopes of its children go; it waits for one entered in this very step."""
+        if not self._opened.is_set():
+            await self._opened.wait()
+        return self._nursery
+
     async def leave(self) -> None:
         """Cancel, and wait until nothing of it is left. Takes no time of the clock."""
         self._cancel.cancel()
         await self._left.wait()
-
-
-async def _perform(activity: Activity, scene: Scene) -> None:
-    # A task that is cancelled before its first step still takes it, up to its first checkpoint:
-    # the activity of a stay that is over already must not begin.
-    await trio.lowlevel.checkpoint_if_cancelled()
-    await activity(scene)
 
 
 class Call:
@@ -178,17 +175,18 @@ class Call:
             return self.mailbox.take_raised() or standing.recalled[0]
         next_due = due(standing)
         deadline = self._began + next_due.at / 1_000_000 if next_due else float("inf")
-        timer_may_fire = False
+        others_spoke = False
         while True:
             occurrence = self.mailbox.take(next_due)
-            if occurrence is next_due and next_due is not None and not timer_may_fire:
-                # Whoever is due at this very instant may speak first: at a tie the event wins.
-                timer_may_fire = True
+            if occurrence is None:
+                await self.mailbox.wait(deadline)
+            elif occurrence is next_due and not others_spoke and self.now() == next_due.at:
+                # Whoever is due at this very instant may speak first: at a tie the event wins. Once
+                # the instant is past, as it is on a real clock, nobody is stamped before the timer.
+                others_spoke = True
                 await trio.lowlevel.checkpoint()
-                continue
-            if occurrence is not None:
+            else:
                 return occurrence
-            await self.mailbox.wait(deadline)
 
     async def _carry_out(self, step: Step, nursery: trio.Nursery) -> None:
         self._step, self.began = step, True
@@ -206,20 +204,20 @@ class Call:
         for active in step.entries:
             if name := self.chart.nodes[active.state].state.activity:
                 scene = Scene(self, self.data, active.activation)
-                self._scopes[active] = await self._around(active, nursery).start(
-                    _StateScope().run, self._activities[name], scene
-                )
+                around, scope = await self._around(active, nursery), _StateScope()
+                around.start_soon(scope.run, self._activities[name], scene)
+                self._scopes[active] = scope
 
     def _carry_out_effects(self, effects: Sequence[Effect]) -> None:
         for effect in effects:
             effect.carry_out(self)
 
-    def _around(self, active: Active, nursery: trio.Nursery) -> trio.Nursery:
+    async def _around(self, active: Active, nursery: trio.Nursery) -> trio.Nursery:
         """The nursery of the nearest ancestor that has one; the call's own outermost."""
         ancestors = self.chart.nodes[active.state].ancestors
         for candidate in reversed(self._step.after.active):
             if candidate.state in ancestors and candidate in self._scopes:
-                return self._scopes[candidate].nursery
+                return await self._scopes[candidate].nursery()
         return nursery
 
     async def _watch_line(self) -> None:

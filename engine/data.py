@@ -86,8 +86,9 @@ class CallData:
     history: tuple[Said, ...] = ()
     #: Finals of utterances not answered yet, in order.
     question: tuple[str, ...] = ()
-    #: The last partial of an utterance without a final, or "".
+    #: The last partial of an utterance without a final, or "", and which utterance it is of.
     partial: str = ""
+    partial_of: int = 0
     #: The last utterance that the caller ended, that has a final, and that was answered: a final
     #: of an utterance already answered is late.
     ended: int = 0

@@ -44,7 +44,7 @@ class Phrases:
         await synthesizer.synthesize(text, self.rate_hz, pieces.append)
         pcm = b"".join(piece.pcm for piece in pieces)
         pcm += bytes(-len(pcm) % frame_bytes(self.rate_hz))
-        words = tuple(word for piece in pieces for word in piece.words)
+        words = pieces[-1].words if pieces else ()  # all that are known so far
         self._sounds[text] = Sound(text, pcm, words)
 
     def fillers(self, scripts: Scripts) -> tuple[FillerClip, ...]:

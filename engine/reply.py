@@ -6,6 +6,8 @@ stays here: a playback that begins again goes on at the first word that was not 
 
 from __future__ import annotations
 
+import math
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -112,6 +114,7 @@ class ReplyPipeline:
     def __init__(self, call: Call) -> None:
         self._call = call
         self._started = trio.Event()
+        self._writing = trio.CancelScope()
         self.current: Composition | None = None
         self._history: Sequence[Said] = ()
 
@@ -119,24 +122,23 @@ class ReplyPipeline:
         """Begin `reply`; the one before it is over."""
         self.current = Composition(reply, self._call.line.rate_hz)
         self._history = history
+        self._writing.cancel()
         self._started.set()
 
     async def run(self, scene: Scene) -> None:
         """Compose whatever is started, for as long as the turn lasts."""
         try:
             while True:
-                await self._started.wait()
+                if not self._started.is_set():
+                    await self._started.wait()
                 self._started = trio.Event()
                 assert self.current is not None
-                writing = _Writing(scene, self.current, self._history)
-                async with trio.open_nursery() as nursery:
-                    nursery.start_soon(writing.run)
-                    await self._started.wait()
-                    nursery.cancel_scope.cancel()
+                with trio.CancelScope() as self._writing:
+                    await _Writing(scene, self.current, self._history).run()
         finally:
-            # A reply that was started for the turn to come is not ours to forget.
-            if not self._started.is_set():
-                self.current = None
+            # Also a reply that was started in this turn and not begun: it is over with it.
+            self.current = None
+            self._started = trio.Event()
 
 
 class _Writing:
@@ -147,8 +149,12 @@ class _Writing:
         settings = scene.data.settings
         self._chunker = Chunker(settings.chunk_characters)
         self._chunk_wait = settings.chunk_wait
-        self._places = trio.Semaphore(settings.parallel_synthesis)
-        self._fed = trio.Event()
+        #: Chunks that nobody synthesises yet, and how many more may be at once.
+        self._waiting: deque[Chunk] = deque()
+        self._places = settings.parallel_synthesis
+        #: Open while the text is written; its deadline is when what is pending is overdue.
+        self._dribbling = trio.CancelScope()
+        self._text_ended = False
         self._ready = False
         self._nursery: trio.Nursery
 
@@ -175,31 +181,30 @@ class _Writing:
             self._fail("synthesis", "no sound for the text")
 
     async def _write(self) -> bool:
-        dribbling = trio.CancelScope()
-        self._nursery.start_soon(self._cut_what_dribbles, dribbling)
+        self._nursery.start_soon(self._cut_what_dribbles)
         try:
             writing = await self._scene.call.services.model.write(self._history, self._feed)
         finally:
-            dribbling.cancel()
+            self._text_ended = True
+            self._dribbling.cancel()
         self._add(self._chunker.rest())
         return writing.ends_call
 
     def _feed(self, text: str) -> None:
-        self._add(self._chunker.feed(text))
-        self._fed.set()
+        texts = self._chunker.feed(text)
+        self._add(texts)
+        # A deadline that is moved, rather than a task that each token wakes.
+        if texts or self._dribbling.deadline == math.inf:
+            overdue = trio.current_time() + self._chunk_wait
+            self._dribbling.deadline = overdue if self._chunker.pending else math.inf
 
-    async def _cut_what_dribbles(self, scope: trio.CancelScope) -> None:
-        with scope:
-            while True:
-                await self._fed.wait()
-                self._fed = trio.Event()
-                chunks = len(self._composition.chunks)
-                with trio.move_on_after(self._chunk_wait) as waited:
-                    while self._chunker.pending and len(self._composition.chunks) == chunks:
-                        await self._fed.wait()
-                        self._fed = trio.Event()
-                if waited.cancelled_caught:
-                    self._add(self._chunker.overdue())
+    async def _cut_what_dribbles(self) -> None:
+        while not self._text_ended:
+            with self._dribbling:
+                await trio.sleep_forever()
+            if not self._text_ended:
+                self._dribbling = trio.CancelScope()
+                self._add(self._chunker.overdue())
 
     def _add(self, texts: Sequence[str]) -> None:
         if self._composition.failure is not None:
@@ -207,9 +212,17 @@ class _Writing:
         for text in texts:
             chunk = Chunk(text)
             self._composition.chunks.append(chunk)
-            self._nursery.start_soon(self._synthesize, chunk)
+            self._waiting.append(chunk)
+            if self._places:
+                self._places -= 1
+                self._nursery.start_soon(self._synthesize_waiting)
         if texts:
             self._composition.changed()
+
+    async def _synthesize_waiting(self) -> None:
+        while self._waiting:
+            await self._synthesize(self._waiting.popleft())
+        self._places += 1
 
     async def _synthesize(self, chunk: Chunk) -> None:
         if sound := self._scene.call.services.phrases.get(chunk.text):
@@ -217,10 +230,9 @@ class _Writing:
         else:
             services, rate_hz = self._scene.call.services, self._composition.rate_hz
             try:
-                async with self._places:
-                    await services.synthesizer.synthesize(
-                        chunk.text, rate_hz, lambda speech: self._sound(chunk, speech)
-                    )
+                await services.synthesizer.synthesize(
+                    chunk.text, rate_hz, lambda speech: self._sound(chunk, speech)
+                )
             except ProviderError as error:
                 self._fail("synthesis", error.reason, at=chunk)
                 return
@@ -231,7 +243,7 @@ class _Writing:
 
     def _sound(self, chunk: Chunk, speech: Speech) -> None:
         chunk.pcm += speech.pcm
-        chunk.words += speech.words
+        chunk.words = list(speech.words)  # all that are known so far
         self._tell()
 
     def _tell(self) -> None:

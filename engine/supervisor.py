@@ -84,6 +84,8 @@ class Supervisor:
             await self._end_with_regret(line)
             return None
         finally:
+            # However it ended, also when the service is stopped: nobody is left on a dead line.
+            line.hang_up()
             if journal is not None:
                 journal.close()
 
@@ -99,7 +101,6 @@ class Supervisor:
                         pass
                 except LineGone:
                     pass
-        line.hang_up()
 
 
 def _innermost(error: BaseException) -> str:

@@ -14,15 +14,21 @@ FASTEST = 18.0
 def ends_of_words(text: str, timings: Sequence[WordTiming], duration: float) -> list[float]:
     """When each word of `text.split()` ends, in seconds from the beginning of its sound.
 
-    From the synthesizer's own timings where there is one for each word; otherwise by share of
-    characters of `duration` (what there is of the sound so far)."""
+    From the synthesizer's own timings where they name these words: a word that they do not name
+    yet has not ended within `duration` (what there is of the sound so far). Otherwise by share of
+    characters of `duration`."""
     words = text.split()
-    if len(timings) == len(words):
-        return [timing.end for timing in timings]
+    known = [timing.end for timing in timings]
+    if [timing.word for timing in timings] != words[: len(timings)]:
+        known = []
+    if len(known) == len(words):
+        return known
     characters = sum(len(word) for word in words) or 1
     whole = max(duration, len(text) / FASTEST)
     ends, so_far = [], 0
     for word in words:
         so_far += len(word)
         ends.append(whole * so_far / characters)
+    if known:
+        ends = [*known, *(max(end, duration) for end in ends[len(known) :])]
     return ends

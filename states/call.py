@@ -48,7 +48,10 @@ call = State(
     after={
         "longest_call": (
             settings.longest_call,
-            to("turn.speaking", update=begin_farewell, effects=start_reply),
+            [
+                ignore("the goodbye is being said", when=saying_goodbye),
+                to("turn.speaking", update=begin_farewell, effects=start_reply),
+            ],
         ),
     },
     children=[turn, listening],

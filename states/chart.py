@@ -7,7 +7,7 @@ from engine.data import CallData
 from engine.events import Event
 from states.call import call
 from states.hangup import ended, hangup
-from states.hearing import is_over
+from states.late import is_over
 from states.replies import is_of_another_reply
 
 

@@ -16,13 +16,6 @@ from engine.events import (
 Heard = PartialHeard | FinalHeard
 
 
-def is_over(data: CallData, event: Event) -> bool:
-    """Late: words of an utterance that was answered already (a recogniser may split one in two)."""
-    return isinstance(event, (PartialHeard, FinalHeard, SpeechEnded)) and (
-        event.utterance <= data.answered
-    )
-
-
 # --- guards ------------------------------------------------------------------------------------
 
 
@@ -51,7 +44,7 @@ def some_words_are_known(data: CallData, event: Event, at: int) -> bool:
 
 def note_partial(data: CallData, event: PartialHeard, at: int) -> CallData:
     """Remember the utterance so far, in case its final never comes."""
-    return replace(data, partial=event.text.strip())
+    return replace(data, partial=event.text.strip(), partial_of=event.utterance)
 
 
 def note_speech_ended(data: CallData, event: SpeechEnded, at: int) -> CallData:
@@ -74,7 +67,12 @@ def take_partial(data: CallData, event: Event, at: int) -> CallData:
     """The final did not come in time: the partial stands for it."""
     if not data.partial:
         return data
-    return replace(data, question=(*data.question, data.partial), partial="")
+    return replace(
+        data,
+        question=(*data.question, data.partial),
+        partial="",
+        recognised=max(data.recognised, data.partial_of),
+    )
 
 
 def put_question(data: CallData, event: Event, at: int) -> CallData:
@@ -106,8 +104,8 @@ def words_heard(data: CallData, event: PlaybackStopped, at: int) -> CallData:
 
 
 def mark_interrupted(data: CallData, event: Event, at: int) -> CallData:
-    """The reply's last heard words were cut off by the caller."""
-    history = data.history
+    """The reply's last heard words were cut off by the caller: it is no goodbye any more."""
+    history, reply = data.history, replace(data.reply, ends_call=False)
     if history and history[-1].reply == data.reply.number:
         history = (*history[:-1], replace(history[-1], interrupted=True))
-    return replace(data, history=history)
+    return replace(data, history=history, reply=reply)

@@ -314,13 +314,8 @@ class _Making:
             occurrence=self.occurrence,
             outcome=outcome,
             before=self.before,
-            after=replace(
-                self.before,
-                active=self.active,
-                timers=self.timers,
-                deferred=self.deferred,
-                recalled=self.recalled,
-                activations=self.activations,
+            after=Configuration(
+                self.active, self.timers, self.deferred, self.recalled, self.activations
             ),
             data=self.data,
             exits=self.exits,

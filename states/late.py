@@ -1,0 +1,30 @@
+"""What speaks of something that is over and done: journalled, and not acted on."""
+
+from __future__ import annotations
+
+from engine.data import CallData
+from engine.events import (
+    Event,
+    FinalHeard,
+    PartialHeard,
+    PlaybackFinished,
+    PlaybackStarted,
+    ReplyFailed,
+    ReplyReady,
+    ReplyWritten,
+    SoundQueued,
+    SpeechEnded,
+)
+
+
+def is_over(data: CallData, event: Event) -> bool:
+    """An utterance that was answered (a recogniser may split one in two), or a reply replaced."""
+    match event:
+        case PartialHeard() | FinalHeard() | SpeechEnded():
+            return event.utterance <= data.answered
+        case ReplyReady() | ReplyWritten() | ReplyFailed():
+            return event.reply != data.reply.number
+        case PlaybackStarted() | SoundQueued() | PlaybackFinished():
+            return event.reply != data.reply.number
+        case _:
+            return False
