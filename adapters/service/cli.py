@@ -1,0 +1,198 @@
+"""The command line: `callchart draw`, `replay`, `demo`, `settings`.
+
+Bad input is one line on stderr and exit code 2; a check that fails is exit code 1."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import fields
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from adapters.service.loading import UserError, load_chart, parse_settings
+from engine.chart import Chart, ChartError
+from engine.chart.draw import differences, files
+from engine.journal import JournalError, ReplayDiffers, read, replay
+from engine.ports import ProviderError
+from engine.settings import SettingError
+
+DEFAULT_CHART = "states:CHART"
+
+#: What a user can mend: said in one line, without a traceback.
+USER_ERRORS = (
+    ChartError,
+    JournalError,
+    OSError,
+    ProviderError,
+    SettingError,
+    UserError,
+)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; the process's exit code."""
+    options = _parser().parse_args(arguments)
+    logging.basicConfig(format="%(levelname)s %(message)s", level=logging.WARNING)
+    try:
+        code: int = options.run(options)
+        return code
+    except KeyboardInterrupt:
+        print(f"callchart {options.command}: stopped", file=sys.stderr)
+        return 130
+    except (*USER_ERRORS, ExceptionGroup) as error:
+        mistake = _mistake(error)
+        if mistake is None:
+            raise
+        print(f"callchart {options.command}: {_one_line(mistake)}", file=sys.stderr)
+        return 2
+
+
+def _mistake(error: BaseException) -> BaseException | None:
+    """What the user can mend, of an error that may be a group; None where anything else is in it."""
+    if isinstance(error, BaseExceptionGroup):
+        mistakes = [_mistake(member) for member in error.exceptions]
+        return None if None in mistakes else mistakes[0]
+    return error if isinstance(error, USER_ERRORS) else None
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="callchart", description="A phone call you can draw, replay and prove."
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    def command(
+        name: str, run: Callable[[argparse.Namespace], int], text: str
+    ) -> argparse.ArgumentParser:
+        sub = commands.add_parser(name, help=text, description=text)
+        sub.set_defaults(run=run)
+        sub.add_argument(
+            "--chart",
+            default=DEFAULT_CHART,
+            metavar="MODULE:NAME",
+            help=f"the chart to use (default: {DEFAULT_CHART})",
+        )
+        return sub
+
+    draw = command("draw", _draw, "Draw a chart: pictures, Mermaid, and a table of state x event.")
+    draw.add_argument("--check", action="store_true", help="write nothing; fail on any difference")
+    draw.add_argument(
+        "--out",
+        type=Path,
+        default=Path("docs/statecharts"),
+        metavar="DIR",
+        help="default: docs/statecharts",
+    )
+
+    again = command("replay", _replay, "Decide a call's journal again; fail where it differs.")
+    again.add_argument("journal", type=Path, metavar="FILE")
+
+    demo = command("demo", _demo, "A phone call on real audio, offline, and what is left of it.")
+    demo.add_argument(
+        "--caller",
+        type=Path,
+        metavar="FILE",
+        help="a WAV of somebody speaking, or a caller's script (.toml); default: a sample caller",
+    )
+    demo.add_argument(
+        "--out", type=Path, default=Path("demo-call"), metavar="DIR", help="default: demo-call"
+    )
+    pace = demo.add_mutually_exclusive_group()
+    pace.add_argument("--realtime", action="store_true", help="as long as a call lasts (default)")
+    pace.add_argument("--fast", action="store_true", help="jump over all waiting")
+    demo.add_argument("--json", action="store_true", help="print the report instead of the states")
+    demo.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="a setting of the call; see `callchart settings`",
+    )
+
+    command(
+        "settings", _settings, "List what can be set for a call, and where the defaults come from."
+    )
+    return parser
+
+
+def _draw(options: argparse.Namespace) -> int:
+    chart, folder = load_chart(options.chart), options.out
+    if options.check:
+        found = {
+            str(path.relative_to(folder)): path.read_text(encoding="utf-8")
+            for path in sorted(folder.rglob("*"))
+            if path.is_file()
+        }
+        different = differences(chart, found)
+        for line in different:
+            print(line)
+        if different:
+            print(f"{folder} is not up to date: run `callchart draw`", file=sys.stderr)
+        return 1 if different else 0
+    for name, text in files(chart).items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    return 0
+
+
+def _replay(options: argparse.Namespace) -> int:
+    chart: Chart = load_chart(options.chart)
+    head, lines = read(options.journal)
+    steps = 0
+    leaf = ""
+    try:
+        for step in replay(chart, head, lines):
+            steps, leaf = steps + 1, step.after.leaf
+    except ReplayDiffers as difference:
+        print(f"{options.journal}: {difference}", file=sys.stderr)
+        return 1
+    if steps and chart.is_final(leaf):
+        print(f"{options.journal}: {steps} steps, all as recorded")
+    else:
+        print(f"{options.journal}: {steps} steps, all as recorded; the call had not ended")
+    return 0
+
+
+def _demo(options: argparse.Namespace) -> int:
+    try:
+        from adapters.service.demo import call as demo
+    except ModuleNotFoundError as missing:
+        # The demo's speech is an extra: the other commands do without it.
+        raise UserError(f"the demo needs {missing.name}: pip install 'callchart[demo]'") from None
+    chart = load_chart(options.chart)
+    settings = parse_settings(chart, options.set)
+    try:
+        return demo.run_demo(
+            chart,
+            settings,
+            caller=options.caller,
+            out=options.out,
+            fast=options.fast,
+            as_json=options.json,
+        )
+    except demo.MISTAKES as mistake:
+        raise UserError(str(mistake)) from None
+
+
+def _settings(options: argparse.Namespace) -> int:
+    chart = load_chart(options.chart)
+    table = Table("setting", "default", "unit", "why")
+    for field in fields(chart.data().settings):
+        if "why" in field.metadata:
+            table.add_row(
+                field.name, f"{field.default}", field.metadata["unit"], field.metadata["why"]
+            )
+    Console().print(table)
+    return 0
+
+
+def _one_line(error: BaseException) -> str:
+    if isinstance(error, OSError) and error.filename:
+        return f"{error.filename}: {error.strerror}"
+    return " ".join(str(error).split())

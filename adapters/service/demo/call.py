@@ -1,0 +1,178 @@
+"""The demo: one phone call on real audio, with nothing but this machine, and what is left of it."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+
+import numpy as np
+import trio
+from rich.console import Console
+
+from adapters.carrier.audio_file import AudioFileError, Recording, write_wav
+from adapters.carrier.caller import CallerScriptError, Script, ScriptedCaller, read_caller
+from adapters.carrier.wav import WavLine
+from adapters.llm.openai import OpenAIModel
+from adapters.service.clock import HeldClock, RealClock
+from adapters.service.demo.answers import Answers, AnswersError
+from adapters.service.demo.loopback import Loopback
+from adapters.service.demo.model_server import MODEL, ModelServer, serve
+from adapters.service.live import LiveView
+from adapters.service.report import Report, report
+from adapters.service.timeline import levels, timeline
+from adapters.stt.pocketsphinx import PocketsphinxRecognizer
+from adapters.tts.espeak import EspeakSynthesizer
+from adapters.vad.silero import SileroDetectors
+from engine.call import Inspector, Services
+from engine.chart import Chart
+from engine.data import CallData, Scripts
+from engine.journal import JournalFile, read
+from engine.phrases import Phrases, script_texts
+from engine.settings import Settings
+from engine.supervisor import Supervisor
+
+#: What the offline recogniser was trained on, and what SpeechKit hears best: wide-band speech.
+RATE_HZ = 16000
+
+_HERE = Path(__file__).parent
+
+RECORDING, JOURNAL, TIMELINE, REPORT = (
+    "recording.wav",
+    "journal.jsonl",
+    "timeline.svg",
+    "report.json",
+)
+
+
+class DemoFailed(Exception):
+    """The call did not come to its end; the log says why."""
+
+
+#: What a user can mend, besides what the other commands may find wrong.
+MISTAKES = (AnswersError, AudioFileError, CallerScriptError, DemoFailed)
+
+
+def run_demo(
+    chart: Chart,
+    settings: Settings,
+    *,
+    caller: Path | None,
+    out: Path,
+    fast: bool,
+    as_json: bool,
+) -> int:
+    """Hold the call, then write recording, journal, timeline and report into `out`.
+
+    Everything that can be wrong with the input is found before anything is written."""
+    script = read_caller(caller or _HERE / "caller.toml", RATE_HZ)
+    answers = Answers.read(_HERE / "answers.toml")
+    is_new = not out.exists()
+    out.mkdir(parents=True, exist_ok=True)
+    console = Console(stderr=as_json)
+    view = LiveView(console, words=True)
+    clock = HeldClock() if fast else RealClock()
+    journal = JournalFile(out / JOURNAL, complain)
+    try:
+        recording, ended = trio.run(
+            _hold_call,
+            clock,
+            chart,
+            settings,
+            script,
+            answers,
+            journal,
+            () if as_json else (view.step,),
+            clock=clock.trio_clock,
+        )
+    except BaseException:
+        journal.close()
+        (out / JOURNAL).unlink(missing_ok=True)
+        if is_new:
+            out.rmdir()
+        raise
+    if ended is None:
+        raise DemoFailed(f"the call failed, and was ended; its journal is {out / JOURNAL}")
+    made = report(*read(out / JOURNAL))
+    _leave(out, recording, made)
+    if as_json:
+        print(json.dumps(made.as_json(), ensure_ascii=False, indent=2))
+    else:
+        view.turns(made)
+        console.print(f"\n{out}/: {RECORDING}, {JOURNAL}, {TIMELINE}, {REPORT}")
+    return 0
+
+
+async def _hold_call(
+    clock: HeldClock | RealClock,
+    chart: Chart,
+    settings: Settings,
+    script: Script,
+    answers: Answers,
+    journal: JournalFile,
+    inspectors: Sequence[Inspector],
+) -> tuple[Recording, CallData | None]:
+    async with _services(clock, answers) as services:
+        supervisor = Supervisor(
+            chart,
+            services,
+            settings,
+            journal=lambda call_id: journal,
+            inspectors=inspectors,
+        )
+        line = WavLine(ScriptedCaller(script), call_id="demo")
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(line.run)
+            ended = await supervisor.attend(line)
+        return line.recording, ended
+
+
+@asynccontextmanager
+async def _services(clock: HeldClock | RealClock, answers: Answers) -> AsyncIterator[Services]:
+    """The offline providers, all of them ready before the phone rings."""
+    loopback = Loopback(clock)
+    detectors = SileroDetectors(work=clock)
+    await detectors.build_ahead(RATE_HZ)
+    async with (
+        EspeakSynthesizer.open(work=clock) as synthesizer,
+        PocketsphinxRecognizer.open(work=clock) as recognizer,
+        trio.open_nursery() as nursery,
+    ):
+        server: ModelServer = await nursery.start(serve, answers, loopback)
+        phrases = Phrases(RATE_HZ)
+        await phrases.prepare(synthesizer, script_texts(Scripts()))
+        async with OpenAIModel.open(
+            model=MODEL, api_key="offline", base_url=server.url, transport=loopback.transport()
+        ) as model:
+            yield Services(detectors, recognizer, synthesizer, model, phrases)
+        nursery.cancel_scope.cancel()
+
+
+def _leave(out: Path, recording: Recording, made: Report) -> None:
+    """What a full disk swallows is said once each; the rest is written all the same."""
+    try:
+        write_wav(out / RECORDING, recording)
+    except AudioFileError as error:
+        complain(str(error))
+    stereo = np.column_stack((recording.caller, recording.agent))
+    drawn = timeline(made, *levels(stereo, recording.rate_hz))
+    _write(out / TIMELINE, drawn)
+    _write(out / REPORT, json.dumps(made.as_json(), ensure_ascii=False, indent=2) + "\n")
+
+
+def _write(path: Path, text: str) -> None:
+    part = path.with_name(f".{path.name}.part")
+    try:
+        part.write_text(text, encoding="utf-8")
+        part.replace(path)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        complain(f"{path}: {error.strerror}")
+
+
+def complain(what: str) -> None:
+    """A trouble that does not end the call, told once."""
+    print(f"callchart demo: {what}", file=sys.stderr)

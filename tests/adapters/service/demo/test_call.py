@@ -1,0 +1,122 @@
+"""The demo, whole: real speech in, real speech out, in processes of their own."""
+
+from __future__ import annotations
+
+import json
+import stat
+import wave
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from adapters.service.cli import main
+from engine.journal import read
+
+pytestmark = pytest.mark.real
+
+SAMPLES = Path(__file__).parents[4] / "adapters" / "service" / "demo" / "samples"
+
+#: A call with a barge-in, short enough to be held in real time.
+SHORT = f"""
+[[line]]
+say = "{SAMPLES / "en_hours.wav"}"
+when = "agent silent"
+for = 0.5
+
+[[line]]
+say = "{SAMPLES / "en_goodbye.wav"}"
+when = "agent speaking"
+for = 1.0
+"""
+
+
+def states(out: Path) -> list[str]:
+    """The leaves that the call of this folder passed through, in order."""
+    _, lines = read(out / "journal.jsonl")
+    passed = [line["to"] for line in lines if line["outcome"] == "taken"]
+    return [leaf for n, leaf in enumerate(passed) if n == 0 or passed[n - 1] != leaf]
+
+
+def loud(samples: np.ndarray, rate: int) -> np.ndarray:
+    """Seconds that have speech in them, in steps of 0.1 s."""
+    steps = samples[: len(samples) // (rate // 10) * (rate // 10)].reshape(-1, rate // 10)
+    return np.sqrt((steps.astype(float) ** 2).mean(axis=1)) > 200
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("demo") / "call"
+    assert main(["demo", "--fast", "--out", str(out)]) == 0
+    return out
+
+
+def test_a_call_leaves_its_four_files_and_nothing_else(demo: Path) -> None:
+    assert sorted(path.name for path in demo.iterdir()) == [
+        "journal.jsonl",
+        "recording.wav",
+        "report.json",
+        "timeline.svg",
+    ]
+    assert stat.S_IMODE((demo / "journal.jsonl").stat().st_mode) == 0o600
+
+
+def test_greeting_question_filler_answer_interruption_answer_goodbye(demo: Path) -> None:
+    passed = " ".join(states(demo))
+    for earlier, later in [
+        ("greeting", "listening.hearing"),
+        ("listening.hearing", "thinking.filling.filler"),
+        ("thinking.filling.filler", "speaking.chunks"),
+        ("speaking.chunks", "barged_in.speech"),
+    ]:
+        assert passed.index(earlier) < passed.index(later)
+    after = passed[passed.index("barged_in.speech") :]
+    assert after.index("listening.hearing") < after.index("speaking.chunks")
+    assert passed.endswith("hangup ended")
+    said = json.loads((demo / "report.json").read_text())
+    text = json.dumps(said).lower()
+    assert "opening hours" in text
+    assert "goodbye" in text
+
+
+def test_the_recording_holds_both_sides_at_their_own_instants(demo: Path) -> None:
+    with wave.open(str(demo / "recording.wav")) as file:
+        rate = file.getframerate()
+        assert file.getnchannels() == 2
+        stereo = np.frombuffer(file.readframes(file.getnframes()), "<i2").reshape(-1, 2)
+    _, lines = read(demo / "journal.jsonl")
+    assert abs(len(stereo) / rate - lines[-1]["at"] / 1e6) < 0.1
+    caller, agent = loud(stereo[:, 0], rate), loud(stereo[:, 1], rate)
+    barge_in = next(line["at"] / 1e6 for line in lines if line["to"].endswith("barged_in.speech"))
+    step = int(barge_in * 10)
+    assert caller[step - 1 : step + 5].any()
+    # Nothing of the reply is heard after the frame that was on the air.
+    assert not agent[step + 1 : step + 8].any()
+
+
+def test_the_journal_replays(demo: Path) -> None:
+    assert main(["replay", str(demo / "journal.jsonl")]) == 0
+
+
+def test_fast_passes_through_the_same_states_as_real_time(tmp_path: Path) -> None:
+    script = tmp_path / "caller.toml"
+    script.write_text(SHORT)
+    for pace in ("--fast", "--realtime"):
+        assert main(["demo", pace, "--caller", str(script), "--out", str(tmp_path / pace[2:])]) == 0
+    assert states(tmp_path / "fast") == states(tmp_path / "realtime")
+
+
+def test_a_caller_who_says_nothing_is_asked_and_then_bidden_goodbye(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    silent = tmp_path / "silent.wav"
+    with wave.open(str(silent), "wb") as file:
+        file.setnchannels(2)
+        file.setsampwidth(2)
+        file.setframerate(44100)
+        file.writeframes(bytes(44100 * 4 * 90))
+    out = tmp_path / "call"
+    assert main(["demo", "--fast", "--json", "--caller", str(silent), "--out", str(out)]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert "Are you still there?" in json.dumps(report)
+    assert states(out)[-2:] == ["hangup", "ended"]

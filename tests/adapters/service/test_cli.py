@@ -1,0 +1,165 @@
+"""The command line: what it answers to bad input, one clear line and exit code 2."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from adapters.service.cli import main
+
+
+def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    """The one line on stderr of a command that must be refused."""
+    assert main(arguments) == 2
+    err = capsys.readouterr().err
+    assert err.count("\n") == 1
+    assert "Traceback" not in err
+    return err
+
+
+@pytest.mark.parametrize(
+    ("chart", "said"),
+    [
+        ("states", "write MODULE:NAME"),
+        ("nowhere:CHART", "there is no module 'nowhere'"),
+        ("states:CART", "states has no 'CART'; it has CHART"),
+        ("states.chart:is_over", "that is function, and no Chart"),
+    ],
+)
+def test_a_chart_that_is_not_there_is_named(
+    capsys: pytest.CaptureFixture[str], chart: str, said: str
+) -> None:
+    assert said in refused(capsys, "draw", "--chart", chart)
+
+
+def test_a_chart_that_does_not_build_says_where(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "holed.py").write_text(
+        "from engine.chart import Chart, State\nCHART = Chart('holed', [State('lonely')])\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    said = refused(capsys, "draw", "--chart", "holed:CHART")
+    assert "CallerHungUp can arrive in lonely and is not answered there" in said
+
+
+@pytest.mark.parametrize(
+    ("setting", "said"),
+    [
+        ("no_imput=3", "there is no setting 'no_imput'; did you mean no_input?"),
+        ("no_input=-1", "setting no_input: -1 is below the least"),
+        ("no_input=soon", "setting no_input: 'soon' is not a number"),
+        ("no_input", "write NAME=VALUE"),
+    ],
+)
+def test_a_bad_setting_is_refused_before_anything_is_written(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, setting: str, said: str
+) -> None:
+    out = tmp_path / "call"
+    assert said in refused(capsys, "demo", "--set", setting, "--out", str(out))
+    assert not out.exists()
+
+
+@pytest.mark.parametrize("content", [b"", b"RIFF", b"no sound at all", b"\0" * 100])
+def test_a_caller_that_is_no_wav_is_refused_before_anything_is_written(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, content: bytes
+) -> None:
+    caller, out = tmp_path / "caller.wav", tmp_path / "call"
+    caller.write_bytes(content)
+    said = refused(capsys, "demo", "--fast", "--caller", str(caller), "--out", str(out))
+    assert str(caller) in said
+    assert not out.exists()
+
+
+def test_a_caller_that_is_not_there_is_named(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    caller = tmp_path / "nobody.wav"
+    assert str(caller) in refused(capsys, "demo", "--caller", str(caller))
+
+
+def test_a_folder_that_cannot_be_written_is_named(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("in the way")
+    out = tmp_path / "file" / "call"
+    assert str(out) in refused(capsys, "demo", "--fast", "--out", str(out))
+
+
+JOURNALS = Path(__file__).parents[2] / "journals"
+
+
+def journal() -> list[str]:
+    return sorted(JOURNALS.glob("*.jsonl"))[0].read_text("utf-8").splitlines(keepends=True)
+
+
+def test_a_journal_that_was_cut_off_names_its_line(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    path = tmp_path / "cut.jsonl"
+    path.write_text("".join(journal()[:3]) + journal()[3][:20])
+    assert f"{path}, line 4: cut off" in refused(capsys, "replay", str(path))
+
+
+def test_a_journal_of_another_version_is_refused(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    path = tmp_path / "old.jsonl"
+    path.write_text(json.dumps({**json.loads(journal()[0]), "version": 0}) + "\n")
+    assert "journal version 0" in refused(capsys, "replay", str(path))
+
+
+def test_a_journal_of_another_chart_is_refused(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    path = tmp_path / "other.jsonl"
+    path.write_text(json.dumps({**json.loads(journal()[0]), "hash": "0"}) + "\n")
+    assert "belongs to chart" in refused(capsys, "replay", str(path))
+
+
+def test_a_journal_that_is_none_is_refused(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    path = tmp_path / "letter.jsonl"
+    path.write_text("Dear Sir,\n")
+    assert "line 1" in refused(capsys, "replay", str(path))
+    assert "missing.jsonl: No such file" in refused(
+        capsys, "replay", str(tmp_path / "missing.jsonl")
+    )
+
+
+def test_a_step_that_comes_out_differently_is_named(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    path = tmp_path / "forged.jsonl"
+    lines = journal()
+    forged = {**json.loads(lines[2]), "to": "call.listening.hearing"}
+    path.write_text("".join([*lines[:2], json.dumps(forged) + "\n", *lines[3:]]))
+    assert main(["replay", str(path)]) == 1
+    assert "step 1 (" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("path", sorted(JOURNALS.glob("*.jsonl")), ids=lambda path: path.stem)
+def test_the_corpus_replays(capsys: pytest.CaptureFixture[str], path: Path) -> None:
+    assert main(["replay", str(path)]) == 0
+    assert "all as recorded" in capsys.readouterr().out
+
+
+def test_every_setting_is_listed_with_its_source(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["settings"]) == 0
+    listed = capsys.readouterr().out
+    assert "end_of_turn" in listed
+    assert "1.2 s" in listed
+
+
+def test_drawings_are_checked_against_the_chart(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    assert main(["draw", "--out", str(tmp_path)]) == 0
+    assert main(["draw", "--check", "--out", str(tmp_path)]) == 0
+    drawn = sorted(tmp_path.rglob("*.svg"))[0]
+    drawn.write_text(drawn.read_text().replace("svg", "gvs", 1))
+    assert main(["draw", "--check", "--out", str(tmp_path)]) == 1
+    assert drawn.name in capsys.readouterr().out

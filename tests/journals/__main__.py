@@ -1,0 +1,122 @@
+"""Writes the corpus of journals anew: `python -m tests.journals`, after a chart has changed.
+
+The tests replay what is committed: a journal belongs to one chart, so a changed chart shows here
+first, and writing the corpus anew is a decision that the diff shows."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from engine.data import Scripts
+from engine.journal import JournalFile, JournalList, Recorder, beginning
+from engine.testing import Spoken, Telephone, schedule
+from states import CHART
+
+FOLDER = Path(__file__).parent
+
+QUESTION = "Which press takes 600 kN?"
+ANSWER = ("For metals up to 600 kN take the REM-600-A.|", " It is in stock.|", " Shall I send it?")
+
+
+async def happy_call(telephone: Telephone) -> None:
+    telephone.agent_will_say(*ANSWER, latency=0.4, pace=0.1)
+    await telephone.until("listening")
+    await telephone.caller_says(QUESTION)
+    await telephone.until("speaking")
+    await telephone.until("listening")
+    telephone.agent_will_say("You are welcome.", latency=0.3, ends_call=True)
+    await telephone.caller_says("No, thank you.")
+    await telephone.until_the_end()
+
+
+async def interruption(telephone: Telephone) -> None:
+    telephone.agent_will_say(*ANSWER, latency=0.4, pace=0.1)
+    await telephone.until("listening")
+    await telephone.caller_says(QUESTION)
+    await telephone.until("speaking.chunks")
+    await telephone.caller_says("Wait, a smaller one.", at=telephone.now + 0.8)
+    await telephone.until("speaking")
+    await telephone.until("listening")
+
+
+async def false_alarm(telephone: Telephone) -> None:
+    telephone.agent_will_say(*ANSWER, latency=0.4, pace=0.1)
+    await telephone.until("listening")
+    await telephone.caller_says(QUESTION)
+    await telephone.until("speaking.chunks")
+    await telephone.caller_makes_noise(at=telephone.now + 0.8)
+    await telephone.until("listening")
+
+
+async def model_dies(telephone: Telephone) -> None:
+    telephone.agent_will_say(ANSWER[0], latency=0.4, pace=0.1, fails=True)
+    await telephone.until("listening")
+    await telephone.caller_says(QUESTION)
+    await telephone.until("speaking")
+    await telephone.until("listening")
+
+
+async def nobody_there(telephone: Telephone) -> None:
+    await telephone.until_the_end()
+
+
+async def hangup_into_a_word(telephone: Telephone) -> None:
+    telephone.agent_will_say(*ANSWER, latency=0.4, pace=0.1)
+    await telephone.until("listening")
+    await telephone.caller_says(QUESTION)
+    await telephone.until("speaking.chunks")
+    await telephone.caller_hangs_up(at=telephone.now + 0.7)
+    await telephone.until_the_end()
+
+
+async def no_final(telephone: Telephone) -> None:
+    await telephone.until("listening")
+    await telephone.caller_says(Spoken(QUESTION, finals=()))
+    await telephone.until("speaking")
+    await telephone.until("listening")
+
+
+CALLS: tuple[Callable[[Telephone], Awaitable[None]], ...] = (
+    happy_call,
+    interruption,
+    false_alarm,
+    model_dies,
+    nobody_there,
+    hangup_into_a_word,
+    no_final,
+)
+
+
+def main() -> None:
+    """Hold every call, and write its journal; one of them redacted as well."""
+    for call in CALLS:
+        schedule.settle(0)
+        telephone = Telephone(CHART, scripts=Scripts())
+        schedule.run(lambda call=call, telephone=telephone: _held(call, telephone))
+        _write(FOLDER / f"{call.__name__}.jsonl", telephone.journal)
+        if call is interruption:
+            redacted = JournalList()
+            data = beginning(CHART, telephone.journal.lines[0])
+            recorder = Recorder(redacted, CHART, data, redacted=True)
+            for step in telephone.steps:
+                recorder.step(step)
+            _write(FOLDER / "interruption_redacted.jsonl", redacted)
+
+
+async def _held(call: Callable[[Telephone], Awaitable[None]], telephone: Telephone) -> None:
+    async with telephone:
+        await call(telephone)
+
+
+def _write(path: Path, journal: JournalList) -> None:
+    file = JournalFile(path, lambda what: sys.exit(what))
+    for line in journal.lines:
+        file.write(line)
+    file.close()
+    path.chmod(0o644)
+
+
+if __name__ == "__main__":
+    main()
