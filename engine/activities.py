@@ -13,6 +13,7 @@ import trio
 from engine.call import Activity, Scene
 from engine.events import (
     FillerFinished,
+    FillerStarted,
     FinalHeard,
     HearingFailed,
     PartialHeard,
@@ -126,10 +127,13 @@ async def fill(scene: Scene) -> None:
     clip = scene.data.facts.fillers[scene.data.filler]
     pcm = scene.call.services.phrases[clip.text].pcm
     frame = frame_bytes(scene.call.line.rate_hz)
-    playback = scene.call.playout.begin(None, lambda size: "")
+    playout = scene.call.playout
+    playback = playout.begin(None, lambda size: "")
+    playout.send(playback, pcm[:frame])
+    playout.mark(playback, lambda: scene.post(FillerStarted(clip.text)))
     while playback.sent < len(pcm):
         room = await _room(scene, playback)
-        scene.call.playout.send(playback, pcm[playback.sent : playback.sent + room * frame])
+        playout.send(playback, pcm[playback.sent : playback.sent + room * frame])
     await _heard_to_the_end(scene, playback)
     scene.post(FillerFinished())
 

@@ -193,6 +193,14 @@ class PlaybackStopped(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class FillerStarted(Event):
+    """The first frame of the filler `text` was heard (its mark came back)."""
+
+    origin: ClassVar[str] = "fill"
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class FillerFinished(Event):
     """The filler was heard to its end."""
 
@@ -215,5 +223,6 @@ EVENTS: tuple[type[Event], ...] = (
     SoundQueued,
     PlaybackFinished,
     PlaybackStopped,
+    FillerStarted,
     FillerFinished,
 )

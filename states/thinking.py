@@ -10,11 +10,13 @@ from engine.effects import StopPlayback
 from engine.events import (
     Event,
     FillerFinished,
+    FillerStarted,
     ReplyFailed,
     ReplyReady,
     ReplyWritten,
     SpeechStarted,
 )
+from engine.ports import FRAME_SECONDS
 from engine.settings import settings
 from states.replies import (
     apologies_are_used_up,
@@ -40,6 +42,11 @@ def choose_filler(data: CallData, event: Event, at: int) -> CallData:
     choices = [n for n in range(len(data.facts.fillers)) if n != data.last_filler] or [0]
     chosen = choices[(data.seed + data.reply.number) % len(choices)]
     return replace(data, filler=chosen, last_filler=chosen, filler_at=at)
+
+
+def note_filler_started(data: CallData, event: FillerStarted, at: int) -> CallData:
+    """Its words are counted from when it was heard, a frame ago."""
+    return replace(data, filler_at=at - round(FRAME_SECONDS * 1_000_000))
 
 
 def end_of_fillers_word(data: CallData, at: int) -> float:
@@ -88,7 +95,10 @@ filling = State(
     "A filler is on its way to the line.",
     activity="fill",
     exit=StopPlayback(),
-    on={FillerFinished: to("thinking.silent")},
+    on={
+        FillerStarted: stay(update=note_filler_started),
+        FillerFinished: to("thinking.silent"),
+    },
     children=[filler, filler_ending],
 )
 

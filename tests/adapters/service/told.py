@@ -1,0 +1,134 @@
+"""Calls told event by event: the default chart decides them, nothing runs, a journal is left."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Self
+
+from adapters.service.report import Report, report
+from engine.chart import Chart, Occurrence, Step, begin, decide
+from engine.chart.decide import due
+from engine.data import Facts, FillerClip
+from engine.events import (
+    CallerHungUp,
+    Event,
+    FillerFinished,
+    FillerStarted,
+    FinalHeard,
+    LineClosed,
+    PartialHeard,
+    PlaybackFinished,
+    PlaybackStarted,
+    PlaybackStopped,
+    ReplyReady,
+    SpeechEnded,
+    SpeechStarted,
+)
+from engine.journal import Line, head, line
+from engine.settings import Settings
+from states import CHART
+
+FACTS = Facts(call_id="told", fillers=(FillerClip("Well,", 0.6, (0.6,)),))
+
+
+class Told:
+    """A call so far. `then` says what happens next; timers go off by themselves on the way."""
+
+    def __init__(
+        self,
+        chart: Chart = CHART,
+        *,
+        settings: Settings | None = None,
+        redacted: bool = False,
+        watch: Callable[[Step], None] = lambda step: None,
+    ) -> None:
+        self._chart, self._redacted, self._watch = chart, redacted, watch
+        self._data = chart.data.begin(settings or Settings(), 0, FACTS)
+        self.head: Line = head(chart, self._data, redacted=redacted)
+        self.lines: list[Line] = []
+        self._take(begin(chart, self._data))
+
+    @property
+    def state(self) -> str:
+        return self._step.after.leaf
+
+    def report(self) -> Report:
+        """From the journal as it would be read: through JSON."""
+        return report(*json.loads(json.dumps([self.head, self.lines])))
+
+    def then(self, at: float, event: Event, *, heard: str = "") -> Self:
+        """`event` at `at` seconds; `heard` is what was heard of a reply that it stops."""
+        self.until(at)
+        activation = next(
+            (
+                active.activation
+                for active in self._step.after.active
+                if self._chart.nodes[active.state].state.activity == event.origin
+            ),
+            None,
+        )
+        self._decide(Occurrence(round(at * 1_000_000), event, activation), heard)
+        return self
+
+    def until(self, at: float) -> Self:
+        """Nothing but timers up to `at` seconds."""
+        while (timer := due(self._step.after)) and timer.at < at * 1_000_000:
+            self._decide(timer, "")
+        return self
+
+    def _decide(self, occurrence: Occurrence, heard: str) -> None:
+        if self._chart.is_final(self.state):
+            return
+        before = self._data.reply.number
+        step = decide(self._chart, self._step.after, self._data, occurrence)
+        self._take(step)
+        if any(self._chart.nodes[left.state].state.activity == "play" for left in step.exits):
+            stopped = Occurrence(occurrence.at, PlaybackStopped(before, heard))
+            self._take(decide(self._chart, self._step.after, self._data, stopped))
+        while self._step.after.recalled:
+            recalled = self._step.after.recalled[0]
+            self._take(decide(self._chart, self._step.after, self._data, recalled))
+
+    def _take(self, step: Step) -> None:
+        self._step, self._data = step, step.data
+        self.lines.append(line(len(self.lines), step, redacted=self._redacted))
+        self._watch(step)
+
+
+#: Event by event: the greeting; a question, a filler that the answer cuts short, an answer that is
+#: interrupted; a question that is answered to the end; then the caller hangs up.
+WHOLE_CALL: Mapping[float, tuple[Event, str]] = {
+    0.01: (ReplyReady(1), ""),
+    0.02: (PlaybackStarted(1), ""),
+    2.0: (PlaybackFinished(1), "Hello, how can I help?"),
+    3.0: (SpeechStarted(1), ""),
+    3.4: (PartialHeard(1, "are you"), ""),
+    4.0: (SpeechEnded(1), ""),
+    4.1: (FinalHeard(1, "are you open"), ""),
+    4.72: (FillerStarted("Well,"), ""),
+    5.2: (ReplyReady(2), ""),
+    5.4: (PlaybackStarted(2), ""),
+    7.0: (SpeechStarted(2), "We are open from"),
+    7.3: (PartialHeard(2, "wait"), ""),
+    8.0: (SpeechEnded(2), ""),
+    8.2: (FinalHeard(2, "wait what about today"), ""),
+    8.72: (FillerStarted("Well,"), ""),
+    9.3: (FillerFinished(), ""),
+    9.5: (ReplyReady(3), ""),
+    9.6: (PlaybackStarted(3), ""),
+    11.0: (PlaybackFinished(3), "Today until six."),
+    12.0: (CallerHungUp(), ""),
+    12.02: (LineClosed(), ""),
+}
+
+
+def whole_call(*, hang_up_after: float | None = None, redacted: bool = False) -> Told:
+    """`WHOLE_CALL`, or until the caller hangs up 10 ms after the event at `hang_up_after`."""
+    told = Told(redacted=redacted)
+    for at, (event, heard) in WHOLE_CALL.items():
+        told.then(at, event, heard=heard)
+        if at == hang_up_after:
+            told.then(at + 0.01, CallerHungUp()).then(at + 0.02, LineClosed())
+            break
+    return told
