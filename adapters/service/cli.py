@@ -16,7 +16,7 @@ from rich.table import Table
 
 from adapters.service.loading import UserError, load_chart, parse_settings
 from engine.chart import Chart, ChartError
-from engine.chart.draw import differences, files
+from engine.chart.draw import differences, files, is_ours
 from engine.journal import JournalError, ReplayDiffers, read, replay
 from engine.ports import ProviderError
 from engine.settings import SettingError
@@ -122,23 +122,32 @@ def _parser() -> argparse.ArgumentParser:
 
 def _draw(options: argparse.Namespace) -> int:
     chart, folder = load_chart(options.chart), options.out
+    found = _texts_in(folder)
     if options.check:
-        found = {
-            str(path.relative_to(folder)): path.read_text(encoding="utf-8")
-            for path in sorted(folder.rglob("*"))
-            if path.is_file()
-        }
         different = differences(chart, found)
         for line in different:
             print(line)
         if different:
             print(f"{folder} is not up to date: run `callchart draw`", file=sys.stderr)
         return 1 if different else 0
-    for name, text in files(chart).items():
+    drawn = files(chart)
+    for name, text in drawn.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
+        path.write_text(text, encoding="utf-8", newline="")
+    for name, text in found.items():
+        if name not in drawn and is_ours(name, text):
+            (folder / name).unlink()  # of a state that is no more
     return 0
+
+
+def _texts_in(folder: Path) -> dict[str, str]:
+    texts = {}
+    for path in sorted(folder.rglob("*")):
+        if path.suffix in (".md", ".mmd", ".svg"):
+            with path.open(encoding="utf-8", newline="") as file:
+                texts[str(path.relative_to(folder))] = file.read()
+    return texts
 
 
 def _replay(options: argparse.Namespace) -> int:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
-from engine.chart.chart import Chart, Edge, TimerSpec, timer_trigger
+from engine.chart.chart import Chart, ChartError, Edge, TimerSpec, timer_trigger
 from engine.chart.state import (
     Defer,
     Delay,
@@ -183,8 +183,9 @@ def decide(
     for edge in chart.edges(leaf, trigger):
         if edge.answer.when is None or made.ask(edge.answer.when):
             return made.take(edge)
-    # Only a final state leaves an event unanswered: the chart was checked when it was built.
-    return made.step(Outcome.STALE)
+    if chart.is_final(leaf):
+        return made.step(Outcome.STALE)  # the call is over
+    raise ChartError(f"{trigger} happened in {leaf}, and is not among the events of this chart")
 
 
 def due(configuration: Configuration) -> Occurrence | None:

@@ -5,7 +5,7 @@ It is read off the very `Chart` that runs. Nothing here knows a picture's shape 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Literal
@@ -16,6 +16,7 @@ from engine.chart.state import Answer, Defer, Ignore, Stay, To, after_of, answer
 from engine.settings import SettingRef
 
 Kind = Literal["to", "stay", "ignore", "defer"]
+KINDS: Mapping[type[Answer], Kind] = {To: "to", Stay: "stay", Ignore: "ignore", Defer: "defer"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,7 @@ class StateNode:
     name: str
     doc: str
     parent: str | None
+    lineage: tuple[str, ...]
     children: tuple[str, ...]
     initial: str | None
     final: bool
@@ -69,15 +71,14 @@ class StateNode:
 class Reaction:
     """One declared answer: in `source`, on `trigger` (an event's or one of its timers' name).
 
-    `target` is a path where `kind` is "to". `number` counts the answers to one trigger from 0;
-    `last` says that no other stands behind it, so that without a guard it means "else"."""
+    `target` is a path where `kind` is "to". `number` counts the answers to one trigger from 0: one
+    without a guard that is not the first means "else"."""
 
     source: str
     trigger: str
     timer: Timer | None
     kind: Kind
     number: int
-    last: bool
     guard: str | None
     target: str | None
     updates: tuple[str, ...]
@@ -95,7 +96,9 @@ class Reaction:
     @property
     def action(self) -> str:
         """What is done with it, in order: updates, effects, timers started afresh."""
-        return ", ".join((*self.updates, *self.effects, *(f"rearm {timer}" for timer in self.rearm)))
+        return ", ".join(
+            (*self.updates, *self.effects, *(f"rearm {timer}" for timer in self.rearm))
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +109,6 @@ class Diagram:
     are tried, in order, up to the first that is sure to be given."""
 
     title: str
-    hash: str
     roots: tuple[str, ...]
     states: Mapping[str, StateNode]
     reactions: tuple[Reaction, ...]
@@ -121,13 +123,22 @@ class Diagram:
     def leaves(self) -> tuple[str, ...]:
         return tuple(p for p, state in self.states.items() if not state.children)
 
+    def entered_at(self, path: str) -> str:
+        """The leaf in which entering the state ends."""
+        inner = self.states[path].initial
+        return path if inner is None else self.entered_at(inner)
+
+    @property
+    def beginning(self) -> str:
+        """The leaf in which everything begins."""
+        return self.entered_at(self.roots[0])
+
     def name(self, path: str) -> str:
         return self.states[path].name
 
     def lineage(self, path: str) -> tuple[str, ...]:
         """The state and its ancestors, outermost first."""
-        parent = self.states[path].parent
-        return (path,) if parent is None else (*self.lineage(parent), path)
+        return self.states[path].lineage
 
     def within(self, path: str, outer: str) -> bool:
         """Is it `outer`, or somewhere inside?"""
@@ -153,6 +164,7 @@ def diagram_of(chart: Chart) -> Diagram:
             names[path],
             (state.doc or "").strip(),
             node.ancestors[-1] if node.ancestors else None,
+            node.lineage,
             children,
             first,
             state.final,
@@ -169,18 +181,17 @@ def diagram_of(chart: Chart) -> Diagram:
         ]
         for trigger, given in answers:
             declared[path, trigger] = tuple(
-                (answer, _reaction(chart, path, trigger, timers.get(trigger), answer, n, given))
+                (answer, _reaction(chart, path, trigger, timers.get(trigger), answer, n))
                 for n, answer in enumerate(given)
             )
 
-    def tried(edges: Iterable[Edge]) -> tuple[Reaction, ...]:
-        found = []
-        for edge in edges:
-            answers = declared[edge.source, edge.trigger]
-            found.append(next(r for a, r in answers if a is edge.answer))
-            if edge.answer.when is None:
-                break
-        return tuple(found)
+    def tried(edges: Sequence[Edge]) -> tuple[Reaction, ...]:
+        # The chart was checked: whatever can come up has an answer without a guard.
+        sure = next(n for n, edge in enumerate(edges) if edge.answer.when is None)
+        return tuple(
+            next(r for a, r in declared[edge.source, edge.trigger] if a is edge.answer)
+            for edge in edges[: sure + 1]
+        )
 
     in_leaf = {}
     for leaf in chart.leaves:
@@ -191,7 +202,6 @@ def diagram_of(chart: Chart) -> Diagram:
         )
     return Diagram(
         chart.name,
-        chart.hash,
         tuple(path for path, node in chart.nodes.items() if not node.ancestors),
         MappingProxyType(states),
         tuple(r for given in declared.values() for _, r in given),
@@ -228,31 +238,25 @@ def _reaction(
     timer: Timer | None,
     answer: Answer,
     number: int,
-    given: tuple[Answer, ...],
 ) -> Reaction:
-    kind: Kind = "ignore"
     target, reason = None, ""
     updates: tuple[str, ...] = ()
     effects: tuple[str, ...] = ()
     rearm: tuple[str, ...] = ()
-    match answer:
-        case To():
-            kind, target = "to", chart.resolve(answer.target, why=f"state {source}, {trigger}")
-            updates, effects = tuple(map(named, answer.updates)), tuple(map(named, answer.effects))
-        case Stay():
-            kind, rearm = "stay", answer.rearm
-            updates, effects = tuple(map(named, answer.updates)), tuple(map(named, answer.effects))
-        case Defer():
-            kind, reason = "defer", answer.reason
-        case Ignore():
-            reason = answer.reason
+    if isinstance(answer, (To, Stay)):
+        updates, effects = tuple(map(named, answer.updates)), tuple(map(named, answer.effects))
+    if isinstance(answer, To):
+        target = chart.resolve(answer.target, why=f"state {source}, {trigger}")
+    if isinstance(answer, Stay):
+        rearm = answer.rearm
+    if isinstance(answer, (Ignore, Defer)):
+        reason = answer.reason
     return Reaction(
         source,
         timer.name if timer else trigger,
         timer,
-        kind,
+        KINDS[type(answer)],
         number,
-        number == len(given) - 1,
         named(answer.when) if answer.when else None,
         target,
         updates,

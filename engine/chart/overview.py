@@ -5,11 +5,49 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from engine.chart.diagram import Diagram
-from engine.chart.placement import Gaps, Pair, Placement, frame_title_width, place
-from engine.chart.routing import STEP, Route, Router, Wish
-from engine.chart.shapes import ICON, PAD, TITLE, Line, Rect, size_of, summary, text_width
-from engine.chart.svg import HUES, INK, Drawing
+from engine.chart.diagram import Diagram, StateNode
+from engine.chart.placement import (
+    SCREEN_HEIGHT,
+    SCREEN_WIDTH,
+    Gaps,
+    Pair,
+    Placement,
+    blocks_of,
+    frame_title_width,
+    opened,
+    placements,
+)
+from engine.chart.routing import Route, Router, Wish
+from engine.chart.shapes import (
+    ICON,
+    PAD,
+    STEP,
+    TITLE,
+    Line,
+    Rect,
+    shortened,
+    size_of,
+    summary,
+    text_width,
+    wrapped,
+)
+from engine.chart.svg import FRAME_HUE, HUES, INK, LEGEND_SIZE, PAPER, Drawing, Hue
+
+#: Room across and down, tried in turn until every label finds its place.
+GAPS = (
+    (80, 40),
+    (100, 50),
+    (120, 50),
+    (120, 70),
+    (140, 80),
+    (170, 100),
+    (210, 130),
+    (260, 160),
+    (340, 220),
+)
+
+#: The colour of a frame, and of a frame within a frame.
+GROUNDS = (PAPER, "#f0f3f7")
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,47 +56,63 @@ class Overview:
 
     placement: Placement
     routes: Mapping[Pair, Route]
-    labels: Mapping[Pair, tuple[Line, ...]]
+    forms: Mapping[Pair, tuple[tuple[Line, ...], ...]]
 
     @property
     def complete(self) -> bool:
         """Has every arrow its path and its label?"""
-        return all(pair in self.routes and self.routes[pair].label for pair in self.labels)
+        return all(pair in self.routes and self.routes[pair].label for pair in self.forms)
+
+    @property
+    def cost(self) -> float:
+        """The less, the better to look at: size, px of arrows, corners."""
+        arrows = sum(STEP * len(r.points) + 40 * len(_corners(r)) for r in self.routes.values())
+        return arrows + _cost_of_size(self.placement)
+
+    def lines(self, pair: Pair) -> tuple[Line, ...]:
+        return self.forms[pair][self.routes[pair].form]
 
 
 def laid_out(diagram: Diagram) -> Overview:
-    """The tightest layout in which every arrow and every label finds its place."""
-    tried = None
-    for across, down in ((80, 40), (90, 50), (100, 60), (120, 70), (140, 80), (170, 100), (210, 130), (260, 160)):
-        tried = _attempt(diagram, Gaps(across, down, 30))
-        if tried.complete:
-            break
-    assert tried
-    return tried
+    """The best of a few arrangements, each as tight as every arrow and every label allows."""
+    best: Overview | None = None
+    for spread in placements(diagram, best=2):
+        for across, down in GAPS:
+            tried = _routed(diagram, spread(Gaps(across, down, 30)))
+            if best is None or (not tried.complete, tried.cost) < (not best.complete, best.cost):
+                best = tried
+            if tried.complete:
+                break
+    assert best is not None
+    return best
 
 
-def _attempt(diagram: Diagram, gaps: Gaps) -> Overview:
-    placement = place(diagram, gaps)
+def _cost_of_size(placement: Placement) -> float:
+    beyond = max(0.0, placement.width - SCREEN_WIDTH) + max(0.0, placement.height - SCREEN_HEIGHT)
+    return 50 * beyond + 2 * (placement.width + placement.height)
+
+
+def _routed(diagram: Diagram, placement: Placement) -> Overview:
     where = {**placement.frames, **{p: b.rect for p, b in placement.blocks.items()}}
     labels = {
         pair: summary(reactions, diagram.reactions) for pair, reactions in placement.arrows.items()
     }
+    forms = {pair: (ls, wrapped(ls), shortened(ls)) for pair, ls in labels.items()}
     wishes = [
         Wish(
             pair,
             where[pair[0]],
             where[pair[1]],
-            size_of(lines),
+            tuple(map(size_of, lines)),
             frozenset(
-                placement.frames[p]
-                for end in pair
-                for p in diagram.lineage(end)
-                if p in placement.frames
+                rect
+                for path, rect in placement.frames.items()
+                if diagram.within(pair[0], path) != diagram.within(pair[1], path)
             ),
             leaving=diagram.within(pair[1], pair[0]),
             entering=diagram.within(pair[0], pair[1]),
         )
-        for pair, lines in labels.items()
+        for pair, lines in forms.items()
     ]
     solid = [block.rect for block in placement.blocks.values()]
     solid += [
@@ -67,7 +121,7 @@ def _attempt(diagram: Diagram, gaps: Gaps) -> Overview:
     ]
     solid.append(_start(diagram, placement))
     router = Router(placement.width, placement.height, solid, list(placement.frames.values()))
-    return Overview(placement, router.route(wishes), labels)
+    return Overview(placement, router.route(wishes), forms)
 
 
 def _start(diagram: Diagram, placement: Placement) -> Rect:
@@ -79,39 +133,78 @@ def _start(diagram: Diagram, placement: Placement) -> Rect:
     return Rect(rect.x - 24, rect.y + 4, 20, 14)
 
 
-def drawn(diagram: Diagram) -> str:
+def drawn(diagram: Diagram, overview: Overview) -> str:
     """The picture, as SVG."""
-    overview = laid_out(diagram)
     placement = overview.placement
-    drawing = Drawing(placement.width, placement.height, f"The chart of: {diagram.title}")
-    for path, rect in sorted(placement.frames.items()):
-        state = diagram.states[path]
-        drawing.rect(rect, fill="#eef2f6" if path.count(".") % 2 == 0 else "#f8fafc", stroke="#9aa7b4", rx=10)
-        x, y = rect.x + PAD, rect.y + 18
-        drawing.text(x, y, state.title, size=TITLE, bold=True)
-        x += text_width(state.title, TITLE, bold=True) + 12
-        if state.activity:
-            drawing.runs(x, y, INK)
-            drawing.text(x + ICON, y, state.activity)
-            x += ICON + text_width(state.activity) + 12
-        for timer in state.timers:
-            drawing.clock(x, y, INK)
-            drawing.text(x + ICON, y, timer.short)
-            x += ICON + text_width(timer.short) + 12
-    hues = {path: HUES[n % len(HUES)] for n, path in enumerate(placement.blocks)}
-    grey = ("#44505c", "", "")
+    legend = _legend_place(overview)
+    drawing = Drawing(
+        max(placement.width, legend.right + 20),
+        max(placement.height, legend.bottom + 20),
+        f"The chart of: {diagram.title}",
+    )
+    grounds = {path: GROUNDS[len(diagram.lineage(path)) % 2] for path in placement.frames}
+    for path, rect in placement.frames.items():
+        _frame(drawing, diagram.states[path], rect, grounds[path])
+    hues = hues_of(diagram)
+    colours = {pair: hues[pair[0]][0] for pair in overview.routes}
     for pair, route in overview.routes.items():
-        colour = hues.get(pair[0], grey)[0]
-        drawing.arrow(_corners(route), colour)
+        drawing.arrow(_corners(route), colours[pair])
     for pair, route in overview.routes.items():
         if route.label:
-            drawing.label(route.label, overview.labels[pair], hues.get(pair[0], grey)[0])
+            ground = PAPER
+            for path, rect in placement.frames.items():
+                if rect.holds(Rect(*route.label.middle, 0, 0)):
+                    ground = grounds[path]
+            drawing.label(route.label, overview.lines(pair), colours[pair], ground)
     for path, block in placement.blocks.items():
         drawing.block(diagram, block, hues[path])
     start = _start(diagram, placement)
     drawing.dot(start.x + 2, start.y + 7)
     drawing.arrow([(start.x + 6, start.y + 7), (start.right + 4, start.y + 7)], INK)
+    drawing.legend(legend.x, legend.y)
     return drawing.finished()
+
+
+def hues_of(diagram: Diagram) -> dict[str, Hue]:
+    """The colours of every state: each block's own, which its inside shares; frames have none."""
+    hues = dict.fromkeys(opened(diagram), FRAME_HUE)
+    for n, block in enumerate(blocks_of(diagram)):
+        hues |= {p: HUES[n % len(HUES)] for p in diagram.states if diagram.within(p, block)}
+    return hues
+
+
+def _frame(drawing: Drawing, state: StateNode, rect: Rect, ground: str) -> None:
+    drawing.rect(rect, fill=ground, stroke="#9aa7b4", rx=10)
+    x, y = rect.x + PAD, rect.y + 18
+    drawing.text(x, y, state.title, size=TITLE, bold=True)
+    x += text_width(state.title, TITLE, bold=True) + 12
+    if state.activity:
+        drawing.runs(x, y, INK)
+        drawing.text(x + ICON, y, state.activity)
+        x += ICON + text_width(state.activity) + 12
+    for timer in state.timers:
+        drawing.clock(x, y, INK)
+        drawing.text(x + ICON, y, timer.short)
+        x += ICON + text_width(timer.short) + 12
+
+
+def _legend_place(overview: Overview) -> Rect:
+    """A free corner outside of every frame, or else a place below the picture."""
+    placement = overview.placement
+    taken = [*placement.frames.values(), *(b.rect for b in placement.blocks.values())]
+    taken += [route.label for route in overview.routes.values() if route.label]
+    taken += [
+        Rect(x * STEP, y * STEP, 0, 0)
+        for route in overview.routes.values()
+        for x, y in route.points
+    ]
+    width, height = LEGEND_SIZE
+    right, bottom = placement.width - width - 20, placement.height - height - 16
+    for x, y in ((20.0, bottom), (right, bottom), (20.0, 16.0), (right, 16.0)):
+        place = Rect(x, y, width, height)
+        if x >= 20 and y >= 16 and not any(place.grown(10).overlaps(other) for other in taken):
+            return place
+    return Rect(20, placement.height + 4, width, height)
 
 
 def _corners(route: Route) -> list[tuple[float, float]]:

@@ -8,20 +8,19 @@ direction better. All lengths are CSS px.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import combinations
 from math import ceil
 
 from engine.chart.diagram import Diagram, Reaction
-from engine.chart.shapes import ICON, PAD, TITLE, Block, Rect, block_of, text_width
+from engine.chart.shapes import ICON, PAD, STEP, TITLE, Block, Rect, block_of, text_width
 
-#: Everything stands on a grid of this many px, so that arrows have lanes.
-STEP = 10
 #: The largest picture that fits on a screen.
 SCREEN_WIDTH, SCREEN_HEIGHT = 1280.0, 800.0
 HEADER = 30.0
-MARGIN = 30.0
+MARGIN = 20.0
 
 #: The frame around everything that is at the top of the chart.
 TOP = ""
@@ -50,10 +49,19 @@ class Placement:
     height: float
 
 
-def opened(diagram: Diagram) -> frozenset[str]:
-    """The states drawn as frames: those that hold a good part of the chart."""
+def opened(diagram: Diagram) -> tuple[str, ...]:
+    """The states drawn as frames: those that hold a good part of the chart, outermost first."""
     enough = max(5.0, len(diagram.leaves) / 3)
-    return frozenset(p for p in diagram.states if len(diagram.inside(p)) >= enough)
+    return tuple(p for p in diagram.states if len(diagram.inside(p)) >= enough)
+
+
+def blocks_of(diagram: Diagram) -> tuple[str, ...]:
+    """The states drawn as blocks, with everything inside: those at the top, or right in a frame."""
+    frames = opened(diagram)
+    around = (None, *frames)
+    return tuple(
+        p for p, state in diagram.states.items() if p not in frames and state.parent in around
+    )
 
 
 def arrows_of(diagram: Diagram) -> dict[Pair, tuple[Reaction, ...]]:
@@ -72,18 +80,15 @@ def arrows_of(diagram: Diagram) -> dict[Pair, tuple[Reaction, ...]]:
     return {pair: tuple(reactions) for pair, reactions in found.items()}
 
 
-def place(diagram: Diagram, gaps: Gaps) -> Placement:
-    """The best placement found; always the same one for the same chart."""
+def placements(diagram: Diagram, best: int) -> list[Callable[[Gaps], Placement]]:
+    """The `best` arrangements found, to be spread out with larger or smaller gaps.
+
+    Always the same for the same chart."""
     frames = opened(diagram)
     members = {TOP: diagram.roots} | {p: diagram.states[p].children for p in frames}
-    blocks = {
-        path: _snapped(block_of(diagram, path))
-        for inside in members.values()
-        for path in inside
-        if path not in frames
-    }
-    search = _Search(diagram, members, blocks, arrows_of(diagram), gaps)
-    return search.best()
+    blocks = {path: _snapped(block_of(diagram, path)) for path in blocks_of(diagram)}
+    search = _Search(diagram, members, blocks, arrows_of(diagram), Gaps(100, 60, 30))
+    return [partial(search.spread, grids) for grids in search.best()[:best]]
 
 
 def frame_title_width(diagram: Diagram, path: str) -> float:
@@ -100,8 +105,6 @@ def _up(length: float) -> float:
 
 
 def _snapped(block: Block) -> Block:
-    from dataclasses import replace
-
     return replace(block, rect=Rect(0, 0, _up(block.rect.w), _up(block.rect.h)))
 
 
@@ -112,16 +115,22 @@ class _Search:
     blocks: Mapping[str, Block]
     arrows: Mapping[Pair, tuple[Reaction, ...]]
     gaps: Gaps
+    costs: dict[tuple[Grid, ...], float] = field(default_factory=dict)
 
-    def best(self) -> Placement:
+    def best(self) -> list[Mapping[str, Grid]]:
         rough = {frame: _in_rows(paths, 1) for frame, paths in self.members.items()}
         largest = max(self.members, key=lambda p: len(self.members[p]))
         starts = [
             {**rough, largest: _in_rows(self.members[largest], rows)}
             for rows in range(1, min(len(self.members[largest]), 4) + 1)
         ]
-        found = [self.improved(start, frames) for start in starts for frames in self.orders()]
-        return self.placed(min(found, key=lambda grids: self.cost(grids)))
+        found: list[Mapping[str, Grid]] = []
+        for start in starts:
+            for frames in self.orders():
+                grids = self.improved(start, frames)
+                if grids not in found:
+                    found.append(grids)
+        return sorted(found, key=self.cost)
 
     def orders(self) -> tuple[list[str], list[str]]:
         """Innermost frames first, or outermost first: each finds what the other overlooks."""
@@ -152,6 +161,11 @@ class _Search:
         for a, b in combinations(_cells(grid), 2):
             yield _swapped(grid, a, b)
 
+    def spread(self, grids: Mapping[str, Grid], gaps: Gaps) -> Placement:
+        """Arranged like `grids`, but for what other gaps make better."""
+        search = replace(self, gaps=gaps, costs={})
+        return search.placed(search.improved(grids, self.orders()[0]))
+
     def placed(self, grids: Mapping[str, Grid]) -> Placement:
         rects = self.rects(grids)
         whole = rects.pop(TOP)
@@ -163,29 +177,28 @@ class _Search:
         sizes: dict[str, tuple[float, float]] = {
             p: (block.rect.w, block.rect.h) for p, block in self.blocks.items()
         }
-        columns: dict[str, list[float]] = {}
+        columns: dict[str, list[list[float]]] = {}
         rows: dict[str, list[float]] = {}
         for frame in sorted(self.members, key=lambda p: (-p.count("."), p == TOP)):
-            grid = grids[frame]
-            columns[frame] = [
-                max(sizes[p][0] if p else 0.0 for p in column)
-                for column in zip(*grid, strict=True)
-            ]
-            rows[frame] = [max(sizes[p][1] if p else 0.0 for p in row) for row in grid]
-            edge = self.edge(frame)
-            width = sum(columns[frame]) + self.gaps.across * (len(columns[frame]) - 1) + 2 * edge
-            height = sum(rows[frame]) + self.gaps.down * (len(rows[frame]) - 1) + 2 * edge
+            columns[frame], rows[frame] = self.measured(grids[frame], sizes)
+            across = max(
+                sum(widths) + self.gaps.across * (len(widths) - 1) for widths in columns[frame]
+            )
+            down = sum(rows[frame]) + self.gaps.down * (len(rows[frame]) - 1)
+            width, height = across + 2 * self.edge(frame), down + 2 * self.edge(frame)
             if frame != TOP:
                 height += HEADER - 10
                 width = max(width, _up(frame_title_width(self.diagram, frame)))
             sizes[frame] = (width, height)
         rects = {TOP: Rect(0, 0, *sizes[TOP])}
         for frame in sorted(self.members, key=lambda p: (p != TOP, p.count("."))):
-            corner = rects[frame]
-            y = corner.y + self.edge(frame) + (0 if frame == TOP else HEADER - 10)
-            for row, height in zip(grids[frame], rows[frame], strict=True):
-                x = corner.x + self.edge(frame)
-                for path, width in zip(row, columns[frame], strict=True):
+            outer = rects[frame]
+            y = outer.y + self.edge(frame) + (0 if frame == TOP else HEADER - 10)
+            for row, widths, height in zip(grids[frame], columns[frame], rows[frame], strict=True):
+                used = sum(widths) + self.gaps.across * (len(widths) - 1)
+                x = outer.x + (outer.w - used) / 2 // STEP * STEP
+                cells = row if len(row) == len(widths) else [path for path in row if path]
+                for path, width in zip(cells, widths, strict=True):
                     if path:
                         w, h = sizes[path]
                         left = x + (width - w) / 2 // STEP * STEP
@@ -194,15 +207,39 @@ class _Search:
                 y += height + self.gaps.down
         return rects
 
+    @staticmethod
+    def measured(
+        grid: Grid, sizes: Mapping[str, tuple[float, float]]
+    ) -> tuple[list[list[float]], list[float]]:
+        """The widths of each row's cells, and the heights of the rows.
+
+        Columns are aligned, unless widths in one differ much: then each row is by itself."""
+        heights = [max((sizes[p][1] for p in row if p), default=0.0) for row in grid]
+        columns = [[sizes[p][0] for p in column if p] for column in zip(*grid, strict=True)]
+        if all(max(column) <= 2.5 * min(column) for column in columns if column):
+            aligned = [max(column, default=0.0) for column in columns]
+            return [aligned for _ in grid], heights
+        return [[sizes[p][0] for p in row if p] for row in grid], heights
+
     def edge(self, frame: str) -> float:
-        return MARGIN if frame == TOP else self.gaps.edge
+        if frame != TOP:
+            return self.gaps.edge
+        # A block that the call begins in has a dot and an arrow beside it.
+        return MARGIN if self.diagram.roots[0] in self.members else 2 * MARGIN
 
     def cost(self, grids: Mapping[str, Grid]) -> float:
+        """What `measure` says, asked once: a search comes back to the same grids often."""
+        key = tuple(grids[frame] for frame in self.members)
+        if key not in self.costs:
+            self.costs[key] = self.measure(grids)
+        return self.costs[key]
+
+    def measure(self, grids: Mapping[str, Grid]) -> float:
         """Px of arrow, more or less: what the eye has to travel, and what is in its way."""
         rects = self.rects(grids)
         order = {path: n for n, path in enumerate(self.diagram.states)}
         whole = rects[TOP]
-        cost = 0.4 * (whole.w + whole.h)
+        cost = 0.3 * whole.w + 0.7 * whole.h
         cost += 20 * max(0.0, whole.w - SCREEN_WIDTH) + 20 * max(0.0, whole.h - SCREEN_HEIGHT)
         lines = []
         for (source, target), reactions in self.arrows.items():
@@ -223,10 +260,9 @@ class _Search:
             if not {one[0], one[1]} & {other[0], other[1]} and _cross(one[2:], other[2:]):
                 cost += 60
         for frame, paths in self.members.items():
-            first = self.diagram.states[frame].initial if frame else self.diagram.roots[0]
-            if first in paths:
-                inside, outside = rects[first], rects[frame]
-                cost += 0.5 * (inside.x - outside.x + inside.y - outside.y)
+            first = (self.diagram.states[frame].initial if frame else None) or paths[0]
+            inside, outside = rects[first], rects[frame]
+            cost += 1.0 * (inside.x - outside.x) + 0.5 * (inside.y - outside.y)
         return cost
 
 
@@ -258,7 +294,10 @@ def _cross(one: tuple[Point, Point], other: tuple[Point, Point]) -> bool:
 
 
 def _meets(a: Point, b: Point, rect: Rect) -> bool:
-    corners = [(rect.x, rect.y), (rect.right, rect.bottom)]
-    falling = (corners[0], corners[1])
+    if max(a[0], b[0]) <= rect.x or min(a[0], b[0]) >= rect.right:
+        return False
+    if max(a[1], b[1]) <= rect.y or min(a[1], b[1]) >= rect.bottom:
+        return False
+    falling = ((rect.x, rect.y), (rect.right, rect.bottom))
     rising = ((rect.x, rect.bottom), (rect.right, rect.y))
     return _cross((a, b), falling) or _cross((a, b), rising)

@@ -8,31 +8,37 @@ go round it. Nothing here knows states: only rectangles.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
 
-from engine.chart.shapes import Rect
+from engine.chart.shapes import STEP, Rect
 
-STEP = 10
 Point = tuple[int, int]
+#: What an arrow is called: the names of its ends.
+Key = tuple[str, str]
 RIGHT, DOWN, LEFT, UP = (1, 0), (0, 1), (-1, 0), (0, -1)
 DIRECTIONS = (RIGHT, DOWN, LEFT, UP)
 
-BEND, CROSSING, BORDER, FOREIGN_FRAME, NEAR = 5.0, 6.0, 1.0, 4.0, 1.2
+#: More than 1 looks at fewer paths, and may miss the very cheapest.
+HASTE = 1.3
+#: What a label's second and third form cost.
+FORMS = (0.0, 2.0, 9.0)
+BEND, CROSSING, BORDER, FOREIGN_FRAME, NEAR = 5.0, 6.0, 1.0, 25.0, 1.2
 
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """An arrow to route: from one rectangle to another, with a label of this size.
+    """An arrow to route: from one rectangle to another, with a label.
 
-    `frames` are the frames that hold either end: it may cross their borders freely. `leaving`
-    says that the source is a frame around the target, `entering` the converse."""
+    `sizes` are those of the label's forms, the most welcome first. `frames` hold one end and not
+    the other: their borders must be crossed, all others should not. `leaving` says that the source
+    is a frame around the target, `entering` the converse."""
 
-    key: Hashable
+    key: Key
     source: Rect
     target: Rect
-    label: tuple[float, float]
+    sizes: tuple[tuple[float, float], ...]
     frames: frozenset[Rect]
     leaving: bool = False
     entering: bool = False
@@ -40,10 +46,13 @@ class Wish:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """Grid points from border to border, and the label's place (None: there was no room)."""
+    """Grid points from border to border, and the label's place (None: there was no room).
+
+    `form` says which of the label's forms it is."""
 
     points: tuple[Point, ...]
     label: Rect | None
+    form: int = 0
 
 
 @dataclass
@@ -57,7 +66,7 @@ class Router:
     height: float
     solid: Sequence[Rect]
     frames: Sequence[Rect]
-    routes: dict[Hashable, Route] = field(default_factory=dict)
+    routes: dict[Key, Route] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.columns, self.rows = int(self.width // STEP), int(self.height // STEP)
@@ -70,34 +79,63 @@ class Router:
         for frame in self.frames:
             for point, upright in _border(frame):
                 self._borders.setdefault(point, []).append((frame, upright))
-        self._labelled: dict[Hashable, frozenset[Point]] = {}
-        self._taken: dict[Point, dict[Hashable, bool | None]] = {}
+        self._labelled: dict[Key, frozenset[Point]] = {}
+        self._taken: dict[Point, dict[Key, bool | None]] = {}
 
-    def route(self, wishes: Sequence[Wish], passes: int = 3) -> Mapping[Hashable, Route]:
-        """All of them, shortest first; then each again, knowing where the others are."""
+    def route(self, wishes: Sequence[Wish]) -> Mapping[Key, Route]:
+        """All of them, shortest first; then twice again, each knowing where the others are.
+
+        Whoever found no room chooses first next time; where many found none, it is given up."""
         ordered = sorted(wishes, key=lambda w: _distance(w.source, w.target))
-        for _ in range(passes):
+        for _ in range(3):
             for wish in ordered:
                 self._forget(wish.key)
-                points = self._path(wish)
-                if points is None:
-                    continue
-                self._take(wish.key, points)
-                label = self._label(wish, points)
-                self.routes[wish.key] = Route(points, label)
-                if label:
-                    self._labelled[wish.key] = frozenset(_points_in(label.grown(4)))
+                self._route(wish)
+            ordered.sort(key=self.is_complete)
+            if len(wishes) >= 3 and not self.is_complete(ordered[1]):
+                break  # two without room: the picture is too tight
         return self.routes
+
+    def is_complete(self, wish: Wish) -> bool:
+        """Has it found a path, and room for its label?"""
+        return wish.key in self.routes and self.routes[wish.key].label is not None
+
+    def _route(self, wish: Wish, attempts: int = 4) -> None:
+        """The cheapest path that has room for the label; failing that, the cheapest path."""
+        avoid: dict[Point, float] = {}
+        first: Route | None = None
+        for _ in range(attempts):
+            points = self._path(wish, avoid)
+            if points is None:
+                break
+            self._take(wish.key, points)
+            label, form = self._label(wish, points)
+            self._release(wish.key, points)
+            if label or first is None:
+                first = Route(points, label, form)
+            if label:
+                break
+            for point in points:
+                avoid[point] = avoid.get(point, 0.0) + 1.5
+        if first:
+            self.routes[wish.key] = first
+            self._take(wish.key, first.points)
+            if first.label:
+                self._labelled[wish.key] = frozenset(_points_in(first.label.grown(4)))
 
     # --- which points belong to whom -----------------------------------------------------------
 
-    def _forget(self, key: Hashable) -> None:
+    def _forget(self, key: Key) -> None:
         route = self.routes.pop(key, None)
         self._labelled.pop(key, None)
-        for point in route.points if route else ():
+        if route:
+            self._release(key, route.points)
+
+    def _release(self, key: Key, points: Iterable[Point]) -> None:
+        for point in points:
             del self._taken[point][key]
 
-    def _take(self, key: Hashable, points: Sequence[Point]) -> None:
+    def _take(self, key: Key, points: Sequence[Point]) -> None:
         for n, point in enumerate(points):
             before, after = points[max(n - 1, 0)], points[min(n + 1, len(points) - 1)]
             straight = before[0] == after[0] or before[1] == after[1]
@@ -109,7 +147,7 @@ class Router:
 
     # --- paths -----------------------------------------------------------------------------------
 
-    def _path(self, wish: Wish) -> tuple[Point, ...] | None:
+    def _path(self, wish: Wish, avoid: Mapping[Point, float]) -> tuple[Point, ...] | None:
         labels = self._labels()
         goals = {
             point: heading
@@ -122,7 +160,7 @@ class Router:
         def left(x: int, y: int) -> float:
             if wish.entering:
                 return 0.0
-            return max(tx - x, x - tr, 0.0) + max(ty - y, y - tb, 0.0)
+            return HASTE * (max(tx - x, x - tr, 0.0) + max(ty - y, y - tb, 0.0))
 
         queue: list[tuple[float, int, float, Point, Point]] = []
         came: dict[tuple[Point, Point], tuple[Point, Point] | None] = {}
@@ -152,7 +190,7 @@ class Router:
                     continue
                 if after in goals:
                     price += self._off_centre(after, wish.target)
-                total = cost + price
+                total = cost + price + avoid.get(after, 0.0)
                 if total < best.get((after, direction), 1e9):
                     best[after, direction] = total
                     came[after, direction] = (point, heading)
@@ -180,9 +218,7 @@ class Router:
         price = 1.0
         if direction != heading:
             price += BEND
-            if any(True for _ in self._taken.get(point, ())):
-                return None
-            if point in self._borders:
+            if self._taken.get(point) or point in self._borders:
                 return None
         for other in self._taken.get(after, {}).values():
             if other is None or other == upright or arriving:
@@ -194,9 +230,10 @@ class Router:
             price += BORDER if frame in wish.frames else FOREIGN_FRAME
         if after in self._near:
             price += 0.4
-        for side in ((after[0] + direction[1], after[1] + direction[0]),
-                     (after[0] - direction[1], after[1] - direction[0])):
-            if upright in self._taken.get(side, {}).values():
+        (x, y), (dx, dy) = after, direction
+        for side in ((x + dy, y + dx), (x - dy, y - dx)):
+            beside = self._taken.get(side)
+            if beside and upright in beside.values():
                 price += NEAR
         return price
 
@@ -215,38 +252,41 @@ class Router:
 
     # --- labels ----------------------------------------------------------------------------------
 
-    def _label(self, wish: Wish, points: Sequence[Point]) -> Rect | None:
-        width, height = wish.label
-        others = self._labels()
-        found: tuple[float, Rect] | None = None
-        total = len(points)
+    def _label(self, wish: Wish, points: Sequence[Point]) -> tuple[Rect | None, int]:
+        found: tuple[float, Rect | None, int] = (1e9, None, 0)
+        for form, size in enumerate(wish.sizes):
+            for cost, rect in self._spots(points, size):
+                if cost + FORMS[form] < found[0]:
+                    extra = self._label_price(wish, rect)
+                    if extra is not None and cost + extra + FORMS[form] < found[0]:
+                        found = (cost + extra + FORMS[form], rect, form)
+        return found[1], found[2]
+
+    def _spots(
+        self, points: Sequence[Point], size: tuple[float, float]
+    ) -> Iterator[tuple[float, Rect]]:
+        """Places beside or on the arrow; nearer to the middle of a long stretch is cheaper."""
+        width, height = size
+        middle = (len(points) - 1) / 2
         for first, last in _straights(points):
-            (ax, ay), (bx, by) = points[first], points[last]
-            upright = ax == bx
-            length = STEP * (last - first)
-            room = length - (height if upright else width)
+            upright = points[first][0] == points[last][0]
+            room = STEP * (last - first) - (height if upright else width)
             for n in range(first, last + 1):
                 x, y = points[n][0] * STEP, points[n][1] * STEP
                 if upright:
-                    spots = [(x + 6, y - height / 2, 0.0), (x - 6 - width, y - height / 2, 0.0)]
-                    if room >= 40:
-                        spots.append((x - width / 2, y - height / 2, 3.0))
+                    corners = [(x + 6, y - height / 2, 0.0), (x - 6 - width, y - height / 2, 0.0)]
                 else:
-                    spots = [(x - width / 2, y - 4 - height, 0.0), (x - width / 2, y + 4, 0.3)]
-                    if room >= 40:
-                        spots.append((x - width / 2, y - height / 2, 2.0))
-                for left, top, price in spots:
-                    cost = price + 12 * abs(n - (total - 1) / 2) / total + max(-room, 0) / 12
-                    cost += abs(n - (first + last) / 2) * 0.1
-                    if found and cost >= found[0]:
-                        continue
-                    rect = Rect(left, top, width, height)
-                    extra = self._label_price(wish, rect, others)
-                    if extra is not None and (not found or cost + extra < found[0]):
-                        found = (cost + extra, rect)
-        return found[1] if found else None
+                    corners = [(x - width / 2, y - 4 - height, 0.0), (x - width / 2, y + 4, 0.3)]
+                visible = STEP * min(n - first, last - n) - (height if upright else width) / 2
+                if visible >= 20:
+                    # The line runs through behind it: fine for a line or two of text.
+                    corners.append((x - width / 2, y - height / 2, 1.0 + height / 14))
+                cost = 12 * abs(n - middle) / len(points) + max(-room, 0) / 12
+                cost += abs(n - (first + last) / 2) * 0.1
+                for left, top, price in corners:
+                    yield cost + price, Rect(left, top, width, height)
 
-    def _label_price(self, wish: Wish, rect: Rect, others: set[Point]) -> float | None:
+    def _label_price(self, wish: Wish, rect: Rect) -> float | None:
         if rect.x < 8 or rect.y < 8 or rect.right > self.width - 8 or rect.bottom > self.height - 8:
             return None
         room = rect.grown(3)
@@ -260,6 +300,10 @@ class Router:
             keys = self._taken.get(point)
             if keys and any(key != wish.key for key in keys):
                 return None
+            if keys:
+                if keys[wish.key] is None and rect.grown(3).holds(_at(point)):
+                    return None
+                price += 0.5
             if point in self._borders:
                 price += 1.5
         for point in _points_in(rect.grown(14)):
@@ -267,6 +311,10 @@ class Router:
             if keys and any(key != wish.key for key in keys):
                 price += 0.15
         return price
+
+
+def _at(point: Point) -> Rect:
+    return Rect(point[0] * STEP, point[1] * STEP, 0, 0)
 
 
 def _points_in(rect: Rect) -> Iterator[Point]:

@@ -7,7 +7,7 @@ All lengths are CSS px.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
@@ -18,6 +18,8 @@ TITLE, SMALL, LINE = 13.0, 11.0, 14.0
 #: Room taken by a little drawn sign (a clock, a triangle, a loop) before its text.
 ICON = 14.0
 PAD = 10.0
+#: Everything of the whole chart's picture stands on a grid of so many px: arrows have lanes.
+STEP = 10
 
 # Helvetica's and Arial's own advance widths, in 1/1000 em; everything else counts as one em.
 _WIDTHS = {
@@ -36,7 +38,7 @@ _WIDTHS = {
 
 
 def text_width(text: str, size: float = SMALL, *, bold: bool = False) -> float:
-    """What the text takes at most: a tenth more than in Arial, for the fonts that stand in for it."""
+    """What the text takes: a tenth more than in Arial, for the fonts that stand in for it."""
     ems = sum(_WIDTHS.get(letter, 1000) for letter in text) / 1000
     return ems * size * (1.18 if bold else 1.1)
 
@@ -96,13 +98,29 @@ class Line:
 
     @property
     def width(self) -> float:
-        guard = text_width(f" {self.guard}") if self.guard else 0
+        guard = text_width(f" {self.guard}") if self.guard else 0.0
         return (ICON if self.timed else 0) + text_width(self.text) + guard
 
 
 def size_of(lines: Sequence[Line]) -> tuple[float, float]:
     """Width and height of lines under one another."""
     return max((line.width for line in lines), default=0.0), LINE * len(lines)
+
+
+def wrapped(lines: Iterable[Line]) -> tuple[Line, ...]:
+    """The same with every guard on a line of its own: narrower and higher."""
+    return tuple(
+        part
+        for line in lines
+        for part in (
+            (Line(line.text, "", line.timed), Line("", line.guard)) if line.guard else (line,)
+        )
+    )
+
+
+def shortened(lines: Iterable[Line]) -> tuple[Line, ...]:
+    """The same, saying only that there is a guard."""
+    return tuple(replace(line, guard="[…]" if line.guard else "") for line in lines)
 
 
 def summary(reactions: Iterable[Reaction], everywhere: Sequence[Reaction]) -> tuple[Line, ...]:
@@ -119,9 +137,9 @@ def summary(reactions: Iterable[Reaction], everywhere: Sequence[Reaction]) -> tu
     for (trigger, timed), same in by_trigger.items():
         homes = {(r.source, r.trigger) for r in same}
         rivals = [r for r in everywhere if (r.source, r.trigger) in homes and r not in chosen]
-        guards = list(dict.fromkeys(r.guard for r in same)) if rivals else []
-        guard = "" if None in guards else f"[{guards[0]}]" if len(guards) == 1 else "[…]" if guards else ""
-        lines.append(Line(trigger, guard, timed))
+        guards = list(dict.fromkeys(r.guard for r in same)) if rivals else [None]
+        guard = "[…]" if len(guards) > 1 else f"[{guards[0]}]"
+        lines.append(Line(trigger, "" if None in guards else guard, timed))
     return tuple(lines)
 
 
@@ -162,7 +180,7 @@ def block_of(diagram: Diagram, path: str) -> Block:
     )
     title = text_width(state.title, TITLE, bold=True)
     activity = ICON + text_width(state.activity) + 12 if state.activity else 0.0
-    wide = [title + activity]
+    wide = [title + activity + (24 if state.final else 0)]
     wide += [ICON + text_width(timer.short) for timer in state.timers]
     wide += [ICON + line.width for line in again]
     head = 23 + LINE * (len(state.timers) + len(again)) + (2 if state.timers or again else 0)
@@ -170,54 +188,64 @@ def block_of(diagram: Diagram, path: str) -> Block:
         width = max([*wide, 60.0]) + 2 * PAD
         return Block(path, Rect(0, 0, width, head), head, state.timers, again, (), (), None)
 
-    between = _between(diagram, path)
-    order = [child.path for child in children]
-    neighbours = {frozenset(pair) for pair in pairwise(order)}
-    labels = {pair: summary(found, diagram.reactions) for pair, found in between.items()}
-    widest = max(child.rect.w for child in children)
-    near = [labels[pair] for pair in labels if frozenset(pair) in neighbours]
-    widest = max(widest, *(size_of(lines)[0] + 34 for lines in near), 0.0)
-    stacked, y = [], head + 17
-    for n, child in enumerate(children):
-        rect = Rect(PAD, y, widest, child.rect.h)
-        stacked.append(replace(child, rect=rect))
-        y = rect.bottom
-        if n + 1 < len(children):
-            down = labels.get((order[n], order[n + 1]), ())
-            up = labels.get((order[n + 1], order[n]), ())
-            y += max(LINE * (len(down) + len(up)) + 8, 12)
-    links: list[Link] = []
-    lane = PAD + widest
+    labels = {
+        pair: summary(found, diagram.reactions) for pair, found in _between(diagram, path).items()
+    }
+    stacked = _stacked(children, labels, head + 17)
+    links, right = _linked(stacked, labels)
+    width = max([*wide, right - PAD]) + 2 * PAD
+    height = stacked[-1].rect.bottom + PAD
+    start = (PAD + 12, stacked[0].rect.y)
+    whole = Rect(0, 0, width, height)
+    return Block(path, whole, head, state.timers, again, stacked, links, start)
+
+
+Labels = Mapping[tuple[str, str], tuple[Line, ...]]
+
+
+def _stacked(children: Sequence[Block], labels: Labels, top: float) -> tuple[Block, ...]:
+    """One under the other, equally wide, with room for the labels between neighbours."""
+    neighbours = [{a.path, b.path} for a, b in pairwise(children)]
+    near = [size_of(lines)[0] + 34 for pair, lines in labels.items() if set(pair) in neighbours]
+    width = max([child.rect.w for child in children] + near)
+    placed: list[Block] = []
+    for child in children:
+        if placed:
+            above = placed[-1]
+            down = labels.get((above.path, child.path), ())
+            up = labels.get((child.path, above.path), ())
+            top = above.rect.bottom + max(LINE * (len(down) + len(up)) + 8, 12)
+        placed.append(replace(child, rect=Rect(PAD, top, width, child.rect.h)))
+    return tuple(placed)
+
+
+def _linked(stacked: Sequence[Block], labels: Labels) -> tuple[tuple[Link, ...], float]:
+    """The arrows between stacked blocks, and how far to the right they reach.
+
+    Neighbours are linked between them, others by a lane of their own on the right."""
+    where = {block.path: n for n, block in enumerate(stacked)}
+    edge = stacked[0].rect.right
+    links, lane = [], edge
     for (a, b), lines in labels.items():
-        here, there = order.index(a), order.index(b)
-        source, target = stacked[here].rect, stacked[there].rect
+        source, target = stacked[where[a]].rect, stacked[where[b]].rect
         width, height = size_of(lines)
-        if frozenset((a, b)) in neighbours:
-            up = there < here
-            opposite = len(labels.get((b, a), ()))
-            top = min(source.bottom, target.bottom) + 4 + (LINE * opposite if up else 0)
-            x = PAD + (24 if up else 12)
-            ends = ((x, source.y), (x, target.bottom)) if up else ((x, source.bottom), (x, target.y))
-            links.append(Link(ends, lines, Rect(PAD + 32, top, width, height)))
+        points: tuple[tuple[float, float], ...]
+        if where[b] == where[a] + 1:
+            x, top = PAD + 12, source.bottom + 4
+            points = ((x, source.bottom), (x, target.y))
+            label = Rect(PAD + 32, top, width, height)
+        elif where[b] == where[a] - 1:
+            x, top = PAD + 24, target.bottom + 4 + LINE * len(labels.get((b, a), ()))
+            points = ((x, source.y), (x, target.bottom))
+            label = Rect(PAD + 32, top, width, height)
         else:
             lane += 14
             start, end = source.middle[1] + 4, target.middle[1] - 4
-            edge = PAD + widest
             points = ((edge, start), (lane, start), (lane, end), (edge, end))
-            middle = (start + end) / 2
-            links.append(Link(points, lines, Rect(lane + 4, middle - height / 2, width, height)))
+            label = Rect(lane + 4, (start + end - height) / 2, width, height)
             lane += 4 + width
-    width = max([*wide, lane - PAD]) + 2 * PAD
-    return Block(
-        path,
-        Rect(0, 0, width, y + PAD),
-        head,
-        state.timers,
-        again,
-        tuple(stacked),
-        tuple(links),
-        (PAD + 12, stacked[0].rect.y),
-    )
+        links.append(Link(points, lines, label))
+    return tuple(links), lane
 
 
 def _returns(diagram: Diagram, path: str, r: Reaction) -> bool:

@@ -6,10 +6,10 @@ Nothing here decides where anything stands. Lengths are CSS px.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from xml.sax.saxutils import escape
+from html import escape
 
-from engine.chart.shapes import ICON, LINE, PAD, SMALL, TITLE, Block, Line, Link, Rect, text_width
 from engine.chart.diagram import Diagram
+from engine.chart.shapes import ICON, LINE, PAD, SMALL, TITLE, Block, Line, Rect, text_width
 
 FONT = "Helvetica, Arial, 'Liberation Sans', Arimo, sans-serif"
 INK, GREY, PAPER = "#1f2933", "#5b6775", "#fbfcfd"
@@ -26,6 +26,15 @@ HUES = (
     ("#4d6b12", "#e2edc6", "#f8fbef"),
 )
 Hue = tuple[str, str, str]
+FRAME_HUE: Hue = ("#44505c", "#e6ebf0", "#f6f8fa")
+LEGEND = (
+    "where it begins",
+    "runs as long as the state lasts",
+    "after so long in the state",
+    "leaves the state and enters it anew",
+    "[only if]  […]: guards, see the state's own picture",
+)
+LEGEND_SIZE = (max(ICON + 2 + text_width(line) for line in LEGEND), LINE * len(LEGEND))
 
 
 class Drawing:
@@ -55,7 +64,9 @@ class Drawing:
         ]
         return "\n".join([*head, *self._parts, "</svg>", ""])
 
-    def rect(self, r: Rect, *, fill: str, stroke: str = "none", rx: float = 7, extra: str = "") -> None:
+    def rect(
+        self, r: Rect, *, fill: str, stroke: str = "none", rx: float = 7, extra: str = ""
+    ) -> None:
         self._parts.append(
             f'<rect x="{r.x:g}" y="{r.y:g}" width="{r.w:g}" height="{r.h:g}" rx="{rx:g}" '
             f'fill="{fill}" stroke="{stroke}"{extra}/>'
@@ -77,9 +88,7 @@ class Drawing:
         style += ' font-weight="bold"' if bold else ""
         style += ' font-style="italic"' if italic else ""
         style += f' text-anchor="{anchor}"' if anchor != "start" else ""
-        self._parts.append(
-            f'<text x="{x:.4g}" y="{y:.4g}" fill="{fill}"{style}>{escape(text)}</text>'
-        )
+        self._parts.append(f'<text x="{x:g}" y="{y:g}" fill="{fill}"{style}>{escape(text)}</text>')
 
     def clock(self, x: float, y: float, colour: str) -> None:
         """A clock whose text stands on the line `y`."""
@@ -105,16 +114,16 @@ class Drawing:
 
     def bullseye(self, x: float, y: float) -> None:
         """The end of everything."""
-        self._parts.append(
-            f'<circle cx="{x:g}" cy="{y:g}" r="6" fill="none" stroke="{INK}"/>'
-        )
+        self._parts.append(f'<circle cx="{x:g}" cy="{y:g}" r="6" fill="none" stroke="{INK}"/>')
         self.dot(x, y, 3.5)
 
-    def arrow(self, points: Sequence[tuple[float, float]], colour: str, *, width: float = 1.4) -> None:
+    def arrow(
+        self, points: Sequence[tuple[float, float]], colour: str, *, width: float = 1.4
+    ) -> None:
         """Along the points, with rounded corners."""
         self._colours[colour] = None
         path = [f"M{points[0][0]:g} {points[0][1]:g}"]
-        for before, here, after in zip(points, points[1:], points[2:]):
+        for before, here, after in zip(points, points[1:], points[2:], strict=False):
             a, b = _towards(here, before, 7), _towards(here, after, 7)
             path.append(f"L{a[0]:g} {a[1]:g} Q{here[0]:g} {here[1]:g} {b[0]:g} {b[1]:g}")
         path.append(f"L{points[-1][0]:g} {points[-1][1]:g}")
@@ -128,22 +137,50 @@ class Drawing:
         if line.timed:
             self.clock(x, y, colour)
             x += ICON
-        self.text(x, y, line.text, fill=colour)
-        if line.guard:
-            self.text(x + text_width(f"{line.text} "), y, line.guard, fill=GREY, italic=True)
+        spans = [(line.text, colour, False)] if line.text else []
+        self.spans(x, y, [*spans, (line.guard, GREY, True)] if line.guard else spans)
 
-    def label(self, rect: Rect, lines: Sequence[Line], colour: str) -> None:
-        self.rect(rect.grown(1), fill=PAPER, rx=3, extra=' fill-opacity="0.94"')
+    def spans(self, x: float, y: float, spans: Sequence[tuple[str, str, bool]]) -> None:
+        """Words one after another: (text, colour, slanted?)."""
+        parts = []
+        for text, fill, slanted in spans:
+            style = ' font-style="italic"' if slanted else ""
+            parts.append(f'<tspan fill="{fill}"{style}>{escape(text)}</tspan>')
+        self._parts.append(f'<text x="{x:g}" y="{y:g}">{" ".join(parts)}</text>')
+
+    def rule(self, left: float, right: float, y: float, colour: str) -> None:
+        """A thin line across."""
+        self._parts.append(
+            f'<path d="M{left:g} {y:g} H{right:g}" stroke="{colour}" stroke-opacity="0.45"/>'
+        )
+
+    def label(self, rect: Rect, lines: Sequence[Line], colour: str, ground: str = PAPER) -> None:
+        """A label on its `ground`'s colour, so that its own arrow may run behind it."""
+        self.rect(rect.grown(1), fill=ground, rx=3)
         for n, line in enumerate(lines):
             self.line(rect.x, rect.y + LINE * n + 11, line, colour)
+
+    def legend(self, x: float, y: float) -> None:
+        """What the little signs mean, in `LEGEND_SIZE`."""
+        y += 11
+        self.dot(x + 5, y - 4, 3.5)
+        self.text(x + ICON + 2, y, LEGEND[0], fill=GREY)
+        for n, sign in enumerate((self.runs, self.clock, self.loop), 1):
+            sign(x, y + LINE * n, GREY)
+            self.text(x + ICON + 2, y + LINE * n, LEGEND[n], fill=GREY)
+        self.text(x, y + LINE * 4, LEGEND[4], fill=GREY, italic=True)
 
     def block(self, diagram: Diagram, block: Block, hue: Hue, *, depth: int = 0) -> None:
         """A state and everything in it; `block.rect` is where it stands."""
         state, r = diagram.states[block.path], block.rect
         line, bar, body = hue
         compound = bool(block.children)
-        self.rect(r, fill=body if compound else "#ffffff" if depth else bar, stroke=line,
-                  extra=' stroke-width="1.3"' if not depth else ' stroke-opacity="0.55"')
+        self.rect(
+            r,
+            fill=body if compound else "#ffffff" if depth else bar,
+            stroke=line,
+            extra=' stroke-width="1.3"' if not depth else ' stroke-opacity="0.55"',
+        )
         if compound and not depth:
             self._parts.append(
                 f'<path d="M{r.x:g} {r.y + block.head:g} v{7 - block.head:g} q0 -7 7 -7 '
@@ -151,8 +188,14 @@ class Drawing:
             )
         if state.final:
             self.bullseye(r.right - PAD - 4, r.y + 15)
-        self.text(r.x + PAD, r.y + 17, state.title, size=TITLE if not depth else 12, bold=True,
-                  fill=line if not depth else INK)
+        self.text(
+            r.x + PAD,
+            r.y + 17,
+            state.title,
+            size=TITLE if not depth else 12,
+            bold=True,
+            fill=line if not depth else INK,
+        )
         if state.activity:
             x = r.right - PAD - text_width(state.activity)
             self.runs(x - ICON, r.y + 17, line)
@@ -166,6 +209,11 @@ class Drawing:
             self.loop(r.x + PAD, y, line)
             self.line(r.x + PAD + ICON, y, again, INK)
             y += LINE
+        self.inside(diagram, block, hue, depth=depth)
+
+    def inside(self, diagram: Diagram, block: Block, hue: Hue, *, depth: int = 0) -> None:
+        """What stands in a block, without the block itself."""
+        r = block.rect
         if block.start:
             x, top = r.x + block.start[0], r.y + block.start[1]
             self.dot(x, top - 13, 3.5)
@@ -173,12 +221,14 @@ class Drawing:
         for child in block.children:
             self.block(diagram, child.moved(r.x, r.y), hue, depth=depth + 1)
         for link in block.links:
-            self.arrow([(r.x + x, r.y + y) for x, y in link.points], line, width=1.2)
+            self.arrow([(r.x + x, r.y + y) for x, y in link.points], hue[0], width=1.2)
             for n, text in enumerate(link.lines):
-                self.line(r.x + link.label.x, r.y + link.label.y + LINE * n + 11, text, line)
+                self.line(r.x + link.label.x, r.y + link.label.y + LINE * n + 11, text, hue[0])
 
 
-def _towards(start: tuple[float, float], end: tuple[float, float], by: float) -> tuple[float, float]:
+def _towards(
+    start: tuple[float, float], end: tuple[float, float], by: float
+) -> tuple[float, float]:
     dx, dy = end[0] - start[0], end[1] - start[1]
     length = abs(dx) + abs(dy)
     by = min(by, length / 2)

@@ -1,0 +1,284 @@
+"""`decide` over random charts and random events: what holds of every step, and of every run."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import pairwise
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+from transitions.extensions.nesting import HierarchicalMachine, NestedState
+
+from engine.chart import Chart, Occurrence, Outcome, State, Step, begin, decide
+from engine.chart.chart import timer_trigger
+from engine.chart.decide import Configuration, due
+from engine.chart.state import Answer, Guard, To, after_of, answers_of, named
+from engine.data import Facts
+from engine.events import Event, TimerFired
+from engine.journal import head, line, replay
+from engine.settings import Settings
+from tests.engine.chart.random_charts import ANSWERED, OUTSIDE, WORKED, Bits, charts, seeds
+
+# --- a random run --------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """An event of kind `kind` arrives `later` us after what happened last.
+
+    An activity's event is of the stay `ago` activations ago."""
+
+    kind: int
+    later: int
+    ago: int
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """What is due happens: a recalled event, or a timer."""
+
+
+happenings = st.lists(
+    st.builds(Post, st.integers(0, 4), st.sampled_from([0, 0, 10_000, 35_000]), st.integers(0, 3))
+    | st.just(Wait()),
+    min_size=12,
+    max_size=30,
+)
+
+
+def walk(chart: Chart, data: Bits, happens: Sequence[Post | Wait]) -> Iterator[Step]:
+    """The steps of one run. Without a `Stop`, none of these charts comes to its end."""
+    step = begin(chart, data)
+    yield step
+    for n, happening in enumerate(happens):
+        step = decide(chart, step.after, step.data, occurrence(step, n, happening))
+        yield step
+
+
+def occurrence(last: Step, n: int, happening: Post | Wait) -> Occurrence:
+    if isinstance(happening, Wait):
+        next_due = due(last.after)
+        assert next_due is not None, "every state of these charts has a timer"
+        return Occurrence(max(last.at, next_due.at), next_due.event, next_due.activation)
+    event = ANSWERED[happening.kind]
+    from_outside = event in OUTSIDE or event.origin not in WORKED
+    activation = None if from_outside else max(1, last.after.activations - happening.ago)
+    return Occurrence(last.at + happening.later, event(n), activation)
+
+
+def first_data(seed: int) -> Bits:
+    return Bits.begin(Settings(), seed, Facts())
+
+
+# --- what holds of every step --------------------------------------------------------------------
+
+
+@given(charts(), seeds, happenings)
+def test_every_step_keeps_the_rules_of_structure_and_time(
+    chart: Chart, seed: int, happens: list[Post | Wait]
+) -> None:
+    for step in walk(chart, first_data(seed), happens):
+        before, after = step.before, step.after
+        states = [active.state for active in after.active]
+        assert chart.nodes[after.leaf].lineage == tuple(states), "a path from a top state"
+        assert not chart.nodes[after.leaf].state.children, "down to a leaf"
+
+        kept = len(before.active) - len(step.exits)
+        assert step.exits == before.active[kept:][::-1], "innermost first"
+        assert step.entries == after.active[kept:], "outermost first"
+        assert before.active[:kept] == after.active[:kept]
+        news = [active.activation for active in step.entries]
+        assert news == list(range(before.activations + 1, after.activations + 1))
+
+        stays = {(active.state, active.activation) for active in after.active}
+        assert {(timer.state, timer.activation) for timer in after.timers} <= stays
+        order = [(timer.deadline, timer.order) for timer in after.timers]
+        assert order == sorted(order)
+        assert len({timer.order for timer in after.timers}) == len(order)
+
+
+@given(charts(), seeds, happenings)
+def test_only_a_transition_moves_and_what_is_stale_or_ignored_changes_nothing(
+    chart: Chart, seed: int, happens: list[Post | Wait]
+) -> None:
+    last = begin(chart, first_data(seed))
+    for step in walk(chart, first_data(seed), happens):
+        moved = bool(step.exits or step.entries)
+        assert moved == (step.outcome is Outcome.TAKEN)
+        if step.outcome in (Outcome.STALE, Outcome.IGNORED):
+            assert step.data == last.data
+            made = (*step.exit_effects, *step.effects, *step.entry_effects, *step.started)
+            assert made == ()
+            assert without_the_occurrence(step) == step.after
+        if step.outcome is Outcome.STALE:
+            stays = [active.activation for active in step.before.active]
+            assert step.occurrence.activation not in stays
+        last = step
+
+
+def without_the_occurrence(step: Step) -> Configuration:
+    """Where the call stood, less what has just happened: a timer that fired, a recalled event."""
+    before, event = step.before, step.event
+    recalled = before.recalled
+    if recalled and recalled[0] == step.occurrence:
+        recalled = recalled[1:]
+    fired = isinstance(event, TimerFired) and (event.state, event.timer, step.occurrence.activation)
+    timers = tuple(t for t in before.timers if (t.state, t.name, t.activation) != fired)
+    return Configuration(before.active, timers, before.deferred, recalled, before.activations)
+
+
+@given(charts(), seeds, happenings)
+def test_what_is_put_off_is_offered_again_in_the_order_in_which_it_came(
+    chart: Chart, seed: int, happens: list[Post | Wait]
+) -> None:
+    for step in walk(chart, first_data(seed), happens):
+        before, after = step.before, step.after
+        put_off = [kept.event for kept in before.deferred]
+        waiting = [kept.event for kept in without_the_occurrence(step).recalled]
+        if step.outcome is Outcome.TAKEN:
+            assert [kept.event for kept in after.recalled] == put_off + waiting
+            assert after.deferred == ()
+        elif step.outcome is Outcome.DEFERRED:
+            assert [kept.event for kept in after.deferred] == [*put_off, step.event]
+            assert [kept.event for kept in after.recalled] == waiting
+        else:
+            assert after.deferred == before.deferred
+            assert [kept.event for kept in after.recalled] == waiting
+
+
+# --- what holds of every run ---------------------------------------------------------------------
+
+
+@given(charts(), seeds, happenings)
+def test_a_run_decided_twice_is_equal(chart: Chart, seed: int, happens: list[Post | Wait]) -> None:
+    once = list(walk(chart, first_data(seed), happens))
+
+    assert list(walk(chart, first_data(seed), happens)) == once
+    for last, step in pairwise(once):
+        assert decide(chart, step.before, last.data, step.occurrence) == step
+
+
+@given(charts(), seeds, happenings, st.booleans())
+def test_the_journal_of_any_run_replays(
+    chart: Chart, seed: int, happens: list[Post | Wait], redacted: bool
+) -> None:
+    data = first_data(seed)
+    steps = list(walk(chart, data, happens))
+    written = [line(n, step, redacted=redacted) for n, step in enumerate(steps)]
+
+    first, *lines = json.loads(json.dumps([head(chart, data, redacted=redacted), *written]))
+
+    assert list(replay(chart, first, lines)) == steps
+
+
+# --- an independent oracle: `transitions` itself, live, with real guards --------------------------
+
+
+class _State(NestedState):
+    separator = "."
+
+
+@dataclass
+class _Live:
+    """The model of a machine that really moves."""
+
+    data: Any = None
+    occurrence: Occurrence | None = None
+    answer: Answer | None = None
+    asked: list[tuple[str, bool]] = field(default_factory=list)
+    exited: list[str] = field(default_factory=list)
+    entered: list[str] = field(default_factory=list)
+
+    def ask(self, guard: Guard | None) -> bool:
+        if guard is None:
+            return True
+        assert self.occurrence is not None
+        said = guard(self.data, self.occurrence.event, self.occurrence.at)
+        self.asked.append((named(guard), said))
+        return said
+
+    def give(self, answer: Answer) -> None:
+        self.answer = answer
+
+
+def live(chart: Chart) -> tuple[_Live, HierarchicalMachine]:
+    """A machine of the chart's declarations, and its model, in the initial state."""
+    model = _Live()
+
+    def declared(state: State, parent: str) -> dict[str, Any]:
+        path = f"{parent}.{state.name}" if parent else state.name
+        made: dict[str, Any] = {
+            "name": state.name,
+            "on_enter": [partial(model.entered.append, path)],
+            "on_exit": [partial(model.exited.append, path)],
+        }
+        if state.children:
+            made["children"] = [declared(child, path) for child in state.children]
+            made["initial"] = state.initial
+        return made
+
+    def edge(trigger: str, source: str, answer: Answer) -> dict[str, Any]:
+        return {
+            "trigger": trigger,
+            "source": source,
+            "dest": answer.target if isinstance(answer, To) else None,
+            "conditions": [partial(model.ask, answer.when)],
+            "before": [partial(model.give, answer)],
+        }
+
+    edges = []
+    for path, node in chart.nodes.items():
+        for event, answers in node.state.on.items():
+            edges += [edge(event.__name__, path, answer) for answer in answers_of(answers)]
+        for timer, after in node.state.after.items():
+            trigger = timer_trigger(path, timer)
+            edges += [edge(trigger, path, answer) for answer in after_of(after)[1]]
+
+    class Machine(HierarchicalMachine):
+        state_cls = _State
+
+    machine = Machine(
+        model=model,
+        states=[declared(state, "") for state in chart.states],
+        transitions=edges,
+        initial=chart.states[0].name,
+        auto_transitions=False,
+        ignore_invalid_triggers=True,
+    )
+    return model, machine
+
+
+def trigger_of(event: Event) -> str:
+    if isinstance(event, TimerFired):
+        return timer_trigger(event.state, event.timer)
+    return type(event).__name__
+
+
+@given(charts(), seeds, happenings)
+def test_decide_agrees_with_the_live_machine_of_transitions(
+    chart: Chart, seed: int, happens: list[Post | Wait]
+) -> None:
+    model, _ = live(chart)
+    first, *steps = walk(chart, first_data(seed), happens)
+    assert first.after.leaf == model.state  # type: ignore[attr-defined]
+    data = first.data
+
+    for step in steps:
+        if step.outcome is Outcome.STALE:
+            continue
+        model.data, model.occurrence, model.answer = data, step.occurrence, None
+        for noted in (model.asked, model.exited, model.entered):
+            noted.clear()
+        model.trigger(trigger_of(step.event))  # type: ignore[attr-defined]
+
+        assert step.edge is not None
+        assert step.edge.answer is model.answer
+        assert step.after.leaf == model.state
+        assert list(step.guards) == model.asked
+        assert [active.state for active in step.exits] == model.exited
+        assert [active.state for active in step.entries] == model.entered
+        data = step.data
