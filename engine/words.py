@@ -14,13 +14,11 @@ FASTEST = 18.0
 def ends_of_words(text: str, timings: Sequence[WordTiming], duration: float) -> list[float]:
     """When each word of `text.split()` ends, in seconds from the beginning of its sound.
 
-    From the synthesizer's own timings where they name these words: a word that they do not name
-    yet has not ended within `duration` (what there is of the sound so far). Otherwise by share of
-    characters of `duration`."""
+    From the synthesizer's own timings where there is one for each word; otherwise by share of
+    characters of `duration` (what there is of the sound so far). Where the timings so far name the
+    first words, the others have not ended within `duration`."""
     words = text.split()
     known = [timing.end for timing in timings]
-    if [timing.word for timing in timings] != words[: len(timings)]:
-        known = []
     if len(known) == len(words):
         return known
     characters = sum(len(word) for word in words) or 1
@@ -29,6 +27,6 @@ def ends_of_words(text: str, timings: Sequence[WordTiming], duration: float) -> 
     for word in words:
         so_far += len(word)
         ends.append(whole * so_far / characters)
-    if known:
+    if known and [timing.word for timing in timings] == words[: len(timings)]:
         ends = [*known, *(max(end, duration) for end in ends[len(known) :])]
     return ends

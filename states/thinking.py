@@ -51,8 +51,7 @@ def note_filler_started(data: CallData, event: FillerStarted, at: int) -> CallDa
 
 def end_of_fillers_word(data: CallData, at: int) -> float:
     """Until the word that is being said ends, at most `settings.filler_ending`."""
-    if data.filler is None:
-        return 0.0
+    assert data.filler is not None, "a filler that ends was chosen"
     said = (at - data.filler_at) / 1_000_000
     ends = data.facts.fillers[data.filler].word_ends
     rest = min((end - said for end in ends if end >= said), default=0.0)

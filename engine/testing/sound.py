@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
-from numpy.typing import NDArray
 
 #: Samples. Divides a frame at 8 and at 16 kHz.
 BLOCK = 5
@@ -54,40 +54,41 @@ def fake_sound(number: int, first: int, samples: int) -> bytes:
 
 
 def pieces(pcm: bytes) -> Iterator[Piece]:
-    """The fake sounds in s16le audio, in order; silence and other sound is passed over."""
+    """The fake sounds in s16le audio, in order; silence and other sound is passed over.
+
+    Blocks that are cut by the beginning or the end of the audio count as far as they go."""
+    if (whole := _one_piece(pcm)) is not None:
+        yield whole
+        return
     samples = np.frombuffer(pcm, "<i2")
     marks = np.flatnonzero(samples == _MARK)
-    whole = marks[marks + BLOCK <= len(samples)]
-    if not len(whole):
+    blocks = marks[np.diff(marks, append=len(samples)) >= BLOCK]
+    if not len(blocks):
         return
-    columns = [samples[whole + n].astype(np.int64) for n in range(1, BLOCK)]
-    places = (columns[0] * _RADIX + columns[1]) * BLOCK
-    numbers = columns[2] * _RADIX + columns[3]
-    # In one stretch, the distance between the place in the sound and in the audio stays the same.
-    breaks = np.flatnonzero((np.diff(numbers) != 0) | (np.diff(whole - places) != 0)) + 1
-    bounds = [0, *breaks.tolist(), len(whole)]
-    for begin, end in zip(bounds, bounds[1:], strict=False):
-        yield _stretch(samples, marks, whole[begin:end], int(places[begin]), int(numbers[begin]))
+    place_high, place_low, high, low = (samples[blocks + n].astype(int) for n in range(1, BLOCK))
+    places = (place_high * _RADIX + place_low) * BLOCK
+    numbers = high * _RADIX + low
+    # Within one stretch, place and offset grow together.
+    breaks = np.flatnonzero((np.diff(numbers) != 0) | (np.diff(blocks - places) != 0)) + 1
+    for begin, end in pairwise([0, *breaks.tolist(), len(blocks)]):
+        offset, place = int(blocks[begin]), int(places[begin])
+        cut = offset if offset < BLOCK and place >= offset else 0
+        behind = int(blocks[end - 1]) + BLOCK
+        if len(marks) > len(blocks) and marks[-1] == behind:
+            behind = len(samples)
+        yield Piece(int(numbers[begin]), place - cut, behind - offset + cut, offset - cut)
 
 
-def _stretch(
-    samples: NDArray[np.int16],
-    marks: NDArray[np.intp],
-    blocks: NDArray[np.intp],
-    place: int,
-    number: int,
-) -> Piece:
-    """The blocks given, with the parts of a block that were cut off at either end."""
-    first, last = int(blocks[0]), int(blocks[-1])
-    before = 0
-    while before < min(first, BLOCK - 1, place) and samples[first - before - 1] not in (0, _MARK):
-        before += 1
-    if first == before < BLOCK:
-        # The audio begins in mid-block: zeros before the first mark are part of it as well.
-        pass
-    elif first < BLOCK and place >= first and not (marks < first).any():
-        before = first if samples[:first].any() else before
-    end = last + BLOCK
-    if end < len(samples) and len(samples) - end < BLOCK and samples[end] == _MARK:
-        end = len(samples)
-    return Piece(number, place - before, end - first + before, first - before)
+def _one_piece(pcm: bytes) -> Piece | None:
+    """The piece that the audio is, all of it: by far the most frequent case, at less cost."""
+    head = np.frombuffer(pcm[: 2 * (2 * BLOCK - 1)], "<i2").tolist()
+    if _MARK not in head:
+        return None
+    offset = head.index(_MARK)
+    if offset >= BLOCK or len(head) < offset + BLOCK:
+        return None
+    place_high, place_low, high, low = head[offset + 1 : offset + BLOCK]
+    first, number = (place_high * _RADIX + place_low) * BLOCK - offset, high * _RADIX + low
+    if first < 0 or fake_sound(number, first, len(pcm) // 2) != pcm:
+        return None
+    return Piece(number, first, len(pcm) // 2)

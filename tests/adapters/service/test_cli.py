@@ -151,7 +151,7 @@ def test_every_setting_is_listed_with_its_source(capsys: pytest.CaptureFixture[s
     assert main(["settings"]) == 0
     listed = capsys.readouterr().out
     assert "end_of_turn" in listed
-    assert "1.2 s" in listed
+    assert "predecessor waited" in listed
 
 
 def test_drawings_are_checked_against_the_chart(

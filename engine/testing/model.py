@@ -1,0 +1,81 @@
+"""A fake language model: gives the answers that it was told to, at the pace that it was told."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import trio
+
+from engine.data import Said
+from engine.ports import ProviderError, Writing
+
+MODEL = "fake model"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An answer as it is written: `pieces` verbatim, the first after `latency`, then `pace` apart.
+
+    Seconds. With `hangs` or `fails` it does not end after its last piece, or ends in an error."""
+
+    pieces: tuple[str, ...]
+    latency: float = 0.0
+    pace: float = 0.0
+    ends_call: bool = False
+    fails: bool = False
+    hangs: bool = False
+
+
+@dataclass(eq=False, slots=True)
+class Asked:
+    """One request: what the model was given, what it wrote. `ended` is None while it writes."""
+
+    history: tuple[Said, ...]
+    answer: Answer
+    began: float
+    ended: float | None = None
+
+
+@dataclass
+class FakeModel:
+    """`engine.ports.LanguageModel`: answers in the order scripted, then echoes the caller."""
+
+    #: Seconds to the first piece of an answer that nobody scripted.
+    latency: float = 0.0
+    #: All requests, in order.
+    asked: list[Asked] = field(default_factory=list, init=False)
+    _answers: deque[Answer] = field(default_factory=deque, init=False)
+
+    def will_write(self, answer: Answer) -> None:
+        """The answer to the next request that has none yet."""
+        self._answers.append(answer)
+
+    @property
+    def under_way(self) -> int:
+        """How many answers are being written."""
+        return sum(asked.ended is None for asked in self.asked)
+
+    async def write(self, history: Sequence[Said], out: Callable[[str], None]) -> Writing:
+        answer = self._answers.popleft() if self._answers else self._echo(history)
+        asked = Asked(tuple(history), answer, trio.current_time())
+        self.asked.append(asked)
+        try:
+            await trio.sleep(answer.latency)
+            for number, piece in enumerate(answer.pieces):
+                if number:
+                    await trio.sleep(answer.pace)
+                out(piece)
+            if answer.fails:
+                raise ProviderError(MODEL, "told to fail")
+            if answer.hangs:
+                await trio.sleep_forever()
+            await trio.lowlevel.checkpoint()
+            return Writing(answer.ends_call)
+        finally:
+            asked.ended = trio.current_time()
+
+    def _echo(self, history: Sequence[Said]) -> Answer:
+        question = history[-1].text if history else ""
+        return Answer((f"You said: {question}.|",), self.latency)

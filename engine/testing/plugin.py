@@ -1,0 +1,173 @@
+"""The pytest plugin: a telephone as a fixture, a clock that jumps, failures that repeat.
+
+Tests that use `telephone` or `make_telephone` run on a virtual clock. Every test runs under a
+schedule that `--callchart-seed` settles. A failure's report holds the journal of each call, the
+seed, and the line that repeats it.
+"""
+
+from __future__ import annotations
+
+import importlib
+import re
+from collections.abc import Callable, Generator
+from functools import wraps
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine.chart import Chart
+from engine.journal import JournalFile
+from engine.testing import schedule
+from engine.testing.telephone import Telephone
+
+MakeTelephone = Callable[..., Telephone]
+
+_TELEPHONES = pytest.StashKey[list[Telephone]]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("callchart")
+    group.addoption(
+        "--callchart-seed",
+        type=int,
+        default=0,
+        metavar="N",
+        help="settles the order in which tasks run that are ready at once, and each call's seed",
+    )
+    group.addoption(
+        "--callchart-journals",
+        type=Path,
+        metavar="DIR",
+        help="where to save the journals of the calls of tests that fail",
+    )
+    parser.addini(
+        "callchart_chart",
+        "the chart that `telephone` calls, as module:NAME",
+        default="states:CHART",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    for marker in (
+        "call(**kwargs): what `telephone` is made with: chart, settings, scripts, ... (see "
+        "engine.testing.telephone.Telephone)",
+        "schedules(n): run the test under n schedules that follow the seed",
+    ):
+        config.addinivalue_line("markers", marker)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if marker := metafunc.definition.get_closest_marker("schedules"):
+        metafunc.fixturenames.append("callchart_schedule")
+        metafunc.parametrize("callchart_schedule", range(*marker.args), ids=lambda n: f"s{n}")
+
+
+# Before pytest-trio marks every async test with its own runner: the first one counts.
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if "make_telephone" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.trio(run=schedule.run))
+
+
+def _seed(item: pytest.Item) -> int:
+    """The seed of a test: what the command line says, and its schedule's number behind that."""
+    given: int = item.config.option.callchart_seed
+    callspec = getattr(item, "callspec", None)
+    return given + (callspec.params.get("callchart_schedule", 0) if callspec else 0)
+
+
+@pytest.fixture
+def make_telephone(request: pytest.FixtureRequest) -> MakeTelephone:
+    """Makes telephones to other charts or with other settings: `async with make_telephone(...)`.
+
+    Takes what `Telephone` takes; what it is not given comes from the marker `call`, or is the
+    default chart and the test's seed."""
+    telephones = request.node.stash.setdefault(_TELEPHONES, [])
+
+    def make(**given: Any) -> Telephone:
+        arguments: dict[str, Any] = {"seed": _seed(request.node)}
+        for marker in reversed(list(request.node.iter_markers("call"))):
+            arguments.update(marker.kwargs)
+        arguments.update(given)
+        chart = arguments.pop("chart", None) or default_chart(request.config)
+        telephone = Telephone(chart, **arguments)
+        telephones.append(telephone)
+        return telephone
+
+    return make
+
+
+@pytest.fixture
+def telephone(make_telephone: MakeTelephone) -> Telephone:
+    """A telephone to the chart; at the test's end its call is ended and its invariants checked."""
+    return make_telephone()
+
+
+def default_chart(config: pytest.Config) -> Chart:
+    """The chart that the ini option `callchart_chart` names."""
+    module, _, name = config.getini("callchart_chart").partition(":")
+    chart = getattr(importlib.import_module(module), name)
+    if not isinstance(chart, Chart):
+        raise pytest.UsageError(f"callchart_chart: {module}:{name} is no engine.chart.Chart")
+    return chart
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
+    if telephone := getattr(item, "funcargs", {}).get("telephone"):
+        # Within the test itself: what its call breaks at the end is its own failure.
+        item.obj = _with_call(item.obj, telephone)  # type: ignore[attr-defined]
+    schedule.settle(_seed(item))
+    return (yield)
+
+
+def _with_call(test: Callable[..., Any], telephone: Telephone) -> Callable[..., Any]:
+    @wraps(test)
+    async def call(**arguments: Any) -> None:
+        async with telephone:
+            await test(**arguments)
+
+    return call
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    telephones = item.stash.get(_TELEPHONES, [])
+    if report.when != "call" or not report.failed or not telephones:
+        return report
+    directory: Path | None = item.config.getoption("--callchart-journals")
+    for number, telephone in enumerate(telephones, 1):
+        if len(telephone.journal.lines) > 1:
+            report.sections.append((f"journal of call {number}", telephone.readable_journal()))
+        if directory is not None and telephone.journal.lines:
+            report.sections.append(
+                (f"saved journal of call {number}", _save(telephone, directory, item, number))
+            )
+    given = item.config.getoption("--callchart-seed")
+    report.sections.append(
+        (
+            f"seed {given}",
+            f"to repeat it: pytest '{item.nodeid}' --callchart-seed {given}",
+        )
+    )
+    return report
+
+
+def _save(telephone: Telephone, directory: Path, item: pytest.Item, number: int) -> str:
+    complaints: list[str] = []
+    name = re.sub(r"[^\w.-]+", "-", item.nodeid).strip("-")
+    path = directory / f"{name}.{number}.jsonl"
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        journal = JournalFile(path, complaints.append)
+    except OSError as error:
+        return f"{path}: {error.strerror}"
+    for line in telephone.journal.lines:
+        journal.write(line)
+    journal.close()
+    return "\n".join([str(path), *complaints])

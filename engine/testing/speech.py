@@ -1,0 +1,110 @@
+"""A fake synthesizer: speaks at an even pace, in sound that says which text it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import trio
+
+from engine.ports import ProviderError, Speech, WordTiming
+from engine.testing.sound import fake_sound, whole_blocks
+
+SYNTHESIZER = "fake synthesizer"
+
+#: A brisk reader: fast read English was measured at 18, and round numbers make readable tests.
+CHARACTERS_A_SECOND = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How a text is synthesised; all in seconds.
+
+    `latency` to the first sound; then pieces of `piece` (None: all at once), `pace` apart.
+    `fails` and `hangs`: after so much sound (0: before any)."""
+
+    latency: float = 0.0
+    piece: float | None = None
+    pace: float = 0.0
+    fails: float | None = None
+    hangs: float | None = None
+
+
+@dataclass(eq=False, slots=True)
+class Synthesis:
+    """One text's synthesis. `words` is where the words are in its sound, whoever was told so.
+
+    Times are of Trio's clock; `ended` stays None while it is under way."""
+
+    number: int
+    text: str
+    words: tuple[WordTiming, ...]
+    began: float
+    ended: float | None = None
+
+
+@dataclass
+class FakeSynthesizer:
+    """`engine.ports.Synthesizer`: a text lasts as long as its characters.
+
+    `manner` is how texts are synthesised unless `will` says otherwise; `tells_words`: it gives
+    timings of words."""
+
+    manner: Manner = Manner()
+    characters_a_second: float = CHARACTERS_A_SECOND
+    tells_words: bool = True
+    #: All that it was asked for, in order: the sound numbered n is `syntheses[n - 1]`.
+    syntheses: list[Synthesis] = field(default_factory=list, init=False)
+    #: How many are under way, and the most there ever were.
+    under_way: int = field(default=0, init=False)
+    most_at_once: int = field(default=0, init=False)
+    _manners: list[tuple[str, Manner]] = field(default_factory=list, init=False)
+
+    def will(self, on: str, manner: Manner) -> None:
+        """Texts that contain `on` are synthesised in that manner; the latest word holds."""
+        self._manners.insert(0, (on, manner))
+
+    def seconds(self, text: str) -> float:
+        """How long the text lasts."""
+        return len(text) / self.characters_a_second
+
+    async def synthesize(self, text: str, rate_hz: int, out: Callable[[Speech], None]) -> None:
+        manner = next((manner for on, manner in self._manners if on in text), self.manner)
+        samples = whole_blocks(self.seconds(text), rate_hz) if text.strip() else 0
+        words = _timings(text, samples / rate_hz)
+        number = len(self.syntheses) + 1
+        synthesis = Synthesis(number, text, words, trio.current_time())
+        self.syntheses.append(synthesis)
+        self.under_way += 1
+        self.most_at_once = max(self.most_at_once, self.under_way)
+        try:
+            await trio.sleep(manner.latency)
+            piece = samples if manner.piece is None else whole_blocks(manner.piece, rate_hz)
+            stop = min((at for at in (manner.fails, manner.hangs) if at is not None), default=None)
+            end = samples if stop is None else min(samples, round(stop * rate_hz))
+            for first in range(0, end, piece or 1):
+                size = min(piece, end - first)
+                until = (first + size) / rate_hz
+                told = tuple(word for word in words if word.end <= until)
+                out(Speech(fake_sound(number, first, size), told if self.tells_words else ()))
+                await trio.sleep(manner.pace)
+            if manner.fails is not None:
+                raise ProviderError(SYNTHESIZER, "told to fail")
+            if manner.hangs is not None:
+                await trio.sleep_forever()
+        finally:
+            synthesis.ended = trio.current_time()
+            self.under_way -= 1
+
+
+def _timings(text: str, seconds: float) -> tuple[WordTiming, ...]:
+    """Words share the time by their characters, and follow each other without a pause."""
+    words = text.split()
+    characters = sum(len(word) for word in words) or 1
+    timings, before = [], 0
+    for word in words:
+        start, before = before, before + len(word)
+        timings.append(
+            WordTiming(word, seconds * start / characters, seconds * before / characters)
+        )
+    return tuple(timings)

@@ -1,0 +1,444 @@
+"""A telephone to call the agent with: one call, on a virtual clock, told as it happens."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from difflib import get_close_matches
+from types import EllipsisType, TracebackType
+from typing import Any, Self
+
+import trio
+import trio.testing
+
+from engine.activities import ACTIVITIES
+from engine.call import Call, Services
+from engine.chart import Chart, Step
+from engine.data import Facts, Said, Scripts
+from engine.events import HangUpRequested
+from engine.journal import JournalList, Recorder
+from engine.phrases import Phrases, script_texts
+from engine.settings import Settings
+from engine.testing.hearing import FakeRecognizer, FakeVoiceDetectors, Spoken
+from engine.testing.invariants import check_invariants
+from engine.testing.line import FakeLine
+from engine.testing.model import Answer, FakeModel
+from engine.testing.questions import (
+    HeardReply,
+    Path,
+    Recording,
+    follows,
+    heard_by_caller,
+    history,
+    is_in,
+    stale_frames,
+    states,
+)
+from engine.testing.report import readable
+from engine.testing.speech import CHARACTERS_A_SECOND, FakeSynthesizer
+
+#: Virtual seconds that a test waits for something unless it says otherwise: longer than anything
+#: that the default call does by itself, except its longest call.
+PATIENCE = 60.0
+#: More steps than that at one instant are a circle.
+STEPS_AT_ONCE = 1000
+
+
+class Telephone:
+    """One call to the agent. `async with Telephone(chart) as telephone:`, then tell what happens.
+
+    The call begins at the first verb that is awaited; until then latencies, faults and answers can
+    be scripted at no time. `at` and `until` are seconds since then. Each verb waits until what it
+    tells has happened, and no longer. When the block is left, expectations that are still open are
+    met or fail, the caller hangs up, the call ends, and `check_invariants` is asked.
+
+    `settings` may be a mapping of those that differ from the defaults. Without `scripts` there are
+    no fillers: a test that is about them names them. Raises `AssertionError`, with the journal,
+    for an expectation that is not met; never waits without a bound."""
+
+    def __init__(
+        self,
+        chart: Chart,
+        *,
+        settings: Settings | Mapping[str, Any] | None = None,
+        scripts: Scripts | None = None,
+        seed: int = 0,
+        line: FakeLine | None = None,
+        detectors: FakeVoiceDetectors | None = None,
+        recognizer: FakeRecognizer | None = None,
+        synthesizer: FakeSynthesizer | None = None,
+        model: FakeModel | None = None,
+    ) -> None:
+        self.chart, self.seed = chart, seed
+        if not isinstance(settings, Settings):
+            settings = type(chart.data().settings).of(dict(settings or {}))
+        self.settings = settings
+        self.scripts = scripts or Scripts(fillers=())
+        self.line = line or FakeLine()
+        self.detectors = detectors or FakeVoiceDetectors()
+        self.recognizer = recognizer or FakeRecognizer()
+        self.synthesizer = synthesizer or FakeSynthesizer()
+        self.model = model or FakeModel()
+        self.journal = JournalList()
+        self.recording = Recording(chart, self.line, self.synthesizer, journal=self.journal.lines)
+        self._phrases = Phrases(self.line.rate_hz)
+        self._nursery_manager: AbstractAsyncContextManager[trio.Nursery]
+        self._nursery: trio.Nursery | None = None
+        self._call: Call | None = None
+        self._over = False
+        self._steps_at_once = 0
+        self._wait: _Wait | None = None
+        self._open_expectations: list[Expectation] = []
+
+    async def __aenter__(self) -> Self:
+        self._nursery_manager = trio.open_nursery()
+        self._nursery = await self._nursery_manager.__aenter__()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> bool | None:
+        assert self._nursery is not None
+        failure = error
+        if error is None:
+            try:
+                await self._finish()
+            except (AssertionError, trio.Cancelled) as unmet:
+                failure = unmet
+        self._nursery.cancel_scope.cancel()
+        # A test's own failure passes the nursery by: it is no group of exceptions. Cancellation
+        # does not: it may come from the call itself, whose failure the nursery then raises.
+        if isinstance(failure, trio.Cancelled):
+            return await self._nursery_manager.__aexit__(
+                type(failure), failure, failure.__traceback__
+            )
+        await self._nursery_manager.__aexit__(None, None, None)
+        if failure is not error and failure is not None:
+            raise failure
+        return None
+
+    # --- what the test tells beforehand ---------------------------------------------------------
+
+    def agent_will_say(
+        self,
+        *texts: str,
+        latency: float = 0.0,
+        pace: float = 0.0,
+        by_word: bool = False,
+        ends_call: bool = False,
+        fails: bool = False,
+        hangs: bool = False,
+    ) -> None:
+        """The model's next answer that was not told yet, text by text (or word by word).
+
+        The first piece comes after `latency`, each further one after `pace` (seconds). In the end
+        it asks to hang up (`ends_call`), `fails`, or never ends (`hangs`). Without a word of this,
+        the agent says what it heard."""
+        pieces = [f"{word} " for text in texts for word in (text.split() if by_word else [text])]
+        self.model.will_write(Answer(tuple(pieces), latency, pace, ends_call, fails, hangs))
+
+    # --- what happens ---------------------------------------------------------------------------
+
+    async def caller_says(
+        self,
+        words: str | Spoken,
+        *,
+        at: float | None = None,
+        until: float | None = None,
+        lasting: float | None = None,
+    ) -> None:
+        """The caller speaks, from `at` (now) `until` a moment, or `lasting` so many seconds.
+
+        Without either, as long as the words take. `Spoken` says what the recogniser makes of it."""
+        spoken = Spoken(words) if isinstance(words, str) else words
+        await self.caller_starts_speaking(spoken, at=at)
+        if until is None:
+            until = self.now + (lasting or max(0.5, len(spoken.text) / CHARACTERS_A_SECOND))
+        await self.caller_stops_speaking(at=until)
+
+    async def caller_makes_noise(self, *, at: float | None = None, lasting: float = 0.3) -> None:
+        """A cough, a door: voice without words."""
+        await self.caller_says(Spoken(""), at=at, lasting=lasting)
+
+    async def caller_starts_speaking(
+        self, words: str | Spoken = "", *, at: float | None = None
+    ) -> None:
+        """The caller begins to speak. Without words, nobody knows yet what."""
+        await self._reach(at)
+        spoken = Spoken(words) if isinstance(words, str) else words
+        self.line.start_speaking(self.recognizer.knows(spoken))
+
+    async def caller_stops_speaking(self, *, at: float | None = None) -> None:
+        """The caller falls silent."""
+        await self._reach(at)
+        self.line.stop_speaking()
+
+    async def caller_hangs_up(self, *, at: float | None = None) -> None:
+        """The caller hangs up."""
+        await self._reach(at)
+        self.line.remote_hangs_up()
+
+    async def line_breaks(self, *, at: float | None = None) -> None:
+        """The line closes, and nobody says why."""
+        await self._reach(at)
+        self.line.break_off()
+
+    async def operator_hangs_up(
+        self, reason: str = "the service stops", *, at: float | None = None
+    ) -> None:
+        """The operator asks the agent to end the call."""
+        await self._reach(at)
+        if self._call is not None and not self._over:
+            self._call.mailbox.post(HangUpRequested(reason))
+
+    async def until(self, what: float | str, *, within: float = PATIENCE) -> None:
+        """Time passes: until a moment, or until the call is in a state of that name."""
+        if isinstance(what, str):
+            self._check_names([what])
+            await self._reach(None)
+            state = what
+            await self._wait_for(lambda: is_in(self.state, state), f"in {state}", within)
+        else:
+            await self._reach(what)
+
+    async def until_the_end(self, *, within: float | None = None) -> None:
+        """Time passes until the call has ended: at most the longest call, and a goodbye."""
+        await self._reach(None)
+        within = self.settings.longest_call + PATIENCE if within is None else within
+        await self._wait_for(lambda: self._over, "over", within)
+
+    def expect(
+        self,
+        *,
+        states: Path | None = None,
+        heard: str | None = None,
+        stale_frames: int | None = None,
+        within: float = PATIENCE,
+    ) -> Expectation:
+        """The call is to pass through these states, and then this is to be true.
+
+        `states` is the whole way from the call's beginning to the moment meant; `...` stands for
+        any states between. `heard` are the words that the caller has heard of the last reply,
+        `stale_frames` the frames heard of replies that were over. Awaited, it waits for the states
+        (`within` virtual seconds). Not awaited, it does so before the telephone's next verb, or
+        when the call is over."""
+        self._check_names([name for name in states or () if not isinstance(name, EllipsisType)])
+        frame = sys._getframe(1)
+        where = f"{frame.f_code.co_filename}:{frame.f_lineno}"
+        expectation = Expectation(self._meet, states, heard, stale_frames, within, where)
+        self._open_expectations.append(expectation)
+        return expectation
+
+    # --- what can be asked at any time ----------------------------------------------------------
+
+    @property
+    def now(self) -> float:
+        """Seconds since the call began."""
+        return 0.0 if self._call is None else round(trio.current_time() - self.recording.began, 9)
+
+    @property
+    def state(self) -> str:
+        """The leaf in which the call is, by its full name; "" before the first."""
+        return self.steps[-1].after.leaf if self.steps else ""
+
+    @property
+    def over(self) -> bool:
+        """The call has ended, and nothing of it is left."""
+        return self._over
+
+    @property
+    def steps(self) -> Sequence[Step]:
+        """All steps so far: for engine.testing.questions."""
+        return self.recording.steps
+
+    @property
+    def history(self) -> tuple[Said, ...]:
+        """What the call believes was said and heard."""
+        return history(self.steps)
+
+    @property
+    def heard(self) -> list[HeardReply]:
+        """What the caller has truly heard, reply by reply."""
+        return heard_by_caller(self.recording)
+
+    # --- inside ---------------------------------------------------------------------------------
+
+    async def _reach(self, moment: float | None) -> None:
+        """The call is under way, open expectations are met, and it is `moment`."""
+        if self._call is None:
+            await self._begin()
+        await self._meet_all()
+        if moment is None:
+            return
+        if moment < self.now - 1e-6:
+            raise AssertionError(f"at {moment:g} s: it is {self.now:g} s already")
+        await trio.sleep_until(self.recording.began + moment)
+
+    async def _begin(self) -> None:
+        if self._nursery is None:
+            raise RuntimeError("a telephone is used within `async with`")
+        await self._phrases.prepare(self.synthesizer, script_texts(self.scripts))
+        clips = self._phrases.fillers(self.scripts)
+        facts = Facts(self.line.call_id, self.line.rate_hz, self.scripts, clips)
+        data = self.chart.data.begin(self.settings, self.seed, facts)
+        self._call = Call(
+            self.chart,
+            self.line,
+            Services(self.detectors, self.recognizer, self.synthesizer, self.model, self._phrases),
+            data,
+            activities=ACTIVITIES,
+            recorder=Recorder(self.journal, self.chart, data),
+            inspectors=[self._note],
+        )
+        self.recording.began = trio.current_time()
+        self._nursery.start_soon(self._run, self._call, name=f"call {self.line.call_id}")
+        await self._wait_for(lambda: bool(self.steps), "begun", PATIENCE)
+
+    async def _run(self, call: Call) -> None:
+        try:
+            await call.run()
+        finally:
+            self._over = True
+            if self._wait is not None:
+                self._wait.ended.set()
+
+    def _note(self, call_id: str, step: Step) -> None:
+        steps = self.recording.steps
+        at_once = bool(steps) and steps[-1].at == step.at
+        self._steps_at_once = self._steps_at_once + 1 if at_once else 0
+        if self._steps_at_once > STEPS_AT_ONCE:
+            raise AssertionError(
+                f"{STEPS_AT_ONCE} steps at {step.at / 1e6:.3f} s, now in {step.after.leaf}: the "
+                f"call goes round in a circle"
+            )
+        self.recording.note(step)
+        # Asked at every step: a state may last no time at all.
+        if self._wait is not None and self._wait.condition():
+            self._wait.held = True
+            self._wait.ended.set()
+
+    async def _wait_for(self, condition: Callable[[], bool], what: str, within: float) -> None:
+        """Until a step after which the condition holds, and all else of that instant is done."""
+        if not (held := condition()) and not self._over:
+            self._wait = wait = _Wait(condition)
+            with trio.move_on_after(within):
+                await wait.ended.wait()
+            self._wait, held = None, wait.held or condition()
+        if not held:
+            why = "it is over" if self._over else f"not within {within:g} s"
+            raise AssertionError(self._told(f"the call is not {what}: {why}"))
+        await trio.testing.wait_all_tasks_blocked()
+
+    async def _meet_all(self) -> None:
+        while self._open_expectations:
+            await self._open_expectations[0]
+
+    async def _meet(self, expected: Expectation) -> None:
+        if expected not in self._open_expectations:
+            return
+        self._open_expectations.remove(expected)
+        if self._call is None:
+            await self._begin()
+        if (path := expected.states) is not None:
+            try:
+                await self._wait_for(
+                    lambda: follows(states(self.steps), path), "where it should be", expected.within
+                )
+            except AssertionError:
+                wanted = ", ".join("..." if name is ... else str(name) for name in path)
+                passed = ", ".join(states(self.steps))
+                raise AssertionError(
+                    self._told(
+                        f"{expected.where}: the call did not pass through [{wanted}]; it passed "
+                        f"through [{passed}]"
+                    )
+                ) from None
+        if expected.heard is not None:
+            heard = self.heard[-1].text if self.heard else ""
+            if heard != expected.heard:
+                raise AssertionError(
+                    self._told(
+                        f"{expected.where}: of the last reply the caller heard {heard!r}, not "
+                        f"{expected.heard!r}"
+                    )
+                )
+        if expected.stale_frames is not None:
+            stale = stale_frames(self.recording)
+            if stale != expected.stale_frames:
+                raise AssertionError(
+                    self._told(
+                        f"{expected.where}: the caller heard {stale} stale frames, not "
+                        f"{expected.stale_frames}"
+                    )
+                )
+
+    async def _finish(self) -> None:
+        await self._meet_all()
+        if self._call is None:
+            return
+        if not self._over:
+            self.line.remote_hangs_up()
+            await self.until_the_end()
+        try:
+            check_invariants(self.recording, self.model)
+            self._check_nothing_is_left()
+        except AssertionError as broken:
+            raise AssertionError(self._told(str(broken))) from None
+
+    def _check_nothing_is_left(self) -> None:
+        assert self._nursery is not None
+        left = {
+            "tasks": len(self._nursery.child_tasks),
+            "voice detectors": self.detectors.in_use,
+            "recognitions": self.recognizer.in_use,
+            "syntheses": self.synthesizer.under_way,
+            "answers": self.model.under_way,
+        }
+        if any(left.values()):
+            what = ", ".join(f"{count} {name}" for name, count in left.items() if count)
+            raise AssertionError(f"the call is over, and there are still {what} under way")
+
+    def _check_names(self, names: Sequence[str]) -> None:
+        for name in names:
+            if not any(is_in(leaf, name) for leaf in self.chart.leaves):
+                near = get_close_matches(name, {n.state.name for n in self.chart.nodes.values()}, 1)
+                hint = f"; did you mean {near[0]!r}?" if near else ""
+                raise ValueError(f"chart {self.chart.name!r} has no state {name!r}{hint}")
+
+    def _told(self, message: str) -> str:
+        return f"{message}\n(at {self.now:.3f} s, in {self.state or 'no state yet'})"
+
+    def readable_journal(self) -> str:
+        """The call so far, a line a step."""
+        return readable(self.journal.lines)
+
+
+class _Wait:
+    """What the test waits for: a condition that is asked at each step."""
+
+    def __init__(self, condition: Callable[[], bool]) -> None:
+        self.condition, self.held, self.ended = condition, False, trio.Event()
+
+
+class Expectation:
+    """What a test expects of a call. Await it, or let the telephone do so in its own time."""
+
+    def __init__(
+        self,
+        meet: Callable[[Expectation], Any],
+        states: Path | None,
+        heard: str | None,
+        stale_frames: int | None,
+        within: float,
+        where: str,
+    ) -> None:
+        self._meet = meet
+        self.states, self.heard, self.stale_frames = states, heard, stale_frames
+        self.within, self.where = within, where
+
+    def __await__(self) -> Generator[Any, Any, None]:
+        yield from self._meet(self).__await__()

@@ -1,0 +1,162 @@
+"""The pytest plugin, in a project of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from engine.journal import read, replay
+from states import CHART
+
+pytest_plugins = ["pytester"]
+
+Run = Callable[..., pytest.RunResult]
+
+FAILING = """
+    async def test_wrong(telephone):
+        await telephone.caller_says("When do you open?", at=3.0, until=4.0)
+        await telephone.until("speaking")
+        telephone.expect(heard="At midnight")
+"""
+
+
+@pytest.fixture
+def run(pytester: pytest.Pytester, request: pytest.FixtureRequest) -> Run:
+    """Runs a test file with the plugin, which an installed Callchart brings by itself."""
+    installed = request.config.pluginmanager.hasplugin("callchart")
+    loaded = [] if installed else ["-p", "engine.testing.plugin"]
+    pytester.makeini("[pytest]\ntrio_mode = true\n")
+
+    def run(source: str, *arguments: str) -> pytest.RunResult:
+        pytester.makepyfile(test_it=source)
+        return pytester.runpytest_inprocess("-p", "no:cacheprovider", *loaded, *arguments)
+
+    return run
+
+
+def test_a_failure_shows_the_journal_the_seed_and_the_line_that_repeats_it(run: Run) -> None:
+    result = run(FAILING, "--callchart-seed", "17")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        [
+            "*AssertionError: *the caller heard 'Hello, *', not 'At midnight'*",
+            "*- journal of call 1 -*",
+            "*0.000  taken     CallStarted()*(none) -> turn.greeting",
+            "*3.020  taken     SpeechStarted(utterance=1)*listening.waiting -> listening.hearing",
+            "*- seed 17 -*",
+            "to repeat it: pytest 'test_it.py::test_wrong' --callchart-seed 17",
+        ]
+    )
+
+
+def test_the_journal_of_a_failed_call_is_saved_where_one_asks(
+    run: Run, pytester: pytest.Pytester
+) -> None:
+    run(FAILING, "--callchart-journals", "journals").assert_outcomes(failed=1)
+    (path,) = Path(pytester.path / "journals").iterdir()
+    assert path.name == "test_it.py-test_wrong.1.jsonl"
+    assert path.stat().st_mode & 0o777 == 0o600
+    head, lines = read(path)
+    assert len(list(replay(CHART, head, lines))) == len(lines) > 10
+
+
+def test_a_folder_that_cannot_be_made_is_said_and_hides_nothing(
+    run: Run, pytester: pytest.Pytester
+) -> None:
+    pytester.makefile(".txt", taken="a file")
+    result = run(FAILING, "--callchart-journals", "taken.txt/journals")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*Not a directory*", "*- seed 0 -*"])
+
+
+def test_a_test_that_passes_saves_nothing(run: Run, pytester: pytest.Pytester) -> None:
+    source = "async def test_right(telephone):\n    await telephone.until('greeting')\n"
+    run(source, "--callchart-journals", "journals").assert_outcomes(passed=1)
+    assert not (pytester.path / "journals").exists()
+
+
+def test_a_marker_says_what_the_telephone_is_made_with(run: Run) -> None:
+    run(
+        """
+        import pytest
+
+        pytestmark = pytest.mark.call(settings={"no_input": 3.0}, seed=5)
+
+        async def test_of_the_module(telephone, make_telephone):
+            assert (telephone.settings.no_input, telephone.seed) == (3.0, 5)
+            assert make_telephone(seed=6).seed == 6
+
+        @pytest.mark.call(settings={"no_input": 4.0})
+        async def test_of_its_own(telephone):
+            assert (telephone.settings.no_input, telephone.seed) == (4.0, 5)
+        """
+    ).assert_outcomes(passed=2)
+
+
+def test_a_project_names_its_own_chart(run: Run, pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        my_chart="""
+        from engine.chart import State
+        from states import CHART
+
+        MINE = CHART.extended("mine")
+        WRONG = State("no chart")
+        """
+    )
+    source = "async def test_it(telephone):\n    assert telephone.chart.name == 'mine'\n"
+    pytester.syspathinsert()
+    run(source, "-o", "callchart_chart=my_chart:MINE").assert_outcomes(passed=1)
+    result = run(source, "-o", "callchart_chart=my_chart:WRONG")
+    result.stdout.fnmatch_lines(["*callchart_chart: my_chart:WRONG is no engine.chart.Chart*"])
+
+
+def test_schedules_follow_the_seed(run: Run) -> None:
+    result = run(
+        """
+        import pytest
+
+        @pytest.mark.schedules(3)
+        async def test_it(telephone):
+            print("seed", telephone.seed)
+        """,
+        *("--callchart-seed", "40", "-s"),
+    )
+    result.assert_outcomes(passed=3)
+    result.stdout.fnmatch_lines(["*seed 40*", "*seed 41*", "*seed 42*"])
+
+
+def test_the_line_that_repeats_a_failure_repeats_it(run: Run) -> None:
+    source = """
+        import pytest
+        import trio
+
+        @pytest.mark.schedules(20)
+        async def test_luck(make_telephone):
+            ran = []
+            async def task(number):
+                await trio.sleep(1)
+                ran.append(number)
+            async with trio.open_nursery() as nursery:
+                for number in range(3):
+                    nursery.start_soon(task, number)
+            make_telephone()
+            assert ran[0] != 0
+    """
+    first, second = (run(source, "--callchart-seed", "3") for _ in range(2))
+    outcomes = first.parseoutcomes()
+    assert outcomes["failed"] > 0
+    assert outcomes["passed"] > 0
+    assert second.parseoutcomes() == outcomes
+    lines = [line for line in first.outlines if line.startswith("to repeat it")]
+    test = lines[0].partition("'")[2].partition("'")[0]
+    run(source, test, "--callchart-seed", "3").assert_outcomes(failed=1)
+
+
+def test_without_trio_mode_a_call_is_a_test_all_the_same(
+    run: Run, pytester: pytest.Pytester
+) -> None:
+    pytester.makeini("[pytest]\n")
+    source = "async def test_it(telephone):\n    await telephone.until('listening')\n"
+    run(source).assert_outcomes(passed=1)

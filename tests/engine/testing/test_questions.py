@@ -1,0 +1,106 @@
+"""Questions over recorded steps, asked of a call whose answers are known."""
+
+from __future__ import annotations
+
+from types import EllipsisType
+
+import pytest
+
+from engine.chart import Outcome
+from engine.events import FinalHeard, PlaybackStarted, SpeechStarted
+from engine.testing import Telephone
+from engine.testing.questions import (
+    HeardReply,
+    entered,
+    events,
+    first_sound_after,
+    follows,
+    heard_sounds,
+    is_in,
+    longest_silence,
+    outcomes,
+    playing_stays,
+    states,
+    time_in,
+    times,
+)
+
+LEAVES = ["call.turn.greeting", "call.listening.waiting", "call.listening.hearing", "hangup"]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        ["greeting", "listening", "hangup"],
+        ["call.turn.greeting", "listening.waiting", "listening.hearing", "hangup"],
+        ["call", "hangup"],
+        [..., "hangup"],
+        ["greeting", ..., "hangup"],
+        [..., "listening", ...],
+        ["greeting", ..., "listening", ..., "listening", "hangup"],
+        [...],
+    ],
+)
+def test_a_path_that_the_leaves_follow(path: list[str | EllipsisType]) -> None:
+    assert follows(LEAVES, path)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        [],
+        ["greeting"],
+        ["greeting", "listening"],
+        ["listening", "hangup"],
+        ["greeting", "hangup"],
+        [..., "listening"],
+        ["greeting", ..., "hangup", ..., "hangup"],
+        ["hearing", "greeting", ...],
+        ["list", ...],
+    ],
+)
+def test_a_path_that_they_do_not_follow(path: list[str | EllipsisType]) -> None:
+    assert not follows(LEAVES, path)
+
+
+def test_a_state_is_known_by_any_part_of_its_name_but_not_of_a_word() -> None:
+    leaf = "call.turn.speaking.chunks"
+    for part in ("call", "turn.speaking", "speaking", "speaking.chunks", "chunks", leaf):
+        assert is_in(leaf, part)
+    for other in ("speak", "chunk", "turn.chunks", "chunks.speaking", ""):
+        assert not is_in(leaf, other)
+
+
+async def test_what_a_call_is_asked(telephone: Telephone) -> None:
+    telephone.agent_will_say("We open at nine.|", latency=0.5)
+    await telephone.caller_says("When do you open?", at=3.0, until=4.0)
+    await telephone.expect(states=[..., "speaking", "listening"])
+    steps, recording = telephone.steps, telephone.recording
+
+    assert states(steps)[:3] == LEAVES[:3]
+    assert entered(steps, "thinking") == [4.72]
+    assert entered(steps, "listening") == [2.2, 6.02]
+    assert time_in(steps, "greeting") == 2.2
+    assert time_in(steps, "thinking") == 0.5
+    assert times(steps, SpeechStarted) == [3.02]
+    assert outcomes(steps, PlaybackStarted) == [Outcome.IGNORED, Outcome.STAYED]
+    assert events(steps, FinalHeard) == [FinalHeard(1, "When do you open?")]
+
+    assert first_sound_after(recording, 1.0) == 1.0
+    assert first_sound_after(recording, 3.0) == 5.22
+    assert first_sound_after(recording, 7.0) is None
+    assert longest_silence(recording, 2.0, 6.0) == pytest.approx(5.22 - 2.2)
+    assert longest_silence(recording, 5.3, 5.5) == 0.0
+    assert longest_silence(recording, 6.02, 8.0) == pytest.approx(1.98)
+    assert [(stay.reply, stay.begin, stay.end) for stay in playing_stays(recording)] == [
+        (1, 0.0, 2.2),
+        (2, 5.22, 6.02),
+    ]
+    sound = list(heard_sounds(recording))[1]
+    assert (sound.at, sound.text, sound.first, sound.end) == (5.22, "We open at nine.", 0, 12800)
+    assert telephone.heard[1] == HeardReply(2, "We open at nine.")
+
+
+async def test_what_was_heard_can_be_asked_in_the_middle_of_a_word(telephone: Telephone) -> None:
+    await telephone.until(0.65)
+    assert telephone.heard == [HeardReply(1, "Hello, this")]

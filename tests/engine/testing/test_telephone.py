@@ -1,0 +1,195 @@
+"""The telephone itself: what it waits for, when it gives up, and what it says then."""
+
+from __future__ import annotations
+
+import pytest
+import trio
+
+from engine.chart import Chart, State, ignore, to
+from engine.events import CallerHungUp, HangUpRequested, LineClosed
+from engine.settings import SettingError, Settings
+from engine.testing import Telephone
+from engine.testing.plugin import MakeTelephone
+from states import CHART
+
+
+async def test_states_that_are_not_passed_through_are_named_with_those_that_are(
+    make_telephone: MakeTelephone,
+) -> None:
+    async with make_telephone() as telephone:
+        expectation = telephone.expect(states=["greeting", "thinking"], within=4.0)
+        with pytest.raises(AssertionError) as failure:
+            await expectation
+    assert "test_telephone.py:" in str(failure.value)
+    assert "through [greeting, thinking]; it passed" in str(failure.value)
+    assert "[call.turn.greeting, call.listening.waiting]" in str(failure.value)
+    assert "(at 4.000 s, in call.listening.waiting)" in str(failure.value)
+
+
+async def test_an_expectation_that_is_not_awaited_is_met_before_the_next_verb(
+    make_telephone: MakeTelephone,
+) -> None:
+    async with make_telephone() as telephone:
+        telephone.expect(states=["greeting", "listening"])
+        await telephone.caller_starts_speaking()
+        assert telephone.now == 2.2
+
+
+async def test_a_call_is_over_when_nothing_of_it_is_left(make_telephone: MakeTelephone) -> None:
+    async with make_telephone() as telephone:
+        await telephone.caller_hangs_up(at=1.0)
+        assert not telephone.over
+        await telephone.until_the_end()
+        assert telephone.over
+
+
+async def test_an_expectation_is_met_once(make_telephone: MakeTelephone) -> None:
+    async with make_telephone() as telephone:
+        greeting = telephone.expect(states=["greeting"])
+        await greeting
+        await telephone.until("listening")
+        await greeting
+
+
+async def test_settings_may_be_given_whole(make_telephone: MakeTelephone) -> None:
+    async with make_telephone(settings=Settings(no_input=1.0)) as telephone:
+        await telephone.expect(states=["greeting", "listening", "speaking"])
+        assert telephone.now == 3.2
+
+
+async def test_an_expectation_that_is_not_awaited_fails_at_the_end(
+    make_telephone: MakeTelephone,
+) -> None:
+    async def call() -> None:
+        async with make_telephone() as telephone:
+            await telephone.until(0.65)
+            telephone.expect(heard="Good morning")
+
+    with pytest.raises(AssertionError, match="heard 'Hello, this', not 'Good morning'"):
+        await call()
+
+
+async def test_frames_that_are_not_stale_are_not_found(make_telephone: MakeTelephone) -> None:
+    telephone = make_telephone()
+    with pytest.raises(AssertionError, match="heard 0 stale frames, not 3"):
+        async with telephone:
+            telephone.expect(stale_frames=3)
+
+
+async def test_a_failure_of_the_test_is_not_hidden_by_the_end_of_the_call(
+    make_telephone: MakeTelephone,
+) -> None:
+    async def call() -> None:
+        async with make_telephone() as telephone:
+            await telephone.until(1.0)
+            telephone.expect(states=["hangup"])
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await call()
+
+
+async def test_a_failure_of_the_call_is_a_failure_of_the_test(
+    make_telephone: MakeTelephone,
+) -> None:
+    def broken(data: object, event: object, at: int) -> bool:
+        raise ZeroDivisionError
+
+    chart = CHART.extended(
+        "broken", on={"greeting": {CallerHungUp: [to("hangup", when=broken), to("hangup")]}}
+    )
+
+    async def call() -> None:
+        async with make_telephone(chart=chart) as telephone:
+            await telephone.caller_hangs_up(at=1.0)
+            await trio.sleep_forever()
+
+    with pytest.raises(BaseExceptionGroup) as failure:
+        await call()
+    assert failure.value.split(ZeroDivisionError)[0]
+
+
+async def test_a_state_that_is_never_reached_is_waited_for_so_long(
+    make_telephone: MakeTelephone,
+) -> None:
+    async with make_telephone() as telephone:
+        with pytest.raises(AssertionError, match="not in thinking: not within 7 s"):
+            await telephone.until("thinking", within=7.0)
+        assert telephone.now == 7.0
+        await telephone.caller_hangs_up()
+        with pytest.raises(AssertionError, match="not in thinking: it is over"):
+            await telephone.until("thinking")
+
+
+async def test_what_belongs_to_the_instant_has_happened_when_a_wait_ends(
+    make_telephone: MakeTelephone,
+) -> None:
+    async with make_telephone() as telephone:
+        await telephone.until("listening")
+        assert telephone.now == 2.2
+        assert [said.text for said in telephone.history] == [telephone.scripts.greeting]
+
+
+async def test_a_state_that_lasts_no_time_is_not_missed(make_telephone: MakeTelephone) -> None:
+    async with make_telephone() as telephone:
+        await telephone.caller_says("Hello?", at=3.0)
+        await telephone.until("thinking.silent")
+        assert telephone.state == "call.turn.speaking.opening"
+
+
+async def test_the_past_cannot_be_told(make_telephone: MakeTelephone) -> None:
+    async with make_telephone() as telephone:
+        await telephone.until(3.0)
+        with pytest.raises(AssertionError, match=r"at 2 s: it is 3 s already"):
+            await telephone.caller_hangs_up(at=2.0)
+
+
+async def test_a_state_there_is_not_is_refused_with_the_nearest(
+    make_telephone: MakeTelephone,
+) -> None:
+    async with make_telephone() as telephone:
+        with pytest.raises(ValueError, match=r"no state 'speeking'; did you mean 'speaking'\?"):
+            telephone.expect(states=[..., "speeking"])
+        with pytest.raises(ValueError, match="no state 'x'"):
+            await telephone.until("x")
+
+
+async def test_a_telephone_is_used_within_its_block(make_telephone: MakeTelephone) -> None:
+    with pytest.raises(RuntimeError, match="async with"):
+        await make_telephone().caller_hangs_up()
+
+
+async def test_settings_are_checked(make_telephone: MakeTelephone) -> None:
+    with pytest.raises(SettingError, match="did you mean no_input"):
+        make_telephone(settings={"no_imput": 3.0})
+
+
+async def test_a_call_that_goes_round_in_a_circle_fails_instead_of_hanging(
+    make_telephone: MakeTelephone,
+) -> None:
+    on = {
+        CallerHungUp: to("over"),
+        LineClosed: to("over"),
+        HangUpRequested: ignore("it goes round"),
+    }
+    chart = Chart(
+        "circle",
+        [
+            State("here", on=on, after={"go": (0, to("there"))}),
+            State("there", on=on, after={"go": (0, to("here"))}),
+            State("over", final=True),
+        ],
+        events=tuple(on),
+    )
+    telephone = make_telephone(chart=chart)
+    with pytest.raises(BaseExceptionGroup) as failure:
+        async with telephone:
+            await telephone.until("over")
+    circles = failure.value.split(AssertionError)[0]
+    assert "goes round in a circle" in repr(circles)
+
+
+async def test_without_a_word_no_call_is_made(telephone: Telephone) -> None:
+    assert telephone.now == 0.0
+    assert telephone.state == ""
+    assert not telephone.steps

@@ -1,0 +1,170 @@
+"""Providers die, hang, or lose what they owe: an apology is heard, and never a long silence."""
+
+from __future__ import annotations
+
+import pytest
+
+from engine.data import Said
+from engine.events import HearingFailed, LineClosed
+from engine.testing import FakeRecognizer, Manner, Spoken, Telephone
+from engine.testing.questions import events, first_sound_after, longest_silence, time_in, times
+
+pytestmark = pytest.mark.schedules(3)
+
+APOLOGY = "I am sorry, something went wrong. Please say that again."
+REGRET = "I am sorry, I cannot go on with this call. Goodbye."
+#: s: `end_of_turn`, and a frame or two.
+END_OF_TURN = 0.75
+
+
+async def test_the_model_dies_at_once_and_the_next_answer_is_fine(telephone: Telephone) -> None:
+    telephone.agent_will_say(fails=True)
+    telephone.agent_will_say("At nine.|")
+    await telephone.caller_says("When do you open?", at=3.0, until=4.0)
+    await telephone.expect(states=[..., "thinking", "speaking", "listening"], heard=APOLOGY)
+    assert longest_silence(telephone.recording, 4.0, 5.0) < END_OF_TURN
+    await telephone.caller_says("When do you open?")
+    await telephone.until("speaking")
+    await telephone.until("listening")
+    telephone.expect(states=[...], heard="At nine.")
+
+
+async def test_the_model_dies_in_mid_answer_and_what_was_written_is_heard_first(
+    telephone: Telephone,
+) -> None:
+    telephone.agent_will_say("We open at nine.|", "We close", fails=True, pace=0.2)
+    await telephone.caller_says("When do you open?", at=3.0, until=4.0)
+    await telephone.expect(states=[..., "thinking", "speaking", "listening"], heard=APOLOGY)
+    assert [heard.text for heard in telephone.heard[1:]] == ["We open at nine.", APOLOGY]
+    assert longest_silence(telephone.recording, 4.8, 6.5) < 0.1
+
+
+async def test_the_model_never_answers(telephone: Telephone) -> None:
+    telephone.agent_will_say(hangs=True)
+    await telephone.caller_says("Is there anybody?", at=3.0, until=4.0)
+    await telephone.expect(states=[..., "thinking", "speaking", "listening"], heard=APOLOGY)
+    assert first_sound_after(telephone.recording, 4.0) == pytest.approx(4.0 + 8.72, abs=0.021)
+
+
+async def test_the_model_hangs_in_mid_answer(telephone: Telephone) -> None:
+    telephone.agent_will_say("We open at nine.|", hangs=True)
+    await telephone.caller_says("When do you open?", at=3.0, until=4.0)
+    await telephone.expect(states=[..., "thinking", "speaking", "listening"], heard=APOLOGY)
+    spoken = 4.72 + 16 / 20
+    assert longest_silence(telephone.recording, spoken, spoken + 8) <= 3.0 + 0.1
+
+
+async def test_an_answer_without_a_word_is_a_failure(telephone: Telephone) -> None:
+    telephone.agent_will_say(" ", "|", "...|")
+    await telephone.caller_says("Is there anybody?", at=3.0, until=4.0)
+    telephone.expect(states=[..., "thinking", "speaking", "listening"], heard=APOLOGY)
+
+
+async def test_the_third_failure_in_a_row_ends_the_call(telephone: Telephone) -> None:
+    for _ in range(3):
+        telephone.agent_will_say(fails=True)
+    for _ in range(3):
+        await telephone.until("listening")
+        await telephone.caller_says("When do you open?")
+        await telephone.until("speaking")
+    await telephone.until_the_end()
+    assert [heard.text for heard in telephone.heard[1:]] == [APOLOGY, APOLOGY, REGRET]
+
+
+async def test_synthesis_fails_before_any_sound(telephone: Telephone) -> None:
+    telephone.agent_will_say("We open at nine.|")
+    telephone.synthesizer.will("nine", Manner(fails=0.0))
+    await telephone.caller_says("When do you open?", at=3.0, until=4.0)
+    telephone.expect(states=[..., "thinking", "speaking", "listening"], heard=APOLOGY)
+
+
+async def test_synthesis_fails_in_the_second_chunk(telephone: Telephone) -> None:
+    telephone.agent_will_say("We open at nine.|", "We close at five in the afternoon.|")
+    telephone.synthesizer.will("five", Manner(latency=0.3, fails=0.0))
+    await telephone.caller_says("When do you open?", at=3.0, until=4.0)
+    await telephone.expect(states=[..., "thinking", "speaking", "listening"], heard=APOLOGY)
+    assert [heard.text for heard in telephone.heard[1:]] == ["We open at nine.", APOLOGY]
+
+
+async def test_synthesis_fails_in_mid_word_and_only_whole_words_are_history(
+    telephone: Telephone,
+) -> None:
+    telephone.agent_will_say("We open at nine and close at five.|")
+    telephone.synthesizer.will("nine", Manner(piece=0.2, fails=0.75))
+    await telephone.caller_says("When do you open?", at=3.0, until=4.0)
+    await telephone.expect(states=[..., "thinking", "speaking", "listening"], heard=APOLOGY)
+    assert telephone.history[-2].text == telephone.heard[-2].text == "We open at"
+
+
+async def test_synthesis_hangs(telephone: Telephone) -> None:
+    telephone.agent_will_say("We open at nine.|", "We close at five.|")
+    telephone.synthesizer.will("five", Manner(hangs=0.0))
+    await telephone.caller_says("When do you open?", at=3.0, until=4.0)
+    await telephone.expect(states=[..., "thinking", "speaking", "listening"], heard=APOLOGY)
+    assert longest_silence(telephone.recording, 5.0, 10.0) <= 3.1
+
+
+@pytest.mark.parametrize("at", [1.0, 3.3, 4.3, 4.9, 5.3])
+async def test_the_recogniser_dies_and_the_caller_is_told(telephone: Telephone, at: float) -> None:
+    telephone.agent_will_say("We open at nine in the morning.|", latency=0.4)
+    await telephone.caller_says("When do you open?", at=3.0, until=3.2)
+    await telephone.until(at) if at > 3.2 else None
+    telephone.recognizer.fail("the connection broke")
+    await telephone.until_the_end()
+    telephone.expect(states=[..., "speaking", "hangup", "ended"], heard=REGRET, stale_frames=0)
+
+
+@pytest.mark.call(recognizer=FakeRecognizer(fails_to_open="no such model"))
+async def test_the_recogniser_cannot_even_begin(telephone: Telephone) -> None:
+    await telephone.until_the_end()
+    assert [event.reason for event in events(telephone.steps, HearingFailed)] == ["no such model"]
+    telephone.expect(states=[..., "speaking", "hangup", "ended"], heard=REGRET)
+
+
+async def test_the_recogniser_dies_in_the_middle_of_what_the_caller_says(
+    telephone: Telephone,
+) -> None:
+    await telephone.caller_says(Spoken("When do you open?", fails="too long"), at=3.0)
+    await telephone.until_the_end()
+    telephone.expect(states=[..., "speaking", "hangup", "ended"], heard=REGRET)
+
+
+async def test_marks_are_lost_and_the_caller_is_not_left_in_silence(telephone: Telephone) -> None:
+    telephone.line.confirms_marks = False
+    await telephone.until_the_end()
+    # Each reply is given up a margin after its own length.
+    assert longest_silence(telephone.recording, 0.0, telephone.now) <= 3.1
+    assert telephone.history[0] == Said(
+        "agent", "Hello, this is the shop. How can I help you?", reply=1
+    )
+
+
+async def test_marks_are_lost_during_the_answer(telephone: Telephone) -> None:
+    telephone.agent_will_say("We open at nine.|")
+    await telephone.caller_says("When do you open?", at=3.0, until=4.0)
+    telephone.line.confirms_marks = False
+    await telephone.until("speaking")
+    await telephone.until_the_end()
+    assert telephone.heard[1].text == "We open at nine."
+    assert longest_silence(telephone.recording, 4.0, telephone.now) <= 3.1
+
+
+@pytest.mark.parametrize("at", [0.0, 1.3, 3.5, 4.3, 5.0])
+async def test_the_line_breaks_off(telephone: Telephone, at: float) -> None:
+    telephone.agent_will_say("We open at nine in the morning.|")
+    if at > 3.0:
+        await telephone.caller_starts_speaking("When do you open?", at=3.0)
+    if at > 4.0:
+        await telephone.caller_stops_speaking(at=4.0)
+    await telephone.line_breaks(at=at)
+    await telephone.until_the_end()
+    telephone.expect(states=[..., "hangup", "ended"], stale_frames=0)
+    assert times(telephone.steps, LineClosed) == [pytest.approx(at)]
+    assert telephone.now == pytest.approx(at)
+
+
+async def test_a_line_that_never_says_it_is_closed_is_let_go(telephone: Telephone) -> None:
+    telephone.line.closing = 60.0
+    await telephone.operator_hangs_up(at=3.0)
+    await telephone.until_the_end()
+    assert time_in(telephone.steps, "hangup") == pytest.approx(2.0)

@@ -1,0 +1,190 @@
+"""The caller speaks while the agent thinks or speaks."""
+
+from __future__ import annotations
+
+import pytest
+
+from engine.chart import Outcome
+from engine.data import Said, Scripts
+from engine.events import SpeechStarted
+from engine.testing import Manner, Spoken, Telephone
+from engine.testing.questions import HeardReply, entered, outcomes, stale_frames
+
+pytestmark = pytest.mark.schedules(3)
+
+ONE_FILLER = Scripts(fillers=("Let me have a look at that,",))
+
+
+async def test_caller_interrupts_the_reply(telephone: Telephone) -> None:
+    telephone.agent_will_say("For metals up to 600 kN take the REM-600-A.|", "It is in stock.|")
+    await telephone.caller_says("Tell me about the REM-600", until=2.5)
+    await telephone.caller_starts_speaking(at=4.0)
+    telephone.expect(
+        states=[..., "speaking", "barged_in", "listening"],
+        heard="For metals up to",
+        stale_frames=0,
+    )
+
+
+async def test_the_model_is_told_what_was_heard_and_that_it_was_interrupted(
+    telephone: Telephone,
+) -> None:
+    telephone.agent_will_say("For metals up to 600 kN take the REM-600-A.|", "It is in stock.|")
+    telephone.agent_will_say("It costs nine thousand.|")
+    await telephone.caller_says("Tell me about the REM-600", at=3.0, until=4.0)
+    await telephone.caller_says("What does it cost?", at=5.5, until=6.5)
+    await telephone.expect(
+        states=[..., "speaking", "barged_in", "listening", "settling", "thinking", "speaking"]
+    )
+    await telephone.until("listening")
+    assert telephone.model.asked[1].history[-3:] == (
+        Said("caller", "Tell me about the REM-600"),
+        Said("agent", "For metals up to", reply=2, interrupted=True),
+        Said("caller", "What does it cost?"),
+    )
+    assert telephone.heard[-2:] == [
+        HeardReply(2, "For metals up to"),
+        HeardReply(3, "It costs nine thousand."),
+    ]
+
+
+@pytest.mark.parametrize("moment", [4.8, 5.15, 5.62, 6.2, 6.4, 6.63])
+async def test_nothing_is_heard_of_a_reply_that_was_interrupted(
+    telephone: Telephone, moment: float
+) -> None:
+    telephone.agent_will_say("This is the first sentence.|", "And this is the second one.|")
+    telephone.synthesizer.will("sentence", Manner(piece=0.1, pace=0.05))
+    await telephone.caller_says("Go on", at=3.0, until=3.5)
+    await telephone.caller_says("Stop, stop, stop it", at=moment, lasting=1.5)
+    await telephone.expect(states=[..., "speaking", "barged_in", "listening"], stale_frames=0)
+    await telephone.until("speaking")
+    await telephone.until("listening")
+    assert stale_frames(telephone.recording) == 0
+    assert telephone.history[-3].interrupted
+
+
+async def test_the_caller_goes_on_while_the_answer_is_being_written(telephone: Telephone) -> None:
+    telephone.agent_will_say("This is not what you want to know.|", latency=2.0)
+    telephone.agent_will_say("Nails and a hammer, then.|")
+    await telephone.caller_says("I would like nails", at=3.0, until=4.0)
+    await telephone.until("thinking")
+    await telephone.caller_says("and also a hammer", at=5.5, until=6.5)
+    await telephone.expect(
+        states=[..., "thinking", "barged_in", "listening", "settling", "thinking", "speaking"],
+    )
+    await telephone.until("listening")
+    assert telephone.heard[-1] == HeardReply(3, "Nails and a hammer, then.")
+    assert telephone.history[-2] == Said("caller", "I would like nails and also a hammer")
+
+
+@pytest.mark.call(scripts=ONE_FILLER)
+async def test_the_caller_speaks_into_the_filler(telephone: Telephone) -> None:
+    telephone.agent_will_say("This is not what you want to know.|", latency=2.0)
+    telephone.agent_will_say("Nails and a hammer, then.|")
+    await telephone.caller_says("I would like nails", at=3.0, until=4.0)
+    await telephone.until("filling")
+    await telephone.caller_says("and also a hammer", at=5.3, until=6.5)
+    await telephone.expect(
+        states=[..., "filling", "barged_in", "listening", ..., "speaking"], stale_frames=0
+    )
+    await telephone.until("listening")
+    assert telephone.heard[-1] == HeardReply(3, "Nails and a hammer, then.")
+
+
+async def test_a_noise_pauses_the_reply_and_it_goes_on_with_the_word_that_was_cut(
+    telephone: Telephone,
+) -> None:
+    text = "For metals up to 600 kN take the REM-600-A. It is in stock."
+    telephone.agent_will_say("For metals up to 600 kN take the REM-600-A.|", "It is in stock.|")
+    await telephone.caller_says("Tell me about the REM-600", at=3.0, until=4.0)
+    await telephone.caller_makes_noise(at=5.5)
+    await telephone.expect(states=[..., "speaking", "barged_in", "speaking"], stale_frames=0)
+    await telephone.until("listening")
+    assert telephone.heard[-1] == HeardReply(2, text)
+    assert telephone.history[-1] == Said("agent", text, reply=2)
+    assert len(telephone.model.asked) == 1
+
+
+async def test_a_noise_pauses_the_greeting(telephone: Telephone) -> None:
+    await telephone.caller_makes_noise(at=1.0)
+    await telephone.expect(states=["greeting", "barged_in", "greeting", "listening"])
+    assert telephone.heard == [HeardReply(1, "Hello, this is the shop. How can I help you?")]
+
+
+async def test_a_noise_while_the_answer_is_written_delays_nothing(telephone: Telephone) -> None:
+    telephone.agent_will_say("Here it is.|", latency=3.0)
+    await telephone.caller_says("Where is it?", at=3.0, until=4.0)
+    await telephone.caller_makes_noise(at=5.5)
+    await telephone.expect(states=[..., "thinking", "barged_in", "thinking", "speaking"])
+    # 0.7 s of silence end the turn, and the end was heard a frame after it.
+    assert entered(telephone.steps, "speaking") == [pytest.approx(7.72)]
+
+
+async def test_an_answer_that_is_ready_during_a_noise_is_heard_after_it(
+    telephone: Telephone,
+) -> None:
+    telephone.agent_will_say("Here it is.|", latency=1.0)
+    await telephone.caller_says("Where is it?", at=3.0, until=4.0)
+    await telephone.caller_makes_noise(at=5.5, lasting=0.5)
+    await telephone.expect(states=[..., "thinking", "barged_in", "speaking"])
+    await telephone.until("listening")
+    assert telephone.heard[-1] == HeardReply(2, "Here it is.")
+
+
+async def test_a_long_noise_takes_the_turn_and_the_reply_is_gone(telephone: Telephone) -> None:
+    telephone.agent_will_say("For metals up to 600 kN take the REM-600-A.|")
+    await telephone.caller_says("Tell me about the REM-600", at=3.0, until=4.0)
+    await telephone.caller_makes_noise(at=5.5, lasting=1.4)
+    await telephone.expect(
+        states=[..., "speaking", "barged_in", "listening", "settling", "listening"],
+        heard="For metals up to",
+        stale_frames=0,
+    )
+
+
+async def test_speech_at_the_very_beginning_of_a_reply_waits_until_its_guard_is_over(
+    telephone: Telephone,
+) -> None:
+    telephone.agent_will_say("For metals up to 600 kN take the REM-600-A.|")
+    await telephone.caller_says("Tell me", at=3.0, until=4.0)
+    await telephone.until("speaking.opening")
+    await telephone.caller_says("about the REM-600", at=4.8, until=6.2)
+    await telephone.expect(states=[..., "speaking.chunks", "barged_in", "listening"])
+    assert outcomes(telephone.steps, SpeechStarted)[1:] == [Outcome.DEFERRED, Outcome.TAKEN]
+
+
+async def test_the_goodbye_is_said_to_its_end(telephone: Telephone) -> None:
+    await telephone.operator_hangs_up(at=3.0)
+    await telephone.caller_says("Wait, I have a question", at=3.8, lasting=1.5)
+    await telephone.until_the_end()
+    telephone.expect(
+        states=[..., "speaking", "hangup", "ended"], heard="Thank you for calling. Goodbye."
+    )
+
+
+async def test_a_slow_recogniser_turns_a_false_alarm_into_an_interruption(
+    telephone: Telephone,
+) -> None:
+    telephone.agent_will_say("For metals up to 600 kN take the REM-600-A.|", "It is in stock.|")
+    telephone.agent_will_say("Nothing, then.|")
+    await telephone.caller_says("Tell me about the REM-600", at=3.0, until=4.0)
+    slowly = Spoken("no", partials=(), finals=((1.4, "No, nothing"),))
+    await telephone.caller_says(slowly, at=5.5, until=5.8)
+    await telephone.expect(
+        states=[..., "speaking", "barged_in", "speaking", "listening", ..., "speaking"]
+    )
+    await telephone.until("listening")
+    assert telephone.heard[-1] == HeardReply(3, "Nothing, then.")
+    assert telephone.history[-2] == Said("caller", "No, nothing")
+
+
+async def test_an_interrupted_reply_that_came_in_pieces_is_known_to_the_word(
+    telephone: Telephone,
+) -> None:
+    telephone.agent_will_say("For metals up to 600 kN take the REM-600-A.|")
+    telephone.synthesizer.will("metals", Manner(piece=0.3, pace=0.2))
+    await telephone.caller_says("Tell me about the REM-600", at=3.0, until=4.0)
+    await telephone.caller_starts_speaking("Stop", at=5.5)
+    await telephone.expect(states=[..., "speaking", "barged_in", "listening"])
+    assert telephone.history[-1] == Said("agent", telephone.heard[-1].text, 2, interrupted=True)
+    assert telephone.heard[-1].text == "For metals up to"
