@@ -14,7 +14,6 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import trio
 
@@ -180,7 +179,7 @@ class Call:
             occurrence = self.mailbox.take(next_due)
             if occurrence is None:
                 await self.mailbox.wait(deadline)
-            elif occurrence is next_due and not others_spoke and self.now() == next_due.at:
+            elif next_due is occurrence and not others_spoke and self.now() == occurrence.at:
                 # Whoever is due at this very instant may speak first: at a tie the event wins. Once
                 # the instant is past, as it is on a real clock, nobody is stamped before the timer.
                 others_spoke = True

@@ -13,7 +13,7 @@ import re
 MARK = "|"
 
 #: The end of a sentence, known to be one by what follows: not the point in "3.5" or "e.g. x".
-_SENTENCE = re.compile(r"[.!?…]+[\"')»”]*(?=\s+[^\s\da-zа-яё])|\n+")
+_SENTENCE = re.compile(r"[.!?…]+[\"')»”]*(?=\s+[^\s\da-z\u0430-\u044f\u0451])|\n+")
 _SPEAKABLE = re.compile(r"\w")
 
 

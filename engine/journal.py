@@ -191,7 +191,7 @@ def read(path: Path) -> tuple[Line, list[Line]]:
 
 
 def beginning(chart: Chart, head: Line) -> CallData:
-    """The data that the call of this journal began with. Raises `JournalError` for another chart."""
+    """The data that this journal's call began with. Raises `JournalError` for another chart."""
     if (head.get("chart"), head.get("hash")) != (chart.name, chart.hash):
         raise JournalError(
             f"the journal belongs to chart {head.get('chart')!r} ({head.get('hash')}), this is "

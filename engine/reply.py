@@ -81,7 +81,7 @@ class Composition:
         await self._changes.park()
 
     def heard(self, since: Cursor, size: int) -> str:
-        """The words whose end lies within `size` bytes from `since`; the cursor moves behind them."""
+        """The words that end within `size` bytes from `since`; the cursor moves behind them."""
         words: list[str] = []
         cursor = since
         for number in range(since.chunk, len(self.chunks)):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import trio
 
@@ -32,7 +32,7 @@ class Supervisor:
     chart: Chart
     services: Services
     settings: Settings
-    scripts: Scripts = Scripts()
+    scripts: Scripts = field(default_factory=Scripts)
     seed: int = 0
     journal: Callable[[str], Journal | None] = lambda call_id: None
     inspectors: Sequence[Inspector] = ()

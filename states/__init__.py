@@ -1,4 +1,4 @@
-"""The call that Callchart makes unless told otherwise: one file a state, put together in `CHART`."""
+"""The call that Callchart makes unless told otherwise: a file a state, together in `CHART`."""
 
 from states.chart import CHART
 

@@ -8,8 +8,8 @@ from engine.settings import settings
 from states.hearing import (
     add_words,
     has_words,
-    nothing_was_said,
     note_speech_ended,
+    nothing_was_said,
     put_question,
     question_is_complete,
     some_words_are_known,

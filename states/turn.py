@@ -1,4 +1,4 @@
-"""The agent's turn: every state in which a reply may exist. Leaving it kills the reply, all of it."""
+"""The agent's turn: every state in which a reply may exist. Leaving it kills all of the reply."""
 
 from __future__ import annotations
 

@@ -53,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _mistake(error: BaseException) -> BaseException | None:
-    """What the user can mend, of an error that may be a group; None where anything else is in it."""
+    """What the user can mend, of what may be a group; None where anything else is in it."""
     if isinstance(error, BaseExceptionGroup):
         mistakes = [_mistake(member) for member in error.exceptions]
         return None if None in mistakes else mistakes[0]

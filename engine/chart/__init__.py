@@ -1,4 +1,4 @@
-"""Statecharts as values: declared in `states/`, built once, decided purely, drawn from the same table.
+"""Statecharts as values: declared in `states/`, built once, decided purely, drawn from one table.
 
 `State` declares, `Chart` builds and refuses, `decide` answers. No Trio, no clock, no I/O.
 """

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from transitions.extensions.nesting import HierarchicalMachine, NestedState
 
@@ -29,10 +30,10 @@ class ChartState(NestedState):
 
     separator = SEPARATOR
 
-    def enter(self, event_data) -> None:  # type: ignore[no-untyped-def]
+    def enter(self, event_data: Any) -> None:
         event_data.model.entered.append(self.name)
 
-    def exit(self, event_data) -> None:  # type: ignore[no-untyped-def]
+    def exit(self, event_data: Any) -> None:
         event_data.model.exited.append(self.name)
 
 
@@ -117,7 +118,7 @@ class Machine:
 
 
 def _noting(number: int) -> Callable[..., bool]:
-    def chosen(event_data) -> bool:  # type: ignore[no-untyped-def]
+    def chosen(event_data: Any) -> bool:
         event_data.model.asked.append(number)
         return bool(event_data.model.choose == number)
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 
 from engine.data import Scripts
@@ -94,7 +95,7 @@ def main() -> None:
     for call in CALLS:
         schedule.settle(0)
         telephone = Telephone(CHART, scripts=Scripts())
-        schedule.run(lambda call=call, telephone=telephone: _held(call, telephone))
+        schedule.run(partial(_held, call, telephone))
         _write(FOLDER / f"{call.__name__}.jsonl", telephone.journal)
         if call is interruption:
             redacted = JournalList()

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from adapters.service.cli import main
 from engine.journal import read
@@ -38,10 +39,11 @@ def states(out: Path) -> list[str]:
     return [leaf for n, leaf in enumerate(passed) if n == 0 or passed[n - 1] != leaf]
 
 
-def loud(samples: np.ndarray, rate: int) -> np.ndarray:
+def loud(samples: NDArray[np.int16], rate: int) -> NDArray[np.bool_]:
     """Seconds that have speech in them, in steps of 0.1 s."""
     steps = samples[: len(samples) // (rate // 10) * (rate // 10)].reshape(-1, rate // 10)
-    return np.sqrt((steps.astype(float) ** 2).mean(axis=1)) > 200
+    is_loud: NDArray[np.bool_] = np.sqrt((steps.astype(float) ** 2).mean(axis=1)) > 200
+    return is_loud
 
 
 @pytest.fixture(scope="module")
