@@ -1,0 +1,131 @@
+"""`make bench`: measures, prints a table, writes JSON, and on demand README's block.
+
+Takes about six minutes, because real calls last as long as they last; a machine that does nothing
+else meanwhile gives the better figures."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import sys
+from collections.abc import Iterator
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from tests.benchmarks.report import markdown, tables
+
+#: Calls in one process, and how many seconds each lasts: few calls need long for as many turns.
+LEVELS = ((1, 75.0), (10, 40.0), (50, 30.0), (100, 30.0))
+FLOOR_SECONDS = 10.0
+ALONE = ("decision", "turn", "memory", "virtual_spans", "virtual_frames")
+BEGINNING, END = "<!-- bench -->", "<!-- /bench -->"
+
+
+class BenchmarkFailed(RuntimeError):
+    """A measurement's process ended with an error, which it printed itself."""
+
+
+class NoPlace(ValueError):
+    """README has no place for the figures."""
+
+
+def main() -> int:
+    arguments = _arguments()
+    console = Console()
+    try:
+        if arguments.readme:
+            _place(arguments.readme.read_text(encoding="utf-8"), "")
+        with Progress(
+            TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), console=console
+        ) as progress:
+            results = _measure(progress)
+        arguments.json.parent.mkdir(parents=True, exist_ok=True)
+        arguments.json.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
+        if arguments.readme:
+            text = arguments.readme.read_text(encoding="utf-8")
+            arguments.readme.write_text(_place(text, markdown(results)), encoding="utf-8")
+    except (BenchmarkFailed, NoPlace, OSError) as error:
+        print(f"bench: {error}", file=sys.stderr)
+        return 2
+    for table in tables(results):
+        console.print(table)
+    console.print(f"figures: {arguments.json}")
+    return 0
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
+    parser.add_argument(
+        "--json", type=Path, default=Path("build/bench.json"), metavar="FILE", help="the figures"
+    )
+    parser.add_argument(
+        "--readme", type=Path, metavar="FILE", help=f"rewrite what stands there in {BEGINNING}"
+    )
+    return parser.parse_args()
+
+
+def _measure(progress: Progress) -> dict[str, Any]:
+    """All figures, by the names that report.py reads."""
+    jobs = len(ALONE) + 3 * len(LEVELS)
+    task = progress.add_task("", total=jobs)
+    machine: list[dict[str, float]] = []
+
+    def run(what: str, name: str, *arguments: float) -> dict[str, float]:
+        progress.update(task, description=f"{what:<28}")
+        machine.append(_child("machine"))
+        figures = _child(name, *arguments)
+        progress.advance(task)
+        return figures
+
+    results: dict[str, Any] = {name: run(name.replace("_", " "), name) for name in ALONE}
+    levels = results["levels"] = []
+    for calls, seconds in LEVELS:
+        what = f"{calls} at once"
+        before = run(f"{what}, the bare loop", "floor", calls, FLOOR_SECONDS)
+        engine = run(what, "engine", calls, seconds)
+        after = run(f"{what}, the bare loop", "floor", calls, FLOOR_SECONDS)
+        levels.append({**engine, **dict(_beside(engine, before, after))})
+    medians = [measured["median_ms"] for measured in machine]
+    return results | {
+        "machine": {"least_ms": min(medians), "most_ms": max(medians)},
+        "cores": os.cpu_count(),
+        "python": platform.python_version(),
+        "trio": version("trio"),
+    }
+
+
+def _beside(engine: dict[str, float], *floors: dict[str, float]) -> Iterator[tuple[str, float]]:
+    for key in ("cpu_seconds_per_call_minute", "lateness_p99_ms"):
+        mean = sum(floor[key] for floor in floors) / len(floors)
+        yield f"floor_{key}", mean
+        if key == "cpu_seconds_per_call_minute":
+            yield "cpu_ratio", engine[key] / mean
+
+
+def _child(name: str, *arguments: float) -> dict[str, float]:
+    command = [sys.executable, "-m", "tests.benchmarks.child", name, *map(str, arguments)]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True)
+    if done.returncode != 0:
+        raise BenchmarkFailed(f"{name} ended with exit code {done.returncode}; see above")
+    figures: dict[str, float] = json.loads(done.stdout)
+    return figures
+
+
+def _place(text: str, block: str) -> str:
+    """README with `block` between the two marks."""
+    before, begins, rest = text.partition(BEGINNING)
+    _, ends, after = rest.partition(END)
+    if not begins or not ends:
+        raise NoPlace(f"README has no place for the figures: put {BEGINNING} and {END} into it")
+    return f"{before}{BEGINNING}\n{block}\n{END}{after}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,109 @@
+"""A caller who keeps to a script: asks, hears the answer or interrupts it, and asks again.
+
+Question number n is spoken in samples that are all n, and the answer to it must come back so."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from engine.ports import FRAME_SECONDS
+from tests.benchmarks.sink import FRAME, SILENCE, sound
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """Times of one turn, in seconds; all of a call's turns are alike, but for interruptions.
+
+    What the providers take is scripted too, and is no part of what the engine is charged with."""
+
+    question: float = 2.0
+    #: From the end of an answer to the next question.
+    thought: float = 0.6
+    #: Every so many answers one is interrupted, this long after its first sound.
+    interrupted_every: int = 2
+    interrupted_after: float = 1.5
+    #: The recogniser's partial after the beginning, and its final after the end, of a question.
+    partial: float = 0.2
+    final: float = 0.25
+    #: The model's first token, and each further one.
+    first_token: float = 0.3
+    token: float = 0.01
+    #: An answer's chunks, each of so many tokens, the last of which ends in "|".
+    chunks: int = 3
+    tokens: int = 8
+    #: A chunk's synthesis gives its first piece after `synthesis`, the others `piece_every`.
+    synthesis: float = 0.15
+    pieces: int = 4
+    piece_every: float = 0.04
+    chunk: float = 1.6
+
+    @property
+    def answer(self) -> float:
+        """How long a whole answer lasts."""
+        return self.chunks * self.chunk
+
+    def first_sound(self, end_of_turn: float) -> float:
+        """From the end of a question to the first sound of its answer, by the script alone."""
+        written = self.first_token + (self.tokens - 1) * self.token
+        return max(end_of_turn, self.final) + written + self.synthesis
+
+    def interrupts(self, number: int) -> bool:
+        return self.interrupted_every > 0 and number % self.interrupted_every == 0
+
+    def in_spans(self) -> Script:
+        """The same delays, with text and sound a whole chunk at a time."""
+        return replace(self, tokens=2, token=0.0, pieces=1)
+
+    def without_delays_or_sound(self) -> Script:
+        """Providers that answer at once, one frame a chunk, and nobody interrupts."""
+        at_once = replace(self, partial=0.0, final=0.0, first_token=0.0, token=0.0, synthesis=0.0)
+        return replace(at_once, pieces=1, chunk=FRAME_SECONDS, interrupted_every=0)
+
+
+class Caller:
+    """When this caller speaks, and what. Times in seconds of Trio's clock, as they are due."""
+
+    #: No answer by then, and the caller asks the next question.
+    PATIENCE = 10.0
+
+    def __init__(self, script: Script, greeting: float) -> None:
+        self.script, self._greeting = script, greeting
+        #: The question being asked, or the last one asked; 0 stands for the greeting.
+        self.number = 0
+        self.next_question = float("inf")
+        #: When the first sound of each question, and the first silence after it, are there.
+        self.began: dict[int, float] = {}
+        self.ended: dict[int, float] = {}
+        self.interrupting: set[int] = set()
+        self._frames_left = 0
+        self._voice = SILENCE
+
+    def answer_begins(self, number: int, at: float) -> None:
+        """The first sound of an answer is heard."""
+        if number != self.number:
+            return
+        script = self.script
+        if number and script.interrupts(number):
+            self.interrupting.add(number + 1)
+            self.next_question = at + script.interrupted_after
+        else:
+            length = script.answer if number else self._greeting
+            self.next_question = at + length + script.thought
+
+    def ask(self, at: float) -> bytes:
+        """The next question, whose first sound is there at `at`, and all of it."""
+        self.number += 1
+        self.began[self.number] = at
+        self.ended[self.number] = at + self.script.question
+        self.next_question = at + self.script.question + self.PATIENCE
+        return sound(self.number, self.script.question)
+
+    def frame(self, at: float) -> bytes:
+        """The 20 ms that end at `at`."""
+        if not self._frames_left and at >= self.next_question:
+            self._voice = self.ask(at)[:FRAME]
+            self._frames_left = round(self.script.question / FRAME_SECONDS)
+        if self._frames_left:
+            self._frames_left -= 1
+            return self._voice
+        return SILENCE

@@ -1,0 +1,137 @@
+"""Whole calls through the engine: how one is set up, and what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import trio
+
+from engine.call import Inspector, Services
+from engine.data import Scripts
+from engine.journal import JournalFile
+from engine.phrases import Phrases, script_texts
+from engine.ports import Journal
+from engine.settings import Settings
+from engine.supervisor import Supervisor
+from states import CHART
+from tests.benchmarks.caller import Caller, Script
+from tests.benchmarks.lines import FrameLine, SpanLine
+from tests.benchmarks.providers import Ears, Model, Voicebox, Voices
+from tests.benchmarks.sink import RATE_HZ, Sink
+
+#: Without fillers: one that has begun may finish its word, which is a wait on purpose, and would
+#: stand in the figures as the engine's.
+SCRIPTS = Scripts(fillers=())
+SETTINGS = Settings(longest_call=86_400.0)
+
+
+class CallFailed(RuntimeError):
+    """A call of the benchmark ended with an error: its figures would mean nothing."""
+
+
+async def supervisor(
+    script: Script,
+    *,
+    settings: Settings = SETTINGS,
+    journal: Callable[[str], Journal | None] = lambda call_id: None,
+    inspectors: Sequence[Inspector] = (),
+) -> Supervisor:
+    """Ready to take calls that keep to `script`."""
+    voicebox, phrases = Voicebox(script), Phrases(RATE_HZ)
+    await phrases.prepare(voicebox, script_texts(SCRIPTS))
+    services = Services(Voices(), Ears(script), voicebox, Model(script), phrases)
+    return Supervisor(
+        CHART,
+        services,
+        settings,
+        SCRIPTS,
+        journal=journal,
+        inspectors=inspectors,
+        failed=_failed,
+    )
+
+
+def _failed(call_id: str, error: BaseException) -> None:
+    raise CallFailed(call_id) from error
+
+
+@contextmanager
+def journal_files() -> Iterator[Callable[[str], Journal]]:
+    """Journals in a folder that goes away afterwards: what a service writes as well."""
+    with TemporaryDirectory(prefix="callchart-bench-") as folder:
+        yield lambda call_id: JournalFile(Path(folder) / f"{call_id}.jsonl", _complain)
+
+
+def _complain(text: str) -> None:
+    raise OSError(text)
+
+
+def new_caller(script: Script) -> Caller:
+    return Caller(script, greeting=script.chunk)
+
+
+async def spans(supervisor: Supervisor, script: Script, lasts: float, name: str) -> Caller:
+    """A call of `lasts` seconds on a line of spans, after which the caller hangs up."""
+    line = SpanLine(name, new_caller(script))
+    await _attend(supervisor, line, trio.current_time() + lasts)
+    return line.caller
+
+
+async def frames(supervisor: Supervisor, script: Script, ends: float, name: str) -> FrameLine:
+    """A call on a line of frames, until Trio's clock reads `ends` and the caller hangs up."""
+    line = FrameLine(name, new_caller(script), Sink())
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(line.run)
+        await _attend(supervisor, line, ends)
+    return line
+
+
+async def _attend(supervisor: Supervisor, line: FrameLine | SpanLine, ends: float) -> None:
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(_hang_up_at, line, ends)
+        await supervisor.attend(line)
+        nursery.cancel_scope.cancel()
+
+
+async def _hang_up_at(line: FrameLine | SpanLine, at: float) -> None:
+    await trio.sleep_until(at)
+    line.caller_hangs_up()
+
+
+@dataclass
+class Turns:
+    """What came of the turns of one call or of several. Times in seconds."""
+
+    #: From the end of a question to the first sound of its answer, beyond what was scripted.
+    overhead: list[float] = field(default_factory=list)
+    #: From an interruption's first frame to the flush, and to the last frame heard of the answer.
+    to_flush: list[float] = field(default_factory=list)
+    to_last_frame: list[float] = field(default_factory=list)
+    lateness: list[float] = field(default_factory=list)
+    answered: int = 0
+    missed: int = 0
+    double: int = 0
+    stale: int = 0
+
+    def add(self, line: FrameLine) -> None:
+        """What came of one call, now that it is over."""
+        caller, sink, script = line.caller, line.sink, line.caller.script
+        scripted = script.first_sound(SETTINGS.end_of_turn)
+        whole = round(script.answer * 50)
+        for number in range(1, caller.number + 1):
+            if number in sink.first:
+                self.answered += 1
+                self.overhead.append(sink.first[number] - caller.ended[number] - scripted)
+                self.double += sink.frames[number] > whole
+            elif number < caller.number:
+                self.missed += 1
+        for number in caller.interrupting & caller.began.keys():
+            interrupted = caller.began[number]
+            self.to_flush.append(line.flushed[number - 1] - interrupted)
+            self.to_last_frame.append(max(0.0, sink.last[number - 1] - interrupted))
+        self.lateness += sink.lateness
+        self.stale += line.stale

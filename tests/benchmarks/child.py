@@ -1,0 +1,31 @@
+"""One measurement in a process of its own: `python -m tests.benchmarks.child NAME ARGUMENT...`.
+
+Prints its figures as one line of JSON. A process of its own has no heap, no caches and no CPU
+seconds of the measurement before it."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Mapping
+
+import trio
+
+from tests.benchmarks import alone, machine
+from tests.benchmarks.level import engine_level, floor_level
+
+Figures = dict[str, float]
+
+MEASUREMENTS: Mapping[str, Callable[..., Figures]] = {
+    "machine": machine.measure,
+    "decision": alone.decision,
+    "turn": alone.turn,
+    "memory": alone.memory,
+    "virtual_spans": alone.virtual_spans,
+    "virtual_frames": alone.virtual_frames,
+    "engine": lambda calls, seconds: trio.run(engine_level, int(calls), float(seconds)),
+    "floor": lambda calls, seconds: trio.run(floor_level, int(calls), float(seconds)),
+}
+
+if __name__ == "__main__":
+    print(json.dumps(MEASUREMENTS[sys.argv[1]](*sys.argv[2:])))

@@ -1,0 +1,118 @@
+"""Providers that keep to a caller's script, and take no time beyond it.
+
+They hand the question's number on: the recogniser reads it from the samples that it is fed, the
+model repeats it, the synthesizer writes it into the samples of the answer. Delays are counted from
+the beginning of each piece of work, so that a late token does not make the next one later."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+
+import trio
+
+from engine.data import Said
+from engine.ports import Heard, Speech, VoiceEdge, Writing
+from tests.benchmarks.caller import Script
+from tests.benchmarks.sink import FRAME, number_in, sound
+
+
+async def _until(at: float) -> None:
+    """Until Trio's clock reads `at`; no wait at all where it does already."""
+    if at > trio.current_time():
+        await trio.sleep_until(at)
+
+
+class Voice:
+    """Speech is what is not zero; the last sample of what is fed decides."""
+
+    def __init__(self) -> None:
+        self._speaking = False
+
+    def feed(self, pcm: bytes) -> Sequence[VoiceEdge]:
+        speaking = pcm[-2:] != b"\0\0"
+        if speaking == self._speaking:
+            return ()
+        self._speaking = speaking
+        return (VoiceEdge(speaking),)
+
+
+class Voices:
+    @asynccontextmanager
+    async def detector(self, rate_hz: int) -> AsyncIterator[Voice]:
+        yield Voice()
+
+
+class Ear:
+    """One call's recognition: a partial and a final for each utterance, when the script says."""
+
+    def __init__(self, script: Script) -> None:
+        self._script = script
+        self._frame = bytearray(FRAME)
+        self._owed: deque[tuple[float, Heard]] = deque()
+        self._news = trio.lowlevel.ParkingLot()
+        self._number = 0
+
+    def feed(self, pcm: bytes) -> None:
+        # It keeps a copy, as the bare loop's ear does.
+        self._frame[:] = pcm[-FRAME:]
+
+    def utterance_started(self, utterance: int) -> None:
+        self._number = number_in(self._frame)
+        self._owe(self._script.partial, Heard(utterance, "question", final=False))
+
+    def utterance_ended(self, utterance: int) -> None:
+        self._owe(self._script.final, Heard(utterance, f"question {self._number}", final=True))
+
+    async def result(self) -> Heard:
+        while not self._owed:
+            await self._news.park()
+        await _until(self._owed[0][0])
+        return self._owed.popleft()[1]
+
+    def _owe(self, delay: float, heard: Heard) -> None:
+        self._owed.append((trio.current_time() + delay, heard))
+        self._news.unpark_all()
+
+
+class Ears:
+    def __init__(self, script: Script) -> None:
+        self._script = script
+
+    @asynccontextmanager
+    async def recognition(self, rate_hz: int) -> AsyncIterator[Ear]:
+        yield Ear(self._script)
+
+
+class Model:
+    """Answers question n with n, chunk by chunk, each ended by "|"."""
+
+    def __init__(self, script: Script) -> None:
+        self._script = script
+
+    async def write(self, history: Sequence[Said], out: Callable[[str], None]) -> Writing:
+        script, began = self._script, trio.current_time()
+        number = history[-1].text.rpartition(" ")[2]
+        chunk = [number, *(" word" for _ in range(script.tokens - 2)), " word.|"]
+        at = began + script.first_token
+        for token in chunk * script.chunks:
+            await _until(at)
+            out(token)
+            at += script.token
+        return Writing()
+
+
+class Voicebox:
+    """Speaks a text that begins with a number as samples that are that number."""
+
+    def __init__(self, script: Script) -> None:
+        self._script = script
+
+    async def synthesize(self, text: str, rate_hz: int, out: Callable[[Speech], None]) -> None:
+        script, at = self._script, trio.current_time() + self._script.synthesis
+        number = int(text.split()[0]) if text[0].isdigit() else 0
+        for _ in range(script.pieces):
+            await _until(at)
+            out(Speech(sound(number, script.chunk / script.pieces)))
+            at += script.piece_every
