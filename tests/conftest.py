@@ -1,7 +1,8 @@
-"""What all tests share: hypothesis's profiles."""
+"""What all tests share: hypothesis's profiles, and which tests run on a virtual clock."""
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import settings
 
 # No deadline: a slow machine is no defect. The same examples every time: `make test` leaves nothing
@@ -9,3 +10,12 @@ from hypothesis import settings
 settings.register_profile("steady", deadline=None, derandomize=True, print_blob=True)
 settings.register_profile("flakes", deadline=None, database=None, max_examples=25)
 settings.load_profile("steady")
+
+#: Whoever asks for one of these runs on a clock that jumps.
+VIRTUAL_CLOCKS = {"autojump_clock", "make_telephone"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if VIRTUAL_CLOCKS & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.virtual)

@@ -188,11 +188,11 @@ class Row:
             if turn.sounds and _is_cut(turn):
                 self._draw_cut(turn.sounds[-1].ended, y)
         y = self._top + _AGENT_WORDS
-        for began, ended in fillers:
-            if part := self._part(began, ended):
+        for filler in [turn.filler for turn in turns if turn.filler]:
+            if part := self._part(filler.began, filler.ended):
                 x, end = self._x(part[0]), self._x(part[1])
-                if text_width("filler", WORDS) <= end - x - 4:
-                    self._picture.text(x, y, "filler", WORDS, FILLER_COLOUR, kind="words")
+                if text_width(filler.text, WORDS) <= end - x - 4:
+                    self._picture.text(x, y, filler.text, WORDS, FILLER_COLOUR, kind="words")
         self._draw_words(said, [began for began, _ in fillers], y, AGENT_COLOUR)
 
     def _by_colour(
