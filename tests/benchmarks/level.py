@@ -28,6 +28,7 @@ async def engine_level(calls: int, seconds: float) -> dict[str, float]:
 
     with journal_files() as journal:
         taking = await supervisor(script, journal=journal)
+        taking.settle()  # as a service does before its first call
 
         async def one(number: int, began: float) -> None:
             await trio.sleep_until(began)
