@@ -11,12 +11,13 @@ from __future__ import annotations
 import json
 import os
 import re
+import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
-from engine.chart import Chart, Effect, Occurrence, Step, begin, decide
+from engine.chart import Chart, ChartError, Effect, Occurrence, Step, begin, decide
 from engine.chart.chart import TimerSpec
 from engine.chart.decide import ORDINARY, Configuration, Judge
 from engine.chart.state import Guard, named
@@ -106,7 +107,12 @@ class JournalFile:
     def __init__(self, path: Path, complain: Any) -> None:
         self.path, self._complain = path, complain
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        self._file = os.fdopen(descriptor, "w", buffering=1, encoding="utf-8")
+        if stat.S_ISREG(os.fstat(descriptor).st_mode):
+            os.fchmod(descriptor, 0o600)  # of a file that was there before
+        # A recogniser's words may hold half a surrogate pair: no reason for a call to end.
+        self._file = os.fdopen(
+            descriptor, "w", buffering=1, encoding="utf-8", errors="surrogatepass"
+        )
         self._whole = True
 
     def write(self, line: Mapping[str, object]) -> None:
@@ -149,7 +155,8 @@ def _plain(event: Event, redacted: bool) -> Line:
 def _plain_effect(effect: Effect, redacted: bool) -> Line:
     described = effect.described()
     if redacted:
-        described = {k: _blank(v) if k in effect.words else v for k, v in described.items()}
+        # Not word by word: an effect may be made of words that are blank by the time of a replay.
+        described = {k: "…" if k in effect.words else v for k, v in described.items()}
     return {"effect": effect.name, **described}
 
 
@@ -228,7 +235,11 @@ def replay(chart: Chart, head: Line, lines: list[Line]) -> Iterator[Step]:
         if n == 0:
             step = begin(chart, data, judge=judge)
         else:
-            step = decide(chart, standing, data, _occurrence(n, recorded, events), judge=judge)
+            occurrence = _occurrence(n, recorded, events)
+            try:
+                step = decide(chart, standing, data, occurrence, judge=judge)
+            except ChartError as error:
+                raise JournalError(f"step {n}: {error}") from None
         # A line of the journal passed through JSON: so does the one it is compared with.
         decided = json.loads(json.dumps(line(n, step, redacted=redacted)))
         if decided != recorded:
@@ -242,7 +253,7 @@ def _occurrence(n: int, recorded: Line, events: Mapping[str, type[Event]]) -> Oc
         values = dict(recorded["event"])
         event = events[values.pop("type")](**values)
         return Occurrence(recorded["at"], event, recorded.get("activation"))
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         raise JournalError(f"step {n}: its event cannot be understood: {error}") from None
 
 
@@ -256,17 +267,22 @@ class _Recorded(Judge):
 
     def __init__(self, n: int, recorded: Line) -> None:
         self._n, self._recorded = n, recorded
-        self._guards = [tuple(asked) for asked in recorded.get("guards", [])]
-        self._delays = {(s, t): delay for s, t, delay in recorded.get("timers", [])}
+        try:
+            self._guards = [(guard, bool(said)) for guard, said in recorded.get("guards", [])]
+            self._delays = {(s, t): int(delay) for s, t, delay in recorded.get("timers", [])}
+        except (TypeError, ValueError) as error:
+            raise JournalError(
+                f"step {n}: its guards or timers cannot be understood: {error}"
+            ) from None
 
     def guard(self, guard: Guard, data: Any, event: Event, at: int) -> bool:
         if not self._guards or self._guards[0][0] != named(guard):
             raise JournalError(f"step {self._n}: the journal has no answer of {named(guard)}")
-        return bool(self._guards.pop(0)[1])
+        return self._guards.pop(0)[1]
 
     def delay(self, timer: TimerSpec, data: Any, at: int) -> int:
         try:
-            return int(self._delays[timer.state, timer.name])
+            return self._delays[timer.state, timer.name]
         except KeyError:
             raise JournalError(
                 f"step {self._n}: the journal has no delay of {timer.state} {timer.name}"

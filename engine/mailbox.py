@@ -33,7 +33,9 @@ class Mailbox:
     def post(self, event: Event, activation: int | None = None) -> None:
         """From outside (no activation), or from an activity of that stay. Raises `MailboxFull`."""
         if len(self._posted) >= self._size:
-            raise MailboxFull(f"{self._size} events unread; the last one is {event}")
+            # Not the event itself: it may hold the caller's words, and this goes to the log.
+            kind = type(event).__name__
+            raise MailboxFull(f"{self._size} events unread; the last one is a {kind}")
         self._posted.append(Occurrence(self._now(), event, activation))
         self._reader.unpark_all()
 

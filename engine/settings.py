@@ -6,9 +6,12 @@ journal the value. Durations are seconds.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field, fields
-from typing import Any
+from typing import Any, Self
+
+
+#: No setting means more than that: in seconds, thirty years.
+MOST = 1e9
 
 
 class SettingError(ValueError):
@@ -110,16 +113,18 @@ class Settings:
             if isinstance(value, bool) or not isinstance(value, int if whole else (int, float)):
                 kind = "a whole number" if whole else "a number"
                 raise SettingError(f"setting {f.name}: {value!r} is not {kind}")
-            if not math.isfinite(value) or value < least:
-                unit = f.metadata.get("unit", "")
+            unit = f.metadata.get("unit", "")
+            if value < least:
                 raise SettingError(
                     f"setting {f.name}: {value!r} is below the least, {least:g} {unit}".rstrip()
-                    if math.isfinite(value)
-                    else f"setting {f.name}: {value!r} is not a finite number"
+                )
+            if not value <= MOST:  # NaN is not, either
+                raise SettingError(
+                    f"setting {f.name}: {value!r} is no number up to {MOST:g} {unit}".rstrip()
                 )
 
     @classmethod
-    def of(cls, values: dict[str, Any]) -> Settings:
+    def of(cls, values: dict[str, Any]) -> Self:
         """Settings from a mapping; raises `SettingError` for a name there is not."""
         known = [f.name for f in fields(cls)]
         for name in values:

@@ -1,0 +1,141 @@
+"""A small vocabulary for tests of charts, and `Hand`, which drives a chart step after step."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar
+
+from engine.chart import Chart, Effect, Occurrence, State, Step, begin, decide, to
+from engine.chart.decide import due
+from engine.chart.state import After, Answers
+from engine.data import CallData
+from engine.events import Event
+
+
+@dataclass(frozen=True, slots=True)
+class Knock(Event):
+    """From outside."""
+
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Call(Event):
+    """From outside, too."""
+
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Worked(Event):
+    """From the activity `work`."""
+
+    origin: ClassVar[str] = "work"
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Say(Effect):
+    """An effect that a test knows again; the test's line notes it."""
+
+    text: str
+
+    def carry_out(self, call: Any) -> None:
+        call.line.note(self.text)
+
+
+@dataclass(frozen=True)
+class Notes(CallData):
+    """Data that remembers who changed it, and holds what a test's guards are to say."""
+
+    notes: tuple[str, ...] = ()
+    yes: bool = True
+    delay: float = field(default=1.0)
+
+
+def yes(data: Notes, event: Event, at: int) -> bool:
+    return data.yes
+
+
+def no(data: Notes, event: Event, at: int) -> bool:
+    return not data.yes
+
+
+def note(data: Notes, event: Event, at: int) -> Notes:
+    return replace(data, notes=(*data.notes, "noted"))
+
+
+def note_again(data: Notes, event: Event, at: int) -> Notes:
+    return replace(data, notes=(*data.notes, f"again after {len(data.notes)}"))
+
+
+def say_notes(data: Notes, event: Event, at: int) -> Say:
+    """How many notes this effect was made with."""
+    return Say(f"{len(data.notes)} notes")
+
+
+OVER = State("over", final=True)
+
+#: Longer than a test that does not wait for it.
+LONG = 60
+
+
+def leaf(
+    name: str,
+    *,
+    on: Mapping[type[Event], Answers] | None = None,
+    after: Mapping[str, After] | None = None,
+    **rest: Any,
+) -> State:
+    """A state that may wait for a minute."""
+    return State(name, on=on or {}, after={**(after or {}), "out": (LONG, to("over"))}, **rest)
+
+
+def chart(*states: State, events: Sequence[type[Event]] = (Knock,)) -> Chart:
+    """A chart of `states`, which all can end in `over`."""
+    return Chart("a test's", [*states, OVER], events=events, data=Notes)
+
+
+class Hand:
+    """One run of a chart, by hand. `step` is the last step, `at` the moment in us."""
+
+    def __init__(self, chart: Chart, data: CallData | None = None) -> None:
+        self.chart = chart
+        self.step = begin(chart, Notes() if data is None else data)
+
+    @property
+    def leaf(self) -> str:
+        return self.step.after.leaf
+
+    @property
+    def at(self) -> int:
+        return self.step.at
+
+    @property
+    def exits(self) -> list[str]:
+        return [active.state for active in self.step.exits]
+
+    @property
+    def entries(self) -> list[str]:
+        return [active.state for active in self.step.entries]
+
+    @property
+    def timers(self) -> list[tuple[str, float]]:
+        """The timers that run, earliest first, with their deadlines in seconds."""
+        return [(timer.name, timer.deadline / 1_000_000) for timer in self.step.after.timers]
+
+    def take(self, event: Event, *, at: float | None = None, of: str | None = None) -> Step:
+        """An event at `at` seconds (or now), from outside or from the activity of state `of`."""
+        stay = None if of is None else self.step.after.activation(of)
+        return self.carry(Occurrence(self.at if at is None else round(at * 1e6), event, stay))
+
+    def wait(self) -> Step:
+        """Whatever is next if nothing else happens: a recalled event, or a timer."""
+        occurrence = due(self.step.after)
+        assert occurrence is not None, "nothing is due"
+        return self.carry(occurrence)
+
+    def carry(self, occurrence: Occurrence) -> Step:
+        self.step = decide(self.chart, self.step.after, self.step.data, occurrence)
+        return self.step

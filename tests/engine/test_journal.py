@@ -1,0 +1,664 @@
+"""A call's journal: written whole, readable by nobody else, and decided again from its lines."""
+
+from __future__ import annotations
+
+import errno
+import io
+import json
+import os
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+
+from engine.chart import Chart, Effect, Outcome, State, Step, stay, to
+from engine.data import CallData, Scripts
+from engine.events import Event, FinalHeard, SpeechStarted
+from engine.journal import (
+    JournalError,
+    JournalFile,
+    JournalList,
+    Line,
+    Recorder,
+    ReplayDiffers,
+    beginning,
+    head,
+    line,
+    read,
+    replay,
+)
+from engine.ports import Journal
+from engine.settings import SettingRefs, Settings, setting
+from engine.testing import Telephone
+from engine.testing.plugin import MakeTelephone
+from states import CHART
+from states.hearing import add_words
+from tests.engine.chart.by_hand import OVER, Hand, Knock, Notes, leaf, no, yes
+
+QUESTION = "Quixotic zebras under 4711 kN, forthwith"
+ANSWER = "Xylophones cost nineteen crowns."
+
+
+async def a_call(telephone: Telephone) -> None:
+    """Question, answer, and the caller hangs up."""
+    telephone.agent_will_say(ANSWER, latency=0.4)
+    await telephone.until("listening")
+    await telephone.caller_says(QUESTION)
+    await telephone.until("speaking")
+    await telephone.until("listening")
+    await telephone.caller_hangs_up()
+    await telephone.until_the_end()
+
+
+def as_written(lines: Sequence[Line], path: Path) -> Path:
+    """The journal's lines in a file, as the service writes them."""
+    complaints: list[str] = []
+    journal = JournalFile(path, complaints.append)
+    for each in lines:
+        journal.write(each)
+    journal.close()
+    assert complaints == []
+    return path
+
+
+def redacted(telephone: Telephone) -> JournalList:
+    """What a service that redacts would have written of this call."""
+    journal = JournalList()
+    data = beginning(telephone.chart, telephone.journal.lines[0])
+    recorder = Recorder(journal, telephone.chart, data, redacted=True)
+    for step in telephone.steps:
+        recorder.step(step)
+    return journal
+
+
+# --- a call and its replay -----------------------------------------------------------------------
+
+
+@pytest.mark.call(scripts=Scripts())
+async def test_a_call_is_decided_again_from_its_file(telephone: Telephone, tmp_path: Path) -> None:
+    await a_call(telephone)
+
+    start, lines = read(as_written(telephone.journal.lines, tmp_path / "call.jsonl"))
+
+    assert list(replay(CHART, start, lines)) == telephone.steps
+
+
+@pytest.mark.parametrize(
+    "path", sorted((Path(__file__).parents[1] / "journals").glob("*.jsonl")), ids=lambda p: p.stem
+)
+def test_the_journals_of_earlier_calls_are_decided_as_they_were(path: Path) -> None:
+    start, lines = read(path)
+
+    *_, last = replay(CHART, start, lines)
+
+    assert CHART.is_final(last.after.leaf)
+
+
+@dataclass(frozen=True)
+class ShopSettings(Settings):
+    """A bot's own."""
+
+    patience: float = setting(3.0, "s", "a test's")
+
+
+@dataclass(frozen=True)
+class ShopData(CallData):
+    """A bot's own."""
+
+    settings: Settings = field(default_factory=ShopSettings)
+    orders: int = 7
+
+
+async def test_a_chart_with_data_and_settings_of_its_own_is_replayed_with_them(
+    make_telephone: MakeTelephone, tmp_path: Path
+) -> None:
+    patience = SettingRefs(ShopSettings).patience
+    chart = CHART.extended(
+        "shop", data=ShopData, after={"thinking": {"patience": (patience, stay())}}
+    )
+    async with make_telephone(chart=chart, settings={"patience": 0.25}, seed=3) as telephone:
+        await a_call(telephone)
+
+    start, lines = read(as_written(telephone.journal.lines, tmp_path / "call.jsonl"))
+    *_, last = replay(chart, start, lines)
+
+    assert ["call.turn.thinking", "patience", 250_000] in [
+        timer for each in lines for timer in each.get("timers", [])
+    ]
+    assert last.data == telephone.steps[-1].data
+    assert (last.data.orders, last.data.seed) == (7, 3)
+    assert last.data.settings == ShopSettings(patience=0.25)
+
+
+# --- redacted ------------------------------------------------------------------------------------
+
+
+def names_a_number(data: CallData, event: FinalHeard, at: int) -> bool:
+    return any(character.isdigit() for character in event.text)
+
+
+def as_long_as_there_are_letters_e(data: CallData, at: int) -> float:
+    return data.history[-1].text.count("e") / 10
+
+
+def chart_that_goes_by_words() -> Chart:
+    """A guard and a delay that nobody could answer from blanked words."""
+    return CHART.extended(
+        "by words",
+        on={"settling.pause": {FinalHeard: stay(update=add_words, when=names_a_number)}},
+        after={"thinking": {"letters": (as_long_as_there_are_letters_e, stay())}},
+    )
+
+
+@pytest.mark.parametrize("chart", [CHART, chart_that_goes_by_words()], ids=lambda c: c.name)
+async def test_a_redacted_journal_holds_no_word_and_is_replayed(
+    make_telephone: MakeTelephone, tmp_path: Path, chart: Chart
+) -> None:
+    async with make_telephone(chart=chart) as telephone:
+        await a_call(telephone)
+    assert {said.text for said in telephone.history} >= {QUESTION, ANSWER}
+
+    path = as_written(redacted(telephone).lines, tmp_path / "call.jsonl")
+    start, lines = read(path)
+
+    written = path.read_text().lower()
+    for word in re.findall(r"\w{3,}", f"{QUESTION} {ANSWER}".lower()):
+        assert word not in written
+    assert "xxxxxxxx xxxxxx xxxxx xxxx xx, xxxxxxxxx" in written, "how long it was is told"
+    replayed = list(replay(chart, start, lines))
+    assert [(s.after, s.outcome) for s in replayed] == [
+        (s.after, s.outcome) for s in telephone.steps
+    ]
+
+
+async def test_answers_that_depend_on_words_are_taken_from_the_redacted_journal(
+    make_telephone: MakeTelephone,
+) -> None:
+    chart = chart_that_goes_by_words()
+    async with make_telephone(chart=chart) as telephone:
+        await a_call(telephone)
+    start, *lines = json.loads(json.dumps(redacted(telephone).lines))
+    asked = [guard for each in lines for guard in each.get("guards", [])]
+    assert ["names_a_number", True] in asked
+    assert ["call.turn.thinking", "letters", 200_000] in [
+        timer for each in lines for timer in each.get("timers", [])
+    ]
+
+    # Whoever asked the guards anew would get other answers.
+    with pytest.raises(ReplayDiffers, match="names_a_number"):
+        list(replay(chart, {**start, "redacted": False}, lines))
+
+
+@dataclass(frozen=True, slots=True)
+class Told(Event):
+    """Words, and a number that is none."""
+
+    words: ClassVar[tuple[str, ...]] = ("text",)
+    utterance: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Repeat(Effect):
+    """Says the words again, loudly."""
+
+    words: ClassVar[tuple[str, ...]] = ("text",)
+    text: str
+    loudness: int = 2
+
+
+def repeat(data: CallData, event: Told, at: int) -> Repeat:
+    return Repeat(event.text)
+
+
+def parrot() -> Chart:
+    return Chart(
+        "a test's", [leaf("a", on={Told: stay(effects=repeat)}), OVER], events=(Told,), data=Notes
+    )
+
+
+@pytest.mark.parametrize(
+    ("redacted", "text", "repeated"),
+    [(False, "Ärger, 4711!", "Ärger, 4711!"), (True, "xxxxx, xxxx!", "…")],
+    ids=["whole", "blank"],
+)
+def test_a_redacted_line_blanks_words_and_nothing_else(
+    redacted: bool, text: str, repeated: str
+) -> None:
+    step = Hand(parrot()).take(Told(3, "Ärger, 4711!"), at=1.5)
+
+    assert line(1, step, redacted=redacted) == {
+        "n": 1,
+        "at": 1_500_000,
+        "event": {"type": "Told", "utterance": 3, "text": text},
+        "from": "a",
+        "to": "a",
+        "outcome": "stayed",
+        "effects": [{"effect": "Repeat", "text": repeated, "loudness": 2}],
+    }
+
+
+# --- a small call, line by line ------------------------------------------------------------------
+
+
+def tick(data: Notes, at: int) -> float:
+    return data.delay
+
+
+def small() -> Chart:
+    """Two states; the guards are asked in order; one event comes from the call itself alone."""
+    return Chart(
+        "small",
+        [
+            leaf("a", on={Knock: [to("b", when=no), to("b", when=yes), stay()]}),
+            leaf("b", on={Knock: stay()}, after={"tick": (tick, to("a"))}),
+            OVER,
+        ],
+        events=(Knock,),
+        data=Notes,
+    )
+
+
+def journal_of(steps: Callable[[Hand], None], *, redacted: bool = False) -> tuple[Line, list[Line]]:
+    """Head and lines of a call on the small chart, as read from a file."""
+    hand = Hand(small())
+    made = [hand.step]
+    carry = hand.carry
+
+    def noted(occurrence: Any) -> Step:
+        made.append(carry(occurrence))
+        return made[-1]
+
+    hand.carry = noted  # type: ignore[method-assign]
+    steps(hand)
+    lines = [line(n, step, redacted=redacted) for n, step in enumerate(made)]
+    start = head(small(), Notes(), redacted=redacted)
+    read_again: tuple[Line, list[Line]] = (
+        json.loads(json.dumps(start)),
+        json.loads(json.dumps(lines)),
+    )
+    return read_again
+
+
+def knock_and_wait(hand: Hand) -> None:
+    hand.take(Knock("first"), at=2)
+    hand.wait()
+    hand.take(Knock("second"))
+
+
+def test_a_line_tells_what_happened_and_what_became_of_it() -> None:
+    _, lines = journal_of(knock_and_wait)
+
+    assert lines[:3] == [
+        {
+            "n": 0,
+            "at": 0,
+            "event": {"type": "CallStarted"},
+            "from": "",
+            "to": "a",
+            "outcome": "taken",
+            "timers": [["a", "out", 60_000_000]],
+        },
+        {
+            "n": 1,
+            "at": 2_000_000,
+            "event": {"type": "Knock", "note": "first"},
+            "from": "a",
+            "to": "b",
+            "outcome": "taken",
+            "guards": [["no", False], ["yes", True]],
+            "timers": [["b", "tick", 1_000_000], ["b", "out", 60_000_000]],
+        },
+        {
+            "n": 2,
+            "at": 3_000_000,
+            "event": {"type": "TimerFired", "state": "b", "timer": "tick"},
+            "activation": 2,
+            "from": "b",
+            "to": "a",
+            "outcome": "taken",
+            "timers": [["a", "out", 60_000_000]],
+        },
+    ]
+
+
+def test_an_unchanged_chart_decides_the_same() -> None:
+    start, lines = journal_of(knock_and_wait)
+
+    assert [step.after.leaf for step in replay(small(), start, lines)] == ["a", "b", "a", "b"]
+
+
+def test_the_first_step_that_differs_is_named_with_what_differs() -> None:
+    start, lines = journal_of(knock_and_wait)
+    lines[2]["to"] = "over"
+    lines[3]["outcome"] = "ignored"
+    steps = replay(small(), start, lines)
+    assert [next(steps).outcome, next(steps).outcome] == [Outcome.TAKEN, Outcome.TAKEN]
+
+    with pytest.raises(
+        ReplayDiffers,
+        match=r"^step 2 \(TimerFired\) differs: to: recorded 'over', decided 'a'$",
+    ) as differs:
+        next(steps)
+
+    assert differs.value.n == 2
+    assert differs.value.recorded == lines[2]
+    assert differs.value.decided == {**lines[2], "to": "a"}
+
+
+def test_all_that_differs_in_a_step_is_told_also_what_one_side_does_not_have() -> None:
+    start, lines = journal_of(knock_and_wait)
+    del lines[1]["guards"]
+    lines[1]["effects"] = [{"effect": "Wave"}]
+
+    with pytest.raises(
+        ReplayDiffers,
+        match=r"^step 1 \(Knock\) differs: effects: recorded \[\{'effect': 'Wave'\}\], decided "
+        r"None; guards: recorded None, decided \[\['no', False\], \['yes', True\]\]$",
+    ):
+        list(replay(small(), start, lines))
+
+
+def test_a_first_line_without_an_event_differs_too() -> None:
+    start, lines = journal_of(knock_and_wait)
+    del lines[0]["event"]
+
+    with pytest.raises(ReplayDiffers, match=r"^step 0 \(no event\) differs: event: recorded None"):
+        list(replay(small(), start, lines))
+
+
+# --- journals that cannot be read ----------------------------------------------------------------
+
+HEAD = json.dumps(head(small(), Notes())).encode()
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        (
+            HEAD + b'\n{"n":0,"at":0,"ev',
+            "{path}, line 2: cut off or not JSON; the lines before it are whole: drop this one to "
+            "replay them",
+        ),
+        (
+            HEAD + b"\n\xff\xfe\xfd\n",
+            "{path}, line 2: cut off or not JSON; the lines before it are whole: drop this one to "
+            "replay them",
+        ),
+        (HEAD + b"\n[1, 2]\n", "{path}, line 2: not a JSON object"),
+        (b"", "{path}: this is no Callchart journal (its head is missing)"),
+        (b'{"n": 0}\n', "{path}: this is no Callchart journal (its head is missing)"),
+        (
+            b'{"journal": "callchart", "version": 2}\n',
+            "{path}: journal version 2, and this Callchart reads 1; replay it with the Callchart "
+            "that wrote it",
+        ),
+        (
+            b'{"journal": "callchart"}\n',
+            "{path}: journal version None, and this Callchart reads 1; replay it with the "
+            "Callchart that wrote it",
+        ),
+    ],
+    ids=["cut", "binary", "list", "empty", "headless", "version", "no version"],
+)
+def test_a_file_that_is_no_whole_journal_is_refused_with_the_line_and_a_cure(
+    tmp_path: Path, content: bytes, complaint: str
+) -> None:
+    path = tmp_path / "call.jsonl"
+    path.write_bytes(content)
+
+    with pytest.raises(JournalError) as refused:
+        read(path)
+    assert str(refused.value) == complaint.format(path=path)
+
+
+def test_a_journal_that_was_cut_is_replayed_up_to_there(tmp_path: Path) -> None:
+    start, lines = journal_of(knock_and_wait)
+    path = tmp_path / "call.jsonl"
+    path.write_text("".join(json.dumps(each) + "\n" for each in [start, *lines])[:-20])
+    with pytest.raises(JournalError, match="line 5: cut off"):
+        read(path)
+
+    path.write_text("".join(f"{text}\n" for text in path.read_text().splitlines()[:-1]))
+
+    assert len(list(replay(small(), *read(path)))) == 3
+
+
+def test_a_file_there_is_not_is_the_systems_own_error(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        read(tmp_path / "nowhere.jsonl")
+
+
+def test_a_journal_belongs_to_one_chart() -> None:
+    start, lines = journal_of(knock_and_wait)
+
+    with pytest.raises(
+        JournalError,
+        match=rf"^the journal belongs to chart 'small' \({small().hash}\), this is 'phone call' "
+        rf"\({CHART.hash}\); name its chart with --chart, or check out its version$",
+    ):
+        list(replay(CHART, start, lines))
+
+
+def test_a_chart_that_was_changed_is_another_chart() -> None:
+    start, lines = journal_of(knock_and_wait)
+    changed = small().extended("small", on={"b": {Knock: to("a")}})
+
+    with pytest.raises(JournalError, match=r"belongs to chart 'small' .* this is 'small'"):
+        list(replay(changed, start, lines))
+
+
+@pytest.mark.parametrize(
+    ("damage", "complaint"),
+    [
+        ({"settings": {"no_input": -1}}, "setting no_input: -1 is below the least, 0 s"),
+        ({"settings": {"no_imput": 1}}, "there is no setting 'no_imput'; did you mean no_input?"),
+        ({"settings": []}, "must be a mapping"),
+        ({"facts": None}, "'NoneType' object is not iterable"),
+        ({"facts": {"scripts": {"fillers": []}}}, "'fillers'"),
+        ({"facts": {"scripts": {"fillers": []}, "fillers": ["Well,"]}}, "indices must be"),
+        ({"facts": {"scripts": {"fillers": []}, "fillers": [], "colour": 1}}, "'colour'"),
+    ],
+)
+def test_a_damaged_head_is_refused(damage: Line, complaint: str) -> None:
+    start, lines = journal_of(knock_and_wait)
+
+    with pytest.raises(JournalError, match=r"^the journal's head is damaged: ") as refused:
+        list(replay(small(), {**start, **damage}, lines))
+    assert complaint in str(refused.value)
+
+
+def test_a_head_without_a_seed_is_refused() -> None:
+    start, lines = journal_of(knock_and_wait)
+    del start["seed"]
+
+    with pytest.raises(JournalError, match=r"^the journal's head is damaged: 'seed'$"):
+        list(replay(small(), start, lines))
+
+
+@pytest.mark.parametrize(
+    ("damage", "complaint"),
+    [
+        ({"event": {"type": "Sneezed"}}, "its event cannot be understood: 'Sneezed'"),
+        ({"event": {"note": "no type"}}, "its event cannot be understood: 'type'"),
+        ({"event": {"type": "Knock", "colour": 1}}, "its event cannot be understood: "),
+        ({"event": "Knock"}, "its event cannot be understood: "),
+        ({"event": None}, "its event cannot be understood: "),
+        # Events that there are, in a place where they cannot happen.
+        ({"event": {"type": "CallStarted"}}, "CallStarted happened in b, and is not among"),
+        ({"event": {"type": "TimerFired", "state": "a", "timer": "b"}}, "happened in b, and is"),
+    ],
+)
+def test_a_step_that_cannot_be_understood_is_named(damage: Line, complaint: str) -> None:
+    start, lines = journal_of(knock_and_wait)
+    lines[2] = {**lines[2], "activation": None, **damage}
+    steps = replay(small(), start, lines)
+    assert [next(steps).after.leaf, next(steps).after.leaf] == ["a", "b"]
+
+    with pytest.raises(JournalError, match=r"^step 2: ") as refused:
+        next(steps)
+    assert complaint in str(refused.value)
+
+
+def test_a_step_without_its_moment_is_named() -> None:
+    start, lines = journal_of(knock_and_wait)
+    del lines[1]["at"]
+
+    with pytest.raises(JournalError, match=r"^step 1: its event cannot be understood: 'at'$"):
+        list(replay(small(), start, lines))
+
+
+@pytest.mark.parametrize(
+    ("damage", "complaint"),
+    [
+        ({"guards": []}, "step 1: the journal has no answer of no"),
+        ({"guards": [["no", False]]}, "step 1: the journal has no answer of yes"),
+        ({"guards": [["yes", True]]}, "step 1: the journal has no answer of no"),
+        ({"timers": [["b", "out", 60_000_000]]}, "step 1: the journal has no delay of b tick"),
+        ({"guards": [5]}, "step 1: its guards or timers cannot be understood: "),
+        ({"timers": [["b", "tick"]]}, "step 1: its guards or timers cannot be understood: "),
+        ({"timers": 5}, "step 1: its guards or timers cannot be understood: "),
+    ],
+)
+def test_a_redacted_journal_without_the_answers_it_owes_is_refused(
+    damage: Line, complaint: str
+) -> None:
+    start, lines = journal_of(knock_and_wait, redacted=True)
+    assert len(list(replay(small(), start, lines))) == 4
+    lines[1] = {**lines[1], **damage}
+
+    with pytest.raises(JournalError) as refused:
+        list(replay(small(), start, lines))
+    assert str(refused.value).startswith(complaint)
+
+
+def test_a_redacted_journal_says_itself_what_was_late() -> None:
+    def late(data: CallData, event: Event) -> bool:
+        return isinstance(event, Told) and event.text == "too late"
+
+    chart = Chart(
+        "a test's",
+        [State("a", on={Told: stay()}, after={"out": (60, to("over"))}), OVER],
+        events=(Told,),
+        data=Notes,
+        late=late,
+    )
+    hand = Hand(chart)
+    steps = [hand.step, hand.take(Told(1, "in time")), hand.take(Told(2, "too late"))]
+    lines = [line(n, step, redacted=True) for n, step in enumerate(steps)]
+
+    replayed = replay(chart, *json.loads(json.dumps([head(chart, Notes(), redacted=True), lines])))
+
+    assert [step.outcome.value for step in replayed] == ["taken", "stayed", "late"]
+
+
+# --- the file ------------------------------------------------------------------------------------
+
+
+def test_a_journal_is_readable_by_its_owner_only(tmp_path: Path) -> None:
+    was_there = tmp_path / "call.jsonl"
+    was_there.write_text("of another call, for everybody to read")
+    was_there.chmod(0o644)
+
+    path = as_written([{"journal": "callchart"}], was_there)
+
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_each_line_is_there_as_soon_as_it_is_written(tmp_path: Path) -> None:
+    path = tmp_path / "call.jsonl"
+    journal = JournalFile(path, pytest.fail)
+
+    journal.write({"n": 0, "event": {"text": "Ärger"}})
+
+    assert path.read_text(encoding="utf-8") == '{"n":0,"event":{"text":"Ärger"}}\n'
+    journal.close()
+
+
+def test_half_a_surrogate_pair_in_the_callers_words_is_kept(tmp_path: Path) -> None:
+    text = json.loads(r'"smile \ud83d"')  # as a recogniser that cuts its text in two may give it
+    hand = Hand(parrot())
+    lines = [line(0, hand.step), line(1, hand.take(Told(1, text)))]
+
+    path = as_written([head(parrot(), Notes()), *lines], tmp_path / "call.jsonl")
+
+    assert [step.event for step in replay(parrot(), *read(path))][1:] == [Told(1, text)]
+
+
+def test_a_journal_that_cannot_be_made_is_the_systems_own_error(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        JournalFile(tmp_path / "nowhere" / "call.jsonl", pytest.fail)
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_closing_twice_is_closing_once(tmp_path: Path, times: int) -> None:
+    journals: list[Journal] = [JournalFile(tmp_path / "call.jsonl", pytest.fail), JournalList()]
+    for journal in journals:
+        journal.write({"n": 0})
+        for _ in range(times):
+            journal.close()
+
+    assert read_lines(tmp_path / "call.jsonl") == [{"n": 0}]
+
+
+def read_lines(path: Path) -> list[Any]:
+    return [json.loads(text) for text in path.read_text().splitlines()]
+
+
+def test_a_full_disk_is_told_once_and_the_call_goes_on() -> None:
+    complaints: list[str] = []
+    journal = JournalFile(Path("/dev/full"), complaints.append)
+    hand = Hand(small())
+    recorder = Recorder(journal, small(), Notes())
+
+    for step in [hand.step, hand.take(Knock()), hand.wait()]:
+        recorder.step(step)
+    journal.close()
+    journal.close()
+
+    assert complaints == [
+        "journal /dev/full: No space left on device; the call goes on, its journal ends here"
+    ]
+
+
+class LosesItsEnd(io.StringIO):
+    """A file of a system that finds out at the end that it could not keep it."""
+
+    def close(self) -> None:
+        if not self.closed:
+            super().close()
+            raise OSError(errno.EIO, "Input/output error")
+
+
+def test_a_journal_whose_end_is_lost_says_so_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def opened(descriptor: int, *args: Any, **kwargs: Any) -> LosesItsEnd:
+        os.close(descriptor)
+        return LosesItsEnd()
+
+    monkeypatch.setattr(os, "fdopen", opened)
+    complaints: list[str] = []
+    journal = JournalFile(tmp_path / "call.jsonl", complaints.append)
+    journal.write({"n": 0})
+
+    journal.close()
+    journal.close()
+
+    assert complaints == [f"journal {tmp_path}/call.jsonl: Input/output error; its end is missing"]
+
+
+def test_an_event_of_an_activity_is_written_with_its_stay() -> None:
+    chart = Chart(
+        "a test's",
+        [leaf("a", activity="hear", on={SpeechStarted: stay()}), OVER],
+        events=(SpeechStarted,),
+        data=Notes,
+    )
+
+    step = Hand(chart).take(SpeechStarted(1), of="a")
+
+    assert line(1, step)["activation"] == 1

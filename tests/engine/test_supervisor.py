@@ -1,0 +1,589 @@
+"""Calls side by side: each ends by itself, and one that fails is the only one that does."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+import pytest
+import trio
+from trio.testing import MockClock
+
+from engine.activities import hear
+from engine.call import Scene, Services
+from engine.chart import Chart, State, to
+from engine.data import CallData, Facts, Scripts
+from engine.events import PartialHeard
+from engine.journal import JournalFile, JournalList
+from engine.phrases import Phrases, script_texts
+from engine.ports import Journal, Line
+from engine.settings import Settings
+from engine.supervisor import Supervisor
+from engine.testing import (
+    FakeCarrier,
+    FakeLine,
+    FakeModel,
+    FakeRecognizer,
+    FakeSynthesizer,
+    FakeVoiceDetectors,
+    Spoken,
+)
+from engine.testing.sound import pieces, whole_blocks
+from states import CHART
+
+SCRIPTS = Scripts(fillers=())
+REGRET_SECONDS = len(SCRIPTS.regret) / 20
+
+
+class Kept(JournalList):
+    """A journal that knows whether it was closed."""
+
+    closed = False
+
+    def close(self) -> None:
+        self.closed = True
+
+
+@dataclass
+class Exchange:
+    """A supervisor between a fake carrier and fake providers; `bad` is the call in trouble."""
+
+    chart: Chart = CHART
+    settings: Settings = field(default_factory=Settings)
+    scripts: Scripts = SCRIPTS
+    redacted: bool = False
+    #: Opens the journal of the call `bad`, in place of the usual one.
+    bad_journal: Callable[[], Journal | None] | None = None
+    told: Callable[[str, BaseException], None] = lambda call_id, error: None
+
+    def __post_init__(self) -> None:
+        self.carrier, self.phrases = FakeCarrier(), Phrases(16000)
+        self.detectors, self.recognizer = FakeVoiceDetectors(), FakeRecognizer()
+        self.synthesizer, self.model = FakeSynthesizer(), FakeModel()
+        self.journals: dict[str, Kept] = {}
+        self.failures: list[tuple[str, BaseException]] = []
+        self.supervisor = Supervisor(
+            self.chart,
+            Services(self.detectors, self.recognizer, self.synthesizer, self.model, self.phrases),
+            self.settings,
+            self.scripts,
+            seed=5,
+            journal=self._journal,
+            redacted=self.redacted,
+            failed=self._failed,
+        )
+
+    async def prepared(self) -> Self:
+        await self.phrases.prepare(self.synthesizer, script_texts(self.scripts))
+        return self
+
+    def _journal(self, call_id: str) -> Journal | None:
+        if call_id == "bad" and self.bad_journal is not None:
+            return self.bad_journal()
+        return self.journals.setdefault(call_id, Kept())
+
+    def _failed(self, call_id: str, error: BaseException) -> None:
+        self.failures.append((call_id, error))
+        self.told(call_id, error)
+
+    def rings(self, *call_ids: str) -> list[FakeLine]:
+        lines = [FakeLine(call_id) for call_id in call_ids]
+        for line in lines:
+            self.carrier.ring(line)
+        return lines
+
+    async def says(self, line: FakeLine, words: str) -> None:
+        """The caller says so, for a second."""
+        line.start_speaking(self.recognizer.knows(Spoken(words)))
+        await trio.sleep(1)
+        line.stop_speaking()
+
+    def heard(self, line: FakeLine) -> list[str]:
+        """The texts that the caller heard, each to its end."""
+        heard: list[str] = []
+        for played in line.played():
+            for piece in pieces(played.pcm):
+                text = self.synthesizer.syntheses[piece.sound - 1].text
+                if piece.end == whole_blocks(self.synthesizer.seconds(text), 16000):
+                    heard.append(text)
+        return heard
+
+    @property
+    def under_way(self) -> list[int]:
+        """The providers' work that is not over."""
+        return [
+            self.detectors.in_use,
+            self.recognizer.in_use,
+            self.synthesizer.under_way,
+            self.model.under_way,
+        ]
+
+
+def tasks() -> int:
+    return trio.lowlevel.current_statistics().tasks_living
+
+
+# --- calls that go well --------------------------------------------------------------------------
+
+
+async def test_calls_go_on_side_by_side_each_with_its_own_caller(
+    autojump_clock: MockClock,
+) -> None:
+    exchange = await Exchange().prepared()
+    lines = exchange.rings("one", "two", "three")
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(exchange.supervisor.serve, exchange.carrier)
+        await trio.sleep(3)
+        for line in lines:
+            nursery.start_soon(exchange.says, line, f"I am {line.call_id}")
+        await trio.sleep(7)
+        for line in lines:
+            line.remote_hangs_up()
+        exchange.carrier.close()
+
+    for line in lines:
+        assert exchange.heard(line) == [SCRIPTS.greeting, f"You said: I am {line.call_id}."]
+    assert exchange.failures == []
+    assert exchange.under_way == [0, 0, 0, 0]
+
+
+async def test_a_carrier_without_further_calls_ends_the_service_when_its_calls_have_ended(
+    autojump_clock: MockClock,
+) -> None:
+    exchange = await Exchange().prepared()
+    (line,) = exchange.rings("last")
+    exchange.carrier.close()
+    living = tasks()
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(exchange.supervisor.serve, exchange.carrier)
+        await trio.sleep(5)
+        assert tasks() > living
+        line.remote_hangs_up()
+
+    assert trio.current_time() == 5
+    assert tasks() == living
+
+
+async def test_a_carrier_that_has_none_at_all_ends_it_at_once(autojump_clock: MockClock) -> None:
+    exchange = await Exchange().prepared()
+    exchange.carrier.close()
+
+    await exchange.supervisor.serve(exchange.carrier)
+
+    assert trio.current_time() == 0
+
+
+async def test_a_call_gives_the_data_that_it_ended_with(autojump_clock: MockClock) -> None:
+    exchange = await Exchange(settings=Settings(longest_call=3.0)).prepared()
+
+    data = await exchange.supervisor.attend(FakeLine("lonely"))
+
+    assert data is not None
+    assert [said.text for said in data.history] == [SCRIPTS.greeting, SCRIPTS.farewell]
+    assert (data.seed, data.settings.longest_call) == (5, 3.0)
+    assert data.facts.call_id == "lonely"
+
+
+async def test_a_journal_is_written_and_closed_also_a_redacted_one(
+    autojump_clock: MockClock,
+) -> None:
+    exchange = await Exchange(redacted=True).prepared()
+    line = FakeLine("shy")
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(exchange.supervisor.attend, line)
+        await trio.sleep(4)
+        line.remote_hangs_up()
+
+    journal = exchange.journals["shy"]
+    assert journal.closed
+    assert journal.lines[0]["redacted"]
+    assert journal.lines[0]["seed"] == 5
+    assert "xxxxx, xxxx xx xxx xxxx. xxx xxx x xxxx xxx?" in [
+        each["event"].get("heard") for each in journal.lines[1:]
+    ]
+
+
+async def test_by_default_there_is_no_journal_and_nobody_else_is_told(
+    autojump_clock: MockClock,
+) -> None:
+    exchange = await Exchange().prepared()
+    supervisor = Supervisor(broken_chart(), exchange.supervisor.services, Settings(), SCRIPTS)
+
+    assert await supervisor.attend(FakeLine("bad")) is None
+
+
+async def test_a_disk_that_is_full_ends_no_call(autojump_clock: MockClock) -> None:
+    complaints: list[str] = []
+    exchange = await Exchange(
+        settings=Settings(longest_call=3.0),
+        bad_journal=lambda: JournalFile(Path("/dev/full"), complaints.append),
+    ).prepared()
+
+    assert await exchange.supervisor.attend(FakeLine("bad")) is not None
+    assert len(complaints) == 1
+    assert exchange.failures == []
+
+
+# --- a call that fails ---------------------------------------------------------------------------
+
+
+class Crash(Exception):
+    """Something that nobody foresaw."""
+
+
+Trouble = Callable[[Scene], Awaitable[None]]
+
+
+async def crashes(scene: Scene) -> None:
+    await trio.sleep(1)
+    raise Crash("the card reader is on fire")
+
+
+async def babbles(scene: Scene) -> None:
+    await trio.sleep(1)
+    while True:
+        scene.post(PartialHeard(1, "my secret is 4711"))
+
+
+def broken_chart(trouble: Trouble = crashes) -> Chart:
+    """The default chart, but for the call `bad`: it is in trouble as soon as it should hear."""
+
+    async def hear_or_fail(scene: Scene) -> None:
+        await (trouble if scene.call.line.call_id == "bad" else hear)(scene)
+
+    return CHART.extended("broken", activities={"hear": hear_or_fail})
+
+
+@dataclass(frozen=True)
+class PickyData(CallData):
+    """Data that cannot begin with the call `bad`."""
+
+    @classmethod
+    def begin(cls, settings: Settings, seed: int, facts: Facts) -> Self:
+        if facts.call_id == "bad":
+            raise Crash("no such customer")
+        return super().begin(settings, seed, facts)
+
+
+def no_journal() -> Journal:
+    raise PermissionError(13, "Permission denied", "bad.jsonl")
+
+
+FAILURES: dict[str, tuple[dict[str, Any], str, str]] = {
+    "activity": (
+        {"chart": broken_chart()},
+        "call.turn.greeting",
+        "Crash: the card reader is on fire",
+    ),
+    "mailbox": (
+        {"chart": broken_chart(babbles)},
+        "call.turn.greeting",
+        "MailboxFull: 256 events unread; the last one is a PartialHeard",
+    ),
+    "journal": (
+        {"bad_journal": no_journal},
+        "its beginning",
+        "PermissionError: [Errno 13] Permission denied: 'bad.jsonl'",
+    ),
+    "data": (
+        {"chart": CHART.extended("picky", data=PickyData)},
+        "its beginning",
+        "Crash: no such customer",
+    ),
+}
+
+
+@pytest.mark.parametrize(("broken", "where", "cause"), FAILURES.values(), ids=FAILURES.keys())
+async def test_a_call_that_fails_ends_with_regret_and_the_others_go_on(
+    autojump_clock: MockClock,
+    caplog: pytest.LogCaptureFixture,
+    broken: dict[str, Any],
+    where: str,
+    cause: str,
+) -> None:
+    exchange = await Exchange(**broken).prepared()
+    good, bad = exchange.rings("good", "bad")
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(exchange.supervisor.serve, exchange.carrier)
+        await trio.sleep(5)
+        assert exchange.heard(bad) == [SCRIPTS.regret]
+        assert bad.closed
+        await exchange.says(good, "Are you there?")
+        await trio.sleep(4)
+        good.remote_hangs_up()
+        exchange.carrier.close()
+
+    assert exchange.heard(good) == [SCRIPTS.greeting, "You said: Are you there?."]
+    assert [call_id for call_id, _ in exchange.failures] == ["bad"]
+    assert caplog.record_tuples == [
+        (
+            "callchart",
+            logging.ERROR,
+            f"call bad failed in {where}: {cause}; it is ended with an apology, the other calls "
+            f"go on",
+        )
+    ]
+    assert exchange.under_way == [0, 0, 0, 0]
+    assert all(journal.closed for journal in exchange.journals.values())
+
+
+async def test_a_chart_that_names_an_unknown_activity_is_a_failed_call(
+    autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    chart = Chart(
+        "dancing",
+        [
+            State("a", activity="dance", after={"out": (1, to("over"))}),
+            State("over", final=True),
+        ],
+        events=(),
+    )
+    exchange = await Exchange(chart=chart).prepared()
+    line = FakeLine("bad")
+
+    assert await exchange.supervisor.attend(line) is None
+
+    assert exchange.heard(line) == [SCRIPTS.regret]
+    assert line.closed
+    assert exchange.journals["bad"].closed
+    assert caplog.messages[0].startswith(
+        "call bad failed in its beginning: UnknownActivity: state a names the activity 'dance'"
+    )
+
+
+@pytest.mark.parametrize("level", [logging.INFO, logging.DEBUG], ids=logging.getLevelName)
+async def test_a_traceback_is_logged_to_those_who_debug_only(
+    autojump_clock: MockClock, caplog: pytest.LogCaptureFixture, level: int
+) -> None:
+    caplog.set_level(level, "callchart")
+    exchange = await Exchange(chart=broken_chart()).prepared()
+
+    await exchange.supervisor.attend(FakeLine("bad"))
+
+    assert ("Traceback" in caplog.text) == (level == logging.DEBUG)
+    assert len(caplog.records) == 1
+
+
+async def test_the_callers_words_are_in_no_log(
+    autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def hears_and_crashes(scene: Scene) -> None:
+        scene.post(PartialHeard(1, "my secret is 4711"))
+        await crashes(scene)
+
+    for trouble in (hears_and_crashes, babbles):
+        exchange = await Exchange(chart=broken_chart(trouble)).prepared()
+        await exchange.supervisor.attend(FakeLine("bad"))
+
+    assert len(caplog.records) == 2
+    assert "4711" not in caplog.text
+
+
+async def test_of_failures_at_one_instant_the_first_is_named_and_the_others_are_counted(
+    autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def cannot_even_end(scene: Scene) -> None:
+        try:
+            await trio.sleep_forever()
+        finally:
+            raise Crash("the printer is jammed")
+
+    chart = CHART.extended("broken", activities={"hear": crashes, "reply": cannot_even_end})
+    exchange = await Exchange(chart=chart).prepared()
+
+    await exchange.supervisor.attend(FakeLine("bad"))
+
+    assert "Crash: the card reader is on fire (and 1 more); it is ended" in caplog.text
+
+
+async def test_what_was_being_said_is_cut_off_by_regret(autojump_clock: MockClock) -> None:
+    exchange = await Exchange(chart=broken_chart()).prepared()
+    line = FakeLine("bad")
+
+    await exchange.supervisor.attend(line)
+
+    # It failed at 1 s, within the greeting, of which the line held 0.4 s more.
+    assert exchange.heard(line) == [SCRIPTS.regret]
+    assert trio.current_time() == pytest.approx(1 + REGRET_SECONDS, abs=0.02)
+
+
+# --- regret that cannot be said ------------------------------------------------------------------
+
+
+async def test_a_line_that_goes_while_regret_is_said_is_let_go_at_once(
+    autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    exchange = await Exchange(chart=broken_chart()).prepared()
+    line = FakeLine("bad")
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(exchange.supervisor.attend, line)
+        await trio.sleep(1.5)  # it failed at 1 s
+        line.remote_hangs_up()
+
+    assert trio.current_time() == 1.5
+    assert exchange.heard(line) == []
+    assert len(caplog.records) == 1, "that the caller went is no failure"
+    assert exchange.under_way == [0, 0, 0, 0]
+
+
+async def test_a_line_that_is_gone_before_regret_is_let_go_at_once(
+    autojump_clock: MockClock,
+) -> None:
+    async def breaks_the_line(scene: Scene) -> None:
+        line = scene.call.line
+        assert isinstance(line, FakeLine)
+        line.break_off()
+        raise Crash
+
+    exchange = await Exchange(chart=broken_chart(breaks_the_line)).prepared()
+
+    await exchange.supervisor.attend(FakeLine("bad"))
+
+    assert trio.current_time() == 0
+    assert [call_id for call_id, _ in exchange.failures] == ["bad"]
+
+
+async def test_a_line_that_confirms_nothing_is_hung_up_a_second_after_regret(
+    autojump_clock: MockClock,
+) -> None:
+    exchange = await Exchange(chart=broken_chart()).prepared()
+    line = FakeLine("bad")
+    line.confirms_marks = False
+
+    await exchange.supervisor.attend(line)
+
+    assert exchange.heard(line) == [SCRIPTS.regret]
+    assert line.closed
+    assert trio.current_time() == pytest.approx(1 + REGRET_SECONDS + 1, abs=0.02)
+
+
+async def test_regret_that_was_not_prepared_is_a_hangup_without_a_word(
+    autojump_clock: MockClock,
+) -> None:
+    exchange = Exchange(chart=broken_chart())
+    await exchange.phrases.prepare(exchange.synthesizer, [SCRIPTS.greeting])
+    line = FakeLine("bad")
+
+    await exchange.supervisor.attend(line)
+
+    assert line.closed
+    assert trio.current_time() == 1
+    assert exchange.heard(line) == []
+
+
+class TornLine(FakeLine):
+    """A broken adapter: whatever is played raises."""
+
+    def play(self, pcm: bytes) -> None:
+        raise OSError("the socket is torn")
+
+
+async def test_a_line_on_which_even_regret_fails_does_not_harm_the_others(
+    autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    exchange = await Exchange().prepared()
+    torn = TornLine("torn")
+    exchange.carrier.ring(torn)
+    (good,) = exchange.rings("good")
+    exchange.carrier.close()
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(exchange.supervisor.serve, exchange.carrier)
+        await trio.sleep(4)
+        assert not good.closed
+        good.remote_hangs_up()
+
+    assert torn.closed
+    assert exchange.heard(good) == [SCRIPTS.greeting]
+    assert [message.partition(";")[0] for message in caplog.messages] == [
+        "call torn failed in call.turn.greeting: OSError: the socket is torn",
+        "call torn: the apology failed as well: OSError: the socket is torn",
+    ]
+
+
+async def test_who_is_told_of_a_failure_and_fails_as_well_does_not_harm_the_others(
+    autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fails(call_id: str, error: BaseException) -> None:
+        raise Crash("the pager is out of paper")
+
+    exchange = await Exchange(chart=broken_chart(), told=fails).prepared()
+    bad, good = exchange.rings("bad", "good")
+    exchange.carrier.close()
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(exchange.supervisor.serve, exchange.carrier)
+        await trio.sleep(4)
+        assert not good.closed
+        good.remote_hangs_up()
+
+    assert bad.closed
+    assert caplog.messages[1:] == [
+        "call bad: the apology failed as well: Crash: the pager is out of paper"
+    ]
+
+
+# --- the service stops ---------------------------------------------------------------------------
+
+
+async def test_stopping_the_service_hangs_up_every_line_and_leaves_nothing(
+    autojump_clock: MockClock,
+) -> None:
+    async def breaks_at_once(scene: Scene) -> None:
+        raise Crash
+
+    exchange = await Exchange(chart=broken_chart(breaks_at_once)).prepared()
+    living = tasks()
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(exchange.supervisor.serve, exchange.carrier)
+        # One hears its answer, one is greeted, one is told of our regret.
+        (answered,) = exchange.rings("answered")
+        await trio.sleep(3)
+        await exchange.says(answered, "Tell me a very long story about it")
+        await trio.sleep(1)
+        others = exchange.rings("greeted", "bad")
+        await trio.sleep(0.5)
+        lines = [answered, *others]
+        for line in lines:
+            line.closing = math.inf  # who never says that it is closed is not waited for
+        nursery.cancel_scope.cancel()
+
+    assert trio.current_time() == 5.5
+    assert all(line.hung_up for line in lines)
+    assert exchange.under_way == [0, 0, 0, 0]
+    assert all(journal.closed for journal in exchange.journals.values())
+    assert tasks() == living
+
+
+async def test_a_carrier_that_breaks_ends_the_service_with_all_its_calls(
+    autojump_clock: MockClock,
+) -> None:
+    exchange = await Exchange().prepared()
+    lines = [FakeLine("one"), FakeLine("two")]
+
+    class BrokenCarrier:
+        def __init__(self) -> None:
+            self._lines = iter(lines)
+
+        async def accept(self) -> Line:
+            await trio.sleep(1)
+            try:
+                return next(self._lines)
+            except StopIteration:
+                raise Crash("the trunk is cut") from None
+
+    with pytest.RaisesGroup(Crash):
+        await exchange.supervisor.serve(BrokenCarrier())
+
+    assert all(line.closed for line in lines)
+    assert exchange.under_way == [0, 0, 0, 0]
