@@ -64,7 +64,8 @@ class Reply:
     """One reply of the agent. `script` is its text, or None when the model writes it.
 
     `purpose` says why it is said: "answer", or the name of a script. `ready`: its first sound is
-    there. `failure`: why it will not be complete."""
+    there. `chunks`: of how many pieces it is, once its text is complete. `failure`: why it will
+    not be complete."""
 
     number: int
     purpose: str
@@ -72,6 +73,7 @@ class Reply:
     interruptible: bool = True
     ends_call: bool = False
     ready: bool = False
+    chunks: int | None = None
     failure: str | None = None
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field, fields
 from typing import Any, Self
 
-
 #: No setting means more than that: in seconds, thirty years.
 MOST = 1e9
 

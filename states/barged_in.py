@@ -16,8 +16,8 @@ from states.replies import (
     begin_regret,
     can_be_spoken,
     failed_for_the_last_time,
+    had_only_hung_up,
     reply_failed,
-    saying_goodbye,
     start_reply,
     was_greeting,
 )
@@ -28,7 +28,9 @@ def false_alarm(update: Sequence[Update] = ()) -> list[Answer]:
     return [
         to("greeting", update=update, when=was_greeting),
         to("speaking", update=update, when=can_be_spoken),
-        to("speaking", update=[*update, begin_farewell], effects=start_reply, when=saying_goodbye),
+        to(
+            "speaking", update=[*update, begin_farewell], effects=start_reply, when=had_only_hung_up
+        ),
         to(
             "speaking",
             update=[*update, begin_regret],

@@ -16,9 +16,9 @@ from engine.events import (
     PlaybackStopped,
 )
 from engine.settings import settings
-from states.hearing import words_heard
+from states.hearing import put_what_was_said, words_heard
 from states.listening import listening
-from states.replies import begin_farewell, begin_regret, saying_goodbye, start_reply
+from states.replies import begin_farewell, begin_regret, saying_last_words, start_reply
 from states.turn import turn
 
 
@@ -33,14 +33,14 @@ call = State(
     activity="hear",
     entry=[AnswerLine(), start_reply],
     on={
-        CallerHungUp: to("hangup"),
-        LineClosed: to("hangup", update=note_line_closed),
+        CallerHungUp: to("hangup", update=put_what_was_said),
+        LineClosed: to("hangup", update=[put_what_was_said, note_line_closed]),
         HangUpRequested: [
-            ignore("the goodbye is being said", when=saying_goodbye),
+            ignore("the goodbye is being said", when=saying_last_words),
             to("turn.speaking", update=begin_farewell, effects=start_reply),
         ],
         HearingFailed: [
-            ignore("the goodbye is being said", when=saying_goodbye),
+            ignore("the goodbye is being said", when=saying_last_words),
             to("turn.speaking", update=begin_regret, effects=start_reply),
         ],
         PlaybackStopped: stay(update=words_heard),
@@ -49,7 +49,7 @@ call = State(
         "longest_call": (
             settings.longest_call,
             [
-                ignore("the goodbye is being said", when=saying_goodbye),
+                ignore("the goodbye is being said", when=saying_last_words),
                 to("turn.speaking", update=begin_farewell, effects=start_reply),
             ],
         ),

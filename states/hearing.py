@@ -29,9 +29,14 @@ def question_is_complete(data: CallData, event: Event, at: int) -> bool:
     return bool(data.question) and data.recognised >= data.ended
 
 
-def nothing_was_said(data: CallData, event: Event, at: int) -> bool:
-    """No words so far: this was noise."""
-    return not data.question and not data.partial
+def nothing_was_said(data: CallData, event: FinalHeard, at: int) -> bool:
+    """No words so far but those that this final takes back: this was noise."""
+    return not data.question and not (data.partial and data.partial_of > event.utterance)
+
+
+def more_is_owed(data: CallData, event: FinalHeard, at: int) -> bool:
+    """The caller ended a later utterance: its final is still to come."""
+    return event.utterance < data.ended
 
 
 def some_words_are_known(data: CallData, event: Event, at: int) -> bool:
@@ -44,7 +49,9 @@ def some_words_are_known(data: CallData, event: Event, at: int) -> bool:
 
 def note_partial(data: CallData, event: PartialHeard, at: int) -> CallData:
     """Remember the utterance so far, in case its final never comes."""
-    return replace(data, partial=event.text.strip(), partial_of=event.utterance)
+    if not (text := event.text.strip()):
+        return data
+    return replace(data, partial=text, partial_of=event.utterance)
 
 
 def note_speech_ended(data: CallData, event: SpeechEnded, at: int) -> CallData:
@@ -58,7 +65,7 @@ def add_words(data: CallData, event: FinalHeard, at: int) -> CallData:
     return replace(
         data,
         question=(*data.question, text) if text else data.question,
-        partial="",
+        partial=data.partial if data.partial_of > event.utterance else "",
         recognised=max(data.recognised, event.utterance),
     )
 
@@ -90,6 +97,12 @@ def put_question(data: CallData, event: Event, at: int) -> CallData:
         answered=max(data.ended, data.recognised),
         reprompts=0,
     )
+
+
+def put_what_was_said(data: CallData, event: Event, at: int) -> CallData:
+    """The call ends: what the caller said last enters the history unanswered."""
+    data = take_partial(data, event, at)
+    return put_question(data, event, at) if data.question else data
 
 
 def words_heard(data: CallData, event: PlaybackStopped, at: int) -> CallData:

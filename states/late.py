@@ -14,12 +14,16 @@ from engine.events import (
     ReplyWritten,
     SoundQueued,
     SpeechEnded,
+    SpeechStarted,
 )
 
 
 def is_over(data: CallData, event: Event) -> bool:
-    """An utterance that was answered (a recogniser may split one in two), or a reply replaced."""
+    """An utterance that was answered (a recogniser may split one in two), the beginning of one
+    that has ended (it was deferred), or a reply that was replaced."""
     match event:
+        case SpeechStarted():
+            return event.utterance <= data.ended
         case PartialHeard() | FinalHeard() | SpeechEnded():
             return event.utterance <= data.answered
         case ReplyReady() | ReplyWritten() | ReplyFailed():

@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 from engine.chart import State, ignore, stay, to
-from engine.events import FinalHeard, PartialHeard, SpeechEnded, SpeechStarted
+from engine.events import FinalHeard, PartialHeard, PlaybackStopped, SpeechEnded, SpeechStarted
 from engine.settings import settings
-from states.hearing import add_words, has_words, note_partial, note_speech_ended
+from states.hearing import (
+    add_words,
+    has_words,
+    mark_interrupted,
+    note_partial,
+    note_speech_ended,
+    words_heard,
+)
 from states.replies import begin_farewell, begin_reprompt, reprompts_are_used_up, start_reply
 
 waiting = State(
@@ -59,6 +66,8 @@ interrupted = State(
         SpeechEnded: stay(update=note_speech_ended),
         PartialHeard: stay(update=note_partial),
         FinalHeard: stay(update=add_words),
+        # The reply was left in the step before this: only now is known what was heard of it.
+        PlaybackStopped: stay(update=[words_heard, mark_interrupted]),
     },
     after={"settle": (0, to("settling"))},
 )

@@ -9,14 +9,6 @@ from engine.data import CallData, Reply
 from engine.effects import StartReply
 from engine.events import Event, ReplyFailed, ReplyReady, ReplyWritten, SoundQueued
 
-
-def is_of_another_reply(data: CallData, event: Event) -> bool:
-    """Late: one reply took the place of another within a turn, and this was said of the other."""
-    return isinstance(event, (ReplyReady, ReplyWritten, ReplyFailed)) and (
-        event.reply != data.reply.number
-    )
-
-
 # --- guards ------------------------------------------------------------------------------------
 
 
@@ -28,6 +20,11 @@ def may_not_be_interrupted(data: CallData, event: Event, at: int) -> bool:
 def saying_goodbye(data: CallData, event: Event, at: int) -> bool:
     """The call ends after the reply under way."""
     return data.reply.ends_call
+
+
+def saying_last_words(data: CallData, event: Event, at: int) -> bool:
+    """The call ends after the reply under way, whatever the caller says."""
+    return data.reply.ends_call and not data.reply.interruptible
 
 
 def reply_failed(data: CallData, event: Event, at: int) -> bool:
@@ -53,6 +50,16 @@ def reprompts_are_used_up(data: CallData, event: Event, at: int) -> bool:
 def only_hangs_up(data: CallData, event: ReplyWritten, at: int) -> bool:
     """The model asked to hang up, without a word."""
     return event.ends_call and event.chunks == 0
+
+
+def had_only_hung_up(data: CallData, event: Event, at: int) -> bool:
+    """The model asked to hang up, without a word, while the caller was speaking."""
+    return data.reply.ends_call and data.reply.chunks == 0
+
+
+def is_ready(data: CallData, event: Event, at: int) -> bool:
+    """The reply's first sound is there."""
+    return data.reply.ready
 
 
 def was_greeting(data: CallData, event: Event, at: int) -> bool:
@@ -139,9 +146,8 @@ def note_ready(data: CallData, event: ReplyReady, at: int) -> CallData:
 
 def note_written(data: CallData, event: ReplyWritten, at: int) -> CallData:
     """Its text is complete; the model may have asked to hang up after it."""
-    if not event.ends_call:
-        return data
-    return replace(data, reply=replace(data.reply, ends_call=True))
+    ends_call = data.reply.ends_call or event.ends_call
+    return replace(data, reply=replace(data.reply, chunks=event.chunks, ends_call=ends_call))
 
 
 def note_failure(data: CallData, event: ReplyFailed, at: int) -> CallData:
@@ -156,12 +162,12 @@ def note_sound(data: CallData, event: SoundQueued, at: int) -> CallData:
 
 def note_said(data: CallData, event: Event, at: int) -> CallData:
     """A reply was said as it should be: the next failure is the first again."""
-    return data if data.reply.purpose == "apology" else replace(data, apologies=0)
+    return data if data.reply.purpose in ("apology", "reprompt") else replace(data, apologies=0)
 
 
 def from_greeting(data: CallData, event: Event, at: int) -> CallData:
     """A false alarm goes back to the greeting."""
-    return replace(data, interrupted="greeting")
+    return replace(data, interrupted="greeting", sound_until=0)
 
 
 def from_thinking(data: CallData, event: Event, at: int) -> CallData:
@@ -171,7 +177,7 @@ def from_thinking(data: CallData, event: Event, at: int) -> CallData:
 
 def from_speaking(data: CallData, event: Event, at: int) -> CallData:
     """A false alarm goes back to speaking."""
-    return replace(data, interrupted="speaking")
+    return replace(data, interrupted="speaking", sound_until=0)
 
 
 # --- delays ------------------------------------------------------------------------------------

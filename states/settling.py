@@ -8,6 +8,7 @@ from engine.settings import settings
 from states.hearing import (
     add_words,
     has_words,
+    more_is_owed,
     note_speech_ended,
     nothing_was_said,
     put_question,
@@ -48,6 +49,7 @@ words = State(
     "Silent for long enough; the recogniser still owes the words.",
     on={
         FinalHeard: [
+            stay(update=add_words, when=more_is_owed),
             to(
                 "thinking",
                 update=[add_words, put_question, begin_answer],

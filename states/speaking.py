@@ -8,10 +8,10 @@ from engine.events import (
     PlaybackFinished,
     PlaybackStarted,
     SoundQueued,
-    SpeechEnded,
     SpeechStarted,
 )
 from engine.settings import settings
+from states.hearing import put_what_was_said
 from states.replies import (
     apologies_are_used_up,
     begin_apology,
@@ -33,7 +33,6 @@ opening = State(
     on={
         PlaybackStarted: stay(rearm=["barge_in_guard", "playback_stuck"]),
         SpeechStarted: defer("too early to be an interruption of this reply"),
-        SpeechEnded: defer("it follows a beginning that was deferred"),
     },
     after={"barge_in_guard": (settings.barge_in_guard, to("speaking.chunks"))},
 )
@@ -42,7 +41,8 @@ chunks = State(
     "chunks",
     "The caller may interrupt.",
     on={
-        PlaybackStarted: ignore("the guard is over"),
+        # Its first sound came late: the guard begins with it.
+        PlaybackStarted: to("speaking.opening"),
         SpeechStarted: [
             ignore("this reply is said to its end", when=may_not_be_interrupted),
             to("barged_in", update=from_speaking),
@@ -58,7 +58,7 @@ speaking = State(
     on={
         SoundQueued: stay(update=note_sound, rearm="playback_stuck"),
         PlaybackFinished: [
-            to("hangup", when=saying_goodbye),
+            to("hangup", update=put_what_was_said, when=saying_goodbye),
             to(
                 "speaking",
                 update=begin_regret,
@@ -78,7 +78,7 @@ speaking = State(
         "playback_stuck": (
             playback_is_overdue,
             [
-                to("hangup", when=saying_goodbye),
+                to("hangup", update=put_what_was_said, when=saying_goodbye),
                 to(
                     "speaking", update=begin_regret, effects=start_reply, when=apologies_are_used_up
                 ),

@@ -24,6 +24,7 @@ from states.replies import (
     begin_farewell,
     begin_regret,
     from_thinking,
+    is_ready,
     note_failure,
     note_ready,
     note_written,
@@ -120,6 +121,8 @@ thinking = State(
         "reply_wait": (
             settings.reply_wait,
             [
+                # It waits for the filler's word, and no longer.
+                to("speaking", when=is_ready),
                 to(
                     "speaking", update=begin_regret, effects=start_reply, when=apologies_are_used_up
                 ),

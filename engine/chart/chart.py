@@ -32,6 +32,7 @@ from engine.chart.state import (
 )
 from engine.data import CallData
 from engine.events import EVENTS, OUTSIDE, Event
+from engine.settings import MOST
 
 
 class ChartError(ValueError):
@@ -131,10 +132,12 @@ class Chart:
         }
         self.initial: tuple[str, ...] = self._entered_through(self.states[0].name)
         self.table: Mapping[str, Mapping[str, tuple[Edge, ...]]] = self._ask_the_machine()
+        self._check_delays()
         self._check_answers()
         self._check_ancestors()
         self._check_reachable()
         self._check_bounded()
+        self._check_circles()
 
     # --- reading a chart ---------------------------------------------------------------------
 
@@ -234,6 +237,7 @@ class Chart:
         declared = list(self._declared())
         rules = []
         for source, trigger, answer, where in declared:
+            _check_named(answer, where)
             target = None
             if isinstance(answer, To):
                 target = self.resolve(answer.target, why=where)
@@ -269,6 +273,13 @@ class Chart:
         for timer in answer.rearm:
             if timer not in known:
                 raise ChartError(f"{where}: rearm names no timer {timer!r} of this state's line")
+
+    def _check_delays(self) -> None:
+        for timer in self.timers:
+            if isinstance(timer.delay, (int, float)) and not 0 <= timer.delay <= MOST:
+                raise ChartError(
+                    f"state {timer.state}, after {timer.name}: {timer.delay} s is no delay"
+                )
 
     def _check_answers(self) -> None:
         known = set(self.events)
@@ -342,14 +353,33 @@ class Chart:
             within = self.nodes[leaf].lineage[1:] or self.nodes[leaf].lineage
             # A timer fires once a stay: unless its own state is left, it bounds nothing after that.
             if not any(
-                all(path in edge.exits for edge in self.edges(leaf, timer.trigger))
+                all(path in edge.exits for edge in edges) and edges[-1].leaf != leaf
                 for path in within
                 for timer in self.timers_of[path]
+                for edges in [self.edges(leaf, timer.trigger)]
             ):
                 raise ChartError(
                     f"state {leaf} can wait for ever: no `after` of it or of its parents (the "
                     f"outermost does not count) is sure to leave it"
                 )
+
+    def _check_circles(self) -> None:
+        """No chain of timers of no length comes back to where it began: time would stand still."""
+        at_once = {
+            leaf: self.edges(leaf, timer.trigger)[-1].leaf
+            for leaf in self.leaves
+            for timer in self.timers_of[leaf]
+            if timer.delay == 0
+        }
+        for leaf in at_once:
+            chain = [leaf]
+            while (following := at_once.get(chain[-1])) is not None:
+                if following in chain:
+                    raise ChartError(
+                        f"states {', '.join(chain)} lead to each other after 0 s: the call would "
+                        f"turn in a circle at one instant"
+                    )
+                chain.append(following)
 
 
 def _place(states: Sequence[State]) -> dict[str, Node]:
@@ -375,6 +405,17 @@ def _place(states: Sequence[State]) -> dict[str, Node]:
     for state in states:
         place(state, ())
     return nodes
+
+
+def _check_named(answer: Answer, where: str) -> None:
+    if not isinstance(answer, (To, Stay, Ignore, Defer)):
+        raise ChartError(f"{where}: {answer!r} is no answer; use to, stay, ignore or defer")
+    functions: list[Callable[..., Any]] = [answer.when] if answer.when else []
+    if isinstance(answer, (To, Stay)):
+        functions += [*answer.updates, *(e for e in answer.effects if not isinstance(e, Effect))]
+    for function in functions:
+        if not hasattr(function, "__name__"):
+            raise ChartError(f"{where}: {function!r} has no name to be drawn by; use a def")
 
 
 def _for_machine(state: State) -> dict[str, object]:

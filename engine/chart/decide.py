@@ -22,7 +22,6 @@ from engine.chart.state import (
     Effect,
     EffectSource,
     Guard,
-    Ignore,
     Stay,
     To,
     named,
@@ -254,10 +253,8 @@ class _Making:
             case Defer():
                 self.deferred = (*self.deferred, self.occurrence)
                 return self.step(Outcome.DEFERRED)
-            case Ignore():
-                return self.step(Outcome.IGNORED)
             case _:
-                raise AssertionError(edge.answer)
+                return self.step(Outcome.IGNORED)
 
     def leave(self, paths: tuple[str, ...]) -> None:
         left = set(paths)

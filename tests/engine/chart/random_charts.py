@@ -1,0 +1,284 @@
+"""Hypothesis strategies: random charts, and random things that happen to them.
+
+A chart is random in its nesting, answers, guards, timers, deferrals and activities, and such that
+`Chart` accepts it: top states have the last answer to every event, and each leaf has a timer that
+leads to the next leaf, so that all of them are reachable and bounded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cache, partial
+from itertools import combinations, count, pairwise, permutations
+from typing import Any, ClassVar, Self, TypeVar
+
+from hypothesis import strategies as st
+
+from engine.chart import Chart, Effect, State, defer, ignore, stay, to
+from engine.chart.state import Answer, Delay, Guard, Update
+from engine.data import CallData, Facts
+from engine.events import Event
+from engine.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Red(Event):
+    """`n` tells an event from the others of its kind."""
+
+    n: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Green(Event):
+    n: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Hammered(Event):
+    origin: ClassVar[str] = "hammer"
+    n: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Sawn(Event):
+    origin: ClassVar[str] = "saw"
+    n: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Flushed(Event):
+    """What the effect `Flush` raises."""
+
+    n: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Stop(Event):
+    """Ends every random chart."""
+
+
+OUTSIDE = (Red, Green)
+WORKED: dict[str, Callable[[int], Event]] = {"hammer": Hammered, "saw": Sawn}
+ANSWERED = (Red, Green, Hammered, Sawn, Flushed)
+
+
+@dataclass(frozen=True)
+class Bits(CallData):
+    """Data whose bits are what guards say."""
+
+    bits: int = 0
+
+    @classmethod
+    def begin(cls, settings: Settings, seed: int, facts: Facts) -> Self:
+        return replace(super().begin(settings, seed, facts), bits=seed)
+
+
+@dataclass(frozen=True, slots=True)
+class Mark(Effect):
+    """Noted by the test's line, with the moment."""
+
+    text: str
+
+    def carry_out(self, call: Any) -> None:
+        call.line.note(self.text)
+
+
+@dataclass(frozen=True, slots=True)
+class Flush(Effect):
+    """As the stop of a playback does, it raises what it found out."""
+
+    def carry_out(self, call: Any) -> None:
+        call.raise_(Flushed(call.step.after.activations))
+
+
+def _guard(bit: int) -> Guard:
+    def guard(data: Bits, event: Event, at: int) -> bool:
+        return bool(data.bits >> bit & 1)
+
+    guard.__name__ = f"bit_{bit}"
+    return guard
+
+
+def _flip(bit: int) -> Update:
+    def update(data: Bits, event: Event, at: int) -> Bits:
+        return replace(data, bits=data.bits ^ 1 << bit)
+
+    update.__name__ = f"flip_{bit}"
+    return update
+
+
+def stir(data: Bits, event: Event, at: int) -> Bits:
+    """Other bits, depending on the moment."""
+    return replace(data, bits=(data.bits * 5 + at // 10_000 + 1) % 64)
+
+
+def by_the_bits(data: Bits, at: int) -> float:
+    """10 to 80 ms."""
+    return (data.bits % 8 + 1) / 100
+
+
+GUARDS = tuple(_guard(bit) for bit in range(4))
+UPDATES = (stir, *(_flip(bit) for bit in range(4)))
+
+SOME_EVENTS = tuple(some for n in range(4) for some in combinations(ANSWERED, n))
+SOME_GUARDS = tuple(some for n in range(3) for some in permutations(GUARDS, n))
+SOME_UPDATES = tuple(some for n in range(3) for some in permutations(UPDATES, n))
+
+WITHOUT_TO = ("ignore", "stay", "defer", "defer")
+KINDS = (*WITHOUT_TO, "to", "to")
+
+Shape = tuple[Any, ...]
+_shapes: st.SearchStrategy[Shape] = st.recursive(
+    st.just(()), lambda inner: st.lists(inner, min_size=2, max_size=3).map(tuple), max_leaves=4
+)
+
+_up_to = cache(partial(st.integers, 0))
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a state will stand. `timers` are its own, besides the way out."""
+
+    path: str
+    name: str
+    ancestors: tuple[str, ...]
+    children: tuple[_Place, ...]
+    initial: int
+    timers: tuple[str, ...]
+
+    def walk(self) -> Iterator[_Place]:
+        yield self
+        for child in self.children:
+            yield from child.walk()
+
+
+def _leaves(shapes: Sequence[Shape]) -> int:
+    return sum(_leaves(shape) or 1 for shape in shapes)
+
+
+class _Builder:
+    """One chart being drawn."""
+
+    def __init__(self, draw: Callable[[st.SearchStrategy[Any]], Any]) -> None:
+        self._draw, self._numbers, self._words = draw, count(), count()
+        shapes: list[Shape] = draw(st.lists(_shapes, min_size=1, max_size=2))
+        if _leaves(shapes) == 1:
+            shapes.append(())  # a way out leads to another leaf
+        self._tops = tuple(self._place(shape, ()) for shape in shapes)
+        self._all = {place.path: place for top in self._tops for place in top.walk()}
+        leaves = [path for path, place in self._all.items() if not place.children]
+        first = leaves.index(self._entered(self._tops[0]))
+        # The way out of each leaf leads to the next, beginning with the initial one, and around.
+        around = [*leaves[first:], *leaves[: first + 1]]
+        self._next = dict(pairwise(around))
+        self._last = around[-2]
+
+    def states(self) -> list[State]:
+        return [*map(self._state, self._tops), State("over", final=True)]
+
+    def _place(self, shape: Shape, ancestors: tuple[str, ...]) -> _Place:
+        name = f"s{next(self._numbers)}"
+        path = ".".join((*ancestors[-1:], name))
+        children = tuple(self._place(inner, (*ancestors, path)) for inner in shape)
+        return _Place(
+            path,
+            name,
+            ancestors,
+            children,
+            self._pick(range(len(children))) if children else 0,
+            self._pick(((), ("t0",), ("t1",), ("t0", "t1"))),
+        )
+
+    def _entered(self, place: _Place) -> str:
+        while place.children:
+            place = place.children[place.initial]
+        return place.path
+
+    def _state(self, place: _Place) -> State:
+        on = {}
+        for event in self._pick(SOME_EVENTS):
+            # What an exit raises must not lead to an exit: that could turn in a circle in no time.
+            kinds = WITHOUT_TO if event is Flushed else KINDS
+            on[event] = self._answers(place, kinds, last=self._pick((True, False)))
+        if not place.ancestors:
+            for event in ANSWERED:
+                given = on.get(event, [])
+                if not given or given[-1].when is not None:
+                    on[event] = [*given, ignore("nobody else answers")]
+        after: dict[str, tuple[Delay, list[Answer]]] = {
+            timer: (self._delay(least=1), self._answers(place, KINDS, last=True))
+            for timer in place.timers
+        }
+        if not place.children:
+            ways = [self._to(place, guard) for guard in self._pick(SOME_GUARDS)]
+            # No time at all only where it leads onwards: nothing may turn in a circle in no time.
+            least = 1 if ways or place.path == self._last else 0
+            after["out"] = (self._delay(least=least), [*ways, to(self._next[place.path])])
+        return State(
+            place.name,
+            on=on if place.ancestors else {**on, Stop: to("over")},
+            after=after,
+            activity=self._pick((None, "hammer", "saw")),
+            entry=self._mark(),
+            exit=[self._mark(), *self._pick(((), (), (), (Flush(),)))],
+            children=tuple(map(self._state, place.children)),
+            initial=place.children[place.initial].name if place.children else None,
+        )
+
+    def _answers(self, place: _Place, kinds: Sequence[str], *, last: bool) -> list[Answer]:
+        """One to three; `last`: the last one has no guard, otherwise all have one."""
+        guards = self._pick(SOME_GUARDS)
+        answers = [self._answer(place, kinds, guard) for guard in guards or GUARDS[: not last]]
+        return [*answers, self._answer(place, kinds, None)] if last else answers
+
+    def _answer(self, place: _Place, kinds: Sequence[str], when: Guard | None) -> Answer:
+        match self._pick(kinds):
+            case "to":
+                return self._to(place, when)
+            case "stay":
+                near = [*place.ancestors, place.path]
+                timers = sorted({timer for path in near for timer in self._all[path].timers})
+                rearm = self._pick(((), timers[:1], timers[::-1]))
+                return stay(
+                    when=when,
+                    update=self._pick(SOME_UPDATES),
+                    effects=self._mark(),
+                    rearm=rearm,
+                )
+            case "defer":
+                return defer("later", when=when)
+            case _:
+                return ignore("no", when=when)
+
+    def _to(self, place: _Place, when: Guard | None) -> Answer:
+        target = self._pick(list(self._all))
+        return to(
+            target,
+            when=when,
+            update=self._pick(SOME_UPDATES),
+            effects=self._mark(),
+            restart=target in place.ancestors,
+        )
+
+    def _delay(self, *, least: int) -> Delay:
+        """On a grid of 10 ms, so that ties are frequent."""
+        delays: list[Delay] = [n / 100 for n in range(least, 9)]
+        return self._pick([*delays, by_the_bits] if least else delays)
+
+    def _pick(self, options: Sequence[T]) -> T:
+        chosen: int = self._draw(_up_to(len(options) - 1))
+        return options[chosen]
+
+    def _mark(self) -> Mark:
+        return Mark(f"mark {next(self._words)}")
+
+
+@st.composite
+def charts(draw: st.DrawFn) -> Chart:
+    """A chart that builds."""
+    return Chart("random", _Builder(draw).states(), events=(*ANSWERED, Stop), data=Bits)
+
+
+seeds = st.integers(0, 63)

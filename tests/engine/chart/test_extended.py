@@ -1,0 +1,113 @@
+"""A chart of your own, grown from another one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from engine.chart import Chart, ChartError, State, ignore, stay, to
+from engine.data import CallData
+from tests.engine.chart.by_hand import OVER, Call, Hand, Knock, Worked, chart, leaf
+
+
+async def work(scene: Any) -> None: ...
+
+
+def base() -> Chart:
+    return chart(
+        State(
+            "top",
+            on={Knock: ignore("base")},
+            children=[leaf("a"), leaf("b", after={"tick": (1, stay())})],
+            after={"reach": (60, to("b"))},
+        ),
+    )
+
+
+def test_a_state_is_added_under_a_parent_and_an_answer_leads_there() -> None:
+    own = base().extended("own", add={"top": [leaf("c")]}, on={"a": {Knock: to("c")}})
+
+    hand = Hand(own)
+    hand.take(Knock())
+
+    assert hand.leaf == "top.c"
+    assert own.leaves == ("top.a", "top.b", "top.c", "over")
+
+
+def test_the_chart_that_was_extended_stays_as_it_was() -> None:
+    chart = base()
+
+    chart.extended("own", add={"top": [leaf("c")]}, on={"a": {Knock: to("c")}})
+
+    assert chart.hash == base().hash
+    assert chart.leaves == ("top.a", "top.b", "over")
+
+
+def test_a_timer_is_replaced_by_name() -> None:
+    own = base().extended("own", after={"top": {"reach": (5, to("b"))}, "b": {"tick": (2, stay())}})
+
+    delays = {timer.name: timer.delay for timer in own.timers if timer.name != "out"}
+    assert delays == {"reach": 5, "tick": 2}
+
+
+def test_events_data_and_activities_join_what_there_was() -> None:
+    @dataclass(frozen=True)
+    class Own(CallData):
+        orders: int = 0
+
+    base_chart = Chart(
+        "base",
+        [leaf("a", on={Knock: ignore("")}), OVER],
+        events=(Knock,),
+        activities={"base": work},
+    )
+    own = base_chart.extended(
+        "own",
+        add={},
+        on={"a": {Call: ignore(""), Worked: ignore("")}},
+        events=(Call, Worked),
+        data=Own,
+        activities={"work": work},
+    )
+
+    assert own.events == (Knock, Call, Worked)
+    assert own.data is Own
+    assert dict(own.activities) == {"base": work, "work": work}
+    assert (own.extended("again").data, own.extended("again").late) == (Own, None)
+
+
+def test_the_result_is_checked_like_any_chart() -> None:
+    with pytest.raises(ChartError, match=r"state top\.c is unreachable"):
+        base().extended("own", add={"top": [leaf("c")]})
+
+
+@pytest.mark.parametrize("what", ["add", "on", "after"])
+def test_a_state_there_is_not_is_named(what: str) -> None:
+    with pytest.raises(
+        ChartError, match=rf"^chart own, {what}: there is no state 'nobody'; there are top, "
+    ):
+        base().extended("own", **{what: {"nobody": {}}})  # type: ignore[arg-type]
+
+
+# --- the hash: a journal belongs to one chart ----------------------------------------------------
+
+
+def test_the_same_declarations_have_the_same_hash() -> None:
+    assert base().hash == base().hash
+    assert len(base().hash) == 12
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"add": {"top": [leaf("c")]}, "on": {"a": {Knock: to("c")}}},
+        {"on": {"a": {Knock: ignore("otherwise")}}},
+        {"on": {"a": {Knock: to("b")}}},
+        {"after": {"a": {"out": (61, to("over"))}}},
+        {"after": {"b": {"tick": (1, stay(rearm="tick"))}}},
+    ],
+)
+def test_whatever_is_declared_otherwise_changes_the_hash(changes: dict[str, Any]) -> None:
+    assert base().extended("own", **changes).hash != base().hash

@@ -1,0 +1,124 @@
+"""The words of a state file, as values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from engine.chart import Effect, State, after_of, defer, ignore, stay, to
+from engine.chart.state import Defer, Ignore, Stay, To, answers_of, named
+from engine.settings import settings
+from tests.engine.chart.by_hand import Call, Knock, Say, leaf, note, note_again, yes
+
+
+def test_one_update_or_effect_or_timer_may_stand_without_brackets() -> None:
+    assert to("a", update=note, effects=Say("x")) == To(None, "a", (note,), (Say("x"),), False)
+    assert stay(update=[note, note_again], rearm="tick") == Stay(
+        None, (note, note_again), (), ("tick",)
+    )
+
+
+def test_answers_say_what_they_were_told() -> None:
+    assert to("a", when=yes, restart=True) == To(yes, "a", (), (), True)
+    assert ignore("why", when=yes) == Ignore(yes, "why")
+    assert defer("later", when=yes) == Defer(yes, "later")
+    assert answers_of(ignore("why")) == (ignore("why"),)
+    assert after_of((1.5, [stay(when=yes), stay()])) == (1.5, (stay(when=yes), stay()))
+
+
+def test_entry_and_exit_are_sequences_however_they_were_written() -> None:
+    state = State("a", entry=Say("in"), exit=[Say("one"), Say("two")])
+
+    assert state.entry_effects == (Say("in"),)
+    assert state.exit_effects == (Say("one"), Say("two"))
+
+
+@pytest.mark.parametrize(
+    ("thing", "name"),
+    [
+        (yes, "yes"),
+        (settings.no_input, "no_input"),
+        (Say("hello"), "Say"),
+        (0.25, "0.25 s"),
+        (2, "2 s"),
+    ],
+)
+def test_everything_that_a_diagram_shows_has_a_name(thing: Any, name: str) -> None:
+    assert named(thing) == name
+
+
+def test_an_effect_describes_its_fields() -> None:
+    assert Say("hello").described() == {"text": "hello"}
+
+
+def test_an_effect_that_cannot_be_carried_out_says_which_it_is() -> None:
+    @dataclass(frozen=True, slots=True)
+    class Wish(Effect):
+        pass
+
+    with pytest.raises(NotImplementedError, match="Wish"):
+        Wish().carry_out(None)
+
+
+# --- a state, changed ----------------------------------------------------------------------------
+
+
+def nested() -> State:
+    return State(
+        "top",
+        children=[
+            State("p", children=[leaf("a", on={Knock: ignore("old")}), leaf("b")]),
+            leaf("c"),
+        ],
+    )
+
+
+def test_a_changed_state_answers_anew_and_keeps_its_other_answers() -> None:
+    changed = nested().changed("p.a", on={Call: ignore("new")}, after={"tick": (1, stay())})
+
+    p, c = changed.children
+    a, b = p.children
+    assert {event: answers_of(answers) for event, answers in a.on.items()} == {
+        Knock: (ignore("old"),),
+        Call: (ignore("new"),),
+    }
+    assert list(a.after) == ["out", "tick"]
+    assert (b, c) == (leaf("b"), leaf("c"))
+
+
+def test_an_answer_without_a_guard_replaces_what_was_there() -> None:
+    changed = nested().changed("p.a", on={Knock: [stay(when=yes), ignore("new")]})
+
+    a = changed.children[0].children[0]
+    assert answers_of(a.on[Knock]) == (stay(when=yes), ignore("new"))
+
+
+def test_answers_with_guards_are_put_in_front_of_what_was_there() -> None:
+    changed = nested().changed(
+        "p.a", on={Knock: stay(when=yes)}, after={"out": (5, stay(when=yes))}
+    )
+
+    a = changed.children[0].children[0]
+    assert answers_of(a.on[Knock]) == (stay(when=yes), ignore("old"))
+    assert after_of(a.after["out"]) == (5, (stay(when=yes), to("over")))
+
+
+def test_added_states_stand_behind_the_children_that_were_there() -> None:
+    changed = nested().changed("p", add=[leaf("d")])
+
+    assert [child.name for child in changed.children[0].children] == ["a", "b", "d"]
+
+
+def test_the_state_that_is_changed_stays_as_it_was() -> None:
+    original = nested()
+
+    original.changed("", add=[leaf("d")], on={Knock: ignore("")})
+
+    assert original == nested()
+
+
+def test_changing_a_child_there_is_not_names_it() -> None:
+    with pytest.raises(KeyError, match="state p has no child 'x'"):
+        nested().changed("p.x")

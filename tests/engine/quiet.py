@@ -1,0 +1,70 @@
+"""The least that a `Call` needs around it: a line on which nothing is heard, and no services."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, cast
+
+import trio
+
+from engine.call import Services
+from engine.ports import Closed, LineGone, Signal
+
+
+class QuietLine:
+    """A line that notes what is done to it, with the moment, and says what a test gives it."""
+
+    def __init__(
+        self, rate_hz: int = 16000, *, now: Callable[[], float] = trio.current_time
+    ) -> None:
+        self.rate_hz, self.call_id, self._now = rate_hz, "a call", now
+        #: (seconds, what): commands, and what a test's effects note.
+        self.noted: list[tuple[float, str]] = []
+        self.played = bytearray()
+        self.marks: list[int] = []
+        self._say, self._signals = trio.open_memory_channel[Signal](64)
+
+    def note(self, text: str) -> None:
+        self.noted.append((self._now(), text))
+
+    @property
+    def notes(self) -> list[str]:
+        return [text for _, text in self.noted]
+
+    def signals(self, signal: Signal) -> None:
+        """Something happens at the other end."""
+        self._say.send_nowait(signal)
+
+    def answer(self) -> None:
+        self.note("answer")
+
+    def hang_up(self) -> None:
+        self.note("hang up")
+        self.signals(Closed())
+
+    def play(self, pcm: bytes) -> None:
+        self.note("play")
+        self.played += pcm
+
+    def mark(self, mark: int) -> None:
+        self.note("mark")
+        self.marks.append(mark)
+
+    def flush(self) -> None:
+        self.note("flush")
+
+    async def hear(self) -> bytes:
+        await trio.sleep_forever()
+
+    async def signal(self) -> Signal:
+        try:
+            return await self._signals.receive()
+        except trio.EndOfChannel:
+            raise LineGone from None
+
+    def is_gone(self) -> None:
+        """Without the courtesy of a last signal."""
+        self._say.close()
+
+
+NO_SERVICES = Services(*[cast(Any, None)] * 5)

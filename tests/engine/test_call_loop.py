@@ -1,0 +1,583 @@
+"""The loop of one call: what it takes first, in which order it carries out, what it leaves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import pytest
+import trio
+from hypothesis import given
+from hypothesis import strategies as st
+from trio.testing import MockClock
+
+from engine.call import Activity, Call, Inspector, Scene, UnknownActivity
+from engine.chart import Chart, Effect, Outcome, State, Step, defer, ignore, stay, to
+from engine.chart.state import Answers
+from engine.data import CallData, Facts
+from engine.events import CallerHungUp, Event, HangUpRequested, LineClosed, TimerFired
+from engine.journal import JournalList, Recorder
+from engine.journal import line as journal_line
+from engine.mailbox import MailboxFull
+from engine.ports import Closed, RemoteHungUp
+from engine.settings import Settings
+from engine.testing.schedule import settle
+from tests.engine.chart.by_hand import OVER, Knock, Notes, Say, Worked, leaf
+from tests.engine.chart.by_hand import Call as Ring
+from tests.engine.chart.random_charts import (
+    OUTSIDE,
+    WORKED,
+    Bits,
+    Mark,
+    Stop,
+    charts,
+    seeds,
+)
+from tests.engine.quiet import NO_SERVICES, QuietLine
+
+EVENTS = (Knock, Ring, Worked, CallerHungUp, LineClosed)
+
+
+async def idle(scene: Scene) -> None:
+    await trio.sleep_forever()
+
+
+def chart(*states: State) -> Chart:
+    """One top state `all` that lets everything pass but the end of the line, and `over`."""
+    passing: dict[type[Event], Answers] = {event: ignore("not here") for event in EVENTS}
+    return Chart(
+        "a test's",
+        [State("all", on={**passing, LineClosed: to("over")}, children=states), OVER],
+        events=EVENTS,
+        data=Notes,
+    )
+
+
+def new_call(
+    chart: Chart,
+    activities: Mapping[str, Activity] | None = None,
+    *,
+    inspect: Inspector | None = None,
+    data: CallData | None = None,
+    journal: JournalList | None = None,
+) -> tuple[Call, QuietLine]:
+    line = QuietLine()
+    data = Notes() if data is None else data
+    call = Call(
+        chart,
+        line,
+        NO_SERVICES,
+        data,
+        activities=activities or {"work": idle},
+        recorder=None if journal is None else Recorder(journal, chart, data),
+        inspectors=() if inspect is None else (inspect,),
+    )
+    return call, line
+
+
+class Steps(list[Step]):
+    """The steps of a call, as an inspector sees them."""
+
+    def __call__(self, call_id: str, step: Step) -> None:
+        self.append(step)
+
+    def of(self, kind: type[Event]) -> list[Step]:
+        return [step for step in self if isinstance(step.event, kind)]
+
+
+async def at(seconds: float, do: Callable[[], object]) -> None:
+    await trio.sleep_until(seconds)
+    do()
+
+
+# --- what is taken first -------------------------------------------------------------------------
+
+
+async def test_an_event_posted_at_the_instant_of_a_timer_goes_first(
+    autojump_clock: MockClock,
+) -> None:
+    for seed in range(8):
+        settle(seed)
+        steps, begins = Steps(), trio.current_time()
+        call, _ = new_call(
+            chart(
+                leaf("a", on={Knock: to("b")}, after={"tick": (1, to("over"))}),
+                State("b", after={"at_once": (0, to("over"))}),
+            ),
+            inspect=steps,
+        )
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(call.run)
+            nursery.start_soon(at, begins + 1, partial(call.mailbox.post, Knock()))
+
+        assert [step.before.leaf for step in steps[1:]] == ["all.a", "all.b"]
+        assert steps[1].event == Knock()
+
+
+@dataclass(frozen=True, slots=True)
+class PostAndRaise(Effect):
+    """Posts a Ring as another task would, and raises another one."""
+
+    def carry_out(self, call: Call) -> None:
+        call.mailbox.post(Ring("posted"))
+        call.raise_(Ring("raised"))
+
+
+async def test_what_a_step_raises_goes_before_what_it_recalls_and_that_before_what_was_posted(
+    autojump_clock: MockClock,
+) -> None:
+    steps = Steps()
+    call, _ = new_call(
+        chart(
+            leaf(
+                "a",
+                exit=PostAndRaise(),
+                on={Ring: defer("later")},
+                after={"tick": (1, to("b"))},
+            ),
+            State("b", after={"end": (0, to("over"))}),
+        ),
+        inspect=steps,
+    )
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(call.run)
+        nursery.start_soon(at, 0.5, partial(call.mailbox.post, Ring("put off")))
+
+    in_b = [step.event for step in steps if step.before.leaf == "all.b"]
+    assert in_b[:3] == [Ring("raised"), Ring("put off"), Ring("posted")]
+
+
+async def test_timers_fire_at_their_very_moment(autojump_clock: MockClock) -> None:
+    steps = Steps()
+    call, _ = new_call(
+        chart(
+            leaf("a", after={"first": (0.25, stay()), "second": (1 / 3, to("b"))}),
+            State("b", after={"end": (1, to("over"))}),
+        ),
+        inspect=steps,
+    )
+
+    await call.run()
+
+    assert [step.at for step in steps.of(TimerFired)] == [250_000, 333_333, 1_333_333]
+    assert trio.current_time() == pytest.approx(1.333333, abs=1e-9)
+
+
+async def test_what_the_line_says_becomes_events(autojump_clock: MockClock) -> None:
+    steps = Steps()
+    call, line = new_call(chart(leaf("a")), inspect=steps)
+    line.signals(RemoteHungUp("busy"))
+    line.signals(Closed())
+
+    await call.run()
+
+    assert [step.event for step in steps[1:]] == [CallerHungUp("busy"), LineClosed()]
+
+
+async def test_a_line_that_vanishes_is_closed(autojump_clock: MockClock) -> None:
+    steps = Steps()
+    call, line = new_call(chart(leaf("a")), inspect=steps)
+    line.is_gone()
+
+    await call.run()
+
+    assert [step.event for step in steps[1:]] == [LineClosed()]
+
+
+# --- the order of a step -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_a_step_is_carried_out_in_order(seed: int) -> None:
+    settle(seed)
+    line = QuietLine()
+
+    async def tells_of_its_life(scene: Scene) -> None:
+        state = next(a.state for a in scene.call.step.entries if a.activation == scene.activation)
+        line.note(f"{state} begins")
+        try:
+            await trio.sleep_forever()
+        finally:
+            line.note(f"{state} ends")
+
+    def nested(outer: str, inner: str, **of_inner: Any) -> State:
+        child = leaf(
+            inner,
+            activity="work",
+            entry=Say(f"enter {inner}"),
+            exit=Say(f"leave {inner}"),
+            **of_inner,
+        )
+        return State(
+            outer,
+            activity="work",
+            entry=Say(f"enter {outer}"),
+            exit=Say(f"leave {outer}"),
+            children=[child],
+        )
+
+    async def run() -> None:
+        nonlocal line
+        call, line = new_call(
+            chart(
+                nested("a", "b", on={Knock: to("d", effects=Say("go"))}),
+                nested("c", "d"),
+            ),
+            {"work": tells_of_its_life},
+        )
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(call.run)
+            nursery.start_soon(at, 1, partial(call.mailbox.post, Knock()))
+            nursery.start_soon(at, 2, partial(line.signals, Closed()))
+
+    trio.run(run, clock=MockClock(autojump_threshold=0))
+
+    assert [note for moment, note in line.noted if moment == 0] == [
+        "enter a",
+        "enter b",
+        "all.a begins",
+        "all.a.b begins",
+    ]
+    assert [note for moment, note in line.noted if moment == 1] == [
+        "leave b",
+        "leave a",
+        "all.a.b ends",
+        "all.a ends",
+        "go",
+        "enter c",
+        "enter d",
+        "all.c begins",
+        "all.c.d begins",
+    ]
+
+
+async def test_the_journals_line_is_written_before_the_step_is_carried_out(
+    autojump_clock: MockClock,
+) -> None:
+    journal = JournalList()
+
+    @dataclass(frozen=True, slots=True)
+    class Look(Effect):
+        def carry_out(self, call: Call) -> None:
+            written.append(journal.lines[-1]["to"])
+
+    written: list[str] = []
+    call, _ = new_call(
+        chart(leaf("a", exit=Look(), after={"tick": (1, to("b"))}), leaf("b", entry=Look())),
+        journal=journal,
+    )
+
+    await call.run()
+
+    assert written == ["all.b", "all.b"]
+    assert [line.get("n") for line in journal.lines] == [None, 0, 1, 2]
+
+
+# --- activities and their scopes -----------------------------------------------------------------
+
+
+async def test_a_state_outlasts_its_activity(autojump_clock: MockClock) -> None:
+    async def is_done_at_once(scene: Scene) -> None:
+        scene.post(Worked())
+
+    steps = Steps()
+    call, _ = new_call(
+        chart(leaf("a", activity="work", on={Worked: stay()}, after={"tick": (5, to("over"))})),
+        {"work": is_done_at_once},
+        inspect=steps,
+    )
+
+    await call.run()
+
+    assert [(step.at, step.outcome) for step in steps[1:]] == [
+        (0, Outcome.STAYED),
+        (5_000_000, Outcome.TAKEN),
+    ]
+
+
+async def test_an_activity_whose_state_is_left_at_once_never_begins(
+    autojump_clock: MockClock,
+) -> None:
+    begun: list[str] = []
+
+    async def begins(scene: Scene) -> None:
+        begun.append("work")
+
+    def as_the_call_begins(call_id: str, step: Step) -> None:
+        if step.after.leaf == "all.a":
+            call.mailbox.post(Knock())
+
+    for seed in range(8):
+        settle(seed)
+        call, _ = new_call(
+            chart(leaf("a", activity="work", on={Knock: to("over")})),
+            {"work": begins},
+            inspect=as_the_call_begins,
+        )
+        await call.run()
+
+    # The order in which Trio runs tasks decides whether it began before the event was taken, or
+    # not at all; what it must not do is begin afterwards.
+    assert len(begun) < 8
+
+
+async def test_an_activity_does_not_begin_once_its_state_is_left(
+    autojump_clock: MockClock,
+) -> None:
+    async def begins(scene: Scene) -> None:
+        assert scene.call.step.after.leaf == "all.a", "its state is over"
+
+    def as_the_call_begins(call_id: str, step: Step) -> None:
+        if step.after.leaf == "all.a":
+            call.mailbox.post(Knock())
+
+    for seed in range(8):
+        settle(seed)
+        call, _ = new_call(
+            chart(
+                leaf("a", activity="work", on={Knock: to("b")}),
+                State("b", after={"end": (1, to("over"))}),
+            ),
+            {"work": begins},
+            inspect=as_the_call_begins,
+        )
+        await call.run()
+
+
+async def test_an_activity_sees_the_data_as_its_state_was_entered(
+    autojump_clock: MockClock,
+) -> None:
+    seen: list[object] = []
+
+    async def looks(scene: Scene) -> None:
+        seen.append(scene.data)
+
+    data = Notes(notes=("first",))
+    call, _ = new_call(
+        chart(leaf("a", activity="work", after={"tick": (1, to("over"))})),
+        {"work": looks},
+        data=data,
+    )
+
+    await call.run()
+
+    assert seen == [data]
+
+
+async def test_an_activity_that_crashes_ends_the_call(autojump_clock: MockClock) -> None:
+    class Crash(Exception):
+        pass
+
+    async def crashes(scene: Scene) -> None:
+        await trio.sleep(1)
+        raise Crash
+
+    call, _ = new_call(chart(leaf("a", activity="work")), {"work": crashes})
+
+    with pytest.RaisesGroup(Crash, flatten_subgroups=True):
+        await call.run()
+    assert trio.current_time() == 1
+
+
+async def test_a_mailbox_that_overflows_ends_the_call(autojump_clock: MockClock) -> None:
+    async def babbles(scene: Scene) -> None:
+        while True:
+            scene.post(Worked())
+
+    call, _ = new_call(
+        chart(leaf("a", activity="work")),
+        {"work": babbles},
+        data=Notes(settings=Settings(mailbox=8)),
+    )
+
+    with pytest.RaisesGroup(MailboxFull, flatten_subgroups=True):
+        await call.run()
+
+
+async def test_an_activity_that_nobody_implements_is_refused_before_the_call_begins() -> None:
+    with pytest.raises(
+        UnknownActivity,
+        match=r"state all\.a names the activity 'dance'; give it to Chart\(activities=\.\.\.\), or "
+        r"use one of sing, work",
+    ):
+        new_call(chart(leaf("a", activity="dance")), {"work": idle, "sing": idle})
+
+
+async def test_a_charts_own_activity_goes_before_the_engines(autojump_clock: MockClock) -> None:
+    done: list[str] = []
+
+    async def own(scene: Scene) -> None:
+        done.append("own")
+
+    states = [leaf("a", activity="work", on={HangUpRequested: ignore("")}), OVER]
+    own_chart = Chart("own", states, events=(HangUpRequested,), activities={"work": own})
+    call, _ = new_call(own_chart, {"work": idle}, data=CallData())
+
+    await call.run()
+
+    assert done == ["own"]
+
+
+# --- random calls --------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Habit:
+    """What an activity does: events after these pauses (ms), then it ends or goes on."""
+
+    pauses: tuple[int, ...]
+    ends: bool
+    helpers: int
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """What happens to a random call: events from outside at (ms, kind), and the habits."""
+
+    events: tuple[tuple[int, int], ...]
+    habits: Mapping[str, Habit]
+
+
+#: On the grid of the charts' own delays, so that much happens at one instant, and beside it.
+_pauses = st.sampled_from([5, 10, 10, 20, 30])
+worlds = st.builds(
+    World,
+    st.lists(st.tuples(st.integers(0, 20).map(lambda n: n * 10), st.integers(0, 1)), max_size=12)
+    .map(sorted)
+    .map(tuple),
+    st.fixed_dictionaries(
+        {
+            name: st.builds(
+                Habit,
+                st.lists(_pauses, min_size=1, max_size=4).map(tuple),
+                st.booleans(),
+                st.integers(0, 2),
+            )
+            for name in WORKED
+        }
+    ),
+)
+
+
+class Workshop:
+    """The activities of one random call, and the watch over them."""
+
+    def __init__(self, world: World) -> None:
+        self._world, self._numbers = world, iter(range(10_000))
+        self.tasks: dict[int, int] = {}
+        #: The activations whose activity was cancelled, in that order.
+        self.cancelled: list[int] = []
+        self.steps: list[Step] = []
+        self.moments: list[float] = []
+
+    @property
+    def activities(self) -> dict[str, Activity]:
+        return {name: partial(self._work, name) for name in WORKED}
+
+    async def _work(self, name: str, scene: Scene) -> None:
+        habit = self._world.habits[name]
+        self._count(scene, +1)
+        try:
+            async with trio.open_nursery() as nursery:
+                for _ in range(habit.helpers):
+                    nursery.start_soon(self._help, name, scene)
+                for pause in habit.pauses:
+                    await trio.sleep(pause / 1000)
+                    self._post(name, scene)
+                if not habit.ends:
+                    await trio.sleep_forever()
+                nursery.cancel_scope.cancel()
+        except trio.Cancelled:
+            self.cancelled.append(scene.activation)
+            raise
+        finally:
+            # At the very instant at which its state is left.
+            self._post(name, scene)
+            self._count(scene, -1)
+
+    async def _help(self, name: str, scene: Scene) -> None:
+        self._count(scene, +1)
+        try:
+            while True:
+                await trio.sleep(0.03)
+                self._post(name, scene)
+        finally:
+            self._count(scene, -1)
+
+    def _count(self, scene: Scene, more: int) -> None:
+        self.tasks[scene.activation] = self.tasks.get(scene.activation, 0) + more
+
+    def _post(self, name: str, scene: Scene) -> None:
+        scene.post(WORKED[name](next(self._numbers)))
+
+    def inspect(self, call_id: str, step: Step) -> None:
+        """Before the step is carried out: nothing is alive of what earlier steps left."""
+        alive = {activation for activation, tasks in self.tasks.items() if tasks}
+        assert alive <= {active.activation for active in step.before.active}
+        if self.steps:
+            self._check_order_of_ends(self.steps[-1])
+        self.steps.append(step)
+        self.moments.append(trio.current_time())
+        assert len(self.steps) < 5_000, "it turns in a circle"
+        self._cancelled_before = len(self.cancelled)
+
+    def _check_order_of_ends(self, last: Step) -> None:
+        """The last step ended what it left, and only that, innermost first."""
+        ended = self.cancelled[self._cancelled_before :]
+        assert ended == [a.activation for a in last.exits if a.activation in ended]
+
+    async def run(self, chart: Chart, seed: int) -> tuple[Call, QuietLine]:
+        data = Bits.begin(Settings(), seed, Facts())
+        call, line = new_call(chart, self.activities, inspect=self.inspect, data=data)
+        tasks = trio.lowlevel.current_statistics().tasks_living
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(call.run)
+            for ms, kind in self._world.events:
+                post = partial(call.mailbox.post, OUTSIDE[kind](next(self._numbers)))
+                nursery.start_soon(at, ms / 1000, post)
+            nursery.start_soon(at, 0.25, partial(call.mailbox.post, Stop()))
+        assert trio.lowlevel.current_statistics().tasks_living == tasks
+        return call, line
+
+
+def run(chart: Chart, seed: int, world: World, *, order: int) -> tuple[Workshop, QuietLine]:
+    """One random call; `order` settles the order of tasks."""
+    shop = Workshop(world)
+    settle(order)
+    _, line = trio.run(shop.run, chart, seed, clock=MockClock(autojump_threshold=0))
+    return shop, line
+
+
+@given(charts(), seeds, worlds, st.integers(0, 3))
+def test_random_calls_act_on_nothing_stale_and_leave_nothing_behind(
+    chart: Chart, seed: int, world: World, order: int
+) -> None:
+    shop, line = run(chart, seed, world, order=order)
+
+    left: set[int] = set()
+    for step, moment in zip(shop.steps, shop.moments, strict=True):
+        stay = step.occurrence.activation
+        assert (step.outcome is Outcome.STALE) == (stay in left)
+        assert step.at == round(moment * 1_000_000), "nothing took any time"
+        left |= {active.activation for active in step.exits}
+    assert not any(shop.tasks.values())
+    assert chart.is_final(shop.steps[-1].after.leaf)
+    assert line.noted == [
+        (moment, effect.text)
+        for step, moment in zip(shop.steps, shop.moments, strict=True)
+        for effect in (*step.exit_effects, *step.effects, *step.entry_effects)
+        if isinstance(effect, Mark)
+    ]
+
+
+@given(charts(), seeds, worlds, st.integers(0, 3))
+def test_one_seed_gives_one_journal(chart: Chart, seed: int, world: World, order: int) -> None:
+    def journal() -> list[dict[str, Any]]:
+        shop, _ = run(chart, seed, world, order=order)
+        return [journal_line(n, step) for n, step in enumerate(shop.steps)]
+
+    assert journal() == journal()

@@ -1,0 +1,122 @@
+"""The caller spoke into the reply: an interruption, or a false alarm?"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from engine.chart import Outcome
+from engine.data import Said
+from engine.effects import StartReply
+from engine.events import (
+    FinalHeard,
+    PartialHeard,
+    PlaybackStopped,
+    ReplyFailed,
+    ReplyReady,
+    ReplyWritten,
+    SpeechEnded,
+    SpeechStarted,
+)
+from engine.settings import Settings
+from tests.states.standing import ANSWER, GREETING, SPOKEN, standing
+
+CUT_OFF = Said("agent", "For metals up to", 2, interrupted=True)
+
+
+@pytest.mark.parametrize(
+    ("leaf", "heard"),
+    [("barged_in.speech", "listening.hearing"), ("silence", "listening.interrupted")],
+)
+@pytest.mark.parametrize("event", [PartialHeard(2, "no"), FinalHeard(2, "no")])
+def test_words_are_an_interruption(leaf: str, heard: str, event: PartialHeard | FinalHeard) -> None:
+    stands = standing(leaf, interrupted="speaking", reply=replace(SPOKEN, ends_call=True))
+    after = stands.on(PlaybackStopped(2, "For metals up to"), event)
+    assert (after.state, after.data.history) == (heard, (CUT_OFF,))
+    assert not after.data.reply.ends_call
+    kept = after.data.partial if isinstance(event, PartialHeard) else after.data.question[0]
+    assert kept == "no"
+
+
+@pytest.mark.parametrize("leaf", ["barged_in.speech", "silence"])
+def test_a_partial_without_words_decides_nothing(leaf: str) -> None:
+    assert standing(leaf).on(PartialHeard(2, " ")).outcome is Outcome.IGNORED
+
+
+def test_speech_that_lasts_is_an_interruption_before_its_words_are_known() -> None:
+    stopped = standing("barged_in.speech").on(PlaybackStopped(2, "For metals up to"))
+    after = stopped.on(SpeechStarted(2)).due("interruption")
+    assert (after.seconds, after.state) == (0.9, "listening.hearing")
+    assert after.data.history == (CUT_OFF,)
+
+
+def test_an_empty_final_while_the_caller_speaks_decides_nothing() -> None:
+    after = standing("barged_in.speech").on(FinalHeard(2, ""), after=0.5)
+    assert (after.outcome, after.state) == (Outcome.STAYED, "barged_in.speech")
+    assert after.data.recognised == 2
+    assert after.remaining("interruption") == 0.4
+
+
+def test_a_caller_who_falls_silent_may_have_said_nothing() -> None:
+    after = standing("barged_in.speech").on(SpeechEnded(2))
+    assert (after.state, after.data.ended) == ("barged_in.silence", 2)
+
+
+def test_a_caller_who_speaks_again_is_listened_to_from_the_start() -> None:
+    after = standing("silence").on(SpeechEnded(2), SpeechStarted(3), after=0.5)
+    assert (after.state, after.data.ended) == ("barged_in.speech", 2)
+    assert after.remaining("interruption") == 0.9
+
+
+@pytest.mark.parametrize("alarm", ["an empty final", "silence"])
+@pytest.mark.parametrize(
+    ("interrupted", "reply", "state", "purpose"),
+    [
+        ("greeting", GREETING, "greeting", "greeting"),
+        ("greeting", replace(GREETING, ready=True), "greeting", "greeting"),
+        ("speaking", ANSWER, "speaking.opening", "answer"),
+        ("speaking", replace(SPOKEN, failure="it broke"), "speaking.opening", "answer"),
+        ("speaking", replace(SPOKEN, ends_call=True), "speaking.opening", "answer"),
+        ("thinking", ANSWER, "thinking.silent", "answer"),
+        ("thinking", SPOKEN, "speaking.opening", "answer"),
+        ("thinking", replace(ANSWER, failure="it broke"), "speaking.opening", "apology"),
+        ("thinking", replace(ANSWER, ends_call=True, chunks=0), "speaking.opening", "farewell"),
+        ("thinking", replace(ANSWER, ends_call=True, chunks=1), "thinking.silent", "answer"),
+    ],
+)
+def test_a_false_alarm_goes_back_or_on_to_what_became_of_the_reply(
+    alarm: str, interrupted: str, reply: object, state: str, purpose: str
+) -> None:
+    stands = standing("silence", interrupted=interrupted, reply=reply)
+    if alarm == "silence":
+        after = stands.due("false_alarm")
+        assert after.seconds == 1.0
+    else:
+        after = stands.on(FinalHeard(2, ""))
+        assert after.data.recognised == 2
+    assert (after.state, after.purpose) == (state, purpose)
+    anew = after.data.reply != reply
+    assert after.effects == ((StartReply(after.data.reply),) if anew else ())
+
+
+def test_an_answer_that_failed_once_too_often_meanwhile_ends_the_call() -> None:
+    stands = standing("silence", interrupted="thinking", reply=ANSWER, apologies=2)
+    after = stands.on(ReplyFailed(2, "text", "it broke")).due("false_alarm")
+    assert (after.state, after.purpose) == ("speaking.opening", "regret")
+    assert after.effects == (StartReply(after.data.reply),)
+
+
+@pytest.mark.parametrize("leaf", ["barged_in.speech", "silence"])
+def test_the_reply_goes_on_being_written_unheard(leaf: str) -> None:
+    after = standing(leaf, reply=ANSWER, interrupted="thinking").on(
+        ReplyReady(2), ReplyWritten(2, 1, 1, ends_call=True), ReplyFailed(2, "synthesis", "broke")
+    )
+    assert after.configuration == standing(leaf).configuration
+    assert after.data.reply == replace(SPOKEN, chunks=1, ends_call=True, failure="broke")
+
+
+def test_settings_say_what_an_interruption_is() -> None:
+    settings = Settings(interruption=0.3, false_alarm=0.5)
+    assert standing("barged_in.speech", settings=settings).due("interruption").seconds == 0.3
+    assert standing("silence", settings=settings).due("false_alarm").seconds == 0.5

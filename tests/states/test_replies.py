@@ -1,0 +1,194 @@
+"""Which reply is next, and how the one under way is doing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from engine.chart import Update
+from engine.data import CallData, Facts, Reply, Scripts
+from engine.effects import StartReply
+from engine.events import (
+    Event,
+    PlaybackFinished,
+    ReplyFailed,
+    ReplyReady,
+    ReplyWritten,
+    SoundQueued,
+)
+from engine.settings import Settings
+from states.replies import (
+    apologies_are_used_up,
+    begin_answer,
+    begin_apology,
+    begin_farewell,
+    begin_regret,
+    begin_reprompt,
+    can_be_spoken,
+    failed_for_the_last_time,
+    from_greeting,
+    from_speaking,
+    from_thinking,
+    may_not_be_interrupted,
+    note_failure,
+    note_ready,
+    note_said,
+    note_sound,
+    note_written,
+    only_hangs_up,
+    playback_is_overdue,
+    reply_failed,
+    reprompts_are_used_up,
+    saying_goodbye,
+    script,
+    start_reply,
+    was_greeting,
+)
+from tests.states.standing import ANSWER, APOLOGY, FAREWELL, SPOKEN
+
+ANY = PlaybackFinished(2)
+SCRIPTS = Scripts(
+    reprompt="Still there?", apology="Sorry.", regret="It is no use.", farewell="Goodbye."
+)
+BROKEN = replace(ANSWER, failure="the connection broke")
+
+
+def data(**fields: object) -> CallData:
+    """In the middle of a call."""
+    known = {"reply": SPOKEN, "facts": Facts(scripts=SCRIPTS), "filler": 1, "sound_until": 9}
+    return CallData(**{**known, **fields})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("begin", "reply"),
+    [
+        (begin_answer, Reply(3, "answer")),
+        (begin_reprompt, Reply(3, "reprompt", "Still there?")),
+        (begin_apology, Reply(3, "apology", "Sorry.")),
+        (begin_farewell, Reply(3, "farewell", "Goodbye.", interruptible=False, ends_call=True)),
+        (begin_regret, Reply(3, "regret", "It is no use.", interruptible=False, ends_call=True)),
+        (script("offer", "We have nails."), Reply(3, "offer", "We have nails.")),
+        (
+            script("rules", "No refunds.", interruptible=False),
+            Reply(3, "rules", "No refunds.", interruptible=False),
+        ),
+        (
+            script("enough", "Goodbye.", ends_call=True),
+            Reply(3, "enough", "Goodbye.", ends_call=True),
+        ),
+    ],
+    ids=lambda given: given.purpose if isinstance(given, Reply) else "",
+)
+def test_the_next_reply_is_new_and_knows_nothing_of_the_one_before(
+    begin: Update, reply: Reply
+) -> None:
+    begun: CallData = begin(data(), ANY, 0)
+    assert begun.reply == reply
+    assert (begun.filler, begun.sound_until) == (None, 0)
+
+
+def test_a_script_of_ones_own_is_named_in_diagrams_by_its_purpose() -> None:
+    assert script("offer", "We have nails.").__name__ == "begin_offer"
+
+
+def test_reprompts_and_apologies_are_counted() -> None:
+    asked, failed = begin_reprompt(data(reprompts=1), ANY, 0), begin_apology(data(), ANY, 0)
+    assert (asked.reprompts, asked.apologies) == (2, 0)
+    assert (failed.reprompts, failed.apologies) == (0, 1)
+
+
+@pytest.mark.parametrize(("counted", "used_up"), [(0, False), (1, False), (2, True), (3, True)])
+def test_two_reprompts_and_two_apologies_are_allowed(counted: int, used_up: bool) -> None:
+    assert reprompts_are_used_up(data(reprompts=counted, apologies=9 - counted), ANY, 0) is used_up
+    assert apologies_are_used_up(data(apologies=counted, reprompts=9 - counted), ANY, 0) is used_up
+
+
+def test_settings_say_how_many() -> None:
+    settings = Settings(reprompts=0, apologies=1)
+    assert reprompts_are_used_up(data(settings=settings), ANY, 0)
+    assert not apologies_are_used_up(data(settings=settings), ANY, 0)
+
+
+@pytest.mark.parametrize(
+    ("reply", "apologies", "last_time"),
+    [(BROKEN, 2, True), (BROKEN, 1, False), (SPOKEN, 2, False)],
+)
+def test_the_last_failure_is_one_after_the_last_apology(
+    reply: Reply, apologies: int, last_time: bool
+) -> None:
+    known = data(reply=reply, apologies=apologies)
+    assert failed_for_the_last_time(known, ANY, 0) is last_time
+
+
+@pytest.mark.parametrize(
+    ("guard", "yes", "no"),
+    [
+        (may_not_be_interrupted, FAREWELL, SPOKEN),
+        (saying_goodbye, FAREWELL, SPOKEN),
+        (reply_failed, BROKEN, SPOKEN),
+    ],
+)
+def test_guards_of_the_reply_under_way(
+    guard: Callable[[CallData, Event, int], bool], yes: Reply, no: Reply
+) -> None:
+    assert guard(data(reply=yes), ANY, 0)
+    assert not guard(data(reply=no), ANY, 0)
+
+
+@pytest.mark.parametrize(
+    ("chunks", "ends_call", "only"), [(0, True, True), (1, True, False), (0, False, False)]
+)
+def test_a_model_may_hang_up_without_a_word(chunks: int, ends_call: bool, only: bool) -> None:
+    assert only_hangs_up(data(), ReplyWritten(2, chunks, 0, ends_call), 0) is only
+
+
+def test_what_the_caller_spoke_into_is_remembered() -> None:
+    assert was_greeting(from_greeting(data(), ANY, 0), ANY, 0)
+    assert not was_greeting(from_thinking(data(), ANY, 0), ANY, 0)
+    assert not was_greeting(from_speaking(data(), ANY, 0), ANY, 0)
+
+
+def test_a_reply_can_be_spoken_when_it_was_or_when_its_sound_is_there() -> None:
+    assert can_be_spoken(from_speaking(data(reply=ANSWER), ANY, 0), ANY, 0)
+    assert can_be_spoken(from_thinking(data(reply=SPOKEN), ANY, 0), ANY, 0)
+    assert not can_be_spoken(from_thinking(data(reply=ANSWER), ANY, 0), ANY, 0)
+
+
+def test_what_becomes_of_the_reply_is_noted() -> None:
+    assert note_ready(data(reply=ANSWER), ReplyReady(2), 0).reply == SPOKEN
+    failed = note_failure(data(), ReplyFailed(2, "text", "it broke"), 0)
+    assert failed.reply == replace(SPOKEN, failure="it broke")
+    ending = note_written(data(), ReplyWritten(2, 1, 1, ends_call=True), 0)
+    assert ending.reply == replace(SPOKEN, chunks=1, ends_call=True)
+
+
+def test_a_text_that_is_complete_takes_no_goodbye_back() -> None:
+    farewell = data(reply=FAREWELL)
+    written = note_written(farewell, ReplyWritten(2, 1, 0, ends_call=False), 0)
+    assert written.reply == replace(FAREWELL, chunks=1)
+
+
+def test_a_reply_that_was_said_makes_the_next_failure_the_first() -> None:
+    assert note_said(data(apologies=2), ANY, 0).apologies == 0
+    assert note_said(data(apologies=2, reply=APOLOGY), ANY, 0).apologies == 2
+
+
+def test_sound_that_is_queued_lasts_from_the_end_of_what_is_ahead() -> None:
+    one = note_sound(data(sound_until=0), SoundQueued(2, 0, 1.5), 1_000_000)
+    two = note_sound(one, SoundQueued(2, 1, 0.5), 2_000_000)
+    after_a_gap = note_sound(two, SoundQueued(2, 2, 0.5), 5_000_000)
+    assert (one.sound_until, two.sound_until) == (2_500_000, 3_000_000)
+    assert after_a_gap.sound_until == 5_500_000
+
+
+def test_a_playback_is_overdue_a_margin_after_its_sound() -> None:
+    assert playback_is_overdue(data(sound_until=2_500_000), 1_000_000) == 1.5 + 3.0
+    assert playback_is_overdue(data(sound_until=2_500_000), 4_000_000) == 3.0
+    patient = Settings(playback_margin=5.0)
+    assert playback_is_overdue(data(sound_until=0, settings=patient), 4_000_000) == 5.0
+
+
+def test_the_effect_starts_the_reply_that_is_next() -> None:
+    assert start_reply(data(), ANY, 0) == StartReply(SPOKEN)

@@ -1,0 +1,99 @@
+"""The caller seems to have ended: is it the end of the turn, and what was said?"""
+
+from __future__ import annotations
+
+from engine.chart import Outcome
+from engine.data import Said
+from engine.effects import StartReply
+from engine.events import FinalHeard, PartialHeard, SpeechEnded, SpeechStarted
+from engine.settings import Settings
+from tests.states.standing import Standing, standing
+
+
+def asked(stands: Standing) -> str:
+    """The question that the model was given, in `thinking`."""
+    assert stands.state == "thinking.silent"
+    assert stands.purpose == "answer"
+    assert stands.effects == (StartReply(stands.data.reply),)
+    assert stands.data.history[-1].who == "caller"
+    return stands.data.history[-1].text
+
+
+def test_silence_after_a_complete_question_is_the_end_of_the_turn() -> None:
+    after = standing("pause", question=("nails",), ended=1, recognised=1).due("end_of_turn")
+    assert (after.seconds, asked(after)) == (0.7, "nails")
+    assert (after.data.question, after.data.answered) == ((), 1)
+
+
+def test_words_that_come_during_the_pause_do_not_make_it_longer() -> None:
+    after = standing("pause", ended=1).on(FinalHeard(1, "nails"), after=0.5)
+    assert (after.state, after.outcome) == ("settling.pause", Outcome.STAYED)
+    assert after.remaining("end_of_turn") == 0.2
+    assert asked(after.due("end_of_turn")) == "nails"
+
+
+def test_a_caller_who_goes_on_keeps_the_turn_and_what_was_said() -> None:
+    for leaf in ("pause", "words"):
+        after = standing(leaf, question=("nails",)).on(SpeechStarted(2))
+        assert (after.state, after.data.question) == ("listening.hearing", ("nails",))
+
+
+def test_words_that_are_owed_are_waited_for() -> None:
+    assert standing("pause", ended=1).due("end_of_turn").state == "settling.words"
+    one_of_two = standing("pause", question=("nails",), ended=2, recognised=1)
+    assert one_of_two.due("end_of_turn").state == "settling.words"
+
+
+def test_an_empty_final_of_a_noise_gives_the_turn_back() -> None:
+    for leaf in ("pause", "words"):
+        after = standing(leaf, ended=1).on(FinalHeard(1, ""))
+        assert (after.state, after.data.recognised) == ("listening.waiting", 1)
+
+
+def test_an_empty_final_of_a_noise_after_the_question_does_not_take_it_away() -> None:
+    after = standing("pause", question=("nails",), ended=2, recognised=1).on(FinalHeard(2, ""))
+    assert (after.state, after.data.recognised) == ("settling.pause", 2)
+    assert asked(after.due("end_of_turn")) == "nails"
+
+
+def test_a_noise_whose_final_comes_after_the_end_of_turn_leaves_the_question() -> None:
+    after = standing("words", question=("nails",), ended=2, recognised=1).on(FinalHeard(2, ""))
+    assert asked(after) == "nails"
+
+
+def test_the_last_words_owed_are_answered_the_moment_they_are_there() -> None:
+    after = standing("words", question=("nails",), ended=2, recognised=1)
+    assert asked(after.on(FinalHeard(2, "and a hammer"), after=0.3)) == "nails and a hammer"
+
+
+def test_a_final_that_never_comes_is_replaced_by_its_partial() -> None:
+    after = standing("words", partial="nai", partial_of=1, ended=1).due("words_wait")
+    assert (after.seconds, asked(after), after.data.answered) == (2.0, "nai", 1)
+
+
+def test_a_question_whose_last_utterance_stays_unknown_is_answered_without_it() -> None:
+    after = standing("words", question=("nails",), ended=2, recognised=1).due("words_wait")
+    assert (asked(after), after.data.answered) == ("nails", 2)
+
+
+def test_speech_of_which_nothing_is_ever_known_gives_the_turn_back() -> None:
+    assert standing("words", ended=1).due("words_wait").state == "listening.waiting"
+
+
+def test_an_end_of_speech_is_a_debt_and_partials_are_kept() -> None:
+    for leaf in ("pause", "words"):
+        after = standing(leaf, ended=1).on(SpeechEnded(2), PartialHeard(2, "a ham"))
+        assert after.configuration == standing(leaf).configuration
+        assert (after.data.ended, after.data.partial) == (2, "a ham")
+
+
+def test_the_answer_follows_what_was_heard_before() -> None:
+    history = (Said("agent", "Hello.", 1),)
+    after = standing("pause", question=("nails",), history=history).due("end_of_turn")
+    assert after.data.history == (*history, Said("caller", "nails"))
+
+
+def test_settings_say_how_long_silence_and_words_are_waited_for() -> None:
+    settings = Settings(end_of_turn=0.2, words_wait=0.4)
+    assert standing("pause", settings=settings).due("end_of_turn").seconds == 0.2
+    assert standing("words", settings=settings).due("words_wait").seconds == 0.4

@@ -1,0 +1,142 @@
+"""A reply is heard, chunk by chunk."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from engine.chart import Outcome
+from engine.data import Reply
+from engine.effects import HangUpLine, StartReply, StopPlayback
+from engine.events import (
+    FinalHeard,
+    PlaybackFinished,
+    PlaybackStarted,
+    ReplyFailed,
+    ReplyWritten,
+    SoundQueued,
+    SpeechEnded,
+    SpeechStarted,
+)
+from engine.settings import Settings
+from tests.states.standing import APOLOGY, FAREWELL, SPOKEN, standing
+
+LEAVES = ("opening", "chunks")
+BROKEN = replace(SPOKEN, failure="it broke")
+
+
+@pytest.mark.parametrize("leaf", LEAVES)
+def test_after_a_reply_it_is_the_callers_turn(leaf: str) -> None:
+    after = standing(leaf, apologies=2).on(PlaybackFinished(2))
+    assert (after.state, after.effects) == ("listening.waiting", (StopPlayback(),))
+    assert after.data.apologies == 0
+
+
+def test_an_apology_does_not_make_the_next_failure_the_first() -> None:
+    assert (
+        standing("chunks", reply=APOLOGY, apologies=2).on(PlaybackFinished(2)).data.apologies == 2
+    )
+
+
+@pytest.mark.parametrize("reply", [FAREWELL, replace(SPOKEN, ends_call=True)])
+def test_after_a_goodbye_the_line_is_hung_up(reply: Reply) -> None:
+    after = standing("chunks", reply=reply).on(PlaybackFinished(2))
+    assert (after.state, after.effects) == ("hangup", (StopPlayback(), HangUpLine()))
+
+
+def test_a_goodbye_that_failed_is_a_goodbye() -> None:
+    failed = standing("chunks", reply=FAREWELL).on(ReplyFailed(2, "synthesis", "it broke"))
+    assert failed.on(PlaybackFinished(2)).state == "hangup"
+
+
+@pytest.mark.parametrize(("apologies", "purpose"), [(0, "apology"), (1, "apology"), (2, "regret")])
+def test_a_reply_that_could_not_be_completed_is_apologised_for_at_its_end(
+    apologies: int, purpose: str
+) -> None:
+    failed = standing("chunks", apologies=apologies).on(ReplyFailed(2, "text", "it broke"))
+    assert (failed.state, failed.outcome) == ("speaking.chunks", Outcome.STAYED)
+    after = failed.on(PlaybackFinished(2))
+    assert (after.state, after.purpose) == ("speaking.opening", purpose)
+    assert after.effects == (StopPlayback(), StartReply(after.data.reply))
+
+
+@pytest.mark.parametrize("leaf", LEAVES)
+@pytest.mark.parametrize(("apologies", "purpose"), [(0, "apology"), (2, "regret")])
+def test_a_playback_without_a_sign_of_life_is_given_up(
+    leaf: str, apologies: int, purpose: str
+) -> None:
+    stands = standing(leaf, apologies=apologies)
+    after = (stands.due("barge_in_guard") if leaf == "opening" else stands).due("playback_stuck")
+    assert (after.seconds, after.state, after.purpose) == (3.0, "speaking.opening", purpose)
+    assert after.effects == (StopPlayback(), StartReply(after.data.reply))
+
+
+def test_a_goodbye_that_gets_stuck_is_one_all_the_same() -> None:
+    assert standing("chunks", reply=FAREWELL, apologies=2).due("playback_stuck").state == "hangup"
+
+
+@pytest.mark.parametrize("leaf", LEAVES)
+def test_sound_on_its_way_is_waited_for(leaf: str) -> None:
+    after = standing(leaf).on(SoundQueued(2, 0, 2.0), SoundQueued(2, 1, 1.0), after=1.0 / 4)
+    assert (after.outcome, after.remaining("playback_stuck")) == (Outcome.STAYED, 3.0 + 3.0)
+
+
+def test_a_caller_may_interrupt() -> None:
+    after = standing("chunks").on(SpeechStarted(2))
+    assert (after.state, after.data.interrupted) == ("barged_in.speech", "speaking")
+    assert after.effects == (StopPlayback(),)
+
+
+def test_a_goodbye_is_said_to_its_end() -> None:
+    after = standing("chunks", reply=FAREWELL).on(SpeechStarted(2))
+    assert (after.state, after.outcome) == ("speaking.chunks", Outcome.IGNORED)
+
+
+def test_the_guard_lasts_from_the_first_sound() -> None:
+    heard = standing("opening").on(PlaybackStarted(2), after=0.3)
+    assert heard.outcome is Outcome.STAYED
+    assert (heard.remaining("barge_in_guard"), heard.remaining("playback_stuck")) == (0.4, 3.0)
+    after = heard.due("barge_in_guard")
+    assert (after.seconds, after.state) == (0.7, "speaking.chunks")
+
+
+def test_settings_say_how_long_the_guard_and_the_margin_are() -> None:
+    settings = Settings(barge_in_guard=0.1, playback_margin=1.0)
+    guarded = standing("opening", settings=settings).due("barge_in_guard")
+    assert (guarded.seconds, guarded.due("playback_stuck").seconds) == (0.1, 1.0)
+
+
+def test_speech_within_the_guard_interrupts_when_it_is_still_going_on_after_it() -> None:
+    early = standing("opening").on(SpeechStarted(2), after=0.2)
+    assert (early.outcome, early.state) == (Outcome.DEFERRED, "speaking.opening")
+    after = early.due("barge_in_guard").due()
+    assert (after.seconds, after.state) == (0.4, "barged_in.speech")
+
+
+def test_speech_within_the_guard_of_a_very_short_reply_is_heard_after_it() -> None:
+    early = standing("opening").on(SpeechStarted(2), after=0.2)
+    after = early.on(PlaybackFinished(2), after=0.1).due()
+    assert after.state == "listening.hearing"
+
+
+def test_a_cough_within_the_guard_does_not_even_pause_the_reply() -> None:
+    early = standing("opening").on(SpeechStarted(2), SpeechEnded(2))
+    after = early.due("barge_in_guard").due()
+    assert (after.outcome, after.state) == (Outcome.LATE, "speaking.chunks")
+
+
+def test_words_within_the_guard_count_all_the_same() -> None:
+    early = standing("opening").on(SpeechStarted(2), SpeechEnded(2), FinalHeard(2, "stop"))
+    assert (early.state, early.due().outcome) == ("listening.interrupted", Outcome.LATE)
+
+
+def test_a_first_sound_that_comes_late_begins_the_guard() -> None:
+    late = standing("chunks").on(PlaybackStarted(2), after=3.0)
+    assert (late.state, late.remaining("barge_in_guard")) == ("speaking.opening", 0.4)
+
+
+def test_a_model_that_hangs_up_after_its_words_is_obeyed() -> None:
+    written = standing("chunks").on(ReplyWritten(2, 2, 2, ends_call=True))
+    assert (written.state, written.outcome) == ("speaking.chunks", Outcome.STAYED)
+    assert written.on(PlaybackFinished(2)).state == "hangup"
