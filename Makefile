@@ -22,13 +22,18 @@ help: ## this list
 demo: $(VENV)/ready ## a call on this machine, from audio to audio; writes the folder demo-call/
 	$(BIN)/callchart demo --out demo-call
 
+# Tests on the real clock have the machine to themselves; the others share it.
 test: check ## all checks, all tests with their coverage, the diagrams compared with the code
-	$(BIN)/coverage run -m pytest
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest -q -m real
+	$(BIN)/coverage run -m pytest -q -m "not real" --numprocesses 2
+	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 	$(BIN)/coverage report --include='engine/chart/*,states/*' --fail-under=100
 	$(BIN)/callchart draw --check
 
-check: lint types imports ## lint, format, types, who imports whom
+check: $(VENV)/ready ## lint, format, types, who imports whom
+	$(MAKE) --jobs 2 --output-sync lint types imports
 
 lint: $(VENV)/ready
 	$(BIN)/ruff check $(SOURCES)

@@ -449,13 +449,12 @@ def _described(node: Node) -> list[object]:
 
 def _described_answer(answer: Answer) -> list[object]:
     kind: list[object] = [type(answer).__name__, answer.when and named(answer.when)]
-    match answer:
-        case To(target=target, restart=restart):
-            kind += [target, restart]
-        case Stay(rearm=rearm):
-            kind += [list(rearm)]
-        case Ignore(reason=reason) | Defer(reason=reason):
-            kind += [reason]
+    if isinstance(answer, To):
+        kind += [answer.target, answer.restart]
+    if isinstance(answer, Stay):
+        kind += [list(answer.rearm)]
+    if isinstance(answer, (Ignore, Defer)):
+        kind += [answer.reason]
     if isinstance(answer, (To, Stay)):
         kind += [[named(u) for u in answer.updates], [_named_effect(e) for e in answer.effects]]
     return kind
