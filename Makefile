@@ -5,6 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PACKAGES := engine states adapters proto
 SOURCES := $(PACKAGES) tests
+COVERED := $(BIN)/coverage run -m pytest -q
 
 # flake8-async's rules that ruff lacks; without those on the place of a `return` (121), on scopes and
 # loops that may do without a checkpoint (912, 913), which cry wolf at code that means it, and on
@@ -14,7 +15,7 @@ ASYNC_RULES := ASYNC101,ASYNC102,ASYNC103,ASYNC104,ASYNC106,ASYNC111,ASYNC112,AS
 	ASYNC232,ASYNC300,ASYNC400
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint types imports format flakes bench draw lock clean
+.PHONY: help demo test test-engine test-others check lint types imports format flakes bench draw lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,12 +26,18 @@ demo: $(VENV)/ready ## a call on this machine, from audio to audio; writes the f
 # Tests on the real clock have the machine to themselves; the others share it.
 test: check ## all checks, all tests with their coverage, the diagrams compared with the code
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest -q -m real
-	$(BIN)/coverage run -m pytest -q -m "not real" --numprocesses 2
+	$(COVERED) -m real
+	$(MAKE) --jobs 2 --output-sync test-engine test-others
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 	$(BIN)/coverage report --include='engine/chart/*,states/*' --fail-under=100
 	$(BIN)/callchart draw --check
+
+test-engine: $(VENV)/ready
+	$(COVERED) -m "not real" tests/engine
+
+test-others: $(VENV)/ready
+	$(COVERED) -m "not real" --ignore tests/engine
 
 check: $(VENV)/ready ## lint, format, types, who imports whom
 	$(MAKE) --jobs 2 --output-sync lint types imports
