@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import pytest
 
 from adapters.service.cli import main
+from engine.ports import ProviderError
 
 
 def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
@@ -163,3 +167,64 @@ def test_drawings_are_checked_against_the_chart(
     drawn.write_text(drawn.read_text().replace("svg", "gvs", 1))
     assert main(["draw", "--check", "--out", str(tmp_path)]) == 1
     assert drawn.name in capsys.readouterr().out
+
+
+def test_what_was_drawn_of_a_state_that_is_no_more_goes_away(tmp_path: Path) -> None:
+    assert main(["draw", "--out", str(tmp_path)]) == 0
+    left = tmp_path / "states" / "daydreaming.svg"
+    left.write_text("<svg/>")
+    own = tmp_path / "semantics.md"
+    own.write_text("# Written by hand\n")
+    assert main(["draw", "--check", "--out", str(tmp_path)]) == 1
+    assert main(["draw", "--out", str(tmp_path)]) == 0
+    assert (left.exists(), own.exists()) == (False, True)
+
+
+def test_a_journal_whose_call_had_not_ended_replays_as_far_as_it_goes(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    path = tmp_path / "crashed.jsonl"
+    path.write_text("".join(journal()[:4]))
+    assert main(["replay", str(path)]) == 0
+    assert "3 steps, all as recorded; the call had not ended" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("raised", "said"),
+    [
+        (ExceptionGroup("", [ProviderError("espeak", "died", "start it")]), "espeak: died"),
+        (ModuleNotFoundError(name="soxr"), "the demo needs soxr: pip install 'callchart[demo]'"),
+    ],
+)
+def test_a_demo_that_lacks_a_part_says_which(
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    raised: Exception,
+    said: str,
+) -> None:
+    class Missing(ModuleType):
+        def __getattr__(self, name: str) -> Any:
+            raise raised
+
+    monkeypatch.setitem(sys.modules, "adapters.service.demo", Missing("adapters.service.demo"))
+    assert said in refused(capsys, "demo")
+
+
+def test_an_error_of_ours_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(name: str) -> None:
+        raise ExceptionGroup("", [ProviderError("espeak", "died"), ZeroDivisionError()])
+
+    monkeypatch.setattr("adapters.service.cli.load_chart", broken)
+    with pytest.raises(ExceptionGroup):
+        main(["settings"])
+
+
+def test_a_command_that_is_stopped_says_so(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stopped(name: str) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("adapters.service.cli.load_chart", stopped)
+    assert main(["settings"]) == 130
+    assert capsys.readouterr().err == "callchart settings: stopped\n"
