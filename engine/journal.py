@@ -12,7 +12,7 @@ import json
 import os
 import re
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
@@ -104,7 +104,7 @@ class JournalFile:
     A disk that is full is reported once, through `complain`, and the call goes on. Raises OSError
     where the file cannot be made at all."""
 
-    def __init__(self, path: Path, complain: Any) -> None:
+    def __init__(self, path: Path, complain: Callable[[str], None]) -> None:
         self.path, self._complain = path, complain
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         if stat.S_ISREG(os.fstat(descriptor).st_mode):
