@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+
 import pytest
 from hypothesis import settings
 
@@ -19,3 +21,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if VIRTUAL_CLOCKS & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.virtual)
+
+
+def pytest_collection_finish() -> None:
+    """What is loaded by now stays: the collector need not walk it again, in any test."""
+    gc.collect()
+    gc.freeze()
