@@ -20,13 +20,21 @@ import trio
 from engine.chart import Chart, Effect, Step, begin, decide
 from engine.chart.decide import Active, Occurrence, due
 from engine.data import CallData
-from engine.events import CallerHungUp, Event, LineClosed
+from engine.events import (
+    CallerHungUp,
+    CallTransferred,
+    DigitReceived,
+    Event,
+    LineClosed,
+    TransferFailed,
+)
 from engine.journal import Recorder
 from engine.mailbox import Mailbox
 from engine.phrases import Phrases
 from engine.playout import Playout
 from engine.ports import (
     Closed,
+    DigitPressed,
     LanguageModel,
     Line,
     LineGone,
@@ -34,6 +42,8 @@ from engine.ports import (
     Recognizer,
     RemoteHungUp,
     Synthesizer,
+    TransferDone,
+    TransferRefused,
     VoiceDetectors,
 )
 from engine.reply import ReplyPipeline
@@ -228,6 +238,12 @@ class Call:
                         self.playout.mark_reached(mark)
                     case RemoteHungUp(cause):
                         self.mailbox.post(CallerHungUp(cause))
+                    case DigitPressed(digit):
+                        self.mailbox.post(DigitReceived(digit))
+                    case TransferDone():
+                        self.mailbox.post(CallTransferred())
+                    case TransferRefused(reason):
+                        self.mailbox.post(TransferFailed(reason))
                     case Closed():
                         break
         except LineGone:

@@ -50,11 +50,26 @@ class Scripts:
 
 
 @dataclass(frozen=True, slots=True)
+class Parties:
+    """Who phones whom, as the carrier knows it; "" where it does not.
+
+    `caller` and `dialled` are numbers or names of extensions. `variables` are the carrier's own
+    (a dialplan's channel variables), as (name, value), in the order asked for. `outgoing`: we
+    placed the call, and `dialled` is the other side."""
+
+    caller: str = ""
+    dialled: str = ""
+    variables: tuple[tuple[str, str], ...] = ()
+    outgoing: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
     """What is known when the call begins."""
 
     call_id: str = ""
     rate_hz: int = 16000
+    parties: Parties = Parties()
     scripts: Scripts = Scripts()
     fillers: tuple[FillerClip, ...] = ()
 

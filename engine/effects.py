@@ -7,7 +7,7 @@ further effects by subclassing `Effect`.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from engine.chart.state import Effect
 from engine.data import Reply
@@ -30,6 +30,30 @@ class HangUpLine(Effect):
 
     def carry_out(self, call: Call) -> None:
         call.line.hang_up()
+
+
+@dataclass(frozen=True, slots=True)
+class SendDigits(Effect):
+    """Press keys on our side (DTMF): 0-9, A-D, * and #."""
+
+    words: ClassVar[tuple[str, ...]] = ("digits",)
+    digits: str
+
+    def carry_out(self, call: Call) -> None:
+        call.line.send_digits(self.digits)
+
+
+@dataclass(frozen=True, slots=True)
+class TransferCall(Effect):
+    """Hand the caller on to `target`; `CallTransferred` or `TransferFailed` follows.
+
+    The carrier lets through only what its configuration allows."""
+
+    words: ClassVar[tuple[str, ...]] = ("target",)
+    target: str
+
+    def carry_out(self, call: Call) -> None:
+        call.line.transfer(self.target)
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,6 +54,26 @@ class LineClosed(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class DigitReceived(Event):
+    """The other side pressed a key: one of 0-9, A-D, * and # (DTMF)."""
+
+    words: ClassVar[tuple[str, ...]] = ("digit",)
+    digit: str
+
+
+@dataclass(frozen=True, slots=True)
+class CallTransferred(Event):
+    """The other side was handed on (`effects.TransferCall`); the line closes."""
+
+
+@dataclass(frozen=True, slots=True)
+class TransferFailed(Event):
+    """A transfer was not possible, or not allowed; the call goes on."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class HangUpRequested(Event):
     """The operator, or the service as it drains, wants this call to end."""
 
@@ -210,6 +230,9 @@ class FillerFinished(Event):
 EVENTS: tuple[type[Event], ...] = (
     CallerHungUp,
     LineClosed,
+    DigitReceived,
+    CallTransferred,
+    TransferFailed,
     HangUpRequested,
     SpeechStarted,
     SpeechEnded,

@@ -13,7 +13,7 @@ import os
 import re
 import stat
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from engine.chart import Chart, ChartError, Effect, Occurrence, Step, begin, dec
 from engine.chart.chart import TimerSpec
 from engine.chart.decide import ORDINARY, Configuration, Judge
 from engine.chart.state import Guard, named
-from engine.data import CallData, Facts, FillerClip, Scripts
+from engine.data import CallData, Facts, FillerClip, Parties, Scripts
 from engine.events import CallStarted, Event, TimerFired
 from engine.ports import Journal
 
@@ -60,7 +60,7 @@ def head(chart: Chart, data: CallData, *, redacted: bool = False) -> Line:
         "redacted": redacted,
         "seed": data.seed,
         "settings": asdict(data.settings),
-        "facts": asdict(data.facts),
+        "facts": {**asdict(data.facts), "parties": _plain_parties(data.facts.parties, redacted)},
     }
 
 
@@ -165,6 +165,18 @@ def _fields(event: Event, words: tuple[str, ...], redacted: bool) -> Line:
     return {k: _blank(v) if redacted and k in words else v for k, v in values.items()}
 
 
+def _plain_parties(parties: Parties, redacted: bool) -> Line:
+    if redacted:
+        variables = tuple((name, _blank(value)) for name, value in parties.variables)
+        parties = replace(
+            parties,
+            caller=_blank(parties.caller),
+            dialled=_blank(parties.dialled),
+            variables=variables,
+        )
+    return asdict(parties)
+
+
 def _blank(text: Any) -> str:
     return re.sub(r"\w", "x", str(text))
 
@@ -208,13 +220,17 @@ def beginning(chart: Chart, head: Line) -> CallData:
         facts = dict(head["facts"])
         scripts = dict(facts.pop("scripts"))
         scripts["fillers"] = tuple(scripts["fillers"])
+        parties = dict(facts.pop("parties"))
+        parties["variables"] = tuple((name, value) for name, value in parties["variables"])
         fillers = tuple(
             FillerClip(f["text"], f["duration"], tuple(f["word_ends"]))
             for f in facts.pop("fillers")
         )
         settings = type(chart.data().settings).of(head["settings"])
         return chart.data.begin(
-            settings, head["seed"], Facts(**facts, scripts=Scripts(**scripts), fillers=fillers)
+            settings,
+            head["seed"],
+            Facts(**facts, parties=Parties(**parties), scripts=Scripts(**scripts), fillers=fillers),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise JournalError(f"the journal's head is damaged: {error}") from None

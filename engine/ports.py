@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from engine.data import Said
+    from engine.data import Parties, Said
 
 FRAME_SECONDS = 0.02
 
@@ -64,7 +64,26 @@ class Closed:
     """The line is closed, by whichever side; the last signal of a line."""
 
 
-Signal = MarkReached | RemoteHungUp | Closed
+@dataclass(frozen=True, slots=True)
+class DigitPressed:
+    """The other side pressed a key: one of 0-9, A-D, * and #."""
+
+    digit: str
+
+
+@dataclass(frozen=True, slots=True)
+class TransferDone:
+    """The other side was handed on; the line closes."""
+
+
+@dataclass(frozen=True, slots=True)
+class TransferRefused:
+    """A transfer was not possible, or not allowed; the line is as it was."""
+
+    reason: str
+
+
+Signal = MarkReached | RemoteHungUp | DigitPressed | TransferDone | TransferRefused | Closed
 
 
 class Line(Protocol):
@@ -82,6 +101,11 @@ class Line(Protocol):
     @property
     def call_id(self) -> str:
         """The carrier's own id of this call."""
+        ...
+
+    @property
+    def parties(self) -> Parties:
+        """Who phones whom."""
         ...
 
     def answer(self) -> None:
@@ -102,6 +126,16 @@ class Line(Protocol):
 
     def flush(self) -> None:
         """Drop what is queued, marks included; nothing of it is heard any more."""
+        ...
+
+    def send_digits(self, digits: str) -> None:
+        """Press keys (0-9, A-D, *, #) on our side, in order, beside what is played."""
+        ...
+
+    def transfer(self, target: str) -> None:
+        """Hand the other side on to `target`, without asking there first (a blind transfer).
+
+        `TransferDone` or `TransferRefused` follows, unless the line closes before it."""
         ...
 
     async def hear(self) -> bytes:

@@ -64,7 +64,7 @@ class Supervisor:
         call: Call | None = None
         try:
             fillers = self.services.phrases.fillers(self.scripts)
-            facts = Facts(line.call_id, line.rate_hz, self.scripts, fillers)
+            facts = Facts(line.call_id, line.rate_hz, line.parties, self.scripts, fillers)
             data = self.chart.data.begin(self.settings, self.seed, facts)
             journal = self.journal(line.call_id)
             recorder = None

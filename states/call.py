@@ -9,16 +9,25 @@ from engine.data import CallData
 from engine.effects import AnswerLine
 from engine.events import (
     CallerHungUp,
+    CallTransferred,
+    DigitReceived,
     Event,
     HangUpRequested,
     HearingFailed,
     LineClosed,
     PlaybackStopped,
+    TransferFailed,
 )
 from engine.settings import settings
 from states.hearing import put_what_was_said, words_heard
 from states.listening import listening
-from states.replies import begin_farewell, begin_regret, saying_last_words, start_reply
+from states.replies import (
+    begin_apology,
+    begin_farewell,
+    begin_regret,
+    saying_last_words,
+    start_reply,
+)
 from states.turn import turn
 
 
@@ -35,6 +44,12 @@ call = State(
     on={
         CallerHungUp: to("hangup", update=put_what_was_said),
         LineClosed: to("hangup", update=[put_what_was_said, note_line_closed]),
+        DigitReceived: ignore("this call has no menu"),
+        CallTransferred: to("hangup", update=put_what_was_said),
+        TransferFailed: [
+            ignore("the goodbye is being said", when=saying_last_words),
+            to("turn.speaking", update=begin_apology, effects=start_reply),
+        ],
         HangUpRequested: [
             ignore("the goodbye is being said", when=saying_last_words),
             to("turn.speaking", update=begin_farewell, effects=start_reply),

@@ -5,7 +5,15 @@ from __future__ import annotations
 from engine.chart import State, ignore, stay, to
 from engine.data import CallData
 from engine.effects import HangUpLine
-from engine.events import CallerHungUp, HangUpRequested, LineClosed, PlaybackStopped
+from engine.events import (
+    CallerHungUp,
+    CallTransferred,
+    DigitReceived,
+    HangUpRequested,
+    LineClosed,
+    PlaybackStopped,
+    TransferFailed,
+)
 from states.hearing import words_heard
 
 
@@ -21,6 +29,9 @@ hangup = State(
     on={
         LineClosed: to("ended"),
         CallerHungUp: ignore("both sides hung up"),
+        DigitReceived: ignore("the call ends"),
+        CallTransferred: ignore("the call ends"),
+        TransferFailed: ignore("the call ends"),
         HangUpRequested: ignore("it is being done"),
         PlaybackStopped: stay(update=words_heard),
     },

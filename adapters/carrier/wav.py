@@ -14,7 +14,16 @@ import numpy as np
 import trio
 
 from adapters.carrier.audio_file import Recording
-from engine.ports import Closed, LineGone, MarkReached, RemoteHungUp, Signal, frame_bytes
+from engine.data import Parties
+from engine.ports import (
+    Closed,
+    LineGone,
+    MarkReached,
+    RemoteHungUp,
+    Signal,
+    TransferRefused,
+    frame_bytes,
+)
 
 FRAMES_PER_SECOND: Final = 50
 
@@ -80,6 +89,11 @@ class WavLine:
         return self._call_id
 
     @property
+    def parties(self) -> Parties:
+        """Nobody has a number here."""
+        return Parties()
+
+    @property
     def recording(self) -> Recording:
         """What both sides said so far; its first sample is of the moment the line began to run."""
         return Recording(
@@ -128,6 +142,13 @@ class WavLine:
         self._accepted -= len(self._queue)
         self._queue.clear()
         self._marks.clear()
+
+    def send_digits(self, digits: str) -> None:
+        """Nobody is there to hear them: a WAV file has no keys."""
+
+    def transfer(self, target: str) -> None:
+        if not self._closed:
+            self._post(TransferRefused("this line leads nowhere else"))
 
     async def hear(self) -> bytes:
         """All that came since the last time. Cancelling it loses nothing."""

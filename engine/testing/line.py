@@ -15,7 +15,18 @@ from dataclasses import dataclass, replace
 
 import trio
 
-from engine.ports import Closed, LineGone, MarkReached, RemoteHungUp, Signal, frame_bytes
+from engine.data import Parties
+from engine.ports import (
+    Closed,
+    DigitPressed,
+    LineGone,
+    MarkReached,
+    RemoteHungUp,
+    Signal,
+    TransferDone,
+    TransferRefused,
+    frame_bytes,
+)
 from engine.testing.sound import fake_sound
 
 #: Frames a second.
@@ -53,13 +64,24 @@ class FakeLine:
     The caller's sound is given in spans: a frame as soon as the caller begins or stops, and all
     that lies between in one piece (at most 5 s). With `frames`, every frame is given as it comes.
     Set `confirms_marks` to False for a carrier that loses them, `closing` to the seconds between
-    our hanging up and `Closed` (`math.inf`: it never says so)."""
+    our hanging up and `Closed` (`math.inf`: it never says so), `refuses_transfer` to the reason for
+    which it transfers nobody."""
 
     def __init__(
-        self, call_id: str = "fake", rate_hz: int = 16000, *, frames: bool = False
+        self,
+        call_id: str = "fake",
+        rate_hz: int = 16000,
+        *,
+        frames: bool = False,
+        parties: Parties | None = None,
     ) -> None:
+        self.parties = parties or Parties()
         self.confirms_marks = True
         self.closing = 0.0
+        self.refuses_transfer: str | None = None
+        #: The keys that were pressed on our side, and whom the caller was handed on to.
+        self.digits = ""
+        self.transferred: str | None = None
         #: Frames that a full queue refused.
         self.dropped_frames = 0
         #: When it was answered, by Trio's clock.
@@ -139,6 +161,20 @@ class FakeLine:
                 self._played.append(Played(last.begin, cut, kept))
         self._dry = min(self._dry, cut)
 
+    def send_digits(self, digits: str) -> None:
+        if not self.hung_up:
+            self.digits += digits
+
+    def transfer(self, target: str) -> None:
+        if self.hung_up:
+            return
+        if self.refuses_transfer is not None:
+            self._tell(TransferRefused(self.refuses_transfer))
+            return
+        self.transferred = target
+        self._tell(TransferDone())
+        self._close()
+
     async def hear(self) -> bytes:
         waited = False
         while not self.closed:
@@ -195,11 +231,15 @@ class FakeLine:
         self._voices.append(_Voice(begin, begin + len(pcm) // self._frame, pcm=pcm))
         self._said.unpark_all()
 
+    def press(self, digit: str) -> None:
+        """The caller presses a key."""
+        if not self.closed:
+            self._tell(DigitPressed(digit))
+
     def remote_hangs_up(self, cause: str = "normal") -> None:
         """The caller hangs up: the line says so, and closes."""
         if not self.closed:
-            self._reach_marks()
-            self._signals.append(RemoteHungUp(cause))
+            self._tell(RemoteHungUp(cause))
             self._close()
 
     def break_off(self) -> None:
@@ -266,6 +306,11 @@ class FakeLine:
         while self._voices and self._voices[0].end < until:
             self._voices.popleft()
         return bytes(given)
+
+    def _tell(self, signal: Signal) -> None:
+        self._reach_marks()  # what was heard by now came first
+        self._signals.append(signal)
+        self._signalled.unpark_all()
 
     def _close(self) -> None:
         if self.closed:

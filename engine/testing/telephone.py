@@ -183,6 +183,12 @@ class Telephone:
         await self._reach(at)
         self.line.remote_hangs_up()
 
+    async def caller_presses(self, digits: str, *, at: float | None = None) -> None:
+        """The caller presses keys, one after the other."""
+        await self._reach(at)
+        for digit in digits:
+            self.line.press(digit)
+
     async def line_breaks(self, *, at: float | None = None) -> None:
         """The line closes, and nobody says why."""
         await self._reach(at)
@@ -284,7 +290,8 @@ class Telephone:
             raise RuntimeError("a telephone is used within `async with`")
         await self._phrases.prepare(self.synthesizer, script_texts(self.scripts))
         clips = self._phrases.fillers(self.scripts)
-        facts = Facts(self.line.call_id, self.line.rate_hz, self.scripts, clips)
+        line = self.line
+        facts = Facts(line.call_id, line.rate_hz, line.parties, self.scripts, clips)
         data = self.chart.data.begin(self.settings, self.seed, facts)
         self._call = Call(
             self.chart,

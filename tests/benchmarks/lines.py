@@ -10,7 +10,15 @@ from collections.abc import Callable, Iterator
 
 import trio
 
-from engine.ports import FRAME_SECONDS, Closed, LineGone, MarkReached, RemoteHungUp, Signal
+from engine.data import Parties
+from engine.ports import (
+    FRAME_SECONDS,
+    Closed,
+    LineGone,
+    MarkReached,
+    RemoteHungUp,
+    Signal,
+)
 from tests.benchmarks.caller import Caller
 from tests.benchmarks.sink import FRAME, RATE_HZ, SILENCE, Sink, number_in
 
@@ -19,6 +27,7 @@ class _Line:
     """What both lines have in common: picking up, hanging up, and the signals."""
 
     rate_hz = RATE_HZ
+    parties = Parties()
 
     def __init__(self, call_id: str, caller: Caller) -> None:
         self.call_id, self.caller = call_id, caller
@@ -38,6 +47,12 @@ class _Line:
             self.closed = True
             self._signal(Closed())
             self._answered.set()
+
+    def send_digits(self, digits: str) -> None:
+        """No call of the benchmark does."""
+
+    def transfer(self, target: str) -> None:
+        """No call of the benchmark does."""
 
     def caller_hangs_up(self) -> None:
         if not self.closed:

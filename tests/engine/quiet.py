@@ -8,6 +8,7 @@ from typing import Any, cast
 import trio
 
 from engine.call import Services
+from engine.data import Parties
 from engine.ports import Closed, LineGone, Signal
 
 
@@ -18,6 +19,7 @@ class QuietLine:
         self, rate_hz: int = 16000, *, now: Callable[[], float] = trio.current_time
     ) -> None:
         self.rate_hz, self.call_id, self._now = rate_hz, "a call", now
+        self.parties = Parties()
         #: (seconds, what): commands, and what a test's effects note.
         self.noted: list[tuple[float, str]] = []
         self.played = bytearray()
@@ -52,6 +54,12 @@ class QuietLine:
 
     def flush(self) -> None:
         self.note("flush")
+
+    def send_digits(self, digits: str) -> None:
+        self.note(f"press {digits}")
+
+    def transfer(self, target: str) -> None:
+        self.note(f"transfer to {target}")
 
     async def hear(self) -> bytes:
         await trio.sleep_forever()
