@@ -13,6 +13,8 @@ settings.register_profile("steady", deadline=None, derandomize=True, print_blob=
 settings.register_profile("flakes", deadline=None, database=None, max_examples=25)
 settings.load_profile("steady")
 
+pytest_plugins = ["tests.asterisk.fixtures"]
+
 #: Whoever asks for one of these runs on a clock that jumps.
 VIRTUAL_CLOCKS = {"autojump_clock", "make_telephone"}
 

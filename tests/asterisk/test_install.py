@@ -1,0 +1,43 @@
+"""Where Asterisk cannot be had, one line says why; where it can, one copy is there for all."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.asterisk.install import AsteriskUnavailable, Installation, installed
+
+pytestmark = pytest.mark.real
+
+
+@pytest.fixture
+def empty_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    return tmp_path / "callchart-tests"
+
+
+def test_without_apt_the_reason_is_clear_and_nothing_is_left(
+    empty_cache: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(AsteriskUnavailable, match="cannot be had without apt-get"):
+        installed()
+    assert [path.name for path in empty_cache.iterdir()] == ["asterisk.lock"]
+
+
+def test_a_cache_that_is_no_folder_is_a_clear_reason(empty_cache: Path) -> None:
+    empty_cache.write_text("not a folder")
+    with pytest.raises(AsteriskUnavailable, match="cannot be unpacked into"):
+        installed()
+
+
+def test_a_library_that_moved_is_named(asterisk_installed: Installation, tmp_path: Path) -> None:
+    assert asterisk_installed.missing_libraries() == []
+    broken = Installation(tmp_path / "broken")
+    shutil.copytree(asterisk_installed.folder, broken.folder, symlinks=True, copy_function=os.link)
+    for library in broken.modules.parent.parent.rglob("libjansson.so*"):
+        library.unlink()
+    assert broken.missing_libraries() == ["libjansson.so.4"]

@@ -1,0 +1,103 @@
+"""The tests' Asterisk: it starts as asked, answers truthfully, dies and comes back."""
+
+from __future__ import annotations
+
+import httpx2
+import pytest
+import trio
+
+from tests.asterisk.fixtures import StartAsterisk
+from tests.asterisk.server import Asterisk, AsteriskFailed, DialsBot
+
+pytestmark = pytest.mark.real
+
+
+async def test_an_idle_asterisk_has_no_channels_bridges_or_applications(
+    asterisk: Asterisk,
+) -> None:
+    assert await asterisk.channels() == []
+    assert await asterisk.bridges() == []
+    assert await asterisk.applications() == []
+    assert "0 active channels" in await asterisk.command("core show channels")
+
+
+async def test_two_run_at_once_and_do_not_answer_for_each_other(
+    asterisk: Asterisk, start_asterisk: StartAsterisk
+) -> None:
+    async with start_asterisk() as other:
+        await other.ari("POST", "bridges/only-here")
+        assert [bridge["id"] for bridge in await other.bridges()] == ["only-here"]
+        assert await asterisk.bridges() == []
+
+
+async def test_a_restarted_asterisk_has_forgotten_its_bridges_and_kept_its_port(
+    start_asterisk: StartAsterisk,
+) -> None:
+    async with start_asterisk() as asterisk:
+        port = asterisk.http_port
+        await asterisk.ari("POST", "bridges/forgotten")
+        await asterisk.restart()
+        assert await asterisk.bridges() == []
+        assert asterisk.http_port == port
+
+
+async def test_a_killed_asterisk_answers_no_more(start_asterisk: StartAsterisk) -> None:
+    async with start_asterisk() as asterisk:
+        await asterisk.kill()
+        assert not asterisk.running
+        with pytest.raises(httpx2.ConnectError):
+            await asterisk.channels()
+
+
+async def test_its_folder_and_its_process_are_gone_when_the_block_is(
+    start_asterisk: StartAsterisk,
+) -> None:
+    async with start_asterisk() as asterisk:
+        assert asterisk.folder.exists()
+    assert not asterisk.folder.exists()
+    assert not asterisk.running
+
+
+async def test_a_module_is_left_out(start_asterisk: StartAsterisk) -> None:
+    async with start_asterisk(without=["chan_websocket.so"]) as asterisk:
+        assert "0 modules loaded" in await asterisk.command("module show like chan_websocket")
+        assert "1 modules loaded" in await asterisk.command("module show like chan_pjsip")
+
+
+async def test_more_dialplan_joins_a_context(start_asterisk: StartAsterisk) -> None:
+    async with start_asterisk(dialplan="[inbound]\nexten => new,1,Hangup()\n") as asterisk:
+        shown = await asterisk.command("dialplan show inbound")
+        assert "'new'" in shown
+        assert "'bot'" in shown
+
+
+@pytest.mark.parametrize("connection", ["persistent", "per_call_config"])
+async def test_it_dials_the_bot_with_its_user_and_password(
+    start_asterisk: StartAsterisk, connection: str
+) -> None:
+    listeners = await trio.open_tcp_listeners(0, host="127.0.0.1")
+    port = listeners[0].socket.getsockname()[1]
+    control = DialsBot(f"ws://127.0.0.1:{port}/control", "me", "secret", connection)  # type: ignore[arg-type]
+    async with listeners[0] as listener, start_asterisk(control=control) as asterisk:
+        if connection == "per_call_config":
+            await asterisk.ari("POST", "channels", endpoint="Local/bot@inbound", app=asterisk.app)
+        with trio.fail_after(5):
+            async with await listener.accept() as stream:
+                request = await stream.receive_some()
+    assert request.startswith(b"GET /control")
+    assert b"Authorization: Basic bWU6c2VjcmV0\r\n" in request
+    assert b"Sec-WebSocket-Protocol: ari\r\n" in request
+
+
+async def test_asked_to_stop_it_ends_by_itself(start_asterisk: StartAsterisk) -> None:
+    async with start_asterisk() as asterisk:
+        await asterisk.stop()
+        assert "Asterisk cleanly ending" in asterisk.logs()
+
+
+async def test_what_keeps_ari_from_answering_is_in_the_error(
+    start_asterisk: StartAsterisk,
+) -> None:
+    with pytest.raises(AsteriskFailed, match=r"(?s)ARI does not answer.*res_ari"):
+        async with start_asterisk(without=["res_ari.so"]):
+            pass
