@@ -105,8 +105,8 @@ async def play(scene: Scene) -> None:
         if known > byte:
             if not playback.sent:
                 # Truly heard, not merely sent: its mark comes back when the first frame was played.
-                playout.send(playback, bytes(chunk.pcm[byte : byte + frame]))
-                playout.mark(playback, lambda: scene.post(PlaybackStarted(number)))
+                first = bytes(chunk.pcm[byte : byte + frame])
+                playout.send(playback, first, lambda: scene.post(PlaybackStarted(number)))
                 byte += frame
                 continue
             room = await _room(scene, playback)
@@ -129,8 +129,7 @@ async def fill(scene: Scene) -> None:
     frame = frame_bytes(scene.call.line.rate_hz)
     playout = scene.call.playout
     playback = playout.begin(None, lambda size: "")
-    playout.send(playback, pcm[:frame])
-    playout.mark(playback, lambda: scene.post(FillerStarted(clip.text)))
+    playout.send(playback, pcm[:frame], lambda: scene.post(FillerStarted(clip.text)))
     while playback.sent < len(pcm):
         room = await _room(scene, playback)
         playout.send(playback, pcm[playback.sent : playback.sent + room * frame])

@@ -1,8 +1,9 @@
 """The sound that goes down one line: who may send it, how much is ahead, what was heard.
 
 A position is computed here, from what was sent, what the carrier confirmed by marks, and the
-clock; asking the carrier would take time, and a flush has none. Only the playback that is current
-may send: sound of a playback that is over is dropped and counted."""
+clock; asking the carrier would take time, and a flush has none. The clock moves the position on,
+but not past a mark that is overdue: a carrier that stalls is not believed to have played. Only the
+playback that is current may send: sound of a playback that is over is dropped and counted."""
 
 from __future__ import annotations
 
@@ -11,6 +12,10 @@ from dataclasses import dataclass, field
 
 from engine.events import Event, PlaybackStopped
 from engine.ports import Line
+
+#: A mark that is later than this was lost (us): from then on the clock alone is believed again, or
+#: a carrier that loses its marks would have played nothing.
+LOST = 1_000_000
 
 
 @dataclass(eq=False)
@@ -44,14 +49,19 @@ class Playout:
         self._current = Playback(reply, heard, ends_at=self._now())
         return self._current
 
-    def send(self, playback: Playback, pcm: bytes) -> bool:
-        """Whole frames of `playback`; False when it is not the current one any more."""
+    def send(
+        self, playback: Playback, pcm: bytes, reached: Callable[[], None] | None = None
+    ) -> bool:
+        """Whole frames of `playback`; False when it is not the current one any more.
+
+        A mark behind them confirms them, and calls `reached`."""
         if playback is not self._current:
             self.stale_bytes += len(pcm)
             return False
         self._line.play(pcm)
         playback.sent += len(pcm)
         playback.ends_at = max(playback.ends_at, self._now()) + self._microseconds(len(pcm))
+        self.mark(playback, reached or _confirmed)
         return True
 
     def ahead(self, playback: Playback) -> float:
@@ -67,11 +77,14 @@ class Playout:
 
     def mark_reached(self, mark: int) -> None:
         """The carrier says so: it also corrects our idea of what is ahead."""
-        if self._current is None or mark not in self._current._marks:
+        playback = self._current
+        if playback is None or mark not in playback._marks:
             return  # of a playback that was flushed
-        sent, reached = self._current._marks.pop(mark)
-        self._current.ends_at = self._now() + self._microseconds(self._current.sent - sent)
-        reached()
+        # Whoever is at a mark was at those before it, should the carrier have lost one.
+        for passed in [number for number in playback._marks if number <= mark]:
+            sent, reached = playback._marks.pop(passed)
+            playback.ends_at = self._now() + self._microseconds(playback.sent - sent)
+            reached()
 
     def stop(self) -> None:
         """Nothing more is heard. Without a playback, nothing happens."""
@@ -79,13 +92,25 @@ class Playout:
         if playback is None:
             return
         self._line.flush()
-        ahead = min(playback.sent, self._bytes(playback.ends_at - self._now()))
-        words = playback.heard(playback.sent - ahead)
+        words = playback.heard(self._position(playback))
         if playback.reply is not None:
             self._raise(PlaybackStopped(playback.reply, words))
+
+    def _position(self, playback: Playback) -> int:
+        """How much of it was heard, in bytes of whole samples."""
+        ahead = playback.ends_at - self._now()
+        by_clock = max(0, playback.sent - self._bytes(ahead))
+        for unconfirmed, _ in playback._marks.values():
+            late = self._microseconds(playback.sent - unconfirmed) - ahead
+            return min(by_clock, unconfirmed) if late <= LOST else by_clock
+        return by_clock
 
     def _microseconds(self, size: int) -> int:
         return size * 1_000_000 // self._bytes_a_second
 
     def _bytes(self, microseconds: int) -> int:
         return max(0, microseconds) * self._bytes_a_second // 1_000_000 // 2 * 2
+
+
+def _confirmed() -> None:
+    """A mark that only says how far playback is."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass, replace
 
 import trio
@@ -64,8 +64,8 @@ class FakeLine:
     The caller's sound is given in spans: a frame as soon as the caller begins or stops, and all
     that lies between in one piece (at most 5 s). With `frames`, every frame is given as it comes.
     Set `confirms_marks` to False for a carrier that loses them, `closing` to the seconds between
-    our hanging up and `Closed` (`math.inf`: it never says so), `refuses_transfer` to the reason for
-    which it transfers nobody."""
+    our hanging up and `Closed` (`math.inf`: it never says so), `transfers` to those whom a caller
+    may be handed on to."""
 
     def __init__(
         self,
@@ -78,7 +78,7 @@ class FakeLine:
         self.parties = parties or Parties()
         self.confirms_marks = True
         self.closing = 0.0
-        self.refuses_transfer: str | None = None
+        self.transfers: Container[str] = ()
         #: The keys that were pressed on our side, and whom the caller was handed on to.
         self.digits = ""
         self.transferred: str | None = None
@@ -168,8 +168,8 @@ class FakeLine:
     def transfer(self, target: str) -> None:
         if self.hung_up:
             return
-        if self.refuses_transfer is not None:
-            self._tell(TransferRefused(self.refuses_transfer))
+        if target not in self.transfers:
+            self._tell(TransferRefused("transfer.allow does not name that target"))
             return
         self.transferred = target
         self._tell(TransferDone())

@@ -17,10 +17,13 @@ from trio.testing import MockClock
 
 from engine.ports import (
     Closed,
+    DigitPressed,
     Line,
     LineGone,
     MarkReached,
     RemoteHungUp,
+    TransferDone,
+    TransferRefused,
     frame_bytes,
 )
 
@@ -261,3 +264,70 @@ class LineContract:
             await self.settle()
             assert await far.line.signal() == Closed()
             assert loud_seconds(far.heard(), far.line.rate_hz) == 0
+
+
+class Keypad(FarEnd, Protocol):
+    """The other end is a telephone: it has keys."""
+
+    def press(self, digit: str) -> None: ...
+
+    async def digits(self, count: int) -> str:
+        """So many keys that were pressed on our side, as they arrive there."""
+        ...
+
+
+class TelephoneLineContract(LineContract):
+    """Of a line that leads to a telephone, and from there elsewhere.
+
+    `phone()` gives a `Keypad` as its far end."""
+
+    #: Whom the line may be handed on to, and whom it may not.
+    allowed, forbidden = "100", "999"
+
+    def telephone(self) -> AbstractAsyncContextManager[Keypad]:
+        """The same as `phone()`."""
+        raise NotImplementedError
+
+    def phone(self) -> AbstractAsyncContextManager[FarEnd]:
+        return self.telephone()
+
+    async def test_keys_that_are_pressed_arrive_in_order(self, clock: Clock | None) -> None:
+        async with self.telephone() as far:
+            far.line.answer()
+            for digit in "1#":
+                far.press(digit)
+            with trio.fail_after(5):
+                arrived = [await far.line.signal() for _ in range(2)]
+            assert arrived == [DigitPressed("1"), DigitPressed("#")]
+
+    async def test_keys_of_ours_arrive_at_the_other_end(self, clock: Clock | None) -> None:
+        async with self.telephone() as far:
+            far.line.answer()
+            await self.settle()
+            far.line.send_digits("42")
+            with trio.fail_after(5):
+                assert await far.digits(2) == "42"
+
+    async def test_a_caller_who_is_handed_on_is_ours_no_more(self, clock: Clock | None) -> None:
+        async with self.telephone() as far:
+            far.line.answer()
+            await self.settle()
+            far.line.transfer(self.allowed)
+            with trio.fail_after(5):
+                assert await far.line.signal() == TransferDone()
+                assert await far.line.signal() == Closed()
+            far.line.hang_up()
+            with pytest.raises(LineGone):
+                await far.line.signal()
+
+    async def test_a_transfer_that_is_refused_leaves_the_line_as_it_was(
+        self, clock: Clock | None
+    ) -> None:
+        async with self.telephone() as far:
+            far.line.answer()
+            await self.settle()
+            far.line.transfer(self.forbidden)
+            with trio.fail_after(5):
+                assert isinstance(await far.line.signal(), TransferRefused)
+            far.say(tone(0.2, far.line.rate_hz))
+            await hear_tone(far.line, 0.2)

@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 import pytest
 
 from engine.chart import Chart, Effect, Outcome, State, Step, stay, to
-from engine.data import CallData, Scripts
+from engine.data import CallData, Parties, Scripts
 from engine.events import Event, FinalHeard, SpeechStarted
 from engine.journal import (
     JournalError,
@@ -32,7 +32,7 @@ from engine.journal import (
 )
 from engine.ports import Journal
 from engine.settings import SettingRefs, Settings, setting
-from engine.testing import Telephone
+from engine.testing import FakeLine, Telephone
 from engine.testing.plugin import MakeTelephone
 from states import CHART
 from states.hearing import add_words
@@ -172,6 +172,27 @@ async def test_a_redacted_journal_holds_no_word_and_is_replayed(
     assert [(s.after, s.outcome) for s in replayed] == [
         (s.after, s.outcome) for s in telephone.steps
     ]
+
+
+async def test_a_redacted_journal_holds_no_number_and_no_key(
+    make_telephone: MakeTelephone, tmp_path: Path
+) -> None:
+    parties = Parties("5550123", "5550199", (("CHANNEL(language)", "quenya"),))
+    async with make_telephone(line=FakeLine(parties=parties)) as telephone:
+        await telephone.caller_presses("7", at=1.0)
+    path = as_written(redacted(telephone).lines, tmp_path / "call.jsonl")
+
+    start, lines = read(path)
+
+    assert not re.search(r"555|quenya|digit\":\"7", path.read_text())
+    assert start["facts"]["parties"] == {
+        "caller": "xxxxxxx",
+        "dialled": "xxxxxxx",
+        "variables": [["CHANNEL(language)", "xxxxxx"]],
+        "outgoing": False,
+    }
+    assert len(list(replay(CHART, start, lines))) == len(lines)
+    assert telephone.steps[0].data.facts.parties == parties
 
 
 async def test_answers_that_depend_on_words_are_taken_from_the_redacted_journal(
@@ -451,6 +472,9 @@ def test_a_chart_that_was_changed_is_another_chart() -> None:
         list(replay(changed, start, lines))
 
 
+NO_PARTIES: Line = {"parties": {"variables": []}}
+
+
 @pytest.mark.parametrize(
     ("damage", "complaint"),
     [
@@ -458,9 +482,13 @@ def test_a_chart_that_was_changed_is_another_chart() -> None:
         ({"settings": {"no_imput": 1}}, "there is no setting 'no_imput'; did you mean no_input?"),
         ({"settings": []}, "must be a mapping"),
         ({"facts": None}, "'NoneType' object is not iterable"),
-        ({"facts": {"scripts": {"fillers": []}}}, "'fillers'"),
-        ({"facts": {"scripts": {"fillers": []}, "fillers": ["Well,"]}}, "indices must be"),
-        ({"facts": {"scripts": {"fillers": []}, "fillers": [], "colour": 1}}, "'colour'"),
+        ({"facts": {"scripts": {"fillers": []}}}, "'parties'"),
+        ({"facts": {**NO_PARTIES, "scripts": {"fillers": []}}}, "'fillers'"),
+        ({"facts": {**NO_PARTIES, "scripts": {"fillers": []}, "fillers": ["So"]}}, "indices must"),
+        (
+            {"facts": {**NO_PARTIES, "scripts": {"fillers": []}, "fillers": [], "colour": 1}},
+            "'colour'",
+        ),
     ],
 )
 def test_a_damaged_head_is_refused(damage: Line, complaint: str) -> None:

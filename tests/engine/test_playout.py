@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 
 from engine.events import Event, PlaybackStopped
@@ -22,6 +24,10 @@ class Desk:
         self.heard: list[int] = []
         self.line = QuietLine(rate_hz, now=lambda: self.at / 1e6)
         self.playout = Playout(self.line, lambda: self.at, self.raised.append)
+
+    def confirm(self) -> None:
+        """The carrier has reached the oldest mark that it was given."""
+        self.playout.mark_reached(self.line.marks.pop(0))
 
     def begin(self, reply: int | None = 1) -> Playback:
         return self.playout.begin(reply, self._words)
@@ -46,6 +52,44 @@ def test_what_was_sent_is_ahead_until_it_was_heard(desk: Desk) -> None:
     assert desk.playout.ahead(playback) == 0
 
 
+@pytest.mark.parametrize(
+    ("stalls_for", "frames"),
+    [
+        pytest.param(0.1, 15, id="within a piece"),
+        pytest.param(0.2, 20, id="to the end of a piece"),
+        pytest.param(1.2, 20, id="that was not confirmed"),
+        pytest.param(1.3, 30, id="for so long that the mark must be lost"),
+    ],
+)
+def test_a_carrier_that_stalls_is_not_believed_to_have_played(
+    desk: Desk, stalls_for: float, frames: int
+) -> None:
+    playback = desk.begin()
+    for _ in range(3):
+        desk.playout.send(playback, FRAME * 10)
+    desk.at = 10 * FRAME_US
+    desk.confirm()
+    desk.at += round(stalls_for * 1_000_000)
+
+    desk.playout.stop()
+
+    assert desk.heard == [frames * 640]
+
+
+def test_who_is_at_a_mark_was_at_those_before_it(desk: Desk) -> None:
+    reached: list[int] = []
+    playback = desk.begin()
+    for number in (1, 2):
+        desk.playout.send(playback, FRAME, partial(reached.append, number))
+    desk.at = 3 * FRAME_US
+
+    desk.playout.mark_reached(desk.line.marks[-1])
+    desk.playout.stop()
+
+    assert reached == [1, 2]
+    assert desk.heard == [2 * 640]
+
+
 def test_sound_sent_after_a_gap_begins_when_it_is_sent(desk: Desk) -> None:
     playback = desk.begin()
     desk.playout.send(playback, FRAME)
@@ -63,7 +107,7 @@ def test_a_stop_tells_what_was_heard(desk: Desk) -> None:
 
     desk.playout.stop()
 
-    assert desk.line.notes == ["play", "flush"]
+    assert desk.line.notes == ["play", "mark", "flush"]
     assert desk.heard == [4 * 640]
     assert desk.raised == [PlaybackStopped(7, "2560 bytes")]
 
@@ -178,8 +222,7 @@ def test_a_mark_that_comes_early_corrects_it_too(desk: Desk) -> None:
 def test_a_mark_of_a_playback_that_is_over_means_nothing(desk: Desk) -> None:
     reached: list[str] = []
     over = desk.begin()
-    desk.playout.send(over, FRAME)
-    desk.playout.mark(over, lambda: reached.append("over"))
+    desk.playout.send(over, FRAME, lambda: reached.append("over"))
     desk.playout.stop()
     desk.playout.mark_reached(desk.line.marks[0])
     current = desk.begin(reply=2)

@@ -11,11 +11,14 @@ from engine.data import Said
 from engine.effects import HangUpLine, StartReply
 from engine.events import (
     CallerHungUp,
+    CallTransferred,
+    DigitReceived,
     Event,
     HangUpRequested,
     HearingFailed,
     LineClosed,
     PlaybackStopped,
+    TransferFailed,
 )
 from engine.settings import Settings
 from states import CHART
@@ -56,11 +59,35 @@ def test_an_end_that_is_asked_for_or_forced_is_said(leaf: str, event: Event, pur
     assert after.effects[-1] == StartReply(after.data.reply)
 
 
-@pytest.mark.parametrize("event", [HangUpRequested("drain"), BROKEN])
+@pytest.mark.parametrize("event", [HangUpRequested("drain"), BROKEN, TransferFailed("busy")])
 def test_a_goodbye_that_is_being_said_is_not_said_again(event: Event) -> None:
     stands = standing("speaking.chunks", reply=FAREWELL)
     after = stands.on(event)
     assert (after.outcome, after.configuration) == (Outcome.IGNORED, stands.configuration)
+
+
+@pytest.mark.parametrize("leaf", LEAVES)
+def test_a_key_that_nothing_waits_for_changes_nothing(leaf: str) -> None:
+    stands = calls(leaf)
+    after = stands.on(DigitReceived("5"))
+    assert (after.outcome, after.configuration) == (Outcome.IGNORED, stands.configuration)
+
+
+@pytest.mark.parametrize("leaf", LEAVES)
+def test_a_caller_who_was_handed_on_is_ours_no_more(leaf: str) -> None:
+    assert calls(leaf).on(CallTransferred()).state == "hangup"
+
+
+@pytest.mark.parametrize("leaf", LEAVES)
+def test_a_transfer_that_failed_is_apologised_for(leaf: str) -> None:
+    after = calls(leaf).on(TransferFailed("not allowed"))
+    assert (after.state, after.purpose) == ("speaking.opening", "apology")
+    assert after.effects[-1] == StartReply(after.data.reply)
+
+
+@pytest.mark.parametrize("event", [DigitReceived("5"), CallTransferred(), TransferFailed("busy")])
+def test_a_call_that_ends_is_past_keys_and_transfers(event: Event) -> None:
+    assert standing("hangup").on(event).outcome is Outcome.IGNORED
 
 
 def test_the_longest_call_ends_with_a_goodbye() -> None:

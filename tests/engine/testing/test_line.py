@@ -13,7 +13,7 @@ from engine.ports import Closed, LineGone, frame_bytes
 from engine.testing import FakeCarrier, FakeLine
 from engine.testing.line import QUEUE
 from engine.testing.sound import fake_sound, pieces
-from tests.contracts.line import FarEnd, LineContract, tone
+from tests.contracts.line import FarEnd, Keypad, LineContract, TelephoneLineContract, tone
 
 
 class Caller:
@@ -31,14 +31,21 @@ class Caller:
     def hang_up(self) -> None:
         self.line.remote_hangs_up()
 
+    def press(self, digit: str) -> None:
+        self.line.press(digit)
+
+    async def digits(self, count: int) -> str:
+        return self.line.digits[:count]
+
 
 @asynccontextmanager
-async def calling(line: FakeLine) -> AsyncIterator[FarEnd]:
+async def calling(line: FakeLine) -> AsyncIterator[Keypad]:
+    line.transfers = {TelephoneLineContract.allowed}
     yield Caller(line)
 
 
-class TestFakeLine(LineContract):
-    def phone(self) -> AbstractAsyncContextManager[FarEnd]:
+class TestFakeLine(TelephoneLineContract):
+    def telephone(self) -> AbstractAsyncContextManager[Keypad]:
         return calling(FakeLine())
 
 
