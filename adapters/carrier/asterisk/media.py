@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from adapters.carrier.asterisk.ari import Ari
+if TYPE_CHECKING:
+    from adapters.carrier.asterisk.control import Link
 
 
 class MediaFailed(Exception):
@@ -57,7 +58,7 @@ class MediaWay(Protocol):
     """A way of media, ready to open the sound of any number of calls."""
 
     def open(
-        self, ari: Ari, app: str, call: str, channel: str, reached: Callable[[int], None]
+        self, link: Link, call: str, channel: str, reached: Callable[[int], None]
     ) -> AbstractAsyncContextManager[Media]:
         """The sound of one call, for as long as the block: afterwards nothing of it is left in
         Asterisk or in a folder.
