@@ -8,6 +8,7 @@ from __future__ import annotations
 import gc
 import logging
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import trio
@@ -16,7 +17,9 @@ from engine.activities import ACTIVITIES
 from engine.call import Call, Inspector, Services
 from engine.chart import Chart
 from engine.data import CallData, Facts, Scripts
+from engine.events import HangUpRequested
 from engine.journal import Recorder
+from engine.mailbox import MailboxFull
 from engine.ports import Carrier, Journal, Line, LineGone, MarkReached
 from engine.settings import Settings
 
@@ -39,6 +42,7 @@ class Supervisor:
     inspectors: Sequence[Inspector] = ()
     redacted: bool = False
     failed: Callable[[str, BaseException], None] = lambda call_id, error: None
+    _running: set[Call] = field(default_factory=set, init=False, repr=False, compare=False)
 
     def settle(self) -> None:
         """What is loaded by now stays: the garbage collector need not look at it again.
@@ -57,6 +61,13 @@ class Supervisor:
                 except LineGone:
                     return
                 nursery.start_soon(self.attend, line)
+
+    def request_hang_up(self, reason: str) -> None:
+        """Ask every call that is under way to end; its chart says how (`HangUpRequested`)."""
+        for call in self._running:
+            # A mailbox that is full is read again, or its call fails: it is not waited for here.
+            with suppress(MailboxFull):
+                call.mailbox.post(HangUpRequested(reason))
 
     async def attend(self, line: Line) -> CallData | None:
         """One call, from its first event to its last; None if it failed."""
@@ -79,6 +90,7 @@ class Supervisor:
                 recorder=recorder,
                 inspectors=self.inspectors,
             )
+            self._running.add(call)
             return await call.run()
         except Exception as error:
             where = call.step.after.leaf if call is not None and call.began else "its beginning"
@@ -102,6 +114,8 @@ class Supervisor:
                 )
             return None
         finally:
+            if call is not None:
+                self._running.discard(call)
             # However it ended, also when the service is stopped: nobody is left on a dead line.
             line.hang_up()
             if journal is not None:

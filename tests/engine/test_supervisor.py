@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import math
+import weakref
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,7 +16,7 @@ import trio
 from trio.testing import MockClock
 
 from engine.activities import hear
-from engine.call import Scene, Services
+from engine.call import Call, Scene, Services
 from engine.chart import Chart, State, to
 from engine.data import CallData, Facts, Scripts
 from engine.events import PartialHeard
@@ -533,6 +535,67 @@ async def test_who_is_told_of_a_failure_and_fails_as_well_does_not_harm_the_othe
 
 
 # --- the service stops ---------------------------------------------------------------------------
+
+
+async def test_calls_that_are_asked_to_end_say_goodbye_and_new_ones_are_not_asked(
+    autojump_clock: MockClock,
+) -> None:
+    exchange = await Exchange().prepared()
+    lines = exchange.rings("greeted", "listening")
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(exchange.supervisor.serve, exchange.carrier)
+        await trio.sleep(3)
+        exchange.supervisor.request_hang_up("the service stops")
+        (new,) = exchange.rings("new")
+        await trio.sleep(4)
+        assert all(line.closed for line in lines)
+        assert not new.closed
+        new.remote_hangs_up()
+        exchange.carrier.close()
+
+    for line in lines:
+        assert exchange.heard(line)[-1] == SCRIPTS.farewell
+    assert exchange.heard(new) == [SCRIPTS.greeting]
+    reasons = [
+        line["event"]["reason"]
+        for line in exchange.journals["greeted"].lines[1:]
+        if line["event"]["type"] == "HangUpRequested"
+    ]
+    assert reasons == ["the service stops"]
+
+
+async def test_a_mailbox_that_is_full_does_not_keep_the_other_calls_from_being_asked(
+    autojump_clock: MockClock,
+) -> None:
+    exchange = await Exchange(settings=Settings(mailbox=8)).prepared()
+    lines = exchange.rings("one", "two")
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(exchange.supervisor.serve, exchange.carrier)
+        await trio.sleep(3)
+        for _ in range(20):  # more at once than a mailbox holds
+            exchange.supervisor.request_hang_up("the service stops")
+        exchange.carrier.close()
+
+    assert [exchange.heard(line)[-1] for line in lines] == [SCRIPTS.regret] * 2
+
+
+async def test_a_call_that_is_over_is_forgotten(autojump_clock: MockClock) -> None:
+    calls: list[weakref.ref[Call]] = []
+
+    async def hear_and_tell(scene: Scene) -> None:
+        calls.append(weakref.ref(scene.call))
+        await hear(scene)
+
+    exchange = await Exchange(
+        chart=CHART.extended("told", activities={"hear": hear_and_tell}),
+        settings=Settings(longest_call=3.0),
+    ).prepared()
+    await exchange.supervisor.attend(FakeLine("over"))
+
+    gc.collect()
+    assert [call() for call in calls] == [None]
 
 
 async def test_stopping_the_service_hangs_up_every_line_and_leaves_nothing(
