@@ -14,14 +14,12 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from adapters.service.loading import UserError, load_chart, parse_settings
+from adapters.service.loading import DEFAULT_CHART, UserError, load_chart, parse_settings
 from engine.chart import Chart, ChartError
 from engine.chart.draw import differences, files, is_ours
 from engine.journal import JournalError, ReplayDiffers, read, replay
 from engine.ports import ProviderError
 from engine.settings import SettingError
-
-DEFAULT_CHART = "states:CHART"
 
 #: What a user can mend: said in one line, without a traceback.
 USER_ERRORS = (

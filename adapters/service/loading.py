@@ -6,6 +6,7 @@ import importlib
 import sys
 from collections.abc import Sequence
 from dataclasses import fields
+from pathlib import Path
 from typing import Any
 
 from engine.chart import Chart
@@ -16,25 +17,29 @@ class UserError(Exception):
     """What a user named is not there, or not what it should be. One line, and what to do."""
 
 
-def load_chart(name: str) -> Chart:
-    """The chart at `module:NAME`; modules are also looked for in the folder one stands in."""
+DEFAULT_CHART = "states:CHART"
+
+
+def load_chart(name: str, folder: Path = Path()) -> Chart:
+    """The chart at `module:NAME`; modules are also looked for in the folder."""
     module_name, colon, attribute = name.partition(":")
     if not colon or not module_name or not attribute:
-        raise UserError(f"--chart {name}: write MODULE:NAME, such as states:CHART")
-    if "" not in sys.path:
-        sys.path.insert(0, "")
+        raise UserError(f"chart {name}: write MODULE:NAME, such as {DEFAULT_CHART}")
+    place = "" if folder == Path() else str(folder.resolve())
+    if place not in sys.path:
+        sys.path.insert(0, place)
     try:
         module = importlib.import_module(module_name)
     except ModuleNotFoundError as error:
-        raise UserError(f"--chart {name}: there is no module {error.name!r}") from None
+        raise UserError(f"chart {name}: there is no module {error.name!r}") from None
     try:
         chart = getattr(module, attribute)
     except AttributeError:
         charts = [n for n, value in vars(module).items() if isinstance(value, Chart)]
         hint = f"; it has {', '.join(charts)}" if charts else ""
-        raise UserError(f"--chart {name}: {module_name} has no {attribute!r}{hint}") from None
+        raise UserError(f"chart {name}: {module_name} has no {attribute!r}{hint}") from None
     if not isinstance(chart, Chart):
-        raise UserError(f"--chart {name}: that is {type(chart).__name__}, and no Chart")
+        raise UserError(f"chart {name}: that is {type(chart).__name__}, and no Chart")
     return chart
 
 

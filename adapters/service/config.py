@@ -1,0 +1,313 @@
+"""The service's configuration, `callchart.toml`: read and checked once, and typed from then on."""
+
+from __future__ import annotations
+
+import logging
+import re
+import tomllib
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import TypeVar, get_args
+from urllib.parse import urlsplit
+
+from adapters.carrier.asterisk.numbers import Allowed
+from adapters.carrier.asterisk.settings import (
+    Answer,
+    AsteriskSettings,
+    AudioSocketServer,
+    ControlWay,
+    Files,
+    Listen,
+    MediaWayName,
+)
+from adapters.llm.openai import ENGLISH_PROMPT, OPENAI_URL
+from adapters.service.loading import DEFAULT_CHART, UserError, load_chart
+from adapters.service.providers import (
+    RECOGNIZERS,
+    SYNTHESIZERS,
+    VOICE_DETECTORS,
+    ModelConfig,
+    Opener,
+    Provider,
+    SpeechConfig,
+)
+from adapters.service.section import Reading, Section
+from engine.chart import Chart, ChartError
+from engine.data import Scripts
+from engine.settings import SettingError, Settings
+
+P = TypeVar("P")
+
+_CONTROLS: tuple[ControlWay, ...] = get_args(ControlWay)
+_MEDIA: tuple[MediaWayName, ...] = get_args(MediaWayName)
+_ANSWERS: tuple[Answer, ...] = get_args(Answer)
+_LEVELS = ("debug", "info", "warning", "error")
+
+_PORT = {"least": 1, "most": 65535}
+_DAY = 86_400.0
+
+
+class ConfigError(UserError):
+    """A configuration cannot be used: `mistakes` are lines of file, key, what is wrong, what would
+    be right."""
+
+    def __init__(self, mistakes: tuple[str, ...]) -> None:
+        super().__init__("\n".join(mistakes))
+        self.mistakes = mistakes
+
+
+@dataclass(frozen=True, slots=True)
+class JournalConfig:
+    """[journal]: where a record of each call is kept, and how long."""
+
+    folder: Path
+    redacted: bool = True
+    keep_days: int = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """A whole configuration. `drain_seconds`: how long calls may go on once the service stops."""
+
+    path: Path
+    asterisk: AsteriskSettings
+    speech: SpeechConfig
+    model: ModelConfig
+    scripts: Scripts
+    chart: Chart
+    settings: Settings
+    journal: JournalConfig | None
+    drain_seconds: float
+    log_level: int
+
+
+def read_config(path: Path, environment: Mapping[str, str] | None = None) -> Config:
+    """The configuration in the file. Raises `ConfigError`, with all mistakes that were found."""
+    try:
+        with path.open("rb") as file:
+            table = tomllib.load(file)
+    except OSError as error:
+        raise ConfigError((f"{path}: {error.strerror}",)) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError((f"{path}: this is not TOML: {error}",)) from None
+    reading = Reading(path) if environment is None else Reading(path, environment)
+    with Section(reading, "", table) as file_:
+        chart, settings = _call(file_.section("call"), path.parent)
+        config = Config(
+            path=path,
+            asterisk=_asterisk(file_),
+            speech=_speech(file_.section("speech")),
+            model=_model(file_.section("model")),
+            scripts=_scripts(file_.section("scripts")),
+            chart=chart,
+            settings=settings,
+            journal=_journal(file_.section("journal")),
+            drain_seconds=_drain_seconds(file_.section("service")),
+            log_level=_log_level(file_.section("log")),
+        )
+    if reading.mistakes:
+        raise ConfigError(tuple(reading.mistakes))
+    return config
+
+
+# --- one function a section ----------------------------------------------------------------------
+
+
+def _asterisk(file: Section) -> AsteriskSettings:
+    plain = AsteriskSettings()
+    with (
+        file.section("asterisk") as section,
+        file.section("transfer") as transfer,
+        file.section("outgoing") as outgoing,
+    ):
+        control: ControlWay = section.choice("control", _CONTROLS, "connect")
+        media: MediaWayName = section.choice("media", _MEDIA, "websocket")
+        answer: Answer = section.choice("answer", _ANSWERS, "at_once")
+        is_dialled = control != "connect" or media == "websocket_client"
+        return AsteriskSettings(
+            url=_url(section, "url", plain.url).removesuffix("/ari"),
+            user=section.text("user", None if control == "connect" else ""),
+            password=section.secret("password", required=control == "connect").reveal(),
+            app=section.text(
+                "app",
+                plain.app,
+                form=r"[A-Za-z0-9_.-]{1,40}",
+                right="the application's name in Stasis(), of letters, digits, _ . and -",
+            ),
+            instance=section.text(
+                "instance",
+                plain.instance,
+                form="[A-Za-z0-9]{1,12}",
+                right="letters and digits, 12 at most",
+            ),
+            control=control,
+            control_grace=section.seconds("control_grace", plain.control_grace, most=600),
+            media=media,
+            rate_hz=section.choice("rate_hz", (8000, 16000), plain.rate_hz),
+            answer=answer,
+            variables=section.texts("variables", right="names of channel variables or functions"),
+            record=section.optional_path("record"),
+            max_calls=section.whole("max_calls", plain.max_calls, least=1, most=10_000),
+            listen=_listen(section.section("listen"), needed=is_dialled),
+            media_client=section.text("media_client", plain.media_client),
+            audiosocket=_audiosocket(section.section("audiosocket")),
+            files=_files(section.section("files"), needed=media == "files"),
+            allowed=Allowed(
+                transfer.texts(
+                    "allow",
+                    form="[0-9A-Za-z*#+_-]{1,40}",
+                    right='numbers, in which X is any digit, such as "2XX"',
+                )
+            ),
+            transfer_context=transfer.text("context", plain.transfer_context),
+            endpoint=outgoing.text(
+                "endpoint",
+                plain.endpoint,
+                form=r"[^{}]*\{\}[^{}]*",
+                right='where calls go, with "{}" for the number, such as "PJSIP/{}@trunk"',
+            ),
+            caller=outgoing.text("caller", ""),
+        )
+
+
+def _listen(section: Section, *, needed: bool) -> Listen | None:
+    plain = Listen()
+    with section:
+        listen = Listen(
+            host=section.text("host", plain.host),
+            port=section.whole("port", plain.port, **_PORT),
+            user=section.text("user", plain.user),
+            password=section.secret("password", required=needed).reveal(),
+        )
+    return listen if needed else None
+
+
+def _audiosocket(section: Section) -> AudioSocketServer:
+    plain = AudioSocketServer()
+    with section:
+        return AudioSocketServer(
+            host=section.text("host", plain.host),
+            port=section.whole("port", plain.port, **_PORT),
+            advertise=section.text("advertise", plain.advertise),
+        )
+
+
+def _files(section: Section, *, needed: bool) -> Files | None:
+    with section:
+        if not (needed or section.keys):
+            return None
+        return Files(ours=section.path("ours"), asterisk=section.text("asterisk"))
+
+
+def _speech(section: Section) -> SpeechConfig:
+    with section, ExitStack() as chosen:
+        names = {*RECOGNIZERS, *SYNTHESIZERS, *VOICE_DETECTORS}
+        options = {name: section.section(name) for name in sorted(names)}
+
+        def provider(
+            key: str, default: str, known: Mapping[str, Callable[[Section], Opener[P]]]
+        ) -> Provider[P]:
+            name = section.choice(key, tuple(known), default)
+            return Provider(name, known[name](chosen.enter_context(options[name])))
+
+        return SpeechConfig(
+            recognizer=provider("recognizer", "pocketsphinx", RECOGNIZERS),
+            synthesizer=provider("synthesizer", "espeak", SYNTHESIZERS),
+            voice_detector=provider("voice_detector", "silero", VOICE_DETECTORS),
+        )
+
+
+def _model(section: Section) -> ModelConfig:
+    with section:
+        prompt = section.optional_path("prompt")
+        return ModelConfig(
+            name=section.text("name"),
+            key=section.secret("key"),
+            base_url=_url(section, "base_url", OPENAI_URL),
+            prompt=ENGLISH_PROMPT if prompt is None else _text_of(section, "prompt", prompt),
+        )
+
+
+def _scripts(section: Section) -> Scripts:
+    plain = Scripts()
+    with section:
+        texts = {
+            f.name: section.text(f.name, f.default)
+            for f in fields(Scripts)
+            if isinstance(f.default, str)
+        }
+        return Scripts(**texts, fillers=section.texts("fillers", plain.fillers))
+
+
+def _call(section: Section, folder: Path) -> tuple[Chart, Settings]:
+    with section:
+        name = section.text("chart", DEFAULT_CHART)
+        try:
+            chart = load_chart(name, folder)
+        except (UserError, ChartError) as error:
+            section.mistake("chart", " ".join(str(error).split()))
+            chart = load_chart(DEFAULT_CHART)
+        defaults = chart.data().settings
+        values = {f.name: getattr(defaults, f.name) for f in fields(defaults)}
+        for key in values:
+            if (value := section.scalar(key)) is not None:
+                try:
+                    type(defaults).of({**values, key: value})
+                except SettingError as error:
+                    section.mistake(key, str(error).removeprefix(f"setting {key}: "))
+                else:
+                    values[key] = value
+        return chart, type(defaults).of(values)
+
+
+def _journal(section: Section) -> JournalConfig | None:
+    with section:
+        if not section.keys:
+            return None
+        return JournalConfig(
+            folder=section.path("folder"),
+            redacted=section.flag("redacted", True),
+            keep_days=section.whole("keep_days", 30, least=1, most=3650),
+        )
+
+
+def _drain_seconds(section: Section) -> float:
+    with section:
+        return section.seconds("drain_seconds", 30.0, most=_DAY)
+
+
+def _log_level(section: Section) -> int:
+    with section:
+        level = section.choice("level", _LEVELS, "info")
+        return logging.getLevelNamesMapping()[level.upper()]
+
+
+def _url(section: Section, key: str, default: str) -> str:
+    """A URL of HTTP, without a slash at its end."""
+    text = section.text(key, default)
+    try:
+        url = urlsplit(text)
+        whole = url.scheme in ("http", "https") and bool(url.hostname) and url.port != 0
+    except ValueError:
+        whole = False
+    if not whole or re.search(r"[\s?#@]", text):
+        # Not the text: somebody may have written a password into it.
+        section.mistake(key, f"that is no plain URL; write one such as {default}")
+        return default
+    return text.rstrip("/")
+
+
+def _text_of(section: Section, key: str, path: Path) -> str:
+    try:
+        text = path.read_text(encoding="utf-8").strip()
+    except UnicodeDecodeError:
+        section.mistake(key, f"{path} is not text in UTF-8; save it as that")
+    except OSError as error:
+        section.mistake(key, f"{path}: {error.strerror}; write the prompt into that file")
+    else:
+        if text:
+            return text
+        section.mistake(key, f"{path} is empty; write the prompt into that file")
+    return ""

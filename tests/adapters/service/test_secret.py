@@ -1,0 +1,26 @@
+"""A secret is shown to nobody who did not ask for it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from adapters.service.secret import Secret
+
+
+@dataclass
+class Account:
+    key: Secret
+
+
+def test_a_secret_is_in_no_text_that_is_made_of_it() -> None:
+    account = Account(Secret("tops3cret"))
+    for text in (f"{account.key}", f"{account!r}", f"{account.key!r:>40}", str([account.key])):
+        assert "tops3cret" not in text
+    assert account.key.reveal() == "tops3cret"
+
+
+def test_secrets_are_equal_when_their_texts_are() -> None:
+    assert Secret("a") == Secret("a")
+    assert Secret("a") != Secret("b")
+    assert len({Secret("a"), Secret("a")}) == 1
+    assert not Secret("")
