@@ -1,0 +1,122 @@
+"""SIP messages (RFC 3261) as values: what a datagram says, and the datagram that says it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+VERSION = "SIP/2.0"
+
+REASONS = {
+    100: "Trying", 180: "Ringing", 200: "OK", 202: "Accepted", 405: "Method Not Allowed",
+    481: "Call/Transaction Does Not Exist", 486: "Busy Here", 487: "Request Terminated",
+    488: "Not Acceptable Here", 603: "Decline",
+}  # fmt: skip
+
+Headers = tuple[tuple[str, str], ...]
+
+
+class NotSip(ValueError):
+    """A datagram is no SIP message."""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    headers: Headers
+    body: str
+
+    def get(self, name: str) -> str:
+        """The header's first value; "" where there is none."""
+        return next((value for key, value in self.headers if key.lower() == name.lower()), "")
+
+    @property
+    def call_id(self) -> str:
+        return self.get("Call-ID")
+
+    @property
+    def cseq(self) -> tuple[int, str]:
+        """The number and the method of the request that this is, or answers."""
+        number, _, method = self.get("CSeq").partition(" ")
+        return int(number), method.strip()
+
+    @property
+    def branch(self) -> str:
+        """What tells a request sent again from a new one."""
+        found = re.search(r";\s*branch=([^;,\s]+)", self.get("Via"))
+        return found[1] if found else ""
+
+    @property
+    def contact(self) -> str:
+        """The URI where the sender wants to be reached."""
+        return uri(self.get("Contact"))
+
+    @property
+    def cause(self) -> int | None:
+        """Why the call ended, as a number of Q.850: 16 is a normal end, 17 busy."""
+        found = re.search(r"Q\.850\s*;\s*cause=(\d+)", self.get("Reason"))
+        return int(found[1]) if found else None
+
+    def _tail(self) -> str:
+        lines = [f"{name}: {value}\r\n" for name, value in self.headers]
+        return "".join(lines) + f"Content-Length: {len(self.body.encode())}\r\n\r\n{self.body}"
+
+
+@dataclass(frozen=True, slots=True)
+class Request(Message):
+    method: str
+    uri: str
+
+    def to_bytes(self) -> bytes:
+        return f"{self.method} {self.uri} {VERSION}\r\n{self._tail()}".encode()
+
+
+@dataclass(frozen=True, slots=True)
+class Response(Message):
+    status: int
+
+    def to_bytes(self) -> bytes:
+        return f"{VERSION} {self.status} {REASONS.get(self.status, '')}\r\n{self._tail()}".encode()
+
+
+def parse(datagram: bytes) -> Request | Response:
+    """Raises `NotSip`."""
+    try:
+        head, _, body = datagram.decode().partition("\r\n\r\n")
+        start, *lines = head.split("\r\n")
+        first, second, _ = start.split(" ", 2)
+        pairs = (line.split(":", 1) for line in lines)
+        headers = tuple((name.strip(), value.strip()) for name, value in pairs)
+        if first == VERSION:
+            return Response(headers, body, int(second))
+        return Request(headers, body, first, second)
+    except ValueError as error:
+        raise NotSip("a datagram that is no SIP message") from error
+
+
+def answer(
+    request: Request, status: int, tag: str, *, contact: str = "", body: str = ""
+) -> Response:
+    """The response to a request, from the side that has this tag."""
+    copied = [
+        (name, value)
+        for name, value in request.headers
+        if name.lower() in ("via", "from", "to", "call-id", "cseq", "record-route")
+    ]
+    if status > 100:
+        copied = [(name, tagged(value, tag) if name == "To" else value) for name, value in copied]
+    if contact:
+        copied.append(("Contact", f"<{contact}>"))
+    if body:
+        copied.append(("Content-Type", "application/sdp"))
+    return Response(tuple(copied), body, status)
+
+
+def tagged(party: str, tag: str) -> str:
+    """From or To with a tag, unless it has one."""
+    return party if ";tag=" in party else f"{party};tag={tag}"
+
+
+def uri(party: str) -> str:
+    """The URI within a From, To, Contact or Refer-To."""
+    found = re.search(r"<([^>]+)>", party)
+    return found[1] if found else party.partition(";")[0].strip()

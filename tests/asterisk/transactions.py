@@ -1,0 +1,79 @@
+"""What UDP loses is sent again: requests until they are answered, answers until acknowledged."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import trio
+
+from tests.asterisk import sip
+
+#: RFC 3261's T1, T2, and 64 times T1, after which nobody is there.
+FIRST_SECONDS = 0.5
+LONGEST_SECONDS = 4.0
+GIVE_UP_SECONDS = 32.0
+
+Transmit = Callable[[sip.Request | sip.Response], None]
+
+
+class Transactions:
+    """Those of one call."""
+
+    def __init__(self, nursery: trio.Nursery, transmit: Transmit) -> None:
+        self._nursery = nursery
+        self._transmit = transmit
+        # What is sent again until its event, by the CSeq of the answer that it waits for.
+        self._unanswered: dict[tuple[int, str], trio.Event] = {}
+        self._answers: dict[tuple[str, str], sip.Response] = {}
+
+    def once(self, message: sip.Request) -> None:
+        """ACK: nobody answers it."""
+        self._transmit(message)
+
+    def request(self, request: sip.Request) -> None:
+        """Send it until `answered()`."""
+        self._until(request.cseq, request)
+
+    def answered(self, response: sip.Response) -> None:
+        """A response of any kind came. For a request other than INVITE it may be provisional: on
+        this machine the final one is not lost."""
+        self._stop(response.cseq)
+
+    def answer(self, request: sip.Request, response: sip.Response) -> None:
+        """Send it, and once more whenever the request comes once more; that to an INVITE, when it
+        is final, until `acknowledged()`."""
+        self._answers[request.branch, request.method] = response
+        if request.method == "INVITE" and response.status >= 200:
+            number, _ = request.cseq
+            self._until((number, "ACK"), response)
+        else:
+            self._transmit(response)
+
+    def acknowledged(self, ack: sip.Request) -> None:
+        self._stop(ack.cseq)
+
+    def repeated(self, request: sip.Request) -> bool:
+        """Whether this came before; if so it was answered as before."""
+        before = self._answers.get((request.branch, request.method))
+        if before is None:
+            return False
+        self._transmit(before)
+        return True
+
+    def _until(self, cseq: tuple[int, str], message: sip.Request | sip.Response) -> None:
+        self._unanswered[cseq] = trio.Event()
+        self._nursery.start_soon(self._again, message, self._unanswered[cseq])
+
+    def _stop(self, cseq: tuple[int, str]) -> None:
+        event = self._unanswered.pop(cseq, None)
+        if event is not None:
+            event.set()
+
+    async def _again(self, message: sip.Request | sip.Response, answered: trio.Event) -> None:
+        pause = FIRST_SECONDS
+        with trio.move_on_after(GIVE_UP_SECONDS):
+            while not answered.is_set():
+                self._transmit(message)
+                with trio.move_on_after(pause):
+                    await answered.wait()
+                pause = min(2 * pause, LONGEST_SECONDS)
