@@ -8,8 +8,8 @@ from __future__ import annotations
 import json
 import logging
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Protocol
 from urllib.parse import quote
@@ -17,14 +17,12 @@ from urllib.parse import quote
 import trio
 from trio_websocket import (
     ConnectionClosed,
-    ConnectionRejected,
-    ConnectionTimeout,
-    HandshakeError,
     WebSocketConnection,
-    open_websocket_url,
 )
 
+from adapters.carrier.asterisk.background import background
 from adapters.carrier.asterisk.caller_audio import CallerAudio
+from adapters.carrier.asterisk.dialling import DialFailed, dial
 from adapters.carrier.asterisk.media import MediaFailed
 from adapters.carrier.asterisk.media_channel import MediaChannel, media_channel
 from adapters.carrier.asterisk.websocket_playback import WebSocketPlayback
@@ -246,7 +244,8 @@ class DialledMedia:
     async def open(
         self, link: Link, call: str, channel: str, reached: Callable[[int], None]
     ) -> AsyncIterator[WebSocketMedia]:
-        async with media_channel(link, f"{call}.media") as media, AsyncExitStack() as stack:
+        async with media_channel(link, f"{call}.media") as media:
+            variables: Mapping[str, str] = {}
             with trio.CancelScope(shield=True):
                 variables = await link.ari.external_media(
                     media.id,
@@ -262,32 +261,24 @@ class DialledMedia:
                     "Asterisk gave its media channel no MEDIA_WEBSOCKET_CONNECTION_ID"
                     " (WebSocket media need Asterisk 20.18, 22.8 or 23.2, or newer)"
                 )
-            ws = await self._connect(connection, stack)
-            yield await stack.enter_async_context(_served(ws, call, media, self.rate_hz, reached))
-
-    async def _connect(self, connection: str, stack: AsyncExitStack) -> WebSocketConnection:
-        url = f"{self.url}/media/{quote(connection, safe='')}"
-        try:
-            return await stack.enter_async_context(
-                open_websocket_url(
-                    url,
-                    self.tls,
-                    subprotocols=["media"],
-                    max_message_size=MESSAGE_BYTES,
-                    connect_timeout=CONNECT_SECONDS,
-                    disconnect_timeout=CLOSE_SECONDS,
-                )
-            )
-        except ConnectionRejected as rejected:
-            why = f"it answered {rejected.status_code}"
-        except ConnectionTimeout:
-            why = f"no answer within {CONNECT_SECONDS:g} s"
-        except HandshakeError as error:
-            why = str(error.__cause__ or error)
-        raise MediaFailed(
-            f"no media socket to {self.url}: {why}"
-            " (is it Asterisk's http.conf that listens there, with res_http_websocket loaded?)"
-        )
+            url = f"{self.url}/media/{quote(connection, safe='')}"
+            try:
+                async with (
+                    dial(
+                        url,
+                        subprotocol="media",
+                        seconds=CONNECT_SECONDS,
+                        message_bytes=MESSAGE_BYTES,
+                        tls=self.tls,
+                    ) as ws,
+                    _served(ws, call, media, self.rate_hz, reached) as served,
+                ):
+                    yield served
+            except DialFailed as failure:
+                raise MediaFailed(
+                    f"no media socket to {self.url}: {failure} (is it Asterisk's http.conf that"
+                    " listens there, with res_http_websocket and chan_websocket loaded?)"
+                ) from None
 
 
 class MediaServer(Protocol):
@@ -350,10 +341,9 @@ async def _served(
     try:
         await media.started()
         await channel.in_stasis()
-        async with trio.open_nursery() as nursery:
+        async with background() as nursery:
             nursery.start_soon(media.run)
             yield media
-            nursery.cancel_scope.cancel()
     finally:
         with trio.move_on_after(CLOSE_SECONDS, shield=True):
             await ws.aclose()
