@@ -219,6 +219,20 @@ def in_words(event: Mapping[str, Any]) -> str:
     return re.sub(r"(?<=.)([A-Z])", r" \1", event["type"]).lower()
 
 
+def ending_in_words(event: Mapping[str, Any]) -> str:
+    """Why a call went into its hangup: the event that took it there."""
+    match event["type"]:
+        case "CallerHungUp":
+            cause = event["cause"]
+            return "the caller hung up" + ("" if cause == "normal" else f" ({cause})")
+        case "LineClosed":
+            return "the line closed"
+        case "PlaybackFinished":
+            return "the agent had said its last words"
+        case _:
+            return in_words(event)
+
+
 def short(state: str) -> str:
     """A state's name without the parents that all states have: `speaking.chunks`."""
     for parent in PARENTS:
@@ -346,7 +360,7 @@ class _Reading:
         self.visits.append(Visit(at, state, in_words(event)))
         names = state.split(".")
         if HANGUP in names and self.ended is None:
-            self.ended = CallEnd(at, before, _cause(event))
+            self.ended = CallEnd(at, before, ending_in_words(event))
         if FILLING not in names:
             self._filler_over(cut=event["type"] != "FillerFinished")
         if FILLER_ENDING in names:
@@ -505,16 +519,3 @@ class _Reading:
             )
             begins = ends
         return tuple(turns)
-
-
-def _cause(event: Mapping[str, Any]) -> str:
-    match event["type"]:
-        case "CallerHungUp":
-            cause = event["cause"]
-            return "the caller hung up" + ("" if cause == "normal" else f" ({cause})")
-        case "LineClosed":
-            return "the line closed"
-        case "PlaybackFinished":
-            return "the agent had said its last words"
-        case _:
-            return in_words(event)

@@ -1,0 +1,68 @@
+"""The service's log of its calls: each has a line when it begins and one when it ends.
+
+Ids and states are told, never a number or a word of anybody's."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import asdict, dataclass
+
+from adapters.service.report import HANGUP, ending_in_words, short
+from engine.chart import Chart, Outcome, Step
+
+log = logging.getLogger("callchart")
+
+
+@dataclass(slots=True)
+class _Standing:
+    """Where a call stands, and since its hangup began, why that was."""
+
+    state: str = ""
+    cause: str = ""
+
+
+class CallLog:
+    """Watches calls. `step` is an `engine.call.Inspector`, `failed` is told by the supervisor.
+
+    `taken` and `failures` count; `under_way` are the ids of calls that have not ended."""
+
+    def __init__(self, chart: Chart) -> None:
+        self._chart = chart
+        self._standing: dict[str, _Standing] = {}
+        self.taken = self.failures = 0
+
+    @property
+    def under_way(self) -> tuple[str, ...]:
+        return tuple(self._standing)
+
+    def step(self, call_id: str, step: Step) -> None:
+        """A line where the call begins, ends, or (to those who debug) changes its state."""
+        if (standing := self._standing.get(call_id)) is None:
+            standing = self._standing[call_id] = _Standing()
+            self.taken += 1
+            log.info("call %s: it begins", call_id)
+        leaf = step.after.leaf
+        if step.outcome is not Outcome.TAKEN or leaf == standing.state:
+            return
+        standing.state = leaf
+        log.debug("call %s: %s at %.3f s", call_id, short(leaf), step.at / 1_000_000)
+        over = self._chart.is_final(leaf)
+        if not standing.cause and (over or HANGUP in leaf.split(".")):
+            event = step.event
+            standing.cause = ending_in_words({"type": type(event).__name__, **asdict(event)})
+        if over:
+            del self._standing[call_id]
+            seconds = step.at / 1_000_000
+            log.info("call %s: it ended after %.1f s: %s", call_id, seconds, standing.cause)
+
+    def failed(self, call_id: str, error: BaseException) -> None:
+        """The supervisor has said why."""
+        self.failures += 1
+        if self._standing.pop(call_id, None) is None:
+            self.taken += 1  # it failed in its very beginning
+
+    def cut_off(self) -> int:
+        """Whoever is still under way is cut off; how many they are."""
+        for call_id, standing in self._standing.items():
+            log.warning("call %s: it is cut off in %s", call_id, short(standing.state))
+        return len(self._standing)

@@ -1,0 +1,122 @@
+"""Calls' journals in their folder: who can read them, what they are called, how long they stay."""
+
+from __future__ import annotations
+
+import logging
+import stat
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+import trio
+from trio.testing import MockClock
+
+from adapters.service.config import JournalConfig
+from adapters.service.journals import JournalFolder
+
+NOON = datetime(2026, 11, 24, 12, 0, 0, 250_000, UTC)
+
+
+class Calendar:
+    """A clock on the wall, which the test turns."""
+
+    def __init__(self) -> None:
+        self.now = NOON
+
+    def __call__(self) -> datetime:
+        return self.now
+
+
+@pytest.fixture
+def calendar() -> Calendar:
+    return Calendar()
+
+
+@pytest.fixture
+def journals(tmp_path: Path, calendar: Calendar) -> JournalFolder:
+    return JournalFolder(JournalConfig(tmp_path / "deep" / "journals", keep_days=2), calendar)
+
+
+@pytest.fixture
+def folder(journals: JournalFolder, tmp_path: Path) -> Path:
+    return tmp_path / "deep" / "journals"
+
+
+def mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def leave(journals: JournalFolder, call_id: str) -> None:
+    journal = journals.open(call_id)
+    assert journal is not None
+    journal.close()
+
+
+def test_a_call_has_a_file_of_its_own_that_only_its_owner_reads(
+    journals: JournalFolder, folder: Path
+) -> None:
+    journal = journals.open("callchart-1")
+    assert journal is not None
+    journal.write({"n": 0})
+    journal.close()
+    (path,) = folder.iterdir()
+    assert path.name == "20261124T120000.250000Z-callchart-1.jsonl"
+    assert path.read_text() == '{"n":0}\n'
+    assert (mode(path), mode(folder)) == (0o600, 0o700)
+
+
+def test_a_file_that_cannot_be_made_costs_no_call(
+    journals: JournalFolder, folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder.rmdir()
+    assert journals.open("one") is None
+    (message,) = caplog.messages
+    assert message.endswith("-one.jsonl: No such file or directory; the call goes on without one")
+
+
+def test_journals_go_when_they_are_older_than_they_may_be_and_nothing_else_does(
+    journals: JournalFolder, folder: Path, calendar: Calendar, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "callchart")
+    leave(journals, "old-1")
+    calendar.now += timedelta(seconds=1)
+    leave(journals, "new-1")
+    for other in ("my-notes.jsonl", "20260101T000000.000000Z-x.wav"):
+        (folder / other).touch()
+    calendar.now = NOON + timedelta(days=2, microseconds=1)
+    journals.remove_old()
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "20260101T000000.000000Z-x.wav",
+        "20261124T120001.250000Z-new-1.jsonl",
+        "my-notes.jsonl",
+    ]
+    assert caplog.messages == ["journals removed that were older than 2 days: 1"]
+
+
+def test_a_journal_that_cannot_be_removed_is_told(
+    journals: JournalFolder, folder: Path, calendar: Calendar, caplog: pytest.LogCaptureFixture
+) -> None:
+    (folder / "20260101T000000.000000Z-folder.jsonl").mkdir()
+    journals.remove_old()
+    (message,) = caplog.messages
+    assert "-folder.jsonl is old and stays: " in message
+
+
+async def test_the_folder_is_swept_every_hour(tmp_path: Path, autojump_clock: MockClock) -> None:
+    swept, thrice = list[float](), trio.Event()
+
+    def note() -> None:
+        swept.append(trio.current_time())
+        if len(swept) == 3:
+            thrice.set()
+
+    class Watched(JournalFolder):
+        def remove_old(self) -> None:
+            trio.from_thread.run_sync(note)
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(Watched(JournalConfig(tmp_path)).sweep)
+        await thrice.wait()
+        nursery.cancel_scope.cancel()
+
+    assert swept == [0, 3600, 7200]

@@ -1,0 +1,186 @@
+"""The service's life: it takes calls until it is told to stop, and then drains within bounds."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+import pytest
+import trio
+from trio.testing import MockClock
+
+from adapters.service.call_log import CallLog
+from adapters.service.serve import GOODBYE_SECONDS, Stop, take_calls
+from engine.call import Services
+from engine.chart import Chart, ignore
+from engine.data import Scripts
+from engine.events import HangUpRequested
+from engine.phrases import Phrases, script_texts
+from engine.settings import Settings
+from engine.supervisor import Supervisor
+from engine.testing import (
+    FakeCarrier,
+    FakeLine,
+    FakeModel,
+    FakeRecognizer,
+    FakeSynthesizer,
+    FakeVoiceDetectors,
+)
+from states import CHART
+
+DRAIN = 30.0
+
+STUBBORN = CHART.extended(
+    "stubborn", on={"call": {HangUpRequested: ignore("this bot never says goodbye")}}
+)
+
+
+class Exchange(FakeCarrier):
+    """A carrier that can be closed to new calls."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.accepting = True
+
+    def stop_accepting(self) -> None:
+        self.accepting = False
+        self.close()
+
+
+@dataclass
+class Running:
+    """A service with calls of the fake carrier's. Lines stay on until the test hangs them up."""
+
+    chart: Chart = CHART
+    carrier: Exchange = field(default_factory=Exchange)
+    stop: Stop = field(default_factory=Stop)
+
+    def __post_init__(self) -> None:
+        self.calls = CallLog(self.chart)
+
+    @asynccontextmanager
+    async def begun(self) -> AsyncIterator[None]:
+        """The service runs; after the block it has ended, and all that it started with it."""
+        scripts, phrases, synthesizer = Scripts(fillers=()), Phrases(16000), FakeSynthesizer()
+        await phrases.prepare(synthesizer, script_texts(scripts))
+        supervisor = Supervisor(
+            self.chart,
+            Services(FakeVoiceDetectors(), FakeRecognizer(), synthesizer, FakeModel(), phrases),
+            Settings(no_input=1000.0),
+            scripts,
+            inspectors=[self.calls.step],
+            failed=self.calls.failed,
+        )
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._serve, supervisor)
+            await trio.testing.wait_all_tasks_blocked()
+            yield
+
+    async def _serve(self, supervisor: Supervisor) -> None:
+        with self.stop.at_once:
+            await take_calls(supervisor, self.carrier, self.calls, self.stop, DRAIN)
+
+    async def ring(self, *call_ids: str) -> list[FakeLine]:
+        """Calls come in, and their greeting is over."""
+        lines = [FakeLine(call_id) for call_id in call_ids]
+        for line in lines:
+            self.carrier.ring(line)
+        await trio.sleep(5)
+        return lines
+
+
+async def test_a_stop_without_calls_is_immediate(autojump_clock: MockClock) -> None:
+    running = Running()
+    async with running.begun():
+        running.stop.ask()
+    assert trio.current_time() == 0
+    assert not running.carrier.accepting
+
+
+async def test_who_is_talking_may_finish_and_the_service_ends_with_the_last_call(
+    autojump_clock: MockClock,
+) -> None:
+    running = Running()
+    async with running.begun():
+        one, other = await running.ring("one", "other")
+        running.stop.ask()
+        await trio.sleep(10)
+        one.remote_hangs_up()
+        await trio.sleep(10)
+        assert not other.closed
+        other.remote_hangs_up()
+    assert trio.current_time() == 25
+    assert running.calls.cut_off() == 0
+
+
+async def test_who_does_not_finish_is_told_goodbye(
+    autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "callchart")
+    running = Running()
+    async with running.begun():
+        (line,) = await running.ring("long")
+        running.stop.ask()
+        await trio.sleep(DRAIN - 0.1)
+        assert not line.closed
+    assert DRAIN + 5 < trio.current_time() < DRAIN + 5 + GOODBYE_SECONDS
+    assert running.calls.cut_off() == 0
+    assert caplog.messages == [
+        "call long: it begins",
+        "stopping: no new calls; calls under way: 1, for up to 30 s",
+        "stopping: calls asked to end: 1, within 10 s",
+        f"call long: it ended after {trio.current_time():.1f} s: the agent had said its last words",
+    ]
+
+
+async def test_who_cannot_be_brought_to_an_end_is_cut_off(
+    autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    running = Running(chart=STUBBORN)
+    async with running.begun():
+        (line,) = await running.ring("stubborn")
+        running.stop.ask()
+    assert trio.current_time() == pytest.approx(5 + DRAIN + GOODBYE_SECONDS)
+    assert line.hung_up
+    assert running.calls.cut_off() == 1
+    assert caplog.messages == ["call stubborn: it is cut off in listening.waiting"]
+
+
+async def test_a_second_signal_cuts_off_at_once(autojump_clock: MockClock) -> None:
+    running = Running()
+    async with running.begun():
+        lines = await running.ring("one", "other")
+        running.stop.ask()
+        await trio.sleep(3)
+        running.stop.ask()
+    assert trio.current_time() == 8
+    assert all(line.hung_up for line in lines)
+    assert running.calls.cut_off() == 2
+
+
+async def test_before_there_are_calls_one_signal_is_enough(autojump_clock: MockClock) -> None:
+    stop = Stop()
+    with trio.fail_after(1), stop.at_once:
+        stop.ask()
+        await trio.sleep_forever()
+    assert stop.asked.is_set()
+
+
+async def test_each_signal_asks_once(
+    autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "callchart")
+
+    async def two_signals() -> AsyncIterator[int]:
+        yield 15
+        assert stop.asked.is_set()
+        assert not stop.at_once.cancel_called
+        yield 2
+
+    stop = Stop()
+    stop.is_serving = True
+    await stop.on_signals(two_signals())
+    assert stop.at_once.cancel_called
+    assert caplog.messages == ["SIGTERM received", "SIGINT received"]
