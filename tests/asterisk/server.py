@@ -134,6 +134,13 @@ class Asterisk:
         return self.folder / "spool/recording"
 
     @property
+    def pid(self) -> int:
+        """Of the process that runs, or ran last."""
+        if self._process is None:
+            raise AsteriskFailed("Asterisk was not started")
+        return self._process.pid
+
+    @property
     def running(self) -> bool:
         return self._process is not None and self._process.poll() is None
 
@@ -142,7 +149,11 @@ class Asterisk:
         seen = len(self.logs())
         with (self.folder / "log/console").open("ab") as console:
             self._process = subprocess.Popen(  # noqa: ASYNC220 (lives on in the next trio.run)
-                [*self._installation.command, "-f", "-C", str(self.folder / "etc/asterisk.conf")],
+                [
+                    # It dies with us, also when the tests are killed.
+                    *("setpriv", "--pdeathsig", "KILL", *self._installation.command),
+                    *("-f", "-C", str(self.folder / "etc/asterisk.conf")),
+                ],
                 stdin=subprocess.DEVNULL,
                 stdout=console,
                 stderr=subprocess.STDOUT,

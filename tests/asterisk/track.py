@@ -88,15 +88,19 @@ class Track:
     def traffic(self) -> Traffic:
         lost = disordered = 0
         longest = 0.0
-        for before, packet in zip(self.packets, self.packets[1:], strict=False):
-            longest = max(longest, packet.at - before.at)
-            if packet.source == before.source:
-                step = (packet.sequence - before.sequence) % 2**16
-                if 0 < step < 2**15:
-                    lost += step - 1
-                else:
+        newest: Packet | None = None
+        for before, packet in zip([None, *self.packets], self.packets, strict=False):
+            if before is not None:
+                longest = max(longest, packet.at - before.at)
+            if newest is not None and packet.source == newest.source:
+                step = (packet.sequence - newest.sequence) % 2**16
+                if step >= 2**15:  # it was counted as lost
+                    lost -= 1
                     disordered += 1
-        return Traffic(len(self.packets), max(lost - disordered, 0), disordered, longest)
+                    continue
+                lost += step - 1
+            newest = packet
+        return Traffic(len(self.packets), lost, disordered, longest)
 
     def ends(self) -> float | None:
         """When the last packet's sound is over."""
