@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from itertools import count
 from typing import Any
 
@@ -71,7 +71,7 @@ class Link:
         ) as ws:
             task_status.started()
             while True:
-                event = events.parse(await ws.get_message())
+                event = events.event_of(events.decode(await ws.get_message()))
                 heard = False
                 for channels, listener in self._listeners:
                     if events.channel_of(event) in channels:
@@ -109,14 +109,26 @@ async def control(asterisk: Asterisk) -> AsyncIterator[Link]:
     async with trio.open_nursery() as nursery:
         link = Link(asterisk)
         await nursery.start(link.run)
-        yield link
-        nursery.cancel_scope.cancel()
+        try:
+            yield link
+        finally:
+            nursery.cancel_scope.cancel()
+    # The next link's registration must not be undone by the end of this one.
+    with trio.fail_after(3):
+        while await asterisk.applications():  # noqa: ASYNC110 (ARI does not tell)
+            await trio.sleep(0.01)
 
 
 @asynccontextmanager
-async def media_call(asterisk: Asterisk, way: MediaWay, *codecs: Codec) -> AsyncIterator[MediaCall]:
-    """A phone that was answered, bridged with its media; afterwards Asterisk holds nothing."""
-    async with control(asterisk) as link, Phone.open(*codecs) as phone:
+async def media_call(
+    asterisk: Asterisk, way: MediaWay, *codecs: Codec, link: Link | None = None
+) -> AsyncIterator[MediaCall]:
+    """A phone that was answered, bridged with its media; afterwards nothing of it is left. Calls
+    that are up at once share a `link`."""
+    async with AsyncExitStack() as stack:
+        if link is None:
+            link = await stack.enter_async_context(control(asterisk))
+        phone = await stack.enter_async_context(Phone.open(*codecs))
         dialled = phone.dial("bot", asterisk.sip_port)
         with trio.fail_after(5):
             start = await link.arrivals.next()
@@ -136,11 +148,14 @@ async def media_call(asterisk: Asterisk, way: MediaWay, *codecs: Codec) -> Async
             with trio.CancelScope(shield=True):
                 await link.ari.delete_bridge(bridge)
                 await link.ari.hang_up(channel)
-                await nothing_left(asterisk)
+                await nothing_left(asterisk, f"{call.id}.", channel)
 
 
-async def nothing_left(asterisk: Asterisk) -> None:
-    """Wait until Asterisk has neither a channel nor a bridge."""
+async def nothing_left(asterisk: Asterisk, prefix: str = "", channel: str = "") -> None:
+    """Wait until Asterisk has neither that channel nor channels and bridges of that prefix."""
     with trio.fail_after(3):
-        while await asterisk.channels() or await asterisk.bridges():  # noqa: ASYNC110 (polls ARI)
+        while any(  # noqa: ASYNC110 (ARI does not tell)
+            each["id"].startswith(prefix) or each["id"] == channel
+            for each in await asterisk.channels() + await asterisk.bridges()
+        ):
             await trio.sleep(0.01)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
 from functools import partial
-from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -20,19 +19,13 @@ from trio_websocket import (
 )
 
 from adapters.carrier.asterisk import media_channel, media_websocket
-from adapters.carrier.asterisk.ari import Ari, Request
-from adapters.carrier.asterisk.events import (
-    Channel,
-    ChannelDestroyed,
-    ChannelStateChange,
-    Event,
-    StasisStart,
-)
+from adapters.carrier.asterisk.events import ChannelDestroyed, ChannelStateChange
 from adapters.carrier.asterisk.media import MediaFailed
 from adapters.carrier.asterisk.media_websocket import AcceptedMedia, DialledMedia, WebSocketMedia
 from engine.ports import LineGone, frame_bytes
-from tests.adapters.carrier.asterisk.media_call import Events, media_call
+from tests.adapters.carrier.asterisk.media_call import media_call
 from tests.adapters.carrier.asterisk.media_contract import Exchange, MediaContract, hear
+from tests.adapters.carrier.asterisk.scripted import ScriptedControl
 from tests.asterisk.fixtures import StartAsterisk
 from tests.asterisk.server import Asterisk
 from tests.contracts.line import tone
@@ -170,36 +163,10 @@ async def test_an_asterisk_that_dials_somewhere_else_fails_with_cause_and_cure(
 Script = Callable[[WebSocketConnection], Awaitable[None]]
 
 
-class ScriptedAsterisk:
-    """Control that says yes to everything, and a far end of the media socket that is a script."""
+class ScriptedAsterisk(ScriptedControl):
+    """A far end of the media socket that is a script."""
 
-    def __init__(self) -> None:
-        self.ari = Ari(self)
-        self.app = "callchart"
-        self.requests: list[str] = []
-        self.marks: list[int] = []
-        self.url = ""
-        #: What becomes of the media channel that we ask for.
-        self.news: Event = StasisStart("callchart", Channel("c.media", "", "Up", "", ""), ())
-        self._events = Events()
-
-    @contextmanager
-    def listen(self, *channels: str) -> Iterator[Events]:
-        yield self._events
-
-    async def lost(self) -> None:
-        await trio.sleep_forever()
-
-    async def back(self) -> None:
-        await trio.sleep_forever()
-
-    async def ask(self, request: Request) -> Any:
-        await trio.lowlevel.checkpoint()
-        self.requests.append(str(request))
-        if request.method == "POST":
-            self._events.put.send_nowait(self.news)
-            return {"channelvars": {"MEDIA_WEBSOCKET_CONNECTION_ID": "an-id"}}
-        return None
+    url = ""
 
     @asynccontextmanager
     async def call(self) -> AsyncIterator[WebSocketMedia]:
