@@ -11,9 +11,10 @@ import numpy as np
 import soxr
 from numpy.typing import NDArray
 
+from adapters.carrier.wav_header import PCM, wav_header
 from engine.ports import frame_bytes
 
-PCM, FLOAT, EXTENSIBLE = 1, 3, 0xFFFE
+FLOAT, EXTENSIBLE = 3, 0xFFFE
 
 #: What a format code of the RIFF registry is called, where a phone's files are likely to have it.
 COMPRESSED = {2: "ADPCM", 6: "G.711 A-law", 7: "G.711 u-law", 0x11: "IMA ADPCM", 0x55: "MP3"}
@@ -73,12 +74,7 @@ def write_wav(path: Path, recording: Recording) -> None:
     can read it, as is right for what people said. Raises `AudioFileError`, for a full disk too."""
     stereo = np.column_stack((recording.caller, recording.agent)).astype("<i2")
     data = stereo.tobytes()
-    header = struct.pack(
-        "<4sI4s4sIHHIIHH4sI",
-        b"RIFF", 36 + len(data), b"WAVE",
-        b"fmt ", 16, PCM, 2, recording.rate_hz, recording.rate_hz * 4, 4, 16,
-        b"data", len(data),
-    )  # fmt: skip
+    header = wav_header(recording.rate_hz, 2, len(data))
     try:
         with tempfile.NamedTemporaryFile(
             dir=path.parent, prefix=f".{path.name}.", delete=False

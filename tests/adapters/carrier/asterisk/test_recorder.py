@@ -1,0 +1,151 @@
+"""The recording of a call holds both legs at the instants at which they were heard."""
+
+from __future__ import annotations
+
+import logging
+import resource
+import wave
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+import trio
+from numpy.typing import NDArray
+from trio.testing import MockClock
+
+from adapters.carrier.asterisk.recorder import Recorder
+
+RATE_HZ = 8000
+FRAME = 160
+
+
+def frames(value: int, count: int) -> bytes:
+    """So many frames whose every sample is `value`."""
+    return np.full(count * FRAME, value, "<i2").tobytes()
+
+
+async def hear(recorder: Recorder, value: int, count: int) -> None:
+    """The caller speaks for `count` frames, in real time."""
+    for _ in range(count):
+        await trio.sleep(0.02)
+        recorder.hear(frames(value, 1))
+
+
+def legs(path: Path) -> tuple[NDArray[np.int16], NDArray[np.int16]]:
+    with wave.open(str(path)) as file:
+        assert (file.getnchannels(), file.getsampwidth(), file.getframerate()) == (2, 2, RATE_HZ)
+        both = np.frombuffer(file.readframes(file.getnframes()), "<i2").reshape(-1, 2)
+    return both[:, 0], both[:, 1]
+
+
+def stretches(leg: NDArray[np.int16]) -> list[tuple[int, int]]:
+    """Runs of one value, as (value, frames)."""
+    cuts = np.flatnonzero(np.diff(leg)) + 1
+    runs = np.split(leg, cuts)
+    assert all(len(run) % FRAME == 0 for run in runs)
+    return [(int(run[0]), len(run) // FRAME) for run in runs if len(run)]
+
+
+@contextmanager
+def full_disk() -> Iterator[None]:
+    """No file can grow beyond 4 KB: the system says so in words of its own."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+@pytest.fixture
+def recorder(tmp_path: Path) -> Recorder:
+    return Recorder(tmp_path / "call.wav", RATE_HZ)
+
+
+async def test_both_legs_stand_at_their_instants(
+    recorder: Recorder, autojump_clock: MockClock
+) -> None:
+    recorder.begin()
+    recorder.play(frames(7, 10))
+    await hear(recorder, 0, 100)
+    recorder.play(frames(8, 5))
+    await hear(recorder, 3, 20)
+    recorder.close()
+
+    caller, agent = legs(recorder.path)
+    assert stretches(caller) == [(0, 100), (3, 20)]
+    assert stretches(agent) == [(7, 10), (0, 90), (8, 5), (0, 15)]
+
+
+async def test_what_a_flush_dropped_was_not_heard(
+    recorder: Recorder, autojump_clock: MockClock
+) -> None:
+    recorder.begin()
+    recorder.play(frames(7, 50))
+    recorder.play(frames(7, 50))
+    await hear(recorder, 1, 20)
+    recorder.flush()
+    await hear(recorder, 1, 10)
+    recorder.play(frames(9, 10))
+    await hear(recorder, 1, 70)
+    recorder.close()
+
+    _, agent = legs(recorder.path)
+    assert stretches(agent) == [(7, 20), (0, 10), (9, 10), (0, 60)]
+
+
+async def test_a_gap_of_the_network_is_silence_and_jitter_is_not(
+    recorder: Recorder, autojump_clock: MockClock
+) -> None:
+    recorder.begin()
+    await hear(recorder, 1, 10)
+    await trio.sleep(0.04)
+    await hear(recorder, 2, 10)
+    await trio.sleep(1.0)
+    await hear(recorder, 3, 10)
+    recorder.close()
+
+    caller, _ = legs(recorder.path)
+    assert stretches(caller) == [(1, 10), (2, 10), (0, 52), (3, 10)]
+
+
+async def test_what_the_agent_had_still_to_say_at_the_end_is_left_out(
+    recorder: Recorder, autojump_clock: MockClock
+) -> None:
+    recorder.begin()
+    recorder.play(frames(7, 100))
+    await hear(recorder, 1, 30)
+    recorder.close()
+    recorder.close()
+
+    caller, agent = legs(recorder.path)
+    assert (stretches(caller), stretches(agent)) == ([(1, 30)], [(7, 30)])
+
+
+async def test_only_its_owner_can_read_it(recorder: Recorder, autojump_clock: MockClock) -> None:
+    recorder.close()
+    assert recorder.path.stat().st_mode & 0o777 == 0o600
+
+
+async def test_a_recording_takes_nobodys_place(
+    recorder: Recorder, autojump_clock: MockClock
+) -> None:
+    with pytest.raises(FileExistsError):
+        Recorder(recorder.path, RATE_HZ)
+    recorder.close()
+
+
+async def test_a_full_disk_is_said_once_and_the_call_goes_on(
+    tmp_path: Path, autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "call.wav"
+    recorder = Recorder(path, RATE_HZ)
+    with caplog.at_level(logging.ERROR), full_disk():
+        recorder.begin()
+        await hear(recorder, 1, 150)
+        recorder.close()
+    assert [record.getMessage() for record in caplog.records] == [
+        f"recording {path}: File too large; the call goes on, its recording ends here"
+    ]
