@@ -85,22 +85,26 @@ class Recorder:
         return round((trio.current_time() - self._began) * self._rate_hz)
 
     def _write(self, until: int) -> None:
-        if until <= self._written or self._raw.closed:
+        if until <= self._written or self._file.closed:
             return
-        stereo = np.column_stack(
-            [leg.take(self._written, until) for leg in (self._caller, self._agent)]
-        )
+        legs = [leg.take(self._written, until) for leg in (self._caller, self._agent)]
         self._written = until
+        self._append(np.column_stack(legs).astype("<i2").tobytes())
+
+    def _append(self, piece: bytes) -> None:
         try:
-            self._wav.writeframes(stereo.astype("<i2").tobytes())
+            while piece:
+                piece = piece[self._file.write(piece) :]
         except OSError as error:
             self._complain(error)
 
     def _complain(self, error: OSError) -> None:
         log.error(
-            "recording %s: %s; the call goes on, its recording ends here", self.path, error.strerror
+            "recording %s: %s; the call goes on, its recording ends here",
+            self.path,
+            error.strerror,
         )
-        self._raw.close()
+        self._file.close()
 
 
 class _Leg:
