@@ -4,6 +4,7 @@ How a request travels, over HTTP or over the events' own socket, is the `Transpo
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -44,6 +45,25 @@ class Transport(Protocol):
     async def ask(self, request: Request) -> Any:
         """The answer's JSON, or None where there is none. Raises `AriError`, `ControlLost`."""
         ...
+
+
+def answered(request: Request, status: int, phrase: str, body: str) -> Any:
+    """What an answer of Asterisk says: its JSON, or None where it has none.
+
+    Raises `AriError`; `ControlLost` where the answer is not ARI's."""
+    try:
+        content = json.loads(body) if body.strip() else None
+    except (ValueError, RecursionError):
+        if status < 400:
+            raise ControlLost(
+                f"what answered {request} is not Asterisk's ARI: no JSON"
+                " (what is between us and Asterisk?)"
+            ) from None
+        content = None
+    if 200 <= status < 300:
+        return content
+    reason = content.get("message") or content.get("error") if isinstance(content, dict) else ""
+    raise AriError(str(request), status, str(reason or phrase))
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +138,11 @@ class Ari:
         if caller:
             query["callerId"] = caller
         await self._ask("POST", ("channels",), query, {"variables": dict(variables or {})})
+
+    async def create(self, channel: str, endpoint: str, app: str) -> None:
+        """Make a channel to `endpoint` that enters `app`, and call nobody."""
+        query = {"endpoint": endpoint, "app": app, "channelId": channel}
+        await self._ask("POST", ("channels", "create"), query)
 
     # --- media ----------------------------------------------------------------------------------
 
@@ -194,9 +219,16 @@ class Ari:
         found = await self._get("asterisk", "modules")
         return frozenset(m["name"] for m in found if m.get("status") == "Running")
 
-    async def applications(self) -> frozenset[str]:
-        """The names of the applications that some client has registered."""
-        return frozenset(app["name"] for app in await self._get("applications"))
+    async def channels_of(self, app: str) -> tuple[str, ...] | None:
+        """The ids of the channels in an application, or None where Asterisk does not know it: no
+        client is connected for it, nor was one that left channels in it."""
+        try:
+            found = await self._get("applications", app)
+        except AriError as error:
+            if error.status == 404:
+                return None
+            raise
+        return tuple(found["channel_ids"])
 
     async def channels(self) -> tuple[Channel, ...]:
         return tuple(channel(fields) for fields in await self._get("channels"))

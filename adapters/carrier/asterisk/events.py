@@ -133,6 +133,13 @@ class RecordingFinished:
 
 
 @dataclass(frozen=True, slots=True)
+class ApplicationRegistered:
+    """Asterisk dialled us for the application: the first that it says on such a socket."""
+
+    app: str
+
+
+@dataclass(frozen=True, slots=True)
 class ApplicationReplaced:
     """Another client took our application: its calls are not ours any more."""
 
@@ -160,6 +167,7 @@ Event = (
     | PlaybackFinished
     | RecordingStarted
     | RecordingFinished
+    | ApplicationRegistered
     | ApplicationReplaced
     | Unknown
 )
@@ -172,25 +180,25 @@ def channel_of(event: Event) -> str | None:
             return channel.id
         case PlaybackStarted() | PlaybackFinished() | RecordingStarted() | RecordingFinished():
             return event.target
-        case ApplicationReplaced() | Unknown():
+        case ApplicationRegistered() | ApplicationReplaced() | Unknown():
             return None
         case _:
             return event.channel
 
 
-def parse(message: str | bytes) -> Event:
-    """One message of the events' socket. Raises `MalformedEvent`."""
+def decode(message: str | bytes) -> Mapping[str, Any]:
+    """The fields of one message of the events' socket. Raises `MalformedEvent`."""
     try:
         fields = json.loads(message)
-    except ValueError:
-        raise MalformedEvent(f"{len(message)} characters that are not JSON") from None
+    except (ValueError, RecursionError):
+        raise MalformedEvent("not JSON") from None
     if not isinstance(fields, dict):
         raise MalformedEvent("not a JSON object")
-    return event_of(fields)
+    return fields
 
 
 def event_of(fields: Mapping[str, Any]) -> Event:
-    """The same, of a message that is decoded already. Raises `MalformedEvent`."""
+    """The event that a message is. Raises `MalformedEvent`."""
     kind = fields.get("type")
     if not isinstance(kind, str):
         raise MalformedEvent("it has no type")
@@ -199,7 +207,7 @@ def event_of(fields: Mapping[str, Any]) -> Event:
         return Unknown(kind)
     try:
         return read(fields)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, AttributeError) as error:
         raise MalformedEvent(f"a {kind} with a field missing or wrong: {error}") from None
 
 
@@ -220,6 +228,12 @@ def _text(value: Any) -> str:
     return value
 
 
+def _number(value: Any) -> int:
+    if not isinstance(value, int):
+        raise TypeError(f"{type(value).__name__} instead of a number")
+    return value
+
+
 def _channel_id(fields: Mapping[str, Any]) -> str:
     return _text(fields["channel"]["id"])
 
@@ -234,16 +248,16 @@ _READ: Mapping[str, Callable[[Mapping[str, Any]], Event]] = {
         _text(f["application"]), channel(f["channel"]), tuple(_text(a) for a in f["args"])
     ),
     "StasisEnd": lambda f: StasisEnd(_channel_id(f)),
-    "ChannelHangupRequest": lambda f: HangupRequest(_channel_id(f), int(f.get("cause") or 0)),
+    "ChannelHangupRequest": lambda f: HangupRequest(_channel_id(f), _number(f.get("cause", 0))),
     "ChannelDestroyed": lambda f: ChannelDestroyed(
-        _channel_id(f), int(f["cause"]), _text(f["cause_txt"])
+        _channel_id(f), _number(f["cause"]), _text(f["cause_txt"])
     ),
     "ChannelStateChange": lambda f: ChannelStateChange(
         _channel_id(f), _text(f["channel"]["state"])
     ),
     "ChannelDtmfReceived": lambda f: DtmfReceived(_channel_id(f), _text(f["digit"])),
     "ChannelTalkingStarted": lambda f: TalkingStarted(_channel_id(f)),
-    "ChannelTalkingFinished": lambda f: TalkingFinished(_channel_id(f), int(f["duration"])),
+    "ChannelTalkingFinished": lambda f: TalkingFinished(_channel_id(f), _number(f["duration"])),
     "Dial": lambda f: Dialled(_text(f["peer"]["id"]), _text(f["dialstatus"])),
     "PlaybackStarted": lambda f: PlaybackStarted(
         _text(f["playback"]["id"]), _target(f["playback"])
@@ -262,5 +276,6 @@ _READ: Mapping[str, Callable[[Mapping[str, Any]], Event]] = {
         _target(f["recording"]),
         _text(f["recording"].get("cause") or "it failed"),
     ),
+    "ApplicationRegistered": lambda f: ApplicationRegistered(_text(f["application"])),
     "ApplicationReplaced": lambda f: ApplicationReplaced(_text(f["application"])),
 }

@@ -1,0 +1,118 @@
+"""Control that we dial: requests over HTTP, news over Asterisk's events' WebSocket.
+
+At the start a failure is an error with its cause and cure; later it is a loss, and we dial again
+until it works."""
+
+from __future__ import annotations
+
+import logging
+import math
+from base64 import b64encode
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from random import Random
+from typing import Final
+from urllib.parse import quote
+
+import trio
+
+from adapters.carrier.asterisk.ari import Ari, AriError, ControlLost
+from adapters.carrier.asterisk.background import background
+from adapters.carrier.asterisk.complaints import Complaints
+from adapters.carrier.asterisk.control import Control, ControlError
+from adapters.carrier.asterisk.control_socket import MESSAGE_BYTES, ControlSocket
+from adapters.carrier.asterisk.dialling import DialFailed, dial
+from adapters.carrier.asterisk.settings import AsteriskSettings
+from adapters.carrier.asterisk.start_check import check
+from adapters.carrier.asterisk.transport_http import HttpTransport
+
+log = logging.getLogger("callchart")
+
+CONNECT_SECONDS: Final = 5.0
+
+#: From one attempt to reconnect to the next: it doubles, and takes up to half as much again by
+#: chance, so that those who lost the same Asterisk do not come back all at once.
+FIRST_DELAY: Final = 0.1
+LAST_DELAY: Final = 5.0
+
+
+@asynccontextmanager
+async def connected(settings: AsteriskSettings, random: Random) -> AsyncIterator[Control]:
+    """See `control_ways.open_control`."""
+    async with HttpTransport.open(settings.url, settings.user, settings.password) as http:
+        await check(Ari(http), settings)
+        async with background() as nursery:
+            control = Control(settings.app, f"{settings.instance}-", nursery)
+            connection = _Connection(settings, http, control, random)
+            await nursery.start(connection.run)
+            yield control
+
+
+class _Connection:
+    """The one link, and its sockets, one after the other."""
+
+    def __init__(
+        self, settings: AsteriskSettings, http: HttpTransport, control: Control, random: Random
+    ) -> None:
+        self._settings, self._http, self._control = settings, http, control
+        self._random = random
+        self._link = control.link(settings.app)
+        self._complaints = Complaints()
+
+    async def run(self, task_status: trio.TaskStatus[None]) -> None:
+        """Stay connected until another client takes the application over.
+
+        Raises `ControlError` where the first attempt fails."""
+        is_first = True
+        delays, up_at = _delays(self._random), math.inf
+        while not self._control.is_over:
+            try:
+                async with self._open() as socket:
+                    up_at = trio.current_time()
+                    if is_first:
+                        task_status.started()
+                    is_first = False
+                    self._link.down(self._http, await socket.ended())
+            except (DialFailed, AriError, ControlLost) as failure:
+                if is_first:
+                    raise ControlError(
+                        f"no control of Asterisk: its events' WebSocket cannot be opened: {failure}"
+                        " (is res_http_websocket.so loaded?)"
+                    ) from None
+                self._link.down(self._http, str(failure))
+                log.debug("control of Asterisk is not back: %s", failure)
+            # One that was lost again at once is not dialled at once.
+            if trio.current_time() - up_at > LAST_DELAY:
+                delays, up_at = _delays(self._random), math.inf
+            await trio.sleep(next(delays))
+
+    @asynccontextmanager
+    async def _open(self) -> AsyncIterator[ControlSocket]:
+        """A socket that serves the link, which is up."""
+        url = self._settings.url.replace("http", "ws", 1)
+        user = f"{self._settings.user}:{self._settings.password}".encode()
+        async with (
+            dial(
+                f"{url}/ari/events?app={quote(self._settings.app, safe='')}",
+                subprotocol="ari",
+                seconds=CONNECT_SECONDS,
+                message_bytes=MESSAGE_BYTES,
+                headers=[(b"Authorization", b"Basic " + b64encode(user))],
+            ) as ws,
+            background() as nursery,
+        ):
+            socket = ControlSocket(
+                ws, lambda event: self._control.tell(event, self._link), self._complaints
+            )
+            nursery.start_soon(socket.run)
+            # Up before the first message is read: it may be a call that arrives.
+            self._link.up(self._http)
+            await self._link.catch_up(Ari(self._http))
+            yield socket
+
+
+def _delays(random: Random) -> Iterator[float]:
+    delay = FIRST_DELAY
+    while True:
+        yield delay * random.uniform(1.0, 1.5)
+        delay = min(2 * delay, LAST_DELAY)
