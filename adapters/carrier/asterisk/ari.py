@@ -97,9 +97,10 @@ class Ari:
         """The caller hears us without being charged (early media)."""
         await self._post("channels", channel, "progress")
 
-    async def hang_up(self, channel: str, reason: str = "normal") -> None:
-        """`reason`: normal, busy, congestion, no_answer, rejected, ... One that is gone is fine."""
-        await self._gone_is_fine("DELETE", "channels", channel, reason=reason)
+    async def hang_up(self, channel: str, reason: str = "normal") -> bool:
+        """`reason`: normal, busy, congestion, no_answer, rejected, ... One that is gone is fine;
+        whether there was one."""
+        return await self._gone_is_fine("DELETE", "channels", channel, reason=reason)
 
     async def continue_in_dialplan(self, channel: str, context: str, extension: str) -> None:
         """The channel leaves us and goes on in the dialplan."""
@@ -219,16 +220,17 @@ class Ari:
         found = await self._get("asterisk", "modules")
         return frozenset(m["name"] for m in found if m.get("status") == "Running")
 
-    async def channels_of(self, app: str) -> tuple[str, ...] | None:
-        """The ids of the channels in an application, or None where Asterisk does not know it: no
-        client is connected for it, nor was one that left channels in it."""
+    async def held_by(self, app: str) -> tuple[str, ...] | None:
+        """The ids of channels, bridges and endpoints that an application has to do with, or None
+        where Asterisk does not know it: no client is connected for it, nor was one that left
+        something in it."""
         try:
             found = await self._get("applications", app)
         except AriError as error:
             if error.status == 404:
                 return None
             raise
-        return tuple(found["channel_ids"])
+        return (*found["channel_ids"], *found["bridge_ids"], *found["endpoint_ids"])
 
     async def channels(self) -> tuple[Channel, ...]:
         return tuple(channel(fields) for fields in await self._get("channels"))
@@ -246,12 +248,14 @@ class Ari:
     async def _post(self, *path: str, **query: str) -> None:
         await self._ask("POST", path, query)
 
-    async def _gone_is_fine(self, method: str, *path: str, **query: str) -> None:
+    async def _gone_is_fine(self, method: str, *path: str, **query: str) -> bool:
         try:
             await self._ask(method, path, query)
         except AriError as error:
             if error.status != 404:
                 raise
+            return False
+        return True
 
     async def _ask(
         self,

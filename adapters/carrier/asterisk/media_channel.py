@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 import trio
 
 from adapters.carrier.asterisk.ari import AriError, ControlLost
-from adapters.carrier.asterisk.events import ChannelDestroyed, StasisStart
+from adapters.carrier.asterisk.events import ChannelDestroyed, StasisEnd, StasisStart
 from adapters.carrier.asterisk.media import MediaFailed
 
 if TYPE_CHECKING:
@@ -56,6 +56,9 @@ class MediaChannel:
 async def media_channel(link: Link, id: str) -> AsyncIterator[MediaChannel]:
     """News of the channel `id` from before it is asked for; it is gone when the block is.
 
+    Truly gone, not merely told to go: where control is closed while a channel is on its way out of
+    the application, Asterisk goes on to name an application that nobody serves.
+
     The request for it belongs into a shield: one that was cancelled half-way may be carried out
     after the hangup here, and then nobody would know of the channel."""
     with link.listen(id) as events:
@@ -64,6 +67,12 @@ async def media_channel(link: Link, id: str) -> AsyncIterator[MediaChannel]:
         finally:
             with trio.move_on_after(HANGUP_SECONDS, shield=True):
                 try:
-                    await link.ari.hang_up(id)
+                    if await link.ari.hang_up(id):
+                        await _gone(events)
                 except (AriError, ControlLost) as error:
                     log.warning("media channel %s may be left behind: %s", id, error)
+
+
+async def _gone(events: Events) -> None:
+    while not isinstance(await events.next(), ChannelDestroyed | StasisEnd):
+        pass

@@ -74,13 +74,13 @@ async def is_held(ari: Ari, app: str, probe: str) -> bool:
 
     Asterisk goes on to name an application whose client crashed in a call, but lets no channel
     into it: so a channel is made that calls nobody, and is gone afterwards."""
-    if await ari.channels_of(app) is None:
+    if await ari.held_by(app) is None:
         return False
     try:
         await ari.create(probe, "Local/nobody@nowhere", app)
         with trio.move_on_after(PROBE_SECONDS):
             while probe in {channel.id for channel in await ari.channels()}:
-                if probe in (await ari.channels_of(app) or ()):
+                if probe in (await ari.held_by(app) or ()):
                     return True
                 await trio.sleep(PROBE_POLL)
         return False

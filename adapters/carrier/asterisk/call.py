@@ -1,0 +1,216 @@
+"""One call in Asterisk, from StasisStart to the last of its traces: one cancel scope.
+
+Whatever ends it (a hangup from either side, sound that breaks, control that stays lost, the service
+that stops), the way out is the same: nothing of the call is left in Asterisk. What cannot be
+cleared because control is lost is found by its name when control is back (leftovers.py)."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import trio
+
+from adapters.carrier.asterisk.ari import AriError, ControlLost
+from adapters.carrier.asterisk.control import Events, Link
+from adapters.carrier.asterisk.events import (
+    ChannelDestroyed,
+    DtmfReceived,
+    HangupRequest,
+    StasisEnd,
+)
+from adapters.carrier.asterisk.leftovers import OWNER
+from adapters.carrier.asterisk.line import AsteriskLine, Order, PickUp, SendDigits, Transfer
+from adapters.carrier.asterisk.media import MediaFailed, MediaWay
+from adapters.carrier.asterisk.settings import AsteriskSettings
+from engine.ports import DigitPressed, RemoteHungUp, TransferDone, TransferRefused
+
+log = logging.getLogger("callchart")
+
+#: Seconds for the way out, in which each request takes milliseconds.
+WAY_OUT = 5.0
+
+#: Q.850's causes that a bot meets, in ARI's words.
+CAUSES = {
+    0: "normal",
+    1: "unallocated",
+    16: "normal",
+    17: "busy",
+    18: "no_answer",
+    19: "no_answer",
+    21: "rejected",
+    26: "answered_elsewhere",
+    28: "number_incomplete",
+    34: "congestion",
+    58: "codec_mismatch",
+    102: "timeout",
+}
+
+
+def cause(number: int) -> str:
+    """A hangup cause in a word; "cause 41" for one that is rare."""
+    return CAUSES.get(number, f"cause {number}")
+
+
+@dataclass
+class AsteriskCall:
+    """One call. `ready` is told when the line can be taken by the engine."""
+
+    line: AsteriskLine
+    link: Link
+    channel: str
+    way: MediaWay
+    settings: AsteriskSettings
+
+    def __post_init__(self) -> None:
+        self._gone = self._handed_on = False
+        self._over = trio.Event()
+
+    async def hold(self, events: Events, ready: Callable[[], None]) -> None:
+        """Everything between the channel's arrival and its end. `events` are the channel's.
+
+        Raises nothing that this call alone is to blame for: it is logged, and the call ends."""
+        try:
+            await self._hold(events, ready)
+        except* (AriError, ControlLost, MediaFailed) as failures:
+            for failure in _leaves(failures):
+                log.error("call %s: %s; it is ended", self.line.call_id, failure)
+        finally:
+            # Shielded: also when the service stops, nothing of a call may be left in Asterisk.
+            with trio.CancelScope(shield=True), trio.move_on_after(WAY_OUT):
+                await self._clear(events)
+            self.line.close()
+
+    async def _hold(self, events: Events, ready: Callable[[], None]) -> None:
+        link, call = self.link, self.line.call_id
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._watch, events)
+            nursery.start_soon(self._ends_the_scope, nursery.cancel_scope)
+            await link.ari.set_variable(self.channel, OWNER, call)
+            async with self.way.open(link, call, self.channel, self.line.reached) as media:
+                self.line.connect(media)
+                if media.channel is not None:
+                    await link.ari.create_bridge(self.bridge)
+                    await link.ari.bridge(self.bridge, [self.channel, media.channel])
+                ready()
+                nursery.start_soon(self._orders)
+                nursery.start_soon(self._control)
+                nursery.start_soon(self._hung_up)
+                await media.closed()
+                if not self._over.is_set():
+                    log.error("call %s: its sound broke off; it is ended", call)
+            self._over.set()
+
+    @property
+    def bridge(self) -> str:
+        return f"{self.line.call_id}.bridge"
+
+    async def _ends_the_scope(self, scope: trio.CancelScope) -> None:
+        await self._over.wait()
+        scope.cancel()
+
+    async def _hung_up(self) -> None:
+        await self.line.hung_up()
+        self._over.set()
+
+    async def _watch(self, events: Events) -> None:
+        """What happens to the channel."""
+        while True:
+            match await events.next():
+                case HangupRequest(cause=number):
+                    self.line.tell(RemoteHungUp(cause(number)))
+                    break
+                case ChannelDestroyed(cause=number):
+                    self._gone = True
+                    self.line.tell(RemoteHungUp(cause(number)))
+                    break
+                case StasisEnd():
+                    self._gone = True
+                    if self._handed_on:
+                        self.line.tell(TransferDone())
+                    else:
+                        self.line.tell(RemoteHungUp())
+                    break
+                case DtmfReceived(digit=digit):
+                    self.line.tell(DigitPressed(digit))
+                case _:
+                    pass
+        self._over.set()
+
+    async def _control(self) -> None:
+        """A call goes on without control, for a while."""
+        while True:
+            await self.link.lost()
+            with trio.move_on_after(self.settings.control_grace) as waited:
+                await self.link.back()
+            if waited.cancelled_caught:
+                log.error(
+                    "call %s: control did not come back within %g s; it is ended",
+                    self.line.call_id,
+                    self.settings.control_grace,
+                )
+                self._over.set()
+
+    async def _orders(self) -> None:
+        async for order in self.line.orders:
+            try:
+                await self._carry_out(order)
+            except (AriError, ControlLost) as error:
+                if isinstance(error, AriError) and error.status == 404:
+                    continue  # the channel is gone, as its events will say
+                log.error("call %s: %s", self.line.call_id, error)
+                match order:
+                    case PickUp():
+                        # Nobody would hear a word of it.
+                        self._over.set()
+                    case Transfer():
+                        self._handed_on = False
+                        self.line.tell(TransferRefused(str(error)))
+                    case SendDigits():
+                        pass
+
+    async def _carry_out(self, order: Order) -> None:
+        ari = self.link.ari
+        match order:
+            case PickUp():
+                if self.settings.answer == "early":
+                    await ari.progress(self.channel)
+                else:
+                    await ari.answer(self.channel)
+                self.line.picked_up()
+            case SendDigits(digits):
+                await ari.send_digits(self.channel, digits)
+            case Transfer(target):
+                if target not in self.settings.allowed:
+                    # Not the target itself: a log holds no numbers.
+                    log.warning(
+                        "call %s: a transfer was refused: transfer.allow does not name its target",
+                        self.line.call_id,
+                    )
+                    self.line.tell(TransferRefused("transfer.allow does not name that target"))
+                    return
+                self._handed_on = True
+                await ari.set_variable(self.channel, OWNER, "")
+                await ari.continue_in_dialplan(self.channel, self.settings.transfer_context, target)
+
+    async def _clear(self, events: Events) -> None:
+        """Nothing is left. The line is closed no sooner than the channel is gone."""
+        try:
+            if not (self._gone or self._handed_on):
+                self._gone = not await self.link.ari.hang_up(self.channel)
+            await self.link.ari.delete_bridge(self.bridge)
+            while not (self._gone or self._handed_on):
+                # Of the two the first is enough: after the one the other may not be told.
+                self._gone = isinstance(await events.next(), ChannelDestroyed | StasisEnd)
+        except ControlLost:
+            log.warning("call %s is cleared when control is back", self.line.call_id)
+        except AriError as error:
+            log.error("call %s: %s", self.line.call_id, error)
+
+
+def _leaves(group: BaseExceptionGroup[BaseException]) -> list[BaseException]:
+    found: list[BaseException] = []
+    for each in group.exceptions:
+        found += _leaves(each) if isinstance(each, BaseExceptionGroup) else [each]
+    return found

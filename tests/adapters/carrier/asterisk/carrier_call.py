@@ -1,0 +1,100 @@
+"""A carrier at a real Asterisk, and telephones that call it: what the carrier's tests need."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import numpy as np
+import trio
+
+from adapters.carrier.asterisk.carrier import AsteriskCarrier
+from adapters.carrier.asterisk.line import AsteriskLine
+from adapters.carrier.asterisk.numbers import Allowed
+from adapters.carrier.asterisk.settings import AsteriskSettings
+from engine.ports import frame_bytes
+from tests.asterisk.call import Call
+from tests.asterisk.codec import L16, PCMU, Codec
+from tests.asterisk.phone import Phone
+from tests.asterisk.server import Asterisk
+
+#: What a phone that speaks at a call's own rate uses.
+CODECS: dict[int, Codec] = {16000: L16, 8000: PCMU}
+
+
+def settings_for(asterisk: Asterisk, **others: Any) -> AsteriskSettings:
+    """The settings that lead to this Asterisk."""
+    chosen = {
+        "url": asterisk.url,
+        "user": asterisk.user,
+        "password": asterisk.password,
+        "app": asterisk.app,
+        "allowed": Allowed(("100", "phone-XXXXX")),
+        **others,
+    }
+    return AsteriskSettings(**chosen)
+
+
+@asynccontextmanager
+async def carrying(asterisk: Asterisk, **others: Any) -> AsyncIterator[AsteriskCarrier]:
+    """A carrier with these settings; afterwards Asterisk holds nothing of it."""
+    async with AsteriskCarrier.open(settings_for(asterisk, **others)) as carrier:
+        yield carrier
+    if asterisk.running:
+        await nothing_is_left(asterisk)
+
+
+async def nothing_is_left(asterisk: Asterisk) -> None:
+    """Within a moment there is no channel, no bridge and no application in Asterisk."""
+    left: list[dict[str, Any]] = []
+    with trio.move_on_after(5):
+        while True:
+            left = await asterisk.channels() + await asterisk.bridges()
+            left += await asterisk.applications()
+            if not left:
+                return
+            await trio.sleep(0.01)
+    raise AssertionError(f"left in Asterisk: {left}")
+
+
+class FarEnd:
+    """A telephone at the other end of a line, as the line's contract wants it."""
+
+    def __init__(self, line: AsteriskLine, phone: Call) -> None:
+        self.line, self.phone = line, phone
+        # Asterisk may miss the first 20 ms after the answer.
+        phone.say(bytes(3 * frame_bytes(phone.rate_hz)))
+
+    def say(self, pcm: bytes) -> None:
+        self.phone.say(pcm)
+
+    def heard(self) -> bytes:
+        return self.phone.heard()
+
+    def hang_up(self) -> None:
+        self.phone.hang_up()
+
+    def press(self, digit: str) -> None:
+        self.phone.press(digit)
+
+    async def digits(self, count: int) -> str:
+        await self.phone.until_keys(count)
+        return self.phone.keys
+
+
+@asynccontextmanager
+async def calling(asterisk: Asterisk, carrier: AsteriskCarrier) -> AsyncIterator[FarEnd]:
+    """A telephone calls, and the carrier has its line, not answered."""
+    rate_hz = carrier.rate_hz
+    async with Phone.open(CODECS[rate_hz]) as phone:
+        dialled = phone.dial("bot", asterisk.sip_port)
+        with trio.fail_after(5):
+            line = await carrier.accept()
+        yield FarEnd(line, dialled)
+        line.hang_up()
+
+
+def loudness(pcm: bytes) -> float:
+    """The greatest sample."""
+    return float(np.abs(np.frombuffer(pcm, "<i2").astype(int)).max(initial=0))

@@ -1,0 +1,339 @@
+"""Calls come from a real Asterisk, end with nothing left there, and disturb no other."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import trio
+
+from adapters.carrier.asterisk.carrier import AsteriskCarrier, CallFailed
+from adapters.carrier.asterisk.media import MediaFailed
+from adapters.carrier.asterisk.numbers import Allowed
+from adapters.carrier.audio_file import read_wav
+from engine.data import Parties
+from engine.ports import Closed, LineGone, RemoteHungUp, TransferDone
+from tests.adapters.carrier.asterisk.carrier_call import (
+    FarEnd,
+    calling,
+    carrying,
+    loudness,
+    nothing_is_left,
+    settings_for,
+)
+from tests.asterisk.call import CallEnded
+from tests.asterisk.fixtures import StartAsterisk
+from tests.asterisk.phone import Phone
+from tests.asterisk.server import Asterisk
+from tests.contracts.line import hear_tone, loud_seconds, tone
+
+pytestmark = pytest.mark.real
+
+RATE_HZ = 16000
+
+
+async def is_over(far: FarEnd) -> None:
+    """The line says that it closed, within a moment."""
+    with trio.fail_after(5):
+        while await far.line.signal() != Closed():
+            pass
+
+
+async def test_who_calls_whom_is_known(asterisk: Asterisk) -> None:
+    names = ("CHANNEL(channeltype)", "NEVER_SET")
+    async with carrying(asterisk, variables=names) as carrier, Phone.open() as phone:
+        phone.dial("bot", asterisk.sip_port, number="5550123")
+        line = await carrier.accept()
+        assert line.parties == Parties(
+            "5550123", "bot", (("CHANNEL(channeltype)", "PJSIP"), ("NEVER_SET", ""))
+        )
+        line.hang_up()
+
+
+async def test_a_caller_who_gives_up_while_it_rings_leaves_nothing(asterisk: Asterisk) -> None:
+    async with carrying(asterisk) as carrier, Phone.open() as phone:
+        given_up = phone.dial("bot", asterisk.sip_port)
+        line = await carrier.accept()
+        given_up.hang_up()
+        with trio.fail_after(5):
+            assert isinstance(await line.signal(), RemoteHungUp)
+            assert await line.signal() == Closed()
+
+
+async def test_a_call_that_nobody_answers_here_can_be_hung_up(asterisk: Asterisk) -> None:
+    async with carrying(asterisk) as carrier, Phone.open() as phone:
+        refused = phone.dial("bot", asterisk.sip_port)
+        (await carrier.accept()).hang_up()
+        with pytest.raises(CallEnded), trio.fail_after(5):
+            await refused.answered()
+
+
+async def test_two_callers_do_not_hear_each_other(asterisk: Asterisk) -> None:
+    async with (
+        carrying(asterisk) as carrier,
+        calling(asterisk, carrier) as one,
+        calling(asterisk, carrier) as other,
+    ):
+        for far in (one, other):
+            far.line.answer()
+            with trio.fail_after(5):
+                await far.phone.answered()
+        one.say(tone(0.4, RATE_HZ))
+        one.line.play(tone(0.4, RATE_HZ))
+        await hear_tone(one.line, 0.4)
+        with trio.fail_after(5):
+            await one.phone.until_silent(0.2)
+        assert loud_seconds(other.heard(), RATE_HZ) == 0
+        with trio.move_on_after(0.3):
+            while True:
+                assert loudness(await other.line.hear()) < 100
+
+
+async def test_the_excess_is_refused_as_busy_and_a_place_that_is_free_again_is_given(
+    asterisk: Asterisk,
+) -> None:
+    async with (
+        carrying(asterisk, max_calls=1) as carrier,
+        calling(asterisk, carrier) as first,
+        Phone.open() as phone,
+    ):
+        first.line.answer()
+        excess = phone.dial("bot", asterisk.sip_port)
+        with trio.fail_after(5):
+            assert (await excess.ended()).status == 486
+        first.hang_up()
+        await is_over(first)
+        await until_free(carrier)
+        async with calling(asterisk, carrier) as second:
+            second.line.answer()
+            with trio.fail_after(5):
+                await second.phone.answered()
+
+
+async def until_free(carrier: AsteriskCarrier) -> None:
+    with trio.fail_after(5):
+        while carrier.calls:  # noqa: ASYNC110 (nobody else waits for it)
+            await trio.sleep(0.005)
+
+
+async def test_a_carrier_that_takes_no_new_calls_lets_old_ones_go_on(asterisk: Asterisk) -> None:
+    async with (
+        carrying(asterisk) as carrier,
+        calling(asterisk, carrier) as old,
+        Phone.open() as phone,
+    ):
+        old.line.answer()
+        carrier.stop_accepting()
+        carrier.stop_accepting()
+        with pytest.raises(LineGone):
+            await carrier.accept()
+        late = phone.dial("bot", asterisk.sip_port)
+        with trio.fail_after(5):
+            assert (await late.ended()).status == 486
+        old.say(tone(0.2, RATE_HZ))
+        await hear_tone(old.line, 0.2)
+
+
+async def test_closing_the_carrier_ends_its_calls(asterisk: Asterisk) -> None:
+    async with Phone.open() as phone:
+        async with carrying(asterisk) as carrier:
+            call = phone.dial("bot", asterisk.sip_port)
+            line = await carrier.accept()
+            line.answer()
+            with trio.fail_after(5):
+                await call.answered()
+        with trio.fail_after(5):
+            assert (await call.ended()).by == "them"
+        with pytest.raises(LineGone):
+            await line.hear()
+
+
+async def test_early_media_are_heard_without_an_answer(asterisk: Asterisk) -> None:
+    async with (
+        carrying(asterisk, answer="early") as carrier,
+        calling(asterisk, carrier) as far,
+    ):
+        far.line.answer()
+        far.line.play(tone(0.5, RATE_HZ))
+        with trio.fail_after(5):
+            await far.phone.until_loud()
+        with trio.move_on_after(0.2):
+            await far.phone.answered()
+            raise AssertionError("it was answered")
+
+
+async def test_a_caller_who_is_handed_on_goes_on_elsewhere(asterisk: Asterisk) -> None:
+    async with carrying(asterisk) as carrier, calling(asterisk, carrier) as far:
+        far.line.answer()
+        with trio.fail_after(5):
+            await far.phone.answered()
+        far.line.transfer("100")
+        with trio.fail_after(5):
+            assert await far.line.signal() == TransferDone()
+        far.line.hang_up()
+        await is_over(far)
+        # Extension 100 has a tone for whoever comes.
+        with trio.fail_after(5):
+            await far.phone.until_loud(after=trio.current_time())
+        with trio.move_on_after(0.2):
+            await far.phone.ended()
+            raise AssertionError("the caller's call ended with ours")
+        far.hang_up()
+
+
+async def test_both_legs_are_recorded(asterisk: Asterisk, tmp_path: Path) -> None:
+    async with (
+        carrying(asterisk, record=tmp_path) as carrier,
+        calling(asterisk, carrier) as far,
+    ):
+        far.line.answer()
+        with trio.fail_after(5):
+            await far.phone.answered()
+        far.line.play(tone(0.6, RATE_HZ))
+        far.say(tone(0.3, RATE_HZ))
+        await hear_tone(far.line, 0.3)
+        with trio.fail_after(5):
+            await far.phone.until_silent(0.1)
+        recording = tmp_path / f"{far.line.call_id}.wav"
+    # Mixed down, as `read_wav` does, each leg has half its loudness.
+    both = read_wav(recording, RATE_HZ)
+    assert loud_seconds(both, RATE_HZ) == pytest.approx(0.6, abs=0.1)
+    assert loudness(both) > 5000
+
+
+# --- calls that we place -------------------------------------------------------------------------
+
+
+async def test_a_call_that_we_place_is_a_call_like_others(asterisk: Asterisk) -> None:
+    async with (
+        Phone.open() as phone,
+        carrying(asterisk, endpoint="Local/{}@inbound", caller="5550100") as carrier,
+        trio.open_nursery() as nursery,
+    ):
+
+        async def answer() -> None:
+            incoming = await phone.incoming()
+            incoming.answer()
+            await incoming.until_loud()
+            incoming.hang_up()
+
+        nursery.start_soon(answer)
+        with trio.fail_after(5):
+            line = await carrier.call(f"phone-{phone.port}")
+        assert line.parties.outgoing
+        assert line.parties.dialled == f"phone-{phone.port}"
+        line.answer()
+        line.play(tone(0.5, RATE_HZ))
+        with trio.fail_after(5):
+            while await line.signal() != Closed():
+                pass
+
+
+@pytest.mark.parametrize(
+    ("target", "cause"), [("busy", "busy"), ("decline", "normal"), ("1000", "not_allowed")]
+)
+async def test_a_call_that_is_not_answered_says_why(
+    asterisk: Asterisk, target: str, cause: str
+) -> None:
+    allowed = Allowed(("busy", "decline"))
+    async with carrying(asterisk, endpoint="Local/{}@inbound", allowed=allowed) as carrier:
+        with pytest.raises(CallFailed) as failed, trio.fail_after(5):
+            await carrier.call(target)
+        assert failed.value.cause == cause
+
+
+async def test_giving_up_a_call_that_rings_leaves_nothing(asterisk: Asterisk) -> None:
+    allowed = Allowed(("ring",))
+    async with carrying(asterisk, endpoint="Local/{}@inbound", allowed=allowed) as carrier:
+        with trio.move_on_after(0.3) as given_up:
+            await carrier.call("ring")
+        assert given_up.cancelled_caught
+        assert not carrier.calls
+        with trio.fail_after(5):
+            while await asterisk.channels():  # noqa: ASYNC110 (ARI does not tell)
+                await trio.sleep(0.01)
+
+
+# --- what goes wrong -----------------------------------------------------------------------------
+
+
+async def test_what_a_crash_left_behind_is_cleared_and_nothing_else(asterisk: Asterisk) -> None:
+    await asterisk.ari("POST", "bridges", type="mixing", bridgeId="callchart-dead-1.bridge")
+    await asterisk.ari("POST", "bridges", type="mixing", bridgeId="another-1.bridge")
+    for channel in ("callchart-dead-1.media", "another-1.media"):
+        await asterisk.ari(
+            "POST", f"channels/{channel}", endpoint="Local/ring@inbound", app="elsewhere"
+        )
+    async with AsteriskCarrier.open(settings_for(asterisk)):
+        bridges = {bridge["id"] for bridge in await asterisk.bridges()}
+        channels = {channel["id"] for channel in await asterisk.channels()}
+    assert bridges == {"another-1.bridge"}
+    assert "callchart-dead-1.media" not in channels
+    assert "another-1.media" in channels
+    await asterisk.ari("DELETE", "bridges/another-1.bridge")
+    await asterisk.ari("DELETE", "channels/another-1.media")
+    await nothing_is_left(asterisk)
+
+
+async def test_an_asterisk_without_the_modules_is_refused_by_their_names(
+    start_asterisk: StartAsterisk,
+) -> None:
+    async with start_asterisk(without=["chan_websocket.so"]) as asterisk:
+        with pytest.raises(MediaFailed, match=r"without chan_websocket\.so"):
+            async with carrying(asterisk):
+                pass
+
+
+async def test_an_asterisk_that_dies_ends_its_calls_and_is_taken_up_again(
+    start_asterisk: StartAsterisk,
+) -> None:
+    async with start_asterisk() as asterisk, carrying(asterisk) as carrier:
+        async with calling(asterisk, carrier) as far:
+            far.line.answer()
+            with trio.fail_after(5):
+                await far.phone.answered()
+            await asterisk.restart()
+            await is_over(far)
+        await until_free(carrier)
+        with trio.fail_after(10):
+            while not await asterisk.applications():  # noqa: ASYNC110 (ARI does not tell)
+                await trio.sleep(0.02)
+            async with calling(asterisk, carrier) as again:
+                again.line.answer()
+                await again.phone.answered()
+
+
+async def test_fifty_calls_at_once(asterisk: Asterisk) -> None:
+    async with carrying(asterisk) as carrier, trio.open_nursery() as nursery:
+
+        async def one() -> None:
+            async with calling(asterisk, carrier) as far:
+                far.line.answer()
+                far.line.play(tone(0.3, RATE_HZ))
+                with trio.fail_after(20):
+                    await far.phone.until_loud()
+                    far.hang_up()
+                    while await far.line.signal() != Closed():
+                        pass
+
+        for _ in range(50):
+            nursery.start_soon(one)
+
+
+async def test_two_hundred_calls_in_a_row_leave_nothing_behind(asterisk: Asterisk) -> None:
+    async with carrying(asterisk) as carrier, Phone.open() as phone:
+        for number in range(200):
+            call = phone.dial("bot", asterisk.sip_port)
+            with trio.fail_after(5):
+                line = await carrier.accept()
+                line.answer()
+                await call.answered()
+                if number % 2:
+                    call.hang_up()
+                else:
+                    line.hang_up()
+                while await line.signal() != Closed():
+                    pass
+        await until_free(carrier)
+        assert await asterisk.channels() == []
+        assert await asterisk.bridges() == []
