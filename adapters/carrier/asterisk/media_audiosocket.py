@@ -2,7 +2,8 @@
 
 A connection says first whose it is, by the UUID that Asterisk was given with the request for the
 media channel; one that names no call that waits is closed. Asterisk does not pace what it gets, so
-we do."""
+we do, and from the beginning: Asterisk may read from a connection on which nothing comes (seen with
+22.10.1), and then holds a lock until something does, which stops other calls too."""
 
 from __future__ import annotations
 
@@ -90,7 +91,6 @@ class AudioSocketMedia:
         self._kind = FORMATS[rate_hz][1]
         self._caller = CallerAudio(call, rate_hz)
         self._playback = PacedPlayback(frame_bytes(rate_hz), trio.current_time)
-        self._news = trio.Event()
         self._over = trio.Event()
 
     @property
@@ -104,12 +104,10 @@ class AudioSocketMedia:
     def play(self, pcm: bytes) -> None:
         if not self._over.is_set():
             self._playback.play(pcm)
-            self._news.set()
 
     def mark(self, mark: int) -> None:
         if not self._over.is_set():
             self._playback.mark(mark)
-            self._news.set()
 
     def flush(self) -> None:
         self._playback.flush()
@@ -167,12 +165,9 @@ class AudioSocketMedia:
 
     async def _write(self) -> None:
         while True:
+            await trio.sleep_until(self._playback.due)
             due = self._playback.next()
-            if due is None:
-                with trio.move_on_at(self._playback.due):
-                    await self._news.wait()
-                self._news = trio.Event()
-            elif isinstance(due, int):
+            if isinstance(due, int):
                 self._reached(due)
             else:
                 await self._send(Message(self._kind, due))
@@ -245,7 +240,6 @@ class AudioSocketWay:
                         f"Asterisk opened no AudioSocket within {CONNECT_SECONDS:g} s"
                         f" (does {self.address} lead here from where Asterisk runs?)"
                     )
-                await media.in_stasis()
                 served = AudioSocketMedia(
                     expected.connection,
                     call=call,
@@ -255,6 +249,7 @@ class AudioSocketWay:
                 )
                 async with background() as nursery:
                     nursery.start_soon(served.run)
+                    await media.in_stasis()
                     yield served
 
     @contextmanager

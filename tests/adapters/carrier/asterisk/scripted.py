@@ -2,45 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import trio
 
-from adapters.carrier.asterisk.ari import Ari, Request
-from adapters.carrier.asterisk.events import Channel, Event, StasisStart
-from tests.adapters.carrier.asterisk.media_call import Events
+from adapters.carrier.asterisk.ari import Request
+from adapters.carrier.asterisk.control import Link, Listeners
+from adapters.carrier.asterisk.events import Channel, ChannelDestroyed, Event, StasisStart
 
 
 class ScriptedControl:
-    """`control.Link`. `on_media` is told of the request for the media channel, whose first news
+    """`on_media` is told of the request for the media channel of the call "c", whose first news
     are `news`."""
 
     def __init__(self, on_media: Callable[[Mapping[str, str]], None] = lambda query: None) -> None:
-        self.ari = Ari(self)
-        self.app = "callchart"
         self.requests: list[str] = []
         self.marks: list[int] = []
         self.news: Event = StasisStart("callchart", Channel("c.media", "", "Up", "", ""), ())
         self._on_media = on_media
-        self._events = Events()
-
-    @contextmanager
-    def listen(self, *channels: str) -> Iterator[Events]:
-        yield self._events
-
-    async def lost(self) -> None:
-        await trio.sleep_forever()
-
-    async def back(self) -> None:
-        await trio.sleep_forever()
+        self._listeners = Listeners()
+        self.link = Link("callchart", self._listeners)
+        self.link.up(self)
 
     async def ask(self, request: Request) -> Any:
         await trio.lowlevel.checkpoint()
         self.requests.append(str(request))
         if request.path == "channels/externalMedia":
             self._on_media(request.query)
-            self._events.put.send_nowait(self.news)
+            self._listeners.tell("c.media", self.news)
             return {"channelvars": {"MEDIA_WEBSOCKET_CONNECTION_ID": "an-id"}}
+        if request.method == "DELETE":
+            self._listeners.tell("c.media", ChannelDestroyed("c.media", 16, "Normal Clearing"))
         return None

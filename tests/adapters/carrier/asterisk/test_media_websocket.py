@@ -6,7 +6,6 @@ import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from functools import partial
-from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import trio
@@ -22,8 +21,10 @@ from adapters.carrier.asterisk import media_channel, media_websocket
 from adapters.carrier.asterisk.events import ChannelDestroyed, ChannelStateChange
 from adapters.carrier.asterisk.media import MediaFailed
 from adapters.carrier.asterisk.media_websocket import AcceptedMedia, DialledMedia, WebSocketMedia
+from adapters.carrier.asterisk.server import WebSocketServer
+from adapters.carrier.asterisk.settings import Listen
 from engine.ports import LineGone, frame_bytes
-from tests.adapters.carrier.asterisk.media_call import media_call
+from tests.adapters.carrier.asterisk.media_call import controlled, media_call, nothing_left
 from tests.adapters.carrier.asterisk.media_contract import Exchange, MediaContract, hear
 from tests.adapters.carrier.asterisk.scripted import ScriptedControl
 from tests.asterisk.fixtures import StartAsterisk
@@ -42,13 +43,6 @@ class TestDialled(MediaContract):
         return Exchange(asterisk, DialledMedia(f"ws://127.0.0.1:{asterisk.http_port}", RATE))
 
 
-class TestAccepted(MediaContract):
-    @pytest.fixture
-    async def exchange(self, start_asterisk: StartAsterisk) -> AsyncIterator[Exchange]:
-        async with serving() as server, start_asterisk(media_url=server.url) as asterisk:
-            yield Exchange(asterisk, AcceptedMedia("media", server, RATE))
-
-
 async def test_at_8_khz_both_sides_are_heard(asterisk: Asterisk) -> None:
     way = DialledMedia(f"ws://127.0.0.1:{asterisk.http_port}", 8000)
     async with media_call(asterisk, way) as call:
@@ -62,43 +56,48 @@ async def test_at_8_khz_both_sides_are_heard(asterisk: Asterisk) -> None:
         assert len(call.phone.ear.loud()) == pytest.approx(20, abs=1)
 
 
-class Server:
-    """Where Asterisk's media sockets arrive, as far as these tests need it."""
-
-    def __init__(self) -> None:
-        self.url = ""
-        self._expected: dict[str, trio.MemorySendChannel[WebSocketConnection]] = {}
-        self._over: dict[str, trio.Event] = {}
-
-    @asynccontextmanager
-    async def expect_media(
-        self, call: str
-    ) -> AsyncIterator[Callable[[], Awaitable[WebSocketConnection]]]:
-        self._expected[call], arrived = trio.open_memory_channel[WebSocketConnection](1)
-        self._over[call] = trio.Event()
-        try:
-            yield arrived.receive
-        finally:
-            self._over.pop(call).set()
-            del self._expected[call]
-
-    async def accept(self, request: WebSocketRequest) -> None:
-        (call,) = parse_qs(urlsplit(request.path).query)["call"]
-        over = self._over[call]
-        self._expected[call].send_nowait(await request.accept(subprotocol="media"))
-        await over.wait()
-
-
 @asynccontextmanager
-async def serving() -> AsyncIterator[Server]:
-    server = Server()
-    async with trio.open_nursery() as nursery:
-        started = await nursery.start(
-            partial(serve_websocket, server.accept, "127.0.0.1", 0, None, disconnect_timeout=0.1)
-        )
-        server.url = f"ws://127.0.0.1:{started.port}/media"
-        yield server
-        nursery.cancel_scope.cancel()
+async def dialling_us(start_asterisk: StartAsterisk) -> AsyncIterator[Exchange]:
+    """An Asterisk that opens the media sockets."""
+    async with WebSocketServer.open(Listen(port=0, password="secret")) as server:
+        url = f"ws://127.0.0.1:{server.port}/media"
+        async with start_asterisk(media_url=url) as asterisk:
+            yield Exchange(asterisk, AcceptedMedia("media", server, RATE))
+
+
+async def test_a_socket_that_asterisk_opens_carries_both_sides(
+    start_asterisk: StartAsterisk,
+) -> None:
+    async with dialling_us(start_asterisk) as exchange, media_call(*exchange) as call:
+        call.media.play(tone(5.0, RATE))
+        call.media.mark(1)
+        call.phone.say(tone(0.4, call.phone.rate_hz))
+        await hear(call, 0.4)
+        flushed = trio.current_time()
+        call.media.flush()
+        call.media.play(tone(0.4, RATE))
+        call.media.mark(2)
+        with trio.fail_after(5):
+            await call.until_reached(2)
+            await call.phone.until_silent(for_seconds=0.1)
+        assert [mark for mark, _ in call.reached] == [2]
+        after = [at for at in call.phone.ear.loud() if at > flushed]
+        assert len(after) == pytest.approx(20, abs=3)
+
+
+async def test_cancelling_a_call_whose_socket_asterisk_opened_leaves_nothing(
+    start_asterisk: StartAsterisk,
+) -> None:
+    async with (
+        dialling_us(start_asterisk) as exchange,
+        controlled(exchange.asterisk) as control,
+    ):
+        with trio.CancelScope() as scope:
+            async with media_call(*exchange, control=control) as call:
+                call.media.play(tone(5.0, RATE))
+                scope.cancel()
+        assert scope.cancelled_caught
+        await nothing_left(exchange.asterisk)
 
 
 # --- Asterisk's own refusals ---------------------------------------------------------------------
@@ -151,7 +150,10 @@ async def test_an_asterisk_that_dials_somewhere_else_fails_with_cause_and_cure(
 ) -> None:
     monkeypatch.setattr(media_websocket, "CONNECT_SECONDS", 0.1)
     url = f"ws://127.0.0.1:{await nobodys_port()}/media"
-    async with serving() as server, start_asterisk(media_url=url) as asterisk:
+    async with (
+        WebSocketServer.open(Listen(port=0, password="secret")) as server,
+        start_asterisk(media_url=url) as asterisk,
+    ):
         with media_fails(r"uri of \[media\] in its websocket_client.conf"):
             async with media_call(asterisk, AcceptedMedia("media", server, RATE)):
                 pass
@@ -172,7 +174,7 @@ class ScriptedAsterisk(ScriptedControl):
     async def call(self) -> AsyncIterator[WebSocketMedia]:
         way = DialledMedia(self.url, RATE)
         try:
-            async with way.open(self, "c", "caller", self.marks.append) as media:
+            async with way.open(self.link, "c", "caller", self.marks.append) as media:
                 yield media
         finally:
             assert self.requests[-1] == "DELETE channels/c.media"
