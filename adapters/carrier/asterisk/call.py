@@ -174,11 +174,7 @@ class AsteriskCall:
         ari = self.link.ari
         match order:
             case PickUp():
-                if self.settings.answer == "early":
-                    await ari.progress(self.channel)
-                else:
-                    await ari.answer(self.channel)
-                self.line.picked_up()
+                await self._pick_up()
             case SendDigits(digits):
                 await ari.send_digits(self.channel, digits)
             case Transfer(target):
@@ -193,6 +189,18 @@ class AsteriskCall:
                 self._handed_on = True
                 await ari.set_variable(self.channel, OWNER, "")
                 await ari.continue_in_dialplan(self.channel, self.settings.transfer_context, target)
+
+    async def _pick_up(self) -> None:
+        """An answer that was lost on its way is asked for again: twice is once."""
+        ari = self.link.ari
+        pick_up = ari.progress if self.settings.answer == "early" else ari.answer
+        while True:
+            try:
+                await pick_up(self.channel)
+                break
+            except ControlLost:
+                await self.link.back()
+        self.line.picked_up()
 
     async def _clear(self, events: Events) -> None:
         """Nothing is left. The line is closed no sooner than the channel is gone."""

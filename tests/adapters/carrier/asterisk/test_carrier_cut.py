@@ -1,0 +1,133 @@
+"""A network that breaks between us and Asterisk ends no call that can go on, and leaves nothing."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, NamedTuple
+
+import pytest
+import trio
+
+from adapters.carrier.asterisk.carrier import AsteriskCarrier
+from adapters.carrier.asterisk.settings import Listen
+from engine.ports import Closed
+from tests.adapters.carrier.asterisk.cable import Cable, cable
+from tests.adapters.carrier.asterisk.carrier_call import FarEnd, calling, carrying
+from tests.asterisk.fixtures import StartAsterisk
+from tests.asterisk.phone import Phone
+from tests.asterisk.server import Asterisk
+from tests.contracts.line import hear_tone, tone
+
+pytestmark = pytest.mark.real
+
+RATE_HZ = 16000
+
+
+class Network(NamedTuple):
+    """A carrier whose control and media travel over cables of their own."""
+
+    asterisk: Asterisk
+    carrier: AsteriskCarrier
+    control: Cable
+    media: Cable
+
+
+@asynccontextmanager
+async def network(start_asterisk: StartAsterisk, **others: Any) -> AsyncIterator[Network]:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    async with (
+        cable(port) as media,
+        start_asterisk(media_url=f"ws://127.0.0.1:{media.port}/media") as asterisk,
+        cable(asterisk.http_port) as control,
+        carrying(
+            asterisk,
+            url=f"http://127.0.0.1:{control.port}",
+            media="websocket_client",
+            listen=Listen(port=port, password="secret"),
+            **others,
+        ) as carrier,
+    ):
+        yield Network(asterisk, carrier, control, media)
+
+
+async def is_over(far: FarEnd) -> None:
+    with trio.fail_after(5):
+        while await far.line.signal() != Closed():
+            pass
+
+
+async def can_call(there: Network) -> None:
+    """A new call goes through, once control is back; until then Asterisk refuses it itself."""
+    with trio.fail_after(10):
+        while True:
+            async with Phone.open() as phone:
+                call = phone.dial("bot", there.asterisk.sip_port)
+                with trio.move_on_after(0.5):
+                    line = await there.carrier.accept()
+                    line.answer()
+                    await call.answered()
+                    line.hang_up()
+                    return
+
+
+async def test_a_call_goes_on_while_control_is_lost(start_asterisk: StartAsterisk) -> None:
+    async with network(start_asterisk) as there, calling(there.asterisk, there.carrier) as far:
+        far.line.answer()
+        with trio.fail_after(5):
+            await far.phone.answered()
+        await there.control.cut()
+        far.say(tone(0.3, RATE_HZ))
+        await hear_tone(far.line, 0.3)
+        far.line.play(tone(0.3, RATE_HZ))
+        with trio.fail_after(5):
+            await far.phone.until_loud()
+        there.control.mend()
+        await can_call(there)
+
+
+async def test_a_caller_who_hangs_up_while_control_is_lost_is_missed_by_nobody(
+    start_asterisk: StartAsterisk,
+) -> None:
+    async with network(start_asterisk) as there:
+        async with calling(there.asterisk, there.carrier) as far:
+            far.line.answer()
+            with trio.fail_after(5):
+                await far.phone.answered()
+            await there.control.cut()
+            far.hang_up()
+            there.control.mend()
+            await is_over(far)
+        await can_call(there)
+
+
+async def test_a_call_without_control_ends_in_the_end_and_is_cleared_when_it_is_back(
+    start_asterisk: StartAsterisk,
+) -> None:
+    async with network(start_asterisk, control_grace=0.3) as there:
+        async with calling(there.asterisk, there.carrier) as far:
+            far.line.answer()
+            with trio.fail_after(5):
+                await far.phone.answered()
+            await there.control.cut()
+            await is_over(far)
+            there.control.mend()
+            with trio.fail_after(10):
+                assert (await far.phone.ended()).by == "them"
+        await can_call(there)
+
+
+async def test_a_call_whose_sound_breaks_off_ends(start_asterisk: StartAsterisk) -> None:
+    async with network(start_asterisk) as there:
+        async with calling(there.asterisk, there.carrier) as far:
+            far.line.answer()
+            with trio.fail_after(5):
+                await far.phone.answered()
+            await there.media.cut()
+            await is_over(far)
+            with trio.fail_after(5):
+                assert (await far.phone.ended()).by == "them"
+        there.media.mend()
+        await can_call(there)
