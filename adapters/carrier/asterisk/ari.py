@@ -198,15 +198,14 @@ class Ari:
         await self._post("channels", channel, "snoop", snoop, spy=spy, app=app)
 
     async def record(self, channel: str, name: str, format: str) -> None:
-        """Record what a channel says into a file of that name."""
-        await self._post("channels", channel, "record", name=name, format=format, ifExists="fail")
-
-    async def stop_recording(self, name: str) -> None:
-        """End a recording; its file stays."""
-        await self._gone_is_fine("POST", "recordings/live", name, "stop")
+        """Record what a channel says into a file of that name, or over the one that is there."""
+        await self._post(
+            "channels", channel, "record", name=name, format=format, ifExists="overwrite"
+        )
 
     async def delete_recording(self, name: str) -> None:
-        await self._gone_is_fine("DELETE", "recordings/stored", name)
+        """Remove the file of a recording that is over."""
+        await self._gone_is_fine("DELETE", "recordings", "stored", name)
 
     # --- Asterisk itself ------------------------------------------------------------------------
 

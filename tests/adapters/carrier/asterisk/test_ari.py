@@ -100,13 +100,16 @@ ORDERS: list[tuple[Callable[[Ari], Awaitable[object]], Request]] = [
         Request("POST", "channels/c/play/p", {"media": "sound:/greeting"}),
     ),
     (lambda ari: ari.stop_playback("p"), Request("DELETE", "playbacks/p", {})),
+    (lambda ari: ari.delete_recording("r"), Request("DELETE", "recordings/stored/r", {})),
     (
         lambda ari: ari.snoop("c", "app", "s", spy="in"),
         Request("POST", "channels/c/snoop/s", {"spy": "in", "app": "app"}),
     ),
     (
         lambda ari: ari.record("c", "r", "wav"),
-        Request("POST", "channels/c/record", {"name": "r", "format": "wav", "ifExists": "fail"}),
+        Request(
+            "POST", "channels/c/record", {"name": "r", "format": "wav", "ifExists": "overwrite"}
+        ),
     ),
 ]
 
@@ -114,7 +117,6 @@ CLEARING: dict[str, Callable[[Ari], Awaitable[object]]] = {
     "a channel": lambda ari: ari.hang_up("c"),
     "a bridge": lambda ari: ari.delete_bridge("b"),
     "a playback": lambda ari: ari.stop_playback("p"),
-    "a live recording": lambda ari: ari.stop_recording("r"),
     "a recording": lambda ari: ari.delete_recording("r"),
 }
 
