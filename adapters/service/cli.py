@@ -1,4 +1,4 @@
-"""The command line: `callchart draw`, `replay`, `demo`, `settings`.
+"""The command line: `callchart serve`, `doctor`, `call`, and `draw`, `replay`, `demo`, `settings`.
 
 Bad input is one line on stderr and exit code 2; a check that fails is exit code 1."""
 
@@ -34,7 +34,7 @@ USER_ERRORS = (
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; the process's exit code."""
-    options = _parser().parse_args(arguments)
+    options = parser().parse_args(arguments)
     logging.basicConfig(format="%(levelname)s %(message)s", level=logging.WARNING)
     try:
         code: int = options.run(options)
@@ -46,7 +46,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         mistake = _mistake(error)
         if mistake is None:
             raise
-        print(f"callchart {options.command}: {_one_line(mistake)}", file=sys.stderr)
+        for line in _lines(mistake):
+            print(f"callchart {options.command}: {line}", file=sys.stderr)
         return 2
 
 
@@ -58,17 +59,23 @@ def _mistake(error: BaseException) -> BaseException | None:
     return error if isinstance(error, USER_ERRORS) else None
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def parser() -> argparse.ArgumentParser:
+    whole = argparse.ArgumentParser(
         prog="callchart", description="A phone call you can draw, replay and prove."
     )
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    commands = whole.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
     def command(
         name: str, run: Callable[[argparse.Namespace], int], text: str
     ) -> argparse.ArgumentParser:
         sub = commands.add_parser(name, help=text, description=text)
         sub.set_defaults(run=run)
+        return sub
+
+    def of_chart(
+        name: str, run: Callable[[argparse.Namespace], int], text: str
+    ) -> argparse.ArgumentParser:
+        sub = command(name, run, text)
         sub.add_argument(
             "--chart",
             default=DEFAULT_CHART,
@@ -77,7 +84,28 @@ def _parser() -> argparse.ArgumentParser:
         )
         return sub
 
-    draw = command("draw", _draw, "Draw a chart: pictures, Mermaid, and a table of state x event.")
+    def of_service(
+        name: str, run: Callable[[argparse.Namespace], int], text: str
+    ) -> argparse.ArgumentParser:
+        sub = command(name, run, text)
+        sub.add_argument(
+            "--config",
+            type=Path,
+            default=Path("callchart.toml"),
+            metavar="FILE",
+            help="the service's configuration (default: callchart.toml)",
+        )
+        return sub
+
+    of_service("serve", _serve, "Take the calls that Asterisk hands over, until it is stopped.")
+
+    doctor = of_service("doctor", _doctor, "Check each part that a service needs; say what to do.")
+    doctor.add_argument("--json", action="store_true", help="print what was found as JSON")
+
+    call = of_service("call", _call, "Place a call, and show the states that it goes through.")
+    call.add_argument("extension", metavar="EXTENSION", help="whom to call; see transfer.allow")
+
+    draw = of_chart("draw", _draw, "Draw a chart: pictures, Mermaid, and a table of state x event.")
     draw.add_argument("--check", action="store_true", help="write nothing; fail on any difference")
     draw.add_argument(
         "--out",
@@ -87,10 +115,10 @@ def _parser() -> argparse.ArgumentParser:
         help="default: docs/statecharts",
     )
 
-    again = command("replay", _replay, "Decide a call's journal again; fail where it differs.")
+    again = of_chart("replay", _replay, "Decide a call's journal again; fail where it differs.")
     again.add_argument("journal", type=Path, metavar="FILE")
 
-    demo = command("demo", _demo, "A phone call on real audio, offline, and what is left of it.")
+    demo = of_chart("demo", _demo, "A phone call on real audio, offline, and what is left of it.")
     demo.add_argument(
         "--caller",
         type=Path,
@@ -112,10 +140,35 @@ def _parser() -> argparse.ArgumentParser:
         help="a setting of the call; see `callchart settings`",
     )
 
-    command(
+    of_chart(
         "settings", _settings, "List what can be set for a call, and where the defaults come from."
     )
-    return parser
+    return whole
+
+
+# The service's modules bring the model's client, which takes half a second to import: only for
+# those who use them.
+
+
+def _serve(options: argparse.Namespace) -> int:
+    from adapters.service.config import read_config
+    from adapters.service.serve import run_serve
+
+    return run_serve(read_config(options.config))
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    from adapters.service.config import read_config
+    from adapters.service.doctor.examine import run_doctor
+
+    return run_doctor(read_config(options.config), as_json=options.json)
+
+
+def _call(options: argparse.Namespace) -> int:
+    from adapters.service.config import read_config
+    from adapters.service.outgoing import run_call
+
+    return run_call(read_config(options.config), options.extension)
 
 
 def _draw(options: argparse.Namespace) -> int:
@@ -199,7 +252,9 @@ def _settings(options: argparse.Namespace) -> int:
     return 0
 
 
-def _one_line(error: BaseException) -> str:
+def _lines(error: BaseException) -> Sequence[str]:
+    if isinstance(error, UserError):
+        return error.lines
     if isinstance(error, OSError) and error.filename:
-        return f"{error.filename}: {error.strerror}"
-    return " ".join(str(error).split())
+        return (f"{error.filename}: {error.strerror}",)
+    return (" ".join(str(error).split()),)

@@ -50,12 +50,8 @@ _DAY = 86_400.0
 
 
 class ConfigError(UserError):
-    """A configuration cannot be used: `mistakes` are lines of file, key, what is wrong, what would
-    be right."""
-
-    def __init__(self, mistakes: tuple[str, ...]) -> None:
-        super().__init__("\n".join(mistakes))
-        self.mistakes = mistakes
+    """A configuration cannot be used. Each mistake says the file, the key, what is wrong there, and
+    what would be right."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +65,12 @@ class JournalConfig:
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """A whole configuration. `drain_seconds`: how long calls may go on once the service stops."""
+    """A whole configuration. `drain_seconds`: how long calls may go on once the service stops.
+
+    `has_secrets`: some stand in the file itself."""
 
     path: Path
+    has_secrets: bool
     asterisk: AsteriskSettings
     speech: SpeechConfig
     model: ModelConfig
@@ -89,26 +88,27 @@ def read_config(path: Path, environment: Mapping[str, str] | None = None) -> Con
         with path.open("rb") as file:
             table = tomllib.load(file)
     except OSError as error:
-        raise ConfigError((f"{path}: {error.strerror}",)) from None
+        raise ConfigError(f"{path}: {error.strerror}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError((f"{path}: this is not TOML: {error}",)) from None
+        raise ConfigError(f"{path}: this is not TOML: {error}") from None
     reading = Reading(path) if environment is None else Reading(path, environment)
-    with Section(reading, "", table) as file_:
-        chart, settings = _call(file_.section("call"), path.parent)
+    with Section(reading, "", table) as whole:
+        chart, settings = _call(whole.section("call"), path.parent)
         config = Config(
             path=path,
-            asterisk=_asterisk(file_),
-            speech=_speech(file_.section("speech")),
-            model=_model(file_.section("model")),
-            scripts=_scripts(file_.section("scripts")),
+            asterisk=_asterisk(whole),
+            speech=_speech(whole.section("speech")),
+            model=_model(whole.section("model")),
+            scripts=_scripts(whole.section("scripts")),
             chart=chart,
             settings=settings,
-            journal=_journal(file_.section("journal")),
-            drain_seconds=_drain_seconds(file_.section("service")),
-            log_level=_log_level(file_.section("log")),
+            journal=_journal(whole.section("journal")),
+            drain_seconds=_drain_seconds(whole.section("service")),
+            log_level=_log_level(whole.section("log")),
+            has_secrets=reading.has_secrets,
         )
     if reading.mistakes:
-        raise ConfigError(tuple(reading.mistakes))
+        raise ConfigError(*reading.mistakes)
     return config
 
 
@@ -168,7 +168,7 @@ def _asterisk(file: Section) -> AsteriskSettings:
                 form=r"[^{}]*\{\}[^{}]*",
                 right='where calls go, with "{}" for the number, such as "PJSIP/{}@trunk"',
             ),
-            caller=outgoing.text("caller", ""),
+            caller=outgoing.text("caller", plain.caller, form=".*"),
         )
 
 
@@ -247,7 +247,7 @@ def _call(section: Section, folder: Path) -> tuple[Chart, Settings]:
         try:
             chart = load_chart(name, folder)
         except (UserError, ChartError) as error:
-            section.mistake("chart", " ".join(str(error).split()))
+            section.mistake("chart", str(error))
             chart = load_chart(DEFAULT_CHART)
         defaults = chart.data().settings
         values = {f.name: getattr(defaults, f.name) for f in fields(defaults)}

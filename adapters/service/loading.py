@@ -14,7 +14,13 @@ from engine.settings import SettingError, Settings
 
 
 class UserError(Exception):
-    """What a user named is not there, or not what it should be. One line, and what to do."""
+    """What a user named is not there, or not what it should be.
+
+    Each argument is a mistake: one line, and what to do."""
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        return tuple(" ".join(str(mistake).split()) for mistake in self.args)
 
 
 DEFAULT_CHART = "states:CHART"

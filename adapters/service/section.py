@@ -38,6 +38,8 @@ class Reading:
     path: Path
     environment: Mapping[str, str] = field(default_factory=lambda: os.environ)
     mistakes: list[str] = field(default_factory=list)
+    #: Whether a secret stands in the file itself.
+    has_secrets: bool = False
 
     def mistake(self, key: str, what: str) -> None:
         """Note one: `what` says what is wrong, and what would be right."""
@@ -145,6 +147,7 @@ class Section:
             case None:
                 return Secret("")
             case str(text) if text:
+                self._reading.has_secrets = True
                 return Secret(text)
             case {"env": str(name), **rest} if not rest:
                 return Secret(self._of_environment(key, name))

@@ -7,19 +7,19 @@ talking may go on (`drain_seconds`). Then every call is asked to end: its chart 
 from __future__ import annotations
 
 import logging
-import random
-import signal
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
 import trio
 
+from adapters.carrier.asterisk.carrier import AsteriskCarrier
 from adapters.carrier.asterisk.settings import AsteriskSettings
 from adapters.service.call_log import CallLog
 from adapters.service.config import Config
-from adapters.service.journals import JournalFolder
-from adapters.service.providers import open_services
+from adapters.service.errors import carrier_mistakes
+from adapters.service.stop import Stop, stopped_by_signals
+from adapters.service.wiring import open_supervisor
 from engine.ports import Carrier
 from engine.supervisor import Supervisor
 
@@ -27,8 +27,6 @@ log = logging.getLogger("callchart")
 
 #: Seconds for a goodbye: the longest of the default chart takes 5, its hangup up to 2.
 GOODBYE_SECONDS = 10.0
-
-STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 class ServiceCarrier(Carrier, Protocol):
@@ -39,68 +37,36 @@ class ServiceCarrier(Carrier, Protocol):
         ...
 
 
+#: Opens the carrier; entering raises with cause and cure where Asterisk is not as it should be.
 OpenCarrier = Callable[[AsteriskSettings], AbstractAsyncContextManager[ServiceCarrier]]
 
 
-class Stop:
-    """What the process was told by signals: to stop (`asked`), or to stop `at_once`."""
-
-    def __init__(self) -> None:
-        self.asked = trio.Event()
-        self.at_once = trio.CancelScope()
-        #: Before there are calls there is nothing to wait for.
-        self.is_serving = False
-
-    def ask(self) -> None:
-        """The first time gently; the second time, and before there are calls, at once."""
-        if self.asked.is_set() or not self.is_serving:
-            self.at_once.cancel()
-        self.asked.set()
-
-    async def on_signals(self, signals: AsyncIterator[int]) -> None:
-        async for number in signals:
-            log.info("%s received", signal.Signals(number).name)
-            self.ask()
+def run_serve(config: Config) -> int:
+    """Serve until a signal; 0 where no call was cut off. Raises `UserError`, and as `serve`."""
+    logging.basicConfig(
+        format="%(asctime)s %(levelname)s %(message)s", level=logging.WARNING, force=True
+    )
+    log.setLevel(config.log_level)
+    with carrier_mistakes():
+        return 0 if trio.run(serve, config, AsteriskCarrier.open) else 1
 
 
 async def serve(config: Config, open_carrier: OpenCarrier) -> bool:
     """The whole life of the service; whether it ended without cutting a call off.
 
-    Raises OSError, `ProviderError` (maybe in a group) and what the carrier raises where something
-    cannot be started."""
-    stop, calls = Stop(), CallLog(config.chart)
-    rate_hz = config.asterisk.rate_hz
-    with trio.open_signal_receiver(*STOP_SIGNALS) as signals, stop.at_once:
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(stop.on_signals, signals)
-            journals = None
-            if config.journal is not None:
-                journals = JournalFolder(config.journal)
-                nursery.start_soon(journals.sweep)
-            async with (
-                open_services(config.speech, config.model, config.scripts, rate_hz) as services,
-                open_carrier(config.asterisk) as carrier,
-            ):
-                supervisor = Supervisor(
-                    config.chart,
-                    services,
-                    config.settings,
-                    config.scripts,
-                    seed=random.getrandbits(32),
-                    journal=journals.open if journals else lambda call_id: None,
-                    inspectors=[calls.step],
-                    redacted=config.journal is None or config.journal.redacted,
-                    failed=calls.failed,
-                )
-                log.info("ready: %s", _what_is_served(config))
-                await take_calls(supervisor, carrier, calls, stop, config.drain_seconds)
-            nursery.cancel_scope.cancel()
+    Raises OSError, `ProviderError` and what the carrier raises where something cannot be started,
+    maybe in groups."""
+    calls = CallLog(config.chart)
+    async with (
+        stopped_by_signals() as stop,
+        open_supervisor(config, [calls.step], calls.failed) as supervisor,
+        open_carrier(config.asterisk) as carrier,
+    ):
+        log.info("ready: %s", _what_is_served(config))
+        await take_calls(supervisor, carrier, calls, stop, config.drain_seconds)
     cut_off = calls.cut_off()
     log.info(
-        "stopped: calls taken: %d, failed: %d, cut off: %d",
-        calls.taken,
-        calls.failures,
-        cut_off,
+        "stopped: calls taken: %d, failed: %d, cut off: %d", calls.taken, calls.failures, cut_off
     )
     return cut_off == 0
 

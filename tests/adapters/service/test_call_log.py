@@ -24,9 +24,9 @@ def test_a_call_has_a_line_when_it_begins_and_one_when_it_ends(
     caplog.set_level(logging.INFO, "callchart")
     log = CallLog(CHART)
     told = call(log, "one")
-    assert log.under_way == ("one",)
+    assert [*log.under_way] == ["one"]
     told.then(4.0, CallerHungUp("busy")).then(4.25, LineClosed())
-    assert log.under_way == ()
+    assert [*log.under_way] == []
     assert caplog.messages == [
         "call one: it begins",
         "call one: it ended after 4.2 s: the caller hung up (busy)",

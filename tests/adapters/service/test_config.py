@@ -44,11 +44,11 @@ def mistakes(read: Read, text: str, **environment: str) -> list[str]:
     """What is said about it, without the file's name, which each line begins with."""
     with pytest.raises(ConfigError) as raised:
         read(text, **environment)
-    for line in raised.value.mistakes:
+    for line in raised.value.lines:
         assert Path(line.partition(":")[0]).name == "callchart.toml"
         assert "\n" not in line
         assert "s3same" not in line
-    return [line.partition(": ")[2] for line in raised.value.mistakes]
+    return [line.partition(": ")[2] for line in raised.value.lines]
 
 
 # --- what it means -------------------------------------------------------------------------------
@@ -398,7 +398,7 @@ def test_a_file_that_cannot_be_read_is_one_line(
         path.write_bytes(content)
     with pytest.raises(ConfigError) as raised:
         read_config(path)
-    (line,) = raised.value.mistakes
+    (line,) = raised.value.lines
     assert line.startswith(f"{path}: {said}")
 
 

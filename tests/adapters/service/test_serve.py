@@ -12,7 +12,8 @@ import trio
 from trio.testing import MockClock
 
 from adapters.service.call_log import CallLog
-from adapters.service.serve import GOODBYE_SECONDS, Stop, take_calls
+from adapters.service.serve import GOODBYE_SECONDS, take_calls
+from adapters.service.stop import Stop
 from engine.call import Services
 from engine.chart import Chart, ignore
 from engine.data import Scripts
@@ -158,29 +159,3 @@ async def test_a_second_signal_cuts_off_at_once(autojump_clock: MockClock) -> No
     assert trio.current_time() == 8
     assert all(line.hung_up for line in lines)
     assert running.calls.cut_off() == 2
-
-
-async def test_before_there_are_calls_one_signal_is_enough(autojump_clock: MockClock) -> None:
-    stop = Stop()
-    with trio.fail_after(1), stop.at_once:
-        stop.ask()
-        await trio.sleep_forever()
-    assert stop.asked.is_set()
-
-
-async def test_each_signal_asks_once(
-    autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
-) -> None:
-    caplog.set_level(logging.INFO, "callchart")
-
-    async def two_signals() -> AsyncIterator[int]:
-        yield 15
-        assert stop.asked.is_set()
-        assert not stop.at_once.cancel_called
-        yield 2
-
-    stop = Stop()
-    stop.is_serving = True
-    await stop.on_signals(two_signals())
-    assert stop.at_once.cancel_called
-    assert caplog.messages == ["SIGTERM received", "SIGINT received"]

@@ -1,0 +1,210 @@
+"""What the doctor asks of Asterisk: whether it is there, lets us in, and has what calls need."""
+
+from __future__ import annotations
+
+import random
+import re
+import sys
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
+
+import trio
+
+from adapters.carrier.asterisk.ari import Ari, AriError, ControlLost
+from adapters.carrier.asterisk.control import ControlError
+from adapters.carrier.asterisk.control_ways import open_control
+from adapters.carrier.asterisk.media import MediaFailed
+from adapters.carrier.asterisk.server import ListenFailed, WebSocketServer
+from adapters.carrier.asterisk.settings import AsteriskSettings
+from adapters.carrier.asterisk.transport_http import HttpTransport
+from adapters.carrier.asterisk.ways import needed_modules
+from adapters.service.beside import under_other_names
+from adapters.service.doctor.finding import LONGEST, Finding, Verdict, failed, ok, unknown
+from adapters.service.doctor.machine import port
+from adapters.service.doctor.sound import open_sound, transfers
+from adapters.service.errors import leaves
+
+#: The first release of each branch that has what we need; branches in between never got it.
+OLDEST = {16: 0}
+#: Outbound WebSockets, and chan_websocket at all.
+OUTBOUND = {20: 15, 21: 10, 22: 5}
+#: chan_websocket that takes its commands as JSON.
+JSON_MEDIA = {20: 18, 22: 8, 23: 2}
+#: AudioSocket with more than 8000 samples a second.
+WIDE_AUDIOSOCKET = {20: 17, 22: 7, 23: 1}
+
+#: Of Asterisk's modules, those that every call needs; and by control.
+_EVERYBODY = {
+    "app_stasis.so",
+    "bridge_simple.so",
+    "res_ari_applications.so",
+    "res_ari_bridges.so",
+    "res_ari_channels.so",
+    "res_ari_events.so",
+    "res_http_websocket.so",
+    "res_stasis_answer.so",
+}
+_OF_CONTROL: Mapping[str, set[str]] = {
+    "connect": set(),
+    "persistent": {"res_websocket_client.so"},
+    "per_call": {"res_websocket_client.so"},
+}
+
+
+def ports(settings: AsteriskSettings) -> list[Finding]:
+    """Where Asterisk dials us, if it does."""
+    found = []
+    if listen := settings.listen:
+        found.append(port("listening", listen.host, listen.port, "asterisk.listen.port"))
+    if settings.media == "audiosocket" and (server := settings.audiosocket):
+        found.append(port("audiosocket", server.host, server.port, "asterisk.audiosocket.port"))
+    return found
+
+
+async def asterisk_findings(settings: AsteriskSettings) -> list[Finding]:
+    """Everything about Asterisk; what depends on an answer that did not come is left out."""
+    found = ports(settings)
+    may_listen = all(finding.verdict is Verdict.OK for finding in found)
+    if settings.control != "connect":
+        found.append(await control(settings, may_listen))
+    if not (settings.user and settings.password):
+        what = "it dials us, and cannot be asked from here"
+        cure = "give asterisk.user and asterisk.password, for the doctor alone"
+        return [*found, unknown("asterisk", what, cure)]
+    async with HttpTransport.open(settings.url, settings.user, settings.password) as transport:
+        ari = Ari(transport)
+        found.append(await asked("asterisk", partial(version, ari, settings)))
+        if found[-1].verdict is Verdict.OK:
+            found += [
+                await asked("modules", partial(modules, ari, settings)),
+                await asked("application", partial(application, ari, settings)),
+                *await sound(settings, may_listen),
+            ]
+    return found
+
+
+async def asked(
+    part: str, check: Callable[[], Awaitable[Finding]], late: str = "see to Asterisk's load"
+) -> Finding:
+    """The check's finding; a failure where Asterisk says no, is not there, or takes too long."""
+    found = failed(part, f"there was no result within {LONGEST:g} s", late)
+    try:
+        with trio.move_on_after(LONGEST):
+            found = await check()
+    except* AriError as errors:
+        refused = next(leaves(errors))
+        found = failed(part, str(refused), _CURES.get(refused.status, "see Asterisk's own log"))
+    except* (ControlError, ControlLost, ListenFailed, MediaFailed) as errors:
+        found = failed(part, *_cause_and_cure(str(next(leaves(errors)))))
+    return found
+
+
+def _cause_and_cure(text: str) -> tuple[str, str]:
+    """The carrier's errors have their cure at the end, in brackets."""
+    cause, bracket, cure = text.rstrip(")").partition(" (")
+    return (cause, cure) if bracket else (text, "see Asterisk's own log")
+
+
+async def control(settings: AsteriskSettings, may_listen: bool) -> Finding:
+    """Asterisk dials us, for an application as a whole."""
+    part = "control"
+    if settings.control == "per_call":
+        return unknown(part, "Asterisk dials us when a call comes", "make one")
+    if not may_listen:
+        return unknown(part, "its port is in use", "stop the service, to have it checked")
+
+    async def dialled() -> Finding:
+        assert settings.listen is not None, "the configuration sees to it"
+        async with (
+            WebSocketServer.open(settings.listen) as server,
+            open_control(settings, server, random.Random()),
+        ):
+            return ok(part, "Asterisk dialled us, and shows the right password")
+
+    late = "see type = outbound_websocket in ari.conf, and uri in websocket_client.conf"
+    return await asked(part, dialled, late)
+
+
+async def sound(settings: AsteriskSettings, may_listen: bool) -> list[Finding]:
+    """The sound of a call without a caller; its channel serves to ask about the dialplan."""
+    part, on_its_channel = "sound", list[Finding]()
+    if settings.media == "files":
+        return [unknown(part, "files are played to callers only", "make a call")]
+    if not may_listen:
+        return [unknown(part, "its port is in use", "stop the service, to have it checked")]
+
+    async def opened() -> Finding:
+        async with open_sound(under_other_names(settings, "doc")) as (link, media):
+            if settings.allowed.patterns and media.channel is not None:
+                ask = partial(transfers, link.ari, media.channel, settings)
+                on_its_channel.append(await asked("transfers", ask))
+        return ok(part, f"{settings.media} at {settings.rate_hz} Hz was opened, and closed")
+
+    return [await asked(part, opened), *on_its_channel]
+
+
+_CURES = {
+    401: "correct asterisk.user and asterisk.password, or ari.conf",
+    403: "let that user write: read_only = no in ari.conf",
+    404: "load the modules res_ari_*.so, and see that asterisk.url is that of Asterisk",
+}
+
+
+async def version(ari: Ari, settings: AsteriskSettings) -> Finding:
+    """It answers, takes our password, and is new enough for what was chosen."""
+    found = await ari.version()
+    needs = [("ARI", OLDEST)]
+    if settings.control != "connect":
+        needs.append((f'control = "{settings.control}"', OUTBOUND))
+    if settings.media in ("websocket", "websocket_client"):
+        needs.append((f'media = "{settings.media}"', JSON_MEDIA))
+    if settings.media == "audiosocket" and settings.rate_hz > 8000:
+        needs.append(("AudioSocket at 16000 Hz", WIDE_AUDIOSOCKET))
+    for what, since in needs:
+        if is_older(found, since):
+            others = "; or choose other control or media" if since is not OLDEST else ""
+            return failed(
+                "asterisk",
+                f"{settings.url} is Asterisk {found}, too old for {what}",
+                f"upgrade it to {_in_words(since)} or newer{others}",
+            )
+    return ok("asterisk", f"{settings.url} is Asterisk {found}, and takes our password")
+
+
+def is_older(version: str, since: Mapping[int, int]) -> bool:
+    """Whether a release lacks what came with these, (branch: minor release). Unknown ones do not.
+
+    A branch between those that are named ended before it could get it."""
+    numbers = re.search(r"(\d+)\.(\d+)", version)
+    if numbers is None:
+        return False
+    branch, minor = int(numbers[1]), int(numbers[2])
+    return branch <= max(since) and minor < since.get(branch, sys.maxsize)
+
+
+def _in_words(since: Mapping[int, int]) -> str:
+    return ", ".join(f"{branch}.{minor}" for branch, minor in since.items())
+
+
+async def modules(ari: Ari, settings: AsteriskSettings) -> Finding:
+    """Those that the chosen control and media need are running."""
+    needed = _EVERYBODY | _OF_CONTROL[settings.control] | needed_modules(settings)
+    if missing := sorted(needed - await ari.modules()):
+        return failed(
+            "modules",
+            f"not running: {', '.join(missing)}",
+            "load them in modules.conf, and see Asterisk's log for why one does not start",
+        )
+    return ok("modules", "all that are needed run")
+
+
+async def application(ari: Ari, settings: AsteriskSettings) -> Finding:
+    """Whether somebody serves our application now; we cannot know whether that is we ourselves."""
+    channels = await ari.held_by(settings.app)
+    if channels is None:
+        return ok("application", f"{settings.app} is free")
+    return ok(
+        "application",
+        f"{settings.app} is served by somebody, with {len(channels)} channels: a running service, "
+        f"or another client, whose calls a new service would take",
+    )

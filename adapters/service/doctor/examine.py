@@ -1,0 +1,73 @@
+"""All of the doctor's checks together, and how what they found is told."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+
+import trio
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from adapters.service.config import Config
+from adapters.service.doctor.asterisk import asterisk_findings
+from adapters.service.doctor.finding import Finding, Verdict
+from adapters.service.doctor.machine import machine_findings
+from adapters.service.doctor.providers import model_finding, speech_findings
+
+_STYLES = {Verdict.OK: "green", Verdict.FAILED: "bold red", Verdict.UNKNOWN: "yellow"}
+
+
+def run_doctor(config: Config, *, as_json: bool) -> int:
+    """Look at everything and say what was found; 1 where something has failed."""
+    findings = trio.run(examine, config)
+    if as_json:
+        print(in_json(findings))
+    else:
+        show(findings, Console())
+    return 0 if is_fit(findings) else 1
+
+
+async def examine(config: Config) -> list[Finding]:
+    """Every part, in the order in which one would mend them; those that can, side by side."""
+    of_asterisk: list[Finding] = []
+    of_providers: list[Finding] = []
+
+    async def asterisk() -> None:
+        of_asterisk.extend(await asterisk_findings(config.asterisk))
+
+    async def providers() -> None:
+        of_providers.extend(await speech_findings(config.speech, config.asterisk.rate_hz))
+        of_providers.append(await model_finding(config.model))
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(asterisk)
+        nursery.start_soon(providers)
+    return [*machine_findings(config), *of_asterisk, *of_providers]
+
+
+def is_fit(findings: Iterable[Finding]) -> bool:
+    """Whether nothing has failed."""
+    return all(finding.verdict is not Verdict.FAILED for finding in findings)
+
+
+def show(findings: Sequence[Finding], console: Console) -> None:
+    """A line for each part, and below it what to do."""
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    for name in ("part", "", "what was found, and what to do"):
+        table.add_column(name, overflow="fold")
+    for finding in findings:
+        told = Text(finding.what)
+        if finding.cure:
+            told.append(f"\n-> {finding.cure}", "bold")
+        table.add_row(finding.part, Text(finding.verdict, _STYLES[finding.verdict]), told)
+    console.print(table)
+    broken = sum(finding.verdict is Verdict.FAILED for finding in findings)
+    console.print(f"{broken} of {len(findings)} failed" if broken else "ready to take calls")
+
+
+def in_json(findings: Sequence[Finding]) -> str:
+    return json.dumps([asdict(finding) for finding in findings], ensure_ascii=False, indent=2)

@@ -1,0 +1,64 @@
+"""The doctor's own call, which has no caller: its sound is opened as any call's is."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from adapters.carrier.asterisk.ari import Ari, AriError
+from adapters.carrier.asterisk.control import Link
+from adapters.carrier.asterisk.control_ways import open_control
+from adapters.carrier.asterisk.media import Media
+from adapters.carrier.asterisk.server import WebSocketServer
+from adapters.carrier.asterisk.settings import AsteriskSettings
+from adapters.carrier.asterisk.ways import open_way
+from adapters.service.doctor.finding import Finding, failed, ok, unknown
+
+
+@asynccontextmanager
+async def open_sound(settings: AsteriskSettings) -> AsyncIterator[tuple[Link, Media]]:
+    """The sound of a call, with a link to ask about its channel; afterwards nothing is left of it.
+
+    `settings` are those of a process beside the service (see `outgoing`). Raises `ControlError`,
+    `ListenFailed`, `MediaFailed`, `AriError` and `ControlLost`."""
+    async with AsyncExitStack() as stack:
+        server = None
+        if settings.listen is not None:
+            server = await stack.enter_async_context(WebSocketServer.open(settings.listen))
+        control = await stack.enter_async_context(open_control(settings, server, random.Random()))
+        way = await stack.enter_async_context(open_way(settings, server))
+        link, call = control.link(settings.app), f"{settings.instance}-1"
+        media = await stack.enter_async_context(way.open(link, call, "", lambda mark: None))
+        yield link, media
+
+
+async def transfers(ari: Ari, channel: str, settings: AsteriskSettings) -> Finding:
+    """Whether the dialplan has what [transfer] names; `channel` is any, to ask on."""
+    part, context = "transfers", settings.transfer_context
+    numbers = [each for each in settings.allowed.patterns if "X" not in each]
+    try:
+        if not await _exists(ari, channel, context):
+            return failed(
+                part,
+                f"the dialplan has no context [{context}]",
+                "make it in extensions.conf, or correct transfer.context",
+            )
+        missing = [n for n in numbers if not await _exists(ari, channel, f"{context},{n},1")]
+    except AriError as error:
+        if error.status != 500:
+            raise
+        # Asterisk's answer where it does not know the function.
+        cure = "load func_dialplan.so in modules.conf, for the doctor alone"
+        return unknown(part, f"Asterisk cannot tell whether [{context}] exists", cure)
+    if missing:
+        return failed(
+            part,
+            f"[{context}] has no extension {', '.join(missing)}",
+            "add it in extensions.conf, or take it out of transfer.allow",
+        )
+    return ok(part, f"[{context}] exists, and has the extensions that transfer.allow names")
+
+
+async def _exists(ari: Ari, channel: str, place: str) -> bool:
+    return await ari.variable(channel, f"DIALPLAN_EXISTS({place})") == "1"

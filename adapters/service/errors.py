@@ -1,0 +1,36 @@
+"""Errors that come out of nurseries, in groups: what is in them, and what of it a user can mend."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
+from adapters.carrier.asterisk.ari import AriError, ControlLost
+from adapters.carrier.asterisk.control import ControlError
+from adapters.carrier.asterisk.media import MediaFailed
+from adapters.carrier.asterisk.server import ListenFailed
+from adapters.service.loading import UserError
+
+E = TypeVar("E", bound=BaseException)
+
+
+def leaves(group: BaseExceptionGroup[E]) -> Iterator[E]:
+    """The errors themselves, however deep."""
+    for error in group.exceptions:
+        if isinstance(error, BaseExceptionGroup):
+            yield from leaves(error)
+        else:
+            yield error
+
+
+@contextmanager
+def carrier_mistakes() -> Iterator[None]:
+    """What Asterisk, or the way to it, lacks comes out as `UserError`: its text has the cure."""
+    told: list[str] = []
+    try:
+        yield
+    except* (AriError, ControlError, ControlLost, ListenFailed, MediaFailed) as errors:
+        told = [str(error) for error in leaves(errors)]
+    if told:
+        raise UserError(*dict.fromkeys(told))

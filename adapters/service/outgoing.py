@@ -1,0 +1,80 @@
+"""`callchart call`: one call that we place, beside a service that may be running."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from typing import Protocol
+
+import trio
+from rich.console import Console
+
+from adapters.carrier.asterisk.carrier import AsteriskCarrier, CallFailed
+from adapters.carrier.asterisk.settings import AsteriskSettings
+from adapters.service.beside import under_other_names, without_the_services_ports
+from adapters.service.config import Config
+from adapters.service.errors import carrier_mistakes, leaves
+from adapters.service.live import LiveView
+from adapters.service.loading import UserError
+from adapters.service.stop import Stop, stopped_by_signals
+from adapters.service.wiring import open_supervisor
+from engine.call import Inspector
+from engine.ports import Line
+from engine.supervisor import Supervisor
+
+
+class CallingCarrier(Protocol):
+    """A carrier that can place calls."""
+
+    async def call(self, target: str) -> Line:
+        """An outgoing call, once it is answered."""
+        ...
+
+
+OpenCarrier = Callable[[AsteriskSettings], AbstractAsyncContextManager[CallingCarrier]]
+
+
+def run_call(config: Config, target: str) -> int:
+    """Place the call; 1 where it was not answered, or failed. Raises `UserError`, and as below."""
+    view = LiveView(Console())
+    failure = ""
+    try:
+        with carrier_mistakes():
+            return 0 if trio.run(place_call, config, target, AsteriskCarrier.open, view.step) else 1
+    except* CallFailed as failed:
+        failure = ", ".join(str(error) for error in leaves(failed))
+    print(f"callchart call: {failure}", file=sys.stderr)
+    return 1
+
+
+async def place_call(
+    config: Config, target: str, open_carrier: OpenCarrier, inspector: Inspector
+) -> bool:
+    """The whole call; whether it ended as its chart says. A signal hangs up, with a goodbye.
+
+    Raises OSError, `ProviderError` and what the carrier raises, maybe in groups."""
+    if not (config.asterisk.user and config.asterisk.password):
+        raise UserError(
+            "asterisk.user and asterisk.password are missing: this call opens a control connection "
+            "of its own, also where Asterisk opens the service's"
+        )
+    settings = without_the_services_ports(under_other_names(config.asterisk, "out"))
+    is_whole = False
+    async with (
+        stopped_by_signals() as stop,
+        open_supervisor(config, [inspector]) as supervisor,
+        open_carrier(settings) as carrier,
+        trio.open_nursery() as nursery,
+    ):
+        line = await carrier.call(target)
+        stop.is_serving = True
+        nursery.start_soon(_hang_up_when_asked, supervisor, stop)
+        is_whole = await supervisor.attend(line) is not None
+        nursery.cancel_scope.cancel()
+    return is_whole
+
+
+async def _hang_up_when_asked(supervisor: Supervisor, stop: Stop) -> None:
+    await stop.asked.wait()
+    supervisor.request_hang_up("the operator stops")

@@ -1,0 +1,97 @@
+"""What the doctor sees of this machine."""
+
+from __future__ import annotations
+
+import socket
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from adapters.service.config import Config, read_config
+from adapters.service.doctor import machine
+from adapters.service.doctor.finding import Verdict
+
+PASSWORD = "s3same"
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    path = tmp_path / "callchart.toml"
+    path.write_text(
+        f'[asterisk]\nuser = "bot"\npassword = "{PASSWORD}"\nrecord = "recordings"\n'
+        f'[model]\nname = "m"\nkey = "{PASSWORD}"\n[journal]\nfolder = "journals"\n'
+    )
+    path.chmod(0o600)
+    return path
+
+
+@pytest.fixture
+def config(path: Path) -> Config:
+    return read_config(path)
+
+
+def test_everything_of_this_machine_is_looked_at(config: Config) -> None:
+    findings = [*machine.machine_findings(config)]
+    assert [(finding.part, finding.verdict) for finding in findings] == [
+        ("configuration", Verdict.OK),
+        ("journal folder", Verdict.OK),
+        ("recordings folder", Verdict.OK),
+        ("clock", Verdict.OK),
+    ]
+    assert not any(PASSWORD in str(finding) for finding in findings)
+
+
+def test_secrets_that_everybody_may_read_are_a_failure(config: Config, path: Path) -> None:
+    path.chmod(0o644)
+    finding = machine.configuration(config)
+    assert finding.verdict is Verdict.FAILED
+    assert f"chmod o= {path}" in finding.cure
+
+
+def test_a_file_that_holds_no_secret_may_be_read_by_everybody(path: Path) -> None:
+    path.write_text(path.read_text().replace(f'"{PASSWORD}"', '{ env = "PASSWORD" }'))
+    path.chmod(0o644)
+    config = read_config(path, {"PASSWORD": PASSWORD})
+    assert machine.configuration(config).verdict is Verdict.OK
+
+
+def test_a_folder_is_tried_by_writing(tmp_path: Path) -> None:
+    finding = machine.folder("folder", tmp_path, "journal.folder")
+    assert (finding.verdict, finding.what) == (Verdict.OK, f"{tmp_path} is writable")
+    assert [*tmp_path.iterdir()] == []
+
+
+def test_a_folder_that_can_be_made_is_not_made(tmp_path: Path) -> None:
+    finding = machine.folder("folder", tmp_path / "a" / "b", "journal.folder")
+    assert (finding.verdict, finding.what) == (Verdict.OK, f"{tmp_path / 'a' / 'b'} can be made")
+    assert [*tmp_path.iterdir()] == []
+
+
+@pytest.mark.parametrize("path", ["/proc/journals", "/proc", "/dev/null"])
+def test_a_folder_in_which_nothing_can_be_made_is_a_failure(path: str) -> None:
+    finding = machine.folder("folder", Path(path), "journal.folder")
+    assert finding.verdict is Verdict.FAILED
+    assert finding.what.startswith(f"{path}: ")
+    assert "journal.folder" in finding.cure
+
+
+def test_a_port_is_tried_by_listening() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        number = taken.getsockname()[1]
+        finding = machine.port("port", "127.0.0.1", number, "asterisk.listen.port")
+        assert finding.verdict is Verdict.UNKNOWN
+        assert "fine where the service is running" in finding.cure
+    assert machine.port("port", "127.0.0.1", number, "p").verdict is Verdict.OK
+
+
+@pytest.mark.parametrize("host", ["192.0.2.1", "nowhere.invalid"])
+def test_an_address_that_is_not_of_this_machine_is_a_failure(host: str) -> None:
+    finding = machine.port("port", host, 8090, "asterisk.listen.host")
+    assert finding.verdict is Verdict.FAILED
+    assert finding.what.startswith(f"{host}:8090: ")
+
+
+@pytest.mark.parametrize(("year", "verdict"), [(1970, Verdict.FAILED), (2026, Verdict.OK)])
+def test_a_clock_that_was_never_set_is_a_failure(year: int, verdict: Verdict) -> None:
+    assert machine.clock(datetime(year, 6, 1, tzinfo=UTC)).verdict is verdict

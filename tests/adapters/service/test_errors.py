@@ -1,0 +1,34 @@
+"""What of a nursery's errors a user can mend, and in which words."""
+
+from __future__ import annotations
+
+import pytest
+
+from adapters.carrier.asterisk.ari import AriError, ControlLost
+from adapters.carrier.asterisk.media import MediaFailed
+from adapters.service.errors import carrier_mistakes, leaves
+from adapters.service.loading import UserError
+
+
+def test_errors_are_found_however_deep() -> None:
+    one, two, three = ValueError(1), KeyError(2), OSError(3)
+    group = ExceptionGroup("", [one, ExceptionGroup("", [two, ExceptionGroup("", [three])])])
+    assert [*leaves(group)] == [one, two, three]
+
+
+def test_what_asterisk_lacks_is_a_users_mistake_told_once() -> None:
+    with pytest.raises(UserError) as raised, carrier_mistakes():
+        raise ExceptionGroup(
+            "", [ControlLost("gone"), AriError("GET x", 500, "why"), ControlLost("gone")]
+        )
+    assert raised.value.lines == ("gone", "Asterisk answered GET x with 500: why")
+    with pytest.raises(UserError, match="silent"), carrier_mistakes():
+        raise MediaFailed("silent")
+
+
+def test_an_error_of_ours_is_none() -> None:
+    with pytest.raises(ZeroDivisionError), carrier_mistakes():
+        raise ZeroDivisionError
+    with pytest.raises(ExceptionGroup) as raised, carrier_mistakes():
+        raise ExceptionGroup("", [ControlLost("gone"), ZeroDivisionError()])
+    assert any(isinstance(error, ZeroDivisionError) for error in leaves(raised.value))
