@@ -1,0 +1,153 @@
+"""The examples in deploy/: what they say is understood by those who will read it."""
+
+from __future__ import annotations
+
+import configparser
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from adapters.service.cli import parser
+from adapters.service.config import Config, read_config
+from adapters.service.serve import GOODBYE_SECONDS
+from tests.asterisk.server import Asterisk
+
+DEPLOY = Path(__file__).parent.parent / "deploy"
+ASTERISK = sorted((DEPLOY / "asterisk").glob("*.conf"))
+SECRETS = {
+    "ASTERISK_PASSWORD": "CHANGE-ME",
+    "CALLCHART_PASSWORD": "CHANGE-ME-TOO",
+    "OPENAI_API_KEY": "sk-none",
+}
+
+
+def example() -> str:
+    return (DEPLOY / "callchart.toml").read_text()
+
+
+def uncommented() -> str:
+    """The example with every key that it has in a comment."""
+    return re.sub(r"^#(?=[\[a-z])", "", example(), flags=re.MULTILINE)
+
+
+def read(tmp_path: Path, text: str) -> Config:
+    (tmp_path / "callchart.toml").write_text(text)
+    (tmp_path / "prompt.txt").write_text("You sell bread.")
+    return read_config(tmp_path / "callchart.toml", SECRETS)
+
+
+def test_the_example_of_a_configuration_is_one(tmp_path: Path) -> None:
+    config = read(tmp_path, example())
+    assert config.asterisk.password == "CHANGE-ME"
+    assert not config.has_secrets
+
+
+def test_what_it_has_in_comments_are_keys_and_their_defaults(tmp_path: Path) -> None:
+    as_it_is, whole = read(tmp_path, example()), read(tmp_path, uncommented())
+    assert uncommented().count("\n#[") == 0
+    assert (whole.scripts, whole.settings) == (as_it_is.scripts, as_it_is.settings)
+    assert whole.journal == as_it_is.journal
+    assert (whole.drain_seconds, whole.log_level) == (as_it_is.drain_seconds, as_it_is.log_level)
+    for name in ("url", "app", "instance", "control", "media", "rate_hz", "answer", "max_calls"):
+        assert getattr(whole.asterisk, name) == getattr(as_it_is.asterisk, name)
+
+
+@pytest.mark.parametrize("path", ASTERISK, ids=lambda path: path.name)
+def test_asterisks_files_are_sections_of_keys_and_values(path: Path) -> None:
+    section = False
+    for number, line in enumerate(path.read_text().splitlines(), 1):
+        text = line.partition(";")[0].strip()
+        if re.fullmatch(r"\[[\w.-]+\](\(.+\))?", text):
+            section = True
+        elif text:
+            assert section, f"line {number}: a key before any section"
+            assert re.fullmatch(r"\w+ =>? \S.*", text), f"line {number}: {line}"
+
+
+def test_nobody_calls_without_a_password_and_http_stays_on_this_machine() -> None:
+    pjsip = (DEPLOY / "asterisk/pjsip.conf").read_text()
+    assert "[anonymous]" not in pjsip
+    assert "anonymous" not in (DEPLOY / "asterisk/modules.conf").read_text()
+    assert "bindaddr = 127.0.0.1" in (DEPLOY / "asterisk/http.conf").read_text()
+
+
+def test_containers_mount_files_that_are_there() -> None:
+    compose = (DEPLOY / "compose.yaml").read_text()
+    mounted = re.findall(r"- (\./[^:]+):/etc/", compose)
+    assert {Path(path).name for path in mounted} == {
+        "callchart.toml",
+        *(path.name for path in ASTERISK),
+    }
+    for path in mounted:
+        assert (DEPLOY / path).is_file()
+
+
+def unit() -> configparser.SectionProxy:
+    read = configparser.ConfigParser(interpolation=None)
+    read.optionxform = str  # type: ignore[method-assign, assignment]
+    read.read(DEPLOY / "callchart.service")
+    return read["Service"]
+
+
+def test_whoever_starts_the_service_gives_it_words_that_it_understands() -> None:
+    dockerfile = (DEPLOY / "Dockerfile").read_text()
+    command = re.search(r"^CMD \[(.*)\]$", dockerfile, re.MULTILINE)
+    assert command
+    in_container = re.findall(r'"([^"]+)"', command[1])
+    program, *arguments = shlex.split(unit()["ExecStart"])
+    assert Path(program).name == "callchart"
+    for words in (arguments, in_container):
+        options = parser().parse_args(words)
+        assert options.command == "serve"
+        assert options.config == Path("/etc/callchart/callchart.toml")
+
+
+def test_whoever_stops_the_service_waits_until_its_calls_have_ended(tmp_path: Path) -> None:
+    longest = read(tmp_path, example()).drain_seconds + GOODBYE_SECONDS
+    assert unit()["KillSignal"] == "SIGTERM"
+    # Its speech processes must outlive the signal, for the calls that go on.
+    assert unit()["KillMode"] == "mixed"
+    assert int(unit()["TimeoutStopSec"]) > longest + 5
+    grace = re.search(r"stop_grace_period: (\d+)s", (DEPLOY / "compose.yaml").read_text())
+    assert grace
+    assert int(grace[1]) > longest + 5
+
+
+# --- a real Asterisk on these very files ---------------------------------------------------------
+
+
+class Deployed(Asterisk):
+    """An Asterisk that runs on deploy/asterisk/, but for its ports."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.password = SECRETS["ASTERISK_PASSWORD"]
+        for path in ASTERISK:
+            text = path.read_text()
+            text = text.replace("bindport = 8088", f"bindport = {self.http_port}")
+            text = text.replace("bind = 0.0.0.0:5060", f"bind = 127.0.0.1:{self.sip_port}")
+            (self.folder / "etc" / path.name).write_text(text)
+
+
+@pytest.mark.real
+async def test_asterisk_understands_every_line_of_its_files(asterisk_installed: object) -> None:
+    asterisk = Deployed()
+    try:
+        await asterisk.start()
+        assert [a["name"] for a in await asterisk.applications()] == []
+        endpoints = await asterisk.command("pjsip show endpoints")
+        dialplan = await asterisk.command("dialplan show 100@from-trunk")
+    finally:
+        await asterisk.kill()
+        asterisk.remove()
+    assert "trunk" in endpoints
+    assert "Stasis(callchart)" in dialplan
+    # The provider's host is only an example: nobody knows its address.
+    complaints = [
+        line
+        for line in asterisk.logs().splitlines()
+        if re.search(r"WARNING|ERROR", line) and "sip.provider.example" not in line
+    ]
+    assert complaints == []
