@@ -15,7 +15,7 @@ ASYNC_RULES := ASYNC101,ASYNC102,ASYNC103,ASYNC104,ASYNC106,ASYNC111,ASYNC112,AS
 	ASYNC232,ASYNC300,ASYNC400
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-engine test-others check lint types imports format flakes bench draw lock clean
+.PHONY: help demo test test-asterisk test-virtual check lint types imports format flakes bench draw lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -23,21 +23,22 @@ help: ## this list
 demo: $(VENV)/ready ## a call on this machine, from audio to audio; writes the folder demo-call/
 	$(BIN)/callchart demo --out demo-call
 
-# Tests on the real clock have the machine to themselves; the others share it.
+# Tests of speech on the real clock have the machine to themselves. Those that call a real Asterisk
+# wait for most of their time: they go beside those that need no real clock.
 test: check ## all checks, all tests with their coverage, the diagrams compared with the code
 	$(BIN)/coverage erase
-	$(COVERED) -m real
-	$(MAKE) --jobs 2 --output-sync test-engine test-others
+	$(COVERED) -m "real and not asterisk"
+	$(MAKE) --jobs 2 --output-sync test-asterisk test-virtual
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 	$(BIN)/coverage report --include='engine/chart/*,states/*' --fail-under=100
 	$(BIN)/callchart draw --check
 
-test-engine: $(VENV)/ready
-	$(COVERED) -m "not real" tests/engine
+test-asterisk: $(VENV)/ready
+	$(COVERED) -m asterisk
 
-test-others: $(VENV)/ready
-	$(COVERED) -m "not real" --ignore tests/engine
+test-virtual: $(VENV)/ready
+	$(COVERED) -m "not real"
 
 check: $(VENV)/ready ## lint, format, types, who imports whom
 	$(MAKE) --jobs 2 --output-sync lint types imports

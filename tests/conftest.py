@@ -18,11 +18,18 @@ pytest_plugins = ["tests.asterisk.fixtures"]
 #: Whoever asks for one of these runs on a clock that jumps.
 VIRTUAL_CLOCKS = {"autojump_clock", "make_telephone"}
 
+#: Whoever asks for one of these has a real Asterisk.
+ASTERISKS = {"asterisk_installed", "asterisk", "start_asterisk"}
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        if VIRTUAL_CLOCKS & set(getattr(item, "fixturenames", ())):
+        fixtures = set(getattr(item, "fixturenames", ()))
+        if fixtures & VIRTUAL_CLOCKS:
             item.add_marker(pytest.mark.virtual)
+        if fixtures & ASTERISKS:
+            item.add_marker(pytest.mark.asterisk)
+            item.add_marker(pytest.mark.real)
 
 
 def pytest_collection_finish() -> None:
