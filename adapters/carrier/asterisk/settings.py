@@ -42,7 +42,8 @@ class AudioSocketServer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Files:
-    """A folder that we share with Asterisk: `ours` is its path here, `asterisk` its path there."""
+    """Asterisk's folder of recordings (astspooldir's `recording`), shared with us on one machine:
+    `ours` is its path here, `asterisk` its path there. Files in it are for owner and group."""
 
     ours: Path
     asterisk: str

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 
 from adapters.carrier.asterisk.media import MediaWay
 from adapters.carrier.asterisk.media_audiosocket import AudioSocketWay
+from adapters.carrier.asterisk.media_files import FilesWay
 from adapters.carrier.asterisk.media_websocket import AcceptedMedia, DialledMedia
 from adapters.carrier.asterisk.server import WebSocketServer
 from adapters.carrier.asterisk.settings import AsteriskSettings
@@ -17,7 +18,13 @@ MODULES = {
     "websocket_client": frozenset({"chan_websocket.so", "res_websocket_client.so"}),
     "audiosocket": frozenset({"chan_audiosocket.so", "res_audiosocket.so"}),
     "files": frozenset(
-        {"res_stasis_playback.so", "res_stasis_recording.so", "res_stasis_snoop.so"}
+        {
+            "codec_resample.so",
+            "format_sln.so",
+            "res_stasis_playback.so",
+            "res_stasis_recording.so",
+            "res_stasis_snoop.so",
+        }
     ),
 }
 
@@ -44,4 +51,7 @@ async def open_way(
             async with AudioSocketWay.listening(settings.audiosocket, settings.rate_hz) as way:
                 yield way
         case "files":
-            raise NotImplementedError
+            assert settings.files is not None, "the configuration sees to it"
+            files = FilesWay(settings.files, settings.rate_hz)
+            files.clear(f"{settings.instance}-")
+            yield files
