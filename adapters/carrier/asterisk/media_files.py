@@ -316,7 +316,8 @@ class FilesWay:
         finally:
             pipe.close()
             if not is_here:
-                await _delete_recording(link, recording)
+                with trio.move_on_after(STOP_SECONDS, shield=True):
+                    await _delete_recording(link, recording)
 
     def _unusable(self, error: OSError) -> MediaFailed:
         return MediaFailed(
@@ -327,7 +328,7 @@ class FilesWay:
 
 
 async def _delete_recording(link: Link, name: str) -> None:
-    with trio.move_on_after(STOP_SECONDS, shield=True), suppress(AriError, ControlLost):
+    with suppress(AriError, ControlLost):
         await link.ari.delete_recording(name)
 
 
