@@ -6,6 +6,7 @@ import configparser
 import re
 import shlex
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -121,8 +122,8 @@ def test_whoever_stops_the_service_waits_until_its_calls_have_ended(tmp_path: Pa
 class Deployed(Asterisk):
     """An Asterisk that runs on deploy/asterisk/, but for its ports."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
         self.password = SECRETS["ASTERISK_PASSWORD"]
         for path in ASTERISK:
             text = path.read_text()
@@ -133,21 +134,16 @@ class Deployed(Asterisk):
 
 @pytest.mark.real
 async def test_asterisk_understands_every_line_of_its_files(asterisk_installed: object) -> None:
-    asterisk = Deployed()
-    try:
-        await asterisk.start()
-        assert [a["name"] for a in await asterisk.applications()] == []
+    async with Deployed.started() as asterisk:
         endpoints = await asterisk.command("pjsip show endpoints")
         dialplan = await asterisk.command("dialplan show 100@from-trunk")
-    finally:
-        await asterisk.kill()
-        asterisk.remove()
+        log = asterisk.logs()
     assert "trunk" in endpoints
     assert "Stasis(callchart)" in dialplan
     # The provider's host is only an example: nobody knows its address.
     complaints = [
         line
-        for line in asterisk.logs().splitlines()
+        for line in log.splitlines()
         if re.search(r"WARNING|ERROR", line) and "sip.provider.example" not in line
     ]
     assert complaints == []

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator
+import signal
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 import trio
 from trio.testing import MockClock
 
 from adapters.service.call_log import CallLog
+from adapters.service.cli import main
+from adapters.service.demo.model_server import ModelServer
 from adapters.service.serve import GOODBYE_SECONDS, take_calls
 from adapters.service.stop import Stop
 from engine.call import Services
@@ -30,6 +34,8 @@ from engine.testing import (
     FakeVoiceDetectors,
 )
 from states import CHART
+from tests.adapters.service.command import write_config
+from tests.asterisk.server import Asterisk
 
 DRAIN = 30.0
 
@@ -159,3 +165,69 @@ async def test_a_second_signal_cuts_off_at_once(autojump_clock: MockClock) -> No
     assert trio.current_time() == 8
     assert all(line.hung_up for line in lines)
     assert running.calls.cut_off() == 2
+
+
+# --- from the command line -----------------------------------------------------------------------
+
+
+class OnceReady(logging.Handler):
+    """Sends this process a signal as soon as the service is ready."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.getMessage().startswith("ready: "):
+            signal.raise_signal(signal.SIGTERM)
+
+
+@pytest.fixture
+def own_logging() -> Iterator[logging.Logger]:
+    """The log as it was, once the service has set it up for itself."""
+    root, ours = logging.getLogger(), logging.getLogger("callchart")
+    handlers, level = [*root.handlers], ours.level
+    yield ours
+    root.handlers, ours.handlers = handlers, []
+    ours.setLevel(level)
+
+
+def test_it_serves_until_a_signal(
+    asterisk: Asterisk,
+    tmp_path: Path,
+    own_logging: logging.Logger,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    model = ModelServer("http://127.0.0.1:9/v1")
+    path = write_config(tmp_path / "callchart.toml", asterisk, model, log={"level": "info"})
+    own_logging.addHandler(OnceReady())
+    assert main(["serve", "--config", str(path)]) == 0
+    log = capsys.readouterr().err
+    assert "INFO ready: application callchart, control connect, media websocket at 16000 Hz" in log
+    assert log.endswith("INFO stopped: calls taken: 0, failed: 0, cut off: 0\n")
+    assert asterisk.password not in log
+
+
+def test_what_keeps_it_from_starting_is_one_line(
+    asterisk: Asterisk,
+    tmp_path: Path,
+    own_logging: logging.Logger,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    model = ModelServer("http://127.0.0.1:9/v1")
+    path = write_config(
+        tmp_path / "callchart.toml", asterisk, model, asterisk={"password": "wrong"}
+    )
+    assert main(["serve", "--config", str(path)]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("callchart serve: ")
+    assert "401" in line
+
+
+def test_every_mistake_of_a_configuration_is_a_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "callchart.toml"
+    path.write_text("[modell]\n")
+    assert main(["serve", "--config", str(path)]) == 2
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 5
+    assert lines[-1] == (
+        f"callchart serve: {path}: modell: there is no such key; did you mean model?"
+    )

@@ -1,0 +1,121 @@
+"""The program as a user starts it: a process of its own, its log line by line, its exit code."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import trio
+
+from adapters.service.clock import RealClock
+from adapters.service.demo.answers import DEMO_ANSWERS, Answers
+from adapters.service.demo.loopback import Loopback
+from adapters.service.demo.model_server import MODEL, ModelServer, serve
+from tests.asterisk.server import Asterisk
+
+PROGRAM = Path(sys.executable).with_name("callchart")
+
+#: Seconds for anything that a process is waited for.
+PATIENCE = 30.0
+
+
+class Command:
+    """A process that runs. `log` is its stderr so far, by line; `out` its stdout."""
+
+    def __init__(self, process: trio.Process) -> None:
+        self._process = process
+        self.log: list[str] = []
+        self.out = ""
+        self._changed = trio.lowlevel.ParkingLot()
+
+    @classmethod
+    @asynccontextmanager
+    async def started(cls, *arguments: str | Path) -> AsyncIterator[Command]:
+        """`callchart ARGUMENTS`; killed if it has not ended by itself when the block ends."""
+        process = await trio.lowlevel.open_process(
+            [PROGRAM, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )
+        command = cls(process)
+        async with trio.open_nursery() as nursery:
+            try:
+                nursery.start_soon(command._read_log)
+                nursery.start_soon(command._read_out)
+                yield command
+            finally:
+                nursery.cancel_scope.cancel()
+                process.kill()
+                with trio.CancelScope(shield=True):
+                    await process.wait()
+                    for pipe in (process.stdout, process.stderr):
+                        assert pipe is not None
+                        await pipe.aclose()
+
+    async def says(self, text: str) -> None:
+        """Wait for a line of the log with this text in it, from the first line on."""
+        with trio.move_on_after(PATIENCE) as waiting:
+            while not any(text in line for line in self.log):
+                if self._process.poll() is not None:
+                    break
+                await self._changed.park()
+            else:
+                return
+        why = "it took too long" if waiting.cancelled_caught else "it ended"
+        raise AssertionError(f"{text!r} was not said, {why}:\n" + "\n".join(self.log))
+
+    def stop(self) -> None:
+        """SIGTERM."""
+        self._process.terminate()
+
+    async def ended(self) -> int:
+        """Its exit code."""
+        with trio.fail_after(PATIENCE):
+            return await self._process.wait()
+
+    async def _read_log(self) -> None:
+        assert self._process.stderr is not None
+        rest = b""
+        async for piece in self._process.stderr:
+            *lines, rest = (rest + piece).split(b"\n")
+            self.log += [line.decode() for line in lines]
+            self._changed.unpark_all()
+        self._changed.unpark_all()
+
+    async def _read_out(self) -> None:
+        assert self._process.stdout is not None
+        async for piece in self._process.stdout:
+            self.out += piece.decode()
+
+
+@asynccontextmanager
+async def model_server() -> AsyncIterator[ModelServer]:
+    """The demo's model, where other processes find it."""
+    async with trio.open_nursery() as nursery:
+        script = Answers.read(DEMO_ANSWERS)
+        yield await nursery.start(serve, script, Loopback(RealClock()))
+        nursery.cancel_scope.cancel()
+
+
+def write_config(
+    path: Path, asterisk: Asterisk, model: ModelServer, /, **sections: dict[str, Any]
+) -> Path:
+    """A configuration for this Asterisk and this model; `sections` are added, or added to."""
+    whole: dict[str, dict[str, Any]] = {
+        "asterisk": {"url": asterisk.url, "user": asterisk.user, "password": asterisk.password},
+        "model": {"name": MODEL, "key": "offline", "base_url": model.url},
+        "journal": {"folder": str(path.parent / "journals")},
+    }
+    for name, keys in sections.items():
+        whole[name] = whole.get(name, {}) | keys
+    path.write_text(
+        "".join(
+            f"[{name}]\n" + "".join(f"{key} = {json.dumps(value)}\n" for key, value in keys.items())
+            for name, keys in whole.items()
+        )
+    )
+    path.chmod(0o600)
+    return path

@@ -1,0 +1,86 @@
+"""All that the doctor finds, and how it is told."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from adapters.service.cli import main
+from adapters.service.demo.model_server import ModelServer
+from adapters.service.doctor.examine import in_json, is_fit, show
+from adapters.service.doctor.finding import Finding, Verdict, failed, ok, unknown
+from tests.adapters.service.command import write_config
+from tests.asterisk.server import Asterisk
+
+FINDINGS = [
+    ok("clock", "it goes [round] and round"),
+    unknown("control", "it cannot be told", "make a call"),
+    failed("model", "it is asleep", "wake it up"),
+]
+
+
+def shown(findings: list[Finding]) -> str:
+    out = io.StringIO()
+    show(findings, Console(file=out, width=80))
+    return out.getvalue()
+
+
+def test_each_part_has_its_line_and_below_it_what_to_do() -> None:
+    lines = [" ".join(line.split()) for line in shown(FINDINGS).splitlines() if line.strip()]
+    assert lines[-6:] == [
+        "clock ok it goes [round] and round",
+        "control not checked it cannot be told",
+        "-> make a call",
+        "model failed it is asleep",
+        "-> wake it up",
+        "1 of 3 failed",
+    ]
+    assert shown(FINDINGS[:1]).endswith("ready to take calls\n")
+
+
+def test_only_a_failure_is_a_failure() -> None:
+    assert is_fit(FINDINGS[:2])
+    assert not is_fit(FINDINGS)
+
+
+def test_machines_get_the_same() -> None:
+    assert json.loads(in_json(FINDINGS))[2] == {
+        "part": "model",
+        "verdict": "failed",
+        "what": "it is asleep",
+        "cure": "wake it up",
+    }
+
+
+def test_a_doctor_who_finds_a_failure_tells_it_by_the_exit_code(
+    asterisk: Asterisk, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = ModelServer("http://127.0.0.1:9/v1")
+    path = write_config(tmp_path / "callchart.toml", asterisk, model)
+    assert main(["doctor", "--json", "--config", str(path)]) == 1
+    found = {finding["part"]: finding["verdict"] for finding in json.loads(capsys.readouterr().out)}
+    assert found == {
+        "configuration": Verdict.OK,
+        "journal folder": Verdict.OK,
+        "clock": Verdict.OK,
+        "asterisk": Verdict.OK,
+        "modules": Verdict.OK,
+        "application": Verdict.OK,
+        "sound": Verdict.OK,
+        "synthesizer": Verdict.OK,
+        "voice detector": Verdict.OK,
+        "recognizer": Verdict.OK,
+        "model": Verdict.FAILED,
+    }
+
+
+def test_a_configuration_that_cannot_be_read_is_no_finding(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "callchart.toml"
+    assert main(["doctor", "--config", str(path)]) == 2
+    assert capsys.readouterr().err == f"callchart doctor: {path}: No such file or directory\n"

@@ -1,0 +1,190 @@
+"""The service as it is run: processes, signals, a real Asterisk, real telephones."""
+
+from __future__ import annotations
+
+import json
+import re
+import stat
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import pytest
+import trio
+
+from adapters.service.cli import main
+from adapters.service.demo.model_server import ModelServer
+from engine.data import Scripts
+from tests.adapters.service.command import Command, model_server, write_config
+from tests.asterisk.call import Call, CallEnded
+from tests.asterisk.phone import Phone
+from tests.asterisk.server import Asterisk
+
+pytestmark = pytest.mark.real
+
+Write = Callable[..., Path]
+
+
+@pytest.fixture
+async def model() -> AsyncIterator[ModelServer]:
+    async with model_server() as server:
+        yield server
+
+
+@pytest.fixture
+async def phone() -> AsyncIterator[Phone]:
+    async with Phone.open() as phone:
+        yield phone
+
+
+@pytest.fixture
+def write(tmp_path: Path, asterisk: Asterisk, model: ModelServer) -> Write:
+    def written(**sections: dict[str, object]) -> Path:
+        return write_config(tmp_path / "callchart.toml", asterisk, model, **sections)
+
+    return written
+
+
+async def greeted(phone: Phone, asterisk: Asterisk) -> Call:
+    """A call of the phone's, in which the bot has begun to speak."""
+    call = phone.dial("bot", asterisk.sip_port, number="5550123")
+    with trio.fail_after(10):
+        await call.answered()
+        await call.until_loud()
+    return call
+
+
+async def nothing_is_left(asterisk: Asterisk) -> None:
+    assert await asterisk.channels() == []
+    assert await asterisk.bridges() == []
+
+
+# --- serve ---------------------------------------------------------------------------------------
+
+
+async def test_a_stop_says_goodbye_to_who_is_talking_and_leaves_a_journal(
+    asterisk: Asterisk,
+    phone: Phone,
+    write: Write,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    config = write(service={"drain_seconds": 0})
+    async with Command.started("serve", "--config", config) as service:
+        await service.says("ready: ")
+        call = await greeted(phone, asterisk)
+        service.stop()
+        with trio.fail_after(20):
+            assert (await call.ended()).by == "them"
+        assert await service.ended() == 0
+    await nothing_is_left(asterisk)
+
+    log = [re.sub(r"^\S+ \S+ ", "", line) for line in service.log]
+    assert "INFO stopping: calls asked to end: 1, within 10 s" in log
+    assert log[-1] == "INFO stopped: calls taken: 1, failed: 0, cut off: 0"
+    ended = next(line for line in log if "it ended after" in line)
+    assert ended.endswith(": the agent had said its last words")
+    assert not re.search(f"5550123|{asterisk.password}|Hello|Goodbye", "\n".join(log))
+
+    (journal,) = (tmp_path / "journals").iterdir()
+    assert stat.S_IMODE(journal.stat().st_mode) == 0o600
+    assert re.fullmatch(r"\d{8}T\d{6}\.\d{6}Z-callchart-\w+-1\.jsonl", journal.name)
+    text = journal.read_text()
+    assert "5550123" not in text
+    assert [json.loads(line)["event"]["type"] for line in text.splitlines()[1:]].count(
+        "HangUpRequested"
+    ) == 1
+    assert main(["replay", str(journal)]) == 0
+    assert "all as recorded" in capsys.readouterr().out
+
+
+async def test_while_it_drains_new_calls_are_busy_and_old_ones_go_on_to_their_end(
+    asterisk: Asterisk, phone: Phone, write: Write
+) -> None:
+    async with Command.started("serve", "--config", write()) as service:
+        await service.says("ready: ")
+        call = await greeted(phone, asterisk)
+        service.stop()
+        await service.says("calls under way: 1, for up to 30 s")
+        with pytest.raises(CallEnded) as refused:
+            await phone.dial("bot", asterisk.sip_port).answered()
+        assert refused.value.ending.status == 486
+        assert call.ended_at is None
+        call.hang_up()
+        assert await service.ended() == 0
+    assert any("the caller hung up" in line for line in service.log)
+    await nothing_is_left(asterisk)
+
+
+async def test_a_second_signal_cuts_calls_off_and_leaves_nothing_in_asterisk(
+    asterisk: Asterisk, phone: Phone, write: Write
+) -> None:
+    async with Command.started("serve", "--config", write()) as service:
+        await service.says("ready: ")
+        call = await greeted(phone, asterisk)
+        service.stop()
+        await service.says("stopping: ")
+        service.stop()
+        with trio.fail_after(5):
+            assert (await call.ended()).by == "them"
+        assert await service.ended() == 1
+    assert service.log[-1].endswith("stopped: calls taken: 1, failed: 0, cut off: 1")
+    await nothing_is_left(asterisk)
+
+
+# --- doctor --------------------------------------------------------------------------------------
+
+
+async def test_the_doctor_finds_everything_fit(asterisk: Asterisk, write: Write) -> None:
+    config = write(transfer={"allow": ["100"]})
+    async with Command.started("doctor", "--config", config) as doctor:
+        assert await doctor.ended() == 0, doctor.out
+    assert doctor.log == []
+    assert "ready to take calls" in doctor.out
+    assert asterisk.password not in doctor.out
+    await nothing_is_left(asterisk)
+
+
+# --- call ----------------------------------------------------------------------------------------
+
+TO_THE_PHONE = {
+    "transfer": {"allow": ["XXXXX"]},
+    "outgoing": {"endpoint": "PJSIP/phone/sip:phone@127.0.0.1:{}"},
+}
+
+
+async def test_a_call_by_hand_shows_its_states_and_disturbs_no_service(
+    asterisk: Asterisk, phone: Phone, write: Write
+) -> None:
+    config = write(**TO_THE_PHONE)
+    async with Command.started("serve", "--config", config) as service:
+        await service.says("ready: ")
+        served = await greeted(phone, asterisk)
+        async with Command.started("call", str(phone.port), "--config", config) as placing:
+            with trio.fail_after(20):
+                placed = await phone.incoming()
+                placed.answer()
+                await placed.until_loud()
+            placed.hang_up()
+            assert await placing.ended() == 0
+        assert served.ended_at is None
+        served.hang_up()
+        service.stop()
+        assert await service.ended() == 0
+    assert service.log[-1].endswith("stopped: calls taken: 1, failed: 0, cut off: 0")
+    states = [line.split()[1] for line in placing.out.splitlines()[1:]]
+    assert states[0] == "greeting"
+    assert states[-2:] == ["hangup", "ended"]
+    assert Scripts().greeting not in placing.out
+    await nothing_is_left(asterisk)
+
+
+async def test_a_call_by_hand_that_is_not_answered_says_why(
+    asterisk: Asterisk, phone: Phone, write: Write
+) -> None:
+    config = write(**TO_THE_PHONE)
+    async with Command.started("call", str(phone.port), "--config", config) as placing:
+        with trio.fail_after(20):
+            (await phone.incoming()).refuse(486)
+        assert await placing.ended() == 1
+    assert placing.log == ["callchart call: it was not answered: busy"]
+    await nothing_is_left(asterisk)
