@@ -129,6 +129,8 @@ class Deployed(Asterisk):
             text = path.read_text()
             text = text.replace("bindport = 8088", f"bindport = {self.http_port}")
             text = text.replace("bind = 0.0.0.0:5060", f"bind = 127.0.0.1:{self.sip_port}")
+            # A name that cannot be resolved is an error of its own.
+            text = text.replace("match = sip.provider.example", "match = 192.0.2.1")
             (self.folder / "etc" / path.name).write_text(text)
 
 
