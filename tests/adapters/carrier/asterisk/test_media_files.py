@@ -196,9 +196,11 @@ async def test_what_is_under_way_when_control_is_lost_is_given_up(
                 await call.phone.until_loud()
                 transport = link._transport
                 assert transport is not None
+                lost = trio.current_time()
                 link.down(transport, "the test")
+                # Asterisk plays what it has read already: 4 KiB.
                 silent = await call.phone.until_silent(for_seconds=0.3)
-                assert silent - trio.current_time() < 0.3
+                assert silent - lost < 0.13 + 0.1
                 call.media.play(tone(5.0, RATE))
                 call.media.mark(2)
                 link.up(transport)
