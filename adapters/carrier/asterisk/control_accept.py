@@ -36,7 +36,7 @@ async def persistent(settings: AsteriskSettings, server: WebSocketServer) -> Asy
     """See `control_ways.open_control`."""
     async with background() as nursery:
         control = Control(settings.app, f"{settings.instance}-", nursery)
-        sockets = _Sockets(control, per_call=False)
+        sockets = _Sockets(control, nursery, per_call=False)
         # Held here: a link that nobody holds is forgotten, and this one outlives its sockets.
         link = control.link(settings.app)
         with server.serve_control(sockets.serve):
@@ -57,20 +57,32 @@ async def per_call(settings: AsteriskSettings, server: WebSocketServer) -> Async
     """See `control_ways.open_control`."""
     async with background() as nursery:
         control = Control(settings.app, f"{settings.instance}-", nursery)
-        with server.serve_control(_Sockets(control, per_call=True).serve):
+        sockets = _Sockets(control, nursery, per_call=True)
+        with server.serve_control(sockets.serve):
             yield control
 
 
 class _Sockets:
     """Those that Asterisk opened and that are open, by their application."""
 
-    def __init__(self, control: Control, *, per_call: bool) -> None:
-        self._control, self._per_call = control, per_call
+    def __init__(self, control: Control, nursery: trio.Nursery, *, per_call: bool) -> None:
+        self._control, self._nursery, self._per_call = control, nursery, per_call
         self._open: dict[str, ControlSocket] = {}
         self._complaints = Complaints()
 
     async def serve(self, ws: WebSocketConnection) -> None:
-        """Serve one until it ends."""
+        """Serve one until it ends, or control does."""
+        done = trio.Event()
+        self._nursery.start_soon(self._serve, ws, done)
+        await done.wait()
+
+    async def _serve(self, ws: WebSocketConnection, done: trio.Event) -> None:
+        try:
+            await self._serve_registered(ws)
+        finally:
+            done.set()
+
+    async def _serve_registered(self, ws: WebSocketConnection) -> None:
         registered = trio.Event()
         link: Link | None = None
 
@@ -86,8 +98,13 @@ class _Sockets:
         socket = ControlSocket(ws, tell, self._complaints)
         async with background() as nursery:
             nursery.start_soon(socket.run)
-            with trio.move_on_after(REGISTER_SECONDS):
+            with trio.move_on_after(REGISTER_SECONDS) as waited:
                 await registered.wait()
+            if waited.cancelled_caught:
+                self._complaints.about(
+                    "a control socket of Asterisk's named no application within"
+                    f" {REGISTER_SECONDS:g} s"
+                )
             if link is not None:
                 await self._hold(link, socket)
 

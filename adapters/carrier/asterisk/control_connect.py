@@ -5,8 +5,6 @@ until it works."""
 
 from __future__ import annotations
 
-import logging
-import math
 from base64 import b64encode
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -26,12 +24,10 @@ from adapters.carrier.asterisk.settings import AsteriskSettings
 from adapters.carrier.asterisk.start_check import check
 from adapters.carrier.asterisk.transport_http import HttpTransport
 
-log = logging.getLogger("callchart")
-
 CONNECT_SECONDS: Final = 5.0
 
-#: From one attempt to reconnect to the next: it doubles, and takes up to half as much again by
-#: chance, so that those who lost the same Asterisk do not come back all at once.
+#: Seconds from one attempt to reconnect to the next: they double, and are up to half as much again
+#: by chance, so that those who lost the same Asterisk do not come back all at once.
 FIRST_DELAY: Final = 0.1
 LAST_DELAY: Final = 5.0
 
@@ -63,8 +59,7 @@ class _Connection:
         """Stay connected until another client takes the application over.
 
         Raises `ControlError` where the first attempt fails."""
-        is_first = True
-        delays, up_at = _delays(self._random), math.inf
+        is_first, waits = True, delays(self._random)
         while not self._control.is_over:
             try:
                 async with self._open() as socket:
@@ -73,6 +68,10 @@ class _Connection:
                         task_status.started()
                     is_first = False
                     self._link.down(self._http, await socket.ended())
+                # One that was lost again at once is not dialled at once.
+                if trio.current_time() - up_at > LAST_DELAY:
+                    waits = delays(self._random)
+                wait = next(waits)
             except (DialFailed, AriError, ControlLost) as failure:
                 if is_first:
                     raise ControlError(
@@ -80,11 +79,10 @@ class _Connection:
                         " (is res_http_websocket.so loaded?)"
                     ) from None
                 self._link.down(self._http, str(failure))
-                log.debug("control of Asterisk is not back: %s", failure)
-            # One that was lost again at once is not dialled at once.
-            if trio.current_time() - up_at > LAST_DELAY:
-                delays, up_at = _delays(self._random), math.inf
-            await trio.sleep(next(delays))
+                wait = next(waits)
+                if wait >= LAST_DELAY:
+                    self._complaints.about(f"control of Asterisk is still lost: {failure}")
+            await trio.sleep(wait)
 
     @asynccontextmanager
     async def _open(self) -> AsyncIterator[ControlSocket]:
@@ -111,7 +109,8 @@ class _Connection:
             yield socket
 
 
-def _delays(random: Random) -> Iterator[float]:
+def delays(random: Random) -> Iterator[float]:
+    """Seconds between attempts to reconnect, of which there may be any number."""
     delay = FIRST_DELAY
     while True:
         yield delay * random.uniform(1.0, 1.5)

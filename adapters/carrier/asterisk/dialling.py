@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import ssl
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from urllib.parse import urlsplit
 
@@ -16,6 +16,7 @@ import trio
 from trio_websocket import ConnectionRejected, WebSocketConnection, wrap_client_stream
 
 from adapters.carrier.asterisk.background import background
+from adapters.carrier.asterisk.wrapped_stream import WrappedStream
 
 
 class DialFailed(Exception):
@@ -37,13 +38,21 @@ async def dial(
     It is open within `seconds`, or `DialFailed` is raised. Of the peer's messages, one that is
     longer than `message_bytes` closes it. `tls` is for a certificate of the operator's own."""
     parts = urlsplit(url)
+    peer_left = False
     with trio.CancelScope(deadline=trio.current_time() + seconds) as connecting:
+
+        def leave() -> None:
+            nonlocal peer_left
+            if connecting.deadline < math.inf:
+                peer_left = True
+                connecting.cancel()
+
         stream = await _connect(url, tls)
         try:
             async with background() as nursery:
                 ws = await wrap_client_stream(
                     nursery,
-                    stream,
+                    _Watched(stream, leave),  # type: ignore[arg-type] # any stream will do
                     parts.netloc.rpartition("@")[2],
                     parts._replace(scheme="", netloc="", path=parts.path or "/").geturl(),
                     subprotocols=[subprotocol],
@@ -56,8 +65,29 @@ async def dial(
             raise DialFailed(f"it answered {rejected.status_code}") from None
         finally:
             await trio.aclose_forcefully(stream)
+    if peer_left:
+        raise DialFailed("it closed the connection without an answer")
     if connecting.cancelled_caught:
         raise DialFailed(f"no answer within {seconds:g} s")
+
+
+class _Watched(WrappedStream):
+    """A connection of which the end is told: trio-websocket would wait on for its handshake."""
+
+    def __init__(self, stream: trio.abc.Stream, ended: Callable[[], None]) -> None:
+        super().__init__(stream)
+        self._ended = ended
+
+    async def receive_some(self, max_bytes: int | None = None) -> bytes | bytearray:
+        try:
+            data = await super().receive_some(max_bytes)
+        except (trio.BrokenResourceError, trio.ClosedResourceError):
+            data = b""
+        if not data:
+            # Whoever waited for the last bytes goes first: they may have been the handshake.
+            await trio.lowlevel.cancel_shielded_checkpoint()
+            self._ended()
+        return data
 
 
 async def _connect(
@@ -75,10 +105,11 @@ async def _connect(
     secure = trio.SSLStream(stream, tls, server_hostname=host, https_compatible=True)
     try:
         await secure.do_handshake()
-    except BaseException as error:
+    except trio.BrokenResourceError as error:
         await trio.aclose_forcefully(stream)
-        if isinstance(error, trio.BrokenResourceError):
-            raise DialFailed(f"no TLS: {error.__cause__ or 'the connection broke'}") from None
+        raise DialFailed(f"no TLS: {error.__cause__ or 'the connection broke'}") from None
+    except BaseException:
+        await trio.aclose_forcefully(stream)
         raise
     return secure
 

@@ -26,6 +26,7 @@ from adapters.carrier.asterisk.background import background
 from adapters.carrier.asterisk.complaints import Complaints
 from adapters.carrier.asterisk.control_socket import MESSAGE_BYTES
 from adapters.carrier.asterisk.settings import Listen
+from adapters.carrier.asterisk.wrapped_stream import WrappedStream
 
 #: From the connection to the end of the handshake; Asterisk needs milliseconds.
 HANDSHAKE_SECONDS: Final = 5.0
@@ -130,7 +131,9 @@ class WebSocketServer:
         elif "ari" not in request.proposed_subprotocols:
             await self._refuse(request, 400, "without the subprotocol ari (protocols=ari)")
         else:
-            await self._control(await request.accept(subprotocol="ari"))
+            ws = await request.accept(subprotocol="ari")
+            if self._control is not None:
+                await self._control(ws)
 
     async def _let_in_media(self, request: WebSocketRequest, call: str) -> None:
         expected = self._expected_media.get(call)
@@ -192,26 +195,18 @@ class _ExpectedMedia:
         await self._closed.wait()
 
 
-class _PromptStream(trio.abc.Stream):
+class _PromptStream(WrappedStream):
     """A connection that Asterisk opened.
 
     Asterisk sends without TCP_NODELAY there: it waits until we have acknowledged what it sent
     before, which a kernel puts off by 40 ms unless it is told not to, after each read anew."""
 
     def __init__(self, stream: trio.SocketStream) -> None:
-        self._stream = stream
+        super().__init__(stream)
+        self._socket = stream.socket
 
     async def receive_some(self, max_bytes: int | None = None) -> bytes | bytearray:
-        data = await self._stream.receive_some(max_bytes)
+        data = await super().receive_some(max_bytes)
         if hasattr(socket, "TCP_QUICKACK"):  # Linux
-            self._stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
+            self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
         return data
-
-    async def send_all(self, data: bytes | bytearray | memoryview) -> None:
-        await self._stream.send_all(data)
-
-    async def wait_send_all_might_not_block(self) -> None:
-        await self._stream.wait_send_all_might_not_block()
-
-    async def aclose(self) -> None:
-        await self._stream.aclose()

@@ -19,6 +19,9 @@ OLDEST: Final = 16
 PROBE_SECONDS: Final = 0.3
 PROBE_POLL: Final = 0.02
 
+#: What Asterisk may take to notice that a client has left: one that is restarted meets itself.
+LEAVE_SECONDS: Final = 0.5
+
 _CURES: Final = {
     401: "the user or the password is wrong: see the user's section in Asterisk's ari.conf",
     403: "the user may not: set read_only=no in its section of Asterisk's ari.conf",
@@ -33,6 +36,9 @@ async def check(ari: Ari, settings: AsteriskSettings) -> None:
         await _check_version(ari)
         await _check_writing(ari, f"{settings.instance}-nobody")
         held = await is_held(ari, settings.app, f"{settings.instance}-probe")
+        if held:
+            await trio.sleep(LEAVE_SECONDS)
+            held = await is_held(ari, settings.app, f"{settings.instance}-probe")
     except AriError as error:
         cure = _CURES.get(error.status, "see Asterisk's log")
         raise ControlError(f"no control of Asterisk: {error} ({cure})") from None

@@ -109,6 +109,18 @@ async def test_a_peer_that_says_nothing_is_given_up_in_time() -> None:
         assert trio.current_time() - before < 0.5
 
 
+async def test_a_peer_that_takes_the_connection_and_closes_it_is_given_up_at_once() -> None:
+    async def leave(stream: trio.SocketStream) -> None:
+        await stream.receive_some()
+        await stream.aclose()
+
+    with trio.fail_after(2):
+        async with tcp(leave) as address:
+            with pytest.raises(DialFailed, match="it closed the connection without an answer"):
+                async with connect(f"ws://{address}"):
+                    pass
+
+
 async def test_the_time_to_connect_does_not_bound_the_block() -> None:
     async with websocket(echo) as address, connect(f"ws://{address}", seconds=0.1) as ws:
         await trio.sleep(0.2)

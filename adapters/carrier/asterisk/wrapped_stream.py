@@ -1,0 +1,24 @@
+"""A stream that stands before another, for those who must see what is read from it."""
+
+from __future__ import annotations
+
+import trio
+
+
+class WrappedStream(trio.abc.Stream):
+    """`stream`, passed on as it is: subclasses change `receive_some`."""
+
+    def __init__(self, stream: trio.abc.Stream) -> None:
+        self._stream = stream
+
+    async def receive_some(self, max_bytes: int | None = None) -> bytes | bytearray:
+        return await self._stream.receive_some(max_bytes)
+
+    async def send_all(self, data: bytes | bytearray | memoryview) -> None:
+        await self._stream.send_all(data)
+
+    async def wait_send_all_might_not_block(self) -> None:
+        await self._stream.wait_send_all_might_not_block()
+
+    async def aclose(self) -> None:
+        await self._stream.aclose()
