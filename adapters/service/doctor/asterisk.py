@@ -205,6 +205,6 @@ async def application(ari: Ari, settings: AsteriskSettings) -> Finding:
         return ok("application", f"{settings.app} is free")
     return ok(
         "application",
-        f"{settings.app} is served by somebody, with {len(channels)} channels: a running service, "
-        f"or another client, whose calls a new service would take",
+        f"{settings.app} is served by somebody, with {len(channels)} channels; while it is, another "
+        f"service does not start",
     )

@@ -24,6 +24,8 @@ def machine_findings(config: Config) -> Iterable[Finding]:
         yield folder("journal folder", config.journal.folder, "journal.folder")
     if config.asterisk.record is not None:
         yield folder("recordings folder", config.asterisk.record, "asterisk.record")
+    if config.asterisk.media == "files" and (files := config.asterisk.files):
+        yield folder("shared folder", files.ours, "asterisk.files.ours")
     yield clock(datetime.now(UTC))
 
 

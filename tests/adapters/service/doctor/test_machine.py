@@ -20,6 +20,7 @@ def path(tmp_path: Path) -> Path:
     path = tmp_path / "callchart.toml"
     path.write_text(
         f'[asterisk]\nuser = "bot"\npassword = "{PASSWORD}"\nrecord = "recordings"\n'
+        'media = "files"\n[asterisk.files]\nours = "shared"\nasterisk = "/mnt/shared"\n'
         f'[model]\nname = "m"\nkey = "{PASSWORD}"\n[journal]\nfolder = "journals"\n'
     )
     path.chmod(0o600)
@@ -37,6 +38,7 @@ def test_everything_of_this_machine_is_looked_at(config: Config) -> None:
         ("configuration", Verdict.OK),
         ("journal folder", Verdict.OK),
         ("recordings folder", Verdict.OK),
+        ("shared folder", Verdict.OK),
         ("clock", Verdict.OK),
     ]
     assert not any(PASSWORD in str(finding) for finding in findings)
