@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from typing import Any, Final, Self
 
-import httpx  # noqa: ASYNC127 (the project is asked to use httpx for this)
+import httpx  # noqa: ASYNC127 - chosen on purpose: what it is asked for is plain
 import trio
 
 from adapters.carrier.asterisk.ari import ControlLost, Request, answered
