@@ -205,6 +205,6 @@ async def application(ari: Ari, settings: AsteriskSettings) -> Finding:
         return ok("application", f"{settings.app} is free")
     return ok(
         "application",
-        f"{settings.app} is served by somebody, with {len(channels)} channels: until it is free, no "
-        "other service starts",
+        f"{settings.app} is served by somebody, with {len(channels)} channels: until it is free, "
+        "no other service starts",
     )
