@@ -15,27 +15,30 @@ ASYNC_RULES := ASYNC101,ASYNC102,ASYNC103,ASYNC104,ASYNC106,ASYNC111,ASYNC112,AS
 	ASYNC232,ASYNC300,ASYNC400
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-asterisk test-virtual check lint types imports format flakes bench draw lock clean
+.PHONY: help demo test test-carrier test-service test-virtual check lint types imports format flakes bench bench-asterisk draw lock clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(VENV)/ready ## a call on this machine, from audio to audio; writes the folder demo-call/
 	$(BIN)/callchart demo --out demo-call
 
 # Tests of speech on the real clock have the machine to themselves. Those that call a real Asterisk
-# wait for most of their time: they go beside those that need no real clock.
-test: check ## all checks, all tests with their coverage, the diagrams compared with the code
+# wait for most of their time: they go beside those that need no real clock, and beside the checks.
+test: $(VENV)/ready ## all checks, all tests with their coverage, the diagrams compared with the code
 	$(BIN)/coverage erase
 	$(COVERED) -m "real and not asterisk"
-	$(MAKE) --jobs 2 --output-sync test-asterisk test-virtual
+	$(MAKE) --jobs 3 --output-sync test-carrier test-service test-virtual lint types imports
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 	$(BIN)/coverage report --include='engine/chart/*,states/*' --fail-under=100
 	$(BIN)/callchart draw --check
 
-test-asterisk: $(VENV)/ready
-	$(COVERED) -m asterisk
+test-carrier: $(VENV)/ready
+	$(COVERED) -m asterisk tests/adapters/carrier
+
+test-service: $(VENV)/ready
+	$(COVERED) -m asterisk --ignore tests/adapters/carrier
 
 test-virtual: $(VENV)/ready
 	$(COVERED) -m "not real"
@@ -64,6 +67,9 @@ flakes: $(VENV)/ready ## virtual-clock tests under 50 seeds, those on the real c
 
 bench: $(VENV)/ready ## the table of figures in README
 	$(BIN)/python -m tests.benchmarks
+
+bench-asterisk: $(VENV)/ready ## calls at a real Asterisk: what they cost, how soon they are answered
+	$(BIN)/python -m tests.benchmarks.asterisk
 
 draw: $(VENV)/ready ## write docs/statecharts/ from the code
 	$(BIN)/callchart draw
