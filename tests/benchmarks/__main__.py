@@ -19,21 +19,18 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+from tests.benchmarks.readme import NoPlace, place
 from tests.benchmarks.report import markdown, tables
 
 #: Calls in one process, and how many seconds each lasts: few calls need long for as many turns.
 LEVELS = ((1, 75.0), (10, 40.0), (50, 30.0), (100, 30.0))
 FLOOR_SECONDS = 10.0
 ALONE = ("decision", "turn", "memory", "virtual_spans", "virtual_frames")
-BEGINNING, END = "<!-- bench -->", "<!-- /bench -->"
+MARK = "bench"
 
 
 class BenchmarkFailed(RuntimeError):
     """A measurement's process ended with an error, which it printed itself."""
-
-
-class NoPlace(ValueError):
-    """README has no place for the figures."""
 
 
 def main() -> int:
@@ -41,7 +38,7 @@ def main() -> int:
     console = Console()
     try:
         if arguments.readme:
-            _place(arguments.readme.read_text(encoding="utf-8"), "")
+            place(arguments.readme.read_text(encoding="utf-8"), MARK, "")
         with Progress(
             TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), console=console
         ) as progress:
@@ -50,7 +47,7 @@ def main() -> int:
         arguments.json.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
         if arguments.readme:
             text = arguments.readme.read_text(encoding="utf-8")
-            arguments.readme.write_text(_place(text, markdown(results)), encoding="utf-8")
+            arguments.readme.write_text(place(text, MARK, markdown(results)), encoding="utf-8")
     except (BenchmarkFailed, NoPlace, OSError) as error:
         print(f"bench: {error}", file=sys.stderr)
         return 2
@@ -66,7 +63,7 @@ def _arguments() -> argparse.Namespace:
         "--json", type=Path, default=Path("build/bench.json"), metavar="FILE", help="the figures"
     )
     parser.add_argument(
-        "--readme", type=Path, metavar="FILE", help=f"rewrite what stands there in {BEGINNING}"
+        "--readme", type=Path, metavar="FILE", help=f"rewrite what stands there in <!-- {MARK} -->"
     )
     return parser.parse_args()
 
@@ -116,15 +113,6 @@ def _child(name: str, *arguments: float) -> dict[str, float]:
         raise BenchmarkFailed(f"{name} ended with exit code {done.returncode}; see above")
     figures: dict[str, float] = json.loads(done.stdout)
     return figures
-
-
-def _place(text: str, block: str) -> str:
-    """README with `block` between the two marks."""
-    before, begins, rest = text.partition(BEGINNING)
-    _, ends, after = rest.partition(END)
-    if not begins or not ends:
-        raise NoPlace(f"README has no place for the figures: put {BEGINNING} and {END} into it")
-    return f"{before}{BEGINNING}\n{block}\n{END}{after}"
 
 
 if __name__ == "__main__":

@@ -14,10 +14,10 @@ from itertools import pairwise
 from pathlib import Path
 
 import trio
-from trio.testing import MockClock
 
 from engine.chart import Occurrence, Step, decide
 from engine.journal import JournalList
+from engine.testing import virtual_clock
 from states import CHART
 from tests.benchmarks import floor
 from tests.benchmarks.caller import Script
@@ -169,5 +169,5 @@ async def _side_by_side(one: Callable[[int], Awaitable[None]], calls: int) -> No
 def _virtually(run: Callable[[], Awaitable[None]]) -> tuple[float, float]:
     """Run on a clock that jumps: CPU seconds and wall seconds."""
     cpu, wall = time.process_time(), time.perf_counter()
-    trio.run(run, clock=MockClock(autojump_threshold=0))
+    trio.run(run, clock=virtual_clock())
     return time.process_time() - cpu, time.perf_counter() - wall

@@ -1,0 +1,81 @@
+"""`make bench-asterisk`: whole calls over a real Asterisk at several loads; a table and JSON.
+
+Takes about six minutes; a machine that does nothing else meanwhile gives the better figures."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import sys
+from pathlib import Path
+
+import trio
+from rich.console import Console
+
+from tests.asterisk.install import AsteriskUnavailable
+from tests.asterisk.server import AsteriskFailed
+from tests.benchmarks.asterisk.child import ChildFailed
+from tests.benchmarks.asterisk.level import Level, measure
+from tests.benchmarks.asterisk.report import markdown, tables
+from tests.benchmarks.readme import NoPlace, place
+
+LEVELS = (
+    Level(1, 40.0),
+    Level(20, 30.0),
+    Level(50, 30.0),
+    Level(100, 30.0),
+    Level(100, 30.0, rate_hz=8000),
+    Level(100, 30.0, "energy"),
+    Level(100, 30.0, "energy", 8000),
+)
+MARK = "bench-asterisk"
+
+
+def main() -> int:
+    arguments = _arguments()
+    console = Console()
+    levels = LEVELS
+    if arguments.calls:
+        levels = (Level(arguments.calls, arguments.seconds, arguments.detector, arguments.rate),)
+    results = {"cores": os.cpu_count(), "python": platform.python_version()}
+    try:
+        if arguments.readme:
+            place(arguments.readme.read_text(encoding="utf-8"), MARK, "")
+        measured = []
+        for level in levels:
+            console.print(f"{level.calls} calls, {level.detector} at {level.rate_hz} Hz")
+            measured.append(trio.run(measure, level))
+        results["levels"] = measured
+        arguments.json.parent.mkdir(parents=True, exist_ok=True)
+        arguments.json.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
+        if arguments.readme:
+            text = arguments.readme.read_text(encoding="utf-8")
+            arguments.readme.write_text(place(text, MARK, markdown(results)), encoding="utf-8")
+    except (AsteriskFailed, AsteriskUnavailable, ChildFailed, NoPlace, OSError) as error:
+        print(f"bench-asterisk: {error}", file=sys.stderr)
+        return 2
+    for table in tables(results):
+        console.print(table)
+    console.print(f"figures: {arguments.json}")
+    return 0
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.benchmarks.asterisk", description=__doc__
+    )
+    parser.add_argument(
+        "--json", type=Path, default=Path("build/bench-asterisk.json"), metavar="FILE"
+    )
+    parser.add_argument("--readme", type=Path, metavar="FILE", help="rewrite its figures")
+    parser.add_argument("--calls", type=int, help="one level alone, with so many calls")
+    parser.add_argument("--seconds", type=float, default=30.0, help="of each call there")
+    parser.add_argument("--detector", choices=("silero", "energy"), default="silero")
+    parser.add_argument("--rate", type=int, choices=(8000, 16000), default=16000)
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

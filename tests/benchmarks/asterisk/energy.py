@@ -1,0 +1,40 @@
+"""Voice activity by loudness alone, on a line without noise: what a detector costs at the least."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import numpy as np
+
+from engine.ports import FRAME_SECONDS, VoiceEdge, frame_bytes
+from tests.asterisk.track import LOUD
+
+#: Frames that decide: speech begins after 60 ms of it, and ends after 100 ms without.
+ONSET_FRAMES, RELEASE_FRAMES = 3, 5
+
+
+class Energy:
+    """Hears one call."""
+
+    def __init__(self, rate_hz: int) -> None:
+        self._samples = frame_bytes(rate_hz) // 2
+        self._speaking, self._agreeing = False, 0
+
+    def feed(self, pcm: bytes) -> list[VoiceEdge]:
+        frames = np.frombuffer(pcm, "<i2").astype(int).reshape(-1, self._samples)
+        edges = []
+        for at, peak in enumerate(np.abs(frames).max(axis=1)):
+            self._agreeing = self._agreeing + 1 if (peak > LOUD) != self._speaking else 0
+            needed = RELEASE_FRAMES if self._speaking else ONSET_FRAMES
+            if self._agreeing == needed:
+                self._speaking, self._agreeing = not self._speaking, 0
+                lag = (needed + len(frames) - at - 1) * FRAME_SECONDS
+                edges.append(VoiceEdge(self._speaking, lag))
+        return edges
+
+
+class EnergyDetectors:
+    @asynccontextmanager
+    async def detector(self, rate_hz: int) -> AsyncIterator[Energy]:
+        yield Energy(rate_hz)

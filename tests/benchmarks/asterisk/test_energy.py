@@ -1,0 +1,15 @@
+"""The detector by loudness is held to the contract of every detector."""
+
+from __future__ import annotations
+
+import pytest
+
+from engine.ports import VoiceDetectors
+from tests.benchmarks.asterisk.energy import EnergyDetectors
+from tests.contracts.voice_activity import VoiceDetectorsContract
+
+
+class TestEnergyDetectors(VoiceDetectorsContract):
+    @pytest.fixture
+    def detectors(self) -> VoiceDetectors:
+        return EnergyDetectors()
