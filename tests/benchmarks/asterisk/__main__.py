@@ -9,7 +9,9 @@ import json
 import os
 import platform
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import trio
 from rich.console import Console
@@ -36,10 +38,10 @@ MARK = "bench-asterisk"
 def main() -> int:
     arguments = _arguments()
     console = Console()
-    levels = LEVELS
+    levels: Sequence[Level] = LEVELS
     if arguments.calls:
-        levels = (Level(arguments.calls, arguments.seconds, arguments.detector, arguments.rate),)
-    results = {"cores": os.cpu_count(), "python": platform.python_version()}
+        levels = [Level(arguments.calls, arguments.seconds, arguments.detector, arguments.rate)]
+    results: dict[str, Any] = {"cores": os.cpu_count(), "python": platform.python_version()}
     try:
         if arguments.readme:
             place(arguments.readme.read_text(encoding="utf-8"), MARK, "")

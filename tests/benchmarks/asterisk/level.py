@@ -112,11 +112,11 @@ def figures(records: Sequence[Record], edges: dict[str, Edges]) -> dict[str, Any
     answers, interruptions = [], []
     missed = 0
     for call in records:
+        # The last question may have been cut off by the hangup.
+        missed += sum(turn.answered is None for turn in call.turns[:-1])
         decided = edges.get(call.number, ())
         for turn in call.turns:
-            if turn.answered is None:
-                missed += turn is not call.turns[-1]  # the last may be cut off by the hangup
-            elif split := answer(turn, decided):
+            if split := answer(turn, decided):
                 answers.append(split)
             if split := interruption(turn, decided):
                 interruptions.append(split)
@@ -137,7 +137,8 @@ def figures(records: Sequence[Record], edges: dict[str, Edges]) -> dict[str, Any
 def answer(turn: Turn, edges: Edges) -> tuple[float, float] | None:
     """Seconds from the caller's last loud packet to the detector's decision, and from there to the
     bot's first loud packet, less what was scripted."""
-    assert turn.answered is not None
+    if turn.answered is None:
+        return None
     ends = [at for at, speech in edges if not speech and turn.began < at < turn.answered]
     if not ends:
         return None

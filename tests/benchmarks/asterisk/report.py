@@ -73,9 +73,9 @@ def markdown(results: Results) -> str:
     made = [
         "`make bench-asterisk` measures this: SIP phones (G.711) call a real Asterisk "
         f"({version}),",
-        "whose media WebSocket leads to the carrier, the engine and the default chart. Everything runs",
-        f"on one machine ({results['cores']} cores, Python {results['python']}): Callchart in one",
-        "process, Asterisk in its own, the callers in two more.",
+        "whose media WebSocket leads to the carrier, the engine and the default chart. Everything",
+        f"runs on one machine ({results['cores']} cores, Python {results['python']}): Callchart in",
+        "one process, Asterisk in its own, the callers in two more.",
         "",
         _row("figure", "measured", "target", ""),
         "|---|---|---|---|",

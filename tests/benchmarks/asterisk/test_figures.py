@@ -18,11 +18,11 @@ DECIDED = ((5.0, True), (7.0, False), (10.6, True), (11.5, False), (11.8, True),
 
 
 def test_an_answer_is_split_at_the_last_end_of_speech_before_it() -> None:
-    assert answer(TURN, DECIDED) == (pytest.approx(0.15), pytest.approx(0.05))
+    assert answer(TURN, DECIDED) == pytest.approx((0.15, 0.05))
 
 
 def test_an_interruption_is_split_at_the_first_speech_of_its_question() -> None:
-    assert interruption(TURN, DECIDED) == (pytest.approx(0.1), pytest.approx(0.1))
+    assert interruption(TURN, DECIDED) == pytest.approx((0.1, 0.1))
 
 
 def test_what_no_detector_heard_is_no_figure() -> None:
