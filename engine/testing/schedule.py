@@ -1,16 +1,19 @@
-"""The order in which Trio runs what is ready, settled by a seed: one seam to Trio's inside.
+"""Virtual time, and the order of what is ready at one instant: one seam to Trio's inside.
 
 Trio runs the tasks that are ready at one instant in an order of its own luck. It has a private
 switch that makes the order depend on nothing but a private source of luck. Both are named here, and
-nowhere else in Callchart.
+nowhere else in Callchart; so is how Trio's clock jumps, which is done here with less work.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Coroutine, Sequence
+from functools import partial
 from typing import Any
 
 import trio
+from trio._core._run_context import GLOBAL_RUN_CONTEXT
 from trio.abc import Clock, Instrument
 from trio.testing import MockClock
 
@@ -24,7 +27,21 @@ def settle(seed: int | str) -> None:
 
 def virtual_clock() -> MockClock:
     """A clock that jumps over all waiting, at once."""
-    return MockClock(autojump_threshold=0)
+    clock = MockClock(autojump_threshold=0)
+    clock._autojump = partial(_jump, clock)  # type: ignore[method-assign]
+    return clock
+
+
+def _jump(clock: MockClock) -> None:
+    """To the next deadline, as the clock itself does when nobody can run.
+
+    Trio's own jump gathers all of Trio's statistics to learn the deadline, and leaves the waking
+    to the next round of its loop: a fifth of what a jump and a sleep cost."""
+    deadlines = GLOBAL_RUN_CONTEXT.runner.deadlines
+    seconds = deadlines.next_deadline() - clock.current_time()
+    if 0 < seconds < math.inf:
+        clock.jump(seconds)
+        deadlines.expire(clock.current_time())
 
 
 def run(
