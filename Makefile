@@ -28,7 +28,7 @@ demo: $(VENV)/ready ## a call on this machine, from audio to audio; writes the f
 test: $(VENV)/ready ## all checks, all tests with their coverage, the diagrams compared with the code
 	$(BIN)/coverage erase
 	$(COVERED) -m "real and not asterisk" --ignore tests/adapters/carrier/asterisk
-	$(MAKE) --jobs 3 --output-sync test-carrier test-service test-virtual lint types imports
+	$(MAKE) --jobs 3 --output-sync test-carrier test-virtual test-service types lint imports
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 	$(BIN)/coverage report --include='engine/chart/*,states/*' --fail-under=100
@@ -49,7 +49,8 @@ check: $(VENV)/ready ## lint, format, types, who imports whom
 lint: $(VENV)/ready
 	$(BIN)/ruff check $(SOURCES)
 	$(BIN)/ruff format --check $(SOURCES)
-	$(BIN)/flake8-async --enable $(ASYNC_RULES) $$(find $(SOURCES) -name '*.py')
+	$(BIN)/flake8-async --enable $(ASYNC_RULES) \
+		$$(grep -rlE --include='*.py' 'async |trio|httpx' $(SOURCES))
 
 types: $(VENV)/ready
 	$(BIN)/mypy
