@@ -15,7 +15,8 @@ ASYNC_RULES := ASYNC101,ASYNC102,ASYNC103,ASYNC104,ASYNC106,ASYNC111,ASYNC112,AS
 	ASYNC232,ASYNC300,ASYNC400
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-carrier test-service test-virtual check lint types imports format flakes bench bench-asterisk draw lock clean
+.PHONY: help demo test test-speech test-carrier test-service test-engine test-others check lint \
+	types imports format flakes bench bench-asterisk draw lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -23,16 +24,20 @@ help: ## this list
 demo: $(VENV)/ready ## a call on this machine, from audio to audio; writes the folder demo-call/
 	$(BIN)/callchart demo --out demo-call
 
-# Tests of speech on the real clock have the machine to themselves. Those that call a real Asterisk
-# wait for most of their time: they go beside those that need no real clock, and beside the checks.
-test: $(VENV)/ready ## all checks, all tests with their coverage, the diagrams compared with the code
+# Tests on the real clock have a core to themselves, those of speech the whole machine. Those that
+# call a real Asterisk wait for most of their time: two of them go side by side.
+test: check ## all checks, all tests with their coverage, the diagrams compared with the code
 	$(BIN)/coverage erase
-	$(COVERED) -m "real and not asterisk" --ignore tests/adapters/carrier/asterisk
-	$(MAKE) --jobs 3 --output-sync test-carrier test-virtual test-service types lint imports
+	$(MAKE) test-speech
+	$(MAKE) --jobs 2 --output-sync test-carrier test-service
+	$(MAKE) --jobs 2 --output-sync test-engine test-others
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 	$(BIN)/coverage report --include='engine/chart/*,states/*' --fail-under=100
 	$(BIN)/callchart draw --check
+
+test-speech: $(VENV)/ready
+	$(COVERED) -m "real and not asterisk" --ignore tests/adapters/carrier/asterisk
 
 test-carrier: $(VENV)/ready
 	$(COVERED) -m real tests/adapters/carrier/asterisk
@@ -40,8 +45,11 @@ test-carrier: $(VENV)/ready
 test-service: $(VENV)/ready
 	$(COVERED) -m asterisk --ignore tests/adapters/carrier/asterisk
 
-test-virtual: $(VENV)/ready
-	$(COVERED) -m "not real"
+test-engine: $(VENV)/ready
+	$(COVERED) -m "not real" tests/engine
+
+test-others: $(VENV)/ready
+	$(COVERED) -m "not real" --ignore tests/engine
 
 check: $(VENV)/ready ## lint, format, types, who imports whom
 	$(MAKE) --jobs 2 --output-sync lint types imports
