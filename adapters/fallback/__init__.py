@@ -1,0 +1,1 @@
+"""What adapters share that put a second provider behind a first one."""

@@ -1,0 +1,190 @@
+"""When a provider that keeps failing is left alone, and when it is asked again."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+import trio
+from trio.testing import MockClock
+
+from adapters.fallback.breaker import Breaker
+from adapters.fallback.failures import Late, NotAsked
+from engine.ports import ProviderError
+
+FAILURE = ProviderError("voice", "no answer", "see its status page")
+
+
+@pytest.fixture
+def breaker() -> Breaker:
+    return Breaker("voice", failures=3, cool_down=5.0, longest_cool_down=15.0)
+
+
+def state(breaker: Breaker) -> str:
+    return breaker.state
+
+
+def succeed(breaker: Breaker) -> None:
+    with breaker.request():
+        pass
+
+
+def fail(breaker: Breaker, times: int = 1, failure: ProviderError = FAILURE) -> None:
+    for _ in range(times):
+        with pytest.raises(ProviderError) as raised, breaker.request():
+            raise failure
+        assert raised.value is failure
+
+
+def is_refused(breaker: Breaker) -> bool:
+    try:
+        succeed(breaker)
+    except NotAsked:
+        return True
+    return False
+
+
+async def cooled_down(breaker: Breaker) -> float:
+    """Seconds until a request goes through, which fails."""
+    began = trio.current_time()
+    with trio.fail_after(1000):
+        while True:
+            try:
+                with breaker.request():
+                    raise FAILURE
+            except NotAsked:
+                await trio.sleep(0.5)
+            except ProviderError:
+                return trio.current_time() - began
+
+
+async def test_failures_in_a_row_open_it(breaker: Breaker) -> None:
+    fail(breaker, 2)
+    assert state(breaker) == "closed"
+    fail(breaker, failure=Late("voice", "late"))
+    assert state(breaker) == "open"
+    assert is_refused(breaker)
+
+
+async def test_a_success_between_failures_begins_the_count_anew(breaker: Breaker) -> None:
+    fail(breaker, 2)
+    succeed(breaker)
+    fail(breaker, 2)
+    assert state(breaker) == "closed"
+
+
+async def test_a_refusal_says_how_it_failed_and_the_cure(breaker: Breaker) -> None:
+    fail(breaker, 3)
+    with pytest.raises(NotAsked) as refused, breaker.request():
+        pytest.fail("nobody may ask")
+    assert str(refused.value) == (
+        "voice: not asked, for it failed: no answer (see its status page)"
+    )
+
+
+async def test_a_refusal_is_no_failure(autojump_clock: MockClock, breaker: Breaker) -> None:
+    fail(breaker, 3)
+    assert all(is_refused(breaker) for _ in range(10))
+    await trio.sleep(5.0)
+    succeed(breaker)
+    assert state(breaker) == "closed"
+
+
+async def test_after_the_cool_down_one_request_at_a_time_is_the_probe(
+    autojump_clock: MockClock, breaker: Breaker
+) -> None:
+    fail(breaker, 3)
+    await trio.sleep(4.9)
+    assert is_refused(breaker)
+    await trio.sleep(0.1)
+    with breaker.request():
+        assert state(breaker) == "half open"
+        assert is_refused(breaker)
+    assert state(breaker) == "closed"
+    fail(breaker, 2)
+    assert state(breaker) == "closed"
+
+
+async def test_each_probe_that_fails_doubles_the_cool_down_up_to_a_bound(
+    autojump_clock: MockClock, breaker: Breaker
+) -> None:
+    fail(breaker, 3)
+    assert [await cooled_down(breaker) for _ in range(4)] == [5.0, 10.0, 15.0, 15.0]
+
+
+async def test_the_cool_down_is_short_again_once_it_was_closed(
+    autojump_clock: MockClock, breaker: Breaker
+) -> None:
+    fail(breaker, 3)
+    await cooled_down(breaker)
+    await trio.sleep(10.0)
+    succeed(breaker)
+    fail(breaker, 3)
+    assert await cooled_down(breaker) == 5.0
+
+
+async def test_a_cancelled_request_is_no_failure_and_no_success(breaker: Breaker) -> None:
+    fail(breaker, 2)
+    with trio.CancelScope() as scope, breaker.request():
+        scope.cancel()
+        await trio.lowlevel.checkpoint()
+    assert scope.cancelled_caught
+    fail(breaker)
+    assert state(breaker) == "open"
+
+
+async def test_a_cancelled_probe_makes_way_for_the_next(
+    autojump_clock: MockClock, breaker: Breaker
+) -> None:
+    fail(breaker, 3)
+    await trio.sleep(5.0)
+    with trio.CancelScope() as scope, breaker.request():
+        scope.cancel()
+        await trio.lowlevel.checkpoint()
+    assert state(breaker) == "open"
+    succeed(breaker)
+    assert state(breaker) == "closed"
+
+
+async def test_an_error_of_who_asked_is_not_the_providers(breaker: Breaker) -> None:
+    for _ in range(3):
+        with pytest.raises(BrokenPipeError), breaker.request():
+            raise BrokenPipeError
+    assert state(breaker) == "closed"
+
+
+@pytest.mark.parametrize("ends", ["well", "badly", "cancelled"])
+async def test_what_comes_of_a_request_from_before_it_opened_is_no_news(
+    autojump_clock: MockClock, breaker: Breaker, ends: str
+) -> None:
+    old = breaker.request()
+    old.__enter__()
+    fail(breaker, 3)
+    await trio.sleep(5.0)
+    with breaker.request():
+        if ends == "well":
+            old.__exit__(None, None, None)
+        else:
+            error = FAILURE if ends == "badly" else BrokenPipeError()
+            old.__exit__(type(error), error, None)
+        assert state(breaker) == "half open"
+    assert state(breaker) == "closed"
+
+
+async def test_the_log_says_once_that_it_opened_and_once_that_it_closed(
+    autojump_clock: MockClock, breaker: Breaker, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "callchart")
+    fail(breaker, 3)
+    is_refused(breaker)
+    for _ in range(2):
+        await cooled_down(breaker)
+    await trio.sleep(15.0)
+    succeed(breaker)
+    succeed(breaker)
+    assert [record.getMessage() for record in caplog.records] == [
+        "voice is left alone for 5 s: it failed 3 times in a row, at last so: "
+        "voice: no answer (see its status page)",
+        "voice is asked again, after 30 s: it answers; its last failure was: "
+        "voice: no answer (see its status page)",
+    ]
