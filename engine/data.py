@@ -27,6 +27,18 @@ class Said:
 
 
 @dataclass(frozen=True, slots=True)
+class ToolUsed:
+    """A tool that the model used as it wrote `reply`, and what came of it, as the model read it.
+
+    `arguments` is JSON, as the model wrote it."""
+
+    name: str
+    arguments: str
+    result: str
+    reply: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class FillerClip:
     """A filler that was synthesised ahead of time: its text, length, and where its words end.
 
@@ -99,8 +111,8 @@ class CallData:
     settings: Settings = field(default_factory=Settings)
     seed: int = 0
     facts: Facts = field(default_factory=Facts)
-    #: What was said and heard, oldest first: the model's prompt, and the report.
-    history: tuple[Said, ...] = ()
+    #: What was said, heard and done, oldest first: the model's prompt, and the report.
+    history: tuple[Said | ToolUsed, ...] = ()
     #: Finals of utterances not answered yet, in order.
     question: tuple[str, ...] = ()
     #: The last partial of an utterance without a final, or "", and which utterance it is of.
@@ -125,6 +137,11 @@ class CallData:
     reprompts: int = 0
     apologies: int = 0
     line_closed: bool = False
+
+    @property
+    def said(self) -> tuple[Said, ...]:
+        """Of the history, what was said and heard."""
+        return tuple(item for item in self.history if isinstance(item, Said))
 
     @classmethod
     def begin(cls, settings: Settings, seed: int, facts: Facts) -> Self:

@@ -12,13 +12,13 @@ closed at some later time, and late is what this project is against.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from engine.data import Parties, Said
+    from engine.data import Parties, Said, ToolUsed
 
 FRAME_SECONDS = 0.02
 
@@ -259,20 +259,42 @@ class Synthesizer(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Writing:
-    """How a text ended: `ends_call` when the model asked to hang up after it."""
+class ToolSpec:
+    """A tool as the model is told of it. `parameters` is the JSON schema of an object."""
 
-    ends_call: bool = False
+    name: str
+    description: str
+    parameters: Mapping[str, object]
+
+
+class Tools(Protocol):
+    """What the model may use while it writes one answer."""
+
+    @property
+    def specs(self) -> Sequence[ToolSpec]:
+        """All of them. None has the name of another."""
+        ...
+
+    async def use(self, name: str, arguments: str) -> str | None:
+        """Use a tool, and wait for its result, as the model is to read it. Never raises.
+
+        `arguments` is JSON, as the model wrote it. A tool that there is not, arguments that do not
+        fit, a tool that failed or was late: the result says so. None: the answer ends here, and
+        nothing more is to be written (the call ends, or the caller is handed on)."""
+        ...
 
 
 class LanguageModel(Protocol):
     """Writes the answers."""
 
-    async def write(self, history: Sequence[Said], out: Callable[[str], None]) -> Writing:
+    async def write(
+        self, history: Sequence[Said | ToolUsed], tools: Tools, out: Callable[[str], None]
+    ) -> None:
         """A job: gives `out` the answer's text in pieces as it is written.
 
-        `history` is what was really said and heard; its last item is the caller's. Raises
-        `ProviderError`."""
+        `history` is what was really said, heard and done; of what was said, the caller's is the
+        last. Tools are used one after the other, in the order in which the model asked, each when
+        all text before it was given out. Raises `ProviderError`."""
         ...
 
 

@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING
 import trio
 
 from engine.chunker import Chunker
-from engine.data import Reply, Said
+from engine.data import Reply, Said, ToolUsed
 from engine.events import ReplyFailed, ReplyReady, ReplyWritten
 from engine.ports import ProviderError, Speech, WordTiming, frame_bytes
+from engine.toolbox import Toolbox
 from engine.words import ends_of_words
 
 if TYPE_CHECKING:
@@ -116,9 +117,9 @@ class ReplyPipeline:
         self._started = trio.Event()
         self._writing = trio.CancelScope()
         self.current: Composition | None = None
-        self._history: Sequence[Said] = ()
+        self._history: Sequence[Said | ToolUsed] = ()
 
-    def start(self, reply: Reply, history: Sequence[Said]) -> None:
+    def start(self, reply: Reply, history: Sequence[Said | ToolUsed]) -> None:
         """Begin `reply`; the one before it is over."""
         self.current = Composition(reply, self._call.line.rate_hz)
         self._history = history
@@ -144,7 +145,9 @@ class ReplyPipeline:
 class _Writing:
     """One reply being written and synthesised."""
 
-    def __init__(self, scene: Scene, composition: Composition, history: Sequence[Said]) -> None:
+    def __init__(
+        self, scene: Scene, composition: Composition, history: Sequence[Said | ToolUsed]
+    ) -> None:
         self._scene, self._composition, self._history = scene, composition, history
         settings = scene.data.settings
         self._chunker = Chunker(settings.chunk_characters)
@@ -182,13 +185,14 @@ class _Writing:
 
     async def _write(self) -> bool:
         self._nursery.start_soon(self._cut_what_dribbles)
+        tools = Toolbox()
         try:
-            writing = await self._scene.call.services.model.write(self._history, self._feed)
+            await self._scene.call.services.model.write(self._history, tools, self._feed)
         finally:
             self._text_ended = True
             self._dribbling.cancel()
         self._add(self._chunker.rest())
-        return writing.ends_call
+        return tools.ends_call
 
     def _feed(self, text: str) -> None:
         texts = self._chunker.feed(text)

@@ -86,9 +86,9 @@ def put_question(data: CallData, event: Event, at: int) -> CallData:
     """The question enters the history; pieces between which nothing was heard of us are one."""
     text = " ".join(data.question)
     history = data.history
-    if history and history[-1].who == "caller":
-        text = f"{history[-1].text} {text}"
-        history = history[:-1]
+    match history:
+        case (*before, Said(who="caller", text=begun)):
+            history, text = tuple(before), f"{begun} {text}"
     return replace(
         data,
         history=(*history, Said("caller", text)),
@@ -110,15 +110,19 @@ def words_heard(data: CallData, event: PlaybackStopped, at: int) -> CallData:
     if not event.heard:
         return data
     history, text = data.history, event.heard
-    if history and history[-1].reply == event.reply:
-        text = f"{history[-1].text} {text}"
-        history = history[:-1]
+    match history:
+        case (*before, Said(reply=event.reply, text=begun)):
+            history, text = tuple(before), f"{begun} {text}"
     return replace(data, history=(*history, Said("agent", text, event.reply)))
 
 
 def mark_interrupted(data: CallData, event: Event, at: int) -> CallData:
     """The reply's last heard words were cut off by the caller: it is no goodbye any more."""
-    history, reply = data.history, replace(data.reply, ends_call=False)
-    if history and history[-1].reply == data.reply.number:
-        history = (*history[:-1], replace(history[-1], interrupted=True))
-    return replace(data, history=history, reply=reply)
+    history, reply = list(data.history), replace(data.reply, ends_call=False)
+    for place, item in reversed(list(enumerate(history))):
+        if isinstance(item, Said):
+            # Behind it may be what a tool has done for the same reply.
+            if item.reply == reply.number:
+                history[place] = replace(item, interrupted=True)
+            break
+    return replace(data, history=tuple(history), reply=reply)

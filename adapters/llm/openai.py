@@ -18,8 +18,8 @@ import trio
 from openai._base_client import get_platform
 from openai.types.chat import ChatCompletionMessageParam, ChatCompletionToolParam
 
-from engine.data import Said
-from engine.ports import ProviderError, Writing
+from engine.data import Said, ToolUsed
+from engine.ports import ProviderError, Tools
 
 #: How the model is asked to write for the ear, with "|" between speakable pieces.
 ENGLISH_PROMPT = Path(__file__).with_name("prompt_en.txt").read_text(encoding="utf-8").strip()
@@ -87,7 +87,9 @@ class OpenAIModel:
         async with client:
             yield cls(client, model, prompt)
 
-    async def write(self, history: Sequence[Said], out: Callable[[str], None]) -> Writing:
+    async def write(
+        self, history: Sequence[Said | ToolUsed], tools: Tools, out: Callable[[str], None]
+    ) -> None:
         """See `ports.LanguageModel`. `out` must not raise."""
         try:
             # The stream as such, not the client's own iterator over it: that one stops at [DONE]
@@ -98,7 +100,10 @@ class OpenAIModel:
                 tools=[_HANG_UP],
                 stream=True,
             ) as response:
-                return await self._read(response.http_response, out)
+                ends_call = await self._read(response.http_response, out)
+            if ends_call:
+                await tools.use("hang_up", "{}")
+            return
         except openai.APIStatusError as error:
             failure = self._refusal(error)
         except (openai.APIConnectionError, httpx2.RequestError) as error:
@@ -107,7 +112,8 @@ class OpenAIModel:
         # one of them may come along as context.
         raise failure
 
-    async def _read(self, response: httpx2.Response, out: Callable[[str], None]) -> Writing:
+    async def _read(self, response: httpx2.Response, out: Callable[[str], None]) -> bool:
+        """The answer's text to `out`; whether it asks to hang up."""
         written = ends_call = finished = False
         fault: ProviderError | None = None
         # This loop is never left half-way, for the reason above: what ends it early cancels the
@@ -137,7 +143,7 @@ class OpenAIModel:
             raise self._malformed("it ended before the answer did")
         if not written and not ends_call:
             raise ProviderError("openai", "the answer was empty", "check the prompt and the model")
-        return Writing(ends_call)
+        return ends_call
 
     def _delta(self, data: str) -> _Delta:
         """What one event says. Raises `ProviderError`."""
@@ -219,13 +225,14 @@ class _Delta:
     finished: bool = False
 
 
-def messages(history: Sequence[Said], prompt: str) -> list[ChatCompletionMessageParam]:
+def messages(history: Sequence[Said | ToolUsed], prompt: str) -> list[ChatCompletionMessageParam]:
     """A call's history as a chat: one message for all that one side said in a row, a line each."""
     chat: list[ChatCompletionMessageParam] = [{"role": "system", "content": prompt}]
     said: list[str] = []
-    for number, item in enumerate(history):
+    spoken = [item for item in history if isinstance(item, Said)]
+    for number, item in enumerate(spoken):
         said.append(item.text + (INTERRUPTED if item.interrupted else ""))
-        if number + 1 == len(history) or history[number + 1].who != item.who:
+        if number + 1 == len(spoken) or spoken[number + 1].who != item.who:
             content = "\n".join(said)
             if item.who == "caller":
                 chat.append({"role": "user", "content": content})

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 
 import trio
 
-from engine.data import Said
-from engine.ports import ProviderError, Writing
+from engine.data import Said, ToolUsed
+from engine.ports import ProviderError, Tools
 
 MODEL = "fake model"
 
@@ -32,7 +32,7 @@ class Answer:
 class Asked:
     """One request: what the model was given, what it wrote. `ended` is None while it writes."""
 
-    history: tuple[Said, ...]
+    history: tuple[Said | ToolUsed, ...]
     answer: Answer
     began: float
     ended: float | None = None
@@ -57,7 +57,9 @@ class FakeModel:
         """How many answers are being written."""
         return sum(asked.ended is None for asked in self.asked)
 
-    async def write(self, history: Sequence[Said], out: Callable[[str], None]) -> Writing:
+    async def write(
+        self, history: Sequence[Said | ToolUsed], tools: Tools, out: Callable[[str], None]
+    ) -> None:
         answer = self._answers.popleft() if self._answers else self._echo(history)
         asked = Asked(tuple(history), answer, trio.current_time())
         self.asked.append(asked)
@@ -72,10 +74,12 @@ class FakeModel:
             if answer.hangs:
                 await trio.sleep_forever()
             await trio.lowlevel.checkpoint()
-            return Writing(answer.ends_call)
+            if answer.ends_call:
+                await tools.use("hang_up", "{}")
         finally:
             asked.ended = trio.current_time()
 
-    def _echo(self, history: Sequence[Said]) -> Answer:
-        question = history[-1].text if history else ""
+    def _echo(self, history: Sequence[Said | ToolUsed]) -> Answer:
+        said = [item.text for item in history if isinstance(item, Said)]
+        question = said[-1] if said else ""
         return Answer((f"You said: {question}.|",), self.latency)

@@ -143,7 +143,7 @@ def times(steps: Sequence[Step], kind: type[Event]) -> list[float]:
 
 def history(steps: Sequence[Step]) -> tuple[Said, ...]:
     """What the call believes was said and heard."""
-    said: tuple[Said, ...] = steps[-1].data.history
+    said: tuple[Said, ...] = steps[-1].data.said
     return said
 
 

@@ -12,8 +12,8 @@ from contextlib import asynccontextmanager
 
 import trio
 
-from engine.data import Said
-from engine.ports import Heard, Speech, VoiceEdge, Writing
+from engine.data import Said, ToolUsed
+from engine.ports import Heard, Speech, Tools, VoiceEdge
 from tests.benchmarks.caller import Script
 from tests.benchmarks.sink import FRAME, number_in, sound
 
@@ -91,8 +91,11 @@ class Model:
     def __init__(self, script: Script) -> None:
         self._script = script
 
-    async def write(self, history: Sequence[Said], out: Callable[[str], None]) -> Writing:
+    async def write(
+        self, history: Sequence[Said | ToolUsed], tools: Tools, out: Callable[[str], None]
+    ) -> None:
         script, began = self._script, trio.current_time()
+        assert isinstance(history[-1], Said), "no tool is ever used"
         number = history[-1].text.rpartition(" ")[2]
         chunk = [number, *(" word" for _ in range(script.tokens - 2)), " word.|"]
         at = began + script.first_token
@@ -100,7 +103,6 @@ class Model:
             await _until(at)
             out(token)
             at += script.token
-        return Writing()
 
 
 class Voicebox:

@@ -15,7 +15,8 @@ import trio
 from trio.testing import MockClock
 
 from engine.data import Said
-from engine.ports import LanguageModel, ProviderError, Writing
+from engine.ports import LanguageModel, ProviderError
+from engine.toolbox import Toolbox
 
 PIECES = ("Yes, ", "of ", "course.| ", "Until ", "six.|")
 
@@ -56,10 +57,11 @@ class Listener:
 
 async def write(
     model: LanguageModel, history: Sequence[Said] = HISTORY
-) -> tuple[Listener, Writing]:
-    """Have an answer written, and listen to all of it."""
-    listener = Listener()
-    return listener, await model.write(history, listener)
+) -> tuple[Listener, Toolbox]:
+    """Have an answer written with a toolbox, and listen to all of it."""
+    listener, tools = Listener(), Toolbox()
+    await model.write(history, tools, listener)
+    return listener, tools
 
 
 class LanguageModelContract:
@@ -80,7 +82,7 @@ class LanguageModelContract:
         self, clock: MockClock
     ) -> None:
         async with self.model(Script()) as model:
-            listener, writing = await write(model)
+            listener, tools = await write(model)
         assert listener.pieces == [
             (0.5, "Yes, "),
             (0.75, "of "),
@@ -88,15 +90,15 @@ class LanguageModelContract:
             (1.25, "Until "),
             (1.5, "six.|"),
         ]
-        assert writing == Writing(ends_call=False)
+        assert not tools.ends_call
 
     async def test_a_model_that_hangs_up_says_so_when_its_text_is_out(
         self, clock: MockClock
     ) -> None:
         async with self.model(Script(ends_call=True)) as model:
-            listener, writing = await write(model)
+            listener, tools = await write(model)
         assert listener.text == "".join(PIECES)
-        assert writing == Writing(ends_call=True)
+        assert tools.ends_call
 
     async def test_it_writes_again_and_again(self, clock: MockClock) -> None:
         async with self.model(Script()) as model:
@@ -130,7 +132,7 @@ class LanguageModelContract:
             listener = Listener()
             began = trio.current_time()
             with trio.move_on_after(after) as scope:
-                await model.write(HISTORY, listener)
+                await model.write(HISTORY, Toolbox(), listener)
             assert scope.cancelled_caught
             assert trio.current_time() - began == after
             assert self.under_way() == 0
@@ -142,7 +144,7 @@ class LanguageModelContract:
     async def test_after_a_cancelled_write_the_next_is_whole(self, clock: MockClock) -> None:
         async with self.model(Script()) as model:
             with trio.move_on_after(0.875):
-                await model.write(HISTORY, Listener())
+                await model.write(HISTORY, Toolbox(), Listener())
             listener, _ = await write(model)
         assert [at for at, _ in listener.pieces] == [0.5, 0.75, 1.0, 1.25, 1.5]
 

@@ -141,7 +141,7 @@ def names_a_number(data: CallData, event: FinalHeard, at: int) -> bool:
 
 
 def as_long_as_there_are_letters_e(data: CallData, at: int) -> float:
-    return data.history[-1].text.count("e") / 10
+    return data.said[-1].text.count("e") / 10
 
 
 def chart_that_goes_by_words() -> Chart:

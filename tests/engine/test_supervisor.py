@@ -187,7 +187,7 @@ async def test_a_call_gives_the_data_that_it_ended_with(autojump_clock: MockCloc
     data = await exchange.supervisor.attend(FakeLine("lonely"))
 
     assert data is not None
-    assert [said.text for said in data.history] == [SCRIPTS.greeting, SCRIPTS.farewell]
+    assert [said.text for said in data.said] == [SCRIPTS.greeting, SCRIPTS.farewell]
     assert (data.seed, data.settings.longest_call) == (5, 3.0)
     assert data.facts.call_id == "lonely"
 

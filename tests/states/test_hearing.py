@@ -139,8 +139,8 @@ def test_an_apology_after_an_answer_is_said_of_its_own() -> None:
 def test_only_the_reply_that_was_cut_off_is_marked() -> None:
     said = (Said("agent", "Hello.", 1), Said("caller", "nails"), Said("agent", "We have", 2))
     data = mark_interrupted(CallData(history=said, reply=SPOKEN), ANY, 0)
-    assert [said.interrupted for said in data.history] == [False, False, True]
-    assert data.history[-1].text == "We have"
+    assert [said.interrupted for said in data.said] == [False, False, True]
+    assert data.said[-1].text == "We have"
 
 
 def test_a_reply_that_was_never_heard_marks_nothing() -> None:

@@ -15,8 +15,8 @@ def asked(stands: Standing) -> str:
     assert stands.state == "thinking.silent"
     assert stands.purpose == "answer"
     assert stands.effects == (StartReply(stands.data.reply),)
-    assert stands.data.history[-1].who == "caller"
-    return stands.data.history[-1].text
+    assert stands.data.said[-1].who == "caller"
+    return stands.data.said[-1].text
 
 
 def test_silence_after_a_complete_question_is_the_end_of_the_turn() -> None:

@@ -8,6 +8,7 @@ from adapters.service.doctor.finding import Finding, within_bounds
 from adapters.service.providers import ModelConfig, SpeechConfig
 from engine.data import Said
 from engine.ports import Speech, frame_bytes
+from engine.toolbox import Toolbox
 
 #: What is said, and recognised again.
 SENTENCE = "How are you today?"
@@ -70,7 +71,8 @@ async def model_finding(model: ModelConfig) -> Finding:
         async with model.open() as opened:
             begun = trio.current_time()
             with trio.CancelScope() as enough:
-                await opened.write([Said("caller", "Hello.")], lambda text: enough.cancel())
+                question = [Said("caller", "Hello.")]
+                await opened.write(question, Toolbox(), lambda text: enough.cancel())
             return f"{model.name} answers, after {trio.current_time() - begun:.1f} s"
 
     return await within_bounds("model", ask)

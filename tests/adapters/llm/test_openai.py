@@ -22,7 +22,8 @@ from adapters.service.demo.answers import Answer, Answers
 from adapters.service.demo.loopback import Loopback
 from adapters.service.demo.model_server import ModelServer, converse, serve
 from engine.data import Said
-from engine.ports import LanguageModel, ProviderError, Writing
+from engine.ports import LanguageModel, ProviderError
+from engine.toolbox import Toolbox
 from tests.contracts.language_model import LanguageModelContract, Listener, Script, write
 
 KEY = "sk-secret"
@@ -64,7 +65,7 @@ class TestOpenAIModel(LanguageModelContract):
         listener = Listener()
         async with self.model(Script(hangs=True)) as model:
             with pytest.raises(ProviderError, match="was silent for 10 s"):
-                await model.write([Said("caller", "Polly?")], listener)
+                await model.write([Said("caller", "Polly?")], Toolbox(), listener)
             last, _ = listener.pieces[-1]
             assert trio.current_time() == last + 10
             assert self.under_way() == 0
@@ -178,9 +179,9 @@ async def test_the_hang_up_tool_counts_however_its_call_is_cut_into_events(
         )
 
     async with provider(answer) as model:
-        listener, writing = await write(model)
+        listener, tools = await write(model)
     assert listener.pieces == []
-    assert writing == Writing(ends_call=True)
+    assert tools.ends_call
 
 
 async def test_a_server_that_does_not_end_its_response_holds_up_no_answer(
@@ -204,10 +205,10 @@ async def test_a_server_that_does_not_end_its_response_holds_up_no_answer(
 
     async with provider(answer) as model:
         with trio.fail_after(5):
-            listener, writing = await write(model)
+            listener, tools = await write(model)
         assert body.closed
     assert listener.text == "Hm?|"
-    assert writing == Writing()
+    assert not tools.ends_call
     assert trio.current_time() == pytest.approx(0.1)
 
 
@@ -333,7 +334,7 @@ async def test_what_came_before_a_stream_broke_was_given(autojump_clock: MockClo
     response = httpx2.Response(200, headers=headers, stream=Breaking())
     async with provider(lambda _: response) as model:
         with pytest.raises(ProviderError, match=r"model\.test broke off the connection"):
-            await model.write([Said("caller", "Marmalade")], listener)
+            await model.write([Said("caller", "Marmalade")], Toolbox(), listener)
     assert listener.text == "Well,"
 
 
@@ -367,7 +368,7 @@ async def test_after_an_event_that_makes_no_sense_nothing_more_is_given(
     listener = Listener()
     async with provider(lambda _: response) as model:
         with pytest.raises(ProviderError):
-            await model.write([Said("caller", "Marmalade")], listener)
+            await model.write([Said("caller", "Marmalade")], Toolbox(), listener)
     assert listener.text == "Well,"
 
 
@@ -394,7 +395,8 @@ async def test_cancelling_an_answer_closes_the_connection() -> None:
             port = listeners[0].socket.getsockname()[1]
             async with open_model(None, f"http://127.0.0.1:{port}/v1") as model:
                 async with trio.open_nursery() as call:
-                    call.start_soon(model.write, [Said("caller", "Hm")], lambda _: spoken.set())
+                    question = [Said("caller", "Hm")]
+                    call.start_soon(model.write, question, Toolbox(), lambda _: spoken.set())
                     await spoken.wait()
                     call.cancel_scope.cancel()
                 # The model is open still, and yet nothing of that answer is.

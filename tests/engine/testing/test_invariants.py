@@ -13,6 +13,7 @@ from engine.testing import FakeModel, Recording, Telephone, check_invariants
 from engine.testing.model import Answer, Asked
 from engine.testing.plugin import MakeTelephone
 from engine.testing.sound import fake_sound
+from engine.toolbox import Toolbox
 
 
 async def finished(make_telephone: MakeTelephone) -> Telephone:
@@ -177,7 +178,7 @@ async def test_what_is_left_under_way_is_named(make_telephone: MakeTelephone) ->
     async def call(elsewhere: trio.Nursery) -> None:
         async with make_telephone() as telephone:
             telephone.agent_will_say(hangs=True)
-            elsewhere.start_soon(telephone.model.write, [], print)
+            elsewhere.start_soon(telephone.model.write, [], Toolbox(), print)
             await telephone.until(1.0)
 
     async with trio.open_nursery() as elsewhere:

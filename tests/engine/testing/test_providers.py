@@ -184,6 +184,6 @@ async def test_a_synthesizer_may_keep_its_words_to_itself(autojump_clock: MockCl
 
 
 async def test_a_model_without_a_script_says_what_it_heard(autojump_clock: MockClock) -> None:
-    listener, writing = await write(FakeModel())
+    listener, tools = await write(FakeModel())
     assert listener.text == "You said: Marmalade..|"
-    assert not writing.ends_call
+    assert not tools.ends_call

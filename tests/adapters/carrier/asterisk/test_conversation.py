@@ -158,10 +158,10 @@ async def test_a_caller_asks_interrupts_and_says_goodbye(asterisk: Asterisk) -> 
                 assert (await call.ended()).by == "them"
     ended = bot.ended[0]
     assert ended is not None
-    said = [(said.who, said.interrupted) for said in ended.history]
+    said = [(said.who, said.interrupted) for said in ended.said]
     assert said[:3] == [("agent", False), ("caller", False), ("agent", True)]
-    assert "open" in ended.history[2].text
-    assert "public holidays" not in ended.history[2].text
+    assert "open" in ended.said[2].text
+    assert "public holidays" not in ended.said[2].text
 
 
 @pytest.mark.parametrize("state", ["greeting", "listening", "settling", "thinking", "speaking"])

@@ -17,6 +17,7 @@ from adapters.service.demo.loopback import EXCHANGE_HEADER, Exchange, Loopback
 from adapters.service.demo.model_server import ModelServer, converse, serve
 from engine.data import Said
 from engine.ports import ProviderError
+from engine.toolbox import Toolbox
 
 QUESTION = (Said("caller", "When are you open?"),)
 
@@ -59,7 +60,9 @@ async def moments_of_an_answer(model: OpenAIModel) -> list[float]:
     """When each piece came, and when the answer ended, counted from the question."""
     began = trio.current_time()
     moments: list[float] = []
-    await model.write(QUESTION, lambda piece: moments.append(trio.current_time() - began))
+    await model.write(
+        QUESTION, Toolbox(), lambda piece: moments.append(trio.current_time() - began)
+    )
     return [*moments, trio.current_time() - began]
 
 
