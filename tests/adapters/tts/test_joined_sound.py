@@ -1,0 +1,184 @@
+"""What is left to say where a sound broke off, and where the words are in the whole."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from adapters.tts.joined_sound import SLOWEST, JoinedSound, Substitute
+from engine.ports import Speech, WordTiming
+from engine.words import ends_of_words
+
+RATE = 8000
+
+texts = st.lists(st.text("abc,é1", min_size=1, max_size=6), max_size=8).flatmap(
+    lambda words: st.sampled_from([" ", "  ", "\n"]).map(lambda space: space.join(words))
+)
+#: Seconds of each word: none are that many more.
+paces = st.lists(st.integers(0, 2 * RATE), min_size=8, max_size=8)
+cuts = st.lists(st.integers(1, RATE), max_size=6)
+
+
+@dataclass
+class Joined:
+    """A joined sound, and all that came out of it."""
+
+    sound: JoinedSound
+    pieces: list[Speech]
+
+    @classmethod
+    def of(cls, text: str) -> Joined:
+        pieces: list[Speech] = []
+        return cls(JoinedSound(text, RATE, pieces.append), pieces)
+
+    @property
+    def samples(self) -> int:
+        return sum(len(piece.pcm) for piece in self.pieces) // 2
+
+    def first_gives(self, samples: int, words: Sequence[WordTiming]) -> None:
+        self.sound.of_first(Speech(bytes(2 * samples), tuple(words)))
+
+    def second_says(self, text: str) -> None:
+        words = spoken(text, [RATE // 4] * 20)
+        self.sound.of_second(Speech(bytes(2 * RATE // 4) * len(words), words))
+
+
+def spoken(text: str, pace: Sequence[int]) -> tuple[WordTiming, ...]:
+    """The words' places, where each lasts as many samples as `pace` says."""
+    timings, at = [], 0
+    for word, samples in zip(text.split(), pace, strict=False):
+        timings.append(WordTiming(word, at / RATE, (at + samples) / RATE))
+        at += samples
+    return tuple(timings)
+
+
+@given(texts, paces, cuts, st.booleans())
+def test_where_words_are_told_only_those_that_were_not_wholly_given_are_left(
+    text: str, pace: list[int], cuts: list[int], ahead: bool
+) -> None:
+    """Told with the sound that they are in, or all ahead with its first piece."""
+    joined, truth, until = Joined.of(text), spoken(text, pace), 0
+    for samples in cuts:
+        until += samples
+        joined.first_gives(
+            samples, truth if ahead else [word for word in truth if word.end * RATE <= until]
+        )
+    whole = [word for word in truth if word.end * RATE <= until] if until else []
+
+    rest = joined.sound.rest(tells_words=True)
+
+    assert [word.word for word in whole] + rest.split() == text.split()
+
+
+@given(texts, st.floats(SLOWEST, 30.0), st.floats(0.0, 1.0), st.booleans())
+def test_where_no_words_are_told_none_is_lost(
+    text: str, characters_a_second: float, share: float, anything: bool
+) -> None:
+    duration = len(text) / characters_a_second
+    until = round(duration * share * RATE)
+    joined = Joined.of(text)
+    if until:
+        joined.first_gives(until, ())
+    characters = sum(map(len, text.split())) or 1
+    words, before = [], 0
+    for word in text.split():
+        before += len(word)
+        if duration * before / characters <= until / RATE:
+            words.append(word)
+
+    rest = joined.sound.rest(tells_words=False).split()
+
+    assert text.split()[len(text.split()) - len(rest) :] == rest
+    assert len(words) + len(rest) >= len(text.split())
+    assert rest or not text.split()
+
+
+@given(
+    texts,
+    st.lists(st.builds(WordTiming, st.text("abc", max_size=2), st.floats(0, 9), st.floats(0, 9))),
+    cuts,
+    st.booleans(),
+)
+def test_whatever_is_told_what_is_left_is_the_end_of_the_text(
+    text: str, timings: list[WordTiming], cuts: list[int], tells_words: bool
+) -> None:
+    joined = Joined.of(text)
+    for samples in cuts:
+        joined.first_gives(samples, timings)
+
+    rest = joined.sound.rest(tells_words=tells_words).split()
+
+    assert text.split()[len(text.split()) - len(rest) :] == rest
+
+
+@given(texts, paces, cuts)
+def test_the_words_of_both_are_where_their_sound_is(
+    text: str, pace: list[int], cuts: list[int]
+) -> None:
+    joined, truth, until = Joined.of(text), spoken(text, pace), 0
+    for samples in cuts:
+        until += samples
+        joined.first_gives(samples, truth)
+
+    rest = joined.sound.rest(tells_words=True)
+    if rest:
+        joined.second_says(rest)
+
+    words = joined.pieces[-1].words if joined.pieces else ()
+    assert [word.word for word in words] == text.split()
+    assert all(word.end * RATE <= joined.samples + 0.5 for word in words)
+    second = [word for word in words if word.start * RATE >= until]
+    assert len(second) >= len(rest.split())
+    assert ends_of_words(text, words, joined.samples / RATE) == [word.end for word in words]
+
+
+def test_a_word_is_not_told_before_its_sound_was_given() -> None:
+    joined = Joined.of("one two")
+    timings = (WordTiming("one", 0.0, 0.5), WordTiming("two", 0.5, 1.0))
+    joined.first_gives(4000, timings)
+    joined.first_gives(3999, timings)
+    assert [piece.words for piece in joined.pieces] == [timings[:1], timings[:1]]
+    assert joined.sound.rest(tells_words=True) == "two"
+
+
+def test_with_nothing_given_the_text_is_left_as_it_is() -> None:
+    assert Joined.of("  one  two\n").sound.rest(tells_words=True) == "  one  two\n"
+
+
+def test_a_text_without_words_leaves_nothing() -> None:
+    assert Joined.of(" \n").sound.rest(tells_words=False) == ""
+
+
+def test_the_rest_is_as_it_stands_in_the_text() -> None:
+    joined = Joined.of("one  two,  three")
+    joined.first_gives(4000, [WordTiming("one", 0.0, 0.5)])
+    assert joined.sound.rest(tells_words=True) == "two,  three"
+
+
+def test_before_the_first_word_is_told_a_voice_that_tells_words_has_said_none() -> None:
+    def rest(*, tells_words: bool) -> str:
+        joined = Joined.of("I see.")
+        joined.first_gives(4000, ())
+        return joined.sound.rest(tells_words=tells_words)
+
+    assert rest(tells_words=True) == "I see."
+    assert rest(tells_words=False) == "see."
+
+
+def test_words_behind_some_that_nobody_told_are_not_told() -> None:
+    joined = Joined.of("one two three four")
+    joined.first_gives(RATE, ())
+    rest = joined.sound.rest(tells_words=False)
+    assert rest == "three four"
+    joined.second_says(rest)
+    assert joined.pieces[-1].words == ()
+
+
+def test_the_second_voice_can_be_told_from_the_first() -> None:
+    joined = Joined.of("one two")
+    joined.first_gives(4000, [WordTiming("one", 0.0, 0.5)])
+    joined.second_says(joined.sound.rest(tells_words=True))
+    assert [isinstance(piece, Substitute) for piece in joined.pieces] == [False, True]
