@@ -16,7 +16,7 @@ ASYNC_RULES := ASYNC101,ASYNC102,ASYNC103,ASYNC104,ASYNC106,ASYNC111,ASYNC112,AS
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-speech test-carrier test-service test-engine test-others check lint \
-	types imports format flakes bench bench-asterisk draw lock clean
+	types imports messages format flakes bench bench-asterisk draw proto lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -51,8 +51,8 @@ test-engine: $(VENV)/ready
 test-others: $(VENV)/ready
 	$(COVERED) -m "not real" --ignore tests/engine
 
-check: $(VENV)/ready ## lint, format, types, who imports whom
-	$(MAKE) --jobs 2 --output-sync lint types imports
+check: $(VENV)/ready ## lint, format, types, who imports whom, messages compared with their .proto
+	$(MAKE) --jobs 2 --output-sync lint types imports messages
 
 lint: $(VENV)/ready
 	$(BIN)/ruff check $(SOURCES)
@@ -79,6 +79,23 @@ bench: $(VENV)/ready ## the table of figures in README
 
 bench-asterisk: $(VENV)/ready ## calls at a real Asterisk: what they cost, how soon they are answered
 	$(BIN)/python -m tests.benchmarks.asterisk
+
+# Messages alone: clients and servers of betterproto2 run on asyncio. The compiler lays out what it
+# writes with the ruff that it finds on the way of commands.
+MESSAGES := PATH="$(CURDIR)/$(BIN):$$PATH" python -m grpc_tools.protoc --proto_path=proto $\
+	--python_betterproto2_opt=client_generation=none,server_generation=none $\
+	$(wildcard proto/speechkit/*/*/*.proto)
+
+proto: $(VENV)/ready ## write proto/messages/ from the .proto files
+	rm -rf proto/messages
+	mkdir proto/messages
+	$(MESSAGES) --python_betterproto2_out=proto/messages
+
+messages: $(VENV)/ready
+	@set -eu; fresh=$$(mktemp -d); trap 'rm -rf "$$fresh"' EXIT; \
+	said=$$($(MESSAGES) --python_betterproto2_out="$$fresh" 2>&1) || { echo "$$said" >&2; exit 1; }; \
+	diff --recursive --exclude=__pycache__ proto/messages "$$fresh" || { \
+		echo "proto/messages/ is not what the .proto files make: run make proto" >&2; exit 1; }
 
 draw: $(VENV)/ready ## write docs/statecharts/ from the code
 	$(BIN)/callchart draw

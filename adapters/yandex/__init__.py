@@ -1,0 +1,1 @@
+"""What the adapters of Yandex share: its credentials, and what its refusals mean."""

@@ -1,0 +1,48 @@
+"""SpeechKit's own messages, as its official stubs have them, beside ours."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, cast
+
+from google.protobuf.descriptor import Descriptor
+from google.protobuf.descriptor_pb2 import FileDescriptorProto, FileDescriptorSet
+from google.protobuf.message import Message
+from grpc_tools import protoc
+
+FOLDER = Path(__file__).parents[2] / "proto"
+
+#: The .proto files, and the modules of the official stubs that hold the same package.
+PROTOS = {"speechkit/tts/v3/tts.proto": "tts", "speechkit/stt/v3/stt.proto": "stt"}
+
+
+def official(service: str) -> Iterator[FileDescriptorProto]:
+    """The files of the package of `service` ("tts" or "stt")."""
+    for name in (service, f"{service}_service"):
+        module = importlib.import_module(f"yandex.cloud.ai.{service}.v3.{name}_pb2")
+        file = FileDescriptorProto()
+        module.DESCRIPTOR.CopyToProto(file)
+        yield file
+
+
+def official_class(service: str, message: str) -> type[Message]:
+    """The class of one of their messages."""
+    module: Any = importlib.import_module(f"yandex.cloud.ai.{service}.v3.{service}_pb2")
+    found: type[Message] = getattr(module, message)
+    return found
+
+
+def described(kind: type[Message]) -> Descriptor:
+    """Its descriptor; whichever of protobuf's two kinds of them it is, it answers the same."""
+    return cast(Descriptor, kind.DESCRIPTOR)
+
+
+def ours(path: str, folder: Path) -> FileDescriptorProto:
+    """What one of our .proto files says; `folder` is for the compiler to write in."""
+    out = folder / "ours.bin"
+    arguments = ["protoc", f"--proto_path={FOLDER}", f"--descriptor_set_out={out}", path]
+    assert protoc.main(arguments) == 0
+    (file,) = FileDescriptorSet.FromString(out.read_bytes()).file
+    return file
