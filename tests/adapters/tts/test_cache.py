@@ -1,0 +1,373 @@
+"""What is kept of synthesised sound, and what it saves."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import trio
+from trio.testing import MockClock
+
+from adapters.fallback.breaker import Breaker
+from adapters.tts import cache
+from adapters.tts.cache import CachedSynthesizer
+from adapters.tts.fallback import FallbackSynthesizer
+from adapters.tts.sound_files import KeptSound, SoundFolder
+from engine.data import Scripts
+from engine.phrases import Phrases, script_texts
+from engine.ports import ProviderError, Speech, Synthesizer, WordTiming
+from engine.testing import FakeSynthesizer, Manner
+from tests.contracts.synthesizer import BOUND, TEXT, SynthesizerContract, seconds, sound
+from tests.outside_work import WorkLedger
+
+pytestmark = pytest.mark.real
+
+HELLO = "Hello, this is the shop."
+KEY = ("fake", "anna", "1.0")
+
+Open = Callable[..., AbstractAsyncContextManager[CachedSynthesizer]]
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a machine that is busy, a read may take its time."""
+    monkeypatch.setattr(cache, "READ_WITHIN", BOUND)
+    monkeypatch.setattr(cache, "LAST_WRITES", BOUND)
+
+
+@pytest.fixture
+def fake() -> FakeSynthesizer:
+    return FakeSynthesizer(Manner(piece=0.25))
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Path:
+    return tmp_path / "sounds"
+
+
+@pytest.fixture
+def open_cache(fake: FakeSynthesizer, files: Path) -> Open:
+    """A cache over the fake that keeps HELLO; what was to be kept is, after its block."""
+
+    def opened(
+        synthesizer: Synthesizer = fake, key: tuple[str, ...] = KEY, **options: object
+    ) -> AbstractAsyncContextManager[CachedSynthesizer]:
+        options.setdefault("declared", [HELLO])
+        return CachedSynthesizer.open(synthesizer, files, key, **options)  # type: ignore[arg-type]
+
+    return opened
+
+
+def kept(files: Path) -> list[Path]:
+    return list(files.iterdir()) if files.exists() else []
+
+
+@pytest.mark.parametrize("declared", [(), (TEXT, "Good morning.")], ids=["passed-on", "kept"])
+class TestContract(SynthesizerContract):
+    @pytest.fixture
+    async def synthesizer(
+        self, open_cache: Open, declared: tuple[str, ...]
+    ) -> AsyncIterator[CachedSynthesizer]:
+        async with open_cache(declared=declared) as cached:
+            yield cached
+
+
+# --- what it saves -------------------------------------------------------------------------------
+
+
+async def test_what_is_kept_comes_whole_and_at_once_and_is_the_same_sound(
+    open_cache: Open, fake: FakeSynthesizer
+) -> None:
+    async with open_cache() as cached:
+        first = await sound(cached, HELLO)
+    async with open_cache() as cached:
+        (again,) = await sound(cached, HELLO)
+    assert len(first) > 1
+    assert again == Speech(b"".join(piece.pcm for piece in first), first[-1].words)
+    assert len(fake.syntheses) == 1
+
+
+async def test_a_second_start_asks_for_nothing(open_cache: Open, fake: FakeSynthesizer) -> None:
+    scripts = Scripts(fillers=("Well,", "Let me see,"))
+    prepared = []
+    for _ in range(2):
+        async with open_cache(declared=script_texts(scripts)) as cached:
+            phrases = Phrases(16000)
+            with trio.fail_after(BOUND):
+                await phrases.prepare(cached, script_texts(scripts))
+            prepared.append([phrases[text] for text in script_texts(scripts)])
+    assert len(fake.syntheses) == len(set(script_texts(scripts)))
+    assert prepared[0] == prepared[1]
+
+
+async def test_a_text_that_is_not_kept_streams_through_while_it_is_gathered(
+    open_cache: Open, fake: FakeSynthesizer
+) -> None:
+    under_way: list[int] = []
+    async with open_cache() as cached:
+        with trio.fail_after(BOUND):
+            await cached.synthesize(HELLO, 16000, lambda _: under_way.append(fake.under_way))
+    assert set(under_way) == {1}
+
+
+@pytest.mark.parametrize(
+    "other", [{"key": ("fake", "boris", "1.0")}, {"rate": 8000}], ids=["voice", "rate"]
+)
+async def test_another_voice_or_rate_is_another_sound(
+    open_cache: Open, fake: FakeSynthesizer, other: dict[str, object]
+) -> None:
+    async with open_cache() as cached:
+        await sound(cached, HELLO)
+    async with open_cache(key=other.get("key", KEY)) as cached:
+        await sound(cached, HELLO, 8000 if "rate" in other else 16000)
+    assert len(fake.syntheses) == 2
+
+
+async def test_words_are_told_as_a_synthesizer_tells_them_that_has_other_names_for_them(
+    open_cache: Open,
+) -> None:
+    """The text's own words, for the file holds none."""
+
+    class Spelling(FakeSynthesizer):
+        async def synthesize(self, text: str, rate_hz: int, out: Callable[[Speech], None]) -> None:
+            def renamed(speech: Speech) -> None:
+                words = (replace(word, word=word.word.strip(",.")) for word in speech.words)
+                out(Speech(speech.pcm, tuple(words)))
+
+            await super().synthesize(text, rate_hz, renamed)
+
+    async with open_cache(Spelling()) as cached:
+        first = await sound(cached, HELLO)
+    async with open_cache(Spelling()) as cached:
+        (again,) = await sound(cached, HELLO)
+    assert [word.word for word in again.words] == HELLO.split()
+    assert [word.end for word in again.words] == [word.end for word in first[-1].words]
+
+
+async def test_words_that_are_not_the_texts_are_not_kept(open_cache: Open) -> None:
+    class Counting(FakeSynthesizer):
+        async def synthesize(self, text: str, rate_hz: int, out: Callable[[Speech], None]) -> None:
+            out(Speech(bytes(640), (WordTiming("six", 0.0, 0.01), WordTiming("ty", 0.01, 0.02))))
+
+    for expected in (2, 0):
+        async with open_cache(Counting()) as cached:
+            (piece,) = await sound(cached, HELLO)
+        assert len(piece.words) == expected
+
+
+# --- what is kept --------------------------------------------------------------------------------
+
+
+async def test_what_a_caller_may_be_told_of_is_not_kept(
+    open_cache: Open, files: Path, fake: FakeSynthesizer
+) -> None:
+    async with open_cache() as cached:
+        for _ in range(3):
+            await sound(cached, "Your order, Mrs. Miller, is ready.")
+    assert len(kept(files)) == 0
+    assert len(fake.syntheses) == 3
+
+
+async def test_what_is_said_in_another_call_as_well_is_kept(
+    open_cache: Open, files: Path, fake: FakeSynthesizer, mock_clock: MockClock
+) -> None:
+    async with open_cache() as cached:
+        await sound(cached, "It is in stock.")
+        mock_clock.jump(3599)
+        await sound(cached, "It is in stock.")
+        assert len(kept(files)) == 0
+        mock_clock.jump(1)
+        await sound(cached, "It is in stock.")
+    assert len(kept(files)) == 1
+    async with open_cache() as cached:
+        await sound(cached, "It is in stock.")
+    assert len(fake.syntheses) == 3
+
+
+async def test_long_texts_are_kept_only_where_they_were_declared(
+    open_cache: Open, files: Path, mock_clock: MockClock
+) -> None:
+    long = "and so on " * 30
+    async with open_cache() as cached:
+        for _ in range(2):
+            await sound(cached, long)
+            mock_clock.jump(3600)
+    assert len(kept(files)) == 0
+    async with open_cache(declared=[long]) as cached:
+        await sound(cached, long)
+    assert len(kept(files)) == 1
+
+
+async def test_only_so_many_texts_are_remembered(
+    open_cache: Open, files: Path, mock_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cache, "REMEMBERED", 2)
+    async with open_cache() as cached:
+        for text in ("One.", "Two.", "Three."):
+            await sound(cached, text)
+        mock_clock.jump(3600)
+        await sound(cached, "One.")
+        await sound(cached, "Three.")
+    assert len(kept(files)) == 1
+
+
+async def test_no_text_stands_in_a_file_or_its_name(open_cache: Open, files: Path) -> None:
+    async with open_cache() as cached:
+        await sound(cached, HELLO)
+    (path,) = kept(files)
+    content = path.read_bytes()
+    assert not any(word.encode() in content for word in HELLO.split())
+    assert path.stem not in HELLO
+
+
+@pytest.mark.parametrize("text", ["", " \n"])
+async def test_silence_is_not_kept(open_cache: Open, files: Path, text: str) -> None:
+    async with open_cache(declared=[text]) as cached:
+        await sound(cached, text)
+    assert len(kept(files)) == 0
+
+
+async def test_a_sound_that_failed_is_not_kept(
+    open_cache: Open, files: Path, fake: FakeSynthesizer
+) -> None:
+    fake.manner = Manner(piece=0.25, fails=0.5)
+    async with open_cache() as cached:
+        with pytest.raises(ProviderError):
+            await sound(cached, HELLO)
+    assert len(kept(files)) == 0
+
+
+async def test_a_sound_that_was_cancelled_is_not_kept(open_cache: Open, files: Path) -> None:
+    async with open_cache() as cached:
+        with trio.fail_after(BOUND), trio.CancelScope() as scope:
+            await cached.synthesize(HELLO, 16000, lambda _: scope.cancel())
+        assert scope.cancelled_caught
+    assert len(kept(files)) == 0
+
+
+@pytest.mark.parametrize("manner", [Manner(fails=0.0), Manner(piece=0.25, fails=0.5)])
+async def test_sound_in_a_second_voice_is_not_kept(
+    open_cache: Open, files: Path, manner: Manner
+) -> None:
+    first, second = FakeSynthesizer(manner), FakeSynthesizer()
+    async with open_cache(FallbackSynthesizer(first, second, Breaker("first"))) as cached:
+        await sound(cached, HELLO)
+        assert len(kept(files)) == 0
+        first.manner = Manner()
+        await sound(cached, HELLO)
+    assert len(kept(files)) == 1
+    assert len(second.syntheses) == 1
+
+
+# --- the disk ------------------------------------------------------------------------------------
+
+
+async def test_a_file_that_was_cut_is_made_anew(
+    open_cache: Open, files: Path, fake: FakeSynthesizer
+) -> None:
+    async with open_cache() as cached:
+        whole = seconds(await sound(cached, HELLO))
+    (path,) = kept(files)
+    path.write_bytes(path.read_bytes()[:-100])
+    for _ in range(2):
+        async with open_cache() as cached:
+            assert seconds(await sound(cached, HELLO)) == pytest.approx(whole)
+    assert len(fake.syntheses) == 2
+
+
+async def test_without_a_folder_calls_go_on(
+    open_cache: Open, files: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    in_the_way = trio.Path(files)
+    await in_the_way.write_text("")
+    async with open_cache() as cached:
+        for _ in range(2):
+            assert seconds(await sound(cached, HELLO)) > 1
+    assert len(caplog.messages) == 2  # that it can neither read nor write
+    assert all("calls go on" in message for message in caplog.messages)
+
+
+class HeldDisk:
+    """A disk whose reads or writes take until they are let go."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, verb: str) -> None:
+        self.begun = 0
+        self._let_go = threading.Event()
+
+        def held(folder: SoundFolder, name: str, sound: KeptSound | None = None) -> None:
+            self.begun += 1
+            self._let_go.wait()
+
+        monkeypatch.setattr(SoundFolder, verb, held)
+
+    def let_go(self) -> None:
+        self._let_go.set()
+
+
+async def test_nobody_waits_for_a_disk_that_does_not_answer(
+    open_cache: Open,
+    fake: FakeSynthesizer,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(cache, "READ_WITHIN", 0.01)
+    disk = HeldDisk(monkeypatch, "read")
+    try:
+        async with open_cache() as cached:
+            for _ in range(6):
+                await sound(cached, HELLO)
+    finally:
+        disk.let_go()
+    assert len(fake.syntheses) == 6
+    assert disk.begun <= 4
+    assert [message.count("does not answer within") for message in caplog.messages] == [1]
+
+
+async def test_nobody_waits_for_a_write_and_those_that_wait_are_bounded(
+    open_cache: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cache, "LAST_WRITES", 0.01)
+    monkeypatch.setattr(cache, "WAITING", 2)
+    texts = ["One.", "Two.", "Three."]
+    disk = HeldDisk(monkeypatch, "write")
+    try:
+        async with open_cache(declared=texts) as cached:
+            for text in texts:
+                await sound(cached, text)
+            assert cached._waiting == 2
+    finally:
+        disk.let_go()
+
+
+async def test_barge_in_ends_a_read_at_once(
+    open_cache: Open, fake: FakeSynthesizer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    disk = HeldDisk(monkeypatch, "read")
+    try:
+        with trio.fail_after(BOUND):
+            async with open_cache() as cached, trio.open_nursery() as nursery:
+                nursery.start_soon(cached.synthesize, HELLO, 16000, lambda _: None)
+                await trio.testing.wait_all_tasks_blocked()
+                nursery.cancel_scope.cancel()
+    finally:
+        disk.let_go()
+    assert fake.syntheses == []
+
+
+async def test_after_its_end_it_keeps_nothing_more(open_cache: Open, files: Path) -> None:
+    async with open_cache() as cached:
+        pass
+    assert seconds(await sound(cached, HELLO)) > 1
+    assert len(kept(files)) == 0
+
+
+async def test_time_stands_still_while_the_disk_works(open_cache: Open) -> None:
+    work = WorkLedger()
+    async with open_cache(work=work) as cached:
+        await sound(cached, HELLO)
+    assert work.began == 2  # a read and a write
+    assert work.under_way == 0
