@@ -1,0 +1,134 @@
+"""What a test server was asked, and how it is to answer: told by tests, read by tests.
+
+Shared by all threads of a server. `Asked` is also what a test gets to see."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from time import perf_counter
+from typing import Any, Generic, TypeVar
+
+Script = TypeVar("Script")
+
+OPEN = "open"
+
+
+@dataclass(slots=True)
+class Asked:
+    """One request. Moments are seconds of the machine's monotonic clock (`time.perf_counter`)."""
+
+    #: "UtteranceSynthesis", "RecognizeStreaming", "tts:synthesize", "chat/completions", ...
+    method: str
+    #: What is to be spoken, or was said to the model; "" where there is no such text.
+    text: str
+    #: A hash of the key or token that came along (`fingerprint`); "" without one.
+    key: str
+    #: Address and port of the other side: as many as there were connections.
+    peer: str
+    #: The request itself, as JSON; of a stream its first message.
+    request: dict[str, Any] = field(default_factory=dict)
+    at: float = 0.0
+    #: When the first sound or text was handed to the network, and when all was over.
+    first: float | None = None
+    ended: float | None = None
+    #: "open", "ok", "cancelled" by the other side, or how it was refused or broken off.
+    outcome: str = OPEN
+
+
+class Exchange:
+    """A request that is being answered."""
+
+    def __init__(self, asked: Asked, changed: threading.Condition) -> None:
+        self._asked, self._changed = asked, changed
+
+    def hears(self, text: str) -> None:
+        """More text came, in a stream of it."""
+        with self._changed:
+            self._asked.text = f"{self._asked.text} {text}".strip()
+
+    def sounds(self) -> None:
+        """Another piece is handed to the network: the first one counts."""
+        if self._asked.first is None:
+            self._asked.first = perf_counter()
+
+    def end(self, outcome: str = "ok") -> None:
+        """It is over; the first word about how holds."""
+        with self._changed:
+            if self._asked.outcome == OPEN:
+                self._asked.outcome, self._asked.ended = outcome, perf_counter()
+                self._changed.notify_all()
+
+
+class Exchanges:
+    """All requests since the start or the last `clear`."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._asked: list[Asked] = []
+
+    def begin(self, asked: Asked) -> Exchange:
+        asked.at = perf_counter()
+        with self._changed:
+            self._asked.append(asked)
+            self._changed.notify_all()
+        return Exchange(asked, self._changed)
+
+    def clear(self) -> None:
+        with self._changed:
+            self._asked.clear()
+
+    def as_json(self) -> list[dict[str, Any]]:
+        with self._changed:
+            return [asdict(asked) for asked in self._asked]
+
+    def wait(self, open_: int | None, asked: int | None, seconds: float) -> bool:
+        """Until so many are open, and at least so many were asked in all; False if in vain."""
+
+        def so() -> bool:
+            still = sum(each.outcome == OPEN for each in self._asked)
+            return (open_ is None or still == open_) and len(self._asked) >= (asked or 0)
+
+        with self._changed:
+            return self._changed.wait_for(so, seconds)
+
+
+@dataclass(slots=True)
+class _Rule(Generic[Script]):
+    script: Script
+    containing: str
+    times: int | None
+
+
+class Rules(Generic[Script]):
+    """Which script answers a request: the first rule that fits its text and is not used up."""
+
+    def __init__(self, otherwise: Callable[[], Script]) -> None:
+        self._otherwise = otherwise
+        self._lock = threading.Lock()
+        self._rules: list[_Rule[Script]] = []
+
+    def add(self, script: Script, containing: str, times: int | None) -> None:
+        """`times` None: for good."""
+        with self._lock:
+            self._rules.append(_Rule(script, containing, times))
+
+    def clear(self) -> None:
+        with self._lock:
+            self._rules.clear()
+
+    def take(self, text: str = "") -> Script:
+        with self._lock:
+            for rule in self._rules:
+                if rule.containing in text and rule.times != 0:
+                    if rule.times is not None:
+                        rule.times -= 1
+                    return rule.script
+        return self._otherwise()
+
+
+def fingerprint(secret: str) -> str:
+    """Tells keys and tokens apart without showing them; "" of none."""
+    return secret and hashlib.sha256(secret.encode()).hexdigest()[:12]

@@ -1,0 +1,165 @@
+"""A test server in a process of its own: started, told what to do, killed, started again.
+
+It tells its state over HTTP on loopback, so that it may outlive a `trio.run`: a fixture starts it
+for a whole module, and every test resets it."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import socket
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any, ClassVar, Self
+
+import httpx2
+import trio
+
+from tests.servers.exchanges import OPEN, Asked
+
+#: Below the ports that the system gives away, so that nobody takes them during a restart.
+PORTS = range(20000, 30000)
+
+START_SECONDS = 20.0
+READY = b"ready\n"
+
+
+class ServerFailed(Exception):
+    """A test server did not start or did not do as it was told; what it printed says why."""
+
+
+class ServerProcess:
+    """One server; `started` starts it and ends it. Keeps its ports over restarts."""
+
+    #: What `python -m` runs; it is given the ports and options as JSON.
+    module: ClassVar[str]
+
+    def __init__(self, **options: Any) -> None:
+        self.http_port = free_port()
+        self._options = options
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @classmethod
+    @asynccontextmanager
+    async def started(cls, **options: Any) -> AsyncIterator[Self]:
+        """A running server, gone afterwards."""
+        server = cls(**options)
+        try:
+            await server.start()
+            yield server
+        finally:
+            server.kill()
+
+    @classmethod
+    @contextmanager
+    def running(cls, **options: Any) -> Iterator[Self]:
+        """The same outside of Trio, for fixtures of a module's or session's scope."""
+        server = cls(**options)
+        try:
+            trio.run(server.start)
+            yield server
+        finally:
+            server.kill()
+
+    @property
+    def ports(self) -> dict[str, int]:
+        return {"http": self.http_port}
+
+    @property
+    def url(self) -> str:
+        """Where its HTTP is, without a path."""
+        return f"http://127.0.0.1:{self.http_port}"
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None, "it was not started"
+        return self._process.pid
+
+    async def start(self) -> None:
+        """Start, and wait until it takes requests. Raises `ServerFailed`."""
+        task = json.dumps({"ports": self.ports, **self._options})
+        self._process = subprocess.Popen(  # noqa: ASYNC220 (lives on in the next trio.run)
+            [sys.executable, "-m", self.module, task],
+            stdin=subprocess.PIPE,  # it ends when this does, also when the tests are killed
+            stdout=subprocess.PIPE,
+        )
+        assert self._process.stdout is not None
+        with trio.move_on_after(START_SECONDS):
+            await trio.lowlevel.wait_readable(self._process.stdout)
+            if os.read(self._process.stdout.fileno(), 100) == READY:
+                return
+        self.kill()
+        raise ServerFailed(f"{self.module} did not start; see above")
+
+    def kill(self) -> None:
+        """End it as a crash would (SIGKILL)."""
+        if self._process is None:
+            return
+        self._process.kill()
+        self._process.wait()
+        for pipe in (self._process.stdin, self._process.stdout):
+            assert pipe is not None
+            pipe.close()
+        self._process = None
+
+    async def restart(self) -> None:
+        """A crash and a new start on the same ports; scripts and counts begin anew."""
+        self.kill()
+        await self.start()
+
+    async def reset(self) -> None:
+        """As it was when it started: no scripts, nothing asked."""
+        await self.control("reset")
+
+    async def asked(self, method: str | None = None) -> list[Asked]:
+        """All requests since the last reset, or those for one method, in order."""
+        asked = [Asked(**each) for each in await self.control("asked")]
+        return [each for each in asked if method in (None, each.method)]
+
+    async def texts(self, method: str | None = None) -> list[str]:
+        """What was to be spoken, or was said to the model, in order; repeats and all."""
+        return [each.text for each in await self.asked(method)]
+
+    async def open(self) -> int:
+        """How many requests are being answered."""
+        return sum(each.outcome == OPEN for each in await self.asked())
+
+    async def until(
+        self, *, open: int | None = None, asked: int | None = None, within: float = 10.0
+    ) -> None:
+        """Until so many are being answered, and at least so many were asked. Raises
+        `ServerFailed` after `within` seconds."""
+        if not await self.control("wait", open=open, asked=asked, seconds=within):
+            raise ServerFailed(f"in {within:g} s there were not {open=} and {asked=}")
+
+    async def control(self, do: str, **arguments: Any) -> Any:
+        """One command; see `http.Control`."""
+        # Plain HTTP on this machine: neither a proxy nor certificates, which take long to load.
+        async with httpx2.AsyncClient(trust_env=False, verify=False, timeout=None) as client:
+            answer = await client.post(f"{self.url}/control", json={"do": do, **arguments})
+        if answer.status_code != 200:
+            raise ServerFailed(answer.text)
+        return answer.json()
+
+
+def free_port() -> int:
+    """A port of 127.0.0.1 that nobody has now."""
+    for port in random.sample(PORTS, 100):
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    raise ServerFailed(f"no free port between {PORTS.start} and {PORTS.stop}")
+
+
+def serve_until_parent_ends() -> None:
+    """In the server's process, when all is up: says so, and ends when whoever started it does."""
+    sys.stdout.buffer.write(READY)
+    sys.stdout.flush()
+    sys.stdin.read()
+    os._exit(0)

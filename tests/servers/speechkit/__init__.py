@@ -1,0 +1,1 @@
+"""SpeechKit for tests: speech synthesis and recognition on the official stubs, and IAM."""

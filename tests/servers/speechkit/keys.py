@@ -1,0 +1,62 @@
+"""Who may ask: API keys, and IAM tokens that this server gives out and that end after a while."""
+
+from __future__ import annotations
+
+import secrets
+import threading
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from time import perf_counter
+
+#: What tokens of ours begin with; others are not ours to end.
+OURS = "t1.test-"
+
+TWELVE_HOURS = 43_200.0
+
+
+class Keys:
+    """Shared by all threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self.reset()
+
+    def reset(self) -> None:
+        with self._lock:
+            self._accepted: frozenset[str] | None = None
+            self._life = TWELVE_HOURS
+            self._ends: dict[str, float] = {}
+
+    def accept(self, keys: Sequence[str]) -> None:
+        """These keys and tokens alone, beside the tokens that are given out here."""
+        with self._lock:
+            self._accepted = frozenset(keys)
+
+    def live(self, seconds: float) -> None:
+        """How long tokens live that are given out from now on."""
+        with self._lock:
+            self._life = seconds
+
+    def expire(self) -> None:
+        """All tokens that were given out end now."""
+        with self._lock:
+            self._ends = dict.fromkeys(self._ends, 0.0)
+
+    def token(self) -> tuple[str, float, datetime]:
+        """A new token, how many seconds it lives, and when it ends."""
+        token = OURS + secrets.token_hex(16)
+        with self._lock:
+            self._ends[token] = perf_counter() + self._life
+            return token, self._life, datetime.now(UTC) + timedelta(seconds=self._life)
+
+    def refuse(self, authorization: str) -> str:
+        """Why an `authorization` header is refused, or ""."""
+        scheme, _, key = authorization.partition(" ")
+        if scheme not in ("Api-Key", "Bearer") or not key:
+            return "no key and no token came along"
+        with self._lock:
+            if key.startswith(OURS):
+                good = perf_counter() < self._ends.get(key, 0.0)
+                return "" if good else "the token has expired"
+            good = self._accepted is None or key in self._accepted
+            return "" if good else "the key is unknown"

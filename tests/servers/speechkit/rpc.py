@@ -1,0 +1,107 @@
+"""What all calls over gRPC have in common: keys, records, waiting, refusals."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from time import perf_counter
+from typing import Any, NoReturn
+
+import grpc
+from google.protobuf import duration_pb2
+from google.protobuf.json_format import MessageToDict
+from google.protobuf.message import Message
+from google.rpc import error_details_pb2, status_pb2
+
+from tests.servers.exchanges import Asked, Exchange, Exchanges, fingerprint
+from tests.servers.speechkit.keys import Keys
+
+FOREVER = 1e9
+
+
+class Cancelled(Exception):
+    """The client is gone, or cancelled the call."""
+
+
+class Call:
+    """One call that is being answered, from its first message on.
+
+    Aborts it at once, UNAUTHENTICATED, for a key that is not accepted."""
+
+    def __init__(
+        self,
+        method: str,
+        text: str,
+        request: Message,
+        context: grpc.ServicerContext,
+        exchanges: Exchanges,
+        keys: Keys,
+    ) -> None:
+        self._context = context
+        self._over = threading.Event()
+        self._on_end: list[Callable[[], None]] = []
+        metadata = {name: str(value) for name, value in context.invocation_metadata()}
+        authorization = metadata.get("authorization", "")
+        asked = Asked(
+            method,
+            text,
+            fingerprint(authorization.partition(" ")[2]),
+            context.peer(),
+            MessageToDict(request, preserving_proto_field_name=True),
+        )
+        self.exchange: Exchange = exchanges.begin(asked)
+        if not context.add_callback(self._ended):
+            self._ended()
+        if reason := keys.refuse(authorization):
+            self.refuse("UNAUTHENTICATED", reason)
+
+    def _ended(self) -> None:
+        # Who ended it well has said so before.
+        self.exchange.end("cancelled")
+        self._over.set()
+        for wake in self._on_end:
+            wake()
+
+    def on_end(self, wake: Callable[[], None]) -> None:
+        """Call that, in any thread, when the call is over; look at `over` after this."""
+        self._on_end.append(wake)
+
+    @property
+    def over(self) -> bool:
+        return self._over.is_set()
+
+    def wait_until(self, at: float) -> None:
+        """Until `time.perf_counter` reads `at`. Raises `Cancelled`."""
+        if self._over.wait(max(0.0, at - perf_counter())):
+            raise Cancelled
+
+    def break_off(self, then: str, retry_after: float | None) -> None:
+        """A script's `then`, apart from those that are about sound; returns at a proper end."""
+        match then:
+            case "hang":
+                self.wait_until(perf_counter() + FOREVER)
+            case "cut":
+                self.exchange.end("cut")
+                self._context.cancel()
+                raise Cancelled
+            case "end":
+                pass
+            case status:
+                self.refuse(status, "this failure is scripted", retry_after)
+
+    def refuse(self, status: str, message: str, retry_after: float | None = None) -> NoReturn:
+        """End the call with that status, by name."""
+        code = grpc.StatusCode[status]
+        self.exchange.end(status)
+        if retry_after is not None:
+            self._context.set_trailing_metadata(_try_again(code, message, retry_after))
+        self._context.abort(code, message)
+
+
+def _try_again(code: grpc.StatusCode, message: str, seconds: float) -> Any:
+    """When to try again, as gRPC's richer errors have it."""
+    delay = duration_pb2.Duration()
+    delay.FromMilliseconds(round(seconds * 1000))
+    status = status_pb2.Status(code=code.value[0], message=message)
+    status.details.add().Pack(error_details_pb2.RetryInfo(retry_delay=delay))
+    return (("grpc-status-details-bin", status.SerializeToString()),)

@@ -1,0 +1,171 @@
+"""Speech that a test can read back: every letter and digit is a tone of its own.
+
+A character lasts 60 ms, about as long as in speech; words are 40 ms of silence apart, and a text
+ends with such a silence, so that texts may be joined. All tones are multiples of 50 Hz: whichever
+20 ms are looked at, what lies within one character is one clean tone, and nothing else is taken for
+one. So words, their order and their completeness are read from samples at any rate, at any offset,
+after any cut or join. A doubled letter is followed by a tone that means "the same once more"."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+
+CHARACTER_FRAMES, PAUSE_FRAMES = 3, 2
+FRAME_SECONDS = 0.02
+
+#: Tones from 250 Hz, 50 Hz apart; a telephone lets all of them through.
+ALPHABET = "abcdefghijklmnopqrstuvwxyzабвгдежзийклмнопрстуфхцчшщъыьэюяё0123456789"  # noqa: RUF001 (Russian)
+FIRST_BIN = 5
+AGAIN = len(ALPHABET)
+
+AMPLITUDE = 10_000
+#: Root mean square below which a frame is silent.
+SILENT = 150.0
+#: A frame is one tone when so much of its energy is there.
+CLEAN = 0.85
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """A word and its place, in seconds from the beginning of the sound."""
+
+    text: str
+    start: float
+    end: float
+
+
+@dataclass(frozen=True, slots=True)
+class Sound:
+    """A text's sound (s16le, mono) and where its words are; the words are as they are written."""
+
+    pcm: bytes
+    words: tuple[Word, ...]
+
+    @property
+    def silent(self) -> bool:
+        return not self.words
+
+
+def spoken(text: str) -> str:
+    """What `read` makes of the sound of `text`: lower case, without signs."""
+    return " ".join(filter(None, map(_speakable, text.split())))
+
+
+def speak(text: str, rate_hz: int) -> Sound:
+    """The sound of `text`. One with nothing to speak has none."""
+    frames: list[bytes] = []
+    words: list[Word] = []
+    for written in text.split():
+        if not (word := _speakable(written)):
+            continue
+        start = len(frames) * FRAME_SECONDS
+        for symbol in _symbols(word):
+            frames += [_tone(symbol, rate_hz)] * CHARACTER_FRAMES
+        words.append(Word(written, start, len(frames) * FRAME_SECONDS))
+        frames += [bytes(2 * (rate_hz // 50))] * PAUSE_FRAMES
+    return Sound(b"".join(frames), tuple(words))
+
+
+def read(pcm: bytes, rate_hz: int) -> list[Word]:
+    """The words in a sound, in order; a word that is cut short ends where its sound does."""
+    reader = Reader(rate_hz)
+    reader.feed(pcm)
+    reader.end()
+    return reader.words
+
+
+def heard(pcm: bytes, rate_hz: int) -> str:
+    """The words in a sound, as one text."""
+    return " ".join(word.text for word in read(pcm, rate_hz))
+
+
+class Reader:
+    """Reads words from samples as they come. `words` are those that ended."""
+
+    def __init__(self, rate_hz: int) -> None:
+        self._size = rate_hz // 50
+        self._unread = b""
+        self._frames = 0
+        self._word = ""
+        self._last = -1
+        self._start = self._end = 0
+        self.words: list[Word] = []
+
+    @property
+    def seconds(self) -> float:
+        """How much was read."""
+        return self._frames * FRAME_SECONDS
+
+    @property
+    def silence(self) -> float:
+        """Seconds since the last word's end; without a word, since the beginning."""
+        if self._word:
+            return 0.0
+        return self.seconds - (self.words[-1].end if self.words else 0.0)
+
+    def feed(self, pcm: bytes) -> None:
+        pcm = self._unread + pcm
+        whole = len(pcm) // (2 * self._size)
+        self._unread = pcm[whole * 2 * self._size :]
+        samples = np.frombuffer(pcm, "<i2", whole * self._size).astype(float)
+        for symbol in _classified(samples.reshape(whole, self._size)):
+            self._take(symbol)
+
+    def end(self) -> None:
+        """No more sound: a word under way is over."""
+        if self._word:
+            start, end = self._start * FRAME_SECONDS, self._end * FRAME_SECONDS
+            self.words.append(Word(self._word, start, end))
+        self._word, self._last = "", -1
+
+    def _take(self, symbol: int | None) -> None:
+        number, self._frames = self._frames, self._frames + 1
+        if symbol == -1:
+            self.end()
+        elif symbol is not None:
+            if not self._word:
+                self._start = number
+            self._end = number + 1
+            if symbol != self._last:
+                self._word += self._word[-1:] if symbol == AGAIN else ALPHABET[symbol]
+                self._last = symbol
+
+
+def _classified(frames: np.ndarray) -> Iterator[int | None]:
+    """For each frame its symbol, -1 for silence, None for what is neither."""
+    if not len(frames):
+        return
+    energy = (frames**2).mean(axis=1)
+    # Of a sine with amplitude a, whose mean square is a²/2, the bin holds a * size / 2.
+    spectrum = 2 * (np.abs(np.fft.rfft(frames)) / frames.shape[1]) ** 2
+    bins = spectrum.argmax(axis=1)
+    for at, (mean_square, peak) in enumerate(zip(energy, bins, strict=True)):
+        if mean_square < SILENT**2:
+            yield -1
+        elif spectrum[at, peak] > CLEAN * mean_square and 0 <= peak - FIRST_BIN <= AGAIN:
+            yield int(peak) - FIRST_BIN
+        else:
+            yield None
+
+
+@cache
+def _tone(symbol: int, rate_hz: int) -> bytes:
+    samples = np.arange(rate_hz // 50)
+    wave = AMPLITUDE * np.sin(2 * np.pi * 50 * (FIRST_BIN + symbol) * samples / rate_hz)
+    return wave.astype("<i2").tobytes()
+
+
+def _speakable(word: str) -> str:
+    return "".join(letter for letter in word.lower() if letter in ALPHABET)
+
+
+def _symbols(word: str) -> Iterator[int]:
+    last = -1
+    for letter in word:
+        symbol = ALPHABET.index(letter)
+        last = AGAIN if symbol == last else symbol
+        yield last
