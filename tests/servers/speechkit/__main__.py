@@ -16,9 +16,9 @@ from yandex.cloud.ai.tts.v3 import tts_service_pb2_grpc
 
 from tests.servers import http
 from tests.servers.exchanges import Exchanges, Rules
+from tests.servers.keys import Keys
 from tests.servers.process import serve_until_parent_ends
 from tests.servers.scripts import Script
-from tests.servers.speechkit.keys import Keys
 from tests.servers.speechkit.recognition import Recognizer
 from tests.servers.speechkit.rest import Rest
 from tests.servers.speechkit.scripts import Hearing, Speaking

@@ -14,8 +14,8 @@ import grpc
 from yandex.cloud.ai.stt.v3 import stt_pb2, stt_service_pb2_grpc
 
 from tests.servers.exchanges import Exchanges, Rules
+from tests.servers.keys import Keys
 from tests.servers.speechkit.ear import Cursors, Event, ear
-from tests.servers.speechkit.keys import Keys
 from tests.servers.speechkit.rpc import FOREVER, Call, Cancelled
 from tests.servers.speechkit.scripts import Hearing
 from tests.servers.tones import Word

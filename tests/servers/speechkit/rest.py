@@ -10,8 +10,8 @@ from urllib.parse import parse_qs
 from tests.servers.answering import answering
 from tests.servers.exchanges import Asked, Exchange, Exchanges, Rules, fingerprint
 from tests.servers.http import Conversation, Route
+from tests.servers.keys import Keys
 from tests.servers.scripts import Broken, Script, paced
-from tests.servers.speechkit.keys import Keys
 from tests.servers.speechkit.scripts import Speaking
 from tests.servers.speechkit.synthesis import garbage
 from tests.servers.tones import speak

@@ -14,7 +14,7 @@ from google.protobuf.message import Message
 from google.rpc import error_details_pb2, status_pb2
 
 from tests.servers.exchanges import Asked, Exchange, Exchanges, fingerprint
-from tests.servers.speechkit.keys import Keys
+from tests.servers.keys import Keys
 
 FOREVER = 1e9
 

@@ -13,8 +13,8 @@ import grpc
 from yandex.cloud.ai.tts.v3 import tts_pb2, tts_service_pb2_grpc
 
 from tests.servers.exchanges import Exchanges, Rules
+from tests.servers.keys import Keys
 from tests.servers.scripts import Broken, paced
-from tests.servers.speechkit.keys import Keys
 from tests.servers.speechkit.rpc import Call, Cancelled
 from tests.servers.speechkit.scripts import Speaking
 from tests.servers.tones import Sound, Word, speak
