@@ -22,7 +22,8 @@ from adapters.carrier.asterisk.settings import (
     Listen,
     MediaWayName,
 )
-from adapters.llm.openai import ENGLISH_PROMPT, OPENAI_URL
+from adapters.llm.openai import OPENAI_URL
+from adapters.llm.prompts import PROMPTS
 from adapters.service.loading import DEFAULT_CHART, UserError, load_chart
 from adapters.service.providers import (
     RECOGNIZERS,
@@ -226,7 +227,7 @@ def _model(section: Section) -> ModelConfig:
             name=section.text("name"),
             key=section.secret("key"),
             base_url=_url(section, "base_url", OPENAI_URL),
-            prompt=ENGLISH_PROMPT if prompt is None else _text_of(section, "prompt", prompt),
+            prompt=PROMPTS["en"] if prompt is None else _text_of(section, "prompt", prompt),
         )
 
 

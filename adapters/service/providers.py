@@ -10,7 +10,8 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from adapters.llm.openai import ENGLISH_PROMPT, OPENAI_URL, OpenAIModel
+from adapters.llm.openai import OPENAI_URL, OpenAIModel
+from adapters.llm.prompts import PROMPTS
 from adapters.service.secret import Secret
 from adapters.service.section import Section
 from engine.call import Services
@@ -48,7 +49,7 @@ class ModelConfig:
     name: str
     key: Secret
     base_url: str = OPENAI_URL
-    prompt: str = ENGLISH_PROMPT
+    prompt: str = PROMPTS["en"]
 
     def open(self) -> AbstractAsyncContextManager[OpenAIModel]:
         """The model. Entering raises `ProviderError` for a key or an address that cannot work."""

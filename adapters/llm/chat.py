@@ -1,0 +1,154 @@
+"""Chat completions: the API that every compatible server has."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+import httpx2
+import openai
+from openai.types.chat import (
+    ChatCompletionMessageFunctionToolCallParam,
+    ChatCompletionMessageParam,
+    ChatCompletionToolParam,
+)
+
+from adapters.llm.answer import BadStream, GaveUp, Part, ToolCall
+from adapters.llm.history import Item, messages
+from engine.data import ToolUsed
+from engine.ports import ToolSpec
+
+
+class ChatCompletions:
+    """Asks one model by chat completions; an `answer.Api`."""
+
+    def __init__(
+        self, client: openai.AsyncOpenAI, model: str, prompt: str, interrupted: str
+    ) -> None:
+        # The client imports this part of itself when it is first touched: now, not in a call.
+        self._completions = client.chat.completions.with_streaming_response
+        self._model, self._prompt, self._interrupted = model, prompt, interrupted
+
+    @asynccontextmanager
+    async def ask(
+        self, history: Sequence[Item], specs: Sequence[ToolSpec]
+    ) -> AsyncIterator[httpx2.Response]:
+        async with self._completions.create(
+            model=self._model,
+            messages=chat(history, self._prompt, self._interrupted),
+            # Not an empty list: servers without tools refuse the field itself.
+            tools=[_tool(spec) for spec in specs] or openai.omit,
+            stream=True,
+        ) as response:
+            yield response.http_response
+
+    def reading(self) -> ChatReading:
+        return ChatReading()
+
+
+def chat(
+    history: Sequence[Item], prompt: str, interrupted: str
+) -> list[ChatCompletionMessageParam]:
+    """A call's history as a chat."""
+    chat: list[ChatCompletionMessageParam] = [{"role": "system", "content": prompt}]
+    for number, item in enumerate(messages(history, interrupted)):
+        if isinstance(item, ToolUsed):
+            _add_tool(chat, item, number)
+        elif item.who == "caller":
+            chat.append({"role": "user", "content": item.text})
+        else:
+            chat.append({"role": "assistant", "content": item.text})
+    return chat
+
+
+def _add_tool(chat: list[ChatCompletionMessageParam], used: ToolUsed, number: int) -> None:
+    # Nine letters and digits: the form of it that Mistral's models insist on.
+    call_id = f"call{number:05}"
+    call: ChatCompletionMessageFunctionToolCallParam = {
+        "id": call_id,
+        "type": "function",
+        "function": {"name": used.name, "arguments": used.arguments},
+    }
+    last = chat[-1]
+    if last["role"] == "assistant":
+        # Said just before, and of the same message: some servers refuse two of them in a row.
+        last["tool_calls"] = [call]
+    else:
+        chat.append({"role": "assistant", "content": None, "tool_calls": [call]})
+    chat.append({"role": "tool", "tool_call_id": call_id, "content": used.result})
+
+
+def _tool(spec: ToolSpec) -> ChatCompletionToolParam:
+    return {
+        "type": "function",
+        "function": {
+            "name": spec.name,
+            "description": spec.description,
+            "parameters": dict(spec.parameters),
+        },
+    }
+
+
+class ChatReading:
+    """Reads one streamed chat completion; an `answer.Reading`."""
+
+    def __init__(self) -> None:
+        self._calls = _StreamedCalls()
+
+    @property
+    def calls(self) -> Sequence[ToolCall]:
+        return self._calls.whole
+
+    def part(self, event: object) -> Part:
+        match event:
+            case {"error": error} if error:
+                raise GaveUp(error)
+            case {"choices": []}:
+                return Part()  # bookkeeping: usage, a content filter's report
+            case {"choices": [{"delta": dict(delta), **rest}, *_]}:
+                text = delta.get("content") or delta.get("refusal") or ""
+                calls = delta.get("tool_calls") or []
+                if isinstance(text, str) and isinstance(calls, list):
+                    for call in calls:
+                        self._calls.add(call)
+                    return Part(text, bool(text or calls), str(rest.get("finish_reason") or ""))
+        raise BadStream("an event is no part of a chat completion")
+
+
+class _StreamedCalls:
+    """Tool calls that come in pieces, several of them beside each other, told apart by index.
+
+    Ollama gives them all the index 0, and the whole call at once: there, another id is another
+    call."""
+
+    def __init__(self) -> None:
+        self._begun: list[_Begun] = []
+        self._by_index: dict[object, _Begun] = {}
+
+    @property
+    def whole(self) -> Sequence[ToolCall]:
+        return [ToolCall(begun.name, begun.arguments) for begun in self._begun]
+
+    def add(self, piece: object) -> None:
+        match piece:
+            case {"function": dict(function), **rest}:
+                index, call_id = rest.get("index"), rest.get("id")
+                name, arguments = function.get("name"), function.get("arguments")
+            case _:
+                raise BadStream("a tool call in it has no function")
+        begun = self._by_index.get(index)
+        if begun is None or (call_id and begun.call_id and call_id != begun.call_id):
+            begun = self._by_index[index] = _Begun()
+            self._begun.append(begun)
+        begun.call_id = begun.call_id or call_id
+        begun.name = begun.name or str(name or "")
+        begun.arguments += str(arguments or "")
+
+
+class _Begun:
+    """A tool call as far as it has come in."""
+
+    def __init__(self) -> None:
+        self.call_id: object = None
+        self.name = ""
+        self.arguments = ""

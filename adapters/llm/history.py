@@ -1,0 +1,90 @@
+"""What of a call's history a model is given: its newest turns, whole, within a bound of tokens.
+
+No tokenizer is asked: each model has its own, and most of them would have to be downloaded. Tokens
+are estimated from bytes instead, and rather too many than too few."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+from engine.data import Said, Speaker, ToolUsed
+
+Item = Said | ToolUsed
+
+#: Bytes of UTF-8 in a token, at the least. OpenAI's vocabularies were measured on prompts and talk:
+#: English has 4.3 bytes in a token; Russian 3.8 in the older (cl100k), which newer vocabularies,
+#: made for more languages, exceed (6.2 in o200k).
+_BYTES_OF_WORDS = 3
+#: The same for JSON, which is full of signs: 2.1 bytes in English, 2.7 in Russian.
+_BYTES_OF_JSON = 2
+#: Tokens that wrap a message: its role and its ends. OpenAI's chat format has 4 of them.
+_WRAPPING = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """All that one side said in a row, a line each."""
+
+    who: Speaker
+    text: str
+
+
+def tokens_of_words(text: str) -> int:
+    """How many tokens a message has, at most, by estimate."""
+    return len(text.encode()) // _BYTES_OF_WORDS + _WRAPPING
+
+
+def tokens_of_json(text: str) -> int:
+    """The same for a message of JSON."""
+    return len(text.encode()) // _BYTES_OF_JSON + _WRAPPING
+
+
+def newest(history: Sequence[Item], tokens: int) -> Sequence[Item]:
+    """The newest turns that have at most so many tokens, whole.
+
+    A turn is what the caller said, and what was said and done until the caller spoke again. The
+    last one is always there: without it there would be nothing to answer."""
+    end = begin = len(history)
+    while begin:
+        previous = _beginning_of_turn(history, begin)
+        tokens -= sum(map(_tokens, history[previous:begin]))
+        if tokens < 0 and begin < end:
+            break
+        begin = previous
+    return history[begin:]
+
+
+def messages(history: Sequence[Item], interrupted: str) -> Iterator[Message | ToolUsed]:
+    """A history as a model is given it. `interrupted` ends what the caller cut off."""
+    for who, items in groupby(history, key=_side):
+        if who is None:
+            yield from (item for item in items if isinstance(item, ToolUsed))
+        else:
+            lines = (
+                item.text + (interrupted if item.interrupted else "")
+                for item in items
+                if isinstance(item, Said)
+            )
+            yield Message(who, "\n".join(lines))
+
+
+def _side(item: Item) -> Speaker | None:
+    return item.who if isinstance(item, Said) else None
+
+
+def _beginning_of_turn(history: Sequence[Item], end: int) -> int:
+    """Where the turn begins that ends before `end`."""
+    begin = end - 1
+    while begin and not (
+        _side(history[begin]) == "caller" and _side(history[begin - 1]) != "caller"
+    ):
+        begin -= 1
+    return begin
+
+
+def _tokens(item: Item) -> int:
+    if isinstance(item, Said):
+        return tokens_of_words(item.text)
+    return tokens_of_json(item.name + item.arguments) + tokens_of_json(item.result)

@@ -1,0 +1,21 @@
+"""How a model is asked to write for the ear, with "|" between pieces that can be spoken: a file for
+each language."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final, Literal
+
+Language = Literal["en", "ru"]
+
+
+def _of_file(language: Language) -> str:
+    return Path(__file__).with_name(f"prompt_{language}.txt").read_text(encoding="utf-8").strip()
+
+
+#: The prompts that come with the project.
+PROMPTS: Final[Mapping[Language, str]] = {"en": _of_file("en"), "ru": _of_file("ru")}
+
+#: Ends an agent's text that the caller cut off; the prompt explains it to the model.
+INTERRUPTED: Final[Mapping[Language, str]] = {"en": "…[interrupted]", "ru": "…[прервано]"}

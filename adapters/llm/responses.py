@@ -1,0 +1,133 @@
+"""Responses: OpenAI's newer API, which some compatible servers have as well."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+import httpx2
+import openai
+from openai.types.responses import EasyInputMessageParam, FunctionToolParam, ResponseInputItemParam
+
+from adapters.llm.answer import BadStream, GaveUp, Part, ToolCall
+from adapters.llm.history import Item, messages
+from engine.data import ToolUsed
+from engine.ports import ToolSpec
+
+
+class Responses:
+    """Asks one model for responses; an `answer.Api`."""
+
+    def __init__(
+        self, client: openai.AsyncOpenAI, model: str, prompt: str, interrupted: str
+    ) -> None:
+        # The client imports this part of itself when it is first touched: now, not in a call.
+        self._responses = client.responses.with_streaming_response
+        self._model, self._prompt, self._interrupted = model, prompt, interrupted
+
+    @asynccontextmanager
+    async def ask(
+        self, history: Sequence[Item], specs: Sequence[ToolSpec]
+    ) -> AsyncIterator[httpx2.Response]:
+        async with self._responses.create(
+            model=self._model,
+            instructions=self._prompt,
+            input=conversation(history, self._interrupted),
+            # Not an empty list: servers without tools refuse the field itself.
+            tools=[_tool(spec) for spec in specs] or openai.omit,
+            # The history goes with each request, of heard words; nobody's words are kept there.
+            store=False,
+            stream=True,
+        ) as response:
+            yield response.http_response
+
+    def reading(self) -> ResponseReading:
+        return ResponseReading()
+
+
+def conversation(history: Sequence[Item], interrupted: str) -> list[ResponseInputItemParam]:
+    """A call's history as a response's input."""
+    items: list[ResponseInputItemParam] = []
+    for number, item in enumerate(messages(history, interrupted)):
+        if isinstance(item, ToolUsed):
+            call_id = f"call{number:05}"
+            items.append(
+                {
+                    "type": "function_call",
+                    "call_id": call_id,
+                    "name": item.name,
+                    "arguments": item.arguments,
+                }
+            )
+            items.append(
+                {"type": "function_call_output", "call_id": call_id, "output": item.result}
+            )
+        else:
+            said: EasyInputMessageParam = {
+                "role": "user" if item.who == "caller" else "assistant",
+                "content": item.text,
+            }
+            items.append(said)
+    return items
+
+
+def _tool(spec: ToolSpec) -> FunctionToolParam:
+    return {
+        "type": "function",
+        "name": spec.name,
+        "description": spec.description,
+        "parameters": dict(spec.parameters),
+        # Strict mode has a JSON schema of its own, which not every tool's fits.
+        "strict": False,
+    }
+
+
+class ResponseReading:
+    """Reads one streamed response; an `answer.Reading`."""
+
+    def __init__(self) -> None:
+        self._calls: list[ToolCall] = []
+
+    @property
+    def calls(self) -> Sequence[ToolCall]:
+        return self._calls
+
+    def part(self, event: object) -> Part:
+        match event:
+            case {
+                "type": "response.output_text.delta" | "response.refusal.delta",
+                "delta": str(text),
+            }:
+                return Part(text, writing=bool(text))
+            case {"type": "response.function_call_arguments.delta"} | {
+                "type": "response.output_item.added",
+                "item": {"type": "function_call"},
+            }:
+                return Part(writing=True)
+            case {
+                "type": "response.output_item.done",
+                "item": {"type": "function_call", "name": str(name), "arguments": str(arguments)},
+            }:
+                # Here it is whole: the pieces before it need not be kept.
+                self._calls.append(ToolCall(name, arguments))
+                return Part(writing=True)
+            case {"type": "response.completed"}:
+                return Part(end="completed")
+            case {"type": "response.incomplete"}:
+                return Part(end=_why_incomplete(event))
+            case {"type": "response.failed", "response": {"error": error}}:
+                raise GaveUp(error)
+            case {"type": "error", "error": error} | {"error": error} if error:
+                raise GaveUp(error)
+            case {"type": "error", "code": code}:
+                raise GaveUp({"code": code})
+            case {"type": str()}:
+                return Part()  # progress that nobody hears: items and parts that begin and end
+        raise BadStream("an event is no part of a response")
+
+
+def _why_incomplete(event: object) -> str:
+    match event:
+        case {"response": {"incomplete_details": {"reason": str(reason)}}}:
+            return reason
+    return "incomplete"

@@ -1,0 +1,130 @@
+"""A model's server without a socket, for tests of time: answers of scripted events, in order."""
+
+from __future__ import annotations
+
+import gc
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx2
+import trio
+
+from adapters.llm.openai import OpenAIModel
+from engine.ports import ToolSpec
+
+KEY = "sk-secret"
+URL = "http://model.test/v1"
+
+
+class Stream(httpx2.AsyncByteStream):
+    """A body of server-sent events, step by step: a number is seconds to wait, an exception is
+    raised, a text is an event as it is, all else an event in JSON."""
+
+    def __init__(self, *steps: object) -> None:
+        self._steps = steps
+        self.is_open = True
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        for step in self._steps:
+            if isinstance(step, (int, float)):
+                await trio.sleep(step)
+            elif isinstance(step, Exception):
+                raise step
+            else:
+                data = step if isinstance(step, str) else json.dumps(step)
+                yield f"data: {data}\n\n".encode()
+
+    async def aclose(self) -> None:
+        self.is_open = False
+
+
+class Server:
+    """Gives its answers in order, and the last one to all who ask after that.
+
+    An answer is the steps of a stream, an exception instead of a response, or a whole response;
+    `latency` seconds pass before each."""
+
+    def __init__(
+        self, *answers: tuple[object, ...] | Exception | httpx2.Response, latency: float = 0.0
+    ) -> None:
+        self._answers, self._latency = answers, latency
+        self.requests: list[httpx2.Request] = []
+        #: When each request came, by Trio's clock.
+        self.asked_at: list[float] = []
+        self.streams: list[Stream] = []
+
+    @property
+    def asked(self) -> list[dict[str, Any]]:
+        """What each request says."""
+        return [json.loads(request.content) for request in self.requests]
+
+    async def answer(self, request: httpx2.Request) -> httpx2.Response:
+        self.requests.append(request)
+        self.asked_at.append(trio.current_time())
+        answer = self._answers[min(len(self.requests), len(self._answers)) - 1]
+        await trio.sleep(self._latency)
+        if isinstance(answer, Exception):
+            raise answer
+        if isinstance(answer, httpx2.Response):
+            return answer
+        stream = Stream(*answer)
+        self.streams.append(stream)
+        return httpx2.Response(200, headers={"content-type": "text/event-stream"}, stream=stream)
+
+
+@asynccontextmanager
+async def asking(server: Server, **options: Any) -> AsyncIterator[OpenAIModel]:
+    """A model whose server is that one."""
+    transport = httpx2.MockTransport(server.answer)
+    async with OpenAIModel.open(
+        **{"model": "parrot", "api_key": KEY, "base_url": URL, "transport": transport, **options}
+    ) as model:
+        yield model
+    gc.collect()  # a generator that was left half-way would complain now
+
+
+def delta(finish: str | None = None, **delta: object) -> dict[str, Any]:
+    """An event of a chat completion."""
+    return {"choices": [{"index": 0, "delta": delta, "finish_reason": finish}]}
+
+
+def whole(*texts: str) -> tuple[object, ...]:
+    """A chat completion of these texts, all at once."""
+    return (*(delta(content=text) for text in texts), delta("stop"), "[DONE]")
+
+
+def uses(*calls: tuple[str, str]) -> tuple[object, ...]:
+    """A chat completion that asks for tools, each by name and arguments."""
+    return (
+        delta(
+            tool_calls=[
+                {"index": n, "id": f"id{n}", "function": {"name": name, "arguments": arguments}}
+                for n, (name, arguments) in enumerate(calls)
+            ]
+        ),
+        delta("tool_calls"),
+        "[DONE]",
+    )
+
+
+LOOK_UP = ToolSpec(
+    "look_up",
+    "Looks a thing up in the stock.",
+    {"type": "object", "properties": {"thing": {"type": "string"}}, "required": ["thing"]},
+)
+
+
+class Stock:
+    """`ports.Tools`: one that looks up, in `takes` seconds, and one that ends the answer."""
+
+    def __init__(self, *specs: ToolSpec, takes: float = 0.0) -> None:
+        self.specs = specs or (LOOK_UP,)
+        self._takes = takes
+        self.used: list[tuple[str, str]] = []
+
+    async def use(self, name: str, arguments: str) -> str | None:
+        self.used.append((name, arguments))
+        await trio.sleep(self._takes)
+        return None if name == "hang_up" else f"{len(self.used)} in stock"

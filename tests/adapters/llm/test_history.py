@@ -1,0 +1,95 @@
+"""A model is given whole turns, the newest, as many as there is room for."""
+
+from __future__ import annotations
+
+import pytest
+
+from adapters.llm.history import Item, Message, messages, newest, tokens_of_json, tokens_of_words
+from engine.data import Said, ToolUsed
+
+GREETING = Said("agent", "Hello.", reply=1)
+FIRST = (Said("caller", "Are you open?"), Said("agent", "Yes.", reply=2))
+SECOND = (
+    Said("caller", "And"),
+    Said("caller", "on Sunday?"),
+    ToolUsed("look_up", '{"day": "Sunday"}', "closed"),
+    Said("agent", "Closed", reply=3, interrupted=True),
+)
+QUESTION = (Said("caller", "Wait."),)
+HISTORY: tuple[Item, ...] = (GREETING, *FIRST, *SECOND, *QUESTION)
+
+
+@pytest.mark.parametrize(
+    ("kept", "dropped"),
+    [
+        (HISTORY, ()),
+        ((*FIRST, *SECOND, *QUESTION), (GREETING,)),
+        ((*SECOND, *QUESTION), (GREETING, *FIRST)),
+    ],
+)
+def test_the_oldest_turns_are_dropped_whole(
+    kept: tuple[Item, ...], dropped: tuple[Item, ...]
+) -> None:
+    # The last turn is always kept, whatever the room: so its size is not asked for alone.
+    room = sum(
+        tokens_of_words(item.text)
+        if isinstance(item, Said)
+        else tokens_of_json(item.name + item.arguments) + tokens_of_json(item.result)
+        for item in kept
+    )
+    assert newest(HISTORY, room) == kept
+    assert len(newest(HISTORY, room - 1)) < len(kept)
+
+
+@pytest.mark.parametrize("room", [-5, 0, 1])
+def test_the_last_turn_is_kept_where_nothing_fits(room: int) -> None:
+    assert newest(HISTORY, room) == QUESTION
+    assert newest(HISTORY[:-1], room) == SECOND
+    assert newest((GREETING,), room) == (GREETING,)
+
+
+def test_of_no_history_there_is_nothing_to_drop() -> None:
+    assert newest((), 10) == ()
+
+
+def test_all_that_one_side_said_in_a_row_is_one_message_and_interruptions_are_marked() -> None:
+    history = (*HISTORY[:-1], Said("agent", "we are.", reply=4), *QUESTION)
+    assert list(messages(history, "…[cut]")) == [
+        Message("agent", "Hello."),
+        Message("caller", "Are you open?"),
+        Message("agent", "Yes."),
+        Message("caller", "And\non Sunday?"),
+        SECOND[2],
+        Message("agent", "Closed…[cut]\nwe are."),
+        Message("caller", "Wait."),
+    ]
+
+
+# Counted with OpenAI's own vocabularies: the older one, cl100k, which has more tokens for each.
+@pytest.mark.parametrize(
+    ("text", "tokens"),
+    [
+        (
+            "Yes, we are open on both days of the weekend.| On Saturday from nine in the morning "
+            "until six,| and on Sunday from ten until four in the afternoon.|",
+            34,
+        ),
+        (
+            "Здравствуйте, расскажите про РЭМ-шестьсот.\nДля испытания металлов до шестисот "
+            "килоньютонов подойдёт машина РЭМ-шестьсот.| Она есть на складе,| отгрузить можем в "
+            "течение десяти рабочих дней.|",
+            94,
+        ),
+        ("Понял, спасибо.", 11),
+        ("Hm?", 3),
+        ("8 800 555 35 35", 9),
+    ],
+)
+def test_the_estimate_is_above_what_a_vocabulary_counts_and_not_far(text: str, tokens: int) -> None:
+    wrapped = tokens + 4
+    assert wrapped <= tokens_of_words(text) <= 2 * wrapped
+
+
+def test_json_has_more_tokens_than_words_of_the_same_length() -> None:
+    order = '{"date": "2026-11-24", "time": "10:30", "order_id": "A-4711"}'
+    assert tokens_of_json(order) >= 29 + 4

@@ -1,0 +1,250 @@
+"""How long a caller waits for a model, and what is tried a second time, on a clock that jumps."""
+
+from __future__ import annotations
+
+import httpx2
+import pytest
+import trio
+from trio.testing import MockClock
+
+from adapters.fallback.failures import Late
+from adapters.llm.openai import BETWEEN_TOKENS, FIRST_TOKEN
+from engine.data import Said
+from engine.ports import ProviderError
+from tests.adapters.llm.scripted import Server, Stock, asking, delta, uses, whole
+from tests.contracts.language_model import Listener
+
+ASKED = [Said("caller", "Polly?")]
+ROLE = delta(role="assistant", content="")
+WELL = delta(content="Well, ")
+GONE = httpx2.RemoteProtocolError("gone")
+
+
+def refusal(status: int, retry_after: str = "", code: str = "") -> httpx2.Response:
+    headers = {"retry-after": retry_after} if retry_after else {}
+    return httpx2.Response(status, headers=headers, json={"error": {"code": code}})
+
+
+async def answer_of(server: Server) -> Listener:
+    listener = Listener()
+    async with asking(server) as model:
+        await model.write(ASKED, Stock(), listener)
+    return listener
+
+
+async def failure_of(server: Server) -> tuple[ProviderError, Listener]:
+    listener = Listener()
+    async with asking(server) as model:
+        with pytest.raises(ProviderError) as failure:
+            await model.write(ASKED, Stock(), listener)
+        assert not any(stream.is_open for stream in server.streams)
+        assert model.tally.failures == 1
+        assert model.tally.requests == len(server.requests)
+    return failure.value, listener
+
+
+# --- time ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "server",
+    [
+        Server(whole("Well,"), latency=100.0),
+        Server((100.0, WELL)),
+        Server((ROLE, delta(reasoning_content="Hm"), 2.0, delta(reasoning_content="Hm"), 100.0)),
+    ],
+    ids=["no response", "no event", "no word"],
+)
+async def test_a_model_that_does_not_begin_is_given_up_without_another_try(
+    autojump_clock: MockClock, server: Server
+) -> None:
+    failure, listener = await failure_of(server)
+    assert isinstance(failure, Late)
+    assert failure.reason == "model.test wrote nothing within 3 s"
+    assert "first_token" in failure.cure
+    assert trio.current_time() == FIRST_TOKEN
+    assert len(server.requests) == 1
+    assert listener.pieces == []
+
+
+async def test_a_model_that_begins_in_time_may_go_on_for_longer(autojump_clock: MockClock) -> None:
+    server = Server((2.75, WELL, 1.75, WELL, 1.75, *whole("yes.")))
+    listener = await answer_of(server)
+    assert [at for at, _ in listener.pieces] == [2.75, 4.5, 6.25]
+
+
+async def test_a_stream_that_stops_in_the_middle_is_a_failure_after_what_was_said(
+    autojump_clock: MockClock,
+) -> None:
+    server = Server((0.5, WELL, 0.25, WELL, 100.0))
+    failure, listener = await failure_of(server)
+    assert failure.reason == "model.test fell silent for 2 s in the middle of an answer"
+    assert "between_tokens" in failure.cure
+    assert not isinstance(failure, Late)
+    assert listener.text == "Well, Well, "
+    assert trio.current_time() == 0.75 + BETWEEN_TOKENS
+    assert len(server.requests) == 1
+
+
+async def test_a_tool_call_that_stops_in_the_middle_is_not_used(autojump_clock: MockClock) -> None:
+    piece = {"index": 0, "id": "a", "function": {"name": "look_up", "arguments": '{"th'}}
+    stock = Stock()
+    async with asking(Server((delta(tool_calls=[piece]), 100.0))) as model:
+        with pytest.raises(ProviderError, match="fell silent for 2 s"):
+            await model.write(ASKED, stock, Listener())
+    assert stock.used == []
+
+
+async def test_a_slow_tool_is_not_the_models_silence(autojump_clock: MockClock) -> None:
+    listener, stock = Listener(), Stock(takes=20.0)
+    async with asking(Server(uses(("look_up", "{}")), (2.5, *whole("One.")))) as model:
+        await model.write(ASKED, stock, listener)
+    assert listener.pieces == [(22.5, "One.")]
+
+
+@pytest.mark.parametrize("end", ["[DONE]", delta("stop")])
+async def test_a_server_that_does_not_end_its_response_holds_up_no_answer(
+    autojump_clock: MockClock, end: object
+) -> None:
+    server = Server((WELL, end, 100.0))
+    listener = await answer_of(server)
+    assert listener.text == "Well, "
+    assert trio.current_time() == pytest.approx(0.1)
+    assert not server.streams[0].is_open
+
+
+async def test_what_comes_after_the_end_is_not_of_the_answer(autojump_clock: MockClock) -> None:
+    listener = await answer_of(Server((WELL, delta("stop"), "[DONE]", "{", WELL)))
+    assert listener.text == "Well, "
+
+
+async def test_an_end_that_breaks_off_is_an_end_all_the_same(autojump_clock: MockClock) -> None:
+    listener = await answer_of(Server((WELL, delta("stop"), httpx2.ReadError("reset"))))
+    assert listener.text == "Well, "
+
+
+# --- another try --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "first",
+    [
+        httpx2.ConnectError("refused"),
+        GONE,
+        (httpx2.ReadError("reset"),),
+        (ROLE, httpx2.ReadError("reset")),
+        (ROLE,),
+        ({"error": {"code": "overloaded"}},),
+        refusal(500),
+        refusal(503),
+    ],
+    ids=["connect", "gone", "reset", "reset later", "cut off", "gave up", "500", "503"],
+)
+async def test_what_fails_before_the_first_token_is_tried_once_more(
+    autojump_clock: MockClock, first: Exception
+) -> None:
+    server = Server(first, whole("Well,"))
+    listener = Listener()
+    async with asking(server) as model:
+        await model.write(ASKED, Stock(), listener)
+        assert (model.tally.requests, model.tally.retries, model.tally.failures) == (2, 1, 0)
+    assert listener.text == "Well,"
+    assert server.asked_at == [0.0, 0.1]
+    assert server.asked[0] == server.asked[1]
+
+
+async def test_there_is_no_third_try(autojump_clock: MockClock) -> None:
+    server = Server(GONE)
+    failure, _ = await failure_of(server)
+    assert failure.reason == "model.test broke off the connection"
+    assert len(server.requests) == 2
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [httpx2.ReadError("reset"), {"error": {"code": "overloaded"}}],
+    ids=["reset", "gave up"],
+)
+async def test_after_a_word_there_is_no_second_try(
+    autojump_clock: MockClock, fault: object
+) -> None:
+    server = Server((WELL, fault), whole("Well,"))
+    _, listener = await failure_of(server)
+    assert listener.text == "Well, "
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize(
+    "hopeless",
+    [
+        refusal(400),
+        refusal(401),
+        refusal(404),
+        pytest.param(refusal(429), id="429 without a time"),
+        pytest.param(refusal(429, "1.5"), id="429 later"),
+        pytest.param(refusal(429, "Wed, 21 Oct 2026 07:28:00 GMT"), id="429 with a date"),
+        pytest.param(refusal(429, "0", "insufficient_quota"), id="429 without credit"),
+        pytest.param(refusal(503, "30"), id="503 later"),
+        httpx2.ConnectTimeout("slow"),
+        httpx2.PoolTimeout("full"),
+        ("{",),
+        ({"error": {"code": "context_length_exceeded"}},),
+        whole(),
+    ],
+    ids=str,
+)
+async def test_what_would_fail_again_is_not_tried_again(
+    autojump_clock: MockClock, hopeless: Exception
+) -> None:
+    server = Server(hopeless, whole("Well,"))
+    await failure_of(server)
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize(("said", "waited"), [("0", 0.0), ("0.5", 0.5), ("1", 1.0)])
+@pytest.mark.parametrize("status", [429, 503])
+async def test_a_server_may_say_when_to_try_again_if_it_is_soon(
+    autojump_clock: MockClock, status: int, said: str, waited: float
+) -> None:
+    server = Server(refusal(status, said), whole("Well,"))
+    await answer_of(server)
+    assert server.asked_at == [0.0, waited]
+
+
+async def test_both_tries_share_the_time_to_the_first_token(autojump_clock: MockClock) -> None:
+    server = Server(refusal(503), (100.0, WELL), latency=2.0)
+    failure, _ = await failure_of(server)
+    assert isinstance(failure, Late)
+    assert trio.current_time() == FIRST_TOKEN
+
+
+async def test_another_try_that_could_not_begin_in_time_is_not_made(
+    autojump_clock: MockClock,
+) -> None:
+    server = Server(refusal(429, "1"), whole("Well,"), latency=2.5)
+    failure, _ = await failure_of(server)
+    assert failure.reason == "model.test answered 429"
+    assert (trio.current_time(), len(server.requests)) == (2.5, 1)
+
+
+async def test_each_request_of_an_answer_has_its_own_tries_and_no_tool_is_used_twice(
+    autojump_clock: MockClock,
+) -> None:
+    server, stock = Server(GONE, uses(("look_up", "{}")), GONE, whole("One.")), Stock()
+    listener = Listener()
+    async with asking(server) as model:
+        await model.write(ASKED, stock, listener)
+    assert listener.text == "One."
+    assert len(stock.used) == 1
+    assert server.asked[2] == server.asked[3]
+
+
+async def test_a_call_that_ends_while_it_waits_for_the_second_try_makes_none(
+    autojump_clock: MockClock,
+) -> None:
+    server = Server(GONE)
+    async with asking(server) as model:
+        with trio.move_on_after(0.05) as scope:
+            await model.write(ASKED, Stock(), Listener())
+    assert scope.cancelled_caught
+    assert len(server.requests) == 1

@@ -1,0 +1,41 @@
+"""The prompts explain to a model what the adapter writes, and what the chunker reads."""
+
+from __future__ import annotations
+
+from typing import get_args
+
+import pytest
+
+from adapters.llm.history import tokens_of_words
+from adapters.llm.openai import CONTEXT_TOKENS
+from adapters.llm.prompts import INTERRUPTED, PROMPTS, Language
+from engine.chunker import Chunker
+
+LANGUAGES: tuple[Language, ...] = get_args(Language)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_prompt_explains_both_marks(language: Language) -> None:
+    assert PROMPTS[language].count("|") > 3
+    assert PROMPTS[language].count(INTERRUPTED[language]) == 1
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_prompts_example_is_cut_where_it_says(language: Language) -> None:
+    begin, end = {"en": ("Yes, of course", '"'), "ru": ("Да, конечно", "»")}[language]
+    example = begin + PROMPTS[language].partition(begin)[2].partition(end)[0]
+    chunker = Chunker(250)
+    chunks = chunker.feed(example)
+    assert len(chunks) == chunker.marked == 3
+    assert chunker.rest() == []
+    assert len(chunks[0]) < 20  # the caller waits for it in silence
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_prompt_leaves_most_of_the_room_to_the_call(language: Language) -> None:
+    assert tokens_of_words(PROMPTS[language]) < CONTEXT_TOKENS / 2
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_prompt_names_no_tool_for_a_bot_may_have_others(language: Language) -> None:
+    assert "_" not in PROMPTS[language]
