@@ -1,0 +1,298 @@
+"""One HTTP/2 connection: its reader, its writer, its pings, and the calls that share it.
+
+Whoever has something to say says it to h2 and wakes the writer, without waiting; so a call can be
+reset from anywhere, even while it is being cancelled. Only the bodies of requests wait, for the
+server's windows and for the writer, which has at most `WRITE_BUFFER` bytes of them before it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import Final
+
+import trio
+from h2.errors import ErrorCodes
+from h2.events import (
+    ConnectionTerminated,
+    DataReceived,
+    Event,
+    RemoteSettingsChanged,
+    ResponseReceived,
+    StreamEnded,
+    StreamReset,
+    TrailersReceived,
+    WindowUpdated,
+)
+from h2.exceptions import ProtocolError
+
+from adapters.grpc.errors import ConnectionLost, RpcError
+from adapters.grpc.exchange import Exchange
+from adapters.grpc.http2 import Http2
+from adapters.grpc.keepalive import Keepalive
+from adapters.grpc.seam import Headers, reset_status
+
+#: Bytes of requests that wait to be written: a few of HTTP/2's frames, or 2 s of speech.
+WRITE_BUFFER: Final = 64 * 1024
+
+#: Bytes that are read at once.
+READ_SIZE: Final = 64 * 1024
+
+
+class Connection:
+    """Made on a stream that is connected, to be `run` by its owner."""
+
+    def __init__(self, transport: trio.abc.Stream, server: str, keepalive: Keepalive) -> None:
+        self.server = server
+        #: Set once no new call may begin here, and `leaving` says why.
+        self.left = trio.Event()
+        self.leaving: ConnectionLost | None = None
+        #: What the server said with its GOAWAY, if it sent one.
+        self.goaway: int | None = None
+        self._transport, self._keepalive = transport, keepalive
+        self._http2 = Http2()
+        self._exchanges: dict[int, Exchange] = {}
+        self._slots = trio.CapacityLimiter(math.inf)
+        self._unwritten = 0
+        self._heard_at = trio.current_time()
+        self._lost: ConnectionLost | None = None
+        self._scope = trio.CancelScope()
+        self._up = trio.Event()
+        # Who waits, and for what: the writer for something to write, senders for room, the pings
+        # for a call that opens and for an answer.
+        self._work, self._room, self._opened, self._heard = (
+            trio.lowlevel.ParkingLot() for _ in range(4)
+        )
+
+    async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Until the connection is lost, or is left and its last call has ended.
+
+        Started once the server has said something in HTTP/2; raises `ConnectionLost` where it
+        never did."""
+        try:
+            with self._scope:
+                async with trio.open_nursery() as nursery:
+                    nursery.start_soon(self._write)
+                    nursery.start_soon(self._read)
+                    await self._up.wait()
+                    task_status.started()
+                    nursery.start_soon(self._keep_alive)
+        finally:
+            self._lose(ConnectionLost(f"the connection to {self.server} was closed here"))
+            await trio.aclose_forcefully(self._transport)
+        if not self._up.is_set():
+            assert self._lost is not None
+            raise self._lost
+
+    # --- calls ----------------------------------------------------------------------------------
+
+    @property
+    def calls(self) -> int:
+        return len(self._exchanges)
+
+    @property
+    def has_room(self) -> bool:
+        """Whether a call can begin at once."""
+        return self.leaving is None and self._slots.available_tokens > 0
+
+    @property
+    def is_retired(self) -> bool:
+        """Whether the server took leave of it in good order."""
+        return self.goaway == ErrorCodes.NO_ERROR
+
+    async def begin(self, head: list[tuple[str, str]]) -> Exchange:
+        """Begin a call, as soon as the server allows one more.
+
+        Raises `ConnectionLost`, `unprocessed`, once the connection is left."""
+        exchange = Exchange(self)
+        await self._slots.acquire_on_behalf_of(exchange)
+        if self.leaving is not None:
+            self._slots.release_on_behalf_of(exchange)
+            raise ConnectionLost(self.leaving.reason, self.leaving.cure, unprocessed=True)
+        exchange.number = self._http2.get_next_available_stream_id()
+        self._http2.send_headers(exchange.number, head)
+        self._exchanges[exchange.number] = exchange
+        self._opened.unpark_all()
+        self._work.unpark_all()
+        return exchange
+
+    async def sendable(self, exchange: Exchange) -> int:
+        """See `exchange.Carrier`."""
+        await trio.lowlevel.checkpoint()
+        while exchange.end is None:
+            size = min(
+                WRITE_BUFFER - self._unwritten,
+                self._http2.local_flow_control_window(exchange.number),
+                self._http2.max_outbound_frame_size,
+            )
+            if size > 0:
+                return size
+            await self._room.park()
+        return 0
+
+    def send(self, exchange: Exchange, data: bytes, end: bool) -> None:
+        """See `exchange.Carrier`."""
+        self._http2.send_data(exchange.number, data, end_stream=end)
+        exchange.request_ended = end
+        self._unwritten += len(data)
+        self._work.unpark_all()
+
+    def acknowledge(self, exchange: Exchange, size: int) -> None:
+        """See `exchange.Carrier`."""
+        if self._lost is None:
+            self._http2.acknowledge_received_data(size, exchange.number)
+            self._work.unpark_all()
+
+    def leave(self, exchange: Exchange) -> None:
+        """See `exchange.Carrier`."""
+        if self._exchanges.pop(exchange.number, None) is None:
+            return
+        self._slots.release_on_behalf_of(exchange)
+        answered = exchange.end is not None and not isinstance(exchange.end, RpcError)
+        if self._lost is None and not (answered and exchange.request_ended):
+            self._reset(exchange.number)
+        if self.leaving is not None and not self._exchanges:
+            self._lose(self.leaving)
+
+    def _reset(self, number: int) -> None:
+        stream = self._http2.streams.get(number)
+        if stream is not None and not stream.closed:
+            self._http2.reset_stream(number, ErrorCodes.CANCEL)
+            self._work.unpark_all()
+
+    # --- the wire -------------------------------------------------------------------------------
+
+    async def _write(self) -> None:
+        try:
+            while True:
+                if data := self._http2.data_to_send():
+                    self._unwritten = 0
+                    self._room.unpark_all()
+                    await self._transport.send_all(data)
+                else:
+                    await self._work.park()
+        except (trio.BrokenResourceError, trio.ClosedResourceError):
+            self._lose(ConnectionLost(f"{self.server} broke off the connection"))
+
+    async def _read(self) -> None:
+        try:
+            while data := await self._transport.receive_some(READ_SIZE):
+                self._heard_at = trio.current_time()
+                self._heard.unpark_all()
+                for event in self._http2.receive_data(data):
+                    self._happened(event)
+                self._work.unpark_all()
+            self._lose(ConnectionLost(f"{self.server} closed the connection"))
+        except (trio.BrokenResourceError, trio.ClosedResourceError):
+            self._lose(ConnectionLost(f"{self.server} broke off the connection"))
+        except ProtocolError:
+            self._lose(
+                ConnectionLost(
+                    f"what {self.server} says is no HTTP/2",
+                    "check the port, and whether it expects TLS",
+                )
+            )
+
+    def _happened(self, event: Event) -> None:
+        match event:
+            case DataReceived(stream_id=number, data=data, flow_controlled_length=size):
+                exchange = self._exchanges.get(number)
+                if exchange is not None:
+                    exchange.body_came(data)
+                    size -= len(data)  # the padding, which nobody will take
+                if size:
+                    self._http2.acknowledge_received_data(size, number)
+            case ResponseReceived(stream_id=number, headers=headers):
+                if exchange := self._exchanges.get(number):
+                    exchange.head_came(_readable(headers))
+            case TrailersReceived(stream_id=number, headers=headers):
+                if exchange := self._exchanges.get(number):
+                    exchange.ended(_readable(headers))
+            case StreamEnded(stream_id=number):
+                if exchange := self._exchanges.get(number):
+                    exchange.ended({})
+                    self._room.unpark_all()
+            case StreamReset(stream_id=number, error_code=code):
+                if exchange := self._exchanges.get(number):
+                    exchange.ended(self._refusal(code))
+                    self._room.unpark_all()
+            case WindowUpdated():
+                self._room.unpark_all()
+            case RemoteSettingsChanged():
+                self._up.set()
+                self._room.unpark_all()
+                if self.leaving is None:
+                    most = self._http2.remote_settings.max_concurrent_streams
+                    self._slots.total_tokens = most
+            case ConnectionTerminated():
+                self._goaway(event)
+
+    def _refusal(self, code: int) -> RpcError:
+        if code == ErrorCodes.REFUSED_STREAM:
+            return ConnectionLost(f"{self.server} refused the call", unprocessed=True)
+        return RpcError(reset_status(code), f"{self.server} reset the call ({_name(code)})")
+
+    def _goaway(self, event: ConnectionTerminated) -> None:
+        self.goaway = event.error_code
+        why = f"{self.server} closes the connection"
+        if event.error_code:
+            why += f" ({_name(event.error_code)})"
+        self._leave(ConnectionLost(why))
+        for exchange in self._exchanges.values():
+            if exchange.number > (event.last_stream_id or 0):
+                exchange.ended(ConnectionLost(why, unprocessed=True))
+        self._room.unpark_all()
+        if not self._exchanges:
+            self._lose(ConnectionLost(why))
+
+    # --- the end --------------------------------------------------------------------------------
+
+    def _leave(self, why: ConnectionLost) -> None:
+        """No new call begins here; those who wait for a slot get one, and see why not."""
+        if self.leaving is None:
+            self.leaving = why
+            self.left.set()
+            self._slots.total_tokens = math.inf
+
+    def _lose(self, why: ConnectionLost) -> None:
+        if self._lost is None:
+            self._lost = why
+            self._leave(why)
+            for exchange in self._exchanges.values():
+                exchange.ended(why.again())
+            self._room.unpark_all()
+            self._scope.cancel()
+
+    async def _keep_alive(self) -> None:
+        while True:
+            patience = self._keepalive.busy if self._exchanges else self._keepalive.idle
+            if (due := self._heard_at + patience) > trio.current_time():
+                # A call that opens is less patient.
+                with trio.move_on_at(due):
+                    await self._opened.park()
+                continue
+            asked = trio.current_time()
+            self._http2.ping(b"callchar")
+            self._work.unpark_all()
+            with trio.move_on_after(self._keepalive.answer):
+                await self._heard.park()
+            if self._heard_at < asked:
+                silence = trio.current_time() - self._heard_at
+                self._lose(
+                    ConnectionLost(
+                        f"{self.server} has been silent for {silence:.0f} s", "check the network"
+                    )
+                )
+
+
+def _readable(headers: Iterable[tuple[bytes, bytes]]) -> Headers:
+    # They are ASCII; what is not must not cost more than its call.
+    return {
+        name.decode("ascii", "replace"): value.decode("utf-8", "replace") for name, value in headers
+    }
+
+
+def _name(code: int) -> str:
+    try:
+        return ErrorCodes(code).name
+    except ValueError:
+        return f"error {code}"

@@ -1,0 +1,89 @@
+"""How a connection comes to be: TCP by whichever address answers first, TLS, consent to HTTP/2."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+import trio
+
+from adapters.grpc.errors import ConnectionLost
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a server listens; `tls` says whom to trust, or None for a connection in the clear."""
+
+    host: str
+    port: int
+    tls: ssl.SSLContext | None = None
+
+    def __str__(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{host}:{self.port}"
+
+
+#: Makes the stream that HTTP/2 is spoken on. Raises `ConnectionLost`.
+Dial = Callable[[Address], Awaitable[trio.abc.Stream]]
+
+
+async def dial(address: Address) -> trio.abc.Stream:
+    """Dial over TCP. Without a bound of its own: a `Channel` has one around all of connecting."""
+    try:
+        tcp = await trio.open_tcp_stream(address.host, address.port)
+    except socket.gaierror:
+        raise ConnectionLost(
+            f"{address} was not found", "check its name, and the name server"
+        ) from None
+    except OSError as error:
+        raise _unreachable(address, error) from None
+    tcp.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return tcp if address.tls is None else await _secured(tcp, address, address.tls)
+
+
+async def _secured(
+    tcp: trio.SocketStream, address: Address, context: ssl.SSLContext
+) -> trio.SSLStream[trio.SocketStream]:
+    context.set_alpn_protocols(["h2"])
+    secured = trio.SSLStream(tcp, context, server_hostname=address.host, https_compatible=True)
+    try:
+        await secured.do_handshake()
+        if secured.selected_alpn_protocol() == "h2":
+            return secured
+        failure = ConnectionLost(
+            f"{address} does not speak HTTP/2 over TLS",
+            "check the port, and whether a proxy stands in between",
+        )
+    except trio.BrokenResourceError as error:
+        failure = _insecure(address, error.__cause__)
+    except BaseException:
+        await trio.aclose_forcefully(tcp)
+        raise
+    await trio.aclose_forcefully(tcp)
+    raise failure
+
+
+def _insecure(address: Address, cause: BaseException | None) -> ConnectionLost:
+    match cause:
+        case ssl.SSLCertVerificationError():
+            return ConnectionLost(
+                f"the certificate of {address.host} is not trusted: {cause.verify_message}",
+                "check the address, this machine's clock, and the certificates that it trusts",
+            )
+        case ssl.SSLError(reason=str(reason)):
+            why = f"no TLS: {reason.replace('_', ' ').lower()}"
+        case _:
+            why = "it broke off the TLS handshake"
+    return ConnectionLost(f"{address}: {why}", "check the port, and whether it expects TLS")
+
+
+def _unreachable(address: Address, error: OSError) -> ConnectionLost:
+    # Where there are several addresses, Trio's error has one cause for each.
+    causes = getattr(error.__cause__, "exceptions", (error.__cause__ or error,))
+    if any(isinstance(cause, ConnectionRefusedError) for cause in causes):
+        return ConnectionLost(
+            f"{address} refused the connection", "start that server, or correct the address"
+        )
+    return ConnectionLost(f"{address} cannot be reached", "check the network and the address")

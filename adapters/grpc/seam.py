@@ -1,0 +1,160 @@
+"""All that we have from grpclib: its message framing, its metadata, its statuses.
+
+grpclib's transport is asyncio's and stays unused; these parts of it do no I/O of their own. Some
+are documented for nobody: so grpclib is pinned, and test_seam.py tells what a new one changed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final, Protocol, TypeVar, cast
+
+from grpclib.client import _H2_TO_GRPC_STATUS_MAP
+from grpclib.const import Status
+from grpclib.encoding.base import GRPC_CONTENT_TYPE, CodecBase
+from grpclib.metadata import USER_AGENT, decode_grpc_message, encode_metadata
+from grpclib.protocol import Stream as GrpclibStream
+from grpclib.stream import recv_message, send_message
+from h2.errors import ErrorCodes
+
+from adapters.grpc.errors import RpcError
+from adapters.grpc.method import Message
+
+A = TypeVar("A", bound=Message)
+
+#: Bytes of one message: gRPC's own limit where nothing else is agreed.
+LARGEST_MESSAGE: Final = 4 * 1024 * 1024
+
+
+class Sink(Protocol):
+    """Where the bytes of a message go."""
+
+    async def send_data(self, data: bytes, end_stream: bool = False) -> None: ...
+
+
+class Source(Protocol):
+    """Where the bytes of a message come from: `size` of them, or none at the end."""
+
+    async def recv_data(self, size: int) -> bytes: ...
+
+
+class _Codec(CodecBase):
+    """Messages that know by themselves how they are written."""
+
+    __content_subtype__ = "proto"
+
+    def encode(self, message: Message, message_type: type[Message]) -> bytes:
+        return bytes(message)
+
+    def decode(self, data: bytes, message_type: type[A]) -> A:
+        return message_type.parse(data)
+
+
+_CODEC = _Codec()
+
+
+async def send(sink: Sink, message: Message, *, end: bool) -> None:
+    """Write a message in gRPC's frame."""
+    kind = type(message)
+    await send_message(cast(GrpclibStream, sink), _CODEC, message, kind, end=end)
+
+
+async def receive(source: Source, kind: type[A], server: str) -> A | None:
+    """The next message, or None where there are no more. Raises `RpcError`."""
+    try:
+        return await recv_message(cast(GrpclibStream, source), _CODEC, kind)
+    except NotImplementedError:
+        why, status = "compressed a message, which we never offered", Status.INTERNAL
+    except (ValueError, EOFError, TypeError):
+        why, status = f"sent a message that is no {kind.__name__}", Status.INTERNAL
+    raise RpcError(status, f"{server} {why}", "check which service listens there")
+
+
+def request_headers(
+    path: str, scheme: str, authority: str, metadata: Mapping[str, str]
+) -> list[tuple[str, str]]:
+    """The head of a call. Raises `ValueError` for metadata that HTTP cannot carry."""
+    return [
+        (":method", "POST"),
+        (":scheme", scheme),
+        (":path", path),
+        (":authority", authority),
+        ("te", "trailers"),
+        ("content-type", GRPC_CONTENT_TYPE),
+        ("user-agent", USER_AGENT),
+        *(_encoded(name, value) for name, value in metadata.items()),
+    ]
+
+
+def _encoded(name: str, value: str) -> tuple[str, str]:
+    try:
+        ((name, value),) = encode_metadata({name: value})
+    except (TypeError, ValueError):
+        # Its own error quotes the value, which may be a key.
+        raise ValueError(
+            f"metadata {name!r} cannot be sent: a name is made of a-z, 0-9, '_', '-' and '.',"
+            " and is none of gRPC's own; a value is printable ASCII"
+        ) from None
+    return name, value
+
+
+Headers = Mapping[str, str]
+
+
+def check_head(head: Headers, server: str) -> None:
+    """Raises `RpcError` where an answer is none of gRPC's: a proxy's page, say."""
+    code, kind = head.get(":status", "none"), head.get("content-type", "none")
+    if code != "200":
+        status = _H2_TO_GRPC_STATUS_MAP.get(code, Status.UNKNOWN)
+        what = f"HTTP status {code}"
+    elif kind != GRPC_CONTENT_TYPE and not kind.startswith(
+        (f"{GRPC_CONTENT_TYPE}+", f"{GRPC_CONTENT_TYPE};")
+    ):
+        status, what = Status.UNKNOWN, f"content of type {kind!r}"
+    else:
+        return
+    raise RpcError(
+        status,
+        f"{server} answered with {what} instead of gRPC",
+        "check the address, and whether a proxy stands in between",
+        retry_after=_seconds(head.get("retry-after"), per=1),
+    )
+
+
+def check_status(trailers: Headers, server: str) -> None:
+    """Raises `RpcError` unless a call ended with status OK."""
+    number = trailers.get("grpc-status")
+    if number == "0":
+        return
+    if number is None:
+        raise RpcError(
+            Status.INTERNAL,
+            f"{server} ended a call without a status",
+            "it may have been stopped, or a proxy in between dropped the trailers",
+        )
+    try:
+        status = Status(int(number))
+    except ValueError:
+        status = Status.UNKNOWN
+    raise RpcError(
+        status,
+        f"{server} answered {status.name}",
+        message=decode_grpc_message(trailers.get("grpc-message", "")),
+        retry_after=_seconds(trailers.get("grpc-retry-pushback-ms"), per=1000),
+    )
+
+
+def reset_status(code: int) -> Status:
+    """gRPC's status for a call that the server reset with HTTP/2's `code`."""
+    return _RESETS.get(code, Status.INTERNAL)
+
+
+_RESETS: Mapping[int, Status] = {
+    ErrorCodes.CANCEL: Status.CANCELLED,
+    ErrorCodes.ENHANCE_YOUR_CALM: Status.RESOURCE_EXHAUSTED,
+    ErrorCodes.INADEQUATE_SECURITY: Status.PERMISSION_DENIED,
+}
+
+
+def _seconds(text: str | None, per: int) -> float | None:
+    """A header's number of `per` to a second; negative or other text means no such pause."""
+    return int(text) / per if text is not None and text.isascii() and text.isdecimal() else None

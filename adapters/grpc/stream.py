@@ -1,0 +1,126 @@
+"""A call, as its caller has it: messages out, messages in, and how it ended."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Generic
+
+import trio
+from grpclib.const import Status
+
+from adapters.grpc import seam
+from adapters.grpc.errors import ConnectionLost, RpcError
+from adapters.grpc.exchange import Exchange
+from adapters.grpc.method import A, Method, Q
+
+#: Begins an exchange with a call's headers. Raises `ConnectionLost`.
+Begin = Callable[[], Awaitable[Exchange]]
+
+
+class Stream(Generic[Q, A]):
+    """Made by `Channel.stream` and `Pool.stream`. One task may send while one receives."""
+
+    def __init__(self, method: Method[Q, A], server: str, begin: Begin, exchange: Exchange) -> None:
+        self._method, self._server, self._begin = method, server, begin
+        self._exchange = exchange
+        # The request of a method that takes one, until the server has something to say to it.
+        self._request: Q | None = None
+
+    async def send(self, message: Q, *, end: bool = False) -> None:
+        """Send a message; the only one of a method that takes one ends the request.
+
+        Waits while the server takes no more. A send that is cancelled half-way ends the call. What
+        is sent after the server has ended the call is dropped, for `receive` tells how it ended.
+        Raises `RpcError` where the call failed otherwise."""
+        if self._method.client_streams:
+            await seam.send(self._exchange, message, end=end)
+            return
+        self._request = message
+        try:
+            await seam.send(self._exchange, message, end=True)
+        except ConnectionLost as lost:
+            if not lost.unprocessed:
+                raise
+            # `receive` sees the same, and makes the call again.
+
+    async def end(self) -> None:
+        """Say that no more messages come, where `send` did not say it with the last."""
+        await trio.lowlevel.checkpoint()
+        self._exchange.end_request()
+
+    async def receive(self) -> A | None:
+        """The next message, or None once the server has ended the call with status OK.
+
+        One that is cancelled loses nothing. Messages that came before a failure come before it.
+        Raises `RpcError`."""
+        await trio.lowlevel.checkpoint()
+        head = await self._head()
+        seam.check_head(head, self._server)
+        reading = _Reading(self._exchange, self._server)
+        message = await seam.receive(reading, self._method.reply, self._server)
+        if message is not None:
+            self._exchange.take(reading.position)
+            return message
+        trailers = self._exchange.end
+        assert trailers is not None
+        assert not isinstance(trailers, RpcError)
+        # An answer that is nothing but its end has the status in its head.
+        seam.check_status(trailers or head, self._server)
+        return None
+
+    def leave(self) -> None:
+        """Be done with the call, at once; at the server it is reset, unless it has ended."""
+        self._exchange.leave()
+
+    async def _head(self) -> seam.Headers:
+        try:
+            head = await self._exchange.head()
+        except ConnectionLost as lost:
+            if not lost.unprocessed or self._request is None:
+                raise
+            head = await self._once_more(self._request)
+        self._request = None
+        return head
+
+    async def _once_more(self, request: Q) -> seam.Headers:
+        """Make a call again that the server has certainly not seen; once."""
+        self._request = None
+        self._exchange.leave()
+        self._exchange = await self._begin()
+        await seam.send(self._exchange, request, end=True)
+        return await self._exchange.head()
+
+
+@asynccontextmanager
+async def call(method: Method[Q, A], server: str, begin: Begin) -> AsyncIterator[Stream[Q, A]]:
+    """A stream for as long as the block. Raises what `begin` raises."""
+    stream = Stream(method, server, begin, await begin())
+    try:
+        yield stream
+    finally:
+        stream.leave()
+
+
+class _Reading:
+    """One attempt to read a message. What it has read stays in the exchange until the message is
+    complete, so that an attempt can be cancelled at any point."""
+
+    def __init__(self, exchange: Exchange, server: str) -> None:
+        self.position = 0
+        self._exchange, self._server = exchange, server
+
+    async def recv_data(self, size: int) -> bytes:
+        """See `seam.Source`."""
+        if size > seam.LARGEST_MESSAGE:
+            raise RpcError(
+                Status.RESOURCE_EXHAUSTED,
+                f"{self._server} sent a message of {size} bytes, more than {seam.LARGEST_MESSAGE}",
+            )
+        data = await self._exchange.body(self.position, size)
+        if len(data) < size and (data or self.position):
+            raise RpcError(
+                Status.INTERNAL, f"{self._server} ended the call in the middle of a message"
+            )
+        self.position += size
+        return data
