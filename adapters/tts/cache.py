@@ -95,7 +95,7 @@ class CachedSynthesizer:
     async def synthesize(self, text: str, rate_hz: int, out: Callable[[Speech], None]) -> None:
         """See `ports.Synthesizer`. What is kept comes in one piece."""
         declared = text in self._declared
-        if not text.strip() or not (declared or len(text) <= LONGEST):
+        if not declared and len(text) > LONGEST:
             await self._synthesizer.synthesize(text, rate_hz, out)
             return
         name = self._name(text, rate_hz)
