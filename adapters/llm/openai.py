@@ -133,10 +133,6 @@ class OpenAIModel:
                 so_far.append(Said("agent", answer.text))
             if not answer.calls:
                 break
-            if answer.text and not answer.text.rstrip().endswith("|"):
-                # What was said before a tool is used is a line of its own: it is spoken meanwhile,
-                # and does not run into what comes after.
-                out("\n")
             for call in answer.calls:
                 result = await tools.use(call.name, call.arguments)
                 if result is None:

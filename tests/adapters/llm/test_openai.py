@@ -343,16 +343,6 @@ async def test_a_tool_alone_is_an_answer_where_it_ends_it(autojump_clock: MockCl
     assert tools.ends_call
 
 
-async def test_words_before_a_tool_do_not_run_into_the_words_after_it(
-    autojump_clock: MockClock,
-) -> None:
-    server = Server((delta(content="Let me see"), *uses(("look_up", "{}"))), whole("One left."))
-    listener = Listener()
-    async with asking(server) as model:
-        await model.write(ASKED, Stock(), listener)
-    assert listener.text == "Let me see\nOne left."
-
-
 async def test_after_words_and_a_tool_nothing_more_need_be_said(autojump_clock: MockClock) -> None:
     server = Server((delta(content="Noted.|"), *uses(("look_up", "{}"))), whole())
     listener = Listener()

@@ -1,0 +1,182 @@
+"""Both APIs at a server in a process of its own, which can be told to fail, and be killed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+
+import pytest
+import trio
+
+from adapters.fallback.breaker import Breaker
+from adapters.llm.fallback import FallbackModel
+from adapters.llm.openai import ApiName, OpenAIModel
+from engine.data import Said
+from engine.ports import LanguageModel, ProviderError
+from tests.adapters.llm.scripted import KEY, LOOK_UP, Stock
+from tests.contracts.language_model import Listener
+from tests.servers.model.scripts import ToolCall, Writing
+from tests.servers.model.server import ModelServer
+
+pytestmark = [pytest.mark.real, pytest.mark.parametrize("api", ["chat", "responses"])]
+
+ASKED = [Said("caller", "How many nails?")]
+
+
+@pytest.fixture(scope="module")
+def one() -> Iterator[ModelServer]:
+    with ModelServer.running() as server:
+        yield server
+
+
+@pytest.fixture
+def server(one: ModelServer) -> ModelServer:
+    trio.run(one.reset)
+    return one
+
+
+@asynccontextmanager
+async def asking(
+    server: ModelServer, api: ApiName, *, first_token: float = 30.0, between_tokens: float = 30.0
+) -> AsyncIterator[OpenAIModel]:
+    """A model at that server, with times for a busy machine unless a test is about them."""
+    async with OpenAIModel.open(
+        model="scripted",
+        api_key=KEY,
+        base_url=server.base_url,
+        api=api,
+        first_token=first_token,
+        between_tokens=between_tokens,
+    ) as model:
+        with trio.fail_after(60):
+            yield model
+
+
+async def failure_of(model: LanguageModel, listener: Listener) -> ProviderError:
+    with pytest.raises(ProviderError) as failure:
+        await model.write(ASKED, Stock(), listener)
+    assert KEY not in str(failure.value)
+    assert "nails" not in str(failure.value)
+    return failure.value
+
+
+async def test_an_answer_is_given_out_while_it_is_written(
+    server: ModelServer, api: ApiName
+) -> None:
+    await server.write(Writing(text="Seven nails.| And one.|", every=0.01))
+    listener = Listener()
+    async with asking(server, api) as model:
+        await model.write(ASKED, Stock(), listener)
+    assert [piece for _, piece in listener.pieces] == ["Seven ", "nails.| ", "And ", "one.|"]
+    (asked,) = await server.asked()
+    assert asked.text == "How many nails?"
+    assert asked.outcome == "ok"
+
+
+async def test_tools_are_used_and_their_results_are_sent(server: ModelServer, api: ApiName) -> None:
+    calls = (ToolCall("look_up", '{"thing": "nails"}'), ToolCall("look_up", '{"thing": "nuts"}'))
+    await server.write(Writing(text="Let me see.| ", tools=calls), containing="How many")
+    await server.write(Writing(text="Both.|"), containing="2 in stock")
+    listener, stock = Listener(), Stock()
+    async with asking(server, api) as model:
+        await model.write(ASKED, stock, listener)
+    assert listener.text == "Let me see.| Both.|"
+    assert [json.loads(arguments) for _, arguments in stock.used] == [
+        {"thing": "nails"},
+        {"thing": "nuts"},
+    ]
+    first, second = await server.asked()
+    assert second.text == "2 in stock"
+    assert LOOK_UP.name in json.dumps(first.request["tools"])
+
+
+async def test_an_answer_that_the_caller_interrupts_is_over_at_the_server_too(
+    server: ModelServer, api: ApiName
+) -> None:
+    await server.write(Writing(then="hang", after=1))
+    async with asking(server, api) as model, trio.open_nursery() as call:
+        call.start_soon(model.write, ASKED, Stock(), lambda _: call.cancel_scope.cancel())
+    await server.until(open=0)
+    assert [asked.outcome for asked in await server.asked()] == ["cancelled"]
+
+
+@pytest.mark.parametrize(
+    ("script", "reason", "requests"),
+    [
+        (Writing(then="429"), "answered 429", 1),
+        (Writing(then="503"), "answered 503", 2),
+        (Writing(then="503", after=1), "gave up while it was writing", 1),
+        (Writing(then="cut"), "broke off the connection", 2),
+        (Writing(then="cut", after=1), "broke off the connection", 1),
+        (Writing(then="garbage"), "malformed: an event is not JSON", 1),
+        (Writing(then="garbage", after=1), "malformed: an event is not JSON", 1),
+        (Writing(then="end"), "malformed: it ended before the answer did", 2),
+        (Writing(then="end", after=1), "malformed: it ended before the answer did", 1),
+    ],
+    ids=lambda value: f"{value.then} after {value.after}" if isinstance(value, Writing) else "",
+)
+async def test_what_goes_wrong_is_said_and_tried_again_only_where_nothing_was_heard(
+    server: ModelServer, api: ApiName, script: Writing, reason: str, requests: int
+) -> None:
+    await server.write(script)
+    listener = Listener()
+    async with asking(server, api) as model:
+        assert reason in (await failure_of(model, listener)).reason
+    assert listener.text == ("Yes, " if script.after else "")
+    assert len(await server.asked()) == requests
+
+
+async def test_a_refusal_that_is_soon_over_is_waited_for(server: ModelServer, api: ApiName) -> None:
+    await server.write(Writing(then="429", retry_after=0.1), times=1)
+    listener = Listener()
+    async with asking(server, api) as model:
+        await model.write(ASKED, Stock(), listener)
+        assert model.tally.retries == 1
+    assert listener.text == "Yes, of course.|"
+
+
+async def test_a_wrong_key_is_named_and_not_shown(server: ModelServer, api: ApiName) -> None:
+    await server.accept(["another"])
+    async with asking(server, api) as model:
+        failure = await failure_of(model, Listener())
+    assert "answered 401" in failure.reason
+    assert failure.cure == "the key was refused: check it and the account it belongs to"
+
+
+async def test_silence_is_given_up_and_the_server_is_told(
+    server: ModelServer, api: ApiName
+) -> None:
+    await server.write(Writing(then="hang"), times=1)
+    await server.write(Writing(then="hang", after=1))
+    async with asking(server, api, first_token=1.0) as model:
+        assert "wrote nothing within 1 s" in (await failure_of(model, Listener())).reason
+    async with asking(server, api, between_tokens=0.2) as model:
+        assert "fell silent for 0.2 s" in (await failure_of(model, Listener())).reason
+    await server.until(open=0)
+    assert [asked.outcome for asked in await server.asked()] == ["cancelled"] * 2
+
+
+async def test_a_server_that_is_killed_is_replaced_by_the_second_until_it_is_back(
+    api: ApiName,
+) -> None:
+    async with (
+        ModelServer.started() as first,
+        ModelServer.started() as second,
+        asking(first, api) as primary,
+        asking(second, api) as spare,
+    ):
+        await second.write(Writing(text="From the second.|"))
+        model = FallbackModel(primary, spare, Breaker("first model"))
+
+        async def answer() -> str:
+            listener = Listener()
+            await model.write(ASKED, Stock(), listener)
+            return listener.text
+
+        assert await answer() == "Yes, of course.|"
+        first.kill()
+        assert [await answer() for _ in range(2)] == ["From the second.|"] * 2
+        await first.start()
+        assert await answer() == "Yes, of course.|"
+        assert (model.tally.requests, model.tally.error, model.tally.both_failed) == (4, 2, 0)
