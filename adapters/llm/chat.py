@@ -19,6 +19,11 @@ from engine.data import ToolUsed
 from engine.ports import ToolSpec
 
 
+#: What a caller says who waits for us to speak first. Chat templates of open models (Mistral's and
+#: Gemma's among them) refuse a conversation that the assistant begins, as our greeting does.
+_WAITS = "…"
+
+
 class ChatCompletions:
     """Asks one model by chat completions; an `answer.Api`."""
 
@@ -57,6 +62,8 @@ def chat(
         elif item.who == "caller":
             chat.append({"role": "user", "content": item.text})
         else:
+            if len(chat) == 1:
+                chat.append({"role": "user", "content": _WAITS})
             chat.append({"role": "assistant", "content": item.text})
     return chat
 

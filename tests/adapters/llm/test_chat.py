@@ -23,6 +23,8 @@ def test_a_history_is_a_message_for_all_that_a_side_said_in_a_row() -> None:
     )
     assert chat(history, "Be kind.", "…[interrupted]") == [
         {"role": "system", "content": "Be kind."},
+        # Nobody said it: there are models that refuse a chat which the assistant begins.
+        {"role": "user", "content": "…"},
         {"role": "assistant", "content": "Hello."},
         {"role": "user", "content": "Are you open?\nOn Sunday?"},
         {"role": "assistant", "content": "Well,\non Sunday we…[interrupted]"},
