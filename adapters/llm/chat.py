@@ -18,7 +18,6 @@ from adapters.llm.history import Item, messages
 from engine.data import ToolUsed
 from engine.ports import ToolSpec
 
-
 #: What a caller says who waits for us to speak first. Chat templates of open models (Mistral's and
 #: Gemma's among them) refuse a conversation that the assistant begins, as our greeting does.
 _WAITS = "…"
