@@ -16,7 +16,8 @@ ASYNC_RULES := ASYNC101,ASYNC102,ASYNC103,ASYNC104,ASYNC106,ASYNC111,ASYNC112,AS
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-speech test-carrier test-service test-engine test-others check lint \
-	types imports messages format flakes bench bench-asterisk draw proto lock clean
+	types imports messages format flakes bench bench-asterisk bench-voices draw \
+	proto lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -79,6 +80,9 @@ bench: $(VENV)/ready ## the table of figures in README
 
 bench-asterisk: $(VENV)/ready ## calls at a real Asterisk: what they cost, how soon they are answered
 	$(BIN)/python -m tests.benchmarks.asterisk
+
+bench-voices: $(VENV)/ready ## how soon the real voices are heard, at servers that take their time
+	$(BIN)/python -m tests.benchmarks.voices
 
 # Messages alone: clients and servers of betterproto2 run on asyncio. The compiler lays out what it
 # writes with the ruff that it finds on the way of commands.

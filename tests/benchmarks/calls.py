@@ -77,21 +77,22 @@ def new_caller(script: Script) -> Caller:
 async def spans(supervisor: Supervisor, script: Script, lasts: float, name: str) -> Caller:
     """A call of `lasts` seconds on a line of spans, after which the caller hangs up."""
     line = SpanLine(name, new_caller(script))
-    await _attend(supervisor, line, trio.current_time() + lasts)
+    await attend(supervisor, line, trio.current_time() + lasts)
     return line.caller
 
 
 async def frames(supervisor: Supervisor, script: Script, ends: float, name: str) -> FrameLine:
     """A call on a line of frames, until Trio's clock reads `ends` and the caller hangs up."""
     line = FrameLine(name, new_caller(script), Sink())
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(line.run)
-        await _attend(supervisor, line, ends)
+    await attend(supervisor, line, ends)
     return line
 
 
-async def _attend(supervisor: Supervisor, line: FrameLine | SpanLine, ends: float) -> None:
+async def attend(supervisor: Supervisor, line: FrameLine | SpanLine, ends: float) -> None:
+    """A call on that line, until Trio's clock reads `ends` and the caller hangs up."""
     async with trio.open_nursery() as nursery:
+        if isinstance(line, FrameLine):
+            nursery.start_soon(line.run)
         nursery.start_soon(_hang_up_at, line, ends)
         await supervisor.attend(line)
         nursery.cancel_scope.cancel()

@@ -34,7 +34,7 @@ async def engine_level(calls: int, seconds: float) -> dict[str, float]:
             await trio.sleep_until(began)
             turns.add(await frames(taking, script, began + seconds, str(number)))
 
-        cpu = await _staggered(one, calls)
+        cpu = await staggered(one, calls)
     return {
         "calls": calls,
         "seconds": seconds,
@@ -63,14 +63,14 @@ async def floor_level(calls: int, seconds: float) -> dict[str, float]:
         await floor.call(sink, began, began + seconds)
         lateness.extend(sink.lateness)
 
-    cpu = await _staggered(one, calls)
+    cpu = await staggered(one, calls)
     return {
         "cpu_seconds_per_call_minute": cpu / calls / seconds * 60,
         "lateness_p99_ms": percentile(lateness, 0.99) * 1000,
     }
 
 
-async def _staggered(one: Callable[[int, float], Awaitable[None]], calls: int) -> float:
+async def staggered(one: Callable[[int, float], Awaitable[None]], calls: int) -> float:
     """Run `one` for each call at its moment to begin: the CPU seconds of this process meanwhile."""
     first, before = trio.current_time() + 0.1, time.process_time()
     async with trio.open_nursery() as nursery:

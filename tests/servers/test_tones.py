@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.servers.tones import heard, read, speak, spoken
+from tests.servers.tones import Reader, heard, read, speak, spoken, symbols
 
 TEXT = "Хорошо, balloon REM-600-A: 1100 кН, ёж 5..."
 
@@ -38,3 +38,10 @@ def test_words_are_where_the_speaker_says() -> None:
 
 def test_signs_alone_have_no_sound() -> None:
     assert speak(" - ... !", 8000).pcm == b""
+
+
+def test_whole_frames_can_be_told_without_looking_into_them() -> None:
+    reader, pcm, known = Reader(8000), speak(TEXT, 8000).pcm, symbols(8000)
+    for at in range(0, len(pcm), 320):
+        reader.take(known[pcm[at : at + 320]])
+    assert " ".join(word.text for word in reader.words) == spoken(TEXT)

@@ -21,6 +21,7 @@ FRAME_SECONDS = 0.02
 ALPHABET = "abcdefghijklmnopqrstuvwxyzабвгдежзийклмнопрстуфхцчшщъыьэюяё0123456789"  # noqa: RUF001 (Russian)
 FIRST_BIN = 5
 AGAIN = len(ALPHABET)
+PAUSE = -1
 
 AMPLITUDE = 10_000
 #: Root mean square below which a frame is silent.
@@ -113,7 +114,7 @@ class Reader:
         self._unread = pcm[whole * 2 * self._size :]
         samples = np.frombuffer(pcm, "<i2", whole * self._size).astype(float)
         for symbol in _classified(samples.reshape(whole, self._size)):
-            self._take(symbol)
+            self.take(symbol)
 
     def end(self) -> None:
         """No more sound: a word under way is over."""
@@ -122,9 +123,10 @@ class Reader:
             self.words.append(Word(self._word, start, end))
         self._word, self._last = "", -1
 
-    def _take(self, symbol: int | None) -> None:
+    def take(self, symbol: int | None) -> None:
+        """The next 20 ms, looked at already: as `symbols` has them, None for what is no tone."""
         number, self._frames = self._frames, self._frames + 1
-        if symbol == -1:
+        if symbol == PAUSE:
             self.end()
         elif symbol is not None:
             if not self._word:
@@ -136,7 +138,7 @@ class Reader:
 
 
 def _classified(frames: np.ndarray) -> Iterator[int | None]:
-    """For each frame its symbol, -1 for silence, None for what is neither."""
+    """For each frame its symbol, `PAUSE` for silence, None for what is neither."""
     if not len(frames):
         return
     energy = (frames**2).mean(axis=1)
@@ -145,11 +147,18 @@ def _classified(frames: np.ndarray) -> Iterator[int | None]:
     bins = spectrum.argmax(axis=1)
     for at, (mean_square, peak) in enumerate(zip(energy, bins, strict=True)):
         if mean_square < SILENT**2:
-            yield -1
+            yield PAUSE
         elif spectrum[at, peak] > CLEAN * mean_square and 0 <= peak - FIRST_BIN <= AGAIN:
             yield int(peak) - FIRST_BIN
         else:
             yield None
+
+
+def symbols(rate_hz: int) -> dict[bytes, int]:
+    """Whole frames, as `speak` makes them, and what they are: an index into `ALPHABET`, `AGAIN` or
+    `PAUSE`. Quicker than `read` where frames were not touched."""
+    tones = {_tone(symbol, rate_hz): symbol for symbol in range(AGAIN + 1)}
+    return {**tones, bytes(2 * (rate_hz // 50)): PAUSE}
 
 
 @cache

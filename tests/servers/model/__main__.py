@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from http import HTTPStatus
+from itertools import count
 from typing import Any
 
 from tests.servers import http
@@ -28,11 +30,13 @@ class Model:
     def __init__(self) -> None:
         self.exchanges, self.keys = Exchanges(), Keys()
         self.writing = Rules(Writing)
+        self._numbers = count(1001)
 
     def reset(self) -> None:
         self.exchanges.clear()
         self.keys.reset()
         self.writing.clear()
+        self._numbers = count(1001)
 
     def commands(self) -> dict[str, Any]:
         """What tests may tell it; see `server.ModelServer`."""
@@ -65,6 +69,7 @@ class Model:
             conversation.send(HTTPStatus.BAD_REQUEST, refusal(400))
             return
         script = self.writing.take(text)
+        script = replace(script, text=script.text.replace("{n}", str(next(self._numbers))))
         tokens = paced(script, script.tokens, conversation.wait_until)
         with answering(exchange, conversation, script):
             try:

@@ -20,7 +20,8 @@ class ToolCall:
 @dataclass(frozen=True, slots=True)
 class Writing(Script):
     """One answer. A piece is a token, and a token a word with the space behind it; tools are called
-    behind the text. A status that comes in the middle of an answer is an error in its stream."""
+    behind the text. Where the text has {n}, each answer has a number of its own, of four digits
+    from 1001 on. A status that comes in the middle of an answer is an error in its stream."""
 
     text: str = "Yes, of course.|"
     tools: tuple[ToolCall, ...] = ()

@@ -177,13 +177,13 @@ async def test_the_pace_is_the_scripts(server: SpeechKitServer) -> None:
     (asked,) = await server.asked()
     assert asked.first is not None
     assert asked.ended is not None
-    assert asked.first - asked.at == pytest.approx(0.15, abs=0.1)
-    assert asked.ended - asked.first >= 0.05 * 5
+    assert asked.first - asked.at >= 0.15
+    assert asked.ended - asked.at >= 0.15 + 5 * 0.05
 
 
 @pytest.mark.parametrize("then", ["UNAUTHENTICATED", "RESOURCE_EXHAUSTED", "UNAVAILABLE"])
 async def test_a_failure_comes_where_the_script_has_it(server: SpeechKitServer, then: str) -> None:
-    await server.speak(Speaking(then=then, retry_after=2.0), times=1)
+    await server.speak(Speaking(then=then, retry_after=2.0), containing="Hello", times=1)
     await server.speak(Speaking(then=then, after=2, piece=0.1), containing="need", times=1)
     with grpc.insecure_channel(f"127.0.0.1:{server.grpc_port}") as channel:
         first, second = utterance(channel), utterance(channel, "I need it")

@@ -1,0 +1,121 @@
+"""One level of load, and the second voice: the servers beside the bot, and what came of it."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import trio
+
+from tests.benchmarks.level import percentile
+from tests.benchmarks.voices.timeline import FIRST_CHUNK, FIRST_SOUND, SPEAKING, WRITING
+from tests.servers.exchanges import Asked
+from tests.servers.model.server import ModelServer
+from tests.servers.speechkit.scripts import Speaking
+from tests.servers.speechkit.server import SpeechKitServer
+
+#: Texts that the second voice speaks in place of the first.
+FALLBACKS = 30
+
+
+class BotFailed(RuntimeError):
+    """The process of Callchart ended with an error, which it printed itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    calls: int
+    seconds: float
+
+
+async def measure(level: Level) -> dict[str, Any]:
+    """The figures of a level. Raises `BotFailed` and `ServerFailed`."""
+    async with servers() as (speechkit, model):
+        await speechkit.speak(SPEAKING)
+        await model.write(WRITING)
+        task = {"measure": "calls", "calls": level.calls, "seconds": level.seconds}
+        came = await bot(task, speechkit, model)
+        asked = await speechkit.asked("UtteranceSynthesis")
+    return {
+        "calls": level.calls,
+        "seconds": level.seconds,
+        "cpu_seconds_per_call_minute": came["cpu_seconds_per_call_minute"],
+        **figures(came["turns"], came["syntheses"], asked),
+    }
+
+
+async def measure_fallback() -> dict[str, float]:
+    """The first voice hangs, the second takes its time: milliseconds beyond both."""
+    async with servers() as (speechkit, model):
+        await speechkit.speak(Speaking(then="hang"))
+        await speechkit.speak(SPEAKING, over="http")
+        came = await bot({"measure": "fallback", "texts": FALLBACKS + 1}, speechkit, model)
+    return dict(_percentiles("overhead", [after - FIRST_SOUND for after in came["seconds"]]))
+
+
+@asynccontextmanager
+async def servers() -> AsyncIterator[tuple[SpeechKitServer, ModelServer]]:
+    async with SpeechKitServer.started() as speechkit, ModelServer.started() as model:
+        yield speechkit, model
+
+
+async def bot(
+    task: Mapping[str, Any], speechkit: SpeechKitServer, model: ModelServer
+) -> dict[str, Any]:
+    """What came of a task. Raises `BotFailed`."""
+    where = {"grpc_port": speechkit.grpc_port, "url": speechkit.url, "base_url": model.base_url}
+    command = [sys.executable, "-m", f"{__package__}.bot", json.dumps({**task, **where})]
+    done = await trio.run_process(command, capture_stdout=True, check=False)
+    if done.returncode != 0:
+        raise BotFailed(f"the bot ended with exit code {done.returncode}; see above")
+    came: dict[str, Any] = json.loads(done.stdout)
+    return came
+
+
+def figures(
+    turns: Sequence[Mapping[str, Any]],
+    syntheses: Mapping[str, float | None],
+    asked: Sequence[Asked],
+) -> dict[str, Any]:
+    """All that can be said of a level's turns, and of the client's share in their syntheses."""
+    answered = [turn for turn in turns if turn["answer"] is not None]
+    scripted = FIRST_CHUNK + FIRST_SOUND
+    return {
+        "turns": len(answered),
+        "missed": len(turns) - len(answered),
+        "broken": sum(turn["whole"] is False for turn in answered),
+        "without_filler": sum(turn["filler"] is None for turn in answered),
+        **dict(_percentiles("filler", _known(turn["filler"] for turn in answered))),
+        **dict(_percentiles("written", _known(turn["written"] for turn in answered))),
+        **dict(_percentiles("answer", [turn["answer"] for turn in answered])),
+        **dict(_percentiles("wait", [turn["wait"] for turn in answered])),
+        **dict(
+            _percentiles(
+                "overhead", [turn["answer"] - turn["wait"] - scripted for turn in answered]
+            )
+        ),
+        **dict(_percentiles("client", list(client_shares(syntheses, asked)))),
+        "longest_gap_ms": max((turn["gap"] for turn in answered), default=0.0) * 1000,
+    }
+
+
+def client_shares(syntheses: Mapping[str, float | None], asked: Sequence[Asked]) -> Iterator[float]:
+    """Seconds from a text handed over to its first sound, less what the server says that it took:
+    the client, the network, and the server's library. Each text was asked for once."""
+    for each in asked:
+        first = syntheses.get(each.text)
+        if first is not None and each.first is not None:
+            yield first - (each.first - each.at)
+
+
+def _known(values: Iterator[float | None]) -> list[float]:
+    return [value for value in values if value is not None]
+
+
+def _percentiles(what: str, values: Sequence[float]) -> Iterator[tuple[str, float]]:
+    for share in (50, 95):
+        yield f"{what}_p{share}_ms", percentile(values, share / 100) * 1000
