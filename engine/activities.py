@@ -94,7 +94,7 @@ async def play(scene: Scene) -> None:
     chunk_number, byte, announced = since.chunk, since.byte, since.byte
     while chunk_number < len(composition.chunks) or not composition.ended:
         if chunk_number == len(composition.chunks):
-            await composition.change()
+            await composition.more(trio.current_time() + playout.ahead(playback))
             continue
         chunk = composition.chunks[chunk_number]
         known = len(chunk.pcm) - (len(chunk.pcm) - byte) % frame

@@ -47,6 +47,8 @@ from engine.ports import (
     VoiceDetectors,
 )
 from engine.reply import ReplyPipeline
+from engine.toolbox import Workbench
+from engine.tools import Tool
 
 #: Told of every step before it is carried out, with the call's id.
 Inspector = Callable[[str, Step], None]
@@ -54,13 +56,18 @@ Inspector = Callable[[str, Step], None]
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """The providers that calls share."""
+    """The providers that calls share, and what the model may use.
+
+    `transfers` says whom callers may be handed on to (numbers, and patterns with X for a digit), as
+    the model is told; where it is empty, the model cannot. The carrier holds a list of its own."""
 
     detectors: VoiceDetectors
     recognizer: Recognizer
     synthesizer: Synthesizer
     model: LanguageModel
     phrases: Phrases
+    tools: Sequence[Tool] = ()
+    transfers: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,10 +150,12 @@ class Call:
         self._began = 0.0
         self._step: Step
         self.began = False
+        self._nursery: trio.Nursery
         self._scopes: dict[Active, _StateScope] = {}
         self.mailbox = Mailbox(self.now, data.settings.mailbox)
         self.playout = Playout(line, self.now, self.raise_)
         self.replies = ReplyPipeline(self)
+        self.workbench = Workbench(services.tools, self.mailbox.post, self._start_soon)
 
     # --- what effects and activities use -------------------------------------------------------
 
@@ -169,6 +178,7 @@ class Call:
         """From the first state to a final one; the data it ended with."""
         self._began = trio.current_time()
         async with trio.open_nursery() as nursery:
+            self._nursery = nursery
             nursery.start_soon(self._watch_line)
             await self._carry_out(begin(self.chart, self.data), nursery)
             while not self.chart.is_final(self._step.after.leaf):
@@ -177,6 +187,10 @@ class Call:
                 await self._carry_out(step, nursery)
             nursery.cancel_scope.cancel()
         return self.data
+
+    def _start_soon(self, job: Callable[[], Awaitable[None]]) -> None:
+        """A job that lasts for as long as the call, whichever states are left."""
+        self._nursery.start_soon(job)
 
     async def _next(self) -> Occurrence:
         standing = self._step.after

@@ -28,14 +28,22 @@ class Said:
 
 @dataclass(frozen=True, slots=True)
 class ToolUsed:
-    """A tool that the model used as it wrote `reply`, and what came of it, as the model read it.
+    """A tool that the model used, and what came of it, as the model is to read it.
 
-    `arguments` is JSON, as the model wrote it."""
+    `arguments` is JSON, as the model wrote it. `use` counts the call's uses, from 1."""
 
     name: str
     arguments: str
     result: str
-    reply: int | None = None
+    use: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class AtWork:
+    """A use of a tool that finishes whatever becomes of its reply, at the latest `until` (us)."""
+
+    use: int
+    until: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +66,7 @@ class Scripts:
     apology: str = "I am sorry, something went wrong. Please say that again."
     regret: str = "I am sorry, I cannot go on with this call. Goodbye."
     farewell: str = "Thank you for calling. Goodbye."
+    waiting: str = "One moment, please."
     fillers: tuple[str, ...] = ("Well,", "So,", "Let me see,", "Right,")
 
 
@@ -92,13 +101,14 @@ class Reply:
 
     `purpose` says why it is said: "answer", or the name of a script. `ready`: its first sound is
     there. `chunks`: of how many pieces it is, once its text is complete. `failure`: why it will
-    not be complete."""
+    not be complete. `transfer_to`: whom the caller is handed on to once it is said, or ""."""
 
     number: int
     purpose: str
     script: str | None = None
     interruptible: bool = True
     ends_call: bool = False
+    transfer_to: str = ""
     ready: bool = False
     chunks: int | None = None
     failure: str | None = None
@@ -137,6 +147,8 @@ class CallData:
     reprompts: int = 0
     apologies: int = 0
     line_closed: bool = False
+    #: Tools that go on, whatever becomes of the reply that wanted them.
+    at_work: tuple[AtWork, ...] = ()
 
     @property
     def said(self) -> tuple[Said, ...]:

@@ -144,13 +144,16 @@ class ReplyWritten(Event):
     """The whole text of a reply is known; its synthesis may still be under way.
 
     `chunks` is how many pieces it was cut into, `marked` how many of the cuts were the model's
-    own "|". `ends_call`: the model asked to hang up once this is said."""
+    own "|". `ends_call`: the model asked to hang up once this is said. `transfer_to`: it asked to
+    hand the caller on to there, or ""."""
 
     origin: ClassVar[str] = "reply"
+    words: ClassVar[tuple[str, ...]] = ("transfer_to",)
     reply: int
     chunks: int
     marked: int
     ends_call: bool
+    transfer_to: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +166,33 @@ class ReplyFailed(Event):
     reply: int
     stage: str
     reason: str
+
+
+# --- the user's tools: never stale, because what was done was done -----------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class ToolUnderWay(Event):
+    """The model began to use a tool that finishes, within `seconds`, also when its reply is over.
+
+    `use` counts the call's uses, from 1. `arguments` is JSON, as the model wrote it."""
+
+    words: ClassVar[tuple[str, ...]] = ("arguments",)
+    use: int
+    name: str
+    arguments: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class ToolFinished(Event):
+    """The use of a tool is over; `result` is what the model reads, also where it failed."""
+
+    words: ClassVar[tuple[str, ...]] = ("arguments", "result")
+    use: int
+    name: str
+    arguments: str
+    result: str
 
 
 # --- the activity `play`: a reply's sound goes down the line, in order --------------------------
@@ -242,6 +272,8 @@ EVENTS: tuple[type[Event], ...] = (
     ReplyReady,
     ReplyWritten,
     ReplyFailed,
+    ToolUnderWay,
+    ToolFinished,
     PlaybackStarted,
     SoundQueued,
     PlaybackFinished,

@@ -66,5 +66,6 @@ def script_texts(scripts: Scripts) -> tuple[str, ...]:
         scripts.apology,
         scripts.regret,
         scripts.farewell,
+        scripts.waiting,
         *scripts.fillers,
     )

@@ -1,112 +1,26 @@
 """A reply in the making: text -> chunks -> sound, in order. The activity of `turn`.
 
-Every chunk is synthesised as soon as it is written, a few side by side; what is played is strictly
-in order, because playing reads the chunks through one cursor. What was synthesised and not heard
-stays here: a playback that begins again goes on at the first word that was not heard."""
+Every chunk is synthesised as soon as it is written, a few side by side. While the model waits for a
+tool, the caller is asked for a moment whenever nothing was heard for a while."""
 
 from __future__ import annotations
 
 import math
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import trio
 
 from engine.chunker import Chunker
+from engine.composition import Chunk, Composition
 from engine.data import Reply, Said, ToolUsed
 from engine.events import ReplyFailed, ReplyReady, ReplyWritten
-from engine.ports import ProviderError, Speech, WordTiming, frame_bytes
+from engine.ports import ProviderError, Speech, ToolSpec, frame_bytes
 from engine.toolbox import Toolbox
-from engine.words import ends_of_words
 
 if TYPE_CHECKING:
     from engine.call import Call, Scene
-
-
-@dataclass(eq=False)
-class Chunk:
-    """A piece of text, and as much of its sound (s16le) as there is."""
-
-    text: str
-    pcm: bytearray = field(default_factory=bytearray)
-    words: list[WordTiming] = field(default_factory=list)
-    complete: bool = False
-    #: Its synthesis stopped in the middle: the sound is not the whole text's.
-    broken: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Cursor:
-    """A place in a reply's sound: chunk, word within the chunk, byte within its sound."""
-
-    chunk: int = 0
-    word: int = 0
-    byte: int = 0
-
-
-class Composition:
-    """One reply's chunks, growing at the end and read from the front.
-
-    `failure` is set where it will not be complete; the chunks before it can still be heard."""
-
-    def __init__(self, reply: Reply, rate_hz: int) -> None:
-        self.reply, self.rate_hz = reply, rate_hz
-        self.chunks: list[Chunk] = []
-        self.written = False
-        self.failure: str | None = None
-        self.cursor = Cursor()
-        self._changes = trio.lowlevel.ParkingLot()
-
-    @property
-    def has_sound(self) -> bool:
-        """The first sound in order is there."""
-        for chunk in self.chunks:
-            if len(chunk.pcm) >= frame_bytes(self.rate_hz):
-                return True
-            if not chunk.complete:
-                return False
-        return False
-
-    @property
-    def ended(self) -> bool:
-        """No further chunk will come."""
-        return self.written or self.failure is not None
-
-    def changed(self) -> None:
-        self._changes.unpark_all()
-
-    async def change(self) -> None:
-        """Wait for more text, more sound, or the end."""
-        await self._changes.park()
-
-    def heard(self, since: Cursor, size: int) -> str:
-        """The words that end within `size` bytes from `since`; the cursor moves behind them."""
-        words: list[str] = []
-        cursor = since
-        for number in range(since.chunk, len(self.chunks)):
-            chunk = self.chunks[number]
-            start = since if number == since.chunk else Cursor(number)
-            end = start.byte + size
-            if chunk.complete and not chunk.broken and end >= len(chunk.pcm):
-                words += chunk.text.split()[start.word :]
-                size = end - len(chunk.pcm)
-                cursor = Cursor(number + 1)
-                continue
-            ends = ends_of_words(chunk.text, chunk.words, len(chunk.pcm) / (self.rate_hz * 2))
-            texts = chunk.text.split()
-            word = start.word
-            while word < len(texts) and round(ends[word] * self.rate_hz) * 2 <= end:
-                words.append(texts[word])
-                word += 1
-            byte = round(ends[word - 1] * self.rate_hz) * 2 if word > start.word else start.byte
-            # Whole frames: the line takes no others.
-            byte -= byte % frame_bytes(self.rate_hz)
-            cursor = Cursor(number, word, byte)
-            break
-        self.cursor = cursor
-        return " ".join(words)
 
 
 class ReplyPipeline:
@@ -143,7 +57,7 @@ class ReplyPipeline:
 
 
 class _Writing:
-    """One reply being written and synthesised."""
+    """One reply being written and synthesised; to the model, it is the tools of this answer."""
 
     def __init__(
         self, scene: Scene, composition: Composition, history: Sequence[Said | ToolUsed]
@@ -157,42 +71,79 @@ class _Writing:
         self._places = settings.parallel_synthesis
         #: Open while the text is written; its deadline is when what is pending is overdue.
         self._dribbling = trio.CancelScope()
+        #: Open while the model waits for a tool, and for a while after it.
+        self._bridging = trio.CancelScope()
         self._text_ended = False
         self._ready = False
+        services = scene.call.services
+        self._toolbox = Toolbox(scene.call.workbench, services.transfers)
         self._nursery: trio.Nursery
 
     async def run(self) -> None:
         composition, reply = self._composition, self._composition.reply
         async with trio.open_nursery() as self._nursery:
-            ends_call = reply.ends_call
             if reply.script is not None:
                 self._add([reply.script])
             else:
                 try:
-                    ends_call = await self._write()
+                    await self._write()
                 except ProviderError as error:
                     self._fail("text", error.reason)
                     return
             composition.written = True
             composition.changed()
-            chunks = len(composition.chunks)
+            chunks, marked = len(composition.chunks), self._chunker.marked
+            ends_call = reply.ends_call or self._toolbox.ends_call
             if chunks == 0 and not ends_call:
                 self._fail("text", "an empty answer")
                 return
-            self._scene.post(ReplyWritten(reply.number, chunks, self._chunker.marked, ends_call))
+            transfer_to = self._toolbox.transfer_to
+            self._scene.post(ReplyWritten(reply.number, chunks, marked, ends_call, transfer_to))
         if chunks and not composition.has_sound:
             self._fail("synthesis", "no sound for the text")
 
-    async def _write(self) -> bool:
+    async def _write(self) -> None:
         self._nursery.start_soon(self._cut_what_dribbles)
-        tools = Toolbox()
         try:
-            await self._scene.call.services.model.write(self._history, tools, self._feed)
+            await self._scene.call.services.model.write(self._history, self, self._feed)
         finally:
             self._text_ended = True
             self._dribbling.cancel()
+            self._bridging.cancel()
         self._add(self._chunker.rest())
-        return tools.ends_call
+        if self._toolbox.transfer_to and not self._composition.chunks:
+            # Nobody is handed on without a word.
+            self._add([self._scene.data.facts.scripts.waiting])
+
+    @property
+    def specs(self) -> Sequence[ToolSpec]:
+        """See `ports.Tools`."""
+        return self._toolbox.specs
+
+    async def use(self, name: str, arguments: str) -> str | None:
+        """See `ports.Tools`."""
+        # What was written before the tool is said before it.
+        self._add(self._chunker.rest())
+        self._dribbling.deadline = math.inf
+        if not self._composition.chunks:
+            self._composition.silent_since = trio.current_time()
+        self._bridging.cancel()
+        self._bridging = trio.CancelScope()
+        self._nursery.start_soon(self._bridge_silence, self._bridging)
+        try:
+            return await self._toolbox.use(name, arguments)
+        finally:
+            # The model has to begin anew now, as it had when it was asked.
+            self._bridging.deadline = trio.current_time() + self._scene.data.settings.reply_wait
+
+    async def _bridge_silence(self, bridging: trio.CancelScope) -> None:
+        silence = self._scene.data.settings.tool_silence
+        with bridging:
+            while self._composition.failure is None:
+                since = self._composition.silent_since
+                await trio.sleep_until((trio.current_time() if since is None else since) + silence)
+                if since is not None and self._composition.silent_since == since:
+                    self._add([self._scene.data.facts.scripts.waiting])
 
     def _feed(self, text: str) -> None:
         texts = self._chunker.feed(text)
@@ -221,6 +172,7 @@ class _Writing:
                 self._places -= 1
                 self._nursery.start_soon(self._synthesize_waiting)
         if texts:
+            self._composition.silent_since = None
             self._composition.changed()
 
     async def _synthesize_waiting(self) -> None:

@@ -69,6 +69,13 @@ class Settings:
     reply_wait: float = setting(
         8.0, "s", "no first sound by then is a failure; the predecessor's slowest turns took 4 s"
     )
+    tool_silence: float = setting(
+        2.0,
+        "s",
+        "silence in an answer that waits for a tool; then the caller is asked for a moment: well "
+        "below `playback_margin`",
+        least=0.1,
+    )
     playback_margin: float = setting(
         3.0,
         "s",
@@ -97,6 +104,9 @@ class Settings:
 
     # bounds
     longest_call: float = setting(900.0, "s", "then we say goodbye", least=1.0)
+    transfer_wait: float = setting(
+        5.0, "s", "for the carrier to hand the caller on, or to refuse to; it says so at once"
+    )
     hangup_wait: float = setting(2.0, "s", "for the line to close; then it is let go")
     mailbox: int = setting(
         256, "events", "more than that unread means a broken adapter; the call ends", least=8

@@ -1,7 +1,7 @@
 """Runs calls side by side, each a child that is never restarted, and keeps one's failure its own.
 
-The only `except Exception` of Callchart is here: a call that fails is ended with a few words of
-regret and a hangup, and the others do not notice."""
+The only `except Exception` around our own code is here: a call that fails is ended with a few words
+of regret and a hangup, and the others do not notice. (A user's tool has one of its own.)"""
 
 from __future__ import annotations
 

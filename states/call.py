@@ -2,39 +2,32 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from engine.chart import State, ignore, stay, to
-from engine.data import CallData
 from engine.effects import AnswerLine
 from engine.events import (
     CallerHungUp,
     CallTransferred,
     DigitReceived,
-    Event,
     HangUpRequested,
     HearingFailed,
     LineClosed,
     PlaybackStopped,
+    ToolFinished,
+    ToolUnderWay,
     TransferFailed,
 )
 from engine.settings import settings
-from states.hearing import put_what_was_said, words_heard
+from states.hearing import note_line_closed, put_what_was_said, words_heard
 from states.listening import listening
 from states.replies import (
-    begin_apology,
     begin_farewell,
     begin_regret,
     saying_last_words,
     start_reply,
 )
+from states.tools import note_finished, note_under_way
+from states.transferring import not_transferred
 from states.turn import turn
-
-
-def note_line_closed(data: CallData, event: Event, at: int) -> CallData:
-    """There is nothing to hang up any more."""
-    return replace(data, line_closed=True)
-
 
 call = State(
     "call",
@@ -48,7 +41,7 @@ call = State(
         CallTransferred: to("hangup", update=put_what_was_said),
         TransferFailed: [
             ignore("the goodbye is being said", when=saying_last_words),
-            to("turn.speaking", update=begin_apology, effects=start_reply),
+            *not_transferred,
         ],
         HangUpRequested: [
             ignore("the goodbye is being said", when=saying_last_words),
@@ -59,6 +52,8 @@ call = State(
             to("turn.speaking", update=begin_regret, effects=start_reply),
         ],
         PlaybackStopped: stay(update=words_heard),
+        ToolUnderWay: stay(update=note_under_way),
+        ToolFinished: stay(update=note_finished),
     },
     after={
         "longest_call": (

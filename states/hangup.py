@@ -1,4 +1,4 @@
-"""The call ends: the line is closed, and what was heard last is still written down."""
+"""The call ends: the line is closed, and what must be done to its end is, and written down."""
 
 from __future__ import annotations
 
@@ -12,14 +12,20 @@ from engine.events import (
     HangUpRequested,
     LineClosed,
     PlaybackStopped,
+    ToolFinished,
+    ToolUnderWay,
     TransferFailed,
 )
-from states.hearing import words_heard
+from states.hearing import note_line_closed, words_heard
+from states.tools import note_finished, note_under_way, tools_are_at_work
 
 
-def until_the_line_is_closed(data: CallData, at: int) -> float:
-    """Nothing, if it is closed already; else a bound, in case the carrier never says so."""
-    return 0.0 if data.line_closed else data.settings.hangup_wait
+def until_all_is_done(data: CallData, at: int) -> float:
+    """Nothing, if it is; else a bound, in case a carrier or a tool never says so."""
+    wait = data.settings.hangup_wait
+    if data.at_work:
+        return (max(work.until for work in data.at_work) - at) / 1_000_000 + wait
+    return 0.0 if data.line_closed else wait
 
 
 hangup = State(
@@ -27,15 +33,20 @@ hangup = State(
     __doc__,
     entry=HangUpLine(),
     on={
-        LineClosed: to("ended"),
+        LineClosed: [
+            stay(update=note_line_closed, rearm="hangup_wait", when=tools_are_at_work),
+            to("ended"),
+        ],
         CallerHungUp: ignore("both sides hung up"),
         DigitReceived: ignore("the call ends"),
         CallTransferred: ignore("the call ends"),
         TransferFailed: ignore("the call ends"),
         HangUpRequested: ignore("it is being done"),
         PlaybackStopped: stay(update=words_heard),
+        ToolUnderWay: stay(update=note_under_way, rearm="hangup_wait"),
+        ToolFinished: stay(update=note_finished, rearm="hangup_wait"),
     },
-    after={"hangup_wait": (until_the_line_is_closed, to("ended"))},
+    after={"hangup_wait": (until_all_is_done, to("ended"))},
 )
 
 ended = State("ended", "Nothing happens any more.", final=True)

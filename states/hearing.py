@@ -117,8 +117,8 @@ def words_heard(data: CallData, event: PlaybackStopped, at: int) -> CallData:
 
 
 def mark_interrupted(data: CallData, event: Event, at: int) -> CallData:
-    """The reply's last heard words were cut off by the caller: it is no goodbye any more."""
-    history, reply = list(data.history), replace(data.reply, ends_call=False)
+    """The reply's last heard words were cut off by the caller: it leads to nothing any more."""
+    history, reply = list(data.history), replace(data.reply, ends_call=False, transfer_to="")
     for place, item in reversed(list(enumerate(history))):
         if isinstance(item, Said):
             # Behind it may be what a tool has done for the same reply.
@@ -126,3 +126,8 @@ def mark_interrupted(data: CallData, event: Event, at: int) -> CallData:
                 history[place] = replace(item, interrupted=True)
             break
     return replace(data, history=tuple(history), reply=reply)
+
+
+def note_line_closed(data: CallData, event: Event, at: int) -> CallData:
+    """There is nothing to hang up any more."""
+    return replace(data, line_closed=True)

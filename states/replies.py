@@ -57,6 +57,11 @@ def had_only_hung_up(data: CallData, event: Event, at: int) -> bool:
     return data.reply.ends_call and data.reply.chunks == 0
 
 
+def transfers_after_it(data: CallData, event: Event, at: int) -> bool:
+    """The caller is handed on after the reply under way."""
+    return bool(data.reply.transfer_to)
+
+
 def is_ready(data: CallData, event: Event, at: int) -> bool:
     """The reply's first sound is there."""
     return data.reply.ready
@@ -145,9 +150,14 @@ def note_ready(data: CallData, event: ReplyReady, at: int) -> CallData:
 
 
 def note_written(data: CallData, event: ReplyWritten, at: int) -> CallData:
-    """Its text is complete; the model may have asked to hang up after it."""
-    ends_call = data.reply.ends_call or event.ends_call
-    return replace(data, reply=replace(data.reply, chunks=event.chunks, ends_call=ends_call))
+    """Its text is complete; the model may have asked to hang up, or to transfer, after it."""
+    reply = replace(
+        data.reply,
+        chunks=event.chunks,
+        ends_call=data.reply.ends_call or event.ends_call,
+        transfer_to=event.transfer_to,
+    )
+    return replace(data, reply=reply)
 
 
 def note_failure(data: CallData, event: ReplyFailed, at: int) -> CallData:

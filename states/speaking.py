@@ -25,6 +25,7 @@ from states.replies import (
     reply_failed,
     saying_goodbye,
     start_reply,
+    transfers_after_it,
 )
 
 opening = State(
@@ -59,6 +60,7 @@ speaking = State(
         SoundQueued: stay(update=note_sound, rearm="playback_stuck"),
         PlaybackFinished: [
             to("hangup", update=put_what_was_said, when=saying_goodbye),
+            to("transferring", when=transfers_after_it),
             to(
                 "speaking",
                 update=begin_regret,
@@ -79,6 +81,7 @@ speaking = State(
             playback_is_overdue,
             [
                 to("hangup", update=put_what_was_said, when=saying_goodbye),
+                to("transferring", when=transfers_after_it),
                 to(
                     "speaking", update=begin_regret, effects=start_reply, when=apologies_are_used_up
                 ),

@@ -18,6 +18,7 @@ from states.replies import may_not_be_interrupted, note_failure, note_ready, not
 from states.settling import settling
 from states.speaking import speaking
 from states.thinking import thinking
+from states.transferring import transferring
 
 turn = State(
     "turn",
@@ -36,5 +37,5 @@ turn = State(
         ReplyWritten: stay(update=note_written),
         ReplyFailed: stay(update=note_failure),
     },
-    children=[greeting, settling, thinking, speaking, barged_in],
+    children=[greeting, settling, thinking, speaking, barged_in, transferring],
 )

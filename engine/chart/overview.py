@@ -36,6 +36,7 @@ from engine.chart.svg import FRAME_HUE, HUES, INK, LEGEND_SIZE, PAPER, Drawing, 
 #: Room across and down, tried in turn until every label finds its place.
 GAPS = (
     (80, 40),
+    (100, 40),
     (100, 50),
     (120, 50),
     (120, 70),
@@ -139,7 +140,7 @@ def drawn(diagram: Diagram, overview: Overview) -> str:
     legend = _legend_place(overview)
     drawing = Drawing(
         max(placement.width, legend.right + 20),
-        max(placement.height, legend.bottom + 20),
+        max(placement.height, legend.bottom + 16),
         f"The chart of: {diagram.title}",
     )
     grounds = {path: GROUNDS[len(diagram.lineage(path)) % 2] for path in placement.frames}

@@ -3,7 +3,7 @@
 from engine.testing.hearing import FakeRecognizer, FakeVoiceDetectors, Spoken
 from engine.testing.invariants import check_invariants
 from engine.testing.line import FakeCarrier, FakeLine
-from engine.testing.model import Answer, FakeModel
+from engine.testing.model import Answer, FakeModel, Use
 from engine.testing.questions import Recording
 from engine.testing.schedule import settle, virtual_clock
 from engine.testing.speech import FakeSynthesizer, Manner
@@ -21,6 +21,7 @@ __all__ = [
     "Recording",
     "Spoken",
     "Telephone",
+    "Use",
     "check_invariants",
     "settle",
     "virtual_clock",

@@ -65,7 +65,8 @@ class FakeLine:
     that lies between in one piece (at most 5 s). With `frames`, every frame is given as it comes.
     Set `confirms_marks` to False for a carrier that loses them, `closing` to the seconds between
     our hanging up and `Closed` (`math.inf`: it never says so), `transfers` to those whom a caller
-    may be handed on to."""
+    may be handed on to, `answers_transfers` to False for a carrier that never says what came of
+    it."""
 
     def __init__(
         self,
@@ -79,6 +80,7 @@ class FakeLine:
         self.confirms_marks = True
         self.closing = 0.0
         self.transfers: Container[str] = ()
+        self.answers_transfers = True
         #: The keys that were pressed on our side, and whom the caller was handed on to.
         self.digits = ""
         self.transferred: str | None = None
@@ -166,7 +168,7 @@ class FakeLine:
             self.digits += digits
 
     def transfer(self, target: str) -> None:
-        if self.hung_up:
+        if self.hung_up or not self.answers_transfers:
             return
         if target not in self.transfers:
             self._tell(TransferRefused("transfer.allow does not name that target"))

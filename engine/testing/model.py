@@ -2,25 +2,42 @@
 
 from __future__ import annotations
 
+import json
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import trio
 
 from engine.data import Said, ToolUsed
-from engine.ports import ProviderError, Tools
+from engine.ports import ProviderError, Tools, ToolSpec
 
 MODEL = "fake model"
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """A piece of an answer: the model uses a tool here. Text for `arguments` is given verbatim.
+
+    "{result}" in the texts behind it is what came of it."""
+
+    name: str
+    arguments: Mapping[str, object] | str = field(default_factory=dict)
+
+    @property
+    def written(self) -> str:
+        """The arguments as the model writes them."""
+        return self.arguments if isinstance(self.arguments, str) else json.dumps(self.arguments)
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
     """An answer as it is written: `pieces` verbatim, the first after `latency`, then `pace` apart.
 
-    Seconds. With `hangs` or `fails` it does not end after its last piece, or ends in an error."""
+    Seconds. With `hangs` or `fails` it does not end after its last piece, or ends in an error. It
+    ends with the use of a tool that has no result."""
 
-    pieces: tuple[str, ...]
+    pieces: tuple[str | Use, ...]
     latency: float = 0.0
     pace: float = 0.0
     ends_call: bool = False
@@ -36,6 +53,10 @@ class Asked:
     answer: Answer
     began: float
     ended: float | None = None
+    #: The tools that it was offered.
+    tools: tuple[ToolSpec, ...] = ()
+    #: What came of the tools that it used, in order; None where the answer ended with it.
+    results: list[str | None] = field(default_factory=list)
 
 
 @dataclass
@@ -61,14 +82,20 @@ class FakeModel:
         self, history: Sequence[Said | ToolUsed], tools: Tools, out: Callable[[str], None]
     ) -> None:
         answer = self._answers.popleft() if self._answers else self._echo(history)
-        asked = Asked(tuple(history), answer, trio.current_time())
+        asked = Asked(tuple(history), answer, trio.current_time(), tools=tuple(tools.specs))
         self.asked.append(asked)
         try:
             await trio.sleep(answer.latency)
             for number, piece in enumerate(answer.pieces):
                 if number:
                     await trio.sleep(answer.pace)
-                out(piece)
+                if isinstance(piece, str):
+                    result = asked.results[-1] if asked.results else None
+                    out(piece if result is None else piece.replace("{result}", result))
+                    continue
+                asked.results.append(await tools.use(piece.name, piece.written))
+                if asked.results[-1] is None:
+                    return
             if answer.fails:
                 raise ProviderError(MODEL, "told to fail")
             if answer.hangs:

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 from engine.chart import Chart, Outcome, Step
 from engine.chart.decide import Active
-from engine.data import Reply, Said
+from engine.data import Reply, Said, ToolUsed
 from engine.effects import StartReply
 from engine.events import Event, PlaybackStopped
 from engine.ports import FRAME_SECONDS
@@ -147,6 +147,11 @@ def history(steps: Sequence[Step]) -> tuple[Said, ...]:
     return said
 
 
+def tools_used(steps: Sequence[Step]) -> tuple[ToolUsed, ...]:
+    """What the model's tools have done, as the call's history has it."""
+    return tuple(item for item in steps[-1].data.history if isinstance(item, ToolUsed))
+
+
 # --- questions over the sound ------------------------------------------------------------------
 
 
@@ -247,10 +252,11 @@ def _stretches(recording: Recording) -> Iterator[tuple[float, int, int, int]]:
 def _is_of(recording: Recording, sound: int, stay: Stay) -> bool:
     """Does the sound belong to the reply (or the filler) that is played in that stay?"""
     synthesis = recording.synthesizer.syntheses[sound - 1]
+    facts = recording.steps[0].data.facts
     if stay.reply is None:
-        return any(clip.text == synthesis.text for clip in recording.steps[0].data.facts.fillers)
+        return any(clip.text == synthesis.text for clip in facts.fillers)
     begun = recording.replies[stay.reply]
-    if synthesis.text == begun.script:
+    if synthesis.text == (facts.scripts.waiting if begun.script is None else begun.script):
         return True
     later = [b.sounds_before for reply, b in recording.replies.items() if reply > stay.reply]
     return begun.sounds_before < sound <= min(later, default=sound)

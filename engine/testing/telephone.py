@@ -15,7 +15,7 @@ import trio.testing
 from engine.activities import ACTIVITIES
 from engine.call import Call, Services
 from engine.chart import Chart, Step
-from engine.data import Facts, Said, Scripts
+from engine.data import Facts, Said, Scripts, ToolUsed
 from engine.events import HangUpRequested
 from engine.journal import JournalList, Recorder
 from engine.phrases import Phrases, script_texts
@@ -23,7 +23,7 @@ from engine.settings import Settings
 from engine.testing.hearing import FakeRecognizer, FakeVoiceDetectors, Spoken
 from engine.testing.invariants import check_invariants
 from engine.testing.line import FakeLine
-from engine.testing.model import Answer, FakeModel
+from engine.testing.model import Answer, FakeModel, Use
 from engine.testing.questions import (
     HeardReply,
     Path,
@@ -34,9 +34,11 @@ from engine.testing.questions import (
     is_in,
     stale_frames,
     states,
+    tools_used,
 )
 from engine.testing.report import readable
 from engine.testing.speech import CHARACTERS_A_SECOND, FakeSynthesizer
+from engine.tools import Tool
 
 #: Virtual seconds that a test waits for something unless it says otherwise: longer than anything
 #: that the default call does by itself, except its longest call.
@@ -54,7 +56,8 @@ class Telephone:
     met or fail, the caller hangs up, the call ends, and `check_invariants` is asked.
 
     `settings` may be a mapping of those that differ from the defaults. Without `scripts` there are
-    no fillers: a test that is about them names them. Raises `AssertionError`, with the journal,
+    no fillers: a test that is about them names them. `tools` and `transfers` are what the model may
+    use, and whom it may hand the caller on to. Raises `AssertionError`, with the journal,
     for an expectation that is not met; never waits without a bound."""
 
     def __init__(
@@ -69,6 +72,8 @@ class Telephone:
         recognizer: FakeRecognizer | None = None,
         synthesizer: FakeSynthesizer | None = None,
         model: FakeModel | None = None,
+        tools: Sequence[Tool] = (),
+        transfers: Sequence[str] = (),
     ) -> None:
         self.chart, self.seed = chart, seed
         if not isinstance(settings, Settings):
@@ -80,6 +85,7 @@ class Telephone:
         self.recognizer = recognizer or FakeRecognizer()
         self.synthesizer = synthesizer or FakeSynthesizer()
         self.model = model or FakeModel()
+        self.tools, self.transfers = tools, transfers
         self.journal = JournalList()
         self.recording = Recording(chart, self.line, self.synthesizer, journal=self.journal.lines)
         self._phrases = Phrases(self.line.rate_hz)
@@ -126,7 +132,7 @@ class Telephone:
 
     def agent_will_say(
         self,
-        *texts: str,
+        *texts: str | Use,
         latency: float = 0.0,
         pace: float = 0.0,
         by_word: bool = False,
@@ -136,10 +142,16 @@ class Telephone:
     ) -> None:
         """The model's next answer that was not told yet, text by text (or word by word).
 
-        The first piece comes after `latency`, each further one after `pace` (seconds). In the end
-        it asks to hang up (`ends_call`), `fails`, or never ends (`hangs`). Without a word of this,
-        the agent says what it heard."""
-        pieces = [f"{word} " for text in texts for word in (text.split() if by_word else [text])]
+        Between texts, `Use(name, arguments)` uses a tool; "{result}" in what comes after it is what
+        came of it. The first piece comes after `latency`, each further one after `pace` (seconds).
+        In the end it asks to hang up (`ends_call`), `fails`, or never ends (`hangs`). Without a
+        word of this, the agent says what it heard."""
+        pieces: list[str | Use] = []
+        for text in texts:
+            if isinstance(text, Use):
+                pieces.append(text)
+            else:
+                pieces += [f"{word} " for word in (text.split() if by_word else [text])]
         self.model.will_write(Answer(tuple(pieces), latency, pace, ends_call, fails, hangs))
 
     # --- what happens ---------------------------------------------------------------------------
@@ -268,6 +280,11 @@ class Telephone:
         return history(self.steps)
 
     @property
+    def tools_used(self) -> tuple[ToolUsed, ...]:
+        """What the model's tools have done, as the call's history has it."""
+        return tools_used(self.steps)
+
+    @property
     def heard(self) -> list[HeardReply]:
         """What the caller has truly heard, reply by reply."""
         return heard_by_caller(self.recording)
@@ -296,7 +313,15 @@ class Telephone:
         self._call = Call(
             self.chart,
             self.line,
-            Services(self.detectors, self.recognizer, self.synthesizer, self.model, self._phrases),
+            Services(
+                self.detectors,
+                self.recognizer,
+                self.synthesizer,
+                self.model,
+                self._phrases,
+                self.tools,
+                self.transfers,
+            ),
             data,
             activities=ACTIVITIES,
             recorder=Recorder(self.journal, self.chart, data),

@@ -12,14 +12,16 @@ from hypothesis import strategies as st
 from trio.testing import MockClock
 
 from engine.call import Call, Scene, Services
+from engine.composition import Chunk, Composition, Cursor
 from engine.data import CallData, Reply, Said
 from engine.events import Event, ReplyFailed, ReplyReady, ReplyWritten
 from engine.mailbox import Mailbox
 from engine.phrases import Phrases
 from engine.ports import WordTiming
-from engine.reply import Chunk, Composition, Cursor, ReplyPipeline
+from engine.reply import ReplyPipeline
 from engine.settings import Settings
 from engine.testing import Answer, FakeModel, FakeSynthesizer, Manner
+from engine.toolbox import Workbench
 from tests.engine.quiet import QuietLine
 
 FRAME = 640
@@ -157,6 +159,7 @@ class Desk:
             cast(Any, None), cast(Any, None), self.synthesizer, self.model, self.phrases
         )
         self.mailbox = Mailbox(lambda: round(trio.current_time() * 1_000_000), 256)
+        self.workbench = Workbench((), self.mailbox.post, cast(Any, None))
         self.scene = Scene(cast(Call, self), CallData(settings=settings or Settings()), 1)
         self.pipeline = ReplyPipeline(cast(Call, self))
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from engine.chart import Outcome
-from engine.data import Said
+from engine.data import Said, ToolUsed
 from engine.effects import HangUpLine, StartReply
 from engine.events import (
     CallerHungUp,
@@ -18,6 +18,8 @@ from engine.events import (
     HearingFailed,
     LineClosed,
     PlaybackStopped,
+    ToolFinished,
+    ToolUnderWay,
     TransferFailed,
 )
 from engine.settings import Settings
@@ -83,6 +85,21 @@ def test_a_transfer_that_failed_is_apologised_for(leaf: str) -> None:
     after = calls(leaf).on(TransferFailed("not allowed"))
     assert (after.state, after.purpose) == ("speaking.opening", "apology")
     assert after.effects[-1] == StartReply(after.data.reply)
+
+
+def test_the_last_of_several_transfers_that_failed_ends_the_call() -> None:
+    after = standing("listening.waiting", apologies=2).on(TransferFailed("busy"))
+    assert (after.state, after.purpose) == ("speaking.opening", "regret")
+
+
+@pytest.mark.parametrize("leaf", [*LEAVES, "hangup"])
+def test_what_a_tool_has_done_is_written_down_wherever_the_call_stands(leaf: str) -> None:
+    stands = calls(leaf)
+    begun = stands.on(ToolUnderWay(1, "book", "{}", 4.0))
+    assert (begun.outcome, begun.state) == (Outcome.STAYED, stands.state)
+    after = begun.on(ToolFinished(1, "book", "{}", "booked"))
+    assert (after.outcome, after.state) == (Outcome.STAYED, stands.state)
+    assert after.data == replace(stands.data, history=(ToolUsed("book", "{}", "booked", 1),))
 
 
 @pytest.mark.parametrize("event", [DigitReceived("5"), CallTransferred(), TransferFailed("busy")])

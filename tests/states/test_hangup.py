@@ -5,7 +5,15 @@ from __future__ import annotations
 import pytest
 
 from engine.chart import Outcome
-from engine.events import CallerHungUp, Event, HangUpRequested, LineClosed
+from engine.data import AtWork, ToolUsed
+from engine.events import (
+    CallerHungUp,
+    Event,
+    HangUpRequested,
+    LineClosed,
+    ToolFinished,
+    ToolUnderWay,
+)
 from engine.settings import Settings
 from states import CHART
 from tests.states.standing import standing
@@ -33,6 +41,32 @@ def test_a_line_that_does_not_close_is_let_go() -> None:
 
 def test_a_line_that_was_closed_before_is_not_waited_for() -> None:
     assert standing("hangup", line_closed=True).due("hangup_wait").seconds == 0.0
+
+
+def test_what_must_be_done_to_its_end_is_waited_for() -> None:
+    stands = standing("hangup").on(ToolUnderWay(1, "book", "{}", 4.0), after=0.5)
+    assert stands.remaining("hangup_wait") == 4.0 + 2.0
+    closed = stands.on(LineClosed(), after=0.5)
+    assert (closed.state, closed.remaining("hangup_wait")) == ("hangup", 3.5 + 2.0)
+    done = closed.on(ToolFinished(1, "book", "{}", "booked"), after=0.5)
+    assert done.data.history == (ToolUsed("book", "{}", "booked", 1),)
+    after = done.due("hangup_wait")
+    assert (after.seconds, after.state) == (1.5, "ended")
+
+
+def test_when_all_is_done_only_the_line_is_waited_for() -> None:
+    stands = standing("hangup", at_work=(AtWork(1, 5_000_000), AtWork(2, 4_000_000)))
+    one = stands.on(ToolFinished(1, "book", "{}", "booked"), after=0.5)
+    assert one.remaining("hangup_wait") == 3.5 + 2.0
+    both = one.on(ToolFinished(2, "book", "{}", "booked"))
+    assert both.remaining("hangup_wait") == 2.0
+    assert both.on(LineClosed()).state == "ended"
+
+
+def test_a_tool_that_does_not_keep_to_its_time_limit_is_let_go() -> None:
+    stands = standing("hangup", line_closed=True, at_work=(AtWork(1, 5_000_000),))
+    after = stands.due("hangup_wait")
+    assert (after.seconds, after.state) == (7.0, "ended")
 
 
 @pytest.mark.parametrize("event", [LineClosed(), CallerHungUp(), HangUpRequested("drain")])

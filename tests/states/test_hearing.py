@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from engine.data import CallData, Reply, Said
+from engine.data import CallData, Reply, Said, ToolUsed
 from engine.events import FinalHeard, PartialHeard, PlaybackStopped, SpeechEnded
 from states.hearing import (
     add_words,
@@ -152,3 +152,31 @@ def test_a_reply_that_was_never_heard_marks_nothing() -> None:
 def test_a_goodbye_that_was_cut_off_is_none() -> None:
     goodbye = CallData(reply=Reply(2, "answer", ends_call=True))
     assert not mark_interrupted(goodbye, ANY, 0).reply.ends_call
+
+
+def test_a_transfer_that_was_cut_off_is_none() -> None:
+    handing_on = CallData(reply=Reply(2, "answer", transfer_to="100"))
+    assert mark_interrupted(handing_on, ANY, 0).reply.transfer_to == ""
+
+
+def test_what_is_heard_of_a_reply_after_a_tool_stands_behind_it() -> None:
+    used = ToolUsed("price", "{}", "nine", 1)
+    before = CallData(history=(Said("agent", "Let me see.", 2), used))
+    data = words_heard(before, PlaybackStopped(2, "It is nine."), 0)
+    assert data.history == (*before.history, Said("agent", "It is nine.", 2))
+
+
+def test_a_reply_is_marked_as_cut_off_before_what_its_tool_has_done_since() -> None:
+    used = ToolUsed("price", "{}", "nine", 1)
+    before = CallData(reply=SPOKEN, history=(Said("agent", "Let me", 2), used))
+    data = mark_interrupted(before, ANY, 0)
+    assert data.history == (Said("agent", "Let me", 2, interrupted=True), used)
+
+
+def test_a_question_that_goes_on_after_a_tool_stands_behind_it() -> None:
+    used = ToolUsed("price", "{}", "nine", 1)
+    before = CallData(history=(Said("caller", "nails"), used), question=("and a hammer",))
+    assert put_question(before, ANY, 0).history == (
+        *before.history,
+        Said("caller", "and a hammer"),
+    )

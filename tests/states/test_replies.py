@@ -44,6 +44,7 @@ from states.replies import (
     saying_goodbye,
     script,
     start_reply,
+    transfers_after_it,
     was_greeting,
 )
 from tests.states.standing import ANSWER, APOLOGY, FAREWELL, SPOKEN
@@ -128,6 +129,7 @@ def test_the_last_failure_is_one_after_the_last_apology(
         (may_not_be_interrupted, FAREWELL, SPOKEN),
         (saying_goodbye, FAREWELL, SPOKEN),
         (reply_failed, BROKEN, SPOKEN),
+        (transfers_after_it, replace(SPOKEN, transfer_to="100"), SPOKEN),
     ],
 )
 def test_guards_of_the_reply_under_way(
@@ -162,6 +164,8 @@ def test_what_becomes_of_the_reply_is_noted() -> None:
     assert failed.reply == replace(SPOKEN, failure="it broke")
     ending = note_written(data(), ReplyWritten(2, 1, 1, ends_call=True), 0)
     assert ending.reply == replace(SPOKEN, chunks=1, ends_call=True)
+    handing_on = note_written(data(), ReplyWritten(2, 1, 1, False, "100"), 0)
+    assert handing_on.reply == replace(SPOKEN, chunks=1, transfer_to="100")
 
 
 def test_a_text_that_is_complete_takes_no_goodbye_back() -> None:

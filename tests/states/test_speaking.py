@@ -8,7 +8,7 @@ import pytest
 
 from engine.chart import Outcome
 from engine.data import Reply
-from engine.effects import HangUpLine, StartReply, StopPlayback
+from engine.effects import HangUpLine, StartReply, StopPlayback, TransferCall
 from engine.events import (
     FinalHeard,
     PlaybackFinished,
@@ -70,6 +70,15 @@ def test_a_playback_without_a_sign_of_life_is_given_up(
     after = (stands.due("barge_in_guard") if leaf == "opening" else stands).due("playback_stuck")
     assert (after.seconds, after.state, after.purpose) == (3.0, "speaking.opening", purpose)
     assert after.effects == (StopPlayback(), StartReply(after.data.reply))
+
+
+TRANSFER = replace(SPOKEN, transfer_to="100")
+
+
+def test_after_a_reply_that_hands_the_caller_on_the_carrier_is_asked_to() -> None:
+    after = standing("chunks", reply=TRANSFER).on(PlaybackFinished(2))
+    assert (after.state, after.effects) == ("transferring", (StopPlayback(), TransferCall("100")))
+    assert standing("chunks", reply=TRANSFER).due("playback_stuck").state == "transferring"
 
 
 def test_a_goodbye_that_gets_stuck_is_one_all_the_same() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from engine.data import Scripts
 from engine.events import CallerHungUp
-from engine.testing import Manner, Telephone
+from engine.testing import Manner, Telephone, Use
 from engine.testing.plugin import MakeTelephone
 from engine.testing.questions import HeardReply, is_in, outcomes
 from states import CHART
@@ -83,6 +83,15 @@ async def chunks(telephone: Telephone) -> None:
     await telephone.until("speaking.chunks")
 
 
+async def transferring(telephone: Telephone) -> None:
+    await chunks(telephone)
+    await telephone.until("listening")
+    telephone.line.answers_transfers = False
+    telephone.agent_will_say("I will connect you.|", Use("transfer", {"target": "100"}))
+    await telephone.caller_says("Give me a person")
+    await telephone.until("transferring")
+
+
 async def hangup(telephone: Telephone) -> None:
     telephone.line.closing = 1.0
     await telephone.operator_hangs_up(at=3.0)
@@ -108,6 +117,7 @@ WAYS: dict[str, Way] = {
     "call.turn.thinking.filling.filler_ending": filler_ending,
     "call.turn.speaking.opening": opening,
     "call.turn.speaking.chunks": chunks,
+    "call.turn.transferring": transferring,
     "hangup": hangup,
     "ended": ended,
 }
@@ -129,6 +139,7 @@ def prepare(telephone: Telephone) -> None:
 FILLERS = {
     "scripts": Scripts(fillers=("Let me have a look at that, it will take a moment,",)),
     "settings": {"filler_after": 0.4},
+    "transfers": ["100"],
 }
 
 

@@ -1,0 +1,38 @@
+"""All was said: the carrier is asked to hand the caller on to whom the model chose."""
+
+from __future__ import annotations
+
+from engine.chart import State, ignore, stay, to
+from engine.data import CallData
+from engine.effects import TransferCall
+from engine.events import Event, FinalHeard, SpeechStarted
+from engine.settings import settings
+from states.hearing import add_words
+from states.replies import apologies_are_used_up, begin_apology, begin_regret, start_reply
+from states.tools import note_not_transferred
+
+
+def transfer_call(data: CallData, event: Event, at: int) -> TransferCall:
+    return TransferCall(data.reply.transfer_to)
+
+
+not_transferred = [
+    to(
+        "speaking",
+        update=[note_not_transferred, begin_regret],
+        effects=start_reply,
+        when=apologies_are_used_up,
+    ),
+    to("speaking", update=[note_not_transferred, begin_apology], effects=start_reply),
+]
+
+transferring = State(
+    "transferring",
+    __doc__,
+    entry=transfer_call,
+    on={
+        SpeechStarted: ignore("whom they are handed on to will hear them"),
+        FinalHeard: stay(update=add_words),
+    },
+    after={"transfer_wait": (settings.transfer_wait, not_transferred)},
+)

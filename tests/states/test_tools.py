@@ -1,0 +1,44 @@
+"""What the model's tools have done, as data."""
+
+from __future__ import annotations
+
+from engine.data import AtWork, CallData, Reply, Said, ToolUsed
+from engine.events import ToolFinished, ToolUnderWay, TransferFailed
+from states.tools import (
+    UNDER_WAY,
+    note_finished,
+    note_not_transferred,
+    note_under_way,
+    tools_are_at_work,
+)
+
+QUESTION = Said("caller", "Put one aside")
+BEGUN = ToolUnderWay(2, "book", "{}", 4.0)
+FINISHED = ToolFinished(2, "book", "{}", "booked")
+
+
+def test_what_a_tool_has_done_is_history() -> None:
+    data = note_finished(CallData(history=(QUESTION,)), FINISHED, 0)
+    assert data.history == (QUESTION, ToolUsed("book", "{}", "booked", 2))
+
+
+def test_a_tool_that_finishes_is_history_from_its_beginning() -> None:
+    begun = note_under_way(CallData(history=(QUESTION,)), BEGUN, 1_000_000)
+    assert begun.history == (QUESTION, ToolUsed("book", "{}", UNDER_WAY, 2))
+    assert begun.at_work == (AtWork(2, 5_000_000),)
+    assert tools_are_at_work(begun, BEGUN, 0)
+
+
+def test_its_result_stands_where_it_began() -> None:
+    other = ToolUsed("price", "{}", "nine", 1)
+    begun = note_under_way(CallData(history=(other,)), BEGUN, 0)
+    later = CallData(history=(*begun.history, QUESTION), at_work=(AtWork(9, 1), *begun.at_work))
+    data = note_finished(later, FINISHED, 0)
+    assert data.history == (other, ToolUsed("book", "{}", "booked", 2), QUESTION)
+    assert data.at_work == (AtWork(9, 1),)
+    assert not tools_are_at_work(note_finished(begun, FINISHED, 0), FINISHED, 0)
+
+
+def test_a_transfer_that_nobody_asked_a_model_for_is_none_of_its_tools() -> None:
+    data = CallData(reply=Reply(2, "answer"))
+    assert note_not_transferred(data, TransferFailed("busy"), 0) == data
