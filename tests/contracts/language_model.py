@@ -15,7 +15,7 @@ import trio
 from trio.testing import MockClock
 
 from engine.data import Said
-from engine.ports import LanguageModel, ProviderError
+from engine.ports import LanguageModel, ProviderError, ToolSpec
 from engine.toolbox import Toolbox
 
 PIECES = ("Yes, ", "of ", "course.| ", "Until ", "six.|")
@@ -30,11 +30,15 @@ HISTORY = (
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """What the provider does when it is asked: pieces at a pace (s), or another ending."""
+    """What the provider does when it is asked: pieces at a pace (s), or another ending.
+
+    Behind the pieces it uses tools, by name and arguments, and then writes what is in `after`."""
 
     pieces: tuple[str, ...] = PIECES
     first_piece: float = 0.5
     per_piece: float = 0.25
+    uses: tuple[tuple[str, str], ...] = ()
+    after: tuple[str, ...] = ()
     ends_call: bool = False
     hangs: bool = False
     fails: bool = False
@@ -53,6 +57,33 @@ class Listener:
     @property
     def text(self) -> str:
         return "".join(piece for _, piece in self.pieces)
+
+
+class Drawers:
+    """`ports.Tools`: opens a drawer in a second, and says what is in it, unless told to `stop`.
+
+    `done` holds what was written and what was used, in order: it is a listener too."""
+
+    specs = (
+        ToolSpec("open", "Opens a drawer.", {"type": "object", "properties": {}}),
+        ToolSpec("stop", "Ends the answer.", {"type": "object", "properties": {}}),
+    )
+
+    def __init__(self) -> None:
+        self.done: list[str | tuple[str, str]] = []
+        self.at_work = trio.Event()
+
+    def __call__(self, piece: str) -> None:
+        self.done.append(piece)
+
+    async def use(self, name: str, arguments: str) -> str | None:
+        self.done.append((name, arguments))
+        self.at_work.set()
+        await trio.sleep(1.0)
+        return None if name == "stop" else "jam"
+
+
+UPPER, LOWER = ("open", '{"drawer": "upper"}'), ("open", '{"drawer": "lower"}')
 
 
 async def write(
@@ -99,6 +130,39 @@ class LanguageModelContract:
             listener, tools = await write(model)
         assert listener.text == "".join(PIECES)
         assert tools.ends_call
+
+    async def test_tools_are_used_in_turn_when_the_text_before_them_is_out(
+        self, clock: MockClock
+    ) -> None:
+        script = Script(uses=(UPPER, LOWER), after=("Jam ", "twice.|"))
+        async with self.model(script) as model:
+            drawers = Drawers()
+            began = trio.current_time()
+            await model.write(HISTORY, drawers, drawers)
+            assert trio.current_time() >= began + 1.5 + 2.0
+            assert self.under_way() == 0
+        assert drawers.done == [*PIECES, UPPER, LOWER, "Jam ", "twice.|"]
+
+    async def test_a_tool_without_a_result_ends_the_answer(self, clock: MockClock) -> None:
+        script = Script(uses=(UPPER, ("stop", "{}"), LOWER), after=("Jam.|",))
+        async with self.model(script) as model:
+            drawers = Drawers()
+            await model.write(HISTORY, drawers, drawers)
+            assert self.under_way() == 0
+        assert drawers.done == [*PIECES, UPPER, ("stop", "{}")]
+
+    async def test_cancelling_while_a_tool_works_ends_it_at_once(self, clock: MockClock) -> None:
+        async with self.model(Script(uses=(UPPER,), after=("Jam.|",))) as model:
+            drawers = Drawers()
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(model.write, HISTORY, drawers, drawers)
+                await drawers.at_work.wait()
+                began = trio.current_time()
+                nursery.cancel_scope.cancel()
+            assert trio.current_time() == began
+            assert self.under_way() == 0
+            await trio.sleep(5)
+        assert drawers.done == [*PIECES, UPPER]
 
     async def test_it_writes_again_and_again(self, clock: MockClock) -> None:
         async with self.model(Script()) as model:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -13,6 +13,7 @@ import trio
 
 from adapters.llm.openai import OpenAIModel
 from engine.ports import ToolSpec
+from tests.contracts.language_model import Script
 
 KEY = "sk-secret"
 URL = "http://model.test/v1"
@@ -107,6 +108,25 @@ def uses(*calls: tuple[str, str]) -> tuple[object, ...]:
         delta("tool_calls"),
         "[DONE]",
     )
+
+
+def answers(script: Script) -> list[tuple[object, ...]]:
+    """The chat completions that a contract's script comes to: one more once tools were used."""
+    last = (*at_pace(script, [delta(content=piece) for piece in script.after]), *whole())
+    first = at_pace(script, [delta(content=piece) for piece in script.pieces])
+    if script.hangs:
+        return [(*first, 100.0)]
+    if script.ends_call:
+        return [(*first, *uses(("hang_up", "{}")))]
+    return [(*first, *uses(*script.uses)), last] if script.uses else [(*first, *whole())]
+
+
+def at_pace(script: Script, events: Sequence[object]) -> tuple[object, ...]:
+    """The events as steps of a stream, at the script's pace."""
+    paced: list[object] = []
+    for number, event in enumerate(events):
+        paced += [script.per_piece if number else script.first_piece, event]
+    return tuple(paced)
 
 
 LOOK_UP = ToolSpec(

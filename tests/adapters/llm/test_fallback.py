@@ -17,7 +17,7 @@ from adapters.llm.fallback import FAILURES, FallbackModel
 from adapters.llm.openai import FIRST_TOKEN, FIRST_TOKEN_OF_TWO
 from engine.data import Said
 from engine.ports import LanguageModel, ProviderError
-from tests.adapters.llm.scripted import KEY, Server, Stock, asking, delta, uses, whole
+from tests.adapters.llm.scripted import KEY, Server, Stock, answers, asking, delta, uses, whole
 from tests.contracts.language_model import LanguageModelContract, Listener, Script
 
 ASKED = [Said("caller", "Marmalade?")]
@@ -50,17 +50,8 @@ class TestFallbackModel(LanguageModelContract):
 
     @asynccontextmanager
     async def model(self, script: Script) -> AsyncIterator[LanguageModel]:
-        steps: list[object] = [script.first_piece]
-        for number, piece in enumerate(script.pieces):
-            steps += [script.per_piece] * (number > 0) + [delta(content=piece)]
-        if script.hangs:
-            steps.append(100.0)
-        answer: tuple[object, ...] | httpx2.Response = (*steps, *whole())
-        if script.ends_call:
-            answer = (*steps, *uses(("hang_up", "{}")))
-        if script.fails:
-            answer = DOWN
-        self.one, self.other = self.servers(Server(answer), Server(DOWN))
+        answering = Server(DOWN) if script.fails else Server(*answers(script))
+        self.one, self.other = self.servers(answering, Server(DOWN))
         async with (
             asking(self.one, between_tokens=10.0) as first,
             asking(self.other, between_tokens=10.0) as second,

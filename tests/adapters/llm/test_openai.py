@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
-from itertools import chain
 from typing import Any
 
 import pytest
@@ -27,7 +26,9 @@ from tests.adapters.llm.scripted import (
     URL,
     Server,
     Stock,
+    answers,
     asking,
+    at_pace,
     delta,
     uses,
     whole,
@@ -35,11 +36,13 @@ from tests.adapters.llm.scripted import (
 from tests.contracts.language_model import LanguageModelContract, Listener, Script, write
 
 ASKED = [Said("caller", "Polly?")]
+COMPLETED = {"type": "response.completed"}
+FAILS = ({"error": {"code": "server_error"}},)
 HANG_UP = ToolSpec("hang_up", "Ends the call.", {"type": "object", "properties": {}})
 
 
 class TestChatCompletions(LanguageModelContract):
-    """The real client, over real sockets, asks the demo's server."""
+    """The real client asks the demo's server over real sockets, and scripted events for tools."""
 
     @pytest.fixture
     def clock(self) -> MockClock:
@@ -49,8 +52,12 @@ class TestChatCompletions(LanguageModelContract):
     def under_way(self) -> int:
         return self.held.under_way
 
+    def model(self, script: Script) -> AbstractAsyncContextManager[LanguageModel]:
+        # The demo's server asks for one tool alone, the one that hangs up.
+        return asking(Server(*answers(script))) if script.uses else self._model(script)
+
     @asynccontextmanager
-    async def model(self, script: Script) -> AsyncIterator[LanguageModel]:
+    async def _model(self, script: Script) -> AsyncIterator[LanguageModel]:
         answer = Answer(
             "all",
             (),
@@ -76,25 +83,28 @@ class TestChatCompletions(LanguageModelContract):
 
 
 class TestResponses(LanguageModelContract):
-    """The real client reads scripted events, without a socket."""
+    """The real client reads scripted events."""
 
     def under_way(self) -> int:
         return sum(stream.is_open for stream in self.server.streams)
 
     @asynccontextmanager
     async def model(self, script: Script) -> AsyncIterator[LanguageModel]:
-        texts = [{"type": "response.output_text.delta", "delta": text} for text in script.pieces]
-        steps: list[object] = [{"type": "response.created"}, script.first_piece, texts[0]]
-        steps += chain.from_iterable((script.per_piece, text) for text in texts[1:])
-        if script.hangs:
-            steps.append(100.0)
-        if script.ends_call:
-            steps.append(done("hang_up", "{}"))
+        first = at_pace(script, [text(piece) for piece in script.pieces])
+        first += (100.0,) if script.hangs else ()
+        first += (done("hang_up", "{}"),) if script.ends_call else ()
+        first += tuple(done(*use) for use in script.uses)
+        last = at_pace(script, [text(piece) for piece in script.after])
         if script.fails:
-            steps = [{"type": "response.failed", "response": {"error": {"code": "server_error"}}}]
-        self.server = Server((*steps, {"type": "response.completed"}))
+            first = ({"type": "response.failed", "response": {"error": {"code": "server_error"}}},)
+        self.server = Server(*((*steps, COMPLETED) for steps in (first, last)[: 1 + bool(last)]))
         async with asking(self.server, api="responses", between_tokens=10.0) as model:
             yield model
+
+
+def text(piece: str) -> dict[str, Any]:
+    """An event of a response: more of its text."""
+    return {"type": "response.output_text.delta", "delta": piece}
 
 
 def done(name: str, arguments: str) -> dict[str, Any]:
@@ -138,7 +148,7 @@ async def test_the_model_is_asked_with_the_prompt_the_history_and_the_tools(
 async def test_responses_are_asked_for_the_same_and_nothing_is_kept(
     autojump_clock: MockClock,
 ) -> None:
-    server = Server(({"type": "response.completed"},))
+    server = Server((COMPLETED,))
     async with asking(server, api="responses") as model:
         with pytest.raises(ProviderError, match="the answer was empty"):
             await model.write(ASKED, Stock(), Listener())
@@ -293,9 +303,7 @@ async def test_what_a_tool_gives_is_read_by_the_model_in_the_next_request(
 
 
 async def test_responses_read_what_a_tool_gives_as_well(autojump_clock: MockClock) -> None:
-    completed = {"type": "response.completed"}
-    text = {"type": "response.output_text.delta", "delta": "One left.|"}
-    server = Server((done("look_up", "{}"), completed), (text, completed))
+    server = Server((done("look_up", "{}"), COMPLETED), (text("One left.|"), COMPLETED))
     listener, stock = Listener(), Stock()
     async with asking(server, api="responses") as model:
         await model.write(ASKED, stock, listener)

@@ -18,6 +18,7 @@ from engine.testing import (
     FakeVoiceDetectors,
     Manner,
     Spoken,
+    Use,
 )
 from engine.testing.sound import fake_sound, pieces
 from tests.contracts.language_model import LanguageModelContract, Script, write
@@ -57,7 +58,7 @@ class TestFakeModel(LanguageModelContract):
         for _ in range(5):
             self._made.will_write(
                 Answer(
-                    script.pieces,
+                    (*script.pieces, *(Use(*use) for use in script.uses), *script.after),
                     script.first_piece,
                     script.per_piece,
                     ends_call=script.ends_call,
