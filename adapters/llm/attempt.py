@@ -12,6 +12,7 @@ import trio
 
 from adapters.llm.answer import Answer, Api, BadStream, GaveUp
 from adapters.llm.errors import Failure, Failures
+from adapters.llm.history import encodable
 from engine.data import Said, ToolUsed
 from engine.ports import ToolSpec
 
@@ -88,9 +89,9 @@ class Attempt:
                 now = trio.current_time()
                 self.begun_at = now if self.begun_at is None else self.begun_at
                 self._waiting.deadline = now + self._patience.between_tokens
-            if part.text:
-                self._text.append(part.text)
-                self._out(part.text)
+            if text := encodable(part.text):
+                self._text.append(text)
+                self._out(text)
             if part.end:
                 self._ended(part.end)
 

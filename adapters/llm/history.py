@@ -5,8 +5,9 @@ are estimated from bytes instead, and rather too many than too few."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 
 from engine.data import Said, Speaker, ToolUsed
@@ -31,14 +32,20 @@ class Message:
     text: str
 
 
+def encodable(text: str) -> str:
+    """The text without halves of characters, which JSON can hold (as "\\ud83d") and UTF-8 cannot:
+    a model that cuts an emoji into two tokens may write them, and a tool may give them."""
+    return text.encode("utf-8", "ignore").decode("utf-8")
+
+
 def tokens_of_words(text: str) -> int:
     """How many tokens a message has, at most, by estimate."""
-    return len(text.encode()) // _BYTES_OF_WORDS + _WRAPPING
+    return len(text.encode("utf-8", "ignore")) // _BYTES_OF_WORDS + _WRAPPING
 
 
 def tokens_of_json(text: str) -> int:
     """The same for a message of JSON."""
-    return len(text.encode()) // _BYTES_OF_JSON + _WRAPPING
+    return len(text.encode("utf-8", "ignore")) // _BYTES_OF_JSON + _WRAPPING
 
 
 def newest(history: Sequence[Item], tokens: int) -> Sequence[Item]:
@@ -60,14 +67,26 @@ def messages(history: Sequence[Item], interrupted: str) -> Iterator[Message | To
     """A history as a model is given it. `interrupted` ends what the caller cut off."""
     for who, items in groupby(history, key=_side):
         if who is None:
-            yield from (item for item in items if isinstance(item, ToolUsed))
+            for item in items:
+                if isinstance(item, ToolUsed):
+                    arguments, result = _object(item.arguments), encodable(item.result)
+                    yield replace(item, arguments=encodable(arguments), result=result)
         else:
             lines = (
                 item.text + (interrupted if item.interrupted else "")
                 for item in items
                 if isinstance(item, Said)
             )
-            yield Message(who, "\n".join(lines))
+            yield Message(who, encodable("\n".join(lines)))
+
+
+def _object(arguments: str) -> str:
+    """The arguments, where they are an object in JSON. vLLM, SGLang and llama.cpp refuse a
+    conversation with others, and what came of them tells the model enough."""
+    try:
+        return arguments if isinstance(json.loads(arguments), dict) else "{}"
+    except ValueError:
+        return "{}"
 
 
 def _side(item: Item) -> Speaker | None:

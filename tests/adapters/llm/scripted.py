@@ -139,12 +139,12 @@ LOOK_UP = ToolSpec(
 class Stock:
     """`ports.Tools`: one that looks up, in `takes` seconds, and one that ends the answer."""
 
-    def __init__(self, *specs: ToolSpec, takes: float = 0.0) -> None:
+    def __init__(self, *specs: ToolSpec, takes: float = 0.0, unit: str = "in stock") -> None:
         self.specs = specs or (LOOK_UP,)
-        self._takes = takes
+        self._takes, self._unit = takes, unit
         self.used: list[tuple[str, str]] = []
 
     async def use(self, name: str, arguments: str) -> str | None:
         self.used.append((name, arguments))
         await trio.sleep(self._takes)
-        return None if name == "hang_up" else f"{len(self.used)} in stock"
+        return None if name == "hang_up" else f"{len(self.used)} {self._unit}"

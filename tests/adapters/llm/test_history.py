@@ -65,6 +65,12 @@ def test_all_that_one_side_said_in_a_row_is_one_message_and_interruptions_are_ma
     ]
 
 
+@pytest.mark.parametrize("written", ["", '{"day": ', '"Sunday"', "null"])
+def test_arguments_that_no_object_can_be_read_from_are_sent_as_none(written: str) -> None:
+    used = ToolUsed("look_up", written, "The arguments are no JSON.")
+    assert list(messages([used], "…")) == [ToolUsed("look_up", "{}", used.result)]
+
+
 # Counted with OpenAI's own vocabularies: the older one, cl100k, which has more tokens for each.
 @pytest.mark.parametrize(
     ("text", "tokens"),

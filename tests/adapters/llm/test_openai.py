@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
@@ -366,6 +367,28 @@ async def test_a_model_that_never_stops_using_tools_is_stopped(autojump_clock: M
             await model.write(ASKED, stock, Listener())
     assert len(server.requests) == len(stock.used) == 5
     assert "prompt" in failure.value.cure
+
+
+@pytest.mark.parametrize("api", ["chat", "responses"])
+async def test_halves_of_characters_are_neither_spoken_nor_sent(
+    autojump_clock: MockClock, api: str
+) -> None:
+    tool = ("look_up", '{"thing": "\ud83d"}')
+    server = (
+        Server((delta(content="Hm \ud83d"), delta(content="\ude00."), *uses(tool)), whole("No."))
+        if api == "chat"
+        else Server(
+            (text("Hm \ud83d"), text("\ude00."), done(*tool), COMPLETED), (text("No."), COMPLETED)
+        )
+    )
+    listener = Listener()
+    async with asking(server, api=api) as model:
+        await model.write([Said("caller", "Polly\ud83d?")], Stock(unit="in \ude00stock"), listener)
+    assert listener.text == "Hm .No."
+    sent = json.dumps(server.asked[1], ensure_ascii=False)
+    assert "Polly?" in sent
+    assert "1 in stock" in sent
+    sent.encode()
 
 
 async def test_an_answer_that_is_cut_for_its_length_is_one(autojump_clock: MockClock) -> None:
