@@ -23,6 +23,9 @@ HANG_UP = ToolSpec(
     {"type": "object", "properties": {}, "additionalProperties": False},
 )
 
+#: The names of our own tools, which no other may have.
+OURS = (HANG_UP.name, "transfer")
+
 
 def transfer_spec(targets: Sequence[str]) -> ToolSpec:
     """The tool that hands the caller on. `targets` are numbers, and patterns with X for a digit."""
@@ -65,7 +68,7 @@ class Workbench:
         post: Callable[[Event], None],
         start_soon: Callable[[Callable[[], Awaitable[None]]], None],
     ) -> None:
-        self._tools = by_name(tools, taken=("hang_up", "transfer"))
+        self._tools = by_name(tools, taken=OURS)
         self._post, self._start_soon = post, start_soon
         self._uses = 0
         self._at_work: list[_Work] = []

@@ -15,7 +15,11 @@ def test_the_state_that_it_writes_is_the_one_that_is_called() -> None:
 
 
 def test_the_test_that_it_shows_is_one_that_runs() -> None:
-    assert (ROOT / "tests/examples/test_interruption.py").read_text("utf-8").endswith(CODE[1])
+    assert (ROOT / "tests/examples/test_interruption.py").read_text("utf-8").endswith(CODE[2])
+
+
+def test_the_tools_that_it_writes_are_those_that_are_used() -> None:
+    assert CODE[1] == (ROOT / "tests/examples/shop_tools.py").read_text("utf-8")
 
 
 def test_what_it_points_to_is_there() -> None:

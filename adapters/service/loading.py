@@ -1,4 +1,4 @@
-"""What a user names on the command line, found and checked: a chart, settings."""
+"""What a user names, found and checked: a chart, tools for the model, settings."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from typing import Any
 
 from engine.chart import Chart
 from engine.settings import SettingError, Settings
+from engine.toolbox import OURS
+from engine.tools import Tool, ToolDeclarationError, by_name
 
 
 class UserError(Exception):
@@ -28,25 +30,42 @@ DEFAULT_CHART = "states:CHART"
 
 def load_chart(name: str, folder: Path = Path()) -> Chart:
     """The chart at `module:NAME`; modules are also looked for in the folder."""
+    chart = _load("chart", name, folder, example=DEFAULT_CHART, kind=Chart)
+    if not isinstance(chart, Chart):
+        raise UserError(f"chart {name}: that is {type(chart).__name__}, and no Chart")
+    return chart
+
+
+def load_tools(name: str, folder: Path = Path()) -> Sequence[Tool]:
+    """The tools at `module:NAME`, a tool or a list of them, found as charts are."""
+    try:
+        found = _load("tools", name, folder, example="tools:TOOLS", kind=Tool)
+        tools = (found,) if isinstance(found, Tool) else found
+        if not isinstance(tools, list | tuple) or not all(isinstance(t, Tool) for t in tools):
+            raise UserError(f"tools {name}: write a list of what engine.tools.tool has made")
+        return tuple(by_name(tools, taken=OURS).values())
+    except ToolDeclarationError as error:
+        raise UserError(f"tools {name}: {error}") from None
+
+
+def _load(what: str, name: str, folder: Path, *, example: str, kind: type) -> object:
+    """What `module:NAME` is; where there is no such name, those of that kind are listed."""
     module_name, colon, attribute = name.partition(":")
     if not colon or not module_name or not attribute:
-        raise UserError(f"chart {name}: write MODULE:NAME, such as {DEFAULT_CHART}")
+        raise UserError(f"{what} {name}: write MODULE:NAME, such as {example}")
     place = "" if folder == Path() else str(folder.resolve())
     if place not in sys.path:
         sys.path.insert(0, place)
     try:
         module = importlib.import_module(module_name)
     except ModuleNotFoundError as error:
-        raise UserError(f"chart {name}: there is no module {error.name!r}") from None
+        raise UserError(f"{what} {name}: there is no module {error.name!r}") from None
     try:
-        chart = getattr(module, attribute)
+        return getattr(module, attribute)
     except AttributeError:
-        charts = [n for n, value in vars(module).items() if isinstance(value, Chart)]
-        hint = f"; it has {', '.join(charts)}" if charts else ""
-        raise UserError(f"chart {name}: {module_name} has no {attribute!r}{hint}") from None
-    if not isinstance(chart, Chart):
-        raise UserError(f"chart {name}: that is {type(chart).__name__}, and no Chart")
-    return chart
+        near = [n for n, value in vars(module).items() if isinstance(value, kind)]
+        hint = f"; it has {', '.join(near)}" if near else ""
+        raise UserError(f"{what} {name}: {module_name} has no {attribute!r}{hint}") from None
 
 
 def parse_settings(chart: Chart, assignments: Sequence[str]) -> Settings:

@@ -32,8 +32,9 @@ from engine.journal import (
 )
 from engine.ports import Journal
 from engine.settings import SettingRefs, Settings, setting
-from engine.testing import FakeLine, Telephone
+from engine.testing import FakeLine, Telephone, Use
 from engine.testing.plugin import MakeTelephone
+from engine.tools import tool
 from states import CHART
 from states.hearing import add_words
 from tests.engine.chart.by_hand import OVER, Hand, Knock, Notes, leaf, no, yes
@@ -193,6 +194,30 @@ async def test_a_redacted_journal_holds_no_number_and_no_key(
     }
     assert len(list(replay(CHART, start, lines))) == len(lines)
     assert telephone.steps[0].data.facts.parties == parties
+
+
+async def test_a_redacted_journal_holds_nothing_of_what_tools_were_given_and_gave(
+    make_telephone: MakeTelephone, tmp_path: Path
+) -> None:
+    def price(article: str) -> str:
+        """What an article costs."""
+        return f"{article}: nineteen crowns"
+
+    tools = [tool(price, on_interruption="finish")]
+    async with make_telephone(tools=tools, transfers=["4711"]) as telephone:
+        use = Use("price", {"article": "xylophones"})
+        telephone.agent_will_say(use, "{result}|", Use("transfer", {"target": "4711"}))
+        await telephone.until("listening")
+        await telephone.caller_says(QUESTION)
+        await telephone.until("transferring")
+    path = as_written(redacted(telephone).lines, tmp_path / "call.jsonl")
+
+    start, lines = read(path)
+
+    written = path.read_text()
+    assert '"name":"price"' in written
+    assert not re.search(r"xylophones|nineteen|4711", written)
+    assert len(list(replay(CHART, start, lines))) == len(lines) == len(telephone.steps)
 
 
 async def test_answers_that_depend_on_words_are_taken_from_the_redacted_journal(

@@ -1,0 +1,70 @@
+"""What a user names is found, or the mistake is named in one line."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from adapters.service.loading import UserError, load_tools
+
+MODULE = """
+from engine.tools import tool
+
+@tool
+def price(article: str) -> int:
+    "What an article costs."
+    return 9
+
+@tool
+def hang_up() -> None:
+    "Not ours."
+
+TOOLS = [price]
+TWICE = [price, price]
+OURS = [hang_up]
+MIXED = [price, len]
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """With a module `my_tools`, and one with a mistake in it."""
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    (tmp_path / "my_tools.py").write_text(MODULE)
+    (tmp_path / "untyped_tool.py").write_text(
+        "from engine.tools import tool\n@tool\ndef price(article):\n    'It costs.'\n"
+    )
+    yield tmp_path
+    for name in ("my_tools", "untyped_tool"):
+        sys.modules.pop(name, None)
+
+
+@pytest.mark.parametrize("name", ["TOOLS", "price"])
+def test_tools_are_found_in_the_folder(folder: Path, name: str) -> None:
+    (price,) = load_tools(f"my_tools:{name}", folder)
+    assert price.spec.name == "price"
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("my_tools", "tools my_tools: write MODULE:NAME, such as tools:TOOLS"),
+        ("no_tools:TOOLS", "tools no_tools:TOOLS: there is no module 'no_tools'"),
+        ("my_tools:TOLLS", "tools my_tools:TOLLS: my_tools has no 'TOLLS'; it has price, hang_up"),
+        ("my_tools:MODULE", "my_tools has no 'MODULE'"),
+        ("my_tools:MIXED", "tools my_tools:MIXED: write a list of what engine.tools.tool has made"),
+        ("my_tools:TWICE", "tools my_tools:TWICE: tool price: there is another of that name"),
+        ("my_tools:OURS", "tools my_tools:OURS: tool hang_up: there is another of that name"),
+        (
+            "untyped_tool:price",
+            "tools untyped_tool:price: tool price: parameter article has no annotation",
+        ),
+    ],
+)
+def test_tools_that_are_none_are_named(folder: Path, name: str, said: str) -> None:
+    with pytest.raises(UserError) as refusal:
+        load_tools(name, folder)
+    assert said in refusal.value.lines[0]

@@ -1,0 +1,29 @@
+"""What the model of a shop may look up, and what it may write down for a caller."""
+
+from typing import Literal
+
+import trio
+
+from engine.tools import ToolError, tool
+
+HOURS = {"weekday": "from nine to six", "Saturday": "from nine to four"}
+BOOK = trio.Path("set-aside.txt")
+
+
+@tool
+async def opening_hours(day: Literal["weekday", "Saturday", "Sunday"]) -> str:
+    """When the shop is open."""
+    return HOURS.get(day, "closed")
+
+
+@tool(seconds=3.0, on_interruption="finish")
+async def set_aside(article: str, name: str, pieces: int = 1) -> str:
+    """Keep something in the shop for the caller, under their name."""
+    if pieces > 5:
+        raise ToolError("not more than five of anything")
+    async with await BOOK.open("a") as book:
+        await book.write(f"{pieces} {article} for {name}\n")
+    return "it is set aside until tomorrow"
+
+
+TOOLS = [opening_hours, set_aside]
