@@ -110,6 +110,20 @@ def uses(*calls: tuple[str, str]) -> tuple[object, ...]:
     )
 
 
+COMPLETED = {"type": "response.completed"}
+
+
+def text(piece: str) -> dict[str, Any]:
+    """An event of a response: more of its text."""
+    return {"type": "response.output_text.delta", "delta": piece}
+
+
+def done(name: str, arguments: str) -> dict[str, Any]:
+    """An event of a response: a tool call is whole."""
+    item = {"type": "function_call", "name": name, "arguments": arguments, "call_id": "x"}
+    return {"type": "response.output_item.done", "item": item}
+
+
 def answers(script: Script) -> list[tuple[object, ...]]:
     """The chat completions that a contract's script comes to: one more once tools were used."""
     last = (*at_pace(script, [delta(content=piece) for piece in script.after]), *whole())

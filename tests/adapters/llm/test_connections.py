@@ -41,7 +41,7 @@ async def serving(converse: Callable[[trio.SocketStream], Awaitable[None]]) -> A
     with trio.fail_after(60):
         async with trio.open_nursery() as nursery:
             listeners = await trio.open_tcp_listeners(0, host="127.0.0.1")
-            nursery.start_soon(trio.serve_listeners, converse, listeners)
+            await nursery.start(trio.serve_listeners, converse, listeners)
             yield f"http://127.0.0.1:{listeners[0].socket.getsockname()[1]}/v1"
             nursery.cancel_scope.cancel()
 

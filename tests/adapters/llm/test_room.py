@@ -1,0 +1,67 @@
+"""A call of any length is asked for in a request of bounded size."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from trio.testing import MockClock
+
+from adapters.llm.openai import CONTEXT_TOKENS
+from engine.data import Said, ToolUsed
+from engine.ports import ProviderError
+from tests.adapters.llm.scripted import (
+    LOOK_UP,
+    Server,
+    Stock,
+    asking,
+    whole,
+)
+from tests.contracts.language_model import Listener
+
+ASKED = [Said("caller", "Polly?")]
+
+
+def turns(count: int) -> list[Said | ToolUsed]:
+    """So many turns of about 117 tokens, by estimate, and a question."""
+    turn = (Said("caller", "What? " * 25), Said("agent", "This. " * 25))
+    return [*(turn * count), *ASKED]
+
+
+async def test_of_a_long_call_the_newest_turns_are_sent_that_have_room(
+    autojump_clock: MockClock,
+) -> None:
+    server = Server(whole("Hm?|"))
+    async with asking(server, prompt="Be kind.", context_tokens=1000) as model:
+        await model.write(turns(50), Stock(), Listener())
+    messages = server.asked[0]["messages"]
+    assert messages[0] == {"role": "system", "content": "Be kind."}
+    assert messages[-1] == {"role": "user", "content": "Polly?"}
+    assert [message["role"] for message in messages[1:]] == ["user", "assistant"] * 7 + ["user"]
+
+
+async def test_tools_take_room_from_the_history(autojump_clock: MockClock) -> None:
+    server = Server(whole("Hm?|"))
+    talkative = replace(LOOK_UP, description="Looks it up. " * 100)
+    async with asking(server, prompt="Be kind.", context_tokens=1000) as model:
+        await model.write(turns(50), Stock(talkative), Listener())
+    assert len(server.asked[0]["messages"]) == 1 + 2 * 4 + 1
+
+
+async def test_an_hours_talk_does_not_grow_the_request(autojump_clock: MockClock) -> None:
+    server = Server(whole("Hm?|"))
+    async with asking(server) as model:
+        for count in (100, 200):
+            await model.write(turns(count), Stock(), Listener())
+    assert server.asked[0] == server.asked[1]
+    assert len(server.requests[0].content) < 4 * CONTEXT_TOKENS
+
+
+async def test_a_prompt_that_leaves_no_room_is_refused_before_any_call() -> None:
+    with pytest.raises(ProviderError) as refusal:
+        async with asking(Server(whole()), prompt="Be kind. " * 400, context_tokens=1000):
+            pass
+    assert refusal.value.reason == (
+        "the prompt alone has about 1208 tokens, and context_tokens is 1000"
+    )
+    assert "raise context_tokens" in refusal.value.cure
