@@ -22,6 +22,7 @@ from pathlib import Path
 
 import trio
 
+from adapters.stt.utterance import Utterance
 from adapters.stt.whisper_messages import Transcribe, Transcribed
 from adapters.worker.process import Worker
 from engine.ports import FRAME_SECONDS, Heard, OutsideWork, ProviderError, frame_bytes
@@ -29,14 +30,8 @@ from engine.ports import FRAME_SECONDS, Heard, OutsideWork, ProviderError, frame
 PROVIDER = "whisper"
 WORKER = "adapters.stt.whisper_worker"
 
-# As for pocketsphinx: an onset is found some 100 ms late, and a word likes some quiet before it.
-PRE_ROLL_SECONDS = 0.36
-
 #: Sound between two looks at an utterance that goes on.
 PARTIAL_SECONDS = 0.7
-
-#: A caller who never stops is answered after half of that; what comes later is not heard.
-LONGEST_SECONDS = 60.0
 
 #: Finals that wait. The last of so many would come far too late to be answered.
 MOST_WAITING = 16
@@ -48,37 +43,29 @@ class WhisperRecognition:
     def __init__(self, queue: _Queue, rate_hz: int) -> None:
         self._queue = queue
         self._rate_hz = rate_hz
-        self._pre_roll_bytes = round(PRE_ROLL_SECONDS / FRAME_SECONDS) * frame_bytes(rate_hz)
         self._partial_bytes = round(PARTIAL_SECONDS / FRAME_SECONDS) * frame_bytes(rate_hz)
-        self._longest_bytes = round(LONGEST_SECONDS / FRAME_SECONDS) * frame_bytes(rate_hz)
-        self._sound = bytearray()  # of the utterance; between two of them, what may become one
-        self._utterance: int | None = None
+        self._said = Utterance(rate_hz)
         self._looked_at = 0  # how much of the sound the last partial was of
         self._partial = (0, "")  # the last one, and of which utterance
         self._failure: ProviderError | None = None
         self._hear, self._heard = trio.open_memory_channel[Heard](math.inf)
 
     def feed(self, pcm: bytes) -> None:
-        """Whole frames. Between utterances the last 360 ms are kept."""
-        if self._utterance is None:
-            self._sound += pcm
-            del self._sound[: -self._pre_roll_bytes]
-        elif len(self._sound) < self._longest_bytes:
-            self._sound += pcm
-            if len(self._sound) - self._looked_at >= self._partial_bytes and self._queue.idle:
-                self._looked_at = len(self._sound)
-                self._ask(self._utterance, final=False)
+        """Whole frames. What there is of an utterance is heard as often as there is time for it."""
+        self._said.feed(pcm)
+        utterance, news = self._said.number, len(self._said) - self._looked_at
+        if utterance is not None and news >= self._partial_bytes and self._queue.idle:
+            self._looked_at = len(self._said)
+            self._ask(utterance, self._said.sound, final=False)
 
     def utterance_started(self, utterance: int) -> None:
         """The utterance begins with what was kept from before the onset was found."""
-        self._utterance = utterance
-        self._looked_at = len(self._sound)
+        self._said.begin(utterance)
+        self._looked_at = len(self._said)
 
     def utterance_ended(self, utterance: int) -> None:
         """Its final is owed from now on; it may be empty."""
-        self._ask(utterance, final=True)
-        self._utterance = None
-        self._sound.clear()
+        self._ask(utterance, self._said.end(), final=True)
 
     async def result(self) -> Heard:
         """The next partial or final. Raises `ProviderError` once one was lost."""
@@ -104,10 +91,10 @@ class WhisperRecognition:
             self._failure = failure
             self._hear.close()
 
-    def _ask(self, utterance: int, *, final: bool) -> None:
+    def _ask(self, utterance: int, pcm: bytes, *, final: bool) -> None:
         if self._failure:
             return
-        request = Transcribe(bytes(self._sound), self._rate_hz, final)
+        request = Transcribe(pcm, self._rate_hz, final)
         try:
             self._queue.put(_Job(self, utterance, request))
         except ProviderError as failure:

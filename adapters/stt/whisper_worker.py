@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from adapters.stt.utterance import is_silent
 from adapters.stt.whisper_features import RATE_HZ, log_mel
 from adapters.stt.whisper_messages import Transcribe, Transcribed
 from adapters.stt.whisper_text import Guess
@@ -36,9 +37,6 @@ SILENCE_AFTER = 2.0
 TOKENS_A_SECOND = 12
 TOKENS_AT_LEAST = 8
 TOKENS_AT_MOST = 224
-
-# 54 dB below full scale: what is no louder is a line's own noise.
-QUIET = 64
 
 
 class NoModel(Exception):
@@ -78,6 +76,8 @@ class Whisper:
     def words(self, request: Transcribe) -> str:
         """What was said, window by window."""
         pcm = request.pcm
+        if is_silent(pcm):
+            return ""
         if request.rate_hz != RATE_HZ:
             resampler = Resampler(request.rate_hz, RATE_HZ)
             pcm = resampler.feed(pcm) + resampler.finish()
@@ -88,8 +88,6 @@ class Whisper:
         return " ".join(text for text in heard if text)
 
     def _piece(self, samples: NDArray[np.float32], final: bool) -> str:
-        if np.abs(samples).max() <= QUIET:
-            return ""
         seconds = len(samples) / RATE_HZ
         guess = self._guess(samples, max(SHORTEST_WINDOW, seconds + SILENCE_AFTER))
         if guess.runs_on and final:

@@ -1,0 +1,142 @@
+"""A transcribing server on 127.0.0.1: real HTTP, scripted answers."""
+
+from __future__ import annotations
+
+import email
+import io
+import json
+import wave
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from functools import partial
+
+import h11
+import trio
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request: its key, its fields, and the sound in it."""
+
+    path: str
+    key: str
+    fields: Mapping[str, str]
+    rate_hz: int
+    seconds: float
+
+    @classmethod
+    def of(cls, request: h11.Request, body: bytes) -> Asked:
+        headers = {name.decode(): value.decode() for name, value in request.headers}
+        head = f"content-type: {headers['content-type']}\r\n\r\n".encode()
+        fields: dict[str, str] = {}
+        sound = b""
+        for part in email.message_from_bytes(head + body).walk():
+            content = part.get_payload(decode=True)
+            name = part.get_param("name", header="content-disposition")
+            if name == "file" and isinstance(content, bytes):
+                sound = content
+            elif isinstance(name, str) and isinstance(content, bytes):
+                fields[name] = content.decode()
+        with wave.open(io.BytesIO(sound)) as file:
+            rate_hz, count = file.getframerate(), file.getnframes()
+        key = headers.get("authorization", "").removeprefix("Bearer ")
+        return cls(request.target.decode(), key, fields, rate_hz, count / rate_hz)
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """What the server says to a request: after `wait`, a response; without one it hangs up."""
+
+    text: str = "words"
+    status: int = 200
+    body: bytes | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    wait: trio.Event | None = None
+    hangs_up: bool = False
+
+
+class Server:
+    """Gives its answers in order, and the last one to all who ask after that."""
+
+    def __init__(self, answers: tuple[Answers, ...]) -> None:
+        self._answers = answers
+        self.asked: list[Asked] = []
+        self.gone = 0  # connections that were closed, at whichever end
+        self.url = ""
+        self._news = trio.Event()
+
+    async def came(self, requests: int) -> None:
+        """Until so many requests have come."""
+        while len(self.asked) < requests:
+            await self._news.wait()
+
+    async def went(self) -> None:
+        """Until a connection was closed."""
+        while not self.gone:
+            await self._news.wait()
+
+    def _tell(self) -> None:
+        self._news.set()
+        self._news = trio.Event()
+
+    async def converse(self, stream: trio.SocketStream) -> None:
+        http = h11.Connection(h11.SERVER)
+        async with stream:
+            try:
+                while await self._exchange(http, stream):
+                    http.start_next_cycle()
+            except trio.BrokenResourceError:
+                pass
+        self.gone += 1
+        self._tell()
+
+    async def _exchange(self, http: h11.Connection, stream: trio.SocketStream) -> bool:
+        body, request = b"", None
+        while not isinstance(event := http.next_event(), h11.EndOfMessage):
+            if event is h11.NEED_DATA:
+                http.receive_data(await stream.receive_some())
+            elif isinstance(event, h11.Request):
+                request = event
+            elif isinstance(event, h11.Data):
+                body += event.data
+            elif isinstance(event, h11.ConnectionClosed):
+                return False
+        assert request is not None
+        answer = self._answers[min(len(self.asked), len(self._answers) - 1)]
+        self.asked.append(Asked.of(request, body))
+        self._tell()
+        if answer.wait is not None:
+            await answer.wait.wait()
+        if answer.hangs_up:
+            return False
+        content = answer.body
+        if content is None:
+            content = json.dumps({"text": answer.text}).encode()
+        headers = [("content-length", str(len(content))), *answer.headers.items()]
+        sent = [
+            h11.Response(status_code=answer.status, headers=headers),
+            h11.Data(content),
+            h11.EndOfMessage(),
+        ]
+        await stream.send_all(b"".join(http.send(part) or b"" for part in sent))
+        return True
+
+
+@asynccontextmanager
+async def serving(*answers: Answers) -> AsyncIterator[Server]:
+    """A server, up for as long as the block."""
+    server = Server(answers or (Answers(),))
+    async with trio.open_nursery() as nursery:
+        serve = partial(trio.serve_tcp, server.converse, 0, host="127.0.0.1")
+        (listener,) = await nursery.start(serve)
+        server.url = f"http://127.0.0.1:{listener.socket.getsockname()[1]}/v1"
+        yield server
+        nursery.cancel_scope.cancel()
+
+
+def refusal(status: int, code: str = "", **headers: str) -> Answers:
+    """An error as OpenAI words it, with what must not get out."""
+    error = {"message": "Incorrect key sk-secret: +44 20", "code": code or None}
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return Answers(status=status, body=json.dumps({"error": error}).encode(), headers=named)
