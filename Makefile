@@ -9,15 +9,15 @@ COVERED := $(BIN)/coverage run -m pytest -q
 
 # flake8-async's rules that ruff lacks; without those on the place of a `return` (121), on scopes and
 # loops that may do without a checkpoint (912, 913), which cry wolf at code that means it, and on
-# functions without an `await` (124): an async test may have nothing to wait for.
+# functions without an `await` (124). It reads the packages alone: a file of tests costs it as much,
+# and a mistake there shows when the test runs.
 ASYNC_RULES := ASYNC101,ASYNC102,ASYNC103,ASYNC104,ASYNC106,ASYNC111,ASYNC112,ASYNC113,ASYNC118,$\
 	ASYNC120,ASYNC122,ASYNC123,ASYNC125,ASYNC126,ASYNC127,ASYNC128,ASYNC211,ASYNC231,$\
 	ASYNC232,ASYNC300,ASYNC400
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-speech test-carrier test-service test-engine test-others check lint \
-	types imports messages format flakes bench bench-asterisk bench-voices draw \
-	proto lock clean
+.PHONY: help demo test test-real test-asterisk computing-checks computing-tests check lint \
+	types imports messages format flakes bench bench-asterisk bench-voices draw proto lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,32 +25,29 @@ help: ## this list
 demo: $(VENV)/ready ## a call on this machine, from audio to audio; writes the folder demo-call/
 	$(BIN)/callchart demo --out demo-call
 
-# Tests on the real clock have a core to themselves, those of speech the whole machine. Those that
-# call a real Asterisk wait for most of their time: two of them go side by side.
-test: check ## all checks, all tests with their coverage, the diagrams compared with the code
+# Three lanes side by side: tests on the real clock wait for most of their time, and what only
+# computes gives way to them (nice). No lane has two tests that load their machine on purpose.
+test: $(VENV)/ready ## all checks, all tests with their coverage, the diagrams compared with the code
 	$(BIN)/coverage erase
-	$(MAKE) test-speech
-	$(MAKE) --jobs 2 --output-sync test-carrier test-service
-	$(MAKE) --jobs 2 --output-sync test-engine test-others
+	$(MAKE) --jobs 4 --output-sync=recurse test-real test-asterisk computing-checks computing-tests
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 	$(BIN)/coverage report --include='engine/chart/*,states/*' --fail-under=100
 	$(BIN)/callchart draw --check
 
-test-speech: $(VENV)/ready
+test-real: $(VENV)/ready
 	$(COVERED) -m "real and not asterisk" --ignore tests/adapters/carrier/asterisk
-
-test-carrier: $(VENV)/ready
-	$(COVERED) -m real tests/adapters/carrier/asterisk
-
-test-service: $(VENV)/ready
 	$(COVERED) -m asterisk --ignore tests/adapters/carrier/asterisk
 
-test-engine: $(VENV)/ready
-	$(COVERED) -m "not real" tests/engine
+test-asterisk: $(VENV)/ready
+	$(COVERED) -m real tests/adapters/carrier/asterisk
 
-test-others: $(VENV)/ready
-	$(COVERED) -m "not real" --ignore tests/engine
+computing-checks: $(VENV)/ready
+	nice -n 19 $(MAKE) check
+
+computing-tests: $(VENV)/ready
+	nice -n 19 $(COVERED) -m "not real and not unmeasured"
+	nice -n 19 $(BIN)/python -m pytest -q -m "not real and unmeasured"
 
 check: $(VENV)/ready ## lint, format, types, who imports whom, messages compared with their .proto
 	$(MAKE) --jobs 2 --output-sync lint types imports messages
@@ -59,7 +56,7 @@ lint: $(VENV)/ready
 	$(BIN)/ruff check $(SOURCES)
 	$(BIN)/ruff format --check $(SOURCES)
 	$(BIN)/flake8-async --enable $(ASYNC_RULES) \
-		$$(grep -rlE --include='*.py' 'async |trio|httpx' $(SOURCES))
+		$$(grep -rlE --include='*.py' 'async |trio|httpx' $(PACKAGES))
 
 types: $(VENV)/ready
 	$(BIN)/mypy

@@ -22,7 +22,10 @@ VIRTUAL_CLOCKS = {"autojump_clock", "make_telephone"}
 ASTERISKS = {"asterisk_installed", "asterisk", "start_asterisk"}
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("--hypothesis-profile") == "flakes":
+        # A run a seed: what would run here under the next seeds runs in the next runs.
+        items[:] = [item for item in items if not _schedule(item)]
     for item in items:
         fixtures = set(getattr(item, "fixturenames", ()))
         if fixtures & VIRTUAL_CLOCKS:
@@ -30,6 +33,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if fixtures & ASTERISKS:
             item.add_marker(pytest.mark.asterisk)
             item.add_marker(pytest.mark.real)
+        if getattr(getattr(item, "obj", None), "is_hypothesis_test", False):
+            item.add_marker(pytest.mark.unmeasured)
+
+
+def _schedule(item: pytest.Item) -> int:
+    """Which of several schedules under one seed a test is to run under."""
+    callspec = getattr(item, "callspec", None)
+    return int(callspec.params.get("callchart_schedule", 0)) if callspec else 0
 
 
 def pytest_collection_finish() -> None:

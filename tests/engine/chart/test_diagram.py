@@ -95,6 +95,11 @@ def texts(svg: str) -> str:
 
 
 every_chart = pytest.mark.parametrize("name", CHARTS)
+#: To lay out a whole call takes seconds.
+every_overview = pytest.mark.parametrize(
+    "name",
+    ["tiny", *(pytest.param(name, marks=pytest.mark.unmeasured) for name in ("default", "grown"))],
+)
 
 
 # --- the model ---------------------------------------------------------------------------------
@@ -162,12 +167,12 @@ def test_a_name_is_as_long_as_it_must_be_to_be_the_only_one() -> None:
 # --- the whole chart ---------------------------------------------------------------------------
 
 
-@every_chart
+@every_overview
 def test_every_arrow_has_a_way_and_a_label(name: str) -> None:
     assert overview(name).complete
 
 
-@every_chart
+@every_overview
 def test_every_transition_is_an_arrow_or_stands_inside_a_block(name: str) -> None:
     blocks = overview(name).placement.blocks
     arrows = {r for reactions in overview(name).placement.arrows.values() for r in reactions}
@@ -182,7 +187,7 @@ def test_every_transition_is_an_arrow_or_stands_inside_a_block(name: str) -> Non
         assert r.trigger in texts(picture(name)), r
 
 
-@every_chart
+@every_overview
 def test_every_state_activity_and_timer_is_in_the_picture(name: str) -> None:
     words = texts(picture(name))
     for state in diagram(name).states.values():
@@ -191,7 +196,7 @@ def test_every_state_activity_and_timer_is_in_the_picture(name: str) -> None:
         assert all(timer.short in words for timer in state.timers)
 
 
-@every_chart
+@every_overview
 def test_no_label_covers_a_block_another_label_or_another_arrow(name: str) -> None:
     routes = overview(name).routes
     labels = {pair: route.label for pair, route in routes.items() if route.label}
@@ -207,7 +212,7 @@ def test_no_label_covers_a_block_another_label_or_another_arrow(name: str) -> No
                 assert not any(label.overlaps(spot) for spot in spots), (pair, other_pair)
 
 
-@every_chart
+@every_overview
 def test_no_two_arrows_share_a_stretch_and_none_crosses_a_block(name: str) -> None:
     routes = overview(name).routes
     for one_route, other in combinations(routes.values(), 2):
@@ -222,7 +227,7 @@ def test_no_two_arrows_share_a_stretch_and_none_crosses_a_block(name: str) -> No
             assert not any(b.rect.overlaps(spot) for b in overview(name).placement.blocks.values())
 
 
-@every_chart
+@every_overview
 def test_blocks_stand_apart_and_within_their_frames(name: str) -> None:
     placement = overview(name).placement
     for a, b in combinations(placement.blocks.values(), 2):
@@ -233,7 +238,7 @@ def test_blocks_stand_apart_and_within_their_frames(name: str) -> None:
             assert rect.holds(block.rect) or not rect.overlaps(block.rect)
 
 
-@pytest.mark.parametrize("name", ["default", "tiny"])
+@pytest.mark.parametrize("name", ["tiny", pytest.param("default", marks=pytest.mark.unmeasured)])
 def test_the_picture_fits_on_a_screen(name: str) -> None:
     root = ElementTree.fromstring(picture(name))
 
@@ -241,7 +246,7 @@ def test_the_picture_fits_on_a_screen(name: str) -> None:
     assert float(root.attrib["height"]) <= 800
 
 
-@every_chart
+@every_overview
 def test_no_text_is_smaller_than_eleven_px(name: str) -> None:
     root = ElementTree.fromstring(picture(name))
 
