@@ -18,7 +18,7 @@ CHARACTER_FRAMES, PAUSE_FRAMES = 3, 2
 FRAME_SECONDS = 0.02
 
 #: Tones from 250 Hz, 50 Hz apart; a telephone lets all of them through.
-ALPHABET = "abcdefghijklmnopqrstuvwxyzабвгдежзийклмнопрстуфхцчшщъыьэюяё0123456789"  # noqa: RUF001 (Russian)
+ALPHABET = "abcdefghijklmnopqrstuvwxyzабвгдежзийклмнопрстуфхцчшщъыьэюяё0123456789"
 FIRST_BIN = 5
 AGAIN = len(ALPHABET)
 PAUSE = -1

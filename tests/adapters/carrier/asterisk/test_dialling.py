@@ -4,16 +4,14 @@ An open socket that nobody closes is a warning of Python's, and so a failure her
 
 from __future__ import annotations
 
-import shutil
 import ssl
-import subprocess
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from functools import partial
-from pathlib import Path
 
 import pytest
 import trio
+import trustme
 from trio_websocket import (
     ConnectionClosed,
     WebSocketConnection,
@@ -173,34 +171,14 @@ async def test_cancelling_it_cancels_it() -> None:
         assert scope.cancelled_caught
 
 
-@pytest.fixture(scope="module")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A certificate of our own for localhost, with its key."""
-    if shutil.which("openssl") is None:
-        pytest.skip("openssl makes the certificate, and is not here")
-    made = tmp_path_factory.mktemp("tls") / "localhost.pem"
-    subprocess.run(
-        [
-            *("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"),
-            *("-nodes", "-days", "1", "-subj", "/CN=localhost"),
-            *("-addext", "subjectAltName=DNS:localhost"),
-            *("-keyout", str(made), "-out", str(made.with_suffix(".crt"))),
-        ],
-        check=True,
-        capture_output=True,
-    )
-    made.write_text(made.read_text() + made.with_suffix(".crt").read_text())
-    return made
-
-
-async def test_a_certificate_of_the_operators_own_is_taken_where_it_is_named(
-    certificate: Path,
-) -> None:
+async def test_a_certificate_of_the_operators_own_is_taken_where_it_is_named() -> None:
+    authority = trustme.CA()
     served = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    served.load_cert_chain(certificate)
+    authority.issue_cert("localhost").configure_cert(served)
+    trusting = ssl.create_default_context()
+    authority.configure_trust(trusting)
     async with websocket(echo, served) as address:
         port = address.rpartition(":")[2]
-        trusting = ssl.create_default_context(cafile=certificate)
         async with connect(f"wss://localhost:{port}/media", tls=trusting) as ws:
             assert await ws.get_message() == "/media"
         with pytest.raises(DialFailed, match=r"no TLS: .*certificate"):

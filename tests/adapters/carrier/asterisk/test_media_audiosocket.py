@@ -20,7 +20,7 @@ from engine.ports import LineGone, frame_bytes
 from tests.adapters.carrier.asterisk.media_call import controlled, media_call
 from tests.adapters.carrier.asterisk.media_contract import (
     Exchange,
-    MediaContract,
+    MediaChannelContract,
     hear,
     loud_seconds,
 )
@@ -42,7 +42,7 @@ def listening(
     return AudioSocketWay.listening(at, rate_hz)
 
 
-class TestAudioSocket(MediaContract):
+class TestAudioSocket(MediaChannelContract):
     @pytest.fixture
     async def exchange(self, asterisk: Asterisk) -> AsyncIterator[Exchange]:
         async with listening() as way:

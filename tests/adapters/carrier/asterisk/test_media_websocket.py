@@ -25,7 +25,7 @@ from adapters.carrier.asterisk.server import WebSocketServer
 from adapters.carrier.asterisk.settings import Listen
 from engine.ports import LineGone, frame_bytes
 from tests.adapters.carrier.asterisk.media_call import controlled, media_call, nothing_left
-from tests.adapters.carrier.asterisk.media_contract import Exchange, MediaContract, hear
+from tests.adapters.carrier.asterisk.media_contract import Exchange, MediaChannelContract, hear
 from tests.adapters.carrier.asterisk.scripted import ScriptedControl
 from tests.asterisk.fixtures import StartAsterisk
 from tests.asterisk.server import Asterisk
@@ -37,7 +37,7 @@ RATE = 16000
 FRAME = bytes(frame_bytes(RATE))
 
 
-class TestDialled(MediaContract):
+class TestDialled(MediaChannelContract):
     @pytest.fixture
     def exchange(self, asterisk: Asterisk) -> Exchange:
         return Exchange(asterisk, DialledMedia(f"ws://127.0.0.1:{asterisk.http_port}", RATE))
