@@ -8,7 +8,8 @@ from __future__ import annotations
 import logging
 import random
 from collections.abc import AsyncIterator, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from enum import IntEnum
 from functools import partial
 from typing import Final, Self
 
@@ -35,19 +36,36 @@ SHORTEST_PAUSE: Final = 0.1
 LONGEST_PAUSE: Final = 10.0
 
 
+class State(IntEnum):
+    """What becomes of a call that begins now: the less, the better."""
+
+    READY = 0
+    FULL = 1  # it waits for another to end
+    CONNECTING = 2  # it waits for the attempt
+    PAUSING = 3  # it fails at once
+
+
 class Channel:
     """Made by `open`. Serves any number of calls at once."""
 
     def __init__(
-        self, address: Address, dial: Dial, keepalive: Keepalive, luck: random.Random
+        self,
+        address: Address,
+        dial: Dial,
+        keepalive: Keepalive,
+        luck: random.Random,
+        turned: trio.lowlevel.ParkingLot,
     ) -> None:
+        #: Calls that it has begun.
+        self.begun = 0
         self._address, self._dial, self._keepalive, self._luck = address, dial, keepalive, luck
         # The loss that was logged, until it is made good.
         self._told_down: ConnectionLost | None = None
         # The connection that takes calls; or why there is none until the next attempt; or None
         # while an attempt is under way.
         self._now: Connection | ConnectionLost | None = None
-        self._turned = trio.lowlevel.ParkingLot()
+        # Where those wait to whom a change of it is news.
+        self._turned = turned
 
     @classmethod
     @asynccontextmanager
@@ -62,9 +80,10 @@ class Channel:
         """A channel that connects by itself, from now to the end of the block. It is no failure if
         the server is down: it is logged, and calls say so. `luck` spreads the pauses between
         attempts, so that not all clients of a server come back at once."""
-        channel = cls(address, dial, keepalive, luck or random.Random())
+        turned = trio.lowlevel.ParkingLot()
+        channel = cls(address, dial, keepalive, luck or random.Random(), turned)
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(channel._run, nursery)
+            nursery.start_soon(channel.run, nursery)
             yield channel
             nursery.cancel_scope.cancel()
 
@@ -83,11 +102,11 @@ class Channel:
         while True:
             await self.ready()
             if isinstance(self._now, Connection):
-                try:
-                    return await self._now.begin(head)
-                except ConnectionLost:
-                    # It was left while the call waited for a slot: there will be another.
-                    continue
+                # One that is left while the call waits for a slot will have a successor.
+                with suppress(ConnectionLost):
+                    exchange = await self._now.begin(head)
+                    self.begun += 1
+                    return exchange
 
     async def ready(self) -> None:
         """Wait for the attempt under way. Raises `ConnectionLost` if there is no connection."""
@@ -97,19 +116,24 @@ class Channel:
             raise self._now.again()
 
     @property
-    def reluctance(self) -> tuple[int, int]:
-        """How little it likes to take a call: the less the better."""
+    def state(self) -> State:
         match self._now:
             case Connection() as connection:
-                return (0 if connection.has_room else 1), connection.calls
+                return State.READY if connection.has_room else State.FULL
             case None:
-                return 2, 0
+                return State.CONNECTING
             case ConnectionLost():
-                return 3, 0
+                return State.PAUSING
+
+    @property
+    def calls(self) -> int:
+        """Those that go on, and those that wait for another to end."""
+        return self._now.calls if isinstance(self._now, Connection) else 0
 
     # --- connecting -----------------------------------------------------------------------------
 
-    async def _run(self, nursery: trio.Nursery) -> None:
+    async def run(self, nursery: trio.Nursery) -> None:
+        """Connect, for ever; connections live in the nursery, some beyond their time here."""
         failures = 0
         while True:
             self._now = None

@@ -34,6 +34,9 @@ from adapters.grpc.seam import Headers, reset_status
 #: Bytes of requests that wait to be written: a few of HTTP/2's frames, or 2 s of speech.
 WRITE_BUFFER: Final = 64 * 1024
 
+#: Calls in a row that a server refuses before the connection is taken for a bad one.
+REFUSALS: Final = 3
+
 #: Bytes that are read at once.
 READ_SIZE: Final = 64 * 1024
 
@@ -53,6 +56,7 @@ class Connection:
         self._exchanges: dict[int, Exchange] = {}
         self._slots = trio.CapacityLimiter(math.inf)
         self._unwritten = 0
+        self._refusals = 0
         self._heard_at = trio.current_time()
         self._lost: ConnectionLost | None = None
         self._scope = trio.CancelScope()
@@ -87,7 +91,8 @@ class Connection:
 
     @property
     def calls(self) -> int:
-        return len(self._exchanges)
+        """Those that go on, and those that wait for a slot."""
+        return len(self._exchanges) + self._slots.statistics().tasks_waiting
 
     @property
     def has_room(self) -> bool:
@@ -178,7 +183,7 @@ class Connection:
             while data := await self._transport.receive_some(READ_SIZE):
                 self._heard_at = trio.current_time()
                 self._heard.unpark_all()
-                for event in self._http2.receive_data(data):
+                for event in self._http2.received(data):
                     self._happened(event)
                 self._work.unpark_all()
             self._lose(ConnectionLost(f"{self.server} closed the connection"))
@@ -202,6 +207,7 @@ class Connection:
                 if size:
                     self._http2.acknowledge_received_data(size, number)
             case ResponseReceived(stream_id=number, headers=headers):
+                self._refusals = 0
                 if exchange := self._exchanges.get(number):
                     exchange.head_came(_readable(headers))
             case TrailersReceived(stream_id=number, headers=headers):
@@ -228,6 +234,9 @@ class Connection:
 
     def _refusal(self, code: int) -> RpcError:
         if code == ErrorCodes.REFUSED_STREAM:
+            self._refusals += 1
+            if self._refusals == REFUSALS:
+                self._leave(ConnectionLost(f"{self.server} refused {REFUSALS} calls in a row"))
             return ConnectionLost(f"{self.server} refused the call", unprocessed=True)
         return RpcError(reset_status(code), f"{self.server} reset the call ({_name(code)})")
 

@@ -33,7 +33,7 @@ async def dial(address: Address) -> trio.abc.Stream:
     """Dial over TCP. Without a bound of its own: a `Channel` has one around all of connecting."""
     try:
         tcp = await trio.open_tcp_stream(address.host, address.port)
-    except socket.gaierror:
+    except (socket.gaierror, UnicodeError):
         raise ConnectionLost(
             f"{address} was not found", "check its name, and the name server"
         ) from None
@@ -47,22 +47,19 @@ async def _secured(
     tcp: trio.SocketStream, address: Address, context: ssl.SSLContext
 ) -> trio.SSLStream[trio.SocketStream]:
     context.set_alpn_protocols(["h2"])
+    # HTTP/2 says itself when it ends: a peer that closes without TLS's goodbye is no news.
     secured = trio.SSLStream(tcp, context, server_hostname=address.host, https_compatible=True)
     try:
         await secured.do_handshake()
-        if secured.selected_alpn_protocol() == "h2":
-            return secured
-        failure = ConnectionLost(
-            f"{address} does not speak HTTP/2 over TLS",
-            "check the port, and whether a proxy stands in between",
-        )
-    except trio.BrokenResourceError as error:
-        failure = _insecure(address, error.__cause__)
+        if secured.selected_alpn_protocol() != "h2":
+            raise _without_http2(address)
+    except trio.BrokenResourceError as broken:
+        await trio.aclose_forcefully(tcp)
+        raise _insecure(address, broken.__cause__) from None
     except BaseException:
         await trio.aclose_forcefully(tcp)
         raise
-    await trio.aclose_forcefully(tcp)
-    raise failure
+    return secured
 
 
 def _insecure(address: Address, cause: BaseException | None) -> ConnectionLost:
@@ -72,18 +69,28 @@ def _insecure(address: Address, cause: BaseException | None) -> ConnectionLost:
                 f"the certificate of {address.host} is not trusted: {cause.verify_message}",
                 "check the address, this machine's clock, and the certificates that it trusts",
             )
+        case ssl.SSLError(reason="TLSV1_ALERT_NO_APPLICATION_PROTOCOL"):
+            return _without_http2(address)
         case ssl.SSLError(reason=str(reason)):
-            why = f"no TLS: {reason.replace('_', ' ').lower()}"
+            why = reason.replace("_", " ").lower()
         case _:
-            why = "it broke off the TLS handshake"
-    return ConnectionLost(f"{address}: {why}", "check the port, and whether it expects TLS")
+            why = "it broke off the handshake"
+    return ConnectionLost(f"no TLS with {address}: {why}", "check the port, and what listens there")
+
+
+def _without_http2(address: Address) -> ConnectionLost:
+    return ConnectionLost(
+        f"{address} does not speak HTTP/2 over TLS",
+        "check the port, and whether a proxy stands in between",
+    )
 
 
 def _unreachable(address: Address, error: OSError) -> ConnectionLost:
-    # Where there are several addresses, Trio's error has one cause for each.
-    causes = getattr(error.__cause__, "exceptions", (error.__cause__ or error,))
+    # Trio's error has one cause for each of the host's addresses.
+    causes = getattr(error.__cause__, "exceptions", (error,))
     if any(isinstance(cause, ConnectionRefusedError) for cause in causes):
         return ConnectionLost(
             f"{address} refused the connection", "start that server, or correct the address"
         )
-    return ConnectionLost(f"{address} cannot be reached", "check the network and the address")
+    why = next((cause.strerror for cause in causes if cause.strerror), "no reason given")
+    return ConnectionLost(f"{address} cannot be reached: {why}", "check the network")

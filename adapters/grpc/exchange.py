@@ -20,6 +20,7 @@ class Carrier(Protocol):
 
     async def sendable(self, exchange: Exchange) -> int:
         """Wait until bytes may be sent, and say how many; 0 once the exchange has ended."""
+        ...
 
     def send(self, exchange: Exchange, data: bytes, end: bool) -> None: ...
 

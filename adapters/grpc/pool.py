@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from functools import partial
-from typing import Self, TypeVar
+from typing import Self
 
-from adapters.grpc.channel import Channel
+import trio
+
+from adapters.grpc.channel import Channel, State
 from adapters.grpc.dial import Address, Dial, dial
 from adapters.grpc.errors import ConnectionLost
 from adapters.grpc.exchange import Exchange
@@ -16,14 +18,23 @@ from adapters.grpc.keepalive import KEEPALIVE, Keepalive
 from adapters.grpc.method import A, Method, Q
 from adapters.grpc.stream import Stream, call
 
-T = TypeVar("T")
-
 
 class Pool:
     """Made by `open`. Serves any number of calls at once."""
 
-    def __init__(self, address: Address, channels: Sequence[Channel]) -> None:
-        self._address, self._channels = address, channels
+    def __init__(
+        self,
+        address: Address,
+        connections: int,
+        dial: Dial,
+        keepalive: Keepalive,
+        luck: random.Random,
+    ) -> None:
+        self._address = address
+        self._turned = trio.lowlevel.ParkingLot()
+        self._channels = [
+            Channel(address, dial, keepalive, luck, self._turned) for _ in range(connections)
+        ]
 
     @classmethod
     @asynccontextmanager
@@ -37,12 +48,12 @@ class Pool:
         luck: random.Random | None = None,
     ) -> AsyncIterator[Self]:
         """See `Channel.open`."""
-        async with AsyncExitStack() as stack:
-            opened = [
-                Channel.open(address, dial=dial, keepalive=keepalive, luck=luck)
-                for _ in range(connections)
-            ]
-            yield cls(address, [await stack.enter_async_context(one) for one in opened])
+        pool = cls(address, connections, dial, keepalive, luck or random.Random())
+        async with trio.open_nursery() as nursery:
+            for channel in pool._channels:
+                nursery.start_soon(channel.run, nursery)
+            yield pool
+            nursery.cancel_scope.cancel()
 
     def stream(
         self, method: Method[Q, A], metadata: Mapping[str, str] | None = None
@@ -52,20 +63,23 @@ class Pool:
         return call(method, str(self._address), begin)
 
     async def ready(self) -> None:
-        """Wait until a connection is up. Raises `ConnectionLost` if none comes up at once."""
-        await self._ask(Channel.ready)
+        """Wait for a connection to be up. Raises `ConnectionLost` once all attempts have failed."""
+        await (await self._best()).ready()
 
     async def _begin(self, path: str, metadata: Mapping[str, str]) -> Exchange:
-        return await self._ask(lambda channel: channel.begin(path, metadata))
+        while (best := await self._best()).state is not State.PAUSING:
+            # Where it loses its connection meanwhile, another may do.
+            with suppress(ConnectionLost):
+                return await best.begin(path, metadata)
+        return await best.begin(path, metadata)  # which says why not
 
-    async def _ask(self, what: Callable[[Channel], Awaitable[T]]) -> T:
-        """Ask the channel that likes it best; where it has no connection, the next."""
-        untried = list(self._channels)
+    async def _best(self) -> Channel:
+        """The channel for the next call, once there is one that need not be waited for.
+
+        Of those that have as few calls, the one that had the fewest: all are used, and what is
+        used is known to work."""
         while True:
-            channel = min(untried, key=lambda channel: channel.reluctance)
-            untried.remove(channel)
-            try:
-                return await what(channel)
-            except ConnectionLost:
-                if not untried:
-                    raise
+            best = min(self._channels, key=lambda one: (one.state, one.calls, one.begun))
+            if best.state is not State.CONNECTING:
+                return best
+            await self._turned.park()

@@ -40,7 +40,9 @@ class Source(Protocol):
 class _Codec(CodecBase):
     """Messages that know by themselves how they are written."""
 
-    __content_subtype__ = "proto"
+    @property
+    def __content_subtype__(self) -> str:
+        return "proto"
 
     def encode(self, message: Message, message_type: type[Message]) -> bytes:
         return bytes(message)

@@ -1,0 +1,70 @@
+"""The process of echo_server.py: started, told to stop, killed, started again on its port."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import trio
+
+from adapters.grpc.dial import Address
+from tests.adapters.grpc.messages import Caller, ask
+
+
+class EchoServer:
+    """Made by `running`."""
+
+    def __init__(self, options: dict[str, int], files: tuple[str, ...]) -> None:
+        self._options, self._files = options, files
+        self._process: subprocess.Popen[bytes] | None = None
+        self.port = 0
+
+    @classmethod
+    @contextmanager
+    def running(cls, options: dict[str, int] | None = None, *files: str) -> Iterator[EchoServer]:
+        """A server with gRPC's own options, and TLS where there are files of a key and a chain."""
+        server = cls(options or {}, files)
+        server.start()
+        try:
+            yield server
+        finally:
+            server.kill()
+
+    @property
+    def address(self) -> Address:
+        return Address("127.0.0.1", self.port)
+
+    def start(self) -> None:
+        command = [sys.executable, "-m", "tests.adapters.grpc.echo_server", str(self.port)]
+        self._process = subprocess.Popen(
+            [*command, json.dumps(self._options), *self._files], stdout=subprocess.PIPE
+        )
+        assert self._process.stdout is not None
+        self.port = int(self._process.stdout.readline())
+
+    def stop(self) -> None:
+        """Tell it to take no more calls, and to end when those that there are have ended."""
+        assert self._process is not None
+        self._process.terminate()
+
+    def kill(self) -> None:
+        assert self._process is not None
+        self._process.kill()
+        self._process.wait()
+        assert self._process.stdout is not None
+        self._process.stdout.close()
+
+
+async def hanging(caller: Caller) -> int:
+    """How many calls of Hang are open at the server."""
+    ((counted),) = await ask(caller, "Count")
+    return int(counted.split()[0])
+
+
+async def until_none_hangs(caller: Caller) -> None:
+    """Wait for the server to have no calls of Hang any more; bounded by the test."""
+    while await hanging(caller):
+        await trio.lowlevel.checkpoint()

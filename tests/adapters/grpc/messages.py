@@ -1,0 +1,62 @@
+"""Messages of plain bytes, the methods of the servers that echo them, and calls in one line."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import Protocol, Self
+
+from adapters.grpc.method import Method
+from adapters.grpc.stream import Stream
+
+
+@dataclass(frozen=True, slots=True)
+class Raw:
+    """Bytes, as they are; b"broken" is none of its encodings."""
+
+    data: bytes
+
+    def __bytes__(self) -> bytes:
+        return self.data
+
+    @classmethod
+    def parse(cls, data: bytes) -> Self:
+        if data == b"broken":
+            raise ValueError("broken")
+        return cls(data)
+
+
+def asks(name: str) -> Method[Raw, Raw]:
+    """A method that takes one message."""
+    return Method(f"/test.Test/{name}", Raw, Raw, client_streams=False, server_streams=True)
+
+
+def talks(name: str) -> Method[Raw, Raw]:
+    """A method that takes a stream of messages."""
+    return Method(f"/test.Test/{name}", Raw, Raw, client_streams=True, server_streams=True)
+
+
+class Caller(Protocol):
+    """A `Channel` or a `Pool`."""
+
+    def stream(
+        self, method: Method[Raw, Raw], metadata: Mapping[str, str] | None = None
+    ) -> AbstractAsyncContextManager[Stream[Raw, Raw]]: ...
+
+
+async def ask(
+    caller: Caller, name: str, request: bytes = b"x", metadata: Mapping[str, str] | None = None
+) -> list[bytes]:
+    """All that the server says to one message. Raises `RpcError`."""
+    async with caller.stream(asks(name), metadata) as stream:
+        await stream.send(Raw(request))
+        return await rest(stream)
+
+
+async def rest(stream: Stream[Raw, Raw]) -> list[bytes]:
+    """All that is still to come."""
+    said = []
+    while (message := await stream.receive()) is not None:
+        said.append(message.data)
+    return said

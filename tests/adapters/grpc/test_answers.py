@@ -1,0 +1,264 @@
+"""Answers that no official server would give: each is one clear error, of its own call alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+import trio
+from grpclib.const import Status
+from h2.errors import ErrorCodes
+from trio.testing import MockClock
+
+from adapters.grpc.channel import Channel
+from adapters.grpc.errors import ConnectionLost, RpcError
+from tests.adapters.grpc.messages import Raw, ask, asks, rest, talks
+from tests.adapters.grpc.peer import FINE, HEAD, Network, Peer, framed
+
+#: What a peer says to a call of that number.
+Says = Callable[[Peer, int], None]
+
+
+async def failure(says: Says) -> RpcError:
+    """How a call fails to which a peer says this; and a call after it does not."""
+    async with Network().connected() as (channel, peer), trio.open_nursery() as nursery:
+        failures: list[RpcError] = []
+
+        async def fail() -> None:
+            with pytest.raises(RpcError) as raised:
+                await ask(channel, "Say")
+            failures.append(raised.value)
+
+        nursery.start_soon(fail)
+        says(peer, await peer.request())
+        await peer.flush()
+        await answered(channel, peer)
+    return failures[0]
+
+
+async def answered(channel: Channel, peer: Peer) -> None:
+    """The connection is as good as ever."""
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(ask, channel, "Say")
+        await peer.answer(await peer.request(), b"fine")
+
+
+def page(status: str, *more: tuple[str, str]) -> Says:
+    def says(peer: Peer, number: int) -> None:
+        peer.h2.send_headers(number, [(":status", status), ("content-type", "text/html"), *more])
+        peer.h2.send_data(number, b"<h1>Well</h1>", end_stream=True)
+
+    return says
+
+
+def trailers(*trailers: tuple[str, str], body: bytes = b"") -> Says:
+    def says(peer: Peer, number: int) -> None:
+        peer.h2.send_headers(number, HEAD)
+        peer.h2.send_data(number, body)
+        peer.h2.send_headers(number, list(trailers), end_stream=True)
+
+    return says
+
+
+def head_only(*trailers: tuple[str, str]) -> Says:
+    def says(peer: Peer, number: int) -> None:
+        peer.h2.send_headers(number, [*HEAD, *trailers], end_stream=True)
+
+    return says
+
+
+def reset(code: int) -> Says:
+    def says(peer: Peer, number: int) -> None:
+        peer.h2.reset_stream(number, code)
+
+    return says
+
+
+# --- no gRPC ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("code", "status"),
+    [
+        ("401", Status.UNAUTHENTICATED),
+        ("404", Status.UNIMPLEMENTED),
+        ("429", Status.UNAVAILABLE),
+        ("503", Status.UNAVAILABLE),
+        ("418", Status.UNKNOWN),
+    ],
+)
+async def test_a_proxys_error_page_is_named_by_its_status(
+    autojump_clock: MockClock, code: str, status: Status
+) -> None:
+    error = await failure(page(code))
+    assert error.status is status
+    assert str(error) == (
+        f"speech.test:443 answered with HTTP status {code} instead of gRPC"
+        " (check the address, and whether a proxy stands in between)"
+    )
+
+
+async def test_a_page_may_say_when_to_come_again(autojump_clock: MockClock) -> None:
+    assert (await failure(page("503", ("retry-after", "7")))).retry_after == 7
+    assert (await failure(page("503", ("retry-after", "Fri, 31 Dec")))).retry_after is None
+
+
+async def test_a_page_that_is_fine_is_no_grpc_either(autojump_clock: MockClock) -> None:
+    error = await failure(page("200"))
+    assert (
+        error.reason == "speech.test:443 answered with content of type 'text/html' instead of gRPC"
+    )
+
+
+@pytest.mark.parametrize("kind", ["application/grpc+proto", "application/grpc;charset=utf-8"])
+async def test_grpc_may_be_written_at_more_length(autojump_clock: MockClock, kind: str) -> None:
+    def says(peer: Peer, number: int) -> None:
+        peer.h2.send_headers(number, [(":status", "200"), ("content-type", kind)])
+        peer.h2.send_headers(number, [("grpc-status", "6")], end_stream=True)
+
+    assert (await failure(says)).status is Status.ALREADY_EXISTS
+
+
+# --- statuses -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("says", [trailers, head_only])
+async def test_a_status_comes_in_trailers_or_alone(
+    autojump_clock: MockClock,
+    says: Callable[..., Says],
+) -> None:
+    error = await failure(says(("grpc-status", "8"), ("grpc-message", "50%25 %D0%B8")))
+    assert (error.status, error.message) == (Status.RESOURCE_EXHAUSTED, "50% и")
+    assert str(error) == "speech.test:443 answered RESOURCE_EXHAUSTED"
+
+
+async def test_a_status_that_is_none_is_unknown(autojump_clock: MockClock) -> None:
+    assert (await failure(trailers(("grpc-status", "many")))).status is Status.UNKNOWN
+
+
+async def test_words_that_are_not_encoded_are_read_as_they_are(autojump_clock: MockClock) -> None:
+    error = await failure(trailers(("grpc-status", "3"), ("grpc-message", "нет")))
+    assert error.message == "нет"
+
+
+async def test_a_server_may_name_the_pause_before_another_try(autojump_clock: MockClock) -> None:
+    error = await failure(trailers(("grpc-status", "8"), ("grpc-retry-pushback-ms", "1500")))
+    assert error.retry_after == 1.5
+
+
+async def test_a_call_that_ends_without_a_status_has_failed(autojump_clock: MockClock) -> None:
+    def says(peer: Peer, number: int) -> None:
+        peer.h2.send_headers(number, HEAD)
+        peer.h2.send_data(number, framed(b"so"), end_stream=True)
+
+    error = await failure(says)
+    assert (error.status, error.reason) == (
+        Status.INTERNAL,
+        "speech.test:443 ended a call without a status",
+    )
+
+
+# --- resets -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("code", "status"),
+    [
+        (ErrorCodes.CANCEL, Status.CANCELLED),
+        (ErrorCodes.ENHANCE_YOUR_CALM, Status.RESOURCE_EXHAUSTED),
+        (ErrorCodes.PROTOCOL_ERROR, Status.INTERNAL),
+    ],
+)
+async def test_a_reset_is_an_error_with_its_name(
+    autojump_clock: MockClock, code: ErrorCodes, status: Status
+) -> None:
+    error = await failure(reset(code))
+    assert (error.status, error.reason) == (
+        status,
+        f"speech.test:443 reset the call ({code.name})",
+    )
+
+
+async def test_a_reset_with_a_code_of_its_own_has_that(autojump_clock: MockClock) -> None:
+    assert (await failure(reset(99))).reason == "speech.test:443 reset the call (error 99)"
+
+
+async def test_a_reset_after_the_end_changes_nothing(autojump_clock: MockClock) -> None:
+    async with Network().connected() as (channel, peer), trio.open_nursery() as nursery:
+
+        async def call() -> None:
+            async with channel.stream(talks("Talk")) as stream:
+                assert await rest(stream) == [b"so"]
+
+        nursery.start_soon(call)
+        number = await peer.request()
+        trailers(*FINE, body=framed(b"so"))(peer, number)
+        peer.h2.reset_stream(number, ErrorCodes.NO_ERROR)
+        await peer.flush()
+
+
+async def test_what_came_whole_before_a_reset_is_heard_first(autojump_clock: MockClock) -> None:
+    async with Network().connected() as (channel, peer), channel.stream(asks("Say")) as stream:
+        await stream.send(Raw(b"x"))
+        number = await peer.request()
+        peer.h2.send_headers(number, HEAD)
+        peer.h2.send_data(number, framed(b"so", b"far"))
+        peer.h2.reset_stream(number, ErrorCodes.INTERNAL_ERROR)
+        await peer.flush()
+        assert await stream.receive() == Raw(b"so")
+        assert await stream.receive() == Raw(b"far")
+        with pytest.raises(RpcError, match="INTERNAL_ERROR"):
+            await stream.receive()
+
+
+# --- messages -----------------------------------------------------------------------------------
+
+
+async def test_a_message_in_frames_of_one_byte_is_whole(autojump_clock: MockClock) -> None:
+    async with Network().connected() as (channel, peer), channel.stream(asks("Say")) as stream:
+        await stream.send(Raw(b"x"))
+        number = await peer.request()
+        peer.h2.send_headers(number, HEAD)
+        for byte in framed(b"word by word", b""):
+            peer.h2.send_data(number, bytes([byte]), pad_length=3)
+        peer.h2.send_headers(number, FINE, end_stream=True)
+        await peer.flush()
+        assert await rest(stream) == [b"word by word", b""]
+
+
+@pytest.mark.parametrize("length", [3, 7])
+async def test_half_a_message_is_an_error(autojump_clock: MockClock, length: int) -> None:
+    error = await failure(trailers(*FINE, body=framed(b"message")[:length]))
+    assert error.reason == "speech.test:443 ended the call in the middle of a message"
+
+
+async def test_a_compressed_message_is_an_error(autojump_clock: MockClock) -> None:
+    error = await failure(trailers(*FINE, body=b"\1\0\0\0\1x"))
+    assert error.reason == "speech.test:443 compressed a message, which we never offered"
+
+
+# --- no HTTP/2 ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "said",
+    [b"HTTP/1.1 400 Bad Request\r\n\r\n", b"\x15\x03\x01\0\x02\x02\x50 and more", bytes(100)],
+)
+async def test_what_is_no_http2_is_said_to_be_none(autojump_clock: MockClock, said: bytes) -> None:
+    network = Network()
+    async with network.channel() as channel:
+        await (await network.dialled()).send_all(said)
+        with pytest.raises(ConnectionLost, match=r"^what speech\.test:443 says is no HTTP/2"):
+            await channel.ready()
+
+
+async def test_what_is_no_http2_later_on_breaks_the_connection_and_names_it(
+    autojump_clock: MockClock,
+) -> None:
+    async with Network().connected() as (channel, peer), channel.stream(asks("Say")) as stream:
+        # A frame of data that is no call's.
+        await peer.stream.send_all(b"\0\0\1" + b"\0\0" + bytes(4) + b"x")
+        with pytest.raises(ConnectionLost, match="no HTTP/2") as raised:
+            await stream.receive()
+        assert raised.value.status is Status.UNAVAILABLE
+        assert not raised.value.unprocessed

@@ -1,0 +1,167 @@
+"""Who sends more than the other side takes, or than can be written, waits."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+import pytest
+import trio
+from h2.events import DataReceived, StreamReset
+from h2.settings import SettingCodes
+from trio.testing import MockClock, wait_all_tasks_blocked
+
+from adapters.grpc.connection import WRITE_BUFFER
+from adapters.grpc.errors import RpcError
+from adapters.grpc.http2 import STREAM_WINDOW
+from tests.adapters.grpc.messages import Raw, asks, rest, talks
+from tests.adapters.grpc.peer import FINE, HEAD, Network, Peer, framed
+
+WINDOW = 65535  # HTTP/2's own, of a server that says nothing else
+
+
+async def taken(peer: Peer, size: int) -> bytes:
+    """So many bytes of a call's request; the peer's windows stay as they are."""
+    data = b""
+    while len(data) < size:
+        data += (await peer.event(DataReceived)).data
+    return data
+
+
+async def test_a_sender_waits_for_the_servers_window(autojump_clock: MockClock) -> None:
+    message = bytes(WINDOW + 1000)
+    async with (
+        Network().connected() as (channel, peer),
+        channel.stream(talks("Talk")) as stream,
+        trio.open_nursery() as nursery,
+    ):
+        nursery.start_soon(stream.send, Raw(message))
+        number = await peer.request()
+        first = await taken(peer, WINDOW)
+        await wait_all_tasks_blocked()
+        assert len(first) == WINDOW
+        assert len(nursery.child_tasks) == 1
+        peer.h2.acknowledge_received_data(WINDOW, number)
+        await peer.flush()
+        assert first + await taken(peer, 1005) == framed(message)
+
+
+async def test_a_sender_who_waits_holds_up_no_other(autojump_clock: MockClock) -> None:
+    settings = {SettingCodes.INITIAL_WINDOW_SIZE: 100}
+    async with (
+        Network().connected(settings) as (channel, peer),
+        channel.stream(talks("Talk")) as one,
+        channel.stream(talks("Talk")) as other,
+        trio.open_nursery() as nursery,
+    ):
+        nursery.start_soon(one.send, Raw(bytes(1000)))
+        await wait_all_tasks_blocked()
+        await other.send(Raw(bytes(50)))
+        assert len(nursery.child_tasks) == 1
+        # The windows of the calls that there are grow as well.
+        peer.h2.update_settings({SettingCodes.INITIAL_WINDOW_SIZE: 2000})
+        await peer.flush()
+
+
+async def test_a_sender_who_waits_is_told_when_the_call_fails(autojump_clock: MockClock) -> None:
+    async with (
+        Network().connected() as (channel, peer),
+        channel.stream(talks("Talk")) as stream,
+        trio.open_nursery() as nursery,
+    ):
+
+        async def send() -> None:
+            with pytest.raises(RpcError, match="reset the call"):
+                await stream.send(Raw(bytes(WINDOW)))
+
+        nursery.start_soon(send)
+        number = await peer.request()
+        await wait_all_tasks_blocked()
+        peer.h2.reset_stream(number, 2)
+        await peer.flush()
+
+
+async def test_what_is_sent_after_the_servers_end_is_dropped(autojump_clock: MockClock) -> None:
+    async with Network().connected() as (channel, peer), channel.stream(talks("Talk")) as stream:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(stream.send, Raw(bytes(WINDOW)))
+            number = await peer.request()
+            await wait_all_tasks_blocked()
+            await peer.answer(number, b"enough")
+        await stream.send(Raw(b"x"))
+        await stream.end()
+        assert await rest(stream) == [b"enough"]
+
+
+async def test_a_send_that_is_cancelled_half_way_ends_the_call(autojump_clock: MockClock) -> None:
+    async with Network().connected() as (channel, peer), channel.stream(talks("Talk")) as stream:
+        with trio.move_on_after(1):
+            await stream.send(Raw(bytes(WINDOW)))
+        assert (await peer.event(StreamReset)).stream_id == 1
+        with pytest.raises(RpcError, match="the call was left"):
+            await stream.send(Raw(b"x"))
+        with pytest.raises(RpcError, match="the call was left"):
+            await stream.receive()
+
+
+async def test_a_send_that_is_cancelled_before_it_began_sent_nothing(
+    autojump_clock: MockClock,
+) -> None:
+    async with Network().connected() as (channel, peer), channel.stream(talks("Talk")) as stream:
+        with trio.CancelScope() as scope:
+            scope.cancel()
+            await stream.send(Raw(b"never"))
+        await stream.send(Raw(b"said"), end=True)
+        assert (await peer.event(DataReceived)).data == framed(b"said")
+
+
+async def test_what_waits_to_be_written_is_bounded(autojump_clock: MockClock) -> None:
+    network = Network()
+    async with network.connected({SettingCodes.INITIAL_WINDOW_SIZE: 10_000_000}) as (channel, peer):
+        peer.h2.increment_flow_control_window(10_000_000)
+        await peer.flush()
+        async with channel.stream(talks("Talk")) as stream, trio.open_nursery() as nursery:
+            await peer.request()
+            writes = trio.Semaphore(0)
+            pump = network.ours.send_stream.send_all_hook
+            assert pump is not None
+
+            async def slowly(pump: Callable[[], Awaitable[object]] = pump) -> None:
+                await pump()
+                await writes.acquire()
+
+            network.ours.send_stream.send_all_hook = slowly
+            nursery.start_soon(stream.send, Raw(bytes(1_000_000)))
+            taken = 0
+            while taken < 1_000_005:
+                await wait_all_tasks_blocked()
+                events = peer.h2.receive_data(await peer.stream.receive_some())
+                size = sum(len(event.data) for event in events if isinstance(event, DataReceived))
+                assert 0 < size <= WRITE_BUFFER
+                taken += size
+                writes.release()
+
+
+async def test_a_reader_who_takes_nothing_is_sent_a_window_full(autojump_clock: MockClock) -> None:
+    async with Network().connected() as (channel, peer), channel.stream(asks("Say")) as stream:
+        await stream.send(Raw(b"x"))
+        number = await peer.request()
+        peer.h2.send_headers(number, HEAD)
+        message = framed(bytes(995))
+        said = 0
+        await peer.event(DataReceived)
+        while window := peer.h2.local_flow_control_window(number):
+            peer.h2.send_data(number, message[: min(window, 1000)])
+            said += min(window, 1000)
+        await peer.flush()
+        await wait_all_tasks_blocked()
+        assert said == STREAM_WINDOW
+        # Each message that is taken makes room for another.
+        for _ in range(STREAM_WINDOW // 1000):
+            assert await stream.receive() == Raw(bytes(995))
+        await peer.stream.send_all(b"")
+        peer.h2.receive_data(await peer.stream.receive_some())
+        assert peer.h2.local_flow_control_window(number) > STREAM_WINDOW // 3
+        peer.h2.send_data(number, message[said % 1000 :])
+        peer.h2.send_headers(number, FINE, end_stream=True)
+        await peer.flush()
+        assert await rest(stream) == [bytes(995)]

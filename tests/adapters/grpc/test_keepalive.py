@@ -1,0 +1,102 @@
+"""A silent connection is asked whether it is there: at the right moments, and given up in time."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+import trio
+from h2.errors import ErrorCodes
+from h2.events import PingReceived
+from trio.testing import MockClock
+
+from adapters.grpc.errors import ConnectionLost
+from adapters.grpc.keepalive import Keepalive
+from tests.adapters.grpc.messages import Raw, asks
+from tests.adapters.grpc.peer import HEAD, Network, framed
+
+
+async def test_a_connection_without_calls_is_asked_every_thirty_seconds(
+    autojump_clock: MockClock,
+) -> None:
+    async with Network().connected() as (_, peer):
+        for at in (30, 60, 90):
+            await peer.event(PingReceived)
+            assert trio.current_time() == at
+
+
+async def test_a_connection_with_a_call_is_asked_after_ten_seconds_of_silence(
+    autojump_clock: MockClock,
+) -> None:
+    async with Network().connected() as (channel, peer), channel.stream(asks("Say")) as stream:
+        await stream.send(Raw(b"x"))
+        await peer.event(PingReceived)
+        assert trio.current_time() == 10
+        # Whatever the server says counts, not only its answers.
+        await trio.sleep(4)
+        peer.h2.send_headers(1, HEAD)
+        peer.h2.send_data(1, framed(b"x"))
+        await peer.flush()
+        await peer.event(PingReceived)
+        assert trio.current_time() == 24
+
+
+async def test_a_call_on_a_connection_long_silent_asks_at_once(autojump_clock: MockClock) -> None:
+    async with Network().connected() as (channel, peer):
+        await trio.sleep(25)
+        async with channel.stream(asks("Say")):
+            await peer.event(PingReceived)
+            assert trio.current_time() == 25
+
+
+async def test_a_server_that_does_not_answer_is_given_up_and_dialled_again(
+    autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    network = Network()
+    async with network.connected() as (channel, peer), channel.stream(asks("Say")) as stream:
+        with pytest.raises(ConnectionLost, match=r"443 has been silent for 15 s") as raised:
+            await stream.receive()
+        assert trio.current_time() == 15
+        assert not raised.value.unprocessed
+        await network.peer()
+        await channel.ready()
+        assert trio.current_time() == 15
+        await peer.closed()
+    assert [record.message for record in caplog.records] == [
+        "no connection: speech.test:443 has been silent for 15 s (check the network)",
+        "the connection to speech.test:443 is back",
+    ]
+
+
+async def test_a_writer_that_is_stuck_is_given_up_as_well(autojump_clock: MockClock) -> None:
+    network = Network()
+    async with network.connected() as (channel, _), channel.stream(asks("Say")) as stream:
+        network.ours.send_stream.send_all_hook = trio.sleep_forever
+        await stream.send(Raw(b"x"))
+        with pytest.raises(ConnectionLost, match="silent for 15 s"):
+            await stream.receive()
+
+
+async def test_who_is_told_to_calm_down_asks_half_as_often(autojump_clock: MockClock) -> None:
+    network = Network()
+    async with network.channel(Keepalive(busy=1, idle=4, answer=1)):
+        for pause in (4, 8, 16):
+            peer = await network.peer()
+            came_up = trio.current_time()
+            await peer.event(PingReceived)
+            assert trio.current_time() == came_up + pause
+            peer.h2.close_connection(ErrorCodes.ENHANCE_YOUR_CALM)
+            await peer.flush()
+
+
+async def test_a_connection_that_is_only_moved_asks_as_before(autojump_clock: MockClock) -> None:
+    network = Network()
+    async with network.channel(Keepalive(idle=4)):
+        for _ in range(2):
+            peer = await network.peer()
+            came_up = trio.current_time()
+            await peer.event(PingReceived)
+            assert trio.current_time() == came_up + 4
+            peer.h2.close_connection()
+            await peer.flush()
