@@ -72,26 +72,29 @@ class Tool:
 
     async def run(self, arguments: Mapping[str, Any]) -> str:
         """What came of it, for the model to read, within `seconds`. Raises nothing of its own."""
-        name = self.spec.name
-        with trio.move_on_after(self.seconds):
-            try:
+        name, told = self.spec.name, None
+        try:
+            with trio.move_on_after(self.seconds):
                 returned = self.function(**arguments)
                 if inspect.isawaitable(returned):
                     returned = await returned
                 return _text(returned)
-            except ToolError as error:
-                return str(error)
-            except Exception as error:
-                # The message may hold the caller's words: it is not for the log.
-                log.error(
-                    "the tool %s raised %s; the model is told that it failed",
-                    name,
-                    type(error).__name__,
-                    exc_info=log.isEnabledFor(logging.DEBUG),
-                )
-                return f"{name} failed."
-        log.warning("the tool %s took longer than its %g s and was ended", name, self.seconds)
-        return f"{name} took longer than {self.seconds:g} s and was given up."
+        # With a star: a tool that is cancelled may fail as it ends, and is cancelled all the same.
+        except* ToolError as refusals:
+            told = str(_first(refusals))
+        except* Exception as failures:
+            # The message may hold the caller's words: it is not for the log.
+            log.error(
+                "the tool %s raised %s; the model is told that it failed",
+                name,
+                type(_first(failures)).__name__,
+                exc_info=log.isEnabledFor(logging.DEBUG),
+            )
+            told = f"{name} failed."
+        if told is None:
+            log.warning("the tool %s took longer than its %g s and was ended", name, self.seconds)
+            told = f"{name} took longer than {self.seconds:g} s and was given up."
+        return told
 
 
 @overload
@@ -204,3 +207,9 @@ def _text(returned: object) -> str:
     if isinstance(returned, str):
         return returned
     return "Done." if returned is None else to_json(returned).decode()
+
+
+def _first(errors: BaseException) -> BaseException:
+    while isinstance(errors, BaseExceptionGroup):
+        errors = errors.exceptions[0]
+    return errors

@@ -234,6 +234,39 @@ async def test_whoever_waits_for_a_tool_may_be_cancelled(autojump_clock: MockClo
     assert scope.cancelled_caught
 
 
+async def test_a_refusal_from_within_a_nursery_is_read_as_well() -> None:
+    async def refuse() -> None:
+        raise ToolError("it is not for sale")
+
+    async def price() -> None:
+        """What it costs."""
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(refuse)
+
+    assert await used(tool(price), "{}") == "it is not for sale"
+
+
+@pytest.mark.parametrize("seconds", [1.0, 9.0])
+async def test_a_tool_that_fails_as_it_is_ended_breaks_nothing_else(
+    autojump_clock: MockClock, seconds: float
+) -> None:
+    async def price() -> None:
+        """What it costs."""
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(fail_at_the_end)
+            await trio.sleep_forever()
+
+    async def fail_at_the_end() -> None:
+        try:
+            await trio.sleep_forever()
+        finally:
+            raise LookupError("secret")
+
+    with trio.move_on_after(2.0) as scope:
+        assert await used(tool(price, seconds=seconds), "{}") == "price failed."
+    assert scope.cancelled_caught is (seconds > 2.0)
+
+
 # --- what cannot be one ---------------------------------------------------------------------------
 
 

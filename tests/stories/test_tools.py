@@ -398,3 +398,35 @@ async def test_a_service_that_stops_ends_the_answer_and_not_what_must_be_done(
         assert telephone.heard[-1].text == telephone.scripts.farewell
         assert shop.booked == ["1 for Ada"]
         assert telephone.now == pytest.approx(ASKED + 3.9)
+
+
+#: s after the answer was begun: before its first words, within them, in the silence after them, as
+#: the tool ends, when all was said.
+MOMENTS = (0.0, 0.02, 0.3, 0.7, 1.5, 2.5, 2.9, 3.0, 3.02, 3.3, 4.5)
+
+
+@pytest.mark.parametrize("later", MOMENTS)
+@pytest.mark.parametrize("then", ["speaks", "coughs", "hangs up", "is hung up on"])
+async def test_whatever_happens_when_what_must_be_done_is_done_once_and_written_down(
+    make_telephone: MakeTelephone, then: str, later: float
+) -> None:
+    shop = Shop(latency=3.0)
+    async with make_telephone(tools=shop.tools) as telephone:
+        telephone.agent_will_say("I will book it.|", BOOK, "It is {result}.|", latency=0.01)
+        await ask(telephone, "Put one aside for Ada")
+        moment = ASKED + 0.01 + later
+        match then:
+            case "speaks":
+                await telephone.caller_says("And a hammer", at=moment)
+            case "coughs":
+                await telephone.caller_makes_noise(at=moment)
+            case "hangs up":
+                await telephone.caller_hangs_up(at=moment)
+            case _:
+                await telephone.operator_hangs_up(at=moment)
+        await telephone.until(11.0)
+    # What holds of every call was checked as the telephone was put down.
+    times_done = len(shop.booked)
+    assert times_done == 1 or (times_done == 0 and later == 0.0)
+    assert shop.begun == ["Ada"] * times_done
+    assert [used.result for used in telephone.tools_used] == ["booked"] * times_done
