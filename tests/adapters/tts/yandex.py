@@ -1,0 +1,20 @@
+"""Yandex's synthesizers at the SpeechKit server of the tests."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from adapters.grpc.dial import Address
+from engine.ports import Speech
+from tests.servers.speechkit.server import SpeechKitServer
+from tests.servers.tones import heard
+
+
+def address(server: SpeechKitServer) -> Address:
+    """Where it speaks gRPC, in the clear."""
+    return Address("127.0.0.1", server.grpc_port)
+
+
+def words(pieces: Sequence[Speech], rate_hz: int = 16000) -> str:
+    """What is heard in a sound."""
+    return heard(b"".join(piece.pcm for piece in pieces), rate_hz)
