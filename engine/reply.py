@@ -73,6 +73,8 @@ class _Writing:
         self._dribbling = trio.CancelScope()
         #: Open while the model waits for a tool, and for a while after it.
         self._bridging = trio.CancelScope()
+        #: How many of the chunks only ask the caller for a moment.
+        self._bridges = 0
         self._text_ended = False
         self._ready = False
         services = scene.call.services
@@ -94,10 +96,10 @@ class _Writing:
             composition.changed()
             chunks, marked = len(composition.chunks), self._chunker.marked
             ends_call = reply.ends_call or self._toolbox.ends_call
-            if chunks == 0 and not ends_call:
+            transfer_to = self._toolbox.transfer_to
+            if chunks == self._bridges and not ends_call and not transfer_to:
                 self._fail("text", "an empty answer")
                 return
-            transfer_to = self._toolbox.transfer_to
             self._scene.post(ReplyWritten(reply.number, chunks, marked, ends_call, transfer_to))
         if chunks and not composition.has_sound:
             self._fail("synthesis", "no sound for the text")
@@ -143,6 +145,7 @@ class _Writing:
                 since = self._composition.silent_since
                 await trio.sleep_until((trio.current_time() if since is None else since) + silence)
                 if since is not None and self._composition.silent_since == since:
+                    self._bridges += 1
                     self._add([self._scene.data.facts.scripts.waiting])
 
     def _feed(self, text: str) -> None:

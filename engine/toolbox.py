@@ -85,6 +85,8 @@ class Workbench:
             understood = tool.understood(arguments)
         except ToolError as error:
             return str(error)
+        # An answer that is over begins nothing any more.
+        await trio.lowlevel.checkpoint_if_cancelled()
         if tool.on_interruption == "finish":
             work = self._same(tool, understood) or self._begin(tool, understood, arguments)
             await work.done.wait()

@@ -47,7 +47,8 @@ class Tool:
 
     `seconds` is how long a use may last. `on_interruption` is what becomes of a use when the
     reply that wanted it is over, because the caller interrupted it or hung up: "cancel" ends it
-    at once; "finish" lets it go on to its end, once, and the call waits for it."""
+    at once; "finish" lets it go on to its end, once, and the call waits for it, also when the line
+    is closed. Nothing but a service that is stopped at once, or a call that fails, cuts it off."""
 
     spec: ToolSpec
     seconds: float

@@ -82,6 +82,16 @@ async def test_what_was_done_is_posted_and_counted(autojump_clock: MockClock) ->
     ]
 
 
+async def test_an_answer_that_is_over_begins_nothing() -> None:
+    async with trio.open_nursery() as nursery:
+        desk = Desk(nursery)
+        with trio.CancelScope() as over:
+            over.cancel()
+            await Toolbox(desk.workbench).use("book", '{"name": "Ada"}')
+        assert over.cancelled_caught
+    assert desk.posted == []
+
+
 async def test_a_use_that_finishes_outlives_whoever_waits_for_it(
     autojump_clock: MockClock,
 ) -> None:

@@ -157,6 +157,16 @@ async def test_silence_behind_words_is_bridged_as_well(make_telephone: MakeTelep
         assert longest_silence(telephone.recording, since=ASKED, until=telephone.now) < 2.1
 
 
+async def test_to_be_asked_for_a_moment_and_nothing_more_is_no_answer(
+    make_telephone: MakeTelephone,
+) -> None:
+    async with make_telephone(tools=Shop(latency=3.0).tools) as telephone:
+        telephone.agent_will_say(SATURDAY)
+        await ask(telephone)
+        await telephone.expect(states=[..., "thinking", "speaking", "listening"], heard=APOLOGY)
+        assert telephone.heard[-2].text == WAITING
+
+
 async def test_a_model_that_falls_silent_after_a_tool_is_given_up(
     make_telephone: MakeTelephone,
 ) -> None:
