@@ -126,6 +126,16 @@ def parser() -> argparse.ArgumentParser:
         help="a WAV of somebody speaking, or a caller's script (.toml); default: a sample caller",
     )
     demo.add_argument(
+        "--language", choices=["en", "ru"], default="en", help="what is spoken (default: en)"
+    )
+    demo.add_argument(
+        "--whisper",
+        type=Path,
+        default=Path("whisper-base"),
+        metavar="DIR",
+        help="a Whisper model's folder, which hears all but English (default: whisper-base)",
+    )
+    demo.add_argument(
         "--out", type=Path, default=Path("demo-call"), metavar="DIR", help="default: demo-call"
     )
     pace = demo.add_mutually_exclusive_group()
@@ -222,6 +232,7 @@ def _replay(options: argparse.Namespace) -> int:
 def _demo(options: argparse.Namespace) -> int:
     try:
         from adapters.service.demo import call as demo
+        from adapters.service.demo.cast import offline
     except ModuleNotFoundError as missing:
         # The demo's speech is an extra: the other commands do without it.
         raise UserError(f"the demo needs {missing.name}: pip install 'callchart[demo]'") from None
@@ -231,6 +242,7 @@ def _demo(options: argparse.Namespace) -> int:
         return demo.run_demo(
             chart,
             settings,
+            offline(options.language, options.whisper),
             caller=options.caller,
             out=options.out,
             fast=options.fast,

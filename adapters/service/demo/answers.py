@@ -141,8 +141,10 @@ def _seconds(table: Mapping[str, Any], key: str, where: str, otherwise: Mapping[
 
 
 def _plain(words: str) -> str:
-    """Lower-case words with single spaces around each, so that `in` finds whole words."""
-    return " ".join(["", *re.findall(r"[\w']+", words.lower()), ""])
+    """Lower-case words with single spaces around each, so that `in` finds whole words.
+
+    "ё" is "е", as most people write it, and some recognisers."""
+    return " ".join(["", *re.findall(r"[\w']+", words.lower().replace("ё", "е")), ""])
 
 
 def _table(table: Mapping[str, Any], key: str) -> Mapping[str, Any]:

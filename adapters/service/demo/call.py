@@ -18,17 +18,16 @@ from adapters.carrier.wav import WavLine
 from adapters.llm.openai import OpenAIModel
 from adapters.service.clock import HeldClock, RealClock
 from adapters.service.demo.answers import Answers, AnswersError
+from adapters.service.demo.cast import Cast
 from adapters.service.demo.loopback import Loopback
 from adapters.service.demo.model_server import MODEL, ModelServer, serve
 from adapters.service.live import LiveView
 from adapters.service.report import Report, report
 from adapters.service.timeline import levels, timeline
-from adapters.stt.pocketsphinx import PocketsphinxRecognizer
-from adapters.tts.espeak import EspeakSynthesizer
 from adapters.vad.silero import SileroDetectors
 from engine.call import Inspector, Services
 from engine.chart import Chart
-from engine.data import CallData, Scripts
+from engine.data import CallData
 from engine.journal import JournalFile, read
 from engine.phrases import Phrases, script_texts
 from engine.settings import Settings
@@ -36,8 +35,6 @@ from engine.supervisor import Supervisor
 
 #: What the offline recogniser was trained on, and what SpeechKit hears best: wide-band speech.
 RATE_HZ = 16000
-
-_HERE = Path(__file__).parent
 
 RECORDING, JOURNAL, TIMELINE, REPORT = (
     "recording.wav",
@@ -58,6 +55,7 @@ MISTAKES = (AnswersError, AudioFileError, CallerScriptError, DemoFailed)
 def run_demo(
     chart: Chart,
     settings: Settings,
+    cast: Cast,
     *,
     caller: Path | None,
     out: Path,
@@ -67,8 +65,8 @@ def run_demo(
     """Hold the call, then write recording, journal, timeline and report into `out`.
 
     Everything that can be wrong with the input is found before anything is written."""
-    script = read_caller(caller or _HERE / "caller.toml", RATE_HZ)
-    answers = Answers.read(_HERE / "answers.toml")
+    script = read_caller(caller or cast.caller, RATE_HZ)
+    answers = Answers.read(cast.answers)
     is_new = not out.exists()
     out.mkdir(parents=True, exist_ok=True)
     console = Console(stderr=as_json)
@@ -81,6 +79,7 @@ def run_demo(
             clock,
             chart,
             settings,
+            cast,
             script,
             answers,
             journal,
@@ -109,16 +108,18 @@ async def _hold_call(
     clock: HeldClock | RealClock,
     chart: Chart,
     settings: Settings,
+    cast: Cast,
     script: Script,
     answers: Answers,
     journal: JournalFile,
     inspectors: Sequence[Inspector],
 ) -> tuple[Recording, CallData | None]:
-    async with _services(clock, answers) as services:
+    async with _services(clock, cast, answers) as services:
         supervisor = Supervisor(
             chart,
             services,
             settings,
+            cast.scripts,
             journal=lambda call_id: journal,
             inspectors=inspectors,
         )
@@ -130,21 +131,27 @@ async def _hold_call(
 
 
 @asynccontextmanager
-async def _services(clock: HeldClock | RealClock, answers: Answers) -> AsyncIterator[Services]:
-    """The offline providers, all of them ready before the phone rings."""
+async def _services(
+    clock: HeldClock | RealClock, cast: Cast, answers: Answers
+) -> AsyncIterator[Services]:
+    """All providers, ready before the phone rings."""
     loopback = Loopback(clock)
     detectors = SileroDetectors(work=clock)
     await detectors.build_ahead(RATE_HZ)
     async with (
-        EspeakSynthesizer.open(work=clock) as synthesizer,
-        PocketsphinxRecognizer.open(work=clock) as recognizer,
+        cast.synthesizer(clock) as synthesizer,
+        cast.recognizer(clock) as recognizer,
         trio.open_nursery() as nursery,
     ):
         server: ModelServer = await nursery.start(serve, answers, loopback)
         phrases = Phrases(RATE_HZ)
-        await phrases.prepare(synthesizer, script_texts(Scripts()))
+        await phrases.prepare(synthesizer, script_texts(cast.scripts))
         async with OpenAIModel.open(
-            model=MODEL, api_key="offline", base_url=server.url, transport=loopback.transport()
+            model=MODEL,
+            api_key="offline",
+            base_url=server.url,
+            language=cast.language,
+            transport=loopback.transport(),
         ) as model:
             yield Services(detectors, recognizer, synthesizer, model, phrases)
         nursery.cancel_scope.cancel()

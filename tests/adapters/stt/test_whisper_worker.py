@@ -15,9 +15,9 @@ from adapters.stt.whisper_messages import Transcribe
 from adapters.stt.whisper_worker import Whisper
 from adapters.worker.polyphase import Resampler
 from engine.ports import ProviderError
-from tests.adapters.stt.whisper_model import put_model
 from tests.contracts.recognizer import BOUND, results, say
 from tests.recordings import recording, silence
+from tests.whisper_model import put_model
 
 pytestmark = pytest.mark.real
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from adapters.service.demo.answers import DEMO_ANSWERS, Answers, AnswersError
+from adapters.service.demo.cast import offline
 
 
 def read(tmp_path: Path, text: str) -> Answers:
@@ -18,6 +19,11 @@ def read(tmp_path: Path, text: str) -> Answers:
 @pytest.fixture(scope="module")
 def demo() -> Answers:
     return Answers.read(DEMO_ANSWERS)
+
+
+@pytest.fixture(scope="module")
+def russian() -> Answers:
+    return Answers.read(offline("ru", Path()).answers)
 
 
 @pytest.mark.parametrize(
@@ -116,6 +122,25 @@ def test_failures_and_hangs_are_answers_too(tmp_path: Path) -> None:
 
 
 RULE = '[pace]\n[otherwise]\nsays = "Pardon?"\n[[answer]]\n'
+
+
+@pytest.mark.parametrize(
+    ("words", "name"),
+    [
+        ("Здравствуйте! Расскажите, пожалуйста, про РЭМ шестьсот.", "РЭМ шестьсот"),
+        ("правем 600", "РЭМ шестьсот"),
+        ("Подождите, мне нужна машина поменьше, на сто килоньютонов.", "поменьше"),
+        ("на 100 кг", "поменьше"),
+        ("А какая у неё максимальная нагрузка?", "нагрузка"),
+        ("а какая у нее максимальная нагрузка", "нагрузка"),
+        ("Сколько стоит доставка в казане, когда она приедет?", "доставка"),
+        ("Соедините меня, пожалуйста, с менеджером.", "человек"),
+        ("Спасибо, всё понятно. До свидания!", "прощание"),
+        ("Мама мыла раму", "[otherwise]"),
+    ],
+)
+def test_russian_is_answered_by_what_was_heard(russian: Answers, words: str, name: str) -> None:
+    assert russian.answer_to(words).name == name
 
 
 @pytest.mark.parametrize(
