@@ -14,7 +14,7 @@ from adapters.yandex.credentials import ApiKey
 from adapters.yandex.iam import IamTokens
 from adapters.yandex.token_sources import tokens_for_oauth, tokens_of_machine
 from engine.ports import ProviderError, Speech, Synthesizer
-from tests.adapters.tts.yandex import address, words
+from tests.adapters.tts.yandex import address, nobody, words
 from tests.contracts.synthesizer import BOUND, TEXT, SynthesizerContract, seconds, sound
 from tests.servers.exchanges import fingerprint
 from tests.servers.scripts import Script
@@ -140,8 +140,12 @@ async def test_a_long_text_is_spoken_whole_in_as_many_requests_as_it_takes(
     assert all(part.endswith("three.") for part in asked)
 
 
-async def test_places_go_on_from_one_request_to_the_next(synthesizer: Synthesizer) -> None:
-    pieces = await sound(synthesizer, "One two three. " * 40)
+@pytest.mark.parametrize("method", ["utterance", "stream"])
+async def test_places_go_on_from_one_request_or_sentence_to_the_next(
+    server: SpeechKitServer, method: Any
+) -> None:
+    async with YandexSynthesizer.open(KEY, method=method, address=address(server)) as synthesizer:
+        pieces = await sound(synthesizer, "One two three. " * 40)
     length = 0.06 * len("onetwothree") + 3 * 0.04  # as the tone code has it
     starts = [word.start for word in pieces[-1].words if word.word == "One"]
     assert starts == pytest.approx([length * number for number in range(40)], abs=0.01)
@@ -208,11 +212,11 @@ async def test_a_call_that_breaks_in_mid_sound_is_not_asked_for_again(
     assert len(await server.asked()) == 1
 
 
-async def test_a_service_that_is_down_says_so(server: SpeechKitServer) -> None:
-    nobody = address(SpeechKitServer())
-    async with YandexSynthesizer.open(KEY, address=nobody) as synthesizer:
-        with pytest.raises(ProviderError, match=r"refused the connection \(start that server"):
-            await sound(synthesizer, TEXT)
+async def test_a_service_that_is_down_says_so() -> None:
+    with nobody() as down:
+        async with YandexSynthesizer.open(KEY, address=down) as synthesizer:
+            with pytest.raises(ProviderError, match=r"refused the connection \(start that server"):
+                await sound(synthesizer, TEXT)
 
 
 @pytest.mark.parametrize("speed", [0.0, 3.5])

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import AsyncIterator, Iterator
 from urllib.parse import urlsplit
 
+import httpx  # noqa: ASYNC127 - what is tested uses it
 import pytest
 import trio
 
@@ -14,10 +16,9 @@ from adapters.yandex.credentials import ApiKey
 from adapters.yandex.iam import IamTokens
 from adapters.yandex.token_sources import tokens_of_machine
 from engine.ports import ProviderError, Speech, Synthesizer
-from tests.adapters.tts.yandex import words
+from tests.adapters.tts.yandex import nobody, words
 from tests.contracts.synthesizer import BOUND, TEXT, SynthesizerContract, sound
 from tests.servers.exchanges import fingerprint
-from tests.servers.process import free_port
 from tests.servers.speechkit.rest import METADATA
 from tests.servers.speechkit.scripts import Speaking
 from tests.servers.speechkit.server import SpeechKitServer
@@ -133,17 +134,32 @@ async def test_a_connection_that_breaks_in_mid_sound_is_told(
     assert len(await server.asked()) == 1
 
 
+async def test_a_service_that_is_down_says_so() -> None:
+    with nobody() as down:
+        async with YandexHttpSynthesizer.open(KEY, url=f"http://{down}") as synthesizer:
+            with pytest.raises(ProviderError, match=r"refused the connection \(start that server"):
+                await sound(synthesizer, TEXT)
+
+
 @pytest.mark.parametrize(
-    ("url", "reason"),
+    ("error", "cause", "reason"),
     [
-        (f"http://127.0.0.1:{free_port()}", "127.0.0.1 refused the connection"),
-        ("http://nobody.invalid", "nobody.invalid was not found"),
+        (httpx.ConnectError, socket.gaierror(), "tts.api.cloud.yandex.net was not found"),
+        (httpx.ConnectTimeout, None, "did not answer within 3 s"),
+        (httpx.ReadTimeout, None, "was silent for 10 s"),
     ],
 )
-async def test_a_service_that_cannot_be_reached_is_told(url: str, reason: str) -> None:
-    async with YandexHttpSynthesizer.open(KEY, url=url) as synthesizer:
-        with pytest.raises(ProviderError, match=reason):
+async def test_a_service_that_cannot_be_reached_is_told(
+    error: type[httpx.RequestError], cause: Exception | None, reason: str
+) -> None:
+    def nobody_answers(request: httpx.Request) -> httpx.Response:
+        raise error("quotes the request") from cause
+
+    transport = httpx.MockTransport(nobody_answers)
+    async with YandexHttpSynthesizer.open(KEY, transport=transport) as synthesizer:
+        with pytest.raises(ProviderError, match=reason) as raised:
             await sound(synthesizer, TEXT)
+    assert raised.value.__context__ is None
 
 
 async def test_a_server_without_tls_is_told(server: SpeechKitServer) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import socket
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from adapters.grpc.dial import Address
 from engine.ports import Speech
@@ -13,6 +15,14 @@ from tests.servers.tones import heard
 def address(server: SpeechKitServer) -> Address:
     """Where it speaks gRPC, in the clear."""
     return Address("127.0.0.1", server.grpc_port)
+
+
+@contextmanager
+def nobody() -> Iterator[Address]:
+    """An address where nobody listens, and nobody else can begin to."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        yield Address("127.0.0.1", taken.getsockname()[1])
 
 
 def words(pieces: Sequence[Speech], rate_hz: int = 16000) -> str:

@@ -89,10 +89,16 @@ class Synthesizer(tts_service_pb2_grpc.SynthesizerServicer):
             if not first.HasField("options"):
                 raise BadRequest("options come first")
             sound_format = Format.of(first.options.output_audio_spec)
+            said_ms = ends_ms = 0  # places count from the beginning of the whole sound
             for text in self._texts(call, request_iterator):
                 for piece in self._speak(call, text, sound_format, live=False):
+                    piece.start_ms += said_ms
+                    for timing in piece.word_timings:
+                        timing.start_ms += said_ms
+                    ends_ms = piece.start_ms + piece.length_ms
                     # The same fields by the same numbers.
                     yield tts_pb2.StreamSynthesisResponse.FromString(piece.SerializeToString())
+                said_ms = ends_ms
         except BadRequest as error:
             call.refuse("INVALID_ARGUMENT", str(error))
         except Cancelled:
