@@ -47,8 +47,8 @@ from engine.ports import (
     VoiceDetectors,
 )
 from engine.reply import ReplyPipeline
-from engine.toolbox import Workbench
-from engine.tools import Tool
+from engine.toolbox import OURS, Workbench
+from engine.tools import Tool, by_name
 
 #: Told of every step before it is carried out, with the call's id.
 Inspector = Callable[[str, Step], None]
@@ -59,7 +59,8 @@ class Services:
     """The providers that calls share, and what the model may use.
 
     `transfers` says whom callers may be handed on to (numbers, and patterns with X for a digit), as
-    the model is told; where it is empty, the model cannot. The carrier holds a list of its own."""
+    the model is told; where it is empty, the model cannot. The carrier holds a list of its own.
+    Raises `ToolDeclarationError` for two tools of one name."""
 
     detectors: VoiceDetectors
     recognizer: Recognizer
@@ -68,6 +69,9 @@ class Services:
     phrases: Phrases
     tools: Sequence[Tool] = ()
     transfers: Sequence[str] = ()
+
+    def __post_init__(self) -> None:
+        by_name(self.tools, taken=OURS)
 
 
 @dataclass(frozen=True, slots=True)

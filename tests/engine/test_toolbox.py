@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
+import pytest
 import trio
 from trio.testing import MockClock
 
 from engine.events import Event, ToolFinished, ToolUnderWay
 from engine.toolbox import Toolbox, Workbench
-from engine.tools import tool
+from engine.tools import ToolDeclarationError, tool
+from tests.engine.quiet import NO_SERVICES
 
 
 @tool
@@ -61,6 +64,16 @@ async def test_ours_end_the_answer_and_say_what_comes_after_it() -> None:
     handing_on = Toolbox(transfers=["1XX"])
     assert await handing_on.use("transfer", '{"target": " 100 "}') is None
     assert (handing_on.ends_call, handing_on.transfer_to) == (False, "100")
+
+
+def test_no_tool_takes_the_name_of_another() -> None:
+    @tool
+    def transfer() -> None:
+        """Ours is called so."""
+
+    for tools in ([price, price], [transfer]):
+        with pytest.raises(ToolDeclarationError, match="there is another of that name"):
+            replace(NO_SERVICES, tools=tools)
 
 
 async def test_a_tool_that_there_is_not_is_told() -> None:
