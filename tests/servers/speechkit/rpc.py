@@ -99,9 +99,12 @@ class Call:
 
 
 def _try_again(code: grpc.StatusCode, message: str, seconds: float) -> Any:
-    """When to try again, as gRPC's richer errors have it."""
+    """When to try again: as gRPC's retries have it, and as its richer errors have it."""
     delay = duration_pb2.Duration()
     delay.FromMilliseconds(round(seconds * 1000))
     status = status_pb2.Status(code=code.value[0], message=message)
     status.details.add().Pack(error_details_pb2.RetryInfo(retry_delay=delay))
-    return (("grpc-status-details-bin", status.SerializeToString()),)
+    return (
+        ("grpc-retry-pushback-ms", str(round(seconds * 1000))),
+        ("grpc-status-details-bin", status.SerializeToString()),
+    )

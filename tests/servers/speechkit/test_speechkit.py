@@ -188,7 +188,9 @@ async def test_a_failure_comes_where_the_script_has_it(server: SpeechKitServer, 
     with grpc.insecure_channel(f"127.0.0.1:{server.grpc_port}") as channel:
         first, second = utterance(channel), utterance(channel, "I need it")
         assert status(first) == then
-        assert "grpc-status-details-bin" in dict(first.trailing_metadata())
+        trailers = dict(first.trailing_metadata())
+        assert trailers["grpc-retry-pushback-ms"] == "2000"
+        assert "grpc-status-details-bin" in trailers
         assert len(sound([next(second), next(second)])) == 2 * 1600
         assert status(second) == then
         assert len(list(utterance(channel))) > 2

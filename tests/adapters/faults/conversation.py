@@ -1,0 +1,245 @@
+"""One call on the real engine with the adapters under test, and what its caller heard.
+
+The caller asks, waits for the answer, and may ask again; ears and voice are scripted. Answers are
+spoken in the tone code, so that what was heard is known word for word; scripts come from a voice of
+this process, as those that a service has prepared."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from dataclasses import dataclass, replace
+
+import httpx2
+import trio
+
+from adapters.llm.openai import OpenAIModel
+from engine.call import Services
+from engine.data import Said, Scripts, ToolUsed
+from engine.phrases import Phrases, script_texts
+from engine.ports import (
+    Heard,
+    LanguageModel,
+    ProviderError,
+    Speech,
+    Synthesizer,
+    Tools,
+)
+from engine.settings import Settings
+from engine.supervisor import Supervisor
+from states import CHART
+from tests.benchmarks.caller import Caller, Script
+from tests.benchmarks.calls import attend
+from tests.benchmarks.providers import Ear, Voices
+from tests.benchmarks.sink import RATE_HZ, SILENCE
+from tests.benchmarks.voices.earpiece import VoiceLine
+from tests.servers.model.server import ModelServer
+from tests.servers.tones import speak
+
+#: Seconds of silence that nobody is to hear, and what a busy machine may add to it.
+LONGEST_SILENCE = 3.0
+BUSY = 0.5
+
+#: The filler in another script than all else, which tells it apart.
+SCRIPTS = Scripts(
+    greeting="hi",
+    reprompt="hello",
+    apology="sorry",
+    regret="sorry bye",
+    farewell="bye",
+    fillers=("Хм,",),
+)
+#: The chart's own last resort, after the adapters' bounds.
+SETTINGS = Settings(end_of_turn=0.1, reply_wait=3.2)
+CALLER = replace(
+    Script(), question=0.2, partial=0.05, final=0.05, interrupted_every=0, chunks=1, chunk=1.0
+)
+
+
+class Problems(list[str]):
+    """What the adapters told of their failures, as an operator reads it, in order."""
+
+    @contextmanager
+    def logged(self, name: str) -> Iterator[None]:
+        """What is logged in the block of `name` counts as well."""
+        keeper, log = _Keeper(name, self), logging.getLogger("callchart")
+        log.addHandler(keeper)
+        try:
+            yield
+        finally:
+            log.removeHandler(keeper)
+
+    def of_model(self, model: LanguageModel) -> LanguageModel:
+        return _WatchedModel(model, self)
+
+    def of_voice(self, voice: Synthesizer) -> Synthesizer:
+        return _WatchedVoice(voice, self)
+
+
+@dataclass(frozen=True, slots=True)
+class Came:
+    """What came of the call. `heard`: for each question all words of the answer, or of what was
+    said instead; `silence`: the longest one, in seconds, from the end of a question to the end of
+    what was said upon it."""
+
+    heard: tuple[str, ...]
+    silence: float
+    problems: tuple[str, ...]
+
+
+class Conversation:
+    """A call under way; made by `conversation`."""
+
+    def __init__(self, line: _HeardLine, problems: Problems) -> None:
+        self._line, self._problems = line, problems
+
+    async def hears(self, words: str, question: int = 1) -> None:
+        """Until these words were heard of the answer to that question, the first being 1."""
+        while words not in self._words(question):
+            await self._line.news.park()
+
+    @property
+    def questions(self) -> int:
+        """How many were asked."""
+        return self._line.caller.number
+
+    @property
+    def came(self) -> Came:
+        questions = range(1, self.questions + 1)
+        return Came(
+            tuple(map(self._words, questions)),
+            max(map(self._silence, questions), default=0.0),
+            tuple(self._problems),
+        )
+
+    def _words(self, question: int) -> str:
+        heard = self._line.earpiece.turns.get(question)
+        return heard.text if heard else ""
+
+    def _silence(self, question: int) -> float:
+        caller = self._line.caller
+        until = caller.began.get(question + 1, float("inf"))
+        moments = [at for at in self._line.sounds if caller.ended[question] < at < until]
+        if not moments:
+            return float("inf")
+        since = [caller.ended[question], *moments]
+        return max(later - at for at, later in zip(since, moments, strict=False))
+
+
+@asynccontextmanager
+async def conversation(
+    question: str,
+    model: LanguageModel,
+    voice: Synthesizer,
+    problems: Problems,
+    *,
+    thought: float = 60.0,
+) -> AsyncIterator[Conversation]:
+    """A call for as long as the block. It asks `question` again and again, `thought` seconds after
+    an answer of one second began and ended."""
+    phrases = Phrases(RATE_HZ)
+    await phrases.prepare(Tones(), script_texts(SCRIPTS))
+    script = replace(CALLER, thought=thought)
+    services = Services(Voices(), _Ears(script, question), voice, model, phrases)
+    supervisor = Supervisor(CHART, services, SETTINGS, SCRIPTS, failed=_failed)
+    caller = Caller(script, greeting=0.2 - thought)
+    line = _HeardLine(question, caller)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(attend, supervisor, line, float("inf"))
+        yield Conversation(line, problems)
+        nursery.cancel_scope.cancel()
+
+
+def _failed(call_id: str, error: BaseException) -> None:
+    raise AssertionError(f"the call of {call_id} failed") from error
+
+
+class _HeardLine(VoiceLine):
+    """Also knows when there was any sound, and tells of it."""
+
+    def __init__(self, call_id: str, caller: Caller) -> None:
+        super().__init__(call_id, caller)
+        self.sounds: list[float] = []
+        self.news = trio.lowlevel.ParkingLot()
+
+    def _hear(self, frame: bytes, deadline: float) -> None:
+        super()._hear(frame, deadline)
+        if frame is not SILENCE:
+            self.sounds.append(trio.current_time())
+            self.news.unpark_all()
+
+
+class _Ear(Ear):
+    def __init__(self, script: Script, question: str) -> None:
+        super().__init__(script)
+        self._question = question
+
+    def utterance_ended(self, utterance: int) -> None:
+        self._owe(self._script.final, Heard(utterance, self._question, final=True))
+
+
+class _Ears:
+    """Hears the same question in everything."""
+
+    def __init__(self, script: Script, question: str) -> None:
+        self._script, self._question = script, question
+
+    @asynccontextmanager
+    async def recognition(self, rate_hz: int) -> AsyncIterator[Ear]:
+        yield _Ear(self._script, self._question)
+
+
+def open_model(server: ModelServer) -> AbstractAsyncContextManager[OpenAIModel]:
+    """The model of a server that is well."""
+    return OpenAIModel.open(
+        model="scripted",
+        api_key="secret",
+        base_url=server.base_url,
+        # The environment's proxies lead elsewhere.
+        transport=httpx2.AsyncHTTPTransport(trust_env=False),
+    )
+
+
+class Tones:
+    """Speaks at once, without a server."""
+
+    async def synthesize(self, text: str, rate_hz: int, out: Callable[[Speech], None]) -> None:
+        await trio.lowlevel.checkpoint()
+        out(Speech(speak(text, rate_hz).pcm))
+
+
+class _Keeper(logging.Handler):
+    def __init__(self, name: str, problems: Problems) -> None:
+        super().__init__(logging.WARNING)
+        self._name, self._problems = name, problems
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if self._name in record.getMessage():
+            self._problems.append(record.getMessage())
+
+
+class _WatchedModel:
+    def __init__(self, model: LanguageModel, problems: Problems) -> None:
+        self._model, self._problems = model, problems
+
+    async def write(
+        self, history: Sequence[Said | ToolUsed], tools: Tools, out: Callable[[str], None]
+    ) -> None:
+        try:
+            await self._model.write(history, tools, out)
+        except ProviderError as error:
+            self._problems.append(str(error))
+            raise
+
+
+class _WatchedVoice:
+    def __init__(self, voice: Synthesizer, problems: Problems) -> None:
+        self._voice, self._problems = voice, problems
+
+    async def synthesize(self, text: str, rate_hz: int, out: Callable[[Speech], None]) -> None:
+        try:
+            await self._voice.synthesize(text, rate_hz, out)
+        except ProviderError as error:
+            self._problems.append(str(error))
+            raise

@@ -1,0 +1,176 @@
+"""Servers that are restarted, tokens that end, calls that end by the hundred: nobody notices, and
+nothing is left behind."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+
+import pytest
+import trio
+
+from adapters.fallback.breaker import Breaker
+from adapters.grpc.dial import Address
+from adapters.tts.fallback import FallbackSynthesizer
+from adapters.tts.yandex import YandexSynthesizer
+from adapters.tts.yandex_http import YandexHttpSynthesizer
+from adapters.yandex.credentials import ApiKey, Credentials
+from adapters.yandex.iam import IamTokens
+from adapters.yandex.token_sources import tokens_of_machine
+from tests.adapters.faults.conversation import (
+    BUSY,
+    LONGEST_SILENCE,
+    Problems,
+    conversation,
+    open_model,
+)
+from tests.servers.model.scripts import Writing
+from tests.servers.model.server import ModelServer
+from tests.servers.speechkit.scripts import Speaking
+from tests.servers.speechkit.server import SpeechKitServer
+
+pytestmark = pytest.mark.real
+
+KEY = ApiKey("secret")
+ANSWER = "beta gama delt epsi"
+
+#: A word each 0.2 s, which is a little faster than it is spoken.
+STEADILY = Speaking(piece=0.28, every=0.2)
+
+
+@pytest.fixture(scope="module")
+def one_model() -> Iterator[ModelServer]:
+    with ModelServer.running() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def one_speechkit() -> Iterator[SpeechKitServer]:
+    with SpeechKitServer.running() as server:
+        yield server
+
+
+@pytest.fixture
+async def model_server(one_model: ModelServer) -> ModelServer:
+    await one_model.reset()
+    await one_model.write(Writing(text=f"{ANSWER}.|"))
+    return one_model
+
+
+@pytest.fixture
+async def speechkit(one_speechkit: SpeechKitServer) -> SpeechKitServer:
+    await one_speechkit.reset()
+    await one_speechkit.speak(STEADILY)
+    return one_speechkit
+
+
+@asynccontextmanager
+async def voice_of(
+    server: SpeechKitServer, credentials: Credentials = KEY
+) -> AsyncIterator[YandexSynthesizer]:
+    address = Address("127.0.0.1", server.grpc_port)
+    async with YandexSynthesizer.open(credentials, address=address) as voice:
+        yield voice
+
+
+async def test_a_voice_that_is_killed_is_replaced_and_taken_again_when_it_is_back(
+    speechkit: SpeechKitServer, model_server: ModelServer
+) -> None:
+    await model_server.reset()
+    await model_server.write(Writing(text="beta gama delt epsi zeta etaa thet iota.|"))
+    problems = Problems()
+    async with (
+        SpeechKitServer.started() as other,
+        open_model(model_server) as model,
+        voice_of(speechkit) as first,
+        YandexHttpSynthesizer.open(KEY, url=other.url) as second,
+    ):
+        voice = FallbackSynthesizer(first, second, Breaker("first", failures=1, cool_down=0.1))
+        with problems.logged("first"), trio.fail_after(30):
+            async with conversation("Well?", model, voice, problems, thought=1.5) as call:
+                await call.hears("beta")
+                await speechkit.restart()
+                await call.hears("iota")
+                await speechkit.until(asked=1, within=20)
+                await call.hears("iota", question=call.questions)
+                came = call.came
+        texts = await other.texts()
+    assert texts[0].endswith("thet iota."), "the second voice says the rest"
+    assert "beta gama" not in texts[0]
+    assert came.heard[-1] == "beta gama delt epsi zeta etaa thet iota"
+    assert came.silence < LONGEST_SILENCE + BUSY
+    assert "closed the connection" in came.problems[0]
+    assert "is asked again" in came.problems[-1]
+
+
+async def test_a_voice_that_goes_away_politely_is_not_missed(
+    speechkit: SpeechKitServer, model_server: ModelServer
+) -> None:
+    problems = Problems()
+    async with open_model(model_server) as model, voice_of(speechkit) as voice:
+        watched = problems.of_voice(voice)
+        with trio.fail_after(20):
+            async with conversation("Well?", model, watched, problems, thought=0.3) as call:
+                await call.hears("beta gama")
+                await speechkit.go_away()
+                await call.hears(ANSWER, question=2)
+                came = call.came
+        asked = await speechkit.asked("UtteranceSynthesis")
+    assert came.heard == (ANSWER, ANSWER)
+    assert came.problems == ()
+    assert [each.outcome for each in asked] == ["ok", "ok"]
+    assert asked[0].peer != asked[1].peer
+
+
+async def test_a_token_that_ends_during_a_call_is_replaced(
+    speechkit: SpeechKitServer, model_server: ModelServer
+) -> None:
+    await speechkit.accept([])
+    problems = Problems()
+    source = tokens_of_machine(
+        f"{speechkit.url}/computeMetadata/v1/instance/service-accounts/default/token"
+    )
+    async with (
+        open_model(model_server) as model,
+        IamTokens.open(source) as tokens,
+        voice_of(speechkit, tokens) as voice,
+    ):
+        watched = problems.of_voice(voice)
+        with trio.fail_after(20):
+            async with conversation("Well?", model, watched, problems, thought=0.3) as call:
+                await call.hears("beta gama")
+                await speechkit.end_tokens()
+                await call.hears(ANSWER, question=2)
+                came = call.came
+        asked = await speechkit.asked("UtteranceSynthesis")
+    assert came.heard == (ANSWER, ANSWER)
+    assert came.problems == ()
+    assert [each.outcome for each in asked] == ["ok", "UNAUTHENTICATED", "ok"]
+    assert asked[0].key == asked[1].key != asked[2].key
+
+
+async def test_a_hundred_calls_that_end_at_once_leave_nothing_open(
+    speechkit: SpeechKitServer, model_server: ModelServer
+) -> None:
+    await speechkit.reset()
+    await speechkit.speak(Speaking(then="hang", after=1))
+    await model_server.reset()
+    await model_server.write(Writing(text="beta.| gama", then="hang", after=1))
+
+    async with open_model(model_server) as model, voice_of(speechkit) as voice:
+
+        async def call() -> None:
+            async with conversation("Well?", model, voice, Problems()):
+                await trio.sleep_forever()
+
+        async with trio.open_nursery() as calls:
+            for _ in range(100):
+                calls.start_soon(call)
+            await speechkit.until(asked=100, within=30)
+            await model_server.until(asked=100)
+            calls.cancel_scope.cancel()
+        await speechkit.until(open=0)
+        await model_server.until(open=0)
+        assert {each.outcome for each in await speechkit.asked()} == {"cancelled"}
+        assert {each.outcome for each in await model_server.asked()} == {"cancelled"}
+        assert len({each.peer for each in await speechkit.asked()}) == 2, "connections are shared"
