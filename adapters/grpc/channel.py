@@ -1,29 +1,25 @@
 """One connection to one address, again and again: it connects ahead, and after each loss.
 
-At any moment there is a connection that takes calls; or an attempt under way, for which calls wait
-(it is bounded); or a pause before the next attempt, in which calls fail at once with the reason."""
+At any moment there is a connection that takes calls; or an attempt under way, for which calls may
+wait (it is bounded); or a pause before the next attempt, in which calls fail with the reason."""
 
 from __future__ import annotations
 
 import logging
 import random
-from collections.abc import AsyncIterator, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from collections.abc import Mapping
 from enum import IntEnum
-from functools import partial
-from typing import Final, Self
+from typing import Final
 
 import trio
 from h2.errors import ErrorCodes
 
 from adapters.grpc.connection import Connection
-from adapters.grpc.dial import Address, Dial, dial
+from adapters.grpc.dial import Address, Dial
 from adapters.grpc.errors import ConnectionLost
 from adapters.grpc.exchange import Exchange
-from adapters.grpc.keepalive import KEEPALIVE, Keepalive
-from adapters.grpc.method import A, Method, Q
+from adapters.grpc.keepalive import Keepalive
 from adapters.grpc.seam import request_headers
-from adapters.grpc.stream import Stream, call
 
 log = logging.getLogger(__name__)
 
@@ -37,16 +33,17 @@ LONGEST_PAUSE: Final = 10.0
 
 
 class State(IntEnum):
-    """What becomes of a call that begins now: the less, the better."""
+    """What becomes of a call now: the less, the better."""
 
-    READY = 0
-    FULL = 1  # it waits for another to end
-    CONNECTING = 2  # it waits for the attempt
-    PAUSING = 3  # it fails at once
+    READY = 0  # it begins
+    IN_DOUBT = 1  # it begins, and may have to wait for a server that is no more
+    FULL = 2  # it must wait for another to end
+    CONNECTING = 3  # it must wait for the attempt
+    PAUSING = 4  # it fails
 
 
 class Channel:
-    """Made by `open`. Serves any number of calls at once."""
+    """One of a pool's. `turned` is where those wait to whom a change of `state` is news."""
 
     def __init__(
         self,
@@ -59,67 +56,21 @@ class Channel:
         #: Calls that it has begun.
         self.begun = 0
         self._address, self._dial, self._keepalive, self._luck = address, dial, keepalive, luck
-        # The loss that was logged, until it is made good.
-        self._told_down: ConnectionLost | None = None
+        self._turned = turned
         # The connection that takes calls; or why there is none until the next attempt; or None
         # while an attempt is under way.
         self._now: Connection | ConnectionLost | None = None
-        # Where those wait to whom a change of it is news.
-        self._turned = turned
-
-    @classmethod
-    @asynccontextmanager
-    async def open(
-        cls,
-        address: Address,
-        *,
-        dial: Dial = dial,
-        keepalive: Keepalive = KEEPALIVE,
-        luck: random.Random | None = None,
-    ) -> AsyncIterator[Self]:
-        """A channel that connects by itself, from now to the end of the block. It is no failure if
-        the server is down: it is logged, and calls say so. `luck` spreads the pauses between
-        attempts, so that not all clients of a server come back at once."""
-        turned = trio.lowlevel.ParkingLot()
-        channel = cls(address, dial, keepalive, luck or random.Random(), turned)
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(channel.run, nursery)
-            yield channel
-            nursery.cancel_scope.cancel()
-
-    def stream(
-        self, method: Method[Q, A], metadata: Mapping[str, str] | None = None
-    ) -> AbstractAsyncContextManager[Stream[Q, A]]:
-        """A call, which ends with the block: left before its end, it is reset at the server, at
-        once. Raises `ConnectionLost`, and `ValueError` for metadata that cannot be sent."""
-        begin = partial(self.begin, method.path, metadata or {})
-        return call(method, str(self._address), begin)
-
-    async def begin(self, path: str, metadata: Mapping[str, str]) -> Exchange:
-        """The beginning of `stream`; whoever begins an exchange must leave it."""
-        scheme = "http" if self._address.tls is None else "https"
-        head = request_headers(path, scheme, str(self._address), metadata)
-        while True:
-            await self.ready()
-            if isinstance(self._now, Connection):
-                # One that is left while the call waits for a slot will have a successor.
-                with suppress(ConnectionLost):
-                    exchange = await self._now.begin(head)
-                    self.begun += 1
-                    return exchange
-
-    async def ready(self) -> None:
-        """Wait for the attempt under way. Raises `ConnectionLost` if there is no connection."""
-        while self._now is None:
-            await self._turned.park()
-        if isinstance(self._now, ConnectionLost):
-            raise self._now.again()
+        self._told_down = False
 
     @property
     def state(self) -> State:
         match self._now:
-            case Connection() as connection:
-                return State.READY if connection.has_room else State.FULL
+            case Connection(has_room=False):
+                return State.FULL
+            case Connection(is_in_doubt=True):
+                return State.IN_DOUBT
+            case Connection():
+                return State.READY
             case None:
                 return State.CONNECTING
             case ConnectionLost():
@@ -127,8 +78,24 @@ class Channel:
 
     @property
     def calls(self) -> int:
-        """Those that go on, and those that wait for another to end."""
+        """Those that go on."""
         return self._now.calls if isinstance(self._now, Connection) else 0
+
+    def check(self) -> None:
+        """Raises `ConnectionLost`, `unprocessed`, in a pause."""
+        if isinstance(self._now, ConnectionLost):
+            raise ConnectionLost(self._now.reason, self._now.cure, unprocessed=True)
+
+    def begin(self, path: str, metadata: Mapping[str, str]) -> Exchange:
+        """Begin a call, where there is a connection with room; whoever begins one must leave it.
+
+        Raises `ConnectionLost` in a pause, and `ValueError` for metadata that cannot be sent."""
+        self.check()
+        assert isinstance(self._now, Connection)
+        scheme = "http" if self._address.tls is None else "https"
+        exchange = self._now.begin(request_headers(path, scheme, str(self._address), metadata))
+        self.begun += 1
+        return exchange
 
     # --- connecting -----------------------------------------------------------------------------
 
@@ -137,30 +104,29 @@ class Channel:
         failures = 0
         while True:
             self._now = None
+            meanwhile: ConnectionLost | None
             try:
                 connection = await self._connect(nursery)
             except ConnectionLost as lost:
-                since, why = trio.current_time(), lost
-                self._tell_down(why)
+                since, meanwhile = trio.current_time(), lost
+                self._tell_down(lost)
             else:
                 since = trio.current_time()
-                self._tell_up()
-                self._turn(connection)
-                why = await self._parting(connection)
-                # One that served its time is no failure. The pause counts from when it came up, so
-                # that there mostly is none; but nobody connects in circles.
-                if connection.is_retired or trio.current_time() - since >= LONGEST_PAUSE:
+                meanwhile = await self._serve(connection)
+                if meanwhile is None or trio.current_time() - since >= LONGEST_PAUSE:
                     failures = 0
+            # It counts from when the connection came up: after one that served for a while there is
+            # no pause, and yet nobody connects in circles.
             next_attempt = since + self._pause(failures)
             failures += 1
             if next_attempt > trio.current_time():
-                self._turn(why)
+                self._turn(meanwhile)
                 await trio.sleep_until(next_attempt)
 
     async def _connect(self, nursery: trio.Nursery) -> Connection:
         with trio.move_on_after(CONNECT):
             transport = await self._dial(self._address)
-            connection = Connection(transport, str(self._address), self._keepalive)
+            connection = Connection(transport, str(self._address), self._keepalive, self._turned)
             await nursery.start(connection.run)
             return connection
         raise ConnectionLost(
@@ -168,19 +134,20 @@ class Channel:
             "check the network and the address",
         )
 
-    async def _parting(self, connection: Connection) -> ConnectionLost:
-        """Wait until it takes no more calls, and say why."""
-        await connection.left.wait()
-        assert connection.leaving is not None
-        if connection.is_retired:
-            log.debug("%s", connection.leaving)
-        else:
-            self._tell_down(connection.leaving)
+    async def _serve(self, connection: Connection) -> ConnectionLost | None:
+        """Until the connection takes no more calls: why, or None if the server only took leave of
+        it, for then calls can wait for the next."""
+        self._tell_up()
+        self._turn(connection)
+        why = await connection.left()
         if connection.goaway == ErrorCodes.ENHANCE_YOUR_CALM:
             self._keepalive = self._keepalive.calmer()
-        return connection.leaving
+        if connection.goaway == ErrorCodes.NO_ERROR:
+            return None
+        self._tell_down(why)
+        return why
 
-    def _turn(self, now: Connection | ConnectionLost) -> None:
+    def _turn(self, now: Connection | ConnectionLost | None) -> None:
         self._now = now
         self._turned.unpark_all()
 
@@ -190,11 +157,11 @@ class Channel:
 
     def _tell_down(self, why: ConnectionLost) -> None:
         """Once, however many attempts fail."""
-        if self._told_down is None:
+        if not self._told_down:
             log.warning("no connection: %s", why)
-            self._told_down = why
+            self._told_down = True
 
     def _tell_up(self) -> None:
-        if self._told_down is not None:
+        if self._told_down:
             log.info("the connection to %s is back", self._address)
-            self._told_down = None
+            self._told_down = False

@@ -6,7 +6,6 @@ server's windows and for the writer, which has at most `WRITE_BUFFER` bytes of t
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 from typing import Final
 
@@ -42,23 +41,31 @@ READ_SIZE: Final = 64 * 1024
 
 
 class Connection:
-    """Made on a stream that is connected, to be `run` by its owner."""
+    """Made on a stream that is connected, to be `run` by its owner.
 
-    def __init__(self, transport: trio.abc.Stream, server: str, keepalive: Keepalive) -> None:
+    `turned` is where those wait to whom it is news that `has_room` may have changed."""
+
+    def __init__(
+        self,
+        transport: trio.abc.Stream,
+        server: str,
+        keepalive: Keepalive,
+        turned: trio.lowlevel.ParkingLot,
+    ) -> None:
         self.server = server
-        #: Set once no new call may begin here, and `leaving` says why.
-        self.left = trio.Event()
-        self.leaving: ConnectionLost | None = None
         #: What the server said with its GOAWAY, if it sent one.
         self.goaway: int | None = None
+        self._turned = turned
+        # Why no new call may begin here; and why there is nothing here any more.
+        self._leaving: ConnectionLost | None = None
+        self._lost: ConnectionLost | None = None
+        self._left = trio.Event()
         self._transport, self._keepalive = transport, keepalive
         self._http2 = Http2()
         self._exchanges: dict[int, Exchange] = {}
-        self._slots = trio.CapacityLimiter(math.inf)
         self._unwritten = 0
         self._refusals = 0
         self._heard_at = trio.current_time()
-        self._lost: ConnectionLost | None = None
         self._scope = trio.CancelScope()
         self._up = trio.Event()
         # Who waits, and for what: the writer for something to write, senders for room, the pings
@@ -91,29 +98,22 @@ class Connection:
 
     @property
     def calls(self) -> int:
-        """Those that go on, and those that wait for a slot."""
-        return len(self._exchanges) + self._slots.statistics().tasks_waiting
+        return len(self._exchanges)
+
+    @property
+    def is_in_doubt(self) -> bool:
+        """Whether it was asked if it is there, and has not answered yet."""
+        return bool(self._heard)
 
     @property
     def has_room(self) -> bool:
-        """Whether a call can begin at once."""
-        return self.leaving is None and self._slots.available_tokens > 0
+        """Whether a call may begin."""
+        most = self._http2.remote_settings.max_concurrent_streams
+        return self._leaving is None and len(self._exchanges) < most
 
-    @property
-    def is_retired(self) -> bool:
-        """Whether the server took leave of it in good order."""
-        return self.goaway == ErrorCodes.NO_ERROR
-
-    async def begin(self, head: list[tuple[str, str]]) -> Exchange:
-        """Begin a call, as soon as the server allows one more.
-
-        Raises `ConnectionLost`, `unprocessed`, once the connection is left."""
-        exchange = Exchange(self)
-        await self._slots.acquire_on_behalf_of(exchange)
-        if self.leaving is not None:
-            self._slots.release_on_behalf_of(exchange)
-            raise ConnectionLost(self.leaving.reason, self.leaving.cure, unprocessed=True)
-        exchange.number = self._http2.get_next_available_stream_id()
+    def begin(self, head: list[tuple[str, str]]) -> Exchange:
+        """Begin a call, where there is room."""
+        exchange = Exchange(self, self._http2.get_next_available_stream_id())
         self._http2.send_headers(exchange.number, head)
         self._exchanges[exchange.number] = exchange
         self._opened.unpark_all()
@@ -151,12 +151,12 @@ class Connection:
         """See `exchange.Carrier`."""
         if self._exchanges.pop(exchange.number, None) is None:
             return
-        self._slots.release_on_behalf_of(exchange)
+        self._turned.unpark_all()
         answered = exchange.end is not None and not isinstance(exchange.end, RpcError)
         if self._lost is None and not (answered and exchange.request_ended):
             self._reset(exchange.number)
-        if self.leaving is not None and not self._exchanges:
-            self._lose(self.leaving)
+        if self._leaving is not None and not self._exchanges:
+            self._lose(self._leaving)
 
     def _reset(self, number: int) -> None:
         stream = self._http2.streams.get(number)
@@ -226,9 +226,7 @@ class Connection:
             case RemoteSettingsChanged():
                 self._up.set()
                 self._room.unpark_all()
-                if self.leaving is None:
-                    most = self._http2.remote_settings.max_concurrent_streams
-                    self._slots.total_tokens = most
+                self._turned.unpark_all()
             case ConnectionTerminated():
                 self._goaway(event)
 
@@ -255,12 +253,16 @@ class Connection:
 
     # --- the end --------------------------------------------------------------------------------
 
+    async def left(self) -> ConnectionLost:
+        """Wait until no new call may begin here, and say why."""
+        await self._left.wait()
+        assert self._leaving is not None
+        return self._leaving
+
     def _leave(self, why: ConnectionLost) -> None:
-        """No new call begins here; those who wait for a slot get one, and see why not."""
-        if self.leaving is None:
-            self.leaving = why
-            self.left.set()
-            self._slots.total_tokens = math.inf
+        if self._leaving is None:
+            self._leaving = why
+            self._left.set()
 
     def _lose(self, why: ConnectionLost) -> None:
         if self._lost is None:

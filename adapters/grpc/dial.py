@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import ssl
 from collections.abc import Awaitable, Callable
@@ -39,7 +40,6 @@ async def dial(address: Address) -> trio.abc.Stream:
         ) from None
     except OSError as error:
         raise _unreachable(address, error) from None
-    tcp.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return tcp if address.tls is None else await _secured(tcp, address, address.tls)
 
 
@@ -69,10 +69,11 @@ def _insecure(address: Address, cause: BaseException | None) -> ConnectionLost:
                 f"the certificate of {address.host} is not trusted: {cause.verify_message}",
                 "check the address, this machine's clock, and the certificates that it trusts",
             )
-        case ssl.SSLError(reason="TLSV1_ALERT_NO_APPLICATION_PROTOCOL"):
-            return _without_http2(address)
-        case ssl.SSLError(reason=str(reason)):
-            why = reason.replace("_", " ").lower()
+        case ssl.SSLError():
+            # In OpenSSL's own words, without its bracket and the place in a source file.
+            why = re.sub(r"^\[.*?\] | \(_ssl\.c:\d+\)$", "", str(cause.strerror))
+            if "no application protocol" in why:
+                return _without_http2(address)
         case _:
             why = "it broke off the handshake"
     return ConnectionLost(f"no TLS with {address}: {why}", "check the port, and what listens there")

@@ -32,8 +32,8 @@ class Carrier(Protocol):
 class Exchange:
     """Begun by `Connection.begin`. One task sends, and one receives."""
 
-    def __init__(self, carrier: Carrier) -> None:
-        self.number = 0
+    def __init__(self, carrier: Carrier, number: int) -> None:
+        self.number = number
         self.request_ended = False
         #: How the server ended it: its trailers, or what went wrong. None while it goes on.
         self.end: Headers | RpcError | None = None
@@ -48,7 +48,10 @@ class Exchange:
     async def send_data(self, data: bytes, end_stream: bool = False) -> None:
         """Send a part of the request, as fast as windows and the wire allow.
 
-        Once the server has ended the exchange it is dropped; raises `RpcError` if it failed."""
+        Once the server has ended the exchange it is dropped; raises `RpcError` if it failed, and
+        `trio.ClosedResourceError` if the request had ended."""
+        if self.request_ended:
+            raise trio.ClosedResourceError("the request has ended: nothing more can be sent")
         rest = memoryview(data)
         try:
             while size := await self._carrier.sendable(self):
@@ -64,8 +67,8 @@ class Exchange:
         self._raise_failure()
 
     def end_request(self) -> None:
-        """Say that no more is sent."""
-        if self.end is None:
+        """Say that no more is sent, unless it was said."""
+        if self.end is None and not self.request_ended:
             self._carrier.send(self, b"", True)
 
     async def head(self) -> Headers:

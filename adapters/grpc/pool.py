@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import AsyncIterator, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
 from typing import Self
 
@@ -12,7 +12,6 @@ import trio
 
 from adapters.grpc.channel import Channel, State
 from adapters.grpc.dial import Address, Dial, dial
-from adapters.grpc.errors import ConnectionLost
 from adapters.grpc.exchange import Exchange
 from adapters.grpc.keepalive import KEEPALIVE, Keepalive
 from adapters.grpc.method import A, Method, Q
@@ -47,7 +46,9 @@ class Pool:
         keepalive: Keepalive = KEEPALIVE,
         luck: random.Random | None = None,
     ) -> AsyncIterator[Self]:
-        """See `Channel.open`."""
+        """A pool that connects by itself, from now to the end of the block. It is no failure if the
+        server is down: it is logged, and calls say so. `luck` spreads the pauses between attempts,
+        so that not all clients of a server come back at once."""
         pool = cls(address, connections, dial, keepalive, luck or random.Random())
         async with trio.open_nursery() as nursery:
             for channel in pool._channels:
@@ -58,28 +59,26 @@ class Pool:
     def stream(
         self, method: Method[Q, A], metadata: Mapping[str, str] | None = None
     ) -> AbstractAsyncContextManager[Stream[Q, A]]:
-        """See `Channel.stream`."""
+        """A call, which ends with the block: left before its end, it is reset at the server, at
+        once. It waits where the server has as many calls as it takes.
+
+        Raises `ConnectionLost`, and `ValueError` for metadata that cannot be sent."""
         begin = partial(self._begin, method.path, metadata or {})
         return call(method, str(self._address), begin)
 
     async def ready(self) -> None:
         """Wait for a connection to be up. Raises `ConnectionLost` once all attempts have failed."""
-        await (await self._best()).ready()
+        while (best := self._best()).state is State.CONNECTING:
+            await self._turned.park()
+        best.check()
 
     async def _begin(self, path: str, metadata: Mapping[str, str]) -> Exchange:
-        while (best := await self._best()).state is not State.PAUSING:
-            # Where it loses its connection meanwhile, another may do.
-            with suppress(ConnectionLost):
-                return await best.begin(path, metadata)
-        return await best.begin(path, metadata)  # which says why not
-
-    async def _best(self) -> Channel:
-        """The channel for the next call, once there is one that need not be waited for.
-
-        Of those that have as few calls, the one that had the fewest: all are used, and what is
-        used is known to work."""
-        while True:
-            best = min(self._channels, key=lambda one: (one.state, one.calls, one.begun))
-            if best.state is not State.CONNECTING:
-                return best
+        await trio.lowlevel.checkpoint()
+        while (best := self._best()).state in (State.FULL, State.CONNECTING):
             await self._turned.park()
+        return best.begin(path, metadata)
+
+    def _best(self) -> Channel:
+        """The channel for the next call. Of those that have as few calls, the one that had the
+        fewest: all are used, and what is used is known to work."""
+        return min(self._channels, key=lambda one: (one.state, one.calls, one.begun))

@@ -19,7 +19,7 @@ Begin = Callable[[], Awaitable[Exchange]]
 
 
 class Stream(Generic[Q, A]):
-    """Made by `Channel.stream` and `Pool.stream`. One task may send while one receives."""
+    """Made by `Pool.stream`. One task may send while one receives."""
 
     def __init__(self, method: Method[Q, A], server: str, begin: Begin, exchange: Exchange) -> None:
         self._method, self._server, self._begin = method, server, begin

@@ -38,7 +38,7 @@ def talks(name: str) -> Method[Raw, Raw]:
 
 
 class Caller(Protocol):
-    """A `Channel` or a `Pool`."""
+    """A `Pool`, as far as a call is concerned."""
 
     def stream(
         self, method: Method[Raw, Raw], metadata: Mapping[str, str] | None = None

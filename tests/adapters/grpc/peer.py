@@ -16,10 +16,10 @@ from h2.events import Event, RequestReceived
 from h2.settings import SettingCodes
 from trio.testing import MemoryReceiveStream, MemorySendStream, memory_stream_pair
 
-from adapters.grpc.channel import Channel
 from adapters.grpc.dial import Address
 from adapters.grpc.errors import ConnectionLost
 from adapters.grpc.keepalive import KEEPALIVE, Keepalive
+from adapters.grpc.pool import Pool
 
 ADDRESS = Address("speech.test", 443)
 
@@ -70,22 +70,22 @@ class Network:
         return peer
 
     @asynccontextmanager
-    async def channel(self, keepalive: Keepalive = KEEPALIVE) -> AsyncIterator[Channel]:
-        """A channel. A test in which nothing happens any more fails: a channel's own timers would
-        let the time jump on for ever."""
+    async def pool(
+        self, connections: int = 1, keepalive: Keepalive = KEEPALIVE
+    ) -> AsyncIterator[Pool]:
+        """A pool. A test in which nothing happens any more fails: the pool's own timers would let
+        the time jump on for ever."""
         with trio.fail_after(1000):
-            async with Channel.open(ADDRESS, dial=self.dial, keepalive=keepalive) as channel:
-                yield channel
+            async with Pool.open(ADDRESS, connections, dial=self.dial, keepalive=keepalive) as pool:
+                yield pool
 
     @asynccontextmanager
-    async def connected(
-        self, settings: Settings | None = None
-    ) -> AsyncIterator[tuple[Channel, Peer]]:
-        """A channel that is up, and its peer."""
-        async with self.channel() as channel:
+    async def connected(self, settings: Settings | None = None) -> AsyncIterator[tuple[Pool, Peer]]:
+        """A pool of one connection that is up, and its peer."""
+        async with self.pool() as pool:
             peer = await self.peer(settings)
-            await channel.ready()
-            yield channel, peer
+            await pool.ready()
+            yield pool, peer
 
 
 class Peer:

@@ -10,8 +10,8 @@ from grpclib.const import Status
 from h2.errors import ErrorCodes
 from trio.testing import MockClock
 
-from adapters.grpc.channel import Channel
 from adapters.grpc.errors import ConnectionLost, RpcError
+from adapters.grpc.pool import Pool
 from tests.adapters.grpc.messages import Raw, ask, asks, rest, talks
 from tests.adapters.grpc.peer import FINE, HEAD, Network, Peer, framed
 
@@ -21,25 +21,25 @@ Says = Callable[[Peer, int], None]
 
 async def failure(says: Says) -> RpcError:
     """How a call fails to which a peer says this; and a call after it does not."""
-    async with Network().connected() as (channel, peer), trio.open_nursery() as nursery:
+    async with Network().connected() as (pool, peer), trio.open_nursery() as nursery:
         failures: list[RpcError] = []
 
         async def fail() -> None:
             with pytest.raises(RpcError) as raised:
-                await ask(channel, "Say")
+                await ask(pool, "Say")
             failures.append(raised.value)
 
         nursery.start_soon(fail)
         says(peer, await peer.request())
         await peer.flush()
-        await answered(channel, peer)
+        await answered(pool, peer)
     return failures[0]
 
 
-async def answered(channel: Channel, peer: Peer) -> None:
+async def answered(pool: Pool, peer: Peer) -> None:
     """The connection is as good as ever."""
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(ask, channel, "Say")
+        nursery.start_soon(ask, pool, "Say")
         await peer.answer(await peer.request(), b"fine")
 
 
@@ -184,10 +184,10 @@ async def test_a_reset_with_a_code_of_its_own_has_that(autojump_clock: MockClock
 
 
 async def test_a_reset_after_the_end_changes_nothing(autojump_clock: MockClock) -> None:
-    async with Network().connected() as (channel, peer), trio.open_nursery() as nursery:
+    async with Network().connected() as (pool, peer), trio.open_nursery() as nursery:
 
         async def call() -> None:
-            async with channel.stream(talks("Talk")) as stream:
+            async with pool.stream(talks("Talk")) as stream:
                 assert await rest(stream) == [b"so"]
 
         nursery.start_soon(call)
@@ -198,7 +198,7 @@ async def test_a_reset_after_the_end_changes_nothing(autojump_clock: MockClock) 
 
 
 async def test_what_came_whole_before_a_reset_is_heard_first(autojump_clock: MockClock) -> None:
-    async with Network().connected() as (channel, peer), channel.stream(asks("Say")) as stream:
+    async with Network().connected() as (pool, peer), pool.stream(asks("Say")) as stream:
         await stream.send(Raw(b"x"))
         number = await peer.request()
         peer.h2.send_headers(number, HEAD)
@@ -215,7 +215,7 @@ async def test_what_came_whole_before_a_reset_is_heard_first(autojump_clock: Moc
 
 
 async def test_a_message_in_frames_of_one_byte_is_whole(autojump_clock: MockClock) -> None:
-    async with Network().connected() as (channel, peer), channel.stream(asks("Say")) as stream:
+    async with Network().connected() as (pool, peer), pool.stream(asks("Say")) as stream:
         await stream.send(Raw(b"x"))
         number = await peer.request()
         peer.h2.send_headers(number, HEAD)
@@ -246,16 +246,16 @@ async def test_a_compressed_message_is_an_error(autojump_clock: MockClock) -> No
 )
 async def test_what_is_no_http2_is_said_to_be_none(autojump_clock: MockClock, said: bytes) -> None:
     network = Network()
-    async with network.channel() as channel:
+    async with network.pool() as pool:
         await (await network.dialled()).send_all(said)
         with pytest.raises(ConnectionLost, match=r"^what speech\.test:443 says is no HTTP/2"):
-            await channel.ready()
+            await pool.ready()
 
 
 async def test_what_is_no_http2_later_on_breaks_the_connection_and_names_it(
     autojump_clock: MockClock,
 ) -> None:
-    async with Network().connected() as (channel, peer), channel.stream(asks("Say")) as stream:
+    async with Network().connected() as (pool, peer), pool.stream(asks("Say")) as stream:
         # A frame of data that is no call's.
         await peer.stream.send_all(b"\0\0\1" + b"\0\0" + bytes(4) + b"x")
         with pytest.raises(ConnectionLost, match="no HTTP/2") as raised:

@@ -13,10 +13,10 @@ import trio
 from grpclib.const import Status
 from trio.testing import wait_all_tasks_blocked
 
-from adapters.grpc.channel import Channel
 from adapters.grpc.errors import RpcError
 from adapters.grpc.http2 import STREAM_WINDOW
 from adapters.grpc.method import Method
+from adapters.grpc.pool import Pool
 from adapters.grpc.seam import LARGEST_MESSAGE
 from tests.adapters.grpc.echo import EchoServer, hanging, until_none_hangs
 from tests.adapters.grpc.messages import Raw, ask, asks, rest, talks
@@ -31,11 +31,11 @@ def server() -> Iterator[EchoServer]:
 
 
 @pytest.fixture
-async def channel(server: EchoServer) -> AsyncIterator[Channel]:
+async def pool(server: EchoServer) -> AsyncIterator[Pool]:
     with trio.fail_after(20):
-        async with Channel.open(server.address) as channel:
-            await channel.ready()
-            yield channel
+        async with Pool.open(server.address, 1) as pool:
+            await pool.ready()
+            yield pool
 
 
 def numbered(number: int, size: int) -> list[bytes]:
@@ -45,27 +45,27 @@ def numbered(number: int, size: int) -> list[bytes]:
 # --- messages -----------------------------------------------------------------------------------
 
 
-async def test_one_message_is_answered_with_many_in_order(channel: Channel) -> None:
-    assert await ask(channel, "Repeat", b"300 700") == numbered(300, 700)
+async def test_one_message_is_answered_with_many_in_order(pool: Pool) -> None:
+    assert await ask(pool, "Repeat", b"300 700") == numbered(300, 700)
 
 
-async def test_a_message_of_many_frames_arrives_whole(channel: Channel) -> None:
+async def test_a_message_of_many_frames_arrives_whole(pool: Pool) -> None:
     size = LARGEST_MESSAGE - 1
-    assert await ask(channel, "Repeat", b"2 %d" % size) == numbered(2, size)
+    assert await ask(pool, "Repeat", b"2 %d" % size) == numbered(2, size)
 
 
-async def test_an_answer_may_have_no_message(channel: Channel) -> None:
-    assert await ask(channel, "Repeat", b"0 4") == []
+async def test_an_answer_may_have_no_message(pool: Pool) -> None:
+    assert await ask(pool, "Repeat", b"0 4") == []
 
 
-async def test_a_message_may_be_empty(channel: Channel) -> None:
-    async with channel.stream(talks("Chat")) as stream:
+async def test_a_message_may_be_empty(pool: Pool) -> None:
+    async with pool.stream(talks("Chat")) as stream:
         await stream.send(Raw(b""), end=True)
         assert await rest(stream) == [b""]
 
 
-async def test_both_sides_talk_as_they_like(channel: Channel) -> None:
-    async with channel.stream(talks("Chat")) as stream:
+async def test_both_sides_talk_as_they_like(pool: Pool) -> None:
+    async with pool.stream(talks("Chat")) as stream:
         for word in (b"one", b"two"):
             await stream.send(Raw(word))
             assert await stream.receive() == Raw(word)
@@ -75,15 +75,13 @@ async def test_both_sides_talk_as_they_like(channel: Channel) -> None:
         assert await stream.receive() is None  # and stays at that
 
 
-async def test_a_hundred_calls_at_once_keep_to_themselves(channel: Channel) -> None:
+async def test_a_hundred_calls_at_once_keep_to_themselves(pool: Pool) -> None:
     async def call(number: int) -> None:
         if number % 3:
-            assert await ask(channel, "Repeat", b"3 %d" % (number * 100)) == numbered(
-                3, number * 100
-            )
+            assert await ask(pool, "Repeat", b"3 %d" % (number * 100)) == numbered(3, number * 100)
         else:
             with pytest.raises(RpcError) as raised:
-                await ask(channel, "Fail", b"1 5 number %d" % number)
+                await ask(pool, "Fail", b"1 5 number %d" % number)
             assert raised.value.message == f"number {number}"
 
     async with trio.open_nursery() as nursery:
@@ -91,13 +89,13 @@ async def test_a_hundred_calls_at_once_keep_to_themselves(channel: Channel) -> N
             nursery.start_soon(call, number)
 
 
-async def test_messages_of_betterproto2_are_understood(channel: Channel) -> None:
+async def test_messages_of_betterproto2_are_understood(pool: Pool) -> None:
     @dataclass(eq=False, repr=False)
     class Said(betterproto2.Message):
         text: str = betterproto2.field(1, betterproto2.TYPE_STRING)
 
     chat = Method("/test.Test/Chat", Said, Said, client_streams=True, server_streams=True)
-    async with channel.stream(chat) as stream:
+    async with pool.stream(chat) as stream:
         await stream.send(Said(text="Ждите ответа"), end=True)
         answer = await stream.receive()
         assert answer is not None
@@ -108,10 +106,10 @@ async def test_messages_of_betterproto2_are_understood(channel: Channel) -> None
 
 
 async def test_metadata_reach_the_server_and_no_log(
-    channel: Channel, caplog: pytest.LogCaptureFixture
+    pool: Pool, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    ((seen),) = await ask(channel, "Metadata", metadata={"authorization": "Api-Key s3cret"})
+    ((seen),) = await ask(pool, "Metadata", metadata={"authorization": "Api-Key s3cret"})
     assert ["authorization", "Api-Key s3cret"] in json.loads(seen)
     assert "s3cret" not in caplog.text
 
@@ -120,10 +118,10 @@ async def test_metadata_reach_the_server_and_no_log(
     "metadata", [{"x-key": "s3cret\n"}, {"X-Key": "s3cret"}, {"te": "s3cret"}, {"grpc-x": "s3cret"}]
 )
 async def test_metadata_that_cannot_be_sent_are_named_and_not_shown(
-    channel: Channel, metadata: dict[str, str]
+    pool: Pool, metadata: dict[str, str]
 ) -> None:
     with pytest.raises(ValueError, match=f"metadata '{next(iter(metadata))}'") as raised:
-        await ask(channel, "Metadata", metadata=metadata)
+        await ask(pool, "Metadata", metadata=metadata)
     assert "s3cret" not in str(raised.value)
     assert raised.value.__suppress_context__
 
@@ -132,18 +130,16 @@ async def test_metadata_that_cannot_be_sent_are_named_and_not_shown(
 
 
 @pytest.mark.parametrize("status", [status for status in Status if status is not Status.OK])
-async def test_a_status_comes_as_it_is_with_the_servers_words(
-    channel: Channel, status: Status
-) -> None:
+async def test_a_status_comes_as_it_is_with_the_servers_words(pool: Pool, status: Status) -> None:
     with pytest.raises(RpcError, match=f"^127.0.0.1:[0-9]+ answered {status.name}$") as raised:
-        await ask(channel, "Fail", b"0 %d %s" % (status.value, "50 % лишнего".encode()))
+        await ask(pool, "Fail", b"0 %d %s" % (status.value, "50 % лишнего".encode()))
     assert raised.value.status is status
     assert raised.value.message == "50 % лишнего"
     assert raised.value.retry_after is None
 
 
-async def test_messages_come_before_the_failure_that_followed_them(channel: Channel) -> None:
-    async with channel.stream(asks("Fail")) as stream:
+async def test_messages_come_before_the_failure_that_followed_them(pool: Pool) -> None:
+    async with pool.stream(asks("Fail")) as stream:
         await stream.send(Raw(b"2 13 ouch"))
         assert await stream.receive() == Raw(b"before")
         assert await stream.receive() == Raw(b"before")
@@ -152,20 +148,20 @@ async def test_messages_come_before_the_failure_that_followed_them(channel: Chan
                 await stream.receive()
 
 
-async def test_an_unknown_method_is_said_to_be_one(channel: Channel) -> None:
+async def test_an_unknown_method_is_said_to_be_one(pool: Pool) -> None:
     with pytest.raises(RpcError, match="answered UNIMPLEMENTED"):
-        await ask(channel, "Sing")
+        await ask(pool, "Sing")
 
 
-async def test_a_message_that_is_too_large_is_refused_and_others_go_on(channel: Channel) -> None:
+async def test_a_message_that_is_too_large_is_refused_and_others_go_on(pool: Pool) -> None:
     with pytest.raises(RpcError, match="a message of 4194305 bytes") as raised:
-        await ask(channel, "Repeat", b"1 %d" % (LARGEST_MESSAGE + 1))
+        await ask(pool, "Repeat", b"1 %d" % (LARGEST_MESSAGE + 1))
     assert raised.value.status is Status.RESOURCE_EXHAUSTED
-    assert await ask(channel, "Repeat", b"1 5") == numbered(1, 5)
+    assert await ask(pool, "Repeat", b"1 5") == numbered(1, 5)
 
 
-async def test_a_message_of_another_kind_is_no_message(channel: Channel) -> None:
-    async with channel.stream(talks("Chat")) as stream:
+async def test_a_message_of_another_kind_is_no_message(pool: Pool) -> None:
+    async with pool.stream(talks("Chat")) as stream:
         await stream.send(Raw(b"broken"), end=True)
         with pytest.raises(RpcError, match="sent a message that is no Raw"):
             await stream.receive()
@@ -174,28 +170,28 @@ async def test_a_message_of_another_kind_is_no_message(channel: Channel) -> None
 # --- flow ---------------------------------------------------------------------------------------
 
 
-async def test_a_slow_reader_holds_up_nobody_and_loses_nothing(channel: Channel) -> None:
+async def test_a_slow_reader_holds_up_nobody_and_loses_nothing(pool: Pool) -> None:
     much = b"200 16000"  # more than the windows of a dozen calls
-    async with channel.stream(asks("Repeat")) as slow:
+    async with pool.stream(asks("Repeat")) as slow:
         await slow.send(Raw(much))
         first = await slow.receive()
-        assert await ask(channel, "Repeat", much) == numbered(200, 16000)
+        assert await ask(pool, "Repeat", much) == numbered(200, 16000)
         assert [first.data if first else b"", *await rest(slow)] == numbered(200, 16000)
 
 
-async def test_what_nobody_reads_stays_at_the_server(channel: Channel) -> None:
-    async with channel.stream(asks("Repeat")) as stream:
+async def test_what_nobody_reads_stays_at_the_server(pool: Pool) -> None:
+    async with pool.stream(asks("Repeat")) as stream:
         await stream.send(Raw(b"200 16000"))
         await stream.receive()
-        await ask(channel, "Repeat", b"200 16000")
+        await ask(pool, "Repeat", b"200 16000")
         assert len(stream._exchange._body) <= STREAM_WINDOW
 
 
 # --- cancelling ---------------------------------------------------------------------------------
 
 
-async def test_a_receive_that_was_cancelled_loses_nothing(channel: Channel) -> None:
-    async with channel.stream(talks("Chat")) as stream:
+async def test_a_receive_that_was_cancelled_loses_nothing(pool: Pool) -> None:
+    async with pool.stream(talks("Chat")) as stream:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(stream.receive)
             await wait_all_tasks_blocked()
@@ -208,19 +204,19 @@ async def test_a_receive_that_was_cancelled_loses_nothing(channel: Channel) -> N
         assert said == Raw(bytes(100_000))
 
 
-async def test_leaving_early_ends_the_call_at_the_server(channel: Channel) -> None:
-    async with channel.stream(asks("Hang")) as stream:
+async def test_leaving_early_ends_the_call_at_the_server(pool: Pool) -> None:
+    async with pool.stream(asks("Hang")) as stream:
         await stream.send(Raw(b"x"))
         await stream.receive()
-        assert await hanging(channel) == 1
-    await until_none_hangs(channel)
+        assert await hanging(pool) == 1
+    await until_none_hangs(pool)
 
 
-async def test_a_hundred_calls_cancelled_at_once_leave_nothing_behind(channel: Channel) -> None:
+async def test_a_hundred_calls_cancelled_at_once_leave_nothing_behind(pool: Pool) -> None:
     tasks = trio.lowlevel.current_statistics().tasks_living
 
     async def hang() -> None:
-        async with channel.stream(asks("Hang")) as stream:
+        async with pool.stream(asks("Hang")) as stream:
             await stream.send(Raw(b"x"))
             await stream.receive()
             await stream.receive()
@@ -228,24 +224,23 @@ async def test_a_hundred_calls_cancelled_at_once_leave_nothing_behind(channel: C
     async with trio.open_nursery() as nursery:
         for _ in range(100):
             nursery.start_soon(hang)
-        while await hanging(channel) < 100:
+        while await hanging(pool) < 100:
             await trio.lowlevel.checkpoint()
         nursery.cancel_scope.cancel()
-    await until_none_hangs(channel)
+    await until_none_hangs(pool)
     assert trio.lowlevel.current_statistics().tasks_living == tasks
-    assert channel.calls == 0
 
 
-async def test_an_error_of_the_block_comes_out_as_it_is(channel: Channel) -> None:
+async def test_an_error_of_the_block_comes_out_as_it_is(pool: Pool) -> None:
     with pytest.raises(KeyError):  # noqa: PT012
-        async with channel.stream(asks("Hang")) as stream:
+        async with pool.stream(asks("Hang")) as stream:
             await stream.send(Raw(b"x"))
             raise KeyError
-    await until_none_hangs(channel)
+    await until_none_hangs(pool)
 
 
-async def test_a_call_that_is_over_says_so_to_those_who_go_on(channel: Channel) -> None:
-    async with channel.stream(talks("Chat")) as stream:
+async def test_a_call_that_is_over_says_so_to_those_who_go_on(pool: Pool) -> None:
+    async with pool.stream(talks("Chat")) as stream:
         pass
     with pytest.raises(RpcError, match="the call was left"):
         await stream.send(Raw(b"x"))

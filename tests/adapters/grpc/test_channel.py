@@ -13,9 +13,9 @@ from h2.events import StreamReset
 from h2.settings import SettingCodes
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from adapters.grpc.channel import Channel, State
 from adapters.grpc.errors import ConnectionLost
-from tests.adapters.grpc.messages import ask, asks, talks
+from adapters.grpc.pool import Pool
+from tests.adapters.grpc.messages import Raw, ask, asks, talks
 from tests.adapters.grpc.peer import ADDRESS, Network
 
 
@@ -28,15 +28,15 @@ def pauses(attempts: list[float]) -> list[float]:
 
 async def test_it_connects_ahead_of_the_first_call(autojump_clock: MockClock) -> None:
     network = Network()
-    async with network.channel():
+    async with network.pool():
         await network.peer()
         assert network.attempts == [0]
 
 
 async def test_a_call_waits_for_the_attempt_under_way(autojump_clock: MockClock) -> None:
     network = Network()
-    async with network.channel() as channel, trio.open_nursery() as nursery:
-        nursery.start_soon(ask, channel, "Say")
+    async with network.pool() as pool, trio.open_nursery() as nursery:
+        nursery.start_soon(ask, pool, "Say")
         await trio.sleep(2.9)
         peer = await network.peer()
         await peer.answer(await peer.request(), b"fine")
@@ -46,10 +46,10 @@ async def test_a_peer_that_says_nothing_is_given_up_after_three_seconds(
     autojump_clock: MockClock,
 ) -> None:
     network = Network()
-    async with network.channel() as channel:
+    async with network.pool() as pool:
         silent = await network.dialled()
         with pytest.raises(ConnectionLost, match="did not answer within 3 s"):
-            await ask(channel, "Say")
+            await ask(pool, "Say")
         assert trio.current_time() == 3
         while await silent.receive_some():
             pass  # it is closed, and no descriptor is left behind
@@ -60,13 +60,14 @@ async def test_while_it_pauses_a_call_fails_at_once_with_the_reason(
 ) -> None:
     network = Network()
     network.refuses = True
-    async with network.channel() as channel:
+    async with network.pool() as pool:
         await trio.sleep(20)
         at = trio.current_time()
         for _ in range(2):
             with pytest.raises(ConnectionLost, match="refused the connection") as raised:
-                await ask(channel, "Say")
+                await ask(pool, "Say")
             assert raised.value.cure == "start it"
+            assert raised.value.unprocessed
         assert trio.current_time() == at
 
 
@@ -74,12 +75,12 @@ async def test_a_call_that_is_cancelled_while_it_waits_leaves_nothing(
     autojump_clock: MockClock,
 ) -> None:
     network = Network()
-    async with network.channel() as channel:
+    async with network.pool() as pool:
         with trio.move_on_after(1):
-            await ask(channel, "Say")
+            await ask(pool, "Say")
         peer = await network.peer()
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(ask, channel, "Say")
+            nursery.start_soon(ask, pool, "Say")
             number = await peer.request()
             assert number == 1
             await peer.answer(number, b"fine")
@@ -91,7 +92,7 @@ async def test_a_call_that_is_cancelled_while_it_waits_leaves_nothing(
 async def test_pauses_double_up_to_ten_seconds_with_some_luck(autojump_clock: MockClock) -> None:
     network = Network()
     network.refuses = True
-    async with Channel.open(ADDRESS, dial=network.dial, luck=random.Random(1)):
+    async with Pool.open(ADDRESS, 1, dial=network.dial, luck=random.Random(1)):
         await trio.sleep(60)
     seen = pauses(network.attempts)
     for pause, middle in zip(seen, [0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 10, 10, 10], strict=False):
@@ -103,7 +104,7 @@ async def test_pauses_are_those_of_its_luck(autojump_clock: MockClock) -> None:
     async def attempts(seed: int) -> list[float]:
         network = Network()
         network.refuses = True
-        async with Channel.open(ADDRESS, dial=network.dial, luck=random.Random(seed)):
+        async with Pool.open(ADDRESS, 1, dial=network.dial, luck=random.Random(seed)):
             await trio.sleep(3)
         return pauses(network.attempts)
 
@@ -114,12 +115,12 @@ async def test_pauses_are_those_of_its_luck(autojump_clock: MockClock) -> None:
 
 async def test_a_connection_that_served_is_replaced_at_once(autojump_clock: MockClock) -> None:
     network = Network()
-    async with network.connected() as (channel, peer):
+    async with network.connected() as (pool, peer):
         await trio.sleep(15)
         await peer.stream.aclose()
         peer = await network.peer()
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(ask, channel, "Say")
+            nursery.start_soon(ask, pool, "Say")
             await peer.answer(await peer.request(), b"fine")
         assert trio.current_time() == 15
 
@@ -128,7 +129,7 @@ async def test_a_server_that_drops_each_connection_is_not_run_down(
     autojump_clock: MockClock,
 ) -> None:
     network = Network()
-    async with network.channel():
+    async with network.pool():
         for _ in range(7):
             await (await network.peer()).stream.aclose()
     seen = pauses(network.attempts)
@@ -140,7 +141,7 @@ async def test_a_server_that_moves_its_callers_on_in_circles_is_not_run_down(
     autojump_clock: MockClock,
 ) -> None:
     network = Network()
-    async with network.channel():
+    async with network.pool():
         for _ in range(10):
             peer = await network.peer()
             peer.h2.close_connection()
@@ -154,14 +155,14 @@ async def test_it_tells_once_that_it_is_down_and_once_that_it_is_back(
     caplog.set_level(logging.INFO)
     network = Network()
     network.refuses = True
-    async with network.channel() as channel:
+    async with network.pool() as pool:
         await trio.sleep(20)
         network.refuses = False
         peer = await network.peer()
-        await channel.ready()
+        await pool.ready()
         await peer.stream.aclose()
         await network.peer()
-        await channel.ready()
+        await pool.ready()
     assert [(record.levelname, record.message) for record in caplog.records] == [
         ("WARNING", "no connection: speech.test:443 refused the connection (start it)"),
         ("INFO", "the connection to speech.test:443 is back"),
@@ -171,11 +172,11 @@ async def test_it_tells_once_that_it_is_down_and_once_that_it_is_back(
 
 
 async def test_every_call_learns_that_the_connection_broke(autojump_clock: MockClock) -> None:
-    async with Network().connected() as (channel, peer), trio.open_nursery() as nursery:
+    async with Network().connected() as (pool, peer), trio.open_nursery() as nursery:
 
         async def call() -> None:
             with pytest.raises(ConnectionLost, match="closed the connection") as raised:
-                await ask(channel, "Say")
+                await ask(pool, "Say")
             assert not raised.value.unprocessed
 
         for _ in range(10):
@@ -185,18 +186,25 @@ async def test_every_call_learns_that_the_connection_broke(autojump_clock: MockC
         await peer.stream.aclose()
 
 
+async def test_a_request_on_a_connection_that_just_broke_fails(autojump_clock: MockClock) -> None:
+    async with Network().connected() as (pool, peer), pool.stream(asks("Say")) as stream:
+        await peer.stream.aclose()
+        await wait_all_tasks_blocked()
+        with pytest.raises(ConnectionLost, match="closed the connection"):
+            await stream.send(Raw(b"x"))
+
+
 # --- as many calls as the server allows ---------------------------------------------------------
 
 TWO = {SettingCodes.MAX_CONCURRENT_STREAMS: 2}
 
 
 async def test_a_call_too_many_waits_for_its_turn(autojump_clock: MockClock) -> None:
-    async with Network().connected(TWO) as (channel, peer), trio.open_nursery() as nursery:
+    # h2 sees to it that there never are more than two: on the peer's side too.
+    async with Network().connected(TWO) as (pool, peer), trio.open_nursery() as nursery:
         for _ in range(4):
-            nursery.start_soon(ask, channel, "Say")
+            nursery.start_soon(ask, pool, "Say")
         numbers = [await peer.request(), await peer.request()]
-        await wait_all_tasks_blocked()
-        assert (channel.state, channel.calls) == (State.FULL, 4)
         for _ in range(2):
             await peer.answer(numbers.pop(0), b"fine")
             numbers.append(await peer.request())
@@ -205,11 +213,10 @@ async def test_a_call_too_many_waits_for_its_turn(autojump_clock: MockClock) -> 
 
 
 async def test_a_call_that_is_left_makes_room(autojump_clock: MockClock) -> None:
-    async with Network().connected(TWO) as (channel, peer), trio.open_nursery() as nursery:
-        async with channel.stream(asks("Say")), channel.stream(asks("Say")):
-            nursery.start_soon(ask, channel, "Say")
+    async with Network().connected(TWO) as (pool, peer), trio.open_nursery() as nursery:
+        async with pool.stream(asks("Say")), pool.stream(asks("Say")):
+            nursery.start_soon(ask, pool, "Say")
             await wait_all_tasks_blocked()
-            assert (channel.state, channel.calls) == (State.FULL, 3)
         assert (await peer.event(StreamReset)).stream_id == 3
         await peer.answer(await peer.request(), b"fine")
 
@@ -218,10 +225,10 @@ async def test_a_call_that_waits_for_its_turn_goes_on_at_the_next_connection(
     autojump_clock: MockClock,
 ) -> None:
     network = Network()
-    async with network.connected(TWO) as (channel, old), trio.open_nursery() as nursery:
+    async with network.connected(TWO) as (pool, old), trio.open_nursery() as nursery:
         await trio.sleep(1)
-        async with channel.stream(asks("Say")), channel.stream(asks("Say")):
-            nursery.start_soon(ask, channel, "Say")
+        async with pool.stream(asks("Say")), pool.stream(asks("Say")):
+            nursery.start_soon(ask, pool, "Say")
             await wait_all_tasks_blocked()
             await old.stream.aclose()
             new = await network.peer()
@@ -232,10 +239,10 @@ async def test_a_connection_that_refuses_three_calls_in_a_row_is_replaced(
     autojump_clock: MockClock,
 ) -> None:
     network = Network()
-    async with network.connected() as (channel, old):
+    async with network.connected() as (pool, old):
 
         async def refused() -> None:
-            async with channel.stream(talks("Talk")) as stream:
+            async with pool.stream(talks("Talk")) as stream:
                 old.h2.reset_stream(await old.request(), ErrorCodes.REFUSED_STREAM)
                 await old.flush()
                 with pytest.raises(ConnectionLost, match="refused the call") as raised:
@@ -246,7 +253,7 @@ async def test_a_connection_that_refuses_three_calls_in_a_row_is_replaced(
         await refused()
         await refused()
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(ask, channel, "Say")
+            nursery.start_soon(ask, pool, "Say")
             await old.answer(await old.request(), b"fine")
         for _ in range(3):
             assert network.attempts == [0]

@@ -30,8 +30,8 @@ async def taken(peer: Peer, size: int) -> bytes:
 async def test_a_sender_waits_for_the_servers_window(autojump_clock: MockClock) -> None:
     message = bytes(WINDOW + 1000)
     async with (
-        Network().connected() as (channel, peer),
-        channel.stream(talks("Talk")) as stream,
+        Network().connected() as (pool, peer),
+        pool.stream(talks("Talk")) as stream,
         trio.open_nursery() as nursery,
     ):
         nursery.start_soon(stream.send, Raw(message))
@@ -48,9 +48,9 @@ async def test_a_sender_waits_for_the_servers_window(autojump_clock: MockClock) 
 async def test_a_sender_who_waits_holds_up_no_other(autojump_clock: MockClock) -> None:
     settings = {SettingCodes.INITIAL_WINDOW_SIZE: 100}
     async with (
-        Network().connected(settings) as (channel, peer),
-        channel.stream(talks("Talk")) as one,
-        channel.stream(talks("Talk")) as other,
+        Network().connected(settings) as (pool, peer),
+        pool.stream(talks("Talk")) as one,
+        pool.stream(talks("Talk")) as other,
         trio.open_nursery() as nursery,
     ):
         nursery.start_soon(one.send, Raw(bytes(1000)))
@@ -64,8 +64,8 @@ async def test_a_sender_who_waits_holds_up_no_other(autojump_clock: MockClock) -
 
 async def test_a_sender_who_waits_is_told_when_the_call_fails(autojump_clock: MockClock) -> None:
     async with (
-        Network().connected() as (channel, peer),
-        channel.stream(talks("Talk")) as stream,
+        Network().connected() as (pool, peer),
+        pool.stream(talks("Talk")) as stream,
         trio.open_nursery() as nursery,
     ):
 
@@ -81,7 +81,7 @@ async def test_a_sender_who_waits_is_told_when_the_call_fails(autojump_clock: Mo
 
 
 async def test_what_is_sent_after_the_servers_end_is_dropped(autojump_clock: MockClock) -> None:
-    async with Network().connected() as (channel, peer), channel.stream(talks("Talk")) as stream:
+    async with Network().connected() as (pool, peer), pool.stream(talks("Talk")) as stream:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(stream.send, Raw(bytes(WINDOW)))
             number = await peer.request()
@@ -92,8 +92,19 @@ async def test_what_is_sent_after_the_servers_end_is_dropped(autojump_clock: Moc
         assert await rest(stream) == [b"enough"]
 
 
+async def test_a_request_that_has_ended_stays_so(autojump_clock: MockClock) -> None:
+    async with Network().connected() as (pool, peer), pool.stream(talks("Talk")) as stream:
+        await stream.send(Raw(b"x"), end=True)
+        await stream.end()
+        with pytest.raises(trio.ClosedResourceError, match="the request has ended"):
+            await stream.send(Raw(b"y"))
+        assert (await peer.event(DataReceived)).data == framed(b"x")
+        await peer.answer(1, b"fine")
+        assert await rest(stream) == [b"fine"]
+
+
 async def test_a_send_that_is_cancelled_half_way_ends_the_call(autojump_clock: MockClock) -> None:
-    async with Network().connected() as (channel, peer), channel.stream(talks("Talk")) as stream:
+    async with Network().connected() as (pool, peer), pool.stream(talks("Talk")) as stream:
         with trio.move_on_after(1):
             await stream.send(Raw(bytes(WINDOW)))
         assert (await peer.event(StreamReset)).stream_id == 1
@@ -106,7 +117,7 @@ async def test_a_send_that_is_cancelled_half_way_ends_the_call(autojump_clock: M
 async def test_a_send_that_is_cancelled_before_it_began_sent_nothing(
     autojump_clock: MockClock,
 ) -> None:
-    async with Network().connected() as (channel, peer), channel.stream(talks("Talk")) as stream:
+    async with Network().connected() as (pool, peer), pool.stream(talks("Talk")) as stream:
         with trio.CancelScope() as scope:
             scope.cancel()
             await stream.send(Raw(b"never"))
@@ -116,10 +127,10 @@ async def test_a_send_that_is_cancelled_before_it_began_sent_nothing(
 
 async def test_what_waits_to_be_written_is_bounded(autojump_clock: MockClock) -> None:
     network = Network()
-    async with network.connected({SettingCodes.INITIAL_WINDOW_SIZE: 10_000_000}) as (channel, peer):
+    async with network.connected({SettingCodes.INITIAL_WINDOW_SIZE: 10_000_000}) as (pool, peer):
         peer.h2.increment_flow_control_window(10_000_000)
         await peer.flush()
-        async with channel.stream(talks("Talk")) as stream, trio.open_nursery() as nursery:
+        async with pool.stream(talks("Talk")) as stream, trio.open_nursery() as nursery:
             await peer.request()
             writes = trio.Semaphore(0)
             pump = network.ours.send_stream.send_all_hook
@@ -142,7 +153,7 @@ async def test_what_waits_to_be_written_is_bounded(autojump_clock: MockClock) ->
 
 
 async def test_a_reader_who_takes_nothing_is_sent_a_window_full(autojump_clock: MockClock) -> None:
-    async with Network().connected() as (channel, peer), channel.stream(asks("Say")) as stream:
+    async with Network().connected() as (pool, peer), pool.stream(asks("Say")) as stream:
         await stream.send(Raw(b"x"))
         number = await peer.request()
         peer.h2.send_headers(number, HEAD)

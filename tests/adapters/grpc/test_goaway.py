@@ -25,14 +25,14 @@ async def test_a_call_goes_on_where_it_began_and_a_new_one_where_it_is_welcome(
     autojump_clock: MockClock,
 ) -> None:
     network = Network()
-    async with network.connected() as (channel, old):
-        async with channel.stream(talks("Talk")) as stream:
+    async with network.connected() as (pool, old):
+        async with pool.stream(talks("Talk")) as stream:
             await stream.send(Raw(b"before"))
             number = await old.request()
             await go_away(old, number)
             new = await network.peer()
             async with trio.open_nursery() as nursery:
-                nursery.start_soon(ask, channel, "Say")
+                nursery.start_soon(ask, pool, "Say")
                 await new.answer(await new.request(), b"fine")
             await stream.send(Raw(b"after"), end=True)
             assert (await old.event(DataReceived)).data == framed(b"before")
@@ -44,7 +44,7 @@ async def test_a_call_goes_on_where_it_began_and_a_new_one_where_it_is_welcome(
 
 
 async def test_goaway_in_one_packet_with_an_answer_loses_nothing(autojump_clock: MockClock) -> None:
-    async with Network().connected() as (channel, peer), channel.stream(asks("Say")) as stream:
+    async with Network().connected() as (pool, peer), pool.stream(asks("Say")) as stream:
         await stream.send(Raw(b"x"))
         number = await peer.request()
         state = peer.h2.state_machine.state
@@ -58,8 +58,8 @@ async def test_goaway_in_one_packet_with_an_answer_loses_nothing(autojump_clock:
 
 
 async def test_a_call_that_is_left_after_goaway_is_reset_as_ever(autojump_clock: MockClock) -> None:
-    async with Network().connected() as (channel, peer), channel.stream(asks("Say")) as other:
-        async with channel.stream(asks("Say")) as stream:
+    async with Network().connected() as (pool, peer), pool.stream(asks("Say")) as other:
+        async with pool.stream(asks("Say")) as stream:
             await stream.send(Raw(b"x"))
             await peer.request()
             number = await peer.request()
@@ -70,7 +70,7 @@ async def test_a_call_that_is_left_after_goaway_is_reset_as_ever(autojump_clock:
 
 async def test_one_request_that_was_not_processed_is_made_again(autojump_clock: MockClock) -> None:
     network = Network()
-    async with network.connected() as (channel, old), channel.stream(asks("Say")) as stream:
+    async with network.connected() as (pool, old), pool.stream(asks("Say")) as stream:
         await stream.send(Raw(b"hello"))
         await old.request()
         await go_away(old, 0)
@@ -90,7 +90,7 @@ async def test_goaway_before_the_request_was_sent_is_made_good_too(
     autojump_clock: MockClock,
 ) -> None:
     network = Network()
-    async with network.connected() as (channel, old), channel.stream(asks("Say")) as stream:
+    async with network.connected() as (pool, old), pool.stream(asks("Say")) as stream:
         await old.request()
         await go_away(old, 0)
         new = await network.peer()
@@ -106,7 +106,7 @@ async def test_goaway_before_the_request_was_sent_is_made_good_too(
 
 async def test_it_is_made_again_only_once(autojump_clock: MockClock) -> None:
     network = Network()
-    async with network.connected() as (channel, old), channel.stream(asks("Say")) as stream:
+    async with network.connected() as (pool, old), pool.stream(asks("Say")) as stream:
         await stream.send(Raw(b"hello"))
         await old.request()
         await trio.sleep(1)  # after a while there is no pause before the next attempt
@@ -127,7 +127,7 @@ async def test_it_is_made_again_only_once(autojump_clock: MockClock) -> None:
 async def test_a_conversation_that_was_not_processed_is_its_callers_to_make_again(
     autojump_clock: MockClock,
 ) -> None:
-    async with Network().connected() as (channel, peer), channel.stream(talks("Talk")) as stream:
+    async with Network().connected() as (pool, peer), pool.stream(talks("Talk")) as stream:
         await stream.send(Raw(b"hello"))
         await peer.request()
         await go_away(peer, 0)
@@ -139,7 +139,7 @@ async def test_a_conversation_that_was_not_processed_is_its_callers_to_make_agai
 
 
 async def test_a_call_that_was_processed_is_not_made_again(autojump_clock: MockClock) -> None:
-    async with Network().connected() as (channel, peer), channel.stream(asks("Say")) as stream:
+    async with Network().connected() as (pool, peer), pool.stream(asks("Say")) as stream:
         await stream.send(Raw(b"x"))
         await go_away(peer, await peer.request())
         await peer.stream.aclose()
@@ -152,11 +152,11 @@ async def test_a_server_that_moves_its_callers_on_is_no_news(
     autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
 ) -> None:
     network = Network()
-    async with network.connected() as (channel, old):
+    async with network.connected() as (pool, old):
         await trio.sleep(1)
         await go_away(old, 0)
         await network.peer()
-        await channel.ready()
+        await pool.ready()
         assert trio.current_time() == 1
         await old.closed()
     assert not caplog.records

@@ -28,7 +28,7 @@ async def test_a_connection_without_calls_is_asked_every_thirty_seconds(
 async def test_a_connection_with_a_call_is_asked_after_ten_seconds_of_silence(
     autojump_clock: MockClock,
 ) -> None:
-    async with Network().connected() as (channel, peer), channel.stream(asks("Say")) as stream:
+    async with Network().connected() as (pool, peer), pool.stream(asks("Say")) as stream:
         await stream.send(Raw(b"x"))
         await peer.event(PingReceived)
         assert trio.current_time() == 10
@@ -42,9 +42,9 @@ async def test_a_connection_with_a_call_is_asked_after_ten_seconds_of_silence(
 
 
 async def test_a_call_on_a_connection_long_silent_asks_at_once(autojump_clock: MockClock) -> None:
-    async with Network().connected() as (channel, peer):
+    async with Network().connected() as (pool, peer):
         await trio.sleep(25)
-        async with channel.stream(asks("Say")):
+        async with pool.stream(asks("Say")):
             await peer.event(PingReceived)
             assert trio.current_time() == 25
 
@@ -54,13 +54,13 @@ async def test_a_server_that_does_not_answer_is_given_up_and_dialled_again(
 ) -> None:
     caplog.set_level(logging.INFO)
     network = Network()
-    async with network.connected() as (channel, peer), channel.stream(asks("Say")) as stream:
+    async with network.connected() as (pool, peer), pool.stream(asks("Say")) as stream:
         with pytest.raises(ConnectionLost, match=r"443 has been silent for 15 s") as raised:
             await stream.receive()
         assert trio.current_time() == 15
         assert not raised.value.unprocessed
         await network.peer()
-        await channel.ready()
+        await pool.ready()
         assert trio.current_time() == 15
         await peer.closed()
     assert [record.message for record in caplog.records] == [
@@ -71,7 +71,7 @@ async def test_a_server_that_does_not_answer_is_given_up_and_dialled_again(
 
 async def test_a_writer_that_is_stuck_is_given_up_as_well(autojump_clock: MockClock) -> None:
     network = Network()
-    async with network.connected() as (channel, _), channel.stream(asks("Say")) as stream:
+    async with network.connected() as (pool, _), pool.stream(asks("Say")) as stream:
         network.ours.send_stream.send_all_hook = trio.sleep_forever
         await stream.send(Raw(b"x"))
         with pytest.raises(ConnectionLost, match="silent for 15 s"):
@@ -80,7 +80,7 @@ async def test_a_writer_that_is_stuck_is_given_up_as_well(autojump_clock: MockCl
 
 async def test_who_is_told_to_calm_down_asks_half_as_often(autojump_clock: MockClock) -> None:
     network = Network()
-    async with network.channel(Keepalive(busy=1, idle=4, answer=1)):
+    async with network.pool(keepalive=Keepalive(busy=1, idle=4, answer=1)):
         for pause in (4, 8, 16):
             peer = await network.peer()
             came_up = trio.current_time()
@@ -92,7 +92,7 @@ async def test_who_is_told_to_calm_down_asks_half_as_often(autojump_clock: MockC
 
 async def test_a_connection_that_is_only_moved_asks_as_before(autojump_clock: MockClock) -> None:
     network = Network()
-    async with network.channel(Keepalive(idle=4)):
+    async with network.pool(keepalive=Keepalive(idle=4)):
         for _ in range(2):
             peer = await network.peer()
             came_up = trio.current_time()

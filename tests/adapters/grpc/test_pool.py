@@ -7,48 +7,48 @@ from contextlib import asynccontextmanager
 
 import pytest
 import trio
+from h2.events import PingReceived
 from h2.settings import SettingCodes
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from adapters.grpc.errors import ConnectionLost
 from adapters.grpc.pool import Pool
 from tests.adapters.grpc.messages import Raw, ask, asks, rest
-from tests.adapters.grpc.peer import ADDRESS, Network, Peer, Settings
+from tests.adapters.grpc.peer import Network, Peer, Settings
 
 
 @asynccontextmanager
-async def pool(
+async def two(
     network: Network, settings: Settings | None = None
 ) -> AsyncIterator[tuple[Pool, Peer, Peer]]:
     """A pool of two connections that are up, with their peers."""
-    with trio.fail_after(1000):
-        async with Pool.open(ADDRESS, 2, dial=network.dial) as pool:
-            peers = await network.peer(settings), await network.peer(settings)
-            await wait_all_tasks_blocked()
-            yield pool, *peers
+    async with network.pool(2) as pool:
+        peers = await network.peer(settings), await network.peer(settings)
+        await wait_all_tasks_blocked()
+        yield pool, *peers
 
 
 async def test_its_connections_are_opened_ahead(autojump_clock: MockClock) -> None:
     network = Network()
-    async with pool(network):
+    async with two(network):
         assert network.attempts == [0, 0]
 
 
 async def test_a_call_takes_the_connection_with_fewer(autojump_clock: MockClock) -> None:
     async with (
-        pool(Network()) as (calls, one, other),
-        calls.stream(asks("Say")),
-        calls.stream(asks("Say")),
+        two(Network()) as (pool, one, other),
+        pool.stream(asks("Say")),
+        pool.stream(asks("Say")),
     ):
         assert await one.request() == await other.request() == 1
-        async with calls.stream(asks("Say")), calls.stream(asks("Say")):
+        async with pool.stream(asks("Say")), pool.stream(asks("Say")):
             assert await one.request() == await other.request() == 3
 
 
 async def test_connections_without_calls_take_turns(autojump_clock: MockClock) -> None:
-    async with pool(Network()) as (calls, *peers):
+    async with two(Network()) as (pool, *peers):
         for peer in peers * 2:
-            async with calls.stream(asks("Say")):
+            async with pool.stream(asks("Say")):
                 await peer.request()
 
 
@@ -57,11 +57,11 @@ async def test_a_call_that_one_has_no_room_for_goes_to_the_other(
 ) -> None:
     network = Network()
     with trio.fail_after(1000):
-        async with Pool.open(ADDRESS, 2, dial=network.dial) as calls:
+        async with network.pool(2) as pool:
             roomy = await network.peer()
             full = await network.peer({SettingCodes.MAX_CONCURRENT_STREAMS: 0})
             await wait_all_tasks_blocked()
-            async with calls.stream(asks("Say")), calls.stream(asks("Say")):
+            async with pool.stream(asks("Say")), pool.stream(asks("Say")):
                 assert await roomy.request() < await roomy.request()
             assert full is not roomy
 
@@ -70,9 +70,9 @@ async def test_calls_that_wait_for_their_turn_wait_where_fewer_do(
     autojump_clock: MockClock,
 ) -> None:
     one_at_once = {SettingCodes.MAX_CONCURRENT_STREAMS: 1}
-    async with pool(Network(), one_at_once) as (calls, *peers), trio.open_nursery() as nursery:
+    async with two(Network(), one_at_once) as (pool, *peers), trio.open_nursery() as nursery:
         for _ in range(4):
-            nursery.start_soon(ask, calls, "Say")
+            nursery.start_soon(ask, pool, "Say")
             await wait_all_tasks_blocked()
         for _ in range(2):
             for peer in peers:
@@ -83,43 +83,56 @@ async def test_a_broken_connection_is_replaced_before_a_call_meets_it(
     autojump_clock: MockClock,
 ) -> None:
     network = Network()
-    async with pool(network) as (calls, one, other):
+    async with two(network) as (pool, one, other):
         await trio.sleep(1)
         await one.stream.aclose()
         await wait_all_tasks_blocked()
-        async with calls.stream(asks("Say")):
+        async with pool.stream(asks("Say")):
             await other.request()
             new = await network.peer()
             await wait_all_tasks_blocked()
-            async with calls.stream(asks("Say")):
+            async with pool.stream(asks("Say")):
                 await new.request()
     assert network.attempts == [0, 0, 1]
+
+
+async def test_a_call_avoids_a_connection_that_is_silent_when_it_is_asked(
+    autojump_clock: MockClock,
+) -> None:
+    network = Network()
+    async with two(network) as (pool, silent, other), trio.open_nursery() as nursery:
+        nursery.start_soon(other.event, PingReceived)
+        await trio.sleep(31)
+        for _ in range(4):
+            async with pool.stream(asks("Say")):
+                await other.request()
+        assert silent is not other
 
 
 async def test_where_all_are_down_a_call_has_the_reason_at_once(autojump_clock: MockClock) -> None:
     network = Network()
     network.refuses = True
-    async with Pool.open(ADDRESS, 2, dial=network.dial) as calls:
+    async with network.pool(2) as pool:
         for _ in range(2):
             with pytest.raises(ConnectionLost, match="refused the connection"):
-                await ask(calls, "Say")
+                await ask(pool, "Say")
             assert trio.current_time() == 0
         with pytest.raises(ConnectionLost, match="refused the connection"):
-            await calls.ready()
+            await pool.ready()
 
 
 async def test_it_is_ready_with_its_first_connection(autojump_clock: MockClock) -> None:
     network = Network()
-    async with Pool.open(ADDRESS, 2, dial=network.dial) as calls, trio.open_nursery() as nursery:
+    async with network.pool(2) as pool, trio.open_nursery() as nursery:
         nursery.start_soon(network.peer)
-        await calls.ready()
+        await pool.ready()
         assert trio.current_time() == 0
 
 
 async def test_a_request_that_one_did_not_process_is_made_of_the_other(
     autojump_clock: MockClock,
 ) -> None:
-    async with pool(Network()) as (calls, one, other), calls.stream(asks("Say")) as stream:
+    async with two(Network()) as (pool, one, other), pool.stream(asks("Say")) as stream:
         await stream.send(Raw(b"hello"))
         number = await one.request()
         one.h2.reset_stream(number, 7)

@@ -1,0 +1,83 @@
+"""What is used of grpclib and h2 is what they have today: where they change, this says what did."""
+
+from __future__ import annotations
+
+import inspect
+from importlib.metadata import version
+
+import grpclib.client
+import grpclib.metadata
+import grpclib.stream
+import pytest
+from grpclib.const import Status
+from h2.connection import ConnectionState, H2Connection
+from h2.events import ConnectionTerminated
+from h2.exceptions import ProtocolError
+from hyperframe.frame import GoAwayFrame, SettingsFrame
+
+from adapters.grpc import seam
+from adapters.grpc.http2 import Http2
+
+ADVICE = "read the changes, adapt seam.py or http2.py, and pin the new version"
+
+
+def test_the_versions_are_those_that_were_read() -> None:
+    assert version("grpclib") == "0.4.9", ADVICE
+    assert version("h2").startswith("4.4."), ADVICE
+
+
+@pytest.mark.parametrize(
+    ("function", "parameters"),
+    [
+        (grpclib.stream.recv_message, ["stream", "codec", "message_type"]),
+        (grpclib.stream.send_message, ["stream", "codec", "message", "message_type", "end"]),
+        (grpclib.metadata.encode_metadata, ["metadata"]),
+        (grpclib.metadata.decode_grpc_message, ["value"]),
+        (H2Connection._receive_goaway_frame, ["self", "frame"]),
+    ],
+)
+def test_functions_take_what_they_took(function: object, parameters: list[str]) -> None:
+    assert callable(function)
+    assert list(inspect.signature(function).parameters) == parameters, ADVICE
+
+
+def test_of_a_stream_grpclib_uses_two_methods() -> None:
+    source = inspect.getsource(grpclib.stream.recv_message)
+    source += inspect.getsource(grpclib.stream.send_message)
+    used = {word.split("(")[0] for word in source.split("stream.")[1:]}
+    assert used == {"recv_data", "send_data"}, ADVICE
+
+
+def test_http_has_grpcs_statuses() -> None:
+    assert grpclib.client._H2_TO_GRPC_STATUS_MAP["503"] is Status.UNAVAILABLE, ADVICE
+
+
+def test_goaway_leaves_everything_else_as_it_is() -> None:
+    http2 = Http2()
+    http2.received(SettingsFrame().serialize())
+    http2.send_headers(1, seam.request_headers("/a/b", "http", "host", {}))
+    http2.data_to_send()
+    http2.ping(b"12345678")
+    (event,) = http2.received(GoAwayFrame(last_stream_id=1, error_code=11).serialize())
+    assert isinstance(event, ConnectionTerminated)
+    assert (event.last_stream_id, event.error_code) == (1, 11)
+    assert http2.state_machine.state is ConnectionState.CLIENT_OPEN
+    assert b"12345678" in http2.data_to_send()
+    http2.send_data(1, b"more")
+
+
+def test_h2_is_still_in_need_of_that() -> None:
+    connection = H2Connection()
+    connection.initiate_connection()
+    connection.receive_data(GoAwayFrame(last_stream_id=1).serialize())
+    assert connection.state_machine.state is ConnectionState.CLOSED, "http2.py can be simpler"
+
+
+def test_first_bytes_are_looked_at_however_they_come() -> None:
+    http2 = Http2()
+    for byte in SettingsFrame().serialize():
+        http2.received(bytes([byte]))
+    http2 = Http2()
+    http2.received(b"HTT")
+    with pytest.raises(ProtocolError):
+        http2.received(b"P")
