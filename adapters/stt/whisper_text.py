@@ -13,9 +13,12 @@ import re
 import zlib
 from dataclasses import dataclass
 
-# Whisper's own: a text that zlib makes 2.4 times smaller repeats itself. And surely no speech.
+# Whisper's own: a text that zlib makes 2.4 times smaller repeats itself.
 MOST_COMPRESSED = 2.4
-SURELY_SILENT = 0.6
+
+# A voice as odd as espeak-ng's came up to 0.78, at a score near -1; tones that were written down as
+# syllables, to 0.79 and more.
+SURELY_SILENT = 0.75
 
 # Doubtful, and with less sense in it than the worst of the recorded speech had.
 MAYBE_SILENT = 0.3
