@@ -2,7 +2,8 @@
 
 It hears whole utterances, one at a time: their finals in the order in which they ended, and in
 between, whenever nobody waits for a final, what there is of an utterance that goes on. A partial
-is never taken up while anything waits, so it delays a final by at most the rest of itself.
+is never taken up while anything waits, nor on a machine that is too slow for it, so it delays a
+final by at most the rest of itself.
 
 What a core serves: 3 s of speech cost the base model 0.4 s of an EPYC's core without VNNI, and each
 look at a part of them little less. Callers who speak a third of the time load a core by 5 % each
@@ -33,6 +34,9 @@ WORKER = "adapters.stt.whisper_worker"
 #: Sound between two looks at an utterance that goes on.
 PARTIAL_SECONDS = 0.7
 
+#: A look that took longer is followed by no partial: the next final should find nobody before it.
+SLOW_SECONDS = 0.7
+
 #: Finals that wait. The last of so many would come far too late to be answered.
 MOST_WAITING = 16
 
@@ -54,7 +58,7 @@ class WhisperRecognition:
         """Whole frames. What there is of an utterance is heard as often as there is time for it."""
         self._said.feed(pcm)
         utterance, news = self._said.number, len(self._said) - self._looked_at
-        if utterance is not None and news >= self._partial_bytes and self._queue.idle:
+        if utterance is not None and news >= self._partial_bytes and self._queue.has_time:
             self._looked_at = len(self._said)
             self._ask(utterance, self._said.sound, final=False)
 
@@ -120,12 +124,15 @@ class _Queue:
         self._waiting: deque[_Job] = deque()
         self._under_way: _Job | None = None
         self._unwanted = False  # the job under way, that is
+        self._begun_at = 0.0
+        self._took = 0.0  # the last job, in seconds
         self._arrival = trio.Event()
 
     @property
-    def idle(self) -> bool:
-        """Nothing is done, nothing waits, and there is a process to do something."""
-        return self._worker is not None and self._under_way is None and not self._waiting
+    def has_time(self) -> bool:
+        """Nothing is done, nothing waits, and there is a process, which is quick."""
+        is_idle = self._under_way is None and not self._waiting
+        return self._worker is not None and is_idle and self._took <= SLOW_SECONDS
 
     def put(self, job: _Job) -> None:
         """A job more. Raises `ProviderError` where too many wait."""
@@ -166,6 +173,7 @@ class _Queue:
         """What came of the job under way."""
         job, self._under_way = self._under_way, None
         assert job is not None, "the process answers what it was asked"
+        self._took = trio.current_time() - self._begun_at
         if not self._unwanted:
             job.recognition.transcribed(job.utterance, text, job.request.final)
             self._end()
@@ -187,6 +195,7 @@ class _Queue:
     def _next(self) -> None:
         if self._worker and self._under_way is None and self._waiting:
             self._under_way = self._waiting.popleft()
+            self._begun_at = trio.current_time()
             self._worker.post(self._under_way.request)
 
     def _end(self) -> None:

@@ -85,6 +85,18 @@ async def test_a_partial_is_not_asked_for_while_another_call_waits_for_its_final
             assert len(await results(other)) == 1
 
 
+async def test_a_slow_machine_is_asked_for_no_partials(
+    recognizer: WhisperRecognizer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(whisper, "SLOW_SECONDS", 0.0)
+    with trio.fail_after(BOUND):
+        async with recognizer.recognition(RATE_HZ) as call:
+            say(call, 1, silence(0.2))
+            assert [heard.final for heard in await results(call)] == [True]
+            say(call, 2, WORDS)
+            assert [heard.final for heard in await results(call)] == [True]
+
+
 async def test_finals_come_in_the_order_in_which_the_utterances_ended(
     recognizer: WhisperRecognizer,
 ) -> None:
