@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from typing import Final
 from uuid import uuid4
 
 from grpclib.const import Status
@@ -13,7 +14,11 @@ from adapters.grpc.errors import RpcError
 from adapters.yandex.credentials import Credentials
 from adapters.yandex.refusals import Service
 
-#: Asks, with these headers. Raises `RpcError`.
+AUTHORIZATION: Final = "authorization"
+FOLDER: Final = "x-folder-id"
+REQUEST_ID: Final = "x-client-request-id"
+
+#: Asks, with this metadata. Raises `RpcError`.
 Job = Callable[[Mapping[str, str]], Awaitable[None]]
 
 
@@ -26,27 +31,32 @@ class Access:
     folder: str = ""
 
     async def ask(self, job: Job, *, repeatable: Callable[[], bool] = lambda: True) -> None:
-        """Do `job`, with the metadata of a request. Raises `ProviderError`, for its `RpcError` too.
+        """Do `job`, with a request's metadata. Raises `ProviderError`, also for its `RpcError`.
 
         It is done once more, with a new token, where it was refused for its token and is still
         `repeatable`: nothing came of it yet. A token that ends later disturbs nothing."""
-        authorization = await self.credentials.authorization()
-        request_id = str(uuid4())
-        try:
-            await job(self._metadata(authorization, request_id))
-            return
-        except RpcError as error:
-            failure = error
-        refused = failure.status is Status.UNAUTHENTICATED and repeatable()
-        if refused and await self.credentials.renew(authorization):
-            authorization, request_id = await self.credentials.authorization(), str(uuid4())
-            try:
-                await job(self._metadata(authorization, request_id))
-                return
-            except RpcError as error:
-                failure = error
-        raise self.service.refusal(failure, request_id)
+        metadata = await self._metadata()
+        failure = await _failure(job, metadata)
+        if (
+            failure is not None
+            and failure.status is Status.UNAUTHENTICATED
+            and repeatable()
+            and await self.credentials.renew(metadata[AUTHORIZATION])
+        ):
+            metadata = await self._metadata()
+            failure = await _failure(job, metadata)
+        if failure is not None:
+            raise self.service.refusal(failure, metadata[REQUEST_ID])
 
-    def _metadata(self, authorization: str, request_id: str) -> dict[str, str]:
-        metadata = {"authorization": authorization, "x-client-request-id": request_id}
-        return metadata | ({"x-folder-id": self.folder} if self.folder else {})
+    async def _metadata(self) -> dict[str, str]:
+        authorization = await self.credentials.authorization()
+        metadata = {AUTHORIZATION: authorization, REQUEST_ID: str(uuid4())}
+        return metadata | ({FOLDER: self.folder} if self.folder else {})
+
+
+async def _failure(job: Job, metadata: Mapping[str, str]) -> RpcError | None:
+    try:
+        await job(metadata)
+    except RpcError as error:
+        return error
+    return None

@@ -3,11 +3,6 @@
 A token lives for 12 hours at most. One task renews it after a tenth of its life, so that its
 service may be down for hours before a call notices; a failed renewal is tried again, ever less
 often. A token that ends in mid-call does not disturb the call: it was looked at when it began.
-
-To use them, for recognition as for synthesis:
-
-    async with IamTokens.open(tokens_of_machine()) as credentials:
-        access = Access(Service(role=..., settings=...), credentials)
 """
 
 from __future__ import annotations
