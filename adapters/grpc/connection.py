@@ -121,7 +121,7 @@ class Connection:
         return exchange
 
     async def sendable(self, exchange: Exchange) -> int:
-        """See `exchange.Carrier`."""
+        """See `exchange.Wire`."""
         await trio.lowlevel.checkpoint()
         while exchange.end is None:
             size = min(
@@ -135,20 +135,20 @@ class Connection:
         return 0
 
     def send(self, exchange: Exchange, data: bytes, end: bool) -> None:
-        """See `exchange.Carrier`."""
+        """See `exchange.Wire`."""
         self._http2.send_data(exchange.number, data, end_stream=end)
         exchange.request_ended = end
         self._unwritten += len(data)
         self._work.unpark_all()
 
     def acknowledge(self, exchange: Exchange, size: int) -> None:
-        """See `exchange.Carrier`."""
+        """See `exchange.Wire`."""
         if self._lost is None:
             self._http2.acknowledge_received_data(size, exchange.number)
             self._work.unpark_all()
 
     def leave(self, exchange: Exchange) -> None:
-        """See `exchange.Carrier`."""
+        """See `exchange.Wire`."""
         if self._exchanges.pop(exchange.number, None) is None:
             return
         self._turned.unpark_all()

@@ -15,7 +15,7 @@ from adapters.grpc.errors import RpcError
 from adapters.grpc.seam import Headers
 
 
-class Carrier(Protocol):
+class Wire(Protocol):
     """What an exchange needs of its connection."""
 
     async def sendable(self, exchange: Exchange) -> int:
@@ -32,12 +32,12 @@ class Carrier(Protocol):
 class Exchange:
     """Begun by `Connection.begin`. One task sends, and one receives."""
 
-    def __init__(self, carrier: Carrier, number: int) -> None:
+    def __init__(self, wire: Wire, number: int) -> None:
         self.number = number
         self.request_ended = False
         #: How the server ended it: its trailers, or what went wrong. None while it goes on.
         self.end: Headers | RpcError | None = None
-        self._carrier = carrier
+        self._wire = wire
         self._head: Headers | None = None
         self._body = bytearray()
         self._unacknowledged = 0
@@ -54,9 +54,9 @@ class Exchange:
             raise trio.ClosedResourceError("the request has ended: nothing more can be sent")
         rest = memoryview(data)
         try:
-            while size := await self._carrier.sendable(self):
+            while size := await self._wire.sendable(self):
                 piece, rest = rest[:size], rest[size:]
-                self._carrier.send(self, bytes(piece), end_stream and not rest)
+                self._wire.send(self, bytes(piece), end_stream and not rest)
                 if not rest:
                     return
         except trio.Cancelled:
@@ -69,7 +69,7 @@ class Exchange:
     def end_request(self) -> None:
         """Say that no more is sent, unless it was said."""
         if self.end is None and not self.request_ended:
-            self._carrier.send(self, b"", True)
+            self._wire.send(self, b"", True)
 
     async def head(self) -> Headers:
         """The answer's headers. Raises `RpcError`."""
@@ -98,12 +98,12 @@ class Exchange:
         """Be done with all of it: at once, and whatever state it is in."""
         self._body.clear()
         self._acknowledge_all_but(0)
-        self._carrier.leave(self)
+        self._wire.leave(self)
         self.ended(RpcError(Status.CANCELLED, "the call was left"))
 
     def _acknowledge_all_but(self, size: int) -> None:
         if self._unacknowledged > size:
-            self._carrier.acknowledge(self, self._unacknowledged - size)
+            self._wire.acknowledge(self, self._unacknowledged - size)
             self._unacknowledged = size
 
     def _raise_failure(self) -> None:

@@ -5,6 +5,7 @@ are documented for nobody: so grpclib is pinned, and test_seam.py tells what a n
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Mapping
 from typing import Final, Protocol, TypeVar, cast
 
@@ -20,6 +21,9 @@ from adapters.grpc.errors import RpcError
 from adapters.grpc.method import Message
 
 A = TypeVar("A", bound=Message)
+
+#: Names in lower case, as HTTP/2 has them, with ":status".
+Headers = Mapping[str, str]
 
 #: Bytes of one message: gRPC's own limit where nothing else is agreed.
 LARGEST_MESSAGE: Final = 4 * 1024 * 1024
@@ -37,6 +41,10 @@ class Source(Protocol):
     async def recv_data(self, size: int) -> bytes: ...
 
 
+class _NoMessage(Exception):
+    """Bytes that are none of a message's type."""
+
+
 class _Codec(CodecBase):
     """Messages that know by themselves how they are written."""
 
@@ -48,7 +56,11 @@ class _Codec(CodecBase):
         return bytes(message)
 
     def decode(self, data: bytes, message_type: type[A]) -> A:
-        return message_type.parse(data)
+        try:
+            return message_type.parse(data)
+        # What betterproto2 stumbles over: it has no error of its own for bytes that are no message.
+        except (ArithmeticError, EOFError, LookupError, TypeError, ValueError, struct.error):
+            raise _NoMessage from None
 
 
 _CODEC = _Codec()
@@ -66,7 +78,7 @@ async def receive(source: Source, kind: type[A], server: str) -> A | None:
         return await recv_message(cast(GrpclibStream, source), _CODEC, kind)
     except NotImplementedError:
         why, status = "compressed a message, which we never offered", Status.INTERNAL
-    except (ValueError, EOFError, TypeError):
+    except _NoMessage:
         why, status = f"sent a message that is no {kind.__name__}", Status.INTERNAL
     raise RpcError(status, f"{server} {why}", "check which service listens there")
 
@@ -97,9 +109,6 @@ def _encoded(name: str, value: str) -> tuple[str, str]:
             " and is none of gRPC's own; a value is printable ASCII"
         ) from None
     return name, value
-
-
-Headers = Mapping[str, str]
 
 
 def check_head(head: Headers, server: str) -> None:

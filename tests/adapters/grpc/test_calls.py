@@ -14,7 +14,6 @@ from grpclib.const import Status
 from trio.testing import wait_all_tasks_blocked
 
 from adapters.grpc.errors import RpcError
-from adapters.grpc.http2 import STREAM_WINDOW
 from adapters.grpc.method import Method
 from adapters.grpc.pool import Pool
 from adapters.grpc.seam import LARGEST_MESSAGE
@@ -177,14 +176,6 @@ async def test_a_slow_reader_holds_up_nobody_and_loses_nothing(pool: Pool) -> No
         first = await slow.receive()
         assert await ask(pool, "Repeat", much) == numbered(200, 16000)
         assert [first.data if first else b"", *await rest(slow)] == numbered(200, 16000)
-
-
-async def test_what_nobody_reads_stays_at_the_server(pool: Pool) -> None:
-    async with pool.stream(asks("Repeat")) as stream:
-        await stream.send(Raw(b"200 16000"))
-        await stream.receive()
-        await ask(pool, "Repeat", b"200 16000")
-        assert len(stream._exchange._body) <= STREAM_WINDOW
 
 
 # --- cancelling ---------------------------------------------------------------------------------

@@ -32,7 +32,7 @@ async def listening(
     """A port at which each connection is served so."""
     async with trio.open_nursery() as nursery:
         (listener,) = await trio.open_tcp_listeners(0, host=host)
-        nursery.start_soon(trio.serve_listeners, serve, [listener])
+        await nursery.start(trio.serve_listeners, serve, [listener])
         yield listener.socket.getsockname()[1]
         nursery.cancel_scope.cancel()
 
@@ -159,15 +159,16 @@ async def test_a_server_that_hangs_up_in_the_handshake_is_said_to_have_done_so(
 
 
 async def test_who_gives_up_a_handshake_leaves_no_socket(certificate: Certificate) -> None:
-    closed = trio.Event()
+    asked, closed = trio.Event(), trio.Event()
 
     async def wait(tcp: trio.SocketStream) -> None:
         while await tcp.receive_some():
-            pass
+            asked.set()
         closed.set()
 
-    async with listening(wait) as port:
-        with trio.move_on_after(0.1):
-            await dial(Address("localhost", port, certificate.trusting))
-        with trio.fail_after(5):
-            await closed.wait()
+    with trio.fail_after(10):
+        async with listening(wait) as port, trio.open_nursery() as nursery:
+            nursery.start_soon(dial, Address("localhost", port, certificate.trusting))
+            await asked.wait()
+            nursery.cancel_scope.cancel()
+        await closed.wait()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from contextlib import suppress
 from importlib.metadata import version
 
 import grpclib.client
@@ -14,9 +15,14 @@ from h2.connection import ConnectionState, H2Connection
 from h2.events import ConnectionTerminated
 from h2.exceptions import ProtocolError
 from hyperframe.frame import GoAwayFrame, SettingsFrame
+from hypothesis import given
+from hypothesis import strategies as st
 
 from adapters.grpc import seam
+from adapters.grpc.errors import RpcError
 from adapters.grpc.http2 import Http2
+from proto.messages.speechkit.tts.v3 import StreamSynthesisResponse
+from tests.adapters.grpc.peer import framed
 
 ADVICE = "read the changes, adapt seam.py or http2.py, and pin the new version"
 
@@ -46,6 +52,27 @@ def test_of_a_stream_grpclib_uses_two_methods() -> None:
     source += inspect.getsource(grpclib.stream.send_message)
     used = {word.split("(")[0] for word in source.split("stream.")[1:]}
     assert used == {"recv_data", "send_data"}, ADVICE
+
+
+class Bytes:
+    """A source that has them all."""
+
+    def __init__(self, data: bytes) -> None:
+        self._rest = data
+
+    async def recv_data(self, size: int) -> bytes:
+        data, self._rest = self._rest[:size], self._rest[size:]
+        return data
+
+
+#: The beginnings of fields 1 to 5, of each type that a field can have.
+TAGS = [number << 3 | kind for number in range(1, 6) for kind in (0, 1, 2, 5)]
+
+
+@given(st.lists(st.sampled_from(TAGS) | st.integers(0, 255), max_size=20))
+async def test_bytes_that_are_no_message_are_an_error_of_the_call(numbers: list[int]) -> None:
+    with suppress(RpcError):
+        await seam.receive(Bytes(framed(bytes(numbers))), StreamSynthesisResponse, "host")
 
 
 def test_http_has_grpcs_statuses() -> None:
