@@ -17,7 +17,7 @@ import trio
 from rich.console import Console
 
 from tests.benchmarks.readme import NoPlace, place
-from tests.benchmarks.voices.level import BotFailed, Level, measure, measure_fallback
+from tests.benchmarks.voices.level import BotFailed, Level, measure, measure_alone, measure_fallback
 from tests.benchmarks.voices.report import markdown, tables
 from tests.servers.process import ServerFailed
 
@@ -40,6 +40,8 @@ def main() -> int:
             console.print(f"{level.calls} at once, {level.seconds:g} s each")
             measured.append(trio.run(measure, level))
         results["levels"] = measured
+        console.print("the gRPC client alone")
+        results["alone"] = trio.run(measure_alone)
         console.print("the second voice in place of the first")
         results["fallback"] = trio.run(measure_fallback)
         arguments.json.parent.mkdir(parents=True, exist_ok=True)

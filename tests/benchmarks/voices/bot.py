@@ -174,6 +174,15 @@ async def fallback(task: dict[str, Any]) -> dict[str, Any]:
     return {"seconds": overhead[1:]}
 
 
+async def alone(task: dict[str, Any]) -> dict[str, Any]:
+    """Texts one after the other: seconds to the first sound of each."""
+    async with over_grpc(task) as synthesizer:
+        watched = Watched(synthesizer)
+        for text in task["texts"]:
+            await watched.synthesize(text, RATE_HZ, lambda speech: None)
+    return {text: asked.first for text, asked in watched.asked.items()}
+
+
 def over_grpc(task: dict[str, Any]) -> AbstractAsyncContextManager[YandexSynthesizer]:
     return YandexSynthesizer.open(ApiKey(KEY), address=Address("127.0.0.1", task["grpc_port"]))
 
@@ -192,5 +201,5 @@ def model(task: dict[str, Any]) -> AbstractAsyncContextManager[OpenAIModel]:
 
 if __name__ == "__main__":
     given = json.loads(sys.argv[1])
-    measurements = {"calls": calls, "fallback": fallback}
+    measurements = {"calls": calls, "fallback": fallback, "alone": alone}
     print(json.dumps(trio.run(measurements[given["measure"]], given)))

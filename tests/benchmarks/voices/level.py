@@ -18,12 +18,12 @@ from tests.servers.model.server import ModelServer
 from tests.servers.speechkit.scripts import Speaking
 from tests.servers.speechkit.server import SpeechKitServer
 
-#: Texts that the second voice speaks in place of the first.
-FALLBACKS = 30
+#: Texts that the second voice speaks in place of the first, and that are spoken without any call.
+FALLBACKS, ALONE = 30, 40
 
 
 class BotFailed(RuntimeError):
-    """The process of Callchart ended with an error, which it printed itself."""
+    """A process of the benchmark ended with an error, which it printed itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ async def measure(level: Level) -> dict[str, Any]:
         await speechkit.speak(SPEAKING)
         await model.write(WRITING)
         task = {"measure": "calls", "calls": level.calls, "seconds": level.seconds}
-        came = await bot(task, speechkit, model)
+        came = await run("bot", task, speechkit, model)
         asked = await speechkit.asked("UtteranceSynthesis")
     return {
         "calls": level.calls,
@@ -53,8 +53,23 @@ async def measure_fallback() -> dict[str, float]:
     async with servers() as (speechkit, model):
         await speechkit.speak(Speaking(then="hang"))
         await speechkit.speak(SPEAKING, over="http")
-        came = await bot({"measure": "fallback", "texts": FALLBACKS + 1}, speechkit, model)
+        came = await run("bot", {"measure": "fallback", "texts": FALLBACKS + 1}, speechkit, model)
     return dict(_percentiles("overhead", [after - FIRST_SOUND for after in came["seconds"]]))
+
+
+async def measure_alone() -> dict[str, float]:
+    """The client's share without any call, and that of the official client."""
+    async with servers() as (speechkit, model):
+        await speechkit.speak(SPEAKING)
+        shares = {}
+        for name, module in (("ours", "bot"), ("official", "official")):
+            # The first of all opens the connections.
+            texts = [f"{name} {number}" for number in range(ALONE + 1)]
+            task = {"measure": "alone", "texts": texts}
+            came = await run(module, task, speechkit, model)
+            del came[texts[0]]
+            shares[name] = list(client_shares(came, await speechkit.asked()))
+    return {key: value for name in shares for key, value in _percentiles(name, shares[name])}
 
 
 @asynccontextmanager
@@ -63,15 +78,15 @@ async def servers() -> AsyncIterator[tuple[SpeechKitServer, ModelServer]]:
         yield speechkit, model
 
 
-async def bot(
-    task: Mapping[str, Any], speechkit: SpeechKitServer, model: ModelServer
+async def run(
+    module: str, task: Mapping[str, Any], speechkit: SpeechKitServer, model: ModelServer
 ) -> dict[str, Any]:
-    """What came of a task. Raises `BotFailed`."""
+    """What a process of this package prints for its task. Raises `BotFailed`."""
     where = {"grpc_port": speechkit.grpc_port, "url": speechkit.url, "base_url": model.base_url}
-    command = [sys.executable, "-m", f"{__package__}.bot", json.dumps({**task, **where})]
+    command = [sys.executable, "-m", f"{__package__}.{module}", json.dumps({**task, **where})]
     done = await trio.run_process(command, capture_stdout=True, check=False)
     if done.returncode != 0:
-        raise BotFailed(f"the bot ended with exit code {done.returncode}; see above")
+        raise BotFailed(f"{module} ended with exit code {done.returncode}; see above")
     came: dict[str, Any] = json.loads(done.stdout)
     return came
 
