@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import logging
-import re
 import tomllib
-from collections.abc import Callable, Mapping
-from contextlib import ExitStack
-from dataclasses import dataclass, fields
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import TypeVar, get_args
-from urllib.parse import urlsplit
+from typing import get_args
 
 from adapters.carrier.asterisk.numbers import Allowed
 from adapters.carrier.asterisk.settings import (
@@ -22,24 +19,15 @@ from adapters.carrier.asterisk.settings import (
     Listen,
     MediaWayName,
 )
-from adapters.llm.openai import OPENAI_URL
-from adapters.llm.prompts import PROMPTS
+from adapters.llm.prompts import Language
 from adapters.service.loading import DEFAULT_CHART, UserError, load_chart
-from adapters.service.providers import (
-    RECOGNIZERS,
-    SYNTHESIZERS,
-    VOICE_DETECTORS,
-    ModelConfig,
-    Opener,
-    Provider,
-    SpeechConfig,
-)
+from adapters.service.model import ModelConfig, read_model
+from adapters.service.scripts import SCRIPTS
 from adapters.service.section import Reading, Section
+from adapters.service.speech import SpeechConfig, read_speech
 from engine.chart import Chart, ChartError
 from engine.data import Scripts
 from engine.settings import SettingError, Settings
-
-P = TypeVar("P")
 
 _CONTROLS: tuple[ControlWay, ...] = get_args(ControlWay)
 _MEDIA: tuple[MediaWayName, ...] = get_args(MediaWayName)
@@ -95,12 +83,14 @@ def read_config(path: Path, environment: Mapping[str, str] | None = None) -> Con
     reading = Reading(path) if environment is None else Reading(path, environment)
     with Section(reading, "", table) as whole:
         chart, settings = _call(whole.section("call"), path.parent)
+        asterisk = _asterisk(whole)
+        model = read_model(whole.section("model"), path.parent)
         config = Config(
             path=path,
-            asterisk=_asterisk(whole),
-            speech=_speech(whole.section("speech")),
-            model=_model(whole.section("model")),
-            scripts=_scripts(whole.section("scripts")),
+            asterisk=asterisk,
+            speech=read_speech(whole.section("speech"), model.language),
+            model=model,
+            scripts=_scripts(whole.section("scripts"), model.language),
             chart=chart,
             settings=settings,
             journal=_journal(whole.section("journal")),
@@ -128,7 +118,7 @@ def _asterisk(file: Section) -> AsteriskSettings:
         answer: Answer = section.choice("answer", _ANSWERS, "at_once")
         is_dialled = control != "connect" or media == "websocket_client"
         return AsteriskSettings(
-            url=_url(section, "url", plain.url).removesuffix("/ari"),
+            url=section.url("url", plain.url).removesuffix("/ari"),
             user=section.text("user", None if control == "connect" else ""),
             password=section.secret("password", required=control == "connect").reveal(),
             app=section.text(
@@ -202,42 +192,13 @@ def _files(section: Section, *, needed: bool) -> Files | None:
         return Files(ours=section.path("ours"), asterisk=section.text("asterisk"))
 
 
-def _speech(section: Section) -> SpeechConfig:
-    with section, ExitStack() as chosen:
-        names = {*RECOGNIZERS, *SYNTHESIZERS, *VOICE_DETECTORS}
-        options = {name: section.section(name) for name in sorted(names)}
-
-        def provider(
-            key: str, default: str, known: Mapping[str, Callable[[Section], Opener[P]]]
-        ) -> Provider[P]:
-            name = section.choice(key, tuple(known), default)
-            return Provider(name, known[name](chosen.enter_context(options[name])))
-
-        return SpeechConfig(
-            recognizer=provider("recognizer", "pocketsphinx", RECOGNIZERS),
-            synthesizer=provider("synthesizer", "espeak", SYNTHESIZERS),
-            voice_detector=provider("voice_detector", "silero", VOICE_DETECTORS),
-        )
-
-
-def _model(section: Section) -> ModelConfig:
+def _scripts(section: Section, language: Language) -> Scripts:
     with section:
-        prompt = section.optional_path("prompt")
-        return ModelConfig(
-            name=section.text("name"),
-            key=section.secret("key"),
-            base_url=_url(section, "base_url", OPENAI_URL),
-            prompt=PROMPTS["en"] if prompt is None else _text_of(section, "prompt", prompt),
-        )
-
-
-def _scripts(section: Section) -> Scripts:
-    plain = Scripts()
-    with section:
+        plain = SCRIPTS[section.choice("language", tuple(SCRIPTS), language)]
         texts = {
-            f.name: section.text(f.name, f.default)
-            for f in fields(Scripts)
-            if isinstance(f.default, str)
+            name: section.text(name, text)
+            for name, text in asdict(plain).items()
+            if isinstance(text, str)
         }
         return Scripts(**texts, fillers=section.texts("fillers", plain.fillers))
 
@@ -283,32 +244,3 @@ def _log_level(section: Section) -> int:
     with section:
         level = section.choice("level", _LEVELS, "info")
         return logging.getLevelNamesMapping()[level.upper()]
-
-
-def _url(section: Section, key: str, default: str) -> str:
-    """A URL of HTTP, without a slash at its end."""
-    text = section.text(key, default)
-    try:
-        url = urlsplit(text)
-        whole = url.scheme in ("http", "https") and bool(url.hostname) and url.port != 0
-    except ValueError:
-        whole = False
-    if not whole or re.search(r"[\s?#@]", text):
-        # Not the text: somebody may have written a password into it.
-        section.mistake(key, f"that is no plain URL; write one such as {default}")
-        return default
-    return text.rstrip("/")
-
-
-def _text_of(section: Section, key: str, path: Path) -> str:
-    try:
-        text = path.read_text(encoding="utf-8").strip()
-    except UnicodeDecodeError:
-        section.mistake(key, f"{path} is not text in UTF-8; save it as that")
-    except OSError as error:
-        section.mistake(key, f"{path}: {error.strerror}; write the prompt into that file")
-    else:
-        if text:
-            return text
-        section.mistake(key, f"{path} is empty; write the prompt into that file")
-    return ""

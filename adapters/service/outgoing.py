@@ -17,6 +17,7 @@ from adapters.service.config import Config
 from adapters.service.errors import carrier_mistakes, leaves
 from adapters.service.live import LiveView
 from adapters.service.loading import UserError
+from adapters.service.services import open_services
 from adapters.service.stop import Stop, stopped_by_signals
 from adapters.service.wiring import open_supervisor
 from engine.call import Inspector
@@ -63,7 +64,8 @@ async def place_call(
     is_whole = False
     async with (
         stopped_by_signals() as stop,
-        open_supervisor(config, [inspector]) as supervisor,
+        open_services(config) as opened,
+        open_supervisor(config, opened.services, [inspector]) as supervisor,
         open_carrier(settings) as carrier,
         trio.open_nursery() as nursery,
     ):

@@ -15,6 +15,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
+from urllib.parse import urlsplit
 
 from adapters.service.secret import Secret
 
@@ -119,17 +120,31 @@ class Section:
             self.mistake(key, f"{value} is out of range; write {right}")
         return default if value is None else int(value)
 
-    def seconds(self, key: str, default: float, *, most: float) -> float:
+    def seconds(self, key: str, default: float, *, least: float = 0.0, most: float) -> float:
         """A duration, whole or not."""
-        right = f"seconds, from 0 to {most:g}"
-        value = self._given(key, right, int, float, required=False)
-        if value is not None and not 0 <= value <= most:
-            self.mistake(key, f"{value:g} is out of range; write {right}")
-        return default if value is None else float(value)
+        return self._measure(key, default, f"seconds, from {least:g} to {most:g}", least, most)
+
+    def number(self, key: str, default: float, *, least: float, most: float) -> float:
+        """A number, whole or not, between two others, both allowed."""
+        return self._measure(key, default, f"a number from {least:g} to {most:g}", least, most)
 
     def flag(self, key: str, default: bool) -> bool:
         value = self._given(key, "true or false", bool, required=False)
         return default if value is None else bool(value)
+
+    def url(self, key: str, default: str) -> str:
+        """A URL of HTTP, without a slash at its end."""
+        text = self.text(key, default)
+        try:
+            url = urlsplit(text)
+            whole = url.scheme in ("http", "https") and bool(url.hostname) and url.port != 0
+        except ValueError:
+            whole = False
+        if not whole or re.search(r"[\s?#@]", text):
+            # Not the text: somebody may have written a password into it.
+            self.mistake(key, f"that is no plain URL; write one such as {default}")
+            return default
+        return text.rstrip("/")
 
     def path(self, key: str) -> Path:
         """A path, which must be there; one that is relative counts from the file's folder."""
@@ -170,6 +185,12 @@ class Section:
         return Section(self._reading, name, table or {})
 
     # --------------------------------------------------------------------------------------------
+
+    def _measure(self, key: str, default: float, right: str, least: float, most: float) -> float:
+        value = self._given(key, right, int, float, required=False)
+        if value is not None and not least <= value <= most:
+            self.mistake(key, f"{value:g} is out of range; write {right}")
+        return default if value is None else float(value)
 
     def _full(self, key: str) -> str:
         return f"{self._name}.{key}" if self._name else key

@@ -18,6 +18,7 @@ from adapters.carrier.asterisk.settings import AsteriskSettings
 from adapters.service.call_log import CallLog
 from adapters.service.config import Config
 from adapters.service.errors import carrier_mistakes
+from adapters.service.services import open_services
 from adapters.service.stop import Stop, stopped_by_signals
 from adapters.service.wiring import open_supervisor
 from engine.ports import Carrier
@@ -35,6 +36,11 @@ class ServiceCarrier(Carrier, Protocol):
     def stop_accepting(self) -> None:
         """Further calls are refused as busy; `accept` raises `LineGone` once none is waiting."""
         ...
+
+
+class _Named(Protocol):
+    @property
+    def name(self) -> str: ...
 
 
 #: Opens the carrier; entering raises with cause and cure where Asterisk is not as it should be.
@@ -59,7 +65,8 @@ async def serve(config: Config, open_carrier: OpenCarrier) -> bool:
     calls = CallLog(config.chart)
     async with (
         stopped_by_signals() as stop,
-        open_supervisor(config, [calls.step], calls.failed) as supervisor,
+        open_services(config) as opened,
+        open_supervisor(config, opened.services, [calls.step], calls.failed) as supervisor,
         open_carrier(config.asterisk) as carrier,
     ):
         log.info("ready: %s", _what_is_served(config))
@@ -112,7 +119,13 @@ def _what_is_served(config: Config) -> str:
     parts = (
         f"application {asterisk.app}, control {asterisk.control}, media {asterisk.media} "
         f"at {asterisk.rate_hz} Hz, at most {asterisk.max_calls} calls",
-        f"{speech.recognizer.name}, {speech.synthesizer.name} and {speech.voice_detector.name} run",
-        f"model {config.model.name} (asked by the first caller; `callchart doctor` asks it now)",
+        f"{speech.recognizer.name}, {_then(speech.synthesizer, speech.fallback)} and "
+        f"{speech.voice_detector.name} run",
+        f"model {_then(config.model, config.model.fallback)} (asked by the first caller; "
+        "`callchart doctor` asks it now)",
     )
     return "; ".join(parts)
+
+
+def _then(first: _Named, second: _Named | None) -> str:
+    return f"{first.name} (then {second.name})" if second else first.name

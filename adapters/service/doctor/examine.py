@@ -16,7 +16,7 @@ from adapters.service.config import Config
 from adapters.service.doctor.asterisk import asterisk_findings
 from adapters.service.doctor.finding import Finding, Verdict
 from adapters.service.doctor.machine import machine_findings
-from adapters.service.doctor.providers import model_finding, speech_findings
+from adapters.service.doctor.providers import model_findings, speech_findings
 
 _STYLES = {Verdict.OK: "green", Verdict.FAILED: "bold red", Verdict.UNKNOWN: "yellow"}
 
@@ -40,8 +40,10 @@ async def examine(config: Config) -> list[Finding]:
         of_asterisk.extend(await asterisk_findings(config.asterisk))
 
     async def providers() -> None:
-        of_providers.extend(await speech_findings(config.speech, config.asterisk.rate_hz))
-        of_providers.append(await model_finding(config.model))
+        of_providers.extend(
+            await speech_findings(config.speech, config.asterisk.rate_hz, config.model.language)
+        )
+        of_providers.extend(await model_findings(config.model))
 
     async with trio.open_nursery() as nursery:
         nursery.start_soon(asterisk)

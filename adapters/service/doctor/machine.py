@@ -26,6 +26,8 @@ def machine_findings(config: Config) -> Iterable[Finding]:
         yield folder("recordings folder", config.asterisk.record, "asterisk.record")
     if config.asterisk.media == "files" and (files := config.asterisk.files):
         yield folder("shared folder", files.ours, "asterisk.files.ours")
+    if (cache := config.speech.cache) is not None:
+        yield folder("cache folder", cache.folder, "speech.cache")
     yield clock(datetime.now(UTC))
 
 

@@ -75,6 +75,7 @@ def test_a_doctor_who_finds_a_failure_tells_it_by_the_exit_code(
         "voice detector": Verdict.OK,
         "recognizer": Verdict.OK,
         "model": Verdict.FAILED,
+        "prompt": Verdict.OK,
     }
 
 

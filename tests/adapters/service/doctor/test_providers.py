@@ -13,9 +13,11 @@ import trio
 from adapters.service.demo.model_server import MODEL
 from adapters.service.doctor import finding
 from adapters.service.doctor.finding import Verdict, within_bounds
-from adapters.service.doctor.providers import model_finding, speech_findings
-from adapters.service.providers import ModelConfig, Provider, SpeechConfig
+from adapters.service.doctor.providers import model_findings, speech_findings
+from adapters.service.model import ModelConfig
+from adapters.service.opening import Opening, Provider
 from adapters.service.secret import Secret
+from adapters.service.speech import SpeechConfig
 from engine.ports import ProviderError
 from engine.testing import FakeRecognizer, FakeSynthesizer, FakeVoiceDetectors
 from tests.adapters.service.command import model_server
@@ -25,13 +27,13 @@ def provider(made: Any) -> Provider[Any]:
     """A provider that is there already."""
 
     @asynccontextmanager
-    async def opened(rate_hz: int) -> AsyncIterator[Any]:
+    async def opened(opening: Opening) -> AsyncIterator[Any]:
         yield made
 
     return Provider("fake", opened)
 
 
-def missing(rate_hz: int) -> Any:
+def missing(opening: Opening) -> Any:
     """One that cannot be opened, as adapters with tasks of their own say it: in a group."""
 
     @asynccontextmanager
@@ -49,7 +51,7 @@ SPEECH = SpeechConfig(
 
 
 async def test_parts_that_work_say_so() -> None:
-    findings = await speech_findings(SPEECH, 16000)
+    findings = await speech_findings(SPEECH, 16000, "en")
     assert [(f.part, f.verdict, f.cure) for f in findings] == [
         ("synthesizer", Verdict.OK, ""),
         ("voice detector", Verdict.OK, ""),
@@ -60,7 +62,7 @@ async def test_parts_that_work_say_so() -> None:
 @pytest.mark.parametrize("part", ["recognizer", "synthesizer", "voice_detector"])
 async def test_a_part_that_cannot_start_says_why_and_the_others_are_looked_at(part: str) -> None:
     broken: dict[str, Any] = {part: Provider("fake", missing)}
-    findings = await speech_findings(replace(SPEECH, **broken), 16000)
+    findings = await speech_findings(replace(SPEECH, **broken), 16000, "en")
     assert [f.part for f in findings if f.verdict is Verdict.OK] == [
         f for f in ("synthesizer", "voice detector", "recognizer") if f != part.replace("_", " ")
     ]
@@ -82,14 +84,14 @@ async def test_a_check_that_takes_too_long_is_a_failure(autojump_clock: object) 
 @pytest.mark.real
 async def test_a_model_is_asked_for_a_word() -> None:
     async with model_server() as server:
-        found = await model_finding(ModelConfig(MODEL, Secret("offline"), server.url))
+        found, _ = await model_findings(ModelConfig(MODEL, Secret("offline"), server.url))
     assert found.verdict is Verdict.OK
     assert found.what.startswith(f"{MODEL} answers, after ")
 
 
 @pytest.mark.real
 async def test_a_model_that_is_not_there_says_what_to_do() -> None:
-    found = await model_finding(ModelConfig(MODEL, Secret("s3same"), "http://127.0.0.1:9/v1"))
+    found, _ = await model_findings(ModelConfig(MODEL, Secret("s3same"), "http://127.0.0.1:9/v1"))
     assert found.verdict is Verdict.FAILED
     assert (found.what, found.cure) == (
         "127.0.0.1:9 refused the connection",

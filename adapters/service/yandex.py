@@ -1,0 +1,147 @@
+"""[speech.yandex]: one account at Yandex SpeechKit, and what is asked of it.
+
+Its credentials are opened once for all who use them: one set of tokens, one task that renews it."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Literal, get_args
+from urllib.parse import urlsplit
+
+from adapters.grpc.dial import Address
+from adapters.service.opening import Opening
+from adapters.service.section import Section
+from adapters.tts.yandex import HOST as TTS_HOST
+from adapters.tts.yandex import Voice, YandexSynthesizer
+from adapters.tts.yandex_http import URL as TTS_HTTP_URL
+from adapters.tts.yandex_http import YandexHttpSynthesizer
+from adapters.yandex.credentials import ApiKey, Credentials
+from adapters.yandex.iam import IamTokens, Source
+from adapters.yandex.token_sources import tokens_for_oauth, tokens_of_machine
+from engine.ports import ProviderError
+
+Method = Literal["utterance", "stream"]
+
+_METHODS: tuple[Method, ...] = get_args(Method)
+
+#: How we may say who we are: each is a key, of which one is needed.
+_WAYS = ("api_key", "iam", "oauth_token")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Yandex:
+    """`account`: an API key, or where tokens come from. URLs have no path."""
+
+    account: ApiKey | Source
+    folder: str
+    voice: Voice
+    method: Method
+    language: str
+    connections: int
+    tts_url: str
+    tts_http_url: str
+
+    @property
+    def sound(self) -> tuple[str, ...]:
+        """What makes the voice sound as it does."""
+        return (self.voice.name, self.voice.role, f"{self.voice.speed:g}")
+
+    @asynccontextmanager
+    async def synthesizer(self, opening: Opening) -> AsyncIterator[YandexSynthesizer]:
+        """The voice over gRPC."""
+        async with YandexSynthesizer.open(
+            await opening.shared(self.credentials),
+            self.voice,
+            folder=self.folder,
+            method=self.method,
+            address=_address(self.tts_url),
+            connections=self.connections,
+        ) as synthesizer:
+            yield synthesizer
+
+    @asynccontextmanager
+    async def http_synthesizer(self, opening: Opening) -> AsyncIterator[YandexHttpSynthesizer]:
+        """The voice over HTTP."""
+        async with YandexHttpSynthesizer.open(
+            await opening.shared(self.credentials),
+            self.voice,
+            language=self.language,
+            folder=self.folder,
+            url=self.tts_http_url,
+        ) as synthesizer:
+            yield synthesizer
+
+    @asynccontextmanager
+    async def credentials(self) -> AsyncIterator[Credentials]:
+        """For `Opening.shared`."""
+        if isinstance(self.account, ApiKey):
+            yield self.account
+        else:
+            async with IamTokens.open(self.account) as tokens:
+                yield tokens
+
+
+def read_yandex(section: Section) -> Yandex:
+    """The section, with its mistakes noted."""
+    with section:
+        folder = section.text("folder_id", "")
+        return Yandex(
+            account=_account(section, folder),
+            folder=folder,
+            voice=Voice(
+                name=section.text("voice", Voice().name),
+                role=section.text("role", ""),
+                speed=section.number("speed", 1.0, least=0.1, most=3.0),
+            ),
+            method=section.choice("method", _METHODS, "utterance"),
+            language=section.text(
+                "language", "ru-RU", form="[a-z]{2}-[A-Z]{2}", right="a language such as ru-RU"
+            ),
+            connections=section.whole("connections", 2, least=1, most=32),
+            tts_url=_host(section, "tts_url", f"https://{TTS_HOST}"),
+            tts_http_url=_host(section, "tts_http_url", TTS_HTTP_URL),
+        )
+
+
+def _account(section: Section, folder: str) -> ApiKey | Source:
+    key = section.secret("api_key", required=False).reveal()
+    section.text("iam", "", form="machine", right='"machine", for tokens of this virtual machine')
+    token = section.secret("oauth_token", required=False).reveal()
+    given = [way for way in _WAYS if way in section.keys]
+    if not given:
+        section.mistake(
+            "api_key",
+            'it is missing; write { env = "YANDEX_API_KEY" }, or on a machine of Yandex Cloud '
+            'iam = "machine" in its place',
+        )
+    for another in given[1:]:
+        section.mistake(another, f"there is {given[0]} as well; keep one of them")
+    if given == ["oauth_token"] and not folder:
+        section.mistake("folder_id", "it is missing; a user's token needs the folder that pays")
+    try:
+        if token:
+            return tokens_for_oauth(token)
+        if key:
+            return ApiKey(key)
+    except ProviderError as error:
+        section.mistake(given[0], f"{error.reason}; {error.cure}")
+    return tokens_of_machine()
+
+
+def _host(section: Section, key: str, default: str) -> str:
+    """A URL without a path; http is in the clear."""
+    url = section.url(key, default)
+    if urlsplit(url).path:
+        section.mistake(key, f"it has a path; write no more than {default}")
+    return url
+
+
+def _address(url: str) -> Address:
+    parts = urlsplit(url)
+    assert parts.hostname is not None, "it was checked as it was read"
+    if parts.scheme == "https":
+        return Address(parts.hostname, parts.port or 443, ssl.create_default_context())
+    return Address(parts.hostname, parts.port or 80)
