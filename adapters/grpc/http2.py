@@ -18,7 +18,7 @@ from h2.exceptions import ProtocolError
 from h2.settings import SettingCodes, Settings
 from hyperframe.frame import Frame, GoAwayFrame, SettingsFrame
 
-# It writes each header into the log when that is at DEBUG: keys too.
+# At DEBUG it writes headers into the log: metadata, and the words of a server's refusals.
 logging.getLogger("hpack").setLevel(logging.INFO)
 
 #: Bytes that a server may send of one call before the caller takes some of them.

@@ -24,7 +24,7 @@ class Stream(Generic[Q, A]):
     def __init__(self, method: Method[Q, A], server: str, begin: Begin, exchange: Exchange) -> None:
         self._method, self._server, self._begin = method, server, begin
         self._exchange = exchange
-        # The request of a method that takes one, until the server has something to say to it.
+        # The request of a method that takes one, as long as it may be made again.
         self._request: Q | None = None
 
     async def send(self, message: Q, *, end: bool = False) -> None:
@@ -75,13 +75,11 @@ class Stream(Generic[Q, A]):
 
     async def _head(self) -> seam.Headers:
         try:
-            head = await self._exchange.head()
+            return await self._exchange.head()
         except ConnectionLost as lost:
             if not lost.unprocessed or self._request is None:
                 raise
-            head = await self._once_more(self._request)
-        self._request = None
-        return head
+            return await self._once_more(self._request)
 
     async def _once_more(self, request: Q) -> seam.Headers:
         """Make a call again that the server has certainly not seen; once."""

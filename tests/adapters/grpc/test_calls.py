@@ -108,8 +108,12 @@ async def test_metadata_reach_the_server_and_no_log(
     pool: Pool, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    ((seen),) = await ask(pool, "Metadata", metadata={"authorization": "Api-Key s3cret"})
-    assert ["authorization", "Api-Key s3cret"] in json.loads(seen)
+    metadata = {"authorization": "Api-Key s3cret", "x-folder-id": "s3cret"}
+    ((seen),) = await ask(pool, "Metadata", metadata=metadata)
+    for name, value in metadata.items():
+        assert [name, value] in json.loads(seen)
+    with pytest.raises(RpcError):
+        await ask(pool, "Fail", b"0 3 s3cret words")
     assert "s3cret" not in caplog.text
 
 

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 import trio
+from h2.errors import ErrorCodes
 from h2.events import DataReceived, StreamReset
 from h2.settings import SettingCodes
 from trio.testing import MockClock, wait_all_tasks_blocked
@@ -43,6 +44,7 @@ async def test_a_sender_waits_for_the_servers_window(autojump_clock: MockClock) 
         peer.h2.acknowledge_received_data(WINDOW, number)
         await peer.flush()
         assert first + await taken(peer, 1005) == framed(message)
+    assert trio.current_time() == 0
 
 
 async def test_a_sender_who_waits_holds_up_no_other(autojump_clock: MockClock) -> None:
@@ -60,9 +62,27 @@ async def test_a_sender_who_waits_holds_up_no_other(autojump_clock: MockClock) -
         # The windows of the calls that there are grow as well.
         peer.h2.update_settings({SettingCodes.INITIAL_WINDOW_SIZE: 2000})
         await peer.flush()
+    assert trio.current_time() == 0
 
 
-async def test_a_sender_who_waits_is_told_when_the_call_fails(autojump_clock: MockClock) -> None:
+async def reset(peer: Peer, number: int) -> None:
+    peer.h2.reset_stream(number, ErrorCodes.INTERNAL_ERROR)
+    await peer.flush()
+
+
+async def go_away(peer: Peer, number: int) -> None:
+    peer.h2.close_connection(last_stream_id=number - 1)
+    await peer.flush()
+
+
+async def hang_up(peer: Peer, number: int) -> None:
+    await peer.stream.aclose()
+
+
+@pytest.mark.parametrize("happens", [reset, go_away, hang_up])
+async def test_a_sender_who_waits_is_told_when_the_call_fails(
+    autojump_clock: MockClock, happens: Callable[[Peer, int], Awaitable[None]]
+) -> None:
     async with (
         Network().connected() as (pool, peer),
         pool.stream(talks("Talk")) as stream,
@@ -70,26 +90,30 @@ async def test_a_sender_who_waits_is_told_when_the_call_fails(autojump_clock: Mo
     ):
 
         async def send() -> None:
-            with pytest.raises(RpcError, match="reset the call"):
+            with pytest.raises(RpcError):
                 await stream.send(Raw(bytes(WINDOW)))
 
         nursery.start_soon(send)
         number = await peer.request()
         await wait_all_tasks_blocked()
-        peer.h2.reset_stream(number, 2)
-        await peer.flush()
+        await happens(peer, number)
+    assert trio.current_time() == 0
 
 
 async def test_what_is_sent_after_the_servers_end_is_dropped(autojump_clock: MockClock) -> None:
-    async with Network().connected() as (pool, peer), pool.stream(talks("Talk")) as stream:
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(stream.send, Raw(bytes(WINDOW)))
-            number = await peer.request()
-            await wait_all_tasks_blocked()
-            await peer.answer(number, b"enough")
-        await stream.send(Raw(b"x"))
-        await stream.end()
-        assert await rest(stream) == [b"enough"]
+    async with Network().connected() as (pool, peer):
+        async with pool.stream(talks("Talk")) as stream:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(stream.send, Raw(bytes(WINDOW)))
+                number = await peer.request()
+                await wait_all_tasks_blocked()
+                await peer.answer(number, b"enough")
+            assert trio.current_time() == 0
+            await stream.send(Raw(b"x"))
+            await stream.end()
+            assert await rest(stream) == [b"enough"]
+        # The server has said all, and is told that no more comes.
+        assert (await peer.event(StreamReset)).stream_id == number
 
 
 async def test_a_request_that_has_ended_stays_so(autojump_clock: MockClock) -> None:
@@ -123,6 +147,23 @@ async def test_a_send_that_is_cancelled_before_it_began_sent_nothing(
             await stream.send(Raw(b"never"))
         await stream.send(Raw(b"said"), end=True)
         assert (await peer.event(DataReceived)).data == framed(b"said")
+
+
+async def test_what_nobody_read_of_a_call_that_was_left_takes_no_room_from_others(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("adapters.grpc.http2.CONNECTION_WINDOW", 200_000)
+    async with Network().connected() as (pool, peer):
+        for _ in range(5):
+            async with pool.stream(asks("Say")):
+                number = await peer.request()
+                assert peer.h2.local_flow_control_window(number) > 90_000
+                peer.h2.send_headers(number, HEAD)
+                for _ in range(6):
+                    peer.h2.send_data(number, bytes(15_000))
+                await peer.flush()
+                await wait_all_tasks_blocked()
+            await peer.event(StreamReset)
 
 
 async def test_what_waits_to_be_written_is_bounded(autojump_clock: MockClock) -> None:

@@ -45,6 +45,14 @@ async def test_a_call_takes_the_connection_with_fewer(autojump_clock: MockClock)
             assert await one.request() == await other.request() == 3
 
 
+async def test_a_connection_with_long_calls_is_left_to_them(autojump_clock: MockClock) -> None:
+    async with two(Network()) as (pool, one, other), pool.stream(asks("Say")):
+        await one.request()
+        for _ in range(3):
+            async with pool.stream(asks("Say")):
+                await other.request()
+
+
 async def test_connections_without_calls_take_turns(autojump_clock: MockClock) -> None:
     async with two(Network()) as (pool, *peers):
         for peer in peers * 2:
