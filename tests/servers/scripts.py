@@ -20,7 +20,7 @@ class Script:
     - "": nothing special,
     - "hang": nothing, and no end either,
     - "end": a proper end, too early; with `after` 0 that is an empty answer,
-    - "cut": the connection breaks,
+    - "cut": the connection breaks, with all that goes over it,
     - "garbage": what makes no sense, and a proper end,
     - a gRPC status, as "RESOURCE_EXHAUSTED", or one of HTTP, as "429": the failure of that name,
       which says to try again after `retry_after` seconds, if that is given."""

@@ -95,10 +95,9 @@ FAULTS = [
     ),
     Fault(
         "gaaa",
-        "is cancelled in the middle",
+        "is cut off in the middle",
         word_by_word("cut", 2),
-        cause="CANCELLED",
-        cure="status page",
+        cause="closed the connection",
     ),
     Fault("haaa", "trickles", word_by_word(every=0.4)),
     Fault(

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import socket
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from time import perf_counter
 from typing import Any, NoReturn
 
@@ -82,7 +85,7 @@ class Call:
                 self.wait_until(perf_counter() + FOREVER)
             case "cut":
                 self.exchange.end("cut")
-                self._context.cancel()
+                _break_connection(self._context.peer())
                 raise Cancelled
             case "end":
                 pass
@@ -96,6 +99,19 @@ class Call:
         if retry_after is not None:
             self._context.set_trailing_metadata(_try_again(code, message, retry_after))
         self._context.abort(code, message)
+
+
+def _break_connection(peer: str) -> None:
+    """Break the connection to that peer, with all of its calls: no status, no GOAWAY."""
+    port = int(peer.rpartition(":")[2])
+    # gRPC's library hands out no sockets; but they are this process's.
+    for descriptor in map(int, os.listdir("/proc/self/fd")):
+        with (
+            suppress(OSError),  # it is no socket, or none that is connected
+            socket.fromfd(descriptor, socket.AF_INET, socket.SOCK_STREAM) as connection,
+        ):
+            if connection.getpeername()[1] == port:
+                connection.shutdown(socket.SHUT_RDWR)
 
 
 def _try_again(code: grpc.StatusCode, message: str, seconds: float) -> Any:
