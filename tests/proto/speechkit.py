@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, cast
@@ -10,7 +12,6 @@ from typing import Any, cast
 from google.protobuf.descriptor import Descriptor
 from google.protobuf.descriptor_pb2 import FileDescriptorProto, FileDescriptorSet
 from google.protobuf.message import Message
-from grpc_tools import protoc
 
 FOLDER = Path(__file__).parents[2] / "proto"
 
@@ -42,7 +43,8 @@ def described(kind: type[Message]) -> Descriptor:
 def ours(path: str, folder: Path) -> FileDescriptorProto:
     """What one of our .proto files says; `folder` is for the compiler to write in."""
     out = folder / "ours.bin"
-    arguments = ["protoc", f"--proto_path={FOLDER}", f"--descriptor_set_out={out}", path]
-    assert protoc.main(arguments) == 0
+    arguments = [f"--proto_path={FOLDER}", f"--descriptor_set_out={out}", path]
+    # In a process of its own: with the compiler loaded, silero's library aborts the process.
+    subprocess.run([sys.executable, "-m", "grpc_tools.protoc", *arguments], check=True)
     (file,) = FileDescriptorSet.FromString(out.read_bytes()).file
     return file
