@@ -1,0 +1,57 @@
+"""Where speech begins and ends, by its loudness alone: enough for a clean line."""
+
+from __future__ import annotations
+
+import math
+from enum import Enum, auto
+from typing import Final
+
+import numpy as np
+
+from engine.ports import FRAME_SECONDS
+
+#: Of a frame's samples, root mean square: 43 dB below full scale, and what louder noise rises to.
+QUIETEST_SPEECH: Final = 230.0
+ABOVE_NOISE: Final = 3.0
+
+#: By how much noise may seem to grow in a frame: ten times in 5 s, and speech has its pauses.
+NOISE_GROWTH: Final = 1.01
+
+_FRAME_MS: Final = round(FRAME_SECONDS * 1000)
+
+#: So long must it last to be speech: a click does not.
+ONSET_MS: Final = 3 * _FRAME_MS
+
+
+class Edge(Enum):
+    BEGINS = auto()
+    ENDS = auto()
+
+
+class SpeechFinder:
+    """Hears one session. `pause`: seconds of silence after which speech has ended."""
+
+    def __init__(self, pause: float) -> None:
+        self._pause_ms = pause * 1000
+        self._noise = math.inf
+        self._loud_ms = 0
+        #: How long there has been silence.
+        self.quiet_ms = 0
+        self.speaking = False
+
+    def feed(self, frame: bytes) -> Edge | None:
+        """20 ms of mono s16le."""
+        samples = np.frombuffer(frame, "<i2").astype(np.float32)
+        level = float(np.sqrt(np.mean(samples * samples)))
+        self._noise = min(level, self._noise * NOISE_GROWTH + 1.0)
+        if level > max(QUIETEST_SPEECH, self._noise * ABOVE_NOISE):
+            self._loud_ms, self.quiet_ms = self._loud_ms + _FRAME_MS, 0
+        else:
+            self._loud_ms, self.quiet_ms = 0, self.quiet_ms + _FRAME_MS
+        if not self.speaking and self._loud_ms >= ONSET_MS:
+            self.speaking = True
+            return Edge.BEGINS
+        if self.speaking and self.quiet_ms >= self._pause_ms:
+            self.speaking = False
+            return Edge.ENDS
+        return None

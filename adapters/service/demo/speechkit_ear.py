@@ -1,0 +1,240 @@
+"""What the demo's SpeechKit hears: a session's audio, in utterances that pocketsphinx recognises.
+
+A session tells partials, and at an utterance's end its final, `eou_update` and, where it is asked
+for, the final as one writes it. Words have their share of the utterance's time: pocketsphinx's
+process does not tell their places."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final, Self
+from uuid import uuid4
+
+import trio
+from grpclib.const import Status
+
+from adapters.grpc.errors import RpcError
+from adapters.service.demo.grpc_server import Call
+from adapters.service.demo.loudness import ONSET_MS, Edge, SpeechFinder
+from engine.ports import Heard, ProviderError, Recognition, Recognizer, frame_bytes
+from proto.messages.speechkit.stt.v3 import (
+    Alternative,
+    AlternativeUpdate,
+    AudioChunk,
+    AudioCursors,
+    EouUpdate,
+    FinalRefinement,
+    RawAudioAudioEncoding,
+    SessionUuid,
+    SilenceChunk,
+    StreamingOptions,
+    StreamingRequest,
+    StreamingResponse,
+    TextNormalizationOptionsTextNormalization,
+    Word,
+)
+
+#: Seconds of silence that end an utterance, where the client names none.
+PAUSE: Final = 0.5
+
+
+async def recognize(
+    recognizer: Recognizer, call: Call[StreamingRequest, StreamingResponse]
+) -> None:
+    """Answers `RecognizeStreaming`. Raises `RpcError`, also in a group."""
+    first = await call.receive()
+    options = _Options.of(first.session_options if first else None)
+    try:
+        async with recognizer.recognition(options.rate_hz) as recognition:
+            await _Session(options, recognition).run(call)
+    except* ProviderError as failures:
+        raise RpcError(Status.INTERNAL, str(failures.exceptions[0])) from None
+
+
+@dataclass(frozen=True, slots=True)
+class _Options:
+    """What a session was asked for."""
+
+    rate_hz: int
+    pause: float
+    refines: bool
+
+    @classmethod
+    def of(cls, options: StreamingOptions | None) -> Self:
+        """Raises `RpcError`."""
+        if options is None:
+            raise RpcError(Status.INVALID_ARGUMENT, "session_options come first")
+        model = options.recognition_model
+        raw = model.audio_format.raw_audio if model and model.audio_format else None
+        if raw is None or raw.audio_encoding != RawAudioAudioEncoding.LINEAR16_PCM:
+            raise RpcError(Status.INVALID_ARGUMENT, "this server hears raw mono LINEAR16_PCM")
+        if raw.sample_rate_hertz not in (8000, 16000) or raw.audio_channel_count > 1:
+            raise RpcError(Status.INVALID_ARGUMENT, "this server hears one channel of 8 or 16 kHz")
+        classifier = options.eou_classifier
+        if classifier and classifier.external_classifier is not None:
+            raise RpcError(Status.INVALID_ARGUMENT, "this server finds the ends of utterances")
+        default = classifier.default_classifier if classifier else None
+        pause = default.max_pause_between_words_hint_ms / 1000 if default else 0.0
+        normalization = model.text_normalization if model else None
+        refines = (
+            normalization is not None
+            and normalization.text_normalization
+            == TextNormalizationOptionsTextNormalization.ENABLED
+        )
+        return cls(raw.sample_rate_hertz, pause or PAUSE, refines)
+
+
+@dataclass(slots=True)
+class _Utterance:
+    """Where in the session its speech is, and when that was known to be over; in milliseconds.
+
+    None: it goes on."""
+
+    begins: int
+    ends: int | None = None
+    over: int | None = None
+
+
+class _Session:
+    """One stream's audio, and what is told of it."""
+
+    def __init__(self, options: _Options, recognition: Recognition) -> None:
+        self._options, self._recognition = options, recognition
+        self._finder = SpeechFinder(options.pause)
+        self._cut = bytearray()  # of a frame that has not come as a whole
+        self._samples = 0
+        self._utterances: deque[_Utterance] = deque()  # whose final was not told
+        self._begun = self._finals = 0
+        self._cursors = AudioCursors()
+        self._uuid = SessionUuid(uuid=str(uuid4()))
+        self._told_all = trio.Event()
+        self._tell, self._told = trio.open_memory_channel[StreamingResponse](math.inf)
+
+    async def run(self, call: Call[StreamingRequest, StreamingResponse]) -> None:
+        """Until the client has ended the stream, and was told all of it."""
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._listen, call)
+            nursery.start_soon(self._hear_results)
+            async for response in self._told:
+                await call.send(response)
+            nursery.cancel_scope.cancel()
+
+    # --- audio in ---------------------------------------------------------------------------------
+
+    async def _listen(self, call: Call[StreamingRequest, StreamingResponse]) -> None:
+        while request := await call.receive():
+            match request:
+                case StreamingRequest(chunk=AudioChunk(data=pcm)):
+                    self._take(pcm)
+                case StreamingRequest(silence_chunk=SilenceChunk(duration_ms=duration)):
+                    self._take(bytes(2 * (duration * self._options.rate_hz // 1000)))
+                case _:
+                    raise RpcError(Status.INVALID_ARGUMENT, "that comes at a wrong moment")
+        if self._finder.speaking:
+            self._ended()
+        while self._utterances:
+            self._told_all = trio.Event()
+            await self._told_all.wait()
+        self._tell.close()
+
+    def _take(self, pcm: bytes) -> None:
+        self._cut += pcm
+        size = frame_bytes(self._options.rate_hz)
+        while len(self._cut) >= size:
+            frame = bytes(self._cut[:size])
+            del self._cut[:size]
+            self._samples += size // 2
+            self._recognition.feed(frame)
+            match self._finder.feed(frame):
+                case Edge.BEGINS:
+                    self._begun += 1
+                    self._utterances.append(_Utterance(self._now - ONSET_MS))
+                    self._recognition.utterance_started(self._begun)
+                case Edge.ENDS:
+                    self._ended()
+
+    def _ended(self) -> None:
+        utterance = self._utterances[-1]
+        utterance.ends, utterance.over = self._now - self._finder.quiet_ms, self._now
+        self._recognition.utterance_ended(self._begun)
+
+    @property
+    def _now(self) -> int:
+        return self._samples * 1000 // self._options.rate_hz
+
+    # --- results out ------------------------------------------------------------------------------
+
+    async def _hear_results(self) -> None:
+        while True:
+            heard = await self._recognition.result()
+            if heard.final:
+                self._final(heard)
+            elif heard.text:
+                utterance = self._utterances[0]
+                until = self._now if utterance.ends is None else utterance.ends
+                self._cursors.partial_time_ms = until
+                self._say(partial=_update(heard.text, utterance.begins, until))
+
+    def _final(self, heard: Heard) -> None:
+        utterance, cursors = self._utterances.popleft(), self._cursors
+        assert utterance.ends is not None
+        assert utterance.over is not None
+        if heard.text:
+            cursors.partial_time_ms = cursors.final_time_ms = utterance.over
+            cursors.final_index = self._finals
+            self._say(final=_update(heard.text, utterance.begins, utterance.ends))
+        cursors.eou_time_ms = utterance.over
+        self._say(eou_update=EouUpdate(time_ms=utterance.over))
+        if heard.text:
+            if self._options.refines:
+                text = f"{heard.text.capitalize()}."
+                written = _update(text, utterance.begins, utterance.ends)
+                refined = FinalRefinement(final_index=self._finals, normalized_text=written)
+                self._say(final_refinement=refined)
+            self._finals += 1
+        self._told_all.set()
+
+    def _say(
+        self,
+        *,
+        partial: AlternativeUpdate | None = None,
+        final: AlternativeUpdate | None = None,
+        eou_update: EouUpdate | None = None,
+        final_refinement: FinalRefinement | None = None,
+    ) -> None:
+        cursors = self._cursors
+        self._tell.send_nowait(
+            StreamingResponse(
+                session_uuid=self._uuid,
+                audio_cursors=AudioCursors(
+                    received_data_ms=self._now,
+                    partial_time_ms=cursors.partial_time_ms,
+                    final_time_ms=cursors.final_time_ms,
+                    final_index=cursors.final_index,
+                    eou_time_ms=cursors.eou_time_ms,
+                ),
+                channel_tag="0",
+                partial=partial,
+                final=final,
+                eou_update=eou_update,
+                final_refinement=final_refinement,
+            )
+        )
+
+
+def _update(text: str, begins: int, ends: int) -> AlternativeUpdate:
+    words = list(_words(text, begins, ends))
+    alternative = Alternative(words=words, text=text, start_time_ms=begins, end_time_ms=ends)
+    return AlternativeUpdate(alternatives=[alternative])
+
+
+def _words(text: str, begins: int, ends: int) -> Iterator[Word]:
+    said = 0
+    for word in text.split():
+        start = begins + (ends - begins) * said // len(text)
+        said += len(word) + 1
+        end = begins + (ends - begins) * min(said, len(text)) // len(text)
+        yield Word(text=word, start_time_ms=start, end_time_ms=end)

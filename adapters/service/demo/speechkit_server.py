@@ -1,0 +1,57 @@
+"""Yandex SpeechKit on this machine: espeak-ng speaks and pocketsphinx hears, through its gRPC API.
+
+Run by `python -m adapters.service.demo.speechkit_server VOICE`, as a `server_process`. Whatever
+voice of SpeechKit's is asked for, espeak-ng's VOICE speaks, at its own speed; any key will do, but
+there must be one."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Awaitable, Callable
+from functools import partial
+
+import trio
+from grpclib.const import Status
+
+from adapters.grpc.errors import RpcError
+from adapters.grpc.method import A, Method, Q
+from adapters.service.demo import grpc_server
+from adapters.service.demo.grpc_server import Call, Service, by_path
+from adapters.service.demo.server_process import run_server
+from adapters.service.demo.speechkit_ear import recognize
+from adapters.service.demo.speechkit_voice import speak
+from adapters.stt.pocketsphinx import PocketsphinxRecognizer
+from adapters.stt.yandex_session import RECOGNIZE
+from adapters.tts.espeak import EspeakSynthesizer
+from adapters.tts.yandex import UTTERANCE
+
+
+async def serve(
+    voice: str, asked: Callable[[str], None], *, task_status: trio.TaskStatus[int]
+) -> None:
+    """See `server_process.Serve`."""
+    async with (
+        EspeakSynthesizer.open(voice) as synthesizer,
+        PocketsphinxRecognizer.open() as recognizer,
+    ):
+        services = by_path(
+            _for_customers(UTTERANCE, partial(speak, synthesizer)),
+            _for_customers(RECOGNIZE, partial(recognize, recognizer)),
+        )
+        await grpc_server.serve(services, asked, task_status=task_status)
+
+
+def _for_customers(
+    method: Method[Q, A], answer: Callable[[Call[Q, A]], Awaitable[None]]
+) -> Service[Q, A]:
+    async def answer_with_key(call: Call[Q, A]) -> None:
+        kind, _, key = call.metadata.get("authorization", "").partition(" ")
+        if kind not in ("Api-Key", "Bearer") or not key:
+            raise RpcError(Status.UNAUTHENTICATED, "there is no key")
+        await answer(call)
+
+    return Service(method, answer_with_key)
+
+
+if __name__ == "__main__":
+    run_server(partial(serve, sys.argv[1]))

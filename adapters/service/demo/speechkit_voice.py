@@ -1,0 +1,101 @@
+"""What the demo's SpeechKit says: a text in espeak-ng's voice, with the places of its words."""
+
+from __future__ import annotations
+
+import math
+
+import trio
+from grpclib.const import Status
+
+from adapters.grpc.errors import RpcError
+from adapters.service.demo.grpc_server import Call
+from adapters.tts.yandex import LONGEST
+from engine.ports import ProviderError, Speech, Synthesizer
+from proto.messages.speechkit.tts.v3 import (
+    AudioChunk,
+    RawAudioAudioEncoding,
+    TextChunk,
+    UtteranceSynthesisRequest,
+    UtteranceSynthesisResponse,
+    UtteranceSynthesisResponseChunkType,
+    WordTiming,
+)
+
+RATES_HZ = range(8000, 48001)
+
+
+async def speak(
+    synthesizer: Synthesizer, call: Call[UtteranceSynthesisRequest, UtteranceSynthesisResponse]
+) -> None:
+    """Answers `UtteranceSynthesis`. Raises `RpcError`."""
+    request = await call.receive() or UtteranceSynthesisRequest()
+    text, rate_hz = _text(request), _rate(request)
+    send, pieces = trio.open_memory_channel[Speech](math.inf)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(_synthesize, synthesizer, text, rate_hz, send)
+        answer = _Answer(text, rate_hz)
+        async for piece in pieces:
+            await call.send(answer.piece(piece))
+    if not answer.samples:
+        nothing = UtteranceSynthesisResponseChunkType.NO_SPEAKABLE_TEXT
+        await call.send(
+            UtteranceSynthesisResponse(text_chunk=TextChunk(text=text), chunk_type=nothing)
+        )
+
+
+async def _synthesize(
+    synthesizer: Synthesizer, text: str, rate_hz: int, pieces: trio.MemorySendChannel[Speech]
+) -> None:
+    with pieces:
+        try:
+            await synthesizer.synthesize(text, rate_hz, pieces.send_nowait)
+        except ProviderError as error:
+            raise RpcError(Status.INTERNAL, str(error)) from None
+
+
+class _Answer:
+    """Pieces of one text's sound, as messages: the first says all of the text, and each those
+    words whose places are known since."""
+
+    def __init__(self, text: str, rate_hz: int) -> None:
+        self.samples = 0
+        self._text, self._rate_hz = text, rate_hz
+        self._words_told = 0
+
+    def piece(self, speech: Speech) -> UtteranceSynthesisResponse:
+        begins, samples = self.samples, len(speech.pcm) // 2
+        words = speech.words[self._words_told :]
+        self.samples += samples
+        self._words_told = len(speech.words)
+        return UtteranceSynthesisResponse(
+            audio_chunk=AudioChunk(data=speech.pcm),
+            text_chunk=None if begins else TextChunk(text=self._text),
+            start_ms=begins * 1000 // self._rate_hz,
+            length_ms=samples * 1000 // self._rate_hz,
+            word_timings=[
+                WordTiming(
+                    word=word.word,
+                    start_ms=round(word.start * 1000),
+                    length_ms=round((word.end - word.start) * 1000),
+                )
+                for word in words
+            ],
+            chunk_type=UtteranceSynthesisResponseChunkType.AUDIO_TEXT_COMBINED,
+        )
+
+
+def _text(request: UtteranceSynthesisRequest) -> str:
+    if request.text is None:
+        raise RpcError(Status.INVALID_ARGUMENT, "this server speaks a text, and no template")
+    if len(request.text) > LONGEST["utterance"]:
+        raise RpcError(Status.INVALID_ARGUMENT, "the text is too long")
+    return request.text
+
+
+def _rate(request: UtteranceSynthesisRequest) -> int:
+    raw = request.output_audio_spec.raw_audio if request.output_audio_spec else None
+    if raw is None or raw.audio_encoding != RawAudioAudioEncoding.LINEAR16_PCM:
+        raise RpcError(Status.INVALID_ARGUMENT, "this server speaks raw LINEAR16_PCM")
+    if raw.sample_rate_hertz not in RATES_HZ:
+        raise RpcError(Status.INVALID_ARGUMENT, "there is no such sample rate")
+    return raw.sample_rate_hertz

@@ -1,0 +1,144 @@
+"""The demo's gRPC server, asked by our own client: calls, their ends, and what ends them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+import trio
+from grpclib.const import Status
+
+from adapters.grpc.dial import Address, dial
+from adapters.grpc.errors import RpcError
+from adapters.grpc.pool import Pool
+from adapters.service.demo.grpc_server import Call, Service, by_path, serve
+from tests.adapters.grpc.messages import Raw, ask, asks, rest, talks
+
+pytestmark = pytest.mark.real
+
+#: More than both sides' windows hold.
+LARGE = bytes(1_000_000)
+
+
+class Answers:
+    """What is served, and what becomes of the calls that hang."""
+
+    def __init__(self) -> None:
+        self.called: list[str] = []
+        self.hanging = self.left = 0
+        self.turned = trio.lowlevel.ParkingLot()
+
+    async def echo(self, call: Call[Raw, Raw]) -> None:
+        while (message := await call.receive()) is not None:
+            await call.send(message)
+
+    async def hang(self, call: Call[Raw, Raw]) -> None:
+        await call.send(Raw(b"wait"))
+        self.hanging += 1
+        self.turned.unpark_all()
+        try:
+            await trio.sleep_forever()
+        finally:
+            self.left += 1
+            self.turned.unpark_all()
+
+    async def until_left(self, calls: int) -> None:
+        while self.left < calls:
+            await self.turned.park()
+
+    async def fail(self, call: Call[Raw, Raw]) -> None:
+        await call.send(Raw(b"so far"))
+        raise RpcError(Status.RESOURCE_EXHAUSTED, "no more voices: \u20ac")
+
+    async def refuse(self, call: Call[Raw, Raw]) -> None:
+        async with trio.open_nursery():
+            raise RpcError(Status.UNAUTHENTICATED, f"not you, {call.metadata['who']}")
+
+
+@pytest.fixture
+def answers() -> Answers:
+    return Answers()
+
+
+@pytest.fixture
+async def pool(answers: Answers) -> AsyncIterator[Pool]:
+    services = by_path(
+        Service(talks("Echo"), answers.echo),
+        Service(asks("Hang"), answers.hang),
+        Service(asks("Fail"), answers.fail),
+        Service(talks("Refuse"), answers.refuse),
+    )
+    with trio.fail_after(20):
+        async with trio.open_nursery() as nursery:
+            port = await nursery.start(serve, services, answers.called.append)
+            async with Pool.open(Address("127.0.0.1", port), 1) as pool:
+                yield pool
+            nursery.cancel_scope.cancel()
+
+
+async def test_messages_of_any_size_go_both_ways_at_once(pool: Pool) -> None:
+    async with pool.stream(talks("Echo")) as stream, trio.open_nursery() as nursery:
+        heard = []
+
+        async def hear() -> None:
+            heard.extend(await rest(stream))
+
+        nursery.start_soon(hear)
+        for message in (b"a", b"", LARGE, b"z"):
+            await stream.send(Raw(message))
+        await stream.end()
+    assert heard == [b"a", b"", LARGE, b"z"]
+
+
+async def test_a_call_that_is_left_ends_its_job_and_no_other(pool: Pool, answers: Answers) -> None:
+    async with pool.stream(asks("Hang")) as stays:
+        await stays.send(Raw(b"x"))
+        assert await stays.receive() == Raw(b"wait")
+        async with pool.stream(asks("Hang")) as stream:
+            await stream.send(Raw(b"x"))
+            assert await stream.receive() == Raw(b"wait")
+            assert answers.left == 0
+        await answers.until_left(1)
+        assert (answers.hanging, answers.left) == (2, 1)
+    await answers.until_left(2)
+
+
+async def test_a_client_that_goes_ends_the_jobs_of_its_calls(answers: Answers) -> None:
+    transports: list[trio.abc.Stream] = []
+
+    async def dialled(address: Address) -> trio.abc.Stream:
+        transports.append(await dial(address))
+        return transports[-1]
+
+    with trio.fail_after(20):
+        async with trio.open_nursery() as nursery:
+            services = by_path(Service(asks("Hang"), answers.hang))
+            port = await nursery.start(serve, services, answers.called.append)
+            async with (
+                Pool.open(Address("127.0.0.1", port), 1, dial=dialled) as pool,
+                pool.stream(asks("Hang")) as stream,
+            ):
+                await stream.send(Raw(b"x"))
+                assert await stream.receive() == Raw(b"wait")
+                await transports[0].aclose()
+                await answers.until_left(1)
+            nursery.cancel_scope.cancel()
+
+
+async def test_how_a_job_fails_is_the_calls_status(pool: Pool, answers: Answers) -> None:
+    async with pool.stream(asks("Fail")) as stream:
+        await stream.send(Raw(b"x"))
+        assert await stream.receive() == Raw(b"so far")
+        with pytest.raises(RpcError) as failed:
+            await stream.receive()
+    assert failed.value.status is Status.RESOURCE_EXHAUSTED
+    assert failed.value.message == "no more voices: \u20ac"
+    async with pool.stream(talks("Refuse"), {"who": "stranger"}) as stream:
+        with pytest.raises(RpcError) as refused:
+            await stream.receive()
+    assert refused.value.status is Status.UNAUTHENTICATED
+    assert refused.value.message == "not you, stranger"
+    with pytest.raises(RpcError) as unknown:
+        await ask(pool, "Nothing")
+    assert unknown.value.status is Status.UNIMPLEMENTED
+    assert answers.called == ["Fail", "Refuse"]
