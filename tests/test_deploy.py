@@ -5,14 +5,25 @@ from __future__ import annotations
 import configparser
 import re
 import shlex
+import shutil
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from adapters.llm.openai import (
+    BETWEEN_TOKENS,
+    CONTEXT_TOKENS,
+    FIRST_TOKEN,
+    FIRST_TOKEN_OF_TWO,
+    OPENAI_URL,
+)
 from adapters.service.cli import parser
 from adapters.service.config import Config, read_config
 from adapters.service.serve import GOODBYE_SECONDS
+from adapters.service.speech import SoundCache
+from adapters.tts.fallback import FIRST_SOUND
 from tests.asterisk.server import Asterisk
 
 DEPLOY = Path(__file__).parent.parent / "deploy"
@@ -21,7 +32,13 @@ SECRETS = {
     "ASTERISK_PASSWORD": "CHANGE-ME",
     "CALLCHART_PASSWORD": "CHANGE-ME-TOO",
     "OPENAI_API_KEY": "sk-none",
+    "YANDEX_API_KEY": "AQVN-none",
 }
+
+
+@pytest.fixture(autouse=True)
+def modules_beside_an_example_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "path", [*sys.path])
 
 
 def example() -> str:
@@ -36,6 +53,7 @@ def uncommented() -> str:
 def read(tmp_path: Path, text: str) -> Config:
     (tmp_path / "callchart.toml").write_text(text)
     (tmp_path / "prompt.txt").write_text("You sell bread.")
+    shutil.copy(Path(__file__).parent / "examples/shop_tools.py", tmp_path)
     return read_config(tmp_path / "callchart.toml", SECRETS)
 
 
@@ -53,6 +71,35 @@ def test_what_it_has_in_comments_are_keys_and_their_defaults(tmp_path: Path) -> 
     assert (whole.drain_seconds, whole.log_level) == (as_it_is.drain_seconds, as_it_is.log_level)
     for name in ("url", "app", "instance", "control", "media", "rate_hz", "answer", "max_calls"):
         assert getattr(whole.asterisk, name) == getattr(as_it_is.asterisk, name)
+
+
+@pytest.mark.parametrize(
+    ("recognizer", "synthesizer", "fallback"),
+    [("whisper", "yandex", "yandex_http"), ("openai", "yandex_http", "espeak")],
+)
+def test_what_it_says_of_each_provider_are_its_keys_and_their_defaults(
+    tmp_path: Path, recognizer: str, synthesizer: str, fallback: str
+) -> None:
+    chosen = {
+        'recognizer = "pocketsphinx"': f'recognizer = "{recognizer}"',
+        'synthesizer = "espeak"': f'synthesizer = "{synthesizer}"',
+        'synthesizer_fallback = ""': f'synthesizer_fallback = "{fallback}"',
+    }
+    text = uncommented()
+    for default, other in chosen.items():
+        assert default in text
+        text = text.replace(default, other)
+    config = read(tmp_path, text)
+    assert config.speech.recognizer.name == recognizer
+    assert config.speech.fallback
+    assert config.speech.first_sound == FIRST_SOUND
+    assert config.speech.cache == SoundCache(Path("/var/cache/callchart/sounds"))
+    assert (config.model.first_token, config.model.between_tokens) == (FIRST_TOKEN, BETWEEN_TOKENS)
+    assert config.model.context_tokens == CONTEXT_TOKENS
+    assert [tool.spec.name for tool in config.model.tools] == ["opening_hours", "set_aside"]
+    second = config.model.fallback
+    assert second
+    assert (second.base_url, second.first_token) == (OPENAI_URL, FIRST_TOKEN_OF_TWO)
 
 
 @pytest.mark.parametrize("path", ASTERISK, ids=lambda path: path.name)

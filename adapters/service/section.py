@@ -188,9 +188,12 @@ class Section:
 
     def _measure(self, key: str, default: float, right: str, least: float, most: float) -> float:
         value = self._given(key, right, int, float, required=False)
-        if value is not None and not least <= value <= most:
+        if value is None:
+            return default
+        if not least <= value <= most:
             self.mistake(key, f"{value:g} is out of range; write {right}")
-        return default if value is None else float(value)
+            return default
+        return float(value)
 
     def _full(self, key: str) -> str:
         return f"{self._name}.{key}" if self._name else key

@@ -3,53 +3,20 @@
 from __future__ import annotations
 
 import logging
-import sys
-from collections.abc import Callable, Mapping
-from dataclasses import fields
+from collections.abc import Mapping
+from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
 
 from adapters.carrier.asterisk.settings import AsteriskSettings, Listen
-from adapters.service.config import Config, ConfigError, read_config
+from adapters.service.config import ConfigError, read_config
+from adapters.service.scripts import SCRIPTS
 from adapters.service.section import Section
 from engine.data import Scripts
 from engine.settings import Settings
 from states import CHART
-
-LEAST = """
-[asterisk]
-user = "callchart"
-password = "s3same"
-
-[model]
-name = "gpt-4o-mini"
-key = "sk-s3same"
-"""
-
-Read = Callable[..., Config]
-
-
-@pytest.fixture
-def read(tmp_path: Path) -> Read:
-    def read_text(text: str, **environment: str) -> Config:
-        path = tmp_path / "callchart.toml"
-        path.write_text(text, encoding="utf-8")
-        return read_config(path, environment)
-
-    return read_text
-
-
-def mistakes(read: Read, text: str, **environment: str) -> list[str]:
-    """What is said about it, without the file's name, which each line begins with."""
-    with pytest.raises(ConfigError) as raised:
-        read(text, **environment)
-    for line in raised.value.lines:
-        assert Path(line.partition(":")[0]).name == "callchart.toml"
-        assert "\n" not in line
-        assert "s3same" not in line
-    return [line.partition(": ")[2] for line in raised.value.lines]
-
+from tests.adapters.service.reading import LEAST, Read, mistakes
 
 # --- what it means -------------------------------------------------------------------------------
 
@@ -179,14 +146,19 @@ def test_who_is_dialled_by_asterisk_needs_no_user_of_it_but_a_password_for_it(re
     assert config.asterisk.listen == Listen(password="s3same")
 
 
-def test_a_chart_of_ones_own_stands_beside_the_configuration(
-    read: Read, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(sys, "path", [*sys.path])
+def test_a_chart_of_ones_own_stands_beside_the_configuration(read: Read, tmp_path: Path) -> None:
     (tmp_path / "bakery_chart.py").write_text(
         "from states import CHART as PHONE_CALL\nCHART = PHONE_CALL.extended('bakery')\n"
     )
     assert read(LEAST + '[call]\nchart = "bakery_chart:CHART"\n').chart.name == "bakery"
+
+
+def test_scripts_are_in_the_language_of_the_model_unless_they_have_their_own(read: Read) -> None:
+    russian = LEAST + 'language = "ru"\n'
+    assert read(russian).scripts == SCRIPTS["ru"]
+    assert read(russian + '[scripts]\nlanguage = "en"\n').scripts == SCRIPTS["en"]
+    greeted = read(LEAST + '[scripts]\nlanguage = "ru"\ngreeting = "Алло!"\n').scripts
+    assert greeted == replace(SCRIPTS["ru"], greeting="Алло!")
 
 
 # --- mistakes ------------------------------------------------------------------------------------
@@ -345,24 +317,6 @@ def test_a_secret_that_cannot_be_had_is_one_line(
     (line,) = mistakes(read, LEAST.replace("'sk-s3same'", secret).replace('"sk-s3same"', secret))
     assert line.startswith("model.key: ")
     assert said in line
-
-
-@pytest.mark.parametrize(
-    ("content", "said"),
-    [
-        (b"\xff", "is not text in UTF-8; save it as that"),
-        (b" \n", "is empty; write the prompt into that file"),
-        (None, "No such file or directory; write the prompt into that file"),
-    ],
-)
-def test_a_prompt_that_cannot_be_read_is_one_line(
-    read: Read, tmp_path: Path, content: bytes | None, said: str
-) -> None:
-    if content is not None:
-        (tmp_path / "prompt.txt").write_bytes(content)
-    (line,) = mistakes(read, LEAST + 'prompt = "prompt.txt"\n')
-    assert line.startswith("model.prompt: ")
-    assert line.endswith(said)
 
 
 def test_files_as_media_need_both_names_of_the_folder(read: Read) -> None:

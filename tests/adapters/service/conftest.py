@@ -1,0 +1,24 @@
+"""Configurations to be read."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from adapters.service.config import Config, read_config
+from tests.adapters.service.reading import Read
+
+
+@pytest.fixture
+def read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Read:
+    """Reads a text as a configuration; modules that it names are beside it."""
+    monkeypatch.setattr(sys, "path", [*sys.path])
+
+    def read_text(text: str, **environment: str) -> Config:
+        path = tmp_path / "callchart.toml"
+        path.write_text(text, encoding="utf-8")
+        return read_config(path, environment)
+
+    return read_text
