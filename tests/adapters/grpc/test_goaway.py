@@ -135,8 +135,11 @@ async def test_a_conversation_that_was_not_processed_is_its_callers_to_make_agai
         with pytest.raises(ConnectionLost, match="closes the connection") as raised:
             await stream.receive()
         assert raised.value.unprocessed
-        with pytest.raises(ConnectionLost):
+        with pytest.raises(ConnectionLost) as again:
             await stream.send(Raw(b"hello?"))
+        # One error that two tasks raise would have the traceback of both.
+        assert again.value is not raised.value
+        assert vars(again.value) == vars(raised.value)
 
 
 async def test_a_call_that_was_processed_is_not_made_again(autojump_clock: MockClock) -> None:

@@ -90,6 +90,10 @@ async def test_who_is_told_to_calm_down_asks_half_as_often(autojump_clock: MockC
             await peer.flush()
 
 
+def test_who_is_calmer_is_so_with_calls_as_well() -> None:
+    assert Keepalive(busy=1, idle=4, answer=1).calmer() == Keepalive(busy=2, idle=8, answer=1)
+
+
 async def test_a_connection_that_is_only_moved_asks_as_before(autojump_clock: MockClock) -> None:
     network = Network()
     async with network.pool(keepalive=Keepalive(idle=4)):
