@@ -16,12 +16,15 @@ import trio
 
 from adapters.llm.openai import OpenAIModel
 from engine.call import Services
+from engine.chart import Step
 from engine.data import Said, Scripts, ToolUsed
 from engine.phrases import Phrases, script_texts
 from engine.ports import (
     Heard,
     LanguageModel,
     ProviderError,
+    Recognition,
+    Recognizer,
     Speech,
     Synthesizer,
     Tools,
@@ -29,10 +32,11 @@ from engine.ports import (
 from engine.settings import Settings
 from engine.supervisor import Supervisor
 from states import CHART
+from tests.benchmarks.asterisk.energy import EnergyDetectors
 from tests.benchmarks.caller import Caller, Script
 from tests.benchmarks.calls import attend
 from tests.benchmarks.providers import Ear, Voices
-from tests.benchmarks.sink import RATE_HZ, SILENCE
+from tests.benchmarks.sink import FRAME, RATE_HZ, SILENCE
 from tests.benchmarks.voices.earpiece import VoiceLine
 from tests.servers.model.server import ModelServer
 from tests.servers.tones import speak
@@ -76,13 +80,17 @@ class Problems(list[str]):
     def of_voice(self, voice: Synthesizer) -> Synthesizer:
         return _WatchedVoice(voice, self)
 
+    def of_ears(self, recognizer: Recognizer) -> Recognizer:
+        return _WatchedEars(recognizer, self)
+
 
 @dataclass(frozen=True, slots=True)
 class Came:
-    """What came of the call. `heard`: for each question all words of the answer, or of what was
-    said instead; `silence`: the longest one, in seconds, from the end of a question to the end of
-    what was said upon it."""
+    """What came of the call. `asked`: the questions, as they were understood; `heard`: for each
+    question all words of the answer, or of what was said instead; `silence`: the longest one, in
+    seconds, from the end of a question to the end of what was said upon it."""
 
+    asked: tuple[str, ...]
     heard: tuple[str, ...]
     silence: float
     problems: tuple[str, ...]
@@ -93,10 +101,20 @@ class Conversation:
 
     def __init__(self, line: _HeardLine, problems: Problems) -> None:
         self._line, self._problems = line, problems
+        self._history: Sequence[Said | ToolUsed] = ()
+
+    def note(self, call_id: str, step: Step) -> None:
+        """`engine.call.Inspector`."""
+        self._history = step.data.history
 
     async def hears(self, words: str, question: int = 1) -> None:
         """Until these words were heard of the answer to that question, the first being 1."""
         while words not in self._words(question):
+            await self._line.news.park()
+
+    async def ends(self, words: str) -> None:
+        """Until these words were heard, whenever it was."""
+        while not any(words in heard.text for heard in self._line.earpiece.turns.values()):
             await self._line.news.park()
 
     @property
@@ -107,7 +125,9 @@ class Conversation:
     @property
     def came(self) -> Came:
         questions = range(1, self.questions + 1)
+        said = [item for item in self._history if isinstance(item, Said)]
         return Came(
+            tuple(item.text for item in said if item.who == "caller"),
             tuple(map(self._words, questions)),
             max(map(self._silence, questions), default=0.0),
             tuple(self._problems),
@@ -135,19 +155,28 @@ async def conversation(
     problems: Problems,
     *,
     thought: float = 60.0,
+    recognizer: Recognizer | None = None,
 ) -> AsyncIterator[Conversation]:
     """A call for as long as the block. It asks `question` again and again, `thought` seconds after
-    an answer of one second began and ended."""
+    an answer of one second began and ended: in the tone code, where there is a `recognizer`."""
     phrases = Phrases(RATE_HZ)
     await phrases.prepare(Tones(), script_texts(SCRIPTS))
     script = replace(CALLER, thought=thought)
-    services = Services(Voices(), _Ears(script, question), voice, model, phrases)
-    supervisor = Supervisor(CHART, services, SETTINGS, SCRIPTS, failed=_failed)
-    caller = Caller(script, greeting=0.2 - thought)
+    # The first question comes 0.2 s after the greeting began.
+    if recognizer:
+        services = Services(EnergyDetectors(), recognizer, voice, model, phrases)
+        caller: Caller = _Speaker(script, 0.2 - thought, question)
+    else:
+        services = Services(Voices(), _Ears(script, question), voice, model, phrases)
+        caller = Caller(script, 0.2 - thought)
     line = _HeardLine(question, caller)
+    call = Conversation(line, problems)
+    supervisor = Supervisor(
+        CHART, services, SETTINGS, SCRIPTS, inspectors=[call.note], failed=_failed
+    )
     async with trio.open_nursery() as nursery:
         nursery.start_soon(attend, supervisor, line, float("inf"))
-        yield Conversation(line, problems)
+        yield call
         nursery.cancel_scope.cancel()
 
 
@@ -168,6 +197,27 @@ class _HeardLine(VoiceLine):
         if frame is not SILENCE:
             self.sounds.append(trio.current_time())
             self.news.unpark_all()
+
+
+class _Speaker(Caller):
+    """Asks in the tone code."""
+
+    def __init__(self, script: Script, greeting: float, question: str) -> None:
+        super().__init__(script, greeting)
+        self._question, self._left = speak(question, RATE_HZ), b""
+
+    def ask(self, at: float) -> bytes:
+        self.number += 1
+        self.began[self.number] = at
+        self.ended[self.number] = at + self._question.words[-1].end
+        self.next_question = at + self.PATIENCE
+        return self._question.pcm
+
+    def frame(self, at: float) -> bytes:
+        if not self._left and at >= self.next_question:
+            self._left = self.ask(at)
+        frame, self._left = self._left[:FRAME], self._left[FRAME:]
+        return frame or SILENCE
 
 
 class _Ear(Ear):
@@ -228,6 +278,31 @@ class _WatchedModel:
     ) -> None:
         try:
             await self._model.write(history, tools, out)
+        except ProviderError as error:
+            self._problems.append(str(error))
+            raise
+
+
+class _WatchedEars:
+    def __init__(self, recognizer: Recognizer, problems: Problems) -> None:
+        self._recognizer, self._problems = recognizer, problems
+
+    @asynccontextmanager
+    async def recognition(self, rate_hz: int) -> AsyncIterator[Recognition]:
+        async with self._recognizer.recognition(rate_hz) as recognition:
+            yield _WatchedRecognition(recognition, self._problems)
+
+
+class _WatchedRecognition:
+    def __init__(self, recognition: Recognition, problems: Problems) -> None:
+        self._recognition, self._problems = recognition, problems
+        self.feed = recognition.feed
+        self.utterance_started = recognition.utterance_started
+        self.utterance_ended = recognition.utterance_ended
+
+    async def result(self) -> Heard:
+        try:
+            return await self._recognition.result()
         except ProviderError as error:
             self._problems.append(str(error))
             raise

@@ -52,7 +52,7 @@ class Recognizer(stt_service_pb2_grpc.RecognizerServicer):
             call.refuse("INVALID_ARGUMENT", "this server hears raw mono LINEAR16_PCM")
         if not 8000 <= raw.sample_rate_hertz <= 48_000 or raw.sample_rate_hertz % 50:
             call.refuse("INVALID_ARGUMENT", "there is no such sample rate")
-        session = _Session(self._rules.take(), options, call)
+        session = _Session(self._rules.take(options.recognition_model.model), options, call)
         threading.Thread(target=session.read, args=(request_iterator,), daemon=True).start()
         try:
             yield from session.responses()

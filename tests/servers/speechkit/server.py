@@ -43,9 +43,10 @@ class SpeechKitServer(ServerProcess):
         Of several scripts for a text the first one counts that is not used up."""
         await self._script(over, asdict(script), containing, times)
 
-    async def hear(self, script: Hearing, *, times: int | None = None) -> None:
-        """From now on, hear new sessions so; the first script counts that is not used up."""
-        await self._script("stt", asdict(script), "", times)
+    async def hear(self, script: Hearing, *, model: str = "", times: int | None = None) -> None:
+        """From now on, hear new sessions so, those for a recognition model whose name contains
+        `model`; the first script counts that is not used up."""
+        await self._script("stt", asdict(script), model, times)
 
     async def give_tokens(self, script: Script, *, times: int | None = None) -> None:
         """From now on, answer those who ask for a token so."""
