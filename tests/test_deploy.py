@@ -75,7 +75,11 @@ def test_what_it_has_in_comments_are_keys_and_their_defaults(tmp_path: Path) -> 
 
 @pytest.mark.parametrize(
     ("recognizer", "synthesizer", "fallback"),
-    [("whisper", "yandex", "yandex_http"), ("openai", "yandex_http", "espeak")],
+    [
+        ("whisper", "yandex", "yandex_http"),
+        ("openai", "yandex_http", "espeak"),
+        ("yandex", "espeak", "yandex"),
+    ],
 )
 def test_what_it_says_of_each_provider_are_its_keys_and_their_defaults(
     tmp_path: Path, recognizer: str, synthesizer: str, fallback: str

@@ -54,6 +54,10 @@ def _openai(options: Options) -> Provider[Recognizer]:
     )
 
 
+def _yandex(options: Options) -> Provider[Recognizer]:
+    return Provider("yandex", options.yandex.recognizer)
+
+
 def _silero(options: Options) -> Provider[VoiceDetectors]:
     from adapters.vad.silero import SileroDetectors
 
@@ -71,6 +75,7 @@ RECOGNIZERS: Mapping[str, Callable[[Options], Provider[Recognizer]]] = {
     "openai": _openai,
     "pocketsphinx": _pocketsphinx,
     "whisper": _whisper,
+    "yandex": _yandex,
 }
 VOICE_DETECTORS: Mapping[str, Callable[[Options], Provider[VoiceDetectors]]] = {
     "silero": _silero,

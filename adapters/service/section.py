@@ -88,6 +88,7 @@ class Section:
             return default or ""
         if not _has_form(value, form):
             self.mistake(key, f"{_shown(value)} will not do; write {right}")
+            return default or ""
         return str(value)
 
     def texts(

@@ -14,6 +14,8 @@ from urllib.parse import urlsplit
 from adapters.grpc.dial import Address
 from adapters.service.opening import Opening
 from adapters.service.section import Section
+from adapters.stt.yandex import HOST as STT_HOST
+from adapters.stt.yandex import Listening, YandexRecognizer
 from adapters.tts.yandex import HOST as TTS_HOST
 from adapters.tts.yandex import Voice, YandexSynthesizer
 from adapters.tts.yandex_http import URL as TTS_HTTP_URL
@@ -24,8 +26,10 @@ from adapters.yandex.token_sources import tokens_for_oauth, tokens_of_machine
 from engine.ports import ProviderError
 
 Method = Literal["utterance", "stream"]
+Sensitivity = Literal["default", "high"]
 
 _METHODS: tuple[Method, ...] = get_args(Method)
+_SENSITIVITIES: tuple[Sensitivity, ...] = get_args(Sensitivity)
 
 #: How we may say who we are: each is a key, of which one is needed.
 _WAYS = ("api_key", "iam", "oauth_token")
@@ -40,9 +44,11 @@ class Yandex:
     voice: Voice
     method: Method
     language: str
+    listening: Listening
     connections: int
     tts_url: str
     tts_http_url: str
+    stt_url: str
 
     @property
     def sound(self) -> tuple[str, ...]:
@@ -75,6 +81,18 @@ class Yandex:
             yield synthesizer
 
     @asynccontextmanager
+    async def recognizer(self, opening: Opening) -> AsyncIterator[YandexRecognizer]:
+        """The ear, over gRPC."""
+        async with YandexRecognizer.open(
+            await opening.shared(self.credentials),
+            self.listening,
+            folder=self.folder,
+            address=_address(self.stt_url),
+            connections=self.connections,
+        ) as recognizer:
+            yield recognizer
+
+    @asynccontextmanager
     async def credentials(self) -> AsyncIterator[Credentials]:
         """For `Opening.shared`."""
         if isinstance(self.account, ApiKey):
@@ -86,8 +104,15 @@ class Yandex:
 
 def read_yandex(section: Section) -> Yandex:
     """The section, with its mistakes noted."""
+    plain = Listening()
     with section:
         folder = section.text("folder_id", "")
+        language = section.text(
+            "language",
+            plain.language,
+            form="[a-z]{2,3}-[A-Z]{2}",
+            right="a language such as ru-RU",
+        )
         return Yandex(
             account=_account(section, folder),
             folder=folder,
@@ -97,12 +122,19 @@ def read_yandex(section: Section) -> Yandex:
                 speed=section.number("speed", 1.0, least=0.1, most=3.0),
             ),
             method=section.choice("method", _METHODS, "utterance"),
-            language=section.text(
-                "language", "ru-RU", form="[a-z]{2}-[A-Z]{2}", right="a language such as ru-RU"
+            language=language,
+            listening=Listening(
+                language=language,
+                model=section.text("recognition_model", plain.model),
+                normalized=section.flag("normalized", plain.normalized),
+                sensitivity=section.choice("sensitivity", _SENSITIVITIES, plain.sensitivity),
+                max_pause=section.seconds("max_pause", plain.max_pause, most=5),
+                final_wait=section.seconds("final_wait", plain.final_wait, least=0.1, most=10),
             ),
             connections=section.whole("connections", 2, least=1, most=32),
             tts_url=_host(section, "tts_url", f"https://{TTS_HOST}"),
             tts_http_url=_host(section, "tts_http_url", TTS_HTTP_URL),
+            stt_url=_host(section, "stt_url", f"https://{STT_HOST}"),
         )
 
 

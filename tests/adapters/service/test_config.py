@@ -190,8 +190,8 @@ WRONG: Mapping[str, tuple[str, str]] = {
     ),
     "a choice": (
         "[speech]\nrecognizer = 'pocketsphin'",
-        'speech.recognizer: "pocketsphin" is none of "openai", "pocketsphinx" or "whisper"; '
-        "did you mean pocketsphinx?",
+        'speech.recognizer: "pocketsphin" is none of "openai", "pocketsphinx", "whisper" or '
+        '"yandex"; did you mean pocketsphinx?',
     ),
     "a number as a text": (
         "[journal]\nfolder = 'j'\nkeep_days = '30'",
