@@ -135,14 +135,14 @@ class Channel:
         )
 
     async def _serve(self, connection: Connection) -> ConnectionLost | None:
-        """Until the connection takes no more calls: why, or None if the server only took leave of
-        it, for then calls can wait for the next."""
+        """Until the connection takes no more calls: why, or None if it was left in order, for then
+        calls can wait for the next."""
         self._tell_up()
         self._turn(connection)
         why = await connection.left()
         if connection.goaway == ErrorCodes.ENHANCE_YOUR_CALM:
             self._keepalive = self._keepalive.calmer()
-        if connection.goaway == ErrorCodes.NO_ERROR:
+        if connection.left_in_order:
             return None
         self._tell_down(why)
         return why

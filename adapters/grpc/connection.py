@@ -55,6 +55,8 @@ class Connection:
         self.server = server
         #: What the server said with its GOAWAY, if it sent one.
         self.goaway: int | None = None
+        #: Whether it was left in good order: the server moves its callers on, or has enough.
+        self.left_in_order = False
         self._turned = turned
         # Why no new call may begin here; and why there is nothing here any more.
         self._leaving: ConnectionLost | None = None
@@ -234,7 +236,8 @@ class Connection:
         if code == ErrorCodes.REFUSED_STREAM:
             self._refusals += 1
             if self._refusals == REFUSALS:
-                self._leave(ConnectionLost(f"{self.server} refused {REFUSALS} calls in a row"))
+                why = f"{self.server} refused {REFUSALS} calls in a row"
+                self._leave(ConnectionLost(why), in_order=True)
             return ConnectionLost(f"{self.server} refused the call", unprocessed=True)
         return RpcError(reset_status(code), f"{self.server} reset the call ({_name(code)})")
 
@@ -243,7 +246,7 @@ class Connection:
         why = f"{self.server} closes the connection"
         if event.error_code:
             why += f" ({_name(event.error_code)})"
-        self._leave(ConnectionLost(why))
+        self._leave(ConnectionLost(why), in_order=event.error_code == ErrorCodes.NO_ERROR)
         for exchange in self._exchanges.values():
             if exchange.number > (event.last_stream_id or 0):
                 exchange.ended(ConnectionLost(why, unprocessed=True))
@@ -259,15 +262,15 @@ class Connection:
         assert self._leaving is not None
         return self._leaving
 
-    def _leave(self, why: ConnectionLost) -> None:
+    def _leave(self, why: ConnectionLost, *, in_order: bool) -> None:
         if self._leaving is None:
-            self._leaving = why
+            self._leaving, self.left_in_order = why, in_order
             self._left.set()
 
     def _lose(self, why: ConnectionLost) -> None:
         if self._lost is None:
             self._lost = why
-            self._leave(why)
+            self._leave(why, in_order=False)
             for exchange in self._exchanges.values():
                 exchange.ended(why.again())
             self._room.unpark_all()
