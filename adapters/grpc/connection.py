@@ -27,7 +27,7 @@ from h2.exceptions import ProtocolError
 from adapters.grpc.errors import ConnectionLost, RpcError
 from adapters.grpc.exchange import Exchange
 from adapters.grpc.http2 import Http2
-from adapters.grpc.keepalive import Keepalive
+from adapters.grpc.keepalive import Keepalive, Pulse
 from adapters.grpc.seam import Headers, reset_status
 
 #: Bytes of requests that wait to be written: a few of HTTP/2's frames, or 2 s of speech.
@@ -62,19 +62,15 @@ class Connection:
         self._leaving: ConnectionLost | None = None
         self._lost: ConnectionLost | None = None
         self._left = trio.Event()
-        self._transport, self._keepalive = transport, keepalive
+        self._transport, self._pulse = transport, Pulse(keepalive)
         self._http2 = Http2()
         self._exchanges: dict[int, Exchange] = {}
         self._unwritten = 0
         self._refusals = 0
-        self._heard_at = trio.current_time()
         self._scope = trio.CancelScope()
         self._up = trio.Event()
-        # Who waits, and for what: the writer for something to write, senders for room, the pings
-        # for a call that opens and for an answer.
-        self._work, self._room, self._opened, self._heard = (
-            trio.lowlevel.ParkingLot() for _ in range(4)
-        )
+        # Where the writer waits for something to write, and senders for room.
+        self._work, self._room = trio.lowlevel.ParkingLot(), trio.lowlevel.ParkingLot()
 
     async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Until the connection is lost, or is left and its last call has ended.
@@ -105,7 +101,7 @@ class Connection:
     @property
     def is_in_doubt(self) -> bool:
         """Whether it was asked if it is there, and has not answered yet."""
-        return bool(self._heard)
+        return self._pulse.is_in_doubt
 
     @property
     def has_room(self) -> bool:
@@ -118,7 +114,7 @@ class Connection:
         exchange = Exchange(self, self._http2.get_next_available_stream_id())
         self._http2.send_headers(exchange.number, head)
         self._exchanges[exchange.number] = exchange
-        self._opened.unpark_all()
+        self._pulse.busy()
         self._work.unpark_all()
         return exchange
 
@@ -183,8 +179,7 @@ class Connection:
     async def _read(self) -> None:
         try:
             while data := await self._transport.receive_some(READ_SIZE):
-                self._heard_at = trio.current_time()
-                self._heard.unpark_all()
+                self._pulse.heard()
                 for event in self._http2.received(data):
                     self._happened(event)
                 self._work.unpark_all()
@@ -277,25 +272,13 @@ class Connection:
             self._scope.cancel()
 
     async def _keep_alive(self) -> None:
-        while True:
-            patience = self._keepalive.busy if self._exchanges else self._keepalive.idle
-            if (due := self._heard_at + patience) > trio.current_time():
-                # A call that opens is less patient.
-                with trio.move_on_at(due):
-                    await self._opened.park()
-                continue
-            asked = trio.current_time()
-            self._http2.ping(b"callchar")
-            self._work.unpark_all()
-            with trio.move_on_after(self._keepalive.answer):
-                await self._heard.park()
-            if self._heard_at < asked:
-                silence = trio.current_time() - self._heard_at
-                self._lose(
-                    ConnectionLost(
-                        f"{self.server} has been silent for {silence:.0f} s", "check the network"
-                    )
-                )
+        silence = await self._pulse.lost(lambda: bool(self._exchanges), self._ping)
+        why = f"{self.server} has been silent for {silence:.0f} s"
+        self._lose(ConnectionLost(why, "check the network"))
+
+    def _ping(self) -> None:
+        self._http2.ping(b"callchar")
+        self._work.unpark_all()
 
 
 def _readable(headers: Iterable[tuple[bytes, bytes]]) -> Headers:

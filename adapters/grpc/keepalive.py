@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final, Self
+
+import trio
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,3 +27,41 @@ class Keepalive:
 
 
 KEEPALIVE: Final = Keepalive()
+
+
+class Pulse:
+    """When one connection was heard, and whether it is asked."""
+
+    def __init__(self, keepalive: Keepalive) -> None:
+        self._keepalive = keepalive
+        self._heard_at = trio.current_time()
+        self._opened, self._answer = trio.lowlevel.ParkingLot(), trio.lowlevel.ParkingLot()
+
+    @property
+    def is_in_doubt(self) -> bool:
+        """Whether a ping waits for its answer."""
+        return bool(self._answer)
+
+    def heard(self) -> None:
+        """The server said something, no matter what."""
+        self._heard_at = trio.current_time()
+        self._answer.unpark_all()
+
+    def busy(self) -> None:
+        """A call opened: from now on there is less patience."""
+        self._opened.unpark_all()
+
+    async def lost(self, is_busy: Callable[[], bool], ping: Callable[[], None]) -> float:
+        """Ping in good time, until there is no answer; seconds of silence until then."""
+        while True:
+            patience = self._keepalive.busy if is_busy() else self._keepalive.idle
+            if (due := self._heard_at + patience) > trio.current_time():
+                with trio.move_on_at(due):
+                    await self._opened.park()
+                continue
+            asked = trio.current_time()
+            ping()
+            with trio.move_on_after(self._keepalive.answer):
+                await self._answer.park()
+            if self._heard_at < asked:
+                return trio.current_time() - self._heard_at
