@@ -213,7 +213,7 @@ class YandexRecognition:
     @property
     def _silent_at(self) -> float:
         owed = self._utterances.owed
-        is_waiting = owed and owed[0].end < math.inf
+        is_waiting = owed and owed[-1].end < math.inf
         return self._fed_at + (PATIENCE_OWED if is_waiting else PATIENCE)
 
     # --- sessions -------------------------------------------------------------------------------
@@ -235,7 +235,8 @@ class YandexRecognition:
         try:
             await hearer.session.run()
         except ProviderError as failure:
-            self._lost(hearer, failure)
+            if hearer in self._hearers:
+                self._lost(hearer, failure)
 
     def _roll_over(self) -> None:
         session = self._lead.session

@@ -13,8 +13,7 @@ from grpclib.const import Status
 
 from adapters.grpc.errors import RpcError
 from adapters.grpc.method import Method
-from adapters.grpc.stream import Stream
-from adapters.stt.yandex_tape import KEPT, Tape
+from adapters.stt.yandex_tape import Tape
 from adapters.yandex.access import Access
 from proto.messages.speechkit.stt.v3 import (
     AudioChunk,
@@ -37,6 +36,10 @@ RECOGNIZE: Final = Method(
 #: examples send it.
 PIECE: Final = 0.4
 
+#: Seconds in which SpeechKit takes no sound before the session is lost: it would end one to which
+#: nothing came for as long.
+STALLED: Final = 5.0
+
 #: Refusals that another try does not change.
 HOPELESS: Final = frozenset(
     {
@@ -49,7 +52,13 @@ HOPELESS: Final = frozenset(
     }
 )
 
-Conversation = Stream[StreamingRequest, StreamingResponse]
+
+class Conversation(Protocol):
+    """What a session needs of a `Stream`."""
+
+    async def send(self, message: StreamingRequest) -> None: ...
+
+    async def receive(self) -> StreamingResponse | None: ...
 
 
 class Streams(Protocol):
@@ -143,17 +152,19 @@ class Session:
         try:
             self._place, self._bytes = self._origin, 0
             await stream.send(StreamingRequest(session_options=self._options))
-            while self._place >= self._tape.start:
-                pcm = await self._tape.read(self._place, PIECE)
-                await stream.send(self._message(pcm))
+            while pcm := await self._tape.read(self._place, PIECE):
+                with trio.move_on_after(STALLED) as stalled:
+                    await stream.send(self._message(pcm))
+                if stalled.cancelled_caught:
+                    break
                 self._place += len(pcm)
         except RpcError:
             # How it failed is told by `_receive`, after all that was said before.
             await trio.sleep_forever()
         return RpcError(
             Status.UNAVAILABLE,
-            f"SpeechKit has taken no sound for {KEPT:g} s",
-            "check how much the network can carry",
+            f"SpeechKit has taken no sound for {STALLED:g} s",
+            "see how much the network can carry",
         )
 
     def _message(self, pcm: bytes) -> StreamingRequest:
@@ -166,6 +177,8 @@ class Session:
     async def _receive(self, stream: Conversation) -> RpcError:
         try:
             while (response := await stream.receive()) is not None:
+                # What had come when it was closed counts no more.
+                await trio.lowlevel.checkpoint_if_cancelled()
                 self._answered = True
                 self._heard(response)
                 status = response.status_code

@@ -52,12 +52,13 @@ class Tape:
             self._grown.unpark_all()
 
     async def read(self, place: int, most: float) -> bytes:
-        """Sound from `place` on, which is still kept: some of it, at most so many seconds. Waits
-        until there is any."""
+        """Sound from `place` on, at most so many seconds of it. Waits until there is any; returns
+        none where it is kept no more."""
         await trio.lowlevel.checkpoint()
         while self.due <= place:
             await self._grown.park()
-        begin = place - self.start
+        if (begin := place - self.start) < 0:
+            return b""
         return bytes(self._sound[begin : begin + min(self.due - place, self.bytes(most))])
 
     def seconds(self, place: int) -> float:
