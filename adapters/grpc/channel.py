@@ -152,7 +152,8 @@ class Channel:
         self._turned.unpark_all()
 
     def _pause(self, failures: int) -> float:
-        pause = min(SHORTEST_PAUSE * 2.0**failures, LONGEST_PAUSE)
+        doublings = min(failures, 10)  # more are beyond the longest, and in the end beyond a float
+        pause = min(SHORTEST_PAUSE * 2.0**doublings, LONGEST_PAUSE)
         return pause * self._luck.uniform(0.8, 1.2)
 
     def _tell_down(self, why: ConnectionLost) -> None:

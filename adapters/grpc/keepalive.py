@@ -8,6 +8,11 @@ from typing import Final, Self
 
 import trio
 
+#: Seconds. However calm, a call must not hang for minutes; without calls nobody waits, and grpcio's
+#: server wants two hours.
+RAREST_BUSY: Final = 60.0
+RAREST_IDLE: Final = 7200.0
+
 
 @dataclass(frozen=True, slots=True)
 class Keepalive:
@@ -23,7 +28,8 @@ class Keepalive:
     answer: float = 5.0
 
     def calmer(self) -> Self:
-        return replace(self, busy=self.busy * 2, idle=self.idle * 2)
+        busy, idle = min(self.busy * 2, RAREST_BUSY), min(self.idle * 2, RAREST_IDLE)
+        return replace(self, busy=busy, idle=idle)
 
 
 KEEPALIVE: Final = Keepalive()

@@ -100,6 +100,16 @@ async def test_pauses_double_up_to_ten_seconds_with_some_luck(autojump_clock: Mo
     assert len(set(seen)) == len(seen)
 
 
+async def test_a_server_that_was_down_all_night_is_found(autojump_clock: MockClock) -> None:
+    network = Network()
+    network.refuses = True
+    async with Pool.open(ADDRESS, 1, dial=network.dial) as pool:
+        await trio.sleep(8 * 3600)
+        network.refuses = False
+        await network.peer()
+        await pool.ready()
+
+
 async def test_pauses_are_those_of_its_luck(autojump_clock: MockClock) -> None:
     async def attempts(seed: int) -> list[float]:
         network = Network()

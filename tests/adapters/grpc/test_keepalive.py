@@ -94,6 +94,13 @@ def test_who_is_calmer_is_so_with_calls_as_well() -> None:
     assert Keepalive(busy=1, idle=4, answer=1).calmer() == Keepalive(busy=2, idle=8, answer=1)
 
 
+def test_the_calmest_still_finds_out_that_a_call_hangs() -> None:
+    keepalive = Keepalive()
+    for _ in range(100):
+        keepalive = keepalive.calmer()
+    assert keepalive == Keepalive(busy=60, idle=7200)
+
+
 async def test_a_connection_that_is_only_moved_asks_as_before(autojump_clock: MockClock) -> None:
     network = Network()
     async with network.pool(keepalive=Keepalive(idle=4)):
