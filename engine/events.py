@@ -145,7 +145,8 @@ class ReplyWritten(Event):
 
     `chunks` is how many pieces it was cut into, `marked` how many of the cuts were the model's
     own "|". `ends_call`: the model asked to hang up once this is said. `transfer_to`: it asked to
-    hand the caller on to there, or ""."""
+    hand the caller on to there, or "". `first_chunk`: seconds from when the model was asked to its
+    first piece that can be spoken; None where it wrote none."""
 
     origin: ClassVar[str] = "reply"
     words: ClassVar[tuple[str, ...]] = ("transfer_to",)
@@ -154,6 +155,7 @@ class ReplyWritten(Event):
     marked: int
     ends_call: bool
     transfer_to: str = ""
+    first_chunk: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,6 +75,9 @@ class _Writing:
         self._bridging = trio.CancelScope()
         #: How many of the chunks only ask the caller for a moment.
         self._bridges = 0
+        #: When the model was asked, and how long its first chunk took.
+        self._asked_at = trio.current_time()
+        self._first_chunk: float | None = None
         self._text_ended = False
         self._ready = False
         services = scene.call.services
@@ -100,7 +103,11 @@ class _Writing:
             if chunks == self._bridges and not ends_call and not transfer_to:
                 self._fail("text", "an empty answer")
                 return
-            self._scene.post(ReplyWritten(reply.number, chunks, marked, ends_call, transfer_to))
+            self._scene.post(
+                ReplyWritten(
+                    reply.number, chunks, marked, ends_call, transfer_to, self._first_chunk
+                )
+            )
         if chunks and not composition.has_sound:
             self._fail("synthesis", "no sound for the text")
 
@@ -112,7 +119,7 @@ class _Writing:
             self._text_ended = True
             self._dribbling.cancel()
             self._bridging.cancel()
-        self._add(self._chunker.rest())
+        self._cut(self._chunker.rest())
         if self._toolbox.transfer_to and not self._composition.chunks:
             # Nobody is handed on without a word.
             self._add([self._scene.data.facts.scripts.waiting])
@@ -125,7 +132,7 @@ class _Writing:
     async def use(self, name: str, arguments: str) -> str | None:
         """See `ports.Tools`."""
         # What was written before the tool is said before it.
-        self._add(self._chunker.rest())
+        self._cut(self._chunker.rest())
         self._dribbling.deadline = math.inf
         if not self._composition.chunks:
             self._composition.silent_since = trio.current_time()
@@ -150,7 +157,7 @@ class _Writing:
 
     def _feed(self, text: str) -> None:
         texts = self._chunker.feed(text)
-        self._add(texts)
+        self._cut(texts)
         # A deadline that is moved, rather than a task that each token wakes.
         if texts or self._dribbling.deadline == math.inf:
             overdue = trio.current_time() + self._chunk_wait
@@ -162,7 +169,14 @@ class _Writing:
                 await trio.sleep_forever()
             if not self._text_ended:
                 self._dribbling = trio.CancelScope()
-                self._add(self._chunker.overdue())
+                self._cut(self._chunker.overdue())
+
+    def _cut(self, texts: Sequence[str]) -> None:
+        """Chunks of what the model has written."""
+        if texts and self._first_chunk is None:
+            # To the microsecond, as all moments are.
+            self._first_chunk = round(trio.current_time() - self._asked_at, 6)
+        self._add(texts)
 
     def _add(self, texts: Sequence[str]) -> None:
         if self._composition.failure is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -68,12 +68,12 @@ class ModelConfig:
 
 @dataclass(frozen=True, slots=True)
 class Writers:
-    """Who writes in calls: `models`, the first of which is asked first.
+    """Who writes in calls; `models` are the first and the second by themselves.
 
     `tally`: how often the second was asked, where there is one."""
 
     of_calls: LanguageModel
-    models: Sequence[OpenAIModel]
+    models: Mapping[str, OpenAIModel]
     tally: Tally | None = None
 
 
@@ -120,11 +120,13 @@ async def open_writers(model: ModelConfig) -> AsyncIterator[Writers]:
     """Whoever writes, the second model included. Raises `ProviderError`."""
     async with model.open() as first:
         if model.fallback is None:
-            yield Writers(first, (first,))
+            yield Writers(first, {model.name: first})
             return
         async with model.fallback.open() as second:
             both = FallbackModel(first, second, Breaker("the first model", failures=FAILURES))
-            yield Writers(both, (first, second), both.tally)
+            # Two servers may have one name for two models.
+            names = (model.name, f"{model.fallback.name} (the second)")
+            yield Writers(both, dict(zip(names, (first, second), strict=True)), both.tally)
 
 
 def _second(section: Section, first: ModelConfig) -> ModelConfig:

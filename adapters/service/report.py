@@ -97,8 +97,10 @@ class Latency:
     #: From the end of the caller's speech: their words are known; the turn is called ended.
     text: float | None = None
     end_of_turn: float | None = None
-    #: From there (for a script: from its beginning): a filler is heard; the first sound is made.
+    #: From there (for a script: from its beginning): a filler is heard; the model's first chunk is
+    #: written; the first sound is made.
     filler: float | None = None
+    first_chunk: float | None = None
     ready: float | None = None
     #: The answer is ready, and waits for the filler's word to end.
     filler_wait: float | None = None
@@ -123,8 +125,10 @@ class Turn:
     """One reply of the agent's, and what led to it since the reply before was over.
 
     `asked` are the caller's words that it answers ("" for a greeting, a reprompt, a goodbye),
-    `said` those that the caller heard of it. `called` is when it was begun. `states` are those
-    passed in this turn; those of all turns, one after the other, are the whole call."""
+    `said` those that the caller heard of it. `called` is when it was begun. Its text was cut into
+    `chunks`, `marked` of the cuts were the model's own; None where it was over before its text was
+    whole. `states` are those passed in this turn; those of all turns, one after the other, are the
+    whole call."""
 
     reply: int
     purpose: str
@@ -135,6 +139,8 @@ class Turn:
     speech_ended: float | None
     called: float
     latency: Latency
+    chunks: int | None
+    marked: int | None
     filler: Filler | None
     barge_ins: tuple[BargeIn, ...]
     sounds: tuple[Sound, ...]
@@ -262,6 +268,10 @@ class _Reply:
     asked: str
     speech_ended: int | None = None
     text_known: int | None = None
+    #: What `ReplyWritten` says of its text.
+    chunks: int | None = None
+    marked: int | None = None
+    first_chunk: float | None = None
     ready: int | None = None
     first_sound: int | None = None
     filler_began: int | None = None
@@ -293,6 +303,7 @@ class _Reply:
             text=_between(self.speech_ended, self.text_known),
             end_of_turn=_between(self.speech_ended, self.called),
             filler=_between(self.called, self.filler_began),
+            first_chunk=None if self.first_chunk is None else round(self.first_chunk, 3),
             ready=_between(self.called, self.ready),
             filler_wait=None if self.filler_wait is None else _seconds(self.filler_wait),
             sound=_between(waited, self.first_sound),
@@ -343,6 +354,8 @@ class _Reading:
                 pass  # of a reply that was over
             case "ReplyFailed" | "HearingFailed":
                 self._failed(event)
+            case "ReplyWritten":
+                self._written(event)
             case "ReplyReady" | "PlaybackStarted" | "SoundQueued" | "PlaybackFinished":
                 self._progress(event, outcome)
             case "FillerStarted":
@@ -438,6 +451,11 @@ class _Reading:
         self.replies.append(reply)
         self.question, self.partial, self.text_known, self.answered = [], "", None, self.silent
 
+    def _written(self, event: Mapping[str, Any]) -> None:
+        if (reply := self._of(event["reply"])) is not None:
+            reply.chunks, reply.marked = event["chunks"], event["marked"]
+            reply.first_chunk = event.get("first_chunk")
+
     def _progress(self, event: Mapping[str, Any], outcome: str) -> None:
         reply = self._of(event["reply"])
         if reply is None:
@@ -511,6 +529,8 @@ class _Reading:
                     speech_ended=_between(0, reply.speech_ended),
                     called=_seconds(reply.called),
                     latency=reply.latency(),
+                    chunks=reply.chunks,
+                    marked=reply.marked,
                     filler=reply.filler,
                     barge_ins=tuple(reply.barge_ins),
                     sounds=tuple(reply.sounds),

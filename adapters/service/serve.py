@@ -18,7 +18,8 @@ from adapters.carrier.asterisk.settings import AsteriskSettings
 from adapters.service.call_log import CallLog
 from adapters.service.config import Config
 from adapters.service.errors import carrier_mistakes
-from adapters.service.services import open_services
+from adapters.service.figures import of_providers
+from adapters.service.services import Opened, open_services
 from adapters.service.stop import Stop, stopped_by_signals
 from adapters.service.wiring import open_supervisor
 from engine.ports import Carrier
@@ -28,6 +29,9 @@ log = logging.getLogger("callchart")
 
 #: Seconds for a goodbye: the longest of the default chart takes 5, its hangup up to 2.
 GOODBYE_SECONDS = 10.0
+
+#: Seconds between two times that figures are logged.
+FIGURES_EVERY = 3600.0
 
 
 class ServiceCarrier(Carrier, Protocol):
@@ -68,14 +72,33 @@ async def serve(config: Config, open_carrier: OpenCarrier) -> bool:
         open_services(config) as opened,
         open_supervisor(config, opened.services, [calls.step], calls.failed) as supervisor,
         open_carrier(config.asterisk) as carrier,
+        trio.open_nursery() as nursery,
     ):
         log.info("ready: %s", _what_is_served(config))
+        nursery.start_soon(_tell_figures, calls, opened)
         await take_calls(supervisor, carrier, calls, stop, config.drain_seconds)
+        nursery.cancel_scope.cancel()
+        _log_figures(calls, opened)
     cut_off = calls.cut_off()
     log.info(
         "stopped: calls taken: %d, failed: %d, cut off: %d", calls.taken, calls.failures, cut_off
     )
     return cut_off == 0
+
+
+async def _tell_figures(calls: CallLog, opened: Opened) -> None:
+    """Now and then, where there were calls since the last time."""
+    told = 0
+    while True:
+        await trio.sleep(FIGURES_EVERY)
+        if calls.taken > told:
+            told = calls.taken
+            _log_figures(calls, opened)
+
+
+def _log_figures(calls: CallLog, opened: Opened) -> None:
+    for figure in (str(calls.answers), *of_providers(opened)):
+        log.info("since the start: %s", figure)
 
 
 async def take_calls(

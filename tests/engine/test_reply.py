@@ -230,7 +230,8 @@ async def test_each_chunk_goes_to_synthesis_the_instant_it_is_complete(
         ("We are open", 0.75),
         ("from nine", 1.0),
     ]
-    assert [event for _, event in desk.said] == [ReplyReady(2), ReplyWritten(2, 2, 1, False)]
+    written = ReplyWritten(2, 2, 1, False, first_chunk=0.75)
+    assert [event for _, event in desk.said] == [ReplyReady(2), written]
     assert composition.ended
 
 

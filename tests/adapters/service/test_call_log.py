@@ -8,7 +8,7 @@ import re
 import pytest
 
 from adapters.service.call_log import CallLog
-from engine.events import CallerHungUp, LineClosed
+from engine.events import CallerHungUp, LineClosed, ReplyReady, ReplyWritten
 from states import CHART
 from tests.adapters.service.told import WHOLE_CALL, Told
 
@@ -31,6 +31,30 @@ def test_a_call_has_a_line_when_it_begins_and_one_when_it_ends(
         "call one: it begins",
         "call one: it ended after 4.2 s: the caller hung up (busy)",
     ]
+
+
+def test_its_answers_are_told_where_there_were_any(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "callchart")
+    log = CallLog(CHART)
+    told = call(log, "one")
+    for at, (event, heard) in WHOLE_CALL.items():
+        match event:
+            case ReplyReady(reply=1):
+                # A script is no answer.
+                told.then(at, ReplyWritten(1, 1, 0, False))
+            case ReplyReady(reply=2):
+                told.then(at, ReplyWritten(2, 3, 2, False, first_chunk=0.4))
+            case ReplyReady(reply=3):
+                told.then(at, ReplyWritten(3, 3, 0, False, first_chunk=0.8))
+        told.then(at, event, heard=heard)
+    # Of a reply that was over.
+    told.then(12.03, ReplyWritten(2, 9, 0, False, first_chunk=9.0))
+    figures = (
+        'answers: 2, of them with the model\'s own "|": 1, cuts without it: 2, '
+        "first chunk after 0.60 s on average, 0.80 s at most"
+    )
+    assert caplog.messages[-1] == f"call one: {figures}"
+    assert str(log.answers) == figures
 
 
 def test_its_states_are_told_to_those_who_debug_and_its_words_to_nobody(

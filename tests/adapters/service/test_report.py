@@ -23,6 +23,7 @@ from engine.events import (
     PlaybackStopped,
     ReplyFailed,
     ReplyReady,
+    ReplyWritten,
     SoundQueued,
     SpeechEnded,
     SpeechStarted,
@@ -309,6 +310,14 @@ def test_a_line_that_cannot_be_understood_is_named() -> None:
     del told.lines[5]["event"]["utterance"]
     with pytest.raises(JournalError, match=r"step 5 of the journal .* drop it and those after"):
         report(told.head, told.lines)
+
+
+def test_how_the_model_wrote_stands_in_the_turn_of_its_answer() -> None:
+    told = asked().then(5.1, ReplyWritten(2, 3, 2, False, first_chunk=0.31249))
+    told.then(5.2, ReplyReady(2)).until(6.0)
+    greeting, answer = told.report().turns
+    assert (answer.chunks, answer.marked, answer.latency.first_chunk) == (3, 2, 0.312)
+    assert (greeting.chunks, greeting.marked, greeting.latency.first_chunk) == (None, None, None)
 
 
 def test_the_json_holds_what_the_report_holds() -> None:
