@@ -16,7 +16,7 @@ from adapters.worker.polyphase import Resampler
 from engine.ports import Heard, ProviderError, Recognition
 from tests.contracts.recognizer import BOUND, RecognizerContract, results, say
 from tests.outside_work import WorkLedger
-from tests.recordings import MANIFEST, RATE_HZ, Recording, frames, recording, silence
+from tests.recordings import RATE_HZ, Recording, frames, recording, silence
 
 pytestmark = pytest.mark.real
 
@@ -65,13 +65,11 @@ def errors(heard: list[str], said: list[str]) -> int:
 async def test_clean_speech_comes_out_nearly_right(
     recognizer: PocketsphinxRecognizer, rate_hz: int, bound: float
 ) -> None:
-    """All the English samples but "uh huh", which its language model does not know."""
+    """Not "uh huh", which its language model does not know."""
     wrong = spoken = 0
     with trio.fail_after(BOUND):
         async with recognizer.recognition(rate_hz) as call:
-            for name in MANIFEST:
-                if not name.startswith("en_") or name == "en_backchannel":
-                    continue
+            for name in ("en_hours", "en_operator", "en_goodbye"):
                 caller = recording(name)
                 say_recording(call, caller, rate_hz)
                 wrong += errors(words((await results(call))[-1].text), words(caller.text))

@@ -106,8 +106,8 @@ def test_the_same_chart_is_drawn_the_same_in_another_process() -> None:
     program = (
         "from hashlib import sha256\n"
         "from engine.chart.draw import files\n"
-        "from states import CHART\n"
-        "print(sha256(repr(files(CHART)).encode()).hexdigest())\n"
+        "from tests.engine.chart.test_diagram import TINY\n"
+        "print(sha256(repr(files(TINY)).encode()).hexdigest())\n"
     )
     # Other seeds of hashes: the order of a set must not show in a picture.
     runs = [

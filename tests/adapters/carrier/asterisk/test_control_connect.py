@@ -19,6 +19,7 @@ from adapters.carrier.asterisk.control_socket import MESSAGE_BYTES
 from adapters.carrier.asterisk.dialling import dial
 from adapters.carrier.asterisk.events import StasisEnd
 from adapters.carrier.asterisk.settings import AsteriskSettings
+from tests.adapters.carrier.asterisk.media_call import nothing_left
 from tests.adapters.carrier.asterisk.scripted_asterisk import (
     PASSWORD,
     USER,
@@ -148,7 +149,7 @@ async def test_an_application_that_another_client_serves_is_left_to_it(
         said = await failure(of(asterisk))
         assert said.startswith("another client serves the application 'callchart'")
         assert not control.is_over
-        assert await asterisk.channels() == []
+        await nothing_left(asterisk)
 
 
 async def test_an_application_whose_client_crashed_in_a_call_is_taken(
