@@ -1,8 +1,8 @@
-"""What the demo's SpeechKit hears: a session's audio, in utterances that pocketsphinx recognises.
+"""What the demo's SpeechKit hears: a session's audio, in utterances that a recogniser is given.
 
 A session tells partials, and at an utterance's end its final, `eou_update` and, where it is asked
-for, the final as one writes it. Words have their share of the utterance's time: pocketsphinx's
-process does not tell their places."""
+for, the final as one writes it. Words have their share of the utterance's time: a `Recognizer`
+does not tell their places."""
 
 from __future__ import annotations
 

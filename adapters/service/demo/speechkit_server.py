@@ -1,14 +1,17 @@
 """Yandex SpeechKit on this machine: espeak-ng speaks and pocketsphinx hears, through its gRPC API.
 
-Run by `python -m adapters.service.demo.speechkit_server VOICE`, as a `server_process`. Whatever
-voice of SpeechKit's is asked for, espeak-ng's VOICE speaks, at its own speed; any key will do, but
-there must be one."""
+Run by `python -m adapters.service.demo.speechkit_server LANGUAGE FOLDER`, as a `server_process`.
+All but English is heard by Whisper, whose model is in FOLDER. Whatever voice of SpeechKit's is
+asked for, espeak-ng's own speaks, at its own speed; any key will do, but there must be one."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
 from functools import partial
+from pathlib import Path
+from typing import Final
 
 import trio
 from grpclib.const import Status
@@ -21,24 +24,35 @@ from adapters.service.demo.server_process import run_server
 from adapters.service.demo.speechkit_ear import recognize
 from adapters.service.demo.speechkit_voice import speak
 from adapters.stt.pocketsphinx import PocketsphinxRecognizer
+from adapters.stt.whisper import WhisperRecognizer
 from adapters.stt.yandex_session import RECOGNIZE
 from adapters.tts.espeak import EspeakSynthesizer
 from adapters.tts.yandex import UTTERANCE
+from engine.ports import Recognizer
+
+#: espeak-ng's voices, where they are not named as the language is.
+_VOICES: Final[Mapping[str, str]] = {"en": "en-us"}
 
 
 async def serve(
-    voice: str, asked: Callable[[str], None], *, task_status: trio.TaskStatus[int]
+    language: str, whisper: Path, asked: Callable[[str], None], *, task_status: trio.TaskStatus[int]
 ) -> None:
     """See `server_process.Serve`."""
     async with (
-        EspeakSynthesizer.open(voice) as synthesizer,
-        PocketsphinxRecognizer.open() as recognizer,
+        EspeakSynthesizer.open(_VOICES.get(language, language)) as synthesizer,
+        _recognizer(language, whisper) as recognizer,
     ):
         services = by_path(
             _for_customers(UTTERANCE, partial(speak, synthesizer)),
             _for_customers(RECOGNIZE, partial(recognize, recognizer)),
         )
         await grpc_server.serve(services, asked, task_status=task_status)
+
+
+def _recognizer(language: str, whisper: Path) -> AbstractAsyncContextManager[Recognizer]:
+    if language == "en":
+        return PocketsphinxRecognizer.open()
+    return WhisperRecognizer.open(whisper, language)
 
 
 def _for_customers(
@@ -54,4 +68,4 @@ def _for_customers(
 
 
 if __name__ == "__main__":
-    run_server(partial(serve, sys.argv[1]))
+    run_server(partial(serve, sys.argv[1], Path(sys.argv[2])))

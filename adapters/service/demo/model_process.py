@@ -1,0 +1,33 @@
+"""The demo's model server in a process of its own, as a model is elsewhere.
+
+Run by `python -m adapters.service.demo.model_process FILE`, as a `server_process`; FILE has its
+answers."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import trio
+
+from adapters.service.clock import RealClock
+from adapters.service.demo import model_server
+from adapters.service.demo.answers import Answers
+from adapters.service.demo.loopback import Loopback
+from adapters.service.demo.server_process import run_server
+
+
+async def serve(
+    answers: Answers, asked: Callable[[str], None], *, task_status: trio.TaskStatus[int]
+) -> None:
+    """See `server_process.Serve`. It says nothing of requests."""
+    async with trio.open_nursery() as nursery:
+        server = await nursery.start(model_server.serve, answers, Loopback(RealClock()))
+        task_status.started(urlsplit(server.url).port or 0)
+
+
+if __name__ == "__main__":
+    run_server(partial(serve, Answers.read(Path(sys.argv[1]))))
