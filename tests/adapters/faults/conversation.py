@@ -6,9 +6,8 @@ this process, as those that a service has prepared."""
 
 from __future__ import annotations
 
-import logging
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, replace
 
 import httpx2
@@ -22,16 +21,14 @@ from engine.phrases import Phrases, script_texts
 from engine.ports import (
     Heard,
     LanguageModel,
-    ProviderError,
-    Recognition,
     Recognizer,
     Speech,
     Synthesizer,
-    Tools,
 )
 from engine.settings import Settings
 from engine.supervisor import Supervisor
 from states import CHART
+from tests.adapters.faults.problems import Problems
 from tests.benchmarks.asterisk.energy import EnergyDetectors
 from tests.benchmarks.caller import Caller, Script
 from tests.benchmarks.calls import attend
@@ -59,29 +56,6 @@ SETTINGS = Settings(end_of_turn=0.1, reply_wait=3.2)
 CALLER = replace(
     Script(), question=0.2, partial=0.05, final=0.05, interrupted_every=0, chunks=1, chunk=1.0
 )
-
-
-class Problems(list[str]):
-    """What the adapters told of their failures, as an operator reads it, in order."""
-
-    @contextmanager
-    def logged(self, name: str) -> Iterator[None]:
-        """What is logged in the block of `name` counts as well."""
-        keeper, log = _Keeper(name, self), logging.getLogger("callchart")
-        log.addHandler(keeper)
-        try:
-            yield
-        finally:
-            log.removeHandler(keeper)
-
-    def of_model(self, model: LanguageModel) -> LanguageModel:
-        return _WatchedModel(model, self)
-
-    def of_voice(self, voice: Synthesizer) -> Synthesizer:
-        return _WatchedVoice(voice, self)
-
-    def of_ears(self, recognizer: Recognizer) -> Recognizer:
-        return _WatchedEars(recognizer, self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,64 +231,3 @@ class Tones:
     async def synthesize(self, text: str, rate_hz: int, out: Callable[[Speech], None]) -> None:
         await trio.lowlevel.checkpoint()
         out(Speech(speak(text, rate_hz).pcm))
-
-
-class _Keeper(logging.Handler):
-    def __init__(self, name: str, problems: Problems) -> None:
-        super().__init__(logging.WARNING)
-        self._name, self._problems = name, problems
-
-    def emit(self, record: logging.LogRecord) -> None:
-        if self._name in record.getMessage():
-            self._problems.append(record.getMessage())
-
-
-class _WatchedModel:
-    def __init__(self, model: LanguageModel, problems: Problems) -> None:
-        self._model, self._problems = model, problems
-
-    async def write(
-        self, history: Sequence[Said | ToolUsed], tools: Tools, out: Callable[[str], None]
-    ) -> None:
-        try:
-            await self._model.write(history, tools, out)
-        except ProviderError as error:
-            self._problems.append(str(error))
-            raise
-
-
-class _WatchedEars:
-    def __init__(self, recognizer: Recognizer, problems: Problems) -> None:
-        self._recognizer, self._problems = recognizer, problems
-
-    @asynccontextmanager
-    async def recognition(self, rate_hz: int) -> AsyncIterator[Recognition]:
-        async with self._recognizer.recognition(rate_hz) as recognition:
-            yield _WatchedRecognition(recognition, self._problems)
-
-
-class _WatchedRecognition:
-    def __init__(self, recognition: Recognition, problems: Problems) -> None:
-        self._recognition, self._problems = recognition, problems
-        self.feed = recognition.feed
-        self.utterance_started = recognition.utterance_started
-        self.utterance_ended = recognition.utterance_ended
-
-    async def result(self) -> Heard:
-        try:
-            return await self._recognition.result()
-        except ProviderError as error:
-            self._problems.append(str(error))
-            raise
-
-
-class _WatchedVoice:
-    def __init__(self, voice: Synthesizer, problems: Problems) -> None:
-        self._voice, self._problems = voice, problems
-
-    async def synthesize(self, text: str, rate_hz: int, out: Callable[[Speech], None]) -> None:
-        try:
-            await self._voice.synthesize(text, rate_hz, out)
-        except ProviderError as error:
-            self._problems.append(str(error))
-            raise

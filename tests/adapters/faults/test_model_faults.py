@@ -16,10 +16,10 @@ from tests.adapters.faults.conversation import (
     BUSY,
     LONGEST_SILENCE,
     Came,
-    Problems,
     Tones,
     conversation,
 )
+from tests.adapters.faults.problems import Problems
 from tests.servers.model.scripts import Writing
 from tests.servers.model.server import ModelServer
 from tests.servers.process import free_port

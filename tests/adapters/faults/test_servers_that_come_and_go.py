@@ -20,10 +20,10 @@ from adapters.yandex.token_sources import tokens_of_machine
 from tests.adapters.faults.conversation import (
     BUSY,
     LONGEST_SILENCE,
-    Problems,
     conversation,
     open_model,
 )
+from tests.adapters.faults.problems import Problems
 from tests.servers.model.scripts import Writing
 from tests.servers.model.server import ModelServer
 from tests.servers.speechkit.scripts import Speaking
