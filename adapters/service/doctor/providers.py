@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 
+import numpy as np
 import trio
 
 from adapters.llm.prompts import Language
@@ -12,11 +14,21 @@ from adapters.service.model import ModelConfig, prompt_tokens
 from adapters.service.opening import Opening, Provider
 from adapters.service.speech import SpeechConfig
 from engine.data import Said
-from engine.ports import Speech, Synthesizer, frame_bytes
+from engine.ports import (
+    ProviderError,
+    Recognizer,
+    Speech,
+    Synthesizer,
+    VoiceDetectors,
+    frame_bytes,
+)
 from engine.toolbox import Toolbox
 
 #: Tokens that a conversation needs: some ten turns.
 LEAST_ROOM = 500
+
+#: How much of an utterance a recogniser has when it is told of its beginning.
+ONSET_FRAMES = 5
 
 #: What is said, and recognised again.
 SENTENCES: Mapping[Language, str] = {"en": "How are you today?", "ru": "Как у вас дела?"}
@@ -24,66 +36,87 @@ SENTENCES: Mapping[Language, str] = {"en": "How are you today?", "ru": "Как �
 
 async def speech_findings(speech: SpeechConfig, rate_hz: int, language: Language) -> list[Finding]:
     """The synthesizers say a sentence; the voice detector and the recogniser hear it."""
-    sentence = SENTENCES[language]
-    said = bytearray()
-
-    def saying(voice: Provider[Synthesizer]) -> Callable[[], Awaitable[str]]:
-        async def synthesizer() -> str:
-            said.clear()
-            async with Opening.begun(rate_hz) as opening, voice.open(opening) as opened:
-                begun = trio.current_time()
-                times: list[float] = []
-
-                def heard(piece: Speech) -> None:
-                    times.append(trio.current_time() - begun)
-                    said.extend(piece.pcm)
-
-                await opened.synthesize(sentence, rate_hz, heard)
-            seconds = len(said) / 2 / rate_hz
-            return (
-                f"{voice.name} said a sentence of {seconds:.1f} s, "
-                f"its first sound after {times[0] * 1000:.0f} ms"
-                if times
-                else f"{voice.name} runs, and was silent"
-            )
-
-        return synthesizer
-
-    async def voice_detector() -> str:
-        async with (
-            Opening.begun(rate_hz) as opening,
-            speech.voice_detector.open(opening) as opened,
-            opened.detector(rate_hz) as ear,
-        ):
-            began = any(edge.speaking for edge in ear.feed(bytes(said)))
-        heard = "heard the sentence begin" if began else "runs"
-        return f"{speech.voice_detector.name} {heard}"
-
-    async def recognizer() -> str:
-        async with (
-            Opening.begun(rate_hz) as opening,
-            speech.recognizer.open(opening) as opened,
-            opened.recognition(rate_hz) as recognition,
-        ):
-            recognition.utterance_started(1)
-            recognition.feed(bytes(said))
-            recognition.utterance_ended(1)
-            begun = trio.current_time()
-            while not (heard := await recognition.result()).final:
-                pass
-            lag = trio.current_time() - begun
-        words = len(heard.text.split())
-        return f"{speech.recognizer.name} made {words} words of the sentence within {lag:.1f} s"
-
-    findings = []
-    # The first voice last: its sentence is the one that is heard.
+    voices = {"synthesizer": speech.synthesizer}
     if speech.fallback:
-        findings.append(await within_bounds("second synthesizer", saying(speech.fallback)))
-    findings.insert(0, await within_bounds("synthesizer", saying(speech.synthesizer)))
-    said.extend(bytes(-len(said) % frame_bytes(rate_hz)))
-    findings.append(await within_bounds("voice detector", voice_detector))
-    findings.append(await within_bounds("recognizer", recognizer))
+        voices["second synthesizer"] = speech.fallback
+    said: list[bytes] = []
+    findings = []
+    for part, voice in voices.items():
+        saying = partial(_say, voice, SENTENCES[language], rate_hz, said)
+        findings.append(await within_bounds(part, saying))
+    # Where nobody could speak, the ears are asked all the same.
+    pcm = said[0] if said else _tone(rate_hz)
+    detecting = partial(_detect, speech.voice_detector, pcm, rate_hz)
+    findings.append(await within_bounds("voice detector", detecting))
+    hearing = partial(_hear, speech.recognizer, pcm, rate_hz, is_sentence=bool(said))
+    findings.append(await within_bounds("recognizer", hearing))
     return findings
+
+
+async def _say(voice: Provider[Synthesizer], text: str, rate_hz: int, said: list[bytes]) -> str:
+    pcm = bytearray()
+    times: list[float] = []
+    async with Opening.begun(rate_hz) as opening, voice.open(opening) as opened:
+        begun = trio.current_time()
+
+        def heard(piece: Speech) -> None:
+            times.append(trio.current_time() - begun)
+            pcm.extend(piece.pcm)
+
+        await opened.synthesize(text, rate_hz, heard)
+    if not times:
+        return f"{voice.name} runs, and was silent"
+    seconds = len(pcm) / 2 / rate_hz
+    said.append(bytes(pcm) + bytes(-len(pcm) % frame_bytes(rate_hz)))
+    return (
+        f"{voice.name} said a sentence of {seconds:.1f} s, "
+        f"its first sound after {times[0] * 1000:.0f} ms"
+    )
+
+
+async def _detect(provider: Provider[VoiceDetectors], pcm: bytes, rate_hz: int) -> str:
+    async with (
+        Opening.begun(rate_hz) as opening,
+        provider.open(opening) as opened,
+        opened.detector(rate_hz) as ear,
+    ):
+        began = any(edge.speaking for edge in ear.feed(pcm))
+    return f"{provider.name} {'heard the sentence begin' if began else 'runs'}"
+
+
+async def _hear(
+    provider: Provider[Recognizer], pcm: bytes, rate_hz: int, *, is_sentence: bool
+) -> str:
+    onset = frame_bytes(rate_hz) * ONSET_FRAMES
+    async with (
+        Opening.begun(rate_hz) as opening,
+        provider.open(opening) as opened,
+        opened.recognition(rate_hz) as recognition,
+    ):
+        recognition.feed(pcm[:onset])
+        recognition.utterance_started(1)
+        recognition.feed(pcm[onset:])
+        recognition.utterance_ended(1)
+        begun = trio.current_time()
+        while not (heard := await recognition.result()).final:
+            pass
+        lag = trio.current_time() - begun
+    if not is_sentence:
+        return f"{provider.name} answers, after {lag:.1f} s; there was no sentence to hear"
+    words = len(heard.text.split())
+    if not words:
+        raise ProviderError(
+            provider.name,
+            f"{provider.name} made no word of the sentence within {lag:.1f} s",
+            "see that it hears the language that is spoken, and whether a warning of its is above",
+        )
+    return f"{provider.name} made {words} words of the sentence within {lag:.1f} s"
+
+
+def _tone(rate_hz: int) -> bytes:
+    """A second of A, as loud as speech."""
+    moments = np.arange(rate_hz) / rate_hz
+    return (8000 * np.sin(2 * np.pi * 440 * moments)).astype("<i2").tobytes()
 
 
 async def model_findings(model: ModelConfig) -> list[Finding]:

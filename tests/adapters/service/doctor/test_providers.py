@@ -19,7 +19,7 @@ from adapters.service.opening import Opening, Provider
 from adapters.service.secret import Secret
 from adapters.service.speech import SpeechConfig
 from engine.ports import ProviderError
-from engine.testing import FakeRecognizer, FakeSynthesizer, FakeVoiceDetectors
+from engine.testing import FakeRecognizer, FakeSynthesizer, FakeVoiceDetectors, Spoken
 from tests.adapters.service.command import model_server
 
 
@@ -45,13 +45,23 @@ def missing(opening: Opening) -> Any:
     return opened()
 
 
-SPEECH = SpeechConfig(
-    provider(FakeRecognizer()), provider(FakeSynthesizer()), provider(FakeVoiceDetectors())
-)
+def ears() -> FakeRecognizer:
+    """They understand what the fake voice says first."""
+    recognizer = FakeRecognizer()
+    recognizer.knows(Spoken("How are you today?"))
+    return recognizer
+
+
+def speech(**parts: Any) -> SpeechConfig:
+    """Fakes of all parts, but for these."""
+    fakes = SpeechConfig(
+        provider(ears()), provider(FakeSynthesizer()), provider(FakeVoiceDetectors())
+    )
+    return replace(fakes, **parts)
 
 
 async def test_parts_that_work_say_so() -> None:
-    findings = await speech_findings(SPEECH, 16000, "en")
+    findings = await speech_findings(speech(), 16000, "en")
     assert [(f.part, f.verdict, f.cure) for f in findings] == [
         ("synthesizer", Verdict.OK, ""),
         ("voice detector", Verdict.OK, ""),
@@ -61,13 +71,31 @@ async def test_parts_that_work_say_so() -> None:
 
 @pytest.mark.parametrize("part", ["recognizer", "synthesizer", "voice_detector"])
 async def test_a_part_that_cannot_start_says_why_and_the_others_are_looked_at(part: str) -> None:
-    broken: dict[str, Any] = {part: Provider("fake", missing)}
-    findings = await speech_findings(replace(SPEECH, **broken), 16000, "en")
+    findings = await speech_findings(speech(**{part: Provider("fake", missing)}), 16000, "en")
     assert [f.part for f in findings if f.verdict is Verdict.OK] == [
         f for f in ("synthesizer", "voice detector", "recognizer") if f != part.replace("_", " ")
     ]
     (failed,) = (f for f in findings if f.verdict is Verdict.FAILED)
     assert (failed.what, failed.cure) == ("it is not installed", "install it")
+
+
+async def test_a_sentence_of_which_no_word_is_understood_is_a_failure() -> None:
+    deaf = speech(recognizer=provider(FakeRecognizer()))
+    found = (await speech_findings(deaf, 16000, "en"))[-1]
+    assert found.verdict is Verdict.FAILED
+    assert found.what == "fake made no word of the sentence within 0.0 s"
+
+
+async def test_where_the_voice_fails_the_second_ones_sentence_is_heard() -> None:
+    parts = speech(synthesizer=Provider("fake", missing), fallback=provider(FakeSynthesizer()))
+    findings = await speech_findings(parts, 16000, "en")
+    assert [(f.part, f.verdict) for f in findings] == [
+        ("synthesizer", Verdict.FAILED),
+        ("second synthesizer", Verdict.OK),
+        ("voice detector", Verdict.OK),
+        ("recognizer", Verdict.OK),
+    ]
+    assert findings[-1].what.startswith("fake made 4 words")
 
 
 async def test_a_check_that_takes_too_long_is_a_failure(autojump_clock: object) -> None:

@@ -1,0 +1,169 @@
+"""The doctor and the real voices: what is wrong with an account, an address or a voice is said."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from adapters.service.doctor.finding import Finding, Verdict
+from adapters.service.doctor.providers import model_findings, speech_findings
+from adapters.service.opening import Opening, Provider
+from engine.ports import Recognizer
+from engine.testing import FakeRecognizer
+from tests.adapters.service.reading import LEAST, Read
+from tests.adapters.tts.yandex import nobody
+from tests.servers.certificates import Certificate
+from tests.servers.model.server import ModelServer
+from tests.servers.speechkit.scripts import Speaking
+from tests.servers.speechkit.server import SpeechKitServer
+
+pytestmark = pytest.mark.real
+
+
+@pytest.fixture(scope="module")
+def one_speechkit() -> Iterator[SpeechKitServer]:
+    with SpeechKitServer.running() as server:
+        yield server
+
+
+@pytest.fixture
+async def speechkit(
+    one_speechkit: SpeechKitServer, monkeypatch: pytest.MonkeyPatch
+) -> SpeechKitServer:
+    # The environment's proxies lead elsewhere.
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    await one_speechkit.reset()
+    return one_speechkit
+
+
+def yandex(server: SpeechKitServer, *, over: str = "http") -> str:
+    grpc = f"{over}://127.0.0.1:{server.grpc_port}"
+    return f"""
+        [speech]
+        recognizer = "yandex"
+        synthesizer = "yandex"
+        synthesizer_fallback = "yandex_http"
+        [speech.yandex]
+        api_key = "secret"
+        tts_url = "{grpc}"
+        stt_url = "{grpc}"
+        tts_http_url = "{server.url}"
+        """
+
+
+async def found(read: Read, text: str) -> dict[str, Finding]:
+    config = read(LEAST + text)
+    findings = await speech_findings(config.speech, 16000, config.model.language)
+    return {finding.part: finding for finding in findings}
+
+
+async def said(read: Read, text: str) -> Finding:
+    """What is found of the first voice; nobody listens."""
+
+    @asynccontextmanager
+    async def deaf(opening: Opening) -> AsyncIterator[Recognizer]:
+        yield FakeRecognizer()
+
+    config = replace(read(LEAST + text).speech, recognizer=Provider("fake", deaf))
+    return (await speech_findings(config, 16000, "en"))[0]
+
+
+async def test_each_of_yandexs_services_is_asked_and_answers(
+    read: Read, speechkit: SpeechKitServer
+) -> None:
+    parts = await found(read, yandex(speechkit))
+    assert {part: finding.verdict for part, finding in parts.items()} == {
+        "synthesizer": Verdict.OK,
+        "second synthesizer": Verdict.OK,
+        "voice detector": Verdict.OK,
+        "recognizer": Verdict.OK,
+    }
+    assert parts["second synthesizer"].what.startswith("yandex_http said a sentence of ")
+    assert parts["recognizer"].what.startswith("yandex made 4 words of the sentence")
+
+
+async def test_a_key_that_is_not_accepted_is_told_by_each_that_was_given_it(
+    read: Read, speechkit: SpeechKitServer
+) -> None:
+    await speechkit.accept(["another"])
+    parts = await found(read, yandex(speechkit))
+    for part, role in {
+        "synthesizer": "tts",
+        "second synthesizer": "tts",
+        "recognizer": "stt",
+    }.items():
+        assert parts[part].verdict is Verdict.FAILED
+        assert (
+            parts[part].cure
+            == f"check the key, and that its account has the role ai.speechkit-{role}.user"
+        )
+
+
+async def test_a_voice_that_the_server_does_not_know_is_told_by_its_name(
+    read: Read, speechkit: SpeechKitServer
+) -> None:
+    await speechkit.speak(Speaking(then="INVALID_ARGUMENT"))
+    parts = await found(read, yandex(speechkit) + 'voice = "alina"\n')
+    assert parts["synthesizer"].verdict is Verdict.FAILED
+    assert parts["synthesizer"].cure == "check the voice 'alina' and the speed 1"
+    assert parts["second synthesizer"].verdict is Verdict.OK
+
+
+async def test_an_address_where_nobody_is_and_one_without_trust_are_told(
+    read: Read, tmp_path: Path, speechkit: SpeechKitServer
+) -> None:
+    with nobody() as dead:
+        text = yandex(speechkit).replace(f"127.0.0.1:{speechkit.grpc_port}", str(dead))
+        refused = await said(read, text)
+    async with SpeechKitServer.started(certificate=Certificate.made(tmp_path)) as secured:
+        untrusted = await said(read, yandex(secured, over="https"))
+    assert refused.what == f"{dead} refused the connection"
+    assert untrusted.what.startswith("the certificate of 127.0.0.1 is not trusted")
+    assert Verdict.OK not in (refused.verdict, untrusted.verdict)
+    assert all((refused.cure, untrusted.cure))
+
+
+async def test_both_models_are_asked_and_the_tools_are_named(
+    read: Read, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    (tmp_path / "day_tools.py").write_text(
+        "from engine.tools import tool\n@tool\ndef today() -> str:\n    'Today.'\n    return ''\n"
+    )
+    async with ModelServer.started() as server:
+        with nobody() as dead:
+            config = read(
+                f'{LEAST}base_url = "{server.base_url}"\ntools = "day_tools:today"\n'
+                f'[model.fallback]\nname = "spare"\nkey = "k"\nbase_url = "http://{dead}/v1"\n'
+            )
+            findings = await model_findings(config.model)
+    assert [(each.part, each.verdict) for each in findings] == [
+        ("model", Verdict.OK),
+        ("second model", Verdict.FAILED),
+        ("prompt", Verdict.OK),
+        ("tools", Verdict.OK),
+    ]
+    assert findings[3].what == "the model may use today"
+
+
+async def test_a_prompt_that_leaves_no_room_for_a_conversation_is_told(
+    read: Read, tmp_path: Path
+) -> None:
+    (tmp_path / "prompt.txt").write_text("You sell bread. " * 100)
+    model = read(f'{LEAST}prompt = "prompt.txt"\ncontext_tokens = 900\n').model
+    found = next(each for each in await model_findings(model) if each.part == "prompt")
+    assert found.verdict is Verdict.FAILED
+    assert found.what.endswith("the conversation would soon be forgotten")
+
+
+async def test_whisper_without_its_weights_says_how_to_get_them(read: Read, tmp_path: Path) -> None:
+    parts = await found(
+        read, '[speech]\nrecognizer = "whisper"\n[speech.whisper]\nmodel = "weights"\n'
+    )
+    assert parts["recognizer"].verdict is Verdict.FAILED
+    assert "there is no model.bin in " in parts["recognizer"].what
+    assert parts["recognizer"].cure
