@@ -115,6 +115,7 @@ class YandexRecognition:
         deadline = trio.current_time() + self._final_wait
         self._utterances.end(utterance, self._now, deadline)
         self._deliver()
+        self._turned.unpark_all()
 
     async def result(self) -> Heard:
         """The next partial or final. Raises `ProviderError` once no session can be had."""
@@ -160,7 +161,6 @@ class YandexRecognition:
         before = min(self._transcript.settled, self._oldest)
         self._utterances.forget(before)
         self._transcript.forget(before, [hearer.ear for hearer in self._hearers])
-        self._turned.unpark_all()
 
     def _text(self, utterance: Utterance) -> str:
         passages = [final.passage for final in self._transcript.finals()]

@@ -17,11 +17,13 @@ TAIL: Final = 0.2
 
 @dataclass(slots=True)
 class Utterance:
-    """Places are seconds on the call's tape; `deadline` is a moment of the clock."""
+    """Places are seconds on the call's tape: its words lie from `onset` to `until`. `deadline` is a
+    moment of the clock."""
 
     number: int
     onset: float
     end: float = math.inf
+    until: float = math.inf
     deadline: float = math.inf
     #: The partial that was given last.
     shown: str = ""
@@ -36,13 +38,23 @@ class Utterances:
 
     def begin(self, number: int, place: float) -> None:
         """Its onset was found there, a little late."""
-        self.owed.append(Utterance(number, place - PRE_ROLL_SECONDS))
+        onset = place - PRE_ROLL_SECONDS
+        # What lies between two utterances is the later one's, where the earlier has no final yet:
+        # something was heard there for certain.
+        if self.owed:
+            before = self.owed[-1]
+            onset = max(onset, before.end)
+            before.until = min(before.until, onset)
+        elif self._answered:
+            onset = max(onset, self._answered[-1].until)
+        self.owed.append(Utterance(number, onset))
 
     def end(self, number: int, place: float, deadline: float) -> None:
         """It ended there; its final is owed by then."""
         for utterance in self.owed:
             if utterance.number == number:
-                utterance.end, utterance.deadline = place, deadline
+                utterance.end, utterance.until = place, place + TAIL
+                utterance.deadline = deadline
 
     def answer(self) -> None:
         """The oldest has its final."""
@@ -50,14 +62,14 @@ class Utterances:
 
     def forget(self, before: float) -> None:
         """No more words will come from there."""
-        while self._answered and self._answered[0].end + TAIL < before:
+        while self._answered and self._answered[0].until < before:
             self._answered.popleft()
 
     def owner(self, word: Word) -> Utterance | None:
         """The utterance that has most of the word."""
         best, most = None, 0.0
         for utterance in (*self._answered, *self.owed):
-            begin, end = max(word.start, utterance.onset), min(word.end, utterance.end + TAIL)
+            begin, end = max(word.start, utterance.onset), min(word.end, utterance.until)
             # A word without a length is in it too.
             if end - begin + 1e-3 > most:
                 best, most = utterance, end - begin + 1e-3

@@ -12,8 +12,6 @@ from engine.ports import Heard
 from proto.messages.speechkit.stt.v3 import CodeType, StatusCode, StreamingResponse
 from tests.adapters.stt.yandex_scripted import Call, length, settled
 
-pytestmark = pytest.mark.virtual
-
 
 async def test_sound_goes_out_every_100_ms_and_at_once_where_speech_begins_or_ends(
     autojump_clock: MockClock,
@@ -261,3 +259,26 @@ async def test_a_caller_who_hangs_up_ends_the_session_at_once(autojump_clock: Mo
         await call.sounds(0.5)
         session = call.session
     assert not session.is_open
+
+
+async def test_what_lies_between_two_utterances_is_the_later_ones_while_both_are_owed(
+    autojump_clock: MockClock,
+) -> None:
+    async with Call.begin() as call:
+        await call.silent(0.5)
+        await call.starts()
+        await call.sounds(0.5)
+        await call.ends()
+        call.session.partial(("one", 0.6), ("two", 1.02))
+        # The soft end of a word, as long as nothing follows.
+        assert await call.results() == [Heard(1, "one two", final=False)]
+        await call.silent(0.3)
+        await call.starts()
+        await call.sounds(0.3)
+        await call.ends()
+        call.session.final(("one", 0.6), ("two", 1.02), ("three", 1.3), until=2.0)
+        assert await call.results() == [
+            Heard(1, "one", final=False),
+            Heard(1, "one", final=True),
+            Heard(2, "two three", final=True),
+        ]

@@ -13,8 +13,6 @@ from engine.ports import Heard
 from proto.messages.speechkit.stt.v3 import CodeType, StatusCode, StreamingResponse
 from tests.adapters.stt.yandex_scripted import Call, ScriptedSession, settled
 
-pytestmark = pytest.mark.virtual
-
 SHORT = Limits(seconds=10.0)
 
 CLOSED = StreamingResponse(status_code=StatusCode(code_type=CodeType.CLOSED))
@@ -117,8 +115,10 @@ async def test_of_two_sessions_that_hear_the_same_the_first_final_counts(
         # The first began at 0.0, the second where the utterance may have begun.
         since = 7.0 - 0.36
         second.final(("one", 7.2 - since), until=7.6 - since)
+        await settled()
         first.partial(("one", 7.2), ("two", 8.0), ("three", 8.6))
         first.final(("one", 7.2), ("two", 8.0), ("three", 8.6), until=9.0)
+        await settled()
         second.partial(("two", 8.0 - since), ("three", 8.6 - since))
         await call.ends()
         second.final(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 
 import trio
@@ -29,15 +29,15 @@ from proto.messages.speechkit.stt.v3 import (
     StreamingResponse,
     Word,
 )
-from tests.recordings import silence
+from tests.recordings import frames, silence
 
 RATE_HZ = 16000
 
 #: A frame that is not silent.
 SOUND = b"\1\0" * (frame_bytes(RATE_HZ) // 2)
 
-#: A word and the second of the session in which it begins; it lasts for 0.2 s.
-Said = tuple[str, float]
+#: A word and the second of the session in which it begins; it lasts for 0.2 s, if it is not said.
+Said = tuple[str, float] | tuple[str, float, float]
 
 
 class ScriptedSession:
@@ -48,9 +48,11 @@ class ScriptedSession:
         self.is_open = True
         #: Whether it takes what is sent.
         self.flows = True
-        self._say, self._said = trio.open_memory_channel[StreamingResponse | RpcError | None](
-            math.inf
-        )
+        #: Seconds from what it says to when that is heard.
+        self.lag = 0.0
+        self._say, self._said = trio.open_memory_channel[
+            tuple[float, StreamingResponse | RpcError | None]
+        ](math.inf)
         self._finals = -1
         self._cursors = AudioCursors()
 
@@ -94,11 +96,11 @@ class ScriptedSession:
     def say(self, response: StreamingResponse) -> None:
         cursors = self._cursors
         response.audio_cursors = AudioCursors.parse(bytes(cursors))
-        self._say.send_nowait(response)
+        self._say.send_nowait((trio.current_time() + self.lag, response))
 
     def end(self, error: RpcError | None = None) -> None:
         """The stream ends: well, or with an error."""
-        self._say.send_nowait(error)
+        self._say.send_nowait((trio.current_time() + self.lag, error))
 
     # --- what the adapter sees ------------------------------------------------------------------
 
@@ -109,7 +111,8 @@ class ScriptedSession:
         self.came.append(message)
 
     async def receive(self) -> StreamingResponse | None:
-        said = await self._said.receive()
+        due, said = await self._said.receive()
+        await trio.sleep_until(due)
         if isinstance(said, RpcError):
             raise said
         return said
@@ -118,7 +121,8 @@ class ScriptedSession:
 class ScriptedSpeechKit:
     """Takes sessions; each of `refusals` refuses one that begins."""
 
-    def __init__(self) -> None:
+    def __init__(self, session: Callable[[], ScriptedSession] = ScriptedSession) -> None:
+        self._session = session
         self.sessions: list[ScriptedSession] = []
         self.refusals: deque[RpcError] = deque()
         self.began_at: list[float] = []
@@ -134,7 +138,7 @@ class ScriptedSpeechKit:
         self.began_at.append(trio.current_time())
         if self.refusals:
             raise self.refusals.popleft()
-        session = ScriptedSession()
+        session = self._session()
         self.sessions.append(session)
         try:
             yield session
@@ -155,9 +159,12 @@ class Call:
     @classmethod
     @asynccontextmanager
     async def begin(
-        cls, listening: Listening = RUSSIAN, limits: Limits = LIMITS
+        cls,
+        listening: Listening = RUSSIAN,
+        limits: Limits = LIMITS,
+        kit: ScriptedSpeechKit | None = None,
     ) -> AsyncIterator[Call]:
-        kit = ScriptedSpeechKit()
+        kit = kit or ScriptedSpeechKit()
         access = Access(Service("the-role", "the settings"), ApiKey("secret"))
         recognizer = YandexRecognizer(kit, access, listening, limits)
         async with (
@@ -206,6 +213,12 @@ class Call:
         except ProviderError as failure:
             self.failure = failure
 
+    async def hears(self, pcm: bytes) -> None:
+        """Whole frames."""
+        for frame in frames(pcm, RATE_HZ):
+            self.recognition.feed(frame)
+            await trio.sleep(FRAME_SECONDS)
+
     async def _hear(self, frame: bytes, seconds: float) -> None:
         every = len(frame) / 2 / RATE_HZ
         for _ in range(round(seconds / every)):
@@ -228,9 +241,12 @@ def length(request: StreamingRequest) -> float:
 
 
 def _update(said: Sequence[Said]) -> tuple[AlternativeUpdate, float]:
-    words = [Word(text=text, start_time_ms=_ms(at), end_time_ms=_ms(at + 0.2)) for text, at in said]
-    text = " ".join(text for text, _ in said)
-    end = max((at + 0.2 for _, at in said), default=0.0)
+    words = [
+        Word(text=text, start_time_ms=_ms(at), end_time_ms=_ms(end[0] if end else at + 0.2))
+        for text, at, *end in said
+    ]
+    text = " ".join(word.text for word in words)
+    end = max((word.end_time_ms for word in words), default=0) / 1000
     return AlternativeUpdate(alternatives=[Alternative(words=words, text=text)]), end
 
 
