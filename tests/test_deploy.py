@@ -21,6 +21,7 @@ from adapters.llm.openai import (
 )
 from adapters.service.cli import parser
 from adapters.service.config import Config, read_config
+from adapters.service.scripts import SCRIPTS
 from adapters.service.serve import GOODBYE_SECONDS
 from adapters.service.speech import SoundCache
 from adapters.tts.fallback import FIRST_SOUND
@@ -97,13 +98,26 @@ def test_what_it_says_of_each_provider_are_its_keys_and_their_defaults(
     assert config.speech.recognizer.name == recognizer
     assert config.speech.fallback
     assert config.speech.first_sound == FIRST_SOUND
-    assert config.speech.cache == SoundCache(Path("/var/cache/callchart/sounds"))
+    assert config.speech.cache == SoundCache(Path("/var/lib/callchart/sounds"))
     assert (config.model.first_token, config.model.between_tokens) == (FIRST_TOKEN, BETWEEN_TOKENS)
     assert config.model.context_tokens == CONTEXT_TOKENS
     assert [tool.spec.name for tool in config.model.tools] == ["opening_hours", "set_aside"]
     second = config.model.fallback
     assert second
     assert (second.base_url, second.first_token) == (OPENAI_URL, FIRST_TOKEN_OF_TWO)
+
+
+def test_what_readme_shows_of_the_configuration_is_one(tmp_path: Path) -> None:
+    readme = (DEPLOY.parent / "README.md").read_text()
+    ten_lines, voices = re.findall(r"```toml\n(.*?)```", readme, re.DOTALL)
+    assert read(tmp_path, ten_lines).speech.synthesizer.name == "espeak"
+    config = read(tmp_path, ten_lines.partition("[model]")[0] + voices)
+    speech = config.speech
+    assert (speech.recognizer.name, speech.synthesizer.name) == ("yandex", "yandex")
+    assert speech.fallback
+    assert speech.cache
+    assert config.model.fallback
+    assert config.scripts == SCRIPTS["ru"]
 
 
 @pytest.mark.parametrize("path", ASTERISK, ids=lambda path: path.name)
