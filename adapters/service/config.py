@@ -194,7 +194,8 @@ def _files(section: Section, *, needed: bool) -> Files | None:
 
 def _scripts(section: Section, language: Language) -> Scripts:
     with section:
-        plain = SCRIPTS[section.choice("language", tuple(SCRIPTS), language)]
+        chosen: Language = section.choice("language", tuple(SCRIPTS), language)
+        plain = SCRIPTS[chosen]
         texts = {
             name: section.text(name, text)
             for name, text in asdict(plain).items()

@@ -20,7 +20,7 @@ class Options:
     The section of a provider that nobody chose is not read."""
 
     def __init__(self, speech: Section, language: Language) -> None:
-        self.language = language
+        self.language: Language = language
         self._sections = {name: speech.section(name) for name in SECTIONS}
 
     def section(self, name: str) -> Section:
