@@ -129,6 +129,13 @@ def parser() -> argparse.ArgumentParser:
         "--language", choices=["en", "ru"], default="en", help="what is spoken (default: en)"
     )
     demo.add_argument(
+        "--providers",
+        choices=["offline", "yandex"],
+        default="offline",
+        help="who hears, speaks and answers; yandex: SpeechKit's and OpenAI's own adapters, with"
+        " servers on this machine (default: offline)",
+    )
+    demo.add_argument(
         "--whisper",
         type=Path,
         default=Path("whisper-base"),
@@ -233,16 +240,20 @@ def _demo(options: argparse.Namespace) -> int:
     try:
         from adapters.service.demo import call as demo
         from adapters.service.demo.cast import offline
+        from adapters.service.demo.yandex_cast import yandex
     except ModuleNotFoundError as missing:
         # The demo's speech is an extra: the other commands do without it.
         raise UserError(f"the demo needs {missing.name}: pip install 'callchart[demo]'") from None
+    if options.fast and options.providers == "yandex":
+        raise UserError("--fast: the servers of --providers yandex keep real time; leave it out")
     chart = load_chart(options.chart)
     settings = parse_settings(chart, options.set)
+    cast = {"offline": offline, "yandex": yandex}[options.providers]
     try:
         return demo.run_demo(
             chart,
             settings,
-            offline(options.language, options.whisper),
+            cast(options.language, options.whisper),
             caller=options.caller,
             out=options.out,
             fast=options.fast,

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,12 +14,9 @@ from rich.console import Console
 from adapters.carrier.audio_file import AudioFileError, Recording, write_wav
 from adapters.carrier.caller import CallerScriptError, Script, ScriptedCaller, read_caller
 from adapters.carrier.wav import WavLine
-from adapters.llm.openai import OpenAIModel
 from adapters.service.clock import HeldClock, RealClock
-from adapters.service.demo.answers import Answers, AnswersError
+from adapters.service.demo.answers import AnswersError
 from adapters.service.demo.cast import Cast
-from adapters.service.demo.loopback import Loopback
-from adapters.service.demo.model_server import MODEL, ModelServer, serve
 from adapters.service.live import LiveView
 from adapters.service.report import Report, report
 from adapters.service.timeline import levels, timeline
@@ -66,22 +62,22 @@ def run_demo(
 
     Everything that can be wrong with the input is found before anything is written."""
     script = read_caller(caller or cast.caller, RATE_HZ)
-    answers = Answers.read(cast.answers)
     is_new = not out.exists()
     out.mkdir(parents=True, exist_ok=True)
     console = Console(stderr=as_json)
     view = LiveView(console, words=True)
     clock = HeldClock() if fast else RealClock()
     journal = JournalFile(out / JOURNAL, complain)
+    if not as_json:
+        console.print(cast.providers, style="dim", soft_wrap=True)
     try:
-        recording, ended = trio.run(
+        recording, ended, asked = trio.run(
             _hold_call,
             clock,
             chart,
             settings,
             cast,
             script,
-            answers,
             journal,
             () if as_json else (view.step,),
             clock=clock.trio_clock,
@@ -100,6 +96,9 @@ def run_demo(
         print(json.dumps(made.as_json(), ensure_ascii=False, indent=2))
     else:
         view.turns(made)
+        if asked:
+            counts = ", ".join(f"{method} {times}" for method, times in sorted(asked.items()))
+            console.print(f"asked of the servers: {counts}", style="dim")
         console.print(f"\n{out}/: {RECORDING}, {JOURNAL}, {TIMELINE}, {REPORT}")
     return 0
 
@@ -110,14 +109,18 @@ async def _hold_call(
     settings: Settings,
     cast: Cast,
     script: Script,
-    answers: Answers,
     journal: JournalFile,
     inspectors: Sequence[Inspector],
-) -> tuple[Recording, CallData | None]:
-    async with _services(clock, cast, answers) as services:
+) -> tuple[Recording, CallData | None, Mapping[str, int]]:
+    # All is ready before the phone rings.
+    detectors = SileroDetectors(work=clock)
+    await detectors.build_ahead(RATE_HZ)
+    async with cast.play(clock) as players:
+        phrases = Phrases(RATE_HZ)
+        await phrases.prepare(players.synthesizer, script_texts(cast.scripts))
         supervisor = Supervisor(
             chart,
-            services,
+            Services(detectors, players.recognizer, players.synthesizer, players.model, phrases),
             settings,
             cast.scripts,
             journal=lambda call_id: journal,
@@ -127,34 +130,7 @@ async def _hold_call(
         async with trio.open_nursery() as nursery:
             nursery.start_soon(line.run)
             ended = await supervisor.attend(line)
-        return line.recording, ended
-
-
-@asynccontextmanager
-async def _services(
-    clock: HeldClock | RealClock, cast: Cast, answers: Answers
-) -> AsyncIterator[Services]:
-    """All providers, ready before the phone rings."""
-    loopback = Loopback(clock)
-    detectors = SileroDetectors(work=clock)
-    await detectors.build_ahead(RATE_HZ)
-    async with (
-        cast.synthesizer(clock) as synthesizer,
-        cast.recognizer(clock) as recognizer,
-        trio.open_nursery() as nursery,
-    ):
-        server: ModelServer = await nursery.start(serve, answers, loopback)
-        phrases = Phrases(RATE_HZ)
-        await phrases.prepare(synthesizer, script_texts(cast.scripts))
-        async with OpenAIModel.open(
-            model=MODEL,
-            api_key="offline",
-            base_url=server.url,
-            language=cast.language,
-            transport=loopback.transport(),
-        ) as model:
-            yield Services(detectors, recognizer, synthesizer, model, phrases)
-        nursery.cancel_scope.cancel()
+        return line.recording, ended, players.asked
 
 
 def _leave(out: Path, recording: Recording, made: Report) -> None:

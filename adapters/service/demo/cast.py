@@ -2,53 +2,103 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
+import trio
+
+from adapters.llm.openai import OpenAIModel
 from adapters.llm.prompts import Language
+from adapters.service.demo.answers import Answers
+from adapters.service.demo.loopback import Loopback
+from adapters.service.demo.model_server import MODEL, ModelServer, serve
 from adapters.service.scripts import SCRIPTS
 from adapters.stt.pocketsphinx import PocketsphinxRecognizer
 from adapters.stt.whisper import WhisperRecognizer
 from adapters.tts.espeak import EspeakSynthesizer
 from engine.data import Scripts
-from engine.ports import OutsideWork, Recognizer, Synthesizer
+from engine.ports import LanguageModel, OutsideWork, Recognizer, Synthesizer
 
 _HERE = Path(__file__).parent
 
 
 @dataclass(frozen=True, slots=True)
-class Cast:
-    """A demo's parts: the default caller's script, a file of answers, what is said without them.
+class Players:
+    """The providers of a call, ready. `asked`: how often which method of their servers was asked
+    for, where those tell."""
 
-    `recognizer` and `synthesizer` open the speech of a call whose clock holds still for their work;
-    entering may raise `ProviderError`."""
+    recognizer: Recognizer
+    synthesizer: Synthesizer
+    model: LanguageModel
+    asked: Counter[str] = field(default_factory=Counter[str])
+
+
+@dataclass(frozen=True, slots=True)
+class Cast:
+    """A demo's parts: the default caller's script, a file of answers, what is said without them;
+    and `providers`: who hears, speaks and answers, in words.
+
+    `play` opens these for a call whose clock holds still for their work; entering may raise
+    `ProviderError`, maybe in a group."""
 
     language: Language
     caller: Path
     answers: Path
     scripts: Scripts
-    recognizer: Callable[[OutsideWork], AbstractAsyncContextManager[Recognizer]]
-    synthesizer: Callable[[OutsideWork], AbstractAsyncContextManager[Synthesizer]]
+    providers: str
+    play: Callable[[OutsideWork], AbstractAsyncContextManager[Players]]
+
+
+def caller(language: Language) -> Path:
+    """The default caller's script."""
+    return _HERE / ("caller.toml" if language == "en" else f"caller_{language}.toml")
+
+
+def answers(language: Language) -> Path:
+    """The model's answers."""
+    return _HERE / ("answers.toml" if language == "en" else f"answers_{language}.toml")
 
 
 def offline(language: Language, whisper: Path) -> Cast:
     """With nothing but this machine. `whisper`: the folder of a model, for all but English."""
-    if language == "en":
-        return Cast(
-            "en",
-            _HERE / "caller.toml",
-            _HERE / "answers.toml",
-            SCRIPTS["en"],
-            PocketsphinxRecognizer.open,
-            lambda work: EspeakSynthesizer.open(work=work),
-        )
+    hears = "pocketsphinx" if language == "en" else "Whisper"
     return Cast(
         language,
-        _HERE / f"caller_{language}.toml",
-        _HERE / f"answers_{language}.toml",
+        caller(language),
+        answers(language),
         SCRIPTS[language],
-        lambda work: WhisperRecognizer.open(whisper, language, work=work),
-        lambda work: EspeakSynthesizer.open(language, work=work),
+        f"{hears} hears, espeak-ng speaks, scripted answers come through OpenAI's API",
+        partial(_play, language, whisper),
     )
+
+
+@asynccontextmanager
+async def _play(language: Language, whisper: Path, work: OutsideWork) -> AsyncIterator[Players]:
+    loopback, script = Loopback(work), Answers.read(answers(language))
+    async with (
+        EspeakSynthesizer.open("en-us" if language == "en" else language, work=work) as synthesizer,
+        _recognizer(language, whisper, work) as recognizer,
+        trio.open_nursery() as nursery,
+    ):
+        server: ModelServer = await nursery.start(serve, script, loopback)
+        async with OpenAIModel.open(
+            model=MODEL,
+            api_key="offline",
+            base_url=server.url,
+            language=language,
+            transport=loopback.transport(),
+        ) as model:
+            yield Players(recognizer, synthesizer, model)
+        nursery.cancel_scope.cancel()
+
+
+def _recognizer(
+    language: Language, whisper: Path, work: OutsideWork
+) -> AbstractAsyncContextManager[Recognizer]:
+    if language == "en":
+        return PocketsphinxRecognizer.open(work)
+    return WhisperRecognizer.open(whisper, language, work=work)

@@ -10,8 +10,8 @@ import numpy as np
 
 from engine.ports import FRAME_SECONDS
 
-#: Of a frame's samples, root mean square: 43 dB below full scale, and what louder noise rises to.
-QUIETEST_SPEECH: Final = 230.0
+#: Of a frame's samples, root mean square: 50 dB below full scale, or above a line's noise so much.
+QUIETEST_SPEECH: Final = 104.0
 ABOVE_NOISE: Final = 3.0
 
 #: By how much noise may seem to grow in a frame: ten times in 5 s, and speech has its pauses.

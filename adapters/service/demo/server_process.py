@@ -90,7 +90,7 @@ def run_server(serve: Serve) -> None:
         trio.run(_serve, owner, serve)
     except* ProviderError as failures:
         failure = _first(failures)
-        owner.send(Unable(f"{failure.provider} {failure.reason}", failure.cure))
+        owner.send(Unable(f"{failure.provider}: {failure.reason}", failure.cure))
 
 
 async def _serve(owner: Owner, serve: Serve) -> None:

@@ -1,0 +1,71 @@
+"""The demo's providers as a service has them: Yandex SpeechKit and OpenAI's API, over real sockets.
+
+Who answers there are servers of the demo's own, each in a process of its own."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from adapters.grpc.dial import Address
+from adapters.llm.openai import OpenAIModel
+from adapters.llm.prompts import Language
+from adapters.service.demo.cast import Cast, Players, answers, caller
+from adapters.service.demo.model_server import MODEL
+from adapters.service.demo.server_process import ServerProcess
+from adapters.service.scripts import SCRIPTS
+from adapters.stt.yandex import Listening, YandexRecognizer
+from adapters.tts.yandex import Voice, YandexSynthesizer
+from adapters.yandex.credentials import ApiKey
+from engine.ports import OutsideWork
+
+#: The servers take any.
+_KEY: Final = "offline"
+
+#: How SpeechKit hears and speaks. Whisper, which hears Russian behind its server, guesses in its
+#: partials: finals are worth waiting for.
+_SPOKEN: Final[Mapping[Language, tuple[Listening, Voice]]] = {
+    "en": (Listening("en-US"), Voice("john")),
+    "ru": (Listening("ru-RU", final_wait=6.0), Voice("alena")),
+}
+
+
+def yandex(language: Language, whisper: Path) -> Cast:
+    """With servers on this machine. `whisper`: the folder of a model, for all but English."""
+    return Cast(
+        language,
+        caller(language),
+        answers(language),
+        SCRIPTS[language],
+        "Yandex SpeechKit hears and speaks, OpenAI's API answers: servers on this machine",
+        partial(_play, language, whisper),
+    )
+
+
+@asynccontextmanager
+async def _play(language: Language, whisper: Path, work: OutsideWork) -> AsyncIterator[Players]:
+    """See `Cast`. Servers keep real time: `work` cannot hold it."""
+    listening, voice = _SPOKEN[language]
+    async with (
+        ServerProcess.started(
+            "SpeechKit's server", f"{__package__}.speechkit_server", language, str(whisper)
+        ) as speechkit,
+        ServerProcess.started(
+            "the model's server", f"{__package__}.model_process", str(answers(language))
+        ) as model,
+    ):
+        address, key = Address("127.0.0.1", speechkit.port), ApiKey(_KEY)
+        async with (
+            YandexSynthesizer.open(key, voice, address=address) as synthesizer,
+            YandexRecognizer.open(key, listening, address=address) as recognizer,
+            OpenAIModel.open(
+                model=MODEL,
+                api_key=_KEY,
+                base_url=f"http://127.0.0.1:{model.port}/v1",
+                language=language,
+            ) as writer,
+        ):
+            yield Players(recognizer, synthesizer, writer, speechkit.asked)

@@ -1,0 +1,112 @@
+"""The demo with Yandex's and OpenAI's adapters, which ask servers in processes of their own."""
+
+from __future__ import annotations
+
+import os
+import re
+import select
+from pathlib import Path
+
+import pytest
+
+from adapters.service.cli import main
+from engine.journal import read
+
+pytestmark = pytest.mark.real
+
+SAMPLES = Path(__file__).parents[4] / "adapters" / "service" / "demo" / "samples"
+
+#: A caller who interrupts the greeting to say goodbye: the shortest call that has everything in it.
+CALLER = f"""
+[[line]]
+say = "{SAMPLES / "en_goodbye.wav"}"
+when = "agent speaking"
+for = 0.5
+"""
+
+#: Milliseconds until a process whose owner is gone must have noticed.
+PATIENCE = 10_000
+
+
+@pytest.fixture
+def mark(monkeypatch: pytest.MonkeyPatch) -> bytes:
+    """What all processes carry that begin from now on, and those that these begin."""
+    monkeypatch.setenv("CALLCHART_TEST", str(os.getpid()))
+    return b"CALLCHART_TEST=%d\0" % os.getpid()
+
+
+def ends(pid: int) -> bool:
+    """Whether a process is gone, or goes soon."""
+    try:
+        process = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return True
+    try:
+        waiting = select.poll()
+        waiting.register(process, select.POLLIN)
+        return bool(waiting.poll(PATIENCE))
+    finally:
+        os.close(process)
+
+
+def carrying(mark: bytes) -> list[int]:
+    """Processes that carry it. This one was there before."""
+    found = []
+    for environment in Path("/proc").glob("[0-9]*/environ"):
+        try:
+            if mark in environment.read_bytes() + b"\0":
+                found.append(int(environment.parent.name))
+        except OSError:
+            continue  # it is gone, or another's
+    return found
+
+
+def test_a_call_over_real_sockets_is_heard_answered_and_leaves_nothing_running(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], mark: bytes
+) -> None:
+    script, out = tmp_path / "caller.toml", tmp_path / "call"
+    script.write_text(CALLER)
+    of_call = ["--caller", str(script), "--out", str(out)]
+    assert main(["demo", "--providers", "yandex", *of_call]) == 0
+    assert all(ends(pid) for pid in carrying(mark))
+
+    _, lines = read(out / "journal.jsonl")
+    passed = " ".join(str(line["to"]) for line in lines if line["outcome"] == "taken")
+    order = ["greeting", "barged_in", "listening", "settling", "thinking.filling", "speaking"]
+    places = [passed.index(state) for state in [*order, "hangup", "ended"]]
+    assert places == sorted(places)
+    said = (out / "report.json").read_text(encoding="utf-8").lower()
+    assert "thank you for calling" in said
+
+    shown = capsys.readouterr().out
+    assert "Yandex SpeechKit hears and speaks" in shown
+    assert "good bye" in shown
+    asked = re.search(
+        r"asked of the servers: RecognizeStreaming 1, UtteranceSynthesis (\d+)", shown
+    )
+    assert asked
+    # Scripts and fillers before the call, and two chunks of an answer.
+    assert int(asked[1]) > 10
+
+
+def test_real_time_is_all_that_servers_keep(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "call"
+    assert main(["demo", "--providers", "yandex", "--fast", "--out", str(out)]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line == (
+        "callchart demo: --fast: the servers of --providers yandex keep real time; leave it out"
+    )
+    assert not out.exists()
+
+
+def test_a_server_that_cannot_begin_is_told_of_in_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "call"
+    russian = ["--language", "ru", "--whisper", "nowhere"]
+    assert main(["demo", "--providers", "yandex", *russian, "--out", str(out)]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("callchart demo: SpeechKit's server: whisper: there is no model.bin in")
+    assert not out.exists()
