@@ -71,7 +71,7 @@ class ListeningSession(ScriptedSession):
             self.end(RpcError(Status.UNAVAILABLE, "the server reset the call"))
 
 
-@settings(max_examples=25)
+@settings(max_examples=15)
 @given(
     said=UTTERANCES,
     breaks=BREAKS,
@@ -90,7 +90,7 @@ async def _hear(
     kit = ScriptedSpeechKit(partial(ListeningSession, deque(breaks), lag))
     async with Call.begin(PATIENT, Limits(seconds=longest), kit) as call:
         expected = await _speak(call, said)
-        await call.silent(4.0)
+        await call.silent(1.5)
         assert call.failure is None
         finals = [heard.text for heard in await call.results() if heard.final]
         assert finals == expected

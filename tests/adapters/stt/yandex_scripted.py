@@ -45,6 +45,8 @@ class ScriptedSession:
 
     def __init__(self) -> None:
         self.came: list[StreamingRequest] = []
+        #: How much sound came, silence too.
+        self.seconds = 0.0
         self.is_open = True
         #: Whether it takes what is sent.
         self.flows = True
@@ -55,11 +57,6 @@ class ScriptedSession:
         ](math.inf)
         self._finals = -1
         self._cursors = AudioCursors()
-
-    @property
-    def seconds(self) -> float:
-        """How much sound came, silence too."""
-        return sum(length(request) for request in self.came[1:])
 
     def partial(self, *said: Said, until: float | None = None) -> None:
         """What it takes the sound since the last final for; `until`: how far it has looked."""
@@ -109,6 +106,7 @@ class ScriptedSession:
         if not self.flows:
             await trio.sleep_forever()
         self.came.append(message)
+        self.seconds += length(message)
 
     async def receive(self) -> StreamingResponse | None:
         due, said = await self._said.receive()
@@ -236,8 +234,7 @@ def length(request: StreamingRequest) -> float:
     """Seconds of sound in a message."""
     if request.silence_chunk is not None:
         return request.silence_chunk.duration_ms / 1000
-    assert request.chunk is not None
-    return len(request.chunk.data) / 2 / RATE_HZ
+    return len(request.chunk.data) / 2 / RATE_HZ if request.chunk is not None else 0.0
 
 
 def _update(said: Sequence[Said]) -> tuple[AlternativeUpdate, float]:
