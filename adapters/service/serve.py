@@ -75,7 +75,7 @@ async def serve(config: Config, open_carrier: OpenCarrier) -> bool:
         trio.open_nursery() as nursery,
     ):
         log.info("ready: %s", _what_is_served(config))
-        nursery.start_soon(_tell_figures, calls, opened)
+        nursery.start_soon(tell_figures, calls, opened)
         await take_calls(supervisor, carrier, calls, stop, config.drain_seconds)
         nursery.cancel_scope.cancel()
         _log_figures(calls, opened)
@@ -86,8 +86,8 @@ async def serve(config: Config, open_carrier: OpenCarrier) -> bool:
     return cut_off == 0
 
 
-async def _tell_figures(calls: CallLog, opened: Opened) -> None:
-    """Now and then, where there were calls since the last time."""
+async def tell_figures(calls: CallLog, opened: Opened) -> None:
+    """Log the figures now and then, where there were calls since the last time."""
     told = 0
     while True:
         await trio.sleep(FIGURES_EVERY)

@@ -13,10 +13,14 @@ import pytest
 import trio
 from trio.testing import MockClock
 
+from adapters.fallback.tally import Tally
 from adapters.service.call_log import CallLog
 from adapters.service.cli import main
 from adapters.service.demo.model_server import ModelServer
-from adapters.service.serve import GOODBYE_SECONDS, take_calls
+from adapters.service.model import Writers
+from adapters.service.serve import FIGURES_EVERY, GOODBYE_SECONDS, take_calls, tell_figures
+from adapters.service.services import Opened
+from adapters.service.speech import Voices
 from adapters.service.stop import Stop
 from engine.call import Services
 from engine.chart import Chart, ignore
@@ -165,6 +169,26 @@ async def test_a_second_signal_cuts_off_at_once(autojump_clock: MockClock) -> No
     assert trio.current_time() == 8
     assert all(line.hung_up for line in lines)
     assert running.calls.cut_off() == 2
+
+
+async def test_figures_are_told_each_hour_in_which_there_were_calls(
+    autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "callchart")
+    voice, calls = FakeSynthesizer(), CallLog(CHART)
+    voices, writers = Voices(voice, voice, Tally()), Writers(FakeModel(), {})
+    services = Services(FakeVoiceDetectors(), FakeRecognizer(), voice, FakeModel(), Phrases(16000))
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(tell_figures, calls, Opened(services, voices, writers))
+        await trio.sleep(1.5 * FIGURES_EVERY)
+        assert caplog.messages == []
+        calls.failed("one", RuntimeError())
+        await trio.sleep(5 * FIGURES_EVERY)
+        nursery.cancel_scope.cancel()
+    assert [message.split(",")[0] for message in caplog.messages] == [
+        "since the start: answers: 0",
+        "since the start: second voice: asked for 0 of 0 (0%)",
+    ]
 
 
 # --- from the command line -----------------------------------------------------------------------

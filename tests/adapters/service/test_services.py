@@ -25,6 +25,7 @@ from tests.adapters.tts.yandex import nobody
 from tests.benchmarks.providers import Voices
 from tests.servers.model.scripts import Writing
 from tests.servers.model.server import ModelServer
+from tests.servers.speechkit.scripts import Speaking
 from tests.servers.speechkit.server import SpeechKitServer
 from tests.servers.tones import heard, speak
 
@@ -167,6 +168,15 @@ async def test_a_call_goes_on_over_http_and_with_the_second_model_when_the_first
     assert (opened.voices.tally.requests, opened.voices.tally.by_second) == (2, 1)
     assert opened.writers.tally
     assert (opened.writers.tally.requests, opened.writers.tally.by_second) == (2, 2)
+
+
+async def test_scripts_are_in_the_first_voice_also_where_it_is_too_slow_for_a_call(
+    configured: Config, speechkit: SpeechKitServer
+) -> None:
+    await speechkit.speak(Speaking(first=2 * configured.speech.first_sound))
+    async with open_services(configured):
+        assert len(await speechkit.texts("UtteranceSynthesis")) == 7
+        assert await speechkit.texts("tts:synthesize") == []
 
 
 async def test_what_is_kept_lets_a_service_start_while_no_voice_can_be_reached(
