@@ -41,12 +41,13 @@ async def serve(
     async with (
         EspeakSynthesizer.open(_VOICES.get(language, language)) as synthesizer,
         _recognizer(language, whisper) as recognizer,
+        trio.open_nursery() as nursery,
     ):
         services = by_path(
             _for_customers(UTTERANCE, partial(speak, synthesizer)),
             _for_customers(RECOGNIZE, partial(recognize, recognizer)),
         )
-        await grpc_server.serve(services, asked, task_status=task_status)
+        task_status.started(await nursery.start(grpc_server.serve, services, asked))
 
 
 def _recognizer(language: str, whisper: Path) -> AbstractAsyncContextManager[Recognizer]:
