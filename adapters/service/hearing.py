@@ -55,7 +55,8 @@ def _openai(options: Options) -> Provider[Recognizer]:
 
 
 def _yandex(options: Options) -> Provider[Recognizer]:
-    return Provider("yandex", options.yandex.recognizer)
+    yandex = options.yandex
+    return Provider("yandex", yandex.recognizer, reach=yandex.reach_recognizer)
 
 
 def _silero(options: Options) -> Provider[VoiceDetectors]:

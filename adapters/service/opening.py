@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from typing import Generic, Self, TypeVar, cast
@@ -53,8 +53,10 @@ Opener = Callable[[Opening], AbstractAsyncContextManager[P]]
 class Provider(Generic[P]):
     """A provider that was chosen by name, with its options in `open`.
 
-    `key`: of a voice, all of them that change how it sounds."""
+    `key`: of a voice, all of them that change how it sounds. `reach`, of one that goes on trying
+    where its server is not there: raises `ProviderError` for why it cannot be reached."""
 
     name: str
     open: Opener[P]
     key: tuple[str, ...] = ()
+    reach: Callable[[], Awaitable[None]] | None = None

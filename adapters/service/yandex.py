@@ -12,6 +12,9 @@ from typing import Literal, get_args
 from urllib.parse import urlsplit
 
 from adapters.grpc.dial import Address
+from adapters.grpc.errors import ConnectionLost
+from adapters.grpc.pool import Pool
+from adapters.service.errors import leaves
 from adapters.service.opening import Opening
 from adapters.service.section import Section
 from adapters.stt.yandex import HOST as STT_HOST
@@ -22,6 +25,7 @@ from adapters.tts.yandex_http import URL as TTS_HTTP_URL
 from adapters.tts.yandex_http import YandexHttpSynthesizer
 from adapters.yandex.credentials import ApiKey, Credentials
 from adapters.yandex.iam import IamTokens, Source
+from adapters.yandex.refusals import PROVIDER
 from adapters.yandex.token_sources import tokens_for_oauth, tokens_of_machine
 from engine.ports import ProviderError
 
@@ -91,6 +95,15 @@ class Yandex:
             connections=self.connections,
         ) as recognizer:
             yield recognizer
+
+    async def reach_recognizer(self) -> None:
+        """Raises `ProviderError` where there is no way to it: a call's recogniser tries on."""
+        try:
+            async with Pool.open(_address(self.stt_url), 1) as pool:
+                await pool.ready()
+        except* ConnectionLost as lost:
+            error = next(leaves(lost))
+            raise ProviderError(PROVIDER, error.reason, error.cure) from None
 
     @asynccontextmanager
     async def credentials(self) -> AsyncIterator[Credentials]:

@@ -87,6 +87,8 @@ async def _detect(provider: Provider[VoiceDetectors], pcm: bytes, rate_hz: int) 
 async def _hear(
     provider: Provider[Recognizer], pcm: bytes, rate_hz: int, *, is_sentence: bool
 ) -> str:
+    if provider.reach:
+        await provider.reach()
     onset = frame_bytes(rate_hz) * ONSET_FRAMES
     async with (
         Opening.begun(rate_hz) as opening,
@@ -108,7 +110,7 @@ async def _hear(
         raise ProviderError(
             provider.name,
             f"{provider.name} made no word of the sentence within {lag:.1f} s",
-            "see that it hears the language that is spoken, and whether a warning of its is above",
+            "see that it hears the language that is spoken",
         )
     return f"{provider.name} made {words} words of the sentence within {lag:.1f} s"
 

@@ -22,6 +22,7 @@ def path(tmp_path: Path) -> Path:
         f'[asterisk]\nuser = "bot"\npassword = "{PASSWORD}"\nrecord = "recordings"\n'
         'media = "files"\n[asterisk.files]\nours = "shared"\nasterisk = "/mnt/shared"\n'
         f'[model]\nname = "m"\nkey = "{PASSWORD}"\n[journal]\nfolder = "journals"\n'
+        '[speech]\ncache = "sounds"\n'
     )
     path.chmod(0o600)
     return path
@@ -39,6 +40,7 @@ def test_everything_of_this_machine_is_looked_at(config: Config) -> None:
         ("journal folder", Verdict.OK),
         ("recordings folder", Verdict.OK),
         ("shared folder", Verdict.OK),
+        ("cache folder", Verdict.OK),
         ("clock", Verdict.OK),
     ]
     assert not any(PASSWORD in str(finding) for finding in findings)

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
-from dataclasses import replace
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from adapters.service.doctor.finding import Finding, Verdict
 from adapters.service.doctor.providers import model_findings, speech_findings
-from adapters.service.opening import Opening, Provider
-from engine.ports import Recognizer
-from engine.testing import FakeRecognizer
 from tests.adapters.service.reading import LEAST, Read
 from tests.adapters.tts.yandex import nobody
 from tests.servers.certificates import Certificate
@@ -59,17 +54,6 @@ async def found(read: Read, text: str) -> dict[str, Finding]:
     config = read(LEAST + text)
     findings = await speech_findings(config.speech, 16000, config.model.language)
     return {finding.part: finding for finding in findings}
-
-
-async def said(read: Read, text: str) -> Finding:
-    """What is found of the first voice; nobody listens."""
-
-    @asynccontextmanager
-    async def deaf(opening: Opening) -> AsyncIterator[Recognizer]:
-        yield FakeRecognizer()
-
-    config = replace(read(LEAST + text).speech, recognizer=Provider("fake", deaf))
-    return (await speech_findings(config, 16000, "en"))[0]
 
 
 async def test_each_of_yandexs_services_is_asked_and_answers(
@@ -118,13 +102,14 @@ async def test_an_address_where_nobody_is_and_one_without_trust_are_told(
 ) -> None:
     with nobody() as dead:
         text = yandex(speechkit).replace(f"127.0.0.1:{speechkit.grpc_port}", str(dead))
-        refused = await said(read, text)
+        refused = await found(read, text)
     async with SpeechKitServer.started(certificate=Certificate.made(tmp_path)) as secured:
-        untrusted = await said(read, yandex(secured, over="https"))
-    assert refused.what == f"{dead} refused the connection"
-    assert untrusted.what.startswith("the certificate of 127.0.0.1 is not trusted")
-    assert Verdict.OK not in (refused.verdict, untrusted.verdict)
-    assert all((refused.cure, untrusted.cure))
+        untrusted = await found(read, yandex(secured, over="https"))
+    for part in ("synthesizer", "recognizer"):
+        assert refused[part].what == f"{dead} refused the connection"
+        assert untrusted[part].what.startswith("the certificate of 127.0.0.1 is not trusted")
+        assert Verdict.OK not in (refused[part].verdict, untrusted[part].verdict)
+        assert all((refused[part].cure, untrusted[part].cure))
 
 
 async def test_both_models_are_asked_and_the_tools_are_named(
