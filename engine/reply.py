@@ -1,7 +1,7 @@
 """A reply in the making: text -> chunks -> sound, in order. The activity of `turn`.
 
-Every chunk is synthesised as soon as it is written, a few side by side. While the model waits for a
-tool, the caller is asked for a moment whenever nothing was heard for a while."""
+Every chunk is synthesised as soon as it is written, a few side by side. While the model is slow, or
+waits for a tool, the caller is asked for a moment whenever nothing was heard for a while."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ class _Writing:
         self._places = settings.parallel_synthesis
         #: Open while the text is written; its deadline is when what is pending is overdue.
         self._dribbling = trio.CancelScope()
-        #: Open while the model waits for a tool, and for a while after it.
+        #: Open while the model begins or waits for a tool, and for a while after it.
         self._bridging = trio.CancelScope()
         #: How many of the chunks only ask the caller for a moment.
         self._bridges = 0
@@ -113,6 +113,7 @@ class _Writing:
 
     async def _write(self) -> None:
         self._nursery.start_soon(self._cut_what_dribbles)
+        self._bridge(self._scene.data.settings.reply_wait)
         try:
             await self._scene.call.services.model.write(self._history, self, self._feed)
         finally:
@@ -134,19 +135,23 @@ class _Writing:
         # What was written before the tool is said before it.
         self._cut(self._chunker.rest())
         self._dribbling.deadline = math.inf
-        if not self._composition.chunks:
-            self._composition.silent_since = trio.current_time()
-        self._bridging.cancel()
-        self._bridging = trio.CancelScope()
-        self._nursery.start_soon(self._bridge_silence, self._bridging)
+        self._bridge(math.inf)
         try:
             return await self._toolbox.use(name, arguments)
         finally:
             # The model has to begin anew now, as it had when it was asked.
             self._bridging.deadline = trio.current_time() + self._scene.data.settings.reply_wait
 
+    def _bridge(self, seconds: float) -> None:
+        """From now on, and for so long, no silence is longer than the caller can bear."""
+        if not self._composition.chunks and self._composition.silent_since is None:
+            self._composition.silent_since = trio.current_time()
+        self._bridging.cancel()
+        self._bridging = trio.CancelScope(deadline=trio.current_time() + seconds)
+        self._nursery.start_soon(self._bridge_silence, self._bridging)
+
     async def _bridge_silence(self, bridging: trio.CancelScope) -> None:
-        silence = self._scene.data.settings.tool_silence
+        silence = self._scene.data.settings.longest_silence
         with bridging:
             while self._composition.failure is None:
                 since = self._composition.silent_since

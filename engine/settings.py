@@ -69,11 +69,11 @@ class Settings:
     reply_wait: float = setting(
         8.0, "s", "no first sound by then is a failure; the predecessor's slowest turns took 4 s"
     )
-    tool_silence: float = setting(
+    longest_silence: float = setting(
         2.0,
         "s",
-        "silence in an answer that waits for a tool; then the caller is asked for a moment: well "
-        "below `playback_margin`",
+        "silence before or within an answer that is being written; then the caller is asked for a "
+        "moment: after `end_of_turn`, and yet within 3 s of the caller's last word",
         least=0.1,
     )
     playback_margin: float = setting(

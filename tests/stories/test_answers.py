@@ -119,7 +119,7 @@ async def test_an_answer_that_is_ready_before_the_filler_has_none(telephone: Tel
 async def test_a_filler_that_is_over_before_the_answer_is_the_only_one(
     telephone: Telephone,
 ) -> None:
-    telephone.agent_will_say("At nine.|", latency=4.0)
+    telephone.agent_will_say("At nine.|", latency=1.9)
     await telephone.caller_says("When do you open?", at=3.0, until=4.0)
     await telephone.expect(
         states=[..., "filling", "thinking.silent", "speaking", "listening"], heard="At nine."
