@@ -5,6 +5,7 @@ left, and says what happened by events."""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from types import MappingProxyType
 
@@ -33,6 +34,8 @@ from engine.ports import (
     frame_bytes,
 )
 
+log = logging.getLogger("callchart")
+
 
 async def hear(scene: Scene) -> None:
     """Voice activity and recognition of the caller, utterance by utterance."""
@@ -51,6 +54,7 @@ async def hear(scene: Scene) -> None:
         while isinstance(error, ExceptionGroup):
             error = error.exceptions[0]
         assert isinstance(error, ProviderError)
+        log.warning("call %s: %s", scene.call.line.call_id, error)
         scene.post(HearingFailed(error.provider, error.reason))
 
 

@@ -5,6 +5,7 @@ waits for a tool, the caller is asked for a moment whenever nothing was heard fo
 
 from __future__ import annotations
 
+import logging
 import math
 from collections import deque
 from collections.abc import Sequence
@@ -21,6 +22,8 @@ from engine.toolbox import Toolbox
 
 if TYPE_CHECKING:
     from engine.call import Call, Scene
+
+log = logging.getLogger("callchart")
 
 
 class ReplyPipeline:
@@ -93,6 +96,7 @@ class _Writing:
                 try:
                     await self._write()
                 except ProviderError as error:
+                    self._log(error)
                     self._fail("text", error.reason)
                     return
             composition.written = True
@@ -206,18 +210,33 @@ class _Writing:
         if sound := self._scene.call.services.phrases.get(chunk.text):
             self._sound(chunk, Speech(sound.pcm, sound.words))
         else:
-            services, rate_hz = self._scene.call.services, self._composition.rate_hz
             try:
-                await services.synthesizer.synthesize(
-                    chunk.text, rate_hz, lambda speech: self._sound(chunk, speech)
-                )
+                await self._speak(chunk)
             except ProviderError as error:
+                self._log(error)
                 self._fail("synthesis", error.reason, at=chunk)
                 return
         # Whole frames: the line takes no others.
         chunk.pcm += bytes(-len(chunk.pcm) % frame_bytes(self._composition.rate_hz))
         chunk.complete = True
         self._tell()
+
+    async def _speak(self, chunk: Chunk) -> None:
+        synthesizer, rate_hz = self._scene.call.services.synthesizer, self._composition.rate_hz
+        bound = self._scene.data.settings.voice_wait
+
+        def sound(speech: Speech) -> None:
+            waiting.deadline = math.inf
+            self._sound(chunk, speech)
+
+        with trio.move_on_after(bound) as waiting:
+            await synthesizer.synthesize(chunk.text, rate_hz, sound)
+        if waiting.cancelled_caught:
+            raise ProviderError(
+                "synthesizer",
+                f"no sound within {bound:g} s",
+                "set a second voice, or see the provider's status page if it goes on",
+            )
 
     def _sound(self, chunk: Chunk, speech: Speech) -> None:
         chunk.pcm += speech.pcm
@@ -229,6 +248,10 @@ class _Writing:
             self._ready = True
             self._scene.post(ReplyReady(self._composition.reply.number))
         self._composition.changed()
+
+    def _log(self, error: ProviderError) -> None:
+        """For the operator: the journal has no cure, and is not looked into while calls go on."""
+        log.warning("call %s: %s", self._scene.call.line.call_id, error)
 
     def _fail(self, stage: str, reason: str, at: Chunk | None = None) -> None:
         """The reply ends here; what comes of the chunks before `at` can still be heard."""

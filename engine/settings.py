@@ -69,6 +69,12 @@ class Settings:
     reply_wait: float = setting(
         8.0, "s", "no first sound by then is a failure; the predecessor's slowest turns took 4 s"
     )
+    voice_wait: float = setting(
+        2.0,
+        "s",
+        "no sound of a chunk that long after it was asked for is a failure; a second voice has "
+        "taken over long before",
+    )
     longest_silence: float = setting(
         2.0,
         "s",

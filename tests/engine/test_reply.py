@@ -260,12 +260,12 @@ async def test_a_few_chunks_are_synthesised_side_by_side(autojump_clock: MockClo
 
 async def test_a_reply_is_ready_with_its_first_sound_in_order(autojump_clock: MockClock) -> None:
     synthesizer = FakeSynthesizer(Manner(latency=0.5))
-    synthesizer.will("first", Manner(latency=2.0))
+    synthesizer.will("first", Manner(latency=1.5))
     desk = Desk(model=model("The first|", "and the second"), synthesizer=synthesizer)
 
     await desk.compose()
 
-    assert [at for at, event in desk.said if event == ReplyReady(2)] == [2.0]
+    assert [at for at, event in desk.said if event == ReplyReady(2)] == [1.5]
 
 
 async def test_a_text_that_dribbles_is_cut_after_a_while(autojump_clock: MockClock) -> None:
@@ -383,7 +383,7 @@ async def test_the_next_reply_ends_the_one_before(autojump_clock: MockClock) -> 
 
     async with trio.open_nursery() as nursery:
         nursery.start_soon(desk.pipeline.run, desk.scene)
-        await trio.sleep(2)
+        await trio.sleep(1)
         assert (desk.model.under_way, desk.synthesizer.under_way) == (1, 1)
         desk.synthesizer.manner = Manner()
         desk.pipeline.start(Reply(3, "apology", "Sorry."), ())

@@ -117,9 +117,34 @@ async def test_the_recogniser_dies_and_the_caller_is_told(telephone: Telephone, 
     telephone.expect(states=[..., "speaking", "hangup", "ended"], heard=REGRET, stale_frames=0)
 
 
+async def test_a_voice_that_hangs_is_apologised_for_before_the_caller_wonders(
+    telephone: Telephone, caplog: pytest.LogCaptureFixture
+) -> None:
+    telephone.agent_will_say("We open at nine.|")
+    telephone.synthesizer.will("nine", Manner(hangs=0.0))
+    await telephone.caller_says("When do you open?", at=3.0, until=4.0)
+    await telephone.expect(states=[..., "thinking", "speaking", "listening"], heard=APOLOGY)
+    assert first_sound_after(telephone.recording, 4.0) <= 4.0 + 3.0
+    assert "no sound within 2 s (set a second voice" in caplog.text
+
+
+async def test_the_operator_reads_why_a_model_failed_and_what_to_do(
+    telephone: Telephone, caplog: pytest.LogCaptureFixture
+) -> None:
+    telephone.agent_will_say(fails=True)
+    await telephone.caller_says("When do you open?", at=3.0, until=4.0)
+    await telephone.expect(states=[..., "thinking", "speaking", "listening"], heard=APOLOGY)
+    (line,) = [record.getMessage() for record in caplog.records]
+    assert line.startswith(f"call {telephone.line.call_id}: ")
+    assert "When do you open?" not in line
+
+
 @pytest.mark.call(recognizer=FakeRecognizer(fails_to_open="no such model"))
-async def test_the_recogniser_cannot_even_begin(telephone: Telephone) -> None:
+async def test_the_recogniser_cannot_even_begin(
+    telephone: Telephone, caplog: pytest.LogCaptureFixture
+) -> None:
     await telephone.until_the_end()
+    assert "no such model" in caplog.text
     assert [event.reason for event in events(telephone.steps, HearingFailed)] == ["no such model"]
     telephone.expect(states=[..., "speaking", "hangup", "ended"], heard=REGRET)
 

@@ -118,7 +118,7 @@ async def test_sound_of_the_second_chunk_may_be_there_first_and_is_heard_second(
     telephone: Telephone,
 ) -> None:
     telephone.agent_will_say("This comes first.|", "This comes second.|")
-    telephone.synthesizer.will("first", Manner(latency=2.0))
+    telephone.synthesizer.will("first", Manner(latency=1.5))
     await telephone.caller_says("In which order?", at=3.0)
     await telephone.until("speaking")
     await telephone.until("listening")
