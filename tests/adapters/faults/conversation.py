@@ -52,7 +52,7 @@ SCRIPTS = Scripts(
     fillers=("Хм,",),
 )
 #: The chart's own last resort, after the adapters' bounds.
-SETTINGS = Settings(end_of_turn=0.1, reply_wait=3.2)
+SETTINGS = Settings(end_of_turn=0.1)
 CALLER = replace(
     Script(), question=0.2, partial=0.05, final=0.05, interrupted_every=0, chunks=1, chunk=1.0
 )

@@ -101,7 +101,13 @@ FAULTS = [
     ),
     Fault("empty", Writing(then="end"), APOLOGY, "malformed", "check that the base URL"),
     Fault("says nothing", Writing(text=""), APOLOGY, "the answer was empty", "check the prompt"),
-    Fault("hangs", Writing(then="hang"), APOLOGY, "wrote nothing within 3 s", "first_token"),
+    Fault(
+        "hangs",
+        Writing(then="hang"),
+        f"one moment please {APOLOGY}",
+        "wrote nothing within 3 s",
+        "first_token",
+    ),
 ]
 
 
