@@ -258,6 +258,7 @@ class YandexRecognition:
 
     def _lost(self, hearer: _Hearer, failure: ProviderError) -> None:
         self._transcript.close(hearer.ear)
+        self._deliver()
         if hearer is self._next:
             self._next = None
         if self._failure or self._returning or self._next:

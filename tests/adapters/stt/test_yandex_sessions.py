@@ -8,6 +8,7 @@ from grpclib.const import Status
 from trio.testing import MockClock
 
 from adapters.grpc.errors import ConnectionLost, RpcError
+from adapters.stt.yandex import Listening
 from adapters.stt.yandex_session import Limits
 from engine.ports import Heard
 from proto.messages.speechkit.stt.v3 import CodeType, StatusCode, StreamingResponse
@@ -129,6 +130,45 @@ async def test_of_two_sessions_that_hear_the_same_the_first_final_counts(
         assert all(result.text in "one two three four" for result in results)
 
 
+async def test_what_comes_as_one_session_gives_way_to_another_is_heard_once(
+    autojump_clock: MockClock,
+) -> None:
+    async with Call.begin(limits=SHORT) as call:
+        await call.silent(7.0)
+        await call.starts()
+        await call.sounds(2.4)
+        first = call.session
+        first.partial(("one", 7.2), ("two", 8.0))
+        await call.sounds(0.2)
+        second, since = call.session, 7.0 - 0.36
+        # All in one moment.
+        second.partial(("one", 7.2 - since), ("two", 8.0 - since))
+        first.final(("one", 7.2), ("two", 8.0), until=9.0)
+        first.end(unavailable())
+        await settled()
+        await call.ends()
+        second.final(("one", 7.2 - since), ("two", 8.0 - since), until=9.7 - since)
+        assert (await call.results())[-1] == Heard(1, "one two", final=True)
+        assert len(call.kit.sessions) == 2
+
+
+async def test_a_session_that_gives_way_has_no_normalised_text_to_wait_for(
+    autojump_clock: MockClock,
+) -> None:
+    async with Call.begin(Listening(normalized=True), SHORT) as call:
+        await call.silent(7.0)
+        await call.starts()
+        await call.sounds(2.4)
+        first = call.session
+        first.final(("one", 7.2), until=9.3)
+        await call.sounds(0.2)
+        second = call.session
+        assert second is not first
+        await call.ends()
+        second.final(until=0.4)
+        assert (await call.results())[-1] == Heard(1, "one", final=True)
+
+
 # --- lost ---------------------------------------------------------------------------------------
 
 
@@ -199,6 +239,18 @@ async def test_words_that_a_lost_session_owes_are_waited_for_twice_as_long(
         assert await call.results() == [Heard(1, "one two", final=True)]
 
 
+async def test_a_lost_session_has_no_normalised_text_to_wait_for(
+    autojump_clock: MockClock,
+) -> None:
+    async with Call.begin(Listening(normalized=True)) as call:
+        first = await speaking(call)
+        await call.ends()
+        first.final(("one", 1.2), until=2.2)
+        assert await call.results() == [Heard(1, "one", final=False)]
+        first.end(unavailable())
+        assert await call.results() == [Heard(1, "one", final=True)]
+
+
 async def test_sound_from_while_there_was_no_session_is_heard_later(
     autojump_clock: MockClock,
 ) -> None:
@@ -240,6 +292,42 @@ async def test_a_refusal_that_stays_is_told_at_once_with_what_to_do(
         assert len(call.kit.sessions) == 1
         assert call.failure is not None
         assert call.failure.cure == "give the account the role the-role in the folder that pays"
+
+
+async def test_a_session_that_went_well_may_be_refused_whatever_for(
+    autojump_clock: MockClock,
+) -> None:
+    async with Call.begin() as call:
+        first = await speaking(call)
+        first.partial(("one", 1.2))
+        first.end(RpcError(Status.INVALID_ARGUMENT, "the server refused the call"))
+        await settled()
+        assert call.failure is None
+        assert len(call.kit.sessions) == 2
+
+
+async def test_a_session_that_is_refused_for_its_token_has_another_with_all_the_sound(
+    autojump_clock: MockClock,
+) -> None:
+    async with Call.begin(credentials=Tokens()) as call:
+        await call.sounds(1.0)
+        call.session.end(RpcError(Status.UNAUTHENTICATED, "the server refused the call"))
+        await settled()
+        assert call.failure is None
+        assert len(call.kit.sessions) == 2
+        assert call.session.seconds == pytest.approx(1.0, abs=0.1)
+
+
+class Tokens:
+    """Credentials that have another token when one is refused."""
+
+    async def authorization(self) -> str:
+        await trio.lowlevel.checkpoint()
+        return "Bearer token"
+
+    async def renew(self, refused: str) -> bool:
+        await trio.lowlevel.checkpoint()
+        return True
 
 
 async def test_what_was_heard_before_a_failure_is_given_out_before_it(

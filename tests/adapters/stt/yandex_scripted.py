@@ -16,7 +16,7 @@ from adapters.stt.yandex import RUSSIAN, Listening, YandexRecognizer
 from adapters.stt.yandex_call import YandexRecognition
 from adapters.stt.yandex_session import LIMITS, Limits
 from adapters.yandex.access import Access
-from adapters.yandex.credentials import ApiKey
+from adapters.yandex.credentials import ApiKey, Credentials
 from adapters.yandex.refusals import Service
 from engine.ports import FRAME_SECONDS, Heard, ProviderError, frame_bytes
 from proto.messages.speechkit.stt.v3 import (
@@ -32,6 +32,7 @@ from proto.messages.speechkit.stt.v3 import (
 from tests.recordings import frames, silence
 
 RATE_HZ = 16000
+KEY = ApiKey("secret")
 
 #: A frame that is not silent.
 SOUND = b"\1\0" * (frame_bytes(RATE_HZ) // 2)
@@ -161,9 +162,10 @@ class Call:
         listening: Listening = RUSSIAN,
         limits: Limits = LIMITS,
         kit: ScriptedSpeechKit | None = None,
+        credentials: Credentials = KEY,
     ) -> AsyncIterator[Call]:
         kit = kit or ScriptedSpeechKit()
-        access = Access(Service("the-role", "the settings"), ApiKey("secret"))
+        access = Access(Service("the-role", "the settings"), credentials)
         recognizer = YandexRecognizer(kit, access, listening, limits)
         async with (
             recognizer.recognition(RATE_HZ) as recognition,
