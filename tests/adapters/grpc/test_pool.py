@@ -21,11 +21,29 @@ from tests.adapters.grpc.peer import Network, Peer, Settings
 async def two(
     network: Network, settings: Settings | None = None
 ) -> AsyncIterator[tuple[Pool, Peer, Peer]]:
-    """A pool of two connections that are up, with their peers."""
+    """A pool of two connections that are up, with their peers: the one that it asks first is first.
+
+    Each was asked once already: it is for the schedule to say who dialled first."""
     async with network.pool(2) as pool:
         peers = await network.peer(settings), await network.peer(settings)
         await wait_all_tasks_blocked()
-        yield pool, *peers
+        one, other = await asked_next(pool, peers), await asked_next(pool, peers)
+        yield pool, one, other
+
+
+async def asked_next(pool: Pool, peers: tuple[Peer, Peer]) -> Peer:
+    """Make a call; whom?"""
+    asked: list[Peer] = []
+    async with pool.stream(asks("Say")), trio.open_nursery() as nursery:
+
+        async def wait(peer: Peer) -> None:
+            await peer.request()
+            asked.append(peer)
+            nursery.cancel_scope.cancel()
+
+        for peer in peers:
+            nursery.start_soon(wait, peer)
+    return asked[0]
 
 
 async def test_its_connections_are_opened_ahead(autojump_clock: MockClock) -> None:
@@ -40,9 +58,9 @@ async def test_a_call_takes_the_connection_with_fewer(autojump_clock: MockClock)
         pool.stream(asks("Say")),
         pool.stream(asks("Say")),
     ):
-        assert await one.request() == await other.request() == 1
+        assert await one.request() == await other.request() == 3
         async with pool.stream(asks("Say")), pool.stream(asks("Say")):
-            assert await one.request() == await other.request() == 3
+            assert await one.request() == await other.request() == 5
 
 
 async def test_a_connection_with_long_calls_is_left_to_them(autojump_clock: MockClock) -> None:
