@@ -25,11 +25,14 @@ from engine.ports import OutsideWork
 #: The servers take any.
 _KEY: Final = "offline"
 
-#: How SpeechKit hears and speaks. Whisper, which hears Russian behind its server, guesses in its
-#: partials: finals are worth waiting for.
-_SPOKEN: Final[Mapping[Language, tuple[Listening, Voice]]] = {
-    "en": (Listening("en-US"), Voice("john")),
-    "ru": (Listening("ru-RU", final_wait=6.0), Voice("alena")),
+#: Seconds for a final: what hears behind the server may be slow on a small machine, and guesses
+#: until then.
+_FINAL_WAIT: Final = 6.0
+
+#: A language and a voice of SpeechKit's.
+_SPOKEN: Final[Mapping[Language, tuple[str, Voice]]] = {
+    "en": ("en-US", Voice("john")),
+    "ru": ("ru-RU", Voice("alena")),
 }
 
 
@@ -48,7 +51,8 @@ def yandex(language: Language, whisper: Path) -> Cast:
 @asynccontextmanager
 async def _play(language: Language, whisper: Path, work: OutsideWork) -> AsyncIterator[Players]:
     """See `Cast`. Servers keep real time: `work` cannot hold it."""
-    listening, voice = _SPOKEN[language]
+    spoken, voice = _SPOKEN[language]
+    listening = Listening(spoken, final_wait=_FINAL_WAIT)
     async with (
         ServerProcess.started(
             "SpeechKit's server", f"{__package__}.speechkit_server", language, str(whisper)

@@ -16,12 +16,16 @@ pytestmark = pytest.mark.real
 
 SAMPLES = Path(__file__).parents[4] / "adapters" / "service" / "demo" / "samples"
 
-#: A caller who interrupts the greeting to say goodbye: the shortest call that has everything in it.
+#: A caller who interrupts the greeting with a question, and hangs up in the middle of the answer.
 CALLER = f"""
 [[line]]
-say = "{SAMPLES / "en_goodbye.wav"}"
+say = "{SAMPLES / "en_hours.wav"}"
 when = "agent speaking"
 for = 0.5
+
+[hangup]
+when = "agent speaking"
+for = 2.0
 """
 
 #: Milliseconds until a process whose owner is gone must have noticed.
@@ -73,14 +77,13 @@ def test_a_call_over_real_sockets_is_heard_answered_and_leaves_nothing_running(
     _, lines = read(out / "journal.jsonl")
     passed = " ".join(str(line["to"]) for line in lines if line["outcome"] == "taken")
     order = ["greeting", "barged_in", "listening", "settling", "thinking.filling", "speaking"]
-    places = [passed.index(state) for state in [*order, "hangup", "ended"]]
+    places = [passed.index(state) for state in [*order, "ended"]]
     assert places == sorted(places)
-    said = (out / "report.json").read_text(encoding="utf-8").lower()
-    assert "thank you for calling" in said
+    # The question was understood, or else this would not be the answer.
+    assert "we are open" in (out / "report.json").read_text(encoding="utf-8")
 
     shown = capsys.readouterr().out
     assert "Yandex SpeechKit hears and speaks" in shown
-    assert "good bye" in shown
     asked = re.search(
         r"asked of the servers: RecognizeStreaming 1, UtteranceSynthesis (\d+)", shown
     )
