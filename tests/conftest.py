@@ -22,10 +22,20 @@ VIRTUAL_CLOCKS = {"autojump_clock", "make_telephone"}
 ASTERISKS = {"asterisk_installed", "asterisk", "start_asterisk"}
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if config.getoption("--hypothesis-profile") == "flakes":
-        # A run a seed: what would run here under the next seeds runs in the next runs.
-        items[:] = [item for item in items if not _schedule(item)]
+#: `make flakes` runs a virtual test under so many seeds in one process: to collect costs as much as
+#: a tenth of the tests.
+SEEDS_A_RUN = 3
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Under the profile of `make flakes` each virtual test has the seeds that follow, too."""
+    is_virtual = VIRTUAL_CLOCKS & set(metafunc.fixturenames)
+    if is_virtual and metafunc.config.getoption("--hypothesis-profile") == "flakes":
+        metafunc.definition.add_marker(pytest.mark.schedules(SEEDS_A_RUN), append=False)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         fixtures = set(getattr(item, "fixturenames", ()))
         if fixtures & VIRTUAL_CLOCKS:
@@ -35,12 +45,6 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.add_marker(pytest.mark.real)
         if getattr(getattr(item, "obj", None), "is_hypothesis_test", False):
             item.add_marker(pytest.mark.unmeasured)
-
-
-def _schedule(item: pytest.Item) -> int:
-    """Which of several schedules under one seed a test is to run under."""
-    callspec = getattr(item, "callspec", None)
-    return int(callspec.params.get("callchart_schedule", 0)) if callspec else 0
 
 
 def pytest_collection_finish() -> None:
