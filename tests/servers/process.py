@@ -119,6 +119,16 @@ class ServerProcess:
         asked = [Asked(**each) for each in await self.control("asked")]
         return [each for each in asked if method in (None, each.method)]
 
+    async def ended(self, method: str | None = None) -> list[Asked]:
+        """As `asked`, once none of them is being answered any more: a server learns of an end a
+        moment later than its client. Raises `trio.TooSlowError` after 10 s."""
+        with trio.fail_after(10.0):
+            while True:
+                asked = await self.asked(method)
+                if not any(each.outcome == OPEN for each in asked):
+                    return asked
+                await trio.sleep(0.01)
+
     async def texts(self, method: str | None = None) -> list[str]:
         """What was to be spoken, or was said to the model, in order; repeats and all."""
         return [each.text for each in await self.asked(method)]

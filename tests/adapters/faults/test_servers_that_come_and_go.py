@@ -115,7 +115,7 @@ async def test_a_voice_that_goes_away_politely_is_not_missed(
                 await speechkit.go_away()
                 await call.hears(ANSWER, question=2)
                 came = call.came
-        asked = await speechkit.asked("UtteranceSynthesis")
+        asked = await speechkit.ended("UtteranceSynthesis")
     assert came.heard == (ANSWER, ANSWER)
     assert came.problems == ()
     assert [each.outcome for each in asked] == ["ok", "ok"]
@@ -142,7 +142,7 @@ async def test_a_token_that_ends_during_a_call_is_replaced(
                 await speechkit.end_tokens()
                 await call.hears(ANSWER, question=2)
                 came = call.came
-        asked = await speechkit.asked("UtteranceSynthesis")
+        asked = await speechkit.ended("UtteranceSynthesis")
     assert came.heard == (ANSWER, ANSWER)
     assert came.problems == ()
     assert [each.outcome for each in asked] == ["ok", "UNAUTHENTICATED", "ok"]
@@ -171,6 +171,6 @@ async def test_a_hundred_calls_that_end_at_once_leave_nothing_open(
             calls.cancel_scope.cancel()
         await speechkit.until(open=0)
         await model_server.until(open=0)
-        assert {each.outcome for each in await speechkit.asked()} == {"cancelled"}
-        assert {each.outcome for each in await model_server.asked()} == {"cancelled"}
+        assert {each.outcome for each in await speechkit.ended()} == {"cancelled"}
+        assert {each.outcome for each in await model_server.ended()} == {"cancelled"}
         assert len({each.peer for each in await speechkit.asked()}) == 2, "connections are shared"

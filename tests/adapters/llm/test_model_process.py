@@ -69,7 +69,7 @@ async def test_an_answer_is_given_out_while_it_is_written(
     async with asking(server, api) as model:
         await model.write(ASKED, Stock(), listener)
     assert [piece for _, piece in listener.pieces] == ["Seven ", "nails.| ", "And ", "one.|"]
-    (asked,) = await server.asked()
+    (asked,) = await server.ended()
     assert asked.text == "How many nails?"
     assert asked.outcome == "ok"
 
@@ -98,7 +98,7 @@ async def test_an_answer_that_the_caller_interrupts_is_over_at_the_server_too(
     async with asking(server, api) as model, trio.open_nursery() as call:
         call.start_soon(model.write, ASKED, Stock(), lambda _: call.cancel_scope.cancel())
     await server.until(open=0)
-    assert [asked.outcome for asked in await server.asked()] == ["cancelled"]
+    assert [asked.outcome for asked in await server.ended()] == ["cancelled"]
 
 
 @pytest.mark.parametrize(
@@ -154,7 +154,7 @@ async def test_silence_is_given_up_and_the_server_is_told(
     async with asking(server, api, between_tokens=0.2) as model:
         assert "fell silent for 0.2 s" in (await failure_of(model, Listener())).reason
     await server.until(open=0)
-    assert [asked.outcome for asked in await server.asked()] == ["cancelled"] * 2
+    assert [asked.outcome for asked in await server.ended()] == ["cancelled"] * 2
 
 
 async def test_a_server_that_is_killed_is_replaced_by_the_second_until_it_is_back(

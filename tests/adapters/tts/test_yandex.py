@@ -82,7 +82,7 @@ async def test_sound_comes_while_it_is_made(
 
             nursery.start_soon(synthesizer.synthesize, TEXT, 16000, two_come)
         await server.until(open=0)
-    assert [asked.outcome for asked in await server.asked()] == ["cancelled"]
+    assert [asked.outcome for asked in await server.ended()] == ["cancelled"]
 
 
 @pytest.mark.parametrize("method", ["utterance", "stream"])

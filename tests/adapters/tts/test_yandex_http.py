@@ -68,7 +68,7 @@ async def test_sound_comes_while_it_is_made_and_a_cancelled_text_is_left(
 
             nursery.start_soon(synthesizer.synthesize, TEXT, 16000, some_comes)
         await server.until(open=0)
-    assert [asked.outcome for asked in await server.asked()] == ["cancelled"]
+    assert [asked.outcome for asked in await server.ended()] == ["cancelled"]
 
 
 async def test_the_request_says_how_to_speak(server: SpeechKitServer) -> None:

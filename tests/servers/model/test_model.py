@@ -104,7 +104,7 @@ async def test_a_refusal_says_when_to_come_back(server: ModelServer) -> None:
             completed(client)
         assert refused.value.response.headers["retry-after"] == "2"
         completed(client)
-    assert [asked.outcome for asked in await server.asked()] == ["429", "ok"]
+    assert [asked.outcome for asked in await server.ended()] == ["429", "ok"]
 
 
 async def test_only_known_keys_are_let_in(server: ModelServer) -> None:
@@ -153,7 +153,7 @@ async def test_an_answer_that_hangs_is_open_until_its_client_goes(server: ModelS
         for stream in asked:
             stream.close()
         await server.until(open=0)
-    assert {asked.outcome for asked in await server.asked()} == {"cancelled"}
+    assert {asked.outcome for asked in await server.ended()} == {"cancelled"}
 
 
 async def test_it_comes_back_on_the_same_port() -> None:

@@ -194,7 +194,7 @@ async def test_a_failure_comes_where_the_script_has_it(server: SpeechKitServer, 
         assert len(sound([next(second), next(second)])) == 2 * 1600
         assert status(second) == then
         assert len(list(utterance(channel))) > 2
-    assert [asked.outcome for asked in await server.asked()] == [then, then, "ok"]
+    assert [asked.outcome for asked in await server.ended()] == [then, then, "ok"]
 
 
 async def test_an_answer_can_be_empty_garbage_or_cut(server: SpeechKitServer) -> None:
@@ -216,7 +216,7 @@ async def test_a_call_that_hangs_is_open_until_it_is_cancelled(server: SpeechKit
         for call in calls:
             call.cancel()
         await server.until(open=0)
-    assert {asked.outcome for asked in await server.asked()} == {"cancelled"}
+    assert {asked.outcome for asked in await server.ended()} == {"cancelled"}
 
 
 # --- keys ---------------------------------------------------------------------------------------
@@ -270,7 +270,7 @@ async def test_http_speaks_the_same_and_fails_as_it_is_told(server: SpeechKitSer
         spoken = await client.post(url, data=form, headers=headers)
         assert heard(spoken.content, RATE_HZ) == "hello what do you need"
         assert (await client.post(url, data=form)).status_code == 401
-    outcomes = [asked.outcome for asked in await server.asked("tts:synthesize")]
+    outcomes = [asked.outcome for asked in await server.ended("tts:synthesize")]
     assert outcomes == ["429", "cut", "ok", "401"]
 
 
@@ -395,6 +395,6 @@ async def test_it_goes_away_politely_and_takes_new_connections(server: SpeechKit
         await server.go_away()
         assert list(first)
         assert list(utterance(channel))
-    one, two = await server.asked()
+    one, two = await server.ended()
     assert one.outcome == two.outcome == "ok"
     assert one.peer != two.peer
