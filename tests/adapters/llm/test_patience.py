@@ -47,17 +47,18 @@ async def failure_of(server: Server) -> tuple[ProviderError, Listener]:
 
 
 @pytest.mark.parametrize(
-    "server",
+    ("script", "latency"),
     [
-        Server(whole("Well,"), latency=100.0),
-        Server((100.0, WELL)),
-        Server((ROLE, delta(reasoning_content="Hm"), 2.0, delta(reasoning_content="Hm"), 100.0)),
+        (whole("Well,"), 100.0),
+        ((100.0, WELL), 0.0),
+        ((ROLE, delta(reasoning_content="Hm"), 2.0, delta(reasoning_content="Hm"), 100.0), 0.0),
     ],
     ids=["no response", "no event", "no word"],
 )
 async def test_a_model_that_does_not_begin_is_given_up_without_another_try(
-    autojump_clock: MockClock, server: Server
+    autojump_clock: MockClock, script: tuple[object, ...], latency: float
 ) -> None:
+    server = Server(script, latency=latency)
     failure, listener = await failure_of(server)
     assert isinstance(failure, Late)
     assert failure.reason == "model.test wrote nothing within 3 s"
