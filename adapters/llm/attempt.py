@@ -11,8 +11,9 @@ import openai
 import trio
 
 from adapters.llm.answer import Answer, Api, BadStream, GaveUp
-from adapters.llm.errors import Failure, Failures
+from adapters.llm.errors import Failures
 from adapters.llm.history import encodable
+from adapters.openai.failure import Failure
 from engine.data import Said, ToolUsed
 from engine.ports import ToolSpec
 

@@ -7,16 +7,13 @@ from __future__ import annotations
 import re
 import socket
 import ssl
-from collections.abc import Iterator
-from dataclasses import dataclass
 
 import httpx2
 import openai
 
 from adapters.fallback.failures import Late
+from adapters.openai.failure import AGAIN, PROVIDER, Failure, causes_of, when_to_ask_again
 from engine.ports import ProviderError
-
-PROVIDER = "openai"
 
 #: Seconds to connect: a lost SYN is sent again after 1 s, and has time to be answered. Silence
 #: after that is watched where the stream is read.
@@ -25,19 +22,6 @@ TIMEOUT = httpx2.Timeout(10.0, connect=2.0, read=None)
 #: A connection outlives the pause between two turns, so that only the first pays for TLS. 100 calls
 #: may write at once.
 LIMITS = httpx2.Limits(max_connections=200, max_keepalive_connections=100, keepalive_expiry=60.0)
-
-#: Seconds after which a server that broke off, or was in trouble, is asked again.
-_AGAIN = 0.1
-#: The longest that a server may ask us to wait (s): somebody listens to the silence.
-_LONGEST_WAIT = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """Why there is no answer. `again_after`: after so many seconds it is worth another try."""
-
-    error: ProviderError
-    again_after: float | None = None
 
 
 class Failures:
@@ -49,7 +33,7 @@ class Failures:
     def refusal(self, error: openai.APIStatusError) -> Failure:
         """The server answered with an error instead of a stream."""
         status, code = error.status_code, _code(error.body)
-        again_after = _again_after(error.response) if status == 429 or status >= 500 else None
+        again_after = when_to_ask_again(error.response) if status == 429 or status >= 500 else None
         if _is_too_long(error.body):
             cure = _TOO_LONG
         elif "insufficient_quota" in code:
@@ -64,7 +48,7 @@ class Failures:
 
     def disconnection(self, error: Exception) -> Failure:
         """The connection failed, before the response or in the middle of it."""
-        chain = tuple(_causes(error))
+        chain = tuple(causes_of(error))
 
         def caused_by(*kinds: type[BaseException]) -> bool:
             return any(isinstance(cause, kinds) for cause in chain)
@@ -74,7 +58,7 @@ class Failures:
             return self.malformed("it has no server-sent events, or too long ones")
         if caused_by(ConnectionRefusedError):
             what, cure = "refused the connection", "start that server, or correct the base URL"
-            again_after = _AGAIN
+            again_after = AGAIN
         elif caused_by(socket.gaierror):
             what, cure = "was not found", "check the base URL and the name server"
         elif caused_by(ssl.SSLError):
@@ -90,11 +74,11 @@ class Failures:
             cure = "check the network"
         elif caused_by(httpx2.ConnectError):
             what, cure = "cannot be reached", "check the network and the base URL"
-            again_after = _AGAIN
+            again_after = AGAIN
         else:
             what = "broke off the connection"
             cure = "see the provider's status page if it goes on"
-            again_after = _AGAIN
+            again_after = AGAIN
         return self._failure(what, cure, again_after)
 
     def late(self, seconds: float) -> Failure:
@@ -116,12 +100,12 @@ class Failures:
         return self._failure(
             f"gave up while it was writing{_code(error)}",
             "see the provider's status page if it goes on",
-            _AGAIN,
+            AGAIN,
         )
 
     def cut_off(self) -> Failure:
         """The stream ended, as if it were well, before the answer did."""
-        return self.malformed("it ended before the answer did", again_after=_AGAIN)
+        return self.malformed("it ended before the answer did", again_after=AGAIN)
 
     def malformed(self, what: str, again_after: float | None = None) -> Failure:
         """The stream makes no sense: `what` says why."""
@@ -172,16 +156,6 @@ def _is_too_long(error: object) -> bool:
     return re.search(said, str(error), re.IGNORECASE) is not None
 
 
-def _again_after(response: httpx2.Response) -> float | None:
-    """When to ask again, as the server says; None when that is too late for a telephone call."""
-    said = response.headers.get("retry-after")
-    if said is None:
-        return _AGAIN if response.status_code >= 500 else None
-    if not re.fullmatch(r"\d{1,9}(\.\d+)?", said):  # a date: whole seconds are too coarse anyway
-        return None
-    return float(said) if float(said) <= _LONGEST_WAIT else None
-
-
 def _code(error: object) -> str:
     """The provider's code for an error, as " (code)"; nothing that could be somebody's words."""
     if isinstance(error, dict):
@@ -189,13 +163,3 @@ def _code(error: object) -> str:
             if re.fullmatch(r"[a-z][a-z0-9_]{0,39}", str(error.get(key) or "")):
                 return f" ({error[key]})"
     return ""
-
-
-def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    """An error, what caused it, what caused that; all members where there were several."""
-    while error is not None:
-        yield error
-        if isinstance(error, BaseExceptionGroup):
-            for member in error.exceptions:
-                yield from _causes(member)
-        error = error.__cause__ or error.__context__

@@ -15,11 +15,12 @@ from openai._base_client import get_platform
 from adapters.llm.answer import Answer, Api
 from adapters.llm.attempt import Attempt, Patience
 from adapters.llm.chat import ChatCompletions
-from adapters.llm.errors import LIMITS, PROVIDER, TIMEOUT, Failure, Failures
+from adapters.llm.errors import LIMITS, TIMEOUT, Failures
 from adapters.llm.history import Item, newest, tokens_of_json, tokens_of_words
 from adapters.llm.prompts import INTERRUPTED, PROMPTS, Language
 from adapters.llm.responses import Responses
 from adapters.llm.tally import ModelTally
+from adapters.openai.failure import PROVIDER, Failure
 from engine.data import Said, ToolUsed
 from engine.ports import ProviderError, Tools, ToolSpec
 

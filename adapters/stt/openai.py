@@ -18,7 +18,8 @@ from dataclasses import dataclass
 import httpx2
 import trio
 
-from adapters.stt.openai_errors import PROVIDER, Failure, Failures
+from adapters.openai.failure import PROVIDER, Failure
+from adapters.stt.openai_errors import Failures
 from adapters.stt.utterance import Utterance, is_silent
 from engine.ports import Heard, ProviderError
 

@@ -7,19 +7,11 @@ from __future__ import annotations
 import re
 import socket
 import ssl
-from collections.abc import Iterator
-from dataclasses import dataclass
 
 import httpx2
 
+from adapters.openai.failure import AGAIN, PROVIDER, Failure, causes_of, when_to_ask_again
 from engine.ports import ProviderError
-
-PROVIDER = "openai"
-
-#: Seconds after which a server that broke off, or was in trouble, is asked again.
-_AGAIN = 0.1
-#: The longest that a server may ask us to wait (s): a caller waits for the words.
-_LONGEST_WAIT = 1.0
 
 _URL = "check the network and the base URL"
 _STATUS_PAGE = "see the provider's status page if it goes on"
@@ -33,14 +25,6 @@ _CURES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """Why there are no words. `again_after`: after so many seconds another try may succeed."""
-
-    error: ProviderError
-    again_after: float | None = None
-
-
 class Failures:
     """Words the failures of one model on one server."""
 
@@ -50,7 +34,7 @@ class Failures:
     def refusal(self, response: httpx2.Response) -> Failure:
         """The server answered with an error."""
         status, code = response.status_code, _code(response)
-        again_after = _again_after(response) if status == 429 or status >= 500 else None
+        again_after = when_to_ask_again(response) if status == 429 or status >= 500 else None
         if code == "insufficient_quota":
             cure, again_after = "the account's credit is used up: see to its billing", None
         elif status >= 500:
@@ -64,14 +48,14 @@ class Failures:
 
     def disconnection(self, error: httpx2.RequestError) -> Failure:
         """There was no whole answer."""
-        causes = tuple(_causes(error))
+        causes = tuple(causes_of(error))
 
         def caused_by(*kinds: type[BaseException]) -> bool:
             return any(isinstance(cause, kinds) for cause in causes)
 
         if caused_by(ConnectionRefusedError):
             cure = "start that server, or correct the base URL"
-            return self._failure("refused the connection", cure, _AGAIN)
+            return self._failure("refused the connection", cure, AGAIN)
         if caused_by(socket.gaierror):
             return self._failure("was not found", "check the base URL and the name server")
         if caused_by(ssl.SSLError):
@@ -80,8 +64,8 @@ class Failures:
         if caused_by(httpx2.ConnectTimeout):
             return self._failure("did not accept a connection in time", _URL)
         if caused_by(httpx2.ConnectError):
-            return self._failure("cannot be reached", _URL, _AGAIN)
-        return self._failure("broke off the connection", _STATUS_PAGE, _AGAIN)
+            return self._failure("cannot be reached", _URL, AGAIN)
+        return self._failure("broke off the connection", _STATUS_PAGE, AGAIN)
 
     def malformed(self) -> Failure:
         """The answer is none."""
@@ -97,16 +81,6 @@ class Failures:
         return Failure(ProviderError(PROVIDER, f"{self._host} {what}", cure), again_after)
 
 
-def _again_after(response: httpx2.Response) -> float | None:
-    """When to ask again, as the server says; None when that is too late for a telephone call."""
-    said = response.headers.get("retry-after")
-    if said is None:
-        return _AGAIN if response.status_code >= 500 else None
-    if not re.fullmatch(r"\d{1,9}(\.\d+)?", said):  # a date: whole seconds are too coarse anyway
-        return None
-    return float(said) if float(said) <= _LONGEST_WAIT else None
-
-
 def _code(response: httpx2.Response) -> str:
     """The provider's code for an error, or ""; nothing that could be somebody's words."""
     try:
@@ -117,13 +91,3 @@ def _code(response: httpx2.Response) -> str:
         case {"error": {"code": str(code)}} if re.fullmatch("[a-z][a-z0-9_]{0,39}", code):
             return code
     return ""
-
-
-def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    """An error, what caused it, what caused that; all members where there were several."""
-    while error is not None:
-        yield error
-        if isinstance(error, BaseExceptionGroup):
-            for member in error.exceptions:
-                yield from _causes(member)
-        error = error.__cause__ or error.__context__
