@@ -160,7 +160,7 @@ class ReplyWritten(Event):
 
 @dataclass(frozen=True, slots=True)
 class ReplyFailed(Event):
-    """A provider failed; what was synthesised before it can still be played.
+    """A provider failed; what was written before it can still be played: its sound is there.
 
     `stage` is "text" or "synthesis"."""
 

@@ -83,6 +83,8 @@ class _Writing:
         self._first_chunk: float | None = None
         self._text_ended = False
         self._ready = False
+        #: A failure that is told once what was written before it can be heard, or cannot.
+        self._untold: ReplyFailed | None = None
         services = scene.call.services
         self._toolbox = Toolbox(scene.call.workbench, services.transfers)
         self._nursery: trio.Nursery
@@ -247,6 +249,9 @@ class _Writing:
         if not self._ready and self._composition.has_sound:
             self._ready = True
             self._scene.post(ReplyReady(self._composition.reply.number))
+        if self._untold and (self._ready or all(c.complete for c in self._composition.chunks)):
+            self._scene.post(self._untold)
+            self._untold = None
         self._composition.changed()
 
     def _log(self, error: ProviderError) -> None:
@@ -259,8 +264,7 @@ class _Writing:
         if at in chunks:
             at.broken = at.complete = True
             del chunks[chunks.index(at) + bool(at.pcm) :]
-        if self._composition.failure is not None:
-            return
-        self._composition.failure = reason
-        self._scene.post(ReplyFailed(self._composition.reply.number, stage, reason))
-        self._composition.changed()
+        if self._composition.failure is None:
+            self._composition.failure = reason
+            self._untold = ReplyFailed(self._composition.reply.number, stage, reason)
+        self._tell()

@@ -308,6 +308,51 @@ async def test_a_model_that_fails_keeps_what_it_had_written(autojump_clock: Mock
     assert composition.ended
 
 
+async def test_a_model_that_fails_is_told_of_once_what_it_had_written_has_sound(
+    autojump_clock: MockClock,
+) -> None:
+    desk = Desk(
+        model=model("We are open|", "from", fails=True, pace=0.5),
+        synthesizer=FakeSynthesizer(Manner(latency=1.0)),
+    )
+
+    composition = await desk.compose()
+
+    assert desk.said == [
+        (1.0, ReplyReady(2)),
+        (1.0, ReplyFailed(2, "text", "told to fail")),
+    ]
+    assert texts(composition) == ["We are open"]
+
+
+async def test_a_model_that_fails_is_told_of_once_what_it_had_written_cannot_be_said(
+    autojump_clock: MockClock,
+) -> None:
+    desk = Desk(
+        model=model("We are open|", "from", fails=True, pace=0.5),
+        synthesizer=FakeSynthesizer(Manner(latency=1.0, fails=0.0)),
+    )
+
+    composition = await desk.compose()
+
+    assert desk.said == [(1.0, ReplyFailed(2, "text", "told to fail"))]
+    assert composition.chunks == []
+
+
+async def test_a_later_chunk_that_fails_first_does_not_drop_the_ones_before_it(
+    autojump_clock: MockClock,
+) -> None:
+    synthesizer = FakeSynthesizer(Manner(latency=1.0))
+    synthesizer.will("second", Manner(latency=0.5, fails=0.0))
+    desk = Desk(model=model("the first|", "the second|"), synthesizer=synthesizer)
+
+    composition = await desk.compose()
+
+    failed = ReplyFailed(2, "synthesis", "told to fail")
+    assert [said for said in desk.said if said[0]] == [(1.0, ReplyReady(2)), (1.0, failed)]
+    assert texts(composition) == ["the first"]
+
+
 async def test_an_answer_without_words_is_a_failure(autojump_clock: MockClock) -> None:
     desk = Desk(model=model(" | ... |"))
 

@@ -39,6 +39,27 @@ async def test_the_model_dies_in_mid_answer_and_what_was_written_is_heard_first(
     assert longest_silence(telephone.recording, 4.8, 6.5) < 0.1
 
 
+async def test_the_model_dies_before_what_it_wrote_has_sound_and_that_is_heard_first(
+    telephone: Telephone,
+) -> None:
+    telephone.agent_will_say("We open at nine.|", "We close", fails=True, pace=0.1)
+    telephone.synthesizer.will("nine", Manner(latency=1.9))
+    await telephone.caller_says("When do you open?", at=3.0, until=4.0)
+    await telephone.expect(states=[..., "thinking", "speaking", "listening"], heard=APOLOGY)
+    assert [heard.text for heard in telephone.heard[1:]] == ["We open at nine.", APOLOGY]
+    assert longest_silence(telephone.recording, 4.0, 8.0) <= 3.0
+
+
+async def test_neither_the_model_nor_the_voice_lives_and_the_apology_is_not_late(
+    telephone: Telephone,
+) -> None:
+    telephone.agent_will_say("We open at nine.|", "We close", fails=True, pace=0.1)
+    telephone.synthesizer.will("nine", Manner(hangs=0.0))
+    await telephone.caller_says("When do you open?", at=3.0, until=4.0)
+    await telephone.expect(states=[..., "thinking", "speaking", "listening"], heard=APOLOGY)
+    assert longest_silence(telephone.recording, 4.0, 8.0) <= 3.0
+
+
 async def test_the_model_never_answers(telephone: Telephone) -> None:
     telephone.agent_will_say(hangs=True)
     await telephone.caller_says("Is there anybody?", at=3.0, until=4.0)
