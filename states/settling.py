@@ -16,7 +16,13 @@ from states.hearing import (
     some_words_are_known,
     take_partial,
 )
-from states.replies import begin_answer, start_reply
+from states.replies import (
+    apologies_are_used_up,
+    begin_answer,
+    begin_apology,
+    begin_regret,
+    start_reply,
+)
 
 pause = State(
     "pause",
@@ -74,7 +80,12 @@ words = State(
                     effects=start_reply,
                     when=some_words_are_known,
                 ),
-                to("listening"),
+                # They did speak: silence would be the worst answer. A final that comes later
+                # interrupts the apology.
+                to(
+                    "speaking", update=begin_regret, effects=start_reply, when=apologies_are_used_up
+                ),
+                to("speaking", update=begin_apology, effects=start_reply),
             ],
         ),
     },

@@ -144,7 +144,7 @@ def portrait_of(diagram: Diagram, path: str) -> Portrait:
             if r.source == path and r.target not in (None, path) and r not in leaving
         ]
     entered = [
-        Group(source, tuple(_entering_row(diagram, r, path) for r in rs))
+        Group(source, tuple(_entering_rows(diagram, rs, path)))
         for source, rs in _by(entering, [r.source for r in entering])
     ]
     if path in diagram.lineage(diagram.beginning):
@@ -214,12 +214,19 @@ def _sign(r: Reaction) -> str:
     return "clock" if r.timer else ""
 
 
-def _entering_row(diagram: Diagram, r: Reaction, path: str) -> Row:
-    spans = _trigger(r)
-    # A leaf may be entered through a parent; which of its inside a compound is entered at is news.
-    if r.target is not None and r.target != path and diagram.states[path].children:
-        spans.append(Span(f"to {diagram.name(r.target)}", GREY))
-    return Row(tuple(spans), _sign(r))
+def _entering_rows(diagram: Diagram, rs: Sequence[Reaction], path: str) -> Iterable[Row]:
+    """A row for each trigger; which of several guards said yes is the other state's own matter."""
+    alike: dict[tuple[str, str], list[Reaction]] = defaultdict(list)
+    for r in rs:
+        alike[r.trigger, r.target or ""].append(r)
+    for (trigger, target), several in alike.items():
+        spans = _trigger(several[0])
+        if len(several) > 1:
+            spans = [Span(trigger), Span("[…]", GREY, italic=True)]
+        # A leaf may be entered through a parent; at which of its inside a compound is, is news.
+        if target != path and diagram.states[path].children:
+            spans.append(Span(f"to {diagram.name(target)}", GREY))
+        yield Row(tuple(spans), _sign(several[0]))
 
 
 def _leaving_rows(diagram: Diagram, r: Reaction, path: str) -> list[Row]:

@@ -76,8 +76,21 @@ def test_a_question_whose_last_utterance_stays_unknown_is_answered_without_it() 
     assert (asked(after), after.data.answered) == ("nails", 2)
 
 
-def test_speech_of_which_nothing_is_ever_known_gives_the_turn_back() -> None:
-    assert standing("words", ended=1).due("words_wait").state == "listening.waiting"
+def test_speech_of_which_nothing_is_ever_known_is_apologised_for() -> None:
+    after = standing("words", ended=1).due("words_wait")
+    assert (after.state, after.purpose) == ("speaking.opening", "apology")
+    assert after.effects == (StartReply(after.data.reply),)
+
+
+def test_speech_of_which_nothing_is_known_once_too_often_ends_the_call() -> None:
+    after = standing("words", ended=1, apologies=2).due("words_wait")
+    assert (after.state, after.purpose) == ("speaking.opening", "regret")
+    assert after.effects == (StartReply(after.data.reply),)
+
+
+def test_the_words_that_were_apologised_for_still_count_when_they_come() -> None:
+    after = standing("words", ended=1).due("words_wait").on(FinalHeard(1, "nails"))
+    assert (after.state, after.data.question) == ("listening.interrupted", ("nails",))
 
 
 def test_an_end_of_speech_is_a_debt_and_partials_are_kept() -> None:

@@ -8,7 +8,14 @@ from engine.chart import Outcome
 from engine.data import Said
 from engine.events import FinalHeard
 from engine.testing import Spoken, Telephone
-from engine.testing.questions import entered, events, outcomes, states, time_in
+from engine.testing.questions import (
+    entered,
+    events,
+    first_sound_after,
+    outcomes,
+    states,
+    time_in,
+)
 
 pytestmark = pytest.mark.schedules(3)
 
@@ -44,10 +51,43 @@ async def test_a_turn_of_which_only_partials_are_known_is_answered(telephone: Te
     assert entered(telephone.steps, "thinking") == [pytest.approx(4.02 + 0.7 + 2.0)]
 
 
-async def test_speech_of_which_nothing_is_known_is_no_question(telephone: Telephone) -> None:
+async def test_speech_of_which_nothing_is_ever_known_is_asked_for_again_before_silence_is_long(
+    telephone: Telephone,
+) -> None:
     await telephone.caller_says(Spoken("", finals=()), at=3.0, until=4.0)
-    await telephone.expect(states=[..., "settling.words", "listening"])
+    await telephone.expect(
+        states=[..., "settling.words", "speaking", "listening"], heard=telephone.scripts.apology
+    )
     assert telephone.model.asked == []
+    sound = first_sound_after(telephone.recording, 4.0)
+    assert sound is not None
+    assert sound <= 4.0 + 3.0
+
+
+async def test_a_recogniser_that_hangs_for_good_ends_the_call(telephone: Telephone) -> None:
+    for _ in range(3):
+        await telephone.until("listening")
+        await telephone.caller_says(Spoken("", finals=()))
+        await telephone.until("speaking")
+    await telephone.until_the_end()
+    scripts = telephone.scripts
+    assert [heard.text for heard in telephone.heard[1:]] == [
+        scripts.apology,
+        scripts.apology,
+        scripts.regret,
+    ]
+
+
+async def test_words_that_come_after_all_interrupt_the_apology_and_are_answered(
+    telephone: Telephone,
+) -> None:
+    late = Spoken("", partials=(), finals=((3.5, "A hammer"),))
+    await telephone.caller_says(late, at=3.0, until=4.0)
+    await telephone.expect(
+        states=[..., "settling.words", "speaking", "listening", "settling", "thinking", "speaking"],
+        stale_frames=0,
+    )
+    assert telephone.history[-1] == Said("caller", "A hammer")
 
 
 async def test_a_noise_after_the_question_delays_the_answer_until_it_is_known_to_be_one(
