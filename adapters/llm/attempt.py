@@ -13,6 +13,7 @@ import trio
 from adapters.llm.answer import Answer, Api, BadStream, GaveUp
 from adapters.llm.errors import Failures
 from adapters.llm.history import encodable
+from adapters.llm.thoughts import Thoughts
 from adapters.openai.failure import Failure
 from engine.data import Said, ToolUsed
 from engine.ports import ToolSpec
@@ -42,6 +43,7 @@ class Attempt:
         #: Open while the response comes in; its deadline is when the patience is over.
         self._waiting = trio.CancelScope()
         self.begun_at: float | None = None
+        self._thoughts = Thoughts()
         self._text: list[str] = []
         self._end: str | None = None
         self._failure: Failure | None = None
@@ -86,17 +88,23 @@ class Attempt:
         except GaveUp as error:
             self._failed(self._failures.gave_up(error.error))
         else:
-            if part.writing:
+            spoken = self._thoughts.taken_out_of(encodable(part.text))
+            # Of a thought the caller hears no more than of silence.
+            if part.writing and (spoken or not part.text):
                 now = trio.current_time()
                 self.begun_at = now if self.begun_at is None else self.begun_at
                 self._waiting.deadline = now + self._patience.between_tokens
-            if text := encodable(part.text):
-                self._text.append(text)
-                self._out(text)
+            self._say(spoken)
             if part.end:
                 self._ended(part.end)
 
+    def _say(self, text: str) -> None:
+        if text:
+            self._text.append(text)
+            self._out(text)
+
     def _ended(self, end: str) -> None:
+        self._say(self._thoughts.rest())
         self._end = end
         self._waiting.deadline = trio.current_time() + _AFTER_END
 

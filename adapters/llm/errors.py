@@ -84,7 +84,8 @@ class Failures:
     def late(self, seconds: float) -> Failure:
         """Nothing of the answer came within that time."""
         what = f"{self._host} wrote nothing within {seconds:g} s"
-        return Failure(Late(PROVIDER, what, "try a faster model, or raise first_token"))
+        cure = "try a faster model, or one that does not think first, or raise first_token"
+        return Failure(Late(PROVIDER, what, cure))
 
     def stopped(self, seconds: float) -> Failure:
         """The answer began, and then nothing came for that time."""

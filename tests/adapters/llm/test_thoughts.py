@@ -1,0 +1,72 @@
+"""Thoughts in the text of a reasoning model: nobody hears them, wherever its tokens end."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from trio.testing import MockClock
+
+from adapters.llm.thoughts import Thoughts
+from engine.ports import ProviderError
+from tests.adapters.llm.scripted import Server, Stock, asking, delta, whole
+
+TEXTS = {
+    "At nine.": "At nine.",
+    "<think>Hm, nine?</think>At nine.": "At nine.",
+    "<think></think>At nine.": "At nine.",
+    "At<think>is it?</think> nine, <think>yes.</think>in fact.": "At nine, in fact.",
+    "<think>1 < 2 <b> </thin </think>At nine.": "At nine.",
+    "<think>Hm, <think>nine</think>At nine.": "At nine.",
+    "</think>At nine.": "At nine.",
+    "1 < 2 <b> <thin </thin": "1 < 2 <b> <thin </thin",
+    "<<think>Hm</think>/think>": "</think>",
+    "<think>At nine. </th": "",
+}
+
+
+@pytest.mark.parametrize("text", TEXTS)
+@given(cuts=st.data())
+def test_they_are_taken_out_wherever_the_pieces_end(text: str, cuts: st.DataObject) -> None:
+    places = sorted(cuts.draw(st.sets(st.integers(1, len(text) - 1))))
+    pieces = [text[a:b] for a, b in zip([0, *places], [*places, len(text)], strict=True)]
+    thoughts = Thoughts()
+    spoken = "".join(map(thoughts.taken_out_of, pieces))
+    assert spoken + thoughts.rest() == TEXTS[text]
+
+
+def test_what_cannot_be_a_mark_any_more_is_not_held_back() -> None:
+    thoughts = Thoughts()
+    assert thoughts.taken_out_of("1 <") == "1 "
+    assert thoughts.taken_out_of(" 2") == "< 2"
+
+
+async def test_a_model_that_thinks_in_its_text_is_heard_without_it(
+    autojump_clock: MockClock,
+) -> None:
+    said: list[str] = []
+    async with asking(
+        Server(whole("<thi", "nk>Are we", " open?</", "think>", "Yes", ".|"))
+    ) as model:
+        await model.write((), Stock(), said.append)
+    assert said == ["Yes", ".|"]
+
+
+async def test_a_model_that_only_thinks_is_late(autojump_clock: MockClock) -> None:
+    thinking = Server((delta(content="<think>"), *(0.5, delta(content="Well, ")) * 20))
+    async with asking(thinking, first_token=3.0) as model:
+        with pytest.raises(ProviderError, match="wrote nothing within 3 s"):
+            await model.write((), Stock(), lambda text: pytest.fail(text))
+
+
+async def test_an_answer_of_thoughts_alone_is_empty(autojump_clock: MockClock) -> None:
+    async with asking(Server(whole("<think>Hm.", "</think>"))) as model:
+        with pytest.raises(ProviderError, match="the answer was empty"):
+            await model.write((), Stock(), lambda text: pytest.fail(text))
+
+
+async def test_what_was_held_back_is_said_at_the_end(autojump_clock: MockClock) -> None:
+    said: list[str] = []
+    async with asking(Server(whole("Less is ", "<"))) as model:
+        await model.write((), Stock(), said.append)
+    assert said == ["Less is ", "<"]
