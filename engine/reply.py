@@ -167,6 +167,8 @@ class _Writing:
                     self._add([self._scene.data.facts.scripts.waiting])
 
     def _feed(self, text: str) -> None:
+        if self._text_ended:
+            return  # words that were on their way when the model was told to stop
         texts = self._chunker.feed(text)
         self._cut(texts)
         # A deadline that is moved, rather than a task that each token wakes.

@@ -31,7 +31,7 @@ def question_is_complete(data: CallData, event: Event, at: int) -> bool:
 
 def nothing_was_said(data: CallData, event: FinalHeard, at: int) -> bool:
     """No words so far but those that this final takes back: this was noise."""
-    return not data.question and not (data.partial and data.partial_of > event.utterance)
+    return not data.question and not (data.partial and data.partial_of != event.utterance)
 
 
 def more_is_owed(data: CallData, event: FinalHeard, at: int) -> bool:
@@ -60,11 +60,13 @@ def note_speech_ended(data: CallData, event: SpeechEnded, at: int) -> CallData:
 
 
 def add_words(data: CallData, event: FinalHeard, at: int) -> CallData:
-    """The final's words join the question; they replace its partial."""
-    text = event.text.strip()
+    """The final's words join the question; they replace its partial.
+
+    Finals come in order: the partial of an earlier utterance stands for the one that never came."""
+    owed = data.partial if data.partial_of < event.utterance else ""
     return replace(
         data,
-        question=(*data.question, text) if text else data.question,
+        question=(*data.question, *(text for text in (owed, event.text.strip()) if text)),
         partial=data.partial if data.partial_of > event.utterance else "",
         recognised=max(data.recognised, event.utterance),
     )

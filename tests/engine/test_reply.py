@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 import pytest
@@ -13,11 +13,11 @@ from trio.testing import MockClock
 
 from engine.call import Call, Scene, Services
 from engine.composition import Chunk, Composition, Cursor
-from engine.data import CallData, Reply, Said
+from engine.data import CallData, Reply, Said, ToolUsed
 from engine.events import Event, ReplyFailed, ReplyReady, ReplyWritten
 from engine.mailbox import Mailbox
 from engine.phrases import Phrases
-from engine.ports import WordTiming
+from engine.ports import Tools, WordTiming
 from engine.reply import ReplyPipeline
 from engine.settings import Settings
 from engine.testing import Answer, FakeModel, FakeSynthesizer, Manner
@@ -448,6 +448,29 @@ async def test_the_end_of_the_turn_is_that_of_its_reply(autojump_clock: MockCloc
 
     assert desk.pipeline.current is None
     assert (desk.model.under_way, desk.synthesizer.under_way) == (0, 0)
+
+
+class LateModel(FakeModel):
+    """A model that was told to stop, and does not know yet."""
+
+    async def write(
+        self, history: Sequence[Said | ToolUsed], tools: Tools, out: Callable[[str], None]
+    ) -> None:
+        self.out = out
+        await super().write(history, tools, out)
+
+
+async def test_words_that_come_when_the_model_was_stopped_are_dropped(
+    autojump_clock: MockClock,
+) -> None:
+    desk = Desk(model=LateModel())
+    desk.model.will_write(Answer(("an answer|",), hangs=True))
+    assert isinstance(desk.model, LateModel)
+
+    await desk.compose()
+    desk.model.out("of no use any more|")
+
+    assert [each.text for each in desk.synthesizer.syntheses] == ["an answer"]
 
 
 async def test_a_reply_whose_turn_ends_before_it_began_is_not_the_next_turns(

@@ -86,6 +86,13 @@ def test_a_partial_stands_for_a_final_that_never_came() -> None:
     assert (data.partial, data.recognised) == ("", 2)
 
 
+def test_a_partial_stands_for_a_final_that_never_came_when_that_of_a_later_utterance_does() -> None:
+    before = CallData(partial="nails", partial_of=1, ended=2)
+    data = add_words(before, FinalHeard(2, "and a hammer"), 0)
+    assert (data.question, data.partial) == (("nails", "and a hammer"), "")
+    assert add_words(before, FinalHeard(2, ""), 0).question == ("nails",)
+
+
 def test_without_a_partial_nothing_stands_for_the_final() -> None:
     data = CallData(question=("nails",), partial_of=2, recognised=1)
     assert take_partial(data, ANY, 0) is data

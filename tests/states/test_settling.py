@@ -61,6 +61,13 @@ def test_a_noise_whose_final_comes_after_the_end_of_turn_leaves_the_question() -
     assert asked(after) == "nails"
 
 
+def test_a_noise_does_not_take_away_words_of_which_only_a_partial_is_known() -> None:
+    pause = standing("pause", partial="nails", partial_of=1, ended=2).on(FinalHeard(2, ""))
+    assert asked(pause.due("end_of_turn")) == "nails"
+    words = standing("words", partial="nails", partial_of=1, ended=2).on(FinalHeard(2, ""))
+    assert asked(words) == "nails"
+
+
 def test_the_last_words_owed_are_answered_the_moment_they_are_there() -> None:
     after = standing("words", question=("nails",), ended=2, recognised=1)
     assert asked(after.on(FinalHeard(2, "and a hammer"), after=0.3)) == "nails and a hammer"
