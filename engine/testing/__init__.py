@@ -7,6 +7,7 @@ from engine.testing.model import Answer, FakeModel, Use
 from engine.testing.questions import Recording
 from engine.testing.schedule import settle, virtual_clock
 from engine.testing.speech import FakeSynthesizer, Manner
+from engine.testing.story import Story
 from engine.testing.telephone import Telephone
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "Manner",
     "Recording",
     "Spoken",
+    "Story",
     "Telephone",
     "Use",
     "check_invariants",

@@ -1,8 +1,9 @@
 """The pytest plugin: a telephone as a fixture, a clock that jumps, failures that repeat.
 
 Tests that use `telephone` or `make_telephone` run on a virtual clock. Every test runs under a
-schedule that `--callchart-seed` settles. A failure's report holds the journal of each call, the
-seed, and the line that repeats it.
+schedule that `--callchart-seed` settles. Those that use `story` tell one, which then happens under
+many schedules. A failure's report holds the journal of each call, the seed, and the line that
+repeats it.
 """
 
 from __future__ import annotations
@@ -19,11 +20,17 @@ import pytest
 from engine.chart import Chart
 from engine.journal import JournalFile
 from engine.testing import schedule
+from engine.testing.story import Teller, tell
 from engine.testing.telephone import Telephone
 
 MakeTelephone = Callable[..., Telephone]
 
 _TELEPHONES = pytest.StashKey[list[Telephone]]()
+
+#: Under how many schedules a story happens unless the command line says otherwise.
+SCHEDULES = 20
+#: What a test's property of that name says.
+COURSES = "courses of a story"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -34,6 +41,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default=0,
         metavar="N",
         help="settles the order in which tasks run that are ready at once, and each call's seed",
+    )
+    group.addoption(
+        "--callchart-schedules",
+        type=int,
+        default=SCHEDULES,
+        metavar="N",
+        help="under how many schedules each story happens; more than the default's are reported",
     )
     group.addoption(
         "--callchart-journals",
@@ -67,8 +81,20 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        if "make_telephone" in getattr(item, "fixturenames", ()):
+        fixtures = getattr(item, "fixturenames", ())
+        if "make_telephone" in fixtures:
             item.add_marker(pytest.mark.trio(run=schedule.run))
+        elif "story" in fixtures:
+            # The teller runs within a run of its own for each schedule.
+            item.obj = _told(item.obj)  # type: ignore[attr-defined]
+
+
+def _told(teller: Callable[..., Any]) -> Callable[..., None]:
+    @wraps(teller)
+    def test(*, story: Callable[[Teller], None], **others: Any) -> None:
+        story(lambda told: teller(story=told, **others))
+
+    return test
 
 
 def _seed(item: pytest.Item) -> int:
@@ -87,16 +113,39 @@ def make_telephone(request: pytest.FixtureRequest) -> MakeTelephone:
     telephones = request.node.stash.setdefault(_TELEPHONES, [])
 
     def make(**given: Any) -> Telephone:
-        arguments: dict[str, Any] = {"seed": _seed(request.node)}
-        for marker in reversed(list(request.node.iter_markers("call"))):
-            arguments.update(marker.kwargs)
-        arguments.update(given)
-        chart = arguments.pop("chart", None) or default_chart(request.config)
-        telephone = Telephone(chart, **arguments)
+        telephone = _telephone(request.node, given)
         telephones.append(telephone)
         return telephone
 
     return make
+
+
+def _telephone(item: pytest.Item, given: dict[str, Any]) -> Telephone:
+    arguments: dict[str, Any] = {"seed": _seed(item)}
+    for marker in reversed(list(item.iter_markers("call"))):
+        arguments.update(marker.kwargs)
+    arguments.update(given)
+    chart: Chart = arguments.pop("chart", None) or default_chart(item.config)
+    return Telephone(chart, **arguments)
+
+
+@pytest.fixture
+def story(request: pytest.FixtureRequest) -> Callable[[Teller], None]:
+    """In an async test, an `engine.testing.story.Story`: the test tells it, `--callchart-schedules`
+    times, each time under another schedule. Its telephone is made as `make_telephone` makes it."""
+
+    def make() -> Telephone:
+        telephone = _telephone(request.node, {})
+        request.node.stash[_TELEPHONES] = [telephone]  # of the last schedule alone
+        return telephone
+
+    def told(teller: Teller) -> None:
+        count, seed = request.config.option.callchart_schedules, _seed(request.node)
+        courses = tell(teller, make, schedules=count, seed=seed)
+        summary = f"{courses.distinct} distinct journals of {courses.schedules} schedules"
+        request.node.user_properties.append((COURSES, summary))
+
+    return told
 
 
 @pytest.fixture
@@ -112,6 +161,18 @@ def default_chart(config: pytest.Config) -> Chart:
     if not isinstance(chart, Chart):
         raise pytest.UsageError(f"callchart_chart: {module}:{name} is no engine.chart.Chart")
     return chart
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    """How many courses each story took, where more schedules were asked for than the default's."""
+    if config.option.callchart_schedules <= SCHEDULES:
+        return
+    for report in terminalreporter.getreports("passed"):
+        for name, summary in report.user_properties:
+            if name == COURSES and report.when == "call":
+                terminalreporter.write_line(f"{summary}: {report.nodeid}")
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

@@ -29,8 +29,8 @@ def test_an_example_passes(
     assert set(outcomes) == {"passed"}, result.stdout.str()
 
 
-def test_there_are_four_worked_examples_and_one_on_settings() -> None:
-    assert len(EXAMPLES) == 5
+def test_there_are_four_worked_examples_one_on_settings_and_one_on_schedules() -> None:
+    assert len(EXAMPLES) == 6
 
 
 def test_every_question_and_verb_on_the_page_exists() -> None:

@@ -1,0 +1,129 @@
+"""What the recogniser makes of a caller comes late, in pieces or not at all: one answer each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import pytest
+import trio
+
+from engine.data import Said, ToolUsed
+from engine.events import FinalHeard, PartialHeard
+from engine.ports import Tools
+from engine.testing import FakeModel, Spoken, Use
+from engine.testing.questions import entered, events
+from engine.testing.story import Story
+from engine.tools import tool
+from tests.races.questions import (
+    answers,
+    caller,
+    heard_in_spite_of,
+    heard_of_others,
+    is_answered,
+)
+
+pytestmark = pytest.mark.unmeasured
+
+
+async def test_08_two_finals_of_one_utterance_have_one_answer(story: Story) -> None:
+    call = story.telephone
+    # The second comes as the turn ends.
+    finals = ((0.1, "I would like"), (0.1 + story.around(0.6), "a hammer"))
+    story.caller_says(Spoken("", finals=finals), at=3.0, until=4.0)
+    story.caller_makes_noise(at=4.5)
+    await story.happens(until=10.0)
+    assert len(answers(call)) == 1
+    assert caller(call) in (["I would like a hammer"], ["I would like"])
+
+
+async def test_09_a_turn_of_which_only_partials_are_known_ends(story: Story) -> None:
+    call = story.telephone
+    partials = ((0.3, "I would"), (0.6, "I would like a hammer"))
+    story.caller_says(Spoken("", partials=partials, finals=()), at=3.0, until=4.0)
+    story.caller_makes_noise(at=6.7)  # as it is given up to wait for the words
+    await story.happens(until=14.0)
+    assert len(answers(call)) == 1
+    assert caller(call)[0].startswith("I would")
+    spoken = call.settings.end_of_turn + call.settings.words_wait
+    assert entered(call.steps, "thinking")[0] <= 7.6 + spoken + 1.5
+
+
+async def test_13_a_model_that_dribbles_is_heard_and_who_asks_hello_is_answered(
+    story: Story,
+) -> None:
+    call = story.telephone
+    words = "so the thing about nails is that they come in many sizes"
+    call.agent_will_say(words, by_word=True, pace=0.4)
+    call.agent_will_say(words, by_word=True, pace=0.4)
+    story.caller_says("Do you have nails?", at=3.0, until=4.0)
+    story.caller_says("Hello?", at=5.6, until=6.2)
+    await story.happens(until=16.0)
+    assert is_answered(call)
+    assert call.scripts.apology not in [heard.text for heard in call.heard]
+
+
+class LateModel(FakeModel):
+    """A model whose words still come when it was cancelled."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.cancelled: list[Callable[[str], None]] = []
+
+    async def write(
+        self, history: Sequence[Said | ToolUsed], tools: Tools, out: Callable[[str], None]
+    ) -> None:
+        try:
+            await super().write(history, tools, out)
+        except trio.Cancelled:
+            self.cancelled.append(out)
+            raise
+
+    async def writes_more(self) -> None:
+        """Words that were on their way arrive, however long ago they were cancelled."""
+        for out in self.cancelled:
+            out("This is of no use any more.|")
+
+
+async def test_15_one_utterance_has_one_reply_and_a_superseded_one_is_never_heard(
+    story: Story,
+) -> None:
+    call = story.telephone
+    call.model = model = LateModel()
+    call.agent_will_say("This is a first guess.|", latency=0.3, hangs=True)
+    call.agent_will_say("These are nails and a hammer.|", latency=0.3)
+    # A caller who goes on as their turn ends.
+    story.caller_says("I would like nails", at=3.0, until=4.0)
+    story.caller_says("and a hammer", at=4.72, until=5.4)
+    for at in (5.5, 6.1, 7.0):
+        story.event("the model's words come late", model.writes_more, at=at)
+    await story.happens(until=12.0)
+    assert not any("no use" in heard.text for heard in call.heard)
+    assert not any("no use" in each.text for each in call.synthesizer.syntheses)
+    assert heard_in_spite_of(call, "and a hammer") == heard_of_others(call) == []
+    assert "and a hammer" in caller(call)[-1]
+
+
+async def test_18_a_next_answer_knows_what_is_under_way_and_asking_is_bounded(
+    story: Story,
+) -> None:
+    async def book() -> str:
+        """Put it aside."""
+        await trio.sleep(2.5)
+        return "booked"
+
+    call = story.telephone
+    call.tools = [tool(book, on_interruption="finish", seconds=4.0)]
+    call.agent_will_say(Use("book"), "It is {result}.|")
+    call.agent_will_say("It is being done.|")
+    story.caller_says("Put it aside", at=3.0, until=4.0)
+    story.caller_says("Is it done?", at=5.5, until=6.3)
+    await story.happens(until=14.0)
+    assert [used.result for used in call.tools_used] == ["booked"] * len(call.tools_used)
+    used_by_then = 0
+    for asked in call.model.asked:
+        told = [item for item in asked.history if isinstance(item, ToolUsed)]
+        assert len(told) == used_by_then
+        used_by_then += sum(result is not None for result in asked.results)
+        used_by_then = max(used_by_then, len(call.tools_used))
+    heard = len(events(call.steps, FinalHeard)) + len(events(call.steps, PartialHeard))
+    assert len(call.model.asked) <= heard
