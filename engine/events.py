@@ -146,7 +146,8 @@ class ReplyWritten(Event):
     `chunks` is how many pieces it was cut into, `marked` how many of the cuts were the model's
     own "|". `ends_call`: the model asked to hang up once this is said. `transfer_to`: it asked to
     hand the caller on to there, or "". `first_chunk`: seconds from when the model was asked to its
-    first piece that can be spoken; None where it wrote none."""
+    first piece that can be spoken; None where it wrote none. `bridges`: how many of the pieces
+    only ask the caller for a moment."""
 
     origin: ClassVar[str] = "reply"
     words: ClassVar[tuple[str, ...]] = ("transfer_to",)
@@ -156,6 +157,7 @@ class ReplyWritten(Event):
     ends_call: bool
     transfer_to: str = ""
     first_chunk: float | None = None
+    bridges: int = 0
 
 
 @dataclass(frozen=True, slots=True)

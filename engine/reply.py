@@ -111,7 +111,13 @@ class _Writing:
                 return
             self._scene.post(
                 ReplyWritten(
-                    reply.number, chunks, marked, ends_call, transfer_to, self._first_chunk
+                    reply.number,
+                    chunks,
+                    marked,
+                    ends_call,
+                    transfer_to,
+                    self._first_chunk,
+                    self._bridges,
                 )
             )
         if chunks and not composition.has_sound:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Self
+from typing import Final, Self
 
 from grpclib.const import Status
+
+#: What to do about a connection that a server or the network has ended: it is made anew by itself.
+_IF_IT_GOES_ON: Final = "if it goes on, check the network, and see the provider's status page"
 
 
 class RpcError(Exception):
@@ -43,6 +46,8 @@ class ConnectionLost(RpcError):
 
     `unprocessed`: the server certainly did nothing for the call, which may be made again."""
 
-    def __init__(self, reason: str, cure: str = "", *, unprocessed: bool = False) -> None:
+    def __init__(
+        self, reason: str, cure: str = _IF_IT_GOES_ON, *, unprocessed: bool = False
+    ) -> None:
         super().__init__(Status.UNAVAILABLE, reason, cure)
         self.unprocessed = unprocessed

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 
 from engine.data import Said, Speaker, ToolUsed
+from engine.ports import ToolSpec
 
 Item = Said | ToolUsed
 
@@ -46,6 +47,12 @@ def tokens_of_words(text: str) -> int:
 def tokens_of_json(text: str) -> int:
     """The same for a message of JSON."""
     return len(text.encode("utf-8", "ignore")) // _BYTES_OF_JSON + _WRAPPING
+
+
+def tokens_of_tool(spec: ToolSpec) -> int:
+    """The same for what a model is told of a tool."""
+    described = json.dumps(dict(spec.parameters), ensure_ascii=False)
+    return tokens_of_words(spec.description) + tokens_of_json(spec.name + described)
 
 
 def newest(history: Sequence[Item], tokens: int) -> Sequence[Item]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Final, Literal, Self
@@ -16,7 +15,7 @@ from adapters.llm.answer import Answer, Api
 from adapters.llm.attempt import Attempt, Patience
 from adapters.llm.chat import ChatCompletions
 from adapters.llm.errors import LIMITS, TIMEOUT, Failures
-from adapters.llm.history import Item, newest, tokens_of_json, tokens_of_words
+from adapters.llm.history import Item, newest, tokens_of_tool, tokens_of_words
 from adapters.llm.prompts import INTERRUPTED, PROMPTS, Language
 from adapters.llm.responses import Responses
 from adapters.llm.tally import ModelTally
@@ -125,7 +124,7 @@ class OpenAIModel:
         A request that failed before its first token, and may succeed in a moment, is made once
         more. After a first token there is no second try."""
         specs = tools.specs
-        room = self._room - sum(map(_tokens, specs))
+        room = self._room - sum(map(tokens_of_tool, specs))
         #: What this answer has said and done: the model is told when it is asked again.
         so_far: list[Item] = []
         for _ in range(_ROUNDS):
@@ -181,11 +180,6 @@ class OpenAIModel:
     def _failed(self, error: ProviderError) -> ProviderError:
         self._tally = self._tally.failed()
         return error
-
-
-def _tokens(spec: ToolSpec) -> int:
-    described = json.dumps(dict(spec.parameters), ensure_ascii=False)
-    return tokens_of_words(spec.description) + tokens_of_json(spec.name + described)
 
 
 def _check(api_key: str, base_url: str) -> None:

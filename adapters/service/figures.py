@@ -31,7 +31,7 @@ class Answers:
         self.written += 1
         self.marked += answer.marked > 0
         # The last chunk ends with the text, whether there is a mark or not.
-        self.our_cuts += max(0, answer.chunks - 1 - answer.marked)
+        self.our_cuts += max(0, answer.chunks - answer.bridges - 1 - answer.marked)
         self.first_chunk_sum += answer.first_chunk
         self.first_chunk_longest = max(self.first_chunk_longest, answer.first_chunk)
 

@@ -42,7 +42,7 @@ def _openai(options: Options) -> Provider[Recognizer]:
     from adapters.stt.openai import MODEL, OPENAI_URL, OpenAIRecognizer
 
     with options.section("openai") as section:
-        key = section.secret("key")
+        key = section.api_key("key")
         model = section.text("model", MODEL)
         url = section.url("base_url", OPENAI_URL)
         language = section.text("language", options.language, **_LANGUAGE)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import importlib
 import sys
+import traceback
 from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from engine.chart import Chart
+from engine.chart import Chart, ChartError
 from engine.settings import SettingError, Settings
 from engine.toolbox import OURS
 from engine.tools import Tool, ToolDeclarationError, by_name
@@ -60,12 +61,29 @@ def _load(what: str, name: str, folder: Path, *, example: str, kind: type) -> ob
         module = importlib.import_module(module_name)
     except ModuleNotFoundError as error:
         raise UserError(f"{what} {name}: there is no module {error.name!r}") from None
+    except (ChartError, SettingError, ToolDeclarationError):
+        raise  # they say themselves what to do
+    except Exception as error:  # noqa: BLE001 (whatever the user's own lines raise)
+        told = f"{type(error).__name__}: {error}".removesuffix(": ")
+        raise UserError(
+            f"{what} {name}: {module_name} cannot be imported; mend {_place(error, folder)}: {told}"
+        ) from None
     try:
         return getattr(module, attribute)
     except AttributeError:
         near = [n for n, value in vars(module).items() if isinstance(value, kind)]
         hint = f"; it has {', '.join(near)}" if near else ""
         raise UserError(f"{what} {name}: {module_name} has no {attribute!r}{hint}") from None
+
+
+def _place(error: Exception, folder: Path) -> str:
+    """The line that it comes from: the last one of the user's, where they are in the folder."""
+    if isinstance(error, SyntaxError) and error.filename:
+        return f"{error.filename}, line {error.lineno}"
+    frames = traceback.extract_tb(error.__traceback__)
+    theirs = [each for each in frames if Path(each.filename).is_relative_to(folder.resolve())]
+    frame = (theirs or frames)[-1]
+    return f"{frame.filename}, line {frame.lineno}"
 
 
 def parse_settings(chart: Chart, assignments: Sequence[str]) -> Settings:

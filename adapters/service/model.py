@@ -11,7 +11,7 @@ from typing import get_args
 from adapters.fallback.breaker import Breaker
 from adapters.fallback.tally import Tally
 from adapters.llm.fallback import FAILURES, FallbackModel
-from adapters.llm.history import tokens_of_words
+from adapters.llm.history import tokens_of_tool, tokens_of_words
 from adapters.llm.openai import (
     BETWEEN_TOKENS,
     CONTEXT_TOKENS,
@@ -26,6 +26,7 @@ from adapters.service.loading import UserError, load_tools
 from adapters.service.secret import Secret
 from adapters.service.section import Section
 from engine.ports import LanguageModel
+from engine.toolbox import Toolbox
 from engine.tools import Tool
 
 _APIS: tuple[ApiName, ...] = get_args(ApiName)
@@ -86,7 +87,7 @@ def read_model(section: Section, folder: Path) -> ModelConfig:
         prompt = section.optional_path("prompt")
         model = ModelConfig(
             name=section.text("name"),
-            key=section.secret("key"),
+            key=section.api_key("key"),
             base_url=section.url("base_url", OPENAI_URL),
             api=section.choice("api", _APIS, "chat"),
             language=section.choice("language", tuple(PROMPTS), "en"),
@@ -98,11 +99,11 @@ def read_model(section: Section, folder: Path) -> ModelConfig:
             ),
             tools=_tools(section, folder),
         )
-        if (tokens := prompt_tokens(model)) > model.context_tokens:
+        if (tokens := fixed_tokens(model)) > model.context_tokens:
             section.mistake(
                 "context_tokens",
-                f"{model.context_tokens} are too few, for the prompt alone has about {tokens}; "
-                "shorten the prompt, or write more if the model takes more",
+                f"{model.context_tokens} are too few, for prompt and tools alone have about "
+                f"{tokens}; shorten them, or write more if the model takes more",
             )
         if not has_second:
             return model
@@ -110,9 +111,11 @@ def read_model(section: Section, folder: Path) -> ModelConfig:
             return replace(model, fallback=_second(second, model))
 
 
-def prompt_tokens(model: ModelConfig) -> int:
-    """What the prompt takes of `context_tokens`, by a careful estimate."""
-    return tokens_of_words(PROMPTS[model.language] if model.prompt is None else model.prompt)
+def fixed_tokens(model: ModelConfig) -> int:
+    """What prompt and tools take of `context_tokens`, by a careful estimate."""
+    prompt = PROMPTS[model.language] if model.prompt is None else model.prompt
+    specs = (*Toolbox().specs, *(tool.spec for tool in model.tools))
+    return tokens_of_words(prompt) + sum(map(tokens_of_tool, specs))
 
 
 @asynccontextmanager
@@ -134,7 +137,7 @@ def _second(section: Section, first: ModelConfig) -> ModelConfig:
     return replace(
         first,
         name=section.text("name"),
-        key=section.secret("key"),
+        key=section.api_key("key"),
         base_url=section.url("base_url", OPENAI_URL),
         api=section.choice("api", _APIS, "chat"),
         first_token=section.seconds("first_token", FIRST_TOKEN_OF_TWO, **_TOKEN),

@@ -173,6 +173,14 @@ class Section:
         self.mistake(key, f"that is no secret; write {right}")
         return Secret("")
 
+    def api_key(self, key: str) -> Secret:
+        """A secret that a request can carry in its head."""
+        secret = self.secret(key)
+        text = secret.reveal()
+        if not text.isascii() or not text.isprintable() or " " in text:
+            self.mistake(key, "it has spaces or unprintable signs; set it as the provider shows it")
+        return secret
+
     def scalar(self, key: str) -> int | float | str | None:
         """A value that somebody else checks; None where it is not there."""
         value: int | float | str | None

@@ -281,6 +281,16 @@ async def test_a_text_that_dribbles_is_cut_after_a_while(autojump_clock: MockClo
     assert " ".join(texts(composition)) == "let me see what we have"
 
 
+async def test_what_only_asks_for_a_moment_is_counted_apart(autojump_clock: MockClock) -> None:
+    desk = Desk(model=model("We are open", latency=3.0), settings=Settings(longest_silence=2.0))
+
+    composition = await desk.compose()
+
+    (written,) = [event for event in desk.events if isinstance(event, ReplyWritten)]
+    assert written == ReplyWritten(2, 2, 0, False, first_chunk=3.0, bridges=1)
+    assert texts(composition)[1] == "We are open"
+
+
 async def test_a_model_that_ends_the_call_without_a_word_is_no_failure(
     autojump_clock: MockClock,
 ) -> None:

@@ -10,7 +10,7 @@ import trio
 
 from adapters.llm.prompts import Language
 from adapters.service.doctor.finding import Finding, failed, ok, within_bounds
-from adapters.service.model import ModelConfig, prompt_tokens
+from adapters.service.model import ModelConfig, fixed_tokens
 from adapters.service.opening import Opening, Provider
 from adapters.service.speech import SpeechConfig
 from engine.data import Said
@@ -145,13 +145,16 @@ async def model_findings(model: ModelConfig) -> list[Finding]:
 
 
 def prompt(model: ModelConfig) -> Finding:
-    """It leaves room for a conversation. One that has no room at all is a mistake at the start."""
-    tokens, most = prompt_tokens(model), model.context_tokens
+    """It and the tools leave room for a conversation. Where they leave none, nothing is started."""
+    tokens, most = fixed_tokens(model), model.context_tokens
     if most - tokens < LEAST_ROOM:
         return failed(
             "prompt",
-            f"it has about {tokens} tokens of the {most} that model.context_tokens allows: the "
-            "conversation would soon be forgotten",
-            "shorten the prompt, or raise model.context_tokens if the model takes more",
+            f"with the tools it has about {tokens} tokens of the {most} that model.context_tokens "
+            "allows: the conversation would soon be forgotten",
+            "shorten them, or raise model.context_tokens if the model takes more",
         )
-    return ok("prompt", f"it has about {tokens} tokens of {most}; the rest is for the conversation")
+    return ok(
+        "prompt",
+        f"with the tools it has about {tokens} tokens of {most}; the rest is for the conversation",
+    )

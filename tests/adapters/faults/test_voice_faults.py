@@ -98,6 +98,7 @@ FAULTS = [
         "is cut off in the middle",
         word_by_word("cut", 2),
         cause="closed the connection",
+        cure="status page",
     ),
     Fault("haaa", "trickles", word_by_word(every=0.4)),
     Fault(

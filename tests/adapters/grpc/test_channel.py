@@ -176,7 +176,11 @@ async def test_it_tells_once_that_it_is_down_and_once_that_it_is_back(
     assert [(record.levelname, record.message) for record in caplog.records] == [
         ("WARNING", "no connection: speech.test:443 refused the connection (start it)"),
         ("INFO", "the connection to speech.test:443 is back"),
-        ("WARNING", "no connection: speech.test:443 closed the connection"),
+        (
+            "WARNING",
+            "no connection: speech.test:443 closed the connection (if it goes on, check the "
+            "network, and see the provider's status page)",
+        ),
         ("INFO", "the connection to speech.test:443 is back"),
     ]
 

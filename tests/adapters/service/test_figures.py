@@ -71,6 +71,12 @@ def test_a_cut_is_ours_where_the_model_made_none(chunks: int, marked: int, cuts:
     assert (answers.written, answers.marked, answers.our_cuts) == (1, min(marked, 1), cuts)
 
 
+def test_what_only_asks_for_a_moment_is_no_cut() -> None:
+    answers = Answers()
+    answers.add(ReplyWritten(2, 5, 2, False, first_chunk=7.5, bridges=2))
+    assert answers.our_cuts == 0
+
+
 def test_an_answer_that_only_hangs_up_is_none() -> None:
     answers = Answers()
     answers.add(ReplyWritten(2, 0, 0, True))

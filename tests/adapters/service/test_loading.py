@@ -31,14 +31,17 @@ MIXED = [price, len]
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """With a module `my_tools`, and one with a mistake in it."""
+    """With a module `my_tools`, and ones with mistakes in them."""
     monkeypatch.setattr(sys, "path", [*sys.path])
     (tmp_path / "my_tools.py").write_text(MODULE)
     (tmp_path / "untyped_tool.py").write_text(
         "from engine.tools import tool\n@tool\ndef price(article):\n    'It costs.'\n"
     )
+    (tmp_path / "raising_tools.py").write_text("import os\n\nURL = os.environ['NO_SUCH']\n")
+    (tmp_path / "broken_tools.py").write_text("TOOLS = [\n")
+    (tmp_path / "silent_tools.py").write_text("raise RuntimeError\n")
     yield tmp_path
-    for name in ("my_tools", "untyped_tool"):
+    for name in ("my_tools", "untyped_tool", "raising_tools", "broken_tools", "silent_tools"):
         sys.modules.pop(name, None)
 
 
@@ -68,3 +71,21 @@ def test_tools_that_are_none_are_named(folder: Path, name: str, said: str) -> No
     with pytest.raises(UserError) as refusal:
         load_tools(name, folder)
     assert said in refusal.value.lines[0]
+
+
+@pytest.mark.parametrize(
+    ("name", "place", "said"),
+    [
+        ("raising_tools", "raising_tools.py, line 3", "KeyError: 'NO_SUCH'"),
+        ("broken_tools", "broken_tools.py, line 1", "SyntaxError: '[' was never closed"),
+        ("silent_tools", "silent_tools.py, line 1", "RuntimeError"),
+    ],
+)
+def test_a_module_that_cannot_be_imported_is_named_with_the_line_to_mend(
+    folder: Path, name: str, place: str, said: str
+) -> None:
+    with pytest.raises(UserError) as refusal:
+        load_tools(f"{name}:TOOLS", folder)
+    (line,) = refusal.value.lines
+    assert line.startswith(f"tools {name}:TOOLS: {name} cannot be imported; mend {folder}/{place}")
+    assert said in line

@@ -8,7 +8,7 @@ import pytest
 
 from adapters.llm.openai import FIRST_TOKEN, FIRST_TOKEN_OF_TWO, OPENAI_URL
 from adapters.llm.prompts import PROMPTS
-from adapters.service.model import prompt_tokens
+from adapters.service.model import fixed_tokens
 from tests.adapters.service.reading import LEAST, Read, mistakes
 
 SECOND = """
@@ -87,14 +87,36 @@ def test_a_second_model_needs_a_name_and_a_key_of_its_own(read: Read) -> None:
 def test_a_prompt_that_is_larger_than_its_bound_is_one_line(read: Read, tmp_path: Path) -> None:
     (tmp_path / "prompt.txt").write_text("You sell bread. " * 200)
     (line,) = mistakes(read, LEAST + "prompt = 'prompt.txt'\ncontext_tokens = 500\n")
-    assert line.startswith("model.context_tokens: 500 are too few, for the prompt alone has about ")
-    assert line.endswith("; shorten the prompt, or write more if the model takes more")
+    assert line.startswith(
+        "model.context_tokens: 500 are too few, for prompt and tools alone have about "
+    )
+    assert line.endswith("; shorten them, or write more if the model takes more")
+
+
+def test_tools_that_are_larger_than_the_bound_are_one_line(read: Read, tmp_path: Path) -> None:
+    (tmp_path / "wordy_tools.py").write_text(
+        "from engine.tools import tool\n"
+        f"@tool\ndef bread_left() -> int:\n    '{'How many loaves. ' * 200}'\n    return 3\n"
+    )
+    text = LEAST + 'tools = "wordy_tools:bread_left"\ncontext_tokens = 1000\n'
+    (line,) = mistakes(read, text)
+    assert line.startswith("model.context_tokens: 1000 are too few, for prompt and tools alone ")
+
+
+@pytest.mark.parametrize("key", ["sk-one two", "sk-one\\n", "ключ"])
+def test_a_key_that_no_request_can_carry_is_named(read: Read, key: str) -> None:
+    hearing = '[speech]\nrecognizer = "openai"\n[speech.openai]\n'
+    text = LEAST.replace("sk-s3same", key) + SECOND.replace("sk-spare", key)
+    assert mistakes(read, f'{text}{hearing}key = "{key}"\n') == [
+        f"{name}: it has spaces or unprintable signs; set it as the provider shows it"
+        for name in ("model.key", "model.fallback.key", "speech.openai.key")
+    ]
 
 
 def test_our_own_prompts_leave_room_in_the_default_bound(read: Read) -> None:
     for language in PROMPTS:
         model = read(LEAST + f"language = '{language}'\n").model
-        assert prompt_tokens(model) < model.context_tokens / 2
+        assert fixed_tokens(model) < model.context_tokens / 2
 
 
 @pytest.mark.parametrize(
