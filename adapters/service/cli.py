@@ -105,7 +105,9 @@ def parser() -> argparse.ArgumentParser:
     call = of_service("call", _call, "Place a call, and show the states that it goes through.")
     call.add_argument("extension", metavar="EXTENSION", help="whom to call; see transfer.allow")
 
-    draw = of_chart("draw", _draw, "Draw a chart: pictures, Mermaid, and a table of state x event.")
+    draw = of_chart(
+        "draw", _draw, "Draw a chart: pictures, Mermaid, SCXML, table of state x event."
+    )
     draw.add_argument("--check", action="store_true", help="write nothing; fail on any difference")
     draw.add_argument(
         "--out",
@@ -212,7 +214,7 @@ def _draw(options: argparse.Namespace) -> int:
 def _texts_in(folder: Path) -> dict[str, str]:
     texts = {}
     for path in sorted(folder.rglob("*")):
-        if path.suffix in (".md", ".mmd", ".svg"):
+        if path.suffix in (".md", ".mmd", ".scxml", ".svg"):
             with path.open(encoding="utf-8", newline="") as file:
                 texts[str(path.relative_to(folder))] = file.read()
     return texts

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from itertools import zip_longest
 
-from engine.chart import mermaid, overview, portrait
+from engine.chart import mermaid, overview, portrait, scxml
 from engine.chart.chart import Chart
 from engine.chart.diagram import Diagram, StateNode, diagram_of
 from engine.chart.table import tables
@@ -21,13 +21,14 @@ def files(chart: Chart) -> dict[str, str]:
     diagram = diagram_of(chart)
     made = {
         "README.md": _marked_html(_index(diagram)),
+        "call.scxml": _marked_xml(scxml.document(diagram)),
         "chart.mmd": _marked_mermaid(mermaid.whole(diagram)),
-        "chart.svg": _marked_svg(overview.drawn(diagram, overview.laid_out(diagram))),
+        "chart.svg": _marked_xml(overview.drawn(diagram, overview.laid_out(diagram))),
         "table.md": _marked_html(tables(diagram)),
     }
     for path, state in diagram.states.items():
         made[f"{STATES}{state.name}.mmd"] = _marked_mermaid(mermaid.one(diagram, path))
-        made[f"{STATES}{state.name}.svg"] = _marked_svg(portrait.drawn(diagram, path))
+        made[f"{STATES}{state.name}.svg"] = _marked_xml(portrait.drawn(diagram, path))
     return made
 
 
@@ -74,7 +75,7 @@ def _marked_mermaid(text: str) -> str:
     return f"%% {MARK}\n{text}"
 
 
-def _marked_svg(text: str) -> str:
+def _marked_xml(text: str) -> str:
     head, _, rest = text.partition("\n")
     return f"{head}\n<!-- {MARK} -->\n{rest}"
 
@@ -105,7 +106,8 @@ How to read it:
 - What changes no state (stays, ignores, defers) is left out: it stands in each state's own picture,
   with updates and effects, and in the [table of states and events](table.md).
 
-The same as Mermaid: [chart.mmd](chart.mmd), and one file a state beside its picture.
+The same as Mermaid: [chart.mmd](chart.mmd), and one file a state beside its picture. The same for
+tools of the W3C's statecharts: [call.scxml](call.scxml).
 
 | State | What it is | Activity | Timers |
 | --- | --- | --- | --- |

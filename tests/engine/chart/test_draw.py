@@ -28,11 +28,12 @@ def folder() -> dict[str, str]:
     return files(CHART)
 
 
-def test_a_chart_is_an_index_two_pictures_a_table_and_a_pair_of_pictures_a_state(
+def test_a_chart_is_an_index_two_pictures_scxml_a_table_and_a_pair_of_pictures_a_state(
     folder: dict[str, str],
 ) -> None:
     assert sorted(folder) == [
         "README.md",
+        "call.scxml",
         "chart.mmd",
         "chart.svg",
         "states/closed.mmd",
