@@ -2,7 +2,8 @@
 
 Tests on the virtual clock run under 50 seeds, each of which settles the order in which Trio runs
 tasks, hypothesis's examples and the order of sets; the others, those of real processes and sockets
-among them, run 5 times. A failure prints what pytest said and the line that repeats it.
+among them, run 5 times: stories under other schedules each time. A failure prints what pytest said
+and the line that repeats it.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ from tests.conftest import SEEDS_A_RUN
 #: A run takes two more that follow.
 VIRTUAL_SEEDS = range(1, 51, SEEDS_A_RUN)
 OTHER_SEEDS = range(1, 6)
+#: Under how many schedules a story happens in each run.
+SCHEDULES = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +39,7 @@ class Run:
         return [
             *("-m", "pytest", "-m", self.marked, "-q", "-p", "no:cacheprovider", *self.where),
             *("--hypothesis-profile=flakes", f"--hypothesis-seed={self.seed}"),
-            f"--callchart-seed={self.seed}",
+            *(f"--callchart-seed={self.seed}", f"--callchart-schedules={SCHEDULES}"),
         ]
 
     @property

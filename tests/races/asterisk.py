@@ -1,0 +1,323 @@
+"""An Asterisk in memory, on the virtual clock: as far as one carrier needs it, and as slow as told.
+
+All of the carrier's own code runs on it: requests come as a `Transport` gets them, sound as
+chan_websocket does. How long each answer and event takes is the schedule's to move, so that they
+come in every order. What a real Asterisk would refuse is refused, what it would lose is counted."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager, suppress
+from typing import Any, cast
+
+import pytest
+import trio
+from trio_websocket import ConnectionClosed, WebSocketConnection
+
+from adapters.carrier.asterisk import carrier as carriers
+from adapters.carrier.asterisk.ari import AriError, Request
+from adapters.carrier.asterisk.carrier import AsteriskCarrier
+from adapters.carrier.asterisk.control import Control, Link
+from adapters.carrier.asterisk.events import Channel, ChannelDestroyed, StasisEnd, StasisStart
+from adapters.carrier.asterisk.media_websocket import AcceptedMedia
+from adapters.carrier.asterisk.settings import AsteriskSettings
+from adapters.carrier.asterisk.ways import MODULES
+from engine.ports import LineGone, MarkReached, frame_bytes
+from engine.testing import FakeLine, Story
+
+RATE_HZ = 16000
+APP = "callchart"
+#: s: what an answer or an event of Asterisk takes.
+SOON = 0.01
+
+
+class Phone(FakeLine):
+    """The far end of one call's sound. It gives less at once than the carrier keeps."""
+
+    def __init__(self) -> None:
+        super().__init__(rate_hz=RATE_HZ)
+        self._span = 90
+
+    @property
+    def is_spoken_into(self) -> bool:
+        """The caller speaks at the moment."""
+        return bool(self._voices) and self._voices[-1].end == math.inf
+
+
+class MediaSocket:
+    """chan_websocket's side of one call's sound; the caller's ear and mouth are `phone`."""
+
+    def __init__(self, story: Story) -> None:
+        self.phone = Phone()
+        #: Messages before MEDIA_START, bytes that fit no frame, and flushes.
+        self.early = self.cut = self.flushes = 0
+        self._story = story
+        self._buffering = self._started = self._closed = False
+        self._marks: dict[int, str] = {}
+        self._marked = 0
+        #: Each message with the moment at which it arrives.
+        self._say, self._said = trio.open_memory_channel[tuple[float, str | bytes]](math.inf)
+
+    async def serve(self, starts_in: float) -> None:
+        """From MEDIA_START on, until either side closes it."""
+        await trio.sleep(starts_in)
+        self._started = True
+        self.phone.answer()
+        self._tell("MEDIA_START", format="slin16", optimal_frame_size=frame_bytes(RATE_HZ))
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._reach_marks)
+            with suppress(LineGone):
+                while True:
+                    self._send(await self.phone.hear())
+            nursery.cancel_scope.cancel()
+
+    def close(self) -> None:
+        """Either side ends it."""
+        self._closed = True
+        self._say.close()
+        self.phone.break_off()
+
+    async def _reach_marks(self) -> None:
+        with suppress(LineGone):
+            while True:
+                match await self.phone.signal():
+                    case MarkReached(mark):
+                        self._tell("MEDIA_MARK_PROCESSED", correlation_id=self._marks.pop(mark))
+
+    def _tell(self, event: str, **fields: object) -> None:
+        self._story.note(event)
+        self._send(json.dumps({"event": event, **fields}))
+
+    def _send(self, message: str | bytes) -> None:
+        if not self._closed:
+            self._say.send_nowait((trio.current_time() + SOON, message))
+
+    # --- what the carrier sees of it: a WebSocketConnection --------------------------------------
+
+    async def get_message(self) -> str | bytes:
+        try:
+            due, message = await self._said.receive()
+        except trio.EndOfChannel:
+            raise ConnectionClosed(None) from None
+        await trio.sleep_until(due)
+        return message
+
+    async def send_message(self, message: str | bytes) -> None:
+        await trio.sleep(SOON / 10)
+        if self._closed:
+            raise ConnectionClosed(None)
+        if not self._started:
+            self.early += 1
+        elif isinstance(message, bytes):
+            whole = len(message) // frame_bytes(RATE_HZ) * frame_bytes(RATE_HZ)
+            if not self._buffering and whole != frame_bytes(RATE_HZ):
+                whole = 0
+            self.cut += len(message) - whole
+            self.phone.play(message[:whole])
+        else:
+            self._obey(json.loads(message))
+
+    def _obey(self, command: Mapping[str, str]) -> None:
+        self._story.note(command["command"])
+        match command["command"]:
+            case "START_MEDIA_BUFFERING":
+                self._buffering = True
+            case "MARK_MEDIA":
+                self._marked += 1
+                self._marks[self._marked] = command["correlation_id"]
+                self.phone.mark(self._marked)
+            case "FLUSH_MEDIA":
+                self.flushes += 1
+                self._buffering = False
+                self.phone.flush()
+
+    async def aclose(self) -> None:
+        self.close()
+        await trio.lowlevel.checkpoint()
+
+
+class FakeAsterisk:
+    """`rings` lets a call come in; `carrier` is our side, for as long as the block."""
+
+    def __init__(self, story: Story, **settings: Any) -> None:
+        self._story = story
+        self._settings = AsteriskSettings(
+            app=APP, media="websocket_client", control="connect", **settings
+        )
+        self._control: Control
+        self._link: Link
+        self._nursery: trio.Nursery
+        #: Channels by id: are they in our application yet, and were they answered?
+        self.in_stasis: dict[str, bool] = {}
+        self.answered: set[str] = set()
+        self.bridges: dict[str, set[str]] = {}
+        #: By the id of the call: its sound, once its media were asked for.
+        self.sockets: dict[str, MediaSocket] = {}
+        #: The callers that were refused, with the reason.
+        self.refused: dict[str, str] = {}
+        #: Which caller is joined with which call's media, since when.
+        self.joined: dict[str, tuple[str, float]] = {}
+        self._dialled: dict[str, trio.Event] = {}
+
+    @asynccontextmanager
+    async def carrier(self, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[AsteriskCarrier]:
+        """The carrier, with this Asterisk where its sockets would be."""
+
+        @asynccontextmanager
+        async def control(*given: object) -> AsyncIterator[Control]:
+            yield self._control
+
+        @asynccontextmanager
+        async def way(*given: object) -> AsyncIterator[AcceptedMedia]:
+            yield AcceptedMedia("media", self, RATE_HZ)
+
+        with monkeypatch.context() as patched:
+            patched.setattr(carriers, "open_control", control)
+            patched.setattr(carriers, "open_way", way)
+            async with trio.open_nursery() as self._nursery:
+                self._control = Control(APP, f"{self._settings.instance}-", self._nursery)
+                self._link = self._control.link(APP)
+                self._link.up(self)
+                async with AsteriskCarrier.open(self._settings) as carrier:
+                    yield carrier
+                self._nursery.cancel_scope.cancel()
+
+    # --- the callers ------------------------------------------------------------------------------
+
+    async def rings(self, caller: str) -> None:
+        """A call comes in."""
+        self.in_stasis[caller] = True
+        self._tell(StasisStart(APP, _channel(caller), ()))
+
+    async def gives_up(self, caller: str) -> None:
+        """The caller hangs up."""
+        if self.in_stasis.pop(caller, None) is not None:
+            self._leaves_bridges(caller)
+            self._tell(StasisEnd(caller))
+            self._tell(ChannelDestroyed(caller, 16, "Normal Clearing"))
+
+    def phone(self, caller: str) -> Phone | None:
+        """What that caller hears and says, once it is joined with a call's media."""
+        joined = self.joined.get(caller)
+        return self.sockets[joined[0]].phone if joined else None
+
+    @property
+    def left(self) -> list[str]:
+        """Channels and bridges that are still there."""
+        return [*self.in_stasis, *self.bridges]
+
+    # --- adapters.carrier.asterisk.ari.Transport --------------------------------------------------
+
+    async def ask(self, request: Request) -> Any:
+        await trio.sleep(self._story.around(SOON))
+        answer = self._answer(request)
+        await trio.sleep(self._story.around(SOON))
+        self._story.note(f"answers {request.method} {request.path.partition('/')[0]}")
+        if isinstance(answer, int):
+            raise AriError(str(request), answer, "as Asterisk says")
+        return answer
+
+    def _answer(self, request: Request) -> Any:
+        """What Asterisk says, and does; a number is HTTP's for a refusal."""
+        match (request.method, *request.path.split("/")):
+            case ("GET", "asterisk", "info"):
+                return {"system": {"version": "22.10.1"}}
+            case ("GET", "asterisk", "modules"):
+                needed = MODULES["websocket_client"]
+                return [{"name": name, "status": "Running"} for name in needed]
+            case ("GET", "channels" | "bridges"):
+                return []
+            case ("GET", "applications", _):
+                return 404
+            case ("POST", "channels", "externalMedia"):
+                return self._external_media(request.query)
+            case ("POST", "channels", channel, what):
+                if channel not in self.in_stasis:
+                    return 404
+                if what == "answer":
+                    self.answered.add(channel)
+                return None
+            case ("DELETE", "channels", channel):
+                return self._hang_up(channel, request.query.get("reason", ""))
+            case ("POST", "bridges", bridge):
+                self.bridges[bridge] = set()
+                return None
+            case ("POST", "bridges", bridge, "addChannel"):
+                return self._join(bridge, request.query["channel"].split(","))
+            case ("DELETE", "bridges", bridge):
+                return 404 if self.bridges.pop(bridge, None) is None else None
+        return 404
+
+    def _external_media(self, query: Mapping[str, str]) -> dict[str, object]:
+        channel = query["channelId"]
+        call = channel.removesuffix(".media")
+        self.in_stasis[channel] = False
+        socket = self.sockets[call] = MediaSocket(self._story)
+        self._nursery.start_soon(self._dials, call, socket)
+        self._nursery.start_soon(self._starts, channel)
+        return {"channelvars": {}}
+
+    async def _dials(self, call: str, socket: MediaSocket) -> None:
+        await trio.sleep(self._story.around(SOON))
+        self._story.note("dials")
+        self._dialled[call].set()
+        await socket.serve(self._story.around(SOON))
+
+    async def _starts(self, channel: str) -> None:
+        """The media channel's StasisStart: before or after the answer to who asked for it."""
+        await trio.sleep(self._story.around(SOON))
+        if channel in self.in_stasis:
+            self.in_stasis[channel] = True
+            self._tell(StasisStart(APP, _channel(channel), ()))
+
+    def _join(self, bridge: str, channels: list[str]) -> int | None:
+        if bridge not in self.bridges:
+            return 404
+        if any(not self.in_stasis.get(channel) for channel in channels):
+            return 422
+        self.bridges[bridge] |= set(channels)
+        caller = next(channel for channel in channels if not channel.endswith(".media"))
+        self.joined[caller] = bridge.removesuffix(".bridge"), trio.current_time()
+        return None
+
+    def _hang_up(self, channel: str, reason: str) -> int | None:
+        if channel not in self.in_stasis:
+            return 404
+        if reason != "normal":
+            self.refused[channel] = reason
+        self._nursery.start_soon(self._goes, channel)
+        return None
+
+    async def _goes(self, channel: str) -> None:
+        await trio.sleep(self._story.around(SOON))
+        await self.gives_up(channel)
+        if socket := self.sockets.get(channel.removesuffix(".media")):
+            socket.close()
+
+    def _leaves_bridges(self, channel: str) -> None:
+        for channels in self.bridges.values():
+            channels.discard(channel)
+
+    def _tell(self, event: StasisStart | StasisEnd | ChannelDestroyed) -> None:
+        self._story.note(type(event).__name__)
+        self._control.tell(event, self._link)
+
+    # --- adapters.carrier.asterisk.media_websocket.MediaServer ------------------------------------
+
+    @asynccontextmanager
+    async def expect_media(
+        self, call: str
+    ) -> AsyncIterator[Callable[[], Awaitable[WebSocketConnection]]]:
+        dialled = self._dialled[call] = trio.Event()
+
+        async def socket() -> WebSocketConnection:
+            await dialled.wait()
+            return cast(WebSocketConnection, self.sockets[call])
+
+        yield socket
+
+
+def _channel(id: str) -> Channel:
+    return Channel(id, "", "Ring", "", "")

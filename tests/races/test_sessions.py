@@ -1,0 +1,112 @@
+"""A call that is longer than the recogniser's sessions: no word is lost as one follows another.
+
+SpeechKit's own adapter, on its fake: the sessions here last for 8 s instead of 5 minutes."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import pytest
+import trio
+from grpclib.const import Status
+
+from adapters.grpc.errors import RpcError
+from adapters.stt.yandex_session import Limits
+from engine.testing import Story
+from proto.messages.speechkit.stt.v3 import StreamingRequest
+from tests.adapters.stt.yandex_scripted import RATE_HZ, Call, ScriptedSession, ScriptedSpeechKit
+from tests.servers.speechkit.ear import Event, ToneEar
+from tests.servers.tones import speak, spoken
+
+pytestmark = pytest.mark.unmeasured
+
+LIMITS = Limits(seconds=8.0)
+#: No two alike: a word that is lost or heard twice is seen.
+SAID = ("one two three", "four five six seven", "eight nine", "ten eleven twelve thirteen")
+#: s: what the line gives at once.
+PIECE = 0.1
+
+
+class HearingSession(ScriptedSession):
+    """A session that understands what it hears."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._ear = ToneEar(RATE_HZ, pause=0.5)
+        self._ended = 0.0
+
+    async def send(self, message: StreamingRequest) -> None:
+        await super().send(message)
+        if message.chunk is not None:
+            self._hear(message.chunk.data)
+        elif message.silence_chunk is not None:
+            samples = message.silence_chunk.duration_ms * RATE_HZ // 1000
+            self._hear(bytes(2 * samples))
+
+    def _hear(self, pcm: bytes) -> None:
+        for event in self._ear.feed(pcm, self.seconds):
+            self._tell(event)
+
+    def _tell(self, event: Event) -> None:
+        said = [(word.text, word.start, word.end) for word in event.words]
+        match event.kind:
+            case "partial":
+                self.partial(*said, until=event.end)
+            case "final":
+                self.final(*said, until=event.end)
+            case "eou":
+                self.end_of_utterance(event.end)
+            case _:
+                pass
+
+
+async def test_24_no_word_is_lost_as_one_session_follows_another(story: Story) -> None:
+    lag, kit = story.around(0.2), ScriptedSpeechKit(HearingSession)
+    line = bytearray()
+    finals: list[str] = []
+
+    async with Call.begin(limits=LIMITS, kit=kit) as call:
+
+        async def says(words: str) -> None:
+            sound = speak(words, RATE_HZ).pcm
+            await call.starts()
+            line.extend(sound)
+            await trio.sleep(len(sound) / 2 / RATE_HZ + PIECE)
+            await call.ends()
+
+        async def loses() -> None:
+            call.session.end(RpcError(Status.UNAVAILABLE, "the server reset the call"))
+
+        async def listens() -> None:
+            piece = round(PIECE * RATE_HZ) * 2
+            while True:
+                pcm = bytes(line[:piece])
+                del line[:piece]
+                call.recognition.feed(pcm + bytes(piece - len(pcm)))
+                await trio.sleep(PIECE)
+
+        async def notes() -> None:
+            while True:
+                kit.sessions[-1].lag = lag
+                for heard in await call.results():
+                    if heard.final:
+                        finals.append(heard.text)
+                        story.note(f"{heard.utterance}: {heard.text}")
+                story.note(f"{len(kit.sessions)} sessions")
+                await trio.sleep(0.5)
+
+        # From one silence to the next, and as a session is at its limits: 6.4 s and on.
+        for words, at in zip(SAID, (1.0, 4.6, 8.5, 12.5), strict=True):
+            lasting = len(speak(words, RATE_HZ).pcm) / 2 / RATE_HZ + 2 * PIECE
+            said = partial(says, words)
+            story.event(f"says {words}", said, at=at, of_voice=True, lasting=lasting)
+        story.event("a session is lost", loses, at=9.2)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(listens)
+            nursery.start_soon(notes)
+            await story.happens(until=20.0)
+            nursery.cancel_scope.cancel()
+        assert call.failure is None
+    assert " ".join(finals).split() == [word for words in SAID for word in spoken(words).split()]
+    assert len(kit.sessions) >= 3
+    assert all(session.seconds <= LIMITS.seconds for session in kit.sessions)
