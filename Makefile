@@ -17,7 +17,7 @@ ASYNC_RULES := ASYNC101,ASYNC102,ASYNC103,ASYNC104,ASYNC106,ASYNC111,ASYNC112,AS
 
 .DEFAULT_GOAL := help
 .PHONY: help demo demo-ru test test-real test-asterisk computing-checks computing-tests check lint \
-	types imports messages format flakes bench bench-asterisk bench-voices draw proto lock clean
+	types imports messages format flakes soak bench bench-asterisk bench-voices draw proto lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -75,6 +75,10 @@ format: $(VENV)/ready ## lay out the code, and mend what ruff can mend
 
 flakes: $(VENV)/ready ## virtual-clock tests under 50 seeds, those on the real clock 5 times
 	$(BIN)/python -m tests.flakes
+
+soak: $(VENV)/ready ## each race under 200 schedules, and 100,000 random calls; at most an hour
+	$(BIN)/python -m pytest -q tests/races --callchart-schedules 200
+	$(BIN)/python -m tests.soak
 
 bench: $(VENV)/ready ## the table of figures in README
 	$(BIN)/python -m tests.benchmarks

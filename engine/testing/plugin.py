@@ -130,6 +130,12 @@ def _telephone(item: pytest.Item, given: dict[str, Any]) -> Telephone:
 
 
 @pytest.fixture
+def callchart_seed(request: pytest.FixtureRequest) -> int:
+    """The test's seed, for what draws its own luck from it."""
+    return _seed(request.node)
+
+
+@pytest.fixture
 def story(request: pytest.FixtureRequest) -> Callable[[Teller], None]:
     """In an async test, an `engine.testing.story.Story`: the test tells it, `--callchart-schedules`
     times, each time under another schedule. Its telephone is made as `make_telephone` makes it."""

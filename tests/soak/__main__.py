@@ -1,0 +1,98 @@
+"""Random calls, as many as `--calls` says, on all cores: `python -m tests.soak`.
+
+Ends with 1, and with the journal of the first call in which anything was wrong, if there is one;
+and with 1 if there was no time for all of them. `--call N` makes the call of that number again."""
+
+from __future__ import annotations
+
+import argparse
+import multiprocessing
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor, wait
+from time import perf_counter
+
+from rich.console import Console
+from rich.progress import MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from tests.soak import worker
+from tests.soak.tally import Tally
+from tests.soak.verdict import Verdict, judge
+
+#: Calls that a process makes before it tells.
+BATCH = 100
+#: So many that went wrong are enough to know.
+ENOUGH = 20
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.soak", description=__doc__)
+    parser.add_argument("--calls", type=int, default=100_000, metavar="N")
+    parser.add_argument("--first", type=int, default=0, metavar="N", help="the first one's number")
+    parser.add_argument("--minutes", type=float, default=40.0, help="not longer than that")
+    parser.add_argument("--call", type=int, metavar="N", help="that one alone, with its journal")
+    given = parser.parse_args(arguments)
+    console = Console(highlight=False, soft_wrap=True)
+    if given.call is not None:
+        return _told(judge(given.call, reports=True), console)
+    began = perf_counter()
+    tally = _soak(given.first, given.calls, began + 60 * given.minutes, console)
+    console.print(tally.table(perf_counter() - began))
+    if tally.first is not None:
+        console.print(f"\n{tally.failed} calls went wrong; the first is {tally.first.number}:\n")
+        _told(tally.first, console)
+        console.print(f"\nto repeat it: python -m tests.soak --call {tally.first.number}")
+        return 1
+    if tally.calls < given.calls:
+        console.print(f"\nonly {tally.calls:,} of {given.calls:,} calls in {given.minutes:g} min")
+        return 1
+    return 0
+
+
+def _told(verdict: Verdict, console: Console) -> int:
+    console.print(verdict.report, markup=False)
+    console.print(f"\n{verdict.wrong or 'nothing'} went wrong", markup=False)
+    return 1 if verdict.wrong else 0
+
+
+def _soak(first: int, calls: int, until: float, console: Console) -> Tally:
+    """All calls, or as many as there is time for."""
+    tally = Tally()
+    context = multiprocessing.get_context("spawn")
+    with (
+        ProcessPoolExecutor(os.cpu_count(), context, worker.begin) as pool,
+        Progress(
+            TextColumn("random calls"),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[wrong]} wrong"),
+            TimeRemainingColumn(),
+            console=console,
+        ) as progress,
+    ):
+        task = progress.add_task("", total=calls, wrong=0)
+        batches = _batches(first, first + calls)
+        pending: set[Future[list[Verdict]]] = set()
+        while True:
+            # A few ahead, so that nobody waits, and no more, so that there is little to cancel.
+            while len(pending) < 2 * (os.cpu_count() or 1) and (batch := next(batches, None)):
+                pending.add(pool.submit(worker.judge_all, batch))
+            if not pending:
+                break
+            done, pending = wait(pending, return_when="FIRST_COMPLETED")
+            for future in done:
+                for verdict in future.result():
+                    tally.count(verdict)
+            progress.update(task, completed=tally.calls, wrong=tally.failed)
+            if perf_counter() > until or tally.failed >= ENOUGH:
+                batches = iter(())
+    return tally
+
+
+def _batches(first: int, end: int) -> Iterator[range]:
+    for begin in range(first, end, BATCH):
+        yield range(begin, min(begin + BATCH, end))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,128 @@
+"""What came of a random call: whether anything went wrong that must never go wrong, and what."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+from itertools import pairwise
+from typing import Literal
+
+from engine.chart import Chart
+from engine.data import Said
+from engine.testing import Story, Telephone
+from engine.testing import schedule as running
+from engine.testing.moves import Schedule
+from states import CHART
+from states.tools import UNDER_WAY
+from tests.soak.calls import RandomCall
+
+Wrong = Literal["stale frames", "double replies", "stuck calls", "leaked tasks", "others"]
+
+#: s: nothing lasts longer without a step, but the longest call itself and its longest utterance.
+LONGEST_WITHOUT_A_STEP = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """One call's: how long it was (virtual seconds), and its shape, which differs where its journal
+    does, times and words aside."""
+
+    number: int
+    seconds: float = 0.0
+    steps: int = 0
+    shape: bytes = b""
+    wrong: Wrong | None = None
+    #: Of what was counted: frames, or 1.
+    count: int = 0
+    #: What went wrong, and the readable journal.
+    report: str = ""
+
+
+def judge(number: int, chart: Chart = CHART, *, reports: bool = False) -> Verdict:
+    """Make the random call of that number. `reports`: also where all went well."""
+    random = RandomCall(number, chart)
+    story = Story(Schedule(number), random.telephone)
+    running.settle(number)
+    call, said = story.telephone, ""
+    try:
+        running.run(partial(random.tell, story))
+        said = "\n".join([*_answered_twice(call), *_stuck(call), *_half_done(random, call)])
+    except Exception as error:  # noqa: BLE001 (whatever goes wrong is what this looks for)
+        said = "\n".join(_leaves(error))
+    wrong, count = _kind(said) if said else (None, 0)
+    return Verdict(
+        number,
+        call.steps[-1].at / 1e6 if call.steps else 0.0,
+        len(call.steps),
+        _shape(story),
+        wrong,
+        count,
+        _report(story, said) if said or reports else "",
+    )
+
+
+def _shape(story: Story) -> bytes:
+    """The same in every process."""
+    return hashlib.blake2b(repr(story.trace).encode(), digest_size=8).digest()
+
+
+def _report(story: Story, said: str) -> str:
+    parts = (said, story.as_told(), story.telephone.readable_journal())
+    return "\n\n".join(part for part in parts if part)
+
+
+def _leaves(error: BaseException) -> Iterator[str]:
+    if isinstance(error, BaseExceptionGroup):
+        for each in error.exceptions:
+            yield from _leaves(each)
+    else:
+        yield f"{type(error).__name__}: {error}"
+
+
+def _kind(said: str) -> tuple[Wrong, int]:
+    if frames := re.findall(r"(\d+) stale frames", said):
+        return "stale frames", sum(map(int, frames))
+    kinds: dict[str, Wrong] = {
+        "under way": "leaked tasks",
+        "in a circle": "stuck calls",
+        "is not over": "stuck calls",
+        "without a step": "stuck calls",
+        "at once": "double replies",
+        "replies are begun": "double replies",
+        "answered twice": "double replies",
+    }
+    return next((kind for words, kind in kinds.items() if words in said), "others"), 1
+
+
+def _answered_twice(call: Telephone) -> Iterator[str]:
+    """Between two things that the caller said, at most one answer of the model's was heard."""
+    replies: set[int] = set()
+    for said in call.history:
+        if said.who == "caller":
+            replies = set()
+        elif _is_an_answer(call, said):
+            replies.add(said.reply or 0)
+        if len(replies) > 1:
+            yield f"the caller was answered twice: replies {sorted(replies)}"
+
+
+def _is_an_answer(call: Telephone, said: Said) -> bool:
+    return said.reply is not None and call.recording.replies[said.reply].script is None
+
+
+def _stuck(call: Telephone) -> Iterator[str]:
+    for before, after in pairwise(call.steps):
+        if after.at - before.at > LONGEST_WITHOUT_A_STEP * 1e6:
+            yield f"{(after.at - before.at) / 1e6:g} s without a step, in {before.after.leaf}"
+
+
+def _half_done(random: RandomCall, call: Telephone) -> Iterator[str]:
+    """What was begun, and finishes whatever becomes of its reply, was done and is written down."""
+    if random.begun != random.done:
+        yield f"of {random.begun} things that finish, {random.done} were done"
+    for used in call.tools_used:
+        if used.result == UNDER_WAY:
+            yield f"the use of {used.name} has no end"
