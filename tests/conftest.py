@@ -10,7 +10,7 @@ from hypothesis import settings
 # No deadline: a slow machine is no defect. The same examples every time: `make test` leaves nothing
 # to luck, `make flakes` looks for it, with a seed that its failure names.
 settings.register_profile("steady", deadline=None, derandomize=True, print_blob=True)
-settings.register_profile("flakes", deadline=None, database=None, max_examples=25)
+settings.register_profile("flakes", deadline=None, database=None, max_examples=10)
 settings.load_profile("steady")
 
 pytest_plugins = ["tests.asterisk.fixtures"]
@@ -20,19 +20,6 @@ VIRTUAL_CLOCKS = {"autojump_clock", "make_telephone"}
 
 #: Whoever asks for one of these has a real Asterisk.
 ASTERISKS = {"asterisk_installed", "asterisk", "start_asterisk"}
-
-
-#: `make flakes` runs a virtual test under so many seeds in one process: to collect costs as much as
-#: a tenth of the tests.
-SEEDS_A_RUN = 3
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Under the profile of `make flakes` each virtual test has the seeds that follow, too."""
-    is_virtual = VIRTUAL_CLOCKS & set(metafunc.fixturenames)
-    if is_virtual and metafunc.config.getoption("--hypothesis-profile") == "flakes":
-        metafunc.definition.add_marker(pytest.mark.schedules(SEEDS_A_RUN), append=False)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

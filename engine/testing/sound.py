@@ -9,12 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 
 import numpy as np
 
 #: Samples. Divides a frame at 8 and at 16 kHz.
 BLOCK = 5
+
+#: Samples that are made at once: some frames, a whole number of blocks.
+_STRETCH = 800 * BLOCK
 
 _MARK = -0x8000
 _RADIX = 0x7FFF
@@ -41,16 +45,24 @@ def whole_blocks(seconds: float, rate_hz: int) -> int:
 
 def fake_sound(number: int, first: int, samples: int) -> bytes:
     """Samples [first, first + samples) of the sound of that number (from 1), as s16le."""
-    begin, end = first // BLOCK, -(-(first + samples) // BLOCK)
-    places = np.arange(begin, end)
+    begin = first // _STRETCH
+    end = -(-(first + samples) // _STRETCH)
+    stretches = b"".join(_stretch(number, place) for place in range(begin, end))
+    skipped = first - begin * _STRETCH
+    return stretches[skipped * 2 : (skipped + samples) * 2]
+
+
+@lru_cache(maxsize=1024)
+def _stretch(number: int, place: int) -> bytes:
+    """The sound is asked for frame by frame, and again by whoever hears it."""
+    blocks = np.empty((_STRETCH // BLOCK, BLOCK), "<i2")
+    places = np.arange(place * len(blocks), (place + 1) * len(blocks))
     high, low = divmod(number - 1, _RADIX)
-    blocks = np.empty((end - begin, BLOCK), "<i2")
     blocks[:, 0] = _MARK
     blocks[:, 1], blocks[:, 2] = places // _RADIX, places % _RADIX
     # The last sample of a block is never zero: what follows a sound is told from it.
     blocks[:, 3], blocks[:, 4] = high, low + 1
-    skipped = first - begin * BLOCK
-    return blocks.tobytes()[skipped * 2 : (skipped + samples) * 2]
+    return blocks.tobytes()
 
 
 def pieces(pcm: bytes) -> Iterator[Piece]:

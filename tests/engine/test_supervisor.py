@@ -8,6 +8,7 @@ import math
 import weakref
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any, Self
 
@@ -254,6 +255,7 @@ async def babbles(scene: Scene) -> None:
         scene.post(PartialHeard(1, "my secret is 4711"))
 
 
+@cache  # half of what some tests would cost
 def broken_chart(trouble: Trouble = crashes) -> Chart:
     """The default chart, but for the call `bad`: it is in trouble as soon as it should hear."""
 

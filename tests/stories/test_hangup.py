@@ -123,7 +123,7 @@ WAYS: dict[str, Way] = {
 }
 
 #: s after the state was entered: at the same instant, within a frame, later.
-MOMENTS = (0.0, 0.007, 0.05, 0.31)
+MOMENTS = (0.0, 0.007, 0.31)
 
 
 def test_there_is_a_way_into_every_state() -> None:

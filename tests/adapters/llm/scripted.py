@@ -83,7 +83,7 @@ async def asking(server: Server, **options: Any) -> AsyncIterator[OpenAIModel]:
         **{"model": "parrot", "api_key": KEY, "base_url": URL, "transport": transport, **options}
     ) as model:
         yield model
-    gc.collect()  # a generator that was left half-way would complain now
+    gc.collect(1)  # a generator that was left half-way would complain now
 
 
 def delta(finish: str | None = None, **delta: object) -> dict[str, Any]:
