@@ -6,6 +6,7 @@ its seed and the facts it began with, so that a journal's head is enough to begi
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Literal, Self
 
@@ -59,7 +60,9 @@ class FillerClip:
 
 @dataclass(frozen=True, slots=True)
 class Scripts:
-    """What is said without a model. One place, so that a bot can be given another language."""
+    """What is said without a model, and what callers say to it that is no question.
+
+    One place, so that a bot can be given another language."""
 
     greeting: str = "Hello, this is the shop. How can I help you?"
     reprompt: str = "Are you still there?"
@@ -68,6 +71,12 @@ class Scripts:
     farewell: str = "Thank you for calling. Goodbye."
     waiting: str = "One moment, please."
     fillers: tuple[str, ...] = ("Well,", "So,", "Let me see,", "Right,")
+    #: What a caller says who listens, and does not want the turn: in any case and punctuation.
+    backchannels: tuple[str, ...] = (
+        *("uh-huh", "mhm", "mm-hmm", "hmm", "mm", "aha", "ah", "oh"),
+        *("yes", "yeah", "yep", "right", "all right", "alright", "ok", "okay", "sure"),
+        *("I see", "got it", "go on"),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +109,9 @@ class Reply:
     """One reply of the agent. `script` is its text, or None when the model writes it.
 
     `purpose` says why it is said: "answer", or the name of a script. `ready`: its first sound is
-    there. `chunks`: of how many pieces it is, once its text is complete. `failure`: why it will
-    not be complete. `transfer_to`: whom the caller is handed on to once it is said, or ""."""
+    there. `heard`: the caller has heard something of it. `chunks`: of how many pieces it is, once
+    its text is complete. `failure`: why it will not be complete. `transfer_to`: whom the caller is
+    handed on to once it is said, or ""."""
 
     number: int
     purpose: str
@@ -110,6 +120,7 @@ class Reply:
     ends_call: bool = False
     transfer_to: str = ""
     ready: bool = False
+    heard: bool = False
     chunks: int | None = None
     failure: str | None = None
 
@@ -137,12 +148,16 @@ class CallData:
     reply: Reply = Reply(0, "none")
     #: What the last barge-in spoke into: a false alarm goes back there.
     interrupted: Literal["", "greeting", "thinking", "speaking"] = ""
+    #: How much of a reply was still to be said when it was spoken into (s).
+    left: float = math.inf
     #: Index into `facts.fillers` of this turn's filler, of the one before, and its start (us).
     filler: int | None = None
     last_filler: int | None = None
     filler_at: int = 0
     #: Until when the sound lasts that is on its way to the line, as far as is known (us).
     sound_until: int = 0
+    #: How many of the reply's chunks have sound on its way to the line, or had.
+    queued: int = 0
     #: In a row: reprompts without an answer of the caller's, apologies without one of ours.
     reprompts: int = 0
     apologies: int = 0

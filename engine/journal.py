@@ -218,8 +218,10 @@ def beginning(chart: Chart, head: Line) -> CallData:
         )
     try:
         facts = dict(head["facts"])
-        scripts = dict(facts.pop("scripts"))
-        scripts["fillers"] = tuple(scripts["fillers"])
+        scripts: dict[str, Any] = {
+            name: tuple(text) if isinstance(text, list) else text
+            for name, text in facts.pop("scripts").items()
+        }
         parties = dict(facts.pop("parties"))
         parties["variables"] = tuple((name, value) for name, value in parties["variables"])
         fillers = tuple(

@@ -54,8 +54,23 @@ class Settings:
         "from the first sound of a reply; the predecessor's figure, against its own echo "
         "and the tail of the caller's last word",
     )
+    barge_in_speech: float = setting(
+        0.1,
+        "s",
+        "speech into a reply that stops it; a shorter noise does not. silero knows 96 ms after the "
+        "shortest noise it finds that it was one, and a reply has to be silent within 250 ms",
+    )
     interruption: float = setting(
-        0.9, "s", "speech this long is an interruption even before its words are known"
+        0.9,
+        "s",
+        "speech this long is an interruption even before its words are known, or after a "
+        "backchannel",
+    )
+    early_answer: float = setting(
+        1.0,
+        "s",
+        "of a reply still to be said; a backchannel so near its end is an answer to it: whoever is "
+        "asked guesses the last words",
     )
     false_alarm: float = setting(
         1.0, "s", "silence after which an interruption without words was none: the reply goes on"

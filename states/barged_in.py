@@ -1,6 +1,7 @@
 """The caller spoke into the reply: it is silent at once. An interruption, or a false alarm?
 
-Words decide. Until then the reply is kept: it goes on being written and synthesised, unheard."""
+Words decide: more than a backchannel takes the turn. Until then the reply is kept: it goes on being
+written and synthesised, unheard."""
 
 from __future__ import annotations
 
@@ -9,7 +10,17 @@ from collections.abc import Sequence
 from engine.chart import Answer, State, Update, ignore, stay, to
 from engine.events import FinalHeard, PartialHeard, SpeechEnded, SpeechStarted
 from engine.settings import settings
-from states.hearing import add_words, has_words, mark_interrupted, note_partial, note_speech_ended
+from states.hearing import (
+    add_words,
+    drop_partial,
+    has_words,
+    mark_interrupted,
+    more_is_owed,
+    note_partial,
+    note_speech_ended,
+    pass_over,
+    takes_the_turn,
+)
 from states.replies import (
     begin_apology,
     begin_farewell,
@@ -23,7 +34,7 @@ from states.replies import (
 )
 
 
-def false_alarm(update: Sequence[Update] = ()) -> list[Answer]:
+def false_alarm(update: Sequence[Update]) -> list[Answer]:
     """Back to where the caller spoke into, or on to what has become of the reply meanwhile."""
     return [
         to("greeting", update=update, when=was_greeting),
@@ -49,12 +60,14 @@ speech = State(
         SpeechStarted: ignore("they are speaking already"),
         SpeechEnded: to("barged_in.silence", update=note_speech_ended),
         PartialHeard: [
-            to("listening.hearing", update=[note_partial, mark_interrupted], when=has_words),
+            to("listening.hearing", update=[note_partial, mark_interrupted], when=takes_the_turn),
+            # "Uh-huh" so far: it may last, and yet be no more than that.
+            stay(update=note_partial, rearm="interruption", when=has_words),
             ignore("no words in it"),
         ],
         FinalHeard: [
-            to("listening.hearing", update=[add_words, mark_interrupted], when=has_words),
-            stay(update=add_words),
+            to("listening.hearing", update=[add_words, mark_interrupted], when=takes_the_turn),
+            stay(update=pass_over),
         ],
     },
     after={
@@ -72,15 +85,20 @@ silence = State(
         SpeechStarted: to("barged_in.speech"),
         SpeechEnded: stay(update=note_speech_ended),
         PartialHeard: [
-            to("listening.interrupted", update=[note_partial, mark_interrupted], when=has_words),
-            ignore("no words in it"),
+            to(
+                "listening.interrupted",
+                update=[note_partial, mark_interrupted],
+                when=takes_the_turn,
+            ),
+            stay(update=note_partial),
         ],
         FinalHeard: [
-            to("listening.interrupted", update=[add_words, mark_interrupted], when=has_words),
-            *false_alarm([add_words]),
+            to("listening.interrupted", update=[add_words, mark_interrupted], when=takes_the_turn),
+            stay(update=pass_over, when=more_is_owed),
+            *false_alarm([pass_over]),
         ],
     },
-    after={"false_alarm": (settings.false_alarm, false_alarm())},
+    after={"false_alarm": (settings.false_alarm, false_alarm([drop_partial]))},
 )
 
 barged_in = State("barged_in", __doc__, children=[speech, silence])

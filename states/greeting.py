@@ -5,6 +5,7 @@ from __future__ import annotations
 from engine.chart import State, ignore, stay, to
 from engine.effects import StopPlayback
 from engine.events import PlaybackFinished, PlaybackStarted, SoundQueued, SpeechStarted
+from states.overlapped import overlapped
 from states.replies import (
     begin_apology,
     from_greeting,
@@ -14,13 +15,18 @@ from states.replies import (
     start_reply,
 )
 
+clear = State(
+    "clear",
+    "Nobody speaks over it.",
+    on={SpeechStarted: to("greeting.overlapped")},
+)
+
 greeting = State(
     "greeting",
     __doc__,
     activity="play",
     exit=StopPlayback(),
     on={
-        SpeechStarted: to("barged_in", update=from_greeting),
         PlaybackStarted: ignore("only its end matters"),
         SoundQueued: stay(update=note_sound, rearm="playback_stuck"),
         PlaybackFinished: [
@@ -39,4 +45,5 @@ greeting = State(
             to("speaking", update=begin_apology, effects=start_reply),
         ),
     },
+    children=[clear, overlapped("greeting.clear", from_greeting)],
 )

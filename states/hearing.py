@@ -12,6 +12,7 @@ from engine.events import (
     PlaybackStopped,
     SpeechEnded,
 )
+from states.phrasing import is_made_of
 
 Heard = PartialHeard | FinalHeard
 
@@ -22,6 +23,16 @@ Heard = PartialHeard | FinalHeard
 def has_words(data: CallData, event: Heard, at: int) -> bool:
     """The event brings words: it was no cough."""
     return bool(event.text.strip())
+
+
+def takes_the_turn(data: CallData, event: Heard, at: int) -> bool:
+    """The words are more than a backchannel; near the end of a reply, any words answer it."""
+    if not has_words(data, event, at):
+        return False
+    nearly_said = data.left <= data.settings.early_answer
+    so_far = isinstance(event, PartialHeard)
+    backchannels = data.facts.scripts.backchannels
+    return nearly_said or not is_made_of(event.text, backchannels, so_far=so_far)
 
 
 def question_is_complete(data: CallData, event: Event, at: int) -> bool:
@@ -70,6 +81,20 @@ def add_words(data: CallData, event: FinalHeard, at: int) -> CallData:
         partial=data.partial if data.partial_of > event.utterance else "",
         recognised=max(data.recognised, event.utterance),
     )
+
+
+def pass_over(data: CallData, event: FinalHeard, at: int) -> CallData:
+    """A backchannel, or no words: nothing that asks for an answer."""
+    return replace(
+        data,
+        partial=data.partial if data.partial_of > event.utterance else "",
+        recognised=max(data.recognised, event.utterance),
+    )
+
+
+def drop_partial(data: CallData, event: Event, at: int) -> CallData:
+    """It was no more than a backchannel, whether its final comes or not."""
+    return replace(data, partial="")
 
 
 def take_partial(data: CallData, event: Event, at: int) -> CallData:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 from engine.chart import Update
@@ -15,6 +16,11 @@ from engine.events import Event, ReplyFailed, ReplyReady, ReplyWritten, SoundQue
 def may_not_be_interrupted(data: CallData, event: Event, at: int) -> bool:
     """A reply like the goodbye is said to its end."""
     return not data.reply.interruptible
+
+
+def is_unheard(data: CallData, event: Event, at: int) -> bool:
+    """Nothing of it was heard yet: who speaks now goes on with what they said before it."""
+    return data.reply.interruptible and not data.reply.heard
 
 
 def saying_goodbye(data: CallData, event: Event, at: int) -> bool:
@@ -81,7 +87,7 @@ def can_be_spoken(data: CallData, event: Event, at: int) -> bool:
 
 
 def _next(data: CallData, reply: Reply) -> CallData:
-    return replace(data, reply=reply, filler=None, sound_until=0)
+    return replace(data, reply=reply, filler=None, sound_until=0, queued=0, left=math.inf)
 
 
 def _script(data: CallData, purpose: str, text: str) -> CallData:
@@ -149,6 +155,11 @@ def note_ready(data: CallData, event: ReplyReady, at: int) -> CallData:
     return replace(data, reply=replace(data.reply, ready=True))
 
 
+def note_heard(data: CallData, event: Event, at: int) -> CallData:
+    """Its first sound was heard."""
+    return replace(data, reply=replace(data.reply, heard=True))
+
+
 def note_written(data: CallData, event: ReplyWritten, at: int) -> CallData:
     """Its text is complete; the model may have asked to hang up, or to transfer, after it."""
     reply = replace(
@@ -167,7 +178,8 @@ def note_failure(data: CallData, event: ReplyFailed, at: int) -> CallData:
 
 def note_sound(data: CallData, event: SoundQueued, at: int) -> CallData:
     """Sound is on its way: for so long no further sign of playback is needed."""
-    return replace(data, sound_until=max(data.sound_until, at) + round(event.seconds * 1_000_000))
+    sound_until = max(data.sound_until, at) + round(event.seconds * 1_000_000)
+    return replace(data, sound_until=sound_until, queued=event.chunk + 1)
 
 
 def note_said(data: CallData, event: Event, at: int) -> CallData:
@@ -177,17 +189,24 @@ def note_said(data: CallData, event: Event, at: int) -> CallData:
 
 def from_greeting(data: CallData, event: Event, at: int) -> CallData:
     """A false alarm goes back to the greeting."""
-    return replace(data, interrupted="greeting", sound_until=0)
+    return _spoken_into(replace(data, interrupted="greeting"), at)
 
 
 def from_thinking(data: CallData, event: Event, at: int) -> CallData:
     """A false alarm goes back to thinking."""
-    return replace(data, interrupted="thinking")
+    return replace(data, interrupted="thinking", left=math.inf)
 
 
 def from_speaking(data: CallData, event: Event, at: int) -> CallData:
     """A false alarm goes back to speaking."""
-    return replace(data, interrupted="speaking", sound_until=0)
+    return _spoken_into(replace(data, interrupted="speaking"), at)
+
+
+def _spoken_into(data: CallData, at: int) -> CallData:
+    # As far as is known: of the chunks behind the one that plays, only that they are to come.
+    is_last = data.reply.chunks is not None and data.queued >= data.reply.chunks
+    left = max(0, data.sound_until - at) / 1_000_000 if is_last else math.inf
+    return replace(data, left=left, sound_until=0)
 
 
 # --- delays ------------------------------------------------------------------------------------

@@ -12,13 +12,16 @@ from engine.events import (
 )
 from engine.settings import settings
 from states.hearing import put_what_was_said
+from states.overlapped import overlapped
 from states.replies import (
     apologies_are_used_up,
     begin_apology,
     begin_regret,
     failed_for_the_last_time,
     from_speaking,
+    is_unheard,
     may_not_be_interrupted,
+    note_heard,
     note_said,
     note_sound,
     playback_is_overdue,
@@ -32,8 +35,11 @@ opening = State(
     "opening",
     "The first moments, in which the caller's last words or an echo may still be heard.",
     on={
-        PlaybackStarted: stay(rearm=["barge_in_guard", "playback_stuck"]),
-        SpeechStarted: defer("too early to be an interruption of this reply"),
+        PlaybackStarted: stay(update=note_heard, rearm=["barge_in_guard", "playback_stuck"]),
+        SpeechStarted: [
+            to("barged_in", update=from_speaking, when=is_unheard),
+            defer("too early to be an interruption of this reply"),
+        ],
     },
     after={"barge_in_guard": (settings.barge_in_guard, to("speaking.chunks"))},
 )
@@ -43,10 +49,10 @@ chunks = State(
     "The caller may interrupt.",
     on={
         # Its first sound came late: the guard begins with it.
-        PlaybackStarted: to("speaking.opening"),
+        PlaybackStarted: to("speaking.opening", update=note_heard),
         SpeechStarted: [
             ignore("this reply is said to its end", when=may_not_be_interrupted),
-            to("barged_in", update=from_speaking),
+            to("speaking.overlapped"),
         ],
     },
 )
@@ -89,5 +95,5 @@ speaking = State(
             ],
         ),
     },
-    children=[opening, chunks],
+    children=[opening, chunks, overlapped("speaking.chunks", from_speaking)],
 )

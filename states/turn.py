@@ -13,7 +13,14 @@ from engine.events import (
 )
 from states.barged_in import barged_in
 from states.greeting import greeting
-from states.hearing import add_words, has_words, mark_interrupted, note_partial, note_speech_ended
+from states.hearing import (
+    add_words,
+    mark_interrupted,
+    note_partial,
+    note_speech_ended,
+    pass_over,
+    takes_the_turn,
+)
 from states.replies import may_not_be_interrupted, note_failure, note_ready, note_written
 from states.settling import settling
 from states.speaking import speaking
@@ -30,8 +37,8 @@ turn = State(
         FinalHeard: [
             stay(update=add_words, when=may_not_be_interrupted),
             # A recogniser so slow that the alarm was called false: the words still count.
-            to("listening.interrupted", update=[add_words, mark_interrupted], when=has_words),
-            stay(update=add_words),
+            to("listening.interrupted", update=[add_words, mark_interrupted], when=takes_the_turn),
+            stay(update=pass_over),
         ],
         ReplyReady: stay(update=note_ready),
         ReplyWritten: stay(update=note_written),

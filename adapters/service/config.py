@@ -201,7 +201,11 @@ def _scripts(section: Section, language: Language) -> Scripts:
             for name, text in asdict(plain).items()
             if isinstance(text, str)
         }
-        return Scripts(**texts, fillers=section.texts("fillers", plain.fillers))
+        return Scripts(
+            **texts,
+            fillers=section.texts("fillers", plain.fillers),
+            backchannels=section.texts("backchannels", plain.backchannels),
+        )
 
 
 def _call(section: Section, folder: Path) -> tuple[Chart, Settings]:

@@ -15,6 +15,7 @@ from typing import Any
 
 from engine.journal import JournalError, Line
 
+OVERLAPPED, BARGED_IN = "overlapped", "barged_in"
 FILLING, FILLER_ENDING, HANGUP = "filling", "filler_ending", "hangup"
 
 #: Parents that every state of the default call has: their names say nothing to a reader.
@@ -349,7 +350,7 @@ class _Reading:
             self._came_into(line["to"], line["from"], event)
         match event["type"]:
             case "SpeechStarted" | "SpeechEnded" | "PartialHeard" | "FinalHeard":
-                self._caller(event, outcome)
+                self._caller(event, outcome, line["to"])
             case _ if outcome in ("stale", "late"):
                 pass  # of a reply that was over
             case "ReplyFailed" | "HearingFailed":
@@ -374,6 +375,8 @@ class _Reading:
         names = state.split(".")
         if HANGUP in names and self.ended is None:
             self.ended = CallEnd(at, before, ending_in_words(event))
+        if BARGED_IN in names and self.begun in self.utterances:
+            self._barge_in(self.utterances[self.begun])
         if FILLING not in names:
             self._filler_over(cut=event["type"] != "FillerFinished")
         if FILLER_ENDING in names:
@@ -392,7 +395,7 @@ class _Reading:
 
     # --- the caller ----------------------------------------------------------------------------
 
-    def _caller(self, event: Mapping[str, Any], outcome: str) -> None:
+    def _caller(self, event: Mapping[str, Any], outcome: str, state: str) -> None:
         number, at = event["utterance"], _seconds(self.at)
         # An event that was put off comes twice: what it says was true the first time.
         known = self.utterances.setdefault(number, Utterance(number, at, None, "", None))
@@ -411,8 +414,8 @@ class _Reading:
         self.utterances[number] = known
         if outcome in ("taken", "stayed"):
             self._words(event)
-        if outcome == "taken" and event["type"] != "SpeechEnded" and self.reply is not None:
-            self._barge_in(self.reply, known)
+        if outcome == "taken" and event["type"] != "SpeechEnded" and OVERLAPPED not in state:
+            self._barge_in(known)
 
     def _words(self, event: Mapping[str, Any]) -> None:
         match event["type"], event.get("text", "").strip():
@@ -424,8 +427,9 @@ class _Reading:
                     self.question.append(text)
                     self.text_known = self.at
 
-    def _barge_in(self, reply: _Reply, spoken: Utterance) -> None:
-        if reply.barged_in:
+    def _barge_in(self, spoken: Utterance) -> None:
+        reply = self.reply
+        if reply is None or reply.barged_in:
             return  # they go on speaking, or their words arrive
         silent_after = round(_seconds(self.at) - spoken.began, 3)
         reply.barge_ins.append(BargeIn(spoken.began, silent_after, None))

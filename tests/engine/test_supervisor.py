@@ -283,12 +283,12 @@ def no_journal() -> Journal:
 FAILURES: dict[str, tuple[dict[str, Any], str, str]] = {
     "activity": (
         {"chart": broken_chart()},
-        "call.turn.greeting",
+        "call.turn.greeting.clear",
         "Crash: the card reader is on fire",
     ),
     "mailbox": (
         {"chart": broken_chart(babbles)},
-        "call.turn.greeting",
+        "call.turn.greeting.clear",
         "MailboxFull: 256 events unread; the last one is a PartialHeard",
     ),
     "journal": (
@@ -509,7 +509,7 @@ async def test_a_line_on_which_even_regret_fails_does_not_harm_the_others(
     assert torn.closed
     assert exchange.heard(good) == [SCRIPTS.greeting]
     assert [message.partition(";")[0] for message in caplog.messages] == [
-        "call torn failed in call.turn.greeting: OSError: the socket is torn",
+        "call torn failed in call.turn.greeting.clear: OSError: the socket is torn",
         "call torn: the apology failed as well: OSError: the socket is torn",
     ]
 

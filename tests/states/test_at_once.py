@@ -52,8 +52,13 @@ def test_a_partial_without_words_takes_none_away() -> None:
 
 
 def test_sound_that_was_flushed_is_not_waited_for_after_a_false_alarm() -> None:
-    paused = standing("chunks").on(SoundQueued(2, 0, 20.0)).on(SpeechStarted(2), after=1.0)
-    after = paused.on(SpeechEnded(2)).due("false_alarm").on(SoundQueued(2, 0, 19.0))
+    over = standing("chunks").on(SoundQueued(2, 0, 20.0)).on(SpeechStarted(2), after=1.0)
+    after = (
+        over.due("barge_in_speech")
+        .on(SpeechEnded(2))
+        .due("false_alarm")
+        .on(SoundQueued(2, 0, 19.0))
+    )
     assert after.remaining("playback_stuck") == 19.0 + 3.0
 
 

@@ -27,7 +27,10 @@ CUT_OFF = Said("agent", "For metals up to", 2, interrupted=True)
 
 @pytest.mark.parametrize(
     ("leaf", "heard"),
-    [("barged_in.speech", "listening.hearing"), ("silence", "listening.interrupted")],
+    [
+        ("barged_in.speech", "listening.hearing"),
+        ("silence", "listening.interrupted"),
+    ],
 )
 @pytest.mark.parametrize("event", [PartialHeard(2, "no"), FinalHeard(2, "no")])
 def test_words_are_an_interruption(leaf: str, heard: str, event: PartialHeard | FinalHeard) -> None:
@@ -41,7 +44,57 @@ def test_words_are_an_interruption(leaf: str, heard: str, event: PartialHeard | 
 
 @pytest.mark.parametrize("leaf", ["barged_in.speech", "silence"])
 def test_a_partial_without_words_decides_nothing(leaf: str) -> None:
-    assert standing(leaf).on(PartialHeard(2, " ")).outcome is Outcome.IGNORED
+    stands = standing(leaf)
+    assert stands.on(PartialHeard(2, " ")).configuration == stands.configuration
+
+
+def test_a_caller_who_only_says_that_they_listen_takes_no_turn() -> None:
+    so_far = standing("barged_in.speech").on(PartialHeard(2, "Uh-huh"), after=0.5)
+    assert (so_far.state, so_far.remaining("interruption")) == ("barged_in.speech", 0.9)
+    still = so_far.on(PartialHeard(2, "Uh-huh, yeah."), after=0.5)
+    assert still.remaining("interruption") == 0.9
+    silent = still.on(SpeechEnded(2), PartialHeard(2, "Uh-huh, yeah, right."))
+    assert silent.state == "barged_in.silence"
+    after = silent.on(FinalHeard(2, "Uh-huh, yeah, right."))
+    assert (after.state, after.data.question, after.data.partial) == ("speaking.opening", (), "")
+    assert after.data.recognised == 2
+
+
+def test_a_backchannel_whose_final_never_comes_is_forgotten() -> None:
+    speaks = standing("barged_in.speech", interrupted="speaking")
+    after = speaks.on(PartialHeard(2, "right"), SpeechEnded(2)).due("false_alarm")
+    assert (after.state, after.data.partial) == ("speaking.opening", "")
+
+
+def test_a_backchannel_that_goes_on_is_an_interruption() -> None:
+    so_far = standing("barged_in.speech").on(PartialHeard(2, "yes"), after=0.8)
+    after = so_far.on(PlaybackStopped(2, "For metals up to")).due("interruption")
+    assert (after.state, after.data.history) == ("listening.hearing", (CUT_OFF,))
+    assert after.seconds == pytest.approx(1.7)
+
+
+def test_a_backchannel_with_its_final_before_the_caller_is_silent_leaves_the_rest_open() -> None:
+    so_far = standing("barged_in.speech").on(PartialHeard(2, "yes"))
+    after = so_far.on(FinalHeard(2, "Yes."), after=0.3)
+    assert (after.state, after.data.partial) == ("barged_in.speech", "")
+    assert after.remaining("interruption") == 0.6
+
+
+def test_a_backchannel_decides_nothing_while_later_words_are_owed() -> None:
+    stands = standing("silence").on(SpeechEnded(2), SpeechStarted(3), SpeechEnded(3))
+    after = stands.on(FinalHeard(2, "Right."), after=0.4)
+    assert (after.state, after.data.recognised) == ("barged_in.silence", 2)
+    assert after.on(FinalHeard(3, "Stop")).state == "listening.interrupted"
+
+
+@pytest.mark.parametrize("leaf", ["barged_in.speech", "silence"])
+def test_a_yes_as_a_reply_ends_is_an_answer_to_it(leaf: str) -> None:
+    for event in (PartialHeard(2, "Yes"), FinalHeard(2, "Yes")):
+        assert standing(leaf, left=1.0).on(event).state.startswith("listening")
+        assert not standing(leaf, left=1.1).on(event).state.startswith("listening")
+    sooner = Settings(early_answer=0.0)
+    stands = standing(leaf, left=0.1, settings=sooner)
+    assert not stands.on(FinalHeard(2, "Yes")).state.startswith("listening")
 
 
 def test_speech_that_lasts_is_an_interruption_before_its_words_are_known() -> None:
@@ -73,8 +126,8 @@ def test_a_caller_who_speaks_again_is_listened_to_from_the_start() -> None:
 @pytest.mark.parametrize(
     ("interrupted", "reply", "state", "purpose"),
     [
-        ("greeting", GREETING, "greeting", "greeting"),
-        ("greeting", replace(GREETING, ready=True), "greeting", "greeting"),
+        ("greeting", GREETING, "greeting.clear", "greeting"),
+        ("greeting", replace(GREETING, ready=True), "greeting.clear", "greeting"),
         ("speaking", ANSWER, "speaking.opening", "answer"),
         ("speaking", replace(SPOKEN, failure="it broke"), "speaking.opening", "answer"),
         ("speaking", replace(SPOKEN, ends_call=True), "speaking.opening", "answer"),

@@ -10,6 +10,7 @@ from engine.events import (
     PlaybackStarted,
     ReplyFailed,
     SoundQueued,
+    SpeechEnded,
     SpeechStarted,
 )
 from engine.settings import Settings
@@ -19,42 +20,49 @@ from tests.states.standing import GREETING, standing
 
 def test_a_call_begins_with_picking_up_and_the_greeting() -> None:
     step = begin(CHART, CallData.begin(Settings(), 0, Facts()))
-    assert step.after.leaf == "call.turn.greeting"
+    assert step.after.leaf == "call.turn.greeting.clear"
     assert step.entry_effects == (AnswerLine(), StartReply(GREETING))
 
 
 def test_after_the_greeting_it_is_the_callers_turn() -> None:
-    after = standing("greeting").on(PlaybackStarted(1), PlaybackFinished(1))
+    after = standing("greeting.clear").on(PlaybackStarted(1), PlaybackFinished(1))
     assert after.state == "listening.waiting"
     assert after.effects == (StopPlayback(),)
 
 
-def test_a_caller_who_speaks_into_the_greeting_silences_it_at_once() -> None:
-    after = standing("greeting").on(SpeechStarted(1))
-    assert (after.state, after.data.interrupted) == ("barged_in.speech", "greeting")
-    assert after.effects == (StopPlayback(),)
+def test_a_caller_who_speaks_into_the_greeting_silences_it() -> None:
+    over = standing("greeting.clear").on(SpeechStarted(1))
+    assert (over.state, over.effects) == ("greeting.overlapped", ())
+    after = over.due("barge_in_speech")
+    assert (after.seconds, after.state) == (0.1, "barged_in.speech")
+    assert (after.data.interrupted, after.effects) == ("greeting", (StopPlayback(),))
+
+
+def test_a_click_leaves_the_greeting_playing() -> None:
+    after = standing("greeting.clear").on(SpeechStarted(1)).on(SpeechEnded(1), after=0.05)
+    assert (after.state, after.effects, after.data.ended) == ("greeting.clear", (), 1)
 
 
 def test_a_greeting_that_fails_is_apologised_for() -> None:
-    broken = standing("greeting").on(ReplyFailed(1, "synthesis", "it broke"))
-    assert (broken.outcome, broken.state) == (Outcome.STAYED, "greeting")
+    broken = standing("greeting.clear").on(ReplyFailed(1, "synthesis", "it broke"))
+    assert (broken.outcome, broken.state) == (Outcome.STAYED, "greeting.clear")
     after = broken.on(PlaybackFinished(1))
     assert (after.state, after.purpose) == ("speaking.opening", "apology")
     assert after.effects == (StopPlayback(), StartReply(after.data.reply))
 
 
 def test_a_greeting_that_is_never_heard_is_given_up_after_the_margin() -> None:
-    after = standing("greeting").due("playback_stuck")
+    after = standing("greeting.clear").due("playback_stuck")
     assert (after.seconds, after.state, after.purpose) == (3.0, "speaking.opening", "apology")
     assert StartReply(after.data.reply) in after.effects
 
 
 def test_sound_on_its_way_is_waited_for() -> None:
-    after = standing("greeting").on(SoundQueued(1, 0, 2.0), after=0.5)
+    after = standing("greeting.clear").on(SoundQueued(1, 0, 2.0), after=0.5)
     assert after.remaining("playback_stuck") == 2.0 + 3.0
 
 
 def test_the_first_sound_changes_nothing() -> None:
-    stands = standing("greeting", reply=Reply(1, "greeting"))
+    stands = standing("greeting.clear", reply=Reply(1, "greeting"))
     after = stands.on(PlaybackStarted(1))
     assert (after.outcome, after.configuration) == (Outcome.IGNORED, stands.configuration)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from math import inf
 
 import pytest
 
@@ -23,6 +24,8 @@ from engine.settings import Settings
 from tests.states.standing import APOLOGY, FAREWELL, SPOKEN, standing
 
 LEAVES = ("opening", "chunks")
+#: A reply of which something was heard.
+HEARD = replace(SPOKEN, heard=True)
 BROKEN = replace(SPOKEN, failure="it broke")
 
 
@@ -67,7 +70,7 @@ def test_a_playback_without_a_sign_of_life_is_given_up(
     leaf: str, apologies: int, purpose: str
 ) -> None:
     stands = standing(leaf, apologies=apologies)
-    after = (stands.due("barge_in_guard") if leaf == "opening" else stands).due("playback_stuck")
+    after = (stands if leaf == "chunks" else stands.due("barge_in_guard")).due("playback_stuck")
     assert (after.seconds, after.state, after.purpose) == (3.0, "speaking.opening", purpose)
     assert after.effects == (StopPlayback(), StartReply(after.data.reply))
 
@@ -92,22 +95,57 @@ def test_sound_on_its_way_is_waited_for(leaf: str) -> None:
 
 
 def test_a_caller_may_interrupt() -> None:
-    after = standing("chunks").on(SpeechStarted(2))
-    assert (after.state, after.data.interrupted) == ("barged_in.speech", "speaking")
-    assert after.effects == (StopPlayback(),)
+    over = standing("chunks").on(SpeechStarted(2), SpeechStarted(3), PlaybackStarted(2))
+    assert (over.state, over.effects) == ("speaking.overlapped", ())
+    after = over.due("barge_in_speech")
+    assert (after.seconds, after.state) == (0.1, "barged_in.speech")
+    assert (after.data.interrupted, after.effects) == ("speaking", (StopPlayback(),))
+
+
+def test_a_click_leaves_the_reply_playing() -> None:
+    after = standing("chunks").on(SpeechStarted(2)).on(SpeechEnded(2), after=0.05)
+    assert (after.state, after.effects, after.data.ended) == ("speaking.chunks", (), 2)
 
 
 def test_a_goodbye_is_said_to_its_end() -> None:
     after = standing("chunks", reply=FAREWELL).on(SpeechStarted(2))
     assert (after.state, after.outcome) == ("speaking.chunks", Outcome.IGNORED)
+    after = standing("opening", reply=FAREWELL).on(SpeechStarted(2))
+    assert (after.state, after.outcome) == ("speaking.opening", Outcome.DEFERRED)
+
+
+def test_a_caller_who_goes_on_before_the_first_sound_takes_the_turn_back() -> None:
+    after = standing("opening").on(SpeechStarted(2))
+    assert (after.state, after.data.interrupted) == ("barged_in.speech", "speaking")
+    assert after.effects == (StopPlayback(),)
 
 
 def test_the_guard_lasts_from_the_first_sound() -> None:
     heard = standing("opening").on(PlaybackStarted(2), after=0.3)
-    assert heard.outcome is Outcome.STAYED
+    assert (heard.outcome, heard.data.reply) == (Outcome.STAYED, HEARD)
     assert (heard.remaining("barge_in_guard"), heard.remaining("playback_stuck")) == (0.4, 3.0)
     after = heard.due("barge_in_guard")
     assert (after.seconds, after.state) == (0.7, "speaking.chunks")
+
+
+@pytest.mark.parametrize(
+    ("sound", "written", "left"),
+    [
+        ([SoundQueued(2, 0, 3.0)], 1, 1.0),
+        ([SoundQueued(2, 0, 1.0)], 1, 0.0),
+        ([SoundQueued(2, 0, 1.0), SoundQueued(2, 1, 4.0)], 2, 3.0),
+        ([SoundQueued(2, 0, 3.0)], 2, inf),
+        ([SoundQueued(2, 0, 3.0)], None, inf),
+    ],
+)
+def test_how_much_was_still_to_be_said_is_known_once_the_last_chunk_plays(
+    sound: list[SoundQueued], written: int | None, left: float
+) -> None:
+    stands = standing("chunks").on(*sound)
+    if written is not None:
+        stands = stands.on(ReplyWritten(2, written, written, ends_call=False))
+    after = stands.on(SpeechStarted(2), after=1.9).due("barge_in_speech")
+    assert after.data.left == left
 
 
 def test_settings_say_how_long_the_guard_and_the_margin_are() -> None:
@@ -117,26 +155,28 @@ def test_settings_say_how_long_the_guard_and_the_margin_are() -> None:
 
 
 def test_speech_within_the_guard_interrupts_when_it_is_still_going_on_after_it() -> None:
-    early = standing("opening").on(SpeechStarted(2), after=0.2)
+    early = standing("opening", reply=HEARD).on(SpeechStarted(2), after=0.2)
     assert (early.outcome, early.state) == (Outcome.DEFERRED, "speaking.opening")
-    after = early.due("barge_in_guard").due()
-    assert (after.seconds, after.state) == (0.4, "barged_in.speech")
+    after = early.due("barge_in_guard").due().due("barge_in_speech")
+    assert (after.seconds, after.state) == (0.5, "barged_in.speech")
 
 
 def test_speech_within_the_guard_of_a_very_short_reply_is_heard_after_it() -> None:
-    early = standing("opening").on(SpeechStarted(2), after=0.2)
+    early = standing("opening", reply=HEARD).on(SpeechStarted(2), after=0.2)
     after = early.on(PlaybackFinished(2), after=0.1).due()
     assert after.state == "listening.hearing"
 
 
 def test_a_cough_within_the_guard_does_not_even_pause_the_reply() -> None:
-    early = standing("opening").on(SpeechStarted(2), SpeechEnded(2))
+    early = standing("opening", reply=HEARD).on(SpeechStarted(2), SpeechEnded(2))
     after = early.due("barge_in_guard").due()
     assert (after.outcome, after.state) == (Outcome.LATE, "speaking.chunks")
 
 
 def test_words_within_the_guard_count_all_the_same() -> None:
-    early = standing("opening").on(SpeechStarted(2), SpeechEnded(2), FinalHeard(2, "stop"))
+    early = standing("opening", reply=HEARD).on(
+        SpeechStarted(2), SpeechEnded(2), FinalHeard(2, "stop")
+    )
     assert (early.state, early.due().outcome) == ("listening.interrupted", Outcome.LATE)
 
 

@@ -12,7 +12,7 @@ from engine.effects import StopPlayback
 from engine.events import FinalHeard, PartialHeard, ReplyReady, SpeechEnded
 from tests.states.standing import FAREWELL, SPOKEN, standing
 
-LEAVES = ("greeting", "thinking.silent", "speaking.opening", "speaking.chunks")
+LEAVES = ("greeting.clear", "thinking.silent", "speaking.opening", "speaking.chunks")
 
 
 @pytest.mark.parametrize("leaf", LEAVES)
@@ -44,7 +44,7 @@ def test_words_into_a_goodbye_are_noted_and_the_goodbye_goes_on() -> None:
     assert after.data.question == ("wait",)
 
 
-@pytest.mark.parametrize("leaf", ["greeting", "thinking.silent", "speaking.chunks"])
+@pytest.mark.parametrize("leaf", ["greeting.clear", "thinking.silent", "speaking.chunks"])
 def test_partials_and_ends_of_speech_are_noted(leaf: str) -> None:
     stands = standing(leaf)
     after = stands.on(PartialHeard(2, "no"), SpeechEnded(2))

@@ -21,6 +21,11 @@ async def greeting(telephone: Telephone) -> None:
     await telephone.until("greeting")
 
 
+async def greeting_overlapped(telephone: Telephone) -> None:
+    await telephone.caller_starts_speaking(at=1.0)
+    await telephone.until("greeting.overlapped")
+
+
 async def barged_in_speech(telephone: Telephone) -> None:
     await telephone.caller_starts_speaking(at=1.0)
     await telephone.until("barged_in.speech")
@@ -83,6 +88,12 @@ async def chunks(telephone: Telephone) -> None:
     await telephone.until("speaking.chunks")
 
 
+async def speaking_overlapped(telephone: Telephone) -> None:
+    await chunks(telephone)
+    await telephone.caller_starts_speaking()
+    await telephone.until("speaking.overlapped")
+
+
 async def transferring(telephone: Telephone) -> None:
     await chunks(telephone)
     await telephone.until("listening")
@@ -104,7 +115,8 @@ async def ended(telephone: Telephone) -> None:
 
 
 WAYS: dict[str, Way] = {
-    "call.turn.greeting": greeting,
+    "call.turn.greeting.clear": greeting,
+    "call.turn.greeting.overlapped": greeting_overlapped,
     "call.turn.barged_in.speech": barged_in_speech,
     "call.turn.barged_in.silence": barged_in_silence,
     "call.listening.waiting": waiting,
@@ -117,6 +129,7 @@ WAYS: dict[str, Way] = {
     "call.turn.thinking.filling.filler_ending": filler_ending,
     "call.turn.speaking.opening": opening,
     "call.turn.speaking.chunks": chunks,
+    "call.turn.speaking.overlapped": speaking_overlapped,
     "call.turn.transferring": transferring,
     "hangup": hangup,
     "ended": ended,

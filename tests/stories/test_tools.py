@@ -91,7 +91,7 @@ async def test_words_before_a_tool_are_said_while_it_works(make_telephone: MakeT
         telephone.agent_will_say("Let me look that up for you", SATURDAY, " {result}.|")
         await ask(telephone)
         await telephone.until("speaking")
-        (begun,) = entered(telephone.steps, "speaking.opening")
+        (begun,) = entered(telephone.steps, "speaking")
         assert begun == pytest.approx(ASKED)
         await telephone.until("listening")
         assert telephone.heard[-1].text == "Let me look that up for you from nine to four."

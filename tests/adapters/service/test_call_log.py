@@ -92,4 +92,4 @@ def test_who_is_cut_off_is_told_with_the_state_it_was_in(
     log = CallLog(CHART)
     call(log, "one")
     assert log.cut_off() == 1
-    assert caplog.messages == ["call one: it is cut off in greeting"]
+    assert caplog.messages == ["call one: it is cut off in greeting.clear"]

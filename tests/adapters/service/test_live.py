@@ -34,7 +34,7 @@ def test_each_change_of_state_is_a_line_with_its_time_and_its_cause() -> None:
     lines = [line.split() for line in seen().splitlines()]
     assert lines[:10] == [
         ["call", "told"],
-        ["0.000", "greeting", "call", "started"],
+        ["0.000", "greeting.clear", "call", "started"],
         ["2.000", "listening.waiting", "playback", "finished"],
         ["3.000", "listening.hearing", "speech", "started"],
         ["4.000", "settling.pause", "speech", "ended"],

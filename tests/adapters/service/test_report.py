@@ -96,7 +96,9 @@ def test_states_belong_to_the_turn_that_they_led_to() -> None:
         "hangup",
         "ended",
     ]
-    assert told.turns[2].states[0] == Visit(7.0, "call.turn.barged_in.speech", "speech started")
+    assert told.turns[2].states[0] == Visit(
+        7.1, "call.turn.barged_in.speech", "after barge_in_speech"
+    )
 
 
 def test_an_interruption_is_timed_from_the_callers_first_sound() -> None:
@@ -108,7 +110,7 @@ def test_an_interruption_is_timed_from_the_callers_first_sound() -> None:
     interrupted = told.report().turns[1]
     assert interrupted.ending is Ending.INTERRUPTED
     (barge_in,) = interrupted.barge_ins
-    assert (barge_in.speech, barge_in.silent_after, barge_in.resumed) == (5.3, 0.3, None)
+    assert (barge_in.speech, barge_in.silent_after, barge_in.resumed) == (5.3, 0.4, None)
 
 
 def test_after_a_false_alarm_the_reply_goes_on_and_is_one_reply() -> None:
@@ -125,7 +127,7 @@ def test_after_a_false_alarm_the_reply_goes_on_and_is_one_reply() -> None:
     assert answer.ending is Ending.SAID
     assert answer.said == "We are open from nine to five."
     assert [(b.speech, b.resumed) for b in answer.false_alarms] == [(6.5, 6.9)]
-    assert [(s.began, s.ended) for s in answer.sounds] == [(5.2, 6.5), (7.0, 8.0)]
+    assert [(s.began, s.ended) for s in answer.sounds] == [(5.2, 6.6), (7.0, 8.0)]
     assert "call.turn.barged_in.silence" in [visit.state for visit in answer.states]
     assert (made.counts()["false_alarms"], made.counts()["interruptions"]) == (1, 0)
 

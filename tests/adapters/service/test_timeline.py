@@ -183,13 +183,13 @@ def test_each_answer_has_its_latencies() -> None:
         "end of turn 700 ms · filler after 20 ms · answer after 700 ms "
         "(100 ms for the filler's word)"
     )
-    assert interruption == "interrupted: silent at once"
+    assert interruption == "interrupted: silent after 100 ms"
     assert second == "end of turn 700 ms · filler after 20 ms · answer after 900 ms"
 
 
 def test_a_false_alarm_says_how_long_the_reply_was_silent_for_it() -> None:
     notes = said(timeline(false_alarm().report()), "note")
-    assert notes == ["false alarm: silent at once, on again after 500 ms"]
+    assert notes == ["false alarm: silent after 100 ms, on again after 500 ms"]
 
 
 def test_the_states_are_named_where_there_is_room() -> None:
@@ -268,7 +268,7 @@ def test_speech_that_was_put_off_is_noted_with_its_delay() -> None:
     told = Told().then(0.1, PlaybackStarted(1)).then(1.0, PlaybackFinished(1))
     told.until(7.1).then(7.1, PlaybackStarted(2)).then(7.2, SpeechStarted(1)).until(8.0)
     told.then(8.5, PartialHeard(1, "yes"))
-    assert "interrupted: silent after 300 ms" in said(timeline(told.report()), "note")
+    assert "interrupted: silent after 400 ms" in said(timeline(told.report()), "note")
 
 
 def test_a_bracket_as_long_as_its_row_leaves_no_room_for_a_note() -> None:

@@ -47,6 +47,7 @@ class Told:
         self._data = chart.data.begin(settings or Settings(), 0, FACTS)
         self.head: Line = head(chart, self._data, redacted=redacted)
         self.lines: list[Line] = []
+        self._heard = ""
         self._take(begin(chart, self._data))
 
     @property
@@ -58,8 +59,10 @@ class Told:
         return report(*json.loads(json.dumps([self.head, self.lines])))
 
     def then(self, at: float, event: Event, *, heard: str = "") -> Self:
-        """`event` at `at` seconds; `heard` is what was heard of a reply that it stops."""
+        """`event` at `at` seconds; `heard` is what was heard of a reply that it stops, or that a
+        timer stops after it."""
         self.until(at)
+        self._heard = heard or self._heard
         activation = next(
             (
                 active.activation
@@ -68,23 +71,24 @@ class Told:
             ),
             None,
         )
-        self._decide(Occurrence(round(at * 1_000_000), event, activation), heard)
+        self._decide(Occurrence(round(at * 1_000_000), event, activation))
         return self
 
     def until(self, at: float) -> Self:
         """Nothing but timers up to `at` seconds."""
         while (timer := due(self._step.after)) and timer.at < at * 1_000_000:
-            self._decide(timer, "")
+            self._decide(timer)
         return self
 
-    def _decide(self, occurrence: Occurrence, heard: str) -> None:
+    def _decide(self, occurrence: Occurrence) -> None:
         if self._chart.is_final(self.state):
             return
         before = self._data.reply.number
         step = decide(self._chart, self._step.after, self._data, occurrence)
         self._take(step)
         if any(self._chart.nodes[left.state].state.activity == "play" for left in step.exits):
-            stopped = Occurrence(occurrence.at, PlaybackStopped(before, heard))
+            stopped = Occurrence(occurrence.at, PlaybackStopped(before, self._heard))
+            self._heard = ""
             self._take(decide(self._chart, self._step.after, self._data, stopped))
         while self._step.after.recalled:
             recalled = self._step.after.recalled[0]

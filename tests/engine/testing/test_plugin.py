@@ -43,7 +43,7 @@ def test_a_failure_shows_the_journal_the_seed_and_the_line_that_repeats_it(run: 
         [
             "*AssertionError: *the caller heard 'Hello, *', not 'At midnight'*",
             "*- journal of call 1 -*",
-            "*0.000  taken     CallStarted()*(none) -> turn.greeting",
+            "*0.000  taken     CallStarted()*(none) -> turn.greeting.clear",
             "*3.020  taken     SpeechStarted(utterance=1)*listening.waiting -> listening.hearing",
             "*- seed 17 -*",
             "to repeat it: pytest 'test_it.py::test_wrong' --callchart-seed 17",

@@ -25,14 +25,14 @@ from engine.testing.questions import (
     times,
 )
 
-LEAVES = ["call.turn.greeting", "call.listening.waiting", "call.listening.hearing", "hangup"]
+LEAVES = ["call.turn.greeting.clear", "call.listening.waiting", "call.listening.hearing", "hangup"]
 
 
 @pytest.mark.parametrize(
     "path",
     [
         ["greeting", "listening", "hangup"],
-        ["call.turn.greeting", "listening.waiting", "listening.hearing", "hangup"],
+        ["call.turn.greeting.clear", "listening.waiting", "listening.hearing", "hangup"],
         ["call", "hangup"],
         [..., "hangup"],
         ["greeting", ..., "hangup"],

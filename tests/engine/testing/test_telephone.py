@@ -23,7 +23,7 @@ async def test_states_that_are_not_passed_through_are_named_with_those_that_are(
             await expectation
     assert "test_telephone.py:" in str(failure.value)
     assert "through [greeting, thinking]; it passed" in str(failure.value)
-    assert "[call.turn.greeting, call.listening.waiting]" in str(failure.value)
+    assert "[call.turn.greeting.clear, call.listening.waiting]" in str(failure.value)
     assert "(at 4.000 s, in call.listening.waiting)" in str(failure.value)
 
 

@@ -1,0 +1,22 @@
+"""The caller speaks over a reply, which still plays: a short noise leaves it playing."""
+
+from __future__ import annotations
+
+from engine.chart import State, Update, ignore, to
+from engine.events import PlaybackStarted, SpeechEnded, SpeechStarted
+from engine.settings import settings
+from states.hearing import note_speech_ended
+
+
+def overlapped(back: str, update: Update) -> State:
+    """A child of a state that plays; a noise leads `back`, `update` goes with a barge-in."""
+    return State(
+        "overlapped",
+        __doc__,
+        on={
+            SpeechStarted: ignore("they are speaking already"),
+            SpeechEnded: to(back, update=note_speech_ended),
+            PlaybackStarted: ignore("something of it was heard before they spoke"),
+        },
+        after={"barge_in_speech": (settings.barge_in_speech, to("barged_in", update=update))},
+    )
