@@ -120,7 +120,7 @@ class Connection:
 
     async def sendable(self, exchange: Exchange) -> int:
         """See `exchange.Wire`."""
-        await trio.lowlevel.checkpoint()
+        await trio.lowlevel.checkpoint_if_cancelled()
         while exchange.end is None:
             size = min(
                 WRITE_BUFFER - self._unwritten,

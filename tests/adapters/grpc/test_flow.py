@@ -28,6 +28,26 @@ async def taken(peer: Peer, size: int) -> bytes:
     return data
 
 
+@pytest.mark.schedules(5)
+async def test_a_calls_head_and_its_request_are_written_at_once(autojump_clock: MockClock) -> None:
+    network, writes = Network(), 0
+    async with network.connected() as (pool, peer):
+        deliver = network.ours.send_stream.send_all_hook
+
+        async def written() -> None:
+            nonlocal writes
+            writes += 1
+            if deliver is not None:
+                await deliver()
+
+        await wait_all_tasks_blocked()
+        network.ours.send_stream.send_all_hook = written
+        async with pool.stream(asks("Ask")) as stream:
+            await stream.send(Raw(b"x"))
+            assert await taken(peer, 6) == framed(b"x")
+            assert writes == 1
+
+
 async def test_a_sender_waits_for_the_servers_window(autojump_clock: MockClock) -> None:
     message = bytes(WINDOW + 1000)
     async with (
