@@ -31,6 +31,10 @@ RATE_HZ = 16000
 APP = "callchart"
 #: s: what an answer or an event of Asterisk takes.
 SOON = 0.01
+#: s: what it takes until media start, or are handed to us: longer than to go on without them.
+LATER = 0.1
+#: s: from a mark that is reached, or a word that is said, until we are told.
+ON_ITS_WAY = 0.05
 
 
 class Phone(FakeLine):
@@ -92,7 +96,7 @@ class MediaSocket:
 
     def _send(self, message: str | bytes) -> None:
         if not self._closed:
-            self._say.send_nowait((trio.current_time() + SOON, message))
+            self._say.send_nowait((trio.current_time() + ON_ITS_WAY, message))
 
     # --- what the carrier sees of it: a WebSocketConnection --------------------------------------
 
@@ -263,11 +267,11 @@ class FakeAsterisk:
         await trio.sleep(self._story.around(SOON))
         self._story.note("dials")
         self._dialled[call].set()
-        await socket.serve(self._story.around(SOON))
+        await socket.serve(self._story.around(LATER))
 
     async def _starts(self, channel: str) -> None:
         """The media channel's StasisStart: before or after the answer to who asked for it."""
-        await trio.sleep(self._story.around(SOON))
+        await trio.sleep(self._story.around(LATER))
         if channel in self.in_stasis:
             self.in_stasis[channel] = True
             self._tell(StasisStart(APP, _channel(channel), ()))

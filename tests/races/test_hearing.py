@@ -27,11 +27,12 @@ pytestmark = pytest.mark.unmeasured
 
 async def test_08_two_finals_of_one_utterance_have_one_answer(story: Story) -> None:
     call = story.telephone
-    # The second comes as the turn ends.
-    finals = ((0.1, "I would like"), (0.1 + story.around(0.6), "a hammer"))
+    # The second comes as the turn ends, and then as the answer is heard.
+    first, second = story.around(0.1), story.around(0.6)
+    finals = ((first, "I would like"), (first + second, "a hammer"))
     story.caller_says(Spoken("", finals=finals), at=3.0, until=4.0)
-    story.caller_makes_noise(at=4.5)
-    await story.happens(until=10.0)
+    story.caller_makes_noise(at=7.5)
+    await story.happens(until=12.0)
     assert len(answers(call)) == 1
     assert caller(call) in (["I would like a hammer"], ["I would like"])
 

@@ -12,6 +12,7 @@ from typing import Literal
 
 from engine.chart import Chart
 from engine.data import Said
+from engine.events import FinalHeard, PartialHeard
 from engine.testing import Story, Telephone
 from engine.testing import schedule as running
 from engine.testing.moves import Schedule
@@ -20,6 +21,8 @@ from states.tools import UNDER_WAY
 from tests.soak.calls import RandomCall
 
 Wrong = Literal["stale frames", "double replies", "stuck calls", "leaked tasks", "others"]
+
+Heard = PartialHeard | FinalHeard
 
 #: s: nothing lasts longer without a step, but the longest call itself and its longest utterance.
 LONGEST_WITHOUT_A_STEP = 30.0
@@ -98,7 +101,13 @@ def _kind(said: str) -> tuple[Wrong, int]:
 
 
 def _answered_twice(call: Telephone) -> Iterator[str]:
-    """Between two things that the caller said, at most one answer of the model's was heard."""
+    """Between two things that the caller said, at most one answer of the model's was heard, and no
+    more in all than they have said things."""
+    heard = {said.reply for said in call.history if _is_an_answer(call, said)}
+    results = (step.event for step in call.steps if isinstance(step.event, Heard))
+    utterances = {result.utterance for result in results if result.text.strip()}
+    if len(heard) > len(utterances):
+        yield f"{len(utterances)} utterances were answered twice: {len(heard)} answers were heard"
     replies: set[int] = set()
     for said in call.history:
         if said.who == "caller":
