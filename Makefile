@@ -17,7 +17,8 @@ ASYNC_RULES := ASYNC101,ASYNC102,ASYNC103,ASYNC104,ASYNC106,ASYNC111,ASYNC112,AS
 
 .DEFAULT_GOAL := help
 .PHONY: help demo demo-ru test test-real test-asterisk computing-checks computing-tests check lint \
-	types imports messages format flakes soak bench bench-asterisk bench-voices draw proto lock clean
+	types imports messages format flakes explore soak bench bench-asterisk bench-voices draw proto \
+	lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -105,6 +106,9 @@ messages: $(VENV)/ready
 	said=$$($(MESSAGES) --python_betterproto2_out="$$fresh" 2>&1) || { echo "$$said" >&2; exit 1; }; \
 	diff --recursive --exclude=__pycache__ proto/messages "$$fresh" || { \
 		echo "proto/messages/ is not what the .proto files make: run make proto" >&2; exit 1; }
+
+explore: $(VENV)/ready ## every call of two turns that the chart can come to, and what holds of it
+	$(BIN)/callchart explore
 
 draw: $(VENV)/ready ## write docs/statecharts/ from the code
 	$(BIN)/callchart draw

@@ -1,4 +1,5 @@
-"""The command line: `callchart serve`, `doctor`, `call`, and `draw`, `replay`, `demo`, `settings`.
+"""The command line: `callchart serve`, `doctor`, `call`, and `draw`, `explore`,
+`replay`, `demo`, `settings`.
 
 Bad input is one line on stderr and exit code 2; a check that fails is exit code 1."""
 
@@ -14,7 +15,13 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from adapters.service.loading import DEFAULT_CHART, UserError, load_chart, parse_settings
+from adapters.service.loading import (
+    DEFAULT_CHART,
+    UserError,
+    load_chart,
+    load_world,
+    parse_settings,
+)
 from engine.chart import Chart, ChartError
 from engine.chart.draw import differences, files, is_ours
 from engine.journal import JournalError, ReplayDiffers, read, replay
@@ -119,6 +126,25 @@ def parser() -> argparse.ArgumentParser:
 
     again = of_chart("replay", _replay, "Decide a call's journal again; fail where it differs.")
     again.add_argument("journal", type=Path, metavar="FILE")
+
+    explore = of_chart(
+        "explore", _explore, "Go through all that calls can come to; fail where a property breaks."
+    )
+    explore.add_argument(
+        "--turns",
+        type=int,
+        default=2,
+        metavar="N",
+        help="how often the caller speaks in a call (default: 2)",
+    )
+    explore.add_argument(
+        "--out",
+        type=Path,
+        default=Path("explored"),
+        metavar="DIR",
+        help="for the journals of calls that break a property (default: explored)",
+    )
+    explore.add_argument("--json", action="store_true", help="print what was found as JSON")
 
     demo = of_chart("demo", _demo, "A phone call on real audio, offline, and what is left of it.")
     demo.add_argument(
@@ -236,6 +262,14 @@ def _replay(options: argparse.Namespace) -> int:
     else:
         print(f"{options.journal}: {steps} steps, all as recorded; the call had not ended")
     return 0
+
+
+def _explore(options: argparse.Namespace) -> int:
+    from adapters.service.explore import run_explore
+
+    return run_explore(
+        load_world(options.chart), turns=options.turns, out=options.out, as_json=options.json
+    )
 
 
 def _demo(options: argparse.Namespace) -> int:

@@ -14,6 +14,7 @@ from engine.chart import Chart, ChartError
 from engine.settings import SettingError, Settings
 from engine.toolbox import OURS
 from engine.tools import Tool, ToolDeclarationError, by_name
+from engine.world import Phone
 
 
 class UserError(Exception):
@@ -35,6 +36,14 @@ def load_chart(name: str, folder: Path = Path()) -> Chart:
     if not isinstance(chart, Chart):
         raise UserError(f"chart {name}: that is {type(chart).__name__}, and no Chart")
     return chart
+
+
+def load_world(name: str, folder: Path = Path()) -> Phone:
+    """What is around the chart at `module:NAME` while it is explored: the module's own `WORLD` of
+    it, or the world of any chart."""
+    chart = load_chart(name, folder)
+    own = vars(sys.modules[name.partition(":")[0]]).get("WORLD")
+    return own if isinstance(own, Phone) and own.chart is chart else Phone(chart)
 
 
 def load_tools(name: str, folder: Path = Path()) -> Sequence[Tool]:

@@ -223,7 +223,7 @@ class Chart:
             entered.append(path)
         return tuple(entered)
 
-    def _declared(self) -> Iterator[tuple[str, str, Answer, str]]:
+    def declared(self) -> Iterator[tuple[str, str, Answer, str]]:
         """(source, trigger, answer, where) of every answer, in the order of declaration."""
         for path, node in self.nodes.items():
             for event, answers in node.state.on.items():
@@ -234,7 +234,7 @@ class Chart:
                     yield path, timer_trigger(path, timer), answer, f"state {path}, after {timer}"
 
     def _ask_the_machine(self) -> dict[str, dict[str, tuple[Edge, ...]]]:
-        declared = list(self._declared())
+        declared = list(self.declared())
         rules = []
         for source, trigger, answer, where in declared:
             _check_named(answer, where)

@@ -1,0 +1,26 @@
+"""A chart that is explored: all its calls, event by event, and what holds of each of them."""
+
+from engine.chart.explore.alone import leave_alone
+from engine.chart.explore.coverage import Declared, answers, unexplored
+from engine.chart.explore.explorer import Exploration, Violation
+from engine.chart.explore.model import Model, Move, Property, Standing
+from engine.chart.explore.ties import Order, Tie, count_ties, ties
+from engine.chart.explore.told import told
+
+__all__ = [
+    "Declared",
+    "Exploration",
+    "Model",
+    "Move",
+    "Order",
+    "Property",
+    "Standing",
+    "Tie",
+    "Violation",
+    "answers",
+    "count_ties",
+    "leave_alone",
+    "ties",
+    "told",
+    "unexplored",
+]

@@ -1,0 +1,113 @@
+"""Time as the order of deadlines: a zone is a set of ways in which running timers may stand.
+
+Theory of operation. A timer counts down: `x` is how long it still runs. A zone bounds each `x` and
+each difference of two of them, in whole microseconds: `zone[i][j]` is the greatest `x_i - x_j`, and
+place 0 is "now", where `x` is 0 (a difference bound matrix). Timers stand in the order of their
+declaration, which decides between two that are due at one instant. All zones here are closed: no
+bound can be drawn from the others that is tighter than what stands there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+Zone = tuple[tuple[int, ...], ...]
+#: A timer after a step: the place it had before, or the least and greatest delay of a new one (us).
+Slot = int | tuple[int, int]
+
+#: No timer runs.
+NOTHING: Zone = ((0,),)
+
+
+def stepped(zone: Zone, slots: Sequence[Slot]) -> Zone:
+    """A step at this instant: of its timers some are kept, and others begin."""
+    places: list[Slot] = [0, *slots]
+    rows = []
+    for n, a in enumerate(places):
+        row = []
+        for m, b in enumerate(places):
+            if n == m:
+                row.append(0)
+            elif isinstance(a, int) and isinstance(b, int):
+                row.append(zone[a][b])
+            else:
+                # From a to now, and on to b.
+                most = zone[a][0] if isinstance(a, int) else a[1]
+                row.append(most + (zone[0][b] if isinstance(b, int) else -b[0]))
+        rows.append(tuple(row))
+    return tuple(rows)
+
+
+def elapsed(zone: Zone) -> Zone:
+    """Any time passes, up to the first deadline."""
+    timers = range(1, len(zone))
+    # Each runs at least as much longer as it is behind another one.
+    first = tuple(min((zone[j][i] for j in timers), default=0) for i in timers)
+    return ((0, *first), *zone[1:])
+
+
+def fired(zone: Zone, place: int) -> Zone | None:
+    """That timer is due, before all others; None where it cannot be."""
+    size = len(zone)
+    if size > 2:
+        rows = [list(row) for row in zone]
+        for other in range(1, size):
+            if other != place:
+                most = 0 if other > place else -1  # of two due at once, the first declared
+                if zone[other][place] + most < 0:
+                    return None
+                rows[place][other] = min(rows[place][other], most)
+        _close(rows)
+        if any(rows[i][i] < 0 for i in range(size)):
+            return None
+    else:
+        rows = [list(row) for row in zone]
+    # Its deadline is now: what was measured from it is measured from now.
+    for row in rows:
+        row[0] = row[place]
+    rows[0] = list(rows[place])
+    rows[0][0] = 0
+    return tuple(tuple(row) for row in rows)
+
+
+def longest_wait(zone: Zone, place: int) -> int:
+    """How long, at the most, until that timer is due (us)."""
+    return zone[place][0]
+
+
+def is_within(zone: Zone, other: Zone) -> bool:
+    """Is each way in which the timers may stand one of the other's, too?"""
+    return all(
+        bound <= most
+        for row, bounds in zip(zone, other, strict=True)
+        for bound, most in zip(row, bounds, strict=True)
+    )
+
+
+def always_at_once(zone: Zone, one: int, two: int) -> bool:
+    """Are two timers due at one instant, however the call came here?"""
+    return zone[one][two] == zone[two][one] == 0
+
+
+def can_be_at_once(zone: Zone, one: int, two: int) -> bool:
+    """Can two timers be due at one instant, with no other before them?"""
+    return (
+        zone[one][two] >= 0
+        and zone[two][one] >= 0
+        and all(
+            zone[other][one] >= 0 and zone[other][two] >= 0
+            for other in range(1, len(zone))
+            if other not in (one, two)
+        )
+    )
+
+
+def _close(rows: list[list[int]]) -> None:
+    size = range(len(rows))
+    for via in size:
+        through = rows[via]
+        for row in rows:
+            first = row[via]
+            for j in size:
+                if first + through[j] < row[j]:
+                    row[j] = first + through[j]

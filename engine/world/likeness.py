@@ -1,0 +1,192 @@
+"""Which calls no chart can tell apart: a key that is equal for them, and one call for them all.
+
+Numbers of utterances and replies count by their order alone, words by their class, moments not at
+all; the history is the model's to read. What else a chart need not tell apart, it says itself, by
+`Forgotten` values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, NamedTuple
+
+from engine.chart import Occurrence
+from engine.chart.explore import Standing
+from engine.data import AtWork, CallData, Reply
+from engine.world.situation import Situation
+
+
+@dataclass(frozen=True)
+class Forgotten:
+    """Values that stand for all others, where nothing depends on them any more."""
+
+    data: Mapping[str, Any] = field(default_factory=dict)
+    reply: Mapping[str, Any] = field(default_factory=dict)
+    world: Mapping[str, Any] = field(default_factory=dict)
+
+
+NOTHING = Forgotten()
+
+#: (leaf, data, world) -> what is forgotten there.
+Forget = Callable[[str, CallData, Situation], Forgotten]
+
+
+def nothing(leaf: str, data: CallData, world: Situation) -> Forgotten:
+    """All may matter."""
+    return NOTHING
+
+
+def spoken(text: str) -> str:
+    """Any words are words."""
+    return "words" if text.strip() else ""
+
+
+class _Like(NamedTuple):
+    """A standing as far as it counts."""
+
+    rest: tuple[Any, ...]
+    reply: tuple[Any, ...]
+    question: bool
+    partial: str
+    numbers: tuple[int, int, int, int]
+    has_filler: bool
+    at_work: bool
+    world: Situation
+    deferred: tuple[Any, ...]
+    recalled: tuple[Any, ...]
+
+
+#: What is not taken as it is.
+_SEEN = frozenset(
+    [
+        *("settings", "seed", "facts", "history", "question", "partial", "partial_of", "ended"),
+        *("recognised", "answered", "reply", "filler", "last_filler", "filler_at", "sound_until"),
+        "at_work",
+    ]
+)
+
+
+class Likeness:
+    """`word_for` gives the words that stand for a text; `forget` says what else is forgotten."""
+
+    def __init__(
+        self,
+        data: type[CallData],
+        forget: Forget = nothing,
+        word_for: Callable[[str], str] = spoken,
+    ) -> None:
+        self._forget, self._word_for = forget, word_for
+        self._rest = tuple(f.name for f in fields(data) if f.name not in _SEEN)
+
+    def key(self, standing: Standing) -> Hashable:
+        """See `engine.chart.explore.Model`."""
+        configuration, data, now = standing
+        forgotten = self._forget(configuration.leaf, data, now)
+        if forgotten is not NOTHING:
+            data = _Seen(data, forgotten.data)
+            now = now._replace(**forgotten.world)
+        answered, ended, recognised = data.answered, data.ended, data.recognised
+        if ended <= answered and recognised <= answered:
+            # Of what was answered, only whether all of it was recognised still counts.
+            ended, recognised = answered, answered - (recognised < ended)
+        partial = self._word_for(data.partial)
+        partial_of = data.partial_of if partial else 0
+        owed = tuple([u for u in now.owed if u > answered])
+        numbers = {0, answered, ended, recognised, partial_of, now.utterance, *owed}
+        deferred, recalled = configuration.deferred, configuration.recalled
+        for put_off in (*deferred, *recalled):
+            numbers.add(getattr(put_off.event, "utterance", 0))
+        rank = {number: n for n, number in enumerate(sorted(numbers))}
+        reply: Reply = data.reply
+        script = reply.script is not None
+        kept = {
+            "purpose": reply.purpose,
+            "script": "script" if script else None,
+            "interruptible": reply.interruptible,
+            "ends_call": reply.ends_call,
+            "transfer_to": reply.transfer_to and "1000",
+            "ready": reply.ready,
+            "chunks": reply.chunks and 1,
+            "failure": None if reply.failure is None else "failed",
+            **forgotten.reply,
+        }
+        return _Like(
+            tuple([getattr(data, name) for name in self._rest]),
+            tuple(kept.items()),
+            bool(data.question),
+            partial,
+            (rank[answered], rank[ended], rank[recognised], rank[partial_of]),
+            data.filler is not None,
+            bool(data.at_work),
+            now._replace(
+                utterance=rank[now.utterance],
+                owed=tuple([rank[u] for u in owed]),
+                reply=0 if now.reply == 0 else 1 if now.reply == reply.number else 2,
+            ),
+            _alike(deferred, standing, rank) if deferred else (),
+            _alike(recalled, standing, rank) if recalled else (),
+        )
+
+    def representative(self, standing: Standing) -> Standing:
+        """See `engine.chart.explore.Model`."""
+        like = self.key(standing)
+        assert isinstance(like, _Like)
+        configuration, data, _ = standing
+        answered, ended, recognised, partial_of = like.numbers
+        data = replace(
+            data,
+            history=(),
+            question=("words",) if like.question else (),
+            partial=like.partial,
+            partial_of=partial_of,
+            ended=ended,
+            recognised=recognised,
+            answered=answered,
+            reply=Reply(1, **dict(like.reply)),
+            filler=0 if like.has_filler else None,
+            last_filler=None,
+            filler_at=0,
+            sound_until=0,
+            at_work=(AtWork(1, 0),) if like.at_work else (),
+            **dict(zip(self._rest, like.rest, strict=True)),
+        )
+        if like.deferred or like.recalled:
+            configuration = replace(
+                configuration,
+                deferred=_represented(configuration.deferred, like.deferred),
+                recalled=_represented(configuration.recalled, like.recalled),
+            )
+        return Standing(configuration, data, like.world)
+
+
+class _Seen:
+    """Data with other values for some of its names."""
+
+    def __init__(self, data: CallData, others: Mapping[str, Any]) -> None:
+        self._data, self._others = data, others
+
+    def __getattr__(self, name: str) -> Any:
+        return self._others[name] if name in self._others else getattr(self._data, name)
+
+
+def _alike(
+    occurrences: tuple[Occurrence, ...], standing: Standing, rank: Mapping[int, int]
+) -> tuple[Any, ...]:
+    stays = [active.activation for active in standing.configuration.active]
+    alike = []
+    for occurrence in occurrences:
+        event: Any = occurrence.event
+        if hasattr(event, "utterance"):
+            event = replace(event, utterance=rank[event.utterance])
+        stay = occurrence.activation
+        alike.append((event, stay if stay is None else stay in stays and stays.index(stay)))
+    return tuple(alike)
+
+
+def _represented(
+    occurrences: tuple[Occurrence, ...], alike: tuple[Any, ...]
+) -> tuple[Occurrence, ...]:
+    return tuple(
+        replace(occurrence, event=event)
+        for occurrence, (event, _) in zip(occurrences, alike, strict=True)
+    )

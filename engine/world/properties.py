@@ -1,0 +1,113 @@
+"""What holds of every call on a phone line, whatever its chart: each a sentence and a function."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from engine.chart import Chart, Outcome, Step
+from engine.chart.explore import Property, Standing
+from engine.effects import HangUpLine, StartReply, StopPlayback
+from engine.events import (
+    FinalHeard,
+    PlaybackFinished,
+    PlaybackStopped,
+    ReplyFailed,
+    ReplyReady,
+    ReplyWritten,
+)
+from engine.world.situation import Situation
+
+ACTED_ON = (Outcome.TAKEN, Outcome.STAYED)
+
+
+def properties(chart: Chart) -> tuple[Property, ...]:
+    """Those of the steps of this chart."""
+
+    def activities(states: Iterator[str]) -> set[str | None]:
+        return {chart.nodes[state].state.activity for state in states}
+
+    def silence(before: Standing, step: Step, after: Situation) -> str | None:
+        left = activities(active.state for active in step.exits)
+        if left & {"play", "fill"} and StopPlayback() not in step.exit_effects:
+            return f"{step.before.leaf} is left, and what it plays goes on"
+        return None
+
+    def alive(before: Standing, step: Step, after: Situation) -> str | None:
+        entered = activities(active.state for active in step.entries)
+        if "play" in entered and (not after.reply or after.reply != step.data.reply.number):
+            return f"{step.after.leaf} plays, and the reply that it is to play is over"
+        if "fill" in entered and step.data.filler is None:
+            return f"{step.after.leaf} plays a filler, and none was chosen"
+        left = {active.state for active in step.exits}
+        if before.world.playing and before.world.playing not in left and _begun(step):
+            return f"in {step.after.leaf} a reply is replaced while it is played"
+        return None
+
+    def hung_up(before: Standing, step: Step, after: Situation) -> str | None:
+        if step.entries and chart.is_final(step.after.leaf) and not (after.hung_up or after.closed):
+            return f"{step.after.leaf} is reached, and the line is open"
+        return None
+
+    return (
+        Property("nothing of a dead reply is heard", silence),
+        Property("what is played is alive", alive),
+        Property("one reply at most is alive", _one_reply),
+        Property("what was replaced or answered is not acted on", _nothing_late),
+        Property("each reply has one end", _one_end),
+        Property("what was heard of a reply is known", _heard),
+        Property("closing twice is closing once", _closed_once),
+        Property("no line is left open", hung_up),
+    )
+
+
+def _begun(step: Step) -> list[StartReply]:
+    effects = (*step.exit_effects, *step.effects, *step.entry_effects)
+    return [effect for effect in effects if isinstance(effect, StartReply)]
+
+
+def _one_reply(before: Standing, step: Step, after: Situation) -> str | None:
+    begun = _begun(step)
+    if len(begun) > 1:
+        return f"{len(begun)} replies are begun at once"
+    if begun and not after.replying:
+        return f"a reply is begun in {step.after.leaf}, where nobody writes it"
+    if begun and begun[0].reply.number <= before.world.reply:
+        return "a reply is begun under the number of another"
+    return None
+
+
+def _nothing_late(before: Standing, step: Step, after: Situation) -> str | None:
+    event = step.event
+    if step.outcome not in ACTED_ON:
+        return None
+    match event:
+        case ReplyReady() | ReplyWritten() | ReplyFailed() if event.reply != before.world.reply:
+            return f"{type(event).__name__} of a reply that was replaced is acted on"
+        case FinalHeard() if event.utterance <= before.data.answered:
+            return "a final of an utterance that was answered is acted on"
+    return None
+
+
+def _one_end(before: Standing, step: Step, after: Situation) -> str | None:
+    if isinstance(step.event, PlaybackFinished) and step.outcome in ACTED_ON:
+        left = {active.state for active in step.exits}
+        if before.world.playing not in left:
+            return "a reply was heard to its end, and its playback goes on"
+    return None
+
+
+def _heard(before: Standing, step: Step, after: Situation) -> str | None:
+    event = step.event
+    if not isinstance(event, PlaybackStopped) or step.outcome is Outcome.STALE:
+        return None
+    if step.data.history == before.data.history:
+        return f"in {step.before.leaf}, what was heard is {step.outcome.value} and forgotten"
+    return None
+
+
+def _closed_once(before: Standing, step: Step, after: Situation) -> str | None:
+    effects = (*step.exit_effects, *step.effects, *step.entry_effects)
+    hung_up = sum(isinstance(effect, HangUpLine) for effect in effects)
+    if hung_up > 1 or (hung_up and before.world.hung_up):
+        return "the line is hung up twice"
+    return None

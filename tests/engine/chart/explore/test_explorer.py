@@ -1,0 +1,173 @@
+"""What an exploration says of small charts, whole and holed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from engine.chart import Chart, ChartError, State, defer, ignore, stay, to
+from engine.chart.explore import count_ties, leave_alone, ties, told, unexplored
+from engine.data import CallData
+from engine.effects import AnswerLine, HangUpLine
+from engine.events import CallerHungUp, Event, LineClosed
+from tests.engine.chart.explore.charts import OVER, WAITING, Counted, Knock, chart, explored, state
+
+
+def the_violation(exploration: Any) -> tuple[str, str, tuple[str, ...]]:
+    (violation,) = exploration.violations
+    return violation.name, violation.how, violation.way
+
+
+def test_a_whole_chart_breaks_nothing_and_gives_every_answer() -> None:
+    exploration = explored(chart(WAITING))
+    assert leave_alone(exploration) == 6.0
+    assert exploration.violations == []
+    assert unexplored(exploration) == []
+    assert exploration.complete
+
+
+def test_an_event_that_nobody_answers_is_refused_when_the_chart_is_built() -> None:
+    with pytest.raises(ChartError, match="Knock can arrive in deaf and is not answered there"):
+        chart(State("deaf", on={CallerHungUp: to("bye"), LineClosed: to("bye")}))
+
+
+def test_two_timers_that_are_always_due_at_one_instant_are_found() -> None:
+    rivals = state("rivals", after={"one": (5, to("bye")), "two": (5, to("waiting"))})
+    exploration = explored(chart(rivals, WAITING))
+    leave_alone(exploration)
+    name, how, way = the_violation(exploration)
+    assert name == "two timers that are always due at one instant lead to one state"
+    assert "after rivals one leads to bye, after rivals two to waiting" in how
+    assert way == ()
+
+
+def test_two_timers_due_at_one_instant_may_lead_to_one_state() -> None:
+    twins = state("twins", after={"one": (5, to("bye")), "two": (5, to("bye"))})
+    exploration = explored(chart(twins))
+    leave_alone(exploration)
+    assert exploration.violations == []
+
+
+def test_a_wait_that_goes_round_and_never_ends_is_found() -> None:
+    exploration = explored(
+        chart(
+            state("tick", after={"t": (3, to("tock"))}),
+            state("tock", after={"t": (3, to("tick"))}),
+        )
+    )
+    leave_alone(exploration)
+    name, how, way = the_violation(exploration)
+    assert (name, how) == ("a call that is left alone ends", "from tick on it comes back to tick")
+    assert way == ("after tick t", "after tock t")
+
+
+def no_time(data: CallData, at: int) -> float:
+    return 0.0
+
+
+def test_a_circle_at_one_instant_is_found() -> None:
+    exploration = explored(
+        chart(
+            state("tick", after={"t": (no_time, to("tock"))}),
+            state("tock", after={"t": (no_time, to("tick"))}),
+        )
+    )
+    leave_alone(exploration)
+    assert the_violation(exploration)[0] == "no call turns in a circle at one instant"
+
+
+def never(data: Counted, event: Event, at: int) -> bool:
+    return data.knocks > 1
+
+
+def test_a_wait_that_a_guard_keeps_up_for_ever_is_found() -> None:
+    """The chart cannot see it: the timer's last answer leaves the state, the other does not."""
+    inner = State(
+        "inner",
+        after={"t": (3, [to("bye", when=never), ignore("again")]), "u": (1, to("call.other"))},
+    )
+    other = State("other", after={"u": (1, to("call.inner"))})
+    call = state("call", after={"longest": (100, to("bye"))}, children=[inner, other])
+    exploration = explored(chart(call, data=Counted))
+    leave_alone(exploration)
+    assert the_violation(exploration)[0] == "a call that is left alone ends"
+
+
+def count(data: Counted, event: Event, at: int) -> Counted:
+    return replace(data, knocks=min(data.knocks + 1, 2))
+
+
+def knocked(data: Counted, event: Event, at: int) -> bool:
+    return data.knocks == 2
+
+
+def fails(data: Counted, event: Event, at: int) -> Counted:
+    raise ValueError("a hole")
+
+
+def test_a_function_that_fails_is_found_with_the_shortest_call_that_gets_there() -> None:
+    counting = state(
+        "counting",
+        on={Knock: [stay(update=fails, when=knocked), stay(update=count)]},
+        after={"out": (5, to("bye"))},
+    )
+    exploration = explored(chart(counting, data=Counted), stop_at_first=True)
+    name, how, way = the_violation(exploration)
+    assert (name, how) == ("the chart's functions never fail", "ValueError: a hole")
+    assert way == ("Knock()", "Knock()", "Knock()")
+    assert [leaf for _, leaf in told(exploration, way)] == ["counting"] * 4
+    assert not exploration.complete
+
+
+def test_a_step_that_time_does_not_allow_breaks_nothing() -> None:
+    late = state("late", after={"out": (1, to("bye")), "never": (5, to("bye", update=fails))})
+    exploration = explored(chart(late))
+    assert exploration.violations == []
+    (answer,) = unexplored(exploration)
+    assert answer.described(exploration.chart) == "late, after late never -> bye"
+
+
+def test_what_was_put_off_is_offered_again_when_the_state_changes() -> None:
+    busy = state("busy", on={Knock: defer("in a moment")}, after={"done": (1, to("waiting"))})
+    exploration = explored(chart(busy, WAITING), most=60)
+    keys = {s.key for e in exploration.explored for s in e.successors or ()}
+    assert "Knock, put off before" in keys
+    assert not exploration.complete  # a thousand may knock
+
+
+def test_a_line_left_open_is_found() -> None:
+    rude = State(
+        "rude",
+        entry=AnswerLine(),
+        on={Knock: ignore(""), CallerHungUp: to("over"), LineClosed: to("over")},
+        after={"bored": (5, to("over"))},
+    )
+    silent = Chart("rude", [rude, OVER], events=(Knock, CallerHungUp, LineClosed))
+    name, _, way = the_violation(explored(silent))
+    assert (name, way) == ("no line is left open", ("the caller hangs up",))
+
+
+def test_a_line_hung_up_twice_is_found() -> None:
+    twice = State(
+        "twice",
+        entry=HangUpLine(),
+        on={Knock: ignore(""), CallerHungUp: ignore(""), LineClosed: to("bye")},
+        after={"out": (5, to("bye"))},
+    )
+    name, how, _ = the_violation(explored(chart(twice)))
+    assert (name, how) == ("closing twice is closing once", "the line is hung up twice")
+
+
+def test_ties_tell_both_orders_and_whether_they_matter() -> None:
+    patient = state("patient", on={Knock: to("open")}, after={"out": (5, to("bye"))})
+    door = state("open", after={"close": (1, to("bye")), "shut": (9, to("bye"))})
+    exploration = explored(chart(patient, door))
+    found = ties(exploration)
+    tie = next(t for t in found if (t.one, t.two) == ("Knock", "after patient out"))
+    assert (tie.one_first.leaf, tie.one_first.second) == ("open", None)
+    assert (tie.two_first.leaf, tie.two_first.second) == ("bye", "ignored")
+    assert tie.order_decides
+    assert found[tie] == ()
+    assert count_ties(exploration) > 3
