@@ -73,30 +73,28 @@ class Story:
         until: float | None = None,
         lasting: float | None = None,
     ) -> None:
-        """The caller speaks, from `at` `until` a moment, or `lasting` so many seconds.
+        """The caller speaks from `at` on: `until` a moment, or `lasting` so many seconds, or as
+        long as the words take.
 
-        Without either, as long as the words take."""
+        With `until`, beginning and end are moved each by itself, otherwise as one."""
         spoken = Spoken(words) if isinstance(words, str) else words
-        self.caller_starts_speaking(spoken, at=at)
-        if until is None:
-            until = at + (lasting or max(0.5, len(spoken.text) / CHARACTERS_A_SECOND))
-        self.caller_stops_speaking(at=until)
-
-    def caller_makes_noise(self, *, at: float, lasting: float = 0.3) -> None:
-        """A cough, a door: voice without words. It is moved as a whole."""
-        call = self.telephone
-
-        async def coughs() -> None:
-            await call.caller_makes_noise(lasting=lasting)
-
+        if until is not None:
+            self.caller_starts_speaking(spoken, at=at)
+            self.caller_stops_speaking(at=until)
+            return
+        seconds = lasting or max(0.5, len(spoken.text) / CHARACTERS_A_SECOND)
         self.event(
-            "the caller makes a noise",
-            coughs,
+            "the caller speaks" if spoken.text else "the caller makes a noise",
+            partial(self.telephone.caller_says, spoken, lasting=seconds),
             at=at,
             lag=FRAME_SECONDS,
             of_voice=True,
-            lasting=lasting,
+            lasting=seconds,
         )
+
+    def caller_makes_noise(self, *, at: float, lasting: float = 0.3) -> None:
+        """A cough, a door: voice without words."""
+        self.caller_says(Spoken(""), at=at, lasting=lasting)
 
     def caller_starts_speaking(self, words: str | Spoken = "", *, at: float) -> None:
         """The caller begins to speak. Without words, nobody knows yet what."""

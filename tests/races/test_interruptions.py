@@ -13,7 +13,7 @@ import trio
 
 from engine.data import Said, Scripts
 from engine.ports import Speech
-from engine.testing import FakeSynthesizer, Manner, Use
+from engine.testing import FakeSynthesizer, Manner, Spoken, Use
 from engine.testing.questions import entered, longest_silence
 from engine.testing.story import Story
 from engine.tools import tool
@@ -185,6 +185,18 @@ async def test_17_a_reply_paused_by_a_noise_is_heard_whole(story: Story) -> None
     await story.happens(until=13.0)
     assert answers(call)[-1].text == "This is the answer. And this is the rest of it."
     assert len(answers(call)) == 1
+
+
+async def test_17_a_backchannel_interrupts_nothing(story: Story) -> None:
+    call = story.telephone
+    text = "This is the answer, and it is a long one, in which a caller may well say something."
+    call.agent_will_say(f"{text}|")
+    story.caller_says("Tell me", at=3.0, until=4.0)
+    story.caller_says("Uh-huh", at=5.8, lasting=0.4)
+    story.caller_says(Spoken("Okay", partials=()), at=7.0, lasting=0.3)
+    await story.happens(until=14.0)
+    assert [answer.text for answer in answers(call)] == [text]
+    assert caller(call) == ["Tell me"]
 
 
 @pytest.mark.call(scripts=Scripts(fillers=("One moment, let me see what I can find for you.",)))

@@ -101,6 +101,7 @@ def test_every_verb_happens_at_its_moment_under_the_first_schedule() -> None:
         call = story.telephone
         story.caller_makes_noise(at=2.5)
         story.caller_says(Spoken("Hello?"), at=3.0, lasting=0.5)
+        story.caller_says("Hello?", at=4.0, until=4.2)
         story.caller_presses("1", at=3.2)
         story.recognizer_fails(at=8.0)
         story.operator_hangs_up(at=9.0)
@@ -114,6 +115,8 @@ def test_every_verb_happens_at_its_moment_under_the_first_schedule() -> None:
             ("SpeechStarted", 3.02),
             ("DigitReceived", 3.2),
             ("SpeechEnded", 3.52),
+            ("SpeechStarted", 4.02),
+            ("SpeechEnded", 4.22),
             ("HearingFailed", 8.0),
             ("HangUpRequested", 9.0),
             ("CallerHungUp", 9.5),
