@@ -13,6 +13,7 @@ import trio
 
 from engine.call import Activity, Scene
 from engine.events import (
+    EndOfUtteranceHeard,
     FillerFinished,
     FillerStarted,
     FinalHeard,
@@ -27,6 +28,8 @@ from engine.events import (
 from engine.playout import Playback
 from engine.ports import (
     FRAME_SECONDS,
+    EndOfUtterance,
+    Heard,
     LineGone,
     ProviderError,
     Recognition,
@@ -78,9 +81,13 @@ async def _frames(scene: Scene, detector: VoiceActivity, recognition: Recognitio
 
 async def _results(scene: Scene, recognition: Recognition) -> None:
     while True:
-        heard = await recognition.result()
-        result = FinalHeard if heard.final else PartialHeard
-        scene.post(result(heard.utterance, heard.text))
+        match await recognition.result():
+            case EndOfUtterance(utterance):
+                scene.post(EndOfUtteranceHeard(utterance))
+            case Heard(utterance, text, final=True):
+                scene.post(FinalHeard(utterance, text))
+            case Heard(utterance, text):
+                scene.post(PartialHeard(utterance, text))
 
 
 async def reply(scene: Scene) -> None:

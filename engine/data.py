@@ -144,6 +144,10 @@ class CallData:
     ended: int = 0
     recognised: int = 0
     answered: int = 0
+    #: The last utterance that the recogniser itself took to be over.
+    heard_out: int = 0
+    #: Since when the caller is silent, where they are (us).
+    silent_since: int = 0
     #: The reply under way, or the last one.
     reply: Reply = Reply(0, "none")
     #: What the last barge-in spoke into: a false alarm goes back there.

@@ -120,6 +120,14 @@ class FinalHeard(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class EndOfUtteranceHeard(Event):
+    """The recogniser itself takes the utterance to be over. Not every recogniser says so."""
+
+    origin: ClassVar[str] = "hear"
+    utterance: int
+
+
+@dataclass(frozen=True, slots=True)
 class HearingFailed(Event):
     """The recogniser cannot go on in this call."""
 
@@ -272,6 +280,7 @@ EVENTS: tuple[type[Event], ...] = (
     SpeechEnded,
     PartialHeard,
     FinalHeard,
+    EndOfUtteranceHeard,
     HearingFailed,
     ReplyReady,
     ReplyWritten,

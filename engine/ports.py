@@ -196,6 +196,13 @@ class Heard:
     final: bool
 
 
+@dataclass(frozen=True, slots=True)
+class EndOfUtterance:
+    """The recogniser itself takes this utterance to be over: by its sound, its words, or both."""
+
+    utterance: int
+
+
 class Recognition(Protocol):
     """One call's recogniser. Hears every frame, is told where utterances begin and end."""
 
@@ -211,8 +218,10 @@ class Recognition(Protocol):
         """The voice detector heard the end; exactly one final is owed for this utterance."""
         ...
 
-    async def result(self) -> Heard:
-        """The next partial or final. Raises `ProviderError` when it cannot go on."""
+    async def result(self) -> Heard | EndOfUtterance:
+        """The next partial or final, or an end that it heard itself: one an utterance at most,
+        before its final or after it, and none from a recogniser that does not tell. Raises
+        `ProviderError` when it cannot go on."""
         ...
 
 

@@ -33,11 +33,23 @@ class Settings:
         "silence that ends the caller's turn; the predecessor waited 1.2 s for it, and a "
         "caller who goes on takes the turn back",
     )
+    end_of_turn_least: float = setting(
+        0.4,
+        "s",
+        "silence after what sounds like the end: a question, or an end that the recogniser itself "
+        "hears; pauses within a sentence are mostly shorter",
+    )
+    end_of_turn_most: float = setting(
+        1.0,
+        "s",
+        'silence after what sounds unfinished: a comma, an "and", an "um"; nobody should hear '
+        "silence for more than 3 s, and an answer may need `longest_silence`",
+    )
     words_wait: float = setting(
         2.0,
         "s",
-        "how long a final may lag behind the end of the turn; slower recognisers are "
-        "answered from their last partial",
+        "how long a final may lag behind `end_of_turn`; slower recognisers are answered from "
+        "their last partial",
     )
     longest_utterance: float = setting(
         30.0, "s", "a caller who never stops is answered after this; the predecessor cut at 15 s"
@@ -91,10 +103,10 @@ class Settings:
         "taken over long before",
     )
     longest_silence: float = setting(
-        2.0,
+        1.8,
         "s",
         "silence before or within an answer that is being written; then the caller is asked for a "
-        "moment: after `end_of_turn`, and yet within 3 s of the caller's last word",
+        "moment: after `end_of_turn_most`, and yet within 3 s of the caller's last word",
         least=0.1,
     )
     playback_margin: float = setting(

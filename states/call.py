@@ -8,6 +8,7 @@ from engine.events import (
     CallerHungUp,
     CallTransferred,
     DigitReceived,
+    EndOfUtteranceHeard,
     HangUpRequested,
     HearingFailed,
     LineClosed,
@@ -17,7 +18,7 @@ from engine.events import (
     TransferFailed,
 )
 from engine.settings import settings
-from states.hearing import note_line_closed, put_what_was_said, words_heard
+from states.hearing import note_heard_out, note_line_closed, put_what_was_said, words_heard
 from states.listening import listening
 from states.replies import (
     begin_farewell,
@@ -51,6 +52,7 @@ call = State(
             ignore("the goodbye is being said", when=saying_last_words),
             to("turn.speaking", update=begin_regret, effects=start_reply),
         ],
+        EndOfUtteranceHeard: stay(update=note_heard_out),
         PlaybackStopped: stay(update=words_heard),
         ToolUnderWay: stay(update=note_under_way),
         ToolFinished: stay(update=note_finished),

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from engine.data import CallData, Said
 from engine.events import (
+    EndOfUtteranceHeard,
     Event,
     FinalHeard,
     PartialHeard,
@@ -66,8 +67,13 @@ def note_partial(data: CallData, event: PartialHeard, at: int) -> CallData:
 
 
 def note_speech_ended(data: CallData, event: SpeechEnded, at: int) -> CallData:
-    """A final is owed for this utterance from now on."""
-    return replace(data, ended=event.utterance)
+    """A final is owed for this utterance from now on, and the caller is silent."""
+    return replace(data, ended=event.utterance, silent_since=at)
+
+
+def note_heard_out(data: CallData, event: EndOfUtteranceHeard, at: int) -> CallData:
+    """The recogniser itself takes this utterance to be over."""
+    return replace(data, heard_out=event.utterance)
 
 
 def add_words(data: CallData, event: FinalHeard, at: int) -> CallData:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from engine.data import CallData
 from engine.events import (
+    EndOfUtteranceHeard,
     Event,
     FinalHeard,
     PartialHeard,
@@ -24,7 +25,7 @@ def is_over(data: CallData, event: Event) -> bool:
     match event:
         case SpeechStarted():
             return event.utterance <= data.ended
-        case PartialHeard() | FinalHeard() | SpeechEnded():
+        case PartialHeard() | FinalHeard() | EndOfUtteranceHeard() | SpeechEnded():
             return event.utterance <= data.answered
         case ReplyReady() | ReplyWritten() | ReplyFailed():
             return event.reply != data.reply.number

@@ -2,8 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from engine.chart import State, ignore, stay, to
-from engine.events import FinalHeard, PartialHeard, PlaybackStopped, SpeechEnded, SpeechStarted
+from engine.data import CallData
+from engine.events import (
+    Event,
+    FinalHeard,
+    PartialHeard,
+    PlaybackStopped,
+    SpeechEnded,
+    SpeechStarted,
+)
 from engine.settings import settings
 from states.hearing import (
     add_words,
@@ -14,6 +24,12 @@ from states.hearing import (
     words_heard,
 )
 from states.replies import begin_farewell, begin_reprompt, reprompts_are_used_up, start_reply
+
+
+def take_the_floor(data: CallData, event: Event, at: int) -> CallData:
+    """The caller goes on and on: from now on they count as silent."""
+    return replace(data, silent_since=at)
+
 
 waiting = State(
     "waiting",
@@ -55,7 +71,12 @@ hearing = State(
         PartialHeard: stay(update=note_partial),
         FinalHeard: stay(update=add_words),
     },
-    after={"longest_utterance": (settings.longest_utterance, to("settling.words"))},
+    after={
+        "longest_utterance": (
+            settings.longest_utterance,
+            to("settling.words", update=take_the_floor),
+        ),
+    },
 )
 
 interrupted = State(

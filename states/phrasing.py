@@ -17,9 +17,47 @@ def is_made_of(text: str, phrases: Sequence[str], *, so_far: bool = False) -> bo
     return bool(words) and _are_made_of(words, known, so_far)
 
 
+def asks(text: str) -> bool:
+    """Its last sentence is a question that is asked: it ends in "?", or begins like one."""
+    last = re.split(r"[.!?…]\s+", text.strip())[-1]
+    words = words_of(last)
+    # "How", "what about": a question that begins.
+    return last.endswith("?") or (len(words) > 2 and words[0] in ASKING)
+
+
+def sounds_unfinished(text: str) -> bool:
+    """It ends in a comma, in a word that leads on, or in a hesitation."""
+    if text.rstrip().endswith((",", "-", "\N{EN DASH}", "\N{EM DASH}", ":", "…", "...")):
+        return True
+    *_, last = words_of(text) or ("",)
+    return last in JOINING or HESITATION.fullmatch(last) is not None
+
+
 def words_of(text: str) -> Words:
     """Its words alone: "Uh-huh, go on!" has four, none with a capital."""
     return tuple(re.findall(r"\w+", text.casefold().replace("ё", "е")))
+
+
+#: What a question begins with, in English and in Russian.
+ASKING = frozenset(
+    words_of(
+        "what when where who whom whose which why how do does did can could is are "
+        "что чего кто кого кому чей где куда откуда когда почему зачем "
+        "как какой какая какое какие какую каким сколько можно"
+    )
+)
+
+#: What no sentence ends with, in English and in Russian.
+JOINING = frozenset(
+    words_of(
+        "and or but because if with to of for from at by the a an my your our their "
+        "и а но или что чтобы если потому когда который которая которые "
+        "в во на с со к ко по за из от для о об у до при без под над про это значит"
+    )
+)
+
+#: Somebody looks for words: "um", "uh", "er", "hmm", "эээ", "эм", "ммм", and longer.
+HESITATION = re.compile("u+h*m*|e+r+m*|h*m+|э+м*|м+")
 
 
 def _are_made_of(words: Words, phrases: Sequence[Words], so_far: bool) -> bool:

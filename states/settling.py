@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 from engine.chart import State, stay, to
-from engine.events import FinalHeard, SpeechEnded, SpeechStarted
-from engine.settings import settings
+from engine.data import CallData
+from engine.events import (
+    EndOfUtteranceHeard,
+    FinalHeard,
+    PartialHeard,
+    SpeechEnded,
+    SpeechStarted,
+)
 from states.hearing import (
     add_words,
     has_words,
     more_is_owed,
+    note_heard_out,
+    note_partial,
     note_speech_ended,
     nothing_was_said,
     put_question,
@@ -16,6 +24,7 @@ from states.hearing import (
     some_words_are_known,
     take_partial,
 )
+from states.phrasing import asks, sounds_unfinished
 from states.replies import (
     apologies_are_used_up,
     begin_answer,
@@ -24,19 +33,47 @@ from states.replies import (
     start_reply,
 )
 
+
+def end_of_turn(data: CallData, at: int) -> float:
+    """Silence ends a turn: less of it after what sounds like the end, more after what does not.
+
+    Signs that contradict each other are none. It counts from the end of speech, whenever the words
+    come."""
+    chosen, words = data.settings, data.partial or "".join(data.question[-1:])
+    is_over = asks(words) or 0 < data.ended <= data.heard_out
+    silence = chosen.end_of_turn
+    if is_over and not sounds_unfinished(words):
+        silence = min(silence, chosen.end_of_turn_least)
+    elif sounds_unfinished(words) and not is_over:
+        silence = max(silence, chosen.end_of_turn_most)
+    return _after_silence(silence, data, at)
+
+
+def words_overdue(data: CallData, at: int) -> float:
+    """`words_wait` beyond `end_of_turn`, whatever was said."""
+    return _after_silence(data.settings.end_of_turn + data.settings.words_wait, data, at)
+
+
+def _after_silence(seconds: float, data: CallData, at: int) -> float:
+    return max(0.0, seconds - (at - data.silent_since) / 1_000_000)
+
+
 pause = State(
     "pause",
     "Silence is being counted; a caller who goes on keeps the turn.",
     on={
+        SpeechEnded: stay(update=note_speech_ended, rearm="end_of_turn"),
+        PartialHeard: stay(update=note_partial, rearm="end_of_turn"),
+        EndOfUtteranceHeard: stay(update=note_heard_out, rearm="end_of_turn"),
         FinalHeard: [
-            stay(update=add_words, when=has_words),
+            stay(update=add_words, rearm="end_of_turn", when=has_words),
             to("listening", update=add_words, when=nothing_was_said),
             stay(update=add_words),
         ],
     },
     after={
         "end_of_turn": (
-            settings.end_of_turn,
+            end_of_turn,
             [
                 to(
                     "thinking",
@@ -72,7 +109,7 @@ words = State(
     },
     after={
         "words_wait": (
-            settings.words_wait,
+            words_overdue,
             [
                 to(
                     "thinking",

@@ -31,7 +31,7 @@ from adapters.stt.yandex_session import Session
 from adapters.stt.yandex_tape import Tape
 from adapters.stt.yandex_transcript import Ear, Transcript
 from adapters.stt.yandex_utterances import Utterance, Utterances
-from engine.ports import Heard, ProviderError
+from engine.ports import EndOfUtterance, Heard, ProviderError
 from proto.messages.speechkit.stt.v3 import CodeType, StreamingResponse
 
 log = logging.getLogger(__name__)
@@ -90,7 +90,9 @@ class YandexRecognition:
         self._failure: ProviderError | None = None
         self._fed_at = trio.current_time()
         self._turned = trio.lowlevel.ParkingLot()
-        self._hear, self._heard = trio.open_memory_channel[Heard](math.inf)
+        self._hear, self._heard = trio.open_memory_channel[Heard | EndOfUtterance](math.inf)
+        #: The utterance that ended last, until the session says so too, or another begins.
+        self._ended: Utterance | None = None
         self._lead = self._open()
         self._next: _Hearer | None = None
         nursery.start_soon(self._watch)
@@ -106,6 +108,7 @@ class YandexRecognition:
     def utterance_started(self, utterance: int) -> None:
         """Words from a little before belong to it."""
         self._tape.hurry()
+        self._ended = None
         self._utterances.begin(utterance, self._now)
         self._deliver()
 
@@ -113,12 +116,12 @@ class YandexRecognition:
         """Its final is owed from now on, and comes within a bound; it may be empty."""
         self._tape.hurry()
         deadline = trio.current_time() + self._final_wait
-        self._utterances.end(utterance, self._now, deadline)
+        self._ended = self._utterances.end(utterance, self._now, deadline)
         self._deliver()
         self._turned.unpark_all()
 
-    async def result(self) -> Heard:
-        """The next partial or final. Raises `ProviderError` once no session can be had."""
+    async def result(self) -> Heard | EndOfUtterance:
+        """See `Recognition`. Raises `ProviderError` once no session can be had."""
         try:
             return await self._heard.receive()
         except trio.EndOfChannel:
@@ -158,9 +161,16 @@ class YandexRecognition:
                 break
             self._utterances.answer()
             self._hear.send_nowait(Heard(utterance.number, text, final=True))
+        self._say_that_it_ended()
         before = min(self._transcript.settled, self._oldest)
         self._utterances.forget(before)
         self._transcript.forget(before, [hearer.ear for hearer in self._hearers])
+
+    def _say_that_it_ended(self) -> None:
+        ended = self._ended
+        if ended and self._lead.ear.ended >= ended.end - SLACK and self._failure is None:
+            self._hear.send_nowait(EndOfUtterance(ended.number))
+            self._ended = None
 
     def _text(self, utterance: Utterance) -> str:
         passages = [final.passage for final in self._transcript.finals()]

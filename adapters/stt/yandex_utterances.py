@@ -49,12 +49,14 @@ class Utterances:
             onset = max(onset, self._answered[-1].until)
         self.owed.append(Utterance(number, onset))
 
-    def end(self, number: int, place: float, deadline: float) -> None:
-        """It ended there; its final is owed by then."""
+    def end(self, number: int, place: float, deadline: float) -> Utterance | None:
+        """It ended there; its final is owed by then. None where no such utterance has begun."""
         for utterance in self.owed:
             if utterance.number == number:
                 utterance.end, utterance.until = place, place + TAIL
                 utterance.deadline = deadline
+                return utterance
+        return None
 
     def answer(self) -> None:
         """The oldest has its final."""

@@ -13,7 +13,7 @@ from heapq import heapify, heappop, heappush
 
 import trio
 
-from engine.ports import FRAME_SECONDS, Heard, ProviderError, VoiceEdge, frame_bytes
+from engine.ports import FRAME_SECONDS, EndOfUtterance, Heard, ProviderError, VoiceEdge, frame_bytes
 from engine.testing.sound import BLOCK, pieces
 
 RECOGNIZER = "fake recognizer"
@@ -62,11 +62,13 @@ class Spoken:
 
     `partials` come so many seconds after the onset was found (while the utterance lasts): by
     default its first half after 0.3 s. `finals` come so many seconds after the end was found: by
-    default the text, after the recogniser's latency. `fails`: the recogniser gives up instead."""
+    default the text, after the recogniser's latency. `heard_out`: so long after the end the
+    recogniser itself says that it was one; None: never. `fails`: it gives up instead."""
 
     text: str
     partials: tuple[tuple[float, str], ...] | None = None
     finals: tuple[tuple[float, str], ...] | None = None
+    heard_out: float | None = None
     fails: str | None = None
 
     def partials_or_default(self) -> tuple[tuple[float, str], ...]:
@@ -121,7 +123,7 @@ class FakeRecognizer:
 class _Result:
     at: float
     order: int
-    what: Heard | ProviderError = field(compare=False)
+    what: Heard | EndOfUtterance | ProviderError = field(compare=False)
 
 
 class FakeRecognition:
@@ -160,12 +162,14 @@ class FakeRecognition:
             finals = ((self._recognizer.latency, spoken.text),)
         for after, text in finals:
             self._promise(after, Heard(utterance, text, final=True))
+        if spoken.heard_out is not None:
+            self._promise(spoken.heard_out, EndOfUtterance(utterance))
 
     def fail(self, reason: str) -> None:
         """Break off."""
         self._promise(0.0, ProviderError(RECOGNIZER, reason))
 
-    async def result(self) -> Heard:
+    async def result(self) -> Heard | EndOfUtterance:
         await trio.lowlevel.checkpoint()
         while not self._results or self._results[0].at > trio.current_time():
             deadline = self._results[0].at if self._results else float("inf")
@@ -176,11 +180,11 @@ class FakeRecognition:
             raise what
         return what
 
-    def _promise(self, after: float, what: Heard | ProviderError) -> None:
+    def _promise(self, after: float, what: Heard | EndOfUtterance | ProviderError) -> None:
         self._count += 1
         heappush(self._results, _Result(trio.current_time() + after, self._count, what))
         self._changed.unpark_all()
 
 
 def _final(result: _Result) -> bool:
-    return isinstance(result.what, ProviderError) or result.what.final
+    return not (isinstance(result.what, Heard) and not result.what.final)

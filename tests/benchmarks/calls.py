@@ -109,7 +109,8 @@ class Turns:
 
     #: From the end of a question to the first sound of its answer, beyond what was scripted.
     overhead: list[float] = field(default_factory=list)
-    #: From an interruption's first frame to the flush, and to the last frame heard of the answer.
+    #: From an interruption's first frame to the flush, and to the last frame heard of the answer,
+    #: beyond the speech that the chart wants for a barge-in.
     to_flush: list[float] = field(default_factory=list)
     to_last_frame: list[float] = field(default_factory=list)
     lateness: list[float] = field(default_factory=list)
@@ -131,7 +132,7 @@ class Turns:
             elif number < caller.number:
                 self.missed += 1
         for number in caller.interrupting & caller.began.keys():
-            interrupted = caller.began[number]
+            interrupted = caller.began[number] + SETTINGS.barge_in_speech
             self.to_flush.append(line.flushed[number - 1] - interrupted)
             self.to_last_frame.append(max(0.0, sink.last[number - 1] - interrupted))
         self.lateness += sink.lateness

@@ -5,7 +5,7 @@ from __future__ import annotations
 import trio
 import trio.testing
 
-from engine.ports import Heard, Recognition, Recognizer
+from engine.ports import EndOfUtterance, Heard, Recognition, Recognizer
 from tests.recordings import RATE_HZ, frames, recording, silence
 
 WORDS = recording("en_operator").speech
@@ -22,11 +22,18 @@ def say(call: Recognition, utterance: int, pcm: bytes) -> None:
     call.utterance_ended(utterance)
 
 
+async def result(call: Recognition) -> Heard:
+    """The next partial or final; an end that the recogniser itself hears is none."""
+    while not isinstance(heard := await call.result(), Heard):
+        pass
+    return heard
+
+
 async def results(call: Recognition) -> list[Heard]:
     """What comes, up to and with the next final."""
-    heard = [await call.result()]
+    heard = [await result(call)]
     while not heard[-1].final:
-        heard.append(await call.result())
+        heard.append(await result(call))
     return heard
 
 
@@ -78,6 +85,21 @@ class RecognizerContract:
                 call.feed(WORDS)
                 say(call, 7, silence(0.3))
                 assert {heard.utterance for heard in await results(call)} == {7}
+
+    async def test_an_end_that_it_hears_itself_is_said_once_and_of_an_utterance_that_ended(
+        self, recognizer: Recognizer
+    ) -> None:
+        with trio.fail_after(BOUND):
+            async with recognizer.recognition(RATE_HZ) as call:
+                ends: list[int] = []
+                for utterance in (1, 2):
+                    say(call, utterance, WORDS)
+                    while not (isinstance(heard := await call.result(), Heard) and heard.final):
+                        if isinstance(heard, EndOfUtterance):
+                            ends.append(heard.utterance)
+                        else:
+                            assert heard.utterance == utterance
+        assert ends in ([], [1], [2], [1, 2])
 
     async def test_waiting_for_a_result_is_cancelled_without_losing_one(
         self, recognizer: Recognizer

@@ -25,7 +25,7 @@ from tests.states.standing import standing
 
 def test_the_words_of_two_utterances_are_waited_for_both() -> None:
     one = standing("words", ended=2).on(FinalHeard(1, "nails"), after=0.5)
-    assert (one.outcome, one.remaining("words_wait")) == (Outcome.STAYED, 1.5)
+    assert (one.outcome, one.remaining("words_wait")) == (Outcome.STAYED, 2.2)
     both = one.on(FinalHeard(2, "and a hammer"))
     assert both.data.history == (Said("caller", "nails and a hammer"),)
 

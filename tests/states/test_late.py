@@ -8,6 +8,7 @@ from engine.chart import Outcome
 from engine.data import Said
 from engine.events import (
     CallerHungUp,
+    EndOfUtteranceHeard,
     Event,
     FinalHeard,
     PartialHeard,
@@ -30,6 +31,7 @@ from tests.states.standing import standing
         PartialHeard(3, "a hammer"),
         FinalHeard(3, "a hammer"),
         SpeechEnded(3),
+        EndOfUtteranceHeard(3),
         FinalHeard(2, "nails"),
     ],
 )
@@ -39,7 +41,9 @@ def test_an_utterance_that_was_answered_is_over(event: Event) -> None:
     assert (after.outcome, after.data) == (Outcome.LATE, stands.data)
 
 
-@pytest.mark.parametrize("event", [PartialHeard(4, "a"), FinalHeard(4, "a"), SpeechEnded(4)])
+@pytest.mark.parametrize(
+    "event", [PartialHeard(4, "a"), FinalHeard(4, "a"), EndOfUtteranceHeard(4), SpeechEnded(4)]
+)
 def test_the_utterance_after_it_is_not(event: Event) -> None:
     assert standing("speaking.chunks", answered=3).on(event).outcome is not Outcome.LATE
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from adapters.service.scripts import SCRIPTS
-from states.phrasing import is_made_of
+from states.phrasing import asks, is_made_of, sounds_unfinished
 
 ENGLISH = SCRIPTS["en"].backchannels
 RUSSIAN = SCRIPTS["ru"].backchannels
@@ -52,3 +52,38 @@ def test_two_ways_to_write_a_russian_letter_are_one() -> None:
 def test_without_phrases_nothing_is_made_of_them() -> None:
     assert not is_made_of("yes", [])
     assert not is_made_of("", ["..."])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Is it?",
+        "I see. What does it cost",
+        "How do you do",
+        "Можно заказать доставку",
+        "Гвозди. А сколько они стоят?",
+    ],
+)
+def test_what_is_a_question(text: str) -> None:
+    assert asks(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "what", "How about", "What does it cost? Tell me.", "скажите сколько", "I know how"],
+)
+def test_what_is_no_question_or_only_begins_one(text: str) -> None:
+    assert not asks(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["nails, ", "nails and", "I mean the", "um", "Well, uhhh", "nails...", "гвозди и", "эээм", "к"],
+)
+def test_what_sounds_unfinished(text: str) -> None:
+    assert sounds_unfinished(text)
+
+
+@pytest.mark.parametrize("text", ["", "nails.", "the land", "гвозди", "Ещё"])
+def test_what_does_not_sound_unfinished(text: str) -> None:
+    assert not sounds_unfinished(text)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
+
 from engine.chart import Outcome
 from engine.data import Said
 from engine.effects import StartReply
-from engine.events import FinalHeard, PartialHeard, SpeechEnded, SpeechStarted
+from engine.events import EndOfUtteranceHeard, FinalHeard, PartialHeard, SpeechEnded, SpeechStarted
 from engine.settings import Settings
 from tests.states.standing import Standing, standing
 
@@ -75,7 +77,7 @@ def test_the_last_words_owed_are_answered_the_moment_they_are_there() -> None:
 
 def test_a_final_that_never_comes_is_replaced_by_its_partial() -> None:
     after = standing("words", partial="nai", partial_of=1, ended=1).due("words_wait")
-    assert (after.seconds, asked(after), after.data.answered) == (2.0, "nai", 1)
+    assert (after.seconds, asked(after), after.data.answered) == (2.7, "nai", 1)
 
 
 def test_a_question_whose_last_utterance_stays_unknown_is_answered_without_it() -> None:
@@ -116,4 +118,71 @@ def test_the_answer_follows_what_was_heard_before() -> None:
 def test_settings_say_how_long_silence_and_words_are_waited_for() -> None:
     settings = Settings(end_of_turn=0.2, words_wait=0.4)
     assert standing("pause", settings=settings).due("end_of_turn").seconds == 0.2
-    assert standing("words", settings=settings).due("words_wait").seconds == 0.4
+    assert standing("words", settings=settings).due("words_wait").seconds == 0.6
+
+
+@pytest.mark.parametrize(
+    ("question", "silence"),
+    [
+        ("nails", 0.7),
+        ("I would like nails.", 0.7),
+        ("Do you have nails?", 0.4),
+        ("when do you open", 0.4),
+        ("I would like nails and", 1.0),
+        ("I would like nails,", 1.0),
+        ("когда вы открыты", 0.4),
+        ("мне нужны гвозди и эээ", 1.0),
+        ("where can I find the", 0.7),
+        ("", 0.7),
+    ],
+)
+@pytest.mark.parametrize("known", ["final", "partial"])
+def test_how_much_silence_ends_a_turn_depends_on_what_was_said(
+    question: str, silence: float, known: str
+) -> None:
+    event = FinalHeard(1, question) if known == "final" else PartialHeard(1, question)
+    stands = standing("pause", question=("hello",), ended=1)
+    assert stands.on(event, after=0.1).due("end_of_turn").seconds == pytest.approx(silence)
+
+
+def test_the_recognisers_own_end_of_utterance_needs_less_silence() -> None:
+    stands = standing("pause", ended=1).on(FinalHeard(1, "nails"))
+    assert stands.on(EndOfUtteranceHeard(1), after=0.1).due("end_of_turn").seconds == 0.4
+    late = stands.on(EndOfUtteranceHeard(1), after=0.6).due("end_of_turn")
+    assert (late.seconds, asked(late)) == (0.6, "nails")
+
+
+def test_an_end_of_utterance_after_what_sounds_unfinished_is_no_sign() -> None:
+    stands = standing("pause", ended=1).on(FinalHeard(1, "nails and"), EndOfUtteranceHeard(1))
+    assert stands.due("end_of_turn").seconds == 0.7
+
+
+def test_the_end_of_an_earlier_utterance_says_nothing_about_a_later_one() -> None:
+    stands = standing("hearing", heard_out=1).on(SpeechEnded(2)).on(FinalHeard(2, "nails"))
+    assert stands.due("end_of_turn").seconds == 0.7
+
+
+def test_bounds_beyond_the_ordinary_silence_are_none() -> None:
+    settings = Settings(end_of_turn=0.2)
+    asks = standing("pause", settings=settings, question=("Do you have nails?",))
+    assert asks.due("end_of_turn").seconds == 0.2
+    settings = Settings(end_of_turn=1.5)
+    goes_on = standing("pause", settings=settings, question=("nails and",))
+    assert goes_on.due("end_of_turn").seconds == 1.5
+
+
+def test_silence_counts_from_the_end_of_speech_whenever_the_words_come() -> None:
+    silent = standing("barged_in.speech").on(SpeechEnded(2), after=0.2)
+    interrupted = silent.on(FinalHeard(2, "no"), after=0.5)
+    after = interrupted.due("settle").due("end_of_turn")
+    assert (after.seconds, asked(after)) == (0.9, "no")
+
+
+def test_a_caller_who_goes_on_and_on_counts_as_silent_from_then_on() -> None:
+    after = standing("hearing").on(PartialHeard(1, "nai")).due("longest_utterance")
+    assert (after.state, after.remaining("words_wait")) == ("settling.words", 2.7)
+
+
+def test_another_end_of_speech_begins_the_silence_again() -> None:
+    after = standing("pause", ended=1).on(SpeechEnded(2), after=0.5).due("end_of_turn")
+    assert after.seconds == pytest.approx(1.2)

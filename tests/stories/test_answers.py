@@ -37,7 +37,7 @@ async def test_a_model_that_never_writes_the_mark_is_cut_at_its_sentences(
     assert (written.chunks, written.marked) == (3, 0)
     telephone.expect(states=[...], heard=text)
     # "nine." is the fourth word, and known to end the sentence when the fifth is there.
-    assert entered(telephone.steps, "speaking") == [pytest.approx(5.12)]
+    assert entered(telephone.steps, "speaking") == [pytest.approx(4.82)]
 
 
 async def test_a_model_that_dribbles_words_is_heard_before_it_ends_a_sentence(
@@ -47,7 +47,7 @@ async def test_a_model_that_dribbles_words_is_heard_before_it_ends_a_sentence(
     telephone.agent_will_say(text, by_word=True, pace=0.4)
     await telephone.caller_says("Hello?", at=3.0, until=4.0)
     await telephone.until("speaking")
-    assert telephone.now < 4.72 + 1.5
+    assert telephone.now < 4.42 + 1.5
     await telephone.until("listening")
     telephone.expect(states=[...], heard=text)
 
@@ -83,7 +83,7 @@ async def test_a_filler_bridges_the_silence_and_is_cut_at_the_end_of_its_word(
         heard="At nine.",
         stale_frames=0,
     )
-    assert first_sound_after(telephone.recording, 4.0) == pytest.approx(4.72)
+    assert first_sound_after(telephone.recording, 4.0) == pytest.approx(4.42)
     filler = next(s for s in heard_sounds(telephone.recording) if s.text == FILLER)
     ends = [word.end for word in telephone.synthesizer.syntheses[filler.sound - 1].words]
     # The next end of a word, if it is not further than 150 ms.
@@ -119,7 +119,7 @@ async def test_an_answer_that_is_ready_before_the_filler_has_none(telephone: Tel
 async def test_a_filler_that_is_over_before_the_answer_is_the_only_one(
     telephone: Telephone,
 ) -> None:
-    telephone.agent_will_say("At nine.|", latency=1.9)
+    telephone.agent_will_say("At nine.|", latency=1.7)
     await telephone.caller_says("When do you open?", at=3.0, until=4.0)
     await telephone.expect(
         states=[..., "filling", "thinking.silent", "speaking", "listening"], heard="At nine."

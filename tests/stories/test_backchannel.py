@@ -116,11 +116,11 @@ async def test_a_yes_long_before_the_end_is_a_backchannel(telephone: Telephone) 
 async def test_a_backchannel_while_the_answer_is_written_delays_nothing(
     telephone: Telephone,
 ) -> None:
-    telephone.agent_will_say("Here it is.|", latency=1.9)
-    await telephone.caller_says("Where is it?", at=3.0, until=4.0)
+    telephone.agent_will_say("Here it is.|", latency=1.5)
+    await telephone.caller_says("Look where it is.", at=3.0, until=4.0)
     await telephone.caller_says("Right", at=5.0, lasting=0.5)
     await telephone.expect(states=[..., "thinking", "barged_in", "thinking", "speaking"])
-    assert entered(telephone.steps, "speaking") == [pytest.approx(6.62)]
+    assert entered(telephone.steps, "speaking") == [pytest.approx(6.22)]
     assert len(telephone.model.asked) == 1
 
 

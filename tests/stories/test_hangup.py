@@ -48,7 +48,7 @@ async def hearing(telephone: Telephone) -> None:
 
 async def interrupted(telephone: Telephone) -> None:
     telephone.recognizer.latency = 0.5
-    await telephone.caller_says("When do you open?", at=1.0, lasting=0.1)
+    await telephone.caller_says("I would like nails", at=1.0, lasting=0.1)
     await telephone.until("listening.interrupted")
 
 

@@ -44,9 +44,9 @@ async def test_an_answer_begins_when_the_turn_ends_and_the_providers_have_done_t
     await telephone.caller_says("When do you open?", at=4.0, until=5.0)
     await telephone.until("speaking")
     await telephone.until("listening")
-    # The end is heard a frame later, and 0.7 s of silence end a turn.
-    assert entered(telephone.steps, "thinking") == [pytest.approx(5.72)]
-    assert first_sound_after(telephone.recording, 5.0) == pytest.approx(6.42, abs=0.021)
+    # The end is heard a frame later, and 0.4 s of silence end a question.
+    assert entered(telephone.steps, "thinking") == [pytest.approx(5.42)]
+    assert first_sound_after(telephone.recording, 5.0) == pytest.approx(6.12, abs=0.021)
 
 
 async def test_every_reply_is_told_to_the_model_with_all_that_was_said_before(

@@ -112,19 +112,19 @@ async def test_a_noise_pauses_the_greeting(telephone: Telephone) -> None:
 
 
 async def test_a_noise_while_the_answer_is_written_delays_nothing(telephone: Telephone) -> None:
-    telephone.agent_will_say("Here it is.|", latency=1.9)
-    await telephone.caller_says("Where is it?", at=3.0, until=4.0)
+    telephone.agent_will_say("Here it is.|", latency=1.6)
+    await telephone.caller_says("Look where it is.", at=3.0, until=4.0)
     await telephone.caller_makes_noise(at=5.5)
     await telephone.expect(states=[..., "thinking", "barged_in", "thinking", "speaking"])
     # 0.7 s of silence end the turn, and the end was heard a frame after it.
-    assert entered(telephone.steps, "speaking") == [pytest.approx(6.62)]
+    assert entered(telephone.steps, "speaking") == [pytest.approx(6.32)]
 
 
 async def test_an_answer_that_is_ready_during_a_noise_is_heard_after_it(
     telephone: Telephone,
 ) -> None:
     telephone.agent_will_say("Here it is.|", latency=1.0)
-    await telephone.caller_says("Where is it?", at=3.0, until=4.0)
+    await telephone.caller_says("Look where it is.", at=3.0, until=4.0)
     await telephone.caller_makes_noise(at=5.5, lasting=0.5)
     await telephone.expect(states=[..., "thinking", "barged_in", "speaking"])
     await telephone.until("listening")

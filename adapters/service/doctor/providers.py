@@ -15,6 +15,7 @@ from adapters.service.opening import Opening, Provider
 from adapters.service.speech import SpeechConfig
 from engine.data import Said
 from engine.ports import (
+    Heard,
     ProviderError,
     Recognizer,
     Speech,
@@ -100,7 +101,7 @@ async def _hear(
         recognition.feed(pcm[onset:])
         recognition.utterance_ended(1)
         begun = trio.current_time()
-        while not (heard := await recognition.result()).final:
+        while not (isinstance(heard := await recognition.result(), Heard) and heard.final):
             pass
         lag = trio.current_time() - begun
     if not is_sentence:

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager, contextmanager
 
 from engine.data import Said, ToolUsed
 from engine.ports import (
+    EndOfUtterance,
     Heard,
     LanguageModel,
     ProviderError,
@@ -83,7 +84,7 @@ class _WatchedRecognition:
         self.utterance_started = recognition.utterance_started
         self.utterance_ended = recognition.utterance_ended
 
-    async def result(self) -> Heard:
+    async def result(self) -> Heard | EndOfUtterance:
         try:
             return await self._recognition.result()
         except ProviderError as error:

@@ -231,7 +231,7 @@ def test_an_answer_to_a_partial_has_no_moment_at_which_its_text_was_known() -> N
 def test_a_caller_who_never_stops_has_no_end_of_speech_to_count_from() -> None:
     told = Told(settings=Settings(longest_utterance=5.0, words_wait=0.5))
     told.then(0.1, PlaybackStarted(1)).then(2.0, PlaybackFinished(1))
-    told.then(3.0, SpeechStarted(1)).then(4.0, PartialHeard(1, "and so on")).until(8.6)
+    told.then(3.0, SpeechStarted(1)).then(4.0, PartialHeard(1, "and so on")).until(9.3)
     answer = told.report().turns[1]
     assert (answer.asked, answer.speech_ended) == ("and so on", None)
     assert (answer.latency.end_of_turn, answer.latency.total) == (None, None)

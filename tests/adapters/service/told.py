@@ -29,6 +29,8 @@ from engine.journal import Line, head, line
 from engine.settings import Settings
 from states import CHART
 
+#: A question is waited for like all else.
+SETTINGS = Settings(end_of_turn_least=0.7)
 FACTS = Facts(call_id="told", fillers=(FillerClip("Well,", 0.6, (0.6,)),))
 
 
@@ -44,7 +46,7 @@ class Told:
         watch: Callable[[Step], None] = lambda step: None,
     ) -> None:
         self._chart, self._redacted, self._watch = chart, redacted, watch
-        self._data = chart.data.begin(settings or Settings(), 0, FACTS)
+        self._data = chart.data.begin(settings or SETTINGS, 0, FACTS)
         self.head: Line = head(chart, self._data, redacted=redacted)
         self.lines: list[Line] = []
         self._heard = ""

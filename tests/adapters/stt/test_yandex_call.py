@@ -173,6 +173,40 @@ async def test_a_final_that_is_late_is_the_last_partial_and_comes_to_nobody_else
         assert await call.results() == [Heard(2, "two", final=False)]
 
 
+async def test_the_end_that_a_session_hears_itself_is_told_once(
+    autojump_clock: MockClock,
+) -> None:
+    async with Call.begin() as call:
+        await call.sounds(1.0)
+        await call.starts()
+        call.session.end_of_utterance(0.5)
+        await call.silent(0.5)
+        assert call.heard_out == []
+        await call.ends()
+        assert call.heard_out == []
+        call.session.final(("one", 0.9), until=1.5)
+        assert [heard.text for heard in await call.results()] == ["one"]
+        assert call.heard_out == []
+        call.session.end_of_utterance(1.5)
+        call.session.end_of_utterance(1.6)
+        await settled()
+        assert call.heard_out == [1]
+
+
+async def test_an_end_that_comes_when_the_caller_speaks_again_is_not_told(
+    autojump_clock: MockClock,
+) -> None:
+    async with Call.begin() as call:
+        await call.sounds(1.0)
+        await call.starts()
+        await call.ends()
+        await call.silent(0.2)
+        await call.starts()
+        call.session.end_of_utterance(1.2)
+        await settled()
+        assert call.heard_out == []
+
+
 async def test_an_utterance_without_words_ends_as_soon_as_that_is_known(
     autojump_clock: MockClock,
 ) -> None:

@@ -18,7 +18,7 @@ from adapters.stt.yandex_session import LIMITS, Limits
 from adapters.yandex.access import Access
 from adapters.yandex.credentials import ApiKey, Credentials
 from adapters.yandex.refusals import Service
-from engine.ports import FRAME_SECONDS, Heard, ProviderError, frame_bytes
+from engine.ports import FRAME_SECONDS, EndOfUtterance, Heard, ProviderError, frame_bytes
 from proto.messages.speechkit.stt.v3 import (
     Alternative,
     AlternativeUpdate,
@@ -153,6 +153,8 @@ class Call:
         #: Why it hears no more.
         self.failure: ProviderError | None = None
         self._utterance = 0
+        #: Utterances whose end the session heard itself.
+        self.heard_out: list[int] = []
         self._results: list[Heard] = []
 
     @classmethod
@@ -208,8 +210,11 @@ class Call:
     async def _listen(self) -> None:
         try:
             while True:
-                heard = await self.recognition.result()
-                self._results.append(heard)
+                match await self.recognition.result():
+                    case EndOfUtterance(utterance):
+                        self.heard_out.append(utterance)
+                    case heard:
+                        self._results.append(heard)
         except ProviderError as failure:
             self.failure = failure
 

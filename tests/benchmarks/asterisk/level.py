@@ -147,14 +147,16 @@ def answer(turn: Turn, edges: Edges) -> tuple[float, float] | None:
 
 
 def interruption(turn: Turn, edges: Edges) -> tuple[float, float] | None:
-    """Seconds from the caller's first loud packet to the detector's decision, and from there to
-    the bot's last loud packet. A packet that was on its way before counts as none."""
+    """Seconds from the caller's first loud packet to the detector's decision and the speech that
+    the chart wants after it, and from there to the bot's last loud packet. A packet that was on its
+    way before counts as none."""
     if turn.silenced is None:
         return None
     starts = [at for at, speech in edges if speech and turn.since < at < turn.ended]
     if not starts:
         return None
-    return starts[0] - turn.began, max(0.0, turn.silenced - starts[0])
+    decided = starts[0] + SETTINGS.barge_in_speech
+    return decided - turn.began, max(0.0, turn.silenced - decided)
 
 
 def _percentiles(what: str, splits: Sequence[tuple[float, float]]) -> Iterator[tuple[str, float]]:

@@ -13,7 +13,7 @@ from tests.benchmarks.calls import SETTINGS
 SCRIPTED = Script().first_sound(SETTINGS.end_of_turn)
 
 #: A question spoken into the bot's answer from 10.5 to 13 s; a pause in it is taken for an end.
-TURN = Turn(since=10.0, began=10.5, ended=13.0, answered=13.2 + SCRIPTED, silenced=10.7)
+TURN = Turn(since=10.0, began=10.5, ended=13.0, answered=13.2 + SCRIPTED, silenced=10.8)
 DECIDED = ((5.0, True), (7.0, False), (10.6, True), (11.5, False), (11.8, True), (13.15, False))
 
 
@@ -22,7 +22,7 @@ def test_an_answer_is_split_at_the_last_end_of_speech_before_it() -> None:
 
 
 def test_an_interruption_is_split_at_the_first_speech_of_its_question() -> None:
-    assert interruption(TURN, DECIDED) == pytest.approx((0.1, 0.1))
+    assert interruption(TURN, DECIDED) == pytest.approx((0.2, 0.1))
 
 
 def test_what_no_detector_heard_is_no_figure() -> None:
