@@ -28,7 +28,7 @@ def folder() -> dict[str, str]:
     return files(CHART)
 
 
-def test_a_chart_is_an_index_two_pictures_scxml_a_table_and_a_pair_of_pictures_a_state(
+def test_a_chart_is_an_index_pictures_scxml_an_atlas_a_table_and_a_pair_of_pictures_a_state(
     folder: dict[str, str],
 ) -> None:
     assert sorted(folder) == [
@@ -36,6 +36,7 @@ def test_a_chart_is_an_index_two_pictures_scxml_a_table_and_a_pair_of_pictures_a
         "call.scxml",
         "chart.mmd",
         "chart.svg",
+        "races.md",
         "states/closed.mmd",
         "states/closed.svg",
         "states/open.mmd",

@@ -1,0 +1,116 @@
+"""Where calls come to: a standing for each leaf, and for all that its guards may say there.
+
+Found breadth first from the call's beginning, by sample events and by timers as they come due: so
+each standing has a way to it that a call can go. One is kept where, of two things that may happen
+there, the guards say to both what they have not yet said together."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import combinations
+
+from engine.chart.chart import Chart, timer_trigger
+from engine.chart.decide import Occurrence, Step, begin, decide, due
+from engine.chart.samples import FACTS, samples
+from engine.events import OUTSIDE, ReplyWritten, TimerFired
+from engine.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Happening:
+    """Something that may happen in a standing.
+
+    `trigger` is the name under which the chart's table has the answers to it. `said` stands for
+    what becomes of it: which answer is given, of what kind it is."""
+
+    occurrence: Occurrence
+    trigger: str
+    said: int
+
+    @property
+    def is_event(self) -> bool:
+        return not isinstance(self.occurrence.event, TimerFired)
+
+
+@dataclass(frozen=True, eq=False)
+class Standing:
+    """Where a call of `chart` stands after `step`, and where it stood before."""
+
+    chart: Chart
+    step: Step
+    before: Standing | None = None
+
+    @property
+    def leaf(self) -> str:
+        return self.step.after.leaf
+
+    @property
+    def way(self) -> tuple[Occurrence, ...]:
+        """All that happened after the call's beginning."""
+        return () if self.before is None else (*self.before.way, self.step.occurrence)
+
+    @cached_property
+    def happenings(self) -> tuple[Happening, ...]:
+        """What may happen at the instant of the last step: events, and whatever timer is due."""
+        at, here, nodes = self.step.at, self.step.after, self.chart.nodes
+        stays = {nodes[a.state].state.activity: a.activation for a in here.active}
+        found = []
+        for kind in self.chart.arriving(self.leaf):
+            stay = None if kind.origin == OUTSIDE else stays[kind.origin]
+            for event in samples(kind, self.step.data):
+                found.append(self._happening(Occurrence(at, event, stay), kind.__name__))
+        for timer in sorted(here.timers, key=lambda t: t.order):
+            due_now = Occurrence(at, TimerFired(timer.state, timer.name), timer.activation)
+            found.append(self._happening(due_now, timer_trigger(timer.state, timer.name)))
+        return tuple(found)
+
+    def _happening(self, occurrence: Occurrence, trigger: str) -> Happening:
+        data, at, event = self.step.data, self.step.at, occurrence.event
+        if self.chart.late is not None and self.chart.late(data, event):
+            return Happening(occurrence, trigger, -1)
+        said = 0
+        for edge in self.chart.edges(self.leaf, trigger):
+            if edge.answer.when is None or edge.answer.when(data, event, at):
+                break
+            said += 1
+        if isinstance(event, ReplyWritten):
+            said = 100 * said + event.chunks + 10 * event.ends_call
+        return Happening(occurrence, trigger, said)
+
+
+def standings(chart: Chart) -> Iterator[Standing]:
+    """Those that wait for something: nothing is recalled, and the call is not over."""
+    known: set[object] = set()
+    waiting = deque([Standing(chart, begin(chart, chart.data.begin(Settings(), 0, FACTS)))])
+    while waiting:
+        standing = waiting.popleft()
+        here = standing.step.after
+        by_itself = due(here)
+        occurrences = [] if by_itself is None else [by_itself]
+        if not here.recalled:
+            yield standing
+            occurrences += [h.occurrence for h in standing.happenings if h.is_event]
+        for occurrence in occurrences:
+            step = decide(chart, here, standing.step.data, occurrence)
+            if step.after != here or step.data != standing.step.data:
+                after = Standing(chart, step, standing)
+                if not chart.is_final(after.leaf) and _is_new(after, known):
+                    waiting.append(after)
+
+
+def _is_new(standing: Standing, known: set[object]) -> bool:
+    here = standing.step.after
+    put_off = frozenset(type(o.event) for o in here.deferred)
+    said = frozenset((h.trigger, h.said) for h in standing.happenings)
+    whole = standing.leaf, put_off, bool(here.recalled), said
+    if whole in known:
+        return False
+    known.add(whole)
+    pairs = {(standing.leaf, put_off, *pair) for pair in combinations(sorted(said), 2)}
+    if pairs <= known:
+        return False
+    known |= pairs
+    return True

@@ -1,0 +1,199 @@
+"""The race atlas: what it says of two orders is what calls come to.
+
+All of it is decided again, from the standing on; and where the order counts, it is run: a call goes
+the whole way to the standing on a virtual clock, and there meets both at one instant."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import cache
+
+import pytest
+import trio
+
+from engine.call import Call, Scene
+from engine.chart import Occurrence, Step, decide, ignore, to
+from engine.chart.atlas import page
+from engine.chart.decide import due
+from engine.chart.diagram import diagram_of
+from engine.chart.reach import Happening, Standing
+from engine.chart.ties import Order, Tie, ties
+from engine.events import TimerFired
+from states import CHART
+from tests.engine.chart.by_hand import Call as Ring
+from tests.engine.chart.by_hand import Knock, chart, leaf
+from tests.engine.quiet import NO_SERVICES, QuietLine
+
+DIAGRAM = diagram_of(CHART)
+LEAVES = {DIAGRAM.name(path): path for path in CHART.leaves if not CHART.is_final(path)}
+
+
+@cache
+def all_ties() -> dict[str, list[Tie]]:
+    """By state, every tie that ends in different states, and one of every other pair."""
+    found: dict[str, list[Tie]] = {path: [] for path in LEAVES.values()}
+    known = set()
+    for tie in ties(CHART):
+        pair = tie.standing.leaf, tie.triggers
+        if pair not in known or tie.differs_in[:1] == ("state",):
+            found[tie.standing.leaf].append(tie)
+        known.add(pair)
+    return found
+
+
+def orders(tie: Tie) -> Iterator[tuple[Happening, Happening, Order]]:
+    yield tie.one, tie.other, tie.one_first
+    yield tie.other, tie.one, tie.other_first
+
+
+# --- decided -------------------------------------------------------------------------------------
+
+
+def decided(standing: Standing, first: Occurrence, second: Occurrence) -> Step:
+    """The last step of the instant in which the two are taken, each unless it is a timer's that
+    does not run any more."""
+    step = decide(CHART, standing.step.after, standing.step.data, first)
+    step = until_the_end_of_the_instant(step, recalled_only=True)
+    if not CHART.is_final(step.after.leaf) and (second.activation is None or runs(step, second)):
+        step = decide(CHART, step.after, step.data, second)
+    return until_the_end_of_the_instant(step)
+
+
+def runs(step: Step, occurrence: Occurrence) -> bool:
+    if not isinstance(event := occurrence.event, TimerFired):
+        return True
+    if (event.state, event.timer) in {(state, name) for state, name, _ in step.started}:
+        return False
+    running = {(t.state, t.name, t.activation) for t in step.after.timers}
+    return (event.state, event.timer, occurrence.activation) in running
+
+
+def until_the_end_of_the_instant(step: Step, *, recalled_only: bool = False) -> Step:
+    while (following := due(step.after)) is not None and following.at <= step.at:
+        if recalled_only and not step.after.recalled:
+            break
+        step = decide(CHART, step.after, step.data, following)
+    return step
+
+
+# --- run -----------------------------------------------------------------------------------------
+
+
+async def silent(scene: Scene) -> None:
+    """An activity that says nothing: what happens to the call, the test posts."""
+
+
+class OpenLine(QuietLine):
+    """A line that is hung up, and says nothing of it."""
+
+    def hang_up(self) -> None:
+        self.note("hang up")
+
+
+class Meeting:
+    """A call that goes the way to a standing, and there meets two things at one instant.
+
+    What comes next is posted as the step before it is told: nothing can come between them. Of a
+    timer, the instant is its deadline."""
+
+    def __init__(self, standing: Standing, first: Happening, second: Happening) -> None:
+        steps = [standing]
+        while (before := steps[0].before) is not None:
+            steps.insert(0, before)
+        self._steps, self._first, self._second = steps, first, second
+        self._told = 0
+        self._met = trio.Event()
+        self.call = Call(
+            CHART,
+            OpenLine(),
+            NO_SERVICES,
+            steps[0].step.data,
+            activities=dict.fromkeys(("hear", "reply", "play", "fill"), silent),
+            inspectors=[self._next],
+        )
+
+    async def run(self) -> Step:
+        """The last step of the instant."""
+        begun = trio.current_time()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self.call.run)
+            await self._met.wait()
+            if not self._second.is_event:
+                deadline = self.call.step.after.timers[0].deadline
+                await trio.sleep_until(begun + deadline / 1_000_000)
+                self._post(self._first)
+            await trio.sleep(0.000_001)
+            nursery.cancel_scope.cancel()
+        return self.call.step
+
+    def _next(self, call_id: str, step: Step) -> None:
+        self._told += 1
+        if self._told < len(self._steps):
+            following = self._steps[self._told].step.occurrence
+            comes_by_itself = isinstance(following.event, TimerFired) or step.after.recalled
+            if not comes_by_itself:
+                self.call.mailbox.post(following.event, following.activation)
+        elif self._told == len(self._steps):
+            if self._first.is_event and self._second.is_event:
+                self._post(self._first)
+                self._post(self._second)
+            if self._first.is_event:
+                self._met.set()
+        elif not self._met.is_set():
+            assert step.event == self._first.occurrence.event
+            self._post(self._second)
+            self._met.set()
+
+    def _post(self, happening: Happening) -> None:
+        occurrence = happening.occurrence
+        self.call.mailbox.post(occurrence.event, occurrence.activation)
+
+
+def can_be_met(tie: Tie) -> bool:
+    """Two events, or an event and the timer that is due next: no other one comes between."""
+    if tie.one.is_event and tie.other.is_event:
+        return True
+    first, *others = tie.standing.step.after.timers
+    timer = tie.other.occurrence.event
+    return (
+        tie.one.is_event
+        and timer == TimerFired(first.state, first.name)
+        and first.deadline > tie.standing.step.at
+        and all(other.deadline > first.deadline for other in others)
+    )
+
+
+def instant(tie: Tie) -> int:
+    """When the two can meet: at once, or when the timer is due."""
+    step = tie.standing.step
+    return step.at if tie.other.is_event else step.after.timers[0].deadline
+
+
+@pytest.mark.parametrize("state", LEAVES)
+async def test_both_orders_come_to_what_the_atlas_says(state: str, autojump_clock: object) -> None:
+    for tie in all_ties()[LEAVES[state]]:
+        for first, second, told in orders(tie):
+            last = decided(tie.standing, first.occurrence, second.occurrence)
+            assert (last.after.leaf, last.data) == (told.leaf, told.data)
+        if tie.differs_in[:1] == ("state",) and can_be_met(tie):
+            for first, second, _ in orders(tie):
+                at = instant(tie)
+                both = [replace(h.occurrence, at=at) for h in (first, second)]
+                here = decided(tie.standing, *both)
+                last = await Meeting(tie.standing, first, second).run()
+                assert (last.at, last.after.leaf, last.data) == (at, here.after.leaf, here.data)
+
+
+# --- the page ------------------------------------------------------------------------------------
+
+
+def test_what_depends_on_the_order_is_told_with_both_orders() -> None:
+    knocked = chart(
+        leaf("a", on={Knock: to("b"), Ring: ignore("nobody calls")}),
+        leaf("b", on={Knock: ignore("it is open"), Ring: to("over")}),
+        events=(Knock, Ring),
+    )
+    text = page(diagram_of(knocked), ties(knocked))
+    assert "| `Knock` | `Call` | → **b**; → **over** | ignored; → **b** |" in text
+    assert "test_atlas.py::test_both_orders_come_to_what_the_atlas_says[a]`" in text
