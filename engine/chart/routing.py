@@ -11,20 +11,26 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
+from itertools import count
+from math import inf
 
+from engine.chart.grid import CORNER, LEVEL, RUNS, UPRIGHT, WAYS, Grid
 from engine.chart.shapes import STEP, Rect
 
 Point = tuple[int, int]
 #: What an arrow is called: the names of its ends.
 Key = tuple[str, str]
-RIGHT, DOWN, LEFT, UP = (1, 0), (0, 1), (-1, 0), (0, -1)
-DIRECTIONS = (RIGHT, DOWN, LEFT, UP)
+#: Left, top, right, bottom.
+Box = tuple[float, float, float, float]
 
 #: More than 1 looks at fewer paths, and may miss the very cheapest.
 HASTE = 1.3
 #: What a label's second and third form cost.
 FORMS = (0.0, 2.0, 9.0)
 BEND, CROSSING, BORDER, FOREIGN_FRAME, NEAR = 5.0, 6.0, 1.0, 25.0, 1.2
+
+#: Marks of what stands at a point: a block, one beside it, the end of the picture.
+SOLID, BESIDE, EDGE = 1, 2, 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +66,7 @@ class Router:
     """Routes wishes over one picture of `width` x `height` px.
 
     `solid` are rectangles that no arrow and no label may touch, `frames` those whose border an
-    arrow may only cross straight."""
+    arrow may only cross straight. They and the ends of the wishes lie within the picture."""
 
     width: float
     height: float
@@ -69,18 +75,25 @@ class Router:
     routes: dict[Key, Route] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.columns, self.rows = int(self.width // STEP), int(self.height // STEP)
-        self._blocked: set[Point] = set()
-        self._near: set[Point] = set()
+        self._grid = grid = Grid(self.width, self.height)
+        self._solid = [_box(rect) for rect in self.solid]
+        self._ground = grid.marks()
+        for point, _ in grid.border(Rect(0, 0, self.width, self.height)):
+            self._ground[point] |= EDGE
         for rect in self.solid:
-            self._blocked.update(_points_in(rect))
-            self._near.update(_points_in(rect.grown(STEP)))
-        self._borders: dict[Point, list[tuple[Rect, bool]]] = {}
-        for frame in self.frames:
-            for point, upright in _border(frame):
-                self._borders.setdefault(point, []).append((frame, upright))
-        self._labelled: dict[Key, frozenset[Point]] = {}
-        self._taken: dict[Point, dict[Key, bool | None]] = {}
+            for point in grid.points_in(rect):
+                self._ground[point] |= SOLID
+            for point in grid.points_in(rect.grown(STEP)):
+                self._ground[point] |= BESIDE
+        #: How the borders of frames run, and of which frames.
+        self._borders = grid.marks()
+        self._frames_at: dict[int, list[int]] = {}
+        for n, frame in enumerate(self.frames):
+            for point, run in grid.border(frame):
+                self._borders[point] |= run
+                self._frames_at.setdefault(point, []).append(n)
+        #: How the arrows run (of two that cross, each its own way), and how many labels are there.
+        self._lines, self._labels = grid.marks(), grid.marks()
 
     def route(self, wishes: Sequence[Wish]) -> Mapping[Key, Route]:
         """All of them, shortest first; then twice again, each knowing where the others are.
@@ -102,165 +115,166 @@ class Router:
 
     def _route(self, wish: Wish, attempts: int = 4) -> None:
         """The cheapest path that has room for the label; failing that, the cheapest path."""
-        avoid: dict[Point, float] = {}
+        avoid: dict[int, float] = {}
         first: Route | None = None
         for _ in range(attempts):
             points = self._path(wish, avoid)
             if points is None:
                 break
-            self._take(wish.key, points)
             label, form = self._label(wish, points)
-            self._release(wish.key, points)
             if label or first is None:
                 first = Route(points, label, form)
             if label:
                 break
-            for point in points:
+            for place in points:
+                point = self._grid.number(*place)
                 avoid[point] = avoid.get(point, 0.0) + 1.5
         if first:
             self.routes[wish.key] = first
-            self._take(wish.key, first.points)
-            if first.label:
-                self._labelled[wish.key] = frozenset(_points_in(first.label.grown(4)))
-
-    # --- which points belong to whom -----------------------------------------------------------
+            self._draw(self._lines, first.points)
+            self._count(first.label, 1)
 
     def _forget(self, key: Key) -> None:
         route = self.routes.pop(key, None)
-        self._labelled.pop(key, None)
         if route:
-            self._release(key, route.points)
+            self._draw(self._lines, route.points)
+            self._count(route.label, -1)
 
-    def _release(self, key: Key, points: Iterable[Point]) -> None:
-        for point in points:
-            del self._taken[point][key]
+    def _draw(self, marks: bytearray, points: Sequence[Point]) -> None:
+        """Mark how the arrow runs. Once more, and it is wiped off: no other runs the same way."""
+        ends = zip((points[0], *points), points, (*points[1:], points[-1]), strict=False)
+        for before, place, after in ends:
+            upright, level = before[0] == after[0], before[1] == after[1]
+            run = UPRIGHT if upright else LEVEL if level else CORNER
+            marks[self._grid.number(*place)] ^= run
 
-    def _take(self, key: Key, points: Sequence[Point]) -> None:
-        for n, point in enumerate(points):
-            before, after = points[max(n - 1, 0)], points[min(n + 1, len(points) - 1)]
-            straight = before[0] == after[0] or before[1] == after[1]
-            upright = (before[0] == after[0]) if straight else None
-            self._taken.setdefault(point, {})[key] = upright
-
-    def _labels(self) -> set[Point]:
-        return {point for points in self._labelled.values() for point in points}
+    def _count(self, label: Rect | None, by: int) -> None:
+        for point in self._grid.points_in(label.grown(4)) if label else ():
+            self._labels[point] += by
 
     # --- paths -----------------------------------------------------------------------------------
 
-    def _path(self, wish: Wish, avoid: Mapping[Point, float]) -> tuple[Point, ...] | None:
-        labels = self._labels()
-        goals = {
-            point: heading
-            for point, heading in _doors(wish.target, inwards=not wish.entering)
-            if not self._occupied(point)
-        }
-        tx, ty = wish.target.x / STEP, wish.target.y / STEP
-        tr, tb = wish.target.right / STEP, wish.target.bottom / STEP
+    def _path(self, wish: Wish, avoid: Mapping[int, float]) -> tuple[Point, ...] | None:
+        grid, lines, borders = self._grid, self._lines, self._borders
+        goals = dict(self._doors(wish.target, inwards=not wish.entering))
+        tolls = [BORDER if frame in wish.frames else FOREIGN_FRAME for frame in self.frames]
+        across, down = self._left(wish)
+        order = count()
+        queue: list[tuple[float, int, float, int]] = []
+        # A point and a heading are one number here: the dictionaries are asked all the time.
+        came: dict[int, int] = {}
+        best: dict[int, float] = {}
 
-        def left(x: int, y: int) -> float:
-            if wish.entering:
-                return 0.0
-            return HASTE * (max(tx - x, x - tr, 0.0) + max(ty - y, y - tb, 0.0))
+        def reach(state: int, cost: float, before: int) -> None:
+            best[state], came[state] = cost, before
+            row, column = divmod(state // 4, grid.columns)
+            left = HASTE * (across[column] + down[row])
+            heappush(queue, (cost + left, next(order), cost, state))
 
-        queue: list[tuple[float, int, float, Point, Point]] = []
-        came: dict[tuple[Point, Point], tuple[Point, Point] | None] = {}
-        best: dict[tuple[Point, Point], float] = {}
-        count = 0
-        for point, heading in _doors(wish.source, inwards=wish.leaving):
-            if self._occupied(point):
-                continue
-            cost = self._off_centre(point, wish.source)
-            best[point, heading] = cost
-            came[point, heading] = None
-            heappush(queue, (cost + left(*point), count, cost, point, heading))
-            count += 1
+        for point, heading in self._doors(wish.source, inwards=wish.leaving):
+            reach(4 * point + heading, self._off_centre(point, wish.source), -1)
         while queue:
-            _, _, cost, point, heading = heappop(queue)
-            if cost > best[point, heading]:
+            _, _, cost, state = heappop(queue)
+            if cost > best[state]:
                 continue
-            if goals.get(point) == heading and came[point, heading] is not None:
-                return _traced(came, (point, heading))
-            start = came[point, heading] is None
-            for direction in DIRECTIONS:
-                if direction != heading and (start or direction == (-heading[0], -heading[1])):
+            point, heading = divmod(state, 4)
+            start = came[state] < 0
+            if goals.get(point) == heading and not start:
+                return self._traced(came, state)
+            bends = not (start or lines[point] or borders[point])
+            for direction in WAYS[heading] if bends else (heading,):
+                after = point + grid.steps[direction]
+                least = 1.0 if direction == heading else 1.0 + BEND
+                known = best.get(4 * after + direction, inf)
+                if cost + least >= known:
                     continue
-                after = point[0] + direction[0], point[1] + direction[1]
-                price = self._price(wish, point, after, heading, direction, labels, goals)
+                arriving = goals.get(after) == direction
+                price = self._price(after, direction, least, tolls, arriving)
                 if price is None:
                     continue
                 if after in goals:
                     price += self._off_centre(after, wish.target)
                 total = cost + price + avoid.get(after, 0.0)
-                if total < best.get((after, direction), 1e9):
-                    best[after, direction] = total
-                    came[after, direction] = (point, heading)
-                    heappush(queue, (total + left(*after), count, total, after, direction))
-                    count += 1
+                if total < known:
+                    reach(4 * after + direction, total, state)
         return None
 
     def _price(
-        self,
-        wish: Wish,
-        point: Point,
-        after: Point,
-        heading: Point,
-        direction: Point,
-        labels: set[Point],
-        goals: Mapping[Point, Point],
+        self, point: int, direction: int, least: float, tolls: Sequence[float], arriving: bool
     ) -> float | None:
-        """What one step costs; None where it is impossible."""
-        if not (0 < after[0] < self.columns and 0 < after[1] < self.rows) or after in labels:
+        """What a step to the point costs, `least` and more; None where it is impossible."""
+        ground, border, others = self._ground[point], self._borders[point], self._lines[point]
+        run = RUNS[direction]
+        if ground & EDGE or self._labels[point]:
             return None
-        arriving = goals.get(after) == direction
-        if after in self._blocked and not arriving:
+        if not arriving and (ground & SOLID or (border | others) & run or others & CORNER):
             return None
-        upright = direction[0] == 0
-        price = 1.0
-        if direction != heading:
-            price += BEND
-            if self._taken.get(point) or point in self._borders:
-                return None
-        for other in self._taken.get(after, {}).values():
-            if other is None or other == upright or arriving:
-                return None
+        price = least
+        if others:
             price += CROSSING
-        for frame, along in self._borders.get(after, ()):
-            if along == upright and not arriving:
-                return None
-            price += BORDER if frame in wish.frames else FOREIGN_FRAME
-        if after in self._near:
+        if border:
+            for frame in self._frames_at[point]:
+                price += tolls[frame]
+        if ground & BESIDE:
             price += 0.4
-        (x, y), (dx, dy) = after, direction
-        for side in ((x + dy, y + dx), (x - dy, y - dx)):
-            beside = self._taken.get(side)
-            if beside and upright in beside.values():
+        side = self._grid.steps[direction - 1]
+        for beside in (point + side, point - side):
+            if self._lines[beside] & run:
                 price += NEAR
         return price
 
-    def _occupied(self, point: Point) -> bool:
-        """Is there a line at this door, or right beside it?"""
-        x, y = point
-        return any(
-            self._taken.get(p) for p in (point, (x + 1, y), (x - 1, y), (x, y + 1), (x, y - 1))
+    def _left(self, wish: Wish) -> tuple[list[float], list[float]]:
+        """How far it is to the target at least, from each column and from each row."""
+        grid, target = self._grid, wish.target
+        if wish.entering:
+            return [0.0] * grid.columns, [0.0] * grid.rows
+        left, right = target.x / STEP, target.right / STEP
+        top, bottom = target.y / STEP, target.bottom / STEP
+        return (
+            [max(left - x, x - right, 0.0) for x in range(grid.columns)],
+            [max(top - y, y - bottom, 0.0) for y in range(grid.rows)],
         )
 
-    @staticmethod
-    def _off_centre(point: Point, rect: Rect) -> float:
+    def _doors(self, rect: Rect, *, inwards: bool) -> Iterator[tuple[int, int]]:
+        """Those of the grid at which there is no line, nor right beside them."""
+        lines, columns = self._lines, self._grid.columns
+        for door, heading in self._grid.doors(rect, inwards=inwards):
+            beside = lines[door - 1] or lines[door + 1]
+            if not (lines[door] or beside or lines[door - columns] or lines[door + columns]):
+                yield door, heading
+
+    def _off_centre(self, point: int, rect: Rect) -> float:
         x, y = rect.middle
-        sides = (abs(point[0] * STEP - x) / rect.w, abs(point[1] * STEP - y) / rect.h)
-        return 2.0 * min(sides)
+        column, row = self._grid.place(point)
+        return 2.0 * min(abs(column * STEP - x) / rect.w, abs(row * STEP - y) / rect.h)
+
+    def _traced(self, came: Mapping[int, int], state: int) -> tuple[Point, ...]:
+        points = []
+        while state >= 0:
+            points.append(self._grid.place(state // 4))
+            state = came[state]
+        return tuple(reversed(points))
 
     # --- labels ----------------------------------------------------------------------------------
 
     def _label(self, wish: Wish, points: Sequence[Point]) -> tuple[Rect | None, int]:
-        found: tuple[float, Rect | None, int] = (1e9, None, 0)
-        for form, size in enumerate(wish.sizes):
-            for cost, rect in self._spots(points, size):
-                if cost + FORMS[form] < found[0]:
-                    extra = self._label_price(wish, rect)
-                    if extra is not None and cost + extra + FORMS[form] < found[0]:
-                        found = (cost + extra + FORMS[form], rect, form)
-        return found[1], found[2]
+        """The cheapest place for any form of the label; of equals, the first."""
+        own = self._grid.marks()
+        self._draw(own, points)
+        labels = [_box(route.label) for route in self.routes.values() if route.label]
+        spots = (
+            (cost + FORMS[form], rect, form)
+            for form, size in enumerate(wish.sizes)
+            for cost, rect in self._spots(points, size)
+        )
+        found: tuple[float, int, Rect | None, int] = (inf, 0, None, 0)
+        for n, (cost, rect, form) in sorted(enumerate(spots), key=lambda spot: spot[1][0]):
+            if (cost, n) > found[:2]:
+                break  # all that follow are dearer
+            extra = self._label_price(rect, own, labels)
+            if extra is not None:
+                found = min(found, (cost + extra, n, rect, form))
+        return found[2], found[3]
 
     def _spots(
         self, points: Sequence[Point], size: tuple[float, float]
@@ -286,78 +300,36 @@ class Router:
                 for left, top, price in corners:
                     yield cost + price, Rect(left, top, width, height)
 
-    def _label_price(self, wish: Wish, rect: Rect) -> float | None:
+    def _label_price(self, rect: Rect, own: bytearray, labels: Sequence[Box]) -> float | None:
         if rect.x < 8 or rect.y < 8 or rect.right > self.width - 8 or rect.bottom > self.height - 8:
             return None
-        room = rect.grown(3)
-        if any(room.overlaps(solid) for solid in self.solid):
+        if _overlaps(rect.grown(3), self._solid) or _overlaps(rect.grown(6), labels):
             return None
-        for route in self.routes.values():
-            if route.label and rect.grown(6).overlaps(route.label):
-                return None
         price = 0.0
-        for point in _points_in(rect.grown(5)):
-            keys = self._taken.get(point)
-            if keys and any(key != wish.key for key in keys):
+        for first, end in self._grid.rows_in(rect.grown(5)):
+            if self._lines.count(0, first, end) < end - first:
                 return None
-            if keys:
-                if keys[wish.key] is None and rect.grown(3).holds(_at(point)):
-                    return None
-                price += 0.5
-            if point in self._borders:
-                price += 1.5
-        for point in _points_in(rect.grown(14)):
-            keys = self._taken.get(point)
-            if keys and any(key != wish.key for key in keys):
-                price += 0.15
+            price += 0.5 * (end - first - own.count(0, first, end))
+            price += 1.5 * (end - first - self._borders.count(0, first, end))
+        for first, end in self._grid.rows_in(rect.grown(3)):
+            if own.find(CORNER, first, end) >= 0:
+                return None
+        for first, end in self._grid.rows_in(rect.grown(14)):
+            price += 0.15 * (end - first - self._lines.count(0, first, end))
         return price
 
 
-def _at(point: Point) -> Rect:
-    return Rect(point[0] * STEP, point[1] * STEP, 0, 0)
+def _box(rect: Rect) -> Box:
+    return rect.x, rect.y, rect.right, rect.bottom
 
 
-def _points_in(rect: Rect) -> Iterator[Point]:
-    """The grid points inside or on the border."""
-    for x in range(int(-(-rect.x // STEP)), int(rect.right // STEP) + 1):
-        for y in range(int(-(-rect.y // STEP)), int(rect.bottom // STEP) + 1):
-            yield x, y
-
-
-def _border(rect: Rect) -> Iterator[tuple[Point, bool]]:
-    """Its points, and whether the border runs upright there."""
-    x, y = int(rect.x // STEP), int(rect.y // STEP)
-    right, bottom = int(rect.right // STEP), int(rect.bottom // STEP)
-    for column in range(x, right + 1):
-        yield (column, y), False
-        yield (column, bottom), False
-    for row in range(y, bottom + 1):
-        yield (x, row), True
-        yield (right, row), True
-
-
-def _doors(rect: Rect, *, inwards: bool) -> Iterator[tuple[Point, Point]]:
-    """Where an arrow may touch the border (not at a corner), and which way it goes there."""
-    x, y = int(rect.x // STEP), int(rect.y // STEP)
-    right, bottom = int(rect.right // STEP), int(rect.bottom // STEP)
-    sign = 1 if inwards else -1
-    for row in range(y + 1, bottom):
-        yield (x, row), (sign, 0)
-        yield (right, row), (-sign, 0)
-    for column in range(x + 2, right - 1):
-        yield (column, y), (0, sign)
-        yield (column, bottom), (0, -sign)
-
-
-def _traced(
-    came: Mapping[tuple[Point, Point], tuple[Point, Point] | None], end: tuple[Point, Point]
-) -> tuple[Point, ...]:
-    points = []
-    at: tuple[Point, Point] | None = end
-    while at is not None:
-        points.append(at[0])
-        at = came[at]
-    return tuple(reversed(points))
+def _overlaps(rect: Rect, boxes: Iterable[Box]) -> bool:
+    """`Rect.overlaps`, any of many."""
+    left, top, right, bottom = _box(rect)
+    return any(
+        left < their_right and x < right and top < their_bottom and y < bottom
+        for x, y, their_right, their_bottom in boxes
+    )
 
 
 def _straights(points: Sequence[Point]) -> Iterable[tuple[int, int]]:
