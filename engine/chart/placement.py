@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import combinations
-from math import ceil
+from math import ceil, inf
 
 from engine.chart.diagram import Diagram, Reaction
 from engine.chart.shapes import ICON, PAD, STEP, TITLE, Block, Rect, block_of, text_width
@@ -108,6 +108,19 @@ def _snapped(block: Block) -> Block:
     return replace(block, rect=Rect(0, 0, _up(block.rect.w), _up(block.rect.h)))
 
 
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """An arrow as the search sees it: straight from middle to middle.
+
+    `forward` says that it leads on in reading order; `others` are the blocks it should miss."""
+
+    source: str
+    target: str
+    weight: float
+    forward: bool
+    others: Sequence[str]
+
+
 @dataclass
 class _Search:
     diagram: Diagram
@@ -116,6 +129,26 @@ class _Search:
     arrows: Mapping[Pair, tuple[Reaction, ...]]
     gaps: Gaps
     costs: dict[tuple[Grid, ...], float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        order = {path: n for n, path in enumerate(self.diagram.states)}
+        self.lines = [
+            _Line(
+                source,
+                target,
+                1 + 0.25 * min(len(reactions), 4),
+                order[source] < order[target],
+                [path for path in self.blocks if path not in (source, target)],
+            )
+            for (source, target), reactions in self.arrows.items()
+            if not (self.diagram.within(source, target) or self.diagram.within(target, source))
+        ]
+        #: The lines without a common end: these should not cross.
+        self.pairs = [
+            (n, m)
+            for (n, one), (m, other) in combinations(enumerate(self.lines), 2)
+            if not {one.source, one.target} & {other.source, other.target}
+        ]
 
     def best(self) -> list[Mapping[str, Grid]]:
         rough = {frame: _in_rows(paths, 1) for frame, paths in self.members.items()}
@@ -145,7 +178,7 @@ class _Search:
             for frame in frames:
                 for grid in self.others(frame, grids[frame]):
                     tried = {**grids, frame: grid}
-                    now = self.cost(tried)
+                    now = self.cost(tried, enough=cost - 1e-6)
                     if now < cost - 1e-6:
                         grids, cost, improved = tried, now, True
         return grids
@@ -227,43 +260,51 @@ class _Search:
         # A block that the call begins in has a dot and an arrow beside it.
         return MARGIN if self.diagram.roots[0] in self.members else 2 * MARGIN
 
-    def cost(self, grids: Mapping[str, Grid]) -> float:
-        """What `measure` says, asked once: a search comes back to the same grids often."""
-        key = tuple(grids[frame] for frame in self.members)
-        if key not in self.costs:
-            self.costs[key] = self.measure(grids)
-        return self.costs[key]
+    def cost(self, grids: Mapping[str, Grid], enough: float = inf) -> float:
+        """What `measure` says, asked once: a search comes back to the same grids often.
 
-    def measure(self, grids: Mapping[str, Grid]) -> float:
+        From `enough` on it may be less than the whole: then the grids are no better anyway."""
+        key = tuple(grids[frame] for frame in self.members)
+        cost = self.costs.get(key, 0.0)
+        if cost < enough:
+            cost = self.costs[key] = self.measure(grids, enough)
+        return cost
+
+    def measure(self, grids: Mapping[str, Grid], enough: float) -> float:
         """Px of arrow, more or less: what the eye has to travel, and what is in its way."""
-        rects = self.rects(grids)
-        order = {path: n for n, path in enumerate(self.diagram.states)}
+        cost = 0.0
+        for term in self.terms(self.rects(grids)):
+            cost += term
+            if cost >= enough:
+                break
+        return cost
+
+    def terms(self, rects: Mapping[str, Rect]) -> Iterator[float]:
+        """What adds up to the cost: none is below 0, and the dearest to find out come last."""
         whole = rects[TOP]
-        cost = 0.3 * whole.w + 0.7 * whole.h
-        cost += 20 * max(0.0, whole.w - SCREEN_WIDTH) + 20 * max(0.0, whole.h - SCREEN_HEIGHT)
-        lines = []
-        for (source, target), reactions in self.arrows.items():
-            a, b = rects[source], rects[target]
-            if a.holds(b) or b.holds(a):
-                continue
-            weight = 1 + 0.25 * min(len(reactions), 4)
+        yield 0.3 * whole.w + 0.7 * whole.h
+        yield 20 * max(0.0, whole.w - SCREEN_WIDTH) + 20 * max(0.0, whole.h - SCREEN_HEIGHT)
+        for line in self.lines:
+            a, b = rects[line.source], rects[line.target]
             dx = max(a.x - b.right, b.x - a.right, 0.0)
             dy = max(a.y - b.bottom, b.y - a.bottom, 0.0)
-            cost += weight * (dx + dy + (80 if dx and dy else 0))
-            if order[source] < order[target]:
-                cost += 120 * weight if b.right <= a.x else 60 * weight if b.bottom <= a.y else 0
-            lines.append((source, target, a.middle, b.middle))
-            for path in self.blocks:
-                if path not in (source, target) and _meets(a.middle, b.middle, rects[path]):
-                    cost += 150
-        for one, other in combinations(lines, 2):
-            if not {one[0], one[1]} & {other[0], other[1]} and _cross(one[2:], other[2:]):
-                cost += 60
+            yield line.weight * (dx + dy + (80 if dx and dy else 0))
+            if line.forward and b.right <= a.x:
+                yield 120 * line.weight
+            elif line.forward and b.bottom <= a.y:
+                yield 60 * line.weight
         for frame, paths in self.members.items():
             first = (self.diagram.states[frame].initial if frame else None) or paths[0]
             inside, outside = rects[first], rects[frame]
-            cost += 1.0 * (inside.x - outside.x) + 0.5 * (inside.y - outside.y)
-        return cost
+            yield 1.0 * (inside.x - outside.x) + 0.5 * (inside.y - outside.y)
+        ends = [(rects[line.source].middle, rects[line.target].middle) for line in self.lines]
+        for one, other in self.pairs:
+            if _cross(*ends[one], *ends[other]):
+                yield 60
+        for line, (start, end) in zip(self.lines, ends, strict=True):
+            for path in line.others:
+                if _meets(start, end, rects[path]):
+                    yield 150
 
 
 def _in_rows(paths: Sequence[str], rows: int) -> Grid:
@@ -285,12 +326,16 @@ def _swapped(grid: Grid, a: tuple[int, int], b: tuple[int, int]) -> Grid:
 Point = tuple[float, float]
 
 
-def _cross(one: tuple[Point, Point], other: tuple[Point, Point]) -> bool:
-    def side(a: Point, b: Point, c: Point) -> bool:
-        return (b[0] - a[0]) * (c[1] - a[1]) > (b[1] - a[1]) * (c[0] - a[0])
-
-    (a, b), (c, d) = one, other
-    return side(a, c, d) != side(b, c, d) and side(a, b, c) != side(a, b, d)
+def _cross(a: Point, b: Point, c: Point, d: Point) -> bool:
+    """Are a and b on different sides of the line through c and d, and the other way round?"""
+    (ax, ay), (bx, by), (cx, cy), (dx, dy) = a, b, c, d
+    if ((cx - ax) * (dy - ay) > (cy - ay) * (dx - ax)) == (
+        (cx - bx) * (dy - by) > (cy - by) * (dx - bx)
+    ):
+        return False
+    return ((bx - ax) * (cy - ay) > (by - ay) * (cx - ax)) != (
+        (bx - ax) * (dy - ay) > (by - ay) * (dx - ax)
+    )
 
 
 def _meets(a: Point, b: Point, rect: Rect) -> bool:
@@ -300,4 +345,4 @@ def _meets(a: Point, b: Point, rect: Rect) -> bool:
         return False
     falling = ((rect.x, rect.y), (rect.right, rect.bottom))
     rising = ((rect.x, rect.bottom), (rect.right, rect.y))
-    return _cross((a, b), falling) or _cross((a, b), rising)
+    return _cross(a, b, *falling) or _cross(a, b, *rising)
