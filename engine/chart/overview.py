@@ -77,13 +77,19 @@ class Overview:
 def laid_out(diagram: Diagram) -> Overview:
     """The best of a few arrangements, each as tight as every arrow and every label allows."""
     best: Overview | None = None
-    for spread in placements(diagram, best=2):
-        for across, down in GAPS:
-            tried = _routed(diagram, spread(Gaps(across, down, 30)))
+    arrangements = placements(diagram, best=2)
+    for across, down in GAPS:
+        tight = []
+        for spread in arrangements:
+            placement = spread(Gaps(across, down, 30))
+            if best and best.complete and best.cost < _cost_of_size(placement):
+                continue  # too large for any arrows to make up for it, and with more room larger
+            tried = _routed(diagram, placement)
             if best is None or (not tried.complete, tried.cost) < (not best.complete, best.cost):
                 best = tried
-            if tried.complete:
-                break
+            if not tried.complete:
+                tight.append(spread)
+        arrangements = tight
     assert best is not None
     return best
 
