@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 
 from adapters.stt.pocketsphinx_messages import Begin, End, Sound, Taken
 from adapters.worker.pipes import Owner, Ready, Unable
-from adapters.worker.polyphase import Resampler
 from engine.ports import Heard, frame_bytes
 
 if TYPE_CHECKING:
     from pocketsphinx import Decoder
+
+    from adapters.worker.polyphase import Resampler
 
 MODEL_RATE_HZ = 16000
 
@@ -31,9 +32,7 @@ class Utterance:
     def __init__(self, decoder: Decoder, begin: Begin) -> None:
         self._decoder = decoder
         self._number = begin.utterance
-        self._resampler = (
-            Resampler(begin.rate_hz, MODEL_RATE_HZ) if begin.rate_hz != MODEL_RATE_HZ else None
-        )
+        self._resampler = None if begin.rate_hz == MODEL_RATE_HZ else _resampler(begin.rate_hz)
         self._since_partial = 0
         self._partial = ""
         decoder.start_utt()
@@ -66,6 +65,13 @@ class Utterance:
     def _text(self) -> str:
         hypothesis = self._decoder.hyp()
         return str(hypothesis.hypstr) if hypothesis else ""
+
+
+def _resampler(rate_hz: int) -> Resampler:
+    # Not before it is needed: numpy would be a third of what it takes to be ready.
+    from adapters.worker.polyphase import Resampler
+
+    return Resampler(rate_hz, MODEL_RATE_HZ)
 
 
 def main() -> None:
