@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+import trio
 from rich.console import Console
 
 from engine.activities import hear, play
@@ -46,12 +47,18 @@ async def goes_on(scene: Scene) -> None:
     await hear(scene)
 
 
+async def says_nothing(scene: Scene) -> None:
+    """Has sound, and keeps it."""
+    await trio.sleep_forever()
+
+
 async def crashes(scene: Scene) -> None:
     raise LookupError("nobody foresaw this")
 
 
 DEFECTS = {
     "stale frames": CHART.extended("late", activities={"play": plays_on}),
+    "stuck calls": CHART.extended("mute", activities={"play": says_nothing}),
     "leaked tasks": CHART.extended("greedy", activities={"hear": goes_on}),
     "others": CHART.extended("frail", activities={"hear": crashes}),
 }

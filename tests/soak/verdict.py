@@ -12,10 +12,11 @@ from typing import Literal
 
 from engine.chart import Chart
 from engine.data import Said
-from engine.events import FinalHeard, PartialHeard
+from engine.events import FinalHeard, PartialHeard, SpeechEnded, SpeechStarted
 from engine.testing import Story, Telephone
 from engine.testing import schedule as running
 from engine.testing.moves import Schedule
+from engine.testing.questions import entered
 from states import CHART
 from states.tools import UNDER_WAY
 from tests.soak.calls import RandomCall
@@ -26,6 +27,8 @@ Heard = PartialHeard | FinalHeard
 
 #: s: nothing lasts longer without a step, but the longest call itself and its longest utterance.
 LONGEST_WITHOUT_A_STEP = 30.0
+#: s: `no_input`, behind a noise for whose words was waited: `end_of_turn` and `words_wait`.
+LONGEST_SILENCE = 6.0 + 0.7 + 2.0 + 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +54,7 @@ def judge(number: int, chart: Chart = CHART, *, reports: bool = False) -> Verdic
     running.settle(number)
     call, said = story.telephone, ""
     try:
-        running.run(partial(random.tell, story))
-        said = "\n".join([*_answered_twice(call), *_stuck(call), *_half_done(random, call)])
+        said = running.run(partial(_told, random, story))
     except Exception as error:  # noqa: BLE001 (whatever goes wrong is what this looks for)
         said = "\n".join(_leaves(error))
     wrong, count = _kind(said) if said else (None, 0)
@@ -64,6 +66,15 @@ def judge(number: int, chart: Chart = CHART, *, reports: bool = False) -> Verdic
         wrong,
         count,
         _report(story, said) if said or reports else "",
+    )
+
+
+async def _told(random: RandomCall, story: Story) -> str:
+    """Tell it; what is wrong with what came of it, beyond what holds of every call."""
+    await random.tell(story)
+    call = story.telephone
+    return "\n".join(
+        [*_answered_twice(call), *_stuck(call), *_dead_air(call), *_half_done(random, call)]
     )
 
 
@@ -92,6 +103,7 @@ def _kind(said: str) -> tuple[Wrong, int]:
         "under way": "leaked tasks",
         "in a circle": "stuck calls",
         "is not over": "stuck calls",
+        "dead air": "stuck calls",
         "without a step": "stuck calls",
         "at once": "double replies",
         "replies are begun": "double replies",
@@ -126,6 +138,30 @@ def _stuck(call: Telephone) -> Iterator[str]:
     for before, after in pairwise(call.steps):
         if after.at - before.at > LONGEST_WITHOUT_A_STEP * 1e6:
             yield f"{(after.at - before.at) / 1e6:g} s without a step, in {before.after.leaf}"
+
+
+def _dead_air(call: Telephone) -> Iterator[str]:
+    """Until we hang up, nobody says nothing for longer than a caller bears."""
+    ends = min(entered(call.steps, "hangup"), default=0.0)
+    sounds = [(begin, end) for begin, end in _sounds(call) if begin < ends]
+    silent_since = 0.0
+    for begin, end in sorted([*sounds, (ends, ends)]):
+        if begin - silent_since > LONGEST_SILENCE:
+            yield f"{begin - silent_since:.2f} s of dead air, until {begin:g} s"
+        silent_since = max(silent_since, end)
+
+
+def _sounds(call: Telephone) -> Iterator[tuple[float, float]]:
+    """From when to when somebody is heard, at either end (s)."""
+    recording = call.recording
+    for played in call.line.played():
+        yield recording.moment(played.begin), recording.moment(played.end)
+    since: float | None = None
+    for step in call.steps:
+        if isinstance(step.event, SpeechStarted):
+            since = step.at / 1e6
+        elif isinstance(step.event, SpeechEnded) and since is not None:
+            yield since, step.at / 1e6
 
 
 def _half_done(random: RandomCall, call: Telephone) -> Iterator[str]:
