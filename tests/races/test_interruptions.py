@@ -1,8 +1,8 @@
 """The caller speaks into what the agent says, or is about to say, at the worst moment.
 
-The numbers of the tests in this folder are those of a list of what went wrong in other voice
-agents. What holds of every call (`engine.testing.invariants`) is asked after each schedule: no
-stale frame, one reply at a time, one end of each, the words heard in the history and no others."""
+The numbers of the tests in this folder are those of docs/races.md. What holds of every call
+(`engine.testing.invariants`) is asked after each schedule: no stale frame, one reply at a time, one
+end of each, the words that were heard in the history and no others."""
 
 from __future__ import annotations
 
