@@ -15,7 +15,7 @@ from itertools import combinations
 from engine.chart.chart import Chart, timer_trigger
 from engine.chart.decide import Occurrence, Step, begin, decide, due
 from engine.chart.samples import FACTS, samples
-from engine.events import OUTSIDE, ReplyWritten, TimerFired
+from engine.events import OUTSIDE, TimerFired
 from engine.settings import Settings
 
 
@@ -23,12 +23,18 @@ from engine.settings import Settings
 class Happening:
     """Something that may happen in a standing.
 
-    `trigger` is the name under which the chart's table has the answers to it. `said` stands for
-    what becomes of it: which answer is given, of what kind it is."""
+    `trigger` is the name under which the chart's table has the answers to it, `answer` tells which
+    of them is given; -1: it is late. `variant` counts the samples of its kind."""
 
     occurrence: Occurrence
     trigger: str
-    said: int
+    variant: int
+    answer: int
+
+    @property
+    def kind(self) -> tuple[str, int, int]:
+        """The same for happenings that come to the same, as far as can be seen."""
+        return self.trigger, self.variant, self.answer
 
     @property
     def is_event(self) -> bool:
@@ -60,25 +66,23 @@ class Standing:
         found = []
         for kind in self.chart.arriving(self.leaf):
             stay = None if kind.origin == OUTSIDE else stays[kind.origin]
-            for event in samples(kind, self.step.data):
-                found.append(self._happening(Occurrence(at, event, stay), kind.__name__))
+            for n, event in enumerate(samples(kind, self.step.data)):
+                found.append(self._happening(Occurrence(at, event, stay), kind.__name__, n))
         for timer in sorted(here.timers, key=lambda t: t.order):
             due_now = Occurrence(at, TimerFired(timer.state, timer.name), timer.activation)
-            found.append(self._happening(due_now, timer_trigger(timer.state, timer.name)))
+            found.append(self._happening(due_now, timer_trigger(timer.state, timer.name), 0))
         return tuple(found)
 
-    def _happening(self, occurrence: Occurrence, trigger: str) -> Happening:
+    def _happening(self, occurrence: Occurrence, trigger: str, variant: int) -> Happening:
         data, at, event = self.step.data, self.step.at, occurrence.event
         if self.chart.late is not None and self.chart.late(data, event):
-            return Happening(occurrence, trigger, -1)
-        said = 0
+            return Happening(occurrence, trigger, variant, -1)
+        answer = 0
         for edge in self.chart.edges(self.leaf, trigger):
             if edge.answer.when is None or edge.answer.when(data, event, at):
                 break
-            said += 1
-        if isinstance(event, ReplyWritten):
-            said = 100 * said + event.chunks + 10 * event.ends_call
-        return Happening(occurrence, trigger, said)
+            answer += 1
+        return Happening(occurrence, trigger, variant, answer)
 
 
 def standings(chart: Chart) -> Iterator[Standing]:
@@ -104,12 +108,12 @@ def standings(chart: Chart) -> Iterator[Standing]:
 def _is_new(standing: Standing, known: set[object]) -> bool:
     here = standing.step.after
     put_off = frozenset(type(o.event) for o in here.deferred)
-    said = frozenset((h.trigger, h.said) for h in standing.happenings)
-    whole = standing.leaf, put_off, bool(here.recalled), said
+    can = frozenset((h.trigger, h.answer) for h in standing.happenings)
+    whole = standing.leaf, put_off, bool(here.recalled), can
     if whole in known:
         return False
     known.add(whole)
-    pairs = {(standing.leaf, put_off, *pair) for pair in combinations(sorted(said), 2)}
+    pairs = {(standing.leaf, put_off, *pair) for pair in combinations(sorted(can), 2)}
     if pairs <= known:
         return False
     known |= pairs

@@ -82,7 +82,7 @@ def ties(chart: Chart) -> Iterator[Tie]:
             (h, decide(chart, step.after, step.data, h.occurrence)) for h in standing.happenings
         ]
         for (one, after_one), (other, after_other) in combinations(steps, 2):
-            like = standing.leaf, put_off, one.trigger, one.said, other.trigger, other.said
+            like = standing.leaf, put_off, one.kind, other.kind
             if one.trigger == other.trigger or like in known:
                 continue
             known.add(like)
