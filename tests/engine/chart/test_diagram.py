@@ -237,7 +237,7 @@ def test_blocks_stand_apart_and_within_their_frames(name: str) -> None:
             assert rect.holds(block.rect) or not rect.overlaps(block.rect)
 
 
-@pytest.mark.parametrize("name", ["tiny", pytest.param("default", marks=pytest.mark.unmeasured)])
+@pytest.mark.parametrize("name", ["tiny", "default"])
 def test_the_picture_fits_on_a_screen(name: str) -> None:
     root = ElementTree.fromstring(picture(name))
 
