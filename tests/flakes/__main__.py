@@ -25,6 +25,8 @@ from tests.flakes.forks import END, SCHEDULES, Order, Selection
 
 VIRTUAL_SEEDS = range(1, 51)
 OTHER_SEEDS = range(1, 6)
+#: Of a virtual test with more cases so many take their turn under each seed.
+CASES = 8
 #: Orders of sets: each costs a collection of all tests.
 HASH_SEEDS = range(1, 3)
 
@@ -124,7 +126,7 @@ def main() -> int:
         for selection in (REAL, REAL_CARRIER, ASTERISK)
     ]
     side_by_side = [
-        *(Order(VIRTUAL, seed, niceness=19) for seed in VIRTUAL_SEEDS),
+        *(Order(VIRTUAL, seed, niceness=19, cases=CASES) for seed in VIRTUAL_SEEDS),
         *(Order(OTHERS, seed, niceness=19) for seed in OTHER_SEEDS),
     ]
     with ExitStack() as stack:

@@ -15,7 +15,7 @@ import random
 import signal
 import socket
 import sys
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
@@ -68,11 +68,14 @@ def _schedule(item: pytest.Item) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """Run these tests under this seed, with this niceness."""
+    """Run these tests under this seed, with this niceness.
+
+    `cases`: of a test that has more of them, so many take their turn."""
 
     selection: Selection
     seed: int
     niceness: int = 0
+    cases: int | None = None
 
     def packed(self) -> bytes:
         return json.dumps(asdict(self)).encode()
@@ -80,7 +83,21 @@ class Order:
     @classmethod
     def unpacked(cls, data: bytes) -> Self:
         order = json.loads(data)
-        return cls(Selection(**order["selection"]), order["seed"], order["niceness"])
+        return cls(Selection(**order.pop("selection")), **order)
+
+    def select(self, items: Iterable[pytest.Item]) -> list[pytest.Item]:
+        """Of all tests these, in their order."""
+        tests: dict[str, list[pytest.Item]] = {}
+        for item in items:
+            if self.selection.has(item):
+                tests.setdefault(item.nodeid.partition("[")[0], []).append(item)
+        return [item for cases in tests.values() for item in self._in_turn(cases)]
+
+    def _in_turn(self, cases: Sequence[pytest.Item]) -> Sequence[pytest.Item]:
+        if self.cases is None or len(cases) <= self.cases:
+            return cases
+        first = self.seed * self.cases % len(cases)
+        return [*cases, *cases][first : first + self.cases]
 
 
 class Forks:
@@ -93,7 +110,7 @@ class Forks:
     @pytest.hookimpl(wrapper=True)
     def pytest_runtestloop(self, session: pytest.Session) -> Generator[None, Any, Any]:
         order = self._next_order()
-        session.items = [item for item in session.items if order and order.selection.has(item)]
+        session.items = order.select(session.items) if order else []
         session.testscollected = len(session.items)
         if order:
             _settle(session, order)

@@ -173,7 +173,7 @@ async def test_a_call_by_hand_shows_its_states_and_disturbs_no_service(
         assert await service.ended() == 0
     assert service.log[-1].endswith("stopped: calls taken: 1, failed: 0, cut off: 0")
     states = [line.split()[1] for line in placing.out.splitlines()[1:]]
-    assert states[0] == "greeting"
+    assert states[0] == "greeting.clear"
     assert states[-2:] == ["hangup", "ended"]
     assert Scripts().greeting not in placing.out
     await nothing_is_left(asterisk)

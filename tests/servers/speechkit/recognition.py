@@ -88,13 +88,16 @@ class _Session:
 
     def read(self, requests: Iterator[stt_pb2.StreamingRequest]) -> None:
         """Takes all that comes, until the script's end or the stream's."""
-        for request in requests:
-            with self._changed:
-                self._last_message = perf_counter()
-                if self._end is not None:
-                    return
-                self._take(request)
-                self._changed.notify_all()
+        try:
+            for request in requests:
+                with self._changed:
+                    self._last_message = perf_counter()
+                    if self._end is not None:
+                        return
+                    self._take(request)
+                    self._changed.notify_all()
+        except grpc.RpcError:
+            return  # the client went away
         with self._changed:
             if self._end is None:
                 self._say(self._ear.end_of_utterance())
