@@ -49,6 +49,8 @@ class Composition:
         #: Since when nothing of it is heard because there is no more yet, by Trio's clock. None
         #: where there is more, or nobody listens.
         self.silent_since: float | None = None
+        #: It will be heard: what costs more than a first sound, or has consequences, may begin.
+        self.confirmed = trio.Event()
         self._changes = trio.lowlevel.ParkingLot()
 
     @property

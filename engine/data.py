@@ -148,6 +148,10 @@ class CallData:
     heard_out: int = 0
     #: Since when the caller is silent, where they are (us).
     silent_since: int = 0
+    #: The words that the reply under way answers unheard, as a draft, or "", and how many drafts
+    #: this turn had.
+    draft: str = ""
+    drafted: int = 0
     #: The reply under way, or the last one.
     reply: Reply = Reply(0, "none")
     #: What the last barge-in spoke into: a false alarm goes back there.

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from engine.chart.state import Effect
-from engine.data import Reply
+from engine.data import Reply, Said, ToolUsed
 
 if TYPE_CHECKING:
     from engine.call import Call
@@ -58,12 +58,29 @@ class TransferCall(Effect):
 
 @dataclass(frozen=True, slots=True)
 class StartReply(Effect):
-    """Begin a reply; one that was under way is dropped, text, synthesis and all."""
+    """Begin a reply, or confirm the draft of that number; another one that was under way is
+    dropped, text, synthesis and all."""
 
     reply: Reply
 
     def carry_out(self, call: Call) -> None:
         call.replies.start(self.reply, call.data.history)
+
+    def described(self) -> dict[str, object]:
+        return {"reply": self.reply.number, "purpose": self.reply.purpose}
+
+
+@dataclass(frozen=True, slots=True)
+class StartDraft(Effect):
+    """Begin a reply to `history` before it is certain to be heard: no tool works until then.
+
+    `StartReply` with the same number makes it certain."""
+
+    reply: Reply
+    history: tuple[Said | ToolUsed, ...]
+
+    def carry_out(self, call: Call) -> None:
+        call.replies.draft(self.reply, self.history)
 
     def described(self) -> dict[str, object]:
         return {"reply": self.reply.number, "purpose": self.reply.purpose}

@@ -37,7 +37,14 @@ class ReplyPipeline:
         self._history: Sequence[Said | ToolUsed] = ()
 
     def start(self, reply: Reply, history: Sequence[Said | ToolUsed]) -> None:
-        """Begin `reply`; the one before it is over."""
+        """Begin `reply`, or confirm its draft; the one before it is over."""
+        if self.current is None or self.current.reply.number != reply.number:
+            self.draft(reply, history)
+        assert self.current is not None
+        self.current.confirmed.set()
+
+    def draft(self, reply: Reply, history: Sequence[Said | ToolUsed]) -> None:
+        """Begin `reply`, up to its first sound or its first tool; the one before it is over."""
         self.current = Composition(reply, self._call.line.rate_hz)
         self._history = history
         self._writing.cancel()
@@ -148,6 +155,8 @@ class _Writing:
         self._cut(self._chunker.rest())
         self._dribbling.deadline = math.inf
         self._bridge(math.inf)
+        if not self._composition.confirmed.is_set():
+            await self._composition.confirmed.wait()
         try:
             return await self._toolbox.use(name, arguments)
         finally:
@@ -217,6 +226,8 @@ class _Writing:
         self._places += 1
 
     async def _synthesize(self, chunk: Chunk) -> None:
+        if not (chunk is self._composition.chunks[0] or self._composition.confirmed.is_set()):
+            await self._composition.confirmed.wait()
         if sound := self._scene.call.services.phrases.get(chunk.text):
             self._sound(chunk, Speech(sound.pcm, sound.words))
         else:

@@ -51,6 +51,12 @@ class Settings:
         "how long a final may lag behind `end_of_turn`; slower recognisers are answered from "
         "their last partial",
     )
+    drafts: int = setting(
+        0,
+        "a turn",
+        "answers begun before the turn is certain to be over, and dropped where the words differ: "
+        "sooner heard, and each costs a request to the model; 0: none",
+    )
     longest_utterance: float = setting(
         30.0, "s", "a caller who never stops is answered after this; the predecessor cut at 15 s"
     )

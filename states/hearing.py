@@ -127,6 +127,8 @@ def put_question(data: CallData, event: Event, at: int) -> CallData:
         history=(*history, Said("caller", text)),
         question=(),
         partial="",
+        draft="",
+        drafted=0,
         answered=max(data.ended, data.recognised),
         reprompts=0,
     )

@@ -86,22 +86,23 @@ def can_be_spoken(data: CallData, event: Event, at: int) -> bool:
 # --- updates: the next reply -------------------------------------------------------------------
 
 
-def _next(data: CallData, reply: Reply) -> CallData:
-    return replace(data, reply=reply, filler=None, sound_until=0, queued=0, left=math.inf)
+def next_reply(data: CallData, reply: Reply) -> CallData:
+    """`reply` is the one under way from now on."""
+    return replace(data, reply=reply, filler=None, sound_until=0, queued=0, left=math.inf, draft="")
 
 
 def _script(data: CallData, purpose: str, text: str) -> CallData:
-    return _next(data, Reply(data.reply.number + 1, purpose, text))
+    return next_reply(data, Reply(data.reply.number + 1, purpose, text))
 
 
 def _last_words(data: CallData, purpose: str, text: str) -> CallData:
     reply = Reply(data.reply.number + 1, purpose, text, interruptible=False, ends_call=True)
-    return _next(data, reply)
+    return next_reply(data, reply)
 
 
 def begin_answer(data: CallData, event: Event, at: int) -> CallData:
     """The model's answer to the question."""
-    return _next(data, Reply(data.reply.number + 1, "answer"))
+    return next_reply(data, Reply(data.reply.number + 1, "answer"))
 
 
 def begin_reprompt(data: CallData, event: Event, at: int) -> CallData:
@@ -137,7 +138,7 @@ def script(
         reply = Reply(
             data.reply.number + 1, purpose, text, interruptible=interruptible, ends_call=ends_call
         )
-        return _next(data, reply)
+        return next_reply(data, reply)
 
     begin.__name__ = f"begin_{purpose}"
     return begin

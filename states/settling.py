@@ -11,6 +11,16 @@ from engine.events import (
     SpeechEnded,
     SpeechStarted,
 )
+from states.drafts import (
+    begin_draft,
+    begin_or_keep_answer,
+    draft_is_ready,
+    drop_draft,
+    final_makes_the_draft_ready,
+    is_stable,
+    is_worth_a_draft,
+    start_draft,
+)
 from states.hearing import (
     add_words,
     has_words,
@@ -63,11 +73,25 @@ pause = State(
     "Silence is being counted; a caller who goes on keeps the turn.",
     on={
         SpeechEnded: stay(update=note_speech_ended, rearm="end_of_turn"),
-        PartialHeard: stay(update=note_partial, rearm="end_of_turn"),
+        PartialHeard: [
+            stay(
+                update=[note_partial, begin_draft],
+                effects=start_draft,
+                rearm="end_of_turn",
+                when=is_stable,
+            ),
+            stay(update=note_partial, rearm="end_of_turn"),
+        ],
         EndOfUtteranceHeard: stay(update=note_heard_out, rearm="end_of_turn"),
         FinalHeard: [
+            stay(
+                update=[add_words, begin_draft],
+                effects=start_draft,
+                rearm="end_of_turn",
+                when=is_worth_a_draft,
+            ),
             stay(update=add_words, rearm="end_of_turn", when=has_words),
-            to("listening", update=add_words, when=nothing_was_said),
+            to("listening", update=[add_words, drop_draft], when=nothing_was_said),
             stay(update=add_words),
         ],
     },
@@ -76,8 +100,14 @@ pause = State(
             end_of_turn,
             [
                 to(
+                    "speaking",
+                    update=[begin_or_keep_answer, put_question],
+                    effects=start_reply,
+                    when=draft_is_ready,
+                ),
+                to(
                     "thinking",
-                    update=[put_question, begin_answer],
+                    update=[begin_or_keep_answer, put_question],
                     effects=start_reply,
                     when=question_is_complete,
                 ),
@@ -94,12 +124,18 @@ words = State(
         FinalHeard: [
             stay(update=add_words, when=more_is_owed),
             to(
+                "speaking",
+                update=[add_words, begin_or_keep_answer, put_question],
+                effects=start_reply,
+                when=final_makes_the_draft_ready,
+            ),
+            to(
                 "thinking",
-                update=[add_words, put_question, begin_answer],
+                update=[add_words, begin_or_keep_answer, put_question],
                 effects=start_reply,
                 when=has_words,
             ),
-            to("listening", update=add_words, when=nothing_was_said),
+            to("listening", update=[add_words, drop_draft], when=nothing_was_said),
             to(
                 "thinking",
                 update=[add_words, take_partial, put_question, begin_answer],
@@ -132,7 +168,7 @@ settling = State(
     "settling",
     __doc__,
     on={
-        SpeechStarted: to("listening.hearing"),
+        SpeechStarted: to("listening.hearing", update=drop_draft),
         SpeechEnded: stay(update=note_speech_ended),
     },
     children=[pause, words],

@@ -166,7 +166,8 @@ class Report:
     """A whole call. All times are seconds since it began, to the millisecond.
 
     `unanswered` are words of the caller's that no reply was begun for. `ended` is None where the
-    journal stops in the middle of the call."""
+    journal stops in the middle of the call. `drafts` is how many answers were begun before the turn
+    was over, `drafts_dropped` how many of them in vain."""
 
     call: str
     chart: str
@@ -178,6 +179,8 @@ class Report:
     utterances: tuple[Utterance, ...]
     unanswered: str
     failures: tuple[Failure, ...]
+    drafts: int = 0
+    drafts_dropped: int = 0
 
     @property
     def states(self) -> tuple[Visit, ...]:
@@ -196,6 +199,8 @@ class Report:
             "reprompts": purposes.count("reprompt"),
             "apologies": sum(purposes.count(purpose) for purpose in TROUBLE),
             "failures": len(self.failures),
+            "drafts": self.drafts,
+            "drafts_dropped": self.drafts_dropped,
         }
 
     def as_json(self) -> dict[str, Any]:
@@ -319,6 +324,8 @@ class _Reading:
         self.at = 0
         self.visits: list[Visit] = []
         self.replies: list[_Reply] = []
+        #: Answers begun before they were certain, by number.
+        self.drafts: dict[int, _Reply] = {}
         self.utterances: dict[int, Utterance] = {}
         self.failures: list[Failure] = []
         self.ended: CallEnd | None = None
@@ -366,6 +373,9 @@ class _Reading:
         for effect in line.get("effects", ()):
             if effect["effect"] == "StartReply":
                 self._begin(effect, event)
+            elif effect["effect"] == "StartDraft":
+                number, purpose = effect["reply"], effect["purpose"]
+                self.drafts[number] = _Reply(number, purpose, self.at, 0, "")
 
     # --- the states ----------------------------------------------------------------------------
 
@@ -449,7 +459,11 @@ class _Reading:
             if before is not None:
                 before.failed = True
         asked = " ".join([*self.question, *filter(None, [self.partial])])
-        reply = _Reply(effect["reply"], effect["purpose"], self.at, visit, asked)
+        if (reply := self.drafts.get(effect["reply"])) is not None:
+            reply.called, reply.visit, reply.asked = self.at, visit, asked
+            reply.ready = None if reply.ready is None else self.at
+        else:
+            reply = _Reply(effect["reply"], effect["purpose"], self.at, visit, asked)
         if asked and self.silent == self.begun > self.answered:
             reply.speech_ended, reply.text_known = self.silent_since, self.text_known
         self.replies.append(reply)
@@ -495,7 +509,8 @@ class _Reading:
         self.failures.append(Failure(_seconds(self.at), what, event["reason"], number))
 
     def _of(self, number: int | None) -> _Reply | None:
-        return next((r for r in reversed(self.replies) if r.number == number), None)
+        replies = (*self.drafts.values(), *self.replies)
+        return next((r for r in reversed(replies) if r.number == number), None)
 
     # --- the whole -----------------------------------------------------------------------------
 
@@ -516,6 +531,8 @@ class _Reading:
             utterances=tuple(self.utterances[number] for number in sorted(self.utterances)),
             unanswered=" ".join([*self.question, *filter(None, [self.partial])]),
             failures=tuple(self.failures),
+            drafts=len(self.drafts),
+            drafts_dropped=sum(draft not in self.replies for draft in self.drafts.values()),
         )
 
     def _turns(self) -> tuple[Turn, ...]:

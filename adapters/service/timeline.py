@@ -93,6 +93,7 @@ def _draw_head(picture: Picture, report: Report, colours: dict[str, str]) -> Non
         ("reprompts", "reprompt"),
         ("apologies", "apology"),
         ("failures", "failure"),
+        ("drafts_dropped", "draft dropped"),
     ):
         if number := counts[name]:
             facts.append(f"{number} {one if number == 1 else name.replace('_', ' ')}")

@@ -60,7 +60,7 @@ class FakeVoiceActivity:
 class Spoken:
     """What a caller says, and what a recogniser makes of it. Empty text is a noise.
 
-    `partials` come so many seconds after the onset was found (while the utterance lasts): by
+    `partials` come so many seconds after the onset was found (before a final does): by
     default its first half after 0.3 s. `finals` come so many seconds after the end was found: by
     default the text, after the recogniser's latency. `heard_out`: so long after the end the
     recogniser itself says that it was one; None: never. `fails`: it gives up instead."""
@@ -150,16 +150,16 @@ class FakeRecognition:
 
     def utterance_ended(self, utterance: int) -> None:
         spoken, self._heard = self._current, 0
+        finals = spoken.finals
+        if finals is None:
+            finals = ((self._recognizer.latency, spoken.text),)
         # A partial that would have come later is overtaken by the final.
-        now = trio.current_time()
-        self._results = [result for result in self._results if result.at <= now or _final(result)]
+        last = trio.current_time() + min((after for after, _ in finals), default=0.0)
+        self._results = [result for result in self._results if result.at <= last or _final(result)]
         heapify(self._results)
         if spoken.fails is not None:
             self.fail(spoken.fails)
             return
-        finals = spoken.finals
-        if finals is None:
-            finals = ((self._recognizer.latency, spoken.text),)
         for after, text in finals:
             self._promise(after, Heard(utterance, text, final=True))
         if spoken.heard_out is not None:

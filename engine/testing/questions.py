@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 from engine.chart import Chart, Outcome, Step
 from engine.chart.decide import Active
 from engine.data import Reply, Said, ToolUsed
-from engine.effects import StartReply
+from engine.effects import StartDraft, StartReply
 from engine.events import Event, PlaybackStopped
 from engine.ports import FRAME_SECONDS
 from engine.testing.line import TICKS, FakeLine
@@ -57,7 +57,8 @@ class Recording:
         self.steps.append(step)
         for reply in _begun_by(step):
             sounds = len(self.synthesizer.syntheses)
-            self.replies[reply.number] = Begun(reply.script, sounds)
+            # A draft was begun before it is confirmed.
+            self.replies.setdefault(reply.number, Begun(reply.script, sounds))
 
     def moment(self, tick: float) -> float:
         """Seconds since the call began, from the line's ticks since it was answered."""
@@ -67,7 +68,7 @@ class Recording:
 
 def _begun_by(step: Step) -> Iterator[Reply]:
     for effect in (*step.effects, *step.entry_effects):
-        if isinstance(effect, StartReply):
+        if isinstance(effect, StartReply | StartDraft):
             yield effect.reply
 
 

@@ -365,3 +365,19 @@ def test_an_utterance_that_the_recogniser_split_is_one_known_since_its_first_fin
     assert made.turns[1].asked == "are you open"
     # All of its words were known with the last of them.
     assert made.turns[1].latency.text == 0.3
+
+
+def test_a_draft_that_is_heard_was_ready_when_it_was_called() -> None:
+    told = Told(settings=Settings(drafts=2)).then(0.1, PlaybackStarted(1))
+    told.then(2.0, PlaybackFinished(1)).then(3.0, SpeechStarted(1)).then(4.0, SpeechEnded(1))
+    told.then(4.1, FinalHeard(1, "hello")).then(4.2, SpeechStarted(2)).then(4.6, SpeechEnded(2))
+    told.then(4.7, FinalHeard(2, "you")).then(4.9, ReplyReady(3))
+    told.then(5.0, ReplyWritten(3, 2, 1, ends_call=False, first_chunk=0.1))
+    told.then(5.4, PlaybackStarted(3)).then(6.0, PlaybackFinished(3), heard="Yes?")
+
+    made = told.report()
+    answer = made.turns[-1]
+    assert (answer.reply, answer.asked, answer.chunks) == (3, "hello you", 2)
+    assert (answer.called, answer.latency.ready) == (5.3, 0.0)
+    assert (made.drafts, made.drafts_dropped) == (2, 1)
+    assert made.counts()["drafts_dropped"] == 1

@@ -1,0 +1,119 @@
+"""An answer that is begun before the turn is certain to be over."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from engine.data import Said
+from engine.effects import StartDraft, StartReply
+from engine.events import (
+    FinalHeard,
+    HangUpRequested,
+    PartialHeard,
+    ReplyFailed,
+    ReplyReady,
+    SpeechEnded,
+    SpeechStarted,
+)
+from engine.settings import Settings
+from tests.states.standing import ANSWER, Standing, standing
+
+ONE = Settings(drafts=1)
+
+
+def silent(leaf: str = "pause", settings: Settings = ONE, **data: Any) -> Standing:
+    return standing(leaf, settings=settings, ended=1, **data)
+
+
+def test_none_is_begun_unless_asked_for() -> None:
+    assert silent(settings=Settings()).on(FinalHeard(1, "nails")).effects == ()
+
+
+def test_a_final_is_answered_before_the_turn_is_over_as_the_model_would_be_asked() -> None:
+    history = (Said("agent", "Hello.", 1), Said("caller", "I would like"))
+    after = silent(history=history).on(FinalHeard(1, "nails"))
+    asked = (history[0], Said("caller", "I would like nails"))
+    assert after.effects == (StartDraft(replace(ANSWER, number=2), asked),)
+    assert (after.state, after.data.history) == ("settling.pause", history)
+    assert StartDraft(ANSWER, asked).described() == {"reply": 2, "purpose": "answer"}
+
+
+@pytest.mark.parametrize("more", ["nails", "Nails."])
+def test_a_partial_is_answered_once_it_is_the_same_twice(more: str) -> None:
+    once = silent().on(PartialHeard(1, "nails"))
+    assert once.effects == ()
+    assert once.on(PartialHeard(1, f"{more} and")).effects == ()
+    twice = once.on(PartialHeard(1, more))
+    assert isinstance(twice.effects[0], StartDraft)
+    assert twice.on(PartialHeard(1, "nails")).effects == ()
+    assert once.on(PartialHeard(2, "nails")).effects == ()
+
+
+def test_a_draft_that_is_ready_is_heard_as_the_turn_ends() -> None:
+    ready = silent().on(FinalHeard(1, "nails")).on(ReplyReady(2))
+    after = ready.due("end_of_turn")
+    assert (after.state, after.data.reply.number) == ("speaking.opening", 2)
+    assert after.effects == (StartReply(after.data.reply),)
+    assert after.data.said == (Said("caller", "nails"),)
+    assert (after.data.draft, after.data.drafted) == ("", 0)
+
+
+def test_a_draft_that_is_not_ready_goes_on_being_written() -> None:
+    after = silent().on(FinalHeard(1, "nails")).due("end_of_turn")
+    assert (after.state, after.data.reply.number) == ("thinking.silent", 2)
+    assert after.on(ReplyReady(2)).state == "speaking.opening"
+
+
+def test_the_final_that_was_owed_may_say_what_the_draft_answers() -> None:
+    owed = silent().on(PartialHeard(1, "nails"), PartialHeard(1, "nails"), ReplyReady(2))
+    words = owed.due("end_of_turn")
+    assert words.state == "settling.words"
+    after = words.on(FinalHeard(1, "Nails!"))
+    assert (after.state, after.data.reply.number) == ("speaking.opening", 2)
+    assert after.data.said[-1].text == "Nails!"
+    later = owed.due("end_of_turn").on(FinalHeard(1, "nails and glue"))
+    assert (later.state, later.data.reply.number) == ("thinking.silent", 3)
+
+
+def test_a_draft_of_other_words_is_replaced_while_the_turn_may_have_more() -> None:
+    first = silent(settings=Settings(drafts=2)).on(FinalHeard(1, "nails"))
+    second = first.on(SpeechEnded(2)).on(FinalHeard(2, "and glue"))
+    assert second.effects[0] == StartDraft(
+        replace(ANSWER, number=3), (Said("caller", "nails and glue"),)
+    )
+    third = second.on(SpeechEnded(3)).on(FinalHeard(3, "and screws"))
+    assert third.effects == ()
+    after = third.on(ReplyReady(3)).due("end_of_turn")
+    assert (after.state, after.data.reply.number) == ("thinking.silent", 4)
+
+
+def test_words_that_are_still_owed_are_waited_for_before_a_draft() -> None:
+    after = silent().on(SpeechEnded(2)).on(FinalHeard(1, "nails"))
+    assert after.effects == ()
+
+
+def test_a_draft_that_failed_is_no_answer() -> None:
+    failed = silent().on(FinalHeard(1, "nails")).on(ReplyReady(2), ReplyFailed(2, "text", "broke"))
+    after = failed.due("end_of_turn")
+    assert (after.state, after.data.reply.number) == ("thinking.silent", 3)
+
+
+def test_a_caller_who_goes_on_ends_the_draft() -> None:
+    after = silent().on(FinalHeard(1, "nails")).on(SpeechStarted(2))
+    assert (after.state, after.data.draft, after.data.drafted) == ("listening.hearing", "", 1)
+    again = after.on(SpeechEnded(2)).on(FinalHeard(2, ""))
+    assert again.due("end_of_turn").data.reply.number == 3
+
+
+def test_a_final_that_takes_the_words_back_ends_the_draft() -> None:
+    drafted = silent().on(PartialHeard(1, "nails"), PartialHeard(1, "nails"))
+    after = drafted.on(FinalHeard(1, ""))
+    assert (after.state, after.data.draft) == ("listening.waiting", "")
+
+
+def test_a_goodbye_ends_the_draft() -> None:
+    after = silent().on(FinalHeard(1, "nails")).on(HangUpRequested("drain"))
+    assert (after.purpose, after.data.draft, after.data.reply.number) == ("farewell", "", 3)
