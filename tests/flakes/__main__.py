@@ -26,7 +26,7 @@ from tests.flakes.forks import END, SCHEDULES, Order, Selection
 VIRTUAL_SEEDS = range(1, 51)
 OTHER_SEEDS = range(1, 6)
 #: Of a virtual test with more cases so many take their turn under each seed.
-CASES = 8
+CASES = 4
 #: Orders of sets: each costs a collection of all tests.
 HASH_SEEDS = range(1, 3)
 
