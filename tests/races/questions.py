@@ -34,6 +34,18 @@ def caller(call: Telephone) -> list[str]:
     return [said.text for said in call.history if said.who == "caller"]
 
 
+def misfits(call: Telephone) -> list[tuple[str, str]]:
+    """Of a model that says what it heard: the answers that answer something else than what was said
+    before them, each with that."""
+    found, question = [], ""
+    for said in call.history:
+        if said.who == "caller":
+            question = said.text
+        elif said.text.startswith("You") and not f"You said: {question}.".startswith(said.text):
+            found.append((question, said.text))
+    return found
+
+
 def known(call: Telephone, words: str) -> tuple[float, float] | None:
     """When the caller began to say these words, and when their final was known; None: it never was.
 

@@ -20,6 +20,7 @@ from tests.races.questions import (
     heard_in_spite_of,
     heard_of_others,
     is_answered,
+    misfits,
 )
 
 pytestmark = pytest.mark.unmeasured
@@ -106,6 +107,44 @@ async def test_15_one_utterance_has_one_reply_and_a_superseded_one_is_never_hear
     assert not any("no use" in each.text for each in call.synthesizer.syntheses)
     assert heard_in_spite_of(call, "and a hammer") == heard_of_others(call) == []
     assert "and a hammer" in caller(call)[-1]
+
+
+@pytest.mark.call(settings={"drafts": 2})
+async def test_15_a_draft_that_more_words_supersede_is_never_heard(story: Story) -> None:
+    call = story.telephone
+    call.recognizer.latency = story.around(0.1)
+    call.model.latency = story.around(0.3)
+    story.caller_says("I would like nails", at=3.0, until=4.0)
+    story.caller_says("and a hammer", at=4.5, until=5.2)
+    story.caller_makes_noise(at=6.0)
+    await story.happens(until=12.0)
+    assert misfits(call) == []
+    assert is_answered(call)
+    assert len(call.model.asked) <= 2 * (2 + 1)
+
+
+@pytest.mark.call(settings={"drafts": 2})
+async def test_18_a_draft_uses_no_tool_before_it_is_certain(story: Story) -> None:
+    booked: list[str] = []
+
+    @tool
+    async def book(what: str) -> str:
+        """Put it aside."""
+        booked.append(what)
+        return "booked"
+
+    call = story.telephone
+    call.tools = [book]
+    call.agent_will_say(Use("book", {"what": "a guess"}), "It is {result}.|")
+    call.agent_will_say(Use("book", {"what": "both"}), "It is {result}.|")
+    story.caller_says("Put nails aside", at=3.0, until=4.0)
+    story.caller_says("and a hammer", at=4.5, until=5.2)
+    await story.happens(until=12.0)
+    assert len(booked) == len(call.tools_used)
+    used = 0
+    for item in call.steps[-1].data.history:
+        used = used + 1 if isinstance(item, ToolUsed) else used * (item.who != "caller")
+        assert used <= 1  # however many answers to it were begun
 
 
 async def test_18_a_next_answer_knows_what_is_under_way_and_asking_is_bounded(

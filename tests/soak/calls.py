@@ -59,6 +59,7 @@ class RandomCall:
         """A telephone with providers of this call's own."""
         luck = self._luck
         settings: dict[str, float] = {"longest_call": luck.choice((9.0, 14.0, 20.0))}
+        settings["drafts"] = luck.choice((0, 0, 1, 3))
         if luck.random() < 0.3:
             settings["no_input"] = luck.choice((1.0, 3.0))
         if luck.random() < 0.2:

@@ -19,6 +19,7 @@ from engine.testing.moves import Schedule
 from engine.testing.questions import entered
 from states import CHART
 from states.tools import UNDER_WAY
+from tests.races.questions import misfits
 from tests.soak.calls import RandomCall
 
 Wrong = Literal["stale frames", "double replies", "stuck calls", "leaked tasks", "others"]
@@ -74,7 +75,13 @@ async def _told(random: RandomCall, story: Story) -> str:
     await random.tell(story)
     call = story.telephone
     return "\n".join(
-        [*_answered_twice(call), *_stuck(call), *_dead_air(call), *_half_done(random, call)]
+        [
+            *_answered_twice(call),
+            *(f"{question!r} was answered with {answer!r}" for question, answer in misfits(call)),
+            *_stuck(call),
+            *_dead_air(call),
+            *_half_done(random, call),
+        ]
     )
 
 
