@@ -1,8 +1,10 @@
 """What became of a call, turn by turn, read from its journal alone.
 
 Nothing here knows the chart: states are shown by the names that the journal gives, so a chart of
-your own is reported like the default one. Three names mean something: the sound of a filler is
-heard in `filling`, an answer that is ready waits for it in `filler_ending`, `hangup` ends the call.
+your own is reported like the default one. Some names mean something: the sound of a filler is
+heard in `filling`, an answer that is ready waits for it in `filler_ending`, a reply is silent in
+`barged_in` and still heard in `overlapped`, `hangup` ends the call; and words to which the guard
+`takes_the_turn` says no are a backchannel.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ from typing import Any
 from engine.journal import JournalError, Line
 
 OVERLAPPED, BARGED_IN = "overlapped", "barged_in"
+TAKES_THE_TURN = "takes_the_turn"
 FILLING, FILLER_ENDING, HANGUP = "filling", "filler_ending", "hangup"
 
 #: Parents that every state of the default call has: their names say nothing to a reader.
@@ -82,11 +85,13 @@ class BargeIn:
     """The caller began to speak into a reply at `speech`, which fell silent `silent_after`
     seconds later.
 
-    A false alarm is one after which the reply went on, at `resumed`."""
+    Where the reply went on, at `resumed`, it was a backchannel, or without words (`said` is "") a
+    false alarm."""
 
     speech: float
     silent_after: float
     resumed: float | None
+    said: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +154,11 @@ class Turn:
 
     @property
     def false_alarms(self) -> tuple[BargeIn, ...]:
-        return tuple(b for b in self.barge_ins if b.resumed is not None)
+        return tuple(b for b in self.barge_ins if b.resumed is not None and not b.said)
+
+    @property
+    def backchannels(self) -> tuple[BargeIn, ...]:
+        return tuple(b for b in self.barge_ins if b.resumed is not None and b.said)
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +205,7 @@ class Report:
             "fillers": sum(turn.filler is not None for turn in self.turns),
             "interruptions": sum(turn.ending is Ending.INTERRUPTED for turn in self.turns),
             "false_alarms": sum(len(turn.false_alarms) for turn in self.turns),
+            "backchannels": sum(len(turn.backchannels) for turn in self.turns),
             "reprompts": purposes.count("reprompt"),
             "apologies": sum(purposes.count(purpose) for purpose in TROUBLE),
             "failures": len(self.failures),
@@ -357,7 +367,8 @@ class _Reading:
             self._came_into(line["to"], line["from"], event)
         match event["type"]:
             case "SpeechStarted" | "SpeechEnded" | "PartialHeard" | "FinalHeard":
-                self._caller(event, outcome, line["to"])
+                takes_the_turn = [TAKES_THE_TURN, False] not in line.get("guards", ())
+                self._caller(event, outcome, line["to"], takes_the_turn)
             case _ if outcome in ("stale", "late"):
                 pass  # of a reply that was over
             case "ReplyFailed" | "HearingFailed":
@@ -405,7 +416,9 @@ class _Reading:
 
     # --- the caller ----------------------------------------------------------------------------
 
-    def _caller(self, event: Mapping[str, Any], outcome: str, state: str) -> None:
+    def _caller(
+        self, event: Mapping[str, Any], outcome: str, state: str, takes_the_turn: bool
+    ) -> None:
         number, at = event["utterance"], _seconds(self.at)
         # An event that was put off comes twice: what it says was true the first time.
         known = self.utterances.setdefault(number, Utterance(number, at, None, "", None))
@@ -423,17 +436,17 @@ class _Reading:
                 known = replace(known, text=text, known=at if known.known is None else known.known)
         self.utterances[number] = known
         if outcome in ("taken", "stayed"):
-            self._words(event)
+            self._words(event, takes_the_turn)
         if outcome == "taken" and event["type"] != "SpeechEnded" and OVERLAPPED not in state:
             self._barge_in(known)
 
-    def _words(self, event: Mapping[str, Any]) -> None:
+    def _words(self, event: Mapping[str, Any], takes_the_turn: bool) -> None:
         match event["type"], event.get("text", "").strip():
             case "PartialHeard", text:
                 self.partial = text
             case "FinalHeard", text:
                 self.partial = ""
-                if text:
+                if text and takes_the_turn:
                     self.question.append(text)
                     self.text_known = self.at
 
@@ -483,7 +496,7 @@ class _Reading:
             return
         if reply.barged_in:
             reply.barge_ins[-1] = replace(reply.barge_ins[-1], resumed=_seconds(self.at))
-            reply.over = None
+            reply.over, self.partial = None, ""
         if event["type"] == "PlaybackStarted":
             self.sounding = self.at
             reply.first_sound = self.at if reply.first_sound is None else reply.first_sound
@@ -537,6 +550,7 @@ class _Reading:
 
     def _turns(self) -> tuple[Turn, ...]:
         turns, begins = [], 0
+        said = {utterance.began: utterance.text for utterance in self.utterances.values()}
         for n, reply in enumerate(self.replies):
             last = n == len(self.replies) - 1
             ends = len(self.visits) if last or reply.over is None else reply.over
@@ -553,7 +567,7 @@ class _Reading:
                     chunks=reply.chunks,
                     marked=reply.marked,
                     filler=reply.filler,
-                    barge_ins=tuple(reply.barge_ins),
+                    barge_ins=tuple(replace(b, said=said[b.speech]) for b in reply.barge_ins),
                     sounds=tuple(reply.sounds),
                     states=tuple(self.visits[begins:ends]),
                 )

@@ -89,6 +89,7 @@ def _draw_head(picture: Picture, report: Report, colours: dict[str, str]) -> Non
     for name, one in (
         ("turns", "turn"),
         ("interruptions", "interruption"),
+        ("backchannels", "backchannel"),
         ("false_alarms", "false alarm"),
         ("reprompts", "reprompt"),
         ("apologies", "apology"),

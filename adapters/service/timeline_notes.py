@@ -35,8 +35,9 @@ def notes(report: Report) -> Iterator[Note]:
             if barge_in.resumed is not None:
                 moments = tuple(sorted({barge_in.speech, silent, barge_in.resumed}))
                 took = _milliseconds(barge_in.resumed - barge_in.speech)
-                says = f"false alarm: {silent_after}, on again after {took}"
-                yield Note(moments, (says, "false alarm"), FAINT)
+                what = "backchannel" if barge_in.said else "false alarm"
+                says = f"{what}: {silent_after}, on again after {took}"
+                yield Note(moments, (says, what), FAINT)
             elif turn.ending is Ending.INTERRUPTED:
                 moments = tuple(sorted({barge_in.speech, silent}))
                 yield Note(moments, (f"interrupted: {silent_after}", "interrupted"), CUT)

@@ -132,6 +132,23 @@ def test_after_a_false_alarm_the_reply_goes_on_and_is_one_reply() -> None:
     assert (made.counts()["false_alarms"], made.counts()["interruptions"]) == (1, 0)
 
 
+def test_after_a_backchannel_the_reply_goes_on_and_the_next_one_does_not_answer_it() -> None:
+    told = asked().then(5.0, ReplyReady(2)).then(5.2, PlaybackStarted(2))
+    told.then(6.5, SpeechStarted(2), heard="We are open").then(6.8, PartialHeard(2, "uh"))
+    told.then(6.9, SpeechEnded(2)).then(6.9, FinalHeard(2, "uh-huh"))
+    told.then(6.9, SoundQueued(2, 0, 1.0)).then(7.0, PlaybackStarted(2))
+    told.then(8.0, PlaybackFinished(2), heard="from nine to five.")
+    told.then(9.0, SpeechStarted(3)).then(9.5, SpeechEnded(3)).then(9.6, FinalHeard(3, "Thanks"))
+    told.until(12.0).then(12.0, CallerHungUp()).then(12.0, LineClosed())
+
+    made = told.report()
+    _, answer, thanks = made.turns
+    assert answer.said == "We are open from nine to five."
+    assert [(b.speech, b.resumed, b.said) for b in answer.backchannels] == [(6.5, 6.9, "uh-huh")]
+    assert (answer.false_alarms, thanks.asked) == ((), "Thanks")
+    assert (made.counts()["backchannels"], made.counts()["false_alarms"]) == (1, 0)
+
+
 def test_speech_into_a_reply_not_heard_yet_interrupts_it_too() -> None:
     told = asked().then(5.0, SpeechStarted(2)).then(5.3, PartialHeard(2, "sorry"))
     told.then(6.0, SpeechEnded(2)).then(6.1, FinalHeard(2, "sorry I meant Sunday")).until(7.0)

@@ -98,9 +98,9 @@ def long_call() -> Told:
     return told.then(at, CallerHungUp()).then(at, LineClosed())
 
 
-def false_alarm() -> Told:
+def false_alarm(words: str = "") -> Told:
     told = Told().then(0.1, PlaybackStarted(1)).then(1.0, SpeechStarted(1), heard="Hello, how")
-    told.then(1.3, SpeechEnded(1)).then(1.5, FinalHeard(1, ""))
+    told.then(1.3, SpeechEnded(1)).then(1.5, FinalHeard(1, words))
     told.then(1.5, SoundQueued(1, 0, 1.0)).then(1.6, PlaybackStarted(1))
     return told.then(3.0, PlaybackFinished(1), heard="can I help?").until(4.0)
 
@@ -190,6 +190,13 @@ def test_each_answer_has_its_latencies() -> None:
 def test_a_false_alarm_says_how_long_the_reply_was_silent_for_it() -> None:
     notes = said(timeline(false_alarm().report()), "note")
     assert notes == ["false alarm: silent after 100 ms, on again after 500 ms"]
+
+
+def test_a_backchannel_is_told_from_a_noise() -> None:
+    svg = timeline(false_alarm("yes").report())
+    assert said(svg, "note") == ["backchannel: silent after 100 ms, on again after 500 ms"]
+    assert "1 backchannel" in svg
+    assert "yes" in said(svg, "words")
 
 
 def test_the_states_are_named_where_there_is_room() -> None:

@@ -18,12 +18,17 @@ pytestmark = pytest.mark.real
 
 SAMPLES = Path(__file__).parents[4] / "adapters" / "service" / "demo" / "samples"
 
-#: A call with a barge-in, short enough to be held in real time.
+#: A call with a backchannel and a barge-in, short enough to be held in real time.
 SHORT = f"""
 [[line]]
 say = "{SAMPLES / "en_hours.wav"}"
 when = "agent silent"
 for = 0.5
+
+[[line]]
+say = "{SAMPLES / "en_yes.wav"}"
+when = "agent speaking"
+for = 1.0
 
 [[line]]
 say = "{SAMPLES / "en_goodbye.wav"}"
@@ -63,22 +68,32 @@ def test_a_call_leaves_its_four_files_and_nothing_else(demo: Path) -> None:
     assert stat.S_IMODE((demo / "journal.jsonl").stat().st_mode) == 0o600
 
 
-def test_greeting_question_filler_answer_interruption_answer_goodbye(demo: Path) -> None:
-    passed = " ".join(states(demo))
-    for earlier, later in [
-        ("greeting", "listening.hearing"),
-        ("listening.hearing", "thinking.filling.filler"),
-        ("thinking.filling.filler", "speaking.chunks"),
-        ("speaking.chunks", "barged_in.speech"),
-    ]:
-        assert passed.index(earlier) < passed.index(later)
-    after = passed[passed.index("barged_in.speech") :]
-    assert after.index("listening.hearing") < after.index("speaking.chunks")
-    assert passed.endswith("hangup ended")
-    said = json.loads((demo / "report.json").read_text())
-    text = json.dumps(said).lower()
-    assert "opening hours" in text
-    assert "goodbye" in text
+def test_greeting_question_filler_answer_backchannel_interruption_answer_goodbye(
+    demo: Path,
+) -> None:
+    passed = states(demo)
+    answer = passed.index("call.turn.thinking.filling.filler")
+    assert passed.index("call.listening.hearing") < answer
+    during = [leaf for leaf in passed[answer:] if "speaking" not in leaf]
+    assert during[:6] == [
+        "call.turn.thinking.filling.filler",
+        "call.turn.thinking.filling.filler_ending",
+        "call.turn.barged_in.speech",
+        "call.turn.barged_in.silence",  # "yes": the answer goes on
+        "call.turn.barged_in.speech",
+        "call.listening.hearing",  # "wait": the caller has the turn
+    ]
+    assert passed[-2:] == ["hangup", "ended"]
+
+
+def test_the_report_tells_the_backchannel_from_the_interruption(demo: Path) -> None:
+    report = json.loads((demo / "report.json").read_text())
+    assert (report["counts"]["backchannels"], report["counts"]["interruptions"]) == (1, 1)
+    _, hours, other, *_, goodbye = report["turns"]
+    assert [b["said"] for b in hours["barge_ins"] if b["resumed"]] == ["yes"]
+    assert hours["said"].startswith("Yes, we are open on both days of the weekend.")
+    assert other["asked"].startswith("wait stop")
+    assert "goodbye" in goodbye["said"]
 
 
 def test_the_recording_holds_both_sides_at_their_own_instants(demo: Path) -> None:
@@ -89,11 +104,17 @@ def test_the_recording_holds_both_sides_at_their_own_instants(demo: Path) -> Non
     _, lines = read(demo / "journal.jsonl")
     assert abs(len(stereo) / rate - lines[-1]["at"] / 1e6) < 0.1
     caller, agent = loud(stereo[:, 0], rate), loud(stereo[:, 1], rate)
-    barge_in = next(line["at"] / 1e6 for line in lines if line["to"].endswith("barged_in.speech"))
-    step = int(barge_in * 10)
-    assert caller[step - 1 : step + 5].any()
-    # Nothing of the reply is heard after the frame that was on the air.
-    assert not agent[step + 1 : step + 8].any()
+    backchannel, interruption = (
+        int(line["at"] / 1e5)
+        for line in lines
+        if line["to"].endswith("barged_in.speech") and line["outcome"] == "taken"
+    )
+    for step in (backchannel, interruption):
+        assert caller[step - 1 : step + 5].any()
+    # Nothing of the reply is heard after the frame that was on the air; a backchannel ends that.
+    assert not agent[interruption + 1 : interruption + 8].any()
+    assert not agent[backchannel + 1 : backchannel + 3].any()
+    assert agent[backchannel + 4 : backchannel + 12].any()
 
 
 def test_the_journal_replays(demo: Path) -> None:
