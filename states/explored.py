@@ -1,35 +1,45 @@
-"""What an exploration of the default chart need not tell apart.
+"""What an exploration of the default chart need not tell apart, and what its callers say.
 
 Each value says of which data nothing depends any more where the call stands. That it is true is
-checked: calls that differ in such data alone go the same ways (`callchart explore --compare`)."""
+checked: calls that differ in such data alone go the same ways."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+import math
+from collections.abc import Mapping
+from typing import Any
 
 from engine.data import CallData
-from engine.world import NOTHING, Forgotten, Phone, Situation
+from engine.world import Forgotten, Phone, Situation
 from states.chart import CHART
+
+#: Tools at work are asked for at the end alone, and one may begin as late as that.
+_TOOLS: Mapping[str, Any] = {"at_work": ()}
+_NO_FILLER: Mapping[str, Any] = {"filler": None, "last_filler": None}
 
 #: Nothing that the caller says or that fails changes the last words.
 LAST_WORDS = Forgotten(
     data={
+        **_TOOLS,
+        **_NO_FILLER,
         "question": (),
         "partial": "",
         "ended": 0,
         "recognised": 0,
         "answered": 0,
         "interrupted": "",
+        "left": math.inf,
+        "queued": 0,
         "reprompts": 0,
         "apologies": 0,
-        "filler": None,
     },
     reply={
         "purpose": "farewell",
         "script": "script",
         "transfer_to": "",
         "ready": True,
-        "chunks": None,
+        "heard": True,
+        "chunks": 1,
         "failure": None,
     },
     world={
@@ -40,30 +50,45 @@ LAST_WORDS = Forgotten(
         "failed": False,
         "by_model": False,
         "turns": 1,
+        "at_work": False,
     },
 )
 #: The call ends, whatever was said.
 THE_END = Forgotten(
-    data=LAST_WORDS.data,
+    data={k: v for k, v in LAST_WORDS.data.items() if k != "at_work"},
     reply={**LAST_WORDS.reply, "interruptible": False, "ends_call": True},
     world={"turns": 0},
 )
 #: No reply is alive: the next one is a new one.
 THE_CALLERS_TURN = Forgotten(
-    data={"interrupted": "", "filler": None},
-    reply={"purpose": "", "script": None, "ready": False, "chunks": None, "failure": None},
+    data={**_TOOLS, **_NO_FILLER, "interrupted": "", "left": math.inf, "queued": 0},
+    reply={
+        "purpose": "",
+        "script": None,
+        "transfer_to": "",
+        "ready": False,
+        "heard": False,
+        "chunks": None,
+        "failure": None,
+    },
+    world={"at_work": False},
 )
-#: A false alarm comes back to where it is played, whatever there is of it.
+#: A false alarm comes back to where it is played, whether it was ready or not.
 PLAYED = Forgotten(
-    data={"interrupted": "", "filler": None},
-    reply={"script": None, "ready": True, "chunks": 1},
+    data={**_TOOLS, **_NO_FILLER, "interrupted": ""},
+    reply={"script": None, "ready": True},
+    world={"at_work": False},
 )
 #: Of a script, all is written, and only a failure of it counts.
-SCRIPT = replace(PLAYED, world={"written": True})
+SCRIPT = Forgotten(
+    data=PLAYED.data,
+    reply={**PLAYED.reply, "chunks": 1},
+    world={"at_work": False, "written": True},
+)
 #: Nor does it count as an answer.
-NO_ANSWER = replace(SCRIPT, reply={**PLAYED.reply, "purpose": "apology"})
-#: Nobody has spoken into it.
-UNINTERRUPTED = Forgotten(data={"interrupted": ""})
+NO_ANSWER = Forgotten(SCRIPT.data, {**SCRIPT.reply, "purpose": "apology"}, SCRIPT.world)
+UNINTERRUPTED = Forgotten({**_TOOLS, "interrupted": ""}, world={"at_work": False})
+INTERRUPTED = Forgotten(_TOOLS, world={"at_work": False})
 
 
 def forget(leaf: str, data: CallData, world: Situation) -> Forgotten:
@@ -75,7 +100,7 @@ def forget(leaf: str, data: CallData, world: Situation) -> Forgotten:
     if not leaf.startswith("call.turn"):
         return THE_CALLERS_TURN
     if "barged_in" in leaf:
-        return NOTHING
+        return INTERRUPTED
     if not world.playing:
         return UNINTERRUPTED
     if world.by_model:
@@ -83,5 +108,10 @@ def forget(leaf: str, data: CallData, world: Situation) -> Forgotten:
     return NO_ANSWER if data.reply.purpose in ("apology", "reprompt") else SCRIPT
 
 
-#: The world in which the default chart is explored.
-WORLD = Phone(CHART, forget=forget)
+#: The world in which the default chart is explored. What counts up to a limit, counts up to one.
+WORLD = Phone(
+    CHART,
+    words=("", "words", "uh-huh"),
+    forget=forget,
+    settings={"apologies": 1, "reprompts": 1},
+)

@@ -6,6 +6,7 @@ all; the history is the model's to read. What else a chart need not tell apart, 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, NamedTuple
@@ -26,6 +27,9 @@ class Forgotten:
 
 
 NOTHING = Forgotten()
+
+#: More chunks than that are so many.
+MOST_CHUNKS = 2
 
 #: (leaf, data, world) -> what is forgotten there.
 Forget = Callable[[str, CallData, Situation], Forgotten]
@@ -49,9 +53,11 @@ class _Like(NamedTuple):
     question: bool
     partial: str
     numbers: tuple[int, int, int, int]
+    queued: int
+    left: float
     has_filler: bool
     at_work: bool
-    world: Situation
+    world: tuple[Any, ...]
     deferred: tuple[Any, ...]
     recalled: tuple[Any, ...]
 
@@ -61,7 +67,7 @@ _SEEN = frozenset(
     [
         *("settings", "seed", "facts", "history", "question", "partial", "partial_of", "ended"),
         *("recognised", "answered", "reply", "filler", "last_filler", "filler_at", "sound_until"),
-        "at_work",
+        *("at_work", "queued", "left"),
     ]
 )
 
@@ -82,47 +88,55 @@ class Likeness:
         """See `engine.chart.explore.Model`."""
         configuration, data, now = standing
         forgotten = self._forget(configuration.leaf, data, now)
-        if forgotten is not NOTHING:
-            data = _Seen(data, forgotten.data)
-            now = now._replace(**forgotten.world)
-        answered, ended, recognised = data.answered, data.ended, data.recognised
+        seen: Mapping[str, Any] = vars(data)
+        if forgotten.data:
+            seen = {**seen, **forgotten.data}
+        answered, ended, recognised = seen["answered"], seen["ended"], seen["recognised"]
         if ended <= answered and recognised <= answered:
             # Of what was answered, only whether all of it was recognised still counts.
             ended, recognised = answered, answered - (recognised < ended)
-        partial = self._word_for(data.partial)
-        partial_of = data.partial_of if partial else 0
-        owed = tuple([u for u in now.owed if u > answered])
-        numbers = {0, answered, ended, recognised, partial_of, now.utterance, *owed}
+        partial = self._word_for(seen["partial"])
+        partial_of = seen["partial_of"] if partial else 0
+        world = {**now._asdict(), **forgotten.world}
+        owed = [u for u in world["owed"] if u > answered]
+        numbers = {0, answered, ended, recognised, partial_of, world["utterance"], *owed}
         deferred, recalled = configuration.deferred, configuration.recalled
         for put_off in (*deferred, *recalled):
             numbers.add(getattr(put_off.event, "utterance", 0))
         rank = {number: n for n, number in enumerate(sorted(numbers))}
+        world["utterance"] = rank[world["utterance"]]
+        world["owed"] = tuple([rank[u] for u in owed])
         reply: Reply = data.reply
-        script = reply.script is not None
-        kept = {
+        if now.reply:
+            world["reply"] = 1 if now.reply == reply.number else 2
+        said = {
             "purpose": reply.purpose,
-            "script": "script" if script else None,
+            "script": None if reply.script is None else "script",
             "interruptible": reply.interruptible,
             "ends_call": reply.ends_call,
             "transfer_to": reply.transfer_to and "1000",
             "ready": reply.ready,
-            "chunks": reply.chunks and 1,
+            "heard": reply.heard,
+            "chunks": None if reply.chunks is None else min(reply.chunks, MOST_CHUNKS),
             "failure": None if reply.failure is None else "failed",
             **forgotten.reply,
         }
+        queued, chunks = seen["queued"], said["chunks"]
+        if chunks is None:
+            queued = min(queued, 1)
+        else:
+            queued = chunks if queued >= chunks else 0  # is the last of it on its way?
         return _Like(
-            tuple([getattr(data, name) for name in self._rest]),
-            tuple(kept.items()),
-            bool(data.question),
+            tuple([seen[name] for name in self._rest]),
+            tuple(said.values()),
+            bool(seen["question"]),
             partial,
             (rank[answered], rank[ended], rank[recognised], rank[partial_of]),
-            data.filler is not None,
-            bool(data.at_work),
-            now._replace(
-                utterance=rank[now.utterance],
-                owed=tuple([rank[u] for u in owed]),
-                reply=0 if now.reply == 0 else 1 if now.reply == reply.number else 2,
-            ),
+            queued,
+            0.0 if seen["left"] <= data.settings.early_answer else math.inf,
+            seen["filler"] is not None,
+            bool(seen["at_work"]),
+            tuple(world.values()),
             _alike(deferred, standing, rank) if deferred else (),
             _alike(recalled, standing, rank) if recalled else (),
         )
@@ -142,7 +156,9 @@ class Likeness:
             ended=ended,
             recognised=recognised,
             answered=answered,
-            reply=Reply(1, **dict(like.reply)),
+            queued=like.queued,
+            left=like.left,
+            reply=Reply(1, *like.reply),
             filler=0 if like.has_filler else None,
             last_filler=None,
             filler_at=0,
@@ -156,17 +172,7 @@ class Likeness:
                 deferred=_represented(configuration.deferred, like.deferred),
                 recalled=_represented(configuration.recalled, like.recalled),
             )
-        return Standing(configuration, data, like.world)
-
-
-class _Seen:
-    """Data with other values for some of its names."""
-
-    def __init__(self, data: CallData, others: Mapping[str, Any]) -> None:
-        self._data, self._others = data, others
-
-    def __getattr__(self, name: str) -> Any:
-        return self._others[name] if name in self._others else getattr(self._data, name)
+        return Standing(configuration, data, Situation(*like.world))
 
 
 def _alike(

@@ -3,13 +3,13 @@ without what no chart can tell apart."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
 from engine.chart import Chart, Step
-from engine.chart.explore import Move, Property, Standing
+from engine.chart.explore import NOW, Move, Property, Standing
 from engine.data import AtWork, CallData, Facts, FillerClip, Scripts
 from engine.effects import HangUpLine, StartReply, StopPlayback, TransferCall
 from engine.events import Event, PlaybackStopped, SpeechStarted
@@ -23,19 +23,23 @@ from engine.world.situation import Situation
 WORDS = ("", "words")
 
 FILLERS = (FillerClip("Well,", 0.5, (0.2, 0.5)),)
+#: One of each is enough.
+SCRIPTS = Scripts(fillers=("Well,",), backchannels=("uh-huh",))
 
 
 @dataclass(frozen=True)
 class Phone:
     """`engine.chart.explore.Model` of calls on a phone line.
 
-    `words` stand for what a caller may say, `word_for` finds the one that stands for a text."""
+    `words` stand for what a caller may say, `word_for` finds the one that stands for a text.
+    `settings` are those that differ from the defaults; `turns` is how often the caller speaks."""
 
     chart: Chart
     words: Sequence[str] = WORDS
     word_for: Callable[[str], str] = spoken
     forget: Forget = nothing
     more_properties: Sequence[Property] = ()
+    settings: Mapping[str, Any] = field(default_factory=dict)
     turns: int = 2
 
     @property
@@ -44,8 +48,8 @@ class Phone:
         return (*properties(self.chart), *self.more_properties)
 
     def beginnings(self) -> Sequence[CallData]:
-        settings = type(self.chart.data().settings)()
-        facts = Facts(scripts=Scripts(fillers=tuple(f.text for f in FILLERS)), fillers=FILLERS)
+        settings = type(self.chart.data().settings).of(dict(self.settings))
+        facts = Facts(scripts=SCRIPTS, fillers=FILLERS)
         return (self.chart.data.begin(settings, 0, facts),)
 
     def opening(self) -> Situation:
@@ -76,7 +80,7 @@ class Phone:
         yield from ports.hear(now, self.words, data, len(begun.union(now.owed)))
         yield from ports.reply(now, data.reply)
         yield from ports.tools(now)
-        yield from ports.play(now)
+        yield from ports.play(now, data.reply)
         yield from ports.fill(now, FILLERS[0].text)
         yield from own_moves(self.chart, configuration, now)
 
@@ -127,6 +131,12 @@ class Phone:
 
     def representative(self, standing: Standing) -> Standing:
         return self._likeness.representative(standing)
+
+    def variants(self, data: CallData) -> Sequence[CallData]:
+        if not data.queued:
+            return (data,)
+        # What is on its way has been heard, or is still to be.
+        return data, replace(data, sound_until=NOW + round(ports.SOUND * 1_000_000))
 
     def extremes(self, data: CallData, at: int) -> Sequence[CallData]:
         longest, work = (at + round(s * 1_000_000) for s in (2 * ports.SOUND, ports.WORK))

@@ -44,6 +44,7 @@ WORK = 5.0
 #: What a model may write: its chunks, whether it hangs up, whom it hands the caller on to.
 ANSWERS = {
     "an answer": (2, False, ""),
+    "a short answer": (1, False, ""),
     "an answer and hang up": (1, True, ""),
     "hang up without a word": (0, True, ""),
     "an answer and a transfer": (1, False, "1000"),
@@ -152,12 +153,16 @@ def tools(now: Situation) -> Iterator[Move]:
         yield Move("a tool begins what it will finish", ToolUnderWay(1, "order", "{}", WORK), begun)
 
 
-def play(now: Situation) -> Iterator[Move]:
+def play(now: Situation, said: Reply) -> Iterator[Move]:
     """A reply's sound on the line: its marks may come, or not, or come twice."""
     of, number = now.playing, now.reply
     if not of:
         return
-    yield Move("sound is on its way", SoundQueued(number, 0, SOUND), now, of)
+    if said.chunks is None or said.chunks > 1:
+        yield Move("sound is on its way", SoundQueued(number, 0, SOUND), now, of)
+    if said.chunks:
+        last = SoundQueued(number, said.chunks - 1, SOUND)
+        yield Move("the last of its sound is on its way", last, now, of)
     yield Move("the first sound is heard", PlaybackStarted(number), now, of)
     if now.written or now.failed:
         yield Move("the reply was heard to its end", PlaybackFinished(number), now, of)

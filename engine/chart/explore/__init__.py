@@ -2,12 +2,13 @@
 
 from engine.chart.explore.alone import leave_alone
 from engine.chart.explore.coverage import Declared, answers, unexplored
-from engine.chart.explore.explorer import Exploration, Violation
+from engine.chart.explore.explorer import NOW, Exploration, Violation
 from engine.chart.explore.model import Model, Move, Property, Standing
 from engine.chart.explore.ties import Order, Tie, count_ties, ties
 from engine.chart.explore.told import told
 
 __all__ = [
+    "NOW",
     "Declared",
     "Exploration",
     "Model",

@@ -261,35 +261,38 @@ class Exploration:
             event, place = occurrence.event, 0
             trigger = type(event).__name__
             if isinstance(event, TimerFired):
-                trigger = key
+                trigger = key  # as timers are named
                 place = next(
                     (n for n, spec in enumerate(explored.timers, 1) if spec.trigger == key), 0
                 )
-            try:
-                step = decide(self.chart, standing.configuration, standing.data, occurrence)
-                if (
-                    step.outcome in UNMOVED
-                    and world is standing.world
-                    and not (explored.urgent or event.__class__ is TimerFired)
-                ):
-                    after, number, slots = world, explored.number, kept
-                else:
-                    after = self.model.after(world, step)
-                    number, slots = self._arrive(step, after, orders)
-            except ChartError as hole:
-                breaches.append(Breach(ANSWERED, str(hole), key, place))
-                continue
-            except Exception as error:  # noqa: BLE001 (of the chart's functions: whatever it is)
-                how = f"{type(error).__name__}: {error}"
-                breaches.append(Breach(FUNCTIONS_WORK, how, key, place))
-                continue
-            for rule in self._properties:
-                if broken := rule.check(standing, step, after):
-                    breaches.append(Breach(rule.name, broken, key, place))
-            idle = number == explored.number and slots == kept and not explored.urgent
-            found.append(
-                Successor(key, trigger, step.outcome, number, place, slots, step.edge, idle)
-            )
+            for data in self.model.variants(standing.data):
+                try:
+                    step = decide(self.chart, standing.configuration, data, occurrence)
+                    if (
+                        step.outcome in UNMOVED
+                        and world is standing.world
+                        and not (explored.urgent or place or trigger == key)
+                    ):
+                        after, number, slots = world, explored.number, kept
+                    else:
+                        after = self.model.after(world, step)
+                        number, slots = self._arrive(step, after, orders)
+                except ChartError as hole:
+                    breaches.append(Breach(ANSWERED, str(hole), key, place))
+                    continue
+                except Exception as error:  # noqa: BLE001 (of the chart's functions: whatever)
+                    how = f"{type(error).__name__}: {error}"
+                    breaches.append(Breach(FUNCTIONS_WORK, how, key, place))
+                    continue
+                for rule in self._properties:
+                    if broken := rule.check(standing, step, after):
+                        breaches.append(Breach(rule.name, broken, key, place))
+                idle = number == explored.number and slots == kept and not explored.urgent
+                successor = Successor(
+                    key, trigger, step.outcome, number, place, slots, step.edge, idle
+                )
+                if data is standing.data or successor != found[-1]:
+                    found.append(successor)
         return tuple(found), tuple(breaches)
 
     def _arrive(

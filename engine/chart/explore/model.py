@@ -91,6 +91,12 @@ class Model(Protocol):
         Of the configuration, only what was put off is changed."""
         ...
 
+    def variants(self, data: Any) -> Sequence[Any]:
+        """Data that differ where a step can come out differently, and yet have one key.
+
+        The first is the data itself."""
+        ...
+
     def extremes(self, data: Any, at: int) -> Sequence[Any]:
         """Data between which all lie that this data stands for, as far as delays can tell."""
         ...
