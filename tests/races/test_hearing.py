@@ -109,18 +109,22 @@ async def test_15_one_utterance_has_one_reply_and_a_superseded_one_is_never_hear
     assert "and a hammer" in caller(call)[-1]
 
 
-@pytest.mark.call(settings={"drafts": 2})
-async def test_15_a_draft_that_more_words_supersede_is_never_heard(story: Story) -> None:
+@pytest.mark.parametrize("drafts", [1, 3])
+async def test_15_a_draft_that_more_words_supersede_is_never_heard(
+    story: Story, drafts: int
+) -> None:
     call = story.telephone
-    call.recognizer.latency = story.around(0.1)
+    call.settings = call.settings.of({"drafts": drafts})
     call.model.latency = story.around(0.3)
-    story.caller_says("I would like nails", at=3.0, until=4.0)
-    story.caller_says("and a hammer", at=4.5, until=5.2)
-    story.caller_makes_noise(at=6.0)
+    first, second = story.around(0.1), story.around(0.3)
+    finals = ((first, "I would like"), (first + second, "nails"))
+    story.caller_says(Spoken("I would like nails", finals=finals), at=3.0, until=4.0)
+    story.caller_says("and a hammer", at=6.6, until=7.2)
+    story.caller_makes_noise(at=8.0)
     await story.happens(until=12.0)
     assert misfits(call) == []
     assert is_answered(call)
-    assert len(call.model.asked) <= 2 * (2 + 1)
+    assert len(call.model.asked) <= 2 * (drafts + 1)
 
 
 @pytest.mark.call(settings={"drafts": 2})
