@@ -229,7 +229,9 @@ async def test_work_is_over_when_its_process_dies(processes: list[trio.Process])
             await work.idle()
 
 
-async def test_after_the_block_no_process_is_left(processes: list[trio.Process]) -> None:
+async def test_after_the_block_no_process_is_left_and_it_says_that_it_is_closed(
+    processes: list[trio.Process],
+) -> None:
     with trio.fail_after(BOUND):
         async with (
             PocketsphinxRecognizer.open() as recognizer,
@@ -239,12 +241,6 @@ async def test_after_the_block_no_process_is_left(processes: list[trio.Process])
             await results(call)
         assert processes
         assert all(process.returncode is not None for process in processes)
-
-
-async def test_a_closed_recogniser_says_that_it_is_closed() -> None:
-    with trio.fail_after(BOUND):
-        async with PocketsphinxRecognizer.open() as recognizer:
-            pass
         with pytest.raises(ProviderError, match="closed"):
             async with recognizer.recognition(RATE_HZ):
                 pytest.fail("there is nothing to recognise with")
