@@ -14,9 +14,8 @@ from itertools import combinations
 
 from engine.chart.chart import Chart, timer_trigger
 from engine.chart.decide import Occurrence, Step, begin, decide, due
-from engine.chart.samples import FACTS, samples
+from engine.chart.samples import FACTS, SETTINGS, samples
 from engine.events import OUTSIDE, TimerFired
-from engine.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +87,7 @@ class Standing:
 def standings(chart: Chart) -> Iterator[Standing]:
     """Those that wait for something: nothing is recalled, and the call is not over."""
     known: set[object] = set()
-    waiting = deque([Standing(chart, begin(chart, chart.data.begin(Settings(), 0, FACTS)))])
+    waiting = deque([Standing(chart, begin(chart, chart.data.begin(SETTINGS, 0, FACTS)))])
     while waiting:
         standing = waiting.popleft()
         here = standing.step.after

@@ -13,9 +13,13 @@ from typing import Any, get_type_hints
 
 from engine.data import CallData, Facts, FillerClip
 from engine.events import Event, ReplyWritten
+from engine.settings import Settings
 
 #: With a filler, so that one may be heard.
 FACTS = Facts(fillers=(FillerClip("Well,", 0.5, (0.2, 0.5)),))
+
+#: With an answer that may begin before the turn is certain to be over.
+SETTINGS = Settings(drafts=1)
 
 #: Nothing, what only a listener says, and more.
 TEXTS = ("", "yes", "tell me more")
