@@ -26,6 +26,7 @@ LAST_WORDS = Forgotten(
         "partial": "",
         "ended": 0,
         "recognised": 0,
+        "heard_out": 0,
         "answered": 0,
         "interrupted": "",
         "left": math.inf,
@@ -83,7 +84,7 @@ PLAYED = Forgotten(
 SCRIPT = Forgotten(
     data=PLAYED.data,
     reply={**PLAYED.reply, "chunks": 1},
-    world={"at_work": False, "written": True},
+    world={"at_work": False},
 )
 #: Nor does it count as an answer.
 NO_ANSWER = Forgotten(SCRIPT.data, {**SCRIPT.reply, "purpose": "apology"}, SCRIPT.world)

@@ -1,8 +1,13 @@
-"""`callchart explore`: goes through all that calls can come to, and says what was found."""
+"""`callchart explore`: goes through all that calls can come to, and says what was found.
+
+A call that breaks a property is told step by step, and written as a journal where a real call can
+go that way; `callchart replay` opens it."""
 
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,7 +15,19 @@ from typing import Any
 from rich.console import Console
 
 from adapters.service.loading import UserError
-from engine.chart.explore import Exploration, answers, count_ties, leave_alone, told, unexplored
+from engine.chart import Step
+from engine.chart.explore import (
+    Exploration,
+    Unreal,
+    Violation,
+    answers,
+    concrete,
+    count_ties,
+    leave_alone,
+    told,
+    unexplored,
+)
+from engine.journal import JournalFile, Recorder
 from engine.world import Phone
 
 
@@ -22,7 +39,7 @@ def run_explore(world: Phone, *, turns: int, out: Path, as_json: bool) -> int:
     with Console(stderr=True).status("") as status:
         for done in exploration.run():
             status.update(f"{done} of {len(exploration.nodes)} configurations known so far")
-    found = findings(exploration)
+    found = findings(exploration, out)
     if as_json:
         print(json.dumps(found, indent=2))
     else:
@@ -30,11 +47,10 @@ def run_explore(world: Phone, *, turns: int, out: Path, as_json: bool) -> int:
     return 1 if found["violations"] else 0
 
 
-def findings(exploration: Exploration) -> dict[str, Any]:
-    """What was found, as JSON has it."""
+def findings(exploration: Exploration, out: Path) -> dict[str, Any]:
+    """What was found, as JSON has it; the calls that break a property are in the folder."""
     alone = leave_alone(exploration)
     chart = exploration.chart
-    never = unexplored(exploration)
     return {
         "chart": chart.name,
         "complete": exploration.complete,
@@ -44,37 +60,75 @@ def findings(exploration: Exploration) -> dict[str, Any]:
         "edges": len(exploration.taken),
         "ties": count_ties(exploration),
         "answers": len(answers(chart)),
-        "unexplored": [declared.described(chart) for declared in never],
+        "unexplored": [declared.described(chart) for declared in unexplored(exploration)],
         "seconds_alone": alone,
         "violations": [
-            {
-                "property": violation.name,
-                "how": violation.how,
-                "call": [list(line) for line in told(exploration, violation.way)],
-            }
-            for violation in exploration.violations
+            _broken(exploration, violation, out) for violation in exploration.violations
         ],
     }
 
 
+def _broken(exploration: Exploration, violation: Violation, out: Path) -> dict[str, Any]:
+    lines = list(told(exploration, violation.way))
+    found: dict[str, Any] = {"property": violation.name, "how": violation.how}
+    times: Sequence[float | None] = [None] * len(lines)
+    try:
+        steps = concrete(exploration, violation.way)
+    except Unreal as unreal:
+        found["no_journal"] = f"{unreal}; what is told is what was explored"
+    else:
+        out.mkdir(parents=True, exist_ok=True)
+        path = out / f"{re.sub('[^a-z]+', '-', violation.name)}.jsonl"
+        write_journal(exploration, steps, path)
+        found["journal"] = str(path)
+        at = [step.at / 1e6 for step in steps]
+        times = [*at, *times[len(at) :]]
+    found["call"] = [
+        {"at": at, "happened": happened, "state": leaf}
+        for at, (happened, leaf) in zip(times, lines, strict=True)
+    ]
+    return found
+
+
+def write_journal(exploration: Exploration, steps: Sequence[Step], path: Path) -> None:
+    """A call's steps, as `callchart replay` reads them."""
+    complaints: list[str] = []
+    journal = JournalFile(path, complaints.append)
+    data = steps[0].data
+    began = exploration.chart.data.begin(data.settings, data.seed, data.facts)
+    recorder = Recorder(journal, exploration.chart, began)
+    for step in steps:
+        recorder.step(step)
+    journal.close()
+    if complaints:
+        raise UserError(*complaints)
+
+
 def show(found: dict[str, Any], console: Console) -> None:
     """The figures, then each call that breaks a property, as a story."""
+
+    def say(text: str) -> None:
+        console.print(text, markup=False)
+
     given = found["answers"] - len(found["unexplored"])
-    console.print(
+    say(
         f"{found['chart']}: {found['configurations']} configurations, {found['steps']} steps "
         f"between them, {found['edges']} edges, {found['ties']} ties; "
         f"{given} of {found['answers']} declared answers are given"
     )
-    if found["violations"] and not found["complete"]:
-        console.print("the exploration was not complete")
     for declared in found["unexplored"]:
-        console.print(f"never given: {declared}", markup=False)
+        say(f"never given: {declared}")
     for violation in found["violations"]:
-        console.print(f"\n[bold red]broken[/]: {violation['property']}: {violation['how']}")
-        for n, (happened, leaf) in enumerate(violation["call"]):
-            console.print(f"{n:4}  {happened}  ->  {leaf}")
+        say(f"\nbroken: {violation['property']}: {violation['how']}")
+        for line in violation["call"]:
+            at = "" if line["at"] is None else f"{line['at']:.3f} s"
+            say(f"{at:>12}  {line['happened']}  ->  {line['state']}")
+        if "journal" in violation:
+            say(f"callchart replay {violation['journal']}")
+        else:
+            say(f"no journal: {violation['no_journal']}")
     if not found["violations"]:
-        console.print(
-            f"no property is broken; a call that is left alone ends within "
+        say(
+            "no property is broken; a call that is left alone ends within "
             f"{found['seconds_alone']:.1f} s"
         )

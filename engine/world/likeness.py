@@ -52,7 +52,7 @@ class _Like(NamedTuple):
     reply: tuple[Any, ...]
     question: bool
     partial: str
-    numbers: tuple[int, int, int, int]
+    numbers: tuple[int, int, int, int, int]
     queued: int
     left: float
     has_filler: bool
@@ -67,7 +67,7 @@ _SEEN = frozenset(
     [
         *("settings", "seed", "facts", "history", "question", "partial", "partial_of", "ended"),
         *("recognised", "answered", "reply", "filler", "last_filler", "filler_at", "sound_until"),
-        *("at_work", "queued", "left"),
+        *("at_work", "queued", "left", "heard_out", "silent_since"),
     ]
 )
 
@@ -99,7 +99,9 @@ class Likeness:
         partial_of = seen["partial_of"] if partial else 0
         world = {**now._asdict(), **forgotten.world}
         owed = [u for u in world["owed"] if u > answered]
-        numbers = {0, answered, ended, recognised, partial_of, world["utterance"], *owed}
+        heard_out = max(seen["heard_out"], answered)
+        numbers = {0, answered, ended, recognised, partial_of, heard_out}
+        numbers.update((world["utterance"], *owed))
         deferred, recalled = configuration.deferred, configuration.recalled
         for put_off in (*deferred, *recalled):
             numbers.add(getattr(put_off.event, "utterance", 0))
@@ -122,16 +124,22 @@ class Likeness:
             **forgotten.reply,
         }
         queued, chunks = seen["queued"], said["chunks"]
-        if chunks is None:
-            queued = min(queued, 1)
-        else:
-            queued = chunks if queued >= chunks else 0  # is the last of it on its way?
+        # Once its text is complete: is the last of it on its way?
+        most = 1 if chunks is None else chunks
+        queued = min(queued, 1) if chunks is None or queued >= chunks else 0
+        queued *= most
         return _Like(
             tuple([seen[name] for name in self._rest]),
             tuple(said.values()),
             bool(seen["question"]),
             partial,
-            (rank[answered], rank[ended], rank[recognised], rank[partial_of]),
+            (
+                rank[answered],
+                rank[ended],
+                rank[recognised],
+                rank[partial_of],
+                rank[heard_out],
+            ),
             queued,
             0.0 if seen["left"] <= data.settings.early_answer else math.inf,
             seen["filler"] is not None,
@@ -146,7 +154,7 @@ class Likeness:
         like = self.key(standing)
         assert isinstance(like, _Like)
         configuration, data, _ = standing
-        answered, ended, recognised, partial_of = like.numbers
+        answered, ended, recognised, partial_of, heard_out = like.numbers
         data = replace(
             data,
             history=(),
@@ -156,6 +164,8 @@ class Likeness:
             ended=ended,
             recognised=recognised,
             answered=answered,
+            heard_out=heard_out,
+            silent_since=0,
             queued=like.queued,
             left=like.left,
             reply=Reply(1, *like.reply),

@@ -23,6 +23,8 @@ from engine.world.situation import Situation
 WORDS = ("", "words")
 
 FILLERS = (FillerClip("Well,", 0.5, (0.2, 0.5)),)
+#: As many as one call can have.
+ALL_TURNS = 1_000_000
 #: One of each is enough.
 SCRIPTS = Scripts(fillers=("Well,",), backchannels=("uh-huh",))
 
@@ -32,7 +34,8 @@ class Phone:
     """`engine.chart.explore.Model` of calls on a phone line.
 
     `words` stand for what a caller may say, `word_for` finds the one that stands for a text.
-    `settings` are those that differ from the defaults; `turns` is how often the caller speaks."""
+    `settings` are those that differ from the defaults; `turns` is how often the caller speaks,
+    and so many utterances at most are `under_way` at once."""
 
     chart: Chart
     words: Sequence[str] = WORDS
@@ -41,6 +44,7 @@ class Phone:
     more_properties: Sequence[Property] = ()
     settings: Mapping[str, Any] = field(default_factory=dict)
     turns: int = 2
+    under_way: int = 2
 
     @property
     def properties(self) -> Sequence[Property]:
@@ -51,6 +55,9 @@ class Phone:
         settings = type(self.chart.data().settings).of(dict(self.settings))
         facts = Facts(scripts=SCRIPTS, fillers=FILLERS)
         return (self.chart.data.begin(settings, 0, facts),)
+
+    def of_one_call(self) -> Phone:
+        return replace(self, turns=ALL_TURNS, under_way=ALL_TURNS)
 
     def opening(self) -> Situation:
         return Situation(turns=self.turns)
@@ -77,7 +84,8 @@ class Phone:
         yield from ports.operator(now)
         put_off = (occurrence.event for occurrence in configuration.deferred)
         begun = {event.utterance for event in put_off if isinstance(event, SpeechStarted)}
-        yield from ports.hear(now, self.words, data, len(begun.union(now.owed)))
+        may_speak = len(begun.union(now.owed)) < self.under_way
+        yield from ports.hear(now, self.words, data, may_speak)
         yield from ports.reply(now, data.reply)
         yield from ports.tools(now)
         yield from ports.play(now, data.reply)
@@ -132,11 +140,12 @@ class Phone:
     def representative(self, standing: Standing) -> Standing:
         return self._likeness.representative(standing)
 
-    def variants(self, data: CallData) -> Sequence[CallData]:
+    def variants(self, data: CallData) -> Sequence[tuple[str, CallData]]:
         if not data.queued:
-            return (data,)
+            return (("", data),)
         # What is on its way has been heard, or is still to be.
-        return data, replace(data, sound_until=NOW + round(ports.SOUND * 1_000_000))
+        still = replace(data, sound_until=NOW + round(ports.SOUND * 1_000_000))
+        return ("", data), ("its sound goes on", still)
 
     def extremes(self, data: CallData, at: int) -> Sequence[CallData]:
         longest, work = (at + round(s * 1_000_000) for s in (2 * ports.SOUND, ports.WORK))
@@ -145,9 +154,12 @@ class Phone:
                 data,
                 sound_until=sound,
                 filler_at=filler,
+                silent_since=filler,
+                partial=partial,
+                heard_out=0,
                 at_work=tuple(AtWork(w.use, until) for w in data.at_work),
             )
-            for sound, until in ((0, at), (longest, work))
+            for sound, until, partial in ((0, at, "words"), (longest, work, "words,"))
             for filler in (at, at - 100_000, at - 10_000_000)
         )
 
@@ -165,8 +177,9 @@ def _silent(now: Situation) -> Situation:
 def _carried_out(now: Situation, effect: Any) -> Situation:
     match effect:
         case StartReply():
+            by_model = effect.reply.script is None
             return _silent(now)._replace(
-                reply=effect.reply.number, by_model=effect.reply.script is None
+                reply=effect.reply.number, by_model=by_model, written=not by_model
             )
         case StopPlayback():
             if now.playing:

@@ -13,6 +13,7 @@ from engine.events import (
     CallerHungUp,
     CallTransferred,
     DigitReceived,
+    EndOfUtteranceHeard,
     Event,
     FillerFinished,
     FillerStarted,
@@ -35,8 +36,6 @@ from engine.events import (
 )
 from engine.world.situation import Situation
 
-#: At most so many utterances wait for their finals at once.
-OWED = 2
 #: Seconds of one chunk's sound, and what a tool may take.
 SOUND = 2.0
 WORK = 5.0
@@ -69,17 +68,15 @@ def operator(now: Situation) -> Iterator[Move]:
     yield Move("the operator wants the call to end", HangUpRequested("drain"), now)
 
 
-def hear(now: Situation, words: Sequence[str], data: CallData, under_way: int) -> Iterator[Move]:
-    """Voice activity and the recogniser: finals late, never, early, twice; it may fail.
-
-    `under_way`: so many utterances were begun, and are not done with."""
+def hear(now: Situation, words: Sequence[str], data: CallData, may_speak: bool) -> Iterator[Move]:
+    """Voice activity and the recogniser: finals late, never, early, twice; it may fail."""
     of = now.hearing
     if not of:
         return
     if now.speaking or now.utterance > data.answered:
         what = "the caller falls silent" if now.speaking else "the end of speech, again"
         yield Move(what, SpeechEnded(now.utterance), now._replace(speaking=False), of)
-    if under_way < OWED and now.turns:
+    if may_speak and now.turns:
         what = "the start of speech, again" if now.speaking else "the caller speaks"
         utterance = now.utterance + 1
         after = now._replace(
@@ -91,6 +88,8 @@ def hear(now: Situation, words: Sequence[str], data: CallData, under_way: int) -
         yield Move(what, SpeechStarted(utterance), after, of)
     if now.recogniser_failed:
         return
+    if now.utterance > data.answered:
+        yield Move("the recogniser hears an end", EndOfUtteranceHeard(now.utterance), now, of)
     for n, utterance in enumerate(now.owed):
         speaking = now.speaking and utterance == now.utterance
         which = f"of utterance {n - len(now.owed)}"
@@ -117,23 +116,17 @@ def reply(now: Situation, said: Reply) -> Iterator[Move]:
     of, number = now.replying, now.reply
     if not of or not number:
         return
-    if now.written or now.by_model:
-        yield Move("the reply's first sound is there", ReplyReady(number), now, of)
-        yield Move(
-            "the reply fails",
-            ReplyFailed(number, "synthesis", "unreachable"),
-            now._replace(failed=True),
-            of,
-        )
-    if not now.written:
-        answers = ANSWERS if now.by_model else {"the script": (1, False, "")}
-        for what, (chunks, ends_call, transfer_to) in answers.items():
-            yield Move(
-                f"the reply is written: {what}",
-                ReplyWritten(number, chunks, 0, ends_call, transfer_to),
-                now._replace(written=True),
-                of,
-            )
+    yield Move("the reply's first sound is there", ReplyReady(number), now, of)
+    failed = now._replace(failed=True)
+    yield Move("the reply fails", ReplyFailed(number, "synthesis", "unreachable"), failed, of)
+    if not now.by_model:
+        script = ReplyWritten(number, 1, 0, said.ends_call)
+        yield Move("the script is written", script, now, of)
+    elif not now.written:
+        written = now._replace(written=True)
+        for what, (chunks, ends_call, transfer_to) in ANSWERS.items():
+            event = ReplyWritten(number, chunks, 0, ends_call, transfer_to)
+            yield Move(f"the reply is written: {what}", event, written, of)
     elif said.chunks is not None:
         again = ReplyWritten(number, said.chunks, 0, said.ends_call, said.transfer_to)
         yield Move("the reply is written, again", again, now, of)
@@ -158,10 +151,11 @@ def play(now: Situation, said: Reply) -> Iterator[Move]:
     of, number = now.playing, now.reply
     if not of:
         return
-    if said.chunks is None or said.chunks > 1:
+    chunks = said.chunks if now.by_model else 1
+    if chunks is None or chunks > 1:
         yield Move("sound is on its way", SoundQueued(number, 0, SOUND), now, of)
-    if said.chunks:
-        last = SoundQueued(number, said.chunks - 1, SOUND)
+    if chunks:
+        last = SoundQueued(number, chunks - 1, SOUND)
         yield Move("the last of its sound is on its way", last, now, of)
     yield Move("the first sound is heard", PlaybackStarted(number), now, of)
     if now.written or now.failed:

@@ -1,6 +1,7 @@
 """A chart that is explored: all its calls, event by event, and what holds of each of them."""
 
 from engine.chart.explore.alone import leave_alone
+from engine.chart.explore.concrete import Unreal, concrete
 from engine.chart.explore.coverage import Declared, answers, unexplored
 from engine.chart.explore.explorer import NOW, Exploration, Violation
 from engine.chart.explore.model import Model, Move, Property, Standing
@@ -17,8 +18,10 @@ __all__ = [
     "Property",
     "Standing",
     "Tie",
+    "Unreal",
     "Violation",
     "answers",
+    "concrete",
     "count_ties",
     "leave_alone",
     "ties",

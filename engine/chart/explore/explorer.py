@@ -10,7 +10,7 @@ that the first call that breaks a property is a shortest call that does.
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from engine.chart.chart import Chart, ChartError, Edge, TimerSpec, timer_trigger
@@ -245,7 +245,7 @@ class Exploration:
             self._late.add(id(configuration))
             moves = (*moves, *self.model.late_moves(standing))
         for move in moves:
-            yield move.key, _occurrence(configuration, move), move.world
+            yield move.key, occurrence_of(configuration, move), move.world
         if not urgent:
             for timer in configuration.timers:
                 fires = TimerFired(timer.state, timer.name)
@@ -256,7 +256,8 @@ class Exploration:
         standing = explored.standing
         orders = [t.order for t in standing.configuration.timers if t.order not in self.uncounted]
         kept: tuple[Slot, ...] = tuple(range(1, len(orders) + 1))
-        found, breaches = [], []
+        found: list[Successor] = []
+        breaches: list[Breach] = []
         for key, occurrence, world in self.happenings(standing):
             event, place = occurrence.event, 0
             trigger = type(event).__name__
@@ -265,7 +266,7 @@ class Exploration:
                 place = next(
                     (n for n, spec in enumerate(explored.timers, 1) if spec.trigger == key), 0
                 )
-            for data in self.model.variants(standing.data):
+            for note, data in self.model.variants(standing.data):
                 try:
                     step = decide(self.chart, standing.configuration, data, occurrence)
                     if (
@@ -291,8 +292,10 @@ class Exploration:
                 successor = Successor(
                     key, trigger, step.outcome, number, place, slots, step.edge, idle
                 )
-                if data is standing.data or successor != found[-1]:
+                if not note:
                     found.append(successor)
+                elif not found or successor != found[-1]:
+                    found.append(replace(successor, key=f"{key} ({note})"))
         return tuple(found), tuple(breaches)
 
     def _arrive(
@@ -356,7 +359,7 @@ class Exploration:
         return self._configurations[place]
 
 
-def _occurrence(configuration: Configuration, move: Move) -> Occurrence:
+def occurrence_of(configuration: Configuration, move: Move) -> Occurrence:
     stay = configuration.activation(move.of) if move.of is not None else None
     return Occurrence(NOW, move.event, OVER if move.stale else stay)
 

@@ -73,6 +73,10 @@ class Model(Protocol):
         """What activities that are over had said before that: tried once in each configuration."""
         ...
 
+    def of_one_call(self) -> Model:
+        """The same without bounds on what the world may do: for a call that is known."""
+        ...
+
     def is_urgent(self, world: Any) -> bool:
         """Must the world do something at this instant?"""
         ...
@@ -91,10 +95,9 @@ class Model(Protocol):
         Of the configuration, only what was put off is changed."""
         ...
 
-    def variants(self, data: Any) -> Sequence[Any]:
-        """Data that differ where a step can come out differently, and yet have one key.
-
-        The first is the data itself."""
+    def variants(self, data: Any) -> Sequence[tuple[str, Any]]:
+        """Data that differ where a step can come out differently, and yet have one key; each with
+        a word on how. The first is the data itself, without a word."""
         ...
 
     def extremes(self, data: Any, at: int) -> Sequence[Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from engine.chart import Chart, State, ignore, to
@@ -71,3 +71,15 @@ class Counted(CallData):
     """Data with a number of one's own."""
 
     knocks: int = 0
+
+
+def count(data: Counted, event: Event, at: int) -> Counted:
+    return replace(data, knocks=min(data.knocks + 1, 2))
+
+
+def knocked(data: Counted, event: Event, at: int) -> bool:
+    return data.knocks == 2
+
+
+def fails(data: Counted, event: Event, at: int) -> Counted:
+    raise ValueError("a hole")

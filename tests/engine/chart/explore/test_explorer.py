@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from engine.chart import Chart, ChartError, State, defer, ignore, stay, to
+from engine.chart import Chart, ChartError, State, defer, ignore, to
 from engine.chart.explore import count_ties, leave_alone, ties, told, unexplored
 from engine.data import CallData
 from engine.effects import AnswerLine, HangUpLine
 from engine.events import CallerHungUp, Event, LineClosed
-from tests.engine.chart.explore.charts import OVER, WAITING, Counted, Knock, chart, explored, state
+from tests.engine.chart.explore.charts import (
+    OVER,
+    WAITING,
+    Counted,
+    Knock,
+    chart,
+    explored,
+    fails,
+    state,
+)
+from tests.engine.chart.explore.holed import FAILING, ROUND
 
 
 def the_violation(exploration: Any) -> tuple[str, str, tuple[str, ...]]:
@@ -51,12 +60,7 @@ def test_two_timers_due_at_one_instant_may_lead_to_one_state() -> None:
 
 
 def test_a_wait_that_goes_round_and_never_ends_is_found() -> None:
-    exploration = explored(
-        chart(
-            state("tick", after={"t": (3, to("tock"))}),
-            state("tock", after={"t": (3, to("tick"))}),
-        )
-    )
+    exploration = explored(ROUND)
     leave_alone(exploration)
     name, how, way = the_violation(exploration)
     assert (name, how) == ("a call that is left alone ends", "from tick on it comes back to tick")
@@ -95,25 +99,8 @@ def test_a_wait_that_a_guard_keeps_up_for_ever_is_found() -> None:
     assert the_violation(exploration)[0] == "a call that is left alone ends"
 
 
-def count(data: Counted, event: Event, at: int) -> Counted:
-    return replace(data, knocks=min(data.knocks + 1, 2))
-
-
-def knocked(data: Counted, event: Event, at: int) -> bool:
-    return data.knocks == 2
-
-
-def fails(data: Counted, event: Event, at: int) -> Counted:
-    raise ValueError("a hole")
-
-
 def test_a_function_that_fails_is_found_with_the_shortest_call_that_gets_there() -> None:
-    counting = state(
-        "counting",
-        on={Knock: [stay(update=fails, when=knocked), stay(update=count)]},
-        after={"out": (5, to("bye"))},
-    )
-    exploration = explored(chart(counting, data=Counted), stop_at_first=True)
+    exploration = explored(FAILING, stop_at_first=True)
     name, how, way = the_violation(exploration)
     assert (name, how) == ("the chart's functions never fail", "ValueError: a hole")
     assert way == ("Knock()", "Knock()", "Knock()")
