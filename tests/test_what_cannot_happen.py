@@ -1,0 +1,61 @@
+"""docs/what-cannot-happen.md names what there is: tests, properties, states of the atlas."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from engine.chart.explore.rules import (
+    ANSWERED,
+    ENDS_ALONE,
+    FUNCTIONS_WORK,
+    NO_CIRCLE,
+    NO_RIVALS,
+    rules,
+)
+from engine.world.properties import properties
+from states import CHART
+
+ROOT = Path(__file__).parents[1]
+PAGE = (ROOT / "docs/what-cannot-happen.md").read_text("utf-8")
+#: number, cannot happen, because, explored, stories, atlas
+ROWS = [
+    [cell.strip() for cell in line.strip("|").split("|")]
+    for line in PAGE.splitlines()
+    if re.match(r"\| \d+ \|", line)
+]
+
+
+def defines(path: Path, test: str) -> bool:
+    return re.search(rf"^(async )?def {test}\(", path.read_text("utf-8"), re.MULTILINE) is not None
+
+
+def test_there_is_a_line_for_each_race_with_a_story_of_its_number() -> None:
+    assert [int(row[0]) for row in ROWS] == list(range(1, 25))
+    for number, _, _, _, stories, _ in ROWS:
+        named = re.findall(r"`(\w+)`", stories)
+        assert named
+        for story in named:
+            assert story.startswith(f"test_{int(number):02}_")
+            assert any(defines(path, story) for path in (ROOT / "tests/races").glob("test_*.py"))
+
+
+def test_every_test_that_it_names_is_there() -> None:
+    named = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", PAGE)
+    assert named
+    for path, test in named:
+        assert defines(ROOT / path, test), test
+
+
+def test_every_property_that_it_names_is_explored() -> None:
+    known = {rule.name for rule in (*rules(CHART), *properties(CHART))}
+    known |= {ANSWERED, ENDS_ALONE, FUNCTIONS_WORK, NO_CIRCLE, NO_RIVALS}
+    assert {row[3] for row in ROWS} - {""} <= known
+
+
+def test_every_page_and_state_that_it_points_to_is_there() -> None:
+    atlas = (ROOT / "docs/statecharts/races.md").read_text("utf-8")
+    states = {name.replace(".", "") for name in re.findall(r"^## (.+)$", atlas, re.MULTILINE)}
+    for target, anchor in re.findall(r"\]\(([^)#:]+)#?([^)]*)\)", PAGE):
+        assert (ROOT / "docs" / target).exists(), target
+        assert not anchor or anchor in states, anchor
