@@ -28,7 +28,7 @@ MakeTelephone = Callable[..., Telephone]
 _TELEPHONES = pytest.StashKey[list[Telephone]]()
 
 #: Under how many schedules a story happens unless the command line says otherwise.
-SCHEDULES = 20
+SCHEDULES = 12
 #: What a test's property of that name says.
 COURSES = "courses of a story"
 
