@@ -169,14 +169,14 @@ class _Session:
 
     async def _hear_results(self) -> None:
         while True:
-            heard = await self._recognition.result()
-            if heard.final:
-                self._final(heard)
-            elif heard.text:
-                utterance = self._utterances[0]
-                until = self._now if utterance.ends is None else utterance.ends
-                self._cursors.partial_time_ms = until
-                self._say(partial=_update(heard.text, utterance.begins, until))
+            match await self._recognition.result():
+                case Heard(final=True) as heard:
+                    self._final(heard)
+                case Heard(text=text) if text:
+                    utterance = self._utterances[0]
+                    until = self._now if utterance.ends is None else utterance.ends
+                    self._cursors.partial_time_ms = until
+                    self._say(partial=_update(text, utterance.begins, until))
 
     def _final(self, heard: Heard) -> None:
         utterance, cursors = self._utterances.popleft(), self._cursors

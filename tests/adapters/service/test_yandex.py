@@ -12,6 +12,7 @@ from adapters.service.opening import Opening
 from adapters.service.section import Reading, Section
 from adapters.service.yandex import Yandex, read_yandex
 from adapters.yandex.token_sources import tokens_of_machine
+from tests.contracts.recognizer import results
 from tests.servers.speechkit.server import SpeechKitServer
 from tests.servers.tones import speak
 
@@ -49,7 +50,6 @@ async def test_ears_and_both_ways_to_speak_have_one_token(monkeypatch: pytest.Mo
                 recognition.feed(speak("open", 16000).pcm)
                 recognition.utterance_started(1)
                 recognition.utterance_ended(1)
-                while not (heard := await recognition.result()).final:
-                    pass
+                *_, heard = await results(recognition)
         assert heard.text == "open"
         assert len(await server.asked("metadata")) == 1

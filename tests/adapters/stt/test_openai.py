@@ -12,7 +12,7 @@ from adapters.stt import openai
 from adapters.stt.openai import OpenAIRecognizer
 from engine.ports import Heard, ProviderError, Recognition
 from tests.adapters.stt.transcriptions import Answers, Server, refusal, serving
-from tests.contracts.recognizer import BOUND, WORDS, RecognizerContract, results, say
+from tests.contracts.recognizer import BOUND, WORDS, RecognizerContract, result, results, say
 from tests.recordings import RATE_HZ, silence
 
 pytestmark = pytest.mark.real
@@ -77,7 +77,7 @@ async def test_words_come_in_the_order_of_the_utterances_though_a_later_answer_c
         await server.came(2)
         say(call, 3, silence(0.3))
         held.set()
-        assert [(await call.result()).text for _ in range(3)] == ["first", "second", ""]
+        assert [(await result(call)).text for _ in range(3)] == ["first", "second", ""]
 
 
 async def test_a_caller_who_hangs_up_closes_what_was_asked() -> None:
@@ -109,7 +109,7 @@ async def test_a_connection_serves_the_next_utterance_too() -> None:
 async def test_a_passing_trouble_is_tried_once_more(trouble: Answers) -> None:
     async with asking(trouble, Answers("words")) as (call, server):
         say(call, 1, WORDS)
-        assert (await call.result()).text == "words"
+        assert (await result(call)).text == "words"
     assert len(server.asked) == 2
 
 
@@ -152,7 +152,7 @@ async def test_words_heard_before_a_failure_are_delivered() -> None:
         say(call, 1, WORDS)
         await server.came(1)
         say(call, 2, WORDS)
-        assert (await call.result()).text == "first"
+        assert (await result(call)).text == "first"
         with pytest.raises(ProviderError):
             await call.result()
 

@@ -19,7 +19,7 @@ from adapters.yandex.iam import IamTokens
 from adapters.yandex.token_sources import tokens_of_machine
 from engine.ports import Heard, ProviderError, Recognition
 from tests.adapters.tts.yandex import address, nobody
-from tests.contracts.recognizer import BOUND, RecognizerContract, results
+from tests.contracts.recognizer import BOUND, RecognizerContract, result, results
 from tests.recordings import RATE_HZ, frames, silence
 from tests.servers.exchanges import fingerprint
 from tests.servers.speechkit.rest import METADATA
@@ -193,7 +193,7 @@ async def test_no_word_is_lost_or_said_twice_where_the_server_moves_its_callers_
 ) -> None:
     async with calling(server) as call, trio.open_nursery() as nursery:
         nursery.start_soon(say, call, 1, WORDS)
-        assert (await call.result()).text == "one"
+        assert (await result(call)).text == "one"
         await server.go_away(grace=0.1)
         assert await final(call) == Heard(1, WORDS, final=True)
         await say(call, 2, "hello")
@@ -203,7 +203,7 @@ async def test_no_word_is_lost_or_said_twice_where_the_server_moves_its_callers_
 async def test_a_server_that_is_started_anew_has_it_all_again(server: SpeechKitServer) -> None:
     async with calling(server) as call, trio.open_nursery() as nursery:
         nursery.start_soon(say, call, 1, WORDS)
-        assert (await call.result()).text == "one"
+        assert (await result(call)).text == "one"
         await server.restart()
         assert await final(call) == Heard(1, WORDS, final=True)
 

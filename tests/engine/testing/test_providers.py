@@ -22,7 +22,7 @@ from engine.testing import (
 )
 from engine.testing.sound import fake_sound, pieces
 from tests.contracts.language_model import LanguageModelContract, Script, write
-from tests.contracts.recognizer import RecognizerContract
+from tests.contracts.recognizer import RecognizerContract, result
 from tests.contracts.synthesizer import SynthesizerContract
 from tests.contracts.voice_activity import VoiceDetectorsContract
 
@@ -94,8 +94,8 @@ async def results(
         nursery.start_soon(speak)
         with trio.move_on_after(until):
             while True:
-                result = await call.result()
-                heard.append((trio.current_time() - began, result))
+                said = await result(call)
+                heard.append((trio.current_time() - began, said))
         nursery.cancel_scope.cancel()
     return heard
 
