@@ -167,7 +167,7 @@ ENDS = {CallerHungUp, LineClosed, CallTransferred}
 
 
 @given(charts(), seeds, happenings)
-@settings(max_examples=50)
+@settings(max_examples=30)
 def test_a_random_chart_goes_where_its_scxml_goes(
     chart: Chart, seed: int, happens: list[Post | Wait]
 ) -> None:
@@ -245,7 +245,7 @@ def timers(step: Step) -> Iterator[Occurrence]:
 
 
 @given(chances)
-@settings(max_examples=30)
+@settings(max_examples=20)
 def test_the_default_chart_goes_where_its_scxml_goes(drawn: list[Chance]) -> None:
     follow(CHART, random_call(drawn))
 
