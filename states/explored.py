@@ -26,7 +26,6 @@ LAST_WORDS = Forgotten(
         "partial": "",
         "ended": 0,
         "recognised": 0,
-        "heard_out": 0,
         "answered": 0,
         "interrupted": "",
         "left": math.inf,

@@ -52,7 +52,7 @@ class _Like(NamedTuple):
     reply: tuple[Any, ...]
     question: bool
     partial: str
-    numbers: tuple[int, int, int, int, int]
+    numbers: tuple[int, int, int, int]
     queued: int
     left: float
     has_filler: bool
@@ -99,9 +99,7 @@ class Likeness:
         partial_of = seen["partial_of"] if partial else 0
         world = {**now._asdict(), **forgotten.world}
         owed = [u for u in world["owed"] if u > answered]
-        heard_out = max(seen["heard_out"], answered)
-        numbers = {0, answered, ended, recognised, partial_of, heard_out}
-        numbers.update((world["utterance"], *owed))
+        numbers = {0, answered, ended, recognised, partial_of, world["utterance"], *owed}
         deferred, recalled = configuration.deferred, configuration.recalled
         for put_off in (*deferred, *recalled):
             numbers.add(getattr(put_off.event, "utterance", 0))
@@ -138,7 +136,6 @@ class Likeness:
                 rank[ended],
                 rank[recognised],
                 rank[partial_of],
-                rank[heard_out],
             ),
             queued,
             0.0 if seen["left"] <= data.settings.early_answer else math.inf,
@@ -154,7 +151,7 @@ class Likeness:
         like = self.key(standing)
         assert isinstance(like, _Like)
         configuration, data, _ = standing
-        answered, ended, recognised, partial_of, heard_out = like.numbers
+        answered, ended, recognised, partial_of = like.numbers
         data = replace(
             data,
             history=(),
@@ -164,7 +161,7 @@ class Likeness:
             ended=ended,
             recognised=recognised,
             answered=answered,
-            heard_out=heard_out,
+            heard_out=0,
             silent_since=0,
             queued=like.queued,
             left=like.left,

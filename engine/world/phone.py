@@ -156,10 +156,13 @@ class Phone:
                 filler_at=filler,
                 silent_since=filler,
                 partial=partial,
-                heard_out=0,
+                heard_out=heard_out,
                 at_work=tuple(AtWork(w.use, until) for w in data.at_work),
             )
-            for sound, until, partial in ((0, at, "words"), (longest, work, "words,"))
+            for sound, until, partial, heard_out in (
+                (0, at, "words", ALL_TURNS),
+                (longest, work, "words,", 0),
+            )
             for filler in (at, at - 100_000, at - 10_000_000)
         )
 

@@ -48,7 +48,7 @@ def _follow(exploration: Exploration, start: int, longest: dict[int, int]) -> No
             since = stack.index(to)
             round_trip = sum(waited[since:]) + wait
             name = ENDS_ALONE if round_trip else NO_CIRCLE
-            leaf = _leaf(exploration, to)
+            leaf = exploration.leaf(to)
             how = f"from {leaf} on it comes back to {leaf}"
             exploration.violate(name, how, start, *keys, key)
         elif to in longest:
@@ -92,7 +92,3 @@ def _note_rivals(exploration: Exploration) -> None:
                             f"{targets[1]}; only the order of their declaration decides",
                             number,
                         )
-
-
-def _leaf(exploration: Exploration, node: int) -> str:
-    return exploration.explored[exploration.nodes[node].standing].leaf

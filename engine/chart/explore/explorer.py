@@ -9,7 +9,7 @@ that the first call that breaks a property is a shortest call that does.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -33,6 +33,8 @@ from engine.events import TimerFired
 #: The moment at which each step is decided, and the deadline of the timers that run (us).
 NOW = 1_000_000_000_000
 FAR = 2 * NOW
+#: What `decide` does.
+Deciding = Callable[[Chart, Configuration, Any, Occurrence], Step]
 #: Such a step changes nothing.
 UNMOVED = (Outcome.STALE, Outcome.LATE, Outcome.IGNORED)
 
@@ -54,6 +56,8 @@ class Successor:
     edge: Edge | None
     #: It changes nothing, not even a timer.
     idle: bool = False
+    #: The effects that it commands, by name, and what it adds to what was said and done.
+    does: tuple[Any, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,11 +117,19 @@ class Node:
 class Exploration:
     """All that the calls of a chart can come to, in the world of a model.
 
-    `most` bounds its nodes; with `stop_at_first`, it ends at the first violation."""
+    `most` bounds its nodes; with `stop_at_first`, it ends at the first violation. `deciding` is
+    another `decide`."""
 
     def __init__(
-        self, chart: Chart, model: Model, *, most: int = 1_000_000, stop_at_first: bool = False
+        self,
+        chart: Chart,
+        model: Model,
+        *,
+        most: int = 1_000_000,
+        stop_at_first: bool = False,
+        deciding: Deciding = decide,
     ) -> None:
+        self._deciding = deciding
         self.chart, self.model = chart, model
         self.explored: list[Explored] = []
         self.nodes: list[Node] = []
@@ -167,6 +179,10 @@ class Exploration:
         if name not in self._broken:
             self._broken.add(name)
             self.violations.append(Violation(name, how, (*self.way_to(node), *keys)))
+
+    def leaf(self, node: int) -> str:
+        """Where the call stands at a node."""
+        return self.explored[self.nodes[node].standing].leaf
 
     def way_to(self, node: int) -> tuple[str, ...]:
         """The keys of the steps that lead to a node, from the beginning."""
@@ -268,7 +284,7 @@ class Exploration:
                 )
             for note, data in self.model.variants(standing.data):
                 try:
-                    step = decide(self.chart, standing.configuration, data, occurrence)
+                    step = self._deciding(self.chart, standing.configuration, data, occurrence)
                     if (
                         step.outcome in UNMOVED
                         and world is standing.world
@@ -289,8 +305,12 @@ class Exploration:
                     if broken := rule.check(standing, step, after):
                         breaches.append(Breach(rule.name, broken, key, place))
                 idle = number == explored.number and slots == kept and not explored.urgent
+                does = (
+                    *(e.name for e in (*step.exit_effects, *step.effects, *step.entry_effects)),
+                    *step.data.history,
+                )
                 successor = Successor(
-                    key, trigger, step.outcome, number, place, slots, step.edge, idle
+                    key, trigger, step.outcome, number, place, slots, step.edge, idle, does
                 )
                 if not note:
                     found.append(successor)

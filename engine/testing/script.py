@@ -1,0 +1,134 @@
+"""A call whose outside is a script: the steps that were decided for it, taken by the real engine.
+
+The activities do nothing but say what the script has them say, each at its moment; mailbox, timers,
+scopes, effects and the playout are the engine's own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, cast
+
+import trio
+
+from engine.call import Call, Scene, Services
+from engine.chart import Chart, Outcome, Step
+from engine.data import Parties
+from engine.events import OUTSIDE, PlaybackStopped, TimerFired
+from engine.phrases import Phrases
+from engine.ports import Signal
+
+#: What a caller has heard of each reply that was stopped.
+HEARD = "words"
+
+
+class _SilentLine:
+    """`engine.ports.Line` that says nothing of itself."""
+
+    rate_hz = 16000
+    call_id = "script"
+    parties = Parties()
+
+    def answer(self) -> None: ...
+
+    def hang_up(self) -> None: ...
+
+    def play(self, pcm: bytes) -> None: ...
+
+    def mark(self, mark: int) -> None: ...
+
+    def flush(self) -> None: ...
+
+    def send_digits(self, digits: str) -> None: ...
+
+    def transfer(self, target: str) -> None: ...
+
+    async def hear(self) -> bytes:
+        await trio.sleep_forever()
+        raise AssertionError
+
+    async def signal(self) -> Signal:
+        await trio.sleep_forever()
+        raise AssertionError
+
+
+class _Script:
+    """Plays the steps' events, and notes the steps that the engine takes."""
+
+    def __init__(self, chart: Chart, steps: Sequence[Step]) -> None:
+        self.steps, self.taken = steps, list[Step]()
+        self._scenes: dict[str, list[Scene]] = {}
+        self._noted = trio.lowlevel.ParkingLot()
+        self._began = trio.current_time()
+        #: The number of the last step that was said.
+        self._said = 0
+        names = {node.state.activity for node in chart.nodes.values()} - {None}
+        nobody = cast(Any, None)
+        line = _SilentLine()
+        services = Services(nobody, nobody, nobody, nobody, Phrases(line.rate_hz))
+        self.call = Call(
+            chart,
+            line,
+            services,
+            steps[0].data,
+            activities={name: self._acting(name) for name in names if name},
+            inspectors=[self._note],
+        )
+
+    def _acting(self, name: str) -> Any:
+        async def act(scene: Scene) -> None:
+            self._scenes.setdefault(name, []).append(scene)
+            if name in ("play", "fill"):
+                reply = scene.data.reply.number if name == "play" else None
+                scene.call.playout.begin(reply, lambda size: HEARD)
+            self._speak()
+            await trio.sleep_forever()
+
+        return act
+
+    def _note(self, call_id: str, step: Step) -> None:
+        self.taken.append(step)
+        self._noted.unpark_all()
+        self._speak()
+
+    async def run(self) -> None:
+        """To the last step, or until the engine takes no more."""
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self.call.run)
+            for n, step in enumerate(self.steps):
+                await trio.sleep_until(self._began + step.at / 1_000_000)
+                self._speak()
+                with trio.fail_after(1):
+                    while len(self.taken) <= n:
+                        await self._noted.park()
+            nursery.cancel_scope.cancel()
+
+    def _speak(self) -> None:
+        """Say what is next, if it is to be said now, and whoever says it has begun."""
+        n = len(self.taken)
+        if not self._said < n < len(self.steps):
+            return
+        step = self.steps[n]
+        put_off = step.before.recalled[:1] == (step.occurrence,)
+        if put_off or isinstance(step.event, (TimerFired, PlaybackStopped)):
+            return
+        if step.at > round((trio.current_time() - self._began) * 1_000_000):
+            return
+        if step.event.origin == OUTSIDE:
+            self._said = n
+            self.call.mailbox.post(step.event)
+            return
+        running = {active.activation for active in step.before.active}
+        for scene in reversed(self._scenes.get(step.event.origin, [])):
+            if (scene.activation not in running) == (step.outcome is Outcome.STALE):
+                self._said = n
+                scene.post(step.event)
+                return
+
+
+async def take(chart: Chart, steps: Sequence[Step]) -> list[Step]:
+    """The steps that the real engine takes, when it is told what these were told.
+
+    Raises `trio.TooSlowError` where it takes fewer."""
+    script = _Script(chart, steps)
+    await script.run()
+    return script.taken
