@@ -226,8 +226,11 @@ class _Writing:
         self._places += 1
 
     async def _synthesize(self, chunk: Chunk) -> None:
-        if not (chunk is self._composition.chunks[0] or self._composition.confirmed.is_set()):
-            await self._composition.confirmed.wait()
+        composition = self._composition
+        if composition.chunks[:1] != [chunk] and not composition.confirmed.is_set():
+            await composition.confirmed.wait()
+        if chunk not in composition.chunks:
+            return  # behind a hole, nothing more is said
         if sound := self._scene.call.services.phrases.get(chunk.text):
             self._sound(chunk, Speech(sound.pcm, sound.words))
         else:

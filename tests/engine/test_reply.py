@@ -414,6 +414,22 @@ async def test_a_synthesis_that_breaks_off_keeps_the_sound_that_was_there(
     assert len(composition.chunks[1].pcm) == pytest.approx(0.2 * SECOND, abs=FRAME)
 
 
+async def test_what_waits_behind_a_first_chunk_that_fails_is_not_synthesised(
+    autojump_clock: MockClock,
+) -> None:
+    desk = Desk(
+        model=model("one|", "two|", "three|", "four|", "five|"),
+        synthesizer=FakeSynthesizer(Manner(latency=1.0)),
+    )
+    desk.synthesizer.will("one", Manner(latency=0.2, fails=0.0))
+
+    composition = await desk.compose()
+
+    assert texts(composition) == []
+    assert [each.text for each in desk.synthesizer.syntheses] == ["one", "two", "three"]
+    assert [event.reply for event in desk.events if isinstance(event, ReplyFailed)] == [2]
+
+
 async def test_two_syntheses_that_fail_are_one_failure(autojump_clock: MockClock) -> None:
     desk = Desk(
         model=model("one|", "two|", "three"),
