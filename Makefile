@@ -17,8 +17,8 @@ ASYNC_RULES := ASYNC101,ASYNC102,ASYNC103,ASYNC104,ASYNC106,ASYNC111,ASYNC112,AS
 
 .DEFAULT_GOAL := help
 .PHONY: help demo demo-ru test test-real test-asterisk computing-checks computing-tests check lint \
-	types imports messages format flakes explore soak bench bench-asterisk bench-voices draw proto \
-	lock clean
+	types imports messages format flakes explore mutants soak bench bench-asterisk bench-voices draw \
+	proto lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -109,6 +109,9 @@ messages: $(VENV)/ready
 
 explore: $(VENV)/ready ## every call of two turns that the chart can come to, and what holds of it
 	$(BIN)/callchart explore
+
+mutants: $(VENV)/ready ## mistakes put into the chart, one at a time: does explore find them?
+	nice -n 19 $(BIN)/python -m tests.mutants
 
 draw: $(VENV)/ready ## write docs/statecharts/ from the code
 	$(BIN)/callchart draw

@@ -40,7 +40,7 @@ def answers(chart: Chart) -> dict[Declared, Answer]:
 
 def unexplored(exploration: Exploration) -> list[Declared]:
     """Answers that no call ever gave."""
-    given = {(e.source, e.trigger, id(e.answer)) for e in exploration.taken.values()}
+    given = {(e.source, e.trigger, id(e.answer)) for e in exploration.taken}
     return [
         declared
         for declared, answer in answers(exploration.chart).items()

@@ -39,7 +39,7 @@ Deciding = Callable[[Chart, Configuration, Any, Occurrence], Step]
 UNMOVED = (Outcome.STALE, Outcome.LATE, Outcome.IGNORED)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Successor:
     """A step that was explored, but for the time.
 
@@ -58,6 +58,15 @@ class Successor:
     idle: bool = False
     #: The effects that it commands, by name, and what it adds to what was said and done.
     does: tuple[Any, ...] = ()
+
+    def is_like(self, other: Successor) -> bool:
+        """Does the same happen, and lead to the same?"""
+        return (self.key, self.to, self.slots, self.edge) == (
+            other.key,
+            other.to,
+            other.slots,
+            other.edge,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,8 +147,8 @@ class Exploration:
         self.complete = False
         #: Steps from node to node.
         self.steps = 0
-        #: The edges taken, leaf by leaf.
-        self.taken: dict[int, Edge] = {}
+        #: All that happened at one node at least, as time allows.
+        self.went: set[Successor] = set()
         #: Timers by order of the whole call: may be due at any moment, for it may have lasted long.
         self.uncounted = frozenset(
             timer.order
@@ -180,6 +189,12 @@ class Exploration:
             self._broken.add(name)
             self.violations.append(Violation(name, how, (*self.way_to(node), *keys)))
 
+    @property
+    def taken(self) -> Sequence[Edge]:
+        """The edges taken, leaf by leaf."""
+        edges = {id(went.edge): went.edge for went in self.went if went.edge is not None}
+        return list(edges.values())
+
     def leaf(self, node: int) -> str:
         """Where the call stands at a node."""
         return self.explored[self.nodes[node].standing].leaf
@@ -213,13 +228,11 @@ class Exploration:
         for successor in explored.successors:
             if successor.idle:
                 self.steps += 1
-                if successor.edge is not None:
-                    self.taken[id(successor.edge)] = successor.edge
+                self.went.add(successor)
                 continue
             reached = self._after(zone, successor)
             if reached is not None:
-                if successor.edge is not None:
-                    self.taken[id(successor.edge)] = successor.edge
+                self.went.add(successor)
                 self._reach(successor.to, reached, node, successor.key)
 
     def _after(self, zone: Zone, successor: Successor) -> Zone | None:
@@ -314,7 +327,7 @@ class Exploration:
                 )
                 if not note:
                     found.append(successor)
-                elif not found or successor != found[-1]:
+                elif not found or not successor.is_like(found[-1]):
                     found.append(replace(successor, key=f"{key} ({note})"))
         return tuple(found), tuple(breaches)
 

@@ -57,18 +57,15 @@ class Portrait:
         """Of an exploration that is complete."""
         alone = leave_alone(exploration)
         ways = set()
-        for node, _ in enumerate(exploration.nodes):
-            leaf = exploration.leaf(node)
-            for successor, to in exploration.ahead(node):
-                stands = exploration.explored[successor.to]
-                began = [
-                    (timer.name, slot)
-                    for timer, slot in zip(stands.timers, successor.slots, strict=True)
-                    if isinstance(slot, tuple)
-                ]
-                what = leaf, successor.trigger, successor.outcome.value, exploration.leaf(to)
-                ways.add(f"{' '.join(what)} {began} {successor.does} {stands.standing.data}")
-        given = frozenset((e.source, e.trigger) for e in exploration.taken.values())
+        stands = {
+            e.number: f"{e.leaf} {[t.name for t in e.timers]} {e.standing.data}"
+            for e in exploration.explored
+        }
+        for way in exploration.went:
+            began = [slot for slot in way.slots if isinstance(slot, tuple)]
+            what = f"{way.trigger} {way.outcome} {way.does} {began}"
+            ways.add(f"{what} -> {stands[way.to]}")
+        given = frozenset((e.source, e.trigger) for e in exploration.taken)
         return cls(frozenset(ways), given, alone)
 
     def differs_from(self, usual: Portrait) -> tuple[Caught, str]:
