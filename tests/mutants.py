@@ -1,4 +1,4 @@
-"""`python -m tests.mutants [EVERY]`: mistakes put into the default chart, one at a time, and whether
+"""`python -m tests.mutants [EVERY]`: mistakes put into the default chart, one by one, and whether
 an exploration finds them; with EVERY, each so-many-th of them.
 
 Fails where one survives that `EXPLAINED` does not name."""
