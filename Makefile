@@ -41,18 +41,16 @@ test: $(VENV)/ready ## all checks, all tests with their coverage, the diagrams c
 	$(BIN)/callchart draw --check
 
 test-real: $(VENV)/ready
-	$(COVERED) -m "real and not asterisk" --ignore tests/adapters/carrier/asterisk
-	$(COVERED) -m asterisk --ignore tests/adapters/carrier/asterisk
+	$(COVERED) -m "real and not asterisk"
 
 test-asterisk: $(VENV)/ready
-	$(COVERED) -m real tests/adapters/carrier/asterisk
+	$(COVERED) -m asterisk
 
 computing-checks: $(VENV)/ready
 	nice -n 19 $(MAKE) check
 
 computing-tests: $(VENV)/ready
-	nice -n 19 $(COVERED) -m "not real and not unmeasured"
-	nice -n 19 $(BIN)/python -m pytest -q -m "not real and unmeasured"
+	nice -n 19 $(COVERED) -m "not real"
 
 check: $(VENV)/ready ## lint, format, types, who imports whom, messages compared with their .proto
 	$(MAKE) --jobs 2 --output-sync lint types imports messages

@@ -1,15 +1,22 @@
-"""What all tests share: hypothesis's profiles, and which tests run on a virtual clock."""
+"""What all tests share: hypothesis's profiles, which tests run on a virtual clock, which without
+coverage."""
 
 from __future__ import annotations
 
 import gc
+from collections.abc import Generator
+from pathlib import Path
+from typing import Any
 
+import coverage
 import pytest
 from hypothesis import settings
 
 # No deadline: a slow machine is no defect. The same examples every time: `make test` leaves nothing
 # to luck, `make flakes` looks for it, with a seed that its failure names.
-settings.register_profile("steady", deadline=None, derandomize=True, print_blob=True)
+settings.register_profile(
+    "steady", deadline=None, derandomize=True, print_blob=True, max_examples=60
+)
 settings.register_profile("flakes", deadline=None, database=None, max_examples=10)
 settings.load_profile("steady")
 
@@ -21,6 +28,9 @@ VIRTUAL_CLOCKS = {"autojump_clock", "make_telephone"}
 #: Whoever asks for one of these has a real Asterisk.
 ASTERISKS = {"asterisk_installed", "asterisk", "start_asterisk"}
 
+#: What is real here waits for Asterisk too, or for what plays its part.
+CARRIER = Path(__file__).parent / "adapters" / "carrier" / "asterisk"
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
@@ -30,8 +40,22 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if fixtures & ASTERISKS:
             item.add_marker(pytest.mark.asterisk)
             item.add_marker(pytest.mark.real)
+        if item.get_closest_marker("real") and item.path.is_relative_to(CARRIER):
+            item.add_marker(pytest.mark.asterisk)
         if getattr(getattr(item, "obj", None), "is_hypothesis_test", False):
             item.add_marker(pytest.mark.unmeasured)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, Any, Any]:
+    measured = coverage.Coverage.current()
+    if measured is None or not item.get_closest_marker("unmeasured"):
+        return (yield)
+    measured.stop()
+    try:
+        return (yield)
+    finally:
+        measured.start()
 
 
 def pytest_collection_finish() -> None:

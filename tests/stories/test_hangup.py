@@ -158,6 +158,7 @@ FILLERS = {
 
 @pytest.mark.schedules(2)
 @pytest.mark.call(**FILLERS)
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("later", MOMENTS)
 @pytest.mark.parametrize("state", WAYS)
 async def test_the_caller_hangs_up(telephone: Telephone, state: str, later: float) -> None:
@@ -174,6 +175,7 @@ async def test_the_caller_hangs_up(telephone: Telephone, state: str, later: floa
 
 @pytest.mark.schedules(2)
 @pytest.mark.call(**FILLERS)
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("later", MOMENTS)
 @pytest.mark.parametrize("state", WAYS)
 async def test_the_operator_hangs_up(telephone: Telephone, state: str, later: float) -> None:

@@ -415,6 +415,7 @@ async def test_a_service_that_stops_ends_the_answer_and_not_what_must_be_done(
 MOMENTS = (0.0, 0.02, 0.3, 0.7, 1.5, 2.5, 2.9, 3.0, 3.02, 3.3, 4.5)
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("later", MOMENTS)
 @pytest.mark.parametrize("then", ["speaks", "coughs", "hangs up", "is hung up on"])
 async def test_whatever_happens_when_what_must_be_done_is_done_once_and_written_down(

@@ -145,10 +145,11 @@ def test_the_same_frames_in_give_the_same_frames_out() -> None:
     assert story(script, *times) == story(script, *times)
 
 
-def test_the_default_caller_asks_interrupts_asks_again_and_says_goodbye() -> None:
+def test_the_default_caller_asks_agrees_interrupts_asks_again_and_says_goodbye() -> None:
     script = read_caller(DEMO / "caller.toml", RATE)
     assert [cue.when for cue in (line.cue for line in script.lines)] == [
         "agent silent",
+        "agent speaking",
         "agent speaking",
         "agent silent",
         "agent silent",

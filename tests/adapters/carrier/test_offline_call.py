@@ -67,18 +67,20 @@ def speech(name: str) -> float:
     return float(MANIFEST[name]["speech_end_s"] - MANIFEST[name]["speech_start_s"])
 
 
-async def test_the_default_caller_has_three_turns_one_an_interruption_and_says_goodbye(
+async def test_the_default_caller_has_three_turns_speaks_twice_into_an_answer_and_says_goodbye(
     autojump_clock: MockClock,
 ) -> None:
     line = await call(ScriptedCaller(read_caller(DEMO / "caller.toml", 16000)))
     recording: Recording = line.recording
-    hours, interruption, price, goodbye = turns(recording.caller, 16000)
-    greeting, cut_short, answer, next_answer, farewell = turns(recording.agent, 16000)
+    hours, yes, interruption, price, goodbye = turns(recording.caller, 16000)
+    greeting, paused, cut_short, answer, next_answer, farewell = turns(recording.agent, 16000)
 
-    said = ["en_hours", "en_interrupt", "en_price", "en_goodbye"]
-    for (begin, end), name in zip((hours, interruption, price, goodbye), said, strict=True):
+    said = ["en_hours", "en_yes", "en_interrupt", "en_price", "en_goodbye"]
+    spoken = (hours, yes, interruption, price, goodbye)
+    for (begin, end), name in zip(spoken, said, strict=True):
         assert end - begin == pytest.approx(speech(name), abs=0.1)
     assert greeting[1] < hours[0]
+    assert paused[0] < yes[0] < cut_short[0]
     # 2.5 s of the answer were heard, and the half second before the sample's first word.
     assert interruption[0] - cut_short[0] == pytest.approx(3.0, abs=0.1)
     assert cut_short[1] - interruption[0] == pytest.approx(0.0, abs=0.06)

@@ -170,6 +170,7 @@ def instant(tie: Tie) -> int:
     return step.at if tie.other.is_event else step.after.timers[0].deadline
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("state", LEAVES)
 async def test_both_orders_come_to_what_the_atlas_says(state: str, autojump_clock: object) -> None:
     for tie in all_ties()[LEAVES[state]]:
