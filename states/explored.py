@@ -1,7 +1,10 @@
 """What an exploration of the default chart need not tell apart, and what its callers say.
 
-Each value says of which data nothing depends any more where the call stands. That it is true is
-checked: calls that differ in such data alone go the same ways."""
+Each value says of which data nothing depends any more where the call stands. That is claimed here,
+and checked indirectly alone: of the ways explored that tests draw by lot, three in four at least
+are gone by a real call with all its data, each step of which leads where the exploration says
+(tests/states/test_explored_on_the_engine.py); and mistakes put into the chart are found in spite
+of what is forgotten (`make mutants`)."""
 
 from __future__ import annotations
 

@@ -4,6 +4,7 @@ An exploration that is worth its name finds them: `verdict` says how."""
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -123,8 +124,7 @@ def verdict(
     different: tuple[Caught, str] = Caught.SURVIVED, ""
     for world, before in zip(worlds, usual, strict=True):
         exploration = Exploration(chart, world(chart), stop_at_first=True, deciding=mutant.deciding)
-        for _ in exploration.run():
-            pass
+        deque(exploration.run(), maxlen=0)  # to its end
         portrait = Portrait.of(exploration) if not exploration.violations else None
         if portrait is None or exploration.violations:
             violation = exploration.violations[0]
@@ -215,6 +215,7 @@ def _changed(state: State, path: Sequence[str], change: Callable[[State], State]
 def _acts_on_stale(
     chart: Chart, configuration: Configuration, data: Any, occurrence: Occurrence
 ) -> Step:
-    if occurrence.activation == OVER:
-        occurrence = replace(occurrence, activation=None)
-    return decide(chart, configuration, data, occurrence)
+    if occurrence.activation != OVER:
+        return decide(chart, configuration, data, occurrence)
+    step = decide(chart, configuration, data, replace(occurrence, activation=None))
+    return replace(step, occurrence=occurrence)

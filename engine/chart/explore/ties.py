@@ -61,10 +61,8 @@ def _ties_at(exploration: Exploration, node: int) -> Iterator[Tie]:
     if explored.urgent:
         return
     can = [s for s, _ in exploration.ahead(node)]
-    zone = exploration.nodes[node].zone
+    # Two timers of which each can be due first can be due at one instant, too.
     for a, b in combinations(can, 2):
-        if a.timer and b.timer and not can_be_at_once(zone, a.timer, b.timer):
-            continue
         one, two = sorted((a, b), key=lambda s: s.trigger)
         yield Tie(
             explored.leaf,

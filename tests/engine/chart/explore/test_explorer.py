@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
 from engine.chart import Chart, ChartError, State, defer, ignore, to
-from engine.chart.explore import count_ties, leave_alone, ties, told, unexplored
+from engine.chart.explore import (
+    Exploration,
+    Move,
+    Standing,
+    count_ties,
+    leave_alone,
+    ties,
+    told,
+    unexplored,
+)
 from engine.data import CallData
 from engine.effects import AnswerLine, HangUpLine
-from engine.events import CallerHungUp, Event, LineClosed
+from engine.events import CallerHungUp, Event, LineClosed, SpeechEnded
+from engine.world import Phone
 from tests.engine.chart.explore.charts import (
     OVER,
     WAITING,
@@ -99,6 +110,44 @@ def test_a_wait_that_a_guard_keeps_up_for_ever_is_found() -> None:
     assert the_violation(exploration)[0] == "a call that is left alone ends"
 
 
+def test_a_call_whose_only_timer_fails_waits_for_ever_and_the_nearest_wait_is_told() -> None:
+    here = state("here", on={Knock: to("there")}, after={"t": (3, to("bye", update=fails))})
+    there = state("there", after={"t": (3, to("bye", update=fails))})
+    exploration = explored(chart(here, there, data=Counted))
+    leave_alone(exploration)
+    assert [(v.name, v.how, v.way) for v in exploration.violations] == [
+        ("the chart's functions never fail", "ValueError: a hole", ("after here t",)),
+        ("a call that is left alone ends", "here can wait for ever", ()),
+    ]
+
+
+class Beyond(Phone):
+    """A world in which more can happen than its chart declares."""
+
+    def moves(self, standing: Standing) -> Sequence[Move]:
+        said = Move("speech ends", SpeechEnded(1), standing.world)
+        return (*super().moves(standing), said)
+
+
+def test_an_event_that_the_chart_does_not_declare_is_found() -> None:
+    waiting = chart(WAITING)
+    exploration = Exploration(waiting, Beyond(waiting), stop_at_first=True)
+    assert list(exploration.run()) == []
+    name, how, way = the_violation(exploration)
+    assert name == "every event is answered"
+    assert how.startswith("SpeechEnded happened in waiting")
+    assert way == ("speech ends",)
+
+
+def test_an_event_that_is_answered_after_the_end_is_found() -> None:
+    """Its parent answers for a final state that has one."""
+    done = State("done", final=True)
+    asked = State("asked", entry=HangUpLine(), after={"t": (1, to("call.done"))})
+    call = state("call", after={"longest": (100, to("bye"))}, children=[asked, done])
+    how = {v.name: v.how for v in explored(chart(call)).violations}
+    assert how["nothing happens after the end"] == "CallerHungUp was taken in call.done"
+
+
 def test_a_function_that_fails_is_found_with_the_shortest_call_that_gets_there() -> None:
     exploration = explored(FAILING, stop_at_first=True)
     name, how, way = the_violation(exploration)
@@ -158,3 +207,18 @@ def test_ties_tell_both_orders_and_whether_they_matter() -> None:
     assert tie.order_decides
     assert found[tie] == ()
     assert count_ties(exploration) > 3
+
+
+def test_what_was_put_off_is_offered_between_the_two_of_a_tie() -> None:
+    answers = {CallerHungUp: defer("in a moment"), LineClosed: ignore("")}
+    busy = state("busy", on=answers, after={"done": (1, to("waiting"))})
+    exploration = explored(chart(busy, WAITING))
+    found = ties(exploration)
+    knocks = [t for t in found if (t.leaf, t.one, t.two) == ("busy", "Knock", "after busy done")]
+    assert [(found[t], t.two_first.leaf, t.two_first.second) for t in knocks] == [
+        ((), "bye", "taken"),
+        (("the caller hangs up",), "bye", "ignored"),
+    ]
+    # One timer runs everywhere, beside what may come: but not where the hang-up is offered again.
+    in_busy, in_waiting, in_bye = 3 + 2 + 1 + 1, 3 + 1, 3 + 2 + 1 + 1
+    assert count_ties(exploration) == in_busy + in_waiting + in_bye
