@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import combinations
+from itertools import combinations_with_replacement
 
 from engine.chart.chart import Chart, timer_trigger
 from engine.chart.decide import Occurrence, Step, begin, decide, due
@@ -52,11 +52,6 @@ class Standing:
     def leaf(self) -> str:
         return self.step.after.leaf
 
-    @property
-    def way(self) -> tuple[Occurrence, ...]:
-        """All that happened after the call's beginning."""
-        return () if self.before is None else (*self.before.way, self.step.occurrence)
-
     @cached_property
     def happenings(self) -> tuple[Happening, ...]:
         """What may happen at the instant of the last step: events, and whatever timer is due."""
@@ -76,11 +71,12 @@ class Standing:
         data, at, event = self.step.data, self.step.at, occurrence.event
         if self.chart.late is not None and self.chart.late(data, event):
             return Happening(occurrence, trigger, variant, -1)
-        answer = 0
-        for edge in self.chart.edges(self.leaf, trigger):
-            if edge.answer.when is None or edge.answer.when(data, event, at):
-                break
-            answer += 1
+        # A chart has made sure that one of the answers is given.
+        answer = next(
+            n
+            for n, edge in enumerate(self.chart.edges(self.leaf, trigger))
+            if edge.answer.when is None or edge.answer.when(data, event, at)
+        )
         return Happening(occurrence, trigger, variant, answer)
 
 
@@ -107,13 +103,10 @@ def standings(chart: Chart) -> Iterator[Standing]:
 def _is_new(standing: Standing, known: set[object]) -> bool:
     here = standing.step.after
     put_off = frozenset(type(o.event) for o in here.deferred)
-    can = frozenset((h.trigger, h.answer) for h in standing.happenings)
-    whole = standing.leaf, put_off, bool(here.recalled), can
-    if whole in known:
-        return False
-    known.add(whole)
-    pairs = {(standing.leaf, put_off, *pair) for pair in combinations(sorted(can), 2)}
-    if pairs <= known:
-        return False
+    recalled = tuple(type(o.event) for o in here.recalled)
+    stands = standing.leaf, put_off, recalled
+    can = sorted({(h.trigger, h.answer) for h in standing.happenings})
+    pairs = {(*stands, *pair) for pair in combinations_with_replacement(can, 2)}
+    new = not pairs <= known
     known |= pairs
-    return True
+    return new

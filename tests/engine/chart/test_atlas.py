@@ -6,23 +6,23 @@ the whole way to the standing on a virtual clock, and there meets both at one in
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cache
 
 import pytest
 import trio
 
 from engine.call import Call, Scene
-from engine.chart import Occurrence, Step, decide, ignore, to
+from engine.chart import Chart, Occurrence, Step, decide, defer, ignore, stay, to
 from engine.chart.atlas import page
 from engine.chart.decide import due
 from engine.chart.diagram import diagram_of
 from engine.chart.reach import Happening, Standing
 from engine.chart.ties import Order, Tie, ties
-from engine.events import TimerFired
+from engine.events import Event, TimerFired
 from states import CHART
 from tests.engine.chart.by_hand import Call as Ring
-from tests.engine.chart.by_hand import Knock, chart, leaf
+from tests.engine.chart.by_hand import Knock, Say, chart, leaf, note, note_again
 from tests.engine.quiet import NO_SERVICES, QuietLine
 
 DIAGRAM = diagram_of(CHART)
@@ -189,6 +189,19 @@ async def test_both_orders_come_to_what_the_atlas_says(state: str, autojump_cloc
 # --- the page ------------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True, slots=True)
+class Told(Event):
+    """From outside, in some words or in none."""
+
+    text: str
+
+
+def section(chart: Chart, state: str) -> str:
+    """What the chart's page says of a state."""
+    _, text = page(diagram_of(chart), ties(chart)).split(f"## {state}\n")
+    return text.split("\n## ")[0]
+
+
 def test_what_depends_on_the_order_is_told_with_both_orders() -> None:
     knocked = chart(
         leaf("a", on={Knock: to("b"), Ring: ignore("nobody calls")}),
@@ -198,3 +211,69 @@ def test_what_depends_on_the_order_is_told_with_both_orders() -> None:
     text = page(diagram_of(knocked), ties(knocked))
     assert "| `Knock` | `Call` | → **b**; → **over** | ignored; → **b** |" in text
     assert "test_atlas.py::test_both_orders_come_to_what_the_atlas_says[a]`" in text
+
+
+def test_commands_are_told_where_only_they_depend_on_the_order() -> None:
+    greeted = chart(
+        leaf("a", on={Knock: to("b"), Ring: stay(effects=Say("hello"))}),
+        leaf("b", on={Knock: ignore("it is open"), Ring: ignore("nobody calls")}),
+        events=(Knock, Ring),
+    )
+    text = section(greeted, "a")
+    assert "The same state, other commands: 2 pairs" in text
+    assert "| `Knock` | `Call` | → **b**; ignored | stays; → **b** / Say |" in text
+
+
+def test_data_is_told_by_its_fields_where_only_it_depends_on_the_order() -> None:
+    noted = chart(
+        leaf("a", on={Knock: stay(update=note), Ring: stay(update=note_again)}),
+        events=(Knock, Ring),
+    )
+    text = section(noted, "a")
+    assert "The same state, other data: 3 pairs" in text
+    assert "| `Knock` | `Call` | stays; stays | stays; stays | `notes` |" in text
+
+
+def test_a_state_in_which_every_order_counts_has_nothing_alike() -> None:
+    hurried = chart(
+        leaf("a", on={Knock: to("b")}),
+        leaf("b", on={Knock: ignore("it is open")}),
+    )
+    assert "Alike" not in section(hurried, "a")
+    assert "Alike in both orders: 1 pairs" in section(hurried, "b")
+
+
+def test_what_comes_of_any_words_is_told_once() -> None:
+    told = chart(
+        leaf("a", on={Told: to("b"), Knock: to("over")}),
+        leaf("b", on={Told: ignore("it is known"), Knock: ignore("it is open")}),
+        events=(Told, Knock),
+    )
+    assert "| `Told` | `Knock` | → **b**; ignored | → **over**; over |" in section(told, "a")
+    assert "| `Told` | `Knock` | **b** |" in section(told, "b")
+
+
+def test_the_state_in_which_an_instant_ends_is_told_where_neither_of_the_two_led_there() -> None:
+    passing = chart(
+        leaf("a", on={Knock: to("b"), Ring: to("over")}),
+        leaf(
+            "b",
+            on={Knock: ignore("it is open"), Ring: ignore("nobody calls")},
+            after={"at_once": (0, to("c"))},
+        ),
+        leaf("c", on={Knock: ignore("it is open"), Ring: ignore("nobody calls")}),
+        events=(Knock, Ring),
+    )
+    text = section(passing, "a")
+    assert "| `Knock` | `Call` | → **b**; ignored = **c** | → **over**; over |" in text
+
+
+def test_what_was_put_off_comes_before_the_second_of_the_two() -> None:
+    put_off = chart(
+        leaf("a", on={Knock: defer("not yet"), Ring: to("b"), Told: ignore("not yet")}),
+        leaf("b", on={Knock: to("c"), Ring: ignore("it is open"), Told: ignore("not yet")}),
+        leaf("c", on={Knock: ignore("it is open"), Ring: ignore("it is open"), Told: to("over")}),
+        events=(Knock, Ring, Told),
+    )
+    text = section(put_off, "a")
+    assert "| `Call` | `Told` | → **b**; → **over** | ignored; → **b** = **c** |" in text
