@@ -6,6 +6,7 @@ BIN := $(VENV)/bin
 PACKAGES := engine states adapters proto
 SOURCES := $(PACKAGES) tests
 COVERED := $(BIN)/coverage run -m pytest -q
+CARRIER := tests/adapters/carrier/asterisk
 
 # flake8-async's rules that ruff lacks; without those on the place of a `return` (121), on scopes and
 # loops that may do without a checkpoint (912, 913), which cry wolf at code that means it, and on
@@ -16,9 +17,9 @@ ASYNC_RULES := ASYNC101,ASYNC102,ASYNC103,ASYNC104,ASYNC106,ASYNC111,ASYNC112,AS
 	ASYNC232,ASYNC300,ASYNC400
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-ru test test-real test-asterisk computing-checks computing-tests check lint \
-	types imports messages format flakes explore mutants soak bench bench-asterisk bench-voices draw \
-	proto lock clean
+.PHONY: help demo demo-ru test test-real test-asterisk test-carrier computing-checks \
+	computing-tests check lint types imports messages format flakes explore mutants soak bench \
+	bench-asterisk bench-voices draw proto lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,11 +31,12 @@ demo-ru: $(VENV)/ready ## the same in Russian, heard by Whisper with the weights
 	test -d whisper-base || $(BIN)/python -m tests.whisper_model whisper-base
 	$(BIN)/callchart demo --language ru --out demo-call
 
-# Three lanes side by side: tests on the real clock wait for most of their time, and what only
+# Lanes side by side: tests on the real clock wait for most of their time, and what only
 # computes gives way to them (nice). No lane has two tests that load their machine on purpose.
 test: $(VENV)/ready ## all checks, all tests with their coverage, the diagrams compared with the code
 	$(BIN)/coverage erase
-	$(MAKE) --jobs 4 --output-sync=recurse test-real test-asterisk computing-checks computing-tests
+	$(MAKE) --jobs 5 --output-sync=recurse \
+		test-real test-asterisk test-carrier computing-checks computing-tests
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 	$(BIN)/coverage report --include='engine/chart/*,states/*' --fail-under=100
@@ -44,7 +46,10 @@ test-real: $(VENV)/ready
 	$(COVERED) -m "real and not asterisk"
 
 test-asterisk: $(VENV)/ready
-	$(COVERED) -m asterisk
+	$(COVERED) -m asterisk --ignore $(CARRIER)
+
+test-carrier: $(VENV)/ready
+	$(COVERED) -m real $(CARRIER)
 
 computing-checks: $(VENV)/ready
 	nice -n 19 $(MAKE) check

@@ -116,7 +116,10 @@ class Conversation:
         until = caller.began.get(question + 1, float("inf"))
         moments = [at for at in self._line.sounds if caller.ended[question] < at < until]
         if not moments:
-            return float("inf")
+            # Or was all said to a caller who was speaking still?
+            began, ended = caller.began[question], caller.ended[question]
+            spoken_over = any(began < at <= ended for at in self._line.sounds)
+            return 0.0 if spoken_over else float("inf")
         since = [caller.ended[question], *moments]
         return max(later - at for at, later in zip(since, moments, strict=False))
 
