@@ -18,7 +18,7 @@ ASYNC_RULES := ASYNC101,ASYNC102,ASYNC103,ASYNC104,ASYNC106,ASYNC111,ASYNC112,AS
 
 .DEFAULT_GOAL := help
 .PHONY: help demo demo-ru test test-real test-asterisk test-carrier computing-checks \
-	computing-tests check lint types imports messages format flakes explore mutants soak bench \
+	measured-tests unmeasured-tests check lint types imports messages format flakes explore mutants soak bench \
 	bench-asterisk bench-voices draw proto lock clean
 
 help: ## this list
@@ -35,12 +35,11 @@ demo-ru: $(VENV)/ready ## the same in Russian, heard by Whisper with the weights
 # computes gives way to them (nice). No lane has two tests that load their machine on purpose.
 test: $(VENV)/ready ## all checks, all tests with their coverage, the diagrams compared with the code
 	$(BIN)/coverage erase
-	$(MAKE) --jobs 5 --output-sync=recurse \
-		test-real test-asterisk test-carrier computing-checks computing-tests
+	$(MAKE) --jobs 6 --output-sync=recurse test-real test-asterisk test-carrier \
+		computing-checks measured-tests unmeasured-tests
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 	$(BIN)/coverage report --include='engine/chart/*,states/*' --fail-under=100
-	$(BIN)/callchart draw --check
 
 test-real: $(VENV)/ready
 	$(COVERED) -m "real and not asterisk"
@@ -53,9 +52,13 @@ test-carrier: $(VENV)/ready
 
 computing-checks: $(VENV)/ready
 	nice -n 19 $(MAKE) check
+	nice -n 19 $(BIN)/callchart draw --check
 
-computing-tests: $(VENV)/ready
-	nice -n 19 $(COVERED) -m "not real"
+measured-tests: $(VENV)/ready
+	nice -n 19 $(COVERED) -m "not real and not unmeasured"
+
+unmeasured-tests: $(VENV)/ready
+	nice -n 19 $(BIN)/python -m pytest -q -m "not real and unmeasured"
 
 check: $(VENV)/ready ## lint, format, types, who imports whom, messages compared with their .proto
 	$(MAKE) --jobs 2 --output-sync lint types imports messages

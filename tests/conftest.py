@@ -1,14 +1,10 @@
-"""What all tests share: hypothesis's profiles, which tests run on a virtual clock, which without
-coverage."""
+"""What all tests share: hypothesis's profiles, and which tests run on a virtual clock."""
 
 from __future__ import annotations
 
 import gc
-from collections.abc import Generator
 from pathlib import Path
-from typing import Any
 
-import coverage
 import pytest
 from hypothesis import settings
 
@@ -44,18 +40,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.asterisk)
         if getattr(getattr(item, "obj", None), "is_hypothesis_test", False):
             item.add_marker(pytest.mark.unmeasured)
-
-
-@pytest.hookimpl(wrapper=True, tryfirst=True)
-def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, Any, Any]:
-    measured = coverage.Coverage.current()
-    if measured is None or not item.get_closest_marker("unmeasured"):
-        return (yield)
-    measured.stop()
-    try:
-        return (yield)
-    finally:
-        measured.start()
 
 
 def pytest_collection_finish() -> None:
