@@ -18,7 +18,7 @@ ASYNC_RULES := ASYNC101,ASYNC102,ASYNC103,ASYNC104,ASYNC106,ASYNC111,ASYNC112,AS
 
 .DEFAULT_GOAL := help
 .PHONY: help demo demo-ru test test-real test-asterisk test-carrier computing-checks \
-	measured-tests unmeasured-tests check lint types imports messages format flakes explore mutants soak bench \
+	measured-tests unmeasured-tests check lint lint-async types imports messages format flakes explore mutants soak bench \
 	bench-asterisk bench-voices draw proto lock clean
 
 help: ## this list
@@ -35,6 +35,8 @@ demo-ru: $(VENV)/ready ## the same in Russian, heard by Whisper with the weights
 # computes gives way to them (nice). No lane has two tests that load their machine on purpose.
 test: $(VENV)/ready ## all checks, all tests with their coverage, the diagrams compared with the code
 	$(BIN)/coverage erase
+	@# Tests start a hundred processes: none of them is to compile what all of them import.
+	$(BIN)/python -m compileall -q -j 0 $(SOURCES)
 	$(MAKE) --jobs 6 --output-sync=recurse test-real test-asterisk test-carrier \
 		computing-checks measured-tests unmeasured-tests
 	$(BIN)/coverage combine --quiet
@@ -66,6 +68,8 @@ check: $(VENV)/ready ## lint, format, types, who imports whom, messages compared
 lint: $(VENV)/ready
 	$(BIN)/ruff check $(SOURCES)
 	$(BIN)/ruff format --check $(SOURCES)
+
+lint-async: $(VENV)/ready ## flake8-async's rules that ruff lacks
 	$(BIN)/flake8-async --enable $(ASYNC_RULES) \
 		$$(grep -rlE --include='*.py' 'async |trio|httpx' $(PACKAGES))
 

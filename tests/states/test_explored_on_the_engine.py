@@ -13,7 +13,7 @@ from engine.testing import schedule
 from engine.testing.script import take
 from states import CHART, WORLD
 
-WAYS = 30
+WAYS = 20
 
 
 def seen(step: Step) -> tuple[object, ...]:
@@ -29,7 +29,6 @@ def exploration() -> Exploration:
     return explored
 
 
-@pytest.mark.unmeasured
 @pytest.mark.parametrize("seed", [1, 2])
 def test_the_engine_goes_the_ways_that_were_explored(exploration: Exploration, seed: int) -> None:
     chance = random.Random(seed)
