@@ -18,8 +18,8 @@ ASYNC_RULES := ASYNC101,ASYNC102,ASYNC103,ASYNC104,ASYNC106,ASYNC111,ASYNC112,AS
 
 .DEFAULT_GOAL := help
 .PHONY: help demo demo-ru test test-real test-asterisk test-carrier computing-checks \
-	measured-tests unmeasured-tests check lint lint-async types imports messages format flakes explore mutants soak bench \
-	bench-asterisk bench-voices draw proto lock clean
+	computing-tests check lint lint-async types imports messages format flakes explore mutants \
+	soak bench bench-asterisk bench-voices draw proto lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,8 +37,8 @@ test: $(VENV)/ready ## all checks, all tests with their coverage, the diagrams c
 	$(BIN)/coverage erase
 	@# Tests start a hundred processes: none of them is to compile what all of them import.
 	$(BIN)/python -m compileall -q -j 0 $(SOURCES)
-	$(MAKE) --jobs 6 --output-sync=recurse test-real test-asterisk test-carrier \
-		computing-checks measured-tests unmeasured-tests
+	$(MAKE) --jobs 5 --output-sync=recurse test-real test-asterisk test-carrier \
+		computing-checks computing-tests
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 	$(BIN)/coverage report --include='engine/chart/*,states/*' --fail-under=100
@@ -56,10 +56,8 @@ computing-checks: $(VENV)/ready
 	nice -n 19 $(MAKE) check
 	nice -n 19 $(BIN)/callchart draw --check
 
-measured-tests: $(VENV)/ready
+computing-tests: $(VENV)/ready
 	nice -n 19 $(COVERED) -m "not real and not unmeasured"
-
-unmeasured-tests: $(VENV)/ready
 	nice -n 19 $(BIN)/python -m pytest -q -m "not real and unmeasured"
 
 check: $(VENV)/ready ## lint, format, types, who imports whom, messages compared with their .proto

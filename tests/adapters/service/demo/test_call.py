@@ -18,7 +18,8 @@ pytestmark = pytest.mark.real
 
 SAMPLES = Path(__file__).parents[4] / "adapters" / "service" / "demo" / "samples"
 
-#: A call with a backchannel and a barge-in, short enough to be held in real time.
+#: A call with a backchannel and a barge-in, short enough to be held in real time. Of a pause within
+#: an utterance it would be luck whether it splits it in two.
 SHORT = f"""
 [[line]]
 say = "{SAMPLES / "en_hours.wav"}"
@@ -31,9 +32,13 @@ when = "agent speaking"
 for = 1.0
 
 [[line]]
-say = "{SAMPLES / "en_goodbye.wav"}"
+say = "{SAMPLES / "en_operator.wav"}"
 when = "agent speaking"
 for = 1.0
+
+[hangup]
+when = "agent silent"
+for = 0.5
 """
 
 
