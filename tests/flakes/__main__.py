@@ -1,9 +1,10 @@
 """`make flakes`: the tests again and again, so that a test which depends on luck shows itself.
 
 Tests on the virtual clock run under 50 seeds, each of which settles the order in which Trio runs
-tasks and hypothesis's examples; the others, those of real processes and sockets among them, run 5
-times, stories under other schedules each time. Odd and even seeds have orders of sets of their own.
-A failure prints what pytest said and the line that repeats it.
+tasks and hypothesis's examples; of a test with many cases, four take their turn under each seed.
+The others, those of real processes and sockets among them, run 5 times, stories under other
+schedules each time. Odd and even seeds have orders of sets of their own. A failure prints what
+pytest said and the line that repeats it.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from tests.flakes.forks import END, SCHEDULES, Order, Selection
 
 VIRTUAL_SEEDS = range(1, 51)
 OTHER_SEEDS = range(1, 6)
-#: Of a virtual test with more cases so many take their turn under each seed.
+#: Of a virtual test.
 CASES = 4
 #: Orders of sets: each costs a collection of all tests.
 HASH_SEEDS = range(1, 3)

@@ -5,7 +5,7 @@ from engine.chart.explore.concrete import Unreal, concrete
 from engine.chart.explore.coverage import Declared, answers, unexplored
 from engine.chart.explore.explorer import NOW, Exploration, Violation
 from engine.chart.explore.model import Model, Move, Property, Standing
-from engine.chart.explore.ties import Order, Tie, count_ties, ties
+from engine.chart.explore.ties import count_ties
 from engine.chart.explore.told import told
 
 __all__ = [
@@ -14,17 +14,14 @@ __all__ = [
     "Exploration",
     "Model",
     "Move",
-    "Order",
     "Property",
     "Standing",
-    "Tie",
     "Unreal",
     "Violation",
     "answers",
     "concrete",
     "count_ties",
     "leave_alone",
-    "ties",
     "told",
     "unexplored",
 ]

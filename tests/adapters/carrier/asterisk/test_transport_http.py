@@ -12,6 +12,7 @@ import trio
 from adapters.carrier.asterisk import transport_http
 from adapters.carrier.asterisk.ari import Ari, AriError, ControlLost
 from adapters.carrier.asterisk.transport_http import HttpTransport
+from tests.adapters.carrier.asterisk.media_call import nothing_left
 from tests.adapters.carrier.asterisk.scripted_asterisk import (
     PASSWORD,
     USER,
@@ -54,10 +55,8 @@ async def test_a_real_asterisk_answers(asterisk: Asterisk) -> None:
             "http/test;1"
         }
         await ari.delete_bridge("http/test;1")
-        # Asterisk lists it for a moment longer.
-        with trio.fail_after(10):
-            while await ari.bridges() != bridges:  # noqa: ASYNC110 (ARI does not tell)
-                await trio.sleep(0.01)
+        await nothing_left(asterisk, "http/test;1")  # Asterisk lists it for a moment longer
+        assert await ari.bridges() == bridges
 
 
 async def test_a_wrong_password_is_refused_by_a_real_asterisk(asterisk: Asterisk) -> None:

@@ -14,7 +14,6 @@ from engine.chart.explore import (
     Standing,
     count_ties,
     leave_alone,
-    ties,
     told,
     unexplored,
 )
@@ -196,29 +195,17 @@ def test_a_line_hung_up_twice_is_found() -> None:
     assert (name, how) == ("closing twice is closing once", "the line is hung up twice")
 
 
-def test_ties_tell_both_orders_and_whether_they_matter() -> None:
+def test_an_event_and_each_timer_that_may_be_due_first_are_ties() -> None:
     patient = state("patient", on={Knock: to("open")}, after={"out": (5, to("bye"))})
     door = state("open", after={"close": (1, to("bye")), "shut": (9, to("bye"))})
     exploration = explored(chart(patient, door))
-    found = ties(exploration)
-    tie = next(t for t in found if (t.one, t.two) == ("Knock", "after patient out"))
-    assert (tie.one_first.leaf, tie.one_first.second) == ("open", None)
-    assert (tie.two_first.leaf, tie.two_first.second) == ("bye", "ignored")
-    assert tie.order_decides
-    assert found[tie] == ()
     assert count_ties(exploration) > 3
 
 
-def test_what_was_put_off_is_offered_between_the_two_of_a_tie() -> None:
+def test_what_was_put_off_and_is_offered_at_once_ties_with_nothing() -> None:
     answers = {CallerHungUp: defer("in a moment"), LineClosed: ignore("")}
     busy = state("busy", on=answers, after={"done": (1, to("waiting"))})
     exploration = explored(chart(busy, WAITING))
-    found = ties(exploration)
-    knocks = [t for t in found if (t.leaf, t.one, t.two) == ("busy", "Knock", "after busy done")]
-    assert [(found[t], t.two_first.leaf, t.two_first.second) for t in knocks] == [
-        ((), "bye", "taken"),
-        (("the caller hangs up",), "bye", "ignored"),
-    ]
     # One timer runs everywhere, beside what may come: but not where the hang-up is offered again.
     in_busy, in_waiting, in_bye = 3 + 2 + 1 + 1, 3 + 1, 3 + 2 + 1 + 1
     assert count_ties(exploration) == in_busy + in_waiting + in_bye
