@@ -116,7 +116,7 @@ messages: $(VENV)/ready
 		echo "proto/messages/ is not what the .proto files make: run make proto" >&2; exit 1; }
 
 explore: $(VENV)/ready ## every call of two turns that the chart can come to, and what holds of it
-	$(BIN)/callchart explore
+	$(BIN)/callchart explore --every-answer
 
 mutants: $(VENV)/ready ## mistakes put into the chart, one at a time: does explore find them?
 	nice -n 19 $(BIN)/python -m tests.mutants

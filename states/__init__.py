@@ -1,8 +1,8 @@
 """The call that Callchart makes unless told otherwise: a file a state, together in `CHART`.
 
-`WORLD` is what is around it while it is explored."""
+`WORLDS` are what is around it while it is explored: `WORLD`, and one in which it has drafts."""
 
 from states.chart import CHART
-from states.explored import WORLD
+from states.explored import WITH_DRAFTS, WORLD, WORLDS
 
-__all__ = ["CHART", "WORLD"]
+__all__ = ["CHART", "WITH_DRAFTS", "WORLD", "WORLDS"]

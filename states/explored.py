@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from engine.data import CallData
-from engine.world import Forgotten, Phone, Situation
+from engine.world import Forgotten, Phone, Situation, spoken
 from states.chart import CHART
 
 #: Tools at work are asked for at the end alone, and one may begin as late as that.
@@ -27,6 +28,8 @@ LAST_WORDS = Forgotten(
         **_NO_FILLER,
         "question": (),
         "partial": "",
+        "draft": "",
+        "drafted": 0,
         "ended": 0,
         "recognised": 0,
         "answered": 0,
@@ -52,6 +55,8 @@ LAST_WORDS = Forgotten(
         "recogniser_failed": False,
         "failed": False,
         "by_model": False,
+        "draft": False,
+        "drafts": 0,
         "turns": 1,
         "at_work": False,
     },
@@ -111,6 +116,14 @@ def forget(leaf: str, data: CallData, world: Situation) -> Forgotten:
     return NO_ANSWER if data.reply.purpose in ("apology", "reprompt") else SCRIPT
 
 
+def forget_but_drafts(leaf: str, data: CallData, world: Situation) -> Forgotten:
+    """The same; and which words a partial has, once the turn had its draft, and it is over."""
+    forgotten = forget(leaf, data, world)
+    if not data.drafted or data.draft or "partial" in forgotten.data:
+        return forgotten
+    return replace(forgotten, data={**forgotten.data, "partial": spoken(data.partial)})
+
+
 #: The world in which the default chart is explored. What counts up to a limit, counts up to one.
 WORLD = Phone(
     CHART,
@@ -118,3 +131,13 @@ WORLD = Phone(
     forget=forget,
     settings={"apologies": 1, "reprompts": 1},
 )
+#: The same where answers are begun early: which words were said matters, as a draft is for some.
+WITH_DRAFTS = replace(
+    WORLD,
+    name="with drafts",
+    word_for=str.strip,
+    forget=forget_but_drafts,
+    settings={**WORLD.settings, "drafts": 1},
+    turns=1,
+)
+WORLDS = (WORLD, WITH_DRAFTS)

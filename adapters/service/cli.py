@@ -19,7 +19,7 @@ from adapters.service.loading import (
     DEFAULT_CHART,
     UserError,
     load_chart,
-    load_world,
+    load_worlds,
     parse_settings,
 )
 from engine.chart import Chart, ChartError
@@ -133,9 +133,20 @@ def parser() -> argparse.ArgumentParser:
     explore.add_argument(
         "--turns",
         type=int,
-        default=2,
         metavar="N",
-        help="how often the caller speaks in a call (default: 2)",
+        help="how often the caller speaks in a call (default: the world's own number, or 2)",
+    )
+    explore.add_argument(
+        "--faults",
+        type=int,
+        metavar="N",
+        help="after how many failures in a row, or questions without an answer, a call is ended: "
+        "settings apologies and reprompts (default: the world's own, or theirs)",
+    )
+    explore.add_argument(
+        "--every-answer",
+        action="store_true",
+        help="fail as well where a declared answer is never given",
     )
     explore.add_argument(
         "--out",
@@ -268,7 +279,12 @@ def _explore(options: argparse.Namespace) -> int:
     from adapters.service.explore import run_explore
 
     return run_explore(
-        load_world(options.chart), turns=options.turns, out=options.out, as_json=options.json
+        load_worlds(options.chart),
+        turns=options.turns,
+        faults=options.faults,
+        every_answer=options.every_answer,
+        out=options.out,
+        as_json=options.json,
     )
 
 

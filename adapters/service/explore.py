@@ -6,8 +6,10 @@ go that way; `callchart replay` opens it."""
 from __future__ import annotations
 
 import json
+import multiprocessing
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +17,7 @@ from typing import Any
 from rich.console import Console
 
 from adapters.service.loading import UserError
-from engine.chart import Step
+from engine.chart import Chart, Step
 from engine.chart.explore import (
     Exploration,
     Unreal,
@@ -31,46 +33,111 @@ from engine.journal import JournalFile, Recorder
 from engine.world import Phone
 
 
-def run_explore(world: Phone, *, turns: int, out: Path, as_json: bool) -> int:
-    """Explore the world's chart; 1 where a property breaks."""
-    if turns < 0:
-        raise UserError(f"--turns {turns}: write how often the caller speaks, 0 or more")
-    exploration = Exploration(world.chart, replace(world, turns=turns))
-    with Console(stderr=True).status("") as status:
-        for done in exploration.run():
-            status.update(f"{done} of {len(exploration.nodes)} configurations known so far")
-    found = findings(exploration, out)
+def run_explore(
+    worlds: Sequence[Phone],
+    *,
+    turns: int | None,
+    faults: int | None,
+    every_answer: bool,
+    out: Path,
+    as_json: bool,
+) -> int:
+    """Explore the chart in these worlds, side by side; 1 where a property breaks in one, or, if so
+    asked, where an answer is given in none."""
+    for option, number in (("--turns", turns), ("--faults", faults)):
+        if number is not None and number < 0:
+            raise UserError(f"{option} {number}: write 0 or more")
+    changed = [_changed(world, turns, faults) for world in worlds]
+    # A chart holds functions, which go through no pipe: a fork has them already.
+    forks = multiprocessing.get_context("fork")
+    workers = max(1, len(changed) - 1)
+    with ProcessPoolExecutor(workers, forks, _know, (changed, out)) as others:
+        rest = [others.submit(_explore_known, n) for n in range(1, len(changed))]
+        with Console(stderr=True).status("") as status:
+            first = explored(changed[0], out, status.update)
+        found = merged(worlds[0].chart, [first, *(each.result() for each in rest)])
     if as_json:
         print(json.dumps(found, indent=2))
     else:
         show(found, Console(highlight=False, soft_wrap=True))
-    return 1 if found["violations"] else 0
+    return 1 if found["violations"] or (every_answer and found["unexplored"]) else 0
 
 
-def findings(exploration: Exploration, out: Path) -> dict[str, Any]:
-    """What was found, as JSON has it; the calls that break a property are in the folder."""
+#: In a process beside the first: what all of them explore, and where journals go.
+_known: tuple[Sequence[Phone], Path]
+
+
+def _know(worlds: Sequence[Phone], out: Path) -> None:
+    global _known
+    _known = worlds, out
+
+
+def _explore_known(number: int) -> dict[str, Any]:
+    worlds, out = _known
+    return explored(worlds[number], out)
+
+
+def _changed(world: Phone, turns: int | None, faults: int | None) -> Phone:
+    if faults is not None:
+        borne = {"apologies": faults, "reprompts": faults}
+        world = replace(world, settings={**world.settings, **borne})
+    return world if turns is None else replace(world, turns=turns)
+
+
+def explored(
+    world: Phone, out: Path, tell: Callable[[str], None] = lambda text: None
+) -> dict[str, Any]:
+    """What was found in one world, as JSON has it; the calls that break a property are in the
+    folder `out`."""
+    exploration = Exploration(world.chart, world)
+    for done in exploration.run():
+        tell(f"{done} of {len(exploration.nodes)} configurations known so far")
     alone = leave_alone(exploration)
-    chart = exploration.chart
     return {
-        "chart": chart.name,
+        "world": world.name,
+        "turns": world.turns,
         "complete": exploration.complete,
         "configurations": len(exploration.nodes),
         "standings": len(exploration.explored),
         "steps": exploration.steps,
         "edges": len(exploration.taken),
         "ties": count_ties(exploration),
-        "answers": len(answers(chart)),
-        "unexplored": [declared.described(chart) for declared in unexplored(exploration)],
+        "unexplored": [declared.described(world.chart) for declared in unexplored(exploration)],
         "seconds_alone": alone,
         "violations": [
-            _broken(exploration, violation, out) for violation in exploration.violations
+            _broken(exploration, violation, world.name, out) for violation in exploration.violations
         ],
     }
 
 
-def _broken(exploration: Exploration, violation: Violation, out: Path) -> dict[str, Any]:
+def merged(chart: Chart, found: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """What was found in all worlds together: an answer is given that is given in one of them."""
+    return {
+        "chart": chart.name,
+        "answers": len(answers(chart)),
+        "unexplored": [
+            described
+            for described in found[0]["unexplored"]
+            if all(described in each["unexplored"] for each in found)
+        ],
+        "seconds_alone": max(each["seconds_alone"] for each in found),
+        "violations": [broken for each in found for broken in each["violations"]],
+        "worlds": [
+            {name: figure for name, figure in each.items() if name != "violations"}
+            for each in found
+        ],
+    }
+
+
+def _broken(
+    exploration: Exploration, violation: Violation, world: str, out: Path
+) -> dict[str, Any]:
     lines = list(told(exploration, violation.way))
-    found: dict[str, Any] = {"property": violation.name, "how": violation.how}
+    found: dict[str, Any] = {
+        "property": violation.name,
+        "how": violation.how,
+        "world": world,
+    }
     times: Sequence[float | None] = [None] * len(lines)
     try:
         steps = concrete(exploration, violation.way)
@@ -78,7 +145,8 @@ def _broken(exploration: Exploration, violation: Violation, out: Path) -> dict[s
         found["no_journal"] = f"{unreal}; what is told is what was explored"
     else:
         out.mkdir(parents=True, exist_ok=True)
-        path = out / f"{re.sub('[^a-z]+', '-', violation.name)}.jsonl"
+        name = re.sub("[^a-z]+", "-", f"{violation.name} {world}".strip())
+        path = out / f"{name}.jsonl"
         write_journal(exploration, steps, path)
         found["journal"] = str(path)
         at = [step.at / 1e6 for step in steps]
@@ -110,12 +178,15 @@ def show(found: dict[str, Any], console: Console) -> None:
     def say(text: str) -> None:
         console.print(text, markup=False)
 
+    for each in found["worlds"]:
+        world = f", {each['world']}" if each["world"] else ""
+        say(
+            f"{found['chart']}{world}: {each['configurations']} configurations with turns up to "
+            f"{each['turns']}, {each['steps']} steps between them, {each['edges']} edges, "
+            f"{each['ties']} ties"
+        )
     given = found["answers"] - len(found["unexplored"])
-    say(
-        f"{found['chart']}: {found['configurations']} configurations, {found['steps']} steps "
-        f"between them, {found['edges']} edges, {found['ties']} ties; "
-        f"{given} of {found['answers']} declared answers are given"
-    )
+    say(f"{given} of {found['answers']} declared answers are given")
     for declared in found["unexplored"]:
         say(f"never given: {declared}")
     for violation in found["violations"]:

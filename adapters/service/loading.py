@@ -38,12 +38,12 @@ def load_chart(name: str, folder: Path = Path()) -> Chart:
     return chart
 
 
-def load_world(name: str, folder: Path = Path()) -> Phone:
-    """What is around the chart at `module:NAME` while it is explored: the module's own `WORLD` of
-    it, or the world of any chart."""
+def load_worlds(name: str, folder: Path = Path()) -> Sequence[Phone]:
+    """What is around the chart at `module:NAME` while it is explored: those of the module's own
+    `WORLDS` that are of this chart, or the world of any chart."""
     chart = load_chart(name, folder)
-    own = vars(sys.modules[name.partition(":")[0]]).get("WORLD")
-    return own if isinstance(own, Phone) and own.chart is chart else Phone(chart)
+    own = vars(sys.modules[name.partition(":")[0]]).get("WORLDS", ())
+    return [world for world in own if world.chart is chart] or [Phone(chart)]
 
 
 def load_tools(name: str, folder: Path = Path()) -> Sequence[Tool]:

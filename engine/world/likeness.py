@@ -52,6 +52,7 @@ class _Like(NamedTuple):
     reply: tuple[Any, ...]
     question: bool
     partial: str
+    draft: str
     numbers: tuple[int, int, int, int]
     queued: int
     left: float
@@ -66,8 +67,8 @@ class _Like(NamedTuple):
 _SEEN = frozenset(
     [
         *("settings", "seed", "facts", "history", "question", "partial", "partial_of", "ended"),
-        *("recognised", "answered", "reply", "filler", "last_filler", "filler_at", "sound_until"),
-        *("at_work", "queued", "left", "heard_out", "silent_since"),
+        *("recognised", "answered", "draft", "reply", "filler", "last_filler", "filler_at"),
+        *("sound_until", "at_work", "queued", "left", "heard_out", "silent_since"),
     ]
 )
 
@@ -106,6 +107,7 @@ class Likeness:
         rank = {number: n for n, number in enumerate(sorted(numbers))}
         world["utterance"] = rank[world["utterance"]]
         world["owed"] = tuple([rank[u] for u in owed])
+        world["drafts"] = min(world["drafts"], data.settings.drafts + 1)  # one too many is enough
         reply: Reply = data.reply
         if now.reply:
             world["reply"] = 1 if now.reply == reply.number else 2
@@ -131,6 +133,7 @@ class Likeness:
             tuple(said.values()),
             bool(seen["question"]),
             partial,
+            self._draft(seen["draft"], seen["question"]) if seen["draft"] else "",
             (
                 rank[answered],
                 rank[ended],
@@ -146,6 +149,14 @@ class Likeness:
             _alike(recalled, standing, rank) if recalled else (),
         )
 
+    def _draft(self, draft: str, question: tuple[str, ...]) -> str:
+        """Of the words that it answers, only those count that were not said yet."""
+        words, said = draft.split(), " ".join(question).split()
+        if words[: len(said)] != said:
+            return "other words"
+        rest = self._word_for(" ".join(words[len(said) :]))
+        return " ".join(filter(None, (*(("words",) if said else ()), rest)))
+
     def representative(self, standing: Standing) -> Standing:
         """See `engine.chart.explore.Model`."""
         like = self.key(standing)
@@ -158,6 +169,7 @@ class Likeness:
             question=("words",) if like.question else (),
             partial=like.partial,
             partial_of=partial_of,
+            draft=like.draft,
             ended=ended,
             recognised=recognised,
             answered=answered,

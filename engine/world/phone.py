@@ -11,7 +11,7 @@ from typing import Any
 from engine.chart import Chart, Step
 from engine.chart.explore import NOW, Move, Property, Standing
 from engine.data import AtWork, CallData, Facts, FillerClip, Scripts
-from engine.effects import HangUpLine, StartReply, StopPlayback, TransferCall
+from engine.effects import HangUpLine, StartDraft, StartReply, StopPlayback, TransferCall
 from engine.events import Event, PlaybackStopped, SpeechStarted
 from engine.world import ports
 from engine.world.likeness import Forget, Likeness, nothing, spoken
@@ -33,11 +33,13 @@ SCRIPTS = Scripts(fillers=("Well,",), backchannels=("uh-huh",))
 class Phone:
     """`engine.chart.explore.Model` of calls on a phone line.
 
-    `words` stand for what a caller may say, `word_for` finds the one that stands for a text.
-    `settings` are those that differ from the defaults; `turns` is how often the caller speaks,
-    and so many utterances at most are `under_way` at once."""
+    `name` tells it from other worlds around the chart. `words` stand for what a caller may say,
+    `word_for` finds the one that stands for a text. `settings` are those that differ from the
+    defaults; `turns` is how often the caller speaks, and so many utterances at most are
+    `under_way` at once."""
 
     chart: Chart
+    name: str = ""
     words: Sequence[str] = WORDS
     word_for: Callable[[str], str] = spoken
     forget: Forget = nothing
@@ -174,15 +176,26 @@ def _silent(now: Situation) -> Situation:
         by_model=False,
         written=False,
         failed=False,
+        draft=False,
     )
 
 
 def _carried_out(now: Situation, effect: Any) -> Situation:
     match effect:
+        case StartDraft():
+            drafts = now.drafts + 1
+            return _silent(now)._replace(
+                reply=effect.reply.number, by_model=True, draft=True, drafts=drafts
+            )
+        case StartReply() if now.draft and effect.reply.number == now.reply:
+            return now._replace(draft=False, drafts=0)
         case StartReply():
             by_model = effect.reply.script is None
             return _silent(now)._replace(
-                reply=effect.reply.number, by_model=by_model, written=not by_model
+                reply=effect.reply.number,
+                by_model=by_model,
+                written=not by_model,
+                drafts=0 if by_model else now.drafts,
             )
         case StopPlayback():
             if now.playing:

@@ -125,6 +125,8 @@ def reply(now: Situation, said: Reply) -> Iterator[Move]:
     elif not now.written:
         written = now._replace(written=True)
         for what, (chunks, ends_call, transfer_to) in ANSWERS.items():
+            if now.draft and (ends_call or transfer_to):
+                continue  # such tools wait until it is certain, as all do
             event = ReplyWritten(number, chunks, 0, ends_call, transfer_to)
             yield Move(f"the reply is written: {what}", event, written, of)
     elif said.chunks is not None:
@@ -136,7 +138,7 @@ def tools(now: Situation) -> Iterator[Move]:
     """The user's tools: those that end with their reply, and one that finishes whatever comes.
 
     They are never stale, and may come whenever: after their reply, after the call's last words."""
-    if now.replying and now.by_model and not now.written and not now.failed:
+    if now.replying and now.by_model and not (now.written or now.failed or now.draft):
         yield Move("a tool answers", ToolFinished(0, "stock", "{}", "5"), now)
     if now.at_work:
         done = now._replace(at_work=False)

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from engine.chart import Chart, Outcome, Step
 from engine.chart.explore import Property, Standing
-from engine.effects import HangUpLine, StartReply, StopPlayback
+from engine.data import Said
+from engine.effects import HangUpLine, StartDraft, StartReply, StopPlayback
 from engine.events import (
     FinalHeard,
     PlaybackFinished,
@@ -52,6 +53,9 @@ def properties(chart: Chart) -> tuple[Property, ...]:
         Property("nothing of a dead reply is heard", silence),
         Property("what is played is alive", alive),
         Property("one reply at most is alive", _one_reply),
+        Property("nothing of a draft is heard before its words are certain", _unheard),
+        Property("a draft is the answer to its own words alone", _certain),
+        Property("a turn has no more drafts than are set", _few_drafts),
         Property("what was replaced or answered is not acted on", _nothing_late),
         Property("each reply has one end", _one_end),
         Property("what was heard of a reply is known", _heard),
@@ -60,9 +64,9 @@ def properties(chart: Chart) -> tuple[Property, ...]:
     )
 
 
-def _begun(step: Step) -> list[StartReply]:
+def _begun(step: Step) -> list[StartReply | StartDraft]:
     effects = (*step.exit_effects, *step.effects, *step.entry_effects)
-    return [effect for effect in effects if isinstance(effect, StartReply)]
+    return [effect for effect in effects if isinstance(effect, StartReply | StartDraft)]
 
 
 def _one_reply(before: Standing, step: Step, after: Situation) -> str | None:
@@ -71,9 +75,34 @@ def _one_reply(before: Standing, step: Step, after: Situation) -> str | None:
         return f"{len(begun)} replies are begun at once"
     if begun and not after.replying:
         return f"a reply is begun in {step.after.leaf}, where nobody writes it"
-    if begun and begun[0].reply.number <= before.world.reply:
+    if begun and begun[0].reply.number <= before.world.reply and not _confirmed(before, step):
         return "a reply is begun under the number of another"
     return None
+
+
+def _confirmed(before: Standing, step: Step) -> bool:
+    """Is what was a draft certain to be heard from now on?"""
+    draft = before.world.reply if before.world.draft else None
+    return any(isinstance(e, StartReply) and e.reply.number == draft for e in _begun(step))
+
+
+def _unheard(before: Standing, step: Step, after: Situation) -> str | None:
+    return f"{step.after.leaf} plays a draft" if after.draft and after.playing else None
+
+
+def _certain(before: Standing, step: Step, after: Situation) -> str | None:
+    if not _confirmed(before, step):
+        return None
+    # What stands for all calls alike has no history: this is what is answered, and no more.
+    match step.data.history:
+        case (*_, Said("caller", text)) if text.split() == before.data.draft.split():
+            return None
+    return f"in {step.after.leaf} the answer is a draft that was begun for other words"
+
+
+def _few_drafts(before: Standing, step: Step, after: Situation) -> str | None:
+    most = step.data.settings.drafts
+    return f"a turn has {after.drafts} drafts, and {most} are set" if after.drafts > most else None
 
 
 def _nothing_late(before: Standing, step: Step, after: Situation) -> str | None:

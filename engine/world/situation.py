@@ -24,6 +24,9 @@ class Situation(NamedTuple):
     by_model: bool = False
     written: bool = False
     failed: bool = False
+    #: It is not certain to be heard; and how many such were begun since the last answer.
+    draft: bool = False
+    drafts: int = 0
 
     # play and fill: the state whose activity it is
     playing: str = ""

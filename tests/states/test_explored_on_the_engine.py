@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
@@ -11,7 +12,8 @@ from engine.chart import Step
 from engine.chart.explore import Exploration, Unreal, concrete
 from engine.testing import schedule
 from engine.testing.script import take
-from states import CHART, WORLD
+from engine.world import Phone
+from states import CHART, WITH_DRAFTS, WORLD
 
 WAYS = 20
 
@@ -21,20 +23,29 @@ def seen(step: Step) -> tuple[object, ...]:
     return step.at, step.event, step.outcome, step.after, step.data
 
 
-@pytest.fixture(scope="module")
-def exploration() -> Exploration:
-    explored = Exploration(CHART, replace(WORLD, turns=1), most=2500)
-    for _ in explored.run():
+def explored(world: Phone) -> Exploration:
+    exploration = Exploration(CHART, replace(world, turns=1), most=2500)
+    for _ in exploration.run():
         pass
-    return explored
+    return exploration
 
 
-@pytest.mark.parametrize("seed", [1, 2])
-def test_the_engine_goes_the_ways_that_were_explored(exploration: Exploration, seed: int) -> None:
+@pytest.fixture(scope="module")
+def usual() -> Exploration:
+    return explored(WORLD)
+
+
+@pytest.fixture(scope="module")
+def with_drafts() -> Exploration:
+    return explored(WITH_DRAFTS)
+
+
+def goes_the_ways(exploration: Exploration, nodes: Sequence[int], seed: int) -> None:
+    """Does the engine go ways to these nodes, drawn by lot?"""
     chance = random.Random(seed)
     taken = 0
     for _ in range(WAYS):
-        way = exploration.way_to(chance.randrange(len(exploration.nodes)))
+        way = exploration.way_to(chance.choice(nodes))
         try:
             steps = concrete(exploration, way)
         except Unreal:
@@ -49,3 +60,19 @@ def test_the_engine_goes_the_ways_that_were_explored(exploration: Exploration, s
         schedule.run(call)
         taken += 1
     assert taken > WAYS * 3 / 4
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_the_engine_goes_the_ways_that_were_explored(usual: Exploration, seed: int) -> None:
+    goes_the_ways(usual, range(len(usual.nodes)), seed)
+
+
+def test_the_engine_goes_the_ways_to_drafts_and_what_becomes_of_them(
+    with_drafts: Exploration,
+) -> None:
+    drafted: list[int] = []
+    for number, node in enumerate(with_drafts.nodes):
+        world = with_drafts.explored[node.standing].standing.world
+        if world.draft or node.before in drafted:
+            drafted.append(number)
+    goes_the_ways(with_drafts, drafted, 1)

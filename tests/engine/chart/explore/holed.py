@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from engine.chart import stay, to
+from engine.world import Phone
 from tests.engine.chart.explore.charts import (
     WAITING,
     Counted,
@@ -27,3 +28,6 @@ FAILING = chart(
     ),
     data=Counted,
 )
+SLOW = chart(state("slow", after={"out": (1, to("bye")), "never": (5, to("bye", update=fails))}))
+
+WORLDS = (Phone(ROUND), Phone(ROUND, name="with turns of none", turns=0))
