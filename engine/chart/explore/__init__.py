@@ -3,8 +3,9 @@
 from engine.chart.explore.alone import leave_alone
 from engine.chart.explore.concrete import Unreal, concrete
 from engine.chart.explore.coverage import Declared, answers, unexplored
-from engine.chart.explore.explorer import NOW, Exploration, Violation
+from engine.chart.explore.explorer import Exploration, Violation
 from engine.chart.explore.model import Model, Move, Property, Standing
+from engine.chart.explore.standings import NOW
 from engine.chart.explore.ties import count_ties
 from engine.chart.explore.told import told
 

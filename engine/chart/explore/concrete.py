@@ -13,7 +13,8 @@ from typing import Any
 
 from engine.chart.chart import Chart, timer_trigger
 from engine.chart.decide import Occurrence, Step, begin, decide
-from engine.chart.explore.explorer import Exploration, occurrence_of
+from engine.chart.explore.explorer import Exploration
+from engine.chart.explore.happenings import occurrence_of
 from engine.chart.explore.model import Model, Standing
 from engine.chart.explore.told import told
 from engine.events import TimerFired

@@ -14,7 +14,8 @@ from typing import Any
 from engine.chart.chart import Chart, ChartError
 from engine.chart.decide import Configuration, Occurrence, Step, decide
 from engine.chart.explore.alone import leave_alone
-from engine.chart.explore.explorer import Deciding, Exploration
+from engine.chart.explore.explorer import Exploration
+from engine.chart.explore.happenings import Deciding
 from engine.chart.explore.model import Model
 from engine.chart.explore.rules import OVER
 from engine.chart.state import Answer, State, Stay, To, after_of, answers_of, named
