@@ -5,8 +5,6 @@ VENV := .venv
 BIN := $(VENV)/bin
 PACKAGES := engine states adapters proto
 SOURCES := $(PACKAGES) tests
-COVERED := $(BIN)/coverage run -m pytest -q
-CARRIER := tests/adapters/carrier/asterisk
 
 # flake8-async's rules that ruff lacks; without those on the place of a `return` (121), on scopes and
 # loops that may do without a checkpoint (912, 913), which cry wolf at code that means it, and on
@@ -17,9 +15,8 @@ ASYNC_RULES := ASYNC101,ASYNC102,ASYNC103,ASYNC104,ASYNC106,ASYNC111,ASYNC112,AS
 	ASYNC232,ASYNC300,ASYNC400
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-ru test test-real test-asterisk test-carrier computing-checks \
-	computing-tests check lint lint-async types imports messages format flakes explore mutants \
-	soak bench bench-asterisk bench-voices draw proto lock clean
+.PHONY: help demo demo-ru test tests computing-checks check lint lint-async types imports messages \
+	format flakes explore mutants soak bench bench-asterisk bench-voices draw proto lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,34 +28,22 @@ demo-ru: $(VENV)/ready ## the same in Russian, heard by Whisper with the weights
 	test -d whisper-base || $(BIN)/python -m tests.whisper_model whisper-base
 	$(BIN)/callchart demo --language ru --out demo-call
 
-# Lanes side by side: tests on the real clock wait for most of their time, and what only
-# computes gives way to them (nice). No lane has two tests that load their machine on purpose.
 test: $(VENV)/ready ## all checks, all tests with their coverage, the diagrams compared with the code
 	$(BIN)/coverage erase
 	@# Tests start a hundred processes: none of them is to compile what all of them import.
 	$(BIN)/python -m compileall -q -j 0 $(SOURCES)
-	$(MAKE) --jobs 5 --output-sync=recurse test-real test-asterisk test-carrier \
-		computing-checks computing-tests
+	$(MAKE) --jobs 2 --output-sync=recurse tests computing-checks
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 	$(BIN)/coverage report --include='engine/chart/*,states/*' --fail-under=100
 
-test-real: $(VENV)/ready
-	$(COVERED) -m "real and not asterisk"
+tests: $(VENV)/ready
+	$(BIN)/python -m tests.runs.whole
 
-test-asterisk: $(VENV)/ready
-	$(COVERED) -m asterisk --ignore $(CARRIER)
-
-test-carrier: $(VENV)/ready
-	$(COVERED) -m real $(CARRIER)
-
+# What only computes gives way to tests on the real clock.
 computing-checks: $(VENV)/ready
 	nice -n 19 $(MAKE) check
 	nice -n 19 $(BIN)/callchart draw --check
-
-computing-tests: $(VENV)/ready
-	nice -n 19 $(COVERED) -m "not real and not unmeasured"
-	nice -n 19 $(BIN)/python -m pytest -q -m "not real and unmeasured"
 
 check: $(VENV)/ready ## lint, format, types, who imports whom, messages compared with their .proto
 	$(MAKE) --jobs 2 --output-sync lint types imports messages
@@ -83,7 +68,7 @@ format: $(VENV)/ready ## lay out the code, and mend what ruff can mend
 	$(BIN)/ruff format $(SOURCES)
 
 flakes: $(VENV)/ready ## virtual-clock tests under 50 seeds, those on the real clock 5 times
-	$(BIN)/python -m tests.flakes
+	$(BIN)/python -m tests.runs.flakes
 
 soak: $(VENV)/ready ## each race under 200 schedules, and 100,000 random calls; at most an hour
 	$(BIN)/python -m pytest -q tests/races --callchart-schedules 200

@@ -18,7 +18,7 @@ from engine.testing.questions import (
     time_in,
 )
 
-pytestmark = pytest.mark.schedules(3)
+pytestmark = [pytest.mark.schedules(3), pytest.mark.unmeasured]
 
 #: 1.15 s.
 FILLER = "One moment, let me see."

@@ -10,7 +10,7 @@ from engine.events import PlaybackStopped
 from engine.testing import Spoken, Telephone
 from engine.testing.questions import HeardReply, entered, times
 
-pytestmark = pytest.mark.schedules(3)
+pytestmark = [pytest.mark.schedules(3), pytest.mark.unmeasured]
 
 FIRST = "For metals up to 600 kN take the REM-600-A."
 WHOLE = f"{FIRST} It is in stock, and the next one comes in May."

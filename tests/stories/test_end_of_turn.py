@@ -8,7 +8,7 @@ from engine.data import Said, Scripts
 from engine.testing import Spoken, Telephone
 from engine.testing.questions import HeardReply, entered
 
-pytestmark = pytest.mark.schedules(3)
+pytestmark = [pytest.mark.schedules(3), pytest.mark.unmeasured]
 
 #: The end of speech is heard a frame after it.
 SILENT = 4.02

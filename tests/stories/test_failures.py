@@ -9,7 +9,7 @@ from engine.events import HearingFailed, LineClosed
 from engine.testing import FakeRecognizer, Manner, Spoken, Telephone
 from engine.testing.questions import events, first_sound_after, longest_silence, time_in, times
 
-pytestmark = pytest.mark.schedules(3)
+pytestmark = [pytest.mark.schedules(3), pytest.mark.unmeasured]
 
 APOLOGY = "I am sorry, something went wrong. Please say that again."
 REGRET = "I am sorry, I cannot go on with this call. Goodbye."

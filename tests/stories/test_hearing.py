@@ -17,7 +17,7 @@ from engine.testing.questions import (
     time_in,
 )
 
-pytestmark = pytest.mark.schedules(3)
+pytestmark = [pytest.mark.schedules(3), pytest.mark.unmeasured]
 
 
 async def test_two_finals_of_one_utterance_are_one_question_when_both_come_in_time(

@@ -10,7 +10,7 @@ from engine.events import SpeechStarted
 from engine.testing import Manner, Spoken, Telephone
 from engine.testing.questions import HeardReply, entered, outcomes, stale_frames
 
-pytestmark = pytest.mark.schedules(3)
+pytestmark = [pytest.mark.schedules(3), pytest.mark.unmeasured]
 
 ONE_FILLER = Scripts(fillers=("Let me have a look at that,",))
 

@@ -149,6 +149,7 @@ async def test_a_token_that_ends_during_a_call_is_replaced(
     assert asked[0].key == asked[1].key != asked[2].key
 
 
+@pytest.mark.unmeasured
 async def test_a_hundred_calls_that_end_at_once_leave_nothing_open(
     speechkit: SpeechKitServer, model_server: ModelServer
 ) -> None:

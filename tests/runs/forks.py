@@ -4,7 +4,7 @@ To import and collect all tests costs more than many of them: a collected sessio
 on a socket and forks for each. The fork keeps the tests that are wanted, and goes on as the
 ordinary pytest that it is, with its output in the pipe that came with the order.
 
-    python -m tests.flakes.forks FD     # FD is this side of a Unix socket
+    python -m tests.runs.forks FD [PYTEST'S ARGUMENTS]     # FD is this side of a Unix socket
 """
 
 from __future__ import annotations
@@ -19,45 +19,87 @@ from collections.abc import Generator, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
+import coverage
 import pytest
 
 #: The last line of a fork's output; behind it are pytest's exit code and the seconds of CPU that it
 #: and its processes took.
 END = "pytest ended: "
 
-#: Under how many schedules a story happens in each run.
-SCHEDULES = 20
-
 _ORDER_BYTES = 4096
 
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Tests by their markers and their place: what `pytest -m` and its arguments say."""
+    """Tests by their markers and their places: what `pytest -m` and its arguments say."""
 
     marked: Sequence[str] = ()
     unmarked: Sequence[str] = ()
-    where: str = "tests"
-    elsewhere: str | None = None
+    where: Sequence[str] = ("tests",)
+    elsewhere: Sequence[str] = ()
 
     @property
     def arguments(self) -> list[str]:
         """For a pytest that collects them itself."""
         expression = " and ".join([*self.marked, *(f"not {name}" for name in self.unmarked)])
-        ignored = [f"--ignore={self.elsewhere}"] if self.elsewhere else []
-        return ["-m", expression, *ignored, self.where]
+        return ["-m", expression, *(f"--ignore={place}" for place in self.elsewhere), *self.where]
 
     def has(self, item: pytest.Item) -> bool:
         """Is it one of them?"""
         place = item.path.relative_to(item.config.rootpath)
         return (
-            # Of a test that has schedules of its own the first: the seeds are schedules as well.
-            not _schedule(item)
-            and all(item.get_closest_marker(name) for name in self.marked)
+            all(item.get_closest_marker(name) for name in self.marked)
             and not any(item.get_closest_marker(name) for name in self.unmarked)
-            and place.is_relative_to(self.where)
-            and not (self.elsewhere and place.is_relative_to(self.elsewhere))
+            and any(place.is_relative_to(where) for where in self.where)
+            and not any(place.is_relative_to(elsewhere) for elsewhere in self.elsewhere)
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What else is luck is settled by a seed.
+
+    `schedules`: under so many does a story happen. `cases`: of a test that has more of them, so
+    many take their turn."""
+
+    seed: int
+    schedules: int
+    cases: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """Run these tests, with this niceness. Not `measured`: without coverage."""
+
+    selection: Selection
+    niceness: int = 0
+    measured: bool = False
+    settled: Settled | None = None
+
+    def packed(self) -> bytes:
+        return json.dumps(asdict(self)).encode()
+
+    @classmethod
+    def unpacked(cls, data: bytes) -> Self:
+        order = json.loads(data)
+        settled = order.pop("settled")
+        return cls(
+            Selection(**order.pop("selection")),
+            settled=Settled(**settled) if settled else None,
+            **order,
+        )
+
+    def select(self, items: Iterable[pytest.Item]) -> list[pytest.Item]:
+        """Of all tests these, in their order."""
+        wanted = [item for item in items if self.selection.has(item)]
+        if self.settled is None:
+            return wanted
+        tests: dict[str, list[pytest.Item]] = {}
+        for item in wanted:
+            # Of a test that has schedules of its own the first: the seeds are schedules as well.
+            if not _schedule(item):
+                tests.setdefault(item.nodeid.partition("[")[0], []).append(item)
+        return [item for cases in tests.values() for item in _in_turn(cases, self.settled)]
 
 
 def _schedule(item: pytest.Item) -> int:
@@ -66,38 +108,11 @@ def _schedule(item: pytest.Item) -> int:
     return schedule
 
 
-@dataclass(frozen=True, slots=True)
-class Order:
-    """Run these tests under this seed, with this niceness.
-
-    `cases`: of a test that has more of them, so many take their turn."""
-
-    selection: Selection
-    seed: int
-    niceness: int = 0
-    cases: int | None = None
-
-    def packed(self) -> bytes:
-        return json.dumps(asdict(self)).encode()
-
-    @classmethod
-    def unpacked(cls, data: bytes) -> Self:
-        order = json.loads(data)
-        return cls(Selection(**order.pop("selection")), **order)
-
-    def select(self, items: Iterable[pytest.Item]) -> list[pytest.Item]:
-        """Of all tests these, in their order."""
-        tests: dict[str, list[pytest.Item]] = {}
-        for item in items:
-            if self.selection.has(item):
-                tests.setdefault(item.nodeid.partition("[")[0], []).append(item)
-        return [item for cases in tests.values() for item in self._in_turn(cases)]
-
-    def _in_turn(self, cases: Sequence[pytest.Item]) -> Sequence[pytest.Item]:
-        if self.cases is None or len(cases) <= self.cases:
-            return cases
-        first = self.seed * self.cases % len(cases)
-        return [*cases, *cases][first : first + self.cases]
+def _in_turn(cases: Sequence[pytest.Item], settled: Settled) -> Sequence[pytest.Item]:
+    if settled.cases is None or len(cases) <= settled.cases:
+        return cases
+    first = settled.seed * settled.cases % len(cases)
+    return [*cases, *cases][first : first + settled.cases]
 
 
 class Forks:
@@ -106,6 +121,8 @@ class Forks:
     def __init__(self, orders: socket.socket) -> None:
         self._orders = orders
         self.forked = False
+        #: What measures this fork, if it is to be measured and anything does.
+        self.measured: coverage.Coverage | None = None
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtestloop(self, session: pytest.Session) -> Generator[None, Any, Any]:
@@ -113,7 +130,7 @@ class Forks:
         session.items = order.select(session.items) if order else []
         session.testscollected = len(session.items)
         if order:
-            _settle(session, order)
+            self._begin(session, order)
         return (yield)
 
     def _next_order(self) -> Order | None:
@@ -135,28 +152,41 @@ class Forks:
         os.close(pipes[0])
         return Order.unpacked(data)
 
+    def _begin(self, session: pytest.Session, order: Order) -> None:
+        os.nice(order.niceness)
+        random.seed(order.packed())  # two runs of one seed do not choose the same port
+        measuring = coverage.Coverage.current()
+        if order.measured:
+            self.measured = measuring
+        elif measuring:
+            measuring.stop()
+        if order.settled:
+            _settle(session, order.settled)
 
-def _settle(session: pytest.Session, order: Order) -> None:
+
+def _settle(session: pytest.Session, settled: Settled) -> None:
     import hypothesis  # pytest is to import it first: it rewrites the assertions of its plugins
 
-    os.nice(order.niceness)
-    random.seed(order.packed())  # two runs of one seed do not choose the same port
-    session.config.option.callchart_seed = order.seed
-    session.config.option.callchart_schedules = SCHEDULES
+    session.config.option.callchart_seed = settled.seed
+    session.config.option.callchart_schedules = settled.schedules
     for item in session.items:
         if getattr(getattr(item, "obj", None), "is_hypothesis_test", False):
-            hypothesis.seed(order.seed)(item.function)  # type: ignore[attr-defined]
+            hypothesis.seed(settled.seed)(item.function)  # type: ignore[attr-defined]
 
 
 def main() -> None:
     forks = Forks(socket.socket(fileno=int(sys.argv[1])))
     code = pytest.main(
         # Descriptors stay as they are: a fork's output goes where they lead.
-        ["-q", "-p", "no:cacheprovider", "--capture=sys", "--hypothesis-profile=flakes", "tests"],
+        ["-q", "-p", "no:cacheprovider", "--capture=sys", *sys.argv[2:], "tests"],
         plugins=[forks],
     )
     if forks.forked:
+        if forks.measured:
+            forks.measured.stop()
+            forks.measured.save()
         print(f"{END}{int(code)} {sum(os.times()[:4]):.0f}", flush=True)
+        os._exit(code)  # what runs at the end of a process is the session's to run
     sys.exit(code)
 
 
