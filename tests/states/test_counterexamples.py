@@ -1,0 +1,125 @@
+"""Calls in which a chart with a mistake broke a property, told to today's chart and engine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine.chart import Occurrence, Step, begin, decide
+from engine.chart.decide import due
+from engine.chart.explore import Standing
+from engine.chart.explore.rules import rules
+from engine.events import EVENTS, OUTSIDE, Event, PlaybackStopped
+from engine.journal import beginning, read
+from engine.testing import schedule
+from engine.testing.script import take
+from states import CHART, WORLD
+
+FOLDER = Path(__file__).parent / "counterexamples"
+#: Nobody takes part any more by then, and the call ends on its own (steps).
+MOST = 100
+
+
+@dataclass(frozen=True)
+class Outside:
+    """What happened to the call, and when (us)."""
+
+    at: int
+    event: Event
+
+
+def outside(lines: list[dict[str, Any]]) -> Iterator[Outside]:
+    """All of a journal but what the call itself brings about: timers, and the end of a playback."""
+    kinds = {kind.__name__: kind for kind in EVENTS if kind is not PlaybackStopped}
+    for line in lines:
+        fields = dict(line["event"])
+        if kind := kinds.get(fields.pop("type")):
+            yield Outside(line["at"], kind(**fields))
+
+
+class Told:
+    """A call of today's chart; what breaks a property in it is `broken`."""
+
+    def __init__(self, data: Any) -> None:
+        self._world = WORLD.of_one_call()
+        self._rules = (*rules(CHART), *self._world.properties)
+        step = begin(CHART, data)
+        self.steps, self.broken = [step], list[str]()
+        self._now = self._world.after(self._world.opening(), step)
+
+    def tell(self, happened: Outside) -> None:
+        """It happens, after all that is due by then; if there is anybody to say so."""
+        while (next_one := self._by_itself()) and next_one.at <= happened.at:
+            self._take(next_one)
+        origin, activation = happened.event.origin, None
+        if origin != OUTSIDE:
+            active = self.steps[-1].after.active
+            of = [a.activation for a in active if CHART.nodes[a.state].state.activity == origin]
+            if not of:
+                return
+            activation = of[0]
+        self._take(Occurrence(happened.at, happened.event, activation))
+
+    def end(self) -> None:
+        """Nothing comes from outside any more."""
+        while len(self.steps) < MOST and (next_one := self._by_itself()):
+            self._take(next_one)
+
+    def _by_itself(self) -> Occurrence | None:
+        last = self.steps[-1]
+        if self._now.raised:
+            return Occurrence(last.at, self._now.raised[0])
+        return due(last.after)
+
+    def _take(self, occurrence: Occurrence) -> None:
+        last = self.steps[-1]
+        before = Standing(last.after, last.data, self._now)
+        world = self._now
+        if world.raised and occurrence.event is world.raised[0]:
+            world = world._replace(raised=world.raised[1:])
+        step = decide(CHART, last.after, last.data, occurrence)
+        self._now = self._world.after(world, step)
+        for rule in self._rules:
+            if how := rule.check(before, step, self._now):
+                self.broken.append(f"{rule.name}: {how}")
+        self.steps.append(step)
+
+
+def told(path: Path) -> Told:
+    head, lines = read(path)
+    # It was a call of the chart with the mistake: today's begins with the same.
+    call = Told(beginning(CHART, {**head, "hash": CHART.hash}))
+    for happened in outside(lines):
+        call.tell(happened)
+    call.end()
+    return call
+
+
+CALLS = sorted(FOLDER.glob("*.jsonl"))
+
+
+@pytest.mark.parametrize("path", CALLS, ids=lambda path: path.stem)
+def test_what_broke_a_property_breaks_none_any_more_and_the_call_ends(path: Path) -> None:
+    call = told(path)
+    assert call.broken == []
+    assert CHART.is_final(call.steps[-1].after.leaf)
+
+
+def seen(step: Step) -> tuple[object, ...]:
+    return step.at, step.event, step.outcome, step.after, step.data
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("path", CALLS, ids=lambda path: path.stem)
+def test_the_engine_takes_the_same_steps(path: Path, seed: int) -> None:
+    steps = told(path).steps
+    schedule.settle(seed)
+
+    async def call() -> None:
+        assert [seen(step) for step in await take(CHART, steps)] == [seen(step) for step in steps]
+
+    schedule.run(call)
