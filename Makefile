@@ -70,9 +70,11 @@ format: $(VENV)/ready ## lay out the code, and mend what ruff can mend
 flakes: $(VENV)/ready ## virtual-clock tests under 50 seeds, those on the real clock 5 times
 	$(BIN)/python -m tests.runs.flakes
 
-soak: $(VENV)/ready ## each race under 200 schedules, and 100,000 random calls; at most an hour
+soak: $(VENV)/ready ## each race under 200 schedules, 100,000 random calls, and longer calls explored
 	$(BIN)/python -m pytest -q tests/races --callchart-schedules 200
 	$(BIN)/python -m tests.soak
+	$(BIN)/callchart explore --turns 3 --every-answer
+	$(BIN)/callchart explore --faults 2 --every-answer
 
 bench: $(VENV)/ready ## the table of figures in README
 	$(BIN)/python -m tests.benchmarks

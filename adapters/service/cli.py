@@ -134,7 +134,8 @@ def parser() -> argparse.ArgumentParser:
         "--turns",
         type=int,
         metavar="N",
-        help="how often the caller speaks in a call (default: the world's own number, or 2)",
+        help="how often the caller speaks in a call (default: 2); in a world beside the first, as "
+        "many fewer as by default",
     )
     explore.add_argument(
         "--faults",

@@ -47,7 +47,8 @@ def run_explore(
     for option, number in (("--turns", turns), ("--faults", faults)):
         if number is not None and number < 0:
             raise UserError(f"{option} {number}: write 0 or more")
-    changed = [_changed(world, turns, faults) for world in worlds]
+    more = 0 if turns is None else turns - worlds[0].turns
+    changed = [_changed(world, world.turns + more, faults) for world in worlds]
     # A chart holds functions, which go through no pipe: a fork has them already.
     forks = multiprocessing.get_context("fork")
     workers = max(1, len(changed) - 1)
@@ -77,11 +78,9 @@ def _explore_known(number: int) -> dict[str, Any]:
     return explored(worlds[number], out)
 
 
-def _changed(world: Phone, turns: int | None, faults: int | None) -> Phone:
-    if faults is not None:
-        borne = {"apologies": faults, "reprompts": faults}
-        world = replace(world, settings={**world.settings, **borne})
-    return world if turns is None else replace(world, turns=turns)
+def _changed(world: Phone, turns: int, faults: int | None) -> Phone:
+    borne = {} if faults is None else {"apologies": faults, "reprompts": faults}
+    return replace(world, turns=max(0, turns), settings={**world.settings, **borne})
 
 
 def explored(

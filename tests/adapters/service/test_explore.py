@@ -50,6 +50,9 @@ def test_all_worlds_that_a_module_has_of_its_chart_are_explored(
         ("with turns of none", broken),
     ]
     assert len(list(tmp_path.glob("*.jsonl"))) == 2
+    assert explore("ROUND", tmp_path, "--json", "--turns", "3") == 1
+    found = json.loads(capsys.readouterr().out)
+    assert [world["turns"] for world in found["worlds"]] == [3, 1]
 
 
 def test_an_answer_that_is_never_given_is_named_and_fails_where_every_one_is_asked_for(
