@@ -28,7 +28,7 @@ OTHER_SEEDS = range(1, 6)
 #: Of a virtual test.
 CASES = 4
 #: Of a story, in each run.
-SCHEDULES = 20
+SCHEDULES = 10
 #: Orders of sets: each costs a collection of all tests.
 HASH_SEEDS = range(1, 3)
 

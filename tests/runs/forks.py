@@ -126,6 +126,8 @@ class Forks:
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtestloop(self, session: pytest.Session) -> Generator[None, Any, Any]:
+        if coverage.Coverage.current() is None:  # under which it would take three times as long
+            _work_ahead(session)
         order = self._next_order()
         session.items = order.select(session.items) if order else []
         session.testscollected = len(session.items)
@@ -162,6 +164,14 @@ class Forks:
             measuring.stop()
         if order.settled:
             _settle(session, order.settled)
+
+
+def _work_ahead(session: pytest.Session) -> None:
+    """Do once what each fork would do: a module names such functions, whose results it keeps."""
+    modules = {item.module for item in session.items if isinstance(item, pytest.Function)}
+    for module in modules:
+        for work in getattr(module, "WORK_AHEAD", ()):
+            work()
 
 
 def _settle(session: pytest.Session, settled: Settled) -> None:

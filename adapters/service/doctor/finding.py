@@ -11,8 +11,8 @@ import trio
 from adapters.service.errors import leaves
 from engine.ports import ProviderError
 
-#: Seconds that a check may take; what takes longer is too slow for a caller as well.
-LONGEST = 5.0
+#: Seconds that a check may take; what takes longer, also beside calls, is too slow for a caller too.
+LONGEST = 10.0
 
 
 class Verdict(StrEnum):

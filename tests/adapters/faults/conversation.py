@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import httpx2
 import trio
 
-from adapters.llm.openai import OpenAIModel
+from adapters.llm.openai import BETWEEN_TOKENS, FIRST_TOKEN, OpenAIModel
 from engine.call import Services
 from engine.chart import Step
 from engine.data import Said, Scripts, ToolUsed
@@ -217,12 +217,16 @@ class _Ears:
         yield _Ear(self._script, self._question)
 
 
-def open_model(server: ModelServer) -> AbstractAsyncContextManager[OpenAIModel]:
-    """The model of a server that is well."""
+def open_model(
+    server: ModelServer, patience: float = BETWEEN_TOKENS
+) -> AbstractAsyncContextManager[OpenAIModel]:
+    """The model of a server that is well. `patience`: how long it may be silent (s)."""
     return OpenAIModel.open(
         model="scripted",
         api_key="secret",
         base_url=server.base_url,
+        first_token=max(FIRST_TOKEN, patience),
+        between_tokens=patience,
         # The environment's proxies lead elsewhere.
         transport=httpx2.AsyncHTTPTransport(trust_env=False),
     )

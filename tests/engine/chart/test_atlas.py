@@ -42,6 +42,9 @@ def all_ties() -> dict[str, list[Tie]]:
     return found
 
 
+WORK_AHEAD = (all_ties,)
+
+
 def orders(tie: Tie) -> Iterator[tuple[Happening, Happening, Order]]:
     yield tie.one, tie.other, tie.one_first
     yield tie.other, tie.one, tie.other_first

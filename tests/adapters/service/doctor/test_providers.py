@@ -106,7 +106,7 @@ async def test_a_check_that_takes_too_long_is_a_failure(autojump_clock: object) 
     found = await within_bounds("part", never)
     assert trio.current_time() == finding.LONGEST
     assert found.verdict is Verdict.FAILED
-    assert found.what == "there was no result within 5 s"
+    assert found.what == "there was no result within 10 s"
 
 
 @pytest.mark.real
