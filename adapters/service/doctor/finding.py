@@ -11,7 +11,7 @@ import trio
 from adapters.service.errors import leaves
 from engine.ports import ProviderError
 
-#: Seconds that a check may take; what takes longer, also beside calls, is too slow for a caller too.
+#: Seconds that a check may take; what takes longer, even beside calls, callers would not wait for.
 LONGEST = 10.0
 
 

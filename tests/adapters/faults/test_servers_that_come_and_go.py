@@ -18,6 +18,7 @@ from adapters.yandex.credentials import ApiKey, Credentials
 from adapters.yandex.iam import IamTokens
 from adapters.yandex.token_sources import tokens_of_machine
 from engine.data import Said
+from engine.toolbox import Toolbox
 from tests.adapters.faults.conversation import (
     BUSY,
     LONGEST_SILENCE,
@@ -26,7 +27,7 @@ from tests.adapters.faults.conversation import (
 )
 from tests.adapters.faults.problems import Problems
 from tests.benchmarks.sink import RATE_HZ
-from tests.contracts.language_model import Listener, Toolbox
+from tests.contracts.language_model import Listener
 from tests.servers.model.scripts import Writing
 from tests.servers.model.server import ModelServer
 from tests.servers.speechkit.scripts import Speaking
