@@ -64,7 +64,7 @@ class Settled:
 
     seed: int
     schedules: int
-    cases: int | None = None
+    cases: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +109,7 @@ def _schedule(item: pytest.Item) -> int:
 
 
 def _in_turn(cases: Sequence[pytest.Item], settled: Settled) -> Sequence[pytest.Item]:
-    if settled.cases is None or len(cases) <= settled.cases:
+    if len(cases) <= settled.cases:
         return cases
     first = settled.seed * settled.cases % len(cases)
     return [*cases, *cases][first : first + settled.cases]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cache
 
 import pytest
 
@@ -30,14 +31,17 @@ def explored(world: Phone) -> Exploration:
     return exploration
 
 
-@pytest.fixture(scope="module")
+@cache
 def usual() -> Exploration:
     return explored(WORLD)
 
 
-@pytest.fixture(scope="module")
+@cache
 def with_drafts() -> Exploration:
     return explored(WITH_DRAFTS)
+
+
+WORK_AHEAD = (usual, with_drafts)
 
 
 def goes_the_ways(exploration: Exploration, nodes: Sequence[int], seed: int) -> None:
@@ -63,16 +67,15 @@ def goes_the_ways(exploration: Exploration, nodes: Sequence[int], seed: int) -> 
 
 
 @pytest.mark.parametrize("seed", [1, 2])
-def test_the_engine_goes_the_ways_that_were_explored(usual: Exploration, seed: int) -> None:
-    goes_the_ways(usual, range(len(usual.nodes)), seed)
+def test_the_engine_goes_the_ways_that_were_explored(seed: int) -> None:
+    goes_the_ways(usual(), range(len(usual().nodes)), seed)
 
 
-def test_the_engine_goes_the_ways_to_drafts_and_what_becomes_of_them(
-    with_drafts: Exploration,
-) -> None:
+def test_the_engine_goes_the_ways_to_drafts_and_what_becomes_of_them() -> None:
+    exploration = with_drafts()
     drafted: list[int] = []
-    for number, node in enumerate(with_drafts.nodes):
-        world = with_drafts.explored[node.standing].standing.world
+    for number, node in enumerate(exploration.nodes):
+        world = exploration.explored[node.standing].standing.world
         if world.draft or node.before in drafted:
             drafted.append(number)
-    goes_the_ways(with_drafts, drafted, 1)
+    goes_the_ways(exploration, drafted, 1)
