@@ -15,8 +15,8 @@ ASYNC_RULES := ASYNC101,ASYNC102,ASYNC103,ASYNC104,ASYNC106,ASYNC111,ASYNC112,AS
 	ASYNC232,ASYNC300,ASYNC400
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-ru test tests computing-checks check lint lint-async types imports messages \
-	format flakes explore mutants soak bench bench-asterisk bench-voices draw proto lock clean
+.PHONY: help demo demo-ru test compiled tests computing-checks check lint lint-async types imports \
+	messages format flakes explore mutants soak bench bench-asterisk bench-voices draw proto lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,12 +30,15 @@ demo-ru: $(VENV)/ready ## the same in Russian, heard by Whisper with the weights
 
 test: $(VENV)/ready ## all checks, all tests with their coverage, the diagrams compared with the code
 	$(BIN)/coverage erase
-	@# Tests start a hundred processes: none of them is to compile what all of them import.
-	$(BIN)/python -m compileall -q -j 0 $(SOURCES)
+	$(MAKE) compiled
 	$(MAKE) --jobs 2 --output-sync=recurse tests computing-checks
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 	$(BIN)/coverage report --include='engine/chart/*,states/*' --fail-under=100
+
+# Tests start a hundred processes: none of them is to compile what all of them import.
+compiled: $(VENV)/ready
+	$(BIN)/python -m compileall -q -j 0 $(SOURCES)
 
 tests: $(VENV)/ready
 	$(BIN)/python -m tests.runs.whole
@@ -67,7 +70,7 @@ format: $(VENV)/ready ## lay out the code, and mend what ruff can mend
 	$(BIN)/ruff check --fix $(SOURCES)
 	$(BIN)/ruff format $(SOURCES)
 
-flakes: $(VENV)/ready ## virtual-clock tests under 50 seeds, those on the real clock 5 times
+flakes: compiled ## virtual-clock tests under 50 seeds, those on the real clock 5 times
 	$(BIN)/python -m tests.runs.flakes
 
 soak: $(VENV)/ready ## each race under 200 schedules, 100,000 random calls, and longer calls explored

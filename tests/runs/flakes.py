@@ -39,17 +39,6 @@ def seeded(selection: Selection, seed: int, niceness: int = 0) -> Order:
     return Order(selection, niceness, settled=Settled(seed, SCHEDULES, CASES))
 
 
-def environment(hash_seed: int, folder: Path) -> dict[str, str]:
-    """Compiled files are kept, and nowhere but in the folder."""
-    variables = {
-        **os.environ,
-        "PYTHONHASHSEED": str(hash_seed),
-        "PYTHONPYCACHEPREFIX": str(folder / "compiled"),
-    }
-    variables.pop("PYTHONDONTWRITEBYTECODE", None)
-    return variables
-
-
 def told(order: Order, sessions: Sequence[Session]) -> bool:
     """Do a run, and tell of it; did it pass?"""
     assert order.settled
@@ -79,7 +68,7 @@ def main() -> int:
         sessions = []
         for hash_seed in HASH_SEEDS:
             folder = Path(stack.enter_context(TemporaryDirectory(prefix="callchart-flakes-")))
-            variables = environment(hash_seed, folder)
+            variables = {**os.environ, "PYTHONHASHSEED": str(hash_seed)}
             sessions.append(stack.enter_context(collected(folder, [PROFILE], variables)))
         pool = stack.enter_context(ThreadPoolExecutor(len(lanes) + (os.cpu_count() or 1)))
         tell = partial(told, sessions=sessions)

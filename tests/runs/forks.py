@@ -9,6 +9,7 @@ ordinary pytest that it is, with its output in the pipe that came with the order
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import random
@@ -172,6 +173,7 @@ def _work_ahead(session: pytest.Session) -> None:
     for module in modules:
         for work in getattr(module, "WORK_AHEAD", ()):
             work()
+    gc.freeze()  # no fork's collector is to walk it, and so to copy it
 
 
 def _settle(session: pytest.Session, settled: Settled) -> None:
