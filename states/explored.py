@@ -16,6 +16,7 @@ from typing import Any
 from engine.data import CallData
 from engine.world import Forgotten, Phone, Situation, spoken
 from states.chart import CHART
+from states.properties import PROPERTIES
 
 #: Tools at work are asked for at the end alone, and one may begin as late as that.
 _TOOLS: Mapping[str, Any] = {"at_work": ()}
@@ -129,6 +130,7 @@ WORLD = Phone(
     CHART,
     words=("", "words", "uh-huh"),
     forget=forget,
+    more_properties=PROPERTIES,
     settings={"apologies": 1, "reprompts": 1},
 )
 #: The same where answers are begun early: which words were said matters, as a draft is for some.

@@ -1,45 +1,130 @@
-"""`python -m tests.mutants [EVERY]`: mistakes put into the default chart, one by one, and whether
-an exploration finds them; with EVERY, each so-many-th of them.
+"""Mistakes put into the default chart, one by one, and whether an exploration finds them:
+`python -m tests.mutants [--first N] [--last N]`.
 
-Fails where one survives that `EXPLAINED` does not name."""
+First in calls in which the caller speaks once at most. What is not found there is looked for in
+calls with drafts, and then in calls of two turns, in which all words are of one kind. Ends with 1
+where one survives that `EXPLAINED` does not name, or is found that it names."""
 
 from __future__ import annotations
 
+import argparse
+import gc
 import multiprocessing
 import sys
 from collections import Counter
-from collections.abc import Callable
-from dataclasses import replace
-from functools import cache
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cache, partial
+from time import perf_counter
+
+from rich.console import Console
+from rich.progress import MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
 
 from engine.chart import Chart
 from engine.chart.explore import Exploration
-from engine.chart.explore.mutations import Caught, Mutant, Portrait, mutants, verdict
+from engine.chart.explore.mutations import Mutant, mutants
+from engine.chart.explore.verdict import Caught, Verdict, usual, verdict
 from engine.world import Phone
-from states import CHART, WORLD
+from states import CHART, WITH_DRAFTS, WORLD
 
 PROCESSES = 2
-#: Utterances of the caller in the calls that are explored.
-TURNS = 1
 
-#: Mistakes that cannot be found, by the end of what they say, and why.
+#: The worlds of each look: another one is taken at what survives the first.
+LOOKS: Sequence[Sequence[Phone]] = (
+    (replace(WORLD, turns=0), replace(WORLD, turns=1)),
+    (WITH_DRAFTS,),
+    (replace(WORLD, turns=2, words=("words",), under_way=1),),
+)
+
+#: Mistakes that no exploration can find, and why.
 EXPLAINED = {
-    "after longest_call is never": "it may be due at any moment, whatever it is set to",
-    "after longest_call is 0 s": "it may be due at any moment, whatever it is set to",
+    "call: after longest_call is 0 s": "it may be due at any moment, whatever it is set to",
+    "call: after longest_call is never": "it may be due at any moment, whatever it is set to",
 }
 
 
-def world_of(chart: Chart) -> Phone:
-    return replace(WORLD, chart=chart, turns=TURNS)
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A mutant's number, and what came of looking at it."""
+
+    number: int
+    verdict: Verdict
+
+    @property
+    def mistake(self) -> str:
+        return all_mutants()[self.number].mistake
+
+    @property
+    def survives(self) -> bool:
+        return self.verdict.caught is Caught.SURVIVED
+
+    @property
+    def told(self) -> str:
+        if self.survives:
+            return f"survived: {self.mistake} ({EXPLAINED.get(self.mistake, 'unexplained')})"
+        how = f"{self.verdict.caught.name.lower()}: {self.mistake}: {self.verdict.how[:200]}"
+        return how + (f", after {len(self.verdict.way)} steps" if self.verdict.way else "")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.mutants", description=__doc__)
+    parser.add_argument("--first", type=int, default=0, metavar="N", help="the first one's number")
+    parser.add_argument("--last", type=int, metavar="N", help="the last one's")
+    given = parser.parse_args(arguments)
+    last = len(all_mutants()) if given.last is None else given.last + 1
+    console = Console(highlight=False, soft_wrap=True)
+    began = perf_counter()
+    judged = judge_all(range(given.first, last), console)
+    console.print(table(judged, perf_counter() - began))
+    wrong = [j for j in judged if j.survives != (j.mistake in EXPLAINED)]
+    for one in wrong:
+        what = "survived, unexplained" if one.survives else "explained, and yet found"
+        console.print(f"{what}: {one.mistake}", markup=False)
+    return 1 if wrong else 0
+
+
+def judge_all(numbers: Sequence[int], console: Console) -> list[Judged]:
+    """Those of these numbers, told one by one."""
+    judged: dict[int, Judged] = {}
+    with Progress(
+        TextColumn("mistakes, look {task.fields[look]}"),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=console,
+    ) as progress:
+        for look in range(len(LOOKS)):
+            if look:
+                unexplained = (n for n, j in judged.items() if j.mistake not in EXPLAINED)
+                numbers = [n for n in unexplained if judged[n].survives]
+            task = progress.add_task("", total=len(numbers), look=look + 1)
+            usuals(look)
+            # A process that is forked knows them already: it is not to go through them for nothing.
+            gc.freeze()
+            with multiprocessing.get_context("fork").Pool(PROCESSES) as pool:
+                for one in pool.imap(partial(judge, look=look), numbers):
+                    judged[one.number] = one
+                    last = look == len(LOOKS) - 1
+                    if not one.survives or last or one.mistake in EXPLAINED:
+                        console.print(one.told, markup=False)
+                    progress.advance(task)
+    return list(judged.values())
+
+
+def judge(number: int, look: int) -> Judged:
+    worlds = [partial(around, world) for world in LOOKS[look]]
+    return Judged(number, verdict(all_mutants()[number], worlds, usuals(look)))
+
+
+def around(world: Phone, chart: Chart) -> Phone:
+    """The same world, around another chart."""
+    return replace(world, chart=chart)
 
 
 @cache
-def usual() -> Portrait:
-    """What the default chart comes to."""
-    exploration = Exploration(CHART, world_of(CHART))
-    for _ in exploration.run():
-        pass
-    return Portrait.of(exploration)
+def usuals(look: int) -> list[Exploration]:
+    """What the default chart comes to in the worlds of that look."""
+    return [usual(CHART, partial(around, world)) for world in LOOKS[look]]
 
 
 @cache
@@ -47,35 +132,22 @@ def all_mutants() -> list[Mutant]:
     return list(mutants(CHART))
 
 
-def judged(number: int) -> tuple[int, Caught, str]:
-    """How the mutant of that number is found."""
-    worlds: list[Callable[[Chart], Phone]] = [world_of]
-    caught, how = verdict(all_mutants()[number], worlds, [usual()])
-    return number, caught, how
-
-
-def main(every: int) -> int:
-    """Judge them, two at a time; 1 where one survives unexplained."""
-    usual()
-    counts: Counter[Caught] = Counter()
-    unexplained = 0
-    numbers = range(0, len(all_mutants()), every)
-    with multiprocessing.get_context("fork").Pool(PROCESSES) as pool:
-        for number, caught, how in pool.imap(judged, numbers, chunksize=4):
-            counts[caught] += 1
-            mistake = all_mutants()[number].mistake
-            if caught is Caught.SURVIVED:
-                why = next((w for end, w in EXPLAINED.items() if mistake.endswith(end)), None)
-                unexplained += why is None
-                print(f"survived: {mistake}" + (f" ({why})" if why else ""), flush=True)
-            else:
-                print(f"{caught.name.lower():10} {mistake}: {how[:160]}", flush=True)
-    total = sum(counts.values())
-    print(f"{total} mistakes, {total - counts[Caught.SURVIVED]} found:")
+def table(judged: Sequence[Judged], seconds: float) -> Table:
+    """How many were found, and how."""
+    counts = Counter(one.verdict.caught for one in judged)
+    survived = counts.pop(Caught.SURVIVED, 0)
+    shown = Table("mistakes put into the chart", f"{len(judged):,}")
+    shown.columns[1].justify = "right"
     for caught in Caught:
-        print(f"{counts[caught]:5}  {caught}")
-    return 1 if unexplained else 0
+        if caught in counts:
+            shown.add_row(f"found: {caught}", f"{counts[caught]:,}")
+    shown.add_row("found in all", f"{len(judged) - survived:,}", style="bold")
+    shown.add_row("survived, explained", f"{sum(j.mistake in EXPLAINED for j in judged):,}")
+    unexplained = sum(j.survives and j.mistake not in EXPLAINED for j in judged)
+    shown.add_row("survived, unexplained", f"{unexplained:,}")
+    shown.add_row("took", f"{seconds / 60:.1f} min")
+    return shown
 
 
 if __name__ == "__main__":
-    raise SystemExit(main(int(sys.argv[1]) if len(sys.argv) > 1 else 1))
+    sys.exit(main())

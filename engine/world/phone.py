@@ -11,7 +11,14 @@ from typing import Any
 from engine.chart import Chart, Step
 from engine.chart.explore import NOW, Move, Property, Standing
 from engine.data import AtWork, CallData, Facts, FillerClip, Scripts
-from engine.effects import HangUpLine, StartDraft, StartReply, StopPlayback, TransferCall
+from engine.effects import (
+    AnswerLine,
+    HangUpLine,
+    StartDraft,
+    StartReply,
+    StopPlayback,
+    TransferCall,
+)
 from engine.events import Event, PlaybackStopped, SpeechStarted
 from engine.world import ports
 from engine.world.likeness import Forget, Likeness, nothing, spoken
@@ -127,7 +134,7 @@ class Phone:
                 case "fill":
                     now = now._replace(filling=entered.state)
         if nodes[step.after.leaf].state.final:
-            now = Situation(closed=now.closed, hung_up=now.hung_up)
+            now = Situation(answered=now.answered, closed=now.closed, hung_up=now.hung_up)
         return now
 
     # --- what stands for what ------------------------------------------------------------------
@@ -202,6 +209,8 @@ def _carried_out(now: Situation, effect: Any) -> Situation:
                 stopped = PlaybackStopped(now.reply, "words")
                 return now._replace(raised=(*now.raised, stopped), playing="")
             return now._replace(filling="")
+        case AnswerLine():
+            return now._replace(answered=True)
         case HangUpLine():
             return now._replace(hung_up=True)
         case TransferCall():

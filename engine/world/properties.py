@@ -59,6 +59,8 @@ def properties(chart: Chart) -> tuple[Property, ...]:
         Property("what was replaced or answered is not acted on", _nothing_late),
         Property("each reply has one end", _one_end),
         Property("what was heard of a reply is known", _heard),
+        Property("a reply that failed is not taken for said", _made_up_for),
+        Property("a call is answered before anything is said", _answered),
         Property("closing twice is closing once", _closed_once),
         Property("no line is left open", hung_up),
     )
@@ -125,12 +127,26 @@ def _one_end(before: Standing, step: Step, after: Situation) -> str | None:
     return None
 
 
+def _made_up_for(before: Standing, step: Step, after: Situation) -> str | None:
+    if isinstance(step.event, PlaybackFinished) and step.outcome in ACTED_ON:
+        goes_on = after.replying or after.hung_up or after.transferring
+        if before.world.failed and not goes_on:
+            return f"{step.after.leaf} follows a reply that failed"
+    return None
+
+
 def _heard(before: Standing, step: Step, after: Situation) -> str | None:
     event = step.event
     if not isinstance(event, PlaybackStopped) or step.outcome is Outcome.STALE:
         return None
     if step.data.history == before.data.history:
         return f"in {step.before.leaf}, what was heard is {step.outcome.value} and forgotten"
+    return None
+
+
+def _answered(before: Standing, step: Step, after: Situation) -> str | None:
+    if not before.world.answered and (before.world.playing or before.world.filling):
+        return f"in {step.before.leaf} something is said, and the call was not answered"
     return None
 
 

@@ -33,6 +33,7 @@ class Situation(NamedTuple):
     filling: str = ""
 
     # the line
+    answered: bool = False
     remote_hung_up: bool = False
     closed: bool = False
     hung_up: bool = False

@@ -1,22 +1,17 @@
 """Mutations of a chart: each one small mistake that somebody could make in a state's file.
 
-An exploration that is worth its name finds them: `verdict` says how."""
+An exploration that is worth its name finds them: `engine.chart.explore.verdict` says how."""
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from enum import StrEnum
 from functools import partial
 from typing import Any
 
-from engine.chart.chart import Chart, ChartError
+from engine.chart.chart import Chart
 from engine.chart.decide import Configuration, Occurrence, Step, decide
-from engine.chart.explore.alone import leave_alone
-from engine.chart.explore.explorer import Exploration
 from engine.chart.explore.happenings import Deciding
-from engine.chart.explore.model import Model
 from engine.chart.explore.rules import OVER
 from engine.chart.state import Answer, State, Stay, To, after_of, answers_of, named
 
@@ -31,52 +26,6 @@ class Mutant:
     mistake: str
     build: Callable[[], Chart]
     deciding: Deciding = decide
-
-
-class Caught(StrEnum):
-    """How a mistake was found."""
-
-    REFUSED = "refused when the chart is built"
-    BROKEN = "a property is broken"
-    UNEXPLORED = "a declared answer is never given any more"
-    DIFFERENT = "the call takes other ways"
-    SURVIVED = "not at all"
-
-
-@dataclass(frozen=True)
-class Portrait:
-    """What can be told of an exploration: two that differ in it are of different charts."""
-
-    #: (leaf, trigger, outcome, leaf, what the step does): as text.
-    ways: frozenset[str]
-    #: Where an answer was given, and to what.
-    given: frozenset[tuple[str, str]]
-    #: How long a call lasts that is left alone (s).
-    alone: float
-
-    @classmethod
-    def of(cls, exploration: Exploration) -> Portrait:
-        """Of an exploration that is complete."""
-        alone = leave_alone(exploration)
-        ways = set()
-        stands = {
-            e.number: f"{e.leaf} {[t.name for t in e.timers]} {e.standing.data}"
-            for e in exploration.explored
-        }
-        for way in exploration.went:
-            began = [slot for slot in way.slots if isinstance(slot, tuple)]
-            what = f"{way.trigger} {way.outcome} {way.does} {began}"
-            ways.add(f"{what} -> {stands[way.to]}")
-        given = frozenset((e.source, e.trigger) for e in exploration.taken)
-        return cls(frozenset(ways), given, alone)
-
-    def differs_from(self, usual: Portrait) -> tuple[Caught, str]:
-        """How one can tell it apart, and by what."""
-        for source, trigger in sorted(usual.given - self.given):
-            return Caught.UNEXPLORED, f"{source}, {trigger}"
-        for way in sorted(self.ways ^ usual.ways):
-            return Caught.DIFFERENT, way
-        return Caught.SURVIVED, ""
 
 
 def mutants(chart: Chart) -> Iterator[Mutant]:
@@ -111,28 +60,6 @@ def mutants(chart: Chart) -> Iterator[Mutant]:
     for path, node in chart.nodes.items():
         for what, change in _mistakes(chart, path, node.state):
             yield mutant(f"{path}: {what}", path, change)
-
-
-def verdict(
-    mutant: Mutant, worlds: Sequence[Callable[[Chart], Model]], usual: Sequence[Portrait]
-) -> tuple[Caught, str]:
-    """How it is found, and by what; explored in these worlds, `usual` being what the chart without
-    a mistake comes to in each."""
-    try:
-        chart = mutant.build()
-    except ChartError as hole:
-        return Caught.REFUSED, str(hole)
-    different: tuple[Caught, str] = Caught.SURVIVED, ""
-    for world, before in zip(worlds, usual, strict=True):
-        exploration = Exploration(chart, world(chart), stop_at_first=True, deciding=mutant.deciding)
-        deque(exploration.run(), maxlen=0)  # to its end
-        portrait = Portrait.of(exploration) if not exploration.violations else None
-        if portrait is None or exploration.violations:
-            violation = exploration.violations[0]
-            return Caught.BROKEN, f"{violation.name}: {violation.how}"
-        if different[0] is Caught.SURVIVED:
-            different = portrait.differs_from(before)
-    return different
 
 
 def _mistakes(

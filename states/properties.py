@@ -1,0 +1,87 @@
+"""What holds of every call of the default chart, beside what holds of all calls on a phone line."""
+
+from __future__ import annotations
+
+from engine.chart import Outcome, Step
+from engine.chart.explore import Property, Standing
+from engine.data import CallData, Reply, Said, ToolUsed
+from engine.effects import HangUpLine
+from engine.events import (
+    EndOfUtteranceHeard,
+    FinalHeard,
+    PartialHeard,
+    SpeechEnded,
+    ToolFinished,
+    ToolUnderWay,
+    TransferFailed,
+)
+from engine.world import Situation
+from states.phrasing import is_made_of
+
+ACTED_ON = (Outcome.TAKEN, Outcome.STAYED)
+
+
+def what_is_heard_is_known(before: Standing, step: Step, after: Situation) -> str | None:
+    if step.outcome not in ACTED_ON:
+        return None
+    data: CallData = step.data
+    match step.event:
+        case SpeechEnded(utterance) if (data.ended, data.silent_since) != (utterance, step.at):
+            return "since when the caller is silent is not known"
+        case EndOfUtteranceHeard(utterance) if data.heard_out != utterance:
+            return "that the recogniser heard the caller end is not known"
+        case PartialHeard(utterance, text) if text and data.partial_of != utterance:
+            return "what the caller says is not known"
+        case FinalHeard(utterance, text) if not is_made_of(text, data.facts.scripts.backchannels):
+            if data.recognised < utterance or (text and not _is_kept(text, before.data, data)):
+                return "what the caller said is not known"
+    return None
+
+
+def _is_kept(text: str, before: CallData, data: CallData) -> bool:
+    """Is it to be answered, or part of what is answered?"""
+    added = data.history[len(before.history) :]
+    asked = data.question[len(before.question) :]
+    return text in asked or any(isinstance(item, Said) and text in item.text for item in added)
+
+
+def all_is_written_down(before: Standing, step: Step, after: Situation) -> str | None:
+    if HangUpLine() in step.entry_effects and (step.data.question or step.data.partial):
+        return f"in {step.after.leaf}, what the caller said last is not in the history"
+    return None
+
+
+def what_tools_do_is_written_down(before: Standing, step: Step, after: Situation) -> str | None:
+    used = [item for item in step.data.history if isinstance(item, ToolUsed)]
+    match step.event:
+        case ToolUnderWay(use, name) | ToolFinished(use, name) if step.outcome in ACTED_ON:
+            if (use, name) not in [(item.use, item.name) for item in used]:
+                return f"{type(step.event).__name__} in {step.before.leaf} is forgotten"
+        case TransferFailed() if step.outcome is Outcome.TAKEN and before.data.reply.transfer_to:
+            if not used:
+                return "the next answer does not know that the caller was not handed on"
+    return None
+
+
+def over_with_the_turn(before: Standing, step: Step, after: Situation) -> str | None:
+    reply, left = step.data.reply, {active.state for active in step.exits}
+    to_listen = "call.turn" in left and step.after.leaf.startswith("call.listening")
+    if to_listen and (reply.ends_call or reply.transfer_to):
+        return "it is the caller's turn, and a reply still ends the call or hands them on"
+    return None
+
+
+def last_words(before: Standing, step: Step, after: Situation) -> str | None:
+    reply: Reply = before.data.reply
+    if reply.ends_call and not reply.interruptible and step.data.reply.number != reply.number:
+        return f"in {step.before.leaf} the last words are said, and another reply is begun"
+    return None
+
+
+PROPERTIES = (
+    Property("what is heard of the caller is known", what_is_heard_is_known),
+    Property("a call ends with all that was said in its history", all_is_written_down),
+    Property("what tools do is in the history", what_tools_do_is_written_down),
+    Property("a reply leads to nothing once it is the caller's turn", over_with_the_turn),
+    Property("nothing is said after the last words", last_words),
+)
