@@ -63,14 +63,6 @@ def what_tools_do_is_written_down(before: Standing, step: Step, after: Situation
     return None
 
 
-def over_with_the_turn(before: Standing, step: Step, after: Situation) -> str | None:
-    reply, left = step.data.reply, {active.state for active in step.exits}
-    to_listen = "call.turn" in left and step.after.leaf.startswith("call.listening")
-    if to_listen and (reply.ends_call or reply.transfer_to):
-        return "it is the caller's turn, and a reply still ends the call or hands them on"
-    return None
-
-
 def last_words(before: Standing, step: Step, after: Situation) -> str | None:
     reply: Reply = before.data.reply
     if reply.ends_call and not reply.interruptible and step.data.reply.number != reply.number:
@@ -82,6 +74,5 @@ PROPERTIES = (
     Property("what is heard of the caller is known", what_is_heard_is_known),
     Property("a call ends with all that was said in its history", all_is_written_down),
     Property("what tools do is in the history", what_tools_do_is_written_down),
-    Property("a reply leads to nothing once it is the caller's turn", over_with_the_turn),
     Property("nothing is said after the last words", last_words),
 )

@@ -29,15 +29,15 @@ SILENT = {
     ),
     "call: on ToolUnderWay, its answer without note_under_way": "what tools do is in the history",
     "call.turn: on FinalHeard, answer 1 without add_words": "what is heard of the caller is known",
-    "call.turn: on FinalHeard, answer 1 is gone": (
-        "a reply leads to nothing once it is the caller's turn"
-    ),
     "call.turn.greeting: on PlaybackFinished, answer 1 is gone": (
         "a reply that failed is not taken for said"
     ),
     "call.turn.greeting: on exit, no StopPlayback": "nothing of a dead reply is heard",
 }
 SPOKEN = {
+    "call: on TransferFailed, answer 2 without note_not_transferred": (
+        "what tools do is in the history"
+    ),
     "call: on CallerHungUp, its answer without put_what_was_said": (
         "a call ends with all that was said in its history"
     ),

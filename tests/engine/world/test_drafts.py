@@ -10,7 +10,7 @@ import pytest
 from engine.chart import Answer, Chart, State, stay, to
 from engine.chart.explore import Exploration
 from engine.data import CallData, Reply, Said
-from engine.effects import StartDraft, StartReply, StopPlayback
+from engine.effects import AnswerLine, StartDraft, StartReply, StopPlayback
 from engine.events import (
     CallerHungUp,
     Event,
@@ -75,7 +75,7 @@ def drafting(*, knock: Answer, then: Answer) -> Chart:
             State("playing", activity="play", exit=StopPlayback(), after={"out": (5, to("bye"))}),
         ],
     )
-    call = state("call", children=[turn], after={"longest": (60, to("bye"))})
+    call = state("call", entry=AnswerLine(), children=[turn], after={"longest": (60, to("bye"))})
     bye = replace(BYE, on={**BYE.on, PlaybackStopped: stay(update=note_heard)})
     events = (Knock, CallerHungUp, LineClosed, *EVENTS)
     return Chart("a test's", [call, bye, OVER], events=events, late=is_over)

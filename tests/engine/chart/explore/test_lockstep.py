@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from engine.chart import Outcome, State, stay, to
-from engine.chart.explore import Exploration
+from engine.chart.explore import Exploration, Move, Standing
 from engine.chart.explore.lockstep import Parting, Seen, parting
 from engine.data import CallData
 from engine.world import Phone
@@ -77,6 +77,21 @@ def test_data_that_make_a_difference_in_one_of_them_alone_are_one() -> None:
     opening = moody(state("door", on={Knock: [OPENS, stay()]}, after=LEFT), WAITING)
     closed = moody(state("door", on={Knock: stay()}, after=LEFT), WAITING)
     assert parting(opening, closed) == Parting(("Knock() (as ever)",), "taken, not stayed")
+
+
+class Quiet(Phone):
+    """Nobody knocks."""
+
+    def moves(self, standing: Standing) -> Sequence[Move]:
+        return [move for move in super().moves(standing) if not isinstance(move.event, Knock)]
+
+
+def test_what_happens_in_one_of_them_alone_is_not_compared() -> None:
+    whole = chart(state("door", on={Knock: COUNTS}, after=LEFT), WAITING, data=Counted)
+    quiet = Exploration(whole, Quiet(whole))
+    for _ in quiet.run():
+        pass
+    assert parting(explored(whole), quiet) is None
 
 
 def test_the_first_thing_that_is_not_the_same_is_told() -> None:

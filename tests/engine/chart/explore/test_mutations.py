@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from engine.chart import Chart, Outcome, State, Step, ignore, stay, to
 from engine.chart.explore import Property, Standing
 from engine.chart.explore.mutations import mutants
@@ -60,6 +62,17 @@ def test_mistakes_that_matter_are_found_and_how() -> None:
     assert found["door: on Knock, answer 2 without StopPlayback"] is Caught.DIFFERENT
     assert found["door: on exit, no StopPlayback"] is Caught.DIFFERENT
     assert found["bye: on entry, no HangUpLine"] is Caught.BROKEN
+
+
+def test_a_chart_that_comes_to_many_more_nodes_is_another_chart(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    gone = next(m for m in mutants(SMALL) if m.mistake == "door: on Knock, answer 2 without count")
+    before = [usual(SMALL, Phone)]
+    monkeypatch.setattr("engine.chart.explore.verdict.MORE", 1 - len(before[0].nodes))
+    found = verdict(gone, [Phone], before)
+    assert found.caught is Caught.DIFFERENT
+    assert found.how.startswith("calls come to more than ")
 
 
 def test_mistakes_that_do_not_matter_survive() -> None:
