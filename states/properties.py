@@ -13,7 +13,6 @@ from engine.events import (
     SpeechEnded,
     ToolFinished,
     ToolUnderWay,
-    TransferFailed,
 )
 from engine.world import Situation
 from states.phrasing import is_made_of
@@ -57,9 +56,6 @@ def what_tools_do_is_written_down(before: Standing, step: Step, after: Situation
         case ToolUnderWay(use, name) | ToolFinished(use, name) if step.outcome in ACTED_ON:
             if (use, name) not in [(item.use, item.name) for item in used]:
                 return f"{type(step.event).__name__} in {step.before.leaf} is forgotten"
-        case TransferFailed() if step.outcome is Outcome.TAKEN and before.data.reply.transfer_to:
-            if not used:
-                return "the next answer does not know that the caller was not handed on"
     return None
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -19,10 +18,7 @@ from tests.runs.session import PLAIN, Ran, Session, collected
 
 COVERED = (*PLAIN, "coverage", "run", "-m")
 
-WAITING = [
-    [Order(replace(lane, unmarked=(*lane.unmarked, "unmeasured")), measured=True)] for lane in LANES
-]
-WAITING[-1].append(Order(Selection(("real", "unmeasured"))))
+WAITING = [[Order(lane, measured=True)] for lane in LANES]
 COMPUTING = [
     Order(Selection((), ("real", "unmeasured")), niceness=19, measured=True),
     Order(Selection(("unmeasured",), ("real",)), niceness=19),

@@ -35,9 +35,6 @@ SILENT = {
     "call.turn.greeting: on exit, no StopPlayback": "nothing of a dead reply is heard",
 }
 SPOKEN = {
-    "call: on TransferFailed, answer 2 without note_not_transferred": (
-        "what tools do is in the history"
-    ),
     "call: on CallerHungUp, its answer without put_what_was_said": (
         "a call ends with all that was said in its history"
     ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
@@ -306,15 +307,24 @@ async def test_an_asterisk_that_dies_ends_its_calls_and_is_taken_up_again(
 
 
 async def test_fifty_calls_at_once(asterisk: Asterisk) -> None:
+    """They begin ten at a time: a busy machine does not set up fifty within a call's bounds."""
+    beginning, heard, all_are_heard = trio.CapacityLimiter(10), [], trio.Event()
     async with carrying(asterisk) as carrier, trio.open_nursery() as nursery:
 
         async def one() -> None:
-            async with calling(asterisk, carrier) as far:
-                far.line.answer()
-                far.line.play(tone(0.3, RATE_HZ))
+            async with AsyncExitStack() as stack:
+                async with beginning:
+                    far = await stack.enter_async_context(calling(asterisk, carrier))
+                    far.line.answer()
+                    far.line.play(tone(0.3, RATE_HZ))
+                    with trio.fail_after(20):
+                        await far.phone.until_loud()
+                heard.append(far)
+                if len(heard) == 50:
+                    all_are_heard.set()
+                await all_are_heard.wait()
+                far.hang_up()
                 with trio.fail_after(20):
-                    await far.phone.until_loud()
-                    far.hang_up()
                     while await far.line.signal() != Closed():
                         pass
 
