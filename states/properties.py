@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engine.chart import Outcome, Step
+from engine.chart import Step
 from engine.chart.explore import Property, Standing
 from engine.data import CallData, Reply, Said, ToolUsed
 from engine.effects import HangUpLine
@@ -15,9 +15,8 @@ from engine.events import (
     ToolUnderWay,
 )
 from engine.world import Situation
+from engine.world.properties import ACTED_ON
 from states.phrasing import is_made_of
-
-ACTED_ON = (Outcome.TAKEN, Outcome.STAYED)
 
 
 def what_is_heard_is_known(before: Standing, step: Step, after: Situation) -> str | None:

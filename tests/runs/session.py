@@ -68,10 +68,9 @@ def collected(
     `python` is what runs a module."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     log = folder / "pytest.log"
-    # A fork has none of its parent's threads.
     variables = {
         **environment,
-        "OPENBLAS_NUM_THREADS": "1",
+        "OPENBLAS_NUM_THREADS": "1",  # a fork has none of its parent's threads
         "PYTEST_DEBUG_TEMPROOT": str(folder),
     }
     with ours, log.open("w") as output:
