@@ -15,8 +15,9 @@ ASYNC_RULES := ASYNC101,ASYNC102,ASYNC103,ASYNC104,ASYNC106,ASYNC111,ASYNC112,AS
 	ASYNC232,ASYNC300,ASYNC400
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-ru test compiled tests computing-checks check lint lint-async types imports \
-	messages format flakes explore mutants soak bench bench-asterisk bench-voices draw proto lock clean
+.PHONY: help demo demo-ru test compiled tests computing-checks check lint lint-async types types-again \
+	imports messages format flakes explore mutants soak bench bench-asterisk bench-voices draw proto lock \
+	clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -61,6 +62,8 @@ lint-async: $(VENV)/ready ## flake8-async's rules that ruff lacks
 
 types: $(VENV)/ready
 	$(BIN)/mypy
+
+types-again: $(VENV)/ready ## pyright's second opinion on the types
 	PYRIGHT_PYTHON_IGNORE_WARNINGS=1 $(BIN)/pyright
 
 imports: $(VENV)/ready
