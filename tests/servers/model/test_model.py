@@ -83,7 +83,7 @@ async def test_tokens_come_at_the_scripts_pace(server: ModelServer, ask: Any) ->
     await server.write(Writing(first=0.1, every=0.05, text="One two three"))
     with client_of(server) as client:
         ask(client)
-    (asked,) = await server.asked()
+    (asked,) = await server.ended()
     assert asked.first is not None
     assert asked.ended is not None
     assert asked.first - asked.at >= 0.1

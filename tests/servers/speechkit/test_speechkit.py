@@ -174,7 +174,7 @@ async def test_the_pace_is_the_scripts(server: SpeechKitServer) -> None:
     await server.speak(Speaking(first=0.15, every=0.05, piece=0.2))
     with grpc.insecure_channel(f"127.0.0.1:{server.grpc_port}") as channel:
         list(utterance(channel))
-    (asked,) = await server.asked()
+    (asked,) = await server.ended()
     assert asked.first is not None
     assert asked.ended is not None
     assert asked.first - asked.at >= 0.15
