@@ -52,6 +52,12 @@ def test_a_partial_is_answered_once_it_is_the_same_twice(more: str) -> None:
     assert once.on(PartialHeard(2, "nails")).effects == ()
 
 
+def test_the_second_of_two_partials_may_say_that_it_is_a_question() -> None:
+    twice = silent().on(PartialHeard(1, "nails"), PartialHeard(1, "nails?"))
+    assert isinstance(twice.effects[0], StartDraft)
+    assert twice.remaining("end_of_turn") == ONE.end_of_turn_least < ONE.end_of_turn
+
+
 def test_a_draft_that_is_ready_is_heard_as_the_turn_ends() -> None:
     ready = silent().on(FinalHeard(1, "nails")).on(ReplyReady(2))
     after = ready.due("end_of_turn")
