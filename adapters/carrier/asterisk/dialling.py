@@ -16,6 +16,7 @@ import trio
 from trio_websocket import ConnectionRejected, WebSocketConnection, wrap_client_stream
 
 from adapters.carrier.asterisk.background import background
+from adapters.carrier.asterisk.websocket_reader import NoHandshake, read
 from adapters.carrier.asterisk.wrapped_stream import WrappedStream
 
 
@@ -47,22 +48,27 @@ async def dial(
                 peer_left = True
                 connecting.cancel()
 
+        async def shake_hands(nursery: trio.Nursery) -> WebSocketConnection:
+            ws = await wrap_client_stream(
+                nursery,
+                _Watched(stream, leave),  # type: ignore[arg-type] # any stream will do
+                parts.netloc.rpartition("@")[2],
+                parts._replace(scheme="", netloc="", path=parts.path or "/").geturl(),
+                subprotocols=[subprotocol],
+                extra_headers=list(headers),
+                max_message_size=message_bytes,
+            )
+            connecting.deadline = math.inf
+            return ws
+
         stream = await _connect(url, tls)
         try:
             async with background() as nursery:
-                ws = await wrap_client_stream(
-                    nursery,
-                    _Watched(stream, leave),  # type: ignore[arg-type] # any stream will do
-                    parts.netloc.rpartition("@")[2],
-                    parts._replace(scheme="", netloc="", path=parts.path or "/").geturl(),
-                    subprotocols=[subprotocol],
-                    extra_headers=list(headers),
-                    max_message_size=message_bytes,
-                )
-                connecting.deadline = math.inf
-                yield ws
+                yield await nursery.start(read, shake_hands)
         except ConnectionRejected as rejected:
             raise DialFailed(f"it answered {rejected.status_code}") from None
+        except NoHandshake:
+            raise DialFailed("its answer is not a WebSocket's") from None
         finally:
             await trio.aclose_forcefully(stream)
     if peer_left:

@@ -26,6 +26,7 @@ from adapters.carrier.asterisk.background import background
 from adapters.carrier.asterisk.complaints import Complaints
 from adapters.carrier.asterisk.control_socket import MESSAGE_BYTES
 from adapters.carrier.asterisk.settings import Listen
+from adapters.carrier.asterisk.websocket_reader import NoHandshake, read
 from adapters.carrier.asterisk.wrapped_stream import WrappedStream
 
 #: From the connection to the end of the handshake; Asterisk needs milliseconds.
@@ -93,8 +94,13 @@ class WebSocketServer:
             async with trio.open_nursery() as nursery:
                 request: WebSocketRequest | None = None
                 with trio.move_on_after(HANDSHAKE_SECONDS):
-                    request = await wrap_server_stream(
-                        nursery, _PromptStream(stream), max_message_size=MESSAGE_BYTES
+                    request = await nursery.start(
+                        read,
+                        partial(
+                            wrap_server_stream,
+                            stream=_PromptStream(stream),
+                            max_message_size=MESSAGE_BYTES,
+                        ),
                     )
                 if request is None:
                     self._complaints.about(
@@ -106,6 +112,10 @@ class WebSocketServer:
                 nursery.cancel_scope.cancel()
         except* ConnectionClosed:
             pass  # the peer left half-way
+        except* NoHandshake:
+            self._complaints.about(
+                "a connection to our WebSocket server was closed: it did not begin as a WebSocket"
+            )
         finally:
             await trio.aclose_forcefully(stream)
 

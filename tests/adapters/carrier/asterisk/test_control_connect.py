@@ -263,6 +263,24 @@ async def test_while_control_is_lost_requests_fail_at_once_and_one_line_says_so(
     ]
 
 
+@pytest.mark.parametrize("answer", [b"SIP/2.0 200 OK\r\n\r\n", b"HTTP/1.1 101 Yes\r\n\r\n"])
+async def test_control_comes_back_after_an_answer_that_is_not_a_websockets(answer: bytes) -> None:
+    async def answers(stream: trio.SocketStream) -> None:
+        await stream.send_all(answer)
+
+    async with scripted_asterisk() as asterisk, to_scripted(asterisk) as control:
+        link, events = control.link("callchart"), asterisk.answers["GET events"]
+        ws = await asterisk.socket()
+        asterisk.answers["GET events"] = answers
+        await ws.aclose()
+        with trio.fail_after(5):
+            while asterisk.asked.count("GET events") < 3:  # noqa: ASYNC110 (a list)
+                await trio.sleep(0.01)
+            asterisk.answers["GET events"] = events
+            await link.back()
+        await asterisk.socket()
+
+
 async def test_what_keeps_control_from_coming_back_is_said_when_it_takes_long(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:

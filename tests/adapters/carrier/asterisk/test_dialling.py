@@ -18,10 +18,16 @@ from trio_websocket import (
     WebSocketRequest,
     serve_websocket,
 )
+from wsproto import ConnectionType, WSConnection
+from wsproto.connection import ConnectionState
+from wsproto.events import AcceptConnection, CloseConnection, Request
 
 from adapters.carrier.asterisk.dialling import DialFailed, dial
 
 pytestmark = pytest.mark.real
+
+#: A frame of a server's.
+PING = b"\x89\x00"
 
 connect = partial(dial, subprotocol="media", seconds=5.0, message_bytes=1000)
 
@@ -117,6 +123,51 @@ async def test_a_peer_that_takes_the_connection_and_closes_it_is_given_up_at_onc
             with pytest.raises(DialFailed, match="it closed the connection without an answer"):
                 async with connect(f"ws://{address}"):
                     pass
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"SIP/2.0 200 OK\r\n\r\n",
+        b"\x15\x03\x03\x00\x02\x02\x46",
+        b"A" * 100_000,
+        b"HTTP/1.1 101 Switching Protocols\r\n\r\n",
+        b"HTTP/1.1 101 Switching Protocols\r\nConnection: \xff\r\n\r\n",
+        b"HTTP/1.1 401 No\r\nTransfer-Encoding: chunked\r\n\r\nno number\r\n",
+    ],
+)
+async def test_a_peer_that_answers_otherwise_than_a_websocket_is_given_up_at_once(
+    answer: bytes,
+) -> None:
+    async def greet(stream: trio.SocketStream) -> None:
+        with suppress(trio.BrokenResourceError):
+            await stream.receive_some()
+            await stream.send_all(answer)
+            await trio.sleep_forever()
+
+    with trio.fail_after(2):
+        async with tcp(greet) as address:
+            with pytest.raises(DialFailed, match="its answer is not a WebSocket's"):
+                async with connect(f"ws://{address}"):
+                    pass
+
+
+async def test_a_ping_that_crosses_our_close_harms_nobody() -> None:
+    async def ping_late(stream: trio.SocketStream) -> None:
+        theirs = WSConnection(ConnectionType.SERVER)
+        while theirs.state is not ConnectionState.CLOSED:
+            theirs.receive_data(await stream.receive_some())
+            for event in theirs.events():
+                if isinstance(event, Request):
+                    await stream.send_all(theirs.send(AcceptConnection()))
+                elif isinstance(event, CloseConnection):
+                    await stream.send_all(PING + theirs.send(event.response()))
+
+    async with tcp(ping_late) as address, connect(f"ws://{address}") as ws:
+        with trio.move_on_after(0.1):  # as we do: an answer to it is not waited for long
+            await ws.aclose()
+        with trio.fail_after(2), pytest.raises(ConnectionClosed):
+            await ws.get_message()
 
 
 async def test_the_time_to_connect_does_not_bound_the_block() -> None:

@@ -29,6 +29,18 @@ def basic(secret: str) -> bytes:
 
 RIGHT = basic("asterisk:a-password")
 
+HANDSHAKE = (
+    b"GET /ari HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: upgrade\r\n"
+    b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
+    b"Sec-WebSocket-Protocol: ari\r\nAuthorization: " + RIGHT + b"\r\n\r\n"
+)
+
+#: The head of a server's frame: it closes, and says with what code.
+CLOSE = b"\x88\x02"
+
+#: A frame of a client's: masked, with zeros.
+PING = b"\x89\x80" + bytes(4)
+
 
 @asynccontextmanager
 async def dialled(
@@ -221,6 +233,9 @@ async def test_who_says_nothing_is_closed_and_delays_nobody(
         b"GET /\xff\xfe HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: upgrade\r\n\r\n",
         b"GET / HTTP/1.1\r\n" + b"X: y\r\n" * 10_000,
         b"\r\n" * 100,
+        HANDSHAKE.replace(b"Host: x", b"Host: \xff"),
+        HANDSHAKE.replace(b"Connection: upgrade", b"Connection: \xff"),
+        HANDSHAKE.replace(b"Protocol: ari", b"Protocol: \xff"),
         b"",
     ],
 )
@@ -246,15 +261,46 @@ async def test_a_peer_that_breaks_off_harms_nobody() -> None:
             for _ in range(20):
                 stream = await trio.open_tcp_stream("127.0.0.1", server.port)
                 stream.setsockopt(sockets.SOL_SOCKET, sockets.SO_LINGER, b"\1\0\0\0\0\0\0\0")
-                await stream.send_all(
-                    b"GET /ari HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: upgrade\r\n"
-                    b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
-                    b"Sec-WebSocket-Protocol: ari\r\nAuthorization: " + RIGHT + b"\r\n\r\n"
-                )
+                await stream.send_all(HANDSHAKE)
                 await trio.aclose_forcefully(stream)
             async with dialled(server, "/ari", subprotocol="ari") as ws:
                 await ws.send_message("hello")
                 assert await ws.get_message() == "hello"
+
+
+async def test_who_does_not_begin_as_a_websocket_is_closed_at_once_which_is_said(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with (
+        WebSocketServer.open(LISTEN) as server,
+        await trio.open_tcp_stream("127.0.0.1", server.port) as stream,
+    ):
+        await stream.send_all(HANDSHAKE.replace(b"Host: x", b"Host: \xff"))
+        with trio.fail_after(2):
+            assert await stream.receive_some() == b""
+    assert caplog.messages == [
+        "a connection to our WebSocket server was closed: it did not begin as a WebSocket"
+    ]
+
+
+async def test_a_ping_that_crosses_our_close_harms_nobody() -> None:
+    async def close(ws: WebSocketConnection) -> None:
+        with trio.move_on_after(0.1):
+            await ws.aclose()
+
+    async with WebSocketServer.open(LISTEN) as server:
+        with server.serve_control(close):
+            async with await trio.open_tcp_stream("127.0.0.1", server.port) as stream:
+                await stream.send_all(HANDSHAKE)
+                with trio.fail_after(2):
+                    received = b""
+                    while CLOSE not in received:
+                        received += await stream.receive_some()
+                    await stream.send_all(PING)
+                    assert await stream.receive_some() == b""
+            async with dialled(server, "/ari", subprotocol="ari") as ws:
+                with trio.fail_after(2), pytest.raises(ConnectionClosed):
+                    await ws.get_message()
 
 
 async def test_a_port_that_is_taken_is_one_clear_error() -> None:
