@@ -206,7 +206,7 @@ class AsteriskCall:
         """Nothing is left. The line is closed no sooner than the channel is gone."""
         try:
             if not (self._gone or self._handed_on):
-                self._gone = not await self.link.ari.hang_up(self.channel)
+                self._gone = not await self.link.ari.hang_up(self.channel, self.line.reason)
             await self.link.ari.delete_bridge(self.bridge)
             while not (self._gone or self._handed_on):
                 # Of the two the first is enough: after the one the other may not be told.

@@ -184,9 +184,17 @@ class AsteriskCarrier:
             with arrival.events as events:
                 variables = await self._variables(link, channel.id)
                 parties = Parties(channel.caller, channel.dialled, variables)
-                await self._hold(call, link, channel.id, parties, events, self._rings.send_nowait)
+                await self._hold(call, link, channel.id, parties, events, self._offer)
         finally:
             self.calls.discard(call)
+
+    def _offer(self, line: AsteriskLine) -> None:
+        """Hand a line to whoever accepts; no calls may be taken any more since it was begun."""
+        try:
+            self._rings.send_nowait(line)
+        except trio.ClosedResourceError:
+            line.refuse()
+            log.warning("a call was refused as busy")
 
     async def _place(self, target: str, task_status: trio.TaskStatus[AsteriskLine]) -> None:
         settings, was_answered = self._settings, False

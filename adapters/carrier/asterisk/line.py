@@ -56,6 +56,8 @@ class AsteriskLine:
         self._waiting: list[bytes | int] = []
         self._signals: deque[Signal] = deque()
         self._signalled = trio.lowlevel.ParkingLot()
+        #: How the channel is hung up, in ARI's words.
+        self.reason = "normal"
         self._hung_up = trio.Event()
         self._closed = trio.Event()
 
@@ -156,6 +158,11 @@ class AsteriskLine:
             self._hung_up.set()
             self._closed.set()
             self._signalled.unpark_all()
+
+    def refuse(self) -> None:
+        """Nobody takes the call."""
+        self.reason = "busy"
+        self.hang_up()
 
     async def hung_up(self) -> None:
         """Wait until we want the call to end."""
