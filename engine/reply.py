@@ -35,6 +35,8 @@ class ReplyPipeline:
         self._writing = trio.CancelScope()
         self.current: Composition | None = None
         self._history: Sequence[Said | ToolUsed] = ()
+        #: How many stays there had been in states when it was started.
+        self._activations = 0
 
     def start(self, reply: Reply, history: Sequence[Said | ToolUsed]) -> None:
         """Begin `reply`, or confirm its draft; the one before it is over."""
@@ -47,11 +49,14 @@ class ReplyPipeline:
         """Begin `reply`, up to its first sound or its first tool; the one before it is over."""
         self.current = Composition(reply, self._call.line.rate_hz)
         self._history = history
+        self._activations = self._call.step.after.activations
         self._writing.cancel()
         self._started.set()
 
     async def run(self, scene: Scene) -> None:
         """Compose whatever is started, for as long as the turn lasts."""
+        if self._activations < scene.activation:
+            self._forget()  # it was started in a turn that was left before this activity began
         try:
             while True:
                 if not self._started.is_set():
@@ -62,8 +67,11 @@ class ReplyPipeline:
                     await _Writing(scene, self.current, self._history).run()
         finally:
             # Also a reply that was started in this turn and not begun: it is over with it.
-            self.current = None
-            self._started = trio.Event()
+            self._forget()
+
+    def _forget(self) -> None:
+        self.current = None
+        self._started = trio.Event()
 
 
 class _Writing:
@@ -143,6 +151,9 @@ class _Writing:
         if self._toolbox.transfer_to and not self._composition.chunks:
             # Nobody is handed on without a word.
             self._add([self._scene.data.facts.scripts.waiting])
+        elif self._toolbox.ends_call and 0 < self._bridges == len(self._composition.chunks):
+            # Nor is anybody who was asked for a moment left without a goodbye.
+            self._add([self._scene.data.facts.scripts.farewell])
 
     @property
     def specs(self) -> Sequence[ToolSpec]:

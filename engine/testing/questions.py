@@ -257,7 +257,9 @@ def _is_of(recording: Recording, sound: int, stay: Stay) -> bool:
     if stay.reply is None:
         return any(clip.text == synthesis.text for clip in facts.fillers)
     begun = recording.replies[stay.reply]
-    if synthesis.text == (facts.scripts.waiting if begun.script is None else begun.script):
+    # What a model writes may have a "one moment" before it, and then lack a goodbye of its own.
+    in_an_answer = (facts.scripts.waiting, facts.scripts.farewell)
+    if synthesis.text in (in_an_answer if begun.script is None else (begun.script,)):
         return True
     later = [b.sounds_before for reply, b in recording.replies.items() if reply > stay.reply]
     return begun.sounds_before < sound <= min(later, default=sound)

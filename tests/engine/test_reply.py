@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, cast
 
 import pytest
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from trio.testing import MockClock
 
 from engine.call import Call, Scene, Services
+from engine.chart import begin
 from engine.composition import Chunk, Composition, Cursor
 from engine.data import CallData, Reply, Said, ToolUsed
 from engine.events import Event, ReplyFailed, ReplyReady, ReplyWritten
@@ -22,6 +24,7 @@ from engine.reply import ReplyPipeline
 from engine.settings import Settings
 from engine.testing import Answer, FakeModel, FakeSynthesizer, Manner
 from engine.toolbox import Workbench
+from states import CHART
 from tests.engine.quiet import QuietLine
 
 FRAME = 640
@@ -162,6 +165,7 @@ class Desk:
         self.workbench = Workbench((), self.mailbox.post, cast(Any, None))
         self.scene = Scene(cast(Call, self), CallData(settings=settings or Settings()), 1)
         self.pipeline = ReplyPipeline(cast(Call, self))
+        self.step = begin(CHART, self.scene.data)
 
     @property
     def said(self) -> list[tuple[float, Event]]:
@@ -497,6 +501,19 @@ async def test_words_that_come_when_the_model_was_stopped_are_dropped(
     desk.model.out("of no use any more|")
 
     assert [each.text for each in desk.synthesizer.syntheses] == ["an answer"]
+
+
+async def test_a_reply_whose_turn_was_left_before_anything_of_it_ran_is_not_the_next_turns(
+    autojump_clock: MockClock,
+) -> None:
+    desk = Desk()
+    desk.pipeline.start(ANSWER, ())
+    next_turn = replace(desk.scene, activation=desk.step.after.activations + 1)
+
+    with trio.move_on_after(5):
+        await desk.pipeline.run(next_turn)
+
+    assert (desk.model.asked, desk.events, desk.pipeline.current) == ([], [], None)
 
 
 async def test_a_reply_whose_turn_ends_before_it_began_is_not_the_next_turns(

@@ -93,6 +93,18 @@ async def test_a_model_that_ends_the_call_without_a_word_still_says_goodbye(
     )
 
 
+async def test_a_model_that_ends_the_call_without_a_word_after_a_while_says_goodbye_as_well(
+    telephone: Telephone,
+) -> None:
+    telephone.agent_will_say(ends_call=True, latency=2.5)
+    await telephone.caller_says("Goodbye", at=3.0)
+    await telephone.until_the_end()
+    telephone.expect(
+        states=[..., "thinking", "speaking", "hangup", "ended"],
+        heard="One moment, please. Thank you for calling. Goodbye.",
+    )
+
+
 async def test_a_reply_is_written_once_and_finished_once(telephone: Telephone) -> None:
     await telephone.caller_says("Hello?", at=3.0)
     await telephone.until("speaking")
