@@ -27,7 +27,6 @@ from states.replies import (
     start_reply,
 )
 from states.tools import note_finished, note_under_way
-from states.transferring import not_transferred
 from states.turn import turn
 
 call = State(
@@ -40,10 +39,7 @@ call = State(
         LineClosed: to("hangup", update=[put_what_was_said, note_line_closed]),
         DigitReceived: ignore("this call has no menu"),
         CallTransferred: to("hangup", update=put_what_was_said),
-        TransferFailed: [
-            ignore("the goodbye is being said", when=saying_last_words),
-            *not_transferred,
-        ],
+        TransferFailed: ignore("nobody waits for it any more"),
         HangUpRequested: [
             ignore("the goodbye is being said", when=saying_last_words),
             to("turn.speaking", update=begin_farewell, effects=start_reply),

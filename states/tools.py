@@ -46,8 +46,6 @@ def note_finished(data: CallData, event: ToolFinished, at: int) -> CallData:
 
 def note_not_transferred(data: CallData, event: Event, at: int) -> CallData:
     """The next answer is to know that the caller could not be handed on."""
-    if not data.reply.transfer_to:
-        return data
     why = event.reason if isinstance(event, TransferFailed) else "nothing came of it"
     target = json.dumps({"target": data.reply.transfer_to})
     return replace(data, history=(*data.history, ToolUsed("transfer", target, f"Failed: {why}.")))

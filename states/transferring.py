@@ -5,7 +5,7 @@ from __future__ import annotations
 from engine.chart import State, ignore, stay, to
 from engine.data import CallData
 from engine.effects import TransferCall
-from engine.events import Event, FinalHeard, SpeechStarted
+from engine.events import Event, FinalHeard, SpeechStarted, TransferFailed
 from engine.settings import settings
 from states.hearing import add_words
 from states.replies import apologies_are_used_up, begin_apology, begin_regret, start_reply
@@ -33,6 +33,7 @@ transferring = State(
     on={
         SpeechStarted: ignore("whom they are handed on to will hear them"),
         FinalHeard: stay(update=add_words),
+        TransferFailed: not_transferred,
     },
     after={"transfer_wait": (settings.transfer_wait, not_transferred)},
 )

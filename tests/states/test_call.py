@@ -61,7 +61,7 @@ def test_an_end_that_is_asked_for_or_forced_is_said(leaf: str, event: Event, pur
     assert after.effects[-1] == StartReply(after.data.reply)
 
 
-@pytest.mark.parametrize("event", [HangUpRequested("drain"), BROKEN, TransferFailed("busy")])
+@pytest.mark.parametrize("event", [HangUpRequested("drain"), BROKEN])
 def test_a_goodbye_that_is_being_said_is_not_said_again(event: Event) -> None:
     stands = standing("speaking.chunks", reply=FAREWELL)
     after = stands.on(event)
@@ -80,16 +80,11 @@ def test_a_caller_who_was_handed_on_is_ours_no_more(leaf: str) -> None:
     assert calls(leaf).on(CallTransferred()).state == "hangup"
 
 
-@pytest.mark.parametrize("leaf", LEAVES)
-def test_a_transfer_that_failed_is_apologised_for(leaf: str) -> None:
-    after = calls(leaf).on(TransferFailed("not allowed"))
-    assert (after.state, after.purpose) == ("speaking.opening", "apology")
-    assert after.effects[-1] == StartReply(after.data.reply)
-
-
-def test_the_last_of_several_transfers_that_failed_ends_the_call() -> None:
-    after = standing("listening.waiting", apologies=2).on(TransferFailed("busy"))
-    assert (after.state, after.purpose) == ("speaking.opening", "regret")
+@pytest.mark.parametrize("leaf", [leaf for leaf in LEAVES if "transferring" not in leaf])
+def test_a_transfer_that_was_given_up_may_fail_later_and_changes_nothing(leaf: str) -> None:
+    stands = calls(leaf)
+    after = stands.on(TransferFailed("did not answer"))
+    assert (after.outcome, after.configuration) == (Outcome.IGNORED, stands.configuration)
 
 
 @pytest.mark.parametrize("leaf", [*LEAVES, "hangup"])

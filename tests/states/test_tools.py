@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from engine.data import AtWork, CallData, Reply, Said, ToolUsed
-from engine.events import ToolFinished, ToolUnderWay, TransferFailed
+from engine.data import AtWork, CallData, Said, ToolUsed
+from engine.events import ToolFinished, ToolUnderWay
 from states.tools import (
     UNDER_WAY,
     note_finished,
-    note_not_transferred,
     note_under_way,
     tools_are_at_work,
 )
@@ -37,8 +36,3 @@ def test_its_result_stands_where_it_began() -> None:
     assert data.history == (other, ToolUsed("book", "{}", "booked", 2), QUESTION)
     assert data.at_work == (AtWork(9, 1),)
     assert not tools_are_at_work(note_finished(begun, FINISHED, 0), FINISHED, 0)
-
-
-def test_a_transfer_that_nobody_asked_a_model_for_is_none_of_its_tools() -> None:
-    data = CallData(reply=Reply(2, "answer"))
-    assert note_not_transferred(data, TransferFailed("busy"), 0) == data
