@@ -136,8 +136,11 @@ class FilesMedia:
         finally:
             self.flush()
             self._end()
-            with trio.move_on_after(STOP_SECONDS, shield=True):
+            with trio.move_on_after(STOP_SECONDS, shield=True), suppress(ControlLost):
                 await self._stop_all()
+            # Also those of which Asterisk could not be told.
+            for number in self._to_stop:
+                self._path(number).unlink(missing_ok=True)
 
     # --- playing --------------------------------------------------------------------------------
 

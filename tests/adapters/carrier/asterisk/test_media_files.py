@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,10 +12,12 @@ import trio.testing
 
 from adapters.carrier.asterisk import media_files
 from adapters.carrier.asterisk.media import MediaFailed
-from adapters.carrier.asterisk.media_files import FilesWay
+from adapters.carrier.asterisk.media_files import FilesMedia, FilesWay
+from adapters.carrier.asterisk.recording_pipe import RecordingPipe
 from adapters.carrier.asterisk.settings import Files
 from tests.adapters.carrier.asterisk.media_call import controlled, media_call, nothing_left
 from tests.adapters.carrier.asterisk.media_contract import Exchange, MediaContract, hear
+from tests.adapters.carrier.asterisk.scripted import ScriptedControl
 from tests.asterisk.fixtures import StartAsterisk
 from tests.asterisk.server import Asterisk
 from tests.contracts.line import tone
@@ -210,3 +213,24 @@ async def test_what_is_under_way_when_control_is_lost_is_given_up(
                 await call.until_reached(3)
             assert [mark for mark, _ in call.reached] == [3]
         assert list_of(asterisk.recordings) == []
+
+
+async def test_a_call_that_ends_while_control_is_lost_leaves_no_files(tmp_path: Path) -> None:
+    control = ScriptedControl()
+    recording = tmp_path / "c.rec.sln96"
+    pipe = RecordingPipe(recording, RATE)
+    asterisks = os.open(recording, os.O_WRONLY)
+    way = FilesWay(Files(ours=tmp_path, asterisk="/there"), RATE)
+    media = FilesMedia(way, control.link, "c", "1", pipe, control.marks.append)
+    with control.link.listen("1") as events:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(media.run, events)
+            for _ in range(2):
+                media.play(tone(1.0, RATE))
+                await trio.testing.wait_all_tasks_blocked()
+            assert list_of(tmp_path) == ["c.p1.sln16", "c.p2.sln16", recording.name]
+            control.link.down(control, "the test")
+            nursery.cancel_scope.cancel()
+    assert list_of(tmp_path) == [recording.name]
+    pipe.close()
+    os.close(asterisks)
