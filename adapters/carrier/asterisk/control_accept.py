@@ -83,7 +83,7 @@ class _Sockets:
             done.set()
 
     async def _serve_registered(self, ws: WebSocketConnection) -> None:
-        registered = trio.Event()
+        settled = trio.Event()
         link: Link | None = None
 
         def tell(event: Event) -> None:
@@ -93,13 +93,22 @@ class _Sockets:
             elif isinstance(event, ApplicationRegistered):
                 # Up at once: a call may arrive right behind this message.
                 link = self._registered(event.app, socket)
-                registered.set()
+                settled.set()
+
+        async def end() -> None:
+            await socket.ended()
+            if not settled.is_set():
+                self._complaints.about(
+                    "a control socket of Asterisk's ended before it named its application"
+                )
+                settled.set()
 
         socket = ControlSocket(ws, tell, self._complaints)
         async with background() as nursery:
             nursery.start_soon(socket.run)
+            nursery.start_soon(end)
             with trio.move_on_after(REGISTER_SECONDS) as waited:
-                await registered.wait()
+                await settled.wait()
             if waited.cancelled_caught:
                 self._complaints.about(
                     "a control socket of Asterisk's named no application within"

@@ -207,6 +207,20 @@ async def test_a_socket_that_names_no_application_is_closed(
     assert caplog.messages[0] == "a control socket of Asterisk's named no application within 0.1 s"
 
 
+async def test_a_socket_that_leaves_before_it_names_its_application_is_not_waited_for(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with per_call() as (server, _):
+        async with dialled(server, None):
+            pass
+        with trio.fail_after(2):
+            while not caplog.messages:  # noqa: ASYNC110 (a list)
+                await trio.sleep(0.01)
+    assert caplog.messages == [
+        "a control socket of Asterisk's ended before it named its application"
+    ]
+
+
 async def test_a_call_that_is_over_loses_its_socket_without_a_word(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
