@@ -234,9 +234,12 @@ class FakeAsterisk:
             case ("GET", "channels" | "bridges"):
                 return []
             case ("GET", "applications", _):
-                return 404
+                held = {"channel_ids": [*self.in_stasis], "bridge_ids": [*self.bridges]}
+                return {**held, "endpoint_ids": []}
             case ("POST", "channels", "externalMedia"):
                 return self._external_media(request.query)
+            case ("GET", "channels", channel, "variable"):
+                return {"value": ""} if channel in self.in_stasis else 404
             case ("POST", "channels", channel, what):
                 if channel not in self.in_stasis:
                     return 404

@@ -46,3 +46,20 @@ async def test_no_new_calls_are_taken_while_one_is_opened(
         assert set(asterisk.refused.values()) <= {"busy"}
         assert len(carrier.calls) == len(lines)
     assert (asterisk.left, carrier.calls) == ([], set())
+
+
+async def test_the_service_stops_while_calls_arrive(
+    story: Story, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asterisk = FakeAsterisk(story, variables=("X", "Y"), max_calls=2)
+    callers = ("one", "two", "three")
+    for caller, at in zip(callers, (1.0, 1.06, 1.08), strict=True):
+        story.event(f"{caller} calls", partial(asterisk.rings, caller), at=at)
+    async with asterisk.carrier(monkeypatch) as carrier:
+        await story.happens()
+        # So close behind each other that not all are taken from where they wait.
+        await asterisk.rings("four")
+        await asterisk.rings("five")
+        story.note("stops")
+    assert (asterisk.left, carrier.calls) == ([], set())
+    assert set(asterisk.refused.values()) == {"busy"}

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import trio
 
@@ -88,6 +88,8 @@ class AsteriskCall:
             nursery.start_soon(self._watch, events)
             nursery.start_soon(self._ends_the_scope, nursery.cancel_scope)
             await link.ari.set_variable(self.channel, OWNER, call)
+            parties, variables = self.line.parties, await self._variables()
+            self.line.parties = replace(parties, variables=variables)
             async with self.way.open(link, call, self.channel, self.line.reached) as media:
                 self.line.connect(media)
                 if media.channel is not None:
@@ -101,6 +103,17 @@ class AsteriskCall:
                 if not self._over.is_set():
                     log.error("call %s: its sound broke off; it is ended", call)
             self._over.set()
+
+    async def _variables(self) -> tuple[tuple[str, str], ...]:
+        """The facts that were asked for. One that cannot be had is "", and the call goes on."""
+        found = []
+        for name in self.settings.variables:
+            try:
+                value = await self.link.ari.variable(self.channel, name)
+            except (AriError, ControlLost):
+                value = ""
+            found.append((name, value))
+        return tuple(found)
 
     @property
     def bridge(self) -> str:

@@ -3,7 +3,7 @@
 Theory of operation. Control brings arrivals. Each is counted before anything is awaited, so that no
 two slip through one free place, and becomes a call (call.py) in a task of its own; as soon as its
 sound is connected its line is handed to whoever accepts. Calls end by themselves; closing the
-carrier ends those that are left. What a crash or lost control left in Asterisk is cleared at the
+carrier ends those that are left, and refuses those that still arrive. What a crash or lost control left in Asterisk is cleared at the
 start, and each time control is back."""
 
 from __future__ import annotations
@@ -157,7 +157,7 @@ class AsteriskCarrier:
             if self._has_place:
                 self._nursery.start_soon(self._hold_arrival, self._begin(), arrival)
             else:
-                self._nursery.start_soon(self._refuse, arrival)
+                self._nursery.start_soon(_refuse, arrival)
 
     @property
     def _has_place(self) -> bool:
@@ -170,20 +170,11 @@ class AsteriskCarrier:
         self.calls.add(call)
         return call
 
-    async def _refuse(self, arrival: Arrival) -> None:
-        with arrival.events:
-            try:
-                await arrival.link.ari.hang_up(arrival.start.channel.id, "busy")
-                log.warning("a call was refused as busy")
-            except (AriError, ControlLost) as error:
-                log.error("a call that was to be refused as busy may wait on: %s", error)
-
     async def _hold_arrival(self, call: str, arrival: Arrival) -> None:
         link, channel = arrival.link, arrival.start.channel
         try:
             with arrival.events as events:
-                variables = await self._variables(link, channel.id)
-                parties = Parties(channel.caller, channel.dialled, variables)
+                parties = Parties(channel.caller, channel.dialled)
                 await self._hold(call, link, channel.id, parties, events, self._offer)
         finally:
             self.calls.discard(call)
@@ -211,8 +202,7 @@ class AsteriskCarrier:
         try:
             with link.listen(channel) as events:
                 await self._dial(link, channel, target, events)
-                variables = await self._variables(link, channel)
-                parties = Parties(settings.caller, target, variables, outgoing=True)
+                parties = Parties(settings.caller, target, outgoing=True)
                 await self._hold(call, link, channel, parties, events, ready)
             if not was_answered:
                 raise CallFailed("failure", "its sound could not be connected; the log says why")
@@ -274,16 +264,22 @@ class AsteriskCarrier:
             log.error("call %s is not recorded: %s: %s", call, error.filename, error.strerror)
             return None
 
-    async def _variables(self, link: Link, channel: str) -> tuple[tuple[str, str], ...]:
-        """The facts that were asked for. One that cannot be had is "", and the call goes on."""
-        found = []
-        for name in self._settings.variables:
-            try:
-                value = await link.ari.variable(channel, name)
-            except (AriError, ControlLost):
-                value = ""
-            found.append((name, value))
-        return tuple(found)
+
+async def _refuse(arrival: Arrival) -> None:
+    # Shielded: whoever is turned away as the service stops does not wait on.
+    with arrival.events, trio.move_on_after(WAY_OUT, shield=True):
+        try:
+            await arrival.link.ari.hang_up(arrival.start.channel.id, "busy")
+            log.warning("a call was refused as busy")
+        except (AriError, ControlLost) as error:
+            log.error("a call that was to be refused as busy may wait on: %s", error)
+
+
+async def _refuse_all(control: Control, nursery: trio.Nursery) -> None:
+    """Calls that nobody takes any more: those that waited, and those that still come."""
+    with suppress(ControlError):
+        while True:
+            nursery.start_soon(_refuse, await control.arrival())
 
 
 async def _released(control: Control) -> None:
@@ -292,5 +288,7 @@ async def _released(control: Control) -> None:
     Where control is closed while one is on its way out, Asterisk goes on to name an application
     that nobody serves."""
     with trio.move_on_after(RELEASE, shield=True), suppress(AriError, ControlLost):
-        while await control.ari.held_by(control.app):  # noqa: ASYNC110 (ARI does not tell)
-            await trio.sleep(0.01)
+        async with background() as nursery:
+            nursery.start_soon(_refuse_all, control, nursery)
+            while await control.ari.held_by(control.app):  # noqa: ASYNC110 (ARI does not tell)
+                await trio.sleep(0.01)
