@@ -3,8 +3,8 @@
 Theory of operation. Control brings arrivals. Each is counted before anything is awaited, so that no
 two slip through one free place, and becomes a call (call.py) in a task of its own; as soon as its
 sound is connected its line is handed to whoever accepts. Calls end by themselves; closing the
-carrier ends those that are left, and refuses those that still arrive. What a crash or lost control left in Asterisk is cleared at the
-start, and each time control is back."""
+carrier ends those that are left, and refuses those that still arrive. What a crash or lost control
+left in Asterisk is cleared at the start, and each time control is back."""
 
 from __future__ import annotations
 
