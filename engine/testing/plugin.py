@@ -8,6 +8,7 @@ repeats it.
 
 from __future__ import annotations
 
+import argparse
 import importlib
 import re
 from collections.abc import Callable, Generator
@@ -33,6 +34,13 @@ SCHEDULES = 12
 COURSES = "courses of a story"
 
 
+def _at_least_one(text: str) -> int:
+    """A number of schedules: under none, a story would pass that never happened."""
+    if not text.isdecimal() or int(text) == 0:
+        raise argparse.ArgumentTypeError(f"{text}: write a number, 1 or more")
+    return int(text)
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("callchart")
     group.addoption(
@@ -44,7 +52,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     group.addoption(
         "--callchart-schedules",
-        type=int,
+        type=_at_least_one,
         default=SCHEDULES,
         metavar="N",
         help="under how many schedules each story happens; more than the default's are reported",
@@ -73,8 +81,12 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if marker := metafunc.definition.get_closest_marker("schedules"):
+        schedules = range(*marker.args)
+        if not schedules:
+            wrong = f"schedules({schedules.stop}): write a number, 1 or more"
+            pytest.fail(f"{metafunc.definition.nodeid}: {wrong}", pytrace=False)
         metafunc.fixturenames.append("callchart_schedule")
-        metafunc.parametrize("callchart_schedule", range(*marker.args), ids=lambda n: f"s{n}")
+        metafunc.parametrize("callchart_schedule", schedules, ids=lambda n: f"s{n}")
 
 
 # Before pytest-trio marks every async test with its own runner: the first one counts.

@@ -127,6 +127,33 @@ def test_schedules_follow_the_seed(run: Run) -> None:
     result.stdout.fnmatch_lines(["*seed 40*", "*seed 41*", "*seed 42*"])
 
 
+@pytest.mark.parametrize("count", [0, -1])
+def test_a_test_under_no_schedule_is_refused(run: Run, count: int) -> None:
+    result = run(
+        f"""
+        import pytest
+
+        @pytest.mark.schedules({count})
+        async def test_it(telephone):
+            assert False
+        """
+    )
+    assert result.ret == pytest.ExitCode.INTERRUPTED
+    result.stdout.fnmatch_lines(
+        [f"test_it.py::test_it: schedules({count}): write a number, 1 or more"]
+    )
+    result.stdout.no_fnmatch_line("*plugin.py*")
+
+
+@pytest.mark.parametrize("count", ["0", "-1", "many"])
+def test_stories_under_no_schedule_are_a_usage_error(run: Run, count: str) -> None:
+    result = run("def test_it(): ...", f"--callchart-schedules={count}")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(
+        [f"*error: argument --callchart-schedules: {count}: write a number, 1 or more"]
+    )
+
+
 def test_the_line_that_repeats_a_failure_repeats_it(run: Run) -> None:
     source = """
         import pytest
