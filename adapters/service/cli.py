@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import shlex
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import fields
@@ -37,6 +38,9 @@ USER_ERRORS = (
     SettingError,
     UserError,
 )
+
+#: Of the default chart.
+DEFAULT_DRAWINGS = Path("docs/statecharts")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -119,9 +123,8 @@ def parser() -> argparse.ArgumentParser:
     draw.add_argument(
         "--out",
         type=Path,
-        default=Path("docs/statecharts"),
         metavar="DIR",
-        help="default: docs/statecharts",
+        help="default: docs/statecharts, for the default chart alone; another needs its own",
     )
 
     again = of_chart("replay", _replay, "Decide a call's journal again; fail where it differs.")
@@ -229,14 +232,15 @@ def _call(options: argparse.Namespace) -> int:
 
 
 def _draw(options: argparse.Namespace) -> int:
-    chart, folder = load_chart(options.chart), options.out
+    chart, folder = load_chart(options.chart), _drawn_in(options)
     found = _texts_in(folder)
     if options.check:
         different = differences(chart, found)
         for line in different:
             print(line)
         if different:
-            print(f"{folder} is not up to date: run `callchart draw`", file=sys.stderr)
+            again = _draw_command(options)
+            print(f"{folder} is not up to date: run `{again}`", file=sys.stderr)
         return 1 if different else 0
     drawn = files(chart)
     for name, text in drawn.items():
@@ -246,7 +250,27 @@ def _draw(options: argparse.Namespace) -> int:
     for name, text in found.items():
         if name not in drawn and is_ours(name, text):
             (folder / name).unlink()  # of a state that is no more
+    print(f"{chart.name}: {len(drawn)} files in {folder}")
     return 0
+
+
+def _drawn_in(options: argparse.Namespace) -> Path:
+    """The folder of a chart's drawings: what one chart leaves there, another would replace."""
+    if options.out is not None:
+        return Path(options.out)
+    if options.chart != DEFAULT_CHART:
+        raise UserError(f"chart {options.chart}: add --out DIR, a folder for its drawings alone")
+    return DEFAULT_DRAWINGS
+
+
+def _draw_command(options: argparse.Namespace) -> str:
+    """What draws this chart in this folder."""
+    command = ["callchart", "draw"]
+    if options.chart != DEFAULT_CHART:
+        command += ["--chart", options.chart]
+    if options.out is not None:
+        command += ["--out", str(options.out)]
+    return shlex.join(command)
 
 
 def _texts_in(folder: Path) -> dict[str, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -11,6 +12,8 @@ from typing import Any
 import pytest
 
 from adapters.service.cli import main
+from adapters.service.loading import load_chart
+from engine.chart import Chart
 from engine.ports import ProviderError
 
 #: The whole call's chart takes seconds to draw.
@@ -166,10 +169,48 @@ def test_drawings_are_checked_against_the_chart(
 ) -> None:
     assert main([*DRAW_SHORT, "--out", str(tmp_path)]) == 0
     assert main([*DRAW_SHORT, "--check", "--out", str(tmp_path)]) == 0
+    assert capsys.readouterr().out == f"short: 10 files in {tmp_path}\n"
     drawn = sorted(tmp_path.rglob("*.svg"))[0]
     drawn.write_text(drawn.read_text().replace("svg", "gvs", 1))
     assert main([*DRAW_SHORT, "--check", "--out", str(tmp_path)]) == 1
-    assert drawn.name in capsys.readouterr().out
+    said = capsys.readouterr()
+    assert drawn.name in said.out
+    command = f"callchart {' '.join(DRAW_SHORT)} --out {tmp_path}"
+    assert said.err == f"{tmp_path} is not up to date: run `{command}`\n"
+
+
+@pytest.mark.parametrize("check", [(), ("--check",)], ids=["draw", "check"])
+def test_another_chart_is_not_drawn_where_the_default_one_is(
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    check: Sequence[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    drawn = tmp_path / "docs" / "statecharts" / "chart.mmd"
+    drawn.parent.mkdir(parents=True)
+    drawn.write_text("of the default chart")
+    said = refused(capsys, *DRAW_SHORT, *check)
+    assert f"chart {DRAW_SHORT[-1]}: add --out DIR" in said
+    assert [*drawn.parent.iterdir()] == [drawn]
+    assert drawn.read_text() == "of the default chart"
+
+
+def test_the_default_chart_has_its_folder(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def short(name: str) -> Chart:
+        return load_chart(DRAW_SHORT[-1])
+
+    monkeypatch.setattr("adapters.service.cli.load_chart", short)
+    monkeypatch.chdir(tmp_path)
+    assert main(["draw"]) == 0
+    assert main(["draw", "--check"]) == 0
+    (tmp_path / "docs" / "statecharts" / "chart.svg").unlink()
+    assert main(["draw", "--check"]) == 1
+    said = capsys.readouterr()
+    assert said.out == "short: 10 files in docs/statecharts\nchart.svg: is missing\n"
+    assert said.err == "docs/statecharts is not up to date: run `callchart draw`\n"
 
 
 def test_what_was_drawn_of_a_state_that_is_no_more_goes_away(tmp_path: Path) -> None:
