@@ -32,10 +32,9 @@ class Request:
     method: str
     path: str
     query: Mapping[str, str]
-    body: Mapping[str, Any] | None = None
 
     def __str__(self) -> str:
-        # Without query and body: they may hold a number.
+        # Without the query: it may hold a number.
         return f"{self.method} {self.path}"
 
 
@@ -89,10 +88,6 @@ class Ari:
     async def answer(self, channel: str) -> None:
         await self._post("channels", channel, "answer")
 
-    async def ring(self, channel: str) -> None:
-        """The caller hears it ring."""
-        await self._post("channels", channel, "ring")
-
     async def progress(self, channel: str) -> None:
         """The caller hears us without being charged (early media)."""
         await self._post("channels", channel, "progress")
@@ -125,20 +120,13 @@ class Ari:
         await self._post("channels", channel, "variable", variable=name, value=value)
 
     async def originate(
-        self,
-        channel: str,
-        endpoint: str,
-        app: str,
-        *,
-        caller: str = "",
-        seconds: int = 30,
-        variables: Mapping[str, str] | None = None,
+        self, channel: str, endpoint: str, app: str, *, caller: str = "", seconds: int = 30
     ) -> None:
         """Place a call to `endpoint` ("PJSIP/100"); it enters `app` when it is answered."""
         query = {"endpoint": endpoint, "app": app, "channelId": channel, "timeout": str(seconds)}
         if caller:
             query["callerId"] = caller
-        await self._ask("POST", ("channels",), query, {"variables": dict(variables or {})})
+        await self._ask("POST", ("channels",), query)
 
     async def create(self, channel: str, endpoint: str, app: str) -> None:
         """Make a channel to `endpoint` that enters `app`, and call nobody."""
@@ -256,12 +244,6 @@ class Ari:
             return False
         return True
 
-    async def _ask(
-        self,
-        method: str,
-        path: Sequence[str],
-        query: Mapping[str, str],
-        body: Mapping[str, Any] | None = None,
-    ) -> Any:
+    async def _ask(self, method: str, path: Sequence[str], query: Mapping[str, str]) -> Any:
         quoted = "/".join(quote(part, safe="") for part in path)
-        return await self._transport.ask(Request(method, quoted, query, body))
+        return await self._transport.ask(Request(method, quoted, query))

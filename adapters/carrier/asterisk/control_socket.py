@@ -169,7 +169,7 @@ class ControlSocket:
 
 
 def _message(number: str, request: Request) -> str:
-    message: dict[str, Any] = {
+    message = {
         "type": "RESTRequest",
         "transaction_id": number,
         "request_id": number,
@@ -177,9 +177,6 @@ def _message(number: str, request: Request) -> str:
         "uri": request.path,
         "query_strings": [{"name": k, "value": v} for k, v in request.query.items()],
     }
-    if request.body is not None:
-        message["content_type"] = "application/json"
-        message["message_body"] = json.dumps(request.body)
     return json.dumps(message)
 
 

@@ -32,12 +32,11 @@ async def dial(
     seconds: float,
     message_bytes: int,
     headers: Sequence[tuple[bytes, bytes]] = (),
-    tls: ssl.SSLContext | None = None,
 ) -> AsyncIterator[WebSocketConnection]:
     """A WebSocket to `url` (ws: or wss:), for as long as the block.
 
     It is open within `seconds`, or `DialFailed` is raised. Of the peer's messages, one that is
-    longer than `message_bytes` closes it. `tls` is for a certificate of the operator's own."""
+    longer than `message_bytes` closes it."""
     parts = urlsplit(url)
     peer_left = False
     with trio.CancelScope(deadline=trio.current_time() + seconds) as connecting:
@@ -61,7 +60,7 @@ async def dial(
             connecting.deadline = math.inf
             return ws
 
-        stream = await _connect(url, tls)
+        stream = await _connect(url)
         try:
             async with background() as nursery:
                 yield await nursery.start(read, shake_hands)
@@ -96,9 +95,7 @@ class _Watched(WrappedStream):
         return data
 
 
-async def _connect(
-    url: str, tls: ssl.SSLContext | None
-) -> trio.SocketStream | trio.SSLStream[trio.SocketStream]:
+async def _connect(url: str) -> trio.SocketStream | trio.SSLStream[trio.SocketStream]:
     parts = urlsplit(url)
     host, is_tls = parts.hostname or "", parts.scheme == "wss"
     try:
@@ -107,7 +104,7 @@ async def _connect(
         raise DialFailed(_reason(error)) from None
     if not is_tls:
         return stream
-    tls = tls or ssl.create_default_context()
+    tls = ssl.create_default_context()
     secure = trio.SSLStream(stream, tls, server_hostname=host, https_compatible=True)
     try:
         await secure.do_handshake()

@@ -76,29 +76,6 @@ class DtmfReceived:
 
 
 @dataclass(frozen=True, slots=True)
-class TalkingStarted:
-    """TALK_DETECT of the dialplan hears energy."""
-
-    channel: str
-
-
-@dataclass(frozen=True, slots=True)
-class TalkingFinished:
-    """TALK_DETECT of the dialplan hears none any more; it lasted `milliseconds`."""
-
-    channel: str
-    milliseconds: int
-
-
-@dataclass(frozen=True, slots=True)
-class Dialled:
-    """How far a call of ours has come: `status` is "", RINGING, ANSWER, BUSY, NOANSWER, ..."""
-
-    channel: str
-    status: str
-
-
-@dataclass(frozen=True, slots=True)
 class PlaybackStarted:
     """A file is being played. `target` is the channel's id."""
 
@@ -113,23 +90,6 @@ class PlaybackFinished:
     playback: str
     target: str
     failed: bool
-
-
-@dataclass(frozen=True, slots=True)
-class RecordingStarted:
-    """A channel is being recorded into the file of that name."""
-
-    recording: str
-    target: str
-
-
-@dataclass(frozen=True, slots=True)
-class RecordingFinished:
-    """A recording is complete, or ended before it was; `cause` says why, "" where all is well."""
-
-    recording: str
-    target: str
-    cause: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,13 +120,8 @@ Event = (
     | ChannelDestroyed
     | ChannelStateChange
     | DtmfReceived
-    | TalkingStarted
-    | TalkingFinished
-    | Dialled
     | PlaybackStarted
     | PlaybackFinished
-    | RecordingStarted
-    | RecordingFinished
     | ApplicationRegistered
     | ApplicationReplaced
     | Unknown
@@ -178,7 +133,7 @@ def channel_of(event: Event) -> str | None:
     match event:
         case StasisStart(channel=channel):
             return channel.id
-        case PlaybackStarted() | PlaybackFinished() | RecordingStarted() | RecordingFinished():
+        case PlaybackStarted() | PlaybackFinished():
             return event.target
         case ApplicationRegistered() | ApplicationReplaced() | Unknown():
             return None
@@ -256,25 +211,11 @@ _READ: Mapping[str, Callable[[Mapping[str, Any]], Event]] = {
         _channel_id(f), _text(f["channel"]["state"])
     ),
     "ChannelDtmfReceived": lambda f: DtmfReceived(_channel_id(f), _text(f["digit"])),
-    "ChannelTalkingStarted": lambda f: TalkingStarted(_channel_id(f)),
-    "ChannelTalkingFinished": lambda f: TalkingFinished(_channel_id(f), _number(f["duration"])),
-    "Dial": lambda f: Dialled(_text(f["peer"]["id"]), _text(f["dialstatus"])),
     "PlaybackStarted": lambda f: PlaybackStarted(
         _text(f["playback"]["id"]), _target(f["playback"])
     ),
     "PlaybackFinished": lambda f: PlaybackFinished(
         _text(f["playback"]["id"]), _target(f["playback"]), f["playback"]["state"] == "failed"
-    ),
-    "RecordingStarted": lambda f: RecordingStarted(
-        _text(f["recording"]["name"]), _target(f["recording"])
-    ),
-    "RecordingFinished": lambda f: RecordingFinished(
-        _text(f["recording"]["name"]), _target(f["recording"]), ""
-    ),
-    "RecordingFailed": lambda f: RecordingFinished(
-        _text(f["recording"]["name"]),
-        _target(f["recording"]),
-        _text(f["recording"].get("cause") or "it failed"),
     ),
     "ApplicationRegistered": lambda f: ApplicationRegistered(_text(f["application"])),
     "ApplicationReplaced": lambda f: ApplicationReplaced(_text(f["application"])),

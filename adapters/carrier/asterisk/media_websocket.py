@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import logging
-import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
@@ -238,7 +237,6 @@ class DialledMedia:
 
     url: str
     rate_hz: int
-    tls: ssl.SSLContext | None = None
 
     @asynccontextmanager
     async def open(
@@ -269,7 +267,6 @@ class DialledMedia:
                         subprotocol="media",
                         seconds=CONNECT_SECONDS,
                         message_bytes=MESSAGE_BYTES,
-                        tls=self.tls,
                     ) as ws,
                     _served(ws, call, media, self.rate_hz, reached) as served,
                 ):

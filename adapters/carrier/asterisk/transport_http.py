@@ -57,7 +57,7 @@ class HttpTransport:
         with trio.move_on_after(ANSWER_SECONDS):
             try:
                 response = await self._client.request(
-                    request.method, request.path, params=request.query, json=request.body
+                    request.method, request.path, params=request.query
                 )
             except httpx.TransportError as error:
                 failure = _trouble(error)

@@ -34,7 +34,6 @@ class Asked:
 
 ORDERS: list[tuple[Callable[[Ari], Awaitable[object]], Request]] = [
     (lambda ari: ari.answer("c"), Request("POST", "channels/c/answer", {})),
-    (lambda ari: ari.ring("c"), Request("POST", "channels/c/ring", {})),
     (lambda ari: ari.progress("c"), Request("POST", "channels/c/progress", {})),
     (lambda ari: ari.hang_up("c"), Request("DELETE", "channels/c", {"reason": "normal"})),
     (lambda ari: ari.hang_up("c", "busy"), Request("DELETE", "channels/c", {"reason": "busy"})),
@@ -60,11 +59,10 @@ ORDERS: list[tuple[Callable[[Ari], Awaitable[object]], Request]] = [
             "POST",
             "channels",
             {"endpoint": "PJSIP/100", "app": "app", "channelId": "c", "timeout": "5"},
-            {"variables": {}},
         ),
     ),
     (
-        lambda ari: ari.originate("c", "PJSIP/100", "app", caller="200", variables={"A": "b"}),
+        lambda ari: ari.originate("c", "PJSIP/100", "app", caller="200"),
         Request(
             "POST",
             "channels",
@@ -75,7 +73,6 @@ ORDERS: list[tuple[Callable[[Ari], Awaitable[object]], Request]] = [
                 "timeout": "30",
                 "callerId": "200",
             },
-            {"variables": {"A": "b"}},
         ),
     ),
     (
@@ -205,7 +202,7 @@ async def test_what_asterisk_holds_is_told_as_values() -> None:
 
 
 def test_a_request_is_named_without_what_may_hold_a_number() -> None:
-    request = Request("POST", "channels", {"endpoint": "PJSIP/5550123"}, {"variables": {}})
+    request = Request("POST", "channels", {"endpoint": "PJSIP/5550123"})
     assert str(request) == "POST channels"
 
 

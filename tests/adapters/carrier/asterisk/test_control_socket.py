@@ -105,15 +105,6 @@ async def test_a_request_is_answered_by_its_own_answer(autojump_clock: object) -
         assert requests[0]["request_id"] != requests[1]["request_id"]
 
 
-async def test_a_body_travels_as_a_text_of_json(autojump_clock: object) -> None:
-    async with wire() as line, trio.open_nursery() as nursery:
-        nursery.start_soon(line.ari.originate, "c", "PJSIP/100", "app")
-        request = await line.asked()
-        assert request["content_type"] == "application/json"
-        assert json.loads(request["message_body"]) == {"variables": {}}
-        await line.answer(request)
-
-
 async def test_a_refusal_has_asterisks_own_words(autojump_clock: object) -> None:
     async with wire() as line, trio.open_nursery() as nursery:
 

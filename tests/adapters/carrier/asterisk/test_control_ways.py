@@ -123,12 +123,6 @@ async def test_what_is_asked_arrives_as_it_was_said(
         await ari.set_variable(channel, "ODD", text)
         assert await ari.variable(channel, "ODD") == text
         assert await ari.variable(channel, "NEVER_SET") == ""
-        with line.control.listen("bot-1.out") as events:
-            await ari.originate(
-                "bot-1.out", "Local/echo@inbound", arrival.link.app, variables={"ODD": text}
-            )
-            await until(events, StasisStart)
-            assert await ari.variable("bot-1.out", "ODD") == text
 
 
 @pytest.mark.parametrize("way", WAYS)

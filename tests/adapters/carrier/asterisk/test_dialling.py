@@ -8,6 +8,7 @@ import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from functools import partial
+from pathlib import Path
 
 import pytest
 import trio
@@ -222,19 +223,22 @@ async def test_cancelling_it_cancels_it() -> None:
         assert scope.cancelled_caught
 
 
-async def test_a_certificate_of_the_operators_own_is_taken_where_it_is_named() -> None:
+async def test_a_certificate_is_taken_whose_authority_this_machine_trusts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     authority = trustme.CA()
     served = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     authority.issue_cert("localhost").configure_cert(served)
-    trusting = ssl.create_default_context()
-    authority.configure_trust(trusting)
+    trusted = tmp_path / "authorities.pem"
+    authority.cert_pem.write_to_path(str(trusted))
     async with websocket(echo, served) as address:
         port = address.rpartition(":")[2]
-        async with connect(f"wss://localhost:{port}/media", tls=trusting) as ws:
-            assert await ws.get_message() == "/media"
         with pytest.raises(DialFailed, match=r"no TLS: .*certificate"):
             async with connect(f"wss://localhost:{port}/media"):
                 pass
+        monkeypatch.setenv("SSL_CERT_FILE", str(trusted))
+        async with connect(f"wss://localhost:{port}/media") as ws:
+            assert await ws.get_message() == "/media"
 
 
 async def test_a_peer_without_tls_is_said_to_have_none() -> None:
