@@ -124,6 +124,8 @@ class WavLine:
 
     def play(self, pcm: bytes) -> None:
         """Append whole frames; a partial one raises `ValueError`, as Asterisk would drop it."""
+        if self._closed:
+            return
         if len(pcm) % self._frame_bytes:
             raise ValueError(f"{len(pcm)} bytes are no whole frames of {self._frame_bytes}")
         room = (QUEUE_FRAMES - len(self._queue)) * self._frame_bytes
@@ -135,6 +137,8 @@ class WavLine:
         self.dropped_frames += max(len(pcm) - room, 0) // self._frame_bytes
 
     def mark(self, mark: int) -> None:
+        if self._closed:
+            return
         self._marks.append((self._accepted, mark))
 
     def flush(self) -> None:

@@ -249,3 +249,11 @@ async def test_signals_that_came_before_the_end_are_told_before_it(
         await trio.sleep(0.05)
         person.line.hang_up()
         assert [await person.line.signal() for _ in range(2)] == [MarkReached(1), Closed()]
+
+
+async def test_a_closed_line_counts_nothing_as_dropped(autojump_clock: MockClock) -> None:
+    async with calling(Person()) as person:
+        person.line.answer()
+        person.line.hang_up()
+        person.line.play(bytes(SIZE * (QUEUE_FRAMES + 1)))
+        assert person.line.dropped_frames == 0
