@@ -243,12 +243,17 @@ def _draw(options: argparse.Namespace) -> int:
             print(f"{folder} is not up to date: run `{again}`", file=sys.stderr)
         return 1 if different else 0
     drawn = files(chart)
+    strangers = [folder / name for name in drawn if name in found and not is_ours(found[name])]
+    if strangers:
+        raise UserError(
+            *(f"{path} is no drawing: move it, or name another --out" for path in strangers)
+        )
     for name, text in drawn.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8", newline="")
     for name, text in found.items():
-        if name not in drawn and is_ours(name, text):
+        if name not in drawn and is_ours(text):
             (folder / name).unlink()  # of a state that is no more
     print(f"{chart.name}: {len(drawn)} files in {folder}")
     return 0
@@ -276,8 +281,9 @@ def _draw_command(options: argparse.Namespace) -> str:
 def _texts_in(folder: Path) -> dict[str, str]:
     texts = {}
     for path in sorted(folder.rglob("*")):
-        if path.suffix in (".md", ".mmd", ".scxml", ".svg"):
-            with path.open(encoding="utf-8", newline="") as file:
+        if path.suffix in (".md", ".mmd", ".scxml", ".svg") and path.is_file():
+            # Drawings are UTF-8; what is not, somebody else's, or damaged, equals none of them.
+            with path.open(encoding="utf-8", errors="replace", newline="") as file:
                 texts[str(path.relative_to(folder))] = file.read()
     return texts
 

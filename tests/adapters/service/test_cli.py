@@ -216,12 +216,49 @@ def test_the_default_chart_has_its_folder(
 def test_what_was_drawn_of_a_state_that_is_no_more_goes_away(tmp_path: Path) -> None:
     assert main([*DRAW_SHORT, "--out", str(tmp_path)]) == 0
     left = tmp_path / "states" / "daydreaming.svg"
-    left.write_text("<svg/>")
-    own = tmp_path / "semantics.md"
-    own.write_text("# Written by hand\n")
+    left.write_bytes((tmp_path / "states" / "open.svg").read_bytes())
     assert main([*DRAW_SHORT, "--check", "--out", str(tmp_path)]) == 1
     assert main([*DRAW_SHORT, "--out", str(tmp_path)]) == 0
-    assert (left.exists(), own.exists()) == (False, True)
+    assert not left.exists()
+
+
+def test_what_somebody_else_keeps_beside_drawings_is_left_alone(tmp_path: Path) -> None:
+    kept = {
+        tmp_path / "semantics.md": b"# Written by hand\n",
+        tmp_path / "older.md": "Zum Gespräch\n".encode("latin-1"),
+        tmp_path / "states" / "picture.svg": b"\xff\xfe<\0s\0v\0g\0/\0>\0",
+        tmp_path / "states" / "notes.md": b"# What the states are for\n",
+    }
+    (tmp_path / "states").mkdir()
+    (tmp_path / "a_folder.md").mkdir()
+    for path, content in kept.items():
+        path.write_bytes(content)
+    assert main([*DRAW_SHORT, "--out", str(tmp_path)]) == 0
+    assert main([*DRAW_SHORT, "--check", "--out", str(tmp_path)]) == 0
+    assert {path: path.read_bytes() for path in kept} == kept
+
+
+def test_a_file_that_was_not_drawn_is_not_drawn_over(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    own = tmp_path / "README.md"
+    own.write_text("# A project of one's own\n")
+    said = refused(capsys, *DRAW_SHORT, "--out", str(tmp_path))
+    assert f"{own} is no drawing: move it, or name another --out" in said
+    assert [*tmp_path.iterdir()] == [own]
+    assert own.read_text() == "# A project of one's own\n"
+
+
+def test_a_drawing_that_was_damaged_differs(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    assert main([*DRAW_SHORT, "--out", str(tmp_path)]) == 0
+    drawn = tmp_path / "table.md"
+    drawn.write_bytes(drawn.read_bytes() + b"\xff")
+    assert main([*DRAW_SHORT, "--check", "--out", str(tmp_path)]) == 1
+    assert "table.md: line " in capsys.readouterr().out
+    assert main([*DRAW_SHORT, "--out", str(tmp_path)]) == 0
+    assert main([*DRAW_SHORT, "--check", "--out", str(tmp_path)]) == 0
 
 
 def test_a_journal_whose_call_had_not_ended_replays_as_far_as_it_goes(

@@ -90,7 +90,7 @@ def test_a_file_with_other_line_ends_differs(folder: dict[str, str]) -> None:
 
 
 def test_the_picture_of_a_state_that_is_gone_has_no_place(folder: dict[str, str]) -> None:
-    folder["states/waiting.svg"] = "<svg/>"
+    folder["states/waiting.svg"] = folder["states/open.svg"]
 
     assert differences(CHART, folder) == [
         "states/waiting.svg: the chart has no such picture any more"
@@ -99,9 +99,10 @@ def test_the_picture_of_a_state_that_is_gone_has_no_place(folder: dict[str, str]
 
 def test_what_is_written_by_hand_is_left_alone(folder: dict[str, str]) -> None:
     folder["semantics.md"] = "# Semantics\n"
+    folder["states/notes.md"] = "# What the states are for\n"
 
     assert differences(CHART, folder) == []
-    assert not is_ours("semantics.md", folder["semantics.md"])
+    assert not is_ours(folder["semantics.md"])
 
 
 def test_the_same_chart_is_drawn_the_same_in_another_process() -> None:
