@@ -40,9 +40,13 @@ class RecordingPipe:
         self._step = RECORDED_HZ // rate_hz
         self._recorded = bytearray()
         os.mkfifo(path)
-        path.chmod(MODE)
-        # Before Asterisk opens it: it would wait for us to do so.
-        self._descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+        try:
+            path.chmod(MODE)
+            # Before Asterisk opens it: it would wait for us to do so.
+            self._descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+        except OSError:
+            path.unlink(missing_ok=True)
+            raise
         with suppress(OSError):  # beyond a user's allowance it stays at 64 KiB: 0.3 s
             fcntl.fcntl(self._descriptor, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
 

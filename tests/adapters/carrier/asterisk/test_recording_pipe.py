@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -116,3 +117,14 @@ async def test_cancelling_a_read_loses_nothing(pipe: RecordingPipe, path: Path) 
 def test_a_folder_that_is_not_there_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         RecordingPipe(tmp_path / "nowhere" / "r", 16000)
+
+
+def test_one_that_cannot_be_opened_leaves_nothing(path: Path) -> None:
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (3, limits[1]))
+    try:
+        with pytest.raises(OSError, match="Too many open files"):
+            RecordingPipe(path, 16000)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+    assert not path.exists()
