@@ -11,6 +11,7 @@ import trio
 from rich.console import Console
 
 from adapters.carrier.asterisk.carrier import AsteriskCarrier, CallFailed
+from adapters.carrier.asterisk.numbers import Allowed
 from adapters.carrier.asterisk.settings import AsteriskSettings
 from adapters.service.beside import under_other_names, without_the_services_ports
 from adapters.service.config import Config
@@ -54,12 +55,15 @@ async def place_call(
 ) -> bool:
     """The whole call; whether it ended as its chart says. A signal hangs up, with a goodbye.
 
-    Raises OSError, `ProviderError` and what the carrier raises, maybe in groups."""
+    Raises `UserError` before anything is opened where this call may not be placed; OSError,
+    `ProviderError` and what the carrier raises, maybe in groups."""
     if not (config.asterisk.user and config.asterisk.password):
         raise UserError(
             "asterisk.user and asterisk.password are missing: this call opens a control connection "
             "of its own, also where Asterisk opens the service's"
         )
+    if target not in config.asterisk.allowed:
+        raise UserError(_why_not_allowed(config, target))
     settings = without_the_services_ports(under_other_names(config.asterisk, "out"))
     is_whole = False
     async with (
@@ -75,6 +79,12 @@ async def place_call(
         is_whole = await supervisor.attend(line) is not None
         nursery.cancel_scope.cancel()
     return is_whole
+
+
+def _why_not_allowed(config: Config, target: str) -> str:
+    if target in Allowed([target]):
+        return f'transfer.allow does not name {target}; add "{target}" to it in {config.path}'
+    return f"{target!r} cannot be called; write a number, such as 200"
 
 
 async def _hang_up_when_asked(supervisor: Supervisor, stop: Stop) -> None:

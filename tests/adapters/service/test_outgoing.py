@@ -126,11 +126,26 @@ async def test_a_signal_while_it_rings_ends_it_at_once(
     assert await asterisk.channels() == []
 
 
-def test_a_number_that_is_not_allowed_is_not_called(
-    path: Path, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(
+    ("number", "said"),
+    [
+        ("999", 'transfer.allow does not name 999; add "999" to it in {path}'),
+        ("front-desk", 'transfer.allow does not name front-desk; add "front-desk" to it in {path}'),
+        ("2XX", "'2XX' cannot be called; write a number, such as 200"),
+        ("", "'' cannot be called; write a number, such as 200"),
+        ("2 00", "'2 00' cannot be called; write a number, such as 200"),
+    ],
+)
+def test_a_number_that_is_not_allowed_is_refused_before_asterisk_is_asked(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], number: str, said: str
 ) -> None:
-    assert main(["call", "999", "--config", str(path)]) == 1
-    assert capsys.readouterr().err == ("callchart call: transfer.allow does not name that number\n")
+    path = tmp_path / "callchart.toml"
+    path.write_text(
+        '[asterisk]\nurl = "http://127.0.0.1:9"\nuser = "bot"\npassword = "secret"\n'
+        f'[model]\nname = "{MODEL}"\nkey = "none"\n[transfer]\nallow = ["1XX"]\n'
+    )
+    assert main(["call", number, "--config", str(path)]) == 2
+    assert capsys.readouterr().err == f"callchart call: {said.format(path=path)}\n"
 
 
 def test_who_is_only_dialled_by_asterisk_cannot_call(
