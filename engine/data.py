@@ -139,6 +139,8 @@ class CallData:
     #: The last partial of an utterance without a final, or "", and which utterance it is of.
     partial: str = ""
     partial_of: int = 0
+    #: Those of earlier utterances that have no final either, in order: (which, partial).
+    unfinished: tuple[tuple[int, str], ...] = ()
     #: The last utterance that the caller ended, that has a final, and that was answered: a final
     #: of an utterance already answered is late.
     ended: int = 0
@@ -172,6 +174,12 @@ class CallData:
     line_closed: bool = False
     #: Tools that go on, whatever becomes of the reply that wanted them.
     at_work: tuple[AtWork, ...] = ()
+
+    @property
+    def partials(self) -> tuple[tuple[int, str], ...]:
+        """All words without a final, in order: (which utterance, partial)."""
+        last = ((self.partial_of, self.partial),) if self.partial else ()
+        return (*self.unfinished, *last)
 
     @property
     def said(self) -> tuple[Said, ...]:

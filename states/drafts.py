@@ -65,7 +65,7 @@ def begin_or_keep_answer(data: CallData, event: Event, at: int) -> CallData:
 
 
 def _known(data: CallData) -> str:
-    return " ".join((*data.question, *filter(None, [data.partial])))
+    return " ".join((*data.question, *(text for _, text in data.partials)))
 
 
 def _may_draft(data: CallData) -> bool:

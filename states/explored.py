@@ -29,6 +29,7 @@ LAST_WORDS = Forgotten(
         **_NO_FILLER,
         "question": (),
         "partial": "",
+        "unfinished": (),
         "draft": "",
         "drafted": 0,
         "ended": 0,
@@ -122,7 +123,11 @@ def forget_but_drafts(leaf: str, data: CallData, world: Situation) -> Forgotten:
     forgotten = forget(leaf, data, world)
     if not data.drafted or data.draft or "partial" in forgotten.data:
         return forgotten
-    return replace(forgotten, data={**forgotten.data, "partial": spoken(data.partial)})
+    words = {
+        "partial": spoken(data.partial),
+        "unfinished": tuple((of, spoken(text)) for of, text in data.unfinished),
+    }
+    return replace(forgotten, data={**forgotten.data, **words})
 
 
 #: The world in which the default chart is explored. What counts up to a limit, counts up to one.

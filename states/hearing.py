@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from engine.data import CallData, Said
@@ -43,7 +44,7 @@ def question_is_complete(data: CallData, event: Event, at: int) -> bool:
 
 def nothing_was_said(data: CallData, event: FinalHeard, at: int) -> bool:
     """No words so far but those that this final takes back: this was noise."""
-    return not data.question and not (data.partial and data.partial_of != event.utterance)
+    return not data.question and all(of == event.utterance for of, _ in data.partials)
 
 
 def more_is_owed(data: CallData, event: FinalHeard, at: int) -> bool:
@@ -63,7 +64,9 @@ def note_partial(data: CallData, event: PartialHeard, at: int) -> CallData:
     """Remember the utterance so far, in case its final never comes."""
     if not (text := event.text.strip()):
         return data
-    return replace(data, partial=text, partial_of=event.utterance)
+    if event.utterance == data.partial_of:
+        return replace(data, partial=text)
+    return _with_partials(data, {**dict(data.partials), event.utterance: text})
 
 
 def note_speech_ended(data: CallData, event: SpeechEnded, at: int) -> CallData:
@@ -80,27 +83,19 @@ def add_words(data: CallData, event: FinalHeard, at: int) -> CallData:
     """The final's words join the question; they replace its partial.
 
     Finals come in order: the partial of an earlier utterance stands for the one that never came."""
-    owed = data.partial if data.partial_of < event.utterance else ""
-    return replace(
-        data,
-        question=(*data.question, *(text for text in (owed, event.text.strip()) if text)),
-        partial=data.partial if data.partial_of > event.utterance else "",
-        recognised=max(data.recognised, event.utterance),
-    )
+    owed = [text for of, text in data.partials if of < event.utterance]
+    said = [text] if (text := event.text.strip()) else []
+    return replace(_recognised(data, event), question=(*data.question, *owed, *said))
 
 
 def pass_over(data: CallData, event: FinalHeard, at: int) -> CallData:
     """A backchannel, or no words: nothing that asks for an answer."""
-    return replace(
-        data,
-        partial=data.partial if data.partial_of > event.utterance else "",
-        recognised=max(data.recognised, event.utterance),
-    )
+    return _recognised(data, event)
 
 
 def drop_partial(data: CallData, event: Event, at: int) -> CallData:
     """It was no more than a backchannel, whether its final comes or not."""
-    return replace(data, partial="")
+    return replace(data, partial="", unfinished=())
 
 
 def take_partial(data: CallData, event: Event, at: int) -> CallData:
@@ -109,8 +104,9 @@ def take_partial(data: CallData, event: Event, at: int) -> CallData:
         return data
     return replace(
         data,
-        question=(*data.question, data.partial),
+        question=(*data.question, *(text for _, text in data.partials)),
         partial="",
+        unfinished=(),
         recognised=max(data.recognised, data.partial_of),
     )
 
@@ -127,6 +123,7 @@ def put_question(data: CallData, event: Event, at: int) -> CallData:
         history=(*history, Said("caller", text)),
         question=(),
         partial="",
+        unfinished=(),
         draft="",
         drafted=0,
         answered=max(data.ended, data.recognised),
@@ -166,3 +163,19 @@ def mark_interrupted(data: CallData, event: Event, at: int) -> CallData:
 def note_line_closed(data: CallData, event: Event, at: int) -> CallData:
     """There is nothing to hang up any more."""
     return replace(data, line_closed=True)
+
+
+def _recognised(data: CallData, event: FinalHeard) -> CallData:
+    """Its final is there; partials until then count no more."""
+    heard = replace(data, recognised=max(data.recognised, event.utterance))
+    if not data.partial:
+        return heard
+    return _with_partials(heard, {of: text for of, text in data.partials if of > event.utterance})
+
+
+def _with_partials(data: CallData, partials: Mapping[int, str]) -> CallData:
+    """With these words without a final, by their utterance."""
+    if not partials:
+        return replace(data, partial="", unfinished=())
+    *before, (last, text) = sorted(partials.items())
+    return replace(data, partial=text, partial_of=last, unfinished=tuple(before))

@@ -339,9 +339,10 @@ class _Reading:
         self.utterances: dict[int, Utterance] = {}
         self.failures: list[Failure] = []
         self.ended: CallEnd | None = None
-        #: Finals that no reply was begun for yet, the partial after them, when the last was known.
+        #: Finals that no reply was begun for yet, partials without one by their utterance, and when
+        #: the last final was known.
         self.question: list[str] = []
-        self.partial = ""
+        self.partials: dict[int, str] = {}
         self.text_known: int | None = None
         #: Numbers of utterances: the last begun, ended (and when), and answered.
         self.begun = 0
@@ -440,14 +441,21 @@ class _Reading:
         if outcome == "taken" and event["type"] != "SpeechEnded" and OVERLAPPED not in state:
             self._barge_in(known)
 
+    @property
+    def words(self) -> str:
+        """What the caller said that no reply was begun for yet."""
+        return " ".join([*self.question, *(self.partials[of] for of in sorted(self.partials))])
+
     def _words(self, event: Mapping[str, Any], takes_the_turn: bool) -> None:
+        number = event["utterance"]
         match event["type"], event.get("text", "").strip():
-            case "PartialHeard", text:
-                self.partial = text
+            case "PartialHeard", text if text:
+                self.partials[number] = text
             case "FinalHeard", text:
-                self.partial = ""
-                if text and takes_the_turn:
-                    self.question.append(text)
+                owed = [self.partials[of] for of in sorted(self.partials) if of < number]
+                self.partials = {of: t for of, t in self.partials.items() if of > number}
+                if takes_the_turn and (said := [*owed, *([text] if text else [])]):
+                    self.question += said
                     self.text_known = self.at
 
     def _barge_in(self, spoken: Utterance) -> None:
@@ -471,7 +479,7 @@ class _Reading:
             )
             if before is not None:
                 before.failed = True
-        asked = " ".join([*self.question, *filter(None, [self.partial])])
+        asked = self.words
         if (reply := self.drafts.get(effect["reply"])) is not None:
             reply.called, reply.visit, reply.asked = self.at, visit, asked
             reply.ready = None if reply.ready is None else self.at
@@ -480,7 +488,7 @@ class _Reading:
         if asked and self.silent == self.begun > self.answered:
             reply.speech_ended, reply.text_known = self.silent_since, self.text_known
         self.replies.append(reply)
-        self.question, self.partial, self.text_known, self.answered = [], "", None, self.silent
+        self.question, self.partials, self.text_known, self.answered = [], {}, None, self.silent
 
     def _written(self, event: Mapping[str, Any]) -> None:
         if (reply := self._of(event["reply"])) is not None:
@@ -496,7 +504,7 @@ class _Reading:
             return
         if reply.barged_in:
             reply.barge_ins[-1] = replace(reply.barge_ins[-1], resumed=_seconds(self.at))
-            reply.over, self.partial = None, ""
+            reply.over, self.partials = None, {}
         if event["type"] == "PlaybackStarted":
             self.sounding = self.at
             reply.first_sound = self.at if reply.first_sound is None else reply.first_sound
@@ -542,7 +550,7 @@ class _Reading:
             ended=self.ended,
             turns=self._turns(),
             utterances=tuple(self.utterances[number] for number in sorted(self.utterances)),
-            unanswered=" ".join([*self.question, *filter(None, [self.partial])]),
+            unanswered=self.words,
             failures=tuple(self.failures),
             drafts=len(self.drafts),
             drafts_dropped=sum(draft not in self.replies for draft in self.drafts.values()),

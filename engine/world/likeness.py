@@ -52,6 +52,7 @@ class _Like(NamedTuple):
     reply: tuple[Any, ...]
     question: bool
     partial: str
+    unfinished: tuple[tuple[int, str], ...]
     draft: str
     numbers: tuple[int, int, int, int]
     queued: int
@@ -66,9 +67,10 @@ class _Like(NamedTuple):
 #: What is not taken as it is.
 _SEEN = frozenset(
     [
-        *("settings", "seed", "facts", "history", "question", "partial", "partial_of", "ended"),
-        *("recognised", "answered", "draft", "reply", "filler", "last_filler", "filler_at"),
-        *("sound_until", "at_work", "queued", "left", "heard_out", "silent_since"),
+        *("settings", "seed", "facts", "history", "question", "partial", "partial_of"),
+        *("unfinished", "ended", "recognised", "answered", "draft", "reply", "filler"),
+        *("last_filler", "filler_at", "sound_until", "at_work", "queued", "left", "heard_out"),
+        "silent_since",
     ]
 )
 
@@ -100,7 +102,9 @@ class Likeness:
         partial_of = seen["partial_of"] if partial else 0
         world = {**now._asdict(), **forgotten.world}
         owed = [u for u in world["owed"] if u > answered]
+        unfinished: tuple[tuple[int, str], ...] = seen["unfinished"]
         numbers = {0, answered, ended, recognised, partial_of, world["utterance"], *owed}
+        numbers.update(of for of, _ in unfinished)
         deferred, recalled = configuration.deferred, configuration.recalled
         for put_off in (*deferred, *recalled):
             numbers.add(getattr(put_off.event, "utterance", 0))
@@ -133,6 +137,7 @@ class Likeness:
             tuple(said.values()),
             bool(seen["question"]),
             partial,
+            tuple([(rank[of], self._word_for(text)) for of, text in unfinished]),
             self._draft(seen["draft"], seen["question"]) if seen["draft"] else "",
             (
                 rank[answered],
@@ -169,6 +174,7 @@ class Likeness:
             question=("words",) if like.question else (),
             partial=like.partial,
             partial_of=partial_of,
+            unfinished=like.unfinished,
             draft=like.draft,
             ended=ended,
             recognised=recognised,

@@ -8,11 +8,13 @@ from engine.data import CallData, Reply, Said, ToolUsed
 from engine.events import FinalHeard, PartialHeard, PlaybackStopped, SpeechEnded
 from states.hearing import (
     add_words,
+    drop_partial,
     has_words,
     mark_interrupted,
     note_partial,
     note_speech_ended,
     nothing_was_said,
+    pass_over,
     put_question,
     question_is_complete,
     some_words_are_known,
@@ -91,6 +93,26 @@ def test_a_partial_stands_for_a_final_that_never_came_when_that_of_a_later_utter
     data = add_words(before, FinalHeard(2, "and a hammer"), 0)
     assert (data.question, data.partial) == (("nails", "and a hammer"), "")
     assert add_words(before, FinalHeard(2, ""), 0).question == ("nails",)
+
+
+def test_partials_of_several_utterances_without_a_final_are_all_kept() -> None:
+    data = CallData()
+    for partial in (PartialHeard(1, "two"), PartialHeard(2, "and a"), PartialHeard(1, "two nails")):
+        data = note_partial(data, partial, 0)
+    assert data.partials == ((1, "two nails"), (2, "and a"))
+    assert nothing_was_said(data, FinalHeard(2, ""), 0) is False
+    assert take_partial(data, ANY, 0).question == ("two nails", "and a")
+    assert put_question(data, ANY, 0).partials == drop_partial(data, ANY, 0).partials == ()
+
+
+def test_a_final_replaces_its_own_partial_and_brings_those_before_it_along() -> None:
+    data = CallData(unfinished=((1, "two nails"), (2, "and a")), partial="please", partial_of=3)
+    second = add_words(data, FinalHeard(2, "and a hammer"), 0)
+    assert second.question == ("two nails", "and a hammer")
+    assert second.partials == ((3, "please"),)
+    first = add_words(data, FinalHeard(1, "Two nails."), 0)
+    assert (first.question, first.partials) == (("Two nails.",), ((2, "and a"), (3, "please")))
+    assert pass_over(data, FinalHeard(3, "yes"), 0).partials == ()
 
 
 def test_without_a_partial_nothing_stands_for_the_final() -> None:

@@ -78,6 +78,17 @@ async def test_a_recogniser_that_hangs_for_good_ends_the_call(telephone: Telepho
     ]
 
 
+async def test_words_without_a_final_are_answered_with_those_that_come_after_them(
+    telephone: Telephone,
+) -> None:
+    begun = Spoken("", partials=((0.3, "Two nails"),), finals=())
+    await telephone.caller_says(begun, at=3.0, until=4.0)
+    await telephone.caller_says("and a hammer", at=4.3, until=5.0)
+    await telephone.until("speaking")
+    asked = Said("caller", "Two nails and a hammer")
+    assert telephone.model.asked[0].history[-1] == telephone.history[-1] == asked
+
+
 async def test_words_that_come_after_all_interrupt_the_apology_and_are_answered(
     telephone: Telephone,
 ) -> None:

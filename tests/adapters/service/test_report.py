@@ -159,6 +159,13 @@ def test_speech_into_a_reply_not_heard_yet_interrupts_it_too() -> None:
     assert next_one.asked == "sorry I meant Sunday"
 
 
+def test_words_of_an_utterance_that_never_had_a_final_are_part_of_what_was_asked() -> None:
+    told = asked().then(5.0, SpeechStarted(2)).then(5.3, PartialHeard(2, "sorry I meant"))
+    told.then(5.4, SpeechEnded(2)).then(5.6, SpeechStarted(3)).then(5.8, PartialHeard(3, "Sun"))
+    told.then(6.0, SpeechEnded(3)).then(6.1, FinalHeard(3, "Sunday")).until(7.0)
+    assert told.report().turns[-1].asked == "sorry I meant Sunday"
+
+
 @pytest.mark.parametrize("moment", [*WHOLE_CALL][:-2])
 def test_a_caller_may_hang_up_at_any_moment(moment: float) -> None:
     told = whole_call(hang_up_after=moment)
