@@ -92,27 +92,10 @@ class Supervisor:
             )
             self._running.add(call)
             return await call.run()
-        except Exception as error:
+        except* Exception as errors:  # noqa: BLE001 (logged there)
+            # A call may fail as it is cancelled: then the cancellation goes on, beside this.
             where = call.step.after.leaf if call is not None and call.began else "its beginning"
-            log.error(
-                "call %s failed in %s: %s; it is ended with an apology, the other calls go on",
-                line.call_id,
-                where,
-                _innermost(error),
-                exc_info=log.isEnabledFor(logging.DEBUG),
-            )
-            try:
-                self.failed(line.call_id, error)
-                await self._end_with_regret(line)
-            except Exception as again:
-                # What broke the call may break its apology too; the other calls still go on.
-                log.error(
-                    "call %s: the apology failed as well: %s",
-                    line.call_id,
-                    _innermost(again),
-                    exc_info=log.isEnabledFor(logging.DEBUG),
-                )
-            return None
+            await self._end_failed(line, where, errors)
         finally:
             if call is not None:
                 self._running.discard(call)
@@ -120,6 +103,28 @@ class Supervisor:
             line.hang_up()
             if journal is not None:
                 journal.close()
+        return None
+
+    async def _end_failed(self, line: Line, where: str, errors: ExceptionGroup[Exception]) -> None:
+        error = errors.exceptions[0] if len(errors.exceptions) == 1 else errors
+        log.error(
+            "call %s failed in %s: %s; it is ended with an apology, the other calls go on",
+            line.call_id,
+            where,
+            _innermost(error),
+            exc_info=log.isEnabledFor(logging.DEBUG),
+        )
+        try:
+            self.failed(line.call_id, error)
+            await self._end_with_regret(line)
+        except Exception as again:
+            # What broke the call may break its apology too; the other calls still go on.
+            log.error(
+                "call %s: the apology failed as well: %s",
+                line.call_id,
+                _innermost(again),
+                exc_info=log.isEnabledFor(logging.DEBUG),
+            )
 
     async def _end_with_regret(self, line: Line) -> None:
         # A call that failed in its very beginning still rings: regret must be heard.

@@ -632,6 +632,30 @@ async def test_stopping_the_service_hangs_up_every_line_and_leaves_nothing(
     assert tasks() == living
 
 
+async def test_a_call_that_fails_as_the_service_stops_is_logged_and_the_service_stops(
+    autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def hears_badly(scene: Scene) -> None:
+        try:
+            await trio.sleep_forever()
+        finally:
+            raise Crash("it cannot be closed")
+
+    exchange = await Exchange(
+        chart=CHART.extended("bad at closing", activities={"hear": hears_badly})
+    ).prepared()
+    (bad,) = exchange.rings("bad")
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(exchange.supervisor.serve, exchange.carrier)
+        await trio.sleep(1)
+        nursery.cancel_scope.cancel()
+
+    assert bad.closed
+    assert [call_id for call_id, _ in exchange.failures] == ["bad"]
+    assert "Crash: it cannot be closed" in caplog.text
+
+
 async def test_a_carrier_that_breaks_ends_the_service_with_all_its_calls(
     autojump_clock: MockClock,
 ) -> None:
