@@ -77,7 +77,10 @@ def read_config(path: Path, environment: Mapping[str, str] | None = None) -> Con
         with path.open("rb") as file:
             table = tomllib.load(file)
     except OSError as error:
-        raise ConfigError(f"{path}: {error.strerror}") from None
+        raise ConfigError(
+            f"{path}: {error.strerror}; name one with --config FILE, or write it: "
+            "deploy/callchart.toml is a model"
+        ) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: this is not TOML: {error}") from None
     reading = Reading(path) if environment is None else Reading(path, environment)

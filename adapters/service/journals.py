@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 import trio
 
 from adapters.service.config import JournalConfig
+from adapters.service.loading import UserError
 from engine.journal import JournalFile
 
 log = logging.getLogger("callchart")
@@ -24,13 +25,19 @@ def _utc() -> datetime:
 class JournalFolder:
     """Opens journals, named by the time (UTC) and the call's id, and removes those that are old.
 
-    Making it makes the folder, readable by its owner only, and raises OSError where that cannot be
-    done."""
+    Making it makes the folder, readable by its owner only, and raises `UserError` where that cannot
+    be done."""
 
     def __init__(self, config: JournalConfig, now: Callable[[], datetime] = _utc) -> None:
         self._folder, self._keep = config.folder, timedelta(days=config.keep_days)
         self._now = now
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        try:
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise UserError(
+                f"journal.folder: {self._folder}: {error.strerror}; let this user write there, or "
+                "name another folder"
+            ) from None
 
     def open(self, call_id: str) -> JournalFile | None:
         """The journal of a call that begins; None, and an error in the log, where it cannot be."""

@@ -55,8 +55,8 @@ async def place_call(
 ) -> bool:
     """The whole call; whether it ended as its chart says. A signal hangs up, with a goodbye.
 
-    Raises `UserError` before anything is opened where this call may not be placed; OSError,
-    `ProviderError` and what the carrier raises, maybe in groups."""
+    Whether it may be placed is known before anything is opened. Raises `UserError`, `ProviderError`
+    and what the carrier raises, maybe in groups."""
     if not (config.asterisk.user and config.asterisk.password):
         raise UserError(
             "asterisk.user and asterisk.password are missing: this call opens a control connection "

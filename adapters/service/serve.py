@@ -64,8 +64,8 @@ def run_serve(config: Config) -> int:
 async def serve(config: Config, open_carrier: OpenCarrier) -> bool:
     """The whole life of the service; whether it ended without cutting a call off.
 
-    Raises OSError, `ProviderError` and what the carrier raises where something cannot be started,
-    maybe in groups."""
+    Raises `UserError`, `ProviderError` and what the carrier raises where something cannot be
+    started, maybe in groups."""
     calls = CallLog(config.chart)
     async with (
         stopped_by_signals() as stop,

@@ -23,7 +23,7 @@ async def open_supervisor(
 ) -> AsyncIterator[Supervisor]:
     """Ready for the first call. Old journals are removed for as long as the block.
 
-    Raises OSError."""
+    Raises `UserError`."""
     journals = JournalFolder(config.journal) if config.journal else None
     async with trio.open_nursery() as nursery:
         if journals:

@@ -342,7 +342,11 @@ def test_all_mistakes_are_told_at_once(read: Read) -> None:
     [
         (b"[asterisk", "this is not TOML: "),
         (b"\xff\xfe", "this is not TOML: "),
-        (None, "No such file or directory"),
+        (
+            None,
+            "No such file or directory; name one with --config FILE, or write it: "
+            "deploy/callchart.toml is a model",
+        ),
     ],
 )
 def test_a_file_that_cannot_be_read_is_one_line(

@@ -13,6 +13,7 @@ from trio.testing import MockClock
 
 from adapters.service.config import JournalConfig
 from adapters.service.journals import JournalFolder
+from adapters.service.loading import UserError
 
 NOON = datetime(2026, 11, 24, 12, 0, 0, 250_000, UTC)
 
@@ -63,6 +64,17 @@ def test_a_call_has_a_file_of_its_own_that_only_its_owner_reads(
     assert path.name == "20261124T120000.250000Z-callchart-1.jsonl"
     assert path.read_text() == '{"n":0}\n'
     assert (mode(path), mode(folder)) == (0o600, 0o700)
+
+
+def test_a_folder_that_cannot_be_made_is_named_with_its_key(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    folder = tmp_path / "file" / "journals"
+    with pytest.raises(UserError) as refused:
+        JournalFolder(JournalConfig(folder))
+    assert refused.value.lines == (
+        f"journal.folder: {folder}: Not a directory; let this user write there, or name another "
+        "folder",
+    )
 
 
 def test_a_file_that_cannot_be_made_costs_no_call(
