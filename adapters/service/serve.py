@@ -14,6 +14,7 @@ from typing import Protocol
 import trio
 
 from adapters.carrier.asterisk.carrier import AsteriskCarrier
+from adapters.carrier.asterisk.control_accept import DIAL_SECONDS
 from adapters.carrier.asterisk.settings import AsteriskSettings
 from adapters.service.call_log import CallLog
 from adapters.service.config import Config
@@ -66,19 +67,25 @@ async def serve(config: Config, open_carrier: OpenCarrier) -> bool:
 
     Raises `UserError`, `ProviderError` and what the carrier raises where something cannot be
     started, maybe in groups."""
-    calls = CallLog(config.chart)
+    calls, asterisk = CallLog(config.chart), config.asterisk
     async with (
         stopped_by_signals() as stop,
         open_services(config) as opened,
         open_supervisor(config, opened.services, [calls.step], calls.failed) as supervisor,
-        open_carrier(config.asterisk) as carrier,
-        trio.open_nursery() as nursery,
     ):
-        log.info("ready: %s", _what_is_served(config))
-        nursery.start_soon(tell_figures, calls, opened)
-        await take_calls(supervisor, carrier, calls, stop, config.drain_seconds)
-        nursery.cancel_scope.cancel()
-        _log_figures(calls, opened)
+        if asterisk.control == "persistent" and (listen := asterisk.listen):
+            log.info(
+                "control: Asterisk is to dial %s:%d within %g s (uri in its websocket_client.conf)",
+                listen.host,
+                listen.port,
+                DIAL_SECONDS,
+            )
+        async with open_carrier(asterisk) as carrier, trio.open_nursery() as nursery:
+            log.info("ready: %s", _what_is_served(config))
+            nursery.start_soon(tell_figures, calls, opened)
+            await take_calls(supervisor, carrier, calls, stop, config.drain_seconds)
+            nursery.cancel_scope.cancel()
+            _log_figures(calls, opened)
     cut_off = calls.cut_off()
     log.info(
         "stopped: calls taken: %d, failed: %d, cut off: %d", calls.taken, calls.failures, cut_off

@@ -16,7 +16,7 @@ from trio.testing import MockClock
 from adapters.fallback.tally import Tally
 from adapters.service.call_log import CallLog
 from adapters.service.cli import main
-from adapters.service.demo.model_server import ModelServer
+from adapters.service.demo.model_server import MODEL, ModelServer
 from adapters.service.model import Writers
 from adapters.service.serve import FIGURES_EVERY, GOODBYE_SECONDS, take_calls, tell_figures
 from adapters.service.services import Opened
@@ -40,6 +40,7 @@ from engine.testing import (
 from states import CHART
 from tests.adapters.service.command import write_config
 from tests.asterisk.server import Asterisk
+from tests.servers.process import free_port
 
 DRAIN = 30.0
 
@@ -194,11 +195,15 @@ async def test_figures_are_told_each_hour_in_which_there_were_calls(
 # --- from the command line -----------------------------------------------------------------------
 
 
-class OnceReady(logging.Handler):
-    """Sends this process a signal as soon as the service is ready."""
+class StopOnce(logging.Handler):
+    """Sends this process a signal as soon as the service says something that begins so."""
+
+    def __init__(self, beginning: str) -> None:
+        super().__init__()
+        self._beginning = beginning
 
     def emit(self, record: logging.LogRecord) -> None:
-        if record.getMessage().startswith("ready: "):
+        if record.getMessage().startswith(self._beginning):
             signal.raise_signal(signal.SIGTERM)
 
 
@@ -220,12 +225,29 @@ def test_it_serves_until_a_signal(
 ) -> None:
     model = ModelServer("http://127.0.0.1:9/v1")
     path = write_config(tmp_path / "callchart.toml", asterisk, model, log={"level": "info"})
-    own_logging.addHandler(OnceReady())
+    own_logging.addHandler(StopOnce("ready: "))
     assert main(["serve", "--config", str(path)]) == 0
     log = capsys.readouterr().err
     assert "INFO ready: application callchart, control connect, media websocket at 16000 Hz" in log
     assert log.endswith("INFO stopped: calls taken: 0, failed: 0, cut off: 0\n")
     assert asterisk.password not in log
+
+
+def test_where_asterisk_is_waited_for_is_said_before_it_has_dialled(
+    tmp_path: Path, own_logging: logging.Logger, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, port = tmp_path / "callchart.toml", free_port()
+    path.write_text(
+        '[asterisk]\ncontrol = "persistent"\n'
+        f'[asterisk.listen]\nport = {port}\npassword = "secret"\n'
+        f'[model]\nname = "{MODEL}"\nkey = "none"\n'
+    )
+    said = f"control: Asterisk is to dial 127.0.0.1:{port} within 10 s"
+    own_logging.addHandler(StopOnce(said))
+    assert main(["serve", "--config", str(path)]) == 0
+    log = capsys.readouterr().err
+    assert f"INFO {said} (uri in its websocket_client.conf)\n" in log
+    assert "ready: " not in log
 
 
 def test_what_keeps_it_from_starting_is_one_line(
