@@ -166,7 +166,8 @@ def parser() -> argparse.ArgumentParser:
         "--caller",
         type=Path,
         metavar="FILE",
-        help="a WAV of somebody speaking, or a caller's script (.toml); default: a sample caller",
+        help="a WAV of somebody speaking, or a caller's script, a .toml as "
+        "adapters/service/demo/caller.toml is, which says how; default: a sample caller",
     )
     demo.add_argument(
         "--language", choices=["en", "ru"], default="en", help="what is spoken (default: en)"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -88,6 +89,14 @@ def test_a_caller_that_is_not_there_is_named(
 ) -> None:
     caller = tmp_path / "nobody.wav"
     assert str(caller) in refused(capsys, "demo", "--caller", str(caller))
+
+
+def test_where_it_is_said_how_a_caller_is_scripted(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["demo", "--help"])
+    (named,) = re.findall(r"\S+caller\.toml", capsys.readouterr().out)
+    script = (Path(__file__).parents[3] / named).read_text("utf-8")
+    assert "Each [[line]] is one thing the caller says" in script
 
 
 def test_a_folder_that_cannot_be_written_is_named(
