@@ -170,6 +170,14 @@ def test_whoever_starts_the_service_gives_it_words_that_it_understands() -> None
         assert options.config == Path("/etc/callchart/callchart.toml")
 
 
+def test_the_service_is_started_where_the_page_installs_it() -> None:
+    page = (DEPLOY.parent / "docs/operating.md").read_text()
+    program = Path(shlex.split(unit()["ExecStart"])[0])
+    assert f"\npython3 -m venv {program.parents[1]}\n" in page
+    install = f"{program.with_name('pip')} install --constraint requirements.lock '.[demo]'"
+    assert f"\n{install}\n" in page
+
+
 def test_whoever_stops_the_service_waits_until_its_calls_have_ended(tmp_path: Path) -> None:
     longest = read(tmp_path, example()).drain_seconds + GOODBYE_SECONDS
     assert unit()["KillSignal"] == "SIGTERM"
