@@ -21,9 +21,11 @@ from engine.chart import Chart, ChartError, Effect, Occurrence, Step, begin, dec
 from engine.chart.chart import TimerSpec
 from engine.chart.decide import ORDINARY, Configuration, Judge
 from engine.chart.state import Guard, named
-from engine.data import CallData, Facts, FillerClip, Parties, Scripts
+from engine.data import CallData, Facts, Parties
 from engine.events import CallStarted, Event, TimerFired
+from engine.from_json import NotOfType, made_of, member_of
 from engine.ports import Journal
+from engine.settings import SettingError
 
 VERSION = 1
 
@@ -186,64 +188,64 @@ def _blank(text: Any) -> str:
 
 def read(path: Path) -> tuple[Line, list[Line]]:
     """A journal's head and its lines. Raises `JournalError`, or OSError where it cannot be read."""
-    lines: list[Line] = []
     with path.open("rb") as file:
-        for number, text in enumerate(file, 1):
-            try:
-                read_line = json.loads(text)
-            except ValueError:
-                raise JournalError(
-                    f"{path}, line {number}: cut off or not JSON; the lines before it are whole: "
-                    f"drop this one to replay them"
-                ) from None
-            if not isinstance(read_line, dict):
-                raise JournalError(f"{path}, line {number}: not a JSON object")
-            lines.append(read_line)
-    if not lines or lines[0].get("journal") != "callchart":
-        raise JournalError(f"{path}: this is no Callchart journal (its head is missing)")
-    if lines[0].get("version") != VERSION:
+        texts = file.readlines()
+    lines = [_line_of(text) for text in texts]
+    start, *rest = lines or [None]
+    if start is None or start.get("journal") != "callchart":
+        raise JournalError(f"{path}, line 1: this is no Callchart journal (its head is missing)")
+    if start.get("version") != VERSION:
         raise JournalError(
-            f"{path}: journal version {lines[0].get('version')!r}, and this Callchart reads "
+            f"{path}: journal version {start.get('version')!r}, and this Callchart reads "
             f"{VERSION}; replay it with the Callchart that wrote it"
         )
-    return lines[0], lines[1:]
+    whole = [each for each in rest if each is not None]
+    if len(whole) < len(rest):
+        bad = rest.index(None)
+        what, drop = "no JSON object", "this line and all after it"
+        if bad == len(rest) - 1:
+            what, drop = "cut off, or no JSON object", "this one"
+        raise JournalError(
+            f"{path}, line {bad + 2}: {what}; the lines before it are whole: drop {drop} to "
+            f"replay them"
+        )
+    return start, whole
+
+
+def _line_of(text: bytes) -> Line | None:
+    """None where it is none."""
+    try:
+        read_line = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return read_line if isinstance(read_line, dict) else None
 
 
 def beginning(chart: Chart, head: Line) -> CallData:
-    """The data that this journal's call began with. Raises `JournalError` for another chart."""
+    """The data that this journal's call began with. Raises `JournalError`, also for another
+    chart."""
     if (head.get("chart"), head.get("hash")) != (chart.name, chart.hash):
         raise JournalError(
-            f"the journal belongs to chart {head.get('chart')!r} ({head.get('hash')}), this is "
-            f"{chart.name!r} ({chart.hash}); name its chart with --chart, or check out its version"
+            f"line 1: the journal belongs to chart {head.get('chart')!r} ({head.get('hash')}), "
+            f"this is {chart.name!r} ({chart.hash}); name its chart with --chart, or check out its "
+            f"version"
         )
     try:
-        facts = dict(head["facts"])
-        scripts: dict[str, Any] = {
-            name: tuple(text) if isinstance(text, list) else text
-            for name, text in facts.pop("scripts").items()
-        }
-        parties = dict(facts.pop("parties"))
-        parties["variables"] = tuple((name, value) for name, value in parties["variables"])
-        fillers = tuple(
-            FillerClip(f["text"], f["duration"], tuple(f["word_ends"]))
-            for f in facts.pop("fillers")
-        )
-        settings = type(chart.data().settings).of(head["settings"])
-        return chart.data.begin(
-            settings,
-            head["seed"],
-            Facts(**facts, parties=Parties(**parties), scripts=Scripts(**scripts), fillers=fillers),
-        )
-    except (KeyError, TypeError, ValueError) as error:
-        raise JournalError(f"the journal's head is damaged: {error}") from None
+        seed = member_of(int, head, "seed")
+        facts = member_of(Facts, head, "facts")
+        settings = type(chart.data().settings).of(member_of(dict, head, "settings"))
+    except (NotOfType, SettingError) as error:
+        raise JournalError(f"line 1: the journal's head is damaged: {error}") from None
+    return chart.data.begin(settings, seed, facts)
 
 
 def replay(chart: Chart, head: Line, lines: list[Line]) -> Iterator[Step]:
     """Decide every line again, and yield the steps.
 
     Raises `ReplayDiffers` at the first step that comes out otherwise, `JournalError` where a line
-    cannot be understood. Guards and delays are asked anew, except where the words that they
-    depend on were redacted: then the journal's answers hold."""
+    cannot be understood, which it counts as a file does: the head is line 1. Guards and delays are
+    asked anew, except where the words that they depend on were redacted: then the journal's answers
+    hold."""
     data = beginning(chart, head)
     standing = Configuration(())
     redacted = bool(head.get("redacted"))
@@ -257,7 +259,7 @@ def replay(chart: Chart, head: Line, lines: list[Line]) -> Iterator[Step]:
             try:
                 step = decide(chart, standing, data, occurrence, judge=judge)
             except ChartError as error:
-                raise JournalError(f"step {n}: {error}") from None
+                raise JournalError(f"line {_number(n)}: {error}") from None
         # A line of the journal passed through JSON: so does the one it is compared with.
         decided = json.loads(json.dumps(line(n, step, redacted=redacted)))
         if decided != recorded:
@@ -266,13 +268,23 @@ def replay(chart: Chart, head: Line, lines: list[Line]) -> Iterator[Step]:
         yield step
 
 
+def _number(n: int) -> int:
+    """Of the step's line in a file."""
+    return n + 2
+
+
 def _occurrence(n: int, recorded: Line, events: Mapping[str, type[Event]]) -> Occurrence:
     try:
-        values = dict(recorded["event"])
-        event = events[values.pop("type")](**values)
-        return Occurrence(recorded["at"], event, recorded.get("activation"))
-    except (KeyError, TypeError, ValueError) as error:
-        raise JournalError(f"step {n}: its event cannot be understood: {error}") from None
+        plain = member_of(dict, recorded, "event")
+        kind = member_of(str, plain, "type", "event.")
+        if kind not in events:
+            raise NotOfType(f"event.type: {kind!r} is not an event of the chart")
+        values = {word: value for word, value in plain.items() if word != "type"}
+        event = made_of(events[kind], values, "event")
+        activation = made_of(int | None, recorded.get("activation"), "activation")
+        return Occurrence(member_of(int, recorded, "at"), event, activation)
+    except NotOfType as error:
+        raise JournalError(f"line {_number(n)}: {error}") from None
 
 
 def _event_name(recorded: Line) -> str:
@@ -286,16 +298,21 @@ class _Recorded(Judge):
     def __init__(self, n: int, recorded: Line) -> None:
         self._n, self._recorded = n, recorded
         try:
-            self._guards = [(guard, bool(said)) for guard, said in recorded.get("guards", [])]
-            self._delays = {(s, t): int(delay) for s, t, delay in recorded.get("timers", [])}
-        except (TypeError, ValueError) as error:
-            raise JournalError(
-                f"step {n}: its guards or timers cannot be understood: {error}"
-            ) from None
+            self._guards: list[tuple[str, bool]] = list(
+                made_of(tuple[tuple[str, bool], ...], recorded.get("guards", []), "guards")
+            )
+            timers = made_of(tuple[tuple[str, str, int], ...], recorded.get("timers", []), "timers")
+        except NotOfType as error:
+            raise JournalError(f"line {_number(n)}: {error}") from None
+        self._delays: dict[tuple[str, str], int] = {
+            (state, timer): delay for state, timer, delay in timers
+        }
 
     def guard(self, guard: Guard, data: Any, event: Event, at: int) -> bool:
         if not self._guards or self._guards[0][0] != named(guard):
-            raise JournalError(f"step {self._n}: the journal has no answer of {named(guard)}")
+            raise JournalError(
+                f"line {_number(self._n)}: the journal has no answer of {named(guard)}"
+            )
         return self._guards.pop(0)[1]
 
     def delay(self, timer: TimerSpec, data: Any, at: int) -> int:
@@ -303,7 +320,7 @@ class _Recorded(Judge):
             return self._delays[timer.state, timer.name]
         except KeyError:
             raise JournalError(
-                f"step {self._n}: the journal has no delay of {timer.state} {timer.name}"
+                f"line {_number(self._n)}: the journal has no delay of {timer.state} {timer.name}"
             ) from None
 
     def late(self, late: Any, data: Any, event: Event) -> bool:

@@ -300,6 +300,8 @@ def _replay(options: argparse.Namespace) -> int:
     except ReplayDiffers as difference:
         print(f"{options.journal}: {difference}", file=sys.stderr)
         return 1
+    except JournalError as error:
+        raise JournalError(f"{options.journal}, {error}") from None
     if steps and chart.is_final(leaf):
         print(f"{options.journal}: {steps} steps, all as recorded")
     else:

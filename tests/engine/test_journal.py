@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 import errno
 import io
 import json
+import math
 import os
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
@@ -426,17 +428,36 @@ HEAD = json.dumps(head(small(), Notes())).encode()
     [
         (
             HEAD + b'\n{"n":0,"at":0,"ev',
-            "{path}, line 2: cut off or not JSON; the lines before it are whole: drop this one to "
-            "replay them",
+            "{path}, line 2: cut off, or no JSON object; the lines before it are whole: drop this "
+            "one to replay them",
         ),
         (
             HEAD + b"\n\xff\xfe\xfd\n",
-            "{path}, line 2: cut off or not JSON; the lines before it are whole: drop this one to "
-            "replay them",
+            "{path}, line 2: cut off, or no JSON object; the lines before it are whole: drop this "
+            "one to replay them",
         ),
-        (HEAD + b"\n[1, 2]\n", "{path}, line 2: not a JSON object"),
-        (b"", "{path}: this is no Callchart journal (its head is missing)"),
-        (b'{"n": 0}\n', "{path}: this is no Callchart journal (its head is missing)"),
+        (
+            HEAD + b"\n[1, 2]\n",
+            "{path}, line 2: cut off, or no JSON object; the lines before it are whole: drop this "
+            "one to replay them",
+        ),
+        (
+            HEAD + b'\n{"n":0,"at":0,"ev\n{"n":1}\n',
+            "{path}, line 2: no JSON object; the lines before it are whole: drop this line and all "
+            "after it to replay them",
+        ),
+        (
+            HEAD + b"\n" + b"[" * 100_000 + b"\n{}\n[]\n",
+            "{path}, line 2: no JSON object; the lines before it are whole: drop this line and all "
+            "after it to replay them",
+        ),
+        (b"", "{path}, line 1: this is no Callchart journal (its head is missing)"),
+        (HEAD[:40], "{path}, line 1: this is no Callchart journal (its head is missing)"),
+        (
+            b'Dear Sir,\n{"n": 0}\n',
+            "{path}, line 1: this is no Callchart journal (its head is missing)",
+        ),
+        (b'{"n": 0}\n', "{path}, line 1: this is no Callchart journal (its head is missing)"),
         (
             b'{"journal": "callchart", "version": 2}\n',
             "{path}: journal version 2, and this Callchart reads 1; replay it with the Callchart "
@@ -448,7 +469,10 @@ HEAD = json.dumps(head(small(), Notes())).encode()
             "Callchart that wrote it",
         ),
     ],
-    ids=["cut", "binary", "list", "empty", "headless", "version", "no version"],
+    ids=[
+        *("cut", "binary", "list", "cut between", "deep"),
+        *("empty", "cut head", "letter", "headless", "version", "no version"),
+    ],
 )
 def test_a_file_that_is_no_whole_journal_is_refused_with_the_line_and_a_cure(
     tmp_path: Path, content: bytes, complaint: str
@@ -483,8 +507,8 @@ def test_a_journal_belongs_to_one_chart() -> None:
 
     with pytest.raises(
         JournalError,
-        match=rf"^the journal belongs to chart 'small' \({small().hash}\), this is 'phone call' "
-        rf"\({CHART.hash}\); name its chart with --chart, or check out its version$",
+        match=rf"^line 1: the journal belongs to chart 'small' \({small().hash}\), this is "
+        rf"'phone call' \({CHART.hash}\); name its chart with --chart, or check out its version$",
     ):
         list(replay(CHART, start, lines))
 
@@ -497,49 +521,62 @@ def test_a_chart_that_was_changed_is_another_chart() -> None:
         list(replay(changed, start, lines))
 
 
-NO_PARTIES: Line = {"parties": {"variables": []}}
-
-
 @pytest.mark.parametrize(
     ("damage", "complaint"),
     [
         ({"settings": {"no_input": -1}}, "setting no_input: -1 is below the least, 0 s"),
         ({"settings": {"no_imput": 1}}, "there is no setting 'no_imput'; did you mean no_input?"),
-        ({"settings": []}, "must be a mapping"),
-        ({"facts": None}, "'NoneType' object is not iterable"),
-        ({"facts": {"scripts": {"fillers": []}}}, "'parties'"),
-        ({"facts": {**NO_PARTIES, "scripts": {"fillers": []}}}, "'fillers'"),
-        ({"facts": {**NO_PARTIES, "scripts": {"fillers": []}, "fillers": ["So"]}}, "indices must"),
-        (
-            {"facts": {**NO_PARTIES, "scripts": {"fillers": []}, "fillers": [], "colour": 1}},
-            "'colour'",
-        ),
+        ({"settings": []}, "settings: [] is not an object"),
+        ({"seed": "0"}, 'seed: "0" is not a whole number'),
+        ({"facts": None}, "facts: null is not an object"),
     ],
 )
 def test_a_damaged_head_is_refused(damage: Line, complaint: str) -> None:
     start, lines = journal_of(knock_and_wait)
 
-    with pytest.raises(JournalError, match=r"^the journal's head is damaged: ") as refused:
+    with pytest.raises(JournalError) as refused:
         list(replay(small(), {**start, **damage}, lines))
-    assert complaint in str(refused.value)
+    assert str(refused.value) == f"line 1: the journal's head is damaged: {complaint}"
+
+
+@pytest.mark.parametrize(
+    ("damage", "complaint"),
+    [
+        ({"scripts": None}, "scripts: null is not an object"),
+        ({"fillers": ["So"]}, 'fillers[0]: "So" is not an object'),
+        ({"parties": {}}, "parties.caller is missing"),
+        ({"colour": 1}, "colour is not known"),
+    ],
+)
+def test_damaged_facts_are_refused(damage: Line, complaint: str) -> None:
+    start, lines = journal_of(knock_and_wait)
+
+    with pytest.raises(JournalError) as refused:
+        list(replay(small(), {**start, "facts": {**start["facts"], **damage}}, lines))
+    assert str(refused.value) == f"line 1: the journal's head is damaged: facts.{complaint}"
 
 
 def test_a_head_without_a_seed_is_refused() -> None:
     start, lines = journal_of(knock_and_wait)
     del start["seed"]
 
-    with pytest.raises(JournalError, match=r"^the journal's head is damaged: 'seed'$"):
+    with pytest.raises(JournalError, match=r"^line 1: the journal's head .*: seed is missing$"):
         list(replay(small(), start, lines))
 
 
 @pytest.mark.parametrize(
     ("damage", "complaint"),
     [
-        ({"event": {"type": "Sneezed"}}, "its event cannot be understood: 'Sneezed'"),
-        ({"event": {"note": "no type"}}, "its event cannot be understood: 'type'"),
-        ({"event": {"type": "Knock", "colour": 1}}, "its event cannot be understood: "),
-        ({"event": "Knock"}, "its event cannot be understood: "),
-        ({"event": None}, "its event cannot be understood: "),
+        ({"event": {"type": "Sneezed"}}, "event.type: 'Sneezed' is not an event of the chart"),
+        ({"event": {"type": None}}, "event.type: null is not a text"),
+        ({"event": {"note": "no type"}}, "event.type is missing"),
+        ({"event": {"type": "Knock", "colour": 1}}, "event.colour is not known"),
+        ({"event": {"type": "Knock", "note": 5}}, "event.note: 5 is not a text"),
+        ({"event": "Knock"}, 'event: "Knock" is not an object'),
+        ({"event": None}, "event: null is not an object"),
+        ({"at": None}, "at: null is not a whole number"),
+        ({"at": 0.5}, "at: 0.5 is not a whole number"),
+        ({"activation": "a"}, 'activation: "a" is not a whole number or null'),
         # Events that there are, in a place where they cannot happen.
         ({"event": {"type": "CallStarted"}}, "CallStarted happened in b, and is not among"),
         ({"event": {"type": "TimerFired", "state": "a", "timer": "b"}}, "happened in b, and is"),
@@ -551,29 +588,103 @@ def test_a_step_that_cannot_be_understood_is_named(damage: Line, complaint: str)
     steps = replay(small(), start, lines)
     assert [next(steps).after.leaf, next(steps).after.leaf] == ["a", "b"]
 
-    with pytest.raises(JournalError, match=r"^step 2: ") as refused:
+    with pytest.raises(JournalError, match=r"^line 4: ") as refused:
         next(steps)
     assert complaint in str(refused.value)
 
 
-def test_a_step_without_its_moment_is_named() -> None:
+@pytest.mark.parametrize("missing", ["at", "event"])
+def test_a_step_without_its_moment_or_its_event_is_named(missing: str) -> None:
     start, lines = journal_of(knock_and_wait)
-    del lines[1]["at"]
+    del lines[1][missing]
 
-    with pytest.raises(JournalError, match=r"^step 1: its event cannot be understood: 'at'$"):
+    with pytest.raises(JournalError, match=rf"^line 3: {missing} is missing$"):
         list(replay(small(), start, lines))
+
+
+#: What may stand in the place of anything; the last one: nothing does.
+WRONG: Sequence[Any] = (
+    *([], [None], {}, None, True, -1, 1.5, math.nan, math.inf, 1e308, 10**400, "", "\ud83d"),
+    ...,
+)
+#: Of these, what is nowhere right.
+NEVER_RIGHT = WRONG[:3]
+
+
+def places(plain: Any, *before: Any) -> Iterator[tuple[Any, ...]]:
+    """The ways to all that is in a line."""
+    inside = plain.items() if isinstance(plain, dict) else enumerate(plain)
+    for key, value in inside:
+        yield (*before, key)
+        if isinstance(value, dict | list):
+            yield from places(value, *before, key)
+
+
+def damaged(whole: Line, way: Sequence[Any], wrong: Any) -> Line:
+    made: Line = copy.deepcopy(whole)
+    place: Any = made
+    for key in way[:-1]:
+        place = place[key]
+    if wrong is ...:
+        del place[way[-1]]
+    else:
+        place[way[-1]] = wrong
+    return made
+
+
+def one_line_of_each_event() -> Iterator[tuple[Path, int]]:
+    """In the journals of earlier calls: the file, and the line's place in it; heads, too."""
+    seen = set()
+    for path in sorted((Path(__file__).parents[1] / "journals").glob("*.jsonl")):
+        start, lines = read(path)
+        for place, each in enumerate([start, *lines]):
+            kind = (start["redacted"], each.get("event", {}).get("type"))
+            if kind not in seen:
+                seen.add(kind)
+                yield path, place
+
+
+def told_apart(lines: Sequence[Line], place: int) -> bool:
+    """Is a damage of that line named? False where all is decided as recorded."""
+    try:
+        assert len(list(replay(CHART, lines[0], list(lines[1:])))) == len(lines) - 1
+    except JournalError as refusal:
+        if not str(refusal).startswith(f"line {place + 1}: "):
+            raise
+    except ReplayDiffers:
+        pass
+    else:
+        return False
+    return True
+
+
+@pytest.mark.parametrize(
+    ("path", "place"),
+    [*one_line_of_each_event()],
+    ids=lambda value: value.stem if isinstance(value, Path) else str(value),
+)
+def test_whatever_is_damaged_in_a_line_is_named_or_changes_nothing(path: Path, place: int) -> None:
+    start, lines = read(path)
+    whole = [start, *lines[: max(place, 3)]]
+    for way in places(whole[place]):
+        for wrong in WRONG:
+            there = damaged(whole[place], way, wrong)
+            told = told_apart([*whole[:place], there, *whole[place + 1 :]], place)
+            # Much that a call begins with makes no difference to its first steps.
+            if place > 0 and wrong in NEVER_RIGHT and there != whole[place]:
+                assert told, (way, wrong)
 
 
 @pytest.mark.parametrize(
     ("damage", "complaint"),
     [
-        ({"guards": []}, "step 1: the journal has no answer of no"),
-        ({"guards": [["no", False]]}, "step 1: the journal has no answer of yes"),
-        ({"guards": [["yes", True]]}, "step 1: the journal has no answer of no"),
-        ({"timers": [["b", "out", 60_000_000]]}, "step 1: the journal has no delay of b tick"),
-        ({"guards": [5]}, "step 1: its guards or timers cannot be understood: "),
-        ({"timers": [["b", "tick"]]}, "step 1: its guards or timers cannot be understood: "),
-        ({"timers": 5}, "step 1: its guards or timers cannot be understood: "),
+        ({"guards": []}, "line 3: the journal has no answer of no"),
+        ({"guards": [["no", False]]}, "line 3: the journal has no answer of yes"),
+        ({"guards": [["yes", True]]}, "line 3: the journal has no answer of no"),
+        ({"timers": [["b", "out", 60_000_000]]}, "line 3: the journal has no delay of b tick"),
+        ({"guards": [5]}, "line 3: guards[0]: 5 is not a list of 2"),
+        ({"timers": [["b", "tick"]]}, 'line 3: timers[0]: ["b", "tick"] is not a list of 3'),
+        ({"timers": 5}, "line 3: timers: 5 is not a list"),
     ],
 )
 def test_a_redacted_journal_without_the_answers_it_owes_is_refused(

@@ -122,6 +122,24 @@ def test_a_journal_that_was_cut_off_names_its_line(
     assert f"{path}, line 4: cut off" in refused(capsys, "replay", str(path))
 
 
+@pytest.mark.parametrize(
+    ("place", "line", "said"),
+    [
+        (0, {"facts": {"call_id": "", "rate_hz": None}}, "line 1: the journal's head is damaged: "),
+        (2, {"a": 1}, "line 3: event is missing"),
+        (2, {"event": {"type": "SpeechStarted", "utterance": []}, "at": 0}, "line 3: event.utter"),
+    ],
+)
+def test_a_line_that_cannot_be_understood_is_named(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, place: int, line: dict[str, Any], said: str
+) -> None:
+    path, lines = tmp_path / "damaged.jsonl", journal()
+    kept = json.loads(lines[0]) if place == 0 else {}
+    lines[place] = json.dumps({**kept, **line}) + "\n"
+    path.write_text("".join(lines))
+    assert refused(capsys, "replay", str(path)).startswith(f"callchart replay: {path}, {said}")
+
+
 def test_a_journal_of_another_version_is_refused(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
@@ -143,7 +161,8 @@ def test_a_journal_that_is_none_is_refused(
 ) -> None:
     path = tmp_path / "letter.jsonl"
     path.write_text("Dear Sir,\n")
-    assert "line 1" in refused(capsys, "replay", str(path))
+    said = refused(capsys, "replay", str(path))
+    assert f"{path}, line 1: this is no Callchart journal" in said
     assert "missing.jsonl: No such file" in refused(
         capsys, "replay", str(tmp_path / "missing.jsonl")
     )
