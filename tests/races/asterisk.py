@@ -17,10 +17,16 @@ import trio
 from trio_websocket import ConnectionClosed, WebSocketConnection
 
 from adapters.carrier.asterisk import carrier as carriers
-from adapters.carrier.asterisk.ari import AriError, Request
+from adapters.carrier.asterisk.ari import Ari, AriError, ControlLost, Request
 from adapters.carrier.asterisk.carrier import AsteriskCarrier
 from adapters.carrier.asterisk.control import Control, Link
-from adapters.carrier.asterisk.events import Channel, ChannelDestroyed, StasisEnd, StasisStart
+from adapters.carrier.asterisk.events import (
+    Channel,
+    ChannelDestroyed,
+    HangupRequest,
+    StasisEnd,
+    StasisStart,
+)
 from adapters.carrier.asterisk.media_websocket import AcceptedMedia
 from adapters.carrier.asterisk.settings import AsteriskSettings
 from adapters.carrier.asterisk.ways import MODULES
@@ -35,6 +41,8 @@ SOON = 0.01
 LATER = 0.1
 #: s: from a mark that is reached, or a word that is said, until we are told.
 ON_ITS_WAY = 0.05
+#: s: what a request takes that was cancelled on its way: longer than some that are asked next.
+OVERTAKEN = 0.055
 
 
 class Phone(FakeLine):
@@ -156,6 +164,11 @@ class FakeAsterisk:
         #: Channels by id: are they in our application yet, and were they answered?
         self.in_stasis: dict[str, bool] = {}
         self.answered: set[str] = set()
+        #: Callers who were handed on, and those of them whom we hung up all the same.
+        self.elsewhere: set[str] = set()
+        self.torn_away: set[str] = set()
+        #: Whether it says no to a transfer.
+        self.refuses_transfers = False
         self.bridges: dict[str, set[str]] = {}
         #: By the id of the call: its sound, once its media were asked for.
         self.sockets: dict[str, MediaSocket] = {}
@@ -164,6 +177,9 @@ class FakeAsterisk:
         #: Which caller is joined with which call's media, since when.
         self.joined: dict[str, tuple[str, float]] = {}
         self._dialled: dict[str, trio.Event] = {}
+        self._owners: dict[str, str] = {}
+        #: How often control was lost.
+        self._losses = 0
 
     @asynccontextmanager
     async def carrier(self, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[AsteriskCarrier]:
@@ -197,10 +213,24 @@ class FakeAsterisk:
 
     async def gives_up(self, caller: str) -> None:
         """The caller hangs up."""
+        if caller in self.in_stasis:
+            self._tell(HangupRequest(caller, 16))
+        self._ends(caller)
+
+    def _ends(self, caller: str) -> None:
         if self.in_stasis.pop(caller, None) is not None:
             self._leaves_bridges(caller)
             self._tell(StasisEnd(caller))
             self._tell(ChannelDestroyed(caller, 16, "Normal Clearing"))
+
+    async def loses_control(self) -> None:
+        """Answers and events that are on their way are lost."""
+        self._losses += 1
+        self._link.down(self, "told to")
+
+    async def has_control_again(self) -> None:
+        self._link.up(self)
+        await self._link.catch_up(Ari(self))
 
     def phone(self, caller: str) -> Phone | None:
         """What that caller hears and says, once it is joined with a call's media."""
@@ -215,13 +245,25 @@ class FakeAsterisk:
     # --- adapters.carrier.asterisk.ari.Transport --------------------------------------------------
 
     async def ask(self, request: Request) -> Any:
-        await trio.sleep(self._story.around(SOON))
+        losses = self._losses
+        try:
+            await trio.sleep(self._story.around(SOON))
+        except trio.Cancelled:
+            self._nursery.start_soon(self._gets, request)
+            raise
         answer = self._answer(request)
         await trio.sleep(self._story.around(SOON))
+        if self._losses > losses:
+            raise ControlLost("told to")
         self._story.note(f"answers {request.method} {request.path.partition('/')[0]}")
         if isinstance(answer, int):
             raise AriError(str(request), answer, "as Asterisk says")
         return answer
+
+    async def _gets(self, request: Request) -> None:
+        """What was cancelled on its way comes all the same; what is asked next overtakes it."""
+        await trio.sleep(self._story.around(OVERTAKEN))
+        self._answer(request)
 
     def _answer(self, request: Request) -> Any:
         """What Asterisk says, and does; a number is HTTP's for a refusal."""
@@ -231,21 +273,24 @@ class FakeAsterisk:
             case ("GET", "asterisk", "modules"):
                 needed = MODULES["websocket_client"]
                 return [{"name": name, "status": "Running"} for name in needed]
-            case ("GET", "channels" | "bridges"):
-                return []
+            case ("GET", "channels"):
+                return [_object(channel) for channel in (*self.in_stasis, *self.elsewhere)]
+            case ("GET", "bridges"):
+                return [
+                    {"id": bridge, "name": "", "channels": [*channels]}
+                    for bridge, channels in self.bridges.items()
+                ]
             case ("GET", "applications", _):
                 held = {"channel_ids": [*self.in_stasis], "bridge_ids": [*self.bridges]}
                 return {**held, "endpoint_ids": []}
             case ("POST", "channels", "externalMedia"):
                 return self._external_media(request.query)
             case ("GET", "channels", channel, "variable"):
-                return {"value": ""} if channel in self.in_stasis else 404
+                return {"value": self._owners.get(channel, "")}
             case ("POST", "channels", channel, what):
                 if channel not in self.in_stasis:
-                    return 404
-                if what == "answer":
-                    self.answered.add(channel)
-                return None
+                    return 409 if channel in self.elsewhere else 404
+                return self._carry_out(channel, what, request.query)
             case ("DELETE", "channels", channel):
                 return self._hang_up(channel, request.query.get("reason", ""))
             case ("POST", "bridges", bridge):
@@ -256,6 +301,26 @@ class FakeAsterisk:
             case ("DELETE", "bridges", bridge):
                 return 404 if self.bridges.pop(bridge, None) is None else None
         return 404
+
+    def _carry_out(self, channel: str, what: str, query: Mapping[str, str]) -> int | None:
+        match what:
+            case "answer":
+                self.answered.add(channel)
+            case "variable":
+                self._owners[channel] = query["value"]
+            case "continue":
+                if self.refuses_transfers:
+                    return 500
+                del self.in_stasis[channel]
+                self.elsewhere.add(channel)
+                self._leaves_bridges(channel)
+                self._nursery.start_soon(self._left, channel)
+        return None
+
+    async def _left(self, channel: str) -> None:
+        """The StasisEnd of who was handed on: before or after the answer to who asked for it."""
+        await trio.sleep(self._story.around(SOON))
+        self._tell(StasisEnd(channel))
 
     def _external_media(self, query: Mapping[str, str]) -> dict[str, object]:
         channel = query["channelId"]
@@ -290,6 +355,9 @@ class FakeAsterisk:
         return None
 
     def _hang_up(self, channel: str, reason: str) -> int | None:
+        if channel in self.elsewhere:
+            self.torn_away.add(channel)
+            return None
         if channel not in self.in_stasis:
             return 404
         if reason != "normal":
@@ -299,7 +367,7 @@ class FakeAsterisk:
 
     async def _goes(self, channel: str) -> None:
         await trio.sleep(self._story.around(SOON))
-        await self.gives_up(channel)
+        self._ends(channel)
         if socket := self.sockets.get(channel.removesuffix(".media")):
             socket.close()
 
@@ -307,9 +375,10 @@ class FakeAsterisk:
         for channels in self.bridges.values():
             channels.discard(channel)
 
-    def _tell(self, event: StasisStart | StasisEnd | ChannelDestroyed) -> None:
+    def _tell(self, event: StasisStart | HangupRequest | StasisEnd | ChannelDestroyed) -> None:
         self._story.note(type(event).__name__)
-        self._control.tell(event, self._link)
+        if self._link.is_up:
+            self._control.tell(event, self._link)
 
     # --- adapters.carrier.asterisk.media_websocket.MediaServer ------------------------------------
 
@@ -328,3 +397,9 @@ class FakeAsterisk:
 
 def _channel(id: str) -> Channel:
     return Channel(id, "", "Ring", "", "")
+
+
+def _object(channel: str) -> dict[str, object]:
+    """ARI's, of that channel."""
+    number = {"number": "", "exten": ""}
+    return {"id": channel, "name": "", "state": "Up", "caller": number, "dialplan": number}

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from functools import partial
 
 import pytest
 import trio
 
 from adapters.carrier.asterisk.carrier import AsteriskCarrier
-from engine.ports import Line, LineGone
+from adapters.carrier.asterisk.numbers import Allowed
+from engine.ports import (
+    Line,
+    LineGone,
+    Signal,
+    TransferDone,
+    TransferRefused,
+)
 from engine.testing import Story
 from tests.races.asterisk import FakeAsterisk
 
@@ -63,3 +71,130 @@ async def test_the_service_stops_while_calls_arrive(
         story.note("stops")
     assert (asterisk.left, carrier.calls) == ([], set())
     assert set(asterisk.refused.values()) == {"busy"}
+
+
+async def test_the_service_stops_while_a_bridge_is_made(
+    story: Story, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asterisk = FakeAsterisk(story)
+    story.event("a call", partial(asterisk.rings, "one"), at=1.0)
+    async with asterisk.carrier(monkeypatch) as carrier:
+        await story.happens(until=1.195)
+    assert (asterisk.left, carrier.calls) == ([], set())
+
+
+# --- calls that are handed on --------------------------------------------------------------------
+
+ALLOWED = Allowed(("100",))
+
+
+class Transfer:
+    """A call that is handed on at `at`; whoever is told that it was not hangs up."""
+
+    def __init__(self, story: Story, asterisk: FakeAsterisk, at: float) -> None:
+        self.asterisk = asterisk
+        self.signals: list[Signal] = []
+        self._lines: list[Line] = []
+        story.event("a call", partial(asterisk.rings, "one"), at=1.0)
+        story.event("a transfer", self._transfer, at=at)
+
+    async def serve(self, carrier: AsteriskCarrier) -> None:
+        line = await carrier.accept()
+        line.answer()
+        self._lines.append(line)
+        while True:
+            try:
+                self.signals.append(await line.signal())
+            except LineGone:
+                return
+            if isinstance(self.signals[-1], TransferRefused):
+                line.hang_up()
+
+    async def _transfer(self) -> None:
+        for line in self._lines:
+            line.transfer("100")
+
+    async def we_hang_up(self) -> None:
+        for line in self._lines:
+            line.hang_up()
+
+    async def sound_breaks(self) -> None:
+        for line in self._lines:
+            self.asterisk.sockets[line.call_id].close()
+
+    async def caller_gives_up(self) -> None:
+        await self.asterisk.gives_up("one")
+
+    async def service_stops(self) -> None:
+        """The carrier is closed behind the last event."""
+
+    def check(self) -> None:
+        """The caller is elsewhere or gone: never left alone, and never torn away."""
+        assert (self.asterisk.left, self.asterisk.torn_away) == ([], set())
+
+    def check_that_we_know(self) -> None:
+        """We were told where the caller is."""
+        assert (TransferDone() in self.signals) == bool(self.asterisk.elsewhere)
+
+
+Ending = Callable[[Transfer], Awaitable[None]]
+
+
+@pytest.mark.parametrize(
+    "ending",
+    [
+        Transfer.we_hang_up,
+        Transfer.sound_breaks,
+        Transfer.caller_gives_up,
+        Transfer.service_stops,
+    ],
+)
+async def test_a_call_ends_while_it_is_handed_on(
+    story: Story, monkeypatch: pytest.MonkeyPatch, ending: Ending
+) -> None:
+    transfer = Transfer(story, FakeAsterisk(story, allowed=ALLOWED), at=3.0)
+    story.event("it ends", partial(ending, transfer), at=3.025)
+    async with trio.open_nursery() as nursery:
+        async with transfer.asterisk.carrier(monkeypatch) as carrier:
+            nursery.start_soon(transfer.serve, carrier)
+            await story.happens()
+            if ending != Transfer.service_stops:
+                await trio.sleep(20.0)
+        nursery.cancel_scope.cancel()
+    transfer.check()
+    transfer.check_that_we_know()
+
+
+@pytest.mark.parametrize("in_a_hurry", [False, True])
+async def test_control_is_lost_while_a_caller_is_handed_on(
+    story: Story, monkeypatch: pytest.MonkeyPatch, in_a_hurry: bool
+) -> None:
+    transfer = Transfer(story, FakeAsterisk(story, allowed=ALLOWED), at=3.0)
+    # When Asterisk has done it, and neither its answer nor its event has come.
+    story.event("control is lost", transfer.asterisk.loses_control, at=3.035)
+    story.event("control is back", transfer.asterisk.has_control_again, at=4.0)
+    if in_a_hurry:
+        story.event("we hang up", transfer.we_hang_up, at=4.005)
+    async with transfer.asterisk.carrier(monkeypatch) as carrier, trio.open_nursery() as nursery:
+        nursery.start_soon(transfer.serve, carrier)
+        await story.happens(until=20.0)
+        nursery.cancel_scope.cancel()
+    transfer.check()
+    if not in_a_hurry:
+        transfer.check_that_we_know()
+
+
+async def test_a_caller_who_was_not_handed_on_is_found_after_control_was_lost(
+    story: Story, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asterisk = FakeAsterisk(story, allowed=ALLOWED, control_grace=0.2)
+    asterisk.refuses_transfers = True
+    transfer = Transfer(story, asterisk, at=3.0)
+    story.event("control is lost", asterisk.loses_control, at=3.065)
+    story.event("control is back", asterisk.has_control_again, at=4.0)
+    async with asterisk.carrier(monkeypatch) as carrier, trio.open_nursery() as nursery:
+        nursery.start_soon(transfer.serve, carrier)
+        await story.happens(until=20.0)
+        # Before the carrier is closed, which ends every call that it knows.
+        transfer.check()
+        nursery.cancel_scope.cancel()

@@ -20,7 +20,7 @@ from adapters.carrier.asterisk.events import (
     HangupRequest,
     StasisEnd,
 )
-from adapters.carrier.asterisk.leftovers import OWNER
+from adapters.carrier.asterisk.leftovers import HANDED_ON, OWNER
 from adapters.carrier.asterisk.line import AsteriskLine, Order, PickUp, SendDigits, Transfer
 from adapters.carrier.asterisk.media import MediaFailed, MediaWay
 from adapters.carrier.asterisk.settings import AsteriskSettings
@@ -64,7 +64,10 @@ class AsteriskCall:
     settings: AsteriskSettings
 
     def __post_init__(self) -> None:
-        self._gone = self._handed_on = False
+        #: The channel is ours no more.
+        self._gone = False
+        #: It was told to go on elsewhere, and did not refuse as far as we know.
+        self._leaving = False
         self._over = trio.Event()
 
     async def hold(self, events: Events, ready: Callable[[], None]) -> None:
@@ -93,7 +96,9 @@ class AsteriskCall:
             async with self.way.open(link, call, self.channel, self.line.reached) as media:
                 self.line.connect(media)
                 if media.channel is not None:
-                    await link.ari.create_bridge(self.bridge)
+                    # Shielded: one that is cancelled half-way may be made after it was deleted.
+                    with trio.CancelScope(shield=True):
+                        await link.ari.create_bridge(self.bridge)
                     await link.ari.bridge(self.bridge, [self.channel, media.channel])
                 ready()
                 nursery.start_soon(self._orders)
@@ -135,20 +140,22 @@ class AsteriskCall:
                     self.line.tell(RemoteHungUp(cause(number)))
                     break
                 case ChannelDestroyed(cause=number):
-                    self._gone = True
-                    self.line.tell(RemoteHungUp(cause(number)))
+                    self._is_gone(RemoteHungUp(cause(number)))
                     break
                 case StasisEnd():
-                    self._gone = True
-                    if self._handed_on:
-                        self.line.tell(TransferDone())
-                    else:
-                        self.line.tell(RemoteHungUp())
+                    self._is_gone(TransferDone() if self._leaving else RemoteHungUp())
                     break
                 case DtmfReceived(digit=digit):
                     self.line.tell(DigitPressed(digit))
                 case _:
                     pass
+        self._over.set()
+
+    def _is_gone(self, why: RemoteHungUp | TransferDone) -> None:
+        """The channel is ours no more: whoever learns of it first says why."""
+        if not self._gone:
+            self._gone = True
+            self.line.tell(why)
         self._over.set()
 
     async def _control(self) -> None:
@@ -178,7 +185,6 @@ class AsteriskCall:
                         # Nobody would hear a word of it.
                         self._over.set()
                     case Transfer():
-                        self._handed_on = False
                         self.line.tell(TransferRefused(str(error)))
                     case SendDigits():
                         pass
@@ -199,9 +205,35 @@ class AsteriskCall:
                     )
                     self.line.tell(TransferRefused("transfer.allow does not name that target"))
                     return
-                self._handed_on = True
-                await ari.set_variable(self.channel, OWNER, "")
-                await ari.continue_in_dialplan(self.channel, self.settings.transfer_context, target)
+                await self._hand_on(target)
+
+    async def _hand_on(self, target: str) -> None:
+        """Where this raises, the channel is ours still, or nobody can tell."""
+        ari, context = self.link.ari, self.settings.transfer_context
+        self._leaving = True
+        try:
+            # Shielded: a request that is cancelled half-way may be carried out after the hangup.
+            # The transport bounds each.
+            with trio.CancelScope(shield=True):
+                await ari.set_variable(self.channel, OWNER, self.line.call_id + HANDED_ON)
+                await ari.continue_in_dialplan(self.channel, context, target)
+                self._is_gone(TransferDone())
+        except (AriError, ControlLost):
+            await self.link.back()
+            await self._take_back()
+            if not self._gone:
+                raise
+
+    async def _take_back(self) -> None:
+        """Own a channel again that was told to leave, unless it did."""
+        try:
+            await self.link.ari.set_variable(self.channel, OWNER, self.line.call_id)
+        except AriError as error:
+            if error.status == 409:  # it is in no application any more
+                self._is_gone(TransferDone())
+            elif error.status != 404:
+                raise
+        self._leaving = False
 
     async def _pick_up(self) -> None:
         """An answer that was lost on its way is asked for again: twice is once."""
@@ -218,10 +250,12 @@ class AsteriskCall:
     async def _clear(self, events: Events) -> None:
         """Nothing is left. The line is closed no sooner than the channel is gone."""
         try:
-            if not (self._gone or self._handed_on):
+            if self._leaving and not self._gone:
+                await self._take_back()
+            if not self._gone:
                 self._gone = not await self.link.ari.hang_up(self.channel, self.line.reason)
             await self.link.ari.delete_bridge(self.bridge)
-            while not (self._gone or self._handed_on):
+            while not self._gone:
                 # Of the two the first is enough: after the one the other may not be told.
                 self._gone = isinstance(await events.next(), ChannelDestroyed | StasisEnd)
         except ControlLost:

@@ -137,7 +137,7 @@ class AsteriskCarrier:
             raise ControlError(f"{error} (see Asterisk's log)") from None
 
     async def _clear(self) -> None:
-        await leftovers.clear(self._control.ari, self._prefix, self.calls)
+        await leftovers.clear(self._control.ari, self._control.app, self._prefix, self.calls)
 
     async def _clear_when_control_is_back(self) -> None:
         link = self._control.link(self._settings.app)

@@ -9,6 +9,7 @@ import pytest
 import trio
 
 from adapters.carrier.asterisk.carrier import AsteriskCarrier, CallFailed
+from adapters.carrier.asterisk.line import AsteriskLine
 from adapters.carrier.asterisk.media import MediaFailed
 from adapters.carrier.asterisk.numbers import Allowed
 from adapters.carrier.audio_file import read_wav
@@ -22,7 +23,7 @@ from tests.adapters.carrier.asterisk.carrier_call import (
     nothing_is_left,
     settings_for,
 )
-from tests.asterisk.call import CallEnded
+from tests.asterisk.call import Call, CallEnded
 from tests.asterisk.fixtures import StartAsterisk
 from tests.asterisk.phone import Phone
 from tests.asterisk.server import Asterisk
@@ -276,6 +277,49 @@ async def test_what_a_crash_left_behind_is_cleared_and_nothing_else(asterisk: As
     await asterisk.ari("DELETE", "bridges/another-1.bridge")
     await asterisk.ari("DELETE", "channels/another-1.media")
     await nothing_is_left(asterisk)
+
+
+async def is_handed_on(line: AsteriskLine) -> None:
+    line.answer()
+    line.transfer("100")
+    with trio.fail_after(5):
+        assert await line.signal() == TransferDone()
+
+
+async def is_no_leftover(asterisk: Asterisk, call: Call) -> None:
+    """A carrier that starts lets the call go on; its caller ends it."""
+    async with AsteriskCarrier.open(settings_for(asterisk)):
+        with trio.fail_after(5):
+            await call.until_loud(after=trio.current_time())
+        call.hang_up()
+        await nothing_is_left(asterisk, but_application=True)
+    await nothing_is_left(asterisk)
+
+
+async def test_a_caller_who_was_handed_on_was_not_left_behind(asterisk: Asterisk) -> None:
+    async with Phone.open() as phone:
+        async with AsteriskCarrier.open(settings_for(asterisk)) as carrier:
+            call = phone.dial("bot", asterisk.sip_port)
+            await is_handed_on(await carrier.accept())
+        await is_no_leftover(asterisk, call)
+
+
+async def test_whoever_we_called_and_handed_on_was_not_left_behind(asterisk: Asterisk) -> None:
+    settings = settings_for(
+        asterisk,
+        endpoint="PJSIP/phone/sip:phone@127.0.0.1:{}",
+        allowed=Allowed(("100", "XXXXX")),
+    )
+    async with Phone.open() as phone:
+        async with AsteriskCarrier.open(settings) as carrier, trio.open_nursery() as nursery:
+
+            async def place() -> None:
+                await is_handed_on(await carrier.call(str(phone.port)))
+
+            nursery.start_soon(place)
+            call = await phone.incoming()
+            call.answer()
+        await is_no_leftover(asterisk, call)
 
 
 async def test_an_asterisk_without_the_modules_is_refused_by_their_names(
