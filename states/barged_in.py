@@ -18,6 +18,7 @@ from states.hearing import (
     more_is_owed,
     note_partial,
     note_speech_ended,
+    partials_take_the_turn,
     pass_over,
     takes_the_turn,
 )
@@ -98,7 +99,16 @@ silence = State(
             *false_alarm([pass_over]),
         ],
     },
-    after={"false_alarm": (settings.false_alarm, false_alarm([drop_partial]))},
+    after={
+        "false_alarm": (
+            settings.false_alarm,
+            [
+                # They were heard before the reply fell silent.
+                to("listening.interrupted", update=mark_interrupted, when=partials_take_the_turn),
+                *false_alarm([drop_partial]),
+            ],
+        ),
+    },
 )
 
 barged_in = State("barged_in", __doc__, children=[speech, silence])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from engine.data import CallData, Said
@@ -28,13 +28,26 @@ def has_words(data: CallData, event: Heard, at: int) -> bool:
 
 
 def takes_the_turn(data: CallData, event: Heard, at: int) -> bool:
-    """The words are more than a backchannel; near the end of a reply, any words answer it."""
-    if not has_words(data, event, at):
-        return False
-    nearly_said = data.left <= data.settings.early_answer
+    """These words are more than a backchannel, or those of an utterance that has no final; near
+    the end of a reply, any words answer it."""
     so_far = isinstance(event, PartialHeard)
+    others = [text for of, text in data.partials if of != event.utterance]
+    return _take_the_turn(data, [event.text], so_far) or _take_the_turn(data, others, True)
+
+
+def partials_take_the_turn(data: CallData, event: Event, at: int) -> bool:
+    """What was said and has no final is more than a backchannel."""
+    return _take_the_turn(data, [text for _, text in data.partials], True)
+
+
+def _take_the_turn(data: CallData, texts: Iterable[str], so_far: bool) -> bool:
+    nearly_said = data.left <= data.settings.early_answer
     backchannels = data.facts.scripts.backchannels
-    return nearly_said or not is_made_of(event.text, backchannels, so_far=so_far)
+    return any(
+        nearly_said or not is_made_of(text, backchannels, so_far=so_far)
+        for text in texts
+        if text.strip()
+    )
 
 
 def question_is_complete(data: CallData, event: Event, at: int) -> bool:
@@ -118,15 +131,14 @@ def put_question(data: CallData, event: Event, at: int) -> CallData:
     match history:
         case (*before, Said(who="caller", text=begun)):
             history, text = tuple(before), f"{begun} {text}"
+    answered = max(data.ended, data.recognised)
     return replace(
-        data,
+        _with_partials(data, {of: words for of, words in data.partials if of > answered}),
         history=(*history, Said("caller", text)),
         question=(),
-        partial="",
-        unfinished=(),
         draft="",
         drafted=0,
-        answered=max(data.ended, data.recognised),
+        answered=answered,
         reprompts=0,
     )
 

@@ -28,10 +28,8 @@ def what_is_heard_is_known(before: Standing, step: Step, after: Situation) -> st
             return "since when the caller is silent is not known"
         case EndOfUtteranceHeard(utterance) if data.heard_out != utterance:
             return "that the recogniser heard the caller end is not known"
-        case PartialHeard(utterance, text) if text:
-            owed = {of for of, _ in before.data.partials if of > data.answered}
-            if not owed.union([utterance]) <= {of for of, _ in data.partials}:
-                return "what the caller says is not known"
+        case PartialHeard(utterance, text) if text and text not in dict(data.partials).values():
+            return "what the caller says is not known"
         case FinalHeard(utterance, text) if not is_made_of(text, data.facts.scripts.backchannels):
             if data.recognised < utterance or (text and not _is_kept(text, before.data, data)):
                 return "what the caller said is not known"
@@ -43,6 +41,20 @@ def _is_kept(text: str, before: CallData, data: CallData) -> bool:
     added = data.history[len(before.history) :]
     asked = data.question[len(before.question) :]
     return text in asked or any(isinstance(item, Said) and text in item.text for item in added)
+
+
+def no_words_are_lost(before: Standing, step: Step, after: Situation) -> str | None:
+    data, said = before.data, step.data
+    for of, text in data.partials:
+        if is_made_of(text, data.facts.scripts.backchannels, so_far=True):
+            continue
+        if of <= data.recognised:
+            continue  # its final is there, and counts
+        if isinstance(step.event, FinalHeard) and step.event.utterance == of:
+            continue
+        if of not in dict(said.partials) and not _is_kept(text, data, said):
+            return f"{text!r} is lost on {type(step.event).__name__} in {step.before.leaf}"
+    return None
 
 
 def all_is_written_down(before: Standing, step: Step, after: Situation) -> str | None:
@@ -69,6 +81,7 @@ def last_words(before: Standing, step: Step, after: Situation) -> str | None:
 
 PROPERTIES = (
     Property("what is heard of the caller is known", what_is_heard_is_known),
+    Property("no words of the caller's are lost", no_words_are_lost),
     Property("a call ends with all that was said in its history", all_is_written_down),
     Property("what tools do is in the history", what_tools_do_is_written_down),
     Property("nothing is said after the last words", last_words),

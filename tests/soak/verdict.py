@@ -17,7 +17,9 @@ from engine.testing import Story, Telephone
 from engine.testing import schedule as running
 from engine.testing.moves import Schedule
 from engine.testing.questions import entered
+from engine.world.properties import ACTED_ON
 from states import CHART
+from states.phrasing import is_made_of
 from states.tools import UNDER_WAY
 from tests.races.questions import misfits
 from tests.soak.calls import RandomCall
@@ -77,6 +79,7 @@ async def _told(random: RandomCall, story: Story) -> str:
     return "\n".join(
         [
             *_answered_twice(call),
+            *_lost(call),
             *(f"{question!r} was answered with {answer!r}" for question, answer in misfits(call)),
             *_stuck(call),
             *_dead_air(call),
@@ -135,6 +138,17 @@ def _answered_twice(call: Telephone) -> Iterator[str]:
             replies.add(said.reply or 0)
         if len(replies) > 1:
             yield f"the caller was answered twice: replies {sorted(replies)}"
+
+
+def _lost(call: Telephone) -> Iterator[str]:
+    """Words that the chart acted on, and that are in no question of the caller's in the end."""
+    asked = " ".join(said.text for said in call.history if said.who == "caller")
+    heard = [step.event for step in call.steps if step.outcome in ACTED_ON]
+    finals = {event.utterance: event.text for event in heard if isinstance(event, FinalHeard)}
+    partials = {event.utterance: event.text for event in heard if isinstance(event, PartialHeard)}
+    for utterance, text in {**partials, **finals}.items():
+        if text.strip() not in asked and not is_made_of(text, call.scripts.backchannels):
+            yield f"{text!r} of utterance {utterance} is lost"
 
 
 def _is_an_answer(call: Telephone, said: Said) -> bool:

@@ -66,6 +66,18 @@ def test_a_backchannel_whose_final_never_comes_is_forgotten() -> None:
     assert (after.state, after.data.partial) == ("speaking.opening", "")
 
 
+def test_words_that_were_known_before_the_reply_fell_silent_need_no_final() -> None:
+    speaks = standing("speaking.overlapped").on(PartialHeard(2, "no, nails"))
+    after = speaks.due("barge_in_speech").on(SpeechEnded(2)).due("false_alarm")
+    assert (after.state, after.data.partial) == ("listening.interrupted", "no, nails")
+
+
+def test_a_noise_after_words_without_a_final_is_no_false_alarm() -> None:
+    stands = standing("silence", partial="no, nails", partial_of=2, ended=3)
+    after = stands.on(FinalHeard(3, ""))
+    assert (after.state, after.data.question) == ("listening.interrupted", ("no, nails",))
+
+
 def test_a_backchannel_that_goes_on_is_an_interruption() -> None:
     so_far = standing("barged_in.speech").on(PartialHeard(2, "yes"), after=0.8)
     after = so_far.on(PlaybackStopped(2, "For metals up to")).due("interruption")

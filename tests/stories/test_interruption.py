@@ -15,6 +15,20 @@ pytestmark = [pytest.mark.schedules(3), pytest.mark.unmeasured]
 ONE_FILLER = Scripts(fillers=("Let me have a look at that,",))
 
 
+async def test_words_heard_before_the_reply_fell_silent_are_answered_if_their_final_never_comes(
+    telephone: Telephone,
+) -> None:
+    telephone.agent_will_say("For metals up to four millimetres of thickness, take this one.|")
+    telephone.agent_will_say("Of course.|")
+    await telephone.caller_says("What do you have?", at=3.0)
+    await telephone.until("speaking.chunks")
+    early = Spoken("", partials=((0.06, "I want nails"),), finals=())
+    await telephone.caller_says(early, at=telephone.now + 0.1, until=telephone.now + 0.9)
+    await telephone.until("listening.interrupted")
+    await telephone.until("speaking")
+    assert telephone.model.asked[-1].history[-1] == Said("caller", "I want nails")
+
+
 async def test_caller_interrupts_the_reply(telephone: Telephone) -> None:
     telephone.agent_will_say("For metals up to 600 kN take the REM-600-A.|", "It is in stock.|")
     await telephone.caller_says("Tell me about the REM-600", until=2.5)
