@@ -137,15 +137,15 @@ def parser() -> argparse.ArgumentParser:
         "--turns",
         type=int,
         metavar="N",
-        help="how often the caller speaks in a call (default: 2); in a world beside the first, as "
-        "many fewer as by default",
+        help="how often the caller speaks in a call (default: the world's own, or 1; 2 around the "
+        "default chart); in a world beside the first, as many fewer as by default",
     )
     explore.add_argument(
         "--faults",
         type=int,
         metavar="N",
         help="after how many failures in a row, or questions without an answer, a call is ended: "
-        "settings apologies and reprompts (default: the world's own, or theirs)",
+        "settings apologies and reprompts (default: the world's own, or 1)",
     )
     explore.add_argument(
         "--every-answer",
@@ -313,6 +313,7 @@ def _explore(options: argparse.Namespace) -> int:
     from adapters.service.explore import run_explore
 
     return run_explore(
+        load_chart(options.chart),
         load_worlds(options.chart),
         turns=options.turns,
         faults=options.faults,

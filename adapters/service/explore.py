@@ -8,8 +8,9 @@ from __future__ import annotations
 import json
 import multiprocessing
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -32,9 +33,18 @@ from engine.chart.explore import (
 from engine.journal import JournalFile, Recorder
 from engine.world import Phone
 
+#: More configurations than that are not gone through: of these, a process holds some 4 GB.
+MOST = 1_000_000
+#: The same in the world of any chart, where calls soon come to more than anybody waits for: these
+#: take a minute or two.
+MOST_IN_ANY = 100_000
+#: Between two lines that say how far it is (s).
+LINE_EVERY = 10.0
+
 
 def run_explore(
-    worlds: Sequence[Phone],
+    chart: Chart,
+    own: Sequence[Phone],
     *,
     turns: int | None,
     faults: int | None,
@@ -42,11 +52,13 @@ def run_explore(
     out: Path,
     as_json: bool,
 ) -> int:
-    """Explore the chart in these worlds, side by side; 1 where a property breaks in one, or, if so
-    asked, where an answer is given in none."""
+    """Explore the chart in its own worlds, side by side, or in the world of any chart; 1 where a
+    property breaks in one, where not all is gone through, or, if so asked, where an answer is given
+    in none."""
     for option, number in (("--turns", turns), ("--faults", faults)):
         if number is not None and number < 0:
             raise UserError(f"{option} {number}: write 0 or more")
+    worlds, most = (own, MOST) if own else ([_of_any(chart)], MOST_IN_ANY)
     more = 0 if turns is None else turns - worlds[0].turns
     changed = [_changed(world, world.turns + more, faults) for world in worlds]
     # A chart holds functions, which go through no pipe: a fork has them already.
@@ -54,14 +66,41 @@ def run_explore(
     workers = max(1, len(changed) - 1)
     with ProcessPoolExecutor(workers, forks, _know, (changed, out)) as others:
         rest = [others.submit(_explore_known, n) for n in range(1, len(changed))]
-        with Console(stderr=True).status("") as status:
-            first = explored(changed[0], out, status.update)
-        found = merged(worlds[0].chart, [first, *(each.result() for each in rest)])
+        with progress(Console(stderr=True)) as tell:
+            first = explored(changed[0], out, tell, most)
+        found = merged(chart, [first, *(each.result() for each in rest)])
     if as_json:
         print(json.dumps(found, indent=2))
     else:
         show(found, Console(highlight=False, soft_wrap=True))
-    return 1 if found["violations"] or (every_answer and found["unexplored"]) else 0
+    whole = all(each["complete"] for each in found["worlds"])
+    lacks = not whole or (every_answer and found["unexplored"])
+    return 1 if found["violations"] or lacks else 0
+
+
+def _of_any(chart: Chart) -> Phone:
+    """The world of any chart: it forgets nothing, so what counts up to a limit counts up to one."""
+    defaults = chart.data().settings
+    lowered = {name: min(1, getattr(defaults, name)) for name in ("apologies", "reprompts")}
+    return Phone(chart, settings=lowered, turns=1)
+
+
+@contextmanager
+def progress(console: Console) -> Iterator[Callable[[str], None]]:
+    """Says how far it is: where there is no terminal, in a line now and then."""
+    if console.is_terminal:
+        with console.status("") as status:
+            yield status.update
+        return
+    said_at = console.get_time()
+
+    def tell(text: str) -> None:
+        nonlocal said_at
+        if (now := console.get_time()) - said_at >= LINE_EVERY:
+            said_at = now
+            console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+    yield tell
 
 
 #: In a process beside the first: what all of them explore, and where journals go.
@@ -84,18 +123,24 @@ def _changed(world: Phone, turns: int, faults: int | None) -> Phone:
 
 
 def explored(
-    world: Phone, out: Path, tell: Callable[[str], None] = lambda text: None
+    world: Phone,
+    out: Path,
+    tell: Callable[[str], None] = lambda text: None,
+    most: int = MOST,
 ) -> dict[str, Any]:
     """What was found in one world, as JSON has it; the calls that break a property are in the
-    folder `out`."""
-    exploration = Exploration(world.chart, world)
+    folder `out`. Where there are more than `most` configurations, not all are gone through."""
+    exploration = Exploration(world.chart, world, most=most)
+    done = 0
     for done in exploration.run():
         tell(f"{done} of {len(exploration.nodes)} configurations known so far")
-    alone = leave_alone(exploration)
+    alone = leave_alone(exploration) if exploration.complete else None
     return {
         "world": world.name,
         "turns": world.turns,
         "complete": exploration.complete,
+        # Breadth first: no call of so few steps is left out.
+        "steps_of_a_call": None if exploration.complete else len(exploration.way_to(done)),
         "configurations": len(exploration.nodes),
         "standings": len(exploration.explored),
         "steps": exploration.steps,
@@ -119,7 +164,9 @@ def merged(chart: Chart, found: Sequence[dict[str, Any]]) -> dict[str, Any]:
             for described in found[0]["unexplored"]
             if all(described in each["unexplored"] for each in found)
         ],
-        "seconds_alone": max(each["seconds_alone"] for each in found),
+        "seconds_alone": max(
+            (each["seconds_alone"] for each in found if each["complete"]), default=None
+        ),
         "violations": [broken for each in found for broken in each["violations"]],
         "worlds": [
             {name: figure for name, figure in each.items() if name != "violations"}
@@ -184,6 +231,13 @@ def show(found: dict[str, Any], console: Console) -> None:
             f"{each['turns']}, {each['steps']} steps between them, {each['edges']} edges, "
             f"{each['ties']} ties"
         )
+    cut_off = [each for each in found["worlds"] if not each["complete"]]
+    for each in cut_off:
+        say(
+            f"stopped: not all is gone through, but every call of up to {each['steps_of_a_call']} "
+            f"steps; lower --turns (here {each['turns']}) or --faults, or have WORLDS in the "
+            f"chart's module that forget more (docs/what-cannot-happen.md)"
+        )
     given = found["answers"] - len(found["unexplored"])
     say(f"{given} of {found['answers']} declared answers are given")
     for declared in found["unexplored"]:
@@ -197,7 +251,9 @@ def show(found: dict[str, Any], console: Console) -> None:
             say(f"callchart replay {violation['journal']}")
         else:
             say(f"no journal: {violation['no_journal']}")
-    if not found["violations"]:
+    if not found["violations"] and cut_off:
+        say("no property is broken in what was gone through")
+    elif not found["violations"]:
         say(
             "no property is broken; a call that is left alone ends within "
             f"{found['seconds_alone']:.1f} s"

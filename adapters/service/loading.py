@@ -39,11 +39,14 @@ def load_chart(name: str, folder: Path = Path()) -> Chart:
 
 
 def load_worlds(name: str, folder: Path = Path()) -> Sequence[Phone]:
-    """What is around the chart at `module:NAME` while it is explored: those of the module's own
-    `WORLDS` that are of this chart, or the world of any chart."""
+    """What is around the chart at `module:NAME` while it is explored: those of the module's
+    `WORLDS` that are of this chart."""
     chart = load_chart(name, folder)
-    own = vars(sys.modules[name.partition(":")[0]]).get("WORLDS", ())
-    return [world for world in own if world.chart is chart] or [Phone(chart)]
+    module = name.partition(":")[0]
+    own = vars(sys.modules[module]).get("WORLDS", ())
+    if not isinstance(own, list | tuple) or not all(isinstance(world, Phone) for world in own):
+        raise UserError(f"chart {name}: WORLDS of {module} is no list of engine.world.Phone")
+    return [world for world in own if world.chart is chart]
 
 
 def load_tools(name: str, folder: Path = Path()) -> Sequence[Tool]:

@@ -6,7 +6,6 @@ from engine.chart import State, ignore, stay, to
 from engine.data import CallData
 from engine.effects import StopPlayback
 from engine.events import (
-    Event,
     FinalHeard,
     PartialHeard,
     PlaybackFinished,
@@ -14,7 +13,10 @@ from engine.events import (
     SoundQueued,
     SpeechStarted,
 )
+from engine.world import Forgotten, Situation
 from states import CHART as PHONE_CALL
+from states import WORLD
+from states.hearing import add_words, note_partial, put_question, put_what_was_said
 from states.replies import script, start_reply
 
 
@@ -31,12 +33,10 @@ def note_message(data: MessageData, event: FinalHeard, at: int) -> MessageData:
     return replace(data, message=f"{data.message} {event.text}".strip())
 
 
-def answered(data: MessageData, event: Event, at: int) -> MessageData:
-    return replace(data, question=(), answered=data.ended)
-
-
 invite = script("invite", "Please leave your message now.")
 thanks = script("thanks", "Thank you, we will call back.", ends_call=True)
+
+TO_THANKS = to("speaking", update=[put_what_was_said, thanks], effects=start_reply)
 
 take_message = State(
     "take_message",
@@ -58,13 +58,13 @@ take_message = State(
             "taking",
             on={
                 SpeechStarted: stay(rearm="silence"),
-                PartialHeard: stay(rearm="silence"),
-                FinalHeard: stay(update=note_message, rearm="silence"),
+                PartialHeard: stay(update=note_partial, rearm="silence"),
+                FinalHeard: stay(update=[add_words, note_message], rearm="silence"),
             },
-            after={"silence": (3.0, to("speaking", update=thanks, effects=start_reply))},
+            after={"silence": (3.0, TO_THANKS)},
         ),
     ],
-    after={"longest_message": (60.0, to("speaking", update=thanks, effects=start_reply))},
+    after={"longest_message": (60.0, TO_THANKS)},
 )
 
 CHART = PHONE_CALL.extended(
@@ -76,9 +76,19 @@ CHART = PHONE_CALL.extended(
             FinalHeard: to(
                 "take_message",
                 when=asks_to_leave_a_message,
-                update=[answered, invite],
+                update=[add_words, put_question, invite],
                 effects=start_reply,
             )
         }
     },
 )
+
+
+def forget(leaf: str, data: CallData, world: Situation) -> Forgotten:
+    """Nothing depends on what the message says."""
+    forgotten = WORLD.forget(leaf, data, world)
+    return replace(forgotten, data={**forgotten.data, "message": ""})
+
+
+#: What is around it while it is explored: as around the default call, and callers who ask for it.
+WORLDS = [replace(WORLD, chart=CHART, words=(*WORLD.words, "leave a message"), forget=forget)]

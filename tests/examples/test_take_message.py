@@ -20,6 +20,10 @@ async def test_who_asks_for_it_leaves_a_message_and_is_thanked(telephone: Teleph
     await telephone.until_the_end()
     assert telephone.steps[-1].data.message == "Call me back on Monday. It is about the press."
     assert telephone.heard[-1].text == "Thank you, we will call back."
+    assert [said.text for said in telephone.history if said.who == "caller"] == [
+        "May I leave a message?",
+        "Call me back on Monday. It is about the press.",
+    ]
     telephone.expect(states=["greeting", ..., "take_message", "speaking", "hangup", "ended"])
 
 

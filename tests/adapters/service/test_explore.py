@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import json
+import sys
+from io import StringIO
 from pathlib import Path
+from types import ModuleType
 
 import pytest
+from rich.console import Console
 
+from adapters.service import explore as command
 from adapters.service.cli import main
 
 CHARTS = "tests.engine.chart.explore.holed"
@@ -80,3 +85,90 @@ def test_less_than_none_is_refused(
 ) -> None:
     assert explore("WHOLE", tmp_path, option, "-1") == 2
     assert f"{option} -1: write 0 or more" in capsys.readouterr().err
+
+
+#: The default call and a state more, of which no world is named.
+BIG = ("explore", "--chart", "tests.examples.operator:CHART")
+
+
+@pytest.mark.parametrize(
+    ("options", "turns"), [((), 1), (("--turns", "2", "--faults", "0"), 2)], ids=["least", "more"]
+)
+def test_a_chart_without_a_world_begins_small_and_stops_with_a_line_that_says_so(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    options: tuple[str, ...],
+    turns: int,
+) -> None:
+    monkeypatch.setattr(command, "MOST_IN_ANY", 2_000)
+    assert main([*BIG, "--out", str(tmp_path), *options]) == 1
+    said = capsys.readouterr().out.splitlines()
+    assert f"configurations with turns up to {turns}, " in said[0]
+    assert said[1].startswith("stopped: not all is gone through, but every call of up to ")
+    assert f"steps; lower --turns (here {turns}) or --faults, or have WORLDS" in said[1]
+    assert said[-1] == "no property is broken in what was gone through"
+
+
+def test_what_was_not_gone_through_is_told_in_json(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(command, "MOST_IN_ANY", 2_000)
+    assert main([*BIG, "--out", str(tmp_path), "--json"]) == 1
+    found = json.loads(capsys.readouterr().out)
+    (world,) = found["worlds"]
+    assert (world["complete"], found["seconds_alone"], found["violations"]) == (False, None, [])
+    assert 2 <= world["steps_of_a_call"] <= 20
+
+
+def test_the_example_of_a_world_is_gone_through(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(command, "LINE_EVERY", 0.0)
+    arguments = ("--turns", "1", "--json", "--out", str(tmp_path))
+    assert main(["explore", "--chart", "tests.examples.take_message:CHART", *arguments]) == 0
+    said = capsys.readouterr()
+    found = json.loads(said.out)
+    (world,) = found["worlds"]
+    assert (world["complete"], world["steps_of_a_call"]) == (True, None)
+    # A second turn is what the message itself takes.
+    assert [
+        answer for answer in found["unexplored"] if "take_message" in answer.partition(",")[0]
+    ] == [
+        "call.turn.take_message, after call.turn.take_message longest_message -> speaking",
+        "call.turn.take_message.inviting, SpeechStarted ignore",
+        "call.turn.take_message.taking, SpeechStarted stay",
+        "call.turn.take_message.taking, PartialHeard stay",
+        "call.turn.take_message.taking, FinalHeard stay",
+    ]
+    lines = said.err.splitlines()
+    assert len(lines) == world["configurations"] // 500
+    assert lines[0].startswith("500 of ")
+    assert lines[0].endswith(" configurations known so far")
+
+
+def test_how_far_it_is_is_a_line_now_and_then_where_there_is_no_terminal() -> None:
+    times = iter([0.0, 4.0, 10.0, 19.0, 20.0, 35.0])
+    console = Console(file=StringIO(), get_time=lambda: next(times))
+    with command.progress(console) as tell:
+        for number in range(5):
+            tell(f"{number} done")
+    assert isinstance(console.file, StringIO)
+    assert console.file.getvalue() == "1 done\n3 done\n4 done\n"
+
+
+@pytest.mark.parametrize("worlds", ["WORLD", "(WORLD, 5)", "5"])
+def test_worlds_that_are_none_are_named(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    worlds: str,
+) -> None:
+    (tmp_path / "worldly.py").write_text(f"from states import CHART, WORLD\nWORLDS = {worlds}\n")
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    monkeypatch.setitem(sys.modules, "worldly", ModuleType("worldly"))  # undone with all else
+    del sys.modules["worldly"]
+    monkeypatch.chdir(tmp_path)
+    assert main(["explore", "--chart", "worldly:CHART"]) == 2
+    said = capsys.readouterr().err
+    assert "chart worldly:CHART: WORLDS of worldly is no list of engine.world.Phone" in said
