@@ -9,10 +9,8 @@ from functools import cache
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
-from engine.settings import MOST
-
-#: Numbers beyond that are not whole any more in most readers of JSON.
-MOST_WHOLE = 2**53
+#: Nothing is counted or measured beyond that; and what is made of such numbers has no overflow.
+MOST = 1e100
 
 
 class NotOfType(ValueError):
@@ -65,10 +63,9 @@ def _fits(kind: Any, plain: Any) -> bool:
         return any(_fits(each, plain) for each in get_args(kind))
     if get_origin(kind) is Literal:
         return plain in get_args(kind)
-    is_number = isinstance(plain, int | float) and not isinstance(plain, bool)
-    if kind is int:
-        return is_number and isinstance(plain, int) and abs(plain) <= MOST_WHOLE
-    if kind is float:
+    if kind in (int, float):
+        kinds = int if kind is int else int | float
+        is_number = isinstance(plain, kinds) and not isinstance(plain, bool)
         return is_number and abs(plain) <= MOST  # NaN is not
     if kind in (str, bool, dict, NoneType):
         return isinstance(plain, kind)

@@ -87,8 +87,9 @@ def _of_any(chart: Chart) -> Phone:
 
 @contextmanager
 def progress(console: Console) -> Iterator[Callable[[str], None]]:
-    """Says how far it is: where there is no terminal, in a line now and then."""
-    if console.is_terminal:
+    """Says how far it is: where no terminal can change a line of its own, in a new one now and
+    then."""
+    if console.is_terminal and not console.is_dumb_terminal:
         with console.status("") as status:
             yield status.update
         return

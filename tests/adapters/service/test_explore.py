@@ -147,14 +147,27 @@ def test_the_example_of_a_world_is_gone_through(
     assert lines[0].endswith(" configurations known so far")
 
 
-def test_how_far_it_is_is_a_line_now_and_then_where_there_is_no_terminal() -> None:
+@pytest.mark.parametrize("dumb", [False, True], ids=["file", "dumb terminal"])
+def test_how_far_it_is_is_a_line_now_and_then_where_there_is_no_terminal(
+    monkeypatch: pytest.MonkeyPatch, dumb: bool
+) -> None:
+    monkeypatch.setenv("TERM", "dumb")
     times = iter([0.0, 4.0, 10.0, 19.0, 20.0, 35.0])
-    console = Console(file=StringIO(), get_time=lambda: next(times))
+    console = Console(file=StringIO(), force_terminal=dumb, get_time=lambda: next(times))
     with command.progress(console) as tell:
         for number in range(5):
             tell(f"{number} done")
     assert isinstance(console.file, StringIO)
     assert console.file.getvalue() == "1 done\n3 done\n4 done\n"
+
+
+def test_how_far_it_is_stands_on_one_line_of_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    console = Console(file=StringIO(), force_terminal=True)
+    with command.progress(console) as tell:
+        tell("500 done")
+    assert isinstance(console.file, StringIO)
+    assert "500 done" in console.file.getvalue()
 
 
 @pytest.mark.parametrize("worlds", ["WORLD", "(WORLD, 5)", "5"])
