@@ -43,11 +43,15 @@ def member_of(kind: Any, plain: Mapping[str, Any], word: str, of: str = "") -> A
 
 
 def _dataclass(kind: Any, plain: Mapping[str, Any], name: str) -> Any:
-    types, known = _types(kind), [f.name for f in fields(kind)]
+    types, known = _types(kind), {f.name: f.init for f in fields(kind)}
     for word in plain:
         if word not in known:
             raise NotOfType(f"{name}.{word} is not known")
-    return kind(**{k: member_of(types.get(k, Any), plain, k, f"{name}.") for k in known})
+    values = {k: member_of(types.get(k, Any), plain, k, f"{name}.") for k in known}
+    try:
+        return kind(**{k: value for k, value in values.items() if known[k]})
+    except (TypeError, ValueError) as error:  # a check of the type's own
+        raise NotOfType(f"{name}: {error}") from None
 
 
 @cache

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import pytest
@@ -85,6 +85,25 @@ def test_a_list_or_an_object_is_whole_or_refused(kind: Any, plain: Any, complain
     with pytest.raises(NotOfType) as refused:
         made_of(kind, plain, "it")
     assert str(refused.value) == complaint
+
+
+@dataclass(frozen=True)
+class Counted:
+    """One that checks itself, and counts what it has."""
+
+    pieces: int
+    dozens: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        if self.pieces < 0:
+            raise ValueError("fewer than none")
+        object.__setattr__(self, "dozens", self.pieces // 12)
+
+
+def test_a_type_may_check_itself_and_have_fields_that_it_makes_itself() -> None:
+    assert made_of(Counted, asdict(Counted(30)), "it") == Counted(30)
+    with pytest.raises(NotOfType, match=r"^it: fewer than none$"):
+        made_of(Counted, {"pieces": -1, "dozens": 0}, "it")
 
 
 @dataclass(frozen=True)
