@@ -66,10 +66,9 @@ speech = State(
             stay(update=note_partial, rearm="interruption", when=has_words),
             ignore("no words in it"),
         ],
-        FinalHeard: [
-            to("listening.hearing", update=[add_words, mark_interrupted], when=takes_the_turn),
-            stay(update=pass_over),
-        ],
+        FinalHeard: to(
+            "listening.hearing", update=[add_words, mark_interrupted], when=takes_the_turn
+        ),
     },
     after={
         "interruption": (
@@ -85,14 +84,9 @@ silence = State(
     on={
         SpeechStarted: to("barged_in.speech"),
         SpeechEnded: stay(update=note_speech_ended),
-        PartialHeard: [
-            to(
-                "listening.interrupted",
-                update=[note_partial, mark_interrupted],
-                when=takes_the_turn,
-            ),
-            stay(update=note_partial),
-        ],
+        PartialHeard: to(
+            "listening.interrupted", update=[note_partial, mark_interrupted], when=takes_the_turn
+        ),
         FinalHeard: [
             to("listening.interrupted", update=[add_words, mark_interrupted], when=takes_the_turn),
             stay(update=pass_over, when=more_is_owed),

@@ -97,7 +97,8 @@ SCRIPT = Forgotten(
 )
 #: Nor does it count as an answer.
 NO_ANSWER = Forgotten(SCRIPT.data, {**SCRIPT.reply, "purpose": "apology"}, SCRIPT.world)
-UNINTERRUPTED = Forgotten({**_TOOLS, "interrupted": ""}, world={"at_work": False})
+#: What was interrupted before is forgotten as what it was not: whoever goes by it goes wrong.
+UNINTERRUPTED = Forgotten({**_TOOLS, "interrupted": "speaking"}, world={"at_work": False})
 INTERRUPTED = Forgotten(_TOOLS, world={"at_work": False})
 
 
@@ -119,7 +120,10 @@ def forget(leaf: str, data: CallData, world: Situation) -> Forgotten:
 
 
 def forget_but_drafts(leaf: str, data: CallData, world: Situation) -> Forgotten:
-    """The same; and which words a partial has, once the turn had its draft, and it is over."""
+    """The same, but for a draft that outlives its turn; and which words a partial has, once the
+    turn had its draft, and it is over."""
+    if data.draft and not leaf.startswith("call.turn"):
+        return Forgotten()
     forgotten = forget(leaf, data, world)
     if not data.drafted or data.draft or "partial" in forgotten.data:
         return forgotten

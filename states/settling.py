@@ -99,12 +99,7 @@ pause = State(
         "end_of_turn": (
             end_of_turn,
             [
-                to(
-                    "speaking",
-                    update=[begin_or_keep_answer, put_question],
-                    effects=start_reply,
-                    when=draft_is_ready,
-                ),
+                to("speaking", update=put_question, effects=start_reply, when=draft_is_ready),
                 to(
                     "thinking",
                     update=[begin_or_keep_answer, put_question],
@@ -125,7 +120,7 @@ words = State(
             stay(update=add_words, when=more_is_owed),
             to(
                 "speaking",
-                update=[add_words, begin_or_keep_answer, put_question],
+                update=[add_words, put_question],
                 effects=start_reply,
                 when=final_makes_the_draft_ready,
             ),

@@ -27,7 +27,6 @@ from states.replies import (
     is_ready,
     note_failure,
     note_ready,
-    note_written,
     only_hangs_up,
     start_reply,
 )
@@ -108,10 +107,9 @@ thinking = State(
     on={
         SpeechStarted: to("barged_in", update=from_thinking),
         ReplyReady: to("speaking", update=note_ready),
-        ReplyWritten: [
-            to("speaking", update=begin_farewell, effects=start_reply, when=only_hangs_up),
-            stay(update=note_written),
-        ],
+        ReplyWritten: to(
+            "speaking", update=begin_farewell, effects=start_reply, when=only_hangs_up
+        ),
         ReplyFailed: [
             to("speaking", update=begin_regret, effects=start_reply, when=apologies_are_used_up),
             to("speaking", update=begin_apology, effects=start_reply),

@@ -2,8 +2,8 @@
 `python -m tests.mutants [--first N] [--last N]`.
 
 First in calls in which the caller speaks once at most. What is not found there is looked for in
-calls with drafts, then in calls of two turns, in which all words are of one kind, and at last in
-calls of two turns with drafts. Ends with 1
+calls with drafts, then in calls of two turns, in which all words are of one kind, then in
+calls of two turns with drafts, and at last in all calls of two turns. Ends with 1
 where one survives that `EXPLAINED` does not name, or is found that it names."""
 
 from __future__ import annotations
@@ -37,19 +37,22 @@ LOOKS: Sequence[Sequence[Phone]] = (
     (WITH_DRAFTS,),
     (replace(WORLD, turns=2, words=("words",), under_way=1),),
     (replace(WITH_DRAFTS, turns=2, words=("", "words"), under_way=1),),
+    (WORLD,),
 )
 
 #: Mistakes that no exploration can find, and why.
 EXPLAINED = {
     "call: after longest_call is 0 s": "it may be due at any moment, whatever it is set to",
     "call: after longest_call is never": "it may be due at any moment, whatever it is set to",
-    "call.turn: on FinalHeard, answer 2 without mark_interrupted": (
-        "here each end of a playback is told, and marks it as well; a real line tells nothing of "
-        "one that had not begun again (tests/states/test_turn.py)"
-    ),
     "call.turn.settling.pause: on PartialHeard, answer 1 without note_partial": (
         "here the same words come twice; real ones may have a question mark the second time "
         "(tests/states/test_drafts.py)"
+    ),
+    "call.turn.thinking: on ReplyReady, its answer without note_ready": (
+        "what is spoken was ready, and nothing asks there whether it is"
+    ),
+    "call.turn.thinking.filling: on FillerStarted, its answer without note_filler_started": (
+        "here the end of its word may be due at any moment (tests/states/test_thinking.py)"
     ),
 }
 

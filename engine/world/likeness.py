@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from engine.chart import Occurrence
 from engine.chart.explore import Standing
-from engine.data import AtWork, CallData, Reply
+from engine.data import AtWork, CallData, Reply, Said
 from engine.world.situation import Situation
 
 
@@ -170,7 +170,8 @@ class Likeness:
         answered, ended, recognised, partial_of = like.numbers
         data = replace(
             data,
-            history=(),
+            # Of a reply that was heard: what marks or goes on with its words shows.
+            history=(Said("agent", "words", 1),),
             question=("words",) if like.question else (),
             partial=like.partial,
             partial_of=partial_of,

@@ -95,7 +95,8 @@ def _unheard(before: Standing, step: Step, after: Situation) -> str | None:
 def _certain(before: Standing, step: Step, after: Situation) -> str | None:
     if not _confirmed(before, step):
         return None
-    # What stands for all calls alike has no history: this is what is answered, and no more.
+    # What stands for all calls alike has nothing of the caller's in its history: here is what is
+    # answered, and no more.
     match step.data.history:
         case (*_, Said("caller", text)) if text.split() == before.data.draft.split():
             return None
