@@ -48,6 +48,10 @@ EXPLAINED = {
         "here the same words come twice; real ones may have a question mark the second time "
         "(tests/states/test_drafts.py)"
     ),
+    "call.listening.hearing: after longest_utterance, its answer without take_the_floor": (
+        "here what is counted from the end of speech may be due at any moment "
+        "(tests/states/test_settling.py)"
+    ),
     "call.turn.thinking: on ReplyReady, its answer without note_ready": (
         "what is spoken was ready, and nothing asks there whether it is"
     ),

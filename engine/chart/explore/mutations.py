@@ -83,7 +83,8 @@ def _mistakes(
 
         yield f"after {name} is gone", timer
         for what, shifted in (("0 s", 0.0), ("never", NEVER)):
-            yield f"after {name} is {what}", partial(timer, after=(shifted, given))
+            if shifted != delay:
+                yield f"after {name} is {what}", partial(timer, after=(shifted, given))
         for what, others in _wrong(chart, path, given):
             if others:
                 yield f"after {name}, {what}", partial(timer, after=(delay, others))

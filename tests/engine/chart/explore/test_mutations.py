@@ -64,6 +64,12 @@ def test_mistakes_that_matter_are_found_and_how() -> None:
     assert found["bye: on entry, no HangUpLine"] is Caught.BROKEN
 
 
+def test_a_timer_that_is_due_at_once_cannot_be_due_at_once_by_mistake() -> None:
+    whole = chart(state("door", after={"out": (0, to("waiting"))}), WAITING)
+    timers = [m.mistake for m in mutants(whole) if m.mistake.startswith("door: after out is")]
+    assert timers == ["door: after out is gone", "door: after out is never"]
+
+
 def test_a_chart_that_comes_to_many_more_nodes_is_another_chart(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
