@@ -56,8 +56,15 @@ def question_is_complete(data: CallData, event: Event, at: int) -> bool:
 
 
 def nothing_was_said(data: CallData, event: FinalHeard, at: int) -> bool:
-    """No words so far but those that this final takes back: this was noise."""
+    """No words so far but those that this final takes back, and none are owed: this was noise."""
+    if more_is_owed(data, event, at):
+        return False
     return not data.question and all(of == event.utterance for of, _ in data.partials)
+
+
+def has_words_of_before(data: CallData, event: PartialHeard, at: int) -> bool:
+    """The caller ended the utterance: its words come late, and nobody speaks."""
+    return event.utterance <= data.ended and has_words(data, event, at)
 
 
 def more_is_owed(data: CallData, event: FinalHeard, at: int) -> bool:

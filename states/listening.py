@@ -18,6 +18,7 @@ from engine.settings import settings
 from states.hearing import (
     add_words,
     has_words,
+    has_words_of_before,
     mark_interrupted,
     note_partial,
     note_speech_ended,
@@ -38,6 +39,7 @@ waiting = State(
         SpeechStarted: to("listening.hearing"),
         SpeechEnded: to("settling", update=note_speech_ended),
         PartialHeard: [
+            to("settling", update=note_partial, when=has_words_of_before),
             to("listening.hearing", update=note_partial, when=has_words),
             ignore("no words in it"),
         ],

@@ -57,6 +57,13 @@ def no_words_are_lost(before: Standing, step: Step, after: Situation) -> str | N
     return None
 
 
+def who_is_silent_is_answered(before: Standing, step: Step, after: Situation) -> str | None:
+    begun = step.before.leaf != step.after.leaf == "call.listening.hearing"
+    if begun and isinstance(step.event, PartialHeard | FinalHeard) and not after.speaking:
+        return f"in {step.before.leaf}, {type(step.event).__name__} of an utterance that is over"
+    return None
+
+
 def all_is_written_down(before: Standing, step: Step, after: Situation) -> str | None:
     if HangUpLine() in step.entry_effects and (step.data.question or step.data.partial):
         return f"in {step.after.leaf}, what the caller said last is not in the history"
@@ -82,6 +89,7 @@ def last_words(before: Standing, step: Step, after: Situation) -> str | None:
 PROPERTIES = (
     Property("what is heard of the caller is known", what_is_heard_is_known),
     Property("no words of the caller's are lost", no_words_are_lost),
+    Property("who is silent is not listened to as a speaker", who_is_silent_is_answered),
     Property("a call ends with all that was said in its history", all_is_written_down),
     Property("what tools do is in the history", what_tools_do_is_written_down),
     Property("nothing is said after the last words", last_words),

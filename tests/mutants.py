@@ -40,6 +40,10 @@ LOOKS: Sequence[Sequence[Phone]] = (
     (WORLD,),
 )
 
+_ANY_WORDS = (
+    "here words without a final are more than a backchannel, and interrupt "
+    "(tests/states/test_barged_in.py)"
+)
 #: Mistakes that no exploration can find, and why.
 EXPLAINED = {
     "call: after longest_call is 0 s": "it may be due at any moment, whatever it is set to",
@@ -48,6 +52,10 @@ EXPLAINED = {
         "here the same words come twice; real ones may have a question mark the second time "
         "(tests/states/test_drafts.py)"
     ),
+    **{
+        f"call.turn.barged_in.silence: after false_alarm, {which} without drop_partial": _ANY_WORDS
+        for which in ("answer 4", "answer 5", "answer 6", "answer 7")
+    },
     "call.listening.hearing: after longest_utterance, its answer without take_the_floor": (
         "here what is counted from the end of speech may be due at any moment "
         "(tests/states/test_settling.py)"

@@ -153,22 +153,23 @@ def test_a_caller_who_speaks_again_is_listened_to_from_the_start() -> None:
 def test_a_false_alarm_goes_back_or_on_to_what_became_of_the_reply(
     alarm: str, interrupted: str, reply: object, state: str, purpose: str
 ) -> None:
-    stands = standing("silence", interrupted=interrupted, reply=reply)
+    stands = standing("silence", interrupted=interrupted, reply=reply, partial="yes", partial_of=2)
     if alarm == "silence":
         after = stands.due("false_alarm")
         assert after.seconds == 1.0
     else:
         after = stands.on(FinalHeard(2, ""))
         assert after.data.recognised == 2
-    assert (after.state, after.purpose) == (state, purpose)
+    assert (after.state, after.purpose, after.data.partials) == (state, purpose, ())
     anew = after.data.reply != reply
     assert after.effects == ((StartReply(after.data.reply),) if anew else ())
 
 
 def test_an_answer_that_failed_once_too_often_meanwhile_ends_the_call() -> None:
     stands = standing("silence", interrupted="thinking", reply=ANSWER, apologies=2)
-    after = stands.on(ReplyFailed(2, "text", "it broke")).due("false_alarm")
+    after = stands.on(PartialHeard(2, "yes"), ReplyFailed(2, "text", "it broke")).due("false_alarm")
     assert (after.state, after.purpose) == ("speaking.opening", "regret")
+    assert after.data.partials == ()
     assert after.effects == (StartReply(after.data.reply),)
 
 

@@ -60,6 +60,12 @@ def test_what_the_caller_says_is_gathered_until_they_end() -> None:
     assert (ended.state, ended.data.ended) == ("settling.pause", 1)
 
 
+def test_words_of_an_utterance_that_is_over_are_settled() -> None:
+    after = standing("waiting", ended=1).on(PartialHeard(1, "nails"))
+    assert (after.state, after.data.partial) == ("settling.pause", "nails")
+    assert standing("waiting", ended=1).on(PartialHeard(2, "nails")).state == "listening.hearing"
+
+
 def test_a_second_beginning_does_not_make_an_utterance_longer() -> None:
     after = standing("hearing").on(SpeechStarted(2), after=10.0)
     assert (after.outcome, after.remaining("longest_utterance")) == (Outcome.IGNORED, 20.0)

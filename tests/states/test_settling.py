@@ -63,6 +63,11 @@ def test_a_noise_whose_final_comes_after_the_end_of_turn_leaves_the_question() -
     assert asked(after) == "nails"
 
 
+def test_a_noise_before_what_is_still_owed_does_not_give_the_turn_back() -> None:
+    after = standing("pause", ended=2).on(FinalHeard(1, ""))
+    assert (after.state, after.data.recognised) == ("settling.pause", 1)
+
+
 def test_a_noise_does_not_take_away_words_of_which_only_a_partial_is_known() -> None:
     pause = standing("pause", partial="nails", partial_of=1, ended=2).on(FinalHeard(2, ""))
     assert asked(pause.due("end_of_turn")) == "nails"

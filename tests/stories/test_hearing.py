@@ -89,6 +89,16 @@ async def test_words_without_a_final_are_answered_with_those_that_come_after_the
     assert telephone.model.asked[0].history[-1] == telephone.history[-1] == asked
 
 
+async def test_words_said_into_the_end_of_a_reply_and_known_after_it_are_answered(
+    telephone: Telephone,
+) -> None:
+    late = Spoken("Nails?", partials=((0.5, "Nails"),), finals=((1.0, "Nails?"),))
+    await telephone.caller_says(late, at=2.12, until=2.18)
+    await telephone.expect(states=[..., "listening.waiting", "settling", ..., "speaking"])
+    assert telephone.now < 5.0
+    assert telephone.model.asked[0].history[-1] == Said("caller", "Nails?")
+
+
 async def test_words_that_come_after_all_interrupt_the_apology_and_are_answered(
     telephone: Telephone,
 ) -> None:
