@@ -25,6 +25,7 @@ from engine.chart.shapes import (
     TITLE,
     Line,
     Rect,
+    paired,
     shortened,
     size_of,
     summary,
@@ -39,6 +40,7 @@ GAPS = (
     (100, 40),
     (100, 50),
     (120, 50),
+    (130, 40),
     (120, 70),
     (140, 80),
     (170, 100),
@@ -104,7 +106,7 @@ def _routed(diagram: Diagram, placement: Placement) -> Overview:
     labels = {
         pair: summary(reactions, diagram.reactions) for pair, reactions in placement.arrows.items()
     }
-    forms = {pair: (ls, wrapped(ls), shortened(ls)) for pair, ls in labels.items()}
+    forms = {pair: (ls, wrapped(ls), shortened(ls), paired(ls)) for pair, ls in labels.items()}
     wishes = [
         Wish(
             pair,

@@ -25,8 +25,8 @@ Box = tuple[float, float, float, float]
 
 #: More than 1 looks at fewer paths, and may miss the very cheapest.
 HASTE = 1.3
-#: What a label's second and third form cost.
-FORMS = (0.0, 2.0, 9.0)
+#: What a label's forms cost, from the first one on.
+FORMS = (0.0, 2.0, 9.0, 18.0)
 BEND, CROSSING, BORDER, FOREIGN_FRAME, NEAR = 5.0, 6.0, 1.0, 25.0, 1.2
 
 #: Marks of what stands at a point: a block, one beside it, the end of the picture.

@@ -123,6 +123,18 @@ def shortened(lines: Iterable[Line]) -> tuple[Line, ...]:
     return tuple(replace(line, guard="[…]" if line.guard else "") for line in lines)
 
 
+def paired(lines: Iterable[Line]) -> tuple[Line, ...]:
+    """The same, two of a kind on a line where the first has no guard."""
+    made: list[Line] = []
+    for line in shortened(lines):
+        last = made[-1] if made else None
+        if last and not last.guard and last.timed == line.timed and ", " not in last.text:
+            made[-1] = replace(line, text=f"{last.text}, {line.text}")
+        else:
+            made.append(line)
+    return tuple(made)
+
+
 def summary(reactions: Iterable[Reaction], everywhere: Sequence[Reaction]) -> tuple[Line, ...]:
     """One line a trigger, for an arrow that stands for all of `reactions`.
 
