@@ -9,7 +9,9 @@ import pytest
 from engine.chart import ChartError
 from engine.chart.explore import Exploration
 from engine.chart.explore.mutations import mutants
-from states import CHART, WORLD
+from engine.data import CallData
+from engine.world import NOTHING, Situation
+from states import CHART, WITH_DRAFTS, WORLD
 
 MUTANTS = {mutant.mistake: mutant for mutant in mutants(CHART)}
 #: What is found by a call in which the caller says nothing, or says something once.
@@ -44,6 +46,12 @@ SPOKEN = {
     "call.turn: on PartialHeard, its answer without note_partial": (
         "what is heard of the caller is known"
     ),
+    "call.turn.barged_in.silence: after false_alarm, answer 1 is gone": (
+        "no words of the caller's are lost"
+    ),
+    "call.listening.waiting: on PartialHeard, answer 1 is gone": (
+        "who is silent is not listened to as a speaker"
+    ),
 }
 
 
@@ -66,6 +74,11 @@ def test_a_mistake_is_found_in_a_call_without_a_word(mistake: str, name: str) ->
 @pytest.mark.parametrize(("mistake", "name"), SPOKEN.items())
 def test_a_mistake_is_found_in_a_call_in_which_the_caller_speaks(mistake: str, name: str) -> None:
     assert broken(mistake, turns=1) == name
+
+
+def test_of_a_draft_that_outlives_its_turn_nothing_is_forgotten() -> None:
+    over = CallData(draft="words", drafted=1)
+    assert WITH_DRAFTS.forget("call.listening.hearing", over, Situation()) == NOTHING
 
 
 def test_an_event_that_nothing_answers_is_refused() -> None:
