@@ -218,11 +218,13 @@ class AsteriskCall:
                 await ari.set_variable(self.channel, OWNER, self.line.call_id + HANDED_ON)
                 await ari.continue_in_dialplan(self.channel, context, target)
                 self._is_gone(TransferDone())
-        except (AriError, ControlLost):
-            await self.link.back()
-            await self._take_back()
-            if not self._gone:
-                raise
+            return
+        except (AriError, ControlLost) as error:
+            failed = error
+        await self.link.back()
+        await self._take_back()
+        if not self._gone:
+            raise failed
 
     async def _take_back(self) -> None:
         """Own a channel again that was told to leave, unless it did."""
