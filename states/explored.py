@@ -14,7 +14,7 @@ from dataclasses import replace
 from typing import Any
 
 from engine.data import CallData
-from engine.world import Forgotten, Phone, Situation, spoken
+from engine.world import NOTHING, Forgotten, Phone, Situation, spoken
 from states.chart import CHART
 from states.properties import PROPERTIES
 
@@ -123,7 +123,7 @@ def forget_but_drafts(leaf: str, data: CallData, world: Situation) -> Forgotten:
     """The same, but for a draft that outlives its turn; and which words a partial has, once the
     turn had its draft, and it is over."""
     if data.draft and not leaf.startswith("call.turn"):
-        return Forgotten()
+        return NOTHING
     forgotten = forget(leaf, data, world)
     if not data.drafted or data.draft or "partial" in forgotten.data:
         return forgotten

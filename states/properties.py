@@ -28,7 +28,7 @@ def what_is_heard_is_known(before: Standing, step: Step, after: Situation) -> st
             return "since when the caller is silent is not known"
         case EndOfUtteranceHeard(utterance) if data.heard_out != utterance:
             return "that the recogniser heard the caller end is not known"
-        case PartialHeard(utterance, text) if text and text not in dict(data.partials).values():
+        case PartialHeard(utterance, text) if text and dict(data.partials).get(utterance) != text:
             return "what the caller says is not known"
         case FinalHeard(utterance, text) if not is_made_of(text, data.facts.scripts.backchannels):
             if data.recognised < utterance or (text and not _is_kept(text, before.data, data)):

@@ -2,9 +2,9 @@
 `python -m tests.mutants [--first N] [--last N]`.
 
 First in calls in which the caller speaks once at most. What is not found there is looked for in
-calls with drafts, then in calls of two turns, in which all words are of one kind, then in
-calls of two turns with drafts, and at last in all calls of two turns. Ends with 1
-where one survives that `EXPLAINED` does not name, or is found that it names."""
+calls with drafts, then in calls of two turns, in which all words are of one kind, then in calls of
+two turns with drafts, and at last in all calls of two turns. Ends with 1 where one survives that
+`EXPLAINED` does not name, or is found that it names."""
 
 from __future__ import annotations
 
