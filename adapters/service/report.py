@@ -3,8 +3,8 @@
 Nothing here knows the chart: states are shown by the names that the journal gives, so a chart of
 your own is reported like the default one. Some names mean something: the sound of a filler is
 heard in `filling`, an answer that is ready waits for it in `filler_ending`, a reply is silent in
-`barged_in` and still heard in `overlapped`, `hangup` ends the call; and words to which the guard
-`takes_the_turn` says no are a backchannel.
+`barged_in`, is written again in `thinking`, and still heard in `overlapped`, `hangup` ends the
+call; and words to which the guard `takes_the_turn` says no are a backchannel.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from engine.journal import JournalError, Line
 
 OVERLAPPED, BARGED_IN = "overlapped", "barged_in"
 TAKES_THE_TURN = "takes_the_turn"
+THINKING = "thinking"
 FILLING, FILLER_ENDING, HANGUP = "filling", "filler_ending", "hangup"
 
 #: Parents that every state of the default call has: their names say nothing to a reader.
@@ -364,6 +365,7 @@ class _Reading:
     def take(self, line: Line) -> None:
         self.at = line["at"]
         event, outcome = line["event"], line["outcome"]
+        before = (line["from"] or "").split(".")
         if outcome == "taken":
             self._came_into(line["to"], line["from"], event)
         match event["type"]:
@@ -382,6 +384,8 @@ class _Reading:
                 self.filling = (self.at, event["text"])
             case "PlaybackStopped":
                 self._stopped(event)
+        if outcome == "taken" and BARGED_IN in before and THINKING in line["to"].split("."):
+            self._goes_on(self.reply)
         for effect in line.get("effects", ()):
             if effect["effect"] == "StartReply":
                 self._begin(effect, event)
@@ -397,7 +401,8 @@ class _Reading:
         names = state.split(".")
         if HANGUP in names and self.ended is None:
             self.ended = CallEnd(at, before, ending_in_words(event))
-        if BARGED_IN in names and self.begun in self.utterances:
+        if BARGED_IN in names and event["type"] == "TimerFired" and self.begun in self.utterances:
+            # Of what the caller's own event leads to, the event tells: it knows the utterance.
             self._barge_in(self.utterances[self.begun])
         if FILLING not in names:
             self._filler_over(cut=event["type"] != "FillerFinished")
@@ -466,6 +471,12 @@ class _Reading:
         reply.barge_ins.append(BargeIn(spoken.began, silent_after, None))
         reply.over = len(self.visits) - 1
 
+    def _goes_on(self, reply: _Reply | None) -> None:
+        """If the caller spoke into it, they did not interrupt it."""
+        if reply is not None and reply.barged_in:
+            reply.barge_ins[-1] = replace(reply.barge_ins[-1], resumed=_seconds(self.at))
+            reply.over, self.partials = None, {}
+
     # --- the agent -----------------------------------------------------------------------------
 
     def _begin(self, effect: Mapping[str, Any], event: Mapping[str, Any]) -> None:
@@ -502,9 +513,7 @@ class _Reading:
         if event["type"] == "ReplyReady":
             reply.ready = self.at if reply.ready is None else reply.ready
             return
-        if reply.barged_in:
-            reply.barge_ins[-1] = replace(reply.barge_ins[-1], resumed=_seconds(self.at))
-            reply.over, self.partials = None, {}
+        self._goes_on(reply)
         if event["type"] == "PlaybackStarted":
             self.sounding = self.at
             reply.first_sound = self.at if reply.first_sound is None else reply.first_sound

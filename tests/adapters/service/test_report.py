@@ -159,6 +159,25 @@ def test_speech_into_a_reply_not_heard_yet_interrupts_it_too() -> None:
     assert next_one.asked == "sorry I meant Sunday"
 
 
+def test_noises_while_an_answer_is_written_are_false_alarms_each_with_its_own_moment() -> None:
+    told = (
+        asked().then(5.0, SpeechStarted(2)).then(5.2, SpeechEnded(2)).then(5.3, FinalHeard(2, ""))
+    )
+    told.then(5.5, SpeechStarted(3)).then(5.7, SpeechEnded(3)).then(5.8, FinalHeard(3, "uh-huh"))
+    assert told.state == "call.turn.thinking.silent"
+    told.then(6.0, CallerHungUp()).then(6.0, LineClosed())
+
+    made = told.report()
+    answer = made.turns[1]
+    assert [(b.speech, b.silent_after, b.resumed, b.said) for b in answer.barge_ins] == [
+        (5.0, 0.0, 5.3, ""),
+        (5.5, 0.0, 5.8, "uh-huh"),
+    ]
+    assert answer.ending is Ending.CUT
+    counts = made.counts()
+    assert (counts["false_alarms"], counts["backchannels"], counts["interruptions"]) == (1, 1, 0)
+
+
 def test_words_of_an_utterance_that_never_had_a_final_are_part_of_what_was_asked() -> None:
     told = asked().then(5.0, SpeechStarted(2)).then(5.3, PartialHeard(2, "sorry I meant"))
     told.then(5.4, SpeechEnded(2)).then(5.6, SpeechStarted(3)).then(5.8, PartialHeard(3, "Sun"))
