@@ -120,6 +120,9 @@ class _StateScope:
         """Where the scopes of its children go; it waits for one entered in this very step."""
         if not self._opened.is_set():
             await self._opened.wait()
+        # Who is cancelled from outside may come here with an event that was there before: the
+        # nursery may be closed by then, which is no failure of the call.
+        await trio.lowlevel.checkpoint_if_cancelled()
         return self._nursery
 
     async def leave(self) -> None:

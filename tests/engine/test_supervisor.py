@@ -20,7 +20,7 @@ from engine.activities import hear
 from engine.call import Call, Scene, Services
 from engine.chart import Chart, State, to
 from engine.data import CallData, Facts, Scripts
-from engine.events import PartialHeard
+from engine.events import FinalHeard, PartialHeard
 from engine.journal import JournalFile, JournalList
 from engine.phrases import Phrases, script_texts
 from engine.ports import Journal, Line
@@ -630,6 +630,29 @@ async def test_stopping_the_service_hangs_up_every_line_and_leaves_nothing(
     assert exchange.under_way == [0, 0, 0, 0]
     assert all(journal.closed for journal in exchange.journals.values())
     assert tasks() == living
+
+
+@pytest.mark.schedules(10)
+async def test_a_call_to_which_something_happens_as_the_service_stops_has_not_failed(
+    autojump_clock: MockClock,
+) -> None:
+    exchange = await Exchange().prepared()
+    (line,) = exchange.rings("stopped")
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(exchange.supervisor.serve, exchange.carrier)
+        await trio.sleep(1)
+        cough = Spoken("", finals=((0.3, ""),))
+        line.start_speaking(exchange.recognizer.knows(cough))
+        await trio.sleep(0.4)
+        line.stop_speaking()
+        await trio.sleep(0.1)
+        (call,) = exchange.supervisor._running
+        assert call.step.after.leaf == "call.turn.barged_in.silence"
+        hearing = next(stay for stay in call.step.after.active if stay.state == "call")
+        # The greeting is to be played again, in a scope that is being cancelled.
+        call.mailbox.post(FinalHeard(1, ""), hearing.activation)
+        nursery.cancel_scope.cancel()
+    assert exchange.failures == []
 
 
 async def test_a_call_that_fails_as_the_service_stops_is_logged_and_the_service_stops(
