@@ -55,6 +55,11 @@ def question_is_complete(data: CallData, event: Event, at: int) -> bool:
     return bool(data.question) and data.recognised >= data.ended
 
 
+def there_is_a_question(data: CallData, event: Event, at: int) -> bool:
+    """There are words to answer."""
+    return bool(data.question)
+
+
 def nothing_was_said(data: CallData, event: FinalHeard, at: int) -> bool:
     """No words so far but those that this final takes back, and none are owed: this was noise."""
     if more_is_owed(data, event, at):

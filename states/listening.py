@@ -22,6 +22,7 @@ from states.hearing import (
     mark_interrupted,
     note_partial,
     note_speech_ended,
+    there_is_a_question,
     words_heard,
 )
 from states.replies import begin_farewell, begin_reprompt, reprompts_are_used_up, start_reply
@@ -72,6 +73,8 @@ hearing = State(
         SpeechEnded: to("settling", update=note_speech_ended),
         PartialHeard: stay(update=note_partial),
         FinalHeard: stay(update=add_words),
+        # Words took the turn: only now is known what was heard of the reply before them.
+        PlaybackStopped: stay(update=[words_heard, mark_interrupted], when=there_is_a_question),
     },
     after={
         "longest_utterance": (

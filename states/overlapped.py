@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 from engine.chart import State, Update, ignore, to
-from engine.events import PlaybackStarted, SpeechEnded, SpeechStarted
+from engine.events import (
+    FinalHeard,
+    PlaybackFinished,
+    PlaybackStarted,
+    SpeechEnded,
+    SpeechStarted,
+)
 from engine.settings import settings
-from states.hearing import note_speech_ended
+from states.hearing import add_words, mark_interrupted, note_speech_ended, takes_the_turn
+from states.replies import leads_to_nothing, note_said
 
 
 def overlapped(back: str, update: Update) -> State:
@@ -17,6 +24,11 @@ def overlapped(back: str, update: Update) -> State:
             SpeechStarted: ignore("they are speaking already"),
             SpeechEnded: to(back, update=note_speech_ended),
             PlaybackStarted: ignore("something of it was heard before they spoke"),
+            # They are no caller who is silent: no other sign of their speaking will come.
+            PlaybackFinished: to("listening.hearing", update=note_said, when=leads_to_nothing),
+            FinalHeard: to(
+                "listening.hearing", update=[add_words, mark_interrupted], when=takes_the_turn
+            ),
         },
         after={"barge_in_speech": (settings.barge_in_speech, to("barged_in", update=update))},
     )

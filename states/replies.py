@@ -68,6 +68,12 @@ def transfers_after_it(data: CallData, event: Event, at: int) -> bool:
     return bool(data.reply.transfer_to)
 
 
+def leads_to_nothing(data: CallData, event: Event, at: int) -> bool:
+    """All of the reply was said, and the caller's turn is next."""
+    reply = data.reply
+    return not (reply.ends_call or reply.transfer_to or reply.failure is not None)
+
+
 def is_ready(data: CallData, event: Event, at: int) -> bool:
     """The reply's first sound is there."""
     return data.reply.ready

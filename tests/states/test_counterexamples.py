@@ -13,7 +13,14 @@ from engine.chart import Occurrence, Step, begin, decide
 from engine.chart.decide import due
 from engine.chart.explore import Standing
 from engine.chart.explore.rules import rules
-from engine.events import EVENTS, OUTSIDE, Event, PlaybackStopped
+from engine.events import (
+    EVENTS,
+    OUTSIDE,
+    Event,
+    PlaybackStopped,
+    SpeechEnded,
+    SpeechStarted,
+)
 from engine.journal import beginning, read
 from engine.testing import schedule
 from engine.testing.script import take
@@ -81,6 +88,11 @@ class Told:
         world = self._now
         if world.raised and occurrence.event is world.raised[0]:
             world = world._replace(raised=world.raised[1:])
+        match occurrence.event:
+            case SpeechStarted():
+                world = world._replace(speaking=True)
+            case SpeechEnded():
+                world = world._replace(speaking=False)
         step = decide(CHART, last.after, last.data, occurrence)
         self._now = self._world.after(world, step)
         for rule in self._rules:

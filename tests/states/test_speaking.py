@@ -8,12 +8,13 @@ from math import inf
 import pytest
 
 from engine.chart import Outcome
-from engine.data import Reply
+from engine.data import Reply, Said
 from engine.effects import HangUpLine, StartReply, StopPlayback, TransferCall
 from engine.events import (
     FinalHeard,
     PlaybackFinished,
     PlaybackStarted,
+    PlaybackStopped,
     ReplyFailed,
     ReplyWritten,
     SoundQueued,
@@ -189,3 +190,27 @@ def test_a_model_that_hangs_up_after_its_words_is_obeyed() -> None:
     written = standing("chunks").on(ReplyWritten(2, 2, 2, ends_call=True))
     assert (written.state, written.outcome) == ("speaking.chunks", Outcome.STAYED)
     assert written.on(PlaybackFinished(2)).state == "hangup"
+
+
+@pytest.mark.parametrize("leaf", ["speaking.overlapped", "greeting.overlapped"])
+def test_who_speaks_as_a_reply_ends_is_heard_and_not_waited_for(leaf: str) -> None:
+    after = standing(leaf, apologies=2).on(SpeechStarted(1))
+    after = after.on(PlaybackFinished(after.data.reply.number))
+    assert (after.state, after.data.apologies) == ("listening.hearing", 0)
+    said = after.on(PlaybackStopped(after.data.reply.number, "Hello."))
+    assert not said.data.said[-1].interrupted
+
+
+@pytest.mark.parametrize("reply", [FAREWELL, BROKEN, TRANSFER])
+def test_who_speaks_as_a_reply_ends_does_not_change_what_it_leads_to(reply: Reply) -> None:
+    at_once = standing("speaking.chunks", reply=reply).on(PlaybackFinished(2))
+    assert (
+        standing("speaking.overlapped", reply=reply).on(PlaybackFinished(2)).state == at_once.state
+    )
+
+
+def test_words_of_before_take_the_turn_of_a_caller_who_speaks_again() -> None:
+    after = standing("speaking.overlapped", ended=1).on(FinalHeard(1, "the small one"))
+    assert (after.state, after.data.question) == ("listening.hearing", ("the small one",))
+    heard = after.on(PlaybackStopped(2, "Take the large"))
+    assert heard.data.said == (Said("agent", "Take the large", 2, interrupted=True),)
