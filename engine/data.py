@@ -146,6 +146,8 @@ class CallData:
     ended: int = 0
     recognised: int = 0
     answered: int = 0
+    #: A question is in the history, and nothing of a reply was heard after it.
+    unanswered: bool = False
     #: The last utterance that the recogniser itself took to be over.
     heard_out: int = 0
     #: Since when the caller is silent, where they are (us).

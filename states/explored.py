@@ -35,6 +35,7 @@ LAST_WORDS = Forgotten(
         "ended": 0,
         "recognised": 0,
         "answered": 0,
+        "unanswered": False,
         "interrupted": "",
         "left": math.inf,
         "queued": 0,

@@ -67,6 +67,11 @@ def nothing_was_said(data: CallData, event: FinalHeard, at: int) -> bool:
     return not data.question and all(of == event.utterance for of, _ in data.partials)
 
 
+def only_noise_since_a_question(data: CallData, event: FinalHeard, at: int) -> bool:
+    """This was noise, and of an answer to what was said before it nothing was heard."""
+    return data.unanswered and nothing_was_said(data, event, at)
+
+
 def has_words_of_before(data: CallData, event: PartialHeard, at: int) -> bool:
     """The caller ended the utterance: its words come late, and nobody speaks."""
     return event.utterance <= data.ended and has_words(data, event, at)
@@ -151,6 +156,7 @@ def put_question(data: CallData, event: Event, at: int) -> CallData:
         draft="",
         drafted=0,
         answered=answered,
+        unanswered=True,
         reprompts=0,
     )
 
@@ -169,7 +175,7 @@ def words_heard(data: CallData, event: PlaybackStopped, at: int) -> CallData:
     match history:
         case (*before, Said(reply=event.reply, text=begun)):
             history, text = tuple(before), f"{begun} {text}"
-    return replace(data, history=(*history, Said("agent", text, event.reply)))
+    return replace(data, history=(*history, Said("agent", text, event.reply)), unanswered=False)
 
 
 def mark_interrupted(data: CallData, event: Event, at: int) -> CallData:

@@ -29,6 +29,7 @@ from states.hearing import (
     note_partial,
     note_speech_ended,
     nothing_was_said,
+    only_noise_since_a_question,
     put_question,
     question_is_complete,
     some_words_are_known,
@@ -68,6 +69,17 @@ def _after_silence(seconds: float, data: CallData, at: int) -> float:
     return max(0.0, seconds - (at - data.silent_since) / 1_000_000)
 
 
+#: It took the turn, and was none: the question that it was heard into is answered after all.
+noise = [
+    to(
+        "thinking",
+        update=[add_words, begin_answer],
+        effects=start_reply,
+        when=only_noise_since_a_question,
+    ),
+    to("listening", update=[add_words, drop_draft], when=nothing_was_said),
+]
+
 pause = State(
     "pause",
     "Silence is being counted; a caller who goes on keeps the turn.",
@@ -91,7 +103,7 @@ pause = State(
                 when=is_worth_a_draft,
             ),
             stay(update=add_words, rearm="end_of_turn", when=has_words),
-            to("listening", update=[add_words, drop_draft], when=nothing_was_said),
+            *noise,
             stay(update=add_words),
         ],
     },
@@ -130,7 +142,7 @@ words = State(
                 effects=start_reply,
                 when=has_words,
             ),
-            to("listening", update=[add_words, drop_draft], when=nothing_was_said),
+            *noise,
             to(
                 "thinking",
                 update=[add_words, take_partial, put_question, begin_answer],

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from engine.chart import Outcome
 from engine.data import Said
 from engine.effects import StartReply
-from engine.events import EndOfUtteranceHeard, FinalHeard, PartialHeard, SpeechEnded, SpeechStarted
+from engine.events import (
+    EndOfUtteranceHeard,
+    FinalHeard,
+    PartialHeard,
+    PlaybackStopped,
+    SpeechEnded,
+    SpeechStarted,
+)
 from engine.settings import Settings
 from tests.states.standing import Standing, standing
 
@@ -50,6 +59,19 @@ def test_an_empty_final_of_a_noise_gives_the_turn_back() -> None:
     for leaf in ("pause", "words"):
         after = standing(leaf, ended=1).on(FinalHeard(1, ""))
         assert (after.state, after.data.recognised) == ("listening.waiting", 1)
+
+
+@pytest.mark.parametrize("leaf", ["pause", "words"])
+def test_a_noise_behind_a_question_that_has_no_answer_yet_has_it_answered(leaf: str) -> None:
+    known = standing("pause", question=("nails",), ended=1, recognised=1).due("end_of_turn").data
+    assert known.unanswered
+    stands = replace(standing(leaf), data=replace(known, ended=2))
+    after = stands.on(FinalHeard(2, ""))
+    assert asked(after) == "nails"
+    assert after.data.reply.number == known.reply.number + 1
+    # What was heard of an answer is one.
+    answered = stands.on(PlaybackStopped(2, "We have")).on(FinalHeard(2, ""))
+    assert answered.state == "listening.waiting"
 
 
 def test_an_empty_final_of_a_noise_after_the_question_does_not_take_it_away() -> None:

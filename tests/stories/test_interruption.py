@@ -145,6 +145,17 @@ async def test_an_answer_that_is_ready_during_a_noise_is_heard_after_it(
     assert telephone.heard[-1] == HeardReply(2, "Here it is.")
 
 
+async def test_a_question_into_whose_answer_there_is_a_long_noise_is_answered_behind_it(
+    telephone: Telephone,
+) -> None:
+    telephone.agent_will_say("We open at nine.|", latency=1.5)
+    telephone.agent_will_say("We open at nine.|", latency=1.5)
+    await telephone.caller_says("When do you open?", at=3.0, until=4.0)
+    await telephone.caller_makes_noise(at=5.0, lasting=1.4)
+    await telephone.until(8.9)
+    assert telephone.heard[-1] == HeardReply(3, "We open at nine.")
+
+
 async def test_a_long_noise_takes_the_turn_and_the_reply_is_gone(telephone: Telephone) -> None:
     telephone.agent_will_say("For metals up to 600 kN take the REM-600-A.|")
     await telephone.caller_says("Tell me about the REM-600", at=3.0, until=4.0)
