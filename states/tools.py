@@ -31,7 +31,7 @@ def note_under_way(data: CallData, event: ToolUnderWay, at: int) -> CallData:
 
 
 def note_finished(data: CallData, event: ToolFinished, at: int) -> CallData:
-    """What came of it stays in the history, where it began."""
+    """What came of it stays in the history, where it began. A draft does not know of it."""
     used = ToolUsed(event.name, event.arguments, event.result, event.use)
     history = list(data.history)
     for place, item in enumerate(history):
@@ -41,7 +41,7 @@ def note_finished(data: CallData, event: ToolFinished, at: int) -> CallData:
     else:
         history.append(used)
     at_work = tuple(work for work in data.at_work if work.use != event.use)
-    return replace(data, history=tuple(history), at_work=at_work)
+    return replace(data, history=tuple(history), at_work=at_work, draft="")
 
 
 def note_not_transferred(data: CallData, event: Event, at: int) -> CallData:

@@ -17,6 +17,7 @@ from engine.events import (
     ReplyReady,
     SpeechEnded,
     SpeechStarted,
+    ToolFinished,
 )
 from engine.settings import Settings
 from tests.states.standing import ANSWER, Standing, standing
@@ -39,6 +40,12 @@ def test_a_final_is_answered_before_the_turn_is_over_as_the_model_would_be_asked
     assert after.effects == (StartDraft(replace(ANSWER, number=2), asked),)
     assert (after.state, after.data.history) == ("settling.pause", history)
     assert StartDraft(ANSWER, asked).described() == {"reply": 2, "purpose": "answer"}
+
+
+def test_what_a_tool_came_to_meanwhile_is_known_to_another_answer() -> None:
+    begun = silent().on(FinalHeard(1, "which one"), ReplyReady(2))
+    after = begun.on(ToolFinished(1, "book", "{}", "number 7")).due("end_of_turn")
+    assert (after.state, after.data.reply.number) == ("thinking.silent", 3)
 
 
 @pytest.mark.parametrize("more", ["nails", "Nails."])
