@@ -15,6 +15,7 @@ from engine.events import (
     SpeechEnded,
 )
 from states.phrasing import is_made_of
+from states.replies import note_said
 
 Heard = PartialHeard | FinalHeard
 
@@ -187,7 +188,9 @@ def mark_interrupted(data: CallData, event: Event, at: int) -> CallData:
             if item.reply == reply.number:
                 history[place] = replace(item, interrupted=True)
             break
-    return replace(data, history=tuple(history), reply=reply)
+    marked = replace(data, history=tuple(history), reply=reply)
+    # What was heard of it was as it should be.
+    return note_said(marked, event, at) if reply.heard and reply.failure is None else marked
 
 
 def note_line_closed(data: CallData, event: Event, at: int) -> CallData:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from engine.chart import Outcome
-from engine.data import Said
+from engine.data import Reply, Said
 from engine.effects import StartReply
 from engine.events import (
     FinalHeard,
@@ -20,7 +20,7 @@ from engine.events import (
     SpeechStarted,
 )
 from engine.settings import Settings
-from tests.states.standing import ANSWER, GREETING, SPOKEN, standing
+from tests.states.standing import ANSWER, APOLOGY, GREETING, SPOKEN, standing
 
 CUT_OFF = Said("agent", "For metals up to", 2, interrupted=True)
 
@@ -186,3 +186,19 @@ def test_settings_say_what_an_interruption_is() -> None:
     settings = Settings(interruption=0.3, false_alarm=0.5)
     assert standing("barged_in.speech", settings=settings).due("interruption").seconds == 0.3
     assert standing("silence", settings=settings).due("false_alarm").seconds == 0.5
+
+
+@pytest.mark.parametrize(
+    ("reply", "apologies"),
+    [
+        (replace(SPOKEN, heard=True), 0),
+        (SPOKEN, 2),
+        (replace(SPOKEN, heard=True, failure="it broke"), 2),
+        (replace(APOLOGY, heard=True), 2),
+    ],
+)
+def test_an_answer_that_was_heard_and_interrupted_makes_the_next_failure_the_first(
+    reply: Reply, apologies: int
+) -> None:
+    after = standing("speech", reply=reply, apologies=2).due("interruption")
+    assert (after.state, after.data.apologies) == ("listening.hearing", apologies)
