@@ -92,7 +92,8 @@ class Composition:
             start = since if number == since.chunk else Cursor(number)
             end = start.byte + size
             if chunk.complete and not chunk.broken and end >= len(chunk.pcm):
-                words += chunk.text.split()[start.word :]
+                # A voice may have made nothing of it.
+                words += chunk.text.split()[start.word :] if chunk.pcm else []
                 size = end - len(chunk.pcm)
                 cursor = Cursor(number + 1)
                 continue

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import pairwise
 
 import pytest
 
 from engine.data import Scripts
 from engine.events import FillerFinished, ReplyWritten
-from engine.testing import Manner, Telephone
+from engine.ports import Speech
+from engine.testing import FakeSynthesizer, Manner, Telephone
+from engine.testing.plugin import MakeTelephone
 from engine.testing.questions import (
     entered,
     events,
@@ -150,3 +153,18 @@ async def test_the_provider_dies_while_the_filler_ends(telephone: Telephone) -> 
         states=[..., "filling", "speaking", "listening"],
         heard="I am sorry, something went wrong. Please say that again.",
     )
+
+
+async def test_a_piece_of_which_the_voice_made_no_sound_was_not_heard(
+    make_telephone: MakeTelephone,
+) -> None:
+    class PartlyMute(FakeSynthesizer):
+        async def synthesize(self, text: str, rate_hz: int, out: Callable[[Speech], None]) -> None:
+            if "second" not in text:
+                await super().synthesize(text, rate_hz, out)
+
+    async with make_telephone(synthesizer=PartlyMute()) as telephone:
+        telephone.agent_will_say("This is the first.|", "The second.|", "This is the third.|")
+        await telephone.caller_says("Go on", at=3.0, until=4.0)
+        await telephone.expect(states=[..., "speaking", "listening"])
+        assert telephone.history[-1].text == "This is the first. This is the third."
