@@ -30,7 +30,7 @@ def has_words(data: CallData, event: Heard, at: int) -> bool:
 
 def takes_the_turn(data: CallData, event: Heard, at: int) -> bool:
     """These words are more than a backchannel, or those of an utterance that has no final; near
-    the end of a reply, any words answer it."""
+    the end of a reply, any words answer it, unless it is a goodbye or leads to a transfer."""
     so_far = isinstance(event, PartialHeard)
     others = [text for of, text in data.partials if of != event.utterance]
     return _take_the_turn(data, [event.text], so_far) or _take_the_turn(data, others, True)
@@ -42,7 +42,8 @@ def partials_take_the_turn(data: CallData, event: Event, at: int) -> bool:
 
 
 def _take_the_turn(data: CallData, texts: Iterable[str], so_far: bool) -> bool:
-    nearly_said = data.left <= data.settings.early_answer
+    leads_on = data.reply.ends_call or data.reply.transfer_to
+    nearly_said = data.left <= data.settings.early_answer and not leads_on
     backchannels = data.facts.scripts.backchannels
     return any(
         nearly_said or not is_made_of(text, backchannels, so_far=so_far)

@@ -202,3 +202,13 @@ def test_an_answer_that_was_heard_and_interrupted_makes_the_next_failure_the_fir
 ) -> None:
     after = standing("speech", reply=reply, apologies=2).due("interruption")
     assert (after.state, after.data.apologies) == ("listening.hearing", apologies)
+
+
+@pytest.mark.parametrize(
+    "reply", [replace(SPOKEN, ends_call=True), replace(SPOKEN, transfer_to="1")]
+)
+def test_okay_near_the_end_of_what_asks_nothing_is_no_answer(reply: Reply) -> None:
+    stands = standing("speech", reply=reply, interrupted="speaking", left=0.5)
+    after = stands.on(PartialHeard(2, "okay"), SpeechEnded(2), FinalHeard(2, "Okay."))
+    assert (after.state, after.data.reply) == ("speaking.opening", reply)
+    assert stands.on(PartialHeard(2, "okay but wait")).state == "listening.hearing"
