@@ -102,17 +102,17 @@ async def play(scene: Scene) -> None:
     number, since = composition.reply.number, composition.cursor
     playout, frame = scene.call.playout, frame_bytes(composition.rate_hz)
     playback = playout.begin(number, lambda size: composition.heard(since, size))
-    chunk_number, byte, announced = since.chunk, since.byte, since.byte
+    chunk_number, byte, announced, complete = since.chunk, since.byte, since.byte, False
     while chunk_number < len(composition.chunks) or not composition.ended:
         if chunk_number == len(composition.chunks):
             await composition.more(trio.current_time() + playout.ahead(playback))
             continue
         chunk = composition.chunks[chunk_number]
         known = len(chunk.pcm) - (len(chunk.pcm) - byte) % frame
-        if known > byte >= announced:
+        if known > byte >= announced or (chunk.complete and not complete):
             seconds = (known - announced) / (composition.rate_hz * 2)
-            scene.post(SoundQueued(number, chunk_number, seconds))
-            announced = known
+            scene.post(SoundQueued(number, chunk_number, seconds, chunk.complete))
+            announced, complete = known, chunk.complete
         if known > byte:
             if not playback.sent:
                 # Truly heard, not merely sent: its mark comes back when the first frame was played.
@@ -125,7 +125,7 @@ async def play(scene: Scene) -> None:
             playout.send(playback, piece)
             byte += len(piece)
         elif chunk.complete:
-            chunk_number, byte, announced = chunk_number + 1, 0, 0
+            chunk_number, byte, announced, complete = chunk_number + 1, 0, 0, False
         else:
             await composition.change()
     await _heard_to_the_end(scene, playback)

@@ -168,7 +168,7 @@ class CallData:
     filler_at: int = 0
     #: Until when the sound lasts that is on its way to the line, as far as is known (us).
     sound_until: int = 0
-    #: How many of the reply's chunks have sound on its way to the line, or had.
+    #: How many of the reply's chunks have all of their sound on its way to the line, or had.
     queued: int = 0
     #: In a row: reprompts without an answer of the caller's, apologies without one of ours.
     reprompts: int = 0

@@ -222,13 +222,14 @@ class PlaybackStarted(Event):
 class SoundQueued(Event):
     """`seconds` more of a chunk's sound are on their way to the line.
 
-    Once as a chunk begins, and again where its synthesis turns out to be longer: what the watchdog
-    of a playback goes by."""
+    Once as a chunk begins, and again where its synthesis turns out to be longer, or is `complete`:
+    what the watchdog of a playback goes by."""
 
     origin: ClassVar[str] = "play"
     reply: int
     chunk: int
     seconds: float
+    complete: bool = True
 
 
 @dataclass(frozen=True, slots=True)

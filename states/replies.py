@@ -186,7 +186,7 @@ def note_failure(data: CallData, event: ReplyFailed, at: int) -> CallData:
 def note_sound(data: CallData, event: SoundQueued, at: int) -> CallData:
     """Sound is on its way: for so long no further sign of playback is needed."""
     sound_until = max(data.sound_until, at) + round(event.seconds * 1_000_000)
-    return replace(data, sound_until=sound_until, queued=event.chunk + 1)
+    return replace(data, sound_until=sound_until, queued=event.chunk + event.complete)
 
 
 def note_said(data: CallData, event: Event, at: int) -> CallData:

@@ -137,6 +137,8 @@ def test_the_guard_lasts_from_the_first_sound() -> None:
         ([SoundQueued(2, 0, 1.0), SoundQueued(2, 1, 4.0)], 2, 3.0),
         ([SoundQueued(2, 0, 3.0)], 2, inf),
         ([SoundQueued(2, 0, 3.0)], None, inf),
+        ([SoundQueued(2, 0, 3.0, complete=False)], 1, inf),
+        ([SoundQueued(2, 0, 2.5, complete=False), SoundQueued(2, 0, 0.0)], 1, 0.5),
     ],
 )
 def test_how_much_was_still_to_be_said_is_known_once_the_last_chunk_plays(

@@ -77,6 +77,20 @@ async def test_nothing_is_heard_of_a_reply_that_was_interrupted(
     assert telephone.history[-3].interrupted
 
 
+async def test_a_backchannel_ends_no_reply_whose_voice_is_hardly_ahead_of_what_is_heard(
+    telephone: Telephone,
+) -> None:
+    told = "For metals up to six hundred kilonewton you take the large one and all of its grips."
+    telephone.agent_will_say(told + "|")
+    telephone.synthesizer.will("metals", Manner(piece=0.3, pace=0.2))
+    await telephone.caller_says("Tell me about it", at=3.0, until=4.0)
+    await telephone.until("speaking.chunks")
+    await telephone.caller_says("uh-huh", at=telephone.now + 1.0, lasting=0.4)
+    await telephone.until("barged_in")
+    await telephone.until("listening.waiting")
+    assert telephone.heard[-1] == HeardReply(2, told)
+
+
 async def test_the_caller_goes_on_while_the_answer_is_being_written(telephone: Telephone) -> None:
     telephone.agent_will_say("This is not what you want to know.|", latency=2.0)
     telephone.agent_will_say("Nails and a hammer, then.|")
