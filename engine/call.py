@@ -229,6 +229,7 @@ class Call:
             if scope := self._scopes.pop(active, None):
                 await scope.leave()
         self.data = step.data
+        self.workbench.taken(step.event)
         self._carry_out_effects(step.effects)
         self._carry_out_effects(step.entry_effects)
         for active in step.entries:

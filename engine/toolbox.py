@@ -52,8 +52,11 @@ class _Work:
     """A use that finishes, whatever becomes of its reply."""
 
     tool: Tool
+    use: int
     arguments: Mapping[str, Any]
     result: str = ""
+    #: The call knows of it, and will wait for it.
+    known: trio.Event = field(default_factory=trio.Event)
     done: trio.Event = field(default_factory=trio.Event)
 
 
@@ -96,6 +99,12 @@ class Workbench:
         self._post(ToolFinished(use, name, arguments, result))
         return result
 
+    def taken(self, event: Event) -> None:
+        """The call has taken this event: a use that it tells of may begin."""
+        for work in self._at_work:
+            if isinstance(event, ToolUnderWay) and event.use == work.use:
+                work.known.set()
+
     def _next(self) -> int:
         self._uses += 1
         return self._uses
@@ -108,16 +117,18 @@ class Workbench:
         return None
 
     def _begin(self, tool: Tool, arguments: Mapping[str, Any], written: str) -> _Work:
-        work, use, name = _Work(tool, arguments), self._next(), tool.spec.name
+        work, name = _Work(tool, self._next(), arguments), tool.spec.name
 
         async def finish() -> None:
+            # The call may end before it takes note: then nothing was begun that it cuts off.
+            await work.known.wait()
             work.result = await tool.run(arguments)
             self._at_work.remove(work)
-            self._post(ToolFinished(use, name, written, work.result))
+            self._post(ToolFinished(work.use, name, written, work.result))
             work.done.set()
 
         self._at_work.append(work)
-        self._post(ToolUnderWay(use, name, written, tool.seconds))
+        self._post(ToolUnderWay(work.use, name, written, tool.seconds))
         self._start_soon(finish)
         return work
 

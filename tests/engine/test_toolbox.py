@@ -9,7 +9,7 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from engine.events import Event, ToolFinished, ToolUnderWay
+from engine.events import Event, LineClosed, ToolFinished, ToolUnderWay
 from engine.toolbox import Toolbox, Workbench
 from engine.tools import ToolDeclarationError, tool
 from tests.engine.quiet import NO_SERVICES
@@ -29,15 +29,18 @@ async def book(name: str) -> str:
 
 
 class Desk:
-    """A call's scope, and what was posted to it, with the second."""
+    """A call's scope, and what was posted to it, with the second. It takes all of it at once."""
 
     def __init__(self, nursery: trio.Nursery) -> None:
         self._nursery, self._began = nursery, trio.current_time()
         self.posted: list[tuple[float, Event]] = []
+        self.takes = True
         self.workbench = Workbench([price, book], self.post, self.start_soon)
 
     def post(self, event: Event) -> None:
         self.posted.append((trio.current_time() - self._began, event))
+        if self.takes:
+            self.workbench.taken(event)
 
     def start_soon(self, job: Callable[[], Awaitable[None]]) -> None:
         self._nursery.start_soon(job)
@@ -103,6 +106,20 @@ async def test_an_answer_that_is_over_begins_nothing() -> None:
             await Toolbox(desk.workbench).use("book", '{"name": "Ada"}')
         assert over.cancelled_caught
     assert desk.posted == []
+
+
+async def test_a_use_that_finishes_begins_once_the_call_knows_of_it(
+    autojump_clock: MockClock,
+) -> None:
+    async with trio.open_nursery() as nursery:
+        desk = Desk(nursery)
+        desk.takes = False
+        with trio.move_on_after(60):
+            await Toolbox(desk.workbench).use("book", '{"name": "Ada"}')
+        desk.workbench.taken(LineClosed())
+        desk.workbench.taken(desk.posted[0][1])
+        assert await Toolbox(desk.workbench).use("book", '{"name": "Ada"}') == "for Ada"
+        assert trio.current_time() == 62.0
 
 
 async def test_a_use_that_finishes_outlives_whoever_waits_for_it(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 import pytest
@@ -9,7 +10,8 @@ import trio
 
 from engine.data import Said, ToolUsed
 from engine.events import ToolFinished, ToolUnderWay
-from engine.testing import Telephone, Use
+from engine.ports import Tools
+from engine.testing import FakeModel, Telephone, Use
 from engine.testing.plugin import MakeTelephone
 from engine.testing.questions import entered, longest_silence, times
 from engine.tools import Tool, ToolError, tool
@@ -268,6 +270,28 @@ async def test_who_hangs_up_does_not_undo_what_must_be_done_to_its_end(
         assert shop.booked == ["1 for Ada"]
         assert telephone.tools_used == (ToolUsed("book", '{"name": "Ada"}', "booked", 1),)
         assert telephone.now == pytest.approx(ASKED + 3.0)
+
+
+@pytest.mark.parametrize("later", range(8))
+async def test_a_tool_that_begins_as_the_line_closes_is_done_to_its_end_or_not_begun(
+    make_telephone: MakeTelephone, later: int
+) -> None:
+    class Model(FakeModel):
+        async def write(
+            self, history: Sequence[Said | ToolUsed], tools: Tools, out: Callable[[str], None]
+        ) -> None:
+            await trio.sleep(2.0)
+            for _ in range(later):
+                await trio.lowlevel.checkpoint()
+            await tools.use(BOOK.name, BOOK.written)
+
+    shop = Shop()
+    async with make_telephone(tools=shop.tools, model=Model()) as telephone:
+        await ask(telephone, "Can you put one aside for Ada?")
+        await telephone.caller_hangs_up(at=ASKED + 2.0)
+        await telephone.until_the_end()
+        assert len(shop.begun) == len(shop.booked) == len(telephone.tools_used)
+        assert {used.result for used in telephone.tools_used} <= {"booked"}
 
 
 async def test_the_end_of_a_call_waits_for_a_tool_no_longer_than_its_time_limit(
