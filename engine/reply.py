@@ -185,6 +185,11 @@ class _Writing:
     async def _bridge_silence(self, bridging: trio.CancelScope) -> None:
         silence = self._scene.data.settings.longest_silence
         with bridging:
+            if not self._composition.confirmed.is_set():
+                # Who is still being heard waits for nothing.
+                await self._composition.confirmed.wait()
+                if not self._composition.chunks:
+                    self._composition.silent_since = trio.current_time()
             while self._composition.failure is None:
                 since = self._composition.silent_since
                 await trio.sleep_until((trio.current_time() if since is None else since) + silence)

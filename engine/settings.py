@@ -58,7 +58,7 @@ class Settings:
         "sooner heard, and each costs a request to the model; 0: none",
     )
     longest_utterance: float = setting(
-        30.0, "s", "a caller who never stops is answered after this; the predecessor cut at 15 s"
+        30.0, "s", "speech without a pause is answered after this; the predecessor cut at 15 s"
     )
     no_input: float = setting(
         6.0, "s", "silence before the caller is asked again; VoiceXML platforms use 5 to 7 s"

@@ -75,6 +75,29 @@ async def test_a_caller_who_goes_on_ends_the_draft_and_no_more_are_begun_than_th
     assert telephone.history[1].text == "I would like nails and some glue and a hammer"
 
 
+LONG_WAIT = {"drafts": 1, "end_of_turn": 2.5, "end_of_turn_least": 2.5, "end_of_turn_most": 2.5}
+
+
+@pytest.mark.call(settings=LONG_WAIT)
+async def test_nobody_is_asked_for_a_moment_whose_turn_is_not_over(telephone: Telephone) -> None:
+    telephone.agent_will_say("It is in stock.|", latency=2.0)
+    await telephone.caller_says("Do you have the big one", at=3.0, until=4.0)
+    await telephone.expect(states=[..., "speaking", "listening"], heard="It is in stock.")
+
+
+@pytest.mark.call(settings=LONG_WAIT)
+async def test_a_draft_that_is_slow_asks_for_a_moment_once_the_turn_is_over(
+    telephone: Telephone,
+) -> None:
+    telephone.agent_will_say("It is in stock.|", latency=6.0)
+    await telephone.caller_says("Do you have the big one", at=3.0, until=4.0)
+    await telephone.until("thinking")
+    over = telephone.now
+    await telephone.until("listening")
+    assert telephone.heard[-1].text == f"{telephone.scripts.waiting} It is in stock."
+    assert longest_silence(telephone.recording, over, telephone.now) < 2.0
+
+
 @pytest.mark.call(settings={"drafts": 0})
 async def test_without_drafts_the_model_is_asked_when_the_turn_is_over(
     telephone: Telephone,
