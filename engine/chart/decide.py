@@ -26,6 +26,7 @@ from engine.chart.state import (
     To,
     named,
 )
+from engine.data import CallData
 from engine.events import CallStarted, Event, TimerFired
 from engine.settings import SettingRef
 
@@ -233,7 +234,8 @@ class _Making:
         return activation is not None and all(a.activation != activation for a in self.active)
 
     def ask(self, guard: Guard) -> bool:
-        answer = self.judge.guard(guard, self.data, self.event, self.at)
+        # Whatever counts as yes or no does: a match of an expression, and its None.
+        answer = bool(self.judge.guard(guard, self.data, self.event, self.at))
         self.guards.append((named(guard), answer))
         return answer
 
@@ -269,6 +271,10 @@ class _Making:
     def update(self, answer: To | Stay) -> None:
         for update in answer.updates:
             self.data = update(self.data, self.event, self.at)
+            if not isinstance(self.data, CallData):
+                raise TypeError(
+                    f"{named(update)} returned {self.data!r}, and not the data from now on"
+                )
         self.effects = tuple(self.made(e) for e in answer.effects)
 
     def enter(self, paths: tuple[str, ...]) -> None:
@@ -305,7 +311,12 @@ class _Making:
         self.timers = tuple(sorted((*self.timers, running), key=lambda t: (t.deadline, t.order)))
 
     def made(self, source: EffectSource) -> Effect:
-        return source if isinstance(source, Effect) else source(self.data, self.event, self.at)
+        if isinstance(source, Effect):
+            return source
+        effect = source(self.data, self.event, self.at)
+        if not isinstance(effect, Effect):
+            raise TypeError(f"{named(source)} returned {effect!r}, and no effect")
+        return effect
 
     def step(self, outcome: Outcome) -> Step:
         return Step(

@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 
 import pytest
 
-from engine.chart import Chart, Effect, Outcome, State, Step, stay, to
+from engine.chart import Chart, Effect, Outcome, State, Step, ignore, stay, to
 from engine.data import CallData, Parties, Scripts
 from engine.events import Event, FinalHeard, SpeechStarted
 from engine.journal import (
@@ -826,3 +826,14 @@ def test_an_event_of_an_activity_is_written_with_its_stay() -> None:
     step = Hand(chart).take(SpeechStarted(1), of="a")
 
     assert line(1, step)["activation"] == 1
+
+
+def test_what_counts_as_yes_is_written_as_yes() -> None:
+    """A guard that returns what an expression matched ends no call as its line is written."""
+
+    def has_a_vowel(data: CallData, event: Event, at: int) -> Any:
+        return re.search("[aeiou]", "knock")
+
+    one = leaf("one", on={Knock: [to("over", when=has_a_vowel), ignore("")]})
+    hand = Hand(Chart("a test's", [one, OVER], events=(Knock,), data=Notes))
+    assert json.loads(json.dumps(line(1, hand.take(Knock()))))["guards"] == [["has_a_vowel", True]]

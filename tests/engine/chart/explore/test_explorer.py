@@ -17,6 +17,7 @@ from engine.chart.explore import (
     told,
     unexplored,
 )
+from engine.chart.state import To
 from engine.data import CallData
 from engine.effects import AnswerLine, HangUpLine
 from engine.events import CallerHungUp, Event, LineClosed, SpeechEnded
@@ -154,6 +155,26 @@ def test_a_function_that_fails_is_found_with_the_shortest_call_that_gets_there()
     assert way == ("Knock()", "Knock()", "Knock()")
     assert [leaf for _, leaf in told(exploration, way)] == ["counting"] * 4
     assert not exploration.complete
+
+
+def nothing(data: CallData, event: Event, at: int) -> Any:
+    """As a function that forgets its `return`."""
+
+
+@pytest.mark.parametrize(
+    ("answer", "how"),
+    [
+        (to("bye", effects=nothing), "TypeError: nothing returned None, and no effect"),
+        (
+            to("bye", update=nothing),
+            "TypeError: nothing returned None, and not the data from now on",
+        ),
+    ],
+    ids=["effect", "update"],
+)
+def test_a_function_that_returns_something_else_is_named(answer: To, how: str) -> None:
+    exploration = explored(chart(state("waiting", on={Knock: answer}, after={"t": (5, to("bye"))})))
+    assert the_violation(exploration) == ("the chart's functions never fail", how, ("Knock()",))
 
 
 def test_a_step_that_time_does_not_allow_breaks_nothing() -> None:
