@@ -11,24 +11,31 @@ from engine.chart.explore.explorer import Exploration
 from engine.chart.explore.rules import ENDS_ALONE, NO_CIRCLE, NO_RIVALS
 from engine.chart.explore.zone import always_at_once, longest_wait
 
+#: Where each node leads by itself: (node, how long until then at most in us, key).
+Due = dict[int, list[tuple[int, int, str]]]
+
 
 def leave_alone(exploration: Exploration) -> float:
     """The longest time that a call lasts once nothing happens any more, in seconds.
 
-    What is wrong is noted as a violation of the exploration's."""
+    What is wrong is noted as a violation of the exploration's, with a shortest call."""
     _note_rivals(exploration)
     longest: dict[int, int] = {}
+    turning: set[str] = set()
     for start in range(len(exploration.nodes)):
         if start not in longest:
-            _follow(exploration, start, longest)
+            turning |= _follow(exploration, start, longest)
+    _note_endless(exploration, turning)
     return max(longest.values(), default=0) / 1_000_000
 
 
-def _follow(exploration: Exploration, start: int, longest: dict[int, int]) -> None:
-    """Depth first along what is due: `longest` is known of all that is reached."""
+def _follow(exploration: Exploration, start: int, longest: dict[int, int]) -> set[str]:
+    """Depth first along what is due: `longest` is known of all that is reached.
+
+    The names of what is broken by the circles that are closed."""
     path: dict[int, Iterator[tuple[int, int, str]]] = {}
     waited: list[int] = []
-    keys: list[str] = []
+    turning: set[str] = set()
     stack = [start]
     path[start] = _due(exploration, start)
     longest[start] = 0
@@ -40,17 +47,12 @@ def _follow(exploration: Exploration, start: int, longest: dict[int, int]) -> No
             del path[node]
             if stack:
                 wait = waited.pop()
-                keys.pop()
                 longest[stack[-1]] = max(longest[stack[-1]], wait + longest[node])
             continue
-        to, wait, key = ahead
+        to, wait, _ = ahead
         if to in path:
-            since = stack.index(to)
-            round_trip = sum(waited[since:]) + wait
-            name = ENDS_ALONE if round_trip else NO_CIRCLE
-            leaf = exploration.leaf(to)
-            how = f"from {leaf} on it comes back to {leaf}"
-            exploration.violate(name, how, start, *keys, key)
+            round_trip = sum(waited[stack.index(to) :]) + wait
+            turning.add(ENDS_ALONE if round_trip else NO_CIRCLE)
         elif to in longest:
             longest[node] = max(longest[node], wait + longest[to])
         else:
@@ -58,23 +60,114 @@ def _follow(exploration: Exploration, start: int, longest: dict[int, int]) -> No
             path[to] = _due(exploration, to)
             stack.append(to)
             waited.append(wait)
-            keys.append(key)
+    return turning
 
 
 def _due(exploration: Exploration, node: int) -> Iterator[tuple[int, int, str]]:
     """(node, how long until then at most in us, key) of all that can be due first."""
     zone = exploration.nodes[node].zone
     explored = exploration.explored[exploration.nodes[node].standing]
-    found = False
     for successor, to in exploration.ahead(node):
         if explored.urgent:
-            found = True
             yield to, 0, successor.key
         elif successor.timer:
-            found = True
             yield to, longest_wait(zone, successor.timer), successor.key
-    if not found and not exploration.chart.is_final(explored.leaf):
-        exploration.violate(ENDS_ALONE, f"{explored.leaf} can wait for ever", node)
+
+
+# --- the shortest call -----------------------------------------------------------------------
+
+
+def _note_endless(exploration: Exploration, turning: set[str]) -> None:
+    """A wait without end, and the circles that are known to be closed."""
+    nodes = range(len(exploration.nodes))
+    parked = next((node for node in nodes if _is_parked(exploration, node)), None)
+    due = {node: list(_due(exploration, node)) for node in nodes} if turning else {}
+    if NO_CIRCLE in turning:
+        at_once = {node: [step for step in ahead if not step[1]] for node, ahead in due.items()}
+        _note_circle(exploration, NO_CIRCLE, _circle(exploration, at_once, timed=False))
+    circle = None
+    if ENDS_ALONE in turning:
+        circle = _circle(exploration, due, timed=True)
+    if parked is not None:
+        way = len(exploration.way_to(parked))
+        if circle is None or way <= len(exploration.way_to(circle[0])) + len(circle[1]):
+            how = f"{exploration.leaf(parked)} can wait for ever"
+            exploration.violate(ENDS_ALONE, how, parked)
+    _note_circle(exploration, ENDS_ALONE, circle)
+
+
+def _is_parked(exploration: Exploration, node: int) -> bool:
+    if exploration.chart.is_final(exploration.leaf(node)):
+        return False
+    return next(_due(exploration, node), None) is None
+
+
+def _note_circle(
+    exploration: Exploration, name: str, circle: tuple[int, tuple[str, ...]] | None
+) -> None:
+    if circle is not None:
+        node, keys = circle
+        leaf = exploration.leaf(node)
+        exploration.violate(name, f"from {leaf} on it comes back to {leaf}", node, *keys)
+
+
+def _circle(
+    exploration: Exploration, due: Due, *, timed: bool
+) -> tuple[int, tuple[str, ...]] | None:
+    """(where it is entered, its keys) of the circle that a shortest call goes round; a `timed` one
+    takes time."""
+    due = _in_circles(due)
+    found, most = None, len(exploration.nodes) * 3
+    for start in sorted(due):  # as they were reached: the nearest first
+        way = len(exploration.way_to(start))
+        if way + 1 >= most:
+            break
+        keys = _round(due, start, most - way - 1, timed=timed)
+        if keys is not None:
+            found, most = (start, keys), way + len(keys)
+    return found
+
+
+def _in_circles(due: Due) -> Due:
+    """Without the nodes from which no circle is reached."""
+    left = {node: len(ahead) for node, ahead in due.items()}
+    back: dict[int, list[int]] = {}
+    for node, ahead in due.items():
+        for to, _, _ in ahead:
+            back.setdefault(to, []).append(node)
+    done = [node for node, ahead in left.items() if not ahead]
+    while done:
+        over = done.pop()
+        del left[over]
+        for node in back.get(over, ()):
+            left[node] -= 1
+            if not left[node]:
+                done.append(node)
+    return {node: [step for step in due[node] if step[0] in left] for node in left}
+
+
+def _round(due: Due, start: int, most: int, *, timed: bool) -> tuple[str, ...] | None:
+    """The keys of a shortest way from a node back to itself, of `most` steps at the most."""
+    ways: dict[tuple[int, bool], tuple[str, ...]] = {(start, not timed): ()}
+    rim = list(ways)
+    for _ in range(most):
+        reached = []
+        for node, passed in rim:
+            for to, wait, key in due[node]:
+                here = to, passed or wait > 0
+                way = (*ways[node, passed], key)
+                if here == (start, True):
+                    return way
+                if here not in ways:
+                    ways[here] = way
+                    reached.append(here)
+        rim = reached
+        if not rim:
+            break
+    return None
+
+
+# --- rivals ----------------------------------------------------------------------------------
 
 
 def _note_rivals(exploration: Exploration) -> None:

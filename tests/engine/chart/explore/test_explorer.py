@@ -121,6 +121,40 @@ def test_a_call_whose_only_timer_fails_waits_for_ever_and_the_nearest_wait_is_to
     ]
 
 
+def test_of_two_circles_the_one_that_a_shorter_call_comes_to_is_told() -> None:
+    """Left alone, the call comes to the far one; who knocks comes to the near one."""
+    far = [state(f"far{n}", after={"t": (1, to(f"far{n + 1}"))}) for n in range(5)]
+    back = state("far5", after={"t": (1, to("far4"))})
+    begins = state("begins", on={Knock: to("near")}, after={"t": (1, to("far0"))})
+    near = state("near", after={"t": (1, to("nearer"))})
+    nearer = state("nearer", after={"t": (1, to("near"))})
+    exploration = explored(chart(begins, *far, back, near, nearer))
+    leave_alone(exploration)
+    assert the_violation(exploration) == (
+        "a call that is left alone ends",
+        "from near on it comes back to near",
+        ("Knock()", "after near t", "after nearer t"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("knock", "how"),
+    [("round", "from round on it comes back to round"), ("stuck", "stuck can wait for ever")],
+)
+def test_of_a_circle_and_a_wait_without_end_the_nearer_is_told(knock: str, how: str) -> None:
+    other = "stuck" if knock == "round" else "round"
+    begins = state("begins", on={Knock: to(knock)}, after={"t": (1, to("on"))})
+    on = state("on", after={"t": (1, to("and_on"))})
+    and_on = state("and_on", after={"t": (1, to("there"))})
+    there = state("there", after={"t": (1, to(other))})
+    round_and = state("round", after={"t": (1, to("round_again"))})
+    again = state("round_again", after={"t": (1, to("round"))})
+    stuck = state("stuck", after={"t": (1, to("bye", update=fails))})
+    exploration = explored(chart(begins, on, and_on, there, round_and, again, stuck))
+    leave_alone(exploration)
+    assert how in [v.how for v in exploration.violations]
+
+
 class Beyond(Phone):
     """A world in which more can happen than its chart declares."""
 
