@@ -22,6 +22,7 @@ from adapters.service.loading import (
     load_chart,
     load_worlds,
     parse_settings,
+    what_failed,
 )
 from engine.chart import Chart, ChartError
 from engine.chart.draw import differences, files, is_ours
@@ -235,15 +236,21 @@ def _call(options: argparse.Namespace) -> int:
 def _draw(options: argparse.Namespace) -> int:
     chart, folder = load_chart(options.chart), _drawn_in(options)
     found = _texts_in(folder)
+    try:
+        different = differences(chart, found) if options.check else []
+        drawn = {} if options.check else files(chart)
+    except Exception as error:  # noqa: BLE001 (the atlas asks the chart's functions: whatever)
+        raise UserError(
+            f"chart {options.chart}: not drawn, for its functions fail: {what_failed(error)}; "
+            f"`callchart explore` tells the call"
+        ) from None
     if options.check:
-        different = differences(chart, found)
         for line in different:
             print(line)
         if different:
             again = _draw_command(options)
             print(f"{folder} is not up to date: run `{again}`", file=sys.stderr)
         return 1 if different else 0
-    drawn = files(chart)
     strangers = [folder / name for name in drawn if name in found and not is_ours(found[name])]
     if strangers:
         raise UserError(

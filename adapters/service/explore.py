@@ -17,10 +17,11 @@ from typing import Any
 
 from rich.console import Console
 
-from adapters.service.loading import UserError
-from engine.chart import Chart, Step
+from adapters.service.loading import UserError, what_failed
+from engine.chart import Chart, Step, begin
 from engine.chart.explore import (
     Exploration,
+    Standing,
     Unreal,
     Violation,
     answers,
@@ -61,6 +62,8 @@ def run_explore(
     worlds, most = (own, MOST) if own else ([_of_any(chart)], MOST_IN_ANY)
     more = 0 if turns is None else turns - worlds[0].turns
     changed = [_changed(world, world.turns + more, faults) for world in worlds]
+    for world in changed:
+        _begin(world)
     # A chart holds functions, which go through no pipe: a fork has them already.
     forks = multiprocessing.get_context("fork")
     workers = max(1, len(changed) - 1)
@@ -76,6 +79,20 @@ def run_explore(
     whole = all(each["complete"] for each in found["worlds"])
     lacks = not whole or (every_answer and found["unexplored"])
     return 1 if found["violations"] or lacks else 0
+
+
+def _begin(world: Phone) -> None:
+    """Raises `UserError` where no call can begin: then there is none to tell it with."""
+    (data,) = world.beginnings()
+    try:
+        step = begin(world.chart, data)
+        begun = Standing(step.after, step.data, world.after(world.opening(), step))
+        hash(world.key(world.representative(begun)))
+    except Exception as error:  # noqa: BLE001 (of the chart's functions, and the world's: whatever)
+        raise UserError(
+            f"chart {world.chart.name!r}: no call of it can begin to be explored: "
+            f"{what_failed(error)}"
+        ) from None
 
 
 def _of_any(chart: Chart) -> Phone:

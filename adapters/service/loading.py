@@ -98,6 +98,16 @@ def _place(error: Exception, folder: Path) -> str:
     return f"{frame.filename}, line {frame.lineno}"
 
 
+def what_failed(error: Exception) -> str:
+    """What it says, and of which line: the last that is none of ours, where there is one."""
+    says = f"{type(error).__name__}: {error}".removesuffix(": ")
+    ours = [Path(__file__).resolve().parents[2] / name for name in ("engine", "adapters")]
+    for frame in reversed(traceback.extract_tb(error.__traceback__)):
+        if not any(Path(frame.filename).is_relative_to(folder) for folder in ours):
+            return f"{says} ({frame.filename}, line {frame.lineno})"
+    return says
+
+
 def parse_settings(chart: Chart, assignments: Sequence[str]) -> Settings:
     """`NAME=VALUE` assignments on top of the chart's defaults. Raises `SettingError`."""
     defaults = chart.data().settings

@@ -75,7 +75,11 @@ class Happenings:
                     breaches.append(Breach(FUNCTIONS_WORK, how, key, place))
                     continue
                 for rule in self._properties:
-                    if broken := rule.check(standing, step, after):
+                    try:
+                        broken = rule.check(standing, step, after)
+                    except Exception as error:  # noqa: BLE001 (the chart may have its own)
+                        broken = f"it cannot be checked: {type(error).__name__}: {error}"
+                    if broken:
                         breaches.append(Breach(rule.name, broken, key, place))
                 idle = number == explored.number and slots == kept and not explored.urgent
                 does = (

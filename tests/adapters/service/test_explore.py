@@ -79,6 +79,28 @@ def test_a_function_that_fails_leaves_the_steps_before_it(
     assert main(["replay", "--chart", f"{CHARTS}:FAILING", violation["journal"]]) == 0
 
 
+@pytest.mark.parametrize("arguments", [["explore"], ["draw"], ["draw", "--check"]])
+def test_a_chart_whose_calls_cannot_begin_is_told_in_a_line(
+    arguments: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    chart = ["--chart", f"{CHARTS}:UNBEGUN", "--out", str(tmp_path)]
+    assert main([*arguments, *chart]) == 2
+    (said,) = capsys.readouterr().err.splitlines()
+    assert "KeyError: 'no greeting' (" in said
+    assert "holed.py, line " in said
+
+
+def test_a_property_that_fails_is_told_with_the_call(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert explore("UNCHECKED", tmp_path) == 1
+    said = capsys.readouterr().out
+    assert "broken: all is well: it cannot be checked: AttributeError: no such data" in said
+    assert (
+        main(["replay", "--chart", f"{CHARTS}:UNCHECKED", str(tmp_path / "all-is-well.jsonl")]) == 0
+    )
+
+
 @pytest.mark.parametrize("option", ["--turns", "--faults"])
 def test_less_than_none_is_refused(
     option: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]

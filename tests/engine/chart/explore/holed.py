@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from engine.chart import stay, to
-from engine.world import Phone
+from engine.chart import Effect, Step, stay, to
+from engine.chart.explore import Property, Standing
+from engine.data import CallData
+from engine.events import Event
+from engine.world import Phone, Situation
 from tests.engine.chart.explore.charts import (
     WAITING,
     Counted,
@@ -30,4 +33,20 @@ FAILING = chart(
 )
 SLOW = chart(state("slow", after={"out": (1, to("bye")), "never": (5, to("bye", update=fails))}))
 
-WORLDS = (Phone(ROUND), Phone(ROUND, name="with turns of none", turns=0))
+
+def greet(data: CallData, event: Event, at: int) -> Effect:
+    raise KeyError("no greeting")
+
+
+def is_well(before: Standing, step: Step, after: Situation) -> str | None:
+    raise AttributeError("no such data")
+
+
+UNBEGUN = chart(state("waiting", entry=greet, after={"t": (5, to("bye"))}))
+UNCHECKED = chart(WAITING)
+
+WORLDS = (
+    Phone(ROUND),
+    Phone(ROUND, name="with turns of none", turns=0),
+    Phone(UNCHECKED, more_properties=[Property("all is well", is_well)]),
+)
