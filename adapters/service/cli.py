@@ -309,6 +309,9 @@ def _replay(options: argparse.Namespace) -> int:
         return 1
     except JournalError as error:
         raise JournalError(f"{options.journal}, {error}") from None
+    except Exception as error:  # noqa: BLE001 (of the chart's functions: whatever)
+        print(f"{options.journal}: step {steps} fails: {what_failed(error)}", file=sys.stderr)
+        return 1
     if steps and chart.is_final(leaf):
         print(f"{options.journal}: {steps} steps, all as recorded")
     else:

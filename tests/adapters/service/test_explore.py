@@ -101,6 +101,21 @@ def test_a_property_that_fails_is_told_with_the_call(
     )
 
 
+def test_a_function_that_fails_today_differs_from_what_was_recorded(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A function's body is no part of a chart's hash: it may have changed since."""
+    assert explore("ROUND", tmp_path, "--turns", "0") == 1
+    journal = min(tmp_path.glob("*.jsonl"))
+
+    def decide(*given: object, **also: object) -> None:
+        raise KeyError("no such data")
+
+    monkeypatch.setattr("engine.journal.decide", decide)
+    assert main(["replay", "--chart", f"{CHARTS}:ROUND", str(journal)]) == 1
+    assert f"{journal}: step 1 fails: KeyError: 'no such data' (" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("option", ["--turns", "--faults"])
 def test_less_than_none_is_refused(
     option: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
