@@ -211,7 +211,9 @@ def _alike(
         if hasattr(event, "utterance"):
             event = replace(event, utterance=rank[event.utterance])
         stay = occurrence.activation
-        alike.append((event, stay if stay is None else stay in stays and stays.index(stay)))
+        # No False for a stay that is over: that equals 0, the place of the outermost one.
+        place = stays.index(stay) if stay in stays else "over"
+        alike.append((event, None if stay is None else place))
     return tuple(alike)
 
 

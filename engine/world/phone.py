@@ -43,7 +43,7 @@ class Phone:
     `name` tells it from other worlds around the chart. `words` stand for what a caller may say,
     `word_for` finds the one that stands for a text. `settings` are those that differ from the
     defaults; `turns` is how often the caller speaks, and so many utterances at most are
-    `under_way` at once."""
+    `under_way` at once, and so many of one event put off."""
 
     chart: Chart
     name: str = ""
@@ -77,7 +77,13 @@ class Phone:
         return bool(world.raised)
 
     def moves(self, standing: Standing) -> Sequence[Move]:
-        return tuple(move for move in self._moves(standing) if type(move.event) in self._known)
+        put_off = [occurrence.event for occurrence in standing.configuration.deferred]
+        return tuple(
+            move
+            for move in self._moves(standing)
+            if type(move.event) in self._known
+            and (put_off.count(move.event) < self.under_way or standing.world.raised)
+        )
 
     @cached_property
     def _known(self) -> frozenset[type[Event]]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import pytest
 
 from engine.chart import Chart, ChartError, State, defer, ignore, to
+from engine.chart.decide import Active, Configuration, Occurrence
 from engine.chart.explore import (
     Exploration,
     Move,
@@ -224,7 +226,43 @@ def test_what_was_put_off_is_offered_again_when_the_state_changes() -> None:
     exploration = explored(chart(busy, WAITING), most=60)
     keys = {s.key for e in exploration.explored for s in e.successors or ()}
     assert "Knock, put off before" in keys
-    assert not exploration.complete  # a thousand may knock
+
+
+def test_of_a_thousand_who_knock_at_once_two_are_gone_through() -> None:
+    """Else a chart that puts an event off has calls without number."""
+    busy = state("busy", on={Knock: defer("in a moment")}, after={"done": (1, to("waiting"))})
+    exploration = explored(chart(busy, WAITING), most=60)
+    kept = {len(e.standing.configuration.deferred) for e in exploration.explored}
+    assert kept == {0, 1, 2}
+    assert exploration.complete
+
+
+@dataclass(frozen=True, slots=True)
+class Rings(Event):
+    """Of an activity."""
+
+    origin: ClassVar[str] = "ring"
+
+
+def test_a_stay_that_is_over_is_not_taken_for_the_outermost_one() -> None:
+    async def ring(scene: Any) -> None:
+        pass
+
+    ringing = state("ringing", activity="ring", on={Rings: ignore("")}, after={"t": (1, to("bye"))})
+    whole = chart(ringing, events=[Rings], activities={"ring": ring})
+    world = Phone(whole)
+    (data,) = world.beginnings()
+    keys = {
+        world.key(
+            Standing(
+                Configuration((Active("ringing", 3),), recalled=(Occurrence(0, Rings(), stay),)),
+                data,
+                world.opening(),
+            )
+        )
+        for stay in (1, 3)
+    }
+    assert len(keys) == 2
 
 
 def test_a_line_left_open_is_found() -> None:
