@@ -228,10 +228,14 @@ def pytest_runtest_makereport(
                 (f"saved journal of call {number}", _save(telephone, directory, item, number))
             )
     given = item.config.getoption("--callchart-seed")
+    again = f"pytest '{item.nodeid}' --callchart-seed {given}"
+    schedules = item.config.option.callchart_schedules
+    if "story" in getattr(item, "fixturenames", ()) and schedules != SCHEDULES:
+        again += f" --callchart-schedules {schedules}"
     report.sections.append(
         (
             f"seed {given}",
-            f"to repeat it: pytest '{item.nodeid}' --callchart-seed {given}",
+            f"to repeat it: {again}",
         )
     )
     return report

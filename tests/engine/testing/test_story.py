@@ -231,3 +231,11 @@ def test_a_story_that_fails_shows_its_last_journal_and_its_schedule(run: Run) ->
             "to repeat it: pytest 'test_it.py::test_hangs_up?4.72?' --callchart-seed 7",
         ]
     )
+
+
+def test_what_fails_under_a_later_schedule_is_repeated_by_the_line_that_says_so(run: Run) -> None:
+    late = STORY.replace("1 + 1 == 2", "not story.schedule.name.endswith('.20')")
+    failed = run(late, "--callchart-schedules", "25")
+    failed.assert_outcomes(failed=1)
+    (line,) = [line for line in failed.outlines if line.startswith("to repeat it: ")]
+    run(late, *line.split()[5:]).assert_outcomes(failed=1)
