@@ -6,10 +6,13 @@ wait may be without end, no circle of timers closed."""
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import combinations
 
+from engine.chart.decide import microseconds
 from engine.chart.explore.explorer import Exploration
 from engine.chart.explore.rules import ENDS_ALONE, NO_CIRCLE, NO_RIVALS
 from engine.chart.explore.zone import always_at_once, longest_wait
+from engine.chart.state import Stay
 
 #: Where each node leads by itself: (node, how long until then at most in us, key).
 Due = dict[int, list[tuple[int, int, str]]]
@@ -171,17 +174,45 @@ def _round(due: Due, start: int, most: int, *, timed: bool) -> tuple[str, ...] |
 
 
 def _note_rivals(exploration: Exploration) -> None:
+    whole = _of_the_whole_call(exploration)
     for number, node in enumerate(exploration.nodes):
-        explored = exploration.explored[node.standing]
-        fires = {s.timer: s for s in explored.successors or () if s.timer}
-        for one in fires:
-            for two in fires:
-                if one < two and always_at_once(node.zone, one, two):
-                    targets = [exploration.explored[fires[t].to].leaf for t in (one, two)]
-                    if targets[0] != targets[1]:
-                        exploration.violate(
-                            NO_RIVALS,
-                            f"{fires[one].key} leads to {targets[0]}, {fires[two].key} to "
-                            f"{targets[1]}; only the order of their declaration decides",
-                            number,
-                        )
+        successors = exploration.explored[node.standing].successors or ()
+        fires = {s.timer: s for s in successors if s.timer}
+        rivals = [
+            (fires[one], fires[two])
+            for one, two in combinations(sorted(fires), 2)
+            if always_at_once(node.zone, one, two)
+        ]
+        if whole:
+            keys = {s.key: s for s in successors}
+            rivals += [(keys[a], keys[b]) for a, b in whole if a in keys and b in keys]
+        for one_first, other_first in rivals:
+            targets = [exploration.explored[s.to].leaf for s in (one_first, other_first)]
+            if targets[0] != targets[1]:
+                exploration.violate(
+                    NO_RIVALS,
+                    f"{one_first.key} leads to {targets[0]}, {other_first.key} to "
+                    f"{targets[1]}; only the order of their declaration decides",
+                    number,
+                )
+
+
+def _of_the_whole_call(exploration: Exploration) -> list[tuple[str, str]]:
+    """Each two timers of the whole call, by their keys, that begin together and are as long.
+
+    Of those no zone knows when they are due."""
+    chart, data = exploration.chart, exploration.model.beginnings()[0]
+    answers = (answer for _, _, answer, _ in chart.declared())
+    afresh = {name for answer in answers if isinstance(answer, Stay) for name in answer.rearm}
+    known = [
+        (timer, microseconds(timer.delay, data, 0))
+        for timer in chart.timers
+        if timer.order in exploration.uncounted
+        and not callable(timer.delay)
+        and timer.name not in afresh
+    ]
+    return [
+        (one.trigger, two.trigger)
+        for (one, long), (two, as_long) in combinations(known, 2)
+        if one.state == two.state and long == as_long
+    ]

@@ -65,6 +65,18 @@ def test_two_timers_that_are_always_due_at_one_instant_are_found() -> None:
     assert way == ()
 
 
+def test_two_timers_of_the_whole_call_that_are_always_due_at_one_instant_are_found() -> None:
+    after = {"one": (5, to("bye")), "two": (5, to("there"))}
+    here = State("here", after={"t": (1, to("there"))})
+    there = State("there", after={"t": (1, to("bye"))})
+    exploration = explored(chart(state("call", children=[here, there], after=after)))
+    leave_alone(exploration)
+    name, how, way = the_violation(exploration)
+    assert name == "two timers that are always due at one instant lead to one state"
+    assert how.startswith("after call one leads to bye, after call two to call.there")
+    assert way == ()
+
+
 def test_two_timers_due_at_one_instant_may_lead_to_one_state() -> None:
     twins = state("twins", after={"one": (5, to("bye")), "two": (5, to("bye"))})
     exploration = explored(chart(twins))
