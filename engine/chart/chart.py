@@ -32,7 +32,7 @@ from engine.chart.state import (
 )
 from engine.data import CallData
 from engine.events import EVENTS, OUTSIDE, Event
-from engine.settings import MOST
+from engine.settings import MOST, SettingRef
 
 
 class ChartError(ValueError):
@@ -276,14 +276,27 @@ class Chart:
 
     def _check_delays(self) -> None:
         for timer in self.timers:
-            if isinstance(timer.delay, (int, float)) and not 0 <= timer.delay <= MOST:
+            where = f"state {timer.state}, after {timer.name}"
+            if not timer.name.isidentifier():
+                raise ChartError(f"{where}: use a plain identifier for a timer's name")
+            if callable(timer.delay):
+                _check_has_name(timer.delay, where)
+            elif isinstance(timer.delay, SettingRef):
+                if not hasattr(self.data().settings, timer.delay.name):
+                    raise ChartError(f"{where}: there is no setting {timer.delay.name!r}")
+            elif not isinstance(timer.delay, (int, float)):
                 raise ChartError(
-                    f"state {timer.state}, after {timer.name}: {timer.delay} s is no delay"
+                    f"{where}: {timer.delay!r} is no delay; write seconds, a setting or a function"
                 )
+            elif not 0 <= timer.delay <= MOST:
+                raise ChartError(f"{where}: {timer.delay} s is no delay")
 
     def _check_answers(self) -> None:
         known = set(self.events)
         for path, node in self.nodes.items():
+            for made in (*node.state.entry_effects, *node.state.exit_effects):
+                if not isinstance(made, Effect):
+                    _check_has_name(made, f"state {path}")
             for event in node.state.on:
                 if event not in known:
                     raise ChartError(
@@ -414,8 +427,13 @@ def _check_named(answer: Answer, where: str) -> None:
     if isinstance(answer, (To, Stay)):
         functions += [*answer.updates, *(e for e in answer.effects if not isinstance(e, Effect))]
     for function in functions:
-        if not hasattr(function, "__name__"):
-            raise ChartError(f"{where}: {function!r} has no name to be drawn by; use a def")
+        _check_has_name(function, where)
+
+
+def _check_has_name(function: Callable[..., Any], where: str) -> None:
+    # A lambda's is `<lambda>`, whichever it is.
+    if not getattr(function, "__name__", "").isidentifier():
+        raise ChartError(f"{where}: {function!r} has no name to be drawn by; use a def")
 
 
 def _for_machine(state: State) -> dict[str, object]:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from functools import partial
+from typing import Any
 
 import pytest
 
 from engine.chart import Answer, Chart, ChartError, State, defer, ignore, stay, to
 from engine.chart.state import Answers
+from engine.settings import SettingRef
 from tests.engine.chart.by_hand import (
     OVER,
     Call,
@@ -366,3 +368,39 @@ def test_an_answer_that_is_none() -> None:
 def test_a_function_without_a_name(answer: Answer) -> None:
     with pytest.raises(ChartError, match=r"^state a, on Knock: functools\.partial.* has no name"):
         chart(leaf("a", on={Knock: [answer, ignore("")]}), events=(Knock,))
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        leaf("a", on={Knock: to("over", update=lambda data, event, at: data)}),
+        leaf("a", on={Knock: [stay(when=lambda data, event, at: True), ignore("")]}),
+        State("a", on={Knock: ignore("")}, after={"out": (lambda data, at: 1.0, to("over"))}),
+        leaf("a", on={Knock: ignore("")}, entry=lambda data, event, at: Call("hello")),
+    ],
+    ids=["update", "guard", "delay", "entry"],
+)
+def test_a_lambda_has_no_name_of_its_own(state: State) -> None:
+    with pytest.raises(ChartError, match=r"^state a.*<lambda> at .* has no name to be drawn by"):
+        chart(state, events=(Knock,))
+
+
+@pytest.mark.parametrize(
+    ("delay", "says"),
+    [
+        ("5", "'5' is no delay; write seconds, a setting or a function"),
+        (SettingRef("no_such"), "there is no setting 'no_such'"),
+    ],
+)
+def test_a_delay_of_another_kind(delay: Any, says: str) -> None:
+    after = {"out": (delay, to("over"))}
+    refused(State("a", after=after), says=f"state a, after out: {says}", events=())
+
+
+def test_a_timers_name_is_one_word() -> None:
+    """In the SCXML, a name of two words would be two events."""
+    refused(
+        State("a", after={"too long": (1, to("over"))}),
+        says="state a, after too long: use a plain identifier for a timer's name",
+        events=(),
+    )
