@@ -74,9 +74,9 @@ async def place_call(
         trio.open_nursery() as nursery,
     ):
         line = await carrier.call(target)
-        stop.is_serving = True
-        nursery.start_soon(_hang_up_when_asked, supervisor, stop)
-        is_whole = await supervisor.attend(line) is not None
+        with stop.serving():
+            nursery.start_soon(_hang_up_when_asked, supervisor, stop)
+            is_whole = await supervisor.attend(line) is not None
         nursery.cancel_scope.cancel()
     return is_whole
 

@@ -116,11 +116,11 @@ async def take_calls(
     drain_seconds: float,
 ) -> None:
     """Calls, until `stop` asks for an end and the last one is over, or was cut off."""
-    stop.is_serving = True
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(_drain, supervisor, carrier, calls, stop, drain_seconds)
-        await supervisor.serve(carrier)
-        nursery.cancel_scope.cancel()
+    with stop.serving():
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(_drain, supervisor, carrier, calls, stop, drain_seconds)
+            await supervisor.serve(carrier)
+            nursery.cancel_scope.cancel()
 
 
 async def _drain(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 import signal
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 
 import trio
 
@@ -20,12 +20,19 @@ class Stop:
     def __init__(self) -> None:
         self.asked = trio.Event()
         self.at_once = trio.CancelScope()
-        #: Before there are calls there is nothing to be gentle to.
-        self.is_serving = False
+        self._is_serving = False
+
+    @contextmanager
+    def serving(self) -> Iterator[None]:
+        """A block with calls. Before it there is nothing to be gentle to; from now on a stop at
+        once ends this block alone: what is around it still has to end the calls."""
+        self._is_serving = True
+        with trio.CancelScope() as self.at_once:
+            yield
 
     def ask(self) -> None:
         """The first time gently; the second time, and before there are calls, at once."""
-        if self.asked.is_set() or not self.is_serving:
+        if self.asked.is_set() or not self._is_serving:
             self.at_once.cancel()
         self.asked.set()
 

@@ -91,8 +91,7 @@ class Running:
             yield
 
     async def _serve(self, supervisor: Supervisor) -> None:
-        with self.stop.at_once:
-            await take_calls(supervisor, self.carrier, self.calls, self.stop, DRAIN)
+        await take_calls(supervisor, self.carrier, self.calls, self.stop, DRAIN)
 
     async def ring(self, *call_ids: str) -> list[FakeLine]:
         """Calls come in, and their greeting is over."""

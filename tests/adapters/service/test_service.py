@@ -17,7 +17,8 @@ from engine.data import Scripts
 from tests.adapters.service.command import Command, model_server, write_config
 from tests.asterisk.call import Call, CallEnded
 from tests.asterisk.phone import Phone
-from tests.asterisk.server import Asterisk
+from tests.asterisk.server import Asterisk, DialsBot
+from tests.servers.process import free_port
 
 pytestmark = pytest.mark.real
 
@@ -125,11 +126,35 @@ async def test_a_second_signal_cuts_calls_off_and_leaves_nothing_in_asterisk(
         service.stop()
         await service.says("stopping: ")
         service.stop()
-        with trio.fail_after(5):
+        with trio.fail_after(4):
             assert (await call.ended()).by == "them"
-        assert await service.ended() == 1
+            assert await service.ended() == 1
     assert service.log[-1].endswith("stopped: calls taken: 1, failed: 0, cut off: 1")
     await nothing_is_left(asterisk)
+
+
+async def test_a_call_that_is_cut_off_is_over_in_asterisk_where_that_opened_control_too(
+    asterisk_installed: object, phone: Phone, model: ModelServer, tmp_path: Path
+) -> None:
+    port = free_port()
+    dials = DialsBot(f"ws://127.0.0.1:{port}/ari")
+    async with Asterisk.started(control=dials) as asterisk:
+        listen = {"port": port, "user": dials.user, "password": dials.password}
+        sections: dict[str, dict[str, object]] = {
+            "asterisk": {"control": "persistent"},
+            "asterisk.listen": listen,
+        }
+        config = write_config(tmp_path / "callchart.toml", asterisk, model, **sections)
+        async with Command.started("serve", "--config", config) as service:
+            await service.says("ready: ")
+            call = await greeted(phone, asterisk)
+            service.stop()
+            await service.says("stopping: ")
+            service.stop()
+            with trio.fail_after(4):
+                assert (await call.ended()).by == "them"
+                assert await service.ended() == 1
+        await nothing_is_left(asterisk)
 
 
 # --- doctor --------------------------------------------------------------------------------------

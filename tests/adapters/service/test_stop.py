@@ -19,19 +19,21 @@ def send(number: signal.Signals) -> None:
 
 
 @pytest.mark.parametrize("number", SIGNALS)
-async def test_a_signal_asks_and_a_second_one_ends_the_block(
+async def test_a_signal_asks_and_a_second_one_ends_the_block_with_calls_alone(
     number: signal.Signals, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, "callchart")
     with trio.fail_after(5):
         async with stopped_by_signals() as stop:
-            stop.is_serving = True
-            send(number)
-            await stop.asked.wait()
-            assert not stop.at_once.cancel_called
-            send(number)
-            await trio.sleep_forever()
-    assert stop.at_once.cancelled_caught
+            with stop.serving():
+                send(number)
+                await stop.asked.wait()
+                assert not stop.at_once.cancel_called
+                send(number)
+                await trio.sleep_forever()
+            assert stop.at_once.cancelled_caught
+            # What calls need to end is around that block, and goes on.
+            await trio.lowlevel.checkpoint()
     assert caplog.messages == [f"{number.name} received"] * 2
 
 
