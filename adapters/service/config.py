@@ -170,7 +170,7 @@ def _listen(section: Section, *, needed: bool) -> Listen | None:
     plain = Listen()
     with section:
         listen = Listen(
-            host=section.text("host", plain.host),
+            host=section.host("host", plain.host),
             port=section.whole("port", plain.port, **_PORT),
             user=section.text("user", plain.user),
             password=section.secret("password", required=needed).reveal(),
@@ -182,7 +182,7 @@ def _audiosocket(section: Section) -> AudioSocketServer:
     plain = AudioSocketServer()
     with section:
         return AudioSocketServer(
-            host=section.text("host", plain.host),
+            host=section.host("host", plain.host),
             port=section.whole("port", plain.port, **_PORT),
             advertise=section.text("advertise", plain.advertise),
         )

@@ -138,7 +138,7 @@ class Section:
         text = self.text(key, default)
         try:
             url = urlsplit(text)
-            whole = url.scheme in ("http", "https") and bool(url.hostname) and url.port != 0
+            whole = url.scheme in ("http", "https") and _is_host(url.hostname) and url.port != 0
         except ValueError:
             whole = False
         if not whole or re.search(r"[\s?#@]", text):
@@ -146,6 +146,14 @@ class Section:
             self.mistake(key, f"that is no plain URL; write one such as {default}")
             return default
         return text.rstrip("/")
+
+    def host(self, key: str, default: str) -> str:
+        """A name or an address of a machine."""
+        text = self.text(key, default)
+        if not _is_host(text):
+            self.mistake(key, f"{_shown(text)} is no host; write one such as {default}")
+            return default
+        return text
 
     def path(self, key: str) -> Path:
         """A path, which must be there; one that is relative counts from the file's folder."""
@@ -241,6 +249,14 @@ class Section:
                 return text
             self.mistake(key, f"{path} must hold the secret and nothing else, on one line")
         return ""
+
+
+def _is_host(name: str | None) -> bool:
+    """Whether a name server could be asked for it: resolvers raise what is no OSError otherwise."""
+    try:
+        return name is not None and bool(name.encode("idna"))
+    except UnicodeError:
+        return False
 
 
 def _has_form(value: str, form: str) -> bool:
