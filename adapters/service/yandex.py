@@ -119,7 +119,10 @@ def read_yandex(section: Section) -> Yandex:
     """The section, with its mistakes noted."""
     plain = Listening()
     with section:
-        folder = section.text("folder_id", "")
+        # It goes into a request's head; a letter of another alphabet looks like one of its own.
+        folder = section.text(
+            "folder_id", "", form="[!-~]+", right="the folder's id, of Latin letters and digits"
+        )
         language = section.text(
             "language",
             plain.language,

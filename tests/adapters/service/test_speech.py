@@ -100,6 +100,7 @@ def test_a_key_that_is_missing_says_how_it_can_be_given(read: Read) -> None:
         ),
         ("connections = 0", "connections: 0 is out of range; write a whole number from 1 to 32"),
         ("language = 'ru'", 'language: "ru" will not do; write a language such as ru-RU'),
+        ("folder_id = 'b1g\u0441'", 'folder_id: "b1g\u0441" will not do; write the folder'),
         (
             "tts_url = 'tts.example:443'",
             "tts_url: that is no plain URL; write one such as https://",
