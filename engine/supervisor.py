@@ -116,7 +116,10 @@ class Supervisor:
         )
         try:
             self.failed(line.call_id, error)
-            await self._end_with_regret(line)
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(_let_talk, line)
+                await self._end_with_regret(line)
+                nursery.cancel_scope.cancel()
         except Exception as again:
             # What broke the call may break its apology too; the other calls still go on.
             log.error(
@@ -140,6 +143,15 @@ class Supervisor:
                         pass
                 except LineGone:
                     pass
+
+
+async def _let_talk(line: Line) -> None:
+    """What the caller says is taken and dropped: a line warns of what piles up.
+
+    Where hearing is what broke the call, it is left alone: regret can still be said."""
+    with suppress(Exception):
+        while True:
+            await line.hear()
 
 
 def _innermost(error: BaseException) -> str:

@@ -419,6 +419,26 @@ async def test_what_was_being_said_is_cut_off_by_regret(autojump_clock: MockCloc
     assert trio.current_time() == pytest.approx(1 + REGRET_SECONDS, abs=0.02)
 
 
+async def test_what_the_caller_says_into_regret_does_not_pile_up(autojump_clock: MockClock) -> None:
+    async def does_not_hear(scene: Scene) -> None:
+        await trio.sleep(1)
+        raise Crash
+
+    heard: list[float] = []
+
+    class Heard(FakeLine):
+        async def hear(self) -> bytes:
+            pcm = await super().hear()
+            heard.append(trio.current_time())
+            return pcm
+
+    exchange = await Exchange(chart=broken_chart(does_not_hear)).prepared()
+
+    await exchange.supervisor.attend(Heard("bad", frames=True))
+
+    assert heard[-1] == pytest.approx(1 + REGRET_SECONDS, abs=0.04)
+
+
 # --- regret that cannot be said ------------------------------------------------------------------
 
 
