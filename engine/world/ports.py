@@ -153,8 +153,10 @@ def play(now: Situation, said: Reply) -> Iterator[Move]:
     of, number = now.playing, now.reply
     if not of:
         return
-    yield Move("sound is on its way", SoundQueued(number, 0, SOUND, complete=False), now, of)
-    if chunks := said.chunks if now.by_model else 1:
+    chunks = said.chunks if now.by_model else 1
+    if chunks is None or chunks > 1:
+        yield Move("sound is on its way", SoundQueued(number, 0, SOUND), now, of)
+    if chunks:
         last = SoundQueued(number, chunks - 1, SOUND)
         yield Move("the last of its sound is on its way", last, now, of)
     yield Move("the first sound is heard", PlaybackStarted(number), now, of)
