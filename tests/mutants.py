@@ -48,6 +48,9 @@ _ANY_WORDS = (
 EXPLAINED = {
     "call: after longest_call is 0 s": "it may be due at any moment, whatever it is set to",
     "call: after longest_call is never": "it may be due at any moment, whatever it is set to",
+    "call.turn.greeting.overlapped: on PlaybackFinished, its answer without note_said": (
+        "nothing can have failed before the greeting was said"
+    ),
     "call.turn.settling.pause: on PartialHeard, answer 1 without note_partial": (
         "here the same words come twice; real ones may have a question mark the second time "
         "(tests/states/test_drafts.py)"
