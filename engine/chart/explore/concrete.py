@@ -43,8 +43,11 @@ class _Bound:
 
 @dataclass(frozen=True, slots=True)
 class _Pass:
-    """One try: its steps, what they say of their moments, and when the whole call's bound fired."""
+    """One try: its steps, what they say of their moments, and when the whole call's bound fired.
 
+    `count` is that of the steps, and of one that cannot be decided."""
+
+    count: int
     steps: list[Step]
     bounds: list[_Bound]
     whole: dict[str, tuple[int, int]]
@@ -74,13 +77,14 @@ def _timed(exploration: Exploration, way: Sequence[str], pace: int) -> list[Step
     times = list(range(len(way) + 1))
     for _ in range(8):
         tried = _try(chart, model, data, way, times, exploration.uncounted)
-        solved = _solved(tried.bounds, len(tried.steps), pace)
+        solved = _solved(tried.bounds, tried.count, pace)
         settings = {
             name: max(solved[k] - solved[since], LEAST) / SECOND
             for name, (since, k) in tried.whole.items()
         }
         again = replace(data, settings=replace(data.settings, **settings))
-        if [step.at for step in tried.steps] == solved and again == data:
+        decided = solved[: len(tried.steps)]
+        if [step.at for step in tried.steps] == decided and again == data:
             return tried.steps
         times, data = solved, again
     raise Unreal("its delays depend on its moments in a circle")
@@ -123,12 +127,12 @@ def _try(
         try:
             step = decide(chart, before.configuration, before.data, occurrence)
         except Exception:  # noqa: BLE001 (that is what was found of this way)
-            return _Pass(steps, bounds, whole)
+            return _Pass(len(steps) + 1, steps, bounds, whole)
         world = model.after(world, step)
         steps.append(step)
         for state, name, delay in step.started:
             began[state, name] = (k, delay)
-    return _Pass(steps, bounds, whole)
+    return _Pass(len(steps), steps, bounds, whole)
 
 
 def _is_of(occurrence: Occurrence, state: str, name: str) -> bool:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from engine.chart import State, defer, ignore, stay, to
+from engine.chart import Chart, State, defer, ignore, stay, to
 from engine.chart.explore import Exploration, Unreal, concrete
+from engine.chart.state import Delay
 from engine.data import CallData
+from engine.settings import settings
 from engine.world import Forgotten, Phone, Situation
 from tests.engine.chart.explore.charts import (
     WAITING,
@@ -15,6 +17,7 @@ from tests.engine.chart.explore.charts import (
     chart,
     count,
     explored,
+    fails,
     knocked,
     state,
 )
@@ -42,6 +45,23 @@ def test_no_call_waits_for_a_timer_beyond_one_that_is_due_before() -> None:
     assert len(concrete(exploration, ("after door soon", "after door later"))) == 3
     with pytest.raises(Unreal, match="its timers cannot be due in this order"):
         concrete(exploration, ("after door later",))
+
+
+def a_whole_call(limit: Delay) -> Chart:
+    """Over after 2 s, and something fails after `limit`."""
+    room = State("room", on={Knock: ignore("")}, after={"out": (2, to("bye"))})
+    return chart(state("call", children=[room], after={"limit": (limit, to("bye", update=fails))}))
+
+
+def test_the_bound_of_a_whole_call_may_be_what_cannot_be_decided() -> None:
+    exploration = explored(a_whole_call(settings.longest_call), stop_at_first=True)
+    assert len(concrete(exploration, ("after call limit",))) == 1
+
+
+def test_what_cannot_be_decided_must_come_to_be() -> None:
+    exploration = explored(a_whole_call(60), stop_at_first=True)
+    with pytest.raises(Unreal, match="its timers cannot be due in this order"):
+        concrete(exploration, ("after call limit",))
 
 
 def test_what_the_world_cannot_do_is_told() -> None:
