@@ -410,6 +410,12 @@ def _place(states: Sequence[State]) -> dict[str, Node]:
             raise ChartError(f"state {path}: initial {state.initial!r} is not among its children")
         if state.final and (state.children or state.on or state.after or state.activity):
             raise ChartError(f"state {path} is final: nothing can happen in it any more")
+        for event in state.on:
+            if not isinstance(event, type):
+                raise ChartError(f"state {path}, on {event!r}: write the event's class")
+        for timer, after in state.after.items():
+            if not isinstance(after, tuple) or len(after) != 2:
+                raise ChartError(f"state {path}, after {timer}: {after!r} is not (delay, answers)")
         for child in state.children:
             place(child, (*ancestors, path))
 

@@ -404,3 +404,12 @@ def test_a_timers_name_is_one_word() -> None:
         says="state a, after too long: use a plain identifier for a timer's name",
         events=(),
     )
+
+
+def test_what_is_no_event_and_what_is_no_timer() -> None:
+    wrong: Any = {"Knock": ignore("")}
+    refused(State("a", on=wrong), says="state a, on 'Knock': write the event's class", events=())
+    wrong = {"out": 5.0}
+    refused(
+        State("a", after=wrong), says="state a, after out: 5.0 is not (delay, answers)", events=()
+    )
