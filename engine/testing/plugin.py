@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import inspect
 import re
 from collections.abc import Callable, Generator
 from functools import wraps
@@ -203,6 +204,9 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
 
 
 def _with_call(test: Callable[..., Any], telephone: Telephone) -> Callable[..., Any]:
+    if not inspect.iscoroutinefunction(test):
+        pytest.fail("a test on the telephone waits for it: write `async def`", pytrace=False)
+
     @wraps(test)
     async def call(**arguments: Any) -> None:
         async with telephone:

@@ -166,6 +166,13 @@ class Story:
         """Something happened: it is part of what tells one schedule's outcome from another's."""
         self._notes.append((round(trio.current_time() - self._began, 6), what))
 
+    def check_it_happened(self) -> None:
+        """Raises `AssertionError` where what was told never happened."""
+        assert len(self._moments) == len(self._events), (
+            f"{len(self._events) - len(self._moments)} events of the story never happen: "
+            f"write `await story.happens()` behind them"
+        )
+
     # --- what came of it -------------------------------------------------------------------------
 
     @property
@@ -244,3 +251,4 @@ def tell(
 
 async def _told(teller: Teller, story: Story) -> None:
     await teller(story)
+    story.check_it_happened()

@@ -51,6 +51,12 @@ def test_a_failure_shows_the_journal_the_seed_and_the_line_that_repeats_it(run: 
     )
 
 
+def test_a_test_that_cannot_wait_for_its_telephone_is_told_so(run: Run) -> None:
+    result = run("def test_plain(telephone):\n    pass\n")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["a test on the telephone waits for it: write `async def`"])
+
+
 def test_the_journal_of_a_failed_call_is_saved_where_one_asks(
     run: Run, pytester: pytest.Pytester
 ) -> None:

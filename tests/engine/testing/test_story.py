@@ -164,6 +164,14 @@ def test_a_story_that_always_takes_the_same_course_is_a_defect() -> None:
         tell(dull, telephone, schedules=5)
 
 
+def test_a_story_that_never_happens_is_a_defect() -> None:
+    async def forgetful(story: Story) -> None:
+        story.caller_hangs_up(at=1.0)
+
+    with pytest.raises(AssertionError, match=r"1 events .* never happen: write `await story"):
+        tell(forgetful, telephone, schedules=5)
+
+
 def test_what_goes_wrong_says_under_which_schedule() -> None:
     async def wrong(story: Story) -> None:
         story.telephone.agent_will_say("At nine.|")
