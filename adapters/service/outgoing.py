@@ -55,8 +55,9 @@ async def place_call(
 ) -> bool:
     """The whole call; whether it ended as its chart says. A signal hangs up, with a goodbye.
 
-    Whether it may be placed is known before anything is opened. Raises `UserError`, `ProviderError`
-    and what the carrier raises, maybe in groups."""
+    Whether it may be placed is known before anything is opened. Raises `CallFailed` where it was
+    not answered, also because of a signal; `UserError`, `ProviderError` and what the carrier
+    raises, maybe in groups."""
     if not (config.asterisk.user and config.asterisk.password):
         raise UserError(
             "asterisk.user and asterisk.password are missing: this call opens a control connection "
@@ -65,7 +66,7 @@ async def place_call(
     if target not in config.asterisk.allowed:
         raise UserError(_why_not_allowed(config, target))
     settings = without_the_services_ports(under_other_names(config.asterisk, "out"))
-    is_whole = False
+    line, is_whole = None, False
     async with (
         stopped_by_signals() as stop,
         open_services(config) as opened,
@@ -78,6 +79,8 @@ async def place_call(
             nursery.start_soon(_hang_up_when_asked, supervisor, stop)
             is_whole = await supervisor.attend(line) is not None
         nursery.cancel_scope.cancel()
+    if line is None:
+        raise CallFailed("cancelled", "it was given up before it was answered")
     return is_whole
 
 
