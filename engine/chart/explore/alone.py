@@ -123,8 +123,6 @@ def _circle(
     found, most = None, len(exploration.nodes) * 3
     for start in sorted(due):  # as they were reached: the nearest first
         way = len(exploration.way_to(start))
-        if way + 1 >= most:
-            break
         keys = _round(due, start, most - way - 1, timed=timed)
         if keys is not None:
             found, most = (start, keys), way + len(keys)
@@ -133,20 +131,12 @@ def _circle(
 
 def _in_circles(due: Due) -> Due:
     """Without the nodes from which no circle is reached."""
-    left = {node: len(ahead) for node, ahead in due.items()}
-    back: dict[int, list[int]] = {}
-    for node, ahead in due.items():
-        for to, _, _ in ahead:
-            back.setdefault(to, []).append(node)
-    done = [node for node, ahead in left.items() if not ahead]
-    while done:
-        over = done.pop()
-        del left[over]
-        for node in back.get(over, ()):
-            left[node] -= 1
-            if not left[node]:
-                done.append(node)
-    return {node: [step for step in due[node] if step[0] in left] for node in left}
+    while True:
+        left = {node: [step for step in ahead if step[0] in due] for node, ahead in due.items()}
+        left = {node: ahead for node, ahead in left.items() if ahead}
+        if len(left) == len(due):
+            return left
+        due = left
 
 
 def _round(due: Due, start: int, most: int, *, timed: bool) -> tuple[str, ...] | None:

@@ -168,9 +168,8 @@ def _solved(bounds: Sequence[_Bound], steps: int, pace: int) -> list[int]:
     size, far = steps, 10**15
     most = [[0 if i == j else far for j in range(size)] for i in range(size)]
     for bound in bounds:
-        if bound.later < size and bound.earlier < size:
-            row = most[bound.later]
-            row[bound.earlier] = min(row[bound.earlier], bound.most)
+        row = most[bound.later]
+        row[bound.earlier] = min(row[bound.earlier], bound.most)
     for via in range(size):
         for row in most:
             first = row[via]
