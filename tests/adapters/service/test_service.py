@@ -54,6 +54,16 @@ async def greeted(phone: Phone, asterisk: Asterisk) -> Call:
     return call
 
 
+async def is_cut_off(service: Command, call: Call) -> None:
+    """Two signals end the service at once, and the call with it."""
+    service.stop()
+    await service.says("stopping: ")
+    service.stop()
+    with trio.fail_after(4):
+        assert (await call.ended()).by == "them"
+        assert await service.ended() == 1
+
+
 async def nothing_is_left(asterisk: Asterisk) -> None:
     assert await asterisk.channels() == []
     assert await asterisk.bridges() == []
@@ -122,13 +132,7 @@ async def test_a_second_signal_cuts_calls_off_and_leaves_nothing_in_asterisk(
 ) -> None:
     async with Command.started("serve", "--config", write()) as service:
         await service.says("ready: ")
-        call = await greeted(phone, asterisk)
-        service.stop()
-        await service.says("stopping: ")
-        service.stop()
-        with trio.fail_after(4):
-            assert (await call.ended()).by == "them"
-            assert await service.ended() == 1
+        await is_cut_off(service, await greeted(phone, asterisk))
     assert service.log[-1].endswith("stopped: calls taken: 1, failed: 0, cut off: 1")
     await nothing_is_left(asterisk)
 
@@ -147,13 +151,7 @@ async def test_a_call_that_is_cut_off_is_over_in_asterisk_where_that_opened_cont
         config = write_config(tmp_path / "callchart.toml", asterisk, model, **sections)
         async with Command.started("serve", "--config", config) as service:
             await service.says("ready: ")
-            call = await greeted(phone, asterisk)
-            service.stop()
-            await service.says("stopping: ")
-            service.stop()
-            with trio.fail_after(4):
-                assert (await call.ended()).by == "them"
-                assert await service.ended() == 1
+            await is_cut_off(service, await greeted(phone, asterisk))
         await nothing_is_left(asterisk)
 
 
