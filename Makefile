@@ -3,7 +3,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-PACKAGES := engine states adapters proto
+PACKAGES := callchart/*.py engine states adapters proto
 SOURCES := $(PACKAGES) tests
 
 # flake8-async's rules that ruff lacks; without those on the place of a `return` (121), on scopes and

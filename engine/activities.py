@@ -11,8 +11,8 @@ from types import MappingProxyType
 
 import trio
 
-from engine.call import Activity, Scene
-from engine.events import (
+from callchart.engine.call import Activity, Scene
+from callchart.engine.events import (
     EndOfUtteranceHeard,
     FillerFinished,
     FillerStarted,
@@ -25,8 +25,7 @@ from engine.events import (
     SpeechEnded,
     SpeechStarted,
 )
-from engine.playout import Playback
-from engine.ports import (
+from callchart.engine.ports import (
     FRAME_SECONDS,
     EndOfUtterance,
     Heard,
@@ -36,6 +35,7 @@ from engine.ports import (
     VoiceActivity,
     frame_bytes,
 )
+from callchart.engine.reply.playout import Playback
 
 log = logging.getLogger("callchart")
 

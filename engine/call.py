@@ -17,10 +17,10 @@ from dataclasses import dataclass
 
 import trio
 
-from engine.chart import Chart, Effect, Step, begin, decide
-from engine.chart.decide import Active, Occurrence, due
-from engine.data import CallData
-from engine.events import (
+from callchart.engine.chart import Chart, Effect, Step, begin, decide
+from callchart.engine.chart.decide import Active, Occurrence, due
+from callchart.engine.data import CallData
+from callchart.engine.events import (
     CallerHungUp,
     CallTransferred,
     DigitReceived,
@@ -28,11 +28,10 @@ from engine.events import (
     LineClosed,
     TransferFailed,
 )
-from engine.journal import Recorder
-from engine.mailbox import Mailbox
-from engine.phrases import Phrases
-from engine.playout import Playout
-from engine.ports import (
+from callchart.engine.journal import Recorder
+from callchart.engine.mailbox import Mailbox
+from callchart.engine.phrases import Phrases
+from callchart.engine.ports import (
     Closed,
     DigitPressed,
     LanguageModel,
@@ -46,9 +45,10 @@ from engine.ports import (
     TransferRefused,
     VoiceDetectors,
 )
-from engine.reply import ReplyPipeline
-from engine.toolbox import OURS, Workbench
-from engine.tools import Tool, by_name
+from callchart.engine.reply.pipeline import ReplyPipeline
+from callchart.engine.reply.playout import Playout
+from callchart.engine.tools.tool import Tool, by_name
+from callchart.engine.tools.toolbox import OURS, Workbench
 
 #: Told of every step before it is carried out, with the call's id.
 Inspector = Callable[[str, Step], None]

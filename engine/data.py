@@ -10,7 +10,7 @@ import math
 from dataclasses import dataclass, field
 from typing import Literal, Self
 
-from engine.settings import Settings
+from callchart.engine.settings import Settings
 
 Speaker = Literal["caller", "agent"]
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from engine.chart.state import Effect
-from engine.data import Reply, Said, ToolUsed
+from callchart.engine.chart.state import Effect
+from callchart.engine.data import Reply, Said, ToolUsed
 
 if TYPE_CHECKING:
-    from engine.call import Call
+    from callchart.engine.call import Call
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,15 +17,15 @@ from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any
 
-from engine.chart import Chart, ChartError, Effect, Occurrence, Step, begin, decide
-from engine.chart.chart import TimerSpec
-from engine.chart.decide import ORDINARY, Configuration, Judge
-from engine.chart.state import Guard, named
-from engine.data import CallData, Facts, Parties
-from engine.events import CallStarted, Event, TimerFired
-from engine.from_json import NotOfType, made_of, member_of
-from engine.ports import Journal
-from engine.settings import SettingError
+from callchart.engine.chart import Chart, ChartError, Effect, Occurrence, Step, begin, decide
+from callchart.engine.chart.chart import TimerSpec
+from callchart.engine.chart.decide import ORDINARY, Configuration, Judge
+from callchart.engine.chart.state import Guard, named
+from callchart.engine.data import CallData, Facts, Parties
+from callchart.engine.events import CallStarted, Event, TimerFired
+from callchart.engine.from_json import NotOfType, made_of, member_of
+from callchart.engine.ports import Journal
+from callchart.engine.settings import SettingError
 
 VERSION = 1
 

@@ -11,8 +11,8 @@ from collections.abc import Callable
 
 import trio
 
-from engine.chart.decide import Occurrence
-from engine.events import Event
+from callchart.engine.chart.decide import Occurrence
+from callchart.engine.events import Event
 
 
 class MailboxFull(RuntimeError):

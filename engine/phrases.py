@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import trio
 
-from engine.data import FillerClip, Scripts
-from engine.ports import Speech, Synthesizer, WordTiming, frame_bytes
+from callchart.engine.data import FillerClip, Scripts
+from callchart.engine.ports import Speech, Synthesizer, WordTiming, frame_bytes
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from engine.data import Parties, Said, ToolUsed
+    from callchart.engine.data import Parties, Said, ToolUsed
 
 FRAME_SECONDS = 0.02
 

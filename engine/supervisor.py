@@ -13,15 +13,15 @@ from dataclasses import dataclass, field
 
 import trio
 
-from engine.activities import ACTIVITIES
-from engine.call import Call, Inspector, Services
-from engine.chart import Chart
-from engine.data import CallData, Facts, Scripts
-from engine.events import HangUpRequested
-from engine.journal import Recorder
-from engine.mailbox import MailboxFull
-from engine.ports import Carrier, Journal, Line, LineGone, MarkReached
-from engine.settings import Settings
+from callchart.engine.activities import ACTIVITIES
+from callchart.engine.call import Call, Inspector, Services
+from callchart.engine.chart import Chart
+from callchart.engine.data import CallData, Facts, Scripts
+from callchart.engine.events import HangUpRequested
+from callchart.engine.journal import Recorder
+from callchart.engine.mailbox import MailboxFull
+from callchart.engine.ports import Carrier, Journal, Line, LineGone, MarkReached
+from callchart.engine.settings import Settings
 
 log = logging.getLogger("callchart")
 

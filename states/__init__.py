@@ -2,7 +2,7 @@
 
 `WORLDS` are what is around it while it is explored: `WORLD`, and one in which it has drafts."""
 
-from states.chart import CHART
-from states.explored import WITH_DRAFTS, WORLD, WORLDS
+from callchart.states.chart import CHART
+from callchart.states.exploration.worlds import WITH_DRAFTS, WORLD, WORLDS
 
 __all__ = ["CHART", "WITH_DRAFTS", "WORLD", "WORLDS"]

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from engine.chart import Answer, State, Update, ignore, stay, to
-from engine.events import FinalHeard, PartialHeard, SpeechEnded, SpeechStarted
-from engine.settings import settings
-from states.hearing import (
+from callchart.engine.chart import Answer, State, Update, ignore, stay, to
+from callchart.engine.events import FinalHeard, PartialHeard, SpeechEnded, SpeechStarted
+from callchart.engine.settings import settings
+from callchart.states.hearing import (
     add_words,
     drop_partial,
     has_words,
@@ -22,7 +22,7 @@ from states.hearing import (
     pass_over,
     takes_the_turn,
 )
-from states.replies import (
+from callchart.states.replies import (
     begin_apology,
     begin_farewell,
     begin_regret,

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from engine.chart import State, ignore, stay, to
-from engine.effects import AnswerLine
-from engine.events import (
+from callchart.engine.chart import State, ignore, stay, to
+from callchart.engine.effects import AnswerLine
+from callchart.engine.events import (
     CallerHungUp,
     CallTransferred,
     DigitReceived,
@@ -17,17 +17,22 @@ from engine.events import (
     ToolUnderWay,
     TransferFailed,
 )
-from engine.settings import settings
-from states.hearing import note_heard_out, note_line_closed, put_what_was_said, words_heard
-from states.listening import listening
-from states.replies import (
+from callchart.engine.settings import settings
+from callchart.states.hearing import (
+    note_heard_out,
+    note_line_closed,
+    put_what_was_said,
+    words_heard,
+)
+from callchart.states.listening import listening
+from callchart.states.replies import (
     begin_farewell,
     begin_regret,
     saying_last_words,
     start_reply,
 )
-from states.tools import note_finished, note_under_way
-from states.turn import turn
+from callchart.states.tools import note_finished, note_under_way
+from callchart.states.turn import turn
 
 call = State(
     "call",

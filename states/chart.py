@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from engine.chart import Chart
-from states.call import call
-from states.hangup import ended, hangup
-from states.late import is_over
+from callchart.engine.chart import Chart
+from callchart.states.call import call
+from callchart.states.hangup import ended, hangup
+from callchart.states.late import is_over
 
 CHART = Chart("phone call", [call, hangup, ended], late=is_over)

@@ -7,12 +7,18 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from engine.data import CallData, Reply
-from engine.effects import StartDraft
-from engine.events import Event, FinalHeard, PartialHeard
-from states.hearing import add_words, has_words, more_is_owed, put_question, question_is_complete
-from states.phrasing import words_of
-from states.replies import begin_answer, next_reply
+from callchart.engine.data import CallData, Reply
+from callchart.engine.effects import StartDraft
+from callchart.engine.events import Event, FinalHeard, PartialHeard
+from callchart.states.hearing import (
+    add_words,
+    has_words,
+    more_is_owed,
+    put_question,
+    question_is_complete,
+)
+from callchart.states.phrasing import words_of
+from callchart.states.replies import begin_answer, next_reply
 
 # --- guards ------------------------------------------------------------------------------------
 

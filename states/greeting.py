@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from engine.chart import State, ignore, stay, to
-from engine.effects import StopPlayback
-from engine.events import PlaybackFinished, PlaybackStarted, SoundQueued, SpeechStarted
-from states.overlapped import overlapped
-from states.replies import (
+from callchart.engine.chart import State, ignore, stay, to
+from callchart.engine.effects import StopPlayback
+from callchart.engine.events import PlaybackFinished, PlaybackStarted, SoundQueued, SpeechStarted
+from callchart.states.overlapped import overlapped
+from callchart.states.replies import (
     begin_apology,
     from_greeting,
     note_sound,

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from engine.chart import State, ignore, stay, to
-from engine.data import CallData
-from engine.effects import HangUpLine
-from engine.events import (
+from callchart.engine.chart import State, ignore, stay, to
+from callchart.engine.data import CallData
+from callchart.engine.effects import HangUpLine
+from callchart.engine.events import (
     CallerHungUp,
     CallTransferred,
     DigitReceived,
@@ -16,8 +16,8 @@ from engine.events import (
     ToolUnderWay,
     TransferFailed,
 )
-from states.hearing import note_line_closed, words_heard
-from states.tools import note_finished, note_under_way, tools_are_at_work
+from callchart.states.hearing import note_line_closed, words_heard
+from callchart.states.tools import note_finished, note_under_way, tools_are_at_work
 
 
 def until_all_is_done(data: CallData, at: int) -> float:

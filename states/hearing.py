@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from engine.data import CallData, Said
-from engine.events import (
+from callchart.engine.data import CallData, Said
+from callchart.engine.events import (
     EndOfUtteranceHeard,
     Event,
     FinalHeard,
@@ -14,8 +14,8 @@ from engine.events import (
     PlaybackStopped,
     SpeechEnded,
 )
-from states.phrasing import is_made_of
-from states.replies import note_said
+from callchart.states.phrasing import is_made_of
+from callchart.states.replies import note_said
 
 Heard = PartialHeard | FinalHeard
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from engine.data import CallData
-from engine.events import (
+from callchart.engine.data import CallData
+from callchart.engine.events import (
     EndOfUtteranceHeard,
     Event,
     FinalHeard,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from engine.chart import State, ignore, stay, to
-from engine.data import CallData
-from engine.events import (
+from callchart.engine.chart import State, ignore, stay, to
+from callchart.engine.data import CallData
+from callchart.engine.events import (
     Event,
     FinalHeard,
     PartialHeard,
@@ -14,8 +14,8 @@ from engine.events import (
     SpeechEnded,
     SpeechStarted,
 )
-from engine.settings import settings
-from states.hearing import (
+from callchart.engine.settings import settings
+from callchart.states.hearing import (
     add_words,
     has_words,
     has_words_of_before,
@@ -25,7 +25,12 @@ from states.hearing import (
     there_is_a_question,
     words_heard,
 )
-from states.replies import begin_farewell, begin_reprompt, reprompts_are_used_up, start_reply
+from callchart.states.replies import (
+    begin_farewell,
+    begin_reprompt,
+    reprompts_are_used_up,
+    start_reply,
+)
 
 
 def take_the_floor(data: CallData, event: Event, at: int) -> CallData:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from engine.chart import State, Update, ignore, to
-from engine.events import (
+from callchart.engine.chart import State, Update, ignore, to
+from callchart.engine.events import (
     FinalHeard,
     PlaybackFinished,
     PlaybackStarted,
     SpeechEnded,
     SpeechStarted,
 )
-from engine.settings import settings
-from states.hearing import add_words, mark_interrupted, note_speech_ended, takes_the_turn
-from states.replies import leads_to_nothing, note_said
+from callchart.engine.settings import settings
+from callchart.states.hearing import add_words, mark_interrupted, note_speech_ended, takes_the_turn
+from callchart.states.replies import leads_to_nothing, note_said
 
 
 def overlapped(back: str, update: Update) -> State:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
-from engine.chart import Update
-from engine.data import CallData, Reply
-from engine.effects import StartReply
-from engine.events import Event, ReplyFailed, ReplyReady, ReplyWritten, SoundQueued
+from callchart.engine.chart import Update
+from callchart.engine.data import CallData, Reply
+from callchart.engine.effects import StartReply
+from callchart.engine.events import Event, ReplyFailed, ReplyReady, ReplyWritten, SoundQueued
 
 # --- guards ------------------------------------------------------------------------------------
 

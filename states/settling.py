@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from engine.chart import State, stay, to
-from engine.data import CallData
-from engine.events import (
+from callchart.engine.chart import State, stay, to
+from callchart.engine.data import CallData
+from callchart.engine.events import (
     EndOfUtteranceHeard,
     FinalHeard,
     PartialHeard,
     SpeechEnded,
     SpeechStarted,
 )
-from states.drafts import (
+from callchart.states.drafts import (
     begin_draft,
     begin_or_keep_answer,
     draft_is_ready,
@@ -21,7 +21,7 @@ from states.drafts import (
     is_worth_a_draft,
     start_draft,
 )
-from states.hearing import (
+from callchart.states.hearing import (
     add_words,
     has_words,
     more_is_owed,
@@ -35,8 +35,8 @@ from states.hearing import (
     some_words_are_known,
     take_partial,
 )
-from states.phrasing import asks, sounds_unfinished
-from states.replies import (
+from callchart.states.phrasing import asks, sounds_unfinished
+from callchart.states.replies import (
     apologies_are_used_up,
     begin_answer,
     begin_apology,

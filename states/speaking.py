@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from engine.chart import State, defer, ignore, stay, to
-from engine.effects import StopPlayback
-from engine.events import (
+from callchart.engine.chart import State, defer, ignore, stay, to
+from callchart.engine.effects import StopPlayback
+from callchart.engine.events import (
     PlaybackFinished,
     PlaybackStarted,
     SoundQueued,
     SpeechStarted,
 )
-from engine.settings import settings
-from states.hearing import put_what_was_said
-from states.overlapped import overlapped
-from states.replies import (
+from callchart.engine.settings import settings
+from callchart.states.hearing import put_what_was_said
+from callchart.states.overlapped import overlapped
+from callchart.states.replies import (
     apologies_are_used_up,
     begin_apology,
     begin_regret,

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from engine.chart import State, ignore, stay, to
-from engine.data import CallData
-from engine.effects import StopPlayback
-from engine.events import (
+from callchart.engine.chart import State, ignore, stay, to
+from callchart.engine.data import CallData
+from callchart.engine.effects import StopPlayback
+from callchart.engine.events import (
     Event,
     FillerFinished,
     FillerStarted,
@@ -16,9 +16,9 @@ from engine.events import (
     ReplyWritten,
     SpeechStarted,
 )
-from engine.ports import FRAME_SECONDS
-from engine.settings import settings
-from states.replies import (
+from callchart.engine.ports import FRAME_SECONDS
+from callchart.engine.settings import settings
+from callchart.states.replies import (
     apologies_are_used_up,
     begin_apology,
     begin_farewell,

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
-from engine.data import AtWork, CallData, ToolUsed
-from engine.events import Event, ToolFinished, ToolUnderWay, TransferFailed
+from callchart.engine.data import AtWork, CallData, ToolUsed
+from callchart.engine.events import Event, ToolFinished, ToolUnderWay, TransferFailed
 
 #: The result of a tool that has none yet, as the next answer is told.
 UNDER_WAY = "This is still being done; how it ends is not known yet."

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from engine.chart import State, stay, to
-from engine.events import (
+from callchart.engine.chart import State, stay, to
+from callchart.engine.events import (
     FinalHeard,
     PartialHeard,
     ReplyFailed,
@@ -11,9 +11,9 @@ from engine.events import (
     ReplyWritten,
     SpeechEnded,
 )
-from states.barged_in import barged_in
-from states.greeting import greeting
-from states.hearing import (
+from callchart.states.barged_in import barged_in
+from callchart.states.greeting import greeting
+from callchart.states.hearing import (
     add_words,
     mark_interrupted,
     note_partial,
@@ -21,11 +21,11 @@ from states.hearing import (
     pass_over,
     takes_the_turn,
 )
-from states.replies import may_not_be_interrupted, note_failure, note_ready, note_written
-from states.settling import settling
-from states.speaking import speaking
-from states.thinking import thinking
-from states.transferring import transferring
+from callchart.states.replies import may_not_be_interrupted, note_failure, note_ready, note_written
+from callchart.states.settling import settling
+from callchart.states.speaking import speaking
+from callchart.states.thinking import thinking
+from callchart.states.transferring import transferring
 
 turn = State(
     "turn",

@@ -22,12 +22,12 @@ from rich.console import Console
 from rich.progress import MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from engine.chart import Chart
-from engine.chart.explore import Exploration
-from engine.chart.explore.mutations import Mutant, mutants
-from engine.chart.explore.verdict import Caught, Verdict, usual, verdict
-from engine.world import Phone
-from states import CHART, WITH_DRAFTS, WORLD
+from callchart.engine.chart import Chart
+from callchart.engine.exploration import Exploration
+from callchart.engine.exploration.environment import Phone
+from callchart.engine.exploration.mutation import Mutant, mutants
+from callchart.engine.exploration.verdict import Caught, Verdict, usual, verdict
+from callchart.states import CHART, WITH_DRAFTS, WORLD
 
 PROCESSES = 2
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from engine.ports import frame_bytes
+from callchart.engine.ports import frame_bytes
 
 SAMPLES = Path(__file__).parent / "samples"
 MANIFEST: dict[str, dict[str, Any]] = json.loads((SAMPLES / "manifest.json").read_text("utf-8"))

@@ -12,19 +12,19 @@ from typing import Any
 
 import pytest
 
-from adapters.llm.openai import (
+from callchart.adapters.llm.openai import (
     BETWEEN_TOKENS,
     CONTEXT_TOKENS,
     FIRST_TOKEN,
     FIRST_TOKEN_OF_TWO,
     OPENAI_URL,
 )
-from adapters.service.cli import parser
-from adapters.service.config import Config, read_config
-from adapters.service.scripts import SCRIPTS
-from adapters.service.serve import GOODBYE_SECONDS
-from adapters.service.speech import SoundCache
-from adapters.tts.fallback import FIRST_SOUND
+from callchart.adapters.service.cli import parser
+from callchart.adapters.service.config import Config, read_config
+from callchart.adapters.service.providers.scripts import SCRIPTS
+from callchart.adapters.service.providers.speech import SoundCache
+from callchart.adapters.service.run.serve import GOODBYE_SECONDS
+from callchart.adapters.tts.fallback import FIRST_SOUND
 from tests.asterisk.server import Asterisk
 
 DEPLOY = Path(__file__).parent.parent / "deploy"

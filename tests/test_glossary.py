@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from states import CHART
+from callchart.states import CHART
 
 PAGE = (Path(__file__).parents[1] / "docs/glossary.md").read_text("utf-8")
-PLACES = sorted(set(re.findall(r"`((?:engine|states|adapters)\.[\w.]+)`", PAGE)))
+PLACES = sorted(set(re.findall(r"`(callchart\.(?:engine|states|adapters)\.[\w.]+)`", PAGE)))
 STATES = sorted(set(re.findall(r"[Ss]tate `([\w.]+)`", PAGE)))
 TERMS = re.findall(r"^- \*\*(.+?)\*\*", PAGE, re.MULTILINE)
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from engine.chart.explore.rules import (
+from callchart.engine.exploration.environment.properties import properties
+from callchart.engine.exploration.invariants import (
     ANSWERED,
     ENDS_ALONE,
     FUNCTIONS_WORK,
@@ -13,8 +14,7 @@ from engine.chart.explore.rules import (
     NO_RIVALS,
     rules,
 )
-from engine.world.properties import properties
-from states import CHART
+from callchart.states import CHART
 
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs/what-cannot-happen.md").read_text("utf-8")

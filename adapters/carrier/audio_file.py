@@ -11,8 +11,8 @@ import numpy as np
 import soxr
 from numpy.typing import NDArray
 
-from adapters.carrier.wav_header import PCM, wav_header
-from engine.ports import frame_bytes
+from callchart.adapters.carrier.wav_header import PCM, wav_header
+from callchart.engine.ports import frame_bytes
 
 FLOAT, EXTENSIBLE = 3, 0xFFFE
 

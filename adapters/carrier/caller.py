@@ -16,8 +16,8 @@ from typing import Any, Final, Literal, cast, get_args
 
 import numpy as np
 
-from adapters.carrier.audio_file import AudioFileError, read_wav
-from engine.ports import frame_bytes
+from callchart.adapters.carrier.audio_file import AudioFileError, read_wav
+from callchart.engine.ports import frame_bytes
 
 FRAMES_PER_SECOND: Final = 50
 

@@ -13,9 +13,9 @@ from typing import Final, Protocol
 import numpy as np
 import trio
 
-from adapters.carrier.audio_file import Recording
-from engine.data import Parties
-from engine.ports import (
+from callchart.adapters.carrier.audio_file import Recording
+from callchart.engine.data import Parties
+from callchart.engine.ports import (
     Closed,
     LineGone,
     MarkReached,
@@ -48,7 +48,7 @@ class Caller(Protocol):
 
 
 class WavLine:
-    """`engine.ports.Line` to a scripted caller.
+    """`callchart.engine.ports.Line` to a scripted caller.
 
     Before `answer()` nothing is heard on either side and playback waits in its queue. After the
     line has closed, commands are without effect. `dropped_frames` counts what a full queue
@@ -221,7 +221,7 @@ class WavLine:
 
 
 class WavCarrier:
-    """`engine.ports.Carrier` with one call, that arrives at once and ticks in `nursery`."""
+    """A `Carrier` with one call, which arrives at once and ticks in `nursery`."""
 
     def __init__(self, line: WavLine, nursery: trio.Nursery) -> None:
         self._nursery = nursery

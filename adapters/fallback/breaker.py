@@ -14,8 +14,8 @@ from typing import Final, Literal
 
 import trio
 
-from adapters.fallback.failures import NotAsked
-from engine.ports import ProviderError
+from callchart.adapters.fallback.failures import NotAsked
+from callchart.engine.ports import ProviderError
 
 log = logging.getLogger("callchart")
 

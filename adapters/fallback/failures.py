@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engine.ports import ProviderError
+from callchart.engine.ports import ProviderError
 
 
 class Late(ProviderError):

@@ -14,12 +14,12 @@ from typing import Final
 import trio
 from h2.errors import ErrorCodes
 
-from adapters.grpc.connection import Connection
-from adapters.grpc.dial import Address, Dial
-from adapters.grpc.errors import ConnectionLost
-from adapters.grpc.exchange import Exchange
-from adapters.grpc.keepalive import Keepalive
-from adapters.grpc.seam import request_headers
+from callchart.adapters.grpc.connection import Connection
+from callchart.adapters.grpc.dial import Address, Dial
+from callchart.adapters.grpc.errors import ConnectionLost
+from callchart.adapters.grpc.exchange import Exchange
+from callchart.adapters.grpc.keepalive import Keepalive
+from callchart.adapters.grpc.seam import request_headers
 
 log = logging.getLogger(__name__)
 

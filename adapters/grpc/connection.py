@@ -24,11 +24,11 @@ from h2.events import (
 )
 from h2.exceptions import ProtocolError
 
-from adapters.grpc.errors import ConnectionLost, RpcError
-from adapters.grpc.exchange import Exchange
-from adapters.grpc.http2 import Http2
-from adapters.grpc.keepalive import Keepalive, Pulse
-from adapters.grpc.seam import Headers, reset_status
+from callchart.adapters.grpc.errors import ConnectionLost, RpcError
+from callchart.adapters.grpc.exchange import Exchange
+from callchart.adapters.grpc.http2 import Http2
+from callchart.adapters.grpc.keepalive import Keepalive, Pulse
+from callchart.adapters.grpc.seam import Headers, reset_status
 
 #: Bytes of requests that wait to be written: a few of HTTP/2's frames, or 2 s of speech.
 WRITE_BUFFER: Final = 64 * 1024

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import trio
 
-from adapters.grpc.errors import ConnectionLost
+from callchart.adapters.grpc.errors import ConnectionLost
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,8 @@ from typing import Protocol
 import trio
 from grpclib.const import Status
 
-from adapters.grpc.errors import RpcError
-from adapters.grpc.seam import Headers
+from callchart.adapters.grpc.errors import RpcError
+from callchart.adapters.grpc.seam import Headers
 
 
 class Wire(Protocol):

@@ -10,12 +10,12 @@ from typing import Self
 
 import trio
 
-from adapters.grpc.channel import Channel, State
-from adapters.grpc.dial import Address, Dial, dial
-from adapters.grpc.exchange import Exchange
-from adapters.grpc.keepalive import KEEPALIVE, Keepalive
-from adapters.grpc.method import A, Method, Q
-from adapters.grpc.stream import Stream, call
+from callchart.adapters.grpc.channel import Channel, State
+from callchart.adapters.grpc.dial import Address, Dial, dial
+from callchart.adapters.grpc.exchange import Exchange
+from callchart.adapters.grpc.keepalive import KEEPALIVE, Keepalive
+from callchart.adapters.grpc.method import A, Method, Q
+from callchart.adapters.grpc.stream import Stream, call
 
 
 class Pool:

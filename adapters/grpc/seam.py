@@ -17,8 +17,8 @@ from grpclib.protocol import Stream as GrpclibStream
 from grpclib.stream import recv_message, send_message
 from h2.errors import ErrorCodes
 
-from adapters.grpc.errors import RpcError
-from adapters.grpc.method import Message
+from callchart.adapters.grpc.errors import RpcError
+from callchart.adapters.grpc.method import Message
 
 A = TypeVar("A", bound=Message)
 

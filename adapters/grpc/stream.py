@@ -9,10 +9,10 @@ from typing import Generic
 import trio
 from grpclib.const import Status
 
-from adapters.grpc import seam
-from adapters.grpc.errors import ConnectionLost, RpcError
-from adapters.grpc.exchange import Exchange
-from adapters.grpc.method import A, Method, Q
+from callchart.adapters.grpc import seam
+from callchart.adapters.grpc.errors import ConnectionLost, RpcError
+from callchart.adapters.grpc.exchange import Exchange
+from callchart.adapters.grpc.method import A, Method, Q
 
 #: Begins an exchange with a call's headers. Raises `ConnectionLost`.
 Begin = Callable[[], Awaitable[Exchange]]

@@ -9,8 +9,8 @@ from typing import Protocol
 
 import httpx2
 
-from engine.data import Said, ToolUsed
-from engine.ports import ToolSpec
+from callchart.engine.data import Said, ToolUsed
+from callchart.engine.ports import ToolSpec
 
 
 class BadStream(Exception):

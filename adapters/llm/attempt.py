@@ -10,13 +10,13 @@ import httpx2
 import openai
 import trio
 
-from adapters.llm.answer import Answer, Api, BadStream, GaveUp
-from adapters.llm.errors import Failures
-from adapters.llm.history import encodable
-from adapters.llm.thoughts import Thoughts
-from adapters.openai.failure import Failure
-from engine.data import Said, ToolUsed
-from engine.ports import ToolSpec
+from callchart.adapters.llm.answer import Answer, Api, BadStream, GaveUp
+from callchart.adapters.llm.errors import Failures
+from callchart.adapters.llm.history import encodable
+from callchart.adapters.llm.thoughts import Thoughts
+from callchart.adapters.openai.failure import Failure
+from callchart.engine.data import Said, ToolUsed
+from callchart.engine.ports import ToolSpec
 
 #: Seconds that a server has to end its response once the answer has ended; one that does not loses
 #: the connection, and the answer is not held up.

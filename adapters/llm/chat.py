@@ -13,10 +13,10 @@ from openai.types.chat import (
     ChatCompletionToolParam,
 )
 
-from adapters.llm.answer import BadStream, GaveUp, Part, ToolCall
-from adapters.llm.history import Item, messages
-from engine.data import ToolUsed
-from engine.ports import ToolSpec
+from callchart.adapters.llm.answer import BadStream, GaveUp, Part, ToolCall
+from callchart.adapters.llm.history import Item, messages
+from callchart.engine.data import ToolUsed
+from callchart.engine.ports import ToolSpec
 
 #: What a caller says who waits for us to speak first. Chat templates of open models (Mistral's and
 #: Gemma's among them) refuse a conversation that the assistant begins, as our greeting does.

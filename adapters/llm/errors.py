@@ -11,9 +11,9 @@ import ssl
 import httpx2
 import openai
 
-from adapters.fallback.failures import Late
-from adapters.openai.failure import AGAIN, PROVIDER, Failure, causes_of, when_to_ask_again
-from engine.ports import ProviderError
+from callchart.adapters.fallback.failures import Late
+from callchart.adapters.openai.failure import AGAIN, PROVIDER, Failure, causes_of, when_to_ask_again
+from callchart.engine.ports import ProviderError
 
 #: Seconds to connect: a lost SYN is sent again after 1 s, and has time to be answered. Silence
 #: after that is watched where the stream is read.

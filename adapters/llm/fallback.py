@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from adapters.fallback.breaker import Breaker
-from adapters.fallback.failures import both_failed
-from adapters.fallback.tally import Tally
-from engine.data import Said, ToolUsed
-from engine.ports import LanguageModel, ProviderError, Tools, ToolSpec
+from callchart.adapters.fallback.breaker import Breaker
+from callchart.adapters.fallback.counters import Tally
+from callchart.adapters.fallback.failures import both_failed
+from callchart.engine.data import Said, ToolUsed
+from callchart.engine.ports import LanguageModel, ProviderError, Tools, ToolSpec
 
 #: For the breaker of a model. A call asks for one answer at a time, so each failure in a row is a
 #: turn in which somebody waited for the first model in vain.

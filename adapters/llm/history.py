@@ -10,8 +10,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 
-from engine.data import Said, Speaker, ToolUsed
-from engine.ports import ToolSpec
+from callchart.engine.data import Said, Speaker, ToolUsed
+from callchart.engine.ports import ToolSpec
 
 Item = Said | ToolUsed
 

@@ -11,17 +11,17 @@ import openai
 import trio
 from openai._base_client import get_platform
 
-from adapters.llm.answer import Answer, Api
-from adapters.llm.attempt import Attempt, Patience
-from adapters.llm.chat import ChatCompletions
-from adapters.llm.errors import LIMITS, TIMEOUT, Failures
-from adapters.llm.history import Item, newest, tokens_of_tool, tokens_of_words
-from adapters.llm.prompts import INTERRUPTED, PROMPTS, Language
-from adapters.llm.responses import Responses
-from adapters.llm.tally import ModelTally
-from adapters.openai.failure import PROVIDER, Failure
-from engine.data import Said, ToolUsed
-from engine.ports import ProviderError, Tools, ToolSpec
+from callchart.adapters.llm.answer import Answer, Api
+from callchart.adapters.llm.attempt import Attempt, Patience
+from callchart.adapters.llm.chat import ChatCompletions
+from callchart.adapters.llm.counters import ModelTally
+from callchart.adapters.llm.errors import LIMITS, TIMEOUT, Failures
+from callchart.adapters.llm.history import Item, newest, tokens_of_tool, tokens_of_words
+from callchart.adapters.llm.prompts import INTERRUPTED, PROMPTS, Language
+from callchart.adapters.llm.responses import Responses
+from callchart.adapters.openai.failure import PROVIDER, Failure
+from callchart.engine.data import Said, ToolUsed
+from callchart.engine.ports import ProviderError, Tools, ToolSpec
 
 OPENAI_URL: Final = "https://api.openai.com/v1"
 

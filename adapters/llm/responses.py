@@ -9,10 +9,10 @@ import httpx2
 import openai
 from openai.types.responses import EasyInputMessageParam, FunctionToolParam, ResponseInputItemParam
 
-from adapters.llm.answer import BadStream, GaveUp, Part, ToolCall
-from adapters.llm.history import Item, messages
-from engine.data import ToolUsed
-from engine.ports import ToolSpec
+from callchart.adapters.llm.answer import BadStream, GaveUp, Part, ToolCall
+from callchart.adapters.llm.history import Item, messages
+from callchart.engine.data import ToolUsed
+from callchart.engine.ports import ToolSpec
 
 
 class Responses:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import httpx2
 
-from engine.ports import ProviderError
+from callchart.engine.ports import ProviderError
 
 PROVIDER = "openai"
 

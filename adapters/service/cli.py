@@ -16,7 +16,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from adapters.service.loading import (
+from callchart.adapters.service.user_code import (
     DEFAULT_CHART,
     UserError,
     load_chart,
@@ -24,11 +24,11 @@ from adapters.service.loading import (
     parse_settings,
     what_failed,
 )
-from engine.chart import Chart, ChartError
-from engine.chart.draw import differences, files, is_ours
-from engine.journal import JournalError, ReplayDiffers, read, replay
-from engine.ports import ProviderError
-from engine.settings import SettingError
+from callchart.engine.chart import Chart, ChartError
+from callchart.engine.drawing.files import differences, files, is_ours
+from callchart.engine.journal import JournalError, ReplayDiffers, read, replay
+from callchart.engine.ports import ProviderError
+from callchart.engine.settings import SettingError
 
 #: What a user can mend: said in one line, without a traceback.
 USER_ERRORS = (
@@ -213,22 +213,22 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _serve(options: argparse.Namespace) -> int:
-    from adapters.service.config import read_config
-    from adapters.service.serve import run_serve
+    from callchart.adapters.service.config import read_config
+    from callchart.adapters.service.run.serve import run_serve
 
     return run_serve(read_config(options.config))
 
 
 def _doctor(options: argparse.Namespace) -> int:
-    from adapters.service.config import read_config
-    from adapters.service.doctor.examine import run_doctor
+    from callchart.adapters.service.config import read_config
+    from callchart.adapters.service.doctor.examine import run_doctor
 
     return run_doctor(read_config(options.config), as_json=options.json)
 
 
 def _call(options: argparse.Namespace) -> int:
-    from adapters.service.config import read_config
-    from adapters.service.outgoing import run_call
+    from callchart.adapters.service.config import read_config
+    from callchart.adapters.service.run.place_call import run_call
 
     return run_call(read_config(options.config), options.extension)
 
@@ -320,7 +320,7 @@ def _replay(options: argparse.Namespace) -> int:
 
 
 def _explore(options: argparse.Namespace) -> int:
-    from adapters.service.explore import run_explore
+    from callchart.adapters.service.explore import run_explore
 
     return run_explore(
         load_chart(options.chart),
@@ -335,9 +335,9 @@ def _explore(options: argparse.Namespace) -> int:
 
 def _demo(options: argparse.Namespace) -> int:
     try:
-        from adapters.service.demo import call as demo
-        from adapters.service.demo.cast import offline
-        from adapters.service.demo.yandex_cast import yandex
+        from callchart.adapters.service.demo import call as demo
+        from callchart.adapters.service.demo.cast import offline
+        from callchart.adapters.service.demo.yandex_cast import yandex
     except ModuleNotFoundError as missing:
         # The demo's speech is an extra: the other commands do without it.
         raise UserError(f"the demo needs {missing.name}: pip install 'callchart[demo]'") from None

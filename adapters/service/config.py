@@ -9,8 +9,8 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import get_args
 
-from adapters.carrier.asterisk.numbers import Allowed
-from adapters.carrier.asterisk.settings import (
+from callchart.adapters.carrier.asterisk.numbers import Allowed
+from callchart.adapters.carrier.asterisk.settings import (
     Answer,
     AsteriskSettings,
     AudioSocketServer,
@@ -19,15 +19,15 @@ from adapters.carrier.asterisk.settings import (
     Listen,
     MediaWayName,
 )
-from adapters.llm.prompts import Language
-from adapters.service.loading import DEFAULT_CHART, UserError, load_chart
-from adapters.service.model import ModelConfig, read_model
-from adapters.service.scripts import SCRIPTS
-from adapters.service.section import Reading, Section
-from adapters.service.speech import SpeechConfig, read_speech
-from engine.chart import Chart, ChartError
-from engine.data import Scripts
-from engine.settings import SettingError, Settings
+from callchart.adapters.llm.prompts import Language
+from callchart.adapters.service.providers.models import ModelConfig, read_model
+from callchart.adapters.service.providers.scripts import SCRIPTS
+from callchart.adapters.service.providers.speech import SpeechConfig, read_speech
+from callchart.adapters.service.section import Reading, Section
+from callchart.adapters.service.user_code import DEFAULT_CHART, UserError, load_chart
+from callchart.engine.chart import Chart, ChartError
+from callchart.engine.data import Scripts
+from callchart.engine.settings import SettingError, Settings
 
 _CONTROLS: tuple[ControlWay, ...] = get_args(ControlWay)
 _MEDIA: tuple[MediaWayName, ...] = get_args(MediaWayName)

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
-from adapters.carrier.asterisk.ari import AriError, ControlLost
-from adapters.carrier.asterisk.control import ControlError
-from adapters.carrier.asterisk.media import MediaFailed
-from adapters.carrier.asterisk.server import ListenFailed
-from adapters.service.loading import UserError
+from callchart.adapters.carrier.asterisk.control.ari import AriError, ControlLost
+from callchart.adapters.carrier.asterisk.control.control import ControlError
+from callchart.adapters.carrier.asterisk.media.media import MediaFailed
+from callchart.adapters.carrier.asterisk.websocket.server import ListenFailed
+from callchart.adapters.service.user_code import UserError
 
 E = TypeVar("E", bound=BaseException)
 

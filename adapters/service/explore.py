@@ -17,9 +17,9 @@ from typing import Any
 
 from rich.console import Console
 
-from adapters.service.loading import UserError, what_failed
-from engine.chart import Chart, Step, begin
-from engine.chart.explore import (
+from callchart.adapters.service.user_code import UserError, what_failed
+from callchart.engine.chart import Chart, Step, begin
+from callchart.engine.exploration import (
     Exploration,
     Standing,
     Unreal,
@@ -31,8 +31,8 @@ from engine.chart.explore import (
     told,
     unexplored,
 )
-from engine.journal import JournalFile, Recorder
-from engine.world import Phone
+from callchart.engine.exploration.environment import Phone
+from callchart.engine.journal import JournalFile, Recorder
 
 #: More configurations than that are not gone through: of these, a process holds some 4 GB.
 MOST = 1_000_000

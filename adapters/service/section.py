@@ -17,7 +17,7 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 from urllib.parse import urlsplit
 
-from adapters.service.secret import Secret
+from callchart.adapters.service.secret import Secret
 
 T = TypeVar("T")
 

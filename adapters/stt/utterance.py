@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from engine.ports import FRAME_SECONDS, frame_bytes
+from callchart.engine.ports import FRAME_SECONDS, frame_bytes
 
 # The voice detector decides some 80 ms after an onset and finds a soft one 100 ms late; the rest
 # is the quiet before a word, which recognisers expect.

@@ -24,9 +24,9 @@ from typing import Final, Self
 
 import trio
 
-from adapters.tts.joined_sound import Substitute
-from adapters.tts.sound_files import FORMAT, KeptSound, SoundFolder
-from engine.ports import OutsideWork, Speech, Synthesizer, WordTiming
+from callchart.adapters.tts.joined_sound import Substitute
+from callchart.adapters.tts.sound_files import FORMAT, KeptSound, SoundFolder
+from callchart.engine.ports import OutsideWork, Speech, Synthesizer, WordTiming
 
 #: Bytes: half an hour of speech at 16 kHz.
 LIMIT: Final = 64_000_000

@@ -17,11 +17,11 @@ from typing import Final
 
 import trio
 
-from adapters.fallback.breaker import Breaker
-from adapters.fallback.failures import Late, both_failed
-from adapters.fallback.tally import Tally
-from adapters.tts.joined_sound import JoinedSound
-from engine.ports import ProviderError, Speech, Synthesizer
+from callchart.adapters.fallback.breaker import Breaker
+from callchart.adapters.fallback.counters import Tally
+from callchart.adapters.fallback.failures import Late, both_failed
+from callchart.adapters.tts.joined_sound import JoinedSound
+from callchart.engine.ports import ProviderError, Speech, Synthesizer
 
 #: Seconds to the first sound. The predecessor's voice took 0.15 s, and its goal was 0.25 s; beyond
 #: this, what the second needs is better begun with.

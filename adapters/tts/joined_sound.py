@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final
 
-from engine.ports import Speech, WordTiming
-from engine.words import ends_of_words
+from callchart.engine.ports import Speech, WordTiming
+from callchart.engine.reply.word_timing import ends_of_words
 
 #: Characters a second. Speech is hardly ever slower: bounds a guess about words whose places nobody
 #: told. Measured: espeak-ng reads English with many figures in it at 9.6 to 11.

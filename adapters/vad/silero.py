@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import trio
 
-from engine.ports import OutsideWork, ProviderError, VoiceEdge
+from callchart.engine.ports import OutsideWork, ProviderError, VoiceEdge
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -17,10 +17,11 @@ from pathlib import Path
 
 import trio
 
-from adapters.worker.pipes import Ready, Unable, Unpacker, packed
-from engine.ports import ProviderError
+import callchart
+from callchart.adapters.worker.pipes import Ready, Unable, Unpacker, packed
+from callchart.engine.ports import ProviderError
 
-_ROOT = Path(__file__).resolve().parents[2]
+_ROOT = Path(callchart.__file__).resolve().parents[1]
 _CHUNK_BYTES = 65536  # a pipe's size
 
 

@@ -10,9 +10,9 @@ from uuid import uuid4
 
 from grpclib.const import Status
 
-from adapters.grpc.errors import RpcError
-from adapters.yandex.credentials import Credentials
-from adapters.yandex.refusals import Service
+from callchart.adapters.grpc.errors import RpcError
+from callchart.adapters.yandex.credentials import Credentials
+from callchart.adapters.yandex.refusals import Service
 
 AUTHORIZATION: Final = "authorization"
 FOLDER: Final = "x-folder-id"

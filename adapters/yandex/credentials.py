@@ -6,8 +6,8 @@ from typing import Protocol
 
 import trio
 
-from adapters.yandex.refusals import PROVIDER
-from engine.ports import ProviderError
+from callchart.adapters.yandex.refusals import PROVIDER
+from callchart.engine.ports import ProviderError
 
 
 class Credentials(Protocol):

@@ -15,9 +15,9 @@ from typing import Final, Self
 
 import trio
 
-from adapters.yandex.credentials import checked
-from adapters.yandex.refusals import PROVIDER
-from engine.ports import ProviderError
+from callchart.adapters.yandex.credentials import checked
+from callchart.adapters.yandex.refusals import PROVIDER
+from callchart.engine.ports import ProviderError
 
 log = logging.getLogger(__name__)
 

@@ -10,8 +10,8 @@ from typing import Final
 
 from grpclib.const import Status
 
-from adapters.grpc.errors import ConnectionLost, RpcError
-from engine.ports import ProviderError
+from callchart.adapters.grpc.errors import ConnectionLost, RpcError
+from callchart.engine.ports import ProviderError
 
 PROVIDER: Final = "yandex"
 

@@ -13,10 +13,10 @@ from typing import Final
 
 import httpx  # noqa: ASYNC127 - chosen on purpose: what it is asked for is plain
 
-from adapters.yandex.credentials import checked
-from adapters.yandex.iam import Source, Token
-from adapters.yandex.refusals import PROVIDER
-from engine.ports import ProviderError
+from callchart.adapters.yandex.credentials import checked
+from callchart.adapters.yandex.iam import Source, Token
+from callchart.adapters.yandex.refusals import PROVIDER
+from callchart.engine.ports import ProviderError
 
 EXCHANGE_URL: Final = "https://iam.api.cloud.yandex.net/iam/v1/tokens"
 METADATA_URL: Final = (

@@ -3,9 +3,27 @@
 `State` declares, `Chart` builds and refuses, `decide` answers. No Trio, no clock, no I/O.
 """
 
-from engine.chart.chart import Chart, ChartError, Edge
-from engine.chart.decide import Configuration, Occurrence, Outcome, Step, Timer, begin, decide
-from engine.chart.state import Answer, Effect, State, Update, after_of, defer, ignore, stay, to
+from callchart.engine.chart.chart import Chart, ChartError, Edge
+from callchart.engine.chart.decide import (
+    Configuration,
+    Occurrence,
+    Outcome,
+    Step,
+    Timer,
+    begin,
+    decide,
+)
+from callchart.engine.chart.state import (
+    Answer,
+    Effect,
+    State,
+    Update,
+    after_of,
+    defer,
+    ignore,
+    stay,
+    to,
+)
 
 __all__ = [
     "Answer",

@@ -14,8 +14,8 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import Any
 
-from engine.chart.machine import SEPARATOR, Machine, Rule
-from engine.chart.state import (
+from callchart.engine.chart.machine import SEPARATOR, Machine, Rule
+from callchart.engine.chart.state import (
     After,
     Answer,
     Answers,
@@ -30,9 +30,9 @@ from engine.chart.state import (
     answers_of,
     named,
 )
-from engine.data import CallData
-from engine.events import EVENTS, OUTSIDE, Event
-from engine.settings import MOST, SettingRef
+from callchart.engine.data import CallData
+from callchart.engine.events import EVENTS, OUTSIDE, Event
+from callchart.engine.settings import MOST, SettingRef
 
 
 class ChartError(ValueError):
@@ -96,7 +96,7 @@ class Chart:
     `states` are the top states, the first being the initial one. `events` are all that the call
     can see. `data` is the class of a call's extended state. `late(data, event)` says of an event
     that it speaks of something over and done. `activities` are implementations (name -> async
-    function of engine.call.Scene) of the activities that the engine does not have.
+    function of callchart.engine.call.Scene) of the activities that the engine does not have.
 
     Raises `ChartError` for: an event that can arrive and is not answered; an answer that can never
     be given; a target, child or timer that does not exist or is ambiguous; an unreachable state; a

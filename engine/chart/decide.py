@@ -15,8 +15,8 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
-from engine.chart.chart import Chart, ChartError, Edge, TimerSpec, timer_trigger
-from engine.chart.state import (
+from callchart.engine.chart.chart import Chart, ChartError, Edge, TimerSpec, timer_trigger
+from callchart.engine.chart.state import (
     Defer,
     Delay,
     Effect,
@@ -26,9 +26,9 @@ from engine.chart.state import (
     To,
     named,
 )
-from engine.data import CallData
-from engine.events import CallStarted, Event, TimerFired
-from engine.settings import SettingRef
+from callchart.engine.data import CallData
+from callchart.engine.events import CallStarted, Event, TimerFired
+from callchart.engine.settings import SettingRef
 
 
 class Outcome(StrEnum):

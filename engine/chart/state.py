@@ -11,8 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, ClassVar
 
-from engine.events import Event
-from engine.settings import SettingRef
+from callchart.engine.events import Event
+from callchart.engine.settings import SettingRef
 
 #: (data, event, moment) -> may this answer be given?
 Guard = Callable[[Any, Any, int], bool]
@@ -33,7 +33,7 @@ class Effect:
     words: ClassVar[tuple[str, ...]] = ()
 
     def carry_out(self, call: Any) -> None:
-        """`call` is the running call (engine.call.Call)."""
+        """`call` is the running call (callchart.engine.call.Call)."""
         raise NotImplementedError(type(self).__name__)
 
     @property

@@ -13,8 +13,15 @@ from heapq import heapify, heappop, heappush
 
 import trio
 
-from engine.ports import FRAME_SECONDS, EndOfUtterance, Heard, ProviderError, VoiceEdge, frame_bytes
-from engine.testing.sound import BLOCK, pieces
+from callchart.engine.ports import (
+    FRAME_SECONDS,
+    EndOfUtterance,
+    Heard,
+    ProviderError,
+    VoiceEdge,
+    frame_bytes,
+)
+from callchart.engine.testing.sound import BLOCK, pieces
 
 RECOGNIZER = "fake recognizer"
 #: Bytes that hold a whole block, wherever they begin.
@@ -22,7 +29,7 @@ _NAMING = 2 * (2 * BLOCK - 1)
 
 
 class FakeVoiceDetectors:
-    """`engine.ports.VoiceDetectors`: a frame with a sample that is not zero is speech."""
+    """`callchart.engine.ports.VoiceDetectors`: a frame with a sample that is not zero is speech."""
 
     def __init__(self) -> None:
         #: How many calls are being heard.
@@ -79,7 +86,7 @@ class Spoken:
 
 @dataclass
 class FakeRecognizer:
-    """`engine.ports.Recognizer`: knows by heart what callers say.
+    """`callchart.engine.ports.Recognizer`: knows by heart what callers say.
 
     `latency` is the seconds from an utterance's end to its final. Set `fails_to_open` to a reason
     for a recogniser that a call cannot even begin with."""

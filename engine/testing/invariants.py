@@ -8,11 +8,17 @@ from collections.abc import Iterator
 from itertools import pairwise
 from math import inf
 
-from engine.chart import Outcome
-from engine.events import LineClosed, PlaybackFinished, PlaybackStopped, ReplyFailed, ReplyWritten
-from engine.journal import JournalError, ReplayDiffers, replay
-from engine.testing.model import FakeModel
-from engine.testing.questions import (
+from callchart.engine.chart import Outcome
+from callchart.engine.events import (
+    LineClosed,
+    PlaybackFinished,
+    PlaybackStopped,
+    ReplyFailed,
+    ReplyWritten,
+)
+from callchart.engine.journal import JournalError, ReplayDiffers, replay
+from callchart.engine.testing.model import FakeModel
+from callchart.engine.testing.questions import (
     HeardSound,
     Recording,
     events,

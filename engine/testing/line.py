@@ -15,8 +15,8 @@ from dataclasses import dataclass, replace
 
 import trio
 
-from engine.data import Parties
-from engine.ports import (
+from callchart.engine.data import Parties
+from callchart.engine.ports import (
     Closed,
     DigitPressed,
     LineGone,
@@ -27,7 +27,7 @@ from engine.ports import (
     TransferRefused,
     frame_bytes,
 )
-from engine.testing.sound import fake_sound
+from callchart.engine.testing.sound import fake_sound
 
 #: Frames a second.
 TICKS = 50
@@ -59,7 +59,7 @@ class _Voice:
 
 
 class FakeLine:
-    """`engine.ports.Line` to a caller that the test plays.
+    """`callchart.engine.ports.Line` to a caller that the test plays.
 
     The caller's sound is given in spans: a frame as soon as the caller begins or stops, and all
     that lies between in one piece (at most 5 s). With `frames`, every frame is given as it comes.
@@ -107,7 +107,7 @@ class FakeLine:
         self._said = trio.lowlevel.ParkingLot()
         self._signalled = trio.lowlevel.ParkingLot()
 
-    # --- the near end: engine.ports.Line -------------------------------------------------------
+    # --- the near end: callchart.engine.ports.Line ---------------------------------------
 
     @property
     def rate_hz(self) -> int:
@@ -325,7 +325,7 @@ class FakeLine:
 
 
 class FakeCarrier:
-    """`engine.ports.Carrier`: calls come when the test lets them ring."""
+    """`callchart.engine.ports.Carrier`: calls come when the test lets them ring."""
 
     def __init__(self) -> None:
         self._send, self._receive = trio.open_memory_channel[FakeLine](math.inf)

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 
 import trio
 
-from engine.data import Said, ToolUsed
-from engine.ports import ProviderError, Tools, ToolSpec
+from callchart.engine.data import Said, ToolUsed
+from callchart.engine.ports import ProviderError, Tools, ToolSpec
 
 MODEL = "fake model"
 
@@ -61,7 +61,7 @@ class Asked:
 
 @dataclass
 class FakeModel:
-    """`engine.ports.LanguageModel`: answers in the order scripted, then echoes the caller."""
+    """A `LanguageModel`: answers in the order scripted, then echoes the caller."""
 
     #: Seconds to the first piece of an answer that nobody scripted.
     latency: float = 0.0

@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from random import Random
 
-from engine.ports import FRAME_SECONDS
+from callchart.engine.ports import FRAME_SECONDS
 
 #: s: how far an event is moved at most.
 REACH = 0.5

@@ -19,11 +19,11 @@ from typing import Any
 
 import pytest
 
-from engine.chart import Chart
-from engine.journal import JournalFile
-from engine.testing import schedule
-from engine.testing.story import Teller, tell
-from engine.testing.telephone import Telephone
+from callchart.engine.chart import Chart
+from callchart.engine.journal import JournalFile
+from callchart.engine.testing import schedule
+from callchart.engine.testing.story import Teller, tell
+from callchart.engine.testing.telephone import Telephone
 
 MakeTelephone = Callable[..., Telephone]
 
@@ -67,14 +67,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addini(
         "callchart_chart",
         "the chart that `telephone` calls, as module:NAME",
-        default="states:CHART",
+        default="callchart.states:CHART",
     )
 
 
 def pytest_configure(config: pytest.Config) -> None:
     for marker in (
         "call(**kwargs): what `telephone` is made with: chart, settings, scripts, ... (see "
-        "engine.testing.telephone.Telephone)",
+        "callchart.engine.testing.telephone.Telephone)",
         "schedules(n): run the test under n schedules that follow the seed",
     ):
         config.addinivalue_line("markers", marker)
@@ -150,7 +150,7 @@ def callchart_seed(request: pytest.FixtureRequest) -> int:
 
 @pytest.fixture
 def story(request: pytest.FixtureRequest) -> Callable[[Teller], None]:
-    """In an async test, an `engine.testing.story.Story`: the test tells it, `--callchart-schedules`
+    """In an async test, a `Story`: the test tells it, `--callchart-schedules`
     times, each time under another schedule. Its telephone is made as `make_telephone` makes it."""
 
     def make() -> Telephone:
@@ -178,7 +178,9 @@ def default_chart(config: pytest.Config) -> Chart:
     module, _, name = config.getini("callchart_chart").partition(":")
     chart = getattr(importlib.import_module(module), name)
     if not isinstance(chart, Chart):
-        raise pytest.UsageError(f"callchart_chart: {module}:{name} is no engine.chart.Chart")
+        raise pytest.UsageError(
+            f"callchart_chart: {module}:{name} is no callchart.engine.chart.Chart"
+        )
     return chart
 
 

@@ -14,15 +14,15 @@ from itertools import pairwise
 from types import EllipsisType
 from typing import Any, TypeVar
 
-from engine.chart import Chart, Outcome, Step
-from engine.chart.decide import Active
-from engine.data import Reply, Said, ToolUsed
-from engine.effects import StartDraft, StartReply
-from engine.events import Event, PlaybackStopped
-from engine.ports import FRAME_SECONDS
-from engine.testing.line import TICKS, FakeLine
-from engine.testing.sound import pieces
-from engine.testing.speech import FakeSynthesizer
+from callchart.engine.chart import Chart, Outcome, Step
+from callchart.engine.chart.decide import Active
+from callchart.engine.data import Reply, Said, ToolUsed
+from callchart.engine.effects import StartDraft, StartReply
+from callchart.engine.events import Event, PlaybackStopped
+from callchart.engine.ports import FRAME_SECONDS
+from callchart.engine.testing.line import TICKS, FakeLine
+from callchart.engine.testing.sound import pieces
+from callchart.engine.testing.speech import FakeSynthesizer
 
 #: A path of states: names, and `...` for any number of states between.
 Path = Sequence[str | EllipsisType]

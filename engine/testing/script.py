@@ -10,19 +10,19 @@ from typing import Any, cast
 
 import trio
 
-from engine.call import Call, Scene, Services
-from engine.chart import Chart, Outcome, Step
-from engine.data import Parties
-from engine.events import OUTSIDE, PlaybackStopped, TimerFired
-from engine.phrases import Phrases
-from engine.ports import Signal
+from callchart.engine.call import Call, Scene, Services
+from callchart.engine.chart import Chart, Outcome, Step
+from callchart.engine.data import Parties
+from callchart.engine.events import OUTSIDE, PlaybackStopped, TimerFired
+from callchart.engine.phrases import Phrases
+from callchart.engine.ports import Signal
 
 #: What a caller has heard of each reply that was stopped.
 HEARD = "words"
 
 
 class _SilentLine:
-    """`engine.ports.Line` that says nothing of itself."""
+    """`callchart.engine.ports.Line` that says nothing of itself."""
 
     rate_hz = 16000
     call_id = "script"

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 import trio
 
-from engine.ports import ProviderError, Speech, WordTiming
-from engine.testing.sound import fake_sound, whole_blocks
+from callchart.engine.ports import ProviderError, Speech, WordTiming
+from callchart.engine.testing.sound import fake_sound, whole_blocks
 
 SYNTHESIZER = "fake synthesizer"
 
@@ -45,7 +45,7 @@ class Synthesis:
 
 @dataclass
 class FakeSynthesizer:
-    """`engine.ports.Synthesizer`: a text lasts as long as its characters.
+    """`callchart.engine.ports.Synthesizer`: a text lasts as long as its characters.
 
     `manner` is how texts are synthesised unless `will` says otherwise; `tells_words`: it gives
     timings of words."""

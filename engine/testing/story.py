@@ -8,13 +8,13 @@ from functools import partial
 
 import trio
 
-from engine.events import TimerFired
-from engine.ports import FRAME_SECONDS
-from engine.testing import schedule as running
-from engine.testing.hearing import Spoken
-from engine.testing.moves import INSTANT, OutsideEvent, Schedule
-from engine.testing.speech import CHARACTERS_A_SECOND
-from engine.testing.telephone import Telephone
+from callchart.engine.events import TimerFired
+from callchart.engine.ports import FRAME_SECONDS
+from callchart.engine.testing import schedule as running
+from callchart.engine.testing.hearing import Spoken
+from callchart.engine.testing.moves import INSTANT, OutsideEvent, Schedule
+from callchart.engine.testing.speech import CHARACTERS_A_SECOND
+from callchart.engine.testing.telephone import Telephone
 
 
 class Story:
@@ -53,7 +53,7 @@ class Story:
         of_voice: bool = False,
         lasting: float = 0.0,
     ) -> None:
-        """Anything else: see `engine.testing.moves.OutsideEvent`."""
+        """Anything else: see `callchart.engine.testing.moves.OutsideEvent`."""
         self._events.append(OutsideEvent(at, what, happen, lag, of_voice, lasting))
 
     def around(self, seconds: float) -> float:

@@ -12,19 +12,19 @@ from typing import Any, Self
 import trio
 import trio.testing
 
-from engine.activities import ACTIVITIES
-from engine.call import Call, Services
-from engine.chart import Chart, Step
-from engine.data import Facts, Said, Scripts, ToolUsed
-from engine.events import HangUpRequested
-from engine.journal import JournalList, Recorder
-from engine.phrases import Phrases, script_texts
-from engine.settings import Settings
-from engine.testing.hearing import FakeRecognizer, FakeVoiceDetectors, Spoken
-from engine.testing.invariants import check_invariants
-from engine.testing.line import FakeLine
-from engine.testing.model import Answer, FakeModel, Use
-from engine.testing.questions import (
+from callchart.engine.activities import ACTIVITIES
+from callchart.engine.call import Call, Services
+from callchart.engine.chart import Chart, Step
+from callchart.engine.data import Facts, Said, Scripts, ToolUsed
+from callchart.engine.events import HangUpRequested
+from callchart.engine.journal import JournalList, Recorder
+from callchart.engine.phrases import Phrases, script_texts
+from callchart.engine.settings import Settings
+from callchart.engine.testing.hearing import FakeRecognizer, FakeVoiceDetectors, Spoken
+from callchart.engine.testing.invariants import check_invariants
+from callchart.engine.testing.line import FakeLine
+from callchart.engine.testing.model import Answer, FakeModel, Use
+from callchart.engine.testing.questions import (
     HeardReply,
     Path,
     Recording,
@@ -36,9 +36,9 @@ from engine.testing.questions import (
     states,
     tools_used,
 )
-from engine.testing.report import readable
-from engine.testing.speech import CHARACTERS_A_SECOND, FakeSynthesizer
-from engine.tools import Tool
+from callchart.engine.testing.report import readable
+from callchart.engine.testing.speech import CHARACTERS_A_SECOND, FakeSynthesizer
+from callchart.engine.tools.tool import Tool
 
 #: Virtual seconds that a test waits for something unless it says otherwise: longer than anything
 #: that the default call does by itself, except its longest call.
@@ -271,7 +271,7 @@ class Telephone:
 
     @property
     def steps(self) -> Sequence[Step]:
-        """All steps so far: for engine.testing.questions."""
+        """All steps so far: for callchart.engine.testing.questions."""
         return self.recording.steps
 
     @property

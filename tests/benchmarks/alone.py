@@ -15,10 +15,10 @@ from pathlib import Path
 
 import trio
 
-from engine.chart import Occurrence, Step, decide
-from engine.journal import JournalList
-from engine.testing import virtual_clock
-from states import CHART
+from callchart.engine.chart import Occurrence, Step, decide
+from callchart.engine.journal import JournalList
+from callchart.engine.testing import virtual_clock
+from callchart.states import CHART
 from tests.benchmarks import floor
 from tests.benchmarks.caller import Script
 from tests.benchmarks.calls import SETTINGS, frames, spans, supervisor

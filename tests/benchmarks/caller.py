@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from engine.ports import FRAME_SECONDS
+from callchart.engine.ports import FRAME_SECONDS
 from tests.benchmarks.sink import FRAME, SILENCE, sound
 
 

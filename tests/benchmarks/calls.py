@@ -10,14 +10,14 @@ from tempfile import TemporaryDirectory
 
 import trio
 
-from engine.call import Inspector, Services
-from engine.data import Scripts
-from engine.journal import JournalFile
-from engine.phrases import Phrases, script_texts
-from engine.ports import Journal
-from engine.settings import Settings
-from engine.supervisor import Supervisor
-from states import CHART
+from callchart.engine.call import Inspector, Services
+from callchart.engine.data import Scripts
+from callchart.engine.journal import JournalFile
+from callchart.engine.phrases import Phrases, script_texts
+from callchart.engine.ports import Journal
+from callchart.engine.settings import Settings
+from callchart.engine.supervisor import Supervisor
+from callchart.states import CHART
 from tests.benchmarks.caller import Caller, Script
 from tests.benchmarks.lines import FrameLine, SpanLine
 from tests.benchmarks.providers import Ears, Model, Voicebox, Voices

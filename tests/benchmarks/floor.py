@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import trio
 
-from engine.ports import FRAME_SECONDS
+from callchart.engine.ports import FRAME_SECONDS
 from tests.benchmarks.sink import FRAME, Sink, sound
 
 SPEECH = sound(1, FRAME_SECONDS)

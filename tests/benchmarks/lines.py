@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator
 
 import trio
 
-from engine.data import Parties
-from engine.ports import (
+from callchart.engine.data import Parties
+from callchart.engine.ports import (
     FRAME_SECONDS,
     Closed,
     LineGone,

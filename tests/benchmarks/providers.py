@@ -12,8 +12,8 @@ from contextlib import asynccontextmanager
 
 import trio
 
-from engine.data import Said, ToolUsed
-from engine.ports import Heard, Speech, Tools, VoiceEdge
+from callchart.engine.data import Said, ToolUsed
+from callchart.engine.ports import Heard, Speech, Tools, VoiceEdge
 from tests.benchmarks.caller import Script
 from tests.benchmarks.sink import FRAME, number_in, sound
 

@@ -9,7 +9,7 @@ from array import array
 
 import trio
 
-from engine.ports import frame_bytes
+from callchart.engine.ports import frame_bytes
 
 RATE_HZ = 16000
 FRAME = frame_bytes(RATE_HZ)

@@ -10,7 +10,7 @@ import pytest
 import trio
 from trio.abc import Clock
 
-from engine.ports import MarkReached
+from callchart.engine.ports import MarkReached
 from tests.benchmarks.caller import Caller, Script
 from tests.benchmarks.lines import FrameLine
 from tests.benchmarks.sink import FRAME, SILENCE, Sink

@@ -14,9 +14,9 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from engine.data import Said
-from engine.ports import LanguageModel, ProviderError, ToolSpec
-from engine.toolbox import Toolbox
+from callchart.engine.data import Said
+from callchart.engine.ports import LanguageModel, ProviderError, ToolSpec
+from callchart.engine.tools.toolbox import Toolbox
 
 PIECES = ("Yes, ", "of ", "course.| ", "Until ", "six.|")
 

@@ -1,4 +1,4 @@
-"""The contract of `engine.ports.Line`: every line, real or fake, passes these same tests.
+"""The contract of `callchart.engine.ports.Line`: every line, real or fake, passes these same tests.
 
 A test module subclasses `LineContract` as `TestSomething` and gives it a `phone()`. Where the line
 needs the real clock, `clock` is overridden to give None, and `slack` says how late it may be.
@@ -15,7 +15,7 @@ import trio
 from trio.abc import Clock
 from trio.testing import MockClock
 
-from engine.ports import (
+from callchart.engine.ports import (
     Closed,
     DigitPressed,
     Line,

@@ -7,7 +7,7 @@ from itertools import pairwise
 import trio
 import trio.testing
 
-from engine.ports import EndOfUtterance, Heard, Recognition, Recognizer
+from callchart.engine.ports import EndOfUtterance, Heard, Recognition, Recognizer
 from tests.recordings import RATE_HZ, frames, recording, silence
 
 WORDS = recording("en_operator").speech

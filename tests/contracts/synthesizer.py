@@ -8,7 +8,7 @@ from itertools import pairwise
 import pytest
 import trio
 
-from engine.ports import Speech, Synthesizer
+from callchart.engine.ports import Speech, Synthesizer
 
 TEXT = "It is in stock, and we deliver it within three days."
 BOUND = 60.0  # s, for what has to come at all

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engine.ports import VoiceActivity, VoiceDetectors, VoiceEdge, frame_bytes
+from callchart.engine.ports import VoiceActivity, VoiceDetectors, VoiceEdge, frame_bytes
 from tests.recordings import RATE_HZ, frames, recording, silence
 
 # Two phrases with 200 ms between them.

@@ -13,17 +13,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from trio.testing import MockClock
 
-from engine.call import Activity, Call, Inspector, Scene, UnknownActivity
-from engine.chart import Chart, Effect, Outcome, State, Step, defer, ignore, stay, to
-from engine.chart.state import Answers
-from engine.data import CallData, Facts
-from engine.events import CallerHungUp, Event, HangUpRequested, LineClosed, TimerFired
-from engine.journal import JournalList, Recorder
-from engine.journal import line as journal_line
-from engine.mailbox import MailboxFull
-from engine.ports import Closed, RemoteHungUp
-from engine.settings import Settings
-from engine.testing.schedule import settle
+from callchart.engine.call import Activity, Call, Inspector, Scene, UnknownActivity
+from callchart.engine.chart import Chart, Effect, Outcome, State, Step, defer, ignore, stay, to
+from callchart.engine.chart.state import Answers
+from callchart.engine.data import CallData, Facts
+from callchart.engine.events import CallerHungUp, Event, HangUpRequested, LineClosed, TimerFired
+from callchart.engine.journal import JournalList, Recorder
+from callchart.engine.journal import line as journal_line
+from callchart.engine.mailbox import MailboxFull
+from callchart.engine.ports import Closed, RemoteHungUp
+from callchart.engine.settings import Settings
+from callchart.engine.testing.schedule import settle
 from tests.engine.chart.by_hand import OVER, Knock, Notes, Say, Worked, leaf
 from tests.engine.chart.by_hand import Call as Ring
 from tests.engine.chart.random_charts import (

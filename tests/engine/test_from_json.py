@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import pytest
 
-from engine.data import FillerClip
-from engine.from_json import NotOfType, made_of
+from callchart.engine.data import FillerClip
+from callchart.engine.from_json import NotOfType, made_of
 
 if TYPE_CHECKING:
     from decimal import Decimal

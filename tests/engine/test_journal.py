@@ -16,10 +16,10 @@ from typing import Any, ClassVar
 
 import pytest
 
-from engine.chart import Chart, Effect, Outcome, State, Step, ignore, stay, to
-from engine.data import CallData, Parties, Scripts
-from engine.events import Event, FinalHeard, SpeechStarted
-from engine.journal import (
+from callchart.engine.chart import Chart, Effect, Outcome, State, Step, ignore, stay, to
+from callchart.engine.data import CallData, Parties, Scripts
+from callchart.engine.events import Event, FinalHeard, SpeechStarted
+from callchart.engine.journal import (
     JournalError,
     JournalFile,
     JournalList,
@@ -32,13 +32,13 @@ from engine.journal import (
     read,
     replay,
 )
-from engine.ports import Journal
-from engine.settings import SettingRefs, Settings, setting
-from engine.testing import FakeLine, Telephone, Use
-from engine.testing.plugin import MakeTelephone
-from engine.tools import tool
-from states import CHART
-from states.hearing import add_words
+from callchart.engine.ports import Journal
+from callchart.engine.settings import SettingRefs, Settings, setting
+from callchart.engine.testing import FakeLine, Telephone, Use
+from callchart.engine.testing.plugin import MakeTelephone
+from callchart.engine.tools.tool import tool
+from callchart.states import CHART
+from callchart.states.hearing import add_words
 from tests.engine.chart.by_hand import OVER, Hand, Knock, Notes, leaf, no, yes
 
 QUESTION = "Quixotic zebras under 4711 kN, forthwith"

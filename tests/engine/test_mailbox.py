@@ -6,9 +6,9 @@ import pytest
 import trio
 from trio.testing import Sequencer
 
-from engine.chart import Occurrence
-from engine.events import HangUpRequested, TimerFired
-from engine.mailbox import Mailbox, MailboxFull
+from callchart.engine.chart import Occurrence
+from callchart.engine.events import HangUpRequested, TimerFired
+from callchart.engine.mailbox import Mailbox, MailboxFull
 
 HELLO, AGAIN = HangUpRequested("hello"), HangUpRequested("again")
 

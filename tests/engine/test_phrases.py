@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from trio.testing import MockClock
 
-from engine.data import FillerClip, Scripts
-from engine.phrases import Phrases, script_texts
-from engine.ports import ProviderError
-from engine.testing import FakeSynthesizer, Manner
+from callchart.engine.data import FillerClip, Scripts
+from callchart.engine.phrases import Phrases, script_texts
+from callchart.engine.ports import ProviderError
+from callchart.engine.testing import FakeSynthesizer, Manner
 
 SCRIPTS = Scripts(fillers=("Well,", "Let me see,"))
 

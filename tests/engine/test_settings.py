@@ -8,7 +8,14 @@ from typing import Any
 
 import pytest
 
-from engine.settings import SettingError, SettingRef, SettingRefs, Settings, setting, settings
+from callchart.engine.settings import (
+    SettingError,
+    SettingRef,
+    SettingRefs,
+    Settings,
+    setting,
+    settings,
+)
 
 
 @dataclass(frozen=True)

@@ -16,17 +16,17 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from engine.activities import hear
-from engine.call import Call, Scene, Services
-from engine.chart import Chart, State, to
-from engine.data import CallData, Facts, Scripts
-from engine.events import FinalHeard, PartialHeard
-from engine.journal import JournalFile, JournalList
-from engine.phrases import Phrases, script_texts
-from engine.ports import Journal, Line
-from engine.settings import Settings
-from engine.supervisor import Supervisor
-from engine.testing import (
+from callchart.engine.activities import hear
+from callchart.engine.call import Call, Scene, Services
+from callchart.engine.chart import Chart, State, to
+from callchart.engine.data import CallData, Facts, Scripts
+from callchart.engine.events import FinalHeard, PartialHeard
+from callchart.engine.journal import JournalFile, JournalList
+from callchart.engine.phrases import Phrases, script_texts
+from callchart.engine.ports import Journal, Line
+from callchart.engine.settings import Settings
+from callchart.engine.supervisor import Supervisor
+from callchart.engine.testing import (
     FakeCarrier,
     FakeLine,
     FakeModel,
@@ -35,8 +35,8 @@ from engine.testing import (
     FakeVoiceDetectors,
     Spoken,
 )
-from engine.testing.sound import pieces, whole_blocks
-from states import CHART
+from callchart.engine.testing.sound import pieces, whole_blocks
+from callchart.states import CHART
 
 SCRIPTS = Scripts(fillers=())
 REGRET_SECONDS = len(SCRIPTS.regret) / 20

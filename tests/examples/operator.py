@@ -1,9 +1,9 @@
 """The default call, and a way out of it: whoever presses 0 is handed on to a person."""
 
-from engine.chart import State, ignore, to
-from engine.data import CallData
-from engine.effects import TransferCall
-from engine.events import (
+from callchart.engine.chart import State, ignore, to
+from callchart.engine.data import CallData
+from callchart.engine.effects import TransferCall
+from callchart.engine.events import (
     DigitReceived,
     FinalHeard,
     PartialHeard,
@@ -11,8 +11,8 @@ from engine.events import (
     SpeechStarted,
     TransferFailed,
 )
-from states import CHART as PHONE_CALL
-from states.replies import script, start_reply
+from callchart.states import CHART as PHONE_CALL
+from callchart.states.replies import script, start_reply
 
 
 def asks_for_a_person(data: CallData, event: DigitReceived, at: int) -> bool:

@@ -4,7 +4,7 @@ from typing import Literal
 
 import trio
 
-from engine.tools import ToolError, tool
+from callchart.engine.tools.tool import ToolError, tool
 
 HOURS = {"weekday": "from nine to six", "Saturday": "from nine to four"}
 BOOK = trio.Path("set-aside.txt")

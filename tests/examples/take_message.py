@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass, replace
 
-from engine.chart import State, ignore, stay, to
-from engine.data import CallData
-from engine.effects import StopPlayback
-from engine.events import (
+from callchart.engine.chart import State, ignore, stay, to
+from callchart.engine.data import CallData
+from callchart.engine.effects import StopPlayback
+from callchart.engine.events import (
     FinalHeard,
     PartialHeard,
     PlaybackFinished,
@@ -13,11 +13,11 @@ from engine.events import (
     SoundQueued,
     SpeechStarted,
 )
-from engine.world import Forgotten, Situation
-from states import CHART as PHONE_CALL
-from states import WORLD
-from states.hearing import add_words, note_partial, put_question, put_what_was_said
-from states.replies import script, start_reply
+from callchart.engine.exploration.environment import Forgotten, Situation
+from callchart.states import CHART as PHONE_CALL
+from callchart.states import WORLD
+from callchart.states.hearing import add_words, note_partial, put_question, put_what_was_said
+from callchart.states.replies import script, start_reply
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """README's "test a state", as it stands there."""
 
-from engine.testing import Telephone
+from callchart.engine.testing import Telephone
 
 
 async def test_caller_interrupts_the_reply(telephone: Telephone) -> None:

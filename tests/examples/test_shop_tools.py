@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import trio
 
-from engine.testing import Use
-from engine.testing.plugin import MakeTelephone
+from callchart.engine.testing import Use
+from callchart.engine.testing.plugin import MakeTelephone
 from tests.examples import shop_tools
 
 

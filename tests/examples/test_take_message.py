@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from engine.testing import Telephone
-from states import CHART as PHONE_CALL
+from callchart.engine.testing import Telephone
+from callchart.states import CHART as PHONE_CALL
 from tests.examples.take_message import CHART
 
 pytestmark = pytest.mark.call(chart=CHART)

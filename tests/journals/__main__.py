@@ -10,10 +10,10 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
 
-from engine.data import Scripts
-from engine.journal import JournalFile, JournalList, Recorder, beginning
-from engine.testing import Spoken, Telephone, schedule
-from states import CHART
+from callchart.engine.data import Scripts
+from callchart.engine.journal import JournalFile, JournalList, Recorder, beginning
+from callchart.engine.testing import Spoken, Telephone, schedule
+from callchart.states import CHART
 
 FOLDER = Path(__file__).parent
 

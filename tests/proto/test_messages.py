@@ -11,9 +11,9 @@ from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from proto.messages.message_pool import default_message_pool
-from proto.messages.speechkit.stt import v3 as stt
-from proto.messages.speechkit.tts import v3 as tts
+from callchart.proto.messages.message_pool import default_message_pool
+from callchart.proto.messages.speechkit.stt import v3 as stt
+from callchart.proto.messages.speechkit.tts import v3 as tts
 from tests.proto.speechkit import described, official_class
 
 #: The messages of the three calls: all others are parts of these.

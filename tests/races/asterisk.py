@@ -16,22 +16,22 @@ import pytest
 import trio
 from trio_websocket import ConnectionClosed, WebSocketConnection
 
-from adapters.carrier.asterisk import carrier as carriers
-from adapters.carrier.asterisk.ari import Ari, AriError, ControlLost, Request
-from adapters.carrier.asterisk.carrier import AsteriskCarrier
-from adapters.carrier.asterisk.control import Control, Link
-from adapters.carrier.asterisk.events import (
+from callchart.adapters.carrier.asterisk import carrier as carriers
+from callchart.adapters.carrier.asterisk.carrier import AsteriskCarrier
+from callchart.adapters.carrier.asterisk.control.ari import Ari, AriError, ControlLost, Request
+from callchart.adapters.carrier.asterisk.control.control import Control, Link
+from callchart.adapters.carrier.asterisk.control.events import (
     Channel,
     ChannelDestroyed,
     HangupRequest,
     StasisEnd,
     StasisStart,
 )
-from adapters.carrier.asterisk.media_websocket import AcceptedMedia
-from adapters.carrier.asterisk.settings import AsteriskSettings
-from adapters.carrier.asterisk.ways import MODULES
-from engine.ports import LineGone, MarkReached, frame_bytes
-from engine.testing import FakeLine, Story
+from callchart.adapters.carrier.asterisk.media.open import MODULES
+from callchart.adapters.carrier.asterisk.media.websocket import AcceptedMedia
+from callchart.adapters.carrier.asterisk.settings import AsteriskSettings
+from callchart.engine.ports import LineGone, MarkReached, frame_bytes
+from callchart.engine.testing import FakeLine, Story
 
 RATE_HZ = 16000
 APP = "callchart"
@@ -242,7 +242,7 @@ class FakeAsterisk:
         """Channels and bridges that are still there."""
         return [*self.in_stasis, *self.bridges]
 
-    # --- adapters.carrier.asterisk.ari.Transport --------------------------------------------------
+    # --- control.ari.Transport
 
     async def ask(self, request: Request) -> Any:
         losses = self._losses
@@ -380,7 +380,7 @@ class FakeAsterisk:
         if self._link.is_up:
             self._control.tell(event, self._link)
 
-    # --- adapters.carrier.asterisk.media_websocket.MediaServer ------------------------------------
+    # --- media.websocket.MediaServer
 
     @asynccontextmanager
     async def expect_media(

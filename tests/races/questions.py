@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from engine.data import Said
-from engine.effects import StartReply
-from engine.events import FinalHeard, SpeechStarted
-from engine.testing import Telephone
-from engine.testing.questions import HeardReply, HeardSound, Stay, heard_sounds, playing_stays
+from callchart.engine.data import Said
+from callchart.engine.effects import StartReply
+from callchart.engine.events import FinalHeard, SpeechStarted
+from callchart.engine.testing import Telephone
+from callchart.engine.testing.questions import (
+    HeardReply,
+    HeardSound,
+    Stay,
+    heard_sounds,
+    playing_stays,
+)
 
 #: s: a frame that is on the air is heard to its end.
 FRAME = 0.02

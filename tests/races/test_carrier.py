@@ -9,14 +9,14 @@ from functools import partial
 import pytest
 import trio
 
-from adapters.carrier.asterisk.carrier import AsteriskCarrier
-from engine.call import Services
-from engine.data import CallData, Scripts
-from engine.phrases import Phrases, script_texts
-from engine.ports import Closed, Line, MarkReached, frame_bytes
-from engine.settings import Settings
-from engine.supervisor import Supervisor
-from engine.testing import (
+from callchart.adapters.carrier.asterisk.carrier import AsteriskCarrier
+from callchart.engine.call import Services
+from callchart.engine.data import CallData, Scripts
+from callchart.engine.phrases import Phrases, script_texts
+from callchart.engine.ports import Closed, Line, MarkReached, frame_bytes
+from callchart.engine.settings import Settings
+from callchart.engine.supervisor import Supervisor
+from callchart.engine.testing import (
     FakeModel,
     FakeRecognizer,
     FakeSynthesizer,
@@ -24,8 +24,8 @@ from engine.testing import (
     Spoken,
     Story,
 )
-from engine.testing.sound import pieces
-from states import CHART
+from callchart.engine.testing.sound import pieces
+from callchart.states import CHART
 from tests.races.asterisk import RATE_HZ, FakeAsterisk, Phone
 
 pytestmark = pytest.mark.unmeasured

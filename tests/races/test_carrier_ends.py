@@ -8,16 +8,16 @@ from functools import partial
 import pytest
 import trio
 
-from adapters.carrier.asterisk.carrier import AsteriskCarrier
-from adapters.carrier.asterisk.numbers import Allowed
-from engine.ports import (
+from callchart.adapters.carrier.asterisk.carrier import AsteriskCarrier
+from callchart.adapters.carrier.asterisk.numbers import Allowed
+from callchart.engine.ports import (
     Line,
     LineGone,
     Signal,
     TransferDone,
     TransferRefused,
 )
-from engine.testing import Story
+from callchart.engine.testing import Story
 from tests.races.asterisk import FakeAsterisk
 
 pytestmark = pytest.mark.unmeasured

@@ -7,11 +7,17 @@ import math
 import pytest
 import trio
 
-from engine.events import CallerHungUp, HangUpRequested, LineClosed, SpeechEnded
-from engine.testing import Manner, Use
-from engine.testing.questions import entered, events, longest_silence, playing_stays, times
-from engine.testing.story import Story
-from engine.tools import tool
+from callchart.engine.events import CallerHungUp, HangUpRequested, LineClosed, SpeechEnded
+from callchart.engine.testing import Manner, Use
+from callchart.engine.testing.questions import (
+    entered,
+    events,
+    longest_silence,
+    playing_stays,
+    times,
+)
+from callchart.engine.testing.story import Story
+from callchart.engine.tools.tool import tool
 from tests.races.questions import answers, caller
 
 pytestmark = pytest.mark.unmeasured

@@ -7,13 +7,13 @@ from collections.abc import Callable, Sequence
 import pytest
 import trio
 
-from engine.data import Said, ToolUsed
-from engine.events import FinalHeard, PartialHeard, SpeechEnded
-from engine.ports import Tools
-from engine.testing import FakeModel, Spoken, Use
-from engine.testing.questions import entered, events, times
-from engine.testing.story import Story
-from engine.tools import tool
+from callchart.engine.data import Said, ToolUsed
+from callchart.engine.events import FinalHeard, PartialHeard, SpeechEnded
+from callchart.engine.ports import Tools
+from callchart.engine.testing import FakeModel, Spoken, Use
+from callchart.engine.testing.questions import entered, events, times
+from callchart.engine.testing.story import Story
+from callchart.engine.tools.tool import tool
 from tests.races.questions import (
     answers,
     caller,

@@ -11,12 +11,12 @@ from collections.abc import Callable
 import pytest
 import trio
 
-from engine.data import Said, Scripts
-from engine.ports import Speech
-from engine.testing import FakeSynthesizer, Manner, Spoken, Use
-from engine.testing.questions import entered, longest_silence
-from engine.testing.story import Story
-from engine.tools import tool
+from callchart.engine.data import Said, Scripts
+from callchart.engine.ports import Speech
+from callchart.engine.testing import FakeSynthesizer, Manner, Spoken, Use
+from callchart.engine.testing.questions import entered, longest_silence
+from callchart.engine.testing.story import Story
+from callchart.engine.tools.tool import tool
 from tests.races.questions import (
     answers,
     caller,

@@ -10,11 +10,11 @@ import pytest
 import trio
 from grpclib.const import Status
 
-from adapters.grpc.errors import RpcError
-from adapters.stt.yandex_session import Limits
-from engine.testing import Story
-from proto.messages.speechkit.stt.v3 import StreamingRequest
-from tests.adapters.stt.yandex_scripted import RATE_HZ, Call, ScriptedSession, ScriptedSpeechKit
+from callchart.adapters.grpc.errors import RpcError
+from callchart.adapters.stt.yandex.session import Limits
+from callchart.engine.testing import Story
+from callchart.proto.messages.speechkit.stt.v3 import StreamingRequest
+from tests.adapters.stt.yandex.scripted import RATE_HZ, Call, ScriptedSession, ScriptedSpeechKit
 from tests.servers.speechkit.ear import Event, ToneEar
 from tests.servers.tones import speak, spoken
 

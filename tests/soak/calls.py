@@ -12,11 +12,11 @@ from random import Random
 
 import trio
 
-from engine.chart import Chart
-from engine.data import Scripts
-from engine.testing import FakeSynthesizer, Manner, Spoken, Story, Telephone, Use
-from engine.tools import Tool, tool
-from states import CHART
+from callchart.engine.chart import Chart
+from callchart.engine.data import Scripts
+from callchart.engine.testing import FakeSynthesizer, Manner, Spoken, Story, Telephone, Use
+from callchart.engine.tools.tool import Tool, tool
+from callchart.states import CHART
 
 SUBJECTS = ("nails", "a hammer", "the REM-600-A", "opening hours", "delivery", "glue", "prices")
 QUESTIONS = ("Do you have {}?", "Tell me about {}", "And {}", "No, {}, please", "What of {} then")

@@ -6,12 +6,12 @@ import pytest
 import trio
 from rich.console import Console
 
-from engine.activities import hear, play
-from engine.call import Scene
-from engine.chart import Chart
-from engine.testing import FakeVoiceDetectors
-from engine.testing.sound import fake_sound
-from states import CHART
+from callchart.engine.activities import hear, play
+from callchart.engine.call import Scene
+from callchart.engine.chart import Chart
+from callchart.engine.testing import FakeVoiceDetectors
+from callchart.engine.testing.sound import fake_sound
+from callchart.states import CHART
 from tests.soak.__main__ import main
 from tests.soak.tally import Tally
 from tests.soak.verdict import Verdict, judge

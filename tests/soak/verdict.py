@@ -10,17 +10,17 @@ from functools import partial
 from itertools import pairwise
 from typing import Literal
 
-from engine.chart import Chart
-from engine.data import Said
-from engine.events import FinalHeard, PartialHeard, SpeechEnded, SpeechStarted
-from engine.testing import Story, Telephone
-from engine.testing import schedule as running
-from engine.testing.moves import Schedule
-from engine.testing.questions import entered
-from engine.world.properties import ACTED_ON
-from states import CHART
-from states.phrasing import is_made_of
-from states.tools import UNDER_WAY
+from callchart.engine.chart import Chart
+from callchart.engine.data import Said
+from callchart.engine.events import FinalHeard, PartialHeard, SpeechEnded, SpeechStarted
+from callchart.engine.exploration.environment.properties import ACTED_ON
+from callchart.engine.testing import Story, Telephone
+from callchart.engine.testing import schedule as running
+from callchart.engine.testing.moves import Schedule
+from callchart.engine.testing.questions import entered
+from callchart.states import CHART
+from callchart.states.phrasing import is_made_of
+from callchart.states.tools import UNDER_WAY
 from tests.races.questions import misfits
 from tests.soak.calls import RandomCall
 

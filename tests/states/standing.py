@@ -8,12 +8,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from engine.chart import Effect, Occurrence, Outcome, Step, decide
-from engine.chart.decide import Active, Configuration, Timer, due, microseconds
-from engine.data import CallData, Facts, FillerClip, Reply
-from engine.events import OUTSIDE, Event, TimerFired
-from engine.settings import Settings
-from states import CHART
+from callchart.engine.chart import Effect, Occurrence, Outcome, Step, decide
+from callchart.engine.chart.decide import Active, Configuration, Timer, due, microseconds
+from callchart.engine.data import CallData, Facts, FillerClip, Reply
+from callchart.engine.events import OUTSIDE, Event, TimerFired
+from callchart.engine.settings import Settings
+from callchart.states import CHART
 
 GREETING = Reply(1, "greeting", "Hello, this is the shop. How can I help you?")
 ANSWER = Reply(2, "answer")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from engine.chart import Occurrence, Outcome, decide
-from engine.data import FillerClip, Reply, Said
-from engine.events import (
+from callchart.engine.chart import Occurrence, Outcome, decide
+from callchart.engine.data import FillerClip, Reply, Said
+from callchart.engine.events import (
     CallerHungUp,
     FinalHeard,
     HangUpRequested,
@@ -19,7 +19,7 @@ from engine.events import (
     SpeechStarted,
     TimerFired,
 )
-from states import CHART
+from callchart.states import CHART
 from tests.states.standing import standing
 
 

@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from engine.chart import Outcome
-from engine.data import Reply, Said
-from engine.effects import StartReply
-from engine.events import (
+from callchart.engine.chart import Outcome
+from callchart.engine.data import Reply, Said
+from callchart.engine.effects import StartReply
+from callchart.engine.events import (
     FinalHeard,
     PartialHeard,
     PlaybackStopped,
@@ -19,7 +19,7 @@ from engine.events import (
     SpeechEnded,
     SpeechStarted,
 )
-from engine.settings import Settings
+from callchart.engine.settings import Settings
 from tests.states.standing import ANSWER, APOLOGY, GREETING, SPOKEN, standing
 
 CUT_OFF = Said("agent", "For metals up to", 2, interrupted=True)

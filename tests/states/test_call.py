@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from engine.chart import Outcome
-from engine.data import Said, ToolUsed
-from engine.effects import HangUpLine, StartReply
-from engine.events import (
+from callchart.engine.chart import Outcome
+from callchart.engine.data import Said, ToolUsed
+from callchart.engine.effects import HangUpLine, StartReply
+from callchart.engine.events import (
     CallerHungUp,
     CallTransferred,
     DigitReceived,
@@ -22,8 +22,8 @@ from engine.events import (
     ToolUnderWay,
     TransferFailed,
 )
-from engine.settings import Settings
-from states import CHART
+from callchart.engine.settings import Settings
+from callchart.states import CHART
 from tests.states.standing import FAREWELL, WELL_NOW, Standing, standing
 
 #: Every leaf in which the parties talk.

@@ -9,11 +9,9 @@ from typing import Any
 
 import pytest
 
-from engine.chart import Occurrence, Step, begin, decide
-from engine.chart.decide import due
-from engine.chart.explore import Standing
-from engine.chart.explore.rules import rules
-from engine.events import (
+from callchart.engine.chart import Occurrence, Step, begin, decide
+from callchart.engine.chart.decide import due
+from callchart.engine.events import (
     EVENTS,
     OUTSIDE,
     Event,
@@ -21,10 +19,12 @@ from engine.events import (
     SpeechEnded,
     SpeechStarted,
 )
-from engine.journal import beginning, read
-from engine.testing import schedule
-from engine.testing.script import take
-from states import CHART, WORLD
+from callchart.engine.exploration import Standing
+from callchart.engine.exploration.invariants import rules
+from callchart.engine.journal import beginning, read
+from callchart.engine.testing import schedule
+from callchart.engine.testing.script import take
+from callchart.states import CHART, WORLD
 
 FOLDER = Path(__file__).parent / "counterexamples"
 #: Nobody takes part any more by then, and the call ends on its own (steps).

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from engine.data import Said
-from engine.effects import StartDraft, StartReply
-from engine.events import (
+from callchart.engine.data import Said
+from callchart.engine.effects import StartDraft, StartReply
+from callchart.engine.events import (
     FinalHeard,
     HangUpRequested,
     PartialHeard,
@@ -19,7 +19,7 @@ from engine.events import (
     SpeechStarted,
     ToolFinished,
 )
-from engine.settings import Settings
+from callchart.engine.settings import Settings
 from tests.states.standing import ANSWER, Standing, standing
 
 ONE = Settings(drafts=1)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from engine.chart import Outcome, begin
-from engine.data import CallData, Facts, Reply
-from engine.effects import AnswerLine, StartReply, StopPlayback
-from engine.events import (
+from callchart.engine.chart import Outcome, begin
+from callchart.engine.data import CallData, Facts, Reply
+from callchart.engine.effects import AnswerLine, StartReply, StopPlayback
+from callchart.engine.events import (
     PlaybackFinished,
     PlaybackStarted,
     ReplyFailed,
@@ -13,8 +13,8 @@ from engine.events import (
     SpeechEnded,
     SpeechStarted,
 )
-from engine.settings import Settings
-from states import CHART
+from callchart.engine.settings import Settings
+from callchart.states import CHART
 from tests.states.standing import GREETING, standing
 
 

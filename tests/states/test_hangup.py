@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from engine.chart import Outcome
-from engine.data import AtWork, ToolUsed
-from engine.events import (
+from callchart.engine.chart import Outcome
+from callchart.engine.data import AtWork, ToolUsed
+from callchart.engine.events import (
     CallerHungUp,
     Event,
     HangUpRequested,
@@ -14,8 +14,8 @@ from engine.events import (
     ToolFinished,
     ToolUnderWay,
 )
-from engine.settings import Settings
-from states import CHART
+from callchart.engine.settings import Settings
+from callchart.states import CHART
 from tests.states.standing import standing
 
 

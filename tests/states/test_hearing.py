@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from engine.data import CallData, Reply, Said, ToolUsed
-from engine.events import FinalHeard, PartialHeard, PlaybackStopped, SpeechEnded
-from states.hearing import (
+from callchart.engine.data import CallData, Reply, Said, ToolUsed
+from callchart.engine.events import FinalHeard, PartialHeard, PlaybackStopped, SpeechEnded
+from callchart.states.hearing import (
     add_words,
     drop_partial,
     has_words,

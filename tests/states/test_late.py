@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from engine.chart import Outcome
-from engine.data import Said
-from engine.events import (
+from callchart.engine.chart import Outcome
+from callchart.engine.data import Said
+from callchart.engine.events import (
     CallerHungUp,
     EndOfUtteranceHeard,
     Event,

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from engine.chart import Outcome
-from engine.effects import StartReply
-from engine.events import FinalHeard, PartialHeard, SpeechEnded, SpeechStarted
-from engine.settings import Settings
+from callchart.engine.chart import Outcome
+from callchart.engine.effects import StartReply
+from callchart.engine.events import FinalHeard, PartialHeard, SpeechEnded, SpeechStarted
+from callchart.engine.settings import Settings
 from tests.states.standing import standing
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from adapters.service.scripts import SCRIPTS
-from states.phrasing import asks, is_made_of, sounds_unfinished
+from callchart.adapters.service.providers.scripts import SCRIPTS
+from callchart.states.phrasing import asks, is_made_of, sounds_unfinished
 
 ENGLISH = SCRIPTS["en"].backchannels
 RUSSIAN = SCRIPTS["ru"].backchannels

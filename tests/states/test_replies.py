@@ -7,10 +7,10 @@ from dataclasses import replace
 
 import pytest
 
-from engine.chart import Update
-from engine.data import CallData, Facts, Reply, Scripts
-from engine.effects import StartReply
-from engine.events import (
+from callchart.engine.chart import Update
+from callchart.engine.data import CallData, Facts, Reply, Scripts
+from callchart.engine.effects import StartReply
+from callchart.engine.events import (
     Event,
     PlaybackFinished,
     ReplyFailed,
@@ -18,8 +18,8 @@ from engine.events import (
     ReplyWritten,
     SoundQueued,
 )
-from engine.settings import Settings
-from states.replies import (
+from callchart.engine.settings import Settings
+from callchart.states.replies import (
     apologies_are_used_up,
     begin_answer,
     begin_apology,

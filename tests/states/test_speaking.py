@@ -7,10 +7,10 @@ from math import inf
 
 import pytest
 
-from engine.chart import Outcome
-from engine.data import Reply, Said
-from engine.effects import HangUpLine, StartReply, StopPlayback, TransferCall
-from engine.events import (
+from callchart.engine.chart import Outcome
+from callchart.engine.data import Reply, Said
+from callchart.engine.effects import HangUpLine, StartReply, StopPlayback, TransferCall
+from callchart.engine.events import (
     FinalHeard,
     PlaybackFinished,
     PlaybackStarted,
@@ -21,7 +21,7 @@ from engine.events import (
     SpeechEnded,
     SpeechStarted,
 )
-from engine.settings import Settings
+from callchart.engine.settings import Settings
 from tests.states.standing import APOLOGY, FAREWELL, SPOKEN, standing
 
 LEAVES = ("opening", "chunks")

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from engine.chart import Outcome
-from engine.data import Reply
-from engine.effects import StartReply, StopPlayback
-from engine.events import (
+from callchart.engine.chart import Outcome
+from callchart.engine.data import Reply
+from callchart.engine.effects import StartReply, StopPlayback
+from callchart.engine.events import (
     FillerFinished,
     FillerStarted,
     ReplyFailed,
@@ -17,7 +17,7 @@ from engine.events import (
     ReplyWritten,
     SpeechStarted,
 )
-from engine.settings import Settings
+from callchart.engine.settings import Settings
 from tests.states.standing import RIGHT, SO, SPOKEN, WELL_NOW, standing
 
 FILLERS = (WELL_NOW, SO, RIGHT)

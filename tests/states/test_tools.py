@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from engine.data import AtWork, CallData, Said, ToolUsed
-from engine.events import ToolFinished, ToolUnderWay
-from states.tools import (
+from callchart.engine.data import AtWork, CallData, Said, ToolUsed
+from callchart.engine.events import ToolFinished, ToolUnderWay
+from callchart.states.tools import (
     UNDER_WAY,
     note_finished,
     note_under_way,

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from engine.chart import Outcome
-from engine.data import ToolUsed
-from engine.events import (
+from callchart.engine.chart import Outcome
+from callchart.engine.data import ToolUsed
+from callchart.engine.events import (
     CallTransferred,
     FinalHeard,
     PartialHeard,
@@ -17,7 +17,7 @@ from engine.events import (
     SpeechStarted,
     TransferFailed,
 )
-from engine.settings import Settings
+from callchart.engine.settings import Settings
 from tests.states.standing import SPOKEN, Standing, standing
 
 TARGET = '{"target": "100"}'

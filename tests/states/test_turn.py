@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from engine.chart import Outcome
-from engine.data import Reply, Said
-from engine.effects import StopPlayback
-from engine.events import FinalHeard, PartialHeard, ReplyReady, SpeechEnded
+from callchart.engine.chart import Outcome
+from callchart.engine.data import Reply, Said
+from callchart.engine.effects import StopPlayback
+from callchart.engine.events import FinalHeard, PartialHeard, ReplyReady, SpeechEnded
 from tests.states.standing import FAREWELL, SPOKEN, standing
 
 LEAVES = ("greeting.clear", "thinking.silent", "speaking.opening", "speaking.chunks")

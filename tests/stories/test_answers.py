@@ -7,12 +7,12 @@ from itertools import pairwise
 
 import pytest
 
-from engine.data import Scripts
-from engine.events import FillerFinished, ReplyWritten
-from engine.ports import Speech
-from engine.testing import FakeSynthesizer, Manner, Telephone
-from engine.testing.plugin import MakeTelephone
-from engine.testing.questions import (
+from callchart.engine.data import Scripts
+from callchart.engine.events import FillerFinished, ReplyWritten
+from callchart.engine.ports import Speech
+from callchart.engine.testing import FakeSynthesizer, Manner, Telephone
+from callchart.engine.testing.plugin import MakeTelephone
+from callchart.engine.testing.questions import (
     entered,
     events,
     first_sound_after,

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from adapters.service.scripts import SCRIPTS
-from engine.data import Said
-from engine.events import PlaybackStopped
-from engine.testing import Spoken, Telephone
-from engine.testing.questions import HeardReply, entered, times
+from callchart.adapters.service.providers.scripts import SCRIPTS
+from callchart.engine.data import Said
+from callchart.engine.events import PlaybackStopped
+from callchart.engine.testing import Spoken, Telephone
+from callchart.engine.testing.questions import HeardReply, entered, times
 
 pytestmark = [pytest.mark.schedules(3), pytest.mark.unmeasured]
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from engine.data import Said, Scripts
-from engine.effects import StartDraft
-from engine.settings import Settings
-from engine.testing import Spoken, Telephone, Use
-from engine.testing.plugin import MakeTelephone
-from engine.testing.questions import HeardReply, entered, longest_silence
-from engine.tools import tool
+from callchart.engine.data import Said, Scripts
+from callchart.engine.effects import StartDraft
+from callchart.engine.settings import Settings
+from callchart.engine.testing import Spoken, Telephone, Use
+from callchart.engine.testing.plugin import MakeTelephone
+from callchart.engine.testing.questions import HeardReply, entered, longest_silence
+from callchart.engine.tools.tool import tool
 
 pytestmark = [pytest.mark.schedules(3), pytest.mark.call(settings={"drafts": 1})]
 

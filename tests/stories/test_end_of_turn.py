@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from engine.data import Said, Scripts
-from engine.testing import Spoken, Telephone
-from engine.testing.questions import HeardReply, entered
+from callchart.engine.data import Said, Scripts
+from callchart.engine.testing import Spoken, Telephone
+from callchart.engine.testing.questions import HeardReply, entered
 
 pytestmark = [pytest.mark.schedules(3), pytest.mark.unmeasured]
 

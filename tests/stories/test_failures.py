@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from engine.data import Said
-from engine.events import HearingFailed, LineClosed
-from engine.testing import FakeRecognizer, Manner, Spoken, Telephone
-from engine.testing.questions import events, first_sound_after, longest_silence, time_in, times
+from callchart.engine.data import Said
+from callchart.engine.events import HearingFailed, LineClosed
+from callchart.engine.testing import FakeRecognizer, Manner, Spoken, Telephone
+from callchart.engine.testing.questions import (
+    events,
+    first_sound_after,
+    longest_silence,
+    time_in,
+    times,
+)
 
 pytestmark = [pytest.mark.schedules(3), pytest.mark.unmeasured]
 

@@ -6,12 +6,12 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from engine.data import Scripts
-from engine.events import CallerHungUp
-from engine.testing import Manner, Telephone, Use
-from engine.testing.plugin import MakeTelephone
-from engine.testing.questions import HeardReply, is_in, outcomes
-from states import CHART
+from callchart.engine.data import Scripts
+from callchart.engine.events import CallerHungUp
+from callchart.engine.testing import Manner, Telephone, Use
+from callchart.engine.testing.plugin import MakeTelephone
+from callchart.engine.testing.questions import HeardReply, is_in, outcomes
+from callchart.states import CHART
 
 #: How a caller gets into each state, and stays there for a moment.
 Way = Callable[[Telephone], Awaitable[None]]

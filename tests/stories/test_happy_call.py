@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from engine.data import Said
-from engine.events import PlaybackFinished, ReplyWritten, SoundQueued
-from engine.testing import FakeLine, Manner, Telephone
-from engine.testing.plugin import MakeTelephone
-from engine.testing.questions import HeardReply, entered, events, first_sound_after, times
+from callchart.engine.data import Said
+from callchart.engine.events import PlaybackFinished, ReplyWritten, SoundQueued
+from callchart.engine.testing import FakeLine, Manner, Telephone
+from callchart.engine.testing.plugin import MakeTelephone
+from callchart.engine.testing.questions import HeardReply, entered, events, first_sound_after, times
 
 pytestmark = pytest.mark.schedules(3)
 

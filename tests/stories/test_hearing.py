@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from engine.chart import Outcome
-from engine.data import Said
-from engine.events import FinalHeard
-from engine.testing import Spoken, Telephone
-from engine.testing.questions import (
+from callchart.engine.chart import Outcome
+from callchart.engine.data import Said
+from callchart.engine.events import FinalHeard
+from callchart.engine.testing import Spoken, Telephone
+from callchart.engine.testing.questions import (
     entered,
     events,
     first_sound_after,

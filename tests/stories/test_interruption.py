@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from engine.chart import Outcome
-from engine.data import Said, Scripts
-from engine.events import SpeechStarted
-from engine.testing import Manner, Spoken, Telephone
-from engine.testing.questions import HeardReply, entered, outcomes, stale_frames
+from callchart.engine.chart import Outcome
+from callchart.engine.data import Said, Scripts
+from callchart.engine.events import SpeechStarted
+from callchart.engine.testing import Manner, Spoken, Telephone
+from callchart.engine.testing.questions import HeardReply, entered, outcomes, stale_frames
 
 pytestmark = [pytest.mark.schedules(3), pytest.mark.unmeasured]
 

@@ -8,14 +8,14 @@ from typing import Literal
 import pytest
 import trio
 
-from engine.data import Said, ToolUsed
-from engine.events import ToolFinished, ToolUnderWay
-from engine.ports import Tools
-from engine.testing import FakeModel, Telephone, Use
-from engine.testing.plugin import MakeTelephone
-from engine.testing.questions import entered, longest_silence, times
-from engine.tools import Tool, ToolError, tool
-from states.tools import UNDER_WAY
+from callchart.engine.data import Said, ToolUsed
+from callchart.engine.events import ToolFinished, ToolUnderWay
+from callchart.engine.ports import Tools
+from callchart.engine.testing import FakeModel, Telephone, Use
+from callchart.engine.testing.plugin import MakeTelephone
+from callchart.engine.testing.questions import entered, longest_silence, times
+from callchart.engine.tools.tool import Tool, ToolError, tool
+from callchart.states.tools import UNDER_WAY
 
 WAITING = "One moment, please."
 APOLOGY = "I am sorry, something went wrong. Please say that again."

@@ -12,19 +12,25 @@ from dataclasses import dataclass, replace
 
 import trio
 
-from adapters.carrier.asterisk.ari import AriError, ControlLost
-from adapters.carrier.asterisk.control import Events, Link
-from adapters.carrier.asterisk.events import (
+from callchart.adapters.carrier.asterisk.control.ari import AriError, ControlLost
+from callchart.adapters.carrier.asterisk.control.control import Events, Link
+from callchart.adapters.carrier.asterisk.control.events import (
     ChannelDestroyed,
     DtmfReceived,
     HangupRequest,
     StasisEnd,
 )
-from adapters.carrier.asterisk.leftovers import HANDED_ON, OWNER
-from adapters.carrier.asterisk.line import AsteriskLine, Order, PickUp, SendDigits, Transfer
-from adapters.carrier.asterisk.media import MediaFailed, MediaWay
-from adapters.carrier.asterisk.settings import AsteriskSettings
-from engine.ports import DigitPressed, RemoteHungUp, TransferDone, TransferRefused
+from callchart.adapters.carrier.asterisk.line import (
+    AsteriskLine,
+    Order,
+    PickUp,
+    SendDigits,
+    Transfer,
+)
+from callchart.adapters.carrier.asterisk.media.media import MediaFailed, MediaWay
+from callchart.adapters.carrier.asterisk.orphans import HANDED_ON, OWNER
+from callchart.adapters.carrier.asterisk.settings import AsteriskSettings
+from callchart.engine.ports import DigitPressed, RemoteHungUp, TransferDone, TransferRefused
 
 log = logging.getLogger("callchart")
 

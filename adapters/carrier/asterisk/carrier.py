@@ -20,21 +20,27 @@ from typing import Self
 
 import trio
 
-from adapters.carrier.asterisk import leftovers
-from adapters.carrier.asterisk.ari import AriError, ControlLost
-from adapters.carrier.asterisk.background import background
-from adapters.carrier.asterisk.call import WAY_OUT, AsteriskCall, cause
-from adapters.carrier.asterisk.control import Arrival, Control, ControlError, Events, Link
-from adapters.carrier.asterisk.control_ways import open_control
-from adapters.carrier.asterisk.events import ChannelDestroyed, StasisStart
-from adapters.carrier.asterisk.line import AsteriskLine
-from adapters.carrier.asterisk.media import MediaFailed, MediaWay
-from adapters.carrier.asterisk.recorder import Recorder
-from adapters.carrier.asterisk.server import WebSocketServer
-from adapters.carrier.asterisk.settings import AsteriskSettings
-from adapters.carrier.asterisk.ways import needed_modules, open_way
-from engine.data import Parties
-from engine.ports import LineGone
+from callchart.adapters.carrier.asterisk import orphans
+from callchart.adapters.carrier.asterisk.call import WAY_OUT, AsteriskCall, cause
+from callchart.adapters.carrier.asterisk.control.ari import AriError, ControlLost
+from callchart.adapters.carrier.asterisk.control.control import (
+    Arrival,
+    Control,
+    ControlError,
+    Events,
+    Link,
+)
+from callchart.adapters.carrier.asterisk.control.events import ChannelDestroyed, StasisStart
+from callchart.adapters.carrier.asterisk.control.open import open_control
+from callchart.adapters.carrier.asterisk.line import AsteriskLine
+from callchart.adapters.carrier.asterisk.media.media import MediaFailed, MediaWay
+from callchart.adapters.carrier.asterisk.media.open import needed_modules, open_way
+from callchart.adapters.carrier.asterisk.recorder import Recorder
+from callchart.adapters.carrier.asterisk.service_nursery import background
+from callchart.adapters.carrier.asterisk.settings import AsteriskSettings
+from callchart.adapters.carrier.asterisk.websocket.server import WebSocketServer
+from callchart.engine.data import Parties
+from callchart.engine.ports import LineGone
 
 log = logging.getLogger("callchart")
 
@@ -54,7 +60,7 @@ class CallFailed(Exception):
 
 
 class AsteriskCarrier:
-    """`engine.ports.Carrier`. Made by `open`."""
+    """`callchart.engine.ports.Carrier`. Made by `open`."""
 
     def __init__(
         self, settings: AsteriskSettings, control: Control, way: MediaWay, nursery: trio.Nursery
@@ -137,7 +143,7 @@ class AsteriskCarrier:
             raise ControlError(f"{error} (see Asterisk's log)") from None
 
     async def _clear(self) -> None:
-        await leftovers.clear(self._control.ari, self._control.app, self._prefix, self.calls)
+        await orphans.clear(self._control.ari, self._control.app, self._prefix, self.calls)
 
     async def _clear_when_control_is_back(self) -> None:
         link = self._control.link(self._settings.app)

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 
 import trio
 
-from adapters.carrier.asterisk.media import Media
-from adapters.carrier.asterisk.recorder import Recorder
-from engine.data import Parties
-from engine.ports import Closed, LineGone, MarkReached, Signal, frame_bytes
+from callchart.adapters.carrier.asterisk.media.media import Media
+from callchart.adapters.carrier.asterisk.recorder import Recorder
+from callchart.engine.data import Parties
+from callchart.engine.ports import Closed, LineGone, MarkReached, Signal, frame_bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ Order = PickUp | SendDigits | Transfer
 
 
 class AsteriskLine:
-    """`engine.ports.Line` of one channel."""
+    """`callchart.engine.ports.Line` of one channel."""
 
     def __init__(
         self, call_id: str, parties: Parties, rate_hz: int, recorder: Recorder | None = None
@@ -61,7 +61,7 @@ class AsteriskLine:
         self._hung_up = trio.Event()
         self._closed = trio.Event()
 
-    # --- the engine's side: engine.ports.Line ---------------------------------------------------
+    # --- the engine's side: callchart.engine.ports.Line -----------------------------------
 
     def answer(self) -> None:
         if not self._picked_up and not self._over:

@@ -14,7 +14,7 @@ import numpy as np
 import trio
 from numpy.typing import NDArray
 
-from adapters.carrier.wav_header import UNKNOWN, wav_header
+from callchart.adapters.carrier.wav_header import UNKNOWN, wav_header
 
 log = logging.getLogger("callchart")
 

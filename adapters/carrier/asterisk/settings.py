@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from adapters.carrier.asterisk.numbers import Allowed
+from callchart.adapters.carrier.asterisk.numbers import Allowed
 
 ControlWay = Literal["connect", "persistent", "per_call"]
 MediaWayName = Literal["websocket", "websocket_client", "audiosocket", "files"]

@@ -11,23 +11,23 @@ import numpy as np
 import trio
 from rich.console import Console
 
-from adapters.carrier.audio_file import AudioFileError, Recording, write_wav
-from adapters.carrier.caller import CallerScriptError, Script, ScriptedCaller, read_caller
-from adapters.carrier.wav import WavLine
-from adapters.service.clock import HeldClock, RealClock
-from adapters.service.demo.answers import AnswersError
-from adapters.service.demo.cast import Cast
-from adapters.service.live import LiveView
-from adapters.service.report import Report, report
-from adapters.service.timeline import levels, timeline
-from adapters.vad.silero import SileroDetectors
-from engine.call import Inspector, Services
-from engine.chart import Chart
-from engine.data import CallData
-from engine.journal import JournalFile, read
-from engine.phrases import Phrases, script_texts
-from engine.settings import Settings
-from engine.supervisor import Supervisor
+from callchart.adapters.carrier.audio_file import AudioFileError, Recording, write_wav
+from callchart.adapters.carrier.caller import CallerScriptError, Script, ScriptedCaller, read_caller
+from callchart.adapters.carrier.wav import WavLine
+from callchart.adapters.service.demo.answers import AnswersError
+from callchart.adapters.service.demo.cast import Cast
+from callchart.adapters.service.demo.clock import HeldClock, RealClock
+from callchart.adapters.service.report.live import LiveView
+from callchart.adapters.service.report.report import Report, report
+from callchart.adapters.service.report.timeline import levels, timeline
+from callchart.adapters.vad.silero import SileroDetectors
+from callchart.engine.call import Inspector, Services
+from callchart.engine.chart import Chart
+from callchart.engine.data import CallData
+from callchart.engine.journal import JournalFile, read
+from callchart.engine.phrases import Phrases, script_texts
+from callchart.engine.settings import Settings
+from callchart.engine.supervisor import Supervisor
 
 #: What the offline recogniser was trained on, and what SpeechKit hears best: wide-band speech.
 RATE_HZ = 16000

@@ -11,17 +11,17 @@ from pathlib import Path
 
 import trio
 
-from adapters.llm.openai import OpenAIModel
-from adapters.llm.prompts import Language
-from adapters.service.demo.answers import Answers
-from adapters.service.demo.loopback import Loopback
-from adapters.service.demo.model_server import MODEL, ModelServer, serve
-from adapters.service.scripts import SCRIPTS
-from adapters.stt.pocketsphinx import PocketsphinxRecognizer
-from adapters.stt.whisper import WhisperRecognizer
-from adapters.tts.espeak import EspeakSynthesizer
-from engine.data import Scripts
-from engine.ports import LanguageModel, OutsideWork, Recognizer, Synthesizer
+from callchart.adapters.llm.openai import OpenAIModel
+from callchart.adapters.llm.prompts import Language
+from callchart.adapters.service.demo.answers import Answers
+from callchart.adapters.service.demo.loopback import Loopback
+from callchart.adapters.service.demo.model_server import MODEL, ModelServer, serve
+from callchart.adapters.service.providers.scripts import SCRIPTS
+from callchart.adapters.stt.pocketsphinx.recognizer import PocketsphinxRecognizer
+from callchart.adapters.stt.whisper.recognizer import WhisperRecognizer
+from callchart.adapters.tts.espeak.synthesizer import EspeakSynthesizer
+from callchart.engine.data import Scripts
+from callchart.engine.ports import LanguageModel, OutsideWork, Recognizer, Synthesizer
 
 _HERE = Path(__file__).parent
 

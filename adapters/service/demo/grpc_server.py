@@ -28,9 +28,9 @@ from h2.events import (
 )
 from h2.exceptions import ProtocolError
 
-from adapters.grpc import seam
-from adapters.grpc.errors import RpcError
-from adapters.grpc.method import A, Method, Q
+from callchart.adapters.grpc import seam
+from callchart.adapters.grpc.errors import RpcError
+from callchart.adapters.grpc.method import A, Method, Q
 
 _READ_SIZE: Final = 64 * 1024
 

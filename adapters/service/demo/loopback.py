@@ -16,7 +16,7 @@ from itertools import count
 
 import httpx2
 
-from engine.ports import OutsideWork
+from callchart.engine.ports import OutsideWork
 
 #: The request's header that tells the server which exchange it belongs to.
 EXCHANGE_HEADER = "x-loopback-exchange"

@@ -8,7 +8,7 @@ from typing import Final
 
 import numpy as np
 
-from engine.ports import FRAME_SECONDS
+from callchart.engine.ports import FRAME_SECONDS
 
 #: Of a frame's samples, root mean square: 50 dB below full scale, or above a line's noise so much.
 QUIETEST_SPEECH: Final = 104.0

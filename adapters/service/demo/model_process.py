@@ -1,6 +1,6 @@
 """The demo's model server in a process of its own, as a model is elsewhere.
 
-Run by `python -m adapters.service.demo.model_process FILE`, as a `server_process`; FILE has its
+Run by `python -m` as a `server_process`, with the argument FILE; FILE has its
 answers."""
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from urllib.parse import urlsplit
 
 import trio
 
-from adapters.service.clock import RealClock
-from adapters.service.demo import model_server
-from adapters.service.demo.answers import Answers
-from adapters.service.demo.loopback import Loopback
-from adapters.service.demo.server_process import run_server
+from callchart.adapters.service.demo import model_server
+from callchart.adapters.service.demo.answers import Answers
+from callchart.adapters.service.demo.clock import RealClock
+from callchart.adapters.service.demo.loopback import Loopback
+from callchart.adapters.service.demo.server_process import run_server
 
 
 async def serve(

@@ -20,8 +20,8 @@ from typing import Any
 import h11
 import trio
 
-from adapters.service.demo.answers import Answer, Answers
-from adapters.service.demo.loopback import EXCHANGE_HEADER, Loopback
+from callchart.adapters.service.demo.answers import Answer, Answers
+from callchart.adapters.service.demo.loopback import EXCHANGE_HEADER, Loopback
 
 #: The only model there is; a request may ask for any.
 MODEL = "scripted"

@@ -15,9 +15,9 @@ from typing import Protocol, Self
 
 import trio
 
-from adapters.worker.pipes import Owner, Ready, Unable
-from adapters.worker.process import Worker
-from engine.ports import ProviderError
+from callchart.adapters.worker.pipes import Owner, Ready, Unable
+from callchart.adapters.worker.process import Worker
+from callchart.engine.ports import ProviderError
 
 
 @dataclass(frozen=True, slots=True)

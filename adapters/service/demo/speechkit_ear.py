@@ -16,11 +16,11 @@ from uuid import uuid4
 import trio
 from grpclib.const import Status
 
-from adapters.grpc.errors import RpcError
-from adapters.service.demo.grpc_server import Call
-from adapters.service.demo.loudness import ONSET_MS, Edge, SpeechFinder
-from engine.ports import Heard, ProviderError, Recognition, Recognizer, frame_bytes
-from proto.messages.speechkit.stt.v3 import (
+from callchart.adapters.grpc.errors import RpcError
+from callchart.adapters.service.demo.grpc_server import Call
+from callchart.adapters.service.demo.loudness import ONSET_MS, Edge, SpeechFinder
+from callchart.engine.ports import Heard, ProviderError, Recognition, Recognizer, frame_bytes
+from callchart.proto.messages.speechkit.stt.v3 import (
     Alternative,
     AlternativeUpdate,
     AudioChunk,

@@ -1,6 +1,6 @@
 """Yandex SpeechKit on this machine: espeak-ng speaks and pocketsphinx hears, through its gRPC API.
 
-Run by `python -m adapters.service.demo.speechkit_server LANGUAGE FOLDER`, as a `server_process`.
+Run by `python -m` as a `server_process`, with the arguments LANGUAGE FOLDER.
 All but English is heard by Whisper, whose model is in FOLDER. Whatever voice of SpeechKit's is
 asked for, espeak-ng's own speaks, at its own speed; any key will do, but there must be one."""
 
@@ -16,19 +16,19 @@ from typing import Final
 import trio
 from grpclib.const import Status
 
-from adapters.grpc.errors import RpcError
-from adapters.grpc.method import A, Method, Q
-from adapters.service.demo import grpc_server
-from adapters.service.demo.grpc_server import Call, Service, by_path
-from adapters.service.demo.server_process import run_server
-from adapters.service.demo.speechkit_ear import recognize
-from adapters.service.demo.speechkit_voice import speak
-from adapters.stt.pocketsphinx import PocketsphinxRecognizer
-from adapters.stt.whisper import WhisperRecognizer
-from adapters.stt.yandex_session import RECOGNIZE
-from adapters.tts.espeak import EspeakSynthesizer
-from adapters.tts.yandex import UTTERANCE
-from engine.ports import Recognizer
+from callchart.adapters.grpc.errors import RpcError
+from callchart.adapters.grpc.method import A, Method, Q
+from callchart.adapters.service.demo import grpc_server
+from callchart.adapters.service.demo.grpc_server import Call, Service, by_path
+from callchart.adapters.service.demo.server_process import run_server
+from callchart.adapters.service.demo.speechkit_ear import recognize
+from callchart.adapters.service.demo.speechkit_voice import speak
+from callchart.adapters.stt.pocketsphinx.recognizer import PocketsphinxRecognizer
+from callchart.adapters.stt.whisper.recognizer import WhisperRecognizer
+from callchart.adapters.stt.yandex.session import RECOGNIZE
+from callchart.adapters.tts.espeak.synthesizer import EspeakSynthesizer
+from callchart.adapters.tts.yandex.grpc import UTTERANCE
+from callchart.engine.ports import Recognizer
 
 #: espeak-ng's voices, where they are not named as the language is.
 _VOICES: Final[Mapping[str, str]] = {"en": "en-us"}

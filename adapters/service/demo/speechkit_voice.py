@@ -7,11 +7,11 @@ import math
 import trio
 from grpclib.const import Status
 
-from adapters.grpc.errors import RpcError
-from adapters.service.demo.grpc_server import Call
-from adapters.tts.yandex import LONGEST
-from engine.ports import ProviderError, Speech, Synthesizer
-from proto.messages.speechkit.tts.v3 import (
+from callchart.adapters.grpc.errors import RpcError
+from callchart.adapters.service.demo.grpc_server import Call
+from callchart.adapters.tts.yandex.grpc import LONGEST
+from callchart.engine.ports import ProviderError, Speech, Synthesizer
+from callchart.proto.messages.speechkit.tts.v3 import (
     AudioChunk,
     RawAudioAudioEncoding,
     TextChunk,

@@ -10,17 +10,17 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from adapters.grpc.dial import Address
-from adapters.llm.openai import OpenAIModel
-from adapters.llm.prompts import Language
-from adapters.service.demo.cast import Cast, Players, answers, caller
-from adapters.service.demo.model_server import MODEL
-from adapters.service.demo.server_process import ServerProcess
-from adapters.service.scripts import SCRIPTS
-from adapters.stt.yandex import Listening, YandexRecognizer
-from adapters.tts.yandex import Voice, YandexSynthesizer
-from adapters.yandex.credentials import ApiKey
-from engine.ports import OutsideWork
+from callchart.adapters.grpc.dial import Address
+from callchart.adapters.llm.openai import OpenAIModel
+from callchart.adapters.llm.prompts import Language
+from callchart.adapters.service.demo.cast import Cast, Players, answers, caller
+from callchart.adapters.service.demo.model_server import MODEL
+from callchart.adapters.service.demo.server_process import ServerProcess
+from callchart.adapters.service.providers.scripts import SCRIPTS
+from callchart.adapters.stt.yandex.recognizer import Listening, YandexRecognizer
+from callchart.adapters.tts.yandex.grpc import Voice, YandexSynthesizer
+from callchart.adapters.yandex.credentials import ApiKey
+from callchart.engine.ports import OutsideWork
 
 #: The servers take any.
 _KEY: Final = "offline"

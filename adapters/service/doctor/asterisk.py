@@ -10,19 +10,19 @@ from functools import partial
 
 import trio
 
-from adapters.carrier.asterisk.ari import Ari, AriError, ControlLost
-from adapters.carrier.asterisk.control import ControlError
-from adapters.carrier.asterisk.control_ways import open_control
-from adapters.carrier.asterisk.media import MediaFailed
-from adapters.carrier.asterisk.server import ListenFailed, WebSocketServer
-from adapters.carrier.asterisk.settings import AsteriskSettings
-from adapters.carrier.asterisk.transport_http import HttpTransport
-from adapters.carrier.asterisk.ways import needed_modules
-from adapters.service.beside import under_other_names
-from adapters.service.doctor.finding import LONGEST, Finding, Verdict, failed, ok, unknown
-from adapters.service.doctor.machine import port
-from adapters.service.doctor.sound import open_sound, transfers
-from adapters.service.errors import leaves
+from callchart.adapters.carrier.asterisk.control.ari import Ari, AriError, ControlLost
+from callchart.adapters.carrier.asterisk.control.control import ControlError
+from callchart.adapters.carrier.asterisk.control.http import HttpTransport
+from callchart.adapters.carrier.asterisk.control.open import open_control
+from callchart.adapters.carrier.asterisk.media.media import MediaFailed
+from callchart.adapters.carrier.asterisk.media.open import needed_modules
+from callchart.adapters.carrier.asterisk.settings import AsteriskSettings
+from callchart.adapters.carrier.asterisk.websocket.server import ListenFailed, WebSocketServer
+from callchart.adapters.service.doctor.finding import LONGEST, Finding, Verdict, failed, ok, unknown
+from callchart.adapters.service.doctor.machine import port
+from callchart.adapters.service.doctor.sound import open_sound, transfers
+from callchart.adapters.service.errors import leaves
+from callchart.adapters.service.run.second_instance import under_other_names
 
 #: The first release of each branch that has what we need; branches in between never got it.
 OLDEST = {16: 0}

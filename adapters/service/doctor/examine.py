@@ -12,11 +12,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from adapters.service.config import Config
-from adapters.service.doctor.asterisk import asterisk_findings
-from adapters.service.doctor.finding import Finding, Verdict
-from adapters.service.doctor.machine import machine_findings
-from adapters.service.doctor.providers import model_findings, speech_findings
+from callchart.adapters.service.config import Config
+from callchart.adapters.service.doctor.asterisk import asterisk_findings
+from callchart.adapters.service.doctor.finding import Finding, Verdict
+from callchart.adapters.service.doctor.machine import machine_findings
+from callchart.adapters.service.doctor.providers import model_findings, speech_findings
 
 _STYLES = {Verdict.OK: "green", Verdict.FAILED: "bold red", Verdict.UNKNOWN: "yellow"}
 

@@ -8,8 +8,8 @@ from enum import StrEnum
 
 import trio
 
-from adapters.service.errors import leaves
-from engine.ports import ProviderError
+from callchart.adapters.service.errors import leaves
+from callchart.engine.ports import ProviderError
 
 #: Seconds that a check may take; what takes longer, even beside calls, callers would not wait for.
 LONGEST = 10.0

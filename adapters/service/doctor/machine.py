@@ -10,8 +10,8 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from adapters.service.config import Config
-from adapters.service.doctor.finding import Finding, failed, ok, unknown
+from callchart.adapters.service.config import Config
+from callchart.adapters.service.doctor.finding import Finding, failed, ok, unknown
 
 #: Nothing that runs this program is older.
 OLDEST = datetime(2026, 1, 1, tzinfo=UTC)

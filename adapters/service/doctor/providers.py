@@ -8,13 +8,13 @@ from functools import partial
 import numpy as np
 import trio
 
-from adapters.llm.prompts import Language
-from adapters.service.doctor.finding import Finding, failed, ok, within_bounds
-from adapters.service.model import ModelConfig, fixed_tokens
-from adapters.service.opening import Opening, Provider
-from adapters.service.speech import SpeechConfig
-from engine.data import Said
-from engine.ports import (
+from callchart.adapters.llm.prompts import Language
+from callchart.adapters.service.doctor.finding import Finding, failed, ok, within_bounds
+from callchart.adapters.service.providers.models import ModelConfig, fixed_tokens
+from callchart.adapters.service.providers.provider import Opening, Provider
+from callchart.adapters.service.providers.speech import SpeechConfig
+from callchart.engine.data import Said
+from callchart.engine.ports import (
     Heard,
     ProviderError,
     Recognizer,
@@ -23,7 +23,7 @@ from engine.ports import (
     VoiceDetectors,
     frame_bytes,
 )
-from engine.toolbox import Toolbox
+from callchart.engine.tools.toolbox import Toolbox
 
 #: Tokens that a conversation needs: some ten turns.
 LEAST_ROOM = 500

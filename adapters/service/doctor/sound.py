@@ -6,14 +6,14 @@ import random
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
-from adapters.carrier.asterisk.ari import Ari, AriError
-from adapters.carrier.asterisk.control import Link
-from adapters.carrier.asterisk.control_ways import open_control
-from adapters.carrier.asterisk.media import Media
-from adapters.carrier.asterisk.server import WebSocketServer
-from adapters.carrier.asterisk.settings import AsteriskSettings
-from adapters.carrier.asterisk.ways import open_way
-from adapters.service.doctor.finding import Finding, failed, ok, unknown
+from callchart.adapters.carrier.asterisk.control.ari import Ari, AriError
+from callchart.adapters.carrier.asterisk.control.control import Link
+from callchart.adapters.carrier.asterisk.control.open import open_control
+from callchart.adapters.carrier.asterisk.media.media import Media
+from callchart.adapters.carrier.asterisk.media.open import open_way
+from callchart.adapters.carrier.asterisk.settings import AsteriskSettings
+from callchart.adapters.carrier.asterisk.websocket.server import WebSocketServer
+from callchart.adapters.service.doctor.finding import Finding, failed, ok, unknown
 
 
 @asynccontextmanager

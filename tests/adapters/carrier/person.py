@@ -7,8 +7,8 @@ from contextlib import asynccontextmanager
 
 import trio
 
-from adapters.carrier.wav import WavCarrier, WavLine
-from engine.ports import frame_bytes
+from callchart.adapters.carrier.wav import WavCarrier, WavLine
+from callchart.engine.ports import frame_bytes
 
 
 class Person:

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from adapters.carrier.audio_file import AudioFileError, Recording, read_wav, write_wav
+from callchart.adapters.carrier.audio_file import AudioFileError, Recording, read_wav, write_wav
 
 RATE = 16000
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from adapters.carrier.audio_file import AudioFileError, Recording, write_wav
-from adapters.carrier.caller import (
+from callchart.adapters.carrier.audio_file import AudioFileError, Recording, write_wav
+from callchart.adapters.carrier.caller import (
     CallerScriptError,
     Cue,
     Script,
@@ -18,7 +18,7 @@ from adapters.carrier.caller import (
     one_line,
     read_caller,
 )
-from engine.ports import frame_bytes
+from callchart.engine.ports import frame_bytes
 from tests.contracts.line import tone
 
 RATE = 8000

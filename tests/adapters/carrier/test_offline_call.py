@@ -12,10 +12,10 @@ import trio
 from numpy.typing import NDArray
 from trio.testing import MockClock
 
-from adapters.carrier.audio_file import Recording, read_wav
-from adapters.carrier.caller import ScriptedCaller, one_line, read_caller
-from adapters.carrier.wav import WavCarrier, WavLine
-from engine.ports import Closed, Line, LineGone, RemoteHungUp
+from callchart.adapters.carrier.audio_file import Recording, read_wav
+from callchart.adapters.carrier.caller import ScriptedCaller, one_line, read_caller
+from callchart.adapters.carrier.wav import WavCarrier, WavLine
+from callchart.engine.ports import Closed, Line, LineGone, RemoteHungUp
 from tests.contracts.line import loud_seconds, tone
 
 DEMO = Path(__file__).parents[3] / "adapters/service/demo"

@@ -9,8 +9,8 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from adapters.carrier.wav import QUEUE_FRAMES, WavCarrier
-from engine.ports import Closed, LineGone, MarkReached, RemoteHungUp, frame_bytes
+from callchart.adapters.carrier.wav import QUEUE_FRAMES, WavCarrier
+from callchart.engine.ports import Closed, LineGone, MarkReached, RemoteHungUp, frame_bytes
 from tests.adapters.carrier.person import Person, calling
 from tests.contracts.line import FarEnd, LineContract
 

@@ -8,9 +8,9 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from adapters.fallback.breaker import Breaker
-from adapters.fallback.failures import Late, NotAsked
-from engine.ports import ProviderError
+from callchart.adapters.fallback.breaker import Breaker
+from callchart.adapters.fallback.failures import Late, NotAsked
+from callchart.engine.ports import ProviderError
 
 FAILURE = ProviderError("voice", "no answer", "see its status page")
 

@@ -13,21 +13,21 @@ from dataclasses import dataclass, replace
 import httpx2
 import trio
 
-from adapters.llm.openai import BETWEEN_TOKENS, FIRST_TOKEN, OpenAIModel
-from engine.call import Services
-from engine.chart import Step
-from engine.data import Said, Scripts, ToolUsed
-from engine.phrases import Phrases, script_texts
-from engine.ports import (
+from callchart.adapters.llm.openai import BETWEEN_TOKENS, FIRST_TOKEN, OpenAIModel
+from callchart.engine.call import Services
+from callchart.engine.chart import Step
+from callchart.engine.data import Said, Scripts, ToolUsed
+from callchart.engine.phrases import Phrases, script_texts
+from callchart.engine.ports import (
     Heard,
     LanguageModel,
     Recognizer,
     Speech,
     Synthesizer,
 )
-from engine.settings import Settings
-from engine.supervisor import Supervisor
-from states import CHART
+from callchart.engine.settings import Settings
+from callchart.engine.supervisor import Supervisor
+from callchart.states import CHART
 from tests.adapters.faults.problems import Problems
 from tests.benchmarks.asterisk.energy import EnergyDetectors
 from tests.benchmarks.caller import Caller, Script
@@ -78,7 +78,7 @@ class Conversation:
         self._history: Sequence[Said | ToolUsed] = ()
 
     def note(self, call_id: str, step: Step) -> None:
-        """`engine.call.Inspector`."""
+        """`callchart.engine.call.Inspector`."""
         self._history = step.data.history
 
     async def hears(self, words: str, question: int = 1) -> None:

@@ -6,8 +6,8 @@ import logging
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 
-from engine.data import Said, ToolUsed
-from engine.ports import (
+from callchart.engine.data import Said, ToolUsed
+from callchart.engine.ports import (
     EndOfUtterance,
     Heard,
     LanguageModel,

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 import pytest
 import trio
 
-from adapters.grpc.dial import Address
-from adapters.stt.yandex import Listening, YandexRecognizer
-from adapters.yandex.credentials import ApiKey
-from engine.ports import LanguageModel
+from callchart.adapters.grpc.dial import Address
+from callchart.adapters.stt.yandex.recognizer import Listening, YandexRecognizer
+from callchart.adapters.yandex.credentials import ApiKey
+from callchart.engine.ports import LanguageModel
 from tests.adapters.faults.conversation import (
     BUSY,
     LONGEST_SILENCE,

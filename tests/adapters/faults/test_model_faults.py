@@ -11,7 +11,7 @@ import httpx2
 import pytest
 import trio
 
-from adapters.llm.openai import OpenAIModel
+from callchart.adapters.llm.openai import OpenAIModel
 from tests.adapters.faults.conversation import (
     BUSY,
     LONGEST_SILENCE,

@@ -9,16 +9,16 @@ from contextlib import asynccontextmanager
 import pytest
 import trio
 
-from adapters.fallback.breaker import Breaker
-from adapters.grpc.dial import Address
-from adapters.tts.fallback import FallbackSynthesizer
-from adapters.tts.yandex import YandexSynthesizer
-from adapters.tts.yandex_http import YandexHttpSynthesizer
-from adapters.yandex.credentials import ApiKey, Credentials
-from adapters.yandex.iam import IamTokens
-from adapters.yandex.token_sources import tokens_of_machine
-from engine.data import Said
-from engine.toolbox import Toolbox
+from callchart.adapters.fallback.breaker import Breaker
+from callchart.adapters.grpc.dial import Address
+from callchart.adapters.tts.fallback import FallbackSynthesizer
+from callchart.adapters.tts.yandex.grpc import YandexSynthesizer
+from callchart.adapters.tts.yandex.http import YandexHttpSynthesizer
+from callchart.adapters.yandex.credentials import ApiKey, Credentials
+from callchart.adapters.yandex.iam import IamTokens
+from callchart.adapters.yandex.token_sources import tokens_of_machine
+from callchart.engine.data import Said
+from callchart.engine.tools.toolbox import Toolbox
 from tests.adapters.faults.conversation import (
     BUSY,
     LONGEST_SILENCE,

@@ -12,13 +12,13 @@ from dataclasses import dataclass, replace
 import pytest
 import trio
 
-from adapters.fallback.breaker import Breaker
-from adapters.grpc.dial import Address
-from adapters.tts.fallback import FallbackSynthesizer
-from adapters.tts.yandex import YandexSynthesizer
-from adapters.tts.yandex_http import YandexHttpSynthesizer
-from adapters.yandex.credentials import ApiKey
-from engine.ports import LanguageModel, Synthesizer
+from callchart.adapters.fallback.breaker import Breaker
+from callchart.adapters.grpc.dial import Address
+from callchart.adapters.tts.fallback import FallbackSynthesizer
+from callchart.adapters.tts.yandex.grpc import YandexSynthesizer
+from callchart.adapters.tts.yandex.http import YandexHttpSynthesizer
+from callchart.adapters.yandex.credentials import ApiKey
+from callchart.engine.ports import LanguageModel, Synthesizer
 from tests.adapters.faults.conversation import (
     BUSY,
     LONGEST_SILENCE,

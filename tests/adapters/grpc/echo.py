@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 import trio
 
-from adapters.grpc.dial import Address
+from callchart.adapters.grpc.dial import Address
 from tests.adapters.grpc.messages import Caller, ask
 
 

@@ -7,8 +7,8 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Protocol, Self
 
-from adapters.grpc.method import Method
-from adapters.grpc.stream import Stream
+from callchart.adapters.grpc.method import Method
+from callchart.adapters.grpc.stream import Stream
 
 
 @dataclass(frozen=True, slots=True)

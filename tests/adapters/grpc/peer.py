@@ -16,10 +16,10 @@ from h2.events import Event, RequestReceived
 from h2.settings import SettingCodes
 from trio.testing import MemoryReceiveStream, MemorySendStream, memory_stream_pair
 
-from adapters.grpc.dial import Address
-from adapters.grpc.errors import ConnectionLost
-from adapters.grpc.keepalive import KEEPALIVE, Keepalive
-from adapters.grpc.pool import Pool
+from callchart.adapters.grpc.dial import Address
+from callchart.adapters.grpc.errors import ConnectionLost
+from callchart.adapters.grpc.keepalive import KEEPALIVE, Keepalive
+from callchart.adapters.grpc.pool import Pool
 
 ADDRESS = Address("speech.test", 443)
 

@@ -10,8 +10,8 @@ from grpclib.const import Status
 from h2.errors import ErrorCodes
 from trio.testing import MockClock
 
-from adapters.grpc.errors import ConnectionLost, RpcError
-from adapters.grpc.pool import Pool
+from callchart.adapters.grpc.errors import ConnectionLost, RpcError
+from callchart.adapters.grpc.pool import Pool
 from tests.adapters.grpc.messages import Raw, ask, asks, rest, talks
 from tests.adapters.grpc.peer import FINE, HEAD, Network, Peer, framed
 

@@ -13,10 +13,10 @@ import trio
 from grpclib.const import Status
 from trio.testing import wait_all_tasks_blocked
 
-from adapters.grpc.errors import RpcError
-from adapters.grpc.method import Method
-from adapters.grpc.pool import Pool
-from adapters.grpc.seam import LARGEST_MESSAGE
+from callchart.adapters.grpc.errors import RpcError
+from callchart.adapters.grpc.method import Method
+from callchart.adapters.grpc.pool import Pool
+from callchart.adapters.grpc.seam import LARGEST_MESSAGE
 from tests.adapters.grpc.echo import EchoServer, hanging, until_none_hangs
 from tests.adapters.grpc.messages import Raw, ask, asks, rest, talks
 

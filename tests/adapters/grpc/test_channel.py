@@ -13,8 +13,8 @@ from h2.events import StreamReset
 from h2.settings import SettingCodes
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from adapters.grpc.errors import ConnectionLost
-from adapters.grpc.pool import Pool
+from callchart.adapters.grpc.errors import ConnectionLost
+from callchart.adapters.grpc.pool import Pool
 from tests.adapters.grpc.messages import Raw, ask, asks, talks
 from tests.adapters.grpc.peer import ADDRESS, Network
 

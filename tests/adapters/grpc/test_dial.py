@@ -10,9 +10,9 @@ from contextlib import asynccontextmanager
 import pytest
 import trio
 
-from adapters.grpc.dial import Address, dial
-from adapters.grpc.errors import ConnectionLost
-from adapters.grpc.pool import Pool
+from callchart.adapters.grpc.dial import Address, dial
+from callchart.adapters.grpc.errors import ConnectionLost
+from callchart.adapters.grpc.pool import Pool
 from tests.adapters.grpc.echo import EchoServer
 from tests.adapters.grpc.messages import ask
 from tests.servers.certificates import Certificate

@@ -11,9 +11,9 @@ from h2.events import DataReceived, StreamReset
 from h2.settings import SettingCodes
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from adapters.grpc.connection import WRITE_BUFFER
-from adapters.grpc.errors import RpcError
-from adapters.grpc.http2 import STREAM_WINDOW
+from callchart.adapters.grpc.connection import WRITE_BUFFER
+from callchart.adapters.grpc.errors import RpcError
+from callchart.adapters.grpc.http2 import STREAM_WINDOW
 from tests.adapters.grpc.messages import Raw, asks, rest, talks
 from tests.adapters.grpc.peer import FINE, HEAD, Network, Peer, framed
 
@@ -172,7 +172,7 @@ async def test_a_send_that_is_cancelled_before_it_began_sent_nothing(
 async def test_what_nobody_read_of_a_call_that_was_left_takes_no_room_from_others(
     autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("adapters.grpc.http2.CONNECTION_WINDOW", 200_000)
+    monkeypatch.setattr("callchart.adapters.grpc.http2.CONNECTION_WINDOW", 200_000)
     async with Network().connected() as (pool, peer):
         for _ in range(5):
             async with pool.stream(asks("Say")):

@@ -8,7 +8,7 @@ from h2.errors import ErrorCodes
 from h2.events import DataReceived, StreamReset
 from trio.testing import MockClock
 
-from adapters.grpc.errors import ConnectionLost
+from callchart.adapters.grpc.errors import ConnectionLost
 from tests.adapters.grpc.messages import Raw, ask, asks, rest, talks
 from tests.adapters.grpc.peer import FINE, HEAD, Network, Peer, framed
 

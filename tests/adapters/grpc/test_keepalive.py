@@ -10,8 +10,8 @@ from h2.errors import ErrorCodes
 from h2.events import PingReceived
 from trio.testing import MockClock
 
-from adapters.grpc.errors import ConnectionLost
-from adapters.grpc.keepalive import Keepalive
+from callchart.adapters.grpc.errors import ConnectionLost
+from callchart.adapters.grpc.keepalive import Keepalive
 from tests.adapters.grpc.messages import Raw, asks
 from tests.adapters.grpc.peer import HEAD, Network, framed
 

@@ -8,8 +8,8 @@ from contextlib import suppress
 import pytest
 import trio
 
-from adapters.grpc.errors import ConnectionLost, RpcError
-from adapters.grpc.pool import Pool
+from callchart.adapters.grpc.errors import ConnectionLost, RpcError
+from callchart.adapters.grpc.pool import Pool
 from tests.adapters.grpc.echo import EchoServer, hanging
 from tests.adapters.grpc.messages import Raw, ask, asks, rest, talks
 

@@ -18,10 +18,10 @@ from hyperframe.frame import GoAwayFrame, SettingsFrame
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.grpc import seam
-from adapters.grpc.errors import RpcError
-from adapters.grpc.http2 import Http2
-from proto.messages.speechkit.tts.v3 import StreamSynthesisResponse
+from callchart.adapters.grpc import seam
+from callchart.adapters.grpc.errors import RpcError
+from callchart.adapters.grpc.http2 import Http2
+from callchart.proto.messages.speechkit.tts.v3 import StreamSynthesisResponse
 from tests.adapters.grpc.peer import framed
 
 ADVICE = "read the changes, adapt seam.py or http2.py, and pin the new version"

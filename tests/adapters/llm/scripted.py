@@ -11,8 +11,8 @@ from typing import Any
 import httpx2
 import trio
 
-from adapters.llm.openai import OpenAIModel
-from engine.ports import ToolSpec
+from callchart.adapters.llm.openai import OpenAIModel
+from callchart.engine.ports import ToolSpec
 from tests.contracts.language_model import Script
 
 KEY = "sk-secret"

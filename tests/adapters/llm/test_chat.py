@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from adapters.llm.answer import BadStream, GaveUp, Part, ToolCall
-from adapters.llm.chat import ChatReading, chat
-from engine.data import Said, ToolUsed
+from callchart.adapters.llm.answer import BadStream, GaveUp, Part, ToolCall
+from callchart.adapters.llm.chat import ChatReading, chat
+from callchart.engine.data import Said, ToolUsed
 from tests.adapters.llm.scripted import delta
 
 

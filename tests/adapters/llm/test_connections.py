@@ -11,13 +11,13 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 import pytest
 import trio
 
-from adapters.llm.openai import OpenAIModel
-from adapters.service.clock import RealClock
-from adapters.service.demo.answers import Answer, Answers
-from adapters.service.demo.loopback import Loopback
-from adapters.service.demo.model_server import converse
-from engine.data import Said
-from engine.ports import ProviderError
+from callchart.adapters.llm.openai import OpenAIModel
+from callchart.adapters.service.demo.answers import Answer, Answers
+from callchart.adapters.service.demo.clock import RealClock
+from callchart.adapters.service.demo.loopback import Loopback
+from callchart.adapters.service.demo.model_server import converse
+from callchart.engine.data import Said
+from callchart.engine.ports import ProviderError
 from tests.adapters.llm.scripted import KEY, Stock, delta
 from tests.contracts.language_model import Listener, write
 

@@ -11,8 +11,8 @@ import httpx2
 import pytest
 from trio.testing import MockClock
 
-from engine.data import Said
-from engine.ports import ProviderError
+from callchart.engine.data import Said
+from callchart.engine.ports import ProviderError
 from tests.adapters.llm.scripted import KEY, Server, Stock, asking, delta, whole
 from tests.contracts.language_model import Listener, write
 

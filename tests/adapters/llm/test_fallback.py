@@ -11,12 +11,12 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from adapters.fallback.breaker import Breaker
-from adapters.fallback.tally import Tally
-from adapters.llm.fallback import FAILURES, FallbackModel
-from adapters.llm.openai import FIRST_TOKEN, FIRST_TOKEN_OF_TWO
-from engine.data import Said
-from engine.ports import LanguageModel, ProviderError
+from callchart.adapters.fallback.breaker import Breaker
+from callchart.adapters.fallback.counters import Tally
+from callchart.adapters.llm.fallback import FAILURES, FallbackModel
+from callchart.adapters.llm.openai import FIRST_TOKEN, FIRST_TOKEN_OF_TWO
+from callchart.engine.data import Said
+from callchart.engine.ports import LanguageModel, ProviderError
 from tests.adapters.llm.scripted import KEY, Server, Stock, answers, asking, delta, uses, whole
 from tests.contracts.language_model import LanguageModelContract, Listener, Script
 

@@ -4,8 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from adapters.llm.history import Item, Message, messages, newest, tokens_of_json, tokens_of_words
-from engine.data import Said, ToolUsed
+from callchart.adapters.llm.history import (
+    Item,
+    Message,
+    messages,
+    newest,
+    tokens_of_json,
+    tokens_of_words,
+)
+from callchart.engine.data import Said, ToolUsed
 
 GREETING = Said("agent", "Hello.", reply=1)
 FIRST = (Said("caller", "Are you open?"), Said("agent", "Yes.", reply=2))

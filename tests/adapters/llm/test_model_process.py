@@ -9,11 +9,11 @@ from contextlib import asynccontextmanager
 import pytest
 import trio
 
-from adapters.fallback.breaker import Breaker
-from adapters.llm.fallback import FallbackModel
-from adapters.llm.openai import ApiName, OpenAIModel
-from engine.data import Said
-from engine.ports import LanguageModel, ProviderError
+from callchart.adapters.fallback.breaker import Breaker
+from callchart.adapters.llm.fallback import FallbackModel
+from callchart.adapters.llm.openai import ApiName, OpenAIModel
+from callchart.engine.data import Said
+from callchart.engine.ports import LanguageModel, ProviderError
 from tests.adapters.llm.scripted import KEY, LOOK_UP, Stock
 from tests.contracts.language_model import Listener
 from tests.servers.model.scripts import ToolCall, Writing

@@ -9,14 +9,14 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from adapters.llm.openai import OpenAIModel
-from adapters.llm.prompts import INTERRUPTED, PROMPTS
-from adapters.service.clock import HeldClock
-from adapters.service.demo.answers import Answer, Answers
-from adapters.service.demo.loopback import Loopback
-from adapters.service.demo.model_server import ModelServer, serve
-from engine.data import Said
-from engine.ports import LanguageModel, ProviderError
+from callchart.adapters.llm.openai import OpenAIModel
+from callchart.adapters.llm.prompts import INTERRUPTED, PROMPTS
+from callchart.adapters.service.demo.answers import Answer, Answers
+from callchart.adapters.service.demo.clock import HeldClock
+from callchart.adapters.service.demo.loopback import Loopback
+from callchart.adapters.service.demo.model_server import ModelServer, serve
+from callchart.engine.data import Said
+from callchart.engine.ports import LanguageModel, ProviderError
 from tests.adapters.llm.scripted import (
     COMPLETED,
     KEY,

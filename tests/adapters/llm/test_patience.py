@@ -7,10 +7,10 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from adapters.fallback.failures import Late
-from adapters.llm.openai import BETWEEN_TOKENS, FIRST_TOKEN
-from engine.data import Said
-from engine.ports import ProviderError
+from callchart.adapters.fallback.failures import Late
+from callchart.adapters.llm.openai import BETWEEN_TOKENS, FIRST_TOKEN
+from callchart.engine.data import Said
+from callchart.engine.ports import ProviderError
 from tests.adapters.llm.scripted import Server, Stock, asking, delta, uses, whole
 from tests.contracts.language_model import Listener
 

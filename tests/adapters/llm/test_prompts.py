@@ -6,10 +6,10 @@ from typing import get_args
 
 import pytest
 
-from adapters.llm.history import tokens_of_words
-from adapters.llm.openai import CONTEXT_TOKENS
-from adapters.llm.prompts import INTERRUPTED, PROMPTS, Language
-from engine.chunker import Chunker
+from callchart.adapters.llm.history import tokens_of_words
+from callchart.adapters.llm.openai import CONTEXT_TOKENS
+from callchart.adapters.llm.prompts import INTERRUPTED, PROMPTS, Language
+from callchart.engine.reply.chunker import Chunker
 
 LANGUAGES: tuple[Language, ...] = get_args(Language)
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from adapters.llm.answer import BadStream, GaveUp, Part, ToolCall
-from adapters.llm.responses import ResponseReading, conversation
-from engine.data import Said, ToolUsed
+from callchart.adapters.llm.answer import BadStream, GaveUp, Part, ToolCall
+from callchart.adapters.llm.responses import ResponseReading, conversation
+from callchart.engine.data import Said, ToolUsed
 
 
 def test_a_history_is_what_both_sides_said_and_which_tools_were_used() -> None:

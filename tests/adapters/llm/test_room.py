@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 from trio.testing import MockClock
 
-from adapters.llm.openai import CONTEXT_TOKENS
-from engine.data import Said, ToolUsed
-from engine.ports import ProviderError
+from callchart.adapters.llm.openai import CONTEXT_TOKENS
+from callchart.engine.data import Said, ToolUsed
+from callchart.engine.ports import ProviderError
 from tests.adapters.llm.scripted import (
     LOOK_UP,
     Server,

@@ -8,9 +8,9 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from adapters.llm.tally import ModelTally
-from engine.data import Said
-from engine.ports import ProviderError, ToolSpec
+from callchart.adapters.llm.counters import ModelTally
+from callchart.engine.data import Said
+from callchart.engine.ports import ProviderError, ToolSpec
 from tests.adapters.llm.scripted import (
     COMPLETED,
     LOOK_UP,

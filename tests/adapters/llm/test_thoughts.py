@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from trio.testing import MockClock
 
-from adapters.llm.thoughts import Thoughts
-from engine.ports import ProviderError
+from callchart.adapters.llm.thoughts import Thoughts
+from callchart.engine.ports import ProviderError
 from tests.adapters.llm.scripted import Server, Stock, asking, delta, whole
 
 TEXTS = {

@@ -12,10 +12,10 @@ from typing import Any
 
 import trio
 
-from adapters.service.clock import RealClock
-from adapters.service.demo.answers import DEMO_ANSWERS, Answers
-from adapters.service.demo.loopback import Loopback
-from adapters.service.demo.model_server import MODEL, ModelServer, serve
+from callchart.adapters.service.demo.answers import DEMO_ANSWERS, Answers
+from callchart.adapters.service.demo.clock import RealClock
+from callchart.adapters.service.demo.loopback import Loopback
+from callchart.adapters.service.demo.model_server import MODEL, ModelServer, serve
 from tests.asterisk.server import Asterisk
 
 PROGRAM = Path(sys.executable).with_name("callchart")

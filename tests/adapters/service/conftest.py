@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from adapters.service.config import Config, read_config
+from callchart.adapters.service.config import Config, read_config
 from tests.adapters.service.reading import Read
 
 

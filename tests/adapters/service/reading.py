@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from adapters.service.config import Config, ConfigError
+from callchart.adapters.service.config import Config, ConfigError
 
 LEAST = """
 [asterisk]

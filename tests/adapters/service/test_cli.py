@@ -12,13 +12,13 @@ from typing import Any
 
 import pytest
 
-from adapters.service.cli import main
-from adapters.service.loading import load_chart
-from engine.chart import Chart
-from engine.ports import ProviderError
+from callchart.adapters.service.cli import main
+from callchart.adapters.service.user_code import load_chart
+from callchart.engine.chart import Chart
+from callchart.engine.ports import ProviderError
 
 #: The whole call's chart takes seconds to draw.
-DRAW_SHORT = ("draw", "--chart", "tests.engine.chart.test_draw:CHART")
+DRAW_SHORT = ("draw", "--chart", "tests.engine.drawing.test_files:CHART")
 
 
 def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
@@ -36,7 +36,7 @@ def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
         ("states", "write MODULE:NAME"),
         ("nowhere:CHART", "there is no module 'nowhere'"),
         ("states:CART", "states has no 'CART'; it has CHART"),
-        ("states.chart:is_over", "that is function, and no Chart"),
+        ("callchart.states.chart:is_over", "that is function, and no Chart"),
     ],
 )
 def test_a_chart_that_is_not_there_is_named(
@@ -49,7 +49,8 @@ def test_a_chart_that_does_not_build_says_where(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "holed.py").write_text(
-        "from engine.chart import Chart, State\nCHART = Chart('holed', [State('lonely')])\n"
+        "from callchart.engine.chart import Chart, State\n"
+        "CHART = Chart('holed', [State('lonely')])\n"
     )
     monkeypatch.chdir(tmp_path)
     said = refused(capsys, "draw", "--chart", "holed:CHART")
@@ -230,7 +231,7 @@ def test_the_default_chart_has_its_folder(
     def short(name: str) -> Chart:
         return load_chart(DRAW_SHORT[-1])
 
-    monkeypatch.setattr("adapters.service.cli.load_chart", short)
+    monkeypatch.setattr("callchart.adapters.service.cli.load_chart", short)
     monkeypatch.chdir(tmp_path)
     assert main(["draw"]) == 0
     assert main(["draw", "--check"]) == 0
@@ -315,7 +316,9 @@ def test_a_demo_that_lacks_a_part_says_which(
         def __getattr__(self, name: str) -> Any:
             raise raised
 
-    monkeypatch.setitem(sys.modules, "adapters.service.demo", Missing("adapters.service.demo"))
+    monkeypatch.setitem(
+        sys.modules, "callchart.adapters.service.demo", Missing("callchart.adapters.service.demo")
+    )
     assert said in refused(capsys, "demo")
 
 
@@ -323,7 +326,7 @@ def test_an_error_of_ours_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None
     def broken(name: str) -> None:
         raise ExceptionGroup("", [ProviderError("espeak", "died"), ZeroDivisionError()])
 
-    monkeypatch.setattr("adapters.service.cli.load_chart", broken)
+    monkeypatch.setattr("callchart.adapters.service.cli.load_chart", broken)
     with pytest.raises(ExceptionGroup):
         main(["settings"])
 
@@ -334,6 +337,6 @@ def test_a_command_that_is_stopped_says_so(
     def stopped(name: str) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("adapters.service.cli.load_chart", stopped)
+    monkeypatch.setattr("callchart.adapters.service.cli.load_chart", stopped)
     assert main(["settings"]) == 130
     assert capsys.readouterr().err == "callchart settings: stopped\n"

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from adapters.carrier.asterisk.settings import AsteriskSettings, Listen
-from adapters.service.config import ConfigError, read_config
-from adapters.service.scripts import SCRIPTS
-from adapters.service.section import Section
-from engine.data import Scripts
-from engine.settings import Settings
-from states import CHART
+from callchart.adapters.carrier.asterisk.settings import AsteriskSettings, Listen
+from callchart.adapters.service.config import ConfigError, read_config
+from callchart.adapters.service.providers.scripts import SCRIPTS
+from callchart.adapters.service.section import Section
+from callchart.engine.data import Scripts
+from callchart.engine.settings import Settings
+from callchart.states import CHART
 from tests.adapters.service.reading import LEAST, Read, mistakes
 
 # --- what it means -------------------------------------------------------------------------------
@@ -86,7 +86,7 @@ def test_everything_can_be_set(read: Read, tmp_path: Path) -> None:
         greeting = "The bakery."
         fillers = ["Mm,"]
         [call]
-        chart = "states:CHART"
+        chart = "callchart.states:CHART"
         no_input = 4
         reprompts = 1
         [journal]
@@ -365,7 +365,7 @@ def test_a_file_that_cannot_be_read_is_one_line(
 
 
 def test_a_section_whose_reading_failed_complains_of_nothing_more(read: Read) -> None:
-    from adapters.service.section import Reading
+    from callchart.adapters.service.section import Reading
 
     reading = Reading(Path("callchart.toml"))
     with pytest.raises(ZeroDivisionError), Section(reading, "a", {"unread": 1}):

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from adapters.carrier.asterisk.ari import AriError, ControlLost
-from adapters.carrier.asterisk.media import MediaFailed
-from adapters.service.errors import carrier_mistakes, leaves
-from adapters.service.loading import UserError
+from callchart.adapters.carrier.asterisk.control.ari import AriError, ControlLost
+from callchart.adapters.carrier.asterisk.media.media import MediaFailed
+from callchart.adapters.service.errors import carrier_mistakes, leaves
+from callchart.adapters.service.user_code import UserError
 
 
 def test_errors_are_found_however_deep() -> None:

@@ -11,10 +11,10 @@ from types import ModuleType
 import pytest
 from rich.console import Console
 
-from adapters.service import explore as command
-from adapters.service.cli import main
+from callchart.adapters.service import explore as command
+from callchart.adapters.service.cli import main
 
-CHARTS = "tests.engine.chart.explore.holed"
+CHARTS = "tests.engine.exploration.holed"
 
 
 def explore(chart: str, out: Path, *more: str) -> int:
@@ -111,7 +111,7 @@ def test_a_function_that_fails_today_differs_from_what_was_recorded(
     def decide(*given: object, **also: object) -> None:
         raise KeyError("no such data")
 
-    monkeypatch.setattr("engine.journal.decide", decide)
+    monkeypatch.setattr("callchart.engine.journal.decide", decide)
     assert main(["replay", "--chart", f"{CHARTS}:ROUND", str(journal)]) == 1
     assert f"{journal}: step 1 fails: KeyError: 'no such data' (" in capsys.readouterr().err
 
@@ -221,4 +221,4 @@ def test_worlds_that_are_none_are_named(
     monkeypatch.chdir(tmp_path)
     assert main(["explore", "--chart", "worldly:CHART"]) == 2
     said = capsys.readouterr().err
-    assert "chart worldly:CHART: WORLDS of worldly is no list of engine.world.Phone" in said
+    assert "chart worldly:CHART: WORLDS of worldly is no list of Phone" in said

@@ -11,9 +11,9 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from adapters.service.config import JournalConfig
-from adapters.service.journals import JournalFolder
-from adapters.service.loading import UserError
+from callchart.adapters.service.config import JournalConfig
+from callchart.adapters.service.run.journals import JournalFolder
+from callchart.adapters.service.user_code import UserError
 
 NOON = datetime(2026, 11, 24, 12, 0, 0, 250_000, UTC)
 

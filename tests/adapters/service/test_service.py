@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 import trio
 
-from adapters.service.cli import main
-from adapters.service.demo.model_server import ModelServer
-from engine.data import Scripts
+from callchart.adapters.service.cli import main
+from callchart.adapters.service.demo.model_server import ModelServer
+from callchart.engine.data import Scripts
 from tests.adapters.service.command import Command, model_server, write_config
 from tests.asterisk.call import Call, CallEnded
 from tests.asterisk.phone import Phone

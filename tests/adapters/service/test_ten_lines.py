@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 import trio
 
-from adapters.carrier.audio_file import read_wav
-from adapters.service.scripts import SCRIPTS
+from callchart.adapters.carrier.audio_file import read_wav
+from callchart.adapters.service.providers.scripts import SCRIPTS
 from tests.adapters.service.command import Command
 from tests.asterisk.call import Call
 from tests.asterisk.codec import L16

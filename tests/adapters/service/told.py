@@ -6,11 +6,11 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Self
 
-from adapters.service.report import Report, report
-from engine.chart import Chart, Occurrence, Step, begin, decide
-from engine.chart.decide import due
-from engine.data import Facts, FillerClip
-from engine.events import (
+from callchart.adapters.service.report.report import Report, report
+from callchart.engine.chart import Chart, Occurrence, Step, begin, decide
+from callchart.engine.chart.decide import due
+from callchart.engine.data import Facts, FillerClip
+from callchart.engine.events import (
     CallerHungUp,
     Event,
     FillerFinished,
@@ -25,9 +25,9 @@ from engine.events import (
     SpeechEnded,
     SpeechStarted,
 )
-from engine.journal import Line, head, line
-from engine.settings import Settings
-from states import CHART
+from callchart.engine.journal import Line, head, line
+from callchart.engine.settings import Settings
+from callchart.states import CHART
 
 #: A question is waited for like all else.
 SETTINGS = Settings(end_of_turn_least=0.7)

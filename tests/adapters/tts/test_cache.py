@@ -12,15 +12,15 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from adapters.fallback.breaker import Breaker
-from adapters.tts import cache
-from adapters.tts.cache import CachedSynthesizer
-from adapters.tts.fallback import FallbackSynthesizer
-from adapters.tts.sound_files import KeptSound, SoundFolder
-from engine.data import Scripts
-from engine.phrases import Phrases, script_texts
-from engine.ports import ProviderError, Speech, Synthesizer, WordTiming
-from engine.testing import FakeSynthesizer, Manner
+from callchart.adapters.fallback.breaker import Breaker
+from callchart.adapters.tts import cache
+from callchart.adapters.tts.cache import CachedSynthesizer
+from callchart.adapters.tts.fallback import FallbackSynthesizer
+from callchart.adapters.tts.sound_files import KeptSound, SoundFolder
+from callchart.engine.data import Scripts
+from callchart.engine.phrases import Phrases, script_texts
+from callchart.engine.ports import ProviderError, Speech, Synthesizer, WordTiming
+from callchart.engine.testing import FakeSynthesizer, Manner
 from tests.contracts.synthesizer import BOUND, TEXT, SynthesizerContract, seconds, sound
 from tests.outside_work import WorkLedger
 

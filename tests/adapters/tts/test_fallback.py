@@ -8,12 +8,12 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from adapters.fallback.breaker import Breaker
-from adapters.fallback.tally import Tally
-from adapters.tts.fallback import FallbackSynthesizer
-from adapters.tts.joined_sound import Substitute
-from engine.ports import ProviderError, Speech
-from engine.testing import FakeSynthesizer, Manner, schedule
+from callchart.adapters.fallback.breaker import Breaker
+from callchart.adapters.fallback.counters import Tally
+from callchart.adapters.tts.fallback import FallbackSynthesizer
+from callchart.adapters.tts.joined_sound import Substitute
+from callchart.engine.ports import ProviderError, Speech
+from callchart.engine.testing import FakeSynthesizer, Manner, schedule
 from tests.contracts.synthesizer import SynthesizerContract, seconds, sound
 
 #: 20 characters a second, so 1.2 s; its words end at about 0.29, 0.63, 0.97 and 1.2 s.

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.tts.joined_sound import SLOWEST, JoinedSound, Substitute
-from engine.ports import Speech, WordTiming
-from engine.words import ends_of_words
+from callchart.adapters.tts.joined_sound import SLOWEST, JoinedSound, Substitute
+from callchart.engine.ports import Speech, WordTiming
+from callchart.engine.reply.word_timing import ends_of_words
 
 RATE = 8000
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from adapters.tts.sound_files import KeptSound, SoundFolder
+from callchart.adapters.tts.sound_files import KeptSound, SoundFolder
 
 SOUND = KeptSound(b"\1\2" * 500, ((0.0, 0.25), (0.25, 0.5)))
 A, B, C = ("abc"[n] * 64 for n in range(3))

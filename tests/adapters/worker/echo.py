@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from adapters.worker.pipes import Owner, Ready, Unable
+from callchart.adapters.worker.pipes import Owner, Ready, Unable
 
 
 def main() -> None:

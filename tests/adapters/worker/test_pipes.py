@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.worker.pipes import Ready, Unable, Unpacker, packed
+from callchart.adapters.worker.pipes import Ready, Unable, Unpacker, packed
 
 messages = st.lists(
     st.one_of(st.just(Ready()), st.builds(Unable, st.text(), st.text()), st.binary(max_size=400)),

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from adapters.worker.polyphase import Resampler
+from callchart.adapters.worker.polyphase import Resampler
 
 RATES = [(22050, 16000), (22050, 8000), (8000, 16000), (16000, 8000)]
 

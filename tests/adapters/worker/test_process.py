@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import trio
 
-from adapters.worker.process import Worker
-from engine.ports import ProviderError
+from callchart.adapters.worker.process import Worker
+from callchart.engine.ports import ProviderError
 
 pytestmark = pytest.mark.real
 

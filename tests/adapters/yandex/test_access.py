@@ -7,11 +7,11 @@ from collections.abc import Mapping
 import pytest
 from grpclib.const import Status
 
-from adapters.grpc.errors import RpcError
-from adapters.yandex.access import Access
-from adapters.yandex.credentials import ApiKey
-from adapters.yandex.refusals import Service
-from engine.ports import ProviderError
+from callchart.adapters.grpc.errors import RpcError
+from callchart.adapters.yandex.access import Access
+from callchart.adapters.yandex.credentials import ApiKey
+from callchart.adapters.yandex.refusals import Service
+from callchart.engine.ports import ProviderError
 
 SPEECH = Service("ai.speechkit-tts.user", "the voice")
 REFUSED = RpcError(Status.UNAUTHENTICATED, "there answered UNAUTHENTICATED")

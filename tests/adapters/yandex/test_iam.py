@@ -8,8 +8,8 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from adapters.yandex.iam import IamTokens, Token, use_of
-from engine.ports import ProviderError
+from callchart.adapters.yandex.iam import IamTokens, Token, use_of
+from callchart.engine.ports import ProviderError
 
 HOUR = 3600.0
 DOWN = ProviderError("yandex", "it is down", "wait")

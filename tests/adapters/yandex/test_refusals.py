@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from grpclib.const import Status
 
-from adapters.grpc.errors import ConnectionLost, RpcError
-from adapters.yandex.refusals import Service, of_http
+from callchart.adapters.grpc.errors import ConnectionLost, RpcError
+from callchart.adapters.yandex.refusals import Service, of_http
 
 SPEECH = Service("ai.speechkit-stt.user", "the model")
 

@@ -8,9 +8,9 @@ from collections.abc import Callable
 import httpx  # noqa: ASYNC127 - what is tested uses it
 import pytest
 
-from adapters.yandex.iam import Source
-from adapters.yandex.token_sources import tokens_for_oauth, tokens_of_machine
-from engine.ports import ProviderError
+from callchart.adapters.yandex.iam import Source
+from callchart.adapters.yandex.token_sources import tokens_for_oauth, tokens_of_machine
+from callchart.engine.ports import ProviderError
 
 OAUTH = "y0_oauth"
 

@@ -15,16 +15,16 @@ from typing import Any
 import numpy as np
 import trio
 
-from adapters.carrier.asterisk.carrier import AsteriskCarrier
-from adapters.carrier.asterisk.settings import AsteriskSettings
-from adapters.vad.silero import SileroDetectors
-from engine.call import Services
-from engine.chart import Step
-from engine.events import CallStarted, SpeechEnded, SpeechStarted
-from engine.phrases import Phrases, script_texts
-from engine.ports import Speech, VoiceDetectors
-from engine.supervisor import Supervisor
-from states import CHART
+from callchart.adapters.carrier.asterisk.carrier import AsteriskCarrier
+from callchart.adapters.carrier.asterisk.settings import AsteriskSettings
+from callchart.adapters.vad.silero import SileroDetectors
+from callchart.engine.call import Services
+from callchart.engine.chart import Step
+from callchart.engine.events import CallStarted, SpeechEnded, SpeechStarted
+from callchart.engine.phrases import Phrases, script_texts
+from callchart.engine.ports import Speech, VoiceDetectors
+from callchart.engine.supervisor import Supervisor
+from callchart.states import CHART
 from tests.benchmarks.asterisk import child
 from tests.benchmarks.asterisk.energy import EnergyDetectors
 from tests.benchmarks.caller import Script
@@ -61,7 +61,7 @@ class Edges:
         self._began: dict[str, float] = {}
 
     def note(self, call_id: str, step: Step) -> None:
-        """`engine.call.Inspector`."""
+        """`callchart.engine.call.Inspector`."""
         match step.event:
             case CallStarted():
                 self._began[call_id] = perf_counter() - step.at / 1e6

@@ -14,7 +14,7 @@ from typing import Any
 
 import trio
 
-from adapters.carrier.audio_file import read_wav
+from callchart.adapters.carrier.audio_file import read_wav
 from tests.asterisk.call import Call, CallEnded
 from tests.asterisk.phone import Phone
 from tests.benchmarks.asterisk import child

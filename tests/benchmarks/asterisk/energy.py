@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 
 import numpy as np
 
-from engine.ports import FRAME_SECONDS, VoiceEdge, frame_bytes
+from callchart.engine.ports import FRAME_SECONDS, VoiceEdge, frame_bytes
 from tests.asterisk.track import LOUD
 
 #: Frames that decide: speech begins after 60 ms of it, and ends after 100 ms without.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from engine.ports import VoiceDetectors
+from callchart.engine.ports import VoiceDetectors
 from tests.benchmarks.asterisk.energy import EnergyDetectors
 from tests.contracts.voice_activity import VoiceDetectorsContract
 

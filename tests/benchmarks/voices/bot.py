@@ -15,19 +15,19 @@ from typing import Any
 import httpx2
 import trio
 
-from adapters.fallback.breaker import Breaker
-from adapters.grpc.dial import Address
-from adapters.llm.openai import OpenAIModel
-from adapters.tts.fallback import FIRST_SOUND, FallbackSynthesizer
-from adapters.tts.yandex import YandexSynthesizer
-from adapters.tts.yandex_http import YandexHttpSynthesizer
-from adapters.yandex.credentials import ApiKey
-from engine.call import Services
-from engine.chart import Step
-from engine.phrases import Phrases, script_texts
-from engine.ports import Speech, Synthesizer
-from engine.supervisor import Supervisor
-from states import CHART
+from callchart.adapters.fallback.breaker import Breaker
+from callchart.adapters.grpc.dial import Address
+from callchart.adapters.llm.openai import OpenAIModel
+from callchart.adapters.tts.fallback import FIRST_SOUND, FallbackSynthesizer
+from callchart.adapters.tts.yandex.grpc import YandexSynthesizer
+from callchart.adapters.tts.yandex.http import YandexHttpSynthesizer
+from callchart.adapters.yandex.credentials import ApiKey
+from callchart.engine.call import Services
+from callchart.engine.chart import Step
+from callchart.engine.phrases import Phrases, script_texts
+from callchart.engine.ports import Speech, Synthesizer
+from callchart.engine.supervisor import Supervisor
+from callchart.states import CHART
 from tests.benchmarks.caller import Caller, Script
 from tests.benchmarks.calls import SETTINGS, attend, journal_files
 from tests.benchmarks.level import staggered
@@ -94,7 +94,7 @@ class FillerWaits:
         self.seconds: dict[tuple[str, int], float] = {}
 
     def note(self, call_id: str, step: Step) -> None:
-        """`engine.call.Inspector`."""
+        """`callchart.engine.call.Inspector`."""
         waits = step.after.leaf.endswith(".filler_ending")
         if waits and call_id not in self._began:
             self._began[call_id] = step.at

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import trio
 
-from engine.ports import FRAME_SECONDS
+from callchart.engine.ports import FRAME_SECONDS
 from tests.benchmarks.caller import Caller
 from tests.benchmarks.lines import FrameLine
 from tests.benchmarks.sink import RATE_HZ, SILENCE, Sink

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from engine.data import Scripts
+from callchart.engine.data import Scripts
 from tests.benchmarks.caller import Script
 from tests.servers.model.scripts import Writing
 from tests.servers.speechkit.scripts import Speaking

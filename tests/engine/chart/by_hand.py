@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
-from engine.chart import Chart, Effect, Occurrence, State, Step, begin, decide, to
-from engine.chart.decide import due
-from engine.chart.state import After, Answers
-from engine.data import CallData
-from engine.events import Event
+from callchart.engine.chart import Chart, Effect, Occurrence, State, Step, begin, decide, to
+from callchart.engine.chart.decide import due
+from callchart.engine.chart.state import After, Answers
+from callchart.engine.data import CallData
+from callchart.engine.events import Event
 
 
 @dataclass(frozen=True, slots=True)

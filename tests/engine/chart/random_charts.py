@@ -14,11 +14,11 @@ from typing import Any, ClassVar, Self, TypeVar
 
 from hypothesis import strategies as st
 
-from engine.chart import Chart, Effect, State, defer, ignore, stay, to
-from engine.chart.state import Answer, Delay, Guard, Update
-from engine.data import CallData, Facts
-from engine.events import Event
-from engine.settings import Settings
+from callchart.engine.chart import Chart, Effect, State, defer, ignore, stay, to
+from callchart.engine.chart.state import Answer, Delay, Guard, Update
+from callchart.engine.data import CallData, Facts
+from callchart.engine.events import Event
+from callchart.engine.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from engine.chart import Answer, Chart, ChartError, State, defer, ignore, stay, to
-from engine.chart.state import Answers
-from engine.settings import SettingRef
+from callchart.engine.chart import Answer, Chart, ChartError, State, defer, ignore, stay, to
+from callchart.engine.chart.state import Answers
+from callchart.engine.settings import SettingRef
 from tests.engine.chart.by_hand import (
     OVER,
     Call,

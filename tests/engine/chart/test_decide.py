@@ -13,14 +13,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from transitions.extensions.nesting import HierarchicalMachine, NestedState
 
-from engine.chart import Chart, Occurrence, Outcome, State, Step, begin, decide
-from engine.chart.chart import timer_trigger
-from engine.chart.decide import Configuration, due
-from engine.chart.state import Answer, Guard, To, after_of, answers_of, named
-from engine.data import Facts
-from engine.events import Event, TimerFired
-from engine.journal import head, line, replay
-from engine.settings import Settings
+from callchart.engine.chart import Chart, Occurrence, Outcome, State, Step, begin, decide
+from callchart.engine.chart.chart import timer_trigger
+from callchart.engine.chart.decide import Configuration, due
+from callchart.engine.chart.state import Answer, Guard, To, after_of, answers_of, named
+from callchart.engine.data import Facts
+from callchart.engine.events import Event, TimerFired
+from callchart.engine.journal import head, line, replay
+from callchart.engine.settings import Settings
 from tests.engine.chart.random_charts import ANSWERED, OUTSIDE, WORKED, Bits, charts, seeds
 
 # --- a random run --------------------------------------------------------------------------------

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from engine.chart import Chart, ChartError, State, ignore, stay, to
-from engine.data import CallData
+from callchart.engine.chart import Chart, ChartError, State, ignore, stay, to
+from callchart.engine.data import CallData
 from tests.engine.chart.by_hand import OVER, Call, Hand, Knock, Worked, chart, leaf
 
 

@@ -5,10 +5,20 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from engine.chart import Chart, Occurrence, Outcome, State, decide, defer, ignore, stay, to
-from engine.chart.decide import ORDINARY, due
-from engine.events import Event
-from engine.settings import Settings, settings
+from callchart.engine.chart import (
+    Chart,
+    Occurrence,
+    Outcome,
+    State,
+    decide,
+    defer,
+    ignore,
+    stay,
+    to,
+)
+from callchart.engine.chart.decide import ORDINARY, due
+from callchart.engine.events import Event
+from callchart.engine.settings import Settings, settings
 from tests.engine.chart.by_hand import (
     LONG,
     OVER,

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from engine.chart import Effect, State, after_of, defer, ignore, stay, to
-from engine.chart.state import Defer, Ignore, Stay, To, answers_of, named
-from engine.settings import settings
+from callchart.engine.chart import Effect, State, after_of, defer, ignore, stay, to
+from callchart.engine.chart.state import Defer, Ignore, Stay, To, answers_of, named
+from callchart.engine.settings import settings
 from tests.engine.chart.by_hand import Call, Knock, Say, leaf, note, note_again, yes
 
 

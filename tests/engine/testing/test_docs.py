@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from engine.testing import questions
-from engine.testing.telephone import Telephone
+from callchart.engine.testing import questions
+from callchart.engine.testing.telephone import Telephone
 
 pytest_plugins = ["pytester"]
 
@@ -21,7 +21,7 @@ def test_an_example_passes(
     pytester: pytest.Pytester, request: pytest.FixtureRequest, example: str
 ) -> None:
     installed = request.config.pluginmanager.hasplugin("callchart")
-    loaded = [] if installed else ["-p", "engine.testing.plugin"]
+    loaded = [] if installed else ["-p", "callchart.engine.testing.plugin"]
     pytester.makeini("[pytest]\ntrio_mode = true\n")
     pytester.makepyfile(test_example=example)
     result = pytester.runpytest_inprocess("-p", "no:cacheprovider", *loaded)

@@ -8,12 +8,12 @@ from dataclasses import replace
 import pytest
 import trio
 
-from engine.events import LineClosed, PlaybackFinished, PlaybackStopped
-from engine.testing import FakeModel, Recording, Telephone, check_invariants
-from engine.testing.model import Answer, Asked
-from engine.testing.plugin import MakeTelephone
-from engine.testing.sound import fake_sound
-from engine.toolbox import Toolbox
+from callchart.engine.events import LineClosed, PlaybackFinished, PlaybackStopped
+from callchart.engine.testing import FakeModel, Recording, Telephone, check_invariants
+from callchart.engine.testing.model import Answer, Asked
+from callchart.engine.testing.plugin import MakeTelephone
+from callchart.engine.testing.sound import fake_sound
+from callchart.engine.tools.toolbox import Toolbox
 
 
 async def finished(make_telephone: MakeTelephone) -> Telephone:

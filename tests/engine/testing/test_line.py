@@ -9,10 +9,10 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from engine.ports import Closed, LineGone, frame_bytes
-from engine.testing import FakeCarrier, FakeLine
-from engine.testing.line import QUEUE
-from engine.testing.sound import fake_sound, pieces
+from callchart.engine.ports import Closed, LineGone, frame_bytes
+from callchart.engine.testing import FakeCarrier, FakeLine
+from callchart.engine.testing.line import QUEUE
+from callchart.engine.testing.sound import fake_sound, pieces
 from tests.contracts.line import FarEnd, Keypad, LineContract, TelephoneLineContract, tone
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from engine.journal import read, replay
-from states import CHART
+from callchart.engine.journal import read, replay
+from callchart.states import CHART
 
 pytest_plugins = ["pytester"]
 
@@ -26,7 +26,7 @@ FAILING = """
 def run(pytester: pytest.Pytester, request: pytest.FixtureRequest) -> Run:
     """Runs a test file with the plugin, which an installed Callchart brings by itself."""
     installed = request.config.pluginmanager.hasplugin("callchart")
-    loaded = [] if installed else ["-p", "engine.testing.plugin"]
+    loaded = [] if installed else ["-p", "callchart.engine.testing.plugin"]
     pytester.makeini("[pytest]\ntrio_mode = true\n")
 
     def run(source: str, *arguments: str) -> pytest.RunResult:
@@ -104,8 +104,8 @@ def test_a_marker_says_what_the_telephone_is_made_with(run: Run) -> None:
 def test_a_project_names_its_own_chart(run: Run, pytester: pytest.Pytester) -> None:
     pytester.makepyfile(
         my_chart="""
-        from engine.chart import State
-        from states import CHART
+        from callchart.engine.chart import State
+        from callchart.states import CHART
 
         MINE = CHART.extended("mine")
         WRONG = State("no chart")
@@ -115,7 +115,9 @@ def test_a_project_names_its_own_chart(run: Run, pytester: pytest.Pytester) -> N
     pytester.syspathinsert()
     run(source, "-o", "callchart_chart=my_chart:MINE").assert_outcomes(passed=1)
     result = run(source, "-o", "callchart_chart=my_chart:WRONG")
-    result.stdout.fnmatch_lines(["*callchart_chart: my_chart:WRONG is no engine.chart.Chart*"])
+    result.stdout.fnmatch_lines(
+        ["*callchart_chart: my_chart:WRONG is no callchart.engine.chart.Chart*"]
+    )
 
 
 def test_schedules_follow_the_seed(run: Run) -> None:

@@ -9,8 +9,15 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from engine.ports import Heard, ProviderError, Recognizer, Speech, Synthesizer, VoiceDetectors
-from engine.testing import (
+from callchart.engine.ports import (
+    Heard,
+    ProviderError,
+    Recognizer,
+    Speech,
+    Synthesizer,
+    VoiceDetectors,
+)
+from callchart.engine.testing import (
     Answer,
     FakeModel,
     FakeRecognizer,
@@ -20,7 +27,7 @@ from engine.testing import (
     Spoken,
     Use,
 )
-from engine.testing.sound import fake_sound, pieces
+from callchart.engine.testing.sound import fake_sound, pieces
 from tests.contracts.language_model import LanguageModelContract, Script, write
 from tests.contracts.recognizer import RecognizerContract, result
 from tests.contracts.synthesizer import SynthesizerContract

@@ -6,10 +6,10 @@ from types import EllipsisType
 
 import pytest
 
-from engine.chart import Outcome
-from engine.events import FinalHeard, PlaybackStarted, SpeechStarted
-from engine.testing import Telephone
-from engine.testing.questions import (
+from callchart.engine.chart import Outcome
+from callchart.engine.events import FinalHeard, PlaybackStarted, SpeechStarted
+from callchart.engine.testing import Telephone
+from callchart.engine.testing.questions import (
     HeardReply,
     entered,
     events,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import trio
 from trio.testing import MockClock
 
-from engine.testing import schedule
+from callchart.engine.testing import schedule
 
 
 def order(seed: int | str) -> list[int]:

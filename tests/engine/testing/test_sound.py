@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.testing.sound import BLOCK, Piece, fake_sound, pieces, whole_blocks
+from callchart.engine.testing.sound import BLOCK, Piece, fake_sound, pieces, whole_blocks
 
 numbers = st.integers(1, 2**29)
 

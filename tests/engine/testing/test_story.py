@@ -9,11 +9,11 @@ from random import Random
 import pytest
 import trio
 
-from engine.testing import Spoken, Telephone
-from engine.testing.moves import INSTANT, REACH, OutsideEvent, Schedule
-from engine.testing.questions import entered
-from engine.testing.story import Story, tell
-from states import CHART
+from callchart.engine.testing import Spoken, Telephone
+from callchart.engine.testing.moves import INSTANT, REACH, OutsideEvent, Schedule
+from callchart.engine.testing.questions import entered
+from callchart.engine.testing.story import Story, tell
+from callchart.states import CHART
 
 pytest_plugins = ["pytester"]
 
@@ -193,7 +193,7 @@ def test_what_goes_wrong_says_under_which_schedule() -> None:
 @pytest.fixture
 def run(pytester: pytest.Pytester, request: pytest.FixtureRequest) -> Run:
     installed = request.config.pluginmanager.hasplugin("callchart")
-    loaded = [] if installed else ["-p", "engine.testing.plugin"]
+    loaded = [] if installed else ["-p", "callchart.engine.testing.plugin"]
     pytester.makeini("[pytest]\ntrio_mode = true\n")
 
     def run(source: str, *arguments: str) -> pytest.RunResult:

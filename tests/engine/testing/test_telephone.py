@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 import trio
 
-from engine.chart import Chart, State, ignore, to
-from engine.data import CallData
-from engine.events import CallerHungUp, HangUpRequested, LineClosed
-from engine.settings import SettingError, Settings
-from engine.testing import Telephone
-from engine.testing.plugin import MakeTelephone
-from states import CHART
+from callchart.engine.chart import Chart, State, ignore, to
+from callchart.engine.data import CallData
+from callchart.engine.events import CallerHungUp, HangUpRequested, LineClosed
+from callchart.engine.settings import SettingError, Settings
+from callchart.engine.testing import Telephone
+from callchart.engine.testing.plugin import MakeTelephone
+from callchart.states import CHART
 
 
 async def test_states_that_are_not_passed_through_are_named_with_those_that_are(

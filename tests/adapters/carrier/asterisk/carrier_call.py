@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import trio
 
-from adapters.carrier.asterisk.carrier import AsteriskCarrier
-from adapters.carrier.asterisk.line import AsteriskLine
-from adapters.carrier.asterisk.numbers import Allowed
-from adapters.carrier.asterisk.settings import AsteriskSettings
-from engine.ports import frame_bytes
+from callchart.adapters.carrier.asterisk.carrier import AsteriskCarrier
+from callchart.adapters.carrier.asterisk.line import AsteriskLine
+from callchart.adapters.carrier.asterisk.numbers import Allowed
+from callchart.adapters.carrier.asterisk.settings import AsteriskSettings
+from callchart.engine.ports import frame_bytes
 from tests.asterisk.call import Call
 from tests.asterisk.codec import L16, PCMU, Codec
 from tests.asterisk.phone import Phone

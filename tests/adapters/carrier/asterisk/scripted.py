@@ -7,9 +7,14 @@ from typing import Any
 
 import trio
 
-from adapters.carrier.asterisk.ari import Request
-from adapters.carrier.asterisk.control import Link, Listeners
-from adapters.carrier.asterisk.events import Channel, ChannelDestroyed, Event, StasisStart
+from callchart.adapters.carrier.asterisk.control.ari import Request
+from callchart.adapters.carrier.asterisk.control.control import Link, Listeners
+from callchart.adapters.carrier.asterisk.control.events import (
+    Channel,
+    ChannelDestroyed,
+    Event,
+    StasisStart,
+)
 
 
 class ScriptedControl:

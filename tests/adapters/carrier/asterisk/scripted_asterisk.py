@@ -11,7 +11,7 @@ from functools import partial
 import trio
 from trio_websocket import WebSocketConnection, wrap_server_stream
 
-from adapters.carrier.asterisk.wrapped_stream import WrappedStream
+from callchart.adapters.carrier.asterisk.websocket.stream import WrappedStream
 
 #: How one request is answered, on its connection.
 Answer = Callable[[trio.SocketStream], Awaitable[None]]

@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 import trio
 
-from adapters.carrier.asterisk.carrier import AsteriskCarrier, CallFailed
-from adapters.carrier.asterisk.line import AsteriskLine
-from adapters.carrier.asterisk.media import MediaFailed
-from adapters.carrier.asterisk.numbers import Allowed
-from adapters.carrier.audio_file import read_wav
-from engine.data import Parties
-from engine.ports import Closed, LineGone, MarkReached, RemoteHungUp, TransferDone
+from callchart.adapters.carrier.asterisk.carrier import AsteriskCarrier, CallFailed
+from callchart.adapters.carrier.asterisk.line import AsteriskLine
+from callchart.adapters.carrier.asterisk.media.media import MediaFailed
+from callchart.adapters.carrier.asterisk.numbers import Allowed
+from callchart.adapters.carrier.audio_file import read_wav
+from callchart.engine.data import Parties
+from callchart.engine.ports import Closed, LineGone, MarkReached, RemoteHungUp, TransferDone
 from tests.adapters.carrier.asterisk.carrier_call import (
     FarEnd,
     calling,

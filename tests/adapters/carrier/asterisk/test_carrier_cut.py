@@ -10,11 +10,11 @@ from typing import Any, NamedTuple
 import pytest
 import trio
 
-from adapters.carrier.asterisk.carrier import AsteriskCarrier
-from adapters.carrier.asterisk.settings import Listen
-from engine.ports import Closed
-from tests.adapters.carrier.asterisk.cable import Cable, cable
+from callchart.adapters.carrier.asterisk.carrier import AsteriskCarrier
+from callchart.adapters.carrier.asterisk.settings import Listen
+from callchart.engine.ports import Closed
 from tests.adapters.carrier.asterisk.carrier_call import FarEnd, calling, carrying
+from tests.adapters.carrier.asterisk.media.cable import Cable, cable
 from tests.asterisk.fixtures import StartAsterisk
 from tests.asterisk.phone import Phone
 from tests.asterisk.server import Asterisk

@@ -12,25 +12,25 @@ from typing import Any
 import pytest
 import trio
 
-from adapters.carrier.asterisk.carrier import AsteriskCarrier
-from adapters.carrier.asterisk.settings import AudioSocketServer, Listen
-from adapters.carrier.audio_file import read_wav
-from adapters.llm.openai import OpenAIModel
-from adapters.service.clock import RealClock
-from adapters.service.demo import answers
-from adapters.service.demo.answers import Answers
-from adapters.service.demo.loopback import Loopback
-from adapters.service.demo.model_server import MODEL, ModelServer, serve
-from adapters.stt.pocketsphinx import PocketsphinxRecognizer
-from adapters.tts.espeak import EspeakSynthesizer
-from adapters.vad.silero import SileroDetectors
-from engine.call import Inspector, Services
-from engine.chart import Step
-from engine.data import CallData, Scripts
-from engine.phrases import Phrases, script_texts
-from engine.settings import Settings
-from engine.supervisor import Supervisor
-from states import CHART
+from callchart.adapters.carrier.asterisk.carrier import AsteriskCarrier
+from callchart.adapters.carrier.asterisk.settings import AudioSocketServer, Listen
+from callchart.adapters.carrier.audio_file import read_wav
+from callchart.adapters.llm.openai import OpenAIModel
+from callchart.adapters.service.demo import answers
+from callchart.adapters.service.demo.answers import Answers
+from callchart.adapters.service.demo.clock import RealClock
+from callchart.adapters.service.demo.loopback import Loopback
+from callchart.adapters.service.demo.model_server import MODEL, ModelServer, serve
+from callchart.adapters.stt.pocketsphinx.recognizer import PocketsphinxRecognizer
+from callchart.adapters.tts.espeak.synthesizer import EspeakSynthesizer
+from callchart.adapters.vad.silero import SileroDetectors
+from callchart.engine.call import Inspector, Services
+from callchart.engine.chart import Step
+from callchart.engine.data import CallData, Scripts
+from callchart.engine.phrases import Phrases, script_texts
+from callchart.engine.settings import Settings
+from callchart.engine.supervisor import Supervisor
+from callchart.states import CHART
 from tests.adapters.carrier.asterisk.carrier_call import carrying
 from tests.asterisk.call import Call
 from tests.asterisk.codec import L16

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from adapters.carrier.asterisk.numbers import Allowed
+from callchart.adapters.carrier.asterisk.numbers import Allowed
 
 
 @pytest.mark.parametrize("target", ["100", "200", "299", "operator", "*8"])

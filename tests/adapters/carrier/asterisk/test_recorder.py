@@ -15,7 +15,7 @@ import trio
 from numpy.typing import NDArray
 from trio.testing import MockClock
 
-from adapters.carrier.asterisk.recorder import Recorder
+from callchart.adapters.carrier.asterisk.recorder import Recorder
 
 RATE_HZ = 8000
 FRAME = 160

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from adapters.service.demo.answers import DEMO_ANSWERS, Answers, AnswersError
-from adapters.service.demo.cast import offline
+from callchart.adapters.service.demo.answers import DEMO_ANSWERS, Answers, AnswersError
+from callchart.adapters.service.demo.cast import offline
 
 
 def read(tmp_path: Path, text: str) -> Answers:

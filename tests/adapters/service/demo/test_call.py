@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from adapters.service.cli import main
-from engine.journal import read
+from callchart.adapters.service.cli import main
+from callchart.engine.journal import read
 
 pytestmark = pytest.mark.real
 

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from adapters.carrier.caller import read_caller
-from adapters.service.cli import main
-from adapters.service.demo.call import RATE_HZ
-from adapters.service.demo.cast import offline
-from engine.journal import read
+from callchart.adapters.carrier.caller import read_caller
+from callchart.adapters.service.cli import main
+from callchart.adapters.service.demo.call import RATE_HZ
+from callchart.adapters.service.demo.cast import offline
+from callchart.engine.journal import read
 from tests.whisper_model import put_model
 
 pytestmark = pytest.mark.real

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from adapters.service.cli import main
-from engine.journal import read
+from callchart.adapters.service.cli import main
+from callchart.engine.journal import read
 
 pytestmark = pytest.mark.real
 

@@ -8,10 +8,10 @@ import pytest
 import trio
 from grpclib.const import Status
 
-from adapters.grpc.dial import Address, dial
-from adapters.grpc.errors import RpcError
-from adapters.grpc.pool import Pool
-from adapters.service.demo.grpc_server import Call, Service, by_path, serve
+from callchart.adapters.grpc.dial import Address, dial
+from callchart.adapters.grpc.errors import RpcError
+from callchart.adapters.grpc.pool import Pool
+from callchart.adapters.service.demo.grpc_server import Call, Service, by_path, serve
 from tests.adapters.grpc.messages import Raw, ask, asks, rest, talks
 
 pytestmark = pytest.mark.real

@@ -10,14 +10,14 @@ import pytest
 import trio
 from trio.testing import MockClock, memory_stream_pair
 
-from adapters.llm.openai import OpenAIModel
-from adapters.service.clock import HeldClock
-from adapters.service.demo.answers import Answer, Answers
-from adapters.service.demo.loopback import EXCHANGE_HEADER, Exchange, Loopback
-from adapters.service.demo.model_server import ModelServer, converse, serve
-from engine.data import Said
-from engine.ports import ProviderError
-from engine.toolbox import Toolbox
+from callchart.adapters.llm.openai import OpenAIModel
+from callchart.adapters.service.demo.answers import Answer, Answers
+from callchart.adapters.service.demo.clock import HeldClock
+from callchart.adapters.service.demo.loopback import EXCHANGE_HEADER, Exchange, Loopback
+from callchart.adapters.service.demo.model_server import ModelServer, converse, serve
+from callchart.engine.data import Said
+from callchart.engine.ports import ProviderError
+from callchart.engine.tools.toolbox import Toolbox
 
 QUESTION = (Said("caller", "When are you open?"),)
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from adapters.service.demo.loudness import Edge, SpeechFinder
-from engine.ports import frame_bytes
+from callchart.adapters.service.demo.loudness import Edge, SpeechFinder
+from callchart.engine.ports import frame_bytes
 
 RATE_HZ = 8000
 LUCK = np.random.default_rng(1)

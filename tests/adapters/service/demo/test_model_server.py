@@ -14,10 +14,10 @@ import trio
 from openai.types.chat import ChatCompletionChunk
 from trio.testing import MockClock, memory_stream_pair
 
-from adapters.service.clock import HeldClock
-from adapters.service.demo.answers import Answer, Answers
-from adapters.service.demo.loopback import Loopback
-from adapters.service.demo.model_server import ModelServer, converse, serve
+from callchart.adapters.service.demo.answers import Answer, Answers
+from callchart.adapters.service.demo.clock import HeldClock
+from callchart.adapters.service.demo.loopback import Loopback
+from callchart.adapters.service.demo.model_server import ModelServer, converse, serve
 
 
 def answer(*says: str, hears: str = "", **how: Any) -> Answer:

@@ -13,12 +13,12 @@ import trio
 from yandex.cloud.ai.stt.v3 import stt_pb2, stt_service_pb2_grpc
 from yandex.cloud.ai.tts.v3 import tts_pb2, tts_service_pb2_grpc
 
-from adapters.service.demo.server_process import ServerProcess
-from engine.ports import ProviderError
+from callchart.adapters.service.demo.server_process import ServerProcess
+from callchart.engine.ports import ProviderError
 
 pytestmark = pytest.mark.real
 
-MODULE = "adapters.service.demo.speechkit_server"
+MODULE = "callchart.adapters.service.demo.speechkit_server"
 SAMPLES = Path(__file__).parents[4] / "adapters" / "service" / "demo" / "samples"
 RATE_HZ = 16000
 KEY = (("authorization", "Api-Key any"),)

@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 import trio
 
-from adapters.carrier.asterisk.ari import Ari
-from adapters.carrier.asterisk.control_ways import open_control
-from adapters.carrier.asterisk.numbers import Allowed
-from adapters.carrier.asterisk.settings import AsteriskSettings, AudioSocketServer, Listen
-from adapters.service.doctor import asterisk as doctor
-from adapters.service.doctor.finding import Finding, Verdict
+from callchart.adapters.carrier.asterisk.control.ari import Ari
+from callchart.adapters.carrier.asterisk.control.open import open_control
+from callchart.adapters.carrier.asterisk.numbers import Allowed
+from callchart.adapters.carrier.asterisk.settings import AsteriskSettings, AudioSocketServer, Listen
+from callchart.adapters.service.doctor import asterisk as doctor
+from callchart.adapters.service.doctor.finding import Finding, Verdict
 from tests.asterisk.fixtures import StartAsterisk
 from tests.asterisk.server import Asterisk, DialsBot
 

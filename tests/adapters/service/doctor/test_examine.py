@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from adapters.service.cli import main
-from adapters.service.demo.model_server import ModelServer
-from adapters.service.doctor.examine import in_json, is_fit, show
-from adapters.service.doctor.finding import Finding, Verdict, failed, ok, unknown
+from callchart.adapters.service.cli import main
+from callchart.adapters.service.demo.model_server import ModelServer
+from callchart.adapters.service.doctor.examine import in_json, is_fit, show
+from callchart.adapters.service.doctor.finding import Finding, Verdict, failed, ok, unknown
 from tests.adapters.service.command import write_config
 from tests.asterisk.server import Asterisk
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from adapters.service.config import Config, read_config
-from adapters.service.doctor import machine
-from adapters.service.doctor.finding import Verdict
+from callchart.adapters.service.config import Config, read_config
+from callchart.adapters.service.doctor import machine
+from callchart.adapters.service.doctor.finding import Verdict
 
 PASSWORD = "s3same"
 

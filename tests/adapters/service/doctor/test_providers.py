@@ -10,16 +10,16 @@ from typing import Any
 import pytest
 import trio
 
-from adapters.service.demo.model_server import MODEL
-from adapters.service.doctor import finding
-from adapters.service.doctor.finding import Verdict, within_bounds
-from adapters.service.doctor.providers import model_findings, speech_findings
-from adapters.service.model import ModelConfig
-from adapters.service.opening import Opening, Provider
-from adapters.service.secret import Secret
-from adapters.service.speech import SpeechConfig
-from engine.ports import ProviderError
-from engine.testing import FakeRecognizer, FakeSynthesizer, FakeVoiceDetectors, Spoken
+from callchart.adapters.service.demo.model_server import MODEL
+from callchart.adapters.service.doctor import finding
+from callchart.adapters.service.doctor.finding import Verdict, within_bounds
+from callchart.adapters.service.doctor.providers import model_findings, speech_findings
+from callchart.adapters.service.providers.models import ModelConfig
+from callchart.adapters.service.providers.provider import Opening, Provider
+from callchart.adapters.service.providers.speech import SpeechConfig
+from callchart.adapters.service.secret import Secret
+from callchart.engine.ports import ProviderError
+from callchart.engine.testing import FakeRecognizer, FakeSynthesizer, FakeVoiceDetectors, Spoken
 from tests.adapters.service.command import model_server
 
 

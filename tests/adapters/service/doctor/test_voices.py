@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from adapters.service.doctor.finding import Finding, Verdict
-from adapters.service.doctor.providers import model_findings, speech_findings
+from callchart.adapters.service.doctor.finding import Finding, Verdict
+from callchart.adapters.service.doctor.providers import model_findings, speech_findings
 from tests.adapters.service.reading import LEAST, Read
-from tests.adapters.tts.yandex import nobody
+from tests.adapters.tts.yandex.server import nobody
 from tests.servers.certificates import Certificate
 from tests.servers.model.server import ModelServer
 from tests.servers.speechkit.scripts import Speaking
@@ -117,7 +117,8 @@ async def test_both_models_are_asked_and_the_tools_are_named(
 ) -> None:
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     (tmp_path / "day_tools.py").write_text(
-        "from engine.tools import tool\n@tool\ndef today() -> str:\n    'Today.'\n    return ''\n"
+        "from callchart.engine.tools.tool import tool\n"
+        "@tool\ndef today() -> str:\n    'Today.'\n    return ''\n"
     )
     async with ModelServer.started() as server:
         with nobody() as dead:

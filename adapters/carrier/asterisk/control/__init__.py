@@ -1,0 +1,1 @@
+"""Control of Asterisk over ARI: HTTP requests, and a socket for events."""

@@ -1,0 +1,117 @@
+"""Control that we dial: requests over HTTP, news over Asterisk's events' WebSocket.
+
+At the start a failure is an error with its cause and cure; later it is a loss, and we dial again
+until it works."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from random import Random
+from typing import Final
+from urllib.parse import quote
+
+import trio
+
+from callchart.adapters.carrier.asterisk.control.ari import Ari, AriError, ControlLost
+from callchart.adapters.carrier.asterisk.control.control import Control, ControlError
+from callchart.adapters.carrier.asterisk.control.http import HttpTransport
+from callchart.adapters.carrier.asterisk.control.socket import MESSAGE_BYTES, ControlSocket
+from callchart.adapters.carrier.asterisk.control.startup_check import check
+from callchart.adapters.carrier.asterisk.rate_limited_log import Complaints
+from callchart.adapters.carrier.asterisk.service_nursery import background
+from callchart.adapters.carrier.asterisk.settings import AsteriskSettings
+from callchart.adapters.carrier.asterisk.websocket.client import DialFailed, dial
+
+CONNECT_SECONDS: Final = 5.0
+
+#: Seconds from one attempt to reconnect to the next: they double, and are up to half as much again
+#: by chance, so that those who lost the same Asterisk do not come back all at once.
+FIRST_DELAY: Final = 0.1
+LAST_DELAY: Final = 5.0
+
+
+@asynccontextmanager
+async def connected(settings: AsteriskSettings, random: Random) -> AsyncIterator[Control]:
+    """See `control_ways.open_control`."""
+    async with HttpTransport.open(settings.url, settings.user, settings.password) as http:
+        await check(Ari(http), settings)
+        async with background() as nursery:
+            control = Control(settings.app, f"{settings.instance}-", nursery)
+            connection = _Connection(settings, http, control, random)
+            await nursery.start(connection.run)
+            yield control
+
+
+class _Connection:
+    """The one link, and its sockets, one after the other."""
+
+    def __init__(
+        self, settings: AsteriskSettings, http: HttpTransport, control: Control, random: Random
+    ) -> None:
+        self._settings, self._http, self._control = settings, http, control
+        self._random = random
+        self._link = control.link(settings.app)
+        self._complaints = Complaints()
+
+    async def run(self, task_status: trio.TaskStatus[None]) -> None:
+        """Stay connected until another client takes the application over.
+
+        Raises `ControlError` where the first attempt fails."""
+        is_first, waits = True, delays(self._random)
+        while not self._control.is_over:
+            try:
+                async with self._open() as socket:
+                    up_at = trio.current_time()
+                    if is_first:
+                        task_status.started()
+                    is_first = False
+                    self._link.down(self._http, await socket.ended())
+                # One that was lost again at once is not dialled at once.
+                if trio.current_time() - up_at > LAST_DELAY:
+                    waits = delays(self._random)
+                wait = next(waits)
+            except (DialFailed, AriError, ControlLost) as failure:
+                if is_first:
+                    raise ControlError(
+                        f"no control of Asterisk: its events' WebSocket cannot be opened: {failure}"
+                        " (is res_http_websocket.so loaded?)"
+                    ) from None
+                self._link.down(self._http, str(failure))
+                wait = next(waits)
+                if wait >= LAST_DELAY:
+                    self._complaints.about(f"control of Asterisk is still lost: {failure}")
+            await trio.sleep(wait)
+
+    @asynccontextmanager
+    async def _open(self) -> AsyncIterator[ControlSocket]:
+        """A socket that serves the link, which is up."""
+        url = self._settings.url.replace("http", "ws", 1)
+        user = f"{self._settings.user}:{self._settings.password}".encode()
+        async with (
+            dial(
+                f"{url}/ari/events?app={quote(self._settings.app, safe='')}",
+                subprotocol="ari",
+                seconds=CONNECT_SECONDS,
+                message_bytes=MESSAGE_BYTES,
+                headers=[(b"Authorization", b"Basic " + b64encode(user))],
+            ) as ws,
+            background() as nursery,
+        ):
+            socket = ControlSocket(
+                ws, lambda event: self._control.tell(event, self._link), self._complaints
+            )
+            nursery.start_soon(socket.run)
+            # Up before the first message is read: it may be a call that arrives.
+            self._link.up(self._http)
+            await self._link.catch_up(Ari(self._http))
+            yield socket
+
+
+def delays(random: Random) -> Iterator[float]:
+    """Seconds between attempts to reconnect, of which there may be any number."""
+    delay = FIRST_DELAY
+    while True:
+        yield delay * random.uniform(1.0, 1.5)
+        delay = min(2 * delay, LAST_DELAY)

@@ -1,0 +1,101 @@
+"""ARI over HTTP: one pooled client for all requests to one Asterisk."""
+
+from __future__ import annotations
+
+import logging
+import socket
+import ssl
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from typing import Any, Final, Self
+
+import httpx  # noqa: ASYNC127 - chosen on purpose: what it is asked for is plain
+import trio
+
+from callchart.adapters.carrier.asterisk.control.ari import ControlLost, Request, answered
+
+# It logs the address of each request, query included: that may hold a number.
+logging.getLogger("httpx").setLevel(logging.WARNING)
+
+#: From the first attempt to connect to the last byte of the answer. Most requests take 5 ms.
+ANSWER_SECONDS: Final = 5.0
+
+#: Asterisk counts each connection as a session, of which http.conf allows 100 by default; it closes
+#: one that was idle for 15 s.
+_LIMITS: Final = httpx.Limits(
+    max_connections=20, max_keepalive_connections=20, keepalive_expiry=10.0
+)
+
+
+class HttpTransport:
+    """`ari.Transport` over HTTP."""
+
+    def __init__(self, client: httpx.AsyncClient) -> None:
+        self._client = client
+        self._where = client.base_url.netloc.decode("ascii")
+
+    @classmethod
+    @asynccontextmanager
+    async def open(cls, url: str, user: str, password: str) -> AsyncIterator[Self]:
+        """A transport, with its connections, for as long as the block. `url` is that of Asterisk's
+        HTTP, without a path: nothing is asked of it yet."""
+        # The proxies of the environment are for the Internet: the control socket knows none either.
+        async with httpx.AsyncClient(
+            base_url=f"{url}/ari/",
+            auth=(user, password),
+            timeout=ANSWER_SECONDS,
+            limits=_LIMITS,
+            trust_env=False,
+            verify=ssl.create_default_context() if url.startswith("https:") else False,
+        ) as client:
+            yield cls(client)
+
+    async def ask(self, request: Request) -> Any:
+        """See `ari.Transport`."""
+        response = None
+        failure = f"gave no answer within {ANSWER_SECONDS:g} s (is it overloaded, or the network?)"
+        with trio.move_on_after(ANSWER_SECONDS):
+            try:
+                response = await self._client.request(
+                    request.method, request.path, params=request.query
+                )
+            except httpx.TransportError as error:
+                failure = _trouble(error)
+        if response is None:
+            # Out here: httpx's errors quote the request, which may hold a number.
+            raise ControlLost(f"Asterisk at {self._where} {failure}")
+        return answered(request, response.status_code, response.reason_phrase, response.text)
+
+
+def _trouble(error: httpx.TransportError) -> str:
+    chain = tuple(_causes(error))
+
+    def caused_by(*kinds: type[BaseException]) -> bool:
+        return any(isinstance(cause, kinds) for cause in chain)
+
+    if caused_by(ConnectionRefusedError):
+        return "refused the connection (does it run, with http.conf enabled? is the url right?)"
+    if caused_by(socket.gaierror):
+        return "was not found (check the url and the name server)"
+    if caused_by(ssl.SSLError):
+        reason = next(str(cause) for cause in chain if isinstance(cause, ssl.SSLError))
+        return f"failed the TLS handshake: {reason} (check its certificate, and https in the url)"
+    if caused_by(httpx.PoolTimeout):
+        return "answers more slowly than it is asked (is it overloaded?)"
+    if caused_by(httpx.TimeoutException):
+        return f"gave no answer within {ANSWER_SECONDS:g} s (is it overloaded, or the network?)"
+    if caused_by(httpx.ConnectError):
+        return "cannot be reached (check the network and the url)"
+    if caused_by(httpx.RemoteProtocolError):
+        return "does not speak HTTP, or broke off (is it Asterisk's http.conf that listens there?)"
+    return "broke off the connection (does it still run?)"
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    """An error, what caused it, what caused that; all members where there were several."""
+    while error is not None:
+        yield error
+        if isinstance(error, BaseExceptionGroup):
+            for member in error.exceptions:
+                yield from _causes(member)
+        error = error.__cause__ or error.__context__

@@ -1,0 +1,1 @@
+"""Audio to and from Asterisk: its media WebSocket, AudioSocket, or files."""

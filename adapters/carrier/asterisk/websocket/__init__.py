@@ -1,0 +1,1 @@
+"""The WebSocket server that Asterisk dials, and the client that dials Asterisk."""

@@ -1,0 +1,222 @@
+"""Our WebSocket server, which Asterisk dials: for control at /ari, for a call's sound at /media.
+
+Every connection is a task of its own, shows the right user and password, and is let in only for
+something that is waited for. Nothing of it is left when whoever was waiting has done with it."""
+
+from __future__ import annotations
+
+import secrets
+import socket
+from base64 import b64encode
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from functools import partial
+from typing import Final, Self
+from urllib.parse import parse_qs
+
+import trio
+from trio_websocket import (
+    ConnectionClosed,
+    WebSocketConnection,
+    WebSocketRequest,
+    wrap_server_stream,
+)
+
+from callchart.adapters.carrier.asterisk.control.socket import MESSAGE_BYTES
+from callchart.adapters.carrier.asterisk.rate_limited_log import Complaints
+from callchart.adapters.carrier.asterisk.service_nursery import background
+from callchart.adapters.carrier.asterisk.settings import Listen
+from callchart.adapters.carrier.asterisk.websocket.reader import NoHandshake, read
+from callchart.adapters.carrier.asterisk.websocket.stream import WrappedStream
+
+#: From the connection to the end of the handshake; Asterisk needs milliseconds.
+HANDSHAKE_SECONDS: Final = 5.0
+
+
+class ListenFailed(Exception):
+    """Our server cannot listen where it should; the text says why, and what to do."""
+
+
+class WebSocketServer:
+    """Where Asterisk's sockets arrive. `port` is the one that is listened on."""
+
+    def __init__(self, listen: Listen, port: int) -> None:
+        self.port = port
+        self._expected_token = b64encode(f"{listen.user}:{listen.password}".encode())
+        self._control: Callable[[WebSocketConnection], Awaitable[None]] | None = None
+        self._expected_media: dict[str, _ExpectedMedia] = {}
+        self._complaints = Complaints()
+
+    @classmethod
+    @asynccontextmanager
+    async def open(cls, listen: Listen) -> AsyncIterator[Self]:
+        """A server for as long as the block. Raises `ListenFailed`."""
+        try:
+            listeners = await trio.open_tcp_listeners(listen.port, host=listen.host)
+        except OSError as error:
+            raise ListenFailed(
+                f"cannot listen on {listen.host}:{listen.port}: {error.strerror or error}"
+                " (is it taken by another service, or no address of this machine?)"
+            ) from None
+        server = cls(listen, listeners[0].socket.getsockname()[1])
+        async with background() as nursery:
+            await nursery.start(partial(trio.serve_listeners, server._serve, listeners))
+            yield server
+
+    @contextmanager
+    def serve_control(
+        self, handler: Callable[[WebSocketConnection], Awaitable[None]]
+    ) -> Iterator[None]:
+        """Control's sockets are let in: each is the handler's for as long as the handler runs."""
+        self._control = handler
+        try:
+            yield
+        finally:
+            self._control = None
+
+    @asynccontextmanager
+    async def expect_media(
+        self, call: str
+    ) -> AsyncIterator[Callable[[], Awaitable[WebSocketConnection]]]:
+        """A socket to /media?call=`call` is let in, one; the value waits for it.
+
+        When the block is over, so is the socket."""
+        expected = self._expected_media[call] = _ExpectedMedia()
+        try:
+            yield expected.dialled
+        finally:
+            del self._expected_media[call]
+            with trio.CancelScope(shield=True):
+                await expected.end()
+
+    async def _serve(self, stream: trio.SocketStream) -> None:
+        try:
+            async with trio.open_nursery() as nursery:
+                request: WebSocketRequest | None = None
+                with trio.move_on_after(HANDSHAKE_SECONDS):
+                    request = await nursery.start(
+                        read,
+                        partial(
+                            wrap_server_stream,
+                            stream=_PromptStream(stream),
+                            max_message_size=MESSAGE_BYTES,
+                        ),
+                    )
+                if request is None:
+                    self._complaints.about(
+                        "a connection to our WebSocket server was closed:"
+                        f" no handshake within {HANDSHAKE_SECONDS:g} s"
+                    )
+                else:
+                    await self._route(request)
+                nursery.cancel_scope.cancel()
+        except* ConnectionClosed:
+            pass  # the peer left half-way
+        except* NoHandshake:
+            self._complaints.about(
+                "a connection to our WebSocket server was closed: it did not begin as a WebSocket"
+            )
+        finally:
+            await trio.aclose_forcefully(stream)
+
+    async def _route(self, request: WebSocketRequest) -> None:
+        path, _, query = request.path.partition("?")
+        if not self._shows_password(request):
+            await self._refuse(
+                request,
+                401,
+                "wrong user or password: username and password of its section in Asterisk's"
+                " websocket_client.conf are not those that we listen with",
+            )
+        elif path == "/ari":
+            await self._let_in_control(request)
+        elif path == "/media":
+            await self._let_in_media(request, parse_qs(query).get("call", [""])[0])
+        else:
+            await self._refuse(request, 404, "its path is neither /ari nor /media")
+
+    async def _let_in_control(self, request: WebSocketRequest) -> None:
+        if self._control is None:
+            await self._refuse(request, 404, "we do not wait for Asterisk to dial for control")
+        elif "ari" not in request.proposed_subprotocols:
+            await self._refuse(request, 400, "without the subprotocol ari (protocols=ari)")
+        else:
+            ws = await request.accept(subprotocol="ari")
+            if self._control is not None:
+                await self._control(ws)
+
+    async def _let_in_media(self, request: WebSocketRequest, call: str) -> None:
+        expected = self._expected_media.get(call)
+        if expected is None:
+            await self._refuse(request, 404, "no call waits for that sound")
+        elif "media" not in request.proposed_subprotocols:
+            await self._refuse(request, 400, "without the subprotocol media (protocols=media)")
+        elif expected.is_taken:
+            await self._refuse(request, 409, "that call has its sound already")
+        else:
+            await expected.take(request)
+
+    def _shows_password(self, request: WebSocketRequest) -> bool:
+        for name, value in request.headers:
+            if name.lower() == b"authorization":
+                scheme, _, token = value.partition(b" ")
+                return scheme.lower() == b"basic" and secrets.compare_digest(
+                    token.strip(), self._expected_token
+                )
+        return False
+
+    async def _refuse(self, request: WebSocketRequest, status: int, why: str) -> None:
+        self._complaints.about(f"a WebSocket was refused with {status}: {why}")
+        headers = [(b"WWW-Authenticate", b'Basic realm="callchart"')] if status == 401 else []
+        await request.reject(status, extra_headers=headers, body=why.encode())
+
+
+class _ExpectedMedia:
+    """One call's socket, from the wait for it to its end."""
+
+    def __init__(self) -> None:
+        self.is_taken = False
+        self._ws: WebSocketConnection | None = None
+        self._open = trio.Event()
+        self._done = trio.Event()
+        self._closed = trio.Event()
+        self._closed.set()
+
+    async def dialled(self) -> WebSocketConnection:
+        await self._open.wait()
+        assert self._ws is not None
+        return self._ws
+
+    async def take(self, request: WebSocketRequest) -> None:
+        """Let the socket in, and hold it until it is done with."""
+        self.is_taken = True
+        self._closed = trio.Event()
+        try:
+            self._ws = await request.accept(subprotocol="media")
+            self._open.set()
+            await self._done.wait()
+        finally:
+            # A peer that left in the handshake may come again.
+            self.is_taken = self._open.is_set()
+            self._closed.set()
+
+    async def end(self) -> None:
+        self._done.set()
+        await self._closed.wait()
+
+
+class _PromptStream(WrappedStream):
+    """A connection that Asterisk opened.
+
+    Asterisk sends without TCP_NODELAY there: it waits until we have acknowledged what it sent
+    before, which a kernel puts off by 40 ms unless it is told not to, after each read anew."""
+
+    def __init__(self, stream: trio.SocketStream) -> None:
+        super().__init__(stream)
+        self._socket = stream.socket
+
+    async def receive_some(self, max_bytes: int | None = None) -> bytes | bytearray:
+        data = await super().receive_some(max_bytes)
+        if hasattr(socket, "TCP_QUICKACK"):  # Linux
+            self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
+        return data

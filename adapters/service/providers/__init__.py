@@ -1,0 +1,1 @@
+"""The configured providers: each section of the configuration becomes an open adapter."""

@@ -1,0 +1,1 @@
+"""A finished or running call, shown to people: report, timeline and live view."""

@@ -1,0 +1,1 @@
+"""The running service: answers calls, places calls, logs them, and stops."""

@@ -1,0 +1,73 @@
+"""The folder of calls' journals: a file for each call, and old ones go."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import trio
+
+from callchart.adapters.service.config import JournalConfig
+from callchart.adapters.service.user_code import UserError
+from callchart.engine.journal import JournalFile
+
+log = logging.getLogger("callchart")
+
+_TIME = "%Y%m%dT%H%M%S.%fZ"
+_BETWEEN_SWEEPS = 3600.0
+
+
+def _utc() -> datetime:
+    return datetime.now(UTC)
+
+
+class JournalFolder:
+    """Opens journals, named by the time (UTC) and the call's id, and removes those that are old.
+
+    Making it makes the folder, readable by its owner only, and raises `UserError` where that cannot
+    be done."""
+
+    def __init__(self, config: JournalConfig, now: Callable[[], datetime] = _utc) -> None:
+        self._folder, self._keep = config.folder, timedelta(days=config.keep_days)
+        self._now = now
+        try:
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise UserError(
+                f"journal.folder: {self._folder}: {error.strerror}; let this user write there, or "
+                "name another folder"
+            ) from None
+
+    def open(self, call_id: str) -> JournalFile | None:
+        """The journal of a call that begins; None, and an error in the log, where it cannot be."""
+        path = self._folder / f"{self._now():{_TIME}}-{call_id}.jsonl"
+        try:
+            return JournalFile(path, log.error)
+        except OSError as error:
+            log.error("journal %s: %s; the call goes on without one", path, error.strerror)
+            return None
+
+    async def sweep(self) -> None:
+        """Remove what is older than it may be, now and every hour; never ends by itself."""
+        while True:
+            await trio.to_thread.run_sync(self.remove_old)
+            await trio.sleep(_BETWEEN_SWEEPS)
+
+    def remove_old(self) -> None:
+        """Remove the journals that are older than they may be; other files are left alone."""
+        removed = 0
+        for path in self._folder.glob("*-*.jsonl"):
+            try:
+                began = datetime.strptime(path.name.partition("-")[0], _TIME).replace(tzinfo=UTC)
+            except ValueError:
+                continue  # not named by us
+            if self._now() - began > self._keep:
+                try:
+                    path.unlink(missing_ok=True)
+                except OSError as error:
+                    log.error("journal %s is old and stays: %s", path, error.strerror)
+                else:
+                    removed += 1
+        if removed:
+            log.info("journals removed that were older than %d days: %d", self._keep.days, removed)

@@ -1,0 +1,78 @@
+"""What an operator watches: how the models write, and how often a second provider had to help.
+
+Each figure is a text for the log, without a word of anybody's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from callchart.adapters.fallback.counters import Tally
+from callchart.adapters.llm.counters import ModelTally
+from callchart.adapters.service.run.services import Opened
+from callchart.engine.events import ReplyWritten
+
+
+@dataclass(slots=True)
+class Answers:
+    """The model's answers whose text came to its end: how many, in how many of them it wrote "|",
+    how many cuts had to be made without it, and how long the first chunk of each took (s)."""
+
+    written: int = 0
+    marked: int = 0
+    our_cuts: int = 0
+    first_chunk_sum: float = 0.0
+    first_chunk_longest: float = 0.0
+
+    def add(self, answer: ReplyWritten) -> None:
+        """One more; an answer of no words is none."""
+        if answer.first_chunk is None:
+            return
+        self.written += 1
+        self.marked += answer.marked > 0
+        # The last chunk ends with the text, whether there is a mark or not.
+        self.our_cuts += max(0, answer.chunks - answer.bridges - 1 - answer.marked)
+        self.first_chunk_sum += answer.first_chunk
+        self.first_chunk_longest = max(self.first_chunk_longest, answer.first_chunk)
+
+    def __str__(self) -> str:
+        if not self.written:
+            return "answers: 0"
+        return (
+            f'answers: {self.written}, of them with the model\'s own "|": {self.marked}, '
+            f"cuts without it: {self.our_cuts}, first chunk after "
+            f"{_times(self.first_chunk_sum, self.written, self.first_chunk_longest)}"
+        )
+
+
+def of_providers(opened: Opened) -> Iterator[str]:
+    """What the models count, and how often the second model and the second voice were asked."""
+    for name, model in opened.writers.models.items():
+        yield f"model {name}: {_of_model(model.tally)}"
+    if tally := opened.writers.tally:
+        yield f"second model: {_of_second(tally)}"
+    if tally := opened.voices.tally:
+        yield f"second voice: {_of_second(tally)}"
+
+
+def _of_model(tally: ModelTally) -> str:
+    counts = (
+        f"requests: {tally.requests}, tried again: {tally.retries}, "
+        f"answers that failed: {tally.failures}"
+    )
+    if not tally.first_tokens:
+        return counts
+    times = _times(tally.first_token_sum, tally.first_tokens, tally.first_token_longest)
+    return f"{counts}, first token after {times}"
+
+
+def _of_second(tally: Tally) -> str:
+    return (
+        f"asked for {tally.by_second} of {tally.requests} ({tally.share:.0%}), as the first was "
+        f"late: {tally.late}, failed: {tally.error}, was left alone: {tally.not_asked}; "
+        f"both failed: {tally.both_failed}"
+    )
+
+
+def _times(total: float, count: int, longest: float) -> str:
+    return f"{total / count:.2f} s on average, {longest:.2f} s at most"

@@ -1,0 +1,161 @@
+"""`callchart serve`: takes calls until it is told to stop, and then lets those under way end.
+
+Theory of operation. A stop has stages, and each has a bound. First nobody new is taken, and who is
+talking may go on (`drain_seconds`). Then every call is asked to end: its chart says goodbye
+(`GOODBYE_SECONDS`). Then what is left is cut off. A second signal is for the last stage at once."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from typing import Protocol
+
+import trio
+
+from callchart.adapters.carrier.asterisk.carrier import AsteriskCarrier
+from callchart.adapters.carrier.asterisk.control.accept import DIAL_SECONDS
+from callchart.adapters.carrier.asterisk.settings import AsteriskSettings
+from callchart.adapters.service.config import Config
+from callchart.adapters.service.errors import carrier_mistakes
+from callchart.adapters.service.run.call_log import CallLog
+from callchart.adapters.service.run.metrics import of_providers
+from callchart.adapters.service.run.services import Opened, open_services
+from callchart.adapters.service.run.stop import Stop, stopped_by_signals
+from callchart.adapters.service.run.supervisor import open_supervisor
+from callchart.engine.ports import Carrier
+from callchart.engine.supervisor import Supervisor
+
+log = logging.getLogger("callchart")
+
+#: Seconds for a goodbye: the longest of the default chart takes 5, its hangup up to 2.
+GOODBYE_SECONDS = 10.0
+
+#: Seconds between two times that figures are logged.
+FIGURES_EVERY = 3600.0
+
+
+class ServiceCarrier(Carrier, Protocol):
+    """A carrier that can be closed to new calls while old ones go on."""
+
+    def stop_accepting(self) -> None:
+        """Further calls are refused as busy; `accept` raises `LineGone` once none is waiting."""
+        ...
+
+
+class _Named(Protocol):
+    @property
+    def name(self) -> str: ...
+
+
+#: Opens the carrier; entering raises with cause and cure where Asterisk is not as it should be.
+OpenCarrier = Callable[[AsteriskSettings], AbstractAsyncContextManager[ServiceCarrier]]
+
+
+def run_serve(config: Config) -> int:
+    """Serve until a signal; 0 where no call was cut off. Raises `UserError`, and as `serve`."""
+    logging.basicConfig(
+        format="%(asctime)s %(levelname)s %(message)s", level=logging.WARNING, force=True
+    )
+    log.setLevel(config.log_level)
+    with carrier_mistakes():
+        return 0 if trio.run(serve, config, AsteriskCarrier.open) else 1
+
+
+async def serve(config: Config, open_carrier: OpenCarrier) -> bool:
+    """The whole life of the service; whether it ended without cutting a call off.
+
+    Raises `UserError`, `ProviderError` and what the carrier raises where something cannot be
+    started, maybe in groups."""
+    calls, asterisk = CallLog(config.chart), config.asterisk
+    async with (
+        stopped_by_signals() as stop,
+        open_services(config) as opened,
+        open_supervisor(config, opened.services, [calls.step], calls.failed) as supervisor,
+    ):
+        if asterisk.control == "persistent" and (listen := asterisk.listen):
+            log.info(
+                "control: Asterisk is to dial %s:%d within %g s (uri in its websocket_client.conf)",
+                listen.host,
+                listen.port,
+                DIAL_SECONDS,
+            )
+        async with open_carrier(asterisk) as carrier, trio.open_nursery() as nursery:
+            log.info("ready: %s", _what_is_served(config))
+            nursery.start_soon(tell_figures, calls, opened)
+            await take_calls(supervisor, carrier, calls, stop, config.drain_seconds)
+            nursery.cancel_scope.cancel()
+            _log_figures(calls, opened)
+    cut_off = calls.cut_off()
+    log.info(
+        "stopped: calls taken: %d, failed: %d, cut off: %d", calls.taken, calls.failures, cut_off
+    )
+    return cut_off == 0
+
+
+async def tell_figures(calls: CallLog, opened: Opened) -> None:
+    """Log the figures now and then, where there were calls since the last time."""
+    told = 0
+    while True:
+        await trio.sleep(FIGURES_EVERY)
+        if calls.taken > told:
+            told = calls.taken
+            _log_figures(calls, opened)
+
+
+def _log_figures(calls: CallLog, opened: Opened) -> None:
+    for figure in (str(calls.answers), *of_providers(opened)):
+        log.info("since the start: %s", figure)
+
+
+async def take_calls(
+    supervisor: Supervisor,
+    carrier: ServiceCarrier,
+    calls: CallLog,
+    stop: Stop,
+    drain_seconds: float,
+) -> None:
+    """Calls, until `stop` asks for an end and the last one is over, or was cut off."""
+    with stop.serving():
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(_drain, supervisor, carrier, calls, stop, drain_seconds)
+            await supervisor.serve(carrier)
+            nursery.cancel_scope.cancel()
+
+
+async def _drain(
+    supervisor: Supervisor,
+    carrier: ServiceCarrier,
+    calls: CallLog,
+    stop: Stop,
+    drain_seconds: float,
+) -> None:
+    """The stages of a stop. Cancelled as soon as there is no call any more."""
+    await stop.asked.wait()
+    carrier.stop_accepting()
+    live = len(calls.under_way)
+    log.info("stopping: no new calls; calls under way: %d, for up to %g s", live, drain_seconds)
+    await trio.sleep(drain_seconds)
+    live = len(calls.under_way)
+    log.info("stopping: calls asked to end: %d, within %g s", live, GOODBYE_SECONDS)
+    supervisor.request_hang_up("the service stops")
+    await trio.sleep(GOODBYE_SECONDS)
+    stop.at_once.cancel()
+
+
+def _what_is_served(config: Config) -> str:
+    """The chosen parts, in a line without secrets."""
+    asterisk, speech = config.asterisk, config.speech
+    parts = (
+        f"application {asterisk.app}, control {asterisk.control}, media {asterisk.media} "
+        f"at {asterisk.rate_hz} Hz, at most {asterisk.max_calls} calls",
+        f"{speech.recognizer.name}, {_then(speech.synthesizer, speech.fallback)} and "
+        f"{speech.voice_detector.name} run",
+        f"model {_then(config.model, config.model.fallback)} (asked by the first caller; "
+        "`callchart doctor` asks it now)",
+    )
+    return "; ".join(parts)
+
+
+def _then(first: _Named, second: _Named | None) -> str:
+    return f"{first.name} (then {second.name})" if second else first.name

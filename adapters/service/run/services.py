@@ -1,0 +1,48 @@
+"""Everything that calls share, put together from what a configuration has chosen."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from callchart.adapters.service.config import Config
+from callchart.adapters.service.providers.models import Writers, open_writers
+from callchart.adapters.service.providers.provider import Opening
+from callchart.adapters.service.providers.speech import Voices, open_voices
+from callchart.engine.call import Services
+from callchart.engine.phrases import Phrases, script_texts
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """The services of calls, and of whom they are made."""
+
+    services: Services
+    voices: Voices
+    writers: Writers
+
+
+@asynccontextmanager
+async def open_services(config: Config) -> AsyncIterator[Opened]:
+    """All of it is ready before the first call. Raises `ProviderError`, maybe in a group."""
+    speech, rate_hz, scripts = config.speech, config.asterisk.rate_hz, script_texts(config.scripts)
+    async with (
+        Opening.begun(rate_hz) as opening,
+        speech.voice_detector.open(opening) as detectors,
+        open_voices(speech, opening, scripts) as voices,
+        speech.recognizer.open(opening) as recognizer,
+        open_writers(config.model) as writers,
+    ):
+        phrases = Phrases(rate_hz)
+        await phrases.prepare(voices.unhurried, scripts)
+        services = Services(
+            detectors,
+            recognizer,
+            voices.of_calls,
+            writers.of_calls,
+            phrases,
+            tools=config.model.tools,
+            transfers=config.asterisk.allowed.patterns,
+        )
+        yield Opened(services, voices, writers)

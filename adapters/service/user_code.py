@@ -1,0 +1,132 @@
+"""What a user names, found and checked: a chart, tools for the model, settings."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import traceback
+from collections.abc import Sequence
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import callchart
+from callchart.engine.chart import Chart, ChartError
+from callchart.engine.exploration.environment import Phone
+from callchart.engine.settings import SettingError, Settings
+from callchart.engine.tools.tool import Tool, ToolDeclarationError, by_name
+from callchart.engine.tools.toolbox import OURS
+
+
+class UserError(Exception):
+    """What a user named is not there, or not what it should be.
+
+    Each argument is a mistake: one line, and what to do."""
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        return tuple(" ".join(str(mistake).split()) for mistake in self.args)
+
+
+DEFAULT_CHART = "callchart.states:CHART"
+
+
+def load_chart(name: str, folder: Path = Path()) -> Chart:
+    """The chart at `module:NAME`; modules are also looked for in the folder."""
+    chart = _load("chart", name, folder, example=DEFAULT_CHART, kind=Chart)
+    if not isinstance(chart, Chart):
+        raise UserError(f"chart {name}: that is {type(chart).__name__}, and no Chart")
+    return chart
+
+
+def load_worlds(name: str, folder: Path = Path()) -> Sequence[Phone]:
+    """What is around the chart at `module:NAME` while it is explored: those of the module's
+    `WORLDS` that are of this chart."""
+    chart = load_chart(name, folder)
+    module = name.partition(":")[0]
+    own = vars(sys.modules[module]).get("WORLDS", ())
+    if not isinstance(own, list | tuple) or not all(isinstance(world, Phone) for world in own):
+        raise UserError(f"chart {name}: WORLDS of {module} is no list of Phone")
+    return [world for world in own if world.chart is chart]
+
+
+def load_tools(name: str, folder: Path = Path()) -> Sequence[Tool]:
+    """The tools at `module:NAME`, a tool or a list of them, found as charts are."""
+    try:
+        found = _load("tools", name, folder, example="tools:TOOLS", kind=Tool)
+        tools = (found,) if isinstance(found, Tool) else found
+        if not isinstance(tools, list | tuple) or not all(isinstance(t, Tool) for t in tools):
+            raise UserError(
+                f"tools {name}: write a list of what callchart.engine.tools.tool.tool has made"
+            )
+        return tuple(by_name(tools, taken=OURS).values())
+    except ToolDeclarationError as error:
+        raise UserError(f"tools {name}: {error}") from None
+
+
+def _load(what: str, name: str, folder: Path, *, example: str, kind: type) -> object:
+    """What `module:NAME` is; where there is no such name, those of that kind are listed."""
+    module_name, colon, attribute = name.partition(":")
+    if not colon or not module_name or not attribute:
+        raise UserError(f"{what} {name}: write MODULE:NAME, such as {example}")
+    place = "" if folder == Path() else str(folder.resolve())
+    if place not in sys.path:
+        sys.path.insert(0, place)
+    try:
+        module = importlib.import_module(module_name)
+    except ModuleNotFoundError as error:
+        raise UserError(f"{what} {name}: there is no module {error.name!r}") from None
+    except (ChartError, SettingError, ToolDeclarationError):
+        raise  # they say themselves what to do
+    except Exception as error:  # noqa: BLE001 (whatever the user's own lines raise)
+        told = f"{type(error).__name__}: {error}".removesuffix(": ")
+        raise UserError(
+            f"{what} {name}: {module_name} cannot be imported; mend {_place(error, folder)}: {told}"
+        ) from None
+    try:
+        return getattr(module, attribute)
+    except AttributeError:
+        near = [n for n, value in vars(module).items() if isinstance(value, kind)]
+        hint = f"; it has {', '.join(near)}" if near else ""
+        raise UserError(f"{what} {name}: {module_name} has no {attribute!r}{hint}") from None
+
+
+def _place(error: Exception, folder: Path) -> str:
+    """The line that it comes from: the last one of the user's, where they are in the folder."""
+    if isinstance(error, SyntaxError) and error.filename:
+        return f"{error.filename}, line {error.lineno}"
+    frames = traceback.extract_tb(error.__traceback__)
+    theirs = [each for each in frames if Path(each.filename).is_relative_to(folder.resolve())]
+    frame = (theirs or frames)[-1]
+    return f"{frame.filename}, line {frame.lineno}"
+
+
+def what_failed(error: Exception) -> str:
+    """What it says, and of which line: the last that is none of ours, where there is one."""
+    says = f"{type(error).__name__}: {error}".removesuffix(": ")
+    ours = [Path(callchart.__file__).parent / name for name in ("engine", "adapters")]
+    for frame in reversed(traceback.extract_tb(error.__traceback__)):
+        if not any(Path(frame.filename).is_relative_to(folder) for folder in ours):
+            return f"{says} ({frame.filename}, line {frame.lineno})"
+    return says
+
+
+def parse_settings(chart: Chart, assignments: Sequence[str]) -> Settings:
+    """`NAME=VALUE` assignments on top of the chart's defaults. Raises `SettingError`."""
+    defaults = chart.data().settings
+    values: dict[str, Any] = {f.name: getattr(defaults, f.name) for f in fields(defaults)}
+    for assignment in assignments:
+        name, equals, text = assignment.partition("=")
+        if not equals:
+            raise SettingError(f"--set {assignment}: write NAME=VALUE")
+        values[name] = _number(text)
+    return type(defaults).of(values)
+
+
+def _number(text: str) -> int | float | str:
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text

@@ -1,0 +1,93 @@
+"""What goes wrong between us and a transcribing server, said as cause and cure.
+
+Nothing that the client or the server says of an error gets out: it quotes keys and callers."""
+
+from __future__ import annotations
+
+import re
+import socket
+import ssl
+
+import httpx2
+
+from callchart.adapters.openai.failure import AGAIN, PROVIDER, Failure, causes_of, when_to_ask_again
+from callchart.engine.ports import ProviderError
+
+_URL = "check the network and the base URL"
+_STATUS_PAGE = "see the provider's status page if it goes on"
+
+_CURES = {
+    400: "check the model's name, and that it takes WAV and knows the language",
+    401: "the key was refused: check it and the account it belongs to",
+    403: "this key may not use this model, or not from this country",
+    404: "check the model's name and the base URL, which usually ends in /v1",
+    429: "too many requests at once: ask the provider for a higher limit",
+}
+
+
+class Failures:
+    """Words the failures of one model on one server."""
+
+    def __init__(self, host: str, model: str) -> None:
+        self._host, self._model = host, model
+
+    def refusal(self, response: httpx2.Response) -> Failure:
+        """The server answered with an error."""
+        status, code = response.status_code, _code(response)
+        again_after = when_to_ask_again(response) if status == 429 or status >= 500 else None
+        if code == "insufficient_quota":
+            cure, again_after = "the account's credit is used up: see to its billing", None
+        elif status >= 500:
+            cure = f"the server's own trouble: {_STATUS_PAGE}"
+        else:
+            cure = _CURES.get(status, "see the provider's documentation of this status")
+        what = f"answered {status}{f' ({code})' if code else ''}"
+        if status == 404:
+            what += f" for model {self._model!r}"
+        return self._failure(what, cure, again_after)
+
+    def disconnection(self, error: httpx2.RequestError) -> Failure:
+        """There was no whole answer."""
+        causes = tuple(causes_of(error))
+
+        def caused_by(*kinds: type[BaseException]) -> bool:
+            return any(isinstance(cause, kinds) for cause in causes)
+
+        if caused_by(ConnectionRefusedError):
+            cure = "start that server, or correct the base URL"
+            return self._failure("refused the connection", cure, AGAIN)
+        if caused_by(socket.gaierror):
+            return self._failure("was not found", "check the base URL and the name server")
+        if caused_by(ssl.SSLError):
+            cure = "check its certificate, and https in base URL"
+            return self._failure("failed the TLS handshake", cure)
+        if caused_by(httpx2.ConnectTimeout):
+            return self._failure("did not accept a connection in time", _URL)
+        if caused_by(httpx2.ConnectError):
+            return self._failure("cannot be reached", _URL, AGAIN)
+        return self._failure("broke off the connection", _STATUS_PAGE, AGAIN)
+
+    def malformed(self) -> Failure:
+        """The answer is none."""
+        cure = "check that the base URL is one of an OpenAI-compatible API"
+        return self._failure("answered something that is no transcription", cure)
+
+    def late(self, seconds: float) -> ProviderError:
+        """There was no answer in that time."""
+        cure = "try a faster model, or see the provider's status page"
+        return self._failure(f"had no words within {seconds:g} s", cure).error
+
+    def _failure(self, what: str, cure: str, again_after: float | None = None) -> Failure:
+        return Failure(ProviderError(PROVIDER, f"{self._host} {what}", cure), again_after)
+
+
+def _code(response: httpx2.Response) -> str:
+    """The provider's code for an error, or ""; nothing that could be somebody's words."""
+    try:
+        body = response.json()
+    except ValueError:
+        return ""
+    match body:
+        case {"error": {"code": str(code)}} if re.fullmatch("[a-z][a-z0-9_]{0,39}", code):
+            return code
+    return ""

@@ -1,0 +1,207 @@
+"""OpenAI's transcription, or that of any server with its API: a request for each utterance, made
+when it ends, with its whole sound in it.
+
+There are no partials. A request that failed and may succeed in a moment is made once more.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+import re
+import wave
+from collections import deque
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import httpx2
+import trio
+
+from callchart.adapters.openai.failure import PROVIDER, Failure
+from callchart.adapters.stt.openai.errors import Failures
+from callchart.adapters.stt.utterance import Utterance, is_silent
+from callchart.engine.ports import Heard, ProviderError
+
+OPENAI_URL = "https://api.openai.com/v1"
+MODEL = "gpt-4o-mini-transcribe"
+
+#: Seconds from an utterance's end to its words, another try included. A call does without them
+#: long before; but words that are late are better than a call that ends.
+PATIENCE = 8.0
+
+#: A lost SYN is sent again after 1 s, and has time to be answered. The rest is `PATIENCE`'s.
+_TIMEOUT = httpx2.Timeout(None, connect=2.0)
+
+#: A connection outlives the caller's silence, so that only the first pays for TLS.
+_LIMITS = httpx2.Limits(max_connections=200, max_keepalive_connections=100, keepalive_expiry=60.0)
+
+
+@dataclass(slots=True)
+class _Final:
+    """An utterance that has ended; its words, once they are known."""
+
+    utterance: int
+    text: str | None = None
+
+
+class OpenAIRecognition:
+    """One call's recogniser. Its requests go side by side, their words come out in order."""
+
+    def __init__(self, api: _Api, nursery: trio.Nursery, rate_hz: int) -> None:
+        self._api = api
+        self._nursery = nursery
+        self._rate_hz = rate_hz
+        self._said = Utterance(rate_hz)
+        self._owed: deque[_Final] = deque()
+        self._failure: ProviderError | None = None
+        self._hear, self._heard = trio.open_memory_channel[Heard](math.inf)
+
+    def feed(self, pcm: bytes) -> None:
+        """Whole frames. Between utterances the last 360 ms are kept."""
+        self._said.feed(pcm)
+
+    def utterance_started(self, utterance: int) -> None:
+        """The utterance begins with what was kept from before the onset was found."""
+        self._said.begin(utterance)
+
+    def utterance_ended(self, utterance: int) -> None:
+        """Its words are asked for; nobody is asked where there was no sound."""
+        pcm = self._said.end()
+        if self._failure:
+            return
+        final = _Final(utterance)
+        self._owed.append(final)
+        if is_silent(pcm):
+            self._known(final, "")
+        else:
+            self._nursery.start_soon(self._ask, final, pcm)
+
+    async def result(self) -> Heard:
+        """The next final. Raises `ProviderError` once one could not be had."""
+        try:
+            return await self._heard.receive()
+        except trio.EndOfChannel:
+            assert self._failure is not None
+            raise self._failure from None
+
+    def fail(self, failure: ProviderError) -> None:
+        """The first failure stays. What was heard before it is delivered, then `result` raises."""
+        if self._failure is None:
+            self._failure = failure
+            self._hear.close()
+
+    async def _ask(self, final: _Final, pcm: bytes) -> None:
+        try:
+            self._known(final, await self._api.words(pcm, self._rate_hz))
+        except ProviderError as failure:
+            self.fail(failure)
+
+    def _known(self, final: _Final, text: str) -> None:
+        final.text = text
+        while self._owed and not self._failure and (known := self._owed[0].text) is not None:
+            self._hear.send_nowait(Heard(self._owed.popleft().utterance, known, final=True))
+
+
+class _Api:
+    """Where words are asked for."""
+
+    def __init__(self, http: httpx2.AsyncClient, fields: dict[str, str]) -> None:
+        self._http = http
+        self._fields = fields
+        self._failures = Failures(http.base_url.netloc.decode("ascii"), fields["model"])
+
+    async def words(self, pcm: bytes, rate_hz: int) -> str:
+        """What was said in that sound. Raises `ProviderError`."""
+        sound = _wav(pcm, rate_hz)
+        with trio.move_on_after(PATIENCE):
+            outcome = await self._attempt(sound)
+            if isinstance(outcome, Failure) and outcome.again_after is not None:
+                await trio.sleep(outcome.again_after)
+                outcome = await self._attempt(sound)
+            # Raised out here, not in a handler: the client's own errors quote keys and callers.
+            if isinstance(outcome, Failure):
+                raise outcome.error
+            return outcome
+        raise self._failures.late(PATIENCE)
+
+    async def _attempt(self, sound: bytes) -> str | Failure:
+        try:
+            response = await self._http.post(
+                "audio/transcriptions",
+                data=self._fields,
+                files={"file": ("utterance.wav", sound, "audio/wav")},
+            )
+        except httpx2.RequestError as error:
+            return self._failures.disconnection(error)
+        if not response.is_success:
+            return self._failures.refusal(response)
+        try:
+            match response.json():
+                case {"text": str(text)}:
+                    return text.strip()
+        except ValueError:
+            pass  # the body is not JSON
+        return self._failures.malformed()
+
+
+class OpenAIRecognizer:
+    """Hears any number of calls. Made by `open`."""
+
+    def __init__(self, api: _Api) -> None:
+        self._api = api
+
+    @classmethod
+    @asynccontextmanager
+    async def open(
+        cls,
+        *,
+        api_key: str,
+        language: str,
+        model: str = MODEL,
+        base_url: str = OPENAI_URL,
+    ) -> AsyncIterator[OpenAIRecognizer]:
+        """A recogniser, with its connections, for as long as the block.
+
+        `language` is a code of two letters, such as "ru". Raises `ProviderError` for a key, an
+        address or a language that can never work."""
+        _check(api_key, base_url, language)
+        async with httpx2.AsyncClient(
+            base_url=base_url,
+            headers={"authorization": f"Bearer {api_key}"},
+            timeout=_TIMEOUT,
+            limits=_LIMITS,
+        ) as http:
+            yield cls(_Api(http, {"model": model, "language": language, "response_format": "json"}))
+
+    @asynccontextmanager
+    async def recognition(self, rate_hz: int) -> AsyncIterator[OpenAIRecognition]:
+        """A recogniser for one call. Leaving gives up what is still asked, at once."""
+        async with trio.open_nursery() as requests:
+            recognition = OpenAIRecognition(self._api, requests, rate_hz)
+            yield recognition
+            requests.cancel_scope.cancel()
+
+
+def _wav(pcm: bytes, rate_hz: int) -> bytes:
+    file = io.BytesIO()
+    with wave.open(file, "wb") as writer:
+        writer.setnchannels(1)
+        writer.setsampwidth(2)
+        writer.setframerate(rate_hz)
+        writer.writeframes(pcm)
+    return file.getvalue()
+
+
+def _check(api_key: str, base_url: str, language: str) -> None:
+    if not api_key or not api_key.isascii() or not api_key.isprintable() or " " in api_key:
+        what = "is not a key: it has spaces or unprintable signs" if api_key else "is missing"
+        raise ProviderError(PROVIDER, f"the API key {what}", "set it as the provider shows it")
+    try:
+        url = httpx2.URL(base_url)
+    except httpx2.InvalidURL:
+        url = httpx2.URL()
+    if url.scheme not in ("http", "https") or not url.host:
+        raise ProviderError(PROVIDER, "the base URL is none", f"write one such as {OPENAI_URL}")
+    if not re.fullmatch("[a-z]{2,3}", language):
+        raise ProviderError(PROVIDER, f"no language is {language!r}", "write it as in en, ru or de")

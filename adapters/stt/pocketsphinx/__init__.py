@@ -1,0 +1,1 @@
+"""Pocketsphinx as a recognizer, in a worker process."""

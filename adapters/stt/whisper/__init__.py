@@ -1,0 +1,1 @@
+"""Whisper as a recognizer, in a worker process."""

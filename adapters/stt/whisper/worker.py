@@ -1,0 +1,143 @@
+"""Whisper in a process of its own: sounds in, words out, one after the other, for all calls.
+
+Run by `python -m` with FOLDER LANGUAGE THREADS; it speaks `messages`.
+CTranslate2 alone, without faster-whisper around it: that brings ffmpeg, onnxruntime and a client
+of model hubs, 70 MB for what a hundred lines of numpy do here.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from callchart.adapters.stt.utterance import is_silent
+from callchart.adapters.stt.whisper.features import RATE_HZ, log_mel
+from callchart.adapters.stt.whisper.messages import Transcribe, Transcribed
+from callchart.adapters.stt.whisper.text import Guess
+from callchart.adapters.worker.pipes import Owner, Ready, Unable
+from callchart.adapters.worker.polyphase import Resampler
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+DOWNLOAD = "hf download Systran/faster-whisper-base --local-dir"
+
+# Whisper was trained on windows of 30 s. One of 8 s, or 2 s longer than the sound, is read in a
+# sixth of the time, and 13 recorded sentences came out with the same 7 errors in 83 words. With
+# less silence after the sound it does not see the end, and says it all again.
+WHOLE_WINDOW = 30.0
+SHORTEST_WINDOW = 8.0
+SILENCE_AFTER = 2.0
+
+# The recorded sentences have 3 to 6 tokens a second; the fastest speakers say twice as much. The
+# model itself ends at 224, half of its memory.
+TOKENS_A_SECOND = 12
+TOKENS_AT_LEAST = 8
+TOKENS_AT_MOST = 224
+
+
+class NoModel(Exception):
+    """The folder holds no model that can be used. `cure` says what to do."""
+
+    def __init__(self, reason: str, cure: str) -> None:
+        super().__init__(reason)
+        self.cure = cure
+
+
+class Whisper:
+    """A model, loaded. Raises `ImportError` and `NoModel`."""
+
+    def __init__(self, folder: Path, language: str, threads: int) -> None:
+        import ctranslate2
+
+        if not (folder / "model.bin").is_file():
+            cure = f"name a folder that holds one, or get one: {DOWNLOAD} {folder}"
+            raise NoModel(f"there is no model.bin in {folder}", cure)
+        try:
+            self._model: Any = ctranslate2.models.Whisper(
+                str(folder), compute_type="int8", intra_threads=threads
+            )
+        except (RuntimeError, ValueError) as error:
+            reason = f"cannot load the model in {folder}: {str(error).strip().splitlines()[0]}"
+            raise NoModel(reason, f"get it again: {DOWNLOAD} {folder}") from None
+        self._storage: Any = ctranslate2.StorageView.from_array
+        self._prompt = ["<|startoftranscript|>"]
+        if self._model.is_multilingual:
+            if not _knows(folder, language):
+                raise NoModel(f"knows no language {language!r}", "write it as in en, ru or de")
+            self._prompt += [f"<|{language}|>", "<|transcribe|>"]
+        elif language != "en":
+            raise NoModel(f"the model in {folder} knows English alone", "choose one without .en")
+        self._prompt.append("<|notimestamps|>")
+
+    def words(self, request: Transcribe) -> str:
+        """What was said, window by window."""
+        pcm = request.pcm
+        if is_silent(pcm):
+            return ""
+        if request.rate_hz != RATE_HZ:
+            resampler = Resampler(request.rate_hz, RATE_HZ)
+            pcm = resampler.feed(pcm) + resampler.finish()
+        samples = np.frombuffer(pcm, "<i2").astype(np.float32)
+        size = round((WHOLE_WINDOW - SILENCE_AFTER) * RATE_HZ)
+        pieces = (samples[start : start + size] for start in range(0, len(samples), size))
+        heard = (self._piece(piece, request.final) for piece in pieces)
+        return " ".join(text for text in heard if text)
+
+    def _piece(self, samples: NDArray[np.float32], final: bool) -> str:
+        seconds = len(samples) / RATE_HZ
+        guess = self._guess(samples, max(SHORTEST_WINDOW, seconds + SILENCE_AFTER))
+        if guess.runs_on and final:
+            guess = self._guess(samples, WHOLE_WINDOW)
+        return guess.text if guess.is_speech and not guess.runs_on else ""
+
+    def _guess(self, samples: NDArray[np.float32], window: float) -> Guess:
+        padded = np.pad(samples / np.float32(32768), (0, round(window * RATE_HZ) - len(samples)))
+        most = TOKENS_AT_LEAST + round(TOKENS_A_SECOND * len(samples) / RATE_HZ)
+        most = min(most, TOKENS_AT_MOST)
+        result = self._model.generate(
+            self._storage(log_mel(padded, self._model.n_mels)),
+            [self._prompt],
+            beam_size=1,
+            max_length=2 * most,  # CTranslate2 writes half of it, as OpenAI's own code does
+            return_scores=True,
+            return_no_speech_prob=True,
+        )[0]
+        tokens = tuple(result.sequences[0])
+        return Guess(tokens, result.scores[0], result.no_speech_prob, cut=len(tokens) >= most)
+
+
+def _knows(folder: Path, language: str) -> bool:
+    """Older models list their tokens a line each, later ones as JSON."""
+    token = f"<|{language}|>"
+    return language.isalpha() and any(
+        token in path.read_text(encoding="utf-8") for path in folder.glob("vocabulary.*")
+    )
+
+
+def main() -> None:
+    """Works until the owner is gone."""
+    owner = Owner()
+    folder, language, threads = sys.argv[1:]
+    try:
+        whisper = Whisper(Path(folder), language, int(threads))
+    except ImportError as missing:
+        owner.send(Unable(f"cannot be loaded: {missing}", "pip install 'callchart[whisper]'"))
+        return
+    except NoModel as none:
+        owner.send(Unable(str(none), none.cure))
+        return
+    owner.send(Ready())
+    while True:
+        match owner.receive():
+            case Transcribe() as request:
+                owner.send(Transcribed(whisper.words(request)))
+            case unexpected:
+                raise TypeError(f"no message for this worker: {unexpected!r}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""SpeechKit's recognizer, over gRPC."""

@@ -1,0 +1,164 @@
+"""Yandex SpeechKit's recognition over gRPC (API v3), streamed: words are shown while they are said.
+
+It hears all of a call, silence too, and finds the ends of utterances by itself; its results are
+given out by the utterances of the call's own voice detector (`yandex_call`)."""
+
+from __future__ import annotations
+
+import re
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import Final, Literal, Self
+
+import trio
+
+from callchart.adapters.grpc.dial import Address
+from callchart.adapters.grpc.pool import Pool
+from callchart.adapters.stt.yandex.recognition import YandexRecognition
+from callchart.adapters.stt.yandex.session import LIMITS, Limits, Session, Streams
+from callchart.adapters.yandex.access import Access
+from callchart.adapters.yandex.credentials import Credentials
+from callchart.adapters.yandex.refusals import PROVIDER, Service
+from callchart.engine.ports import ProviderError
+from callchart.proto.messages.speechkit.stt.v3 import (
+    AudioFormatOptions,
+    DefaultEouClassifier,
+    DefaultEouClassifierEouSensitivity,
+    EouClassifierOptions,
+    LanguageRestrictionOptions,
+    LanguageRestrictionOptionsLanguageRestrictionType,
+    RawAudio,
+    RawAudioAudioEncoding,
+    RecognitionModelOptions,
+    RecognitionModelOptionsAudioProcessingType,
+    StreamingOptions,
+    TextNormalizationOptions,
+    TextNormalizationOptionsTextNormalization,
+)
+
+HOST: Final = "stt.api.cloud.yandex.net"
+ROLE: Final = "ai.speechkit-stt.user"
+
+
+@dataclass(frozen=True, slots=True)
+class Listening:
+    """How SpeechKit hears.
+
+    `normalized`: numbers as digits, capitals and full stops; that takes it a little longer.
+    `sensitivity` "high" ends utterances sooner, and wrongly more often. `max_pause` is how many
+    seconds of silence between words end one: a short one costs nothing, for what it cuts apart is
+    joined again; 0 leaves it to SpeechKit, which then takes 1 to 2 s. `final_wait`: seconds from an
+    utterance's end to its final at most; then its last partial stands for it."""
+
+    language: str = "ru-RU"
+    model: str = "general"
+    normalized: bool = False
+    sensitivity: Literal["default", "high"] = "default"
+    max_pause: float = 0.5
+    final_wait: float = 1.5
+
+    def __post_init__(self) -> None:
+        """Raises `ProviderError`."""
+        if not re.fullmatch("[a-z]{2,3}-[A-Z]{2}", self.language):
+            raise ProviderError(
+                PROVIDER, f"no language is {self.language!r}", "write it as in ru-RU or en-US"
+            )
+        if not 0.0 <= self.max_pause <= 5.0:
+            raise ProviderError(
+                PROVIDER, f"no pause between words is {self.max_pause:g} s", "choose 0 to 5"
+            )
+        if not 0.0 < self.final_wait <= 10.0:
+            raise ProviderError(
+                PROVIDER, f"a final cannot wait for {self.final_wait:g} s", "choose up to 10"
+            )
+
+    def __str__(self) -> str:
+        return f"the model {self.model!r} and the language {self.language!r}"
+
+    def options(self, rate_hz: int) -> StreamingOptions:
+        """What a session begins with."""
+        normalization = TextNormalizationOptionsTextNormalization
+        sensitivity = DefaultEouClassifierEouSensitivity
+        model = RecognitionModelOptions(
+            model=self.model,
+            audio_format=_pcm(rate_hz),
+            text_normalization=TextNormalizationOptions(
+                text_normalization=normalization.ENABLED
+                if self.normalized
+                else normalization.DISABLED,
+                profanity_filter=False,
+            ),
+            language_restriction=LanguageRestrictionOptions(
+                restriction_type=LanguageRestrictionOptionsLanguageRestrictionType.WHITELIST,
+                language_code=[self.language],
+            ),
+            audio_processing_type=RecognitionModelOptionsAudioProcessingType.REAL_TIME,
+        )
+        classifier = DefaultEouClassifier(
+            type=sensitivity.HIGH if self.sensitivity == "high" else sensitivity.DEFAULT,
+            max_pause_between_words_hint_ms=round(self.max_pause * 1000),
+        )
+        return StreamingOptions(
+            recognition_model=model,
+            eou_classifier=EouClassifierOptions(default_classifier=classifier),
+        )
+
+
+RUSSIAN: Final = Listening()
+
+
+class YandexRecognizer:
+    """`ports.Recognizer` for any number of calls. Made by `open`."""
+
+    def __init__(
+        self, streams: Streams, access: Access, listening: Listening, limits: Limits
+    ) -> None:
+        self._streams, self._access = streams, access
+        self._listening, self._limits = listening, limits
+
+    @classmethod
+    @asynccontextmanager
+    async def open(
+        cls,
+        credentials: Credentials,
+        listening: Listening = RUSSIAN,
+        *,
+        folder: str = "",
+        address: Address | None = None,
+        connections: int = 2,
+        limits: Limits = LIMITS,
+    ) -> AsyncIterator[Self]:
+        """A recogniser with its connections, for as long as the block. It is no failure if the
+        service cannot be reached: calls are told. `folder`: see `Access`."""
+        address = address or Address(HOST, 443, ssl.create_default_context())
+        access = Access(Service(ROLE, str(listening)), credentials, folder)
+        async with Pool.open(address, connections) as pool:
+            yield cls(pool, access, listening, limits)
+
+    @asynccontextmanager
+    async def recognition(self, rate_hz: int) -> AsyncIterator[YandexRecognition]:
+        """A recogniser for one call, whose first session is on its way. Leaving resets it."""
+        options = self._listening.options(rate_hz)
+        opening = partial(Session, self._streams, self._access, options, self._limits)
+        async with trio.open_nursery() as nursery:
+            yield YandexRecognition(
+                opening,
+                nursery,
+                rate_hz,
+                refines=self._listening.normalized,
+                final_wait=self._listening.final_wait,
+            )
+            nursery.cancel_scope.cancel()
+
+
+def _pcm(rate_hz: int) -> AudioFormatOptions:
+    """Mono s16le without a head."""
+    raw = RawAudio(
+        audio_encoding=RawAudioAudioEncoding.LINEAR16_PCM,
+        sample_rate_hertz=rate_hz,
+        audio_channel_count=1,
+    )
+    return AudioFormatOptions(raw_audio=raw)

@@ -1,0 +1,1 @@
+"""espeak-ng as a synthesizer, in a worker process."""

@@ -1,0 +1,229 @@
+"""espeak-ng in a process of its own: texts in, sound out, one after the other.
+
+Run by `python -m` with VOICE WORDS_PER_MINUTE; it speaks `messages`.
+The library is GPL-3 and keeps global state: two reasons for a process that nothing else shares.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import re
+import sys
+from bisect import bisect_right
+from collections.abc import Callable
+from functools import partial
+from queue import SimpleQueue
+from threading import Thread
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from callchart.adapters.tts.espeak.messages import Cancel, Done, Sound, Speak
+from callchart.adapters.worker.pipes import Owner, Ready, Unable
+from callchart.adapters.worker.polyphase import Resampler
+from callchart.engine.ports import WordTiming
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+ESPEAK_RATE_HZ = 22050
+
+# A sentence ends in 300 ms of silence, a comma in 150. What follows a text should not wait for
+# the former, nor run into it; -60 dB is below any sound of espeak's and above its dither.
+TRAILING_SILENCE = round(0.15 * ESPEAK_RATE_HZ)
+QUIET = 32
+
+# From espeak-ng's speak_lib.h.
+AUDIO_OUTPUT_SYNCHRONOUS = 2
+INITIALIZE_DONT_EXIT = 0x8000
+CHARS_UTF8 = 0x1
+ENDPAUSE = 0x1000
+POS_CHARACTER = 1
+PARAMETER_RATE = 1
+EVENT_LIST_TERMINATED = 0
+EVENT_WORD = 1
+BUFFER_MS = 60
+
+
+class _Id(ctypes.Union):
+    _fields_ = [
+        ("number", ctypes.c_int),
+        ("name", ctypes.c_char_p),
+        ("string", ctypes.c_char * 8),
+    ]
+
+
+class _Event(ctypes.Structure):
+    _fields_ = [
+        ("type", ctypes.c_int),
+        ("unique_identifier", ctypes.c_uint),
+        ("text_position", ctypes.c_int),
+        ("length", ctypes.c_int),
+        ("audio_position", ctypes.c_int),
+        ("sample", ctypes.c_int),
+        ("user_data", ctypes.c_void_p),
+        ("id", _Id),
+    ]
+
+
+_Samples = ctypes.POINTER(ctypes.c_short)
+_SynthCallback = ctypes.CFUNCTYPE(ctypes.c_int, _Samples, ctypes.c_int, ctypes.POINTER(_Event))
+
+
+class Words:
+    """Where each word of a text is in its sound: the text's own words, split at white space.
+
+    A word ends where the next begins. One without a sound of its own takes no time there."""
+
+    def __init__(self, text: str) -> None:
+        found = list(re.finditer(r"\S+", text))
+        self._words = [word.group() for word in found]
+        self._places = [word.start() for word in found]
+        self._begun = 0  # how many words have begun; the last of them has not ended
+        self._begun_at = 0.0
+
+    def begin(self, character: int, seconds: float) -> list[WordTiming]:
+        """The sound of what stands at this character begins; the words that this ends."""
+        word = bisect_right(self._places, character)  # how many words begin up to there
+        return self._advance(word, seconds) if word > self._begun else []
+
+    def finish(self, seconds: float) -> list[WordTiming]:
+        """The sound ends; the rest of the words."""
+        return self._advance(len(self._words) + 1, seconds)
+
+    def _advance(self, begun: int, seconds: float) -> list[WordTiming]:
+        ended = []
+        for word in range(max(self._begun - 1, 0), begun - 1):
+            start = self._begun_at if word == self._begun - 1 else seconds
+            ended.append(WordTiming(self._words[word], start, max(start, seconds)))
+        self._begun, self._begun_at = begun, seconds
+        return ended
+
+
+class Spoken:
+    """One text's sound on its way out: silence at its end cut, resampled, its words timed."""
+
+    def __init__(self, speak: Speak, send: Callable[[Sound], None]) -> None:
+        self._request = speak.request
+        self._send = send
+        self._resampler = Resampler(ESPEAK_RATE_HZ, speak.rate_hz)
+        self._words = Words(speak.text)
+        self._ended: list[WordTiming] = []
+        self._silence: NDArray[np.int16] = np.zeros(0, np.int16)
+        self._samples = 0  # sent on: up to the last one that is no silence
+
+    def word(self, character: int, sample: int) -> None:
+        """The word at this character of the text begins at this sample."""
+        self._ended += self._words.begin(character, sample / ESPEAK_RATE_HZ)
+
+    def add(self, samples: NDArray[np.int16]) -> None:
+        """The next of espeak's sound."""
+        held = np.concatenate((self._silence, samples))
+        loud = np.flatnonzero((held > QUIET) | (held < -QUIET))
+        end = int(loud[-1]) + 1 if len(loud) else 0
+        sounding, self._silence = np.split(held, [end])
+        self._samples += end
+        self._emit(self._resampler.feed(sounding.tobytes()))
+
+    def finish(self) -> None:
+        """There is no more. A text that made no sound gets no silence either."""
+        if not self._samples:
+            return
+        self._ended += self._words.finish(self._samples / ESPEAK_RATE_HZ)
+        rest = self._resampler.feed(self._silence[:TRAILING_SILENCE].tobytes())
+        self._emit(rest + self._resampler.finish())
+
+    def _emit(self, pcm: bytes) -> None:
+        if pcm:
+            self._send(Sound(self._request, pcm, tuple(self._ended)))
+            self._ended = []
+
+
+class Espeak:
+    """The library, loaded and set. Raises `ImportError`, or `LookupError` for the voice."""
+
+    def __init__(self, voice: str, words_per_minute: int) -> None:
+        import espeakng_loader
+
+        self._library: Any = ctypes.CDLL(espeakng_loader.get_library_path())
+        data = espeakng_loader.get_data_path().encode()
+        rate = self._library.espeak_Initialize(
+            AUDIO_OUTPUT_SYNCHRONOUS, BUFFER_MS, data, INITIALIZE_DONT_EXIT
+        )
+        if rate != ESPEAK_RATE_HZ:
+            raise ImportError(f"espeak_Initialize says {rate}, not {ESPEAK_RATE_HZ}")
+        if self._library.espeak_SetVoiceByName(voice.encode()):
+            raise LookupError(voice)
+        self._library.espeak_SetParameter(PARAMETER_RATE, words_per_minute, 0)
+        self._library.espeak_Synth.argtypes = [
+            *(ctypes.c_char_p, ctypes.c_size_t, ctypes.c_uint, ctypes.c_int),
+            *(ctypes.c_uint, ctypes.c_uint, ctypes.c_void_p, ctypes.c_void_p),
+        ]
+
+    def speak(self, text: str, spoken: Spoken, wanted: Callable[[], bool]) -> None:
+        """Speaks the text as far as it is wanted, which is asked every 60 ms of sound."""
+
+        def heard(samples: Any, count: int, events: Any) -> int:
+            if not wanted():
+                return 1
+            for event in events:
+                if event.type == EVENT_LIST_TERMINATED:
+                    break
+                if event.type == EVENT_WORD:
+                    spoken.word(event.text_position - 1, event.sample)
+            if count:
+                spoken.add(np.ctypeslib.as_array(samples, (count,)))
+            return 0
+
+        callback = _SynthCallback(heard)  # must outlive the call below
+        self._library.espeak_SetSynthCallback(callback)
+        # A zero would end the text; a lone surrogate has no UTF-8. Both keep their place.
+        utf8 = text.replace("\0", " ").encode("utf-8", "replace")
+        flags = CHARS_UTF8 | ENDPAUSE
+        status = self._library.espeak_Synth(
+            utf8, len(utf8) + 1, 0, POS_CHARACTER, 0, flags, None, None
+        )
+        if status and wanted():
+            raise OSError(f"espeak_Synth failed with {status}")
+
+
+def main() -> None:
+    """Works until the owner is gone."""
+    owner = Owner()
+    voice, words_per_minute = sys.argv[1:]
+    try:
+        espeak = Espeak(voice, int(words_per_minute))
+    except (ImportError, OSError) as missing:
+        owner.send(Unable(f"cannot be loaded: {missing}", "pip install 'callchart[demo]'"))
+        return
+    except LookupError:
+        owner.send(Unable(f"has no voice {voice!r}", "choose one of its own, like en-us or ru"))
+        return
+    owner.send(Ready())
+
+    # A thread reads, so that a text can be cancelled while it is spoken.
+    speaks: SimpleQueue[Speak] = SimpleQueue()
+    wanted: set[int] = set()
+
+    def read() -> None:
+        while True:
+            match owner.receive():
+                case Speak() as speak:
+                    wanted.add(speak.request)
+                    speaks.put(speak)
+                case Cancel(request):
+                    wanted.discard(request)
+
+    Thread(target=read, daemon=True).start()
+    while True:
+        speak = speaks.get()
+        if speak.request in wanted:
+            spoken = Spoken(speak, owner.send)
+            espeak.speak(speak.text, spoken, partial(wanted.__contains__, speak.request))
+            spoken.finish()
+        wanted.discard(speak.request)
+        owner.send(Done(speak.request))
+
+
+if __name__ == "__main__":
+    main()

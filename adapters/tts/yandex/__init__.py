@@ -1,0 +1,1 @@
+"""SpeechKit's synthesizer, over gRPC and over HTTP."""

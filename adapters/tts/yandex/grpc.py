@@ -1,0 +1,176 @@
+"""Yandex SpeechKit's voices over gRPC (API v3), streamed: the sound comes while it is made.
+
+A text is one request (`UtteranceSynthesis`) or, where the setting asks for it, one stream
+(`StreamSynthesis`), which takes longer texts. What is longer still is spoken in several, one after
+the other, so that nothing is lost."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import Final, Literal, Self
+
+from callchart.adapters.grpc.dial import Address
+from callchart.adapters.grpc.method import Method
+from callchart.adapters.grpc.pool import Pool
+from callchart.adapters.grpc.stream import Stream
+from callchart.adapters.tts.yandex.sound import Sound
+from callchart.adapters.tts.yandex.text import requests, spoken
+from callchart.adapters.yandex.access import Access
+from callchart.adapters.yandex.credentials import Credentials
+from callchart.adapters.yandex.refusals import PROVIDER, Service
+from callchart.engine.ports import ProviderError, Speech
+from callchart.proto.messages.speechkit.tts.v3 import (
+    AudioFormatOptions,
+    ForceSynthesisEvent,
+    Hints,
+    RawAudio,
+    RawAudioAudioEncoding,
+    StreamSynthesisRequest,
+    StreamSynthesisResponse,
+    SynthesisInput,
+    SynthesisOptions,
+    UtteranceSynthesisRequest,
+    UtteranceSynthesisResponse,
+)
+
+HOST: Final = "tts.api.cloud.yandex.net"
+ROLE: Final = "ai.speechkit-tts.user"
+
+#: Characters of one request, by the way it is made: SpeechKit's own limits.
+LONGEST: Final[Mapping[str, int]] = {"utterance": 250, "stream": 5000}
+
+UTTERANCE: Final = Method(
+    "/speechkit.tts.v3.Synthesizer/UtteranceSynthesis",
+    UtteranceSynthesisRequest,
+    UtteranceSynthesisResponse,
+    client_streams=False,
+    server_streams=True,
+)
+STREAM: Final = Method(
+    "/speechkit.tts.v3.Synthesizer/StreamSynthesis",
+    StreamSynthesisRequest,
+    StreamSynthesisResponse,
+    client_streams=True,
+    server_streams=True,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Voice:
+    """A voice of SpeechKit's list, how it speaks (a role that the voice has; empty: its own), and
+    how fast: 1.0 is its own speed."""
+
+    name: str = "alena"
+    role: str = ""
+    speed: float = 1.0
+
+    def __post_init__(self) -> None:
+        """Raises `ProviderError`."""
+        if not 0.1 <= self.speed <= 3.0:
+            reason = f"no voice speaks at {self.speed:g} times its speed"
+            raise ProviderError(PROVIDER, reason, "choose 0.1 to 3.0")
+
+    def __str__(self) -> str:
+        role = f", its role {self.role!r}" if self.role else ""
+        return f"the voice {self.name!r}{role} and the speed {self.speed:g}"
+
+
+ALENA: Final = Voice()
+
+
+class YandexSynthesizer:
+    """`ports.Synthesizer`, in one voice, for any number of calls. Made by `open`."""
+
+    def __init__(
+        self, pool: Pool, access: Access, voice: Voice, method: Literal["utterance", "stream"]
+    ) -> None:
+        self._pool, self._access, self._voice, self._method = pool, access, voice, method
+
+    @classmethod
+    @asynccontextmanager
+    async def open(
+        cls,
+        credentials: Credentials,
+        voice: Voice = ALENA,
+        *,
+        folder: str = "",
+        method: Literal["utterance", "stream"] = "utterance",
+        address: Address | None = None,
+        connections: int = 2,
+    ) -> AsyncIterator[Self]:
+        """A synthesizer with its connections, for as long as the block. It is no failure if the
+        service cannot be reached: those who ask for speech are told. `folder`: see `Access`."""
+        address = address or Address(HOST, 443, ssl.create_default_context())
+        access = Access(Service(ROLE, str(voice)), credentials, folder)
+        async with Pool.open(address, connections) as pool:
+            yield cls(pool, access, voice, method)
+
+    async def synthesize(self, text: str, rate_hz: int, out: Callable[[Speech], None]) -> None:
+        """See `ports.Synthesizer`. The sound comes in pieces of SpeechKit's own choice, up to a
+        whole sentence, each with the words in it; words are the text's, split at white space."""
+        sound = Sound(text, rate_hz, out)
+        ask = self._utterance if self._method == "utterance" else self._stream
+        for part in requests(spoken(text), LONGEST[self._method]):
+            sound.begin_request()
+            job = partial(ask, part, rate_hz, sound)
+            await self._access.ask(job, repeatable=lambda: sound.is_silent)
+            if sound.is_silent and not sound.nothing_to_speak:
+                raise ProviderError(
+                    PROVIDER,
+                    "the answer has no sound, for a text that has something to speak",
+                    f"check that {self._voice} fit the language of what is spoken",
+                )
+
+    async def _utterance(
+        self, text: str, rate_hz: int, sound: Sound, metadata: Mapping[str, str]
+    ) -> None:
+        voice = self._voice
+        request = UtteranceSynthesisRequest(
+            text=text,
+            hints=[
+                Hints(voice=voice.name),
+                *([Hints(role=voice.role)] if voice.role else []),
+                *([Hints(speed=voice.speed)] if voice.speed != 1.0 else []),
+            ],
+            output_audio_spec=_pcm(rate_hz),
+        )
+        async with self._pool.stream(UTTERANCE, metadata) as stream:
+            await stream.send(request)
+            await _take(stream, sound)
+
+    async def _stream(
+        self, text: str, rate_hz: int, sound: Sound, metadata: Mapping[str, str]
+    ) -> None:
+        voice = self._voice
+        options = SynthesisOptions(
+            voice=voice.name,
+            role=voice.role,
+            # Its own speed is told by nothing at all: some models have no other.
+            speed=voice.speed if voice.speed != 1.0 else 0.0,
+            output_audio_spec=_pcm(rate_hz),
+        )
+        async with self._pool.stream(STREAM, metadata) as stream:
+            await stream.send(StreamSynthesisRequest(options=options))
+            await stream.send(StreamSynthesisRequest(synthesis_input=SynthesisInput(text=text)))
+            now = StreamSynthesisRequest(force_synthesis=ForceSynthesisEvent())
+            await stream.send(now, end=True)
+            await _take(stream, sound)
+
+
+async def _take(
+    stream: Stream[UtteranceSynthesisRequest, UtteranceSynthesisResponse]
+    | Stream[StreamSynthesisRequest, StreamSynthesisResponse],
+    sound: Sound,
+) -> None:
+    while (response := await stream.receive()) is not None:
+        sound.take(response)
+
+
+def _pcm(rate_hz: int) -> AudioFormatOptions:
+    """Mono s16le without a head."""
+    raw = RawAudio(audio_encoding=RawAudioAudioEncoding.LINEAR16_PCM, sample_rate_hertz=rate_hz)
+    return AudioFormatOptions(raw_audio=raw)

@@ -1,0 +1,1 @@
+"""A phone call you can draw, replay and prove."""

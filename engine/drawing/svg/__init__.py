@@ -1,0 +1,1 @@
+"""SVG pictures of a chart: layout on a grid, and the canvas that draws it."""

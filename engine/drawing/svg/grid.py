@@ -1,0 +1,78 @@
+"""The points that arrows run along, `STEP` px apart, and what is marked on them.
+
+A point is a number, counted row by row: a step is an addition, and of a rectangle's points each row
+is a slice. Marks are one byte a point; bytes are quickly searched and counted in slices.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from callchart.engine.drawing.svg.shapes import STEP, Rect
+
+#: Which way a step goes.
+RIGHT, DOWN, LEFT, UP = range(4)
+#: By heading: every way but back.
+WAYS = ((RIGHT, DOWN, UP), (RIGHT, DOWN, LEFT), (DOWN, LEFT, UP), (RIGHT, LEFT, UP))
+#: How a line runs through a point, and by heading: how a step does.
+LEVEL, UPRIGHT, CORNER = 1, 2, 4
+RUNS = (LEVEL, UPRIGHT, LEVEL, UPRIGHT)
+
+
+class Grid:
+    """The points of a picture of `width` x `height` px."""
+
+    def __init__(self, width: float, height: float) -> None:
+        self.columns, self.rows = int(width // STEP) + 1, int(height // STEP) + 1
+        #: By heading: what a step adds to a point.
+        self.steps = (1, self.columns, -1, -self.columns)
+
+    def marks(self) -> bytearray:
+        """None as yet."""
+        return bytearray(self.columns * self.rows)
+
+    def number(self, column: int, row: int) -> int:
+        return row * self.columns + column
+
+    def place(self, point: int) -> tuple[int, int]:
+        """The point's column and row."""
+        row, column = divmod(point, self.columns)
+        return column, row
+
+    def rows_in(self, rect: Rect) -> Iterator[tuple[int, int]]:
+        """The points inside or on the border, as a slice for each row: the first, and the end."""
+        first = max(int(-(-rect.x // STEP)), 0)
+        end = min(int(rect.right // STEP) + 1, self.columns)
+        top = max(int(-(-rect.y // STEP)), 0)
+        bottom = min(int(rect.bottom // STEP) + 1, self.rows)
+        for row in range(top * self.columns, bottom * self.columns, self.columns):
+            yield row + first, row + end
+
+    def points_in(self, rect: Rect) -> Iterator[int]:
+        return (point for first, end in self.rows_in(rect) for point in range(first, end))
+
+    def border(self, rect: Rect) -> Iterator[tuple[int, int]]:
+        """Its points, and how the border runs there: a corner comes twice."""
+        left, top, right, bottom = self._sides(rect)
+        for column in range(left, right + 1):
+            yield self.number(column, top), LEVEL
+            yield self.number(column, bottom), LEVEL
+        for row in range(top, bottom + 1):
+            yield self.number(left, row), UPRIGHT
+            yield self.number(right, row), UPRIGHT
+
+    def doors(self, rect: Rect, *, inwards: bool) -> Iterator[tuple[int, int]]:
+        """Where an arrow may touch the border (not at a corner), and which way it goes there."""
+        left, top, right, bottom = self._sides(rect)
+        for row in range(top + 1, bottom):
+            yield self.number(left, row), RIGHT if inwards else LEFT
+            yield self.number(right, row), LEFT if inwards else RIGHT
+        for column in range(left + 2, right - 1):
+            yield self.number(column, top), DOWN if inwards else UP
+            yield self.number(column, bottom), UP if inwards else DOWN
+
+    @staticmethod
+    def _sides(rect: Rect) -> tuple[int, int, int, int]:
+        ends = rect.x, rect.y, rect.right, rect.bottom
+        left, top, right, bottom = (int(end // STEP) for end in ends)
+        return left, top, right, bottom

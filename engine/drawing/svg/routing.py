@@ -1,0 +1,350 @@
+"""Arrows with right angles around what stands in the way, and their labels where there is room.
+
+Everything lies on a grid of `STEP` px. An arrow is the cheapest path from any point of its source's
+border to any of its target's (A*): bends and crossings cost, running along another arrow, through a
+block or through a label is impossible. A label lies beside its own arrow; the arrows drawn later
+go round it. Nothing here knows states: only rectangles.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from heapq import heappop, heappush
+from itertools import count
+from math import inf
+
+from callchart.engine.drawing.svg.grid import CORNER, LEVEL, RUNS, UPRIGHT, WAYS, Grid
+from callchart.engine.drawing.svg.shapes import STEP, Rect
+
+Point = tuple[int, int]
+#: What an arrow is called: the names of its ends.
+Key = tuple[str, str]
+#: Left, top, right, bottom.
+Box = tuple[float, float, float, float]
+
+#: More than 1 looks at fewer paths, and may miss the very cheapest.
+HASTE = 1.3
+#: What a label's forms cost, from the first one on.
+FORMS = (0.0, 2.0, 9.0, 18.0)
+BEND, CROSSING, BORDER, FOREIGN_FRAME, NEAR = 5.0, 6.0, 1.0, 25.0, 1.2
+
+#: Marks of what stands at a point: a block, one beside it, the end of the picture.
+SOLID, BESIDE, EDGE = 1, 2, 4
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """An arrow to route: from one rectangle to another, with a label.
+
+    `sizes` are those of the label's forms, the most welcome first. `frames` hold one end and not
+    the other: their borders must be crossed, all others should not. `leaving` says that the source
+    is a frame around the target, `entering` the converse."""
+
+    key: Key
+    source: Rect
+    target: Rect
+    sizes: tuple[tuple[float, float], ...]
+    frames: frozenset[Rect]
+    leaving: bool = False
+    entering: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Grid points from border to border, and the label's place (None: there was no room).
+
+    `form` says which of the label's forms it is."""
+
+    points: tuple[Point, ...]
+    label: Rect | None
+    form: int = 0
+
+
+@dataclass
+class Router:
+    """Routes wishes over one picture of `width` x `height` px.
+
+    `solid` are rectangles that no arrow and no label may touch, `frames` those whose border an
+    arrow may only cross straight. They and the ends of the wishes lie within the picture."""
+
+    width: float
+    height: float
+    solid: Sequence[Rect]
+    frames: Sequence[Rect]
+    routes: dict[Key, Route] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._grid = grid = Grid(self.width, self.height)
+        self._solid = [_box(rect) for rect in self.solid]
+        self._ground = grid.marks()
+        for point, _ in grid.border(Rect(0, 0, self.width, self.height)):
+            self._ground[point] |= EDGE
+        for rect in self.solid:
+            for point in grid.points_in(rect):
+                self._ground[point] |= SOLID
+            for point in grid.points_in(rect.grown(STEP)):
+                self._ground[point] |= BESIDE
+        #: How the borders of frames run, and of which frames.
+        self._borders = grid.marks()
+        self._frames_at: dict[int, list[int]] = {}
+        for n, frame in enumerate(self.frames):
+            for point, run in grid.border(frame):
+                self._borders[point] |= run
+                self._frames_at.setdefault(point, []).append(n)
+        #: How the arrows run (of two that cross, each its own way), and how many labels are there.
+        self._lines, self._labels = grid.marks(), grid.marks()
+
+    def route(self, wishes: Sequence[Wish]) -> Mapping[Key, Route]:
+        """All of them, shortest first; then twice again, each knowing where the others are.
+
+        Whoever found no room chooses first next time; where many found none, it is given up."""
+        ordered = sorted(wishes, key=lambda w: _distance(w.source, w.target))
+        for _ in range(3):
+            for wish in ordered:
+                self._forget(wish.key)
+                self._route(wish)
+            ordered.sort(key=self.is_complete)
+            if len(wishes) >= 3 and not self.is_complete(ordered[1]):
+                break  # two without room: the picture is too tight
+        return self.routes
+
+    def is_complete(self, wish: Wish) -> bool:
+        """Has it found a path, and room for its label?"""
+        return wish.key in self.routes and self.routes[wish.key].label is not None
+
+    def _route(self, wish: Wish, attempts: int = 4) -> None:
+        """The cheapest path that has room for the label; failing that, the cheapest path."""
+        avoid: dict[int, float] = {}
+        first: Route | None = None
+        for _ in range(attempts):
+            points = self._path(wish, avoid)
+            if points is None:
+                break
+            label, form = self._label(wish, points)
+            if label or first is None:
+                first = Route(points, label, form)
+            if label:
+                break
+            for place in points:
+                point = self._grid.number(*place)
+                avoid[point] = avoid.get(point, 0.0) + 1.5
+        if first:
+            self.routes[wish.key] = first
+            self._draw(self._lines, first.points)
+            self._count(first.label, 1)
+
+    def _forget(self, key: Key) -> None:
+        route = self.routes.pop(key, None)
+        if route:
+            self._draw(self._lines, route.points)
+            self._count(route.label, -1)
+
+    def _draw(self, marks: bytearray, points: Sequence[Point]) -> None:
+        """Mark how the arrow runs. Once more, and it is wiped off: no other runs the same way."""
+        ends = zip((points[0], *points), points, (*points[1:], points[-1]), strict=False)
+        for before, place, after in ends:
+            upright, level = before[0] == after[0], before[1] == after[1]
+            run = UPRIGHT if upright else LEVEL if level else CORNER
+            marks[self._grid.number(*place)] ^= run
+
+    def _count(self, label: Rect | None, by: int) -> None:
+        for point in self._grid.points_in(label.grown(4)) if label else ():
+            self._labels[point] += by
+
+    # --- paths -----------------------------------------------------------------------------------
+
+    def _path(self, wish: Wish, avoid: Mapping[int, float]) -> tuple[Point, ...] | None:
+        grid, lines, borders = self._grid, self._lines, self._borders
+        goals = dict(self._doors(wish.target, inwards=not wish.entering))
+        tolls = [BORDER if frame in wish.frames else FOREIGN_FRAME for frame in self.frames]
+        across, down = self._left(wish)
+        order = count()
+        queue: list[tuple[float, int, float, int]] = []
+        # A point and a heading are one number here: the dictionaries are asked all the time.
+        came: dict[int, int] = {}
+        best: dict[int, float] = {}
+
+        def reach(state: int, cost: float, before: int) -> None:
+            best[state], came[state] = cost, before
+            row, column = divmod(state // 4, grid.columns)
+            left = HASTE * (across[column] + down[row])
+            heappush(queue, (cost + left, next(order), cost, state))
+
+        for point, heading in self._doors(wish.source, inwards=wish.leaving):
+            reach(4 * point + heading, self._off_centre(point, wish.source), -1)
+        while queue:
+            _, _, cost, state = heappop(queue)
+            if cost > best[state]:
+                continue
+            point, heading = divmod(state, 4)
+            start = came[state] < 0
+            if goals.get(point) == heading and not start:
+                return self._traced(came, state)
+            bends = not (start or lines[point] or borders[point])
+            for direction in WAYS[heading] if bends else (heading,):
+                after = point + grid.steps[direction]
+                least = 1.0 if direction == heading else 1.0 + BEND
+                known = best.get(4 * after + direction, inf)
+                if cost + least >= known:
+                    continue
+                arriving = goals.get(after) == direction
+                price = self._price(after, direction, least, tolls, arriving)
+                if price is None:
+                    continue
+                if after in goals:
+                    price += self._off_centre(after, wish.target)
+                total = cost + price + avoid.get(after, 0.0)
+                if total < known:
+                    reach(4 * after + direction, total, state)
+        return None
+
+    def _price(
+        self, point: int, direction: int, least: float, tolls: Sequence[float], arriving: bool
+    ) -> float | None:
+        """What a step to the point costs, `least` and more; None where it is impossible."""
+        ground, border, others = self._ground[point], self._borders[point], self._lines[point]
+        run = RUNS[direction]
+        if ground & EDGE or self._labels[point]:
+            return None
+        if not arriving and (ground & SOLID or (border | others) & run or others & CORNER):
+            return None
+        price = least
+        if others:
+            price += CROSSING
+        if border:
+            for frame in self._frames_at[point]:
+                price += tolls[frame]
+        if ground & BESIDE:
+            price += 0.4
+        side = self._grid.steps[direction - 1]
+        for beside in (point + side, point - side):
+            if self._lines[beside] & run:
+                price += NEAR
+        return price
+
+    def _left(self, wish: Wish) -> tuple[list[float], list[float]]:
+        """How far it is to the target at least, from each column and from each row."""
+        grid, target = self._grid, wish.target
+        if wish.entering:
+            return [0.0] * grid.columns, [0.0] * grid.rows
+        left, right = target.x / STEP, target.right / STEP
+        top, bottom = target.y / STEP, target.bottom / STEP
+        return (
+            [max(left - x, x - right, 0.0) for x in range(grid.columns)],
+            [max(top - y, y - bottom, 0.0) for y in range(grid.rows)],
+        )
+
+    def _doors(self, rect: Rect, *, inwards: bool) -> Iterator[tuple[int, int]]:
+        """Those of the grid at which there is no line, nor right beside them."""
+        lines, columns = self._lines, self._grid.columns
+        for door, heading in self._grid.doors(rect, inwards=inwards):
+            beside = lines[door - 1] or lines[door + 1]
+            if not (lines[door] or beside or lines[door - columns] or lines[door + columns]):
+                yield door, heading
+
+    def _off_centre(self, point: int, rect: Rect) -> float:
+        x, y = rect.middle
+        column, row = self._grid.place(point)
+        return 2.0 * min(abs(column * STEP - x) / rect.w, abs(row * STEP - y) / rect.h)
+
+    def _traced(self, came: Mapping[int, int], state: int) -> tuple[Point, ...]:
+        points = []
+        while state >= 0:
+            points.append(self._grid.place(state // 4))
+            state = came[state]
+        return tuple(reversed(points))
+
+    # --- labels ----------------------------------------------------------------------------------
+
+    def _label(self, wish: Wish, points: Sequence[Point]) -> tuple[Rect | None, int]:
+        """The cheapest place for any form of the label; of equals, the first."""
+        own = self._grid.marks()
+        self._draw(own, points)
+        labels = [_box(route.label) for route in self.routes.values() if route.label]
+        spots = (
+            (cost + FORMS[form], rect, form)
+            for form, size in enumerate(wish.sizes)
+            for cost, rect in self._spots(points, size)
+        )
+        found: tuple[float, int, Rect | None, int] = (inf, 0, None, 0)
+        for n, (cost, rect, form) in sorted(enumerate(spots), key=lambda spot: spot[1][0]):
+            if (cost, n) > found[:2]:
+                break  # all that follow are dearer
+            extra = self._label_price(rect, own, labels)
+            if extra is not None:
+                found = min(found, (cost + extra, n, rect, form))
+        return found[2], found[3]
+
+    def _spots(
+        self, points: Sequence[Point], size: tuple[float, float]
+    ) -> Iterator[tuple[float, Rect]]:
+        """Places beside or on the arrow; nearer to the middle of a long stretch is cheaper."""
+        width, height = size
+        middle = (len(points) - 1) / 2
+        for first, last in _straights(points):
+            upright = points[first][0] == points[last][0]
+            room = STEP * (last - first) - (height if upright else width)
+            for n in range(first, last + 1):
+                x, y = points[n][0] * STEP, points[n][1] * STEP
+                if upright:
+                    corners = [(x + 6, y - height / 2, 0.0), (x - 6 - width, y - height / 2, 0.0)]
+                else:
+                    corners = [(x - width / 2, y - 4 - height, 0.0), (x - width / 2, y + 4, 0.3)]
+                visible = STEP * min(n - first, last - n) - (height if upright else width) / 2
+                if visible >= 20:
+                    # The line runs through behind it: fine for a line or two of text.
+                    corners.append((x - width / 2, y - height / 2, 1.0 + height / 14))
+                cost = 12 * abs(n - middle) / len(points) + max(-room, 0) / 12
+                cost += abs(n - (first + last) / 2) * 0.1
+                for left, top, price in corners:
+                    yield cost + price, Rect(left, top, width, height)
+
+    def _label_price(self, rect: Rect, own: bytearray, labels: Sequence[Box]) -> float | None:
+        if rect.x < 8 or rect.y < 8 or rect.right > self.width - 8 or rect.bottom > self.height - 8:
+            return None
+        if _overlaps(rect.grown(3), self._solid) or _overlaps(rect.grown(6), labels):
+            return None
+        price = 0.0
+        for first, end in self._grid.rows_in(rect.grown(5)):
+            if self._lines.count(0, first, end) < end - first:
+                return None
+            price += 0.5 * (end - first - own.count(0, first, end))
+            price += 1.5 * (end - first - self._borders.count(0, first, end))
+        for first, end in self._grid.rows_in(rect.grown(3)):
+            if own.find(CORNER, first, end) >= 0:
+                return None
+        for first, end in self._grid.rows_in(rect.grown(14)):
+            price += 0.15 * (end - first - self._lines.count(0, first, end))
+        return price
+
+
+def _box(rect: Rect) -> Box:
+    return rect.x, rect.y, rect.right, rect.bottom
+
+
+def _overlaps(rect: Rect, boxes: Iterable[Box]) -> bool:
+    """`Rect.overlaps`, any of many."""
+    left, top, right, bottom = _box(rect)
+    return any(
+        left < their_right and x < right and top < their_bottom and y < bottom
+        for x, y, their_right, their_bottom in boxes
+    )
+
+
+def _straights(points: Sequence[Point]) -> Iterable[tuple[int, int]]:
+    """(first, last) index of every straight stretch."""
+    first = 0
+    for n in range(1, len(points)):
+        ends = n == len(points) - 1
+        turns = not ends and not (
+            points[n - 1][0] == points[n + 1][0] or points[n - 1][1] == points[n + 1][1]
+        )
+        if ends or turns:
+            yield first, n
+            first = n
+
+
+def _distance(a: Rect, b: Rect) -> float:
+    dx = max(a.x - b.right, b.x - a.right, 0.0)
+    return dx + max(a.y - b.bottom, b.y - a.bottom, 0.0)

@@ -1,0 +1,187 @@
+"""A way through an exploration, made a real call: real moments, real numbers, `decide` itself.
+
+Theory of operation. When each step happens is a system of differences: a timer fires its delay
+after it began, nothing happens after a timer that was due before it, and what must follow at once
+follows at once. The system is closed, and the moments are chosen one after the other. Delays that
+depend on moments are read off the call that comes of it, until they are the same."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from callchart.engine.chart.chart import Chart, timer_trigger
+from callchart.engine.chart.decide import Occurrence, Step, begin, decide
+from callchart.engine.events import TimerFired
+from callchart.engine.exploration.explorer import Exploration
+from callchart.engine.exploration.model import Model, Standing
+from callchart.engine.exploration.successors import occurrence_of
+from callchart.engine.exploration.trace import told
+from callchart.engine.settings import SettingRef
+
+#: How long after the step before it something happens that may happen at any moment (us): tried in
+#: this order, because what was said of a reply's sound depends on it.
+PACES = (300_000, 0, 1_500_000, 50_000, 5_000_000)
+#: A timer that may be due at any moment is set to at least that (us).
+LEAST = 1_000_000
+SECOND = 1_000_000
+
+
+class Unreal(Exception):
+    """No real call goes this way: the message says where it leaves it."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Bound:
+    """Step `later` is at most `most` us after step `earlier`; below 0: at least so long before."""
+
+    later: int
+    earlier: int
+    most: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Pass:
+    """One try: its steps, what they say of their moments, and when the whole call's bound fired.
+
+    `count` is that of the steps, and of one that cannot be decided."""
+
+    count: int
+    steps: list[Step]
+    bounds: list[_Bound]
+    whole: dict[str, tuple[int, int]]
+
+
+def concrete(exploration: Exploration, way: Sequence[str]) -> list[Step]:
+    """The steps of a real call that goes this way, the first being its beginning.
+
+    Ends before a step that cannot be decided. Raises `Unreal`."""
+    leaves = [leaf for _, leaf in told(exploration, way)]
+    fault = "no moments fit"
+    for pace in PACES:
+        try:
+            steps = _timed(exploration, way, pace)
+        except Unreal as unreal:
+            fault = str(unreal)
+            continue
+        if [step.after.leaf for step in steps] == leaves[: len(steps)]:
+            return steps
+        fault = "it leads elsewhere at any moment that was tried"
+    raise Unreal(fault)
+
+
+def _timed(exploration: Exploration, way: Sequence[str], pace: int) -> list[Step]:
+    chart, model = exploration.chart, exploration.model.of_one_call()
+    data = model.beginnings()[0]
+    times = list(range(len(way) + 1))
+    for _ in range(8):
+        tried = _try(chart, model, data, way, times, exploration.uncounted)
+        solved = _solved(tried.bounds, tried.count, pace)
+        settings = {
+            name: max(solved[k] - solved[since], LEAST) / SECOND
+            for name, (since, k) in tried.whole.items()
+        }
+        again = replace(data, settings=replace(data.settings, **settings))
+        decided = solved[: len(tried.steps)]
+        if [step.at for step in tried.steps] == decided and again == data:
+            return tried.steps
+        times, data = solved, again
+    raise Unreal("its delays depend on its moments in a circle")
+
+
+def _try(
+    chart: Chart,
+    model: Model,
+    data: Any,
+    way: Sequence[str],
+    times: Sequence[int],
+    uncounted: frozenset[int],
+) -> _Pass:
+    step = begin(chart, data)
+    world = model.after(model.opening(), step)
+    steps, bounds, whole = [step], [], {}
+    began = {(state, name): (0, delay) for state, name, delay in step.started}
+    for k, key in enumerate(way, 1):
+        before = Standing(step.after, step.data, world)
+        at = times[k] if k < len(times) else times[-1]
+        occurrence, world, urgent = _happening(model, before, key, at)
+        bounds.append(_Bound(k - 1, k, 0))
+        if urgent:
+            bounds.append(_Bound(k, k - 1, 0))
+        fires = next(
+            (t for t in before.configuration.timers if _is_of(occurrence, t.state, t.name)), None
+        )
+        for timer in before.configuration.timers:
+            since, delay = began[timer.state, timer.name]
+            setting = chart.timers[timer.order].delay
+            if timer.order in uncounted and isinstance(setting, SettingRef):
+                if timer is fires:
+                    whole[setting.name] = since, k
+                    bounds.append(_Bound(since, k, -LEAST))
+            elif timer is fires:
+                bounds += [_Bound(k, since, delay), _Bound(since, k, -delay)]
+            else:
+                earlier = fires is not None and timer.order < fires.order
+                bounds.append(_Bound(k, since, delay - earlier))
+        try:
+            step = decide(chart, before.configuration, before.data, occurrence)
+        except Exception:  # noqa: BLE001 (that is what was found of this way)
+            return _Pass(len(steps) + 1, steps, bounds, whole)
+        world = model.after(world, step)
+        steps.append(step)
+        for state, name, delay in step.started:
+            began[state, name] = (k, delay)
+    return _Pass(len(steps), steps, bounds, whole)
+
+
+def _is_of(occurrence: Occurrence, state: str, name: str) -> bool:
+    return occurrence.event == TimerFired(state, name)
+
+
+def _happening(model: Model, standing: Standing, key: str, at: int) -> tuple[Occurrence, Any, bool]:
+    """(occurrence, the world then, whether it is at once) of that key."""
+    configuration, world = standing.configuration, standing.world
+    urgent = model.is_urgent(world)
+    if configuration.recalled and not urgent:
+        return configuration.recalled[0], world, True
+    for timer in configuration.timers:
+        event = TimerFired(timer.state, timer.name)
+        if _is_named(key, timer_trigger(timer.state, timer.name)):
+            return Occurrence(at, event, timer.activation), world, False
+    moves = model.moves(standing)
+    if not urgent:
+        moves = (*moves, *model.late_moves(standing))
+    for move in moves:
+        if _is_named(key, move.key):
+            return replace(occurrence_of(configuration, move), at=at), move.world, urgent
+    raise Unreal(f"{key!r} cannot happen in {configuration.leaf}")
+
+
+def _is_named(key: str, name: str) -> bool:
+    """A key may say beside its name how the data were (`Model.variants`)."""
+    return key == name or key.startswith(f"{name} (")
+
+
+def _solved(bounds: Sequence[_Bound], steps: int, pace: int) -> list[int]:
+    """A moment for each step, `pace` after the one before it wherever that is free."""
+    size, far = steps, 10**15
+    most = [[0 if i == j else far for j in range(size)] for i in range(size)]
+    for bound in bounds:
+        row = most[bound.later]
+        row[bound.earlier] = min(row[bound.earlier], bound.most)
+    for via in range(size):
+        for row in most:
+            first = row[via]
+            if first < far:
+                for j, rest in enumerate(most[via]):
+                    if first + rest < row[j]:
+                        row[j] = first + rest
+    if any(most[n][n] < 0 for n in range(size)):
+        raise Unreal("its timers cannot be due in this order")
+    times = [0]
+    for k in range(1, size):
+        least = max(at - most[j][k] for j, at in enumerate(times))
+        latest = min(at + most[k][j] for j, at in enumerate(times))
+        times.append(least + min(pace, (latest - least) // 2))
+    return times

@@ -1,0 +1,48 @@
+"""Which of a chart's declared answers were explored."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from callchart.engine.chart.chart import Chart
+from callchart.engine.chart.state import Answer, To, named
+from callchart.engine.exploration.explorer import Exploration
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """One answer, as a state declares it: the `place`-th (from 0) to this trigger."""
+
+    source: str
+    trigger: str
+    place: int
+
+    def described(self, chart: Chart) -> str:
+        """As a reader finds it in the table: source, trigger, guard and target."""
+        answer = answers(chart)[self]
+        when = f" [{named(answer.when)}]" if answer.when else ""
+        what = f" -> {answer.target}" if isinstance(answer, To) else f" {_kind(answer)}"
+        return f"{self.source}, {self.trigger}{when}{what}"
+
+
+def _kind(answer: Answer) -> str:
+    return type(answer).__name__.lower()
+
+
+def answers(chart: Chart) -> dict[Declared, Answer]:
+    """All that are declared, in the order of declaration."""
+    found: dict[Declared, Answer] = {}
+    for source, trigger, answer, _ in chart.declared():
+        place = sum(d.source == source and d.trigger == trigger for d in found)
+        found[Declared(source, trigger, place)] = answer
+    return found
+
+
+def unexplored(exploration: Exploration) -> list[Declared]:
+    """Answers that no call ever gave."""
+    given = {(e.source, e.trigger, id(e.answer)) for e in exploration.taken}
+    return [
+        declared
+        for declared, answer in answers(exploration.chart).items()
+        if (declared.source, declared.trigger, id(answer)) not in given
+    ]

@@ -1,0 +1,178 @@
+"""Breadth first over all that a call can come to: every event, at every moment, in every order.
+
+Theory of operation. What is explored is what runs: each step is made by `decide`, on a standing
+that represents all that the chart cannot tell apart. Where a call stands is taken in two parts. A
+*standing* has no time: what an occurrence makes of it is decided once. A *node* is a standing with
+a zone, which says in what order its timers can be due. The way to each node is a shortest one, so
+that the first call that breaks a property is a shortest call that does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator, Sequence
+from dataclasses import dataclass
+
+from callchart.engine.chart.chart import Chart, Edge
+from callchart.engine.chart.decide import begin, decide
+from callchart.engine.exploration.invariants import rules
+from callchart.engine.exploration.model import Model, Standing
+from callchart.engine.exploration.node import Explored, Successor
+from callchart.engine.exploration.representatives import Standings
+from callchart.engine.exploration.successors import Deciding, Happenings
+from callchart.engine.exploration.zone import NOTHING, Zone, elapsed, fired, is_within, stepped
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """A property that does not hold: how, and the keys of the shortest way there."""
+
+    name: str
+    how: str
+    way: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A standing's number with a zone; the node before it, and the key of the step between."""
+
+    standing: int
+    zone: Zone
+    before: int
+    key: str
+
+
+class Exploration:
+    """All that the calls of a chart can come to, in the world of a model.
+
+    `most` bounds its nodes; with `stop_at_first`, it ends at the first violation. `deciding` is
+    another `decide`."""
+
+    def __init__(
+        self,
+        chart: Chart,
+        model: Model,
+        *,
+        most: int = 1_000_000,
+        stop_at_first: bool = False,
+        deciding: Deciding = decide,
+    ) -> None:
+        self.chart, self.model = chart, model
+        self._standings = Standings(chart, model)
+        properties = (*rules(chart), *model.properties)
+        self._happenings = Happenings(chart, model, self._standings, properties, deciding)
+        self.nodes: list[Node] = []
+        self.violations: list[Violation] = []
+        #: All is explored.
+        self.complete = False
+        #: Steps from node to node.
+        self.steps = 0
+        #: All that happened at one node at least, as time allows.
+        self.went: set[Successor] = set()
+        self._most, self._stop_at_first = most, stop_at_first
+        self._broken: set[str] = set()
+        self._zones: dict[Hashable, Zone | None] = {}
+
+    # --- the search ----------------------------------------------------------------------------
+
+    def run(self) -> Iterator[int]:
+        """Explore; yields now and then how many nodes are done."""
+        for data in self.model.beginnings():
+            step = begin(self.chart, data)
+            before = Standing(step.before, data, self.model.opening())
+            number, slots = self._standings.arrive(step, self.model.after(before.world, step), ())
+            self._reach(number, stepped(NOTHING, slots), -1, "")
+        done = 0
+        while done < len(self.nodes):
+            if len(self.nodes) > self._most or (self._stop_at_first and self.violations):
+                return
+            self._expand(done)
+            done += 1
+            if not done % 500:
+                yield done
+        self.complete = True
+
+    def violate(self, name: str, how: str, node: int, *keys: str) -> None:
+        """Note that a property does not hold at a node, or `keys` after it; once for each."""
+        if name not in self._broken:
+            self._broken.add(name)
+            self.violations.append(Violation(name, how, (*self.way_to(node), *keys)))
+
+    @property
+    def explored(self) -> Sequence[Explored]:
+        """The standings, by number."""
+        return self._standings.explored
+
+    @property
+    def uncounted(self) -> frozenset[int]:
+        """See `Standings`."""
+        return self._standings.uncounted
+
+    @property
+    def taken(self) -> Sequence[Edge]:
+        """The edges taken, leaf by leaf."""
+        edges = {id(went.edge): went.edge for went in self.went if went.edge is not None}
+        return list(edges.values())
+
+    def leaf(self, node: int) -> str:
+        """Where the call stands at a node."""
+        return self.explored[self.nodes[node].standing].leaf
+
+    def way_to(self, node: int) -> tuple[str, ...]:
+        """The keys of the steps that lead to a node, from the beginning."""
+        keys: list[str] = []
+        while node >= 0:
+            keys.append(self.nodes[node].key)
+            node = self.nodes[node].before
+        return tuple(keys[-2::-1])
+
+    def ahead(self, node: int) -> Iterator[tuple[Successor, int]]:
+        """What can happen at a node that is explored, and to which node it leads."""
+        zone, explored = self.nodes[node].zone, self.explored[self.nodes[node].standing]
+        for successor in explored.successors or ():
+            reached = self._after(zone, successor)
+            if reached is not None:
+                to = self.explored[successor.to]
+                yield successor, to.node_of(reached if to.urgent else self._elapsed(reached))
+
+    def _expand(self, node: int) -> None:
+        zone, explored = self.nodes[node].zone, self.explored[self.nodes[node].standing]
+        if explored.successors is None:
+            explored.successors, explored.breaches = self._happenings.decided(explored)
+        for breach in explored.breaches:
+            if breach.name not in self._broken and (
+                not breach.timer or fired(zone, breach.timer) is not None
+            ):
+                self.violate(breach.name, breach.how, node, breach.key)
+        for successor in explored.successors:
+            if successor.idle:
+                self.steps += 1
+                self.went.add(successor)
+                continue
+            reached = self._after(zone, successor)
+            if reached is not None:
+                self.went.add(successor)
+                self._reach(successor.to, reached, node, successor.key)
+
+    def _after(self, zone: Zone, successor: Successor) -> Zone | None:
+        known = (zone, successor.timer, successor.slots)
+        if known not in self._zones:
+            now = fired(zone, successor.timer) if successor.timer else zone
+            self._zones[known] = None if now is None else stepped(now, successor.slots)
+        return self._zones[known]
+
+    def _elapsed(self, zone: Zone) -> Zone:
+        found = self._zones.get(zone)
+        if found is None:
+            found = self._zones[zone] = elapsed(zone)
+        return found
+
+    def _reach(self, number: int, zone: Zone, node: int, key: str) -> None:
+        explored = self.explored[number]
+        self.steps += 1
+        if not explored.urgent:
+            zone = self._elapsed(zone)
+        for known, _ in explored.zones:
+            if known is zone or is_within(zone, known):
+                return
+        explored.zones.append((zone, len(self.nodes)))
+        self.nodes.append(Node(number, zone, node, key))

@@ -1,0 +1,208 @@
+"""What becomes of a call that is left alone, wherever it stands: only its timers are due.
+
+So it must come to its end, within a bound, and by other ways than the whole call's own bound; no
+wait may be without end, no circle of timers closed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import combinations
+
+from callchart.engine.chart.decide import microseconds
+from callchart.engine.chart.state import Stay
+from callchart.engine.exploration.explorer import Exploration
+from callchart.engine.exploration.invariants import ENDS_ALONE, NO_CIRCLE, NO_RIVALS
+from callchart.engine.exploration.zone import always_at_once, longest_wait
+
+#: Where each node leads by itself: (node, how long until then at most in us, key).
+Due = dict[int, list[tuple[int, int, str]]]
+
+
+def leave_alone(exploration: Exploration) -> float:
+    """The longest time that a call lasts once nothing happens any more, in seconds.
+
+    What is wrong is noted as a violation of the exploration's, with a shortest call."""
+    _note_rivals(exploration)
+    longest: dict[int, int] = {}
+    turning: set[str] = set()
+    for start in range(len(exploration.nodes)):
+        if start not in longest:
+            turning |= _follow(exploration, start, longest)
+    _note_endless(exploration, turning)
+    return max(longest.values(), default=0) / 1_000_000
+
+
+def _follow(exploration: Exploration, start: int, longest: dict[int, int]) -> set[str]:
+    """Depth first along what is due: `longest` is known of all that is reached.
+
+    The names of what is broken by the circles that are closed."""
+    path: dict[int, Iterator[tuple[int, int, str]]] = {}
+    waited: list[int] = []
+    turning: set[str] = set()
+    stack = [start]
+    path[start] = _due(exploration, start)
+    longest[start] = 0
+    while stack:
+        node = stack[-1]
+        ahead = next(path[node], None)
+        if ahead is None:
+            stack.pop()
+            del path[node]
+            if stack:
+                wait = waited.pop()
+                longest[stack[-1]] = max(longest[stack[-1]], wait + longest[node])
+            continue
+        to, wait, _ = ahead
+        if to in path:
+            round_trip = sum(waited[stack.index(to) :]) + wait
+            turning.add(ENDS_ALONE if round_trip else NO_CIRCLE)
+        elif to in longest:
+            longest[node] = max(longest[node], wait + longest[to])
+        else:
+            longest[to] = 0
+            path[to] = _due(exploration, to)
+            stack.append(to)
+            waited.append(wait)
+    return turning
+
+
+def _due(exploration: Exploration, node: int) -> Iterator[tuple[int, int, str]]:
+    """(node, how long until then at most in us, key) of all that can be due first."""
+    zone = exploration.nodes[node].zone
+    explored = exploration.explored[exploration.nodes[node].standing]
+    for successor, to in exploration.ahead(node):
+        if explored.urgent:
+            yield to, 0, successor.key
+        elif successor.timer:
+            yield to, longest_wait(zone, successor.timer), successor.key
+
+
+# --- the shortest call -----------------------------------------------------------------------
+
+
+def _note_endless(exploration: Exploration, turning: set[str]) -> None:
+    """A wait without end, and the circles that are known to be closed."""
+    nodes = range(len(exploration.nodes))
+    parked = next((node for node in nodes if _is_parked(exploration, node)), None)
+    due = {node: list(_due(exploration, node)) for node in nodes} if turning else {}
+    if NO_CIRCLE in turning:
+        at_once = {node: [step for step in ahead if not step[1]] for node, ahead in due.items()}
+        _note_circle(exploration, NO_CIRCLE, _circle(exploration, at_once, timed=False))
+    circle = None
+    if ENDS_ALONE in turning:
+        circle = _circle(exploration, due, timed=True)
+    if parked is not None:
+        way = len(exploration.way_to(parked))
+        if circle is None or way <= len(exploration.way_to(circle[0])) + len(circle[1]):
+            how = f"{exploration.leaf(parked)} can wait for ever"
+            exploration.violate(ENDS_ALONE, how, parked)
+    _note_circle(exploration, ENDS_ALONE, circle)
+
+
+def _is_parked(exploration: Exploration, node: int) -> bool:
+    if exploration.chart.is_final(exploration.leaf(node)):
+        return False
+    return next(_due(exploration, node), None) is None
+
+
+def _note_circle(
+    exploration: Exploration, name: str, circle: tuple[int, tuple[str, ...]] | None
+) -> None:
+    if circle is not None:
+        node, keys = circle
+        leaf = exploration.leaf(node)
+        exploration.violate(name, f"from {leaf} on it comes back to {leaf}", node, *keys)
+
+
+def _circle(
+    exploration: Exploration, due: Due, *, timed: bool
+) -> tuple[int, tuple[str, ...]] | None:
+    """(where it is entered, its keys) of the circle that a shortest call goes round; a `timed` one
+    takes time."""
+    due = _in_circles(due)
+    found, most = None, len(exploration.nodes) * 3
+    for start in sorted(due):  # as they were reached: the nearest first
+        way = len(exploration.way_to(start))
+        keys = _round(due, start, most - way - 1, timed=timed)
+        if keys is not None:
+            found, most = (start, keys), way + len(keys)
+    return found
+
+
+def _in_circles(due: Due) -> Due:
+    """Without the nodes from which no circle is reached."""
+    while True:
+        left = {node: [step for step in ahead if step[0] in due] for node, ahead in due.items()}
+        left = {node: ahead for node, ahead in left.items() if ahead}
+        if len(left) == len(due):
+            return left
+        due = left
+
+
+def _round(due: Due, start: int, most: int, *, timed: bool) -> tuple[str, ...] | None:
+    """The keys of a shortest way from a node back to itself, of `most` steps at the most."""
+    ways: dict[tuple[int, bool], tuple[str, ...]] = {(start, not timed): ()}
+    rim = list(ways)
+    for _ in range(most):
+        reached = []
+        for node, passed in rim:
+            for to, wait, key in due[node]:
+                here = to, passed or wait > 0
+                way = (*ways[node, passed], key)
+                if here == (start, True):
+                    return way
+                if here not in ways:
+                    ways[here] = way
+                    reached.append(here)
+        rim = reached
+        if not rim:
+            break
+    return None
+
+
+# --- rivals ----------------------------------------------------------------------------------
+
+
+def _note_rivals(exploration: Exploration) -> None:
+    whole = _of_the_whole_call(exploration)
+    for number, node in enumerate(exploration.nodes):
+        successors = exploration.explored[node.standing].successors or ()
+        fires = {s.timer: s for s in successors if s.timer}
+        rivals = [
+            (fires[one], fires[two])
+            for one, two in combinations(sorted(fires), 2)
+            if always_at_once(node.zone, one, two)
+        ]
+        if whole:
+            keys = {s.key: s for s in successors}
+            rivals += [(keys[a], keys[b]) for a, b in whole if a in keys and b in keys]
+        for one_first, other_first in rivals:
+            targets = [exploration.explored[s.to].leaf for s in (one_first, other_first)]
+            if targets[0] != targets[1]:
+                exploration.violate(
+                    NO_RIVALS,
+                    f"{one_first.key} leads to {targets[0]}, {other_first.key} to "
+                    f"{targets[1]}; only the order of their declaration decides",
+                    number,
+                )
+
+
+def _of_the_whole_call(exploration: Exploration) -> list[tuple[str, str]]:
+    """Each two timers of the whole call, by their keys, that begin together and are as long.
+
+    Of those no zone knows when they are due."""
+    chart, data = exploration.chart, exploration.model.beginnings()[0]
+    answers = (answer for _, _, answer, _ in chart.declared())
+    afresh = {name for answer in answers if isinstance(answer, Stay) for name in answer.rearm}
+    known = [
+        (timer, microseconds(timer.delay, data, 0))
+        for timer in chart.timers
+        if timer.order in exploration.uncounted
+        and not callable(timer.delay)
+        and timer.name not in afresh
+    ]
+    return [
+        (one.trigger, two.trigger)
+        for (one, long), (two, as_long) in combinations(known, 2)
+        if one.state == two.state and long == as_long
+    ]

@@ -1,0 +1,80 @@
+"""Two explorations side by side: the shortest call that goes one way here, and another there.
+
+Compared is what can be seen of a call: its states, its timers, and what it commands, says and
+writes down. What only its data know counts once something is seen of it."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from typing import Any
+
+from callchart.engine.chart.decide import Outcome
+from callchart.engine.exploration.explorer import Exploration
+from callchart.engine.exploration.node import Successor
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What can be seen of a step: its outcome, the state it leads to, and the timers there."""
+
+    outcome: Outcome
+    leaf: str
+    does: tuple[Any, ...]
+    timers: tuple[Any, ...]
+
+    @classmethod
+    def of(cls, exploration: Exploration, step: Successor) -> Seen:
+        to = exploration.explored[step.to]
+        timers = zip((timer.trigger for timer in to.timers), step.slots, strict=True)
+        return cls(step.outcome, to.leaf, step.does, tuple(timers))
+
+    def beside(self, other: Seen) -> str:
+        """The first thing that is not the same, on both sides."""
+        sides = ((getattr(self, f.name), getattr(other, f.name)) for f in fields(self))
+        mine, theirs = next((mine, theirs) for mine, theirs in sides if mine != theirs)
+        return f"{_told(mine)}, not {_told(theirs)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Parting:
+    """Where two explorations part: the keys of a shortest call until then, and how."""
+
+    way: tuple[str, ...]
+    how: str
+
+
+def parting(one: Exploration, two: Exploration) -> Parting | None:
+    """Where `one` goes on otherwise than `two`; both are complete. None: nowhere.
+
+    Only what can happen in both is compared: what a world offers may depend on data."""
+    if one.leaf(0) != two.leaf(0) or one.nodes[0].zone != two.nodes[0].zone:
+        return Parting((), "they begin otherwise")
+    ways: dict[tuple[int, int], tuple[str, ...]] = {(0, 0): ()}
+    ahead = deque(ways)
+    while ahead:
+        here = ahead.popleft()
+        for key, mine, theirs, both in _together(one, two, here):
+            if mine != theirs:
+                return Parting((*ways[here], key), mine.beside(theirs))
+            if both not in ways:
+                ways[both] = (*ways[here], key)
+                ahead.append(both)
+    return None
+
+
+def _together(
+    one: Exploration, two: Exploration, nodes: tuple[int, int]
+) -> Iterator[tuple[str, Seen, Seen, tuple[int, int]]]:
+    """(key, what is seen of it in each, the nodes that it leads to)."""
+    theirs = {step.key: (step, to) for step, to in two.ahead(nodes[1])}
+    for step, to in one.ahead(nodes[0]):
+        # A key may say beside its name how the data were (`Model.variants`).
+        same = theirs.get(step.key) or theirs.get(step.key.partition(" (")[0])
+        if same is not None:
+            yield step.key, Seen.of(one, step), Seen.of(two, same[0]), (to, same[1])
+
+
+def _told(seen: Any) -> str:
+    return ", ".join(map(str, seen)) or "nothing" if isinstance(seen, tuple) else str(seen)

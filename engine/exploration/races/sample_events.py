@@ -1,0 +1,58 @@
+"""Sample events: what may be told to a chart, for whoever tries out what it makes of it.
+
+A sample says what the call's data makes likely: it speaks of the reply that is under way, of the
+last utterance or the next one, of some words and of none."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from functools import lru_cache
+from itertools import product
+from typing import Any, get_type_hints
+
+from callchart.engine.data import CallData, Facts, FillerClip
+from callchart.engine.events import Event, ReplyWritten
+from callchart.engine.settings import Settings
+
+#: With a filler, so that one may be heard.
+FACTS = Facts(fillers=(FillerClip("Well,", 0.5, (0.2, 0.5)),))
+
+#: With an answer that may begin before the turn is certain to be over.
+SETTINGS = Settings(drafts=1)
+
+#: Nothing, what only a listener says, and more.
+TEXTS = ("", "yes", "tell me more")
+
+#: (chunks, marked, ends_call, transfer_to): an answer, with the caller handed on or bidden goodbye
+#: behind it, and a goodbye without a word.
+WRITTEN = ((2, 1, False, ""), (1, 0, False, "1000"), (1, 0, True, ""), (0, 0, True, ""))
+
+_BY_TYPE: Mapping[Any, Sequence[Any]] = {bool: [False], int: [1], float: [1.0], str: ["1"]}
+
+
+def samples(kind: type[Event], data: CallData) -> Sequence[Event]:
+    """Events of that kind that may come while the call's data is this.
+
+    None for an event of a chart of one's own with a field of another type than JSON's."""
+    hashable: Any = kind
+    return _samples(hashable, data.reply.number, data.ended, data.ended > data.answered)
+
+
+@lru_cache(maxsize=10_000)
+def _samples(kind: type[Event], reply: int, ended: int, owed: bool) -> Sequence[Event]:
+    if kind is ReplyWritten:
+        return [ReplyWritten(reply, *written) for written in WRITTEN]
+    of_this_call: dict[str, Sequence[Any]] = {
+        "utterance": [ended + 1, ended] if owed else [ended + 1],
+        "reply": [reply],
+        "text": TEXTS,
+    }
+    types = get_type_hints(kind)
+    given = []
+    for field in fields(kind):
+        values = of_this_call.get(field.name) or _BY_TYPE.get(types[field.name])
+        if values is None:
+            return []
+        given.append(values)
+    return [kind(*values) for values in product(*given)]

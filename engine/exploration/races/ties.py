@@ -1,0 +1,170 @@
+"""What can fall at one instant: two occurrences in one standing, decided in both orders.
+
+Where both are at the same instant, the call's loop takes the event before the timer, events as they
+were posted, and timers as they were declared. The other order is that of a microsecond's delay."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from itertools import combinations
+from typing import Any
+
+from callchart.engine.chart.chart import Chart
+from callchart.engine.chart.decide import Occurrence, Outcome, Step, decide, due
+from callchart.engine.chart.state import Effect, named
+from callchart.engine.events import TimerFired
+from callchart.engine.exploration.races.reachable import Happening, Standing, standings
+
+
+@dataclass(frozen=True, slots=True)
+class Fate:
+    """What becomes of one of the two. `leaf`: where it leads; `guard`: the one that said yes.
+
+    `what` is an outcome's value, or of a timer "cancelled" or "begun afresh" by the other one, or
+    "over": the call has ended."""
+
+    what: str
+    leaf: str = ""
+    guard: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One order: the fates of the first and of the second, and how the call stands then.
+
+    Each may have several, where it is put off and offered again. `commands` are effects, in order;
+    the instant is over: what was recalled is taken, and so is every timer that is due by now."""
+
+    fates: tuple[tuple[Fate, ...], tuple[Fate, ...]]
+    leaf: str
+    data: Any
+    commands: tuple[Effect, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Tie:
+    """Two occurrences in a standing, and what comes of them: `one` first, and `other` first."""
+
+    standing: Standing
+    one: Happening
+    other: Happening
+    one_first: Order
+    other_first: Order
+
+    @property
+    def triggers(self) -> tuple[str, str]:
+        return self.one.trigger, self.other.trigger
+
+    @property
+    def differs_in(self) -> tuple[str, ...]:
+        """Nothing; or "state", "commands", or the names of the data that is not the same."""
+        a, b = self.one_first, self.other_first
+        if a.leaf != b.leaf:
+            return ("state",)
+        if Counter(map(repr, a.commands)) != Counter(map(repr, b.commands)):
+            return ("commands",)
+        if a.data == b.data:
+            return ()
+        return tuple(
+            f.name for f in fields(a.data) if getattr(a.data, f.name) != getattr(b.data, f.name)
+        )
+
+
+def ties(chart: Chart) -> Iterator[Tie]:
+    """One for each two triggers of each leaf, and for all that guards may say to them there."""
+    known = set()
+    for standing in standings(chart):
+        step = standing.step
+        put_off = tuple(type(o.event) for o in step.after.deferred)
+        steps = [
+            (h, decide(chart, step.after, step.data, h.occurrence)) for h in standing.happenings
+        ]
+        for (one, after_one), (other, after_other) in combinations(steps, 2):
+            like = standing.leaf, put_off, one.kind, other.kind
+            if one.trigger == other.trigger or like in known:
+                continue
+            known.add(like)
+            yield Tie(
+                standing,
+                one,
+                other,
+                _order(chart, after_one, one.occurrence, other.occurrence),
+                _order(chart, after_other, other.occurrence, one.occurrence),
+            )
+
+
+def _order(chart: Chart, after: Step, first: Occurrence, second: Occurrence) -> Order:
+    """`after` is the first one's step."""
+    instant = _Instant(chart, after, (first, second))
+    instant.recall()
+    instant.take_second()
+    instant.end()
+    return instant.order()
+
+
+class _Instant:
+    """One instant being gone through. Local to one order."""
+
+    def __init__(self, chart: Chart, step: Step, both: tuple[Occurrence, Occurrence]) -> None:
+        self._chart, self._both = chart, both
+        self._fates: tuple[list[Fate], list[Fate]] = ([], [])
+        self._commands: list[Effect] = []
+        self._took(step)
+
+    def _took(self, step: Step) -> None:
+        self._step = step
+        self._commands += (*step.exit_effects, *step.effects, *step.entry_effects)
+        for occurrence, fates in zip(self._both, self._fates, strict=True):
+            if occurrence.event is step.event:
+                fates.append(_fate(step))
+
+    def _take(self, occurrence: Occurrence) -> None:
+        here = self._step
+        self._took(decide(self._chart, here.after, here.data, occurrence))
+
+    def recall(self) -> None:
+        while self._step.after.recalled:
+            self._take(self._step.after.recalled[0])
+
+    def take_second(self) -> None:
+        second, here = self._both[1], self._step
+        gone = self._gone(second)
+        if self._chart.is_final(here.after.leaf):
+            gone = "over"
+        if gone:
+            self._fates[1].append(Fate(gone))
+        else:
+            self._take(second)
+
+    def _gone(self, second: Occurrence) -> str:
+        """Of a timer, whether the first one took it away."""
+        event = second.event
+        if not isinstance(event, TimerFired):
+            return ""
+        for timer in self._step.after.timers:
+            if (timer.state, timer.name, timer.activation) == (
+                event.state,
+                event.timer,
+                second.activation,
+            ):
+                started = {(state, name) for state, name, _ in self._step.started}
+                return "begun afresh" if (event.state, event.timer) in started else ""
+        return "cancelled"
+
+    def end(self) -> None:
+        """What is due at this very instant happens in it."""
+        while (next_due := due(self._step.after)) is not None and next_due.at <= self._step.at:
+            self._take(next_due)
+
+    def order(self) -> Order:
+        first, second = map(tuple, self._fates)
+        return Order((first, second), self._step.after.leaf, self._step.data, tuple(self._commands))
+
+
+def _fate(step: Step) -> Fate:
+    answer = step.edge.answer if step.edge else None
+    guard = named(answer.when) if answer and answer.when else ""
+    leaf = step.after.leaf if step.outcome is Outcome.TAKEN else ""
+    return Fate(step.outcome.value, leaf, guard)

@@ -1,0 +1,103 @@
+"""What stands for what: one standing for all that neither chart nor world can tell apart."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from typing import Any
+
+from callchart.engine.chart.chart import Chart, TimerSpec
+from callchart.engine.chart.decide import (
+    Active,
+    Configuration,
+    Occurrence,
+    Step,
+    Timer,
+    microseconds,
+)
+from callchart.engine.exploration.invariants import OVER
+from callchart.engine.exploration.model import Model, Standing
+from callchart.engine.exploration.node import Explored
+from callchart.engine.exploration.zone import Slot
+
+#: The moment at which each step is decided, and the deadline of the timers that run (us).
+NOW = 1_000_000_000_000
+FAR = 2 * NOW
+
+
+class Standings:
+    """Those that calls of the chart came to, numbered in the order in which they did."""
+
+    def __init__(self, chart: Chart, model: Model) -> None:
+        self._chart, self._model = chart, model
+        self.explored: list[Explored] = []
+        #: Timers by order of the whole call: may be due at any moment, for it may have lasted long.
+        self.uncounted = frozenset(
+            timer.order
+            for timer in chart.timers
+            if not chart.nodes[timer.state].ancestors and chart.nodes[timer.state].state.children
+        )
+        self._numbers: dict[Hashable, int] = {}
+        self._configurations: dict[Hashable, Configuration] = {}
+
+    def arrive(self, step: Step, world: Any, orders: Sequence[int]) -> tuple[int, tuple[Slot, ...]]:
+        to = self.standing_for(Standing(step.after, step.data, world))
+        started = {(state, name) for state, name, _ in step.started}
+        slots: list[Slot] = []
+        for timer in to.timers:
+            if (timer.state, timer.name) in started:
+                slots.append(self._bounds(timer, to))
+            else:
+                slots.append(orders.index(timer.order) + 1)
+        return to.number, tuple(slots)
+
+    def _bounds(self, timer: TimerSpec, to: Explored) -> tuple[int, int]:
+        bounds = to.bounds.get(timer.order)
+        if bounds is None:
+            data = to.standing.data
+            every = self._model.extremes(data, NOW) if callable(timer.delay) else (data,)
+            delays = [microseconds(timer.delay, one, NOW) for one in every]
+            bounds = to.bounds[timer.order] = min(delays), max(delays)
+        return bounds
+
+    def standing_for(self, standing: Standing) -> Explored:
+        """What stands for it, made where there is none yet."""
+        configuration = standing.configuration
+        orders = tuple(sorted([timer.order for timer in configuration.timers]))
+        key = (configuration.leaf, orders, self._model.key(standing))
+        number = self._numbers.get(key)
+        if number is not None:
+            return self.explored[number]
+        configuration, data, world = self._model.representative(standing)
+        stands = self._representative(configuration, orders)
+        urgent = bool(stands.recalled) or self._model.is_urgent(world)
+        timers = tuple(self._chart.timers[o] for o in orders if o not in self.uncounted)
+        number = self._numbers[key] = len(self.explored)
+        self.explored.append(Explored(number, Standing(stands, data, world), timers, urgent))
+        return self.explored[number]
+
+    def _representative(
+        self, configuration: Configuration, orders: tuple[int, ...]
+    ) -> Configuration:
+        renamed = {active.activation: n for n, active in enumerate(configuration.active, 1)}
+        deferred = _renamed(configuration.deferred, renamed)
+        recalled = _renamed(configuration.recalled, renamed)
+        place = (configuration.leaf, orders, deferred, recalled)
+        if place not in self._configurations:
+            active = tuple(Active(a.state, n) for n, a in enumerate(configuration.active, 1))
+            stay = {a.state: a.activation for a in active}
+            timers = tuple(
+                Timer(FAR, order, timer.state, timer.name, stay[timer.state])
+                for order in orders
+                for timer in [self._chart.timers[order]]
+            )
+            self._configurations[place] = Configuration(
+                active, timers, deferred, recalled, len(active)
+            )
+        return self._configurations[place]
+
+
+def _renamed(occurrences: Sequence[Occurrence], to: dict[int, int]) -> tuple[Occurrence, ...]:
+    return tuple(
+        Occurrence(NOW, o.event, None if o.activation is None else to.get(o.activation, OVER))
+        for o in occurrences
+    )

@@ -1,0 +1,22 @@
+"""What can happen at one instant, counted. What comes of it in either order, the atlas tells."""
+
+from __future__ import annotations
+
+from itertools import combinations
+
+from callchart.engine.exploration.explorer import Exploration
+from callchart.engine.exploration.zone import can_be_at_once, fired
+
+
+def count_ties(exploration: Exploration) -> int:
+    """How many times two occurrences of which one at least is a timer can be at one instant."""
+    count = 0
+    for node in exploration.nodes:
+        explored = exploration.explored[node.standing]
+        if not explored.urgent:
+            timers = range(1, len(node.zone))
+            first = [t for t in timers if fired(node.zone, t) is not None]
+            events = sum(not s.timer for s in explored.successors or ())
+            pairs = sum(can_be_at_once(node.zone, a, b) for a, b in combinations(timers, 2))
+            count += len(first) * events + pairs
+    return count

@@ -1,0 +1,89 @@
+"""Is a mistake in a chart found? By what, and in which call?"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from callchart.engine.chart.chart import Chart, ChartError
+from callchart.engine.chart.decide import decide
+from callchart.engine.exploration.explorer import Exploration
+from callchart.engine.exploration.liveness import leave_alone
+from callchart.engine.exploration.lockstep import parting
+from callchart.engine.exploration.model import Model
+from callchart.engine.exploration.mutation import Mutant
+from callchart.engine.exploration.successors import Deciding
+
+#: A chart whose calls come to so many more nodes than before is another chart.
+MORE = 5_000
+
+#: The world around a chart's calls.
+World = Callable[[Chart], Model]
+
+
+class Caught(StrEnum):
+    """How a mistake was found; what says most stands first."""
+
+    REFUSED = "refused when the chart is built"
+    BROKEN = "a property is broken"
+    DIFFERENT = "a call goes otherwise than without it"
+    UNEXPLORED = "a declared answer is never given any more"
+    SURVIVED = "not at all"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """How a mistake was found, by what, and the keys of the shortest call that shows it."""
+
+    caught: Caught
+    how: str = ""
+    way: tuple[str, ...] = ()
+
+
+def usual(chart: Chart, world: World) -> Exploration:
+    """All that the calls of a chart without a mistake come to."""
+    return _explored(chart, world, decide, 1_000_000)
+
+
+def verdict(mutant: Mutant, worlds: Sequence[World], usual: Sequence[Exploration]) -> Verdict:
+    """What finds it in these worlds, `usual` being the explorations without it.
+
+    A property that is broken in one of them says more than a call that goes otherwise."""
+    try:
+        chart = mutant.build()
+    except ChartError as hole:
+        return Verdict(Caught.REFUSED, str(hole))
+    found = Verdict(Caught.SURVIVED)
+    for world, before in zip(worlds, usual, strict=True):
+        most = len(before.nodes) + MORE
+        exploration = _explored(chart, world, mutant.deciding, most)
+        if exploration.violations:
+            violation = exploration.violations[0]
+            return Verdict(Caught.BROKEN, f"{violation.name}: {violation.how}", violation.way)
+        if found.caught is Caught.SURVIVED:
+            found = _compared(before, exploration)
+    return found
+
+
+def _explored(chart: Chart, world: World, deciding: Deciding, most: int) -> Exploration:
+    """To its end, to the first violation, or to so many nodes."""
+    exploration = Exploration(chart, world(chart), most=most, stop_at_first=True, deciding=deciding)
+    deque(exploration.run(), maxlen=0)
+    if exploration.complete and not exploration.violations:
+        leave_alone(exploration)
+    return exploration
+
+
+def _compared(before: Exploration, mistaken: Exploration) -> Verdict:
+    if not mistaken.complete:
+        return Verdict(Caught.DIFFERENT, f"calls come to more than {len(mistaken.nodes)} nodes")
+    parted = parting(mistaken, before)
+    if parted is not None:
+        return Verdict(Caught.DIFFERENT, parted.how, parted.way)
+    given = {(edge.source, edge.trigger) for edge in mistaken.taken}
+    for edge in before.taken:
+        if (edge.source, edge.trigger) not in given:
+            return Verdict(Caught.UNEXPLORED, f"{edge.source}, {edge.trigger}")
+    return Verdict(Caught.SURVIVED)

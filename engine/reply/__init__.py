@@ -1,0 +1,1 @@
+"""The reply pipeline: text is cut into chunks, synthesized in parallel, and played in order."""

@@ -1,0 +1,320 @@
+"""Control that we dial: what may be wrong at the start, what may break later, and coming back."""
+
+from __future__ import annotations
+
+import json
+import logging
+import random
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+import trio
+
+from callchart.adapters.carrier.asterisk.control import connect
+from callchart.adapters.carrier.asterisk.control.ari import ControlLost
+from callchart.adapters.carrier.asterisk.control.connect import connected
+from callchart.adapters.carrier.asterisk.control.control import Control, ControlError
+from callchart.adapters.carrier.asterisk.control.events import StasisEnd
+from callchart.adapters.carrier.asterisk.control.socket import MESSAGE_BYTES
+from callchart.adapters.carrier.asterisk.settings import AsteriskSettings
+from callchart.adapters.carrier.asterisk.websocket.client import dial
+from tests.adapters.carrier.asterisk.media.media_call import nothing_left
+from tests.adapters.carrier.asterisk.scripted_asterisk import (
+    PASSWORD,
+    USER,
+    Answer,
+    ScriptedAsterisk,
+    says,
+    says_nothing,
+    scripted_asterisk,
+)
+from tests.asterisk.fixtures import StartAsterisk
+from tests.asterisk.server import Asterisk
+
+pytestmark = pytest.mark.real
+
+START = {
+    "type": "StasisStart",
+    "application": "callchart",
+    "args": [],
+    "channel": {
+        "id": "1",
+        "name": "PJSIP/trunk-1",
+        "state": "Ring",
+        "caller": {"number": ""},
+        "dialplan": {"exten": "bot"},
+    },
+}
+
+
+def at(url: str, user: str = USER, password: str = PASSWORD) -> AsteriskSettings:
+    return AsteriskSettings(url=url, user=user, password=password, instance="bot")
+
+
+def of(asterisk: Asterisk) -> AsteriskSettings:
+    return at(asterisk.url, asterisk.user, asterisk.password)
+
+
+@asynccontextmanager
+async def to_scripted(asterisk: ScriptedAsterisk) -> AsyncIterator[Control]:
+    async with connected(at(asterisk.url), random.Random(1)) as control:
+        yield control
+
+
+async def failure(settings: AsteriskSettings) -> str:
+    """Why control cannot be had."""
+    with pytest.raises(ControlError) as failed:
+        async with connected(settings, random.Random(1)):
+            pass
+    assert "\n" not in str(failed.value)
+    return str(failed.value)
+
+
+# --- the start ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("asked", "answer", "said"),
+    [
+        ("GET asterisk/info", says(401, {"message": "No"}), "the user or the password is wrong"),
+        ("GET asterisk/info", says(404, ""), "ARI is not there: set enabled=yes in ari.conf"),
+        ("GET asterisk/info", says(503, ""), "with 503: As Scripted (see Asterisk's log)"),
+        ("GET asterisk/info", says(200, "<html>"), "is not Asterisk's ARI"),
+        ("GET asterisk/info", says(200, {"system": {}}), "what answers there is no ARI"),
+        ("GET asterisk/info", says(200, ["22"]), "there is no ARI (check the url)"),
+        (
+            "GET asterisk/info",
+            says(200, {"system": {"version": "13.38.3"}}),
+            "Asterisk 13.38.3 is too old: 16 or newer is needed",
+        ),
+        (
+            "GET asterisk/info",
+            says(200, {"system": {"version": "certified/13.21-cert6"}}),
+            "certified/13.21-cert6 is too old",
+        ),
+        ("POST channels/bot-nobody/answer", says(403, {"message": "No"}), "set read_only=no"),
+        ("GET events", says(401, ""), "WebSocket cannot be opened: it answered 401"),
+        ("GET events", says(404, ""), "is res_http_websocket.so loaded?"),
+    ],
+)
+async def test_what_is_wrong_with_an_asterisk_is_one_error_with_its_cure(
+    asked: str, answer: Answer, said: str
+) -> None:
+    async with scripted_asterisk() as asterisk:
+        asterisk.answers[asked] = answer
+        assert said in await failure(at(asterisk.url))
+
+
+async def test_nobody_there_is_one_error_with_its_cure() -> None:
+    async with scripted_asterisk() as gone:
+        pass
+    assert "refused the connection (does it run" in await failure(at(gone.url))
+    assert "was not found (check the url" in await failure(at("http://nowhere.invalid:8088"))
+
+
+async def test_tls_trouble_is_one_error_with_its_cure() -> None:
+    async with scripted_asterisk() as asterisk:
+        said = await failure(at(asterisk.url.replace("http:", "https:")))
+    assert "failed the TLS handshake" in said
+    assert "check its certificate" in said
+
+
+async def test_an_events_socket_that_is_never_opened_is_given_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(connect, "CONNECT_SECONDS", 0.1)
+    async with scripted_asterisk() as asterisk:
+        asterisk.answers["GET events"] = says_nothing
+        assert "no answer within 0.1 s" in await failure(at(asterisk.url))
+
+
+@pytest.mark.parametrize("version", ["22.10.1+dfsg", "16.0.0", "GIT-master-1a2b3c", "certified-20"])
+async def test_a_version_that_is_new_enough_or_unknown_will_do(version: str) -> None:
+    async with scripted_asterisk() as asterisk:
+        asterisk.answers["GET asterisk/info"] = says(200, {"system": {"version": version}})
+        async with to_scripted(asterisk) as control:
+            assert await control.ari.version() == version
+
+
+async def test_a_wrong_password_at_a_real_asterisk(asterisk: Asterisk) -> None:
+    said = await failure(at(asterisk.url, asterisk.user, "wrong"))
+    assert "the user or the password is wrong" in said
+
+
+async def test_an_application_that_another_client_serves_is_left_to_it(
+    asterisk: Asterisk,
+) -> None:
+    async with connected(of(asterisk), random.Random(1)) as control:
+        said = await failure(of(asterisk))
+        assert said.startswith("another client serves the application 'callchart'")
+        assert not control.is_over
+        await nothing_left(asterisk)
+
+
+async def test_an_application_whose_client_crashed_in_a_call_is_taken(
+    start_asterisk: StartAsterisk,
+) -> None:
+    async with start_asterisk() as asterisk:
+        async with connected(of(asterisk), random.Random(1)) as control:
+            await asterisk.ari(
+                "POST",
+                "channels",
+                endpoint="Local/bot@inbound",
+                context="inbound",
+                extension="echo",
+            )
+            with trio.fail_after(5):
+                left_behind = (await control.arrival()).start.channel.id
+        for _ in range(2):
+            assert [each["name"] for each in await asterisk.applications()] == [asterisk.app]
+            async with connected(of(asterisk), random.Random(1)) as control:
+                assert {each["id"] for each in await asterisk.channels()} >= {left_behind}
+        await asterisk.ari("DELETE", f"channels/{left_behind}")
+
+
+# --- later ----------------------------------------------------------------------------------------
+
+
+async def test_another_client_that_takes_the_application_over_ends_control(
+    asterisk: Asterisk,
+) -> None:
+    async with connected(of(asterisk), random.Random(1)) as control:
+        link = control.link(asterisk.app)
+        key = f"app={asterisk.app}&api_key={asterisk.user}:{asterisk.password}"
+        async with dial(
+            f"{asterisk.url.replace('http', 'ws')}/ari/events?{key}",
+            subprotocol="ari",
+            seconds=5,
+            message_bytes=MESSAGE_BYTES,
+        ):
+            with trio.fail_after(5), pytest.raises(ControlError, match="another client took over"):
+                await control.arrival()
+            with trio.fail_after(5):
+                await link.lost()
+            with pytest.raises(ControlLost, match="another client took the application over"):
+                await link.ari.version()
+
+
+async def test_a_call_that_arrives_first_of_all_can_be_answered_at_once() -> None:
+    async with scripted_asterisk() as asterisk, to_scripted(asterisk) as control:
+        asterisk.answers["POST channels/1/answer"] = says(204, "")
+        ws = await asterisk.socket()
+        await ws.send_message(json.dumps(START))
+        with trio.fail_after(5):
+            arrival = await control.arrival()
+        await arrival.link.ari.answer(arrival.start.channel.id)
+
+
+async def test_noise_on_the_events_socket_does_not_disturb_a_call(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with scripted_asterisk() as asterisk, to_scripted(asterisk) as control:
+        ws = await asterisk.socket()
+        with control.listen("1") as events:
+            for noise in ("{", "[]", '{"type": "StasisEnd"}', '{"type": "New"}', b"\xff"):
+                await ws.send_message(noise)
+            await ws.send_message(json.dumps({"type": "StasisEnd", "channel": {"id": "1"}}))
+            with trio.fail_after(5):
+                assert await events.next() == StasisEnd("1")
+    assert all(line.startswith("Asterisk sent what is no event") for line in caplog.messages)
+
+
+async def test_control_comes_back_after_a_message_that_was_too_long(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.INFO, "callchart")
+    async with scripted_asterisk() as asterisk, to_scripted(asterisk) as control:
+        link = control.link("callchart")
+        with control.listen("1") as events:
+            asterisk.answers["GET channels"] = says(200, [START["channel"]])
+            await (await asterisk.socket()).send_message("x" * (MESSAGE_BYTES + 1))
+            with trio.fail_after(5):
+                await link.lost()
+                await link.back()
+            ws = await asterisk.socket()
+            await ws.send_message(json.dumps({"type": "StasisEnd", "channel": {"id": "1"}}))
+            with trio.fail_after(5):
+                assert await events.next() == StasisEnd("1")
+    assert caplog.messages == [
+        "control of Asterisk for callchart is lost: a message of Asterisk's was longer than"
+        f" {MESSAGE_BYTES} bytes",
+        "control of Asterisk for callchart is back",
+    ]
+
+
+async def test_while_control_is_lost_requests_fail_at_once_and_one_line_says_so(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.INFO, "callchart")
+    async with scripted_asterisk() as asterisk, to_scripted(asterisk) as control:
+        link = control.link("callchart")
+        asterisk.answers["GET events"] = says(503, "")
+        await (await asterisk.socket()).aclose(1001, "restarting")
+        with trio.fail_after(5):
+            await link.lost()
+            while asterisk.asked.count("GET events") < 4:  # noqa: ASYNC110 (a list)
+                with pytest.raises(ControlLost, match="1001 restarting"):
+                    await link.ari.version()
+                await trio.sleep(0.01)
+        del asterisk.answers["GET events"]
+    assert caplog.messages == [
+        "control of Asterisk for callchart is lost: Asterisk closed the socket: 1001 restarting"
+    ]
+
+
+@pytest.mark.parametrize("answer", [b"SIP/2.0 200 OK\r\n\r\n", b"HTTP/1.1 101 Yes\r\n\r\n"])
+async def test_control_comes_back_after_an_answer_that_is_not_a_websockets(answer: bytes) -> None:
+    async def answers(stream: trio.SocketStream) -> None:
+        await stream.send_all(answer)
+
+    async with scripted_asterisk() as asterisk, to_scripted(asterisk) as control:
+        link, events = control.link("callchart"), asterisk.answers["GET events"]
+        ws = await asterisk.socket()
+        asterisk.answers["GET events"] = answers
+        await ws.aclose()
+        with trio.fail_after(5):
+            while asterisk.asked.count("GET events") < 3:  # noqa: ASYNC110 (a list)
+                await trio.sleep(0.01)
+            asterisk.answers["GET events"] = events
+            await link.back()
+        await asterisk.socket()
+
+
+async def test_what_keeps_control_from_coming_back_is_said_when_it_takes_long(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connect, "LAST_DELAY", connect.FIRST_DELAY)
+    async with scripted_asterisk() as asterisk, to_scripted(asterisk):
+        asterisk.answers["GET events"] = says(401, "")
+        await (await asterisk.socket()).aclose()
+        with trio.fail_after(5):
+            while asterisk.asked.count("GET events") < 4:  # noqa: ASYNC110 (a list)
+                await trio.sleep(0.01)
+    assert caplog.messages[1:] == ["control of Asterisk is still lost: it answered 401"]
+
+
+async def test_a_socket_that_cannot_catch_up_is_not_used() -> None:
+    async with scripted_asterisk() as asterisk, to_scripted(asterisk) as control:
+        link = control.link("callchart")
+        with control.listen("1") as events:
+            asterisk.answers["GET channels"] = says(500, {"error": "no memory"})
+            await (await asterisk.socket()).aclose()
+            with trio.fail_after(5):
+                await link.lost()
+                await asterisk.socket()
+            asterisk.answers["GET channels"] = says(200, [])
+            with trio.fail_after(5):
+                gone = await events.next()
+                await link.back()
+            assert gone.channel == "1"  # type: ignore[union-attr]
+
+
+def test_attempts_to_reconnect_come_ever_later_and_not_all_at_once() -> None:
+    one = connect.delays(random.Random(1))
+    other = connect.delays(random.Random(2))
+    waits, others = [next(one) for _ in range(9)], [next(other) for _ in range(9)]
+    expected = (0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 5.0, 5.0, 5.0)
+    for wait, other_wait, least in zip(waits, others, expected, strict=True):
+        assert least <= wait <= 1.5 * least
+        assert wait != other_wait

@@ -1,0 +1,328 @@
+"""Who is told what: calls that arrive, channels that somebody listens for, and control that is
+lost and comes back."""
+
+from __future__ import annotations
+
+import gc
+import logging
+from typing import Any
+
+import pytest
+import trio
+import trio.testing
+
+from callchart.adapters.carrier.asterisk.control import control as control_module
+from callchart.adapters.carrier.asterisk.control.ari import Ari, AriError, ControlLost, Request
+from callchart.adapters.carrier.asterisk.control.control import Control, ControlError, Events
+from callchart.adapters.carrier.asterisk.control.events import (
+    ApplicationReplaced,
+    Channel,
+    ChannelDestroyed,
+    DtmfReceived,
+    Event,
+    StasisEnd,
+    StasisStart,
+    Unknown,
+)
+
+APP = "callchart"
+
+
+class Asterisk:
+    """A transport to an Asterisk in which these channels are."""
+
+    def __init__(self, *channels: str, refuses: bool = False) -> None:
+        self.channels, self.refuses = channels, refuses
+        self.asked: list[str] = []
+
+    async def ask(self, request: Request) -> Any:
+        await trio.lowlevel.checkpoint()
+        self.asked.append(str(request))
+        if self.refuses:
+            raise AriError(str(request), 500, "no memory")
+        return [
+            {"id": c, "name": "", "state": "", "caller": {"number": ""}, "dialplan": {"exten": ""}}
+            for c in self.channels
+        ]
+
+
+@pytest.fixture
+def control(nursery: trio.Nursery) -> Control:
+    return Control(APP, "bot-", nursery)
+
+
+def start(channel: str, app: str = APP) -> StasisStart:
+    return StasisStart(app, Channel(channel, "PJSIP/trunk-1", "Ring", "", ""), ())
+
+
+async def heard(events: Events) -> list[Event]:
+    """All that waits to be heard."""
+    found: list[Event] = []
+
+    async def hear() -> None:
+        while True:
+            found.append(await events.next())
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(hear)
+        await trio.testing.wait_all_tasks_blocked()
+        nursery.cancel_scope.cancel()
+    return found
+
+
+async def test_a_channel_that_nobody_listens_for_is_a_call_that_arrives(control: Control) -> None:
+    link = control.link(APP)
+    control.tell(start("1"), link)
+    arrival = await control.arrival()
+    assert (arrival.start, arrival.link) == (start("1"), link)
+
+
+async def test_a_caller_who_hangs_up_before_the_call_is_taken_is_known_to_have(
+    control: Control,
+) -> None:
+    link = control.link(APP)
+    control.tell(start("1"), link)
+    control.tell(StasisEnd("1"), link)
+    with (await control.arrival()).events as events:
+        assert await events.next() == StasisEnd("1")
+
+
+async def test_a_channel_that_somebody_waits_for_is_no_call(control: Control) -> None:
+    link = control.link(APP)
+    with link.listen("bot-1.media", "bot-2.media") as events:
+        control.tell(start("bot-1.media"), link)
+        control.tell(StasisEnd("bot-1.media"), link)
+        control.tell(DtmfReceived("other", "1"), link)
+        control.tell(start("bot-2.media"), link)
+        assert await heard(events) == [
+            start("bot-1.media"),
+            StasisEnd("bot-1.media"),
+            start("bot-2.media"),
+        ]
+    control.tell(start("1"), link)
+    assert (await control.arrival()).start == start("1")
+
+
+async def test_a_channel_of_ours_that_nobody_waits_for_is_no_call(
+    control: Control, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG, "callchart")
+    link = control.link(APP)
+    control.tell(start("bot-1.media"), link)
+    control.tell(Unknown("ChannelVarset"), link)
+    control.tell(start("bottle-1"), link)
+    assert (await control.arrival()).start == start("bottle-1")
+    assert caplog.messages == ["nobody waits for a StasisStart", "nobody waits for a Unknown"]
+
+
+async def test_two_who_listen_for_one_channel_are_both_told(control: Control) -> None:
+    link = control.link(APP)
+    with link.listen("1") as one:
+        with control.listen("1", "1") as other:
+            control.tell(StasisEnd("1"), link)
+            assert await heard(other) == [StasisEnd("1")]
+        control.tell(DtmfReceived("1", "5"), link)
+        assert await heard(one) == [StasisEnd("1"), DtmfReceived("1", "5")]
+        assert await heard(other) == []
+
+
+async def test_who_was_interrupted_while_waiting_loses_no_news(control: Control) -> None:
+    link = control.link(APP)
+    with link.listen("1") as events:
+        found: list[Event] = []
+
+        async def wait(scope: trio.CancelScope) -> None:
+            with scope:
+                found.append(await events.next())
+
+        async with trio.open_nursery() as nursery:
+            scope = trio.CancelScope()
+            nursery.start_soon(wait, scope)
+            await trio.testing.wait_all_tasks_blocked()
+            scope.cancel()
+            control.tell(StasisEnd("1"), link)
+        assert found + await heard(events) == [StasisEnd("1")]
+
+
+async def test_who_was_interrupted_while_waiting_loses_no_call(control: Control) -> None:
+    link = control.link(APP)
+    found = []
+
+    async def wait(scope: trio.CancelScope) -> None:
+        with scope:
+            found.append((await control.arrival()).start)
+
+    async with trio.open_nursery() as nursery:
+        scope = trio.CancelScope()
+        nursery.start_soon(wait, scope)
+        await trio.testing.wait_all_tasks_blocked()
+        scope.cancel()
+        control.tell(start("1"), link)
+    if not found:
+        found.append((await control.arrival()).start)
+    assert found == [start("1")]
+
+
+async def test_more_calls_than_can_wait_are_refused(
+    nursery: trio.Nursery, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(control_module, "ARRIVALS", 2)
+    control, asterisk = Control(APP, "bot-", nursery), Asterisk()
+    link = control.link(APP)
+    link.up(asterisk)
+    for number in range(3):
+        control.tell(start(str(number)), link)
+    await trio.testing.wait_all_tasks_blocked()
+    assert asterisk.asked == ["DELETE channels/2"]
+    assert caplog.messages == ["a call was refused: 2 are waiting to be taken"]
+    assert [(await control.arrival()).start for _ in range(2)] == [start("0"), start("1")]
+
+
+async def test_a_call_that_cannot_even_be_refused_disturbs_nobody(
+    nursery: trio.Nursery, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(control_module, "ARRIVALS", 1)
+    control = Control(APP, "bot-", nursery)
+    link = control.link(APP)
+    for number in range(2):
+        control.tell(start(str(number)), link)
+    await trio.testing.wait_all_tasks_blocked()
+    assert caplog.messages[1].startswith("a call that was refused may wait on: control of Asterisk")
+    assert (await control.arrival()).start == start("0")
+
+
+async def test_whose_application_was_taken_over_gets_no_calls_but_an_error(
+    control: Control,
+) -> None:
+    link = control.link(APP)
+    async with trio.open_nursery() as nursery:
+
+        async def wait() -> None:
+            with pytest.raises(ControlError, match=r"another client took over .*'callchart'"):
+                await control.arrival()
+
+        nursery.start_soon(wait)
+        await trio.testing.wait_all_tasks_blocked()
+        assert not control.is_over
+        control.tell(ApplicationReplaced(APP), link)
+    assert control.is_over
+    control.tell(start("1"), link)
+    control.tell(ApplicationReplaced(APP), link)
+    for _ in range(2):
+        with pytest.raises(ControlError, match="took over"):
+            await control.arrival()
+
+
+async def test_a_link_that_is_not_up_refuses_requests_at_once(control: Control) -> None:
+    link, asterisk = control.link(APP), Asterisk()
+    with pytest.raises(ControlLost, match="not connected yet"):
+        await link.ari.answer("1")
+    link.up(asterisk)
+    await link.ari.answer("1")
+    link.down(asterisk, "the connection broke")
+    with pytest.raises(ControlLost, match="the connection broke"):
+        await link.ari.answer("1")
+    assert asterisk.asked == ["POST channels/1/answer"]
+
+
+async def test_who_waits_learns_that_control_is_lost_and_that_it_is_back(
+    control: Control, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "callchart")
+    link, asterisk = control.link(APP), Asterisk()
+    link.up(asterisk)
+    learned: list[str] = []
+
+    async def watch() -> None:
+        while True:
+            await link.lost()
+            learned.append("lost")
+            await link.back()
+            learned.append("back")
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(watch)
+        for _ in range(2):
+            await trio.testing.wait_all_tasks_blocked()
+            link.down(asterisk, "the connection broke")
+            await trio.testing.wait_all_tasks_blocked()
+            link.up(asterisk)
+        await trio.testing.wait_all_tasks_blocked()
+        nursery.cancel_scope.cancel()
+    assert learned == ["lost", "back"] * 2
+    assert (
+        caplog.messages
+        == [
+            "control of Asterisk for callchart is lost: the connection broke",
+            "control of Asterisk for callchart is back",
+        ]
+        * 2
+    )
+
+
+async def test_the_end_of_an_older_way_does_not_take_down_the_newer(control: Control) -> None:
+    link, older, newer = control.link(APP), Asterisk(), Asterisk()
+    link.up(older)
+    link.up(newer)
+    link.down(older, "the connection broke")
+    assert link.is_up
+    await link.ari.answer("1")
+    assert (older.asked, newer.asked) == ([], ["POST channels/1/answer"])
+
+
+async def test_the_log_does_not_name_the_channel_of_a_call_with_a_link_of_its_own(
+    control: Control, caplog: pytest.LogCaptureFixture
+) -> None:
+    link, asterisk = control.link(f"{APP}:PJSIP/5550123-1"), Asterisk()
+    link.up(asterisk)
+    link.down(asterisk, "the connection broke")
+    assert caplog.messages == ["control of Asterisk for callchart is lost: the connection broke"]
+
+
+async def test_channels_that_ended_while_control_was_lost_are_told_of_when_it_is_back(
+    control: Control,
+) -> None:
+    link = control.link(APP)
+    with link.listen("1") as lives, link.listen("2", "3") as gone:
+        await link.catch_up(Ari(Asterisk("1", "4")))
+        assert await heard(lives) == []
+        told = await heard(gone)
+    expected = {ChannelDestroyed(c, 0, "gone while control was lost") for c in ("2", "3")}
+    assert set(told) == expected
+    assert len(told) == 2
+
+
+async def test_a_call_that_arrives_while_we_catch_up_is_not_taken_for_gone(
+    control: Control,
+) -> None:
+    link = control.link(APP)
+    asterisk = Asterisk()
+    with link.listen("1"):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(link.catch_up, Ari(asterisk))
+            await trio.testing.wait_all_tasks_blocked(0)
+            control.tell(start("2"), link)
+    with (await control.arrival()).events as events:
+        assert await heard(events) == []
+
+
+async def test_nobody_is_asked_for_channels_that_nobody_listens_for(control: Control) -> None:
+    asterisk = Asterisk(refuses=True)
+    await control.link(APP).catch_up(Ari(asterisk))
+    assert asterisk.asked == []
+
+
+async def test_an_application_has_one_link_for_as_long_as_somebody_holds_it(
+    control: Control,
+) -> None:
+    link, other = control.link("callchart:1"), control.link("callchart:2")
+    assert control.link("callchart:1") is link
+    assert other is not link
+    asterisk = Asterisk()
+    link.up(asterisk)
+    await control.ari.answer("1")
+    del link
+    gc.collect()
+    with pytest.raises(ControlLost, match="no link to Asterisk"):
+        await control.ari.answer("1")
+    assert asterisk.asked == ["POST channels/1/answer"]

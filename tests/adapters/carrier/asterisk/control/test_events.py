@@ -1,0 +1,117 @@
+"""What Asterisk says becomes an event, or a complaint that quotes nothing of it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from callchart.adapters.carrier.asterisk.control import events
+from callchart.adapters.carrier.asterisk.control.events import (
+    Event,
+    MalformedEvent,
+    channel_of,
+    decode,
+    event_of,
+)
+
+#: As Asterisk 22 sends them; ids and numbers are made up.
+RECORDED: list[dict[str, Any]] = json.loads(
+    Path(__file__).with_name("recorded_events.json").read_text()
+)
+
+CALLER = "1690000000.2"
+CHANNEL = events.Channel(CALLER, "PJSIP/trunk-00000001", "Ring", "5550123", "5550100")
+
+EXPECTED: list[Event] = [
+    events.StasisStart("callchart", CHANNEL, ("sales",)),
+    events.StasisEnd(CALLER),
+    events.HangupRequest(CALLER, 16),
+    events.HangupRequest(CALLER, 0),
+    events.ChannelDestroyed(CALLER, 17, "User busy"),
+    events.ChannelStateChange(CALLER, "Up"),
+    events.DtmfReceived(CALLER, "#"),
+    events.PlaybackStarted("callchart-1.p1", CALLER),
+    events.PlaybackFinished("callchart-1.p1", CALLER, failed=False),
+    events.PlaybackFinished("callchart-1.p1", CALLER, failed=True),
+    events.ApplicationRegistered("callchart"),
+    events.ApplicationReplaced("callchart"),
+    events.Unknown("ChannelVarset"),
+]
+
+OF_NO_CHANNEL = (events.ApplicationRegistered, events.ApplicationReplaced, events.Unknown)
+
+
+def parse(message: str | bytes) -> Event:
+    return event_of(decode(message))
+
+
+@pytest.mark.parametrize(("message", "expected"), list(zip(RECORDED, EXPECTED, strict=True)))
+def test_a_recorded_message_is_its_event(message: dict[str, Any], expected: Event) -> None:
+    assert parse(json.dumps(message)) == expected
+    assert parse(json.dumps(message).encode()) == expected
+
+
+@pytest.mark.parametrize("event", EXPECTED)
+def test_an_event_knows_the_channel_that_it_is_about(event: Event) -> None:
+    about = channel_of(event)
+    if isinstance(event, OF_NO_CHANNEL):
+        assert about is None
+    else:
+        assert about == CALLER
+
+
+@pytest.mark.parametrize(
+    ("message", "complaint"),
+    [
+        ("{", "not JSON"),
+        (b"\xff\xfe", "not JSON"),
+        ("[" * 100_000, "not JSON"),
+        ("[]", "not a JSON object"),
+        ("null", "not a JSON object"),
+        ("{}", "no type"),
+        ('{"type": 5}', "no type"),
+    ],
+)
+def test_what_is_no_message_of_ari_is_malformed(message: str | bytes, complaint: str) -> None:
+    with pytest.raises(MalformedEvent, match=complaint):
+        parse(message)
+
+
+@pytest.mark.parametrize("message", RECORDED[:-1])
+def test_an_event_without_what_it_is_about_is_malformed(message: dict[str, Any]) -> None:
+    bare = {"type": message["type"]}
+    with pytest.raises(MalformedEvent, match=message["type"]):
+        event_of(bare)
+
+
+def test_a_complaint_quotes_nothing_of_what_came() -> None:
+    message = {**RECORDED[2], "cause": "+15550123"}
+    with pytest.raises(MalformedEvent) as complaint:
+        event_of(message)
+    assert str(complaint.value).startswith("a ChannelHangupRequest with a field missing or wrong")
+    assert "5550123" not in str(complaint.value)
+
+
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=5,
+)
+
+
+@given(st.sampled_from(RECORDED), st.data())
+def test_whatever_stands_in_a_field_an_event_comes_of_it_or_a_complaint(
+    message: dict[str, Any], data: st.DataObject
+) -> None:
+    field = data.draw(st.sampled_from(sorted(message)))
+    changed = {**message, field: data.draw(_JSON)}
+    try:
+        event = event_of(changed)
+    except MalformedEvent:
+        return
+    assert isinstance(event, Event)

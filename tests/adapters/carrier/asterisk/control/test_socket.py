@@ -1,0 +1,295 @@
+"""Requests and news over one WebSocket, on a clock that jumps: the far end is a script."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+import trio
+import trio.testing
+from trio_websocket import (
+    ConnectionClosed,
+    WebSocketConnection,
+    wrap_client_stream,
+    wrap_server_stream,
+)
+
+from callchart.adapters.carrier.asterisk.control import socket as socket_module
+from callchart.adapters.carrier.asterisk.control.ari import Ari, AriError, ControlLost
+from callchart.adapters.carrier.asterisk.control.events import ApplicationReplaced, Event, StasisEnd
+from callchart.adapters.carrier.asterisk.control.socket import ControlSocket
+from callchart.adapters.carrier.asterisk.rate_limited_log import Complaints
+from callchart.adapters.carrier.asterisk.service_nursery import background
+
+MemoryStream = trio.StapledStream[trio.testing.MemorySendStream, trio.testing.MemoryReceiveStream]
+
+END = {"type": "StasisEnd", "channel": {"id": "1"}}
+
+
+class Wire:
+    """Both ends of a socket: ours, which runs, and Asterisk's."""
+
+    def __init__(
+        self, ours: WebSocketConnection, theirs: WebSocketConnection, far: MemoryStream
+    ) -> None:
+        self.told: list[Event] = []
+        self.theirs, self.far = theirs, far
+        self.ours = ControlSocket(ours, self.told.append, Complaints())
+        self.ari = Ari(self.ours)
+
+    async def asked(self) -> dict[str, Any]:
+        message: dict[str, Any] = json.loads(await self.theirs.get_message())
+        return message
+
+    async def say(self, message: str | dict[str, Any]) -> None:
+        text = message if isinstance(message, str) else json.dumps(message)
+        await self.theirs.send_message(text)
+
+    async def answer(self, asked: dict[str, Any], status: int = 204, body: str = "") -> None:
+        answer = {"type": "RESTResponse", "request_id": asked["request_id"], "status_code": status}
+        await self.say({**answer, "reason_phrase": "No way", "message_body": body})
+
+
+async def open_near_end(nursery: trio.Nursery, stream: MemoryStream) -> WebSocketConnection:
+    return await wrap_client_stream(
+        nursery,
+        stream,  # type: ignore[arg-type] # any stream will do
+        "asterisk",
+        "/",
+        max_message_size=socket_module.MESSAGE_BYTES,
+    )
+
+
+@asynccontextmanager
+async def wire() -> AsyncIterator[Wire]:
+    near, far = trio.testing.memory_stream_pair()
+    async with trio.open_nursery() as nursery:
+        ends: list[WebSocketConnection] = []
+
+        async def accept() -> None:
+            request = await wrap_server_stream(nursery, far)
+            ends.append(await request.accept())
+
+        nursery.start_soon(accept)
+        ours = await open_near_end(nursery, near)
+        both = Wire(ours, ends[0], far)
+        nursery.start_soon(both.ours.run)
+        yield both
+        nursery.cancel_scope.cancel()
+
+
+async def test_a_request_is_answered_by_its_own_answer(autojump_clock: object) -> None:
+    async with wire() as line:
+        found: dict[str, str] = {}
+
+        async def ask(name: str) -> None:
+            found[name] = await line.ari.variable("c", name)
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(ask, "A")
+            nursery.start_soon(ask, "B")
+            requests = [await line.asked(), await line.asked()]
+            await line.say(END)
+            for request in reversed(requests):
+                (query,) = request["query_strings"]
+                await line.answer(request, 200, json.dumps({"value": query["value"].lower()}))
+        assert found == {"A": "a", "B": "b"}
+        assert line.told == [StasisEnd("1")]
+        first = requests[0]
+        assert (first["type"], first["method"]) == ("RESTRequest", "GET")
+        assert first["uri"] == "channels/c/variable"
+        assert first["query_strings"][0]["name"] == "variable"
+        assert requests[0]["request_id"] != requests[1]["request_id"]
+
+
+async def test_a_refusal_has_asterisks_own_words(autojump_clock: object) -> None:
+    async with wire() as line, trio.open_nursery() as nursery:
+
+        async def ask() -> None:
+            with pytest.raises(AriError, match="with 409: Channel not in Stasis"):
+                await line.ari.answer("c")
+            with pytest.raises(AriError, match="with 500: No way"):
+                await line.ari.answer("c")
+
+        nursery.start_soon(ask)
+        await line.answer(await line.asked(), 409, json.dumps({"message": "Channel not in Stasis"}))
+        await line.answer(await line.asked(), 500)
+
+
+@pytest.mark.parametrize("changes", [{"status_code": "204"}, {"message_body": {"value": "en"}}])
+async def test_an_answer_that_cannot_be_read_is_control_lost(
+    changes: dict[str, Any], autojump_clock: object
+) -> None:
+    async with wire() as line, trio.open_nursery() as nursery:
+
+        async def ask() -> None:
+            with pytest.raises(ControlLost, match="cannot be read"):
+                await line.ari.answer("c")
+
+        nursery.start_soon(ask)
+        answer = {
+            "type": "RESTResponse",
+            "request_id": (await line.asked())["request_id"],
+            "status_code": 204,
+        }
+        await line.say({**answer, **changes})
+
+
+async def test_a_request_that_is_not_answered_is_given_up_and_its_late_answer_dropped(
+    autojump_clock: object,
+) -> None:
+    async with wire() as line:
+        before = trio.current_time()
+        with pytest.raises(ControlLost, match=r"did not answer POST channels/c/answer within 5 s"):
+            await line.ari.answer("c")
+        assert trio.current_time() - before == 5
+        await line.answer(await line.asked())
+        await line.say(END)
+        await trio.testing.wait_all_tasks_blocked()
+        assert line.told == [StasisEnd("1")]
+
+
+async def test_a_request_that_was_cancelled_leaves_nothing_behind(autojump_clock: object) -> None:
+    async with wire() as line:
+        with trio.move_on_after(1) as patience:
+            await line.ari.answer("c")
+        assert patience.cancelled_caught
+        late = await line.asked()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(line.ari.hang_up, "c")
+            request = await line.asked()
+            await line.answer(late, 409)
+            await line.answer(request)
+
+
+async def test_a_request_that_was_cancelled_before_it_was_written_is_not_made(
+    autojump_clock: object,
+) -> None:
+    async with wire() as line:
+        with trio.CancelScope() as scope:
+            scope.cancel()
+            await line.ari.answer("c")
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(line.ari.hang_up, "c")
+            request = await line.asked()
+            assert request["method"] == "DELETE"
+            await line.answer(request)
+
+
+async def test_who_waits_for_an_answer_learns_that_the_socket_was_cut(
+    autojump_clock: object,
+) -> None:
+    async with wire() as line:
+        async with trio.open_nursery() as nursery:
+
+            async def ask() -> None:
+                with pytest.raises(ControlLost, match=r"before it answered .*connection broke"):
+                    await line.ari.answer("c")
+
+            nursery.start_soon(ask)
+            await line.asked()
+            await trio.aclose_forcefully(line.far)
+        assert await line.ours.ended() == "the connection broke"
+        assert not line.ours.was_closed
+        with pytest.raises(ControlLost, match="the connection broke"):
+            await line.ari.answer("c")
+
+
+async def test_a_socket_that_asterisk_closes_ends_with_its_reason(autojump_clock: object) -> None:
+    async with wire() as line:
+        await line.theirs.aclose(1000, "Shutting down")
+        assert await line.ours.ended() == "Asterisk closed the socket: 1000 Shutting down"
+        assert line.ours.was_closed
+
+
+async def test_what_is_no_event_is_complained_of_once_and_disturbs_nobody(
+    autojump_clock: object, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with wire() as line:
+        for _ in range(3):
+            await line.say("{")
+        await line.say({"type": "StasisEnd"})
+        await line.say({"type": "RESTResponse"})
+        await line.say({"type": "SomethingNew", "channel": {"id": "1"}})
+        await line.say(END)
+        await trio.testing.wait_all_tasks_blocked()
+        assert line.told[-1] == StasisEnd("1")
+        await trio.sleep(31)
+        await line.say("{")
+        await trio.testing.wait_all_tasks_blocked()
+    no_json = "Asterisk sent what is no event of ARI: not JSON"
+    assert caplog.messages == [
+        no_json,
+        "Asterisk sent what is no event of ARI: a StasisEnd with a field missing or wrong:"
+        " 'channel'",
+        f"{no_json} (and 2 times before)",
+    ]
+
+
+async def test_a_message_that_is_too_long_ends_the_socket(
+    autojump_clock: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(socket_module, "MESSAGE_BYTES", 1000)
+    async with wire() as line:
+        await line.say({**END, "more": "x" * 1000})
+        assert await line.ours.ended() == "a message of Asterisk's was longer than 1000 bytes"
+
+
+async def test_a_far_end_that_went_without_a_word_is_found_out(autojump_clock: object) -> None:
+    async with wire() as line:
+        before = trio.current_time()
+        line.far.send_stream.send_all_hook = trio.sleep_forever
+        assert await line.ours.ended() == "Asterisk gave no sign of life for 5 s"
+        assert trio.current_time() - before == 15
+
+
+async def test_a_far_end_that_reads_is_asked_for_signs_of_life_and_kept(
+    autojump_clock: object,
+) -> None:
+    async with wire() as line:
+        with trio.move_on_after(100) as waited:
+            await line.ours.ended()
+        assert waited.cancelled_caught
+
+
+async def test_a_far_end_that_reads_nothing_is_given_up(autojump_clock: object) -> None:
+    near, far = trio.testing.memory_stream_pair()
+    async with background() as nursery:
+
+        async def accept() -> None:
+            await (await wrap_server_stream(nursery, far)).accept()
+
+        nursery.start_soon(accept)
+        ws = await open_near_end(nursery, near)
+        near.send_stream.send_all_hook = trio.sleep_forever
+        socket = ControlSocket(ws, lambda event: None, Complaints())
+        nursery.start_soon(socket.run)
+        with pytest.raises(ControlLost):
+            await Ari(socket).answer("c")
+        assert await socket.ended() == "Asterisk read nothing for 5 s"
+
+
+async def test_an_application_that_was_taken_over_ends_the_socket(autojump_clock: object) -> None:
+    async with wire() as line:
+        await line.say({"type": "ApplicationReplaced", "application": "callchart"})
+        assert await line.ours.ended() == "another client took the application over"
+        assert line.told == [ApplicationReplaced("callchart")]
+
+
+async def test_our_end_says_goodbye(autojump_clock: object) -> None:
+    async with wire() as line:
+        line.ours.end("enough")
+        with pytest.raises(ConnectionClosed) as closed:
+            await line.theirs.get_message()
+        assert closed.value.reason is not None
+        assert closed.value.reason.code == 1000
+
+
+async def test_a_socket_whose_task_is_cancelled_refuses_requests(autojump_clock: object) -> None:
+    async with wire() as line:
+        pass
+    with pytest.raises(ControlLost, match="the socket was closed"):
+        await line.ari.answer("c")

@@ -1,0 +1,228 @@
+"""The contract of `media.Media`, against a real Asterisk and a phone: every way passes these tests.
+
+A test module subclasses `MediaContract` and gives it a fixture `exchange`."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+import trio
+
+from callchart.adapters.carrier.asterisk.media.media import MediaWay
+from callchart.engine.ports import LineGone, frame_bytes
+from tests.adapters.carrier.asterisk.media.media_call import (
+    MediaCall,
+    controlled,
+    media_call,
+    nothing_left,
+)
+from tests.asterisk.codec import FRAME_SECONDS
+from tests.asterisk.server import Asterisk
+from tests.contracts.line import tone
+
+
+class Exchange(NamedTuple):
+    """A running Asterisk, and a way of media that is ready to be used with it."""
+
+    asterisk: Asterisk
+    way: MediaWay
+
+
+def loud_seconds(pcm: bytes, rate_hz: int) -> float:
+    """How much of the sound is in loud frames: resampling and G.711 only round its corners."""
+    samples = np.frombuffer(pcm, "<i2")
+    frames = samples[: len(samples) // 160 * 160].reshape(-1, 160).astype(int)
+    return int((np.abs(frames).max(axis=1) > 1000).sum()) * 160 / rate_hz
+
+
+async def hear(call: MediaCall, seconds: float) -> bytes:
+    """What comes from the caller, until that much of it is loud."""
+    pcm = b""
+    with trio.fail_after(seconds + 5):
+        while loud_seconds(pcm, call.media.rate_hz) < seconds - FRAME_SECONDS:
+            pcm += await call.media.hear()
+    return pcm
+
+
+class MediaContract:
+    #: Seconds from `play` to the phone, at most: tens of milliseconds but for files.
+    delay = 0.1
+    #: Seconds that something is still heard after a flush, at most.
+    flush_seconds = 0.04
+
+    async def test_a_burst_is_paced_and_its_mark_comes_when_it_was_heard(
+        self, exchange: Exchange
+    ) -> None:
+        async with media_call(*exchange) as call:
+            began = trio.current_time()
+            call.media.play(tone(0.6, call.media.rate_hz))
+            call.media.mark(7)
+            with trio.fail_after(5):
+                reached = await call.until_reached(7)
+                await call.phone.until_silent(for_seconds=0.1)
+            loud = call.phone.ear.loud()
+            assert len(loud) == pytest.approx(30, abs=1)
+            assert loud[-1] - loud[0] == pytest.approx(0.58, abs=0.1)
+            assert loud[0] - began < self.delay
+            assert -0.01 < reached - loud[-1] < FRAME_SECONDS + self.delay
+
+    async def test_marks_are_reached_in_order_each_at_its_own_place(
+        self, exchange: Exchange
+    ) -> None:
+        async with media_call(*exchange) as call:
+            call.media.mark(1)
+            for mark in (2, 3):
+                call.media.play(tone(0.3, call.media.rate_hz))
+                call.media.mark(mark)
+            with trio.fail_after(5):
+                await call.until_reached(3)
+            (one, first), (two, second), (three, third) = call.reached
+            assert (one, two, three) == (1, 2, 3)
+            assert 0.3 - FRAME_SECONDS <= second - first <= 0.3 + self.delay
+            assert third - second == pytest.approx(0.3, abs=self.delay)
+
+    async def test_a_flush_silences_the_phone_and_drops_marks(self, exchange: Exchange) -> None:
+        async with media_call(*exchange) as call:
+            call.media.play(tone(5.0, call.media.rate_hz))
+            call.media.mark(1)
+            with trio.fail_after(5):
+                began = await call.phone.until_loud()
+            await trio.sleep_until(began + 0.3)
+            flushed = trio.current_time()
+            call.media.flush()
+            with trio.fail_after(5):
+                silent = await call.phone.until_silent(for_seconds=0.3)
+            # The packet's own sound is part of what was sent before.
+            assert silent - FRAME_SECONDS - flushed <= self.flush_seconds
+            assert call.reached == []
+
+    async def test_what_is_played_after_a_flush_is_heard_whole_and_none_of_what_was_before(
+        self, exchange: Exchange
+    ) -> None:
+        async with media_call(*exchange) as call:
+            for mark in (1, 2):
+                call.media.play(tone(2.0, call.media.rate_hz))
+                call.media.mark(mark)
+            with trio.fail_after(5):
+                await call.phone.until_loud()
+            call.media.flush()
+            flushed = trio.current_time()
+            call.media.play(bytes(frame_bytes(call.media.rate_hz) * 10))
+            call.media.play(tone(0.4, call.media.rate_hz))
+            call.media.mark(2)
+            with trio.fail_after(5):
+                await call.until_reached(2)
+                await call.phone.until_silent(for_seconds=0.1)
+            after = [at for at in call.phone.ear.loud() if at > flushed + self.flush_seconds]
+            assert len(after) == pytest.approx(20, abs=1)
+            assert [mark for mark, _ in call.reached] == [2]
+
+    async def test_many_flushes_one_after_the_other_lose_nothing_that_follows(
+        self, exchange: Exchange
+    ) -> None:
+        async with media_call(*exchange) as call:
+            for mark in range(10):
+                call.media.play(tone(4.0, call.media.rate_hz))
+                call.media.mark(mark)
+                call.media.flush()
+                call.media.flush()
+                await trio.sleep(0.005)
+            call.media.play(tone(0.4, call.media.rate_hz))
+            call.media.mark(10)
+            with trio.fail_after(5):
+                await call.until_reached(10)
+            assert [mark for mark, _ in call.reached] == [10]
+
+    async def test_all_that_the_caller_says_is_heard_in_whole_frames(
+        self, exchange: Exchange
+    ) -> None:
+        async with media_call(*exchange) as call:
+            call.phone.say(tone(1.0, call.phone.rate_hz))
+            pcm = await hear(call, 1.0)
+            assert loud_seconds(pcm, call.media.rate_hz) == pytest.approx(
+                1.0, abs=1.5 * FRAME_SECONDS
+            )
+            assert len(pcm) % frame_bytes(call.media.rate_hz) == 0
+
+    async def test_cancelling_hear_loses_nothing(self, exchange: Exchange) -> None:
+        async with media_call(*exchange) as call:
+            call.phone.say(tone(0.6, call.phone.rate_hz))
+            pcm = b""
+            with trio.fail_after(5):
+                while loud_seconds(pcm, call.media.rate_hz) < 0.6 - FRAME_SECONDS:
+                    with trio.move_on_after(0.003):
+                        pcm += await call.media.hear()
+            assert loud_seconds(pcm, call.media.rate_hz) == pytest.approx(
+                0.6, abs=1.5 * FRAME_SECONDS
+            )
+
+    async def test_both_sides_are_heard_while_they_speak_at_once(self, exchange: Exchange) -> None:
+        async with media_call(*exchange) as call:
+            call.media.play(tone(0.6, call.media.rate_hz))
+            call.media.mark(1)
+            call.phone.say(tone(0.6, call.phone.rate_hz))
+            await hear(call, 0.6)
+            with trio.fail_after(5):
+                await call.until_reached(1)
+                await call.phone.until_silent(for_seconds=0.1)
+            assert len(call.phone.ear.loud()) == pytest.approx(30, abs=1)
+
+    async def test_leaving_it_in_the_middle_of_a_reply_leaves_nothing(
+        self, exchange: Exchange
+    ) -> None:
+        async with media_call(*exchange) as call:
+            call.media.play(tone(5.0, call.media.rate_hz))
+            with trio.fail_after(5):
+                await call.phone.until_loud()
+        await nothing_left(exchange.asterisk)
+
+    async def test_cancelling_it_leaves_nothing(self, exchange: Exchange) -> None:
+        async with controlled(exchange.asterisk) as control:
+            with trio.CancelScope() as scope:
+                async with media_call(*exchange, control=control) as call:
+                    call.media.play(tone(5.0, call.media.rate_hz))
+                    with trio.fail_after(5):
+                        await call.phone.until_loud()
+                    scope.cancel()
+            assert scope.cancelled_caught
+        await nothing_left(exchange.asterisk)
+
+    async def test_once_it_is_closed_commands_do_nothing_and_whoever_hears_learns_it(
+        self, exchange: Exchange
+    ) -> None:
+        learned = trio.Event()
+
+        async def hear_to_the_end(call: MediaCall) -> None:
+            with suppress(LineGone):
+                while True:
+                    await call.media.hear()
+            learned.set()
+
+        async with trio.open_nursery() as nursery:
+            async with media_call(*exchange) as call:
+                nursery.start_soon(hear_to_the_end, call)  # noqa: ASYNC111 (outlives the call)
+            with trio.fail_after(1):
+                await learned.wait()
+                await call.media.closed()
+            call.media.play(tone(0.1, call.media.rate_hz))
+            call.media.mark(1)
+            call.media.flush()
+            with pytest.raises(LineGone):
+                await call.media.hear()
+            assert call.reached == []
+
+
+class MediaChannelContract(MediaContract):
+    """What is more to be kept by media that have a channel of their own in Asterisk."""
+
+    async def test_when_its_channel_is_hung_up_the_media_are_closed(
+        self, exchange: Exchange
+    ) -> None:
+        async with media_call(*exchange) as call:
+            assert call.media.channel is not None
+            await exchange.asterisk.ari("DELETE", f"channels/{call.media.channel}")
+            with trio.fail_after(5):
+                await call.media.closed()

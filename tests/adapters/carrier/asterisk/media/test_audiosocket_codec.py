@@ -1,0 +1,28 @@
+"""AudioSocket's messages, whatever pieces they come in."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from callchart.adapters.carrier.asterisk.media.audiosocket_codec import Decoder, Kind, Message
+
+messages = st.lists(st.builds(Message, st.integers(0, 255), st.binary(max_size=700)), max_size=8)
+
+
+def test_a_message_is_its_kind_its_length_and_its_payload() -> None:
+    assert Message(Kind.SLIN16, b"sound").encode() == b"\x12\x00\x05sound"
+    assert Message(Kind.SLIN, bytes(640)).encode()[:3] == b"\x10\x02\x80"
+
+
+@given(messages, st.lists(st.integers(1, 700), min_size=1))
+def test_messages_are_the_same_in_whatever_pieces_they_come(
+    sent: list[Message], pieces: list[int]
+) -> None:
+    wire = b"".join(message.encode() for message in sent)
+    decoder, received, at, turn = Decoder(), [], 0, 0
+    while at < len(wire):
+        size = pieces[turn % len(pieces)]
+        received += decoder.feed(wire[at : at + size])
+        at, turn = at + size, turn + 1
+    assert received == sent

@@ -1,0 +1,129 @@
+"""Pieces of playback, their marks and their flush: no files, and a clock that is set by hand."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from callchart.adapters.carrier.asterisk.media.file_playback import FilePlayback, Piece
+
+RATE = 8000
+SECOND = bytes(RATE * 2)
+FRAME = bytes(320)
+
+
+class Played:
+    def __init__(self) -> None:
+        self.now = 10.0
+        self.playback = FilePlayback(RATE, lambda: self.now)
+
+    def given(self) -> list[Piece]:
+        """All pieces that Asterisk is to be given now."""
+        pieces = []
+        while (piece := self.playback.next()) is not None:
+            pieces.append(piece)
+        return pieces
+
+    def reached_at(self, seconds: float) -> list[int]:
+        self.now = 10.0 + seconds
+        return self.playback.reached()
+
+
+@pytest.fixture
+def played() -> Played:
+    return Played()
+
+
+def test_all_that_waits_becomes_one_piece(played: Played) -> None:
+    played.playback.play(FRAME)
+    played.playback.mark(1)
+    played.playback.play(SECOND)
+    (piece,) = played.given()
+    assert piece.pcm == FRAME + SECOND
+    assert piece.seconds == pytest.approx(1.02)
+
+
+def test_no_more_than_two_pieces_are_under_way(played: Played) -> None:
+    numbers = []
+    for _ in range(4):
+        played.playback.play(FRAME)
+        numbers += [piece.number for piece in played.given()]
+    assert numbers == [1, 2]
+    played.playback.finished(1)
+    (third,) = played.given()
+    assert (third.number, third.pcm) == (3, FRAME * 2)
+
+
+def test_a_mark_is_reached_by_the_clock_from_when_its_piece_began(played: Played) -> None:
+    played.playback.play(FRAME)
+    played.playback.mark(1)
+    played.playback.play(SECOND)
+    played.playback.mark(2)
+    played.given()
+    assert played.reached_at(5.0) == []
+    played.playback.started(1)
+    assert played.playback.due == pytest.approx(15.02)
+    assert played.reached_at(5.01) == []
+    assert played.reached_at(5.03) == [1]
+    assert played.reached_at(6.03) == [2]
+    assert played.playback.due == math.inf
+
+
+def test_the_end_of_a_piece_reaches_its_marks(played: Played) -> None:
+    played.playback.play(SECOND)
+    played.playback.mark(1)
+    played.given()
+    played.playback.mark(2)
+    played.playback.started(1)
+    assert [piece.number for piece in played.playback.finished(1)] == [1]
+    assert played.playback.due == -math.inf
+    assert played.reached_at(0.99) == [1, 2]
+    assert played.reached_at(2.0) == []
+
+
+def test_a_mark_with_nothing_before_it_is_reached_at_once(played: Played) -> None:
+    played.playback.mark(1)
+    assert played.playback.due == -math.inf
+    assert played.reached_at(0.0) == [1]
+
+
+def test_a_piece_whose_end_was_not_told_is_over_when_the_next_one_is(played: Played) -> None:
+    for mark in (1, 2):
+        played.playback.play(SECOND)
+        played.playback.mark(mark)
+        played.given()
+    assert [piece.number for piece in played.playback.finished(2)] == [1, 2]
+    assert played.reached_at(0.0) == [1, 2]
+
+
+def test_a_flush_drops_what_waits_and_what_is_under_way_with_all_marks(played: Played) -> None:
+    for mark in (1, 2, 3):
+        played.playback.play(SECOND)
+        played.playback.mark(mark)
+        played.given()
+    played.playback.started(1)
+    assert [piece.number for piece in played.playback.flush()] == [1, 2]
+    assert played.given() == []
+    assert played.playback.finished(1) == []
+    assert played.playback.finished(2) == []
+    assert played.reached_at(9.0) == []
+    assert played.playback.flush() == []
+
+
+def test_marks_that_were_reached_and_not_told_are_flushed_too(played: Played) -> None:
+    played.playback.mark(1)
+    played.playback.flush()
+    assert played.reached_at(1.0) == []
+
+
+def test_pieces_after_a_flush_have_numbers_of_their_own(played: Played) -> None:
+    played.playback.play(SECOND)
+    played.given()
+    played.playback.flush()
+    played.playback.play(FRAME)
+    played.playback.mark(1)
+    (piece,) = played.given()
+    assert piece.number == 2
+    played.playback.started(1)
+    assert played.playback.due == math.inf

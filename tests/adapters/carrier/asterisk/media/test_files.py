@@ -1,0 +1,236 @@
+"""Sound by files: against a real Asterisk, with folders as they should be, and others."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import trio
+import trio.testing
+
+from callchart.adapters.carrier.asterisk.media import files as files_module
+from callchart.adapters.carrier.asterisk.media.files import FilesMedia, FilesWay
+from callchart.adapters.carrier.asterisk.media.media import MediaFailed
+from callchart.adapters.carrier.asterisk.media.recording_pipe import RecordingPipe
+from callchart.adapters.carrier.asterisk.settings import Files
+from tests.adapters.carrier.asterisk.media.media_call import controlled, media_call, nothing_left
+from tests.adapters.carrier.asterisk.media.media_contract import Exchange, MediaContract, hear
+from tests.adapters.carrier.asterisk.scripted import ScriptedControl
+from tests.asterisk.fixtures import StartAsterisk
+from tests.asterisk.server import Asterisk
+from tests.contracts.line import tone
+
+pytestmark = pytest.mark.real
+
+RATE = 16000
+
+
+def files(asterisk: Asterisk) -> Files:
+    return Files(ours=asterisk.recordings, asterisk=str(asterisk.recordings))
+
+
+def list_of(folder: Path) -> list[str]:
+    """The names of what is there."""
+    return sorted(path.name for path in folder.iterdir())
+
+
+@pytest.fixture(autouse=True)
+def no_files_are_left(asterisk: Asterisk) -> Iterator[None]:
+    yield
+    assert list_of(asterisk.recordings) == []
+
+
+@pytest.fixture
+def way(asterisk: Asterisk) -> FilesWay:
+    return FilesWay(files(asterisk), RATE)
+
+
+class TestFiles(MediaContract):
+    delay = 0.25
+
+    @pytest.fixture
+    def exchange(self, asterisk: Asterisk, way: FilesWay) -> Exchange:
+        return Exchange(asterisk, way)
+
+
+async def test_at_8_khz_both_sides_are_heard(asterisk: Asterisk) -> None:
+    async with media_call(asterisk, FilesWay(files(asterisk), 8000)) as call:
+        call.media.play(tone(0.4, 8000))
+        call.media.mark(1)
+        call.phone.say(tone(0.4, call.phone.rate_hz))
+        await hear(call, 0.4)
+        with trio.fail_after(5):
+            await call.until_reached(1)
+            await call.phone.until_silent(for_seconds=0.1)
+        assert len(call.phone.ear.loud()) == pytest.approx(20, abs=1)
+
+
+async def test_what_comes_piece_by_piece_is_heard_without_a_gap(
+    asterisk: Asterisk, way: FilesWay
+) -> None:
+    async with media_call(asterisk, way) as call:
+        # As the engine does: more as soon as half of the backlog was heard.
+        call.media.play(tone(0.4, RATE))
+        for mark in range(1, 6):
+            call.media.play(tone(0.2, RATE))
+            call.media.mark(mark)
+            with trio.fail_after(5):
+                if mark > 1:
+                    await call.until_reached(mark - 1)
+        with trio.fail_after(5):
+            await call.until_reached(5)
+            await call.phone.until_silent(for_seconds=0.1)
+        loud = call.phone.ear.loud()
+        assert len(loud) == pytest.approx(70, abs=1)
+        assert loud[-1] - loud[0] == pytest.approx(1.38, abs=0.1)
+
+
+async def test_files_are_gone_as_soon_as_they_were_heard(asterisk: Asterisk, way: FilesWay) -> None:
+    def played() -> list[Path]:
+        return list(asterisk.recordings.glob("*.p*"))
+
+    async with media_call(asterisk, way) as call:
+        call.media.play(tone(0.2, RATE))
+        call.media.mark(1)
+        with trio.fail_after(5):
+            await call.phone.until_loud()
+            assert len(played()) == 1
+            await call.until_reached(1)
+            while played():  # noqa: ASYNC110 (a folder)
+                await trio.sleep(0.01)
+
+
+async def test_a_caller_who_hangs_up_is_no_failure(
+    asterisk: Asterisk, way: FilesWay, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with media_call(asterisk, way) as call:
+        call.media.play(tone(5.0, RATE))
+        with trio.fail_after(5):
+            await call.phone.until_loud()
+            call.phone.hang_up()
+            await call.media.closed()
+    assert caplog.text == ""
+
+
+async def test_a_snoop_channel_that_ends_closes_the_media_and_is_said(
+    asterisk: Asterisk, way: FilesWay, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with media_call(asterisk, way) as call:
+        await asterisk.ari("DELETE", f"channels/{call.id}.snoop")
+        with trio.fail_after(5):
+            await call.media.closed()
+    assert "does not record the caller any more" in caplog.text
+
+
+async def test_a_folder_that_is_not_asterisks_fails_with_cause_and_cure(
+    asterisk: Asterisk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(files_module, "RECORD_SECONDS", 0.2)
+    way = FilesWay(Files(ours=tmp_path, asterisk=str(asterisk.recordings)), RATE)
+    told = "records somewhere else than in"
+    with pytest.RaisesGroup(pytest.RaisesExc(MediaFailed, match=told), flatten_subgroups=True):
+        async with media_call(asterisk, way):
+            pass
+    assert list_of(tmp_path) == []
+
+
+async def test_a_folder_that_asterisk_sees_elsewhere_fails_with_cause_and_cure(
+    asterisk: Asterisk, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    way = FilesWay(Files(ours=asterisk.recordings, asterisk=str(tmp_path)), RATE)
+    async with media_call(asterisk, way) as call:
+        call.media.play(tone(1.0, RATE))
+        with trio.fail_after(5):
+            await call.media.closed()
+    assert f"does not play our files (is the shared folder there {tmp_path}" in caplog.text
+
+
+async def test_a_folder_that_cannot_be_written_to_fails_before_anything_is_made(
+    asterisk: Asterisk, tmp_path: Path
+) -> None:
+    nowhere = FilesWay(Files(ours=tmp_path / "nowhere", asterisk="/nowhere"), RATE)
+    with pytest.raises(MediaFailed, match=r"nowhere is of no use: No such file"):
+        nowhere.clear("c-")
+    told = "is of no use: No such file"
+    with pytest.RaisesGroup(pytest.RaisesExc(MediaFailed, match=told), flatten_subgroups=True):
+        async with media_call(asterisk, nowhere):
+            pass
+    await nothing_left(asterisk)
+
+
+async def test_a_disk_that_is_full_in_a_call_closes_the_media_and_is_said(
+    asterisk: Asterisk,
+    way: FilesWay,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def full(path: Path, pcm: bytes) -> None:
+        raise OSError(28, "No space left on device")
+
+    async with media_call(asterisk, way) as call:
+        monkeypatch.setattr(files_module, "_write", full)
+        call.media.play(tone(1.0, RATE))
+        with trio.fail_after(5):
+            await call.media.closed()
+    assert "cannot be written to: No space left on device" in caplog.text
+
+
+def test_what_a_crash_left_of_our_calls_is_removed_and_nothing_else(tmp_path: Path) -> None:
+    left = ["c-1.p1.sln16", "c-2.p17.sln", "c-1.rec.sln96"]
+    others = ["d-1.p1.sln16", "c-1.wav", "c-notes.txt", "cc-1.p1.sln", "c-1.rec.sln96.old"]
+    for name in left + others:
+        (tmp_path / name).touch()
+    FilesWay(Files(ours=tmp_path, asterisk="/there"), RATE).clear("c-")
+    assert {path.name for path in tmp_path.iterdir()} == set(others)
+
+
+async def test_what_is_under_way_when_control_is_lost_is_given_up(
+    start_asterisk: StartAsterisk,
+) -> None:
+    async with start_asterisk() as asterisk, controlled(asterisk) as control:
+        way = FilesWay(files(asterisk), RATE)
+        async with media_call(asterisk, way, control=control) as call:
+            link = control.link(asterisk.app)
+            call.media.play(tone(5.0, RATE))
+            call.media.mark(1)
+            with trio.fail_after(5):
+                await call.phone.until_loud()
+                transport = link._transport
+                assert transport is not None
+                lost = trio.current_time()
+                link.down(transport, "the test")
+                # Asterisk plays what it has read already: 4 KiB.
+                silent = await call.phone.until_silent(for_seconds=0.3)
+                assert silent - lost < 0.13 + 0.1
+                call.media.play(tone(5.0, RATE))
+                call.media.mark(2)
+                link.up(transport)
+                await trio.testing.wait_all_tasks_blocked()
+                call.media.play(tone(0.2, RATE))
+                call.media.mark(3)
+                await call.until_reached(3)
+            assert [mark for mark, _ in call.reached] == [3]
+        assert list_of(asterisk.recordings) == []
+
+
+async def test_a_call_that_ends_while_control_is_lost_leaves_no_files(tmp_path: Path) -> None:
+    control = ScriptedControl()
+    recording = tmp_path / "c.rec.sln96"
+    pipe = RecordingPipe(recording, RATE)
+    asterisks = os.open(recording, os.O_WRONLY)
+    way = FilesWay(Files(ours=tmp_path, asterisk="/there"), RATE)
+    media = FilesMedia(way, control.link, "c", "1", pipe, control.marks.append)
+    with control.link.listen("1") as events:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(media.run, events)
+            for _ in range(2):
+                media.play(tone(1.0, RATE))
+                await trio.testing.wait_all_tasks_blocked()
+            assert list_of(tmp_path) == ["c.p1.sln16", "c.p2.sln16", recording.name]
+            control.link.down(control, "the test")
+            nursery.cancel_scope.cancel()
+    assert list_of(tmp_path) == [recording.name]
+    pipe.close()
+    os.close(asterisks)

@@ -1,0 +1,130 @@
+"""The pipe that Asterisk takes for a file: here a test writes into it."""
+
+from __future__ import annotations
+
+import os
+import resource
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import trio
+
+from callchart.adapters.carrier.asterisk.media.recording_pipe import RECORDED_HZ, RecordingPipe
+from tests.contracts.line import tone
+
+pytestmark = pytest.mark.real
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "c-1.rec.sln96"
+
+
+@pytest.fixture
+def pipe(path: Path) -> Iterator[RecordingPipe]:
+    made = RecordingPipe(path, 16000)
+    yield made
+    made.close()
+    assert not path.exists()
+
+
+def recorded(pcm: bytes, rate_hz: int) -> bytes:
+    """The same sound as Asterisk writes it."""
+    return np.frombuffer(pcm, "<i2").repeat(RECORDED_HZ // rate_hz).tobytes()
+
+
+async def everything(pipe: RecordingPipe) -> bytes:
+    pcm = b""
+    with trio.fail_after(5):
+        while piece := await pipe.read():
+            pcm += piece
+    return pcm
+
+
+@pytest.mark.parametrize("rate_hz", [8000, 16000])
+@pytest.mark.parametrize("size", [7, 4096, 32768])
+async def test_what_is_written_is_heard_in_whatever_pieces_it_comes(
+    path: Path, rate_hz: int, size: int
+) -> None:
+    said = tone(0.1, rate_hz)
+    wire = recorded(said, rate_hz)
+    heard: list[bytes] = []
+    pipe = RecordingPipe(path, rate_hz)
+
+    async def listen() -> None:
+        heard.append(await everything(pipe))
+
+    try:
+        async with trio.open_nursery() as nursery:
+            with path.open("wb", buffering=0) as file:
+                nursery.start_soon(listen)
+                for at in range(0, len(wire), size):
+                    await trio.lowlevel.checkpoint()
+                    file.write(wire[at : at + size])
+    finally:
+        pipe.close()
+    assert heard == [said]
+
+
+async def test_it_is_for_owner_and_group_whatever_the_umask(tmp_path: Path) -> None:
+    before = os.umask(0o077)
+    try:
+        pipe = RecordingPipe(tmp_path / "r", 16000)
+    finally:
+        os.umask(before)
+    mode = (tmp_path / "r").stat().st_mode
+    pipe.close()
+    assert stat.S_ISFIFO(mode)
+    assert stat.S_IMODE(mode) == 0o660
+
+
+async def test_it_is_open_as_soon_as_somebody_writes_or_may(
+    pipe: RecordingPipe, path: Path
+) -> None:
+    with trio.move_on_after(0.05) as waiting:
+        await pipe.opened()
+    assert waiting.cancelled_caught
+    with path.open("wb", buffering=0) as file, trio.fail_after(5):
+        await pipe.opened()
+        file.write(recorded(tone(0.02, 16000), 16000))
+        await pipe.opened()
+    assert await everything(pipe) == tone(0.02, 16000)
+
+
+async def test_a_recording_that_is_over_before_it_was_seen_to_begin_is_heard(
+    pipe: RecordingPipe, path: Path
+) -> None:
+    with path.open("wb", buffering=0) as file:
+        file.write(recorded(tone(0.02, 16000), 16000))
+    with trio.fail_after(5):
+        await pipe.opened()
+    assert await everything(pipe) == tone(0.02, 16000)
+
+
+async def test_cancelling_a_read_loses_nothing(pipe: RecordingPipe, path: Path) -> None:
+    with path.open("wb", buffering=0) as file:
+        file.write(b"\1")
+        with trio.move_on_after(0.01) as waiting:
+            await pipe.read()
+        assert waiting.cancelled_caught
+        file.write(recorded(tone(0.02, 16000), 16000)[:-1])
+    assert len(await everything(pipe)) == 640
+
+
+def test_a_folder_that_is_not_there_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        RecordingPipe(tmp_path / "nowhere" / "r", 16000)
+
+
+def test_one_that_cannot_be_opened_leaves_nothing(path: Path) -> None:
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (3, limits[1]))
+    try:
+        with pytest.raises(OSError, match="Too many open files"):
+            RecordingPipe(path, 16000)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+    assert not path.exists()

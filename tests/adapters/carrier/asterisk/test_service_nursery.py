@@ -1,0 +1,58 @@
+"""A nursery whose tasks serve a block, which is not to be noticed by it."""
+
+from __future__ import annotations
+
+import pytest
+import trio
+from trio.testing import MockClock
+
+from callchart.adapters.carrier.asterisk.service_nursery import background
+
+
+async def test_its_tasks_end_with_the_block(autojump_clock: MockClock) -> None:
+    ended = trio.Event()
+
+    async def serve() -> None:
+        try:
+            await trio.sleep_forever()
+        finally:
+            ended.set()
+
+    async with background() as nursery:
+        nursery.start_soon(serve)
+        await trio.sleep(1)
+    assert ended.is_set()
+
+
+async def test_an_error_of_the_block_comes_out_as_it_is_with_its_cause() -> None:
+    async def serve_and_fail() -> None:
+        async with background() as nursery:
+            nursery.start_soon(trio.sleep_forever)
+            raise KeyError from OSError("mine")
+
+    with pytest.raises(KeyError) as raised:
+        await serve_and_fail()
+    assert isinstance(raised.value.__cause__, OSError)
+    # Not the group that it was taken out of.
+    assert raised.value.__context__ is None
+
+
+async def test_errors_that_are_more_than_one_stay_a_group() -> None:
+    async def fail() -> None:
+        raise ValueError
+
+    with pytest.RaisesGroup(ValueError, KeyError):
+        async with background() as nursery:
+            nursery.start_soon(fail)
+            try:
+                await trio.sleep_forever()
+            finally:
+                raise KeyError
+
+
+async def test_cancelling_the_block_cancels_it(autojump_clock: MockClock) -> None:
+    with trio.move_on_after(1) as scope:
+        async with background() as nursery:
+            nursery.start_soon(trio.sleep_forever)
+            await trio.sleep_forever()
+    assert scope.cancelled_caught

@@ -1,0 +1,258 @@
+"""A WebSocket that we open: what may be wrong with it, and that its TCP connection is gone.
+
+An open socket that nobody closes is a warning of Python's, and so a failure here."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from functools import partial
+from pathlib import Path
+
+import pytest
+import trio
+import trustme
+from trio_websocket import (
+    ConnectionClosed,
+    WebSocketConnection,
+    WebSocketRequest,
+    serve_websocket,
+)
+from wsproto import ConnectionType, WSConnection
+from wsproto.connection import ConnectionState
+from wsproto.events import AcceptConnection, CloseConnection, Request
+
+from callchart.adapters.carrier.asterisk.websocket.client import DialFailed, dial
+
+pytestmark = pytest.mark.real
+
+#: A frame of a server's.
+PING = b"\x89\x00"
+
+connect = partial(dial, subprotocol="media", seconds=5.0, message_bytes=1000)
+
+
+@asynccontextmanager
+async def tcp(handle: Callable[[trio.SocketStream], Awaitable[None]]) -> AsyncIterator[str]:
+    """A peer that is not what it should be."""
+    async with trio.open_nursery() as nursery:
+        (listener,) = await nursery.start(partial(trio.serve_tcp, handle, 0, host="127.0.0.1"))
+        yield f"127.0.0.1:{listener.socket.getsockname()[1]}"
+        nursery.cancel_scope.cancel()
+
+
+@asynccontextmanager
+async def websocket(
+    accept: Callable[[WebSocketRequest], Awaitable[None]], tls: ssl.SSLContext | None = None
+) -> AsyncIterator[str]:
+    async with trio.open_nursery() as nursery:
+        server = await nursery.start(
+            partial(serve_websocket, accept, "127.0.0.1", 0, tls, disconnect_timeout=0.1)
+        )
+        yield f"127.0.0.1:{server.port}"
+        nursery.cancel_scope.cancel()
+
+
+async def echo(request: WebSocketRequest) -> None:
+    """Tell what was asked for, then say everything back."""
+    ws: WebSocketConnection = await request.accept(subprotocol=request.proposed_subprotocols[0])
+    with suppress(ConnectionClosed):
+        await ws.send_message(request.path)
+        while True:
+            await ws.send_message(await ws.get_message())
+
+
+async def silence(stream: trio.SocketStream) -> None:
+    await trio.sleep_forever()
+
+
+@pytest.mark.parametrize("path", ["/media/1", "/p?q=1&r=2", "/"])
+async def test_it_asks_for_the_path_and_the_query_of_its_address(path: str) -> None:
+    async with websocket(echo) as address, connect(f"ws://{address}{path}") as ws:
+        assert await ws.get_message() == path
+        await ws.send_message(b"sound")
+        assert await ws.get_message() == b"sound"
+        assert ws.subprotocol == "media"
+
+
+async def test_an_address_without_a_path_is_asked_for_the_root() -> None:
+    async with websocket(echo) as address, connect(f"ws://{address}") as ws:
+        assert await ws.get_message() == "/"
+
+
+async def test_its_headers_reach_the_peer() -> None:
+    async def accept(request: WebSocketRequest) -> None:
+        if (b"authorization", b"Basic abc") in request.headers:
+            await echo(request)
+        else:
+            await request.reject(401)
+
+    async with websocket(accept) as address:
+        async with connect(f"ws://{address}", headers=[(b"Authorization", b"Basic abc")]) as ws:
+            await ws.get_message()
+        with pytest.raises(DialFailed, match="it answered 401"):
+            async with connect(f"ws://{address}"):
+                pass
+
+
+async def test_nobody_there_is_said_in_the_systems_words() -> None:
+    (listener,) = await trio.open_tcp_listeners(0, host="127.0.0.1")
+    async with listener:
+        port = listener.socket.getsockname()[1]
+    with pytest.raises(DialFailed, match="Connection refused"):
+        async with connect(f"ws://localhost:{port}"):
+            pass
+
+
+async def test_a_peer_that_says_nothing_is_given_up_in_time() -> None:
+    async with tcp(silence) as address:
+        before = trio.current_time()
+        with pytest.raises(DialFailed, match=r"no answer within 0\.1 s"):
+            async with connect(f"ws://{address}", seconds=0.1):
+                pass
+        assert trio.current_time() - before < 0.5
+
+
+async def test_a_peer_that_takes_the_connection_and_closes_it_is_given_up_at_once() -> None:
+    async def leave(stream: trio.SocketStream) -> None:
+        await stream.receive_some()
+        await stream.aclose()
+
+    with trio.fail_after(2):
+        async with tcp(leave) as address:
+            with pytest.raises(DialFailed, match="it closed the connection without an answer"):
+                async with connect(f"ws://{address}"):
+                    pass
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"SIP/2.0 200 OK\r\n\r\n",
+        b"\x15\x03\x03\x00\x02\x02\x46",
+        b"A" * 100_000,
+        b"HTTP/1.1 101 Switching Protocols\r\n\r\n",
+        b"HTTP/1.1 101 Switching Protocols\r\nConnection: \xff\r\n\r\n",
+        b"HTTP/1.1 401 No\r\nTransfer-Encoding: chunked\r\n\r\nno number\r\n",
+    ],
+)
+async def test_a_peer_that_answers_otherwise_than_a_websocket_is_given_up_at_once(
+    answer: bytes,
+) -> None:
+    async def greet(stream: trio.SocketStream) -> None:
+        with suppress(trio.BrokenResourceError):
+            await stream.receive_some()
+            await stream.send_all(answer)
+            await trio.sleep_forever()
+
+    with trio.fail_after(2):
+        async with tcp(greet) as address:
+            with pytest.raises(DialFailed, match="its answer is not a WebSocket's"):
+                async with connect(f"ws://{address}"):
+                    pass
+
+
+async def test_a_ping_that_crosses_our_close_harms_nobody() -> None:
+    async def ping_late(stream: trio.SocketStream) -> None:
+        theirs = WSConnection(ConnectionType.SERVER)
+        while theirs.state is not ConnectionState.CLOSED:
+            theirs.receive_data(await stream.receive_some())
+            for event in theirs.events():
+                if isinstance(event, Request):
+                    await stream.send_all(theirs.send(AcceptConnection()))
+                elif isinstance(event, CloseConnection):
+                    await stream.send_all(PING + theirs.send(event.response()))
+
+    async with tcp(ping_late) as address, connect(f"ws://{address}") as ws:
+        with trio.move_on_after(0.1):  # as we do: an answer to it is not waited for long
+            await ws.aclose()
+        with trio.fail_after(2), pytest.raises(ConnectionClosed):
+            await ws.get_message()
+
+
+async def test_the_time_to_connect_does_not_bound_the_block() -> None:
+    async with websocket(echo) as address, connect(f"ws://{address}", seconds=0.1) as ws:
+        await trio.sleep(0.2)
+        await ws.send_message(b"still here")
+
+
+async def test_a_message_that_is_too_long_closes_it() -> None:
+    async with websocket(echo) as address, connect(f"ws://{address}") as ws:
+        await ws.get_message()
+        await ws.send_message(bytes(1001))
+        with pytest.raises(ConnectionClosed, match="1009"):
+            await ws.get_message()
+
+
+async def test_a_peer_that_breaks_off_leaves_no_socket_behind() -> None:
+    async def accept(request: WebSocketRequest) -> None:
+        ws = await request.accept()
+        await trio.aclose_forcefully(ws._stream)
+
+    async with websocket(accept) as address, connect(f"ws://{address}") as ws:
+        with pytest.raises(ConnectionClosed):
+            await ws.get_message()
+
+
+async def test_messages_that_nobody_took_do_not_hold_the_end_of_the_block() -> None:
+    async def accept(request: WebSocketRequest) -> None:
+        ws = await request.accept()
+        with suppress(ConnectionClosed):
+            while True:
+                await ws.send_message(b"sound")
+
+    with trio.fail_after(5):
+        async with websocket(accept) as address, connect(f"ws://{address}"):
+            await trio.sleep(0.05)
+
+
+async def test_an_error_of_the_block_comes_out_as_it_is() -> None:
+    async with websocket(echo) as address:
+        with pytest.raises(KeyError) as raised:
+            async with connect(f"ws://{address}"):
+                raise KeyError from OSError("mine")
+    assert str(raised.value.__cause__) == "mine"
+
+
+async def test_cancelling_it_cancels_it() -> None:
+    async with websocket(echo) as address:
+        with trio.move_on_after(0.05) as scope:
+            async with connect(f"ws://{address}"):
+                await trio.sleep_forever()
+        assert scope.cancelled_caught
+
+
+async def test_a_certificate_is_taken_whose_authority_this_machine_trusts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    authority = trustme.CA()
+    served = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("localhost").configure_cert(served)
+    trusted = tmp_path / "authorities.pem"
+    authority.cert_pem.write_to_path(str(trusted))
+    async with websocket(echo, served) as address:
+        port = address.rpartition(":")[2]
+        with pytest.raises(DialFailed, match=r"no TLS: .*certificate"):
+            async with connect(f"wss://localhost:{port}/media"):
+                pass
+        monkeypatch.setenv("SSL_CERT_FILE", str(trusted))
+        async with connect(f"wss://localhost:{port}/media") as ws:
+            assert await ws.get_message() == "/media"
+
+
+async def test_a_peer_without_tls_is_said_to_have_none() -> None:
+    async def greet(stream: trio.SocketStream) -> None:
+        await stream.send_all(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+
+    async with tcp(greet) as address:
+        with pytest.raises(DialFailed, match="no TLS: "):
+            async with connect(f"wss://{address}"):
+                pass
+
+
+async def test_a_peer_that_does_not_answer_tls_is_given_up_in_time() -> None:
+    async with tcp(silence) as address:
+        with pytest.raises(DialFailed, match="no answer within"):
+            async with connect(f"wss://{address}", seconds=0.1):
+                pass

@@ -1,0 +1,39 @@
+"""What an operator reads of fallbacks: the share, the reasons, and the error of two providers."""
+
+from __future__ import annotations
+
+import pytest
+
+from callchart.adapters.fallback.counters import Tally
+from callchart.adapters.fallback.failures import Late, NotAsked, both_failed
+from callchart.engine.ports import ProviderError
+
+
+def test_requests_that_were_handed_on_are_counted_by_reason() -> None:
+    tally = Tally(requests=12)
+    for failure in (Late("a", "late"), Late("a", "late"), NotAsked("a", "open")):
+        tally.handed_on(failure)
+    tally.handed_on(ProviderError("a", "refused"))
+    assert (tally.late, tally.error, tally.not_asked) == (2, 1, 1)
+    assert tally.by_second == 4
+    assert tally.share == pytest.approx(1 / 3)
+
+
+def test_nothing_of_nothing_was_handed_on() -> None:
+    assert Tally().share == 0.0
+
+
+def test_the_error_of_two_providers_names_both_and_both_cures() -> None:
+    error = both_failed(
+        ProviderError("near", "no sound within 0.4 s", "see its status page"),
+        ProviderError("far", "it was killed", "start it again"),
+    )
+    assert str(error) == (
+        "near and far: no sound within 0.4 s; then it was killed "
+        "(near: see its status page; far: start it again)"
+    )
+
+
+def test_a_cure_that_nobody_knows_is_left_out() -> None:
+    error = both_failed(ProviderError("near", "late"), ProviderError("far", "gone", "start it"))
+    assert error.cure == "far: start it"

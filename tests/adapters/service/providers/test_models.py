@@ -1,0 +1,140 @@
+"""[model]: two models, their patience, the tools, and mistakes about them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from callchart.adapters.llm.openai import FIRST_TOKEN, FIRST_TOKEN_OF_TWO, OPENAI_URL
+from callchart.adapters.llm.prompts import PROMPTS
+from callchart.adapters.service.providers.models import fixed_tokens
+from tests.adapters.service.reading import LEAST, Read, mistakes
+
+SECOND = """
+[model.fallback]
+name = "spare"
+key = "sk-spare"
+"""
+
+
+def test_one_model_has_all_of_a_callers_patience(read: Read) -> None:
+    model = read(LEAST).model
+    assert (model.api, model.language, model.prompt) == ("chat", "en", None)
+    assert (model.first_token, model.between_tokens, model.context_tokens) == (3.0, 2.0, 4000)
+    assert model.fallback is None
+    assert model.tools == ()
+
+
+def test_two_models_share_a_callers_patience(read: Read) -> None:
+    model = read(LEAST + "between_tokens = 1\nlanguage = 'ru'\n" + SECOND).model
+    second = model.fallback
+    assert second
+    assert model.first_token == second.first_token == FIRST_TOKEN_OF_TWO == FIRST_TOKEN / 2
+    assert (second.name, second.key.reveal(), second.base_url) == ("spare", "sk-spare", OPENAI_URL)
+    assert (second.language, second.between_tokens, second.fallback) == ("ru", 1, None)
+
+
+def test_each_of_two_models_may_have_its_own_patience_and_api(read: Read) -> None:
+    own = "base_url = 'http://127.0.0.1:8000/v1/'\napi = 'responses'\nfirst_token = 2\n"
+    model = read(LEAST + "first_token = 0.5\n" + SECOND + own).model
+    assert model.fallback
+    assert (model.first_token, model.fallback.first_token) == (0.5, 2)
+    assert (model.api, model.fallback.api) == ("chat", "responses")
+    assert model.fallback.base_url == "http://127.0.0.1:8000/v1"
+
+
+def test_tools_stand_beside_the_configuration(read: Read, tmp_path: Path) -> None:
+    (tmp_path / "bakery_tools.py").write_text(
+        "from callchart.engine.tools.tool import tool\n"
+        "@tool\ndef bread_left() -> int:\n    'How many loaves.'\n    return 3\n"
+    )
+    tools = read(LEAST + 'tools = "bakery_tools:bread_left"\n').model.tools
+    assert [tool.spec.name for tool in tools] == ["bread_left"]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("api = 'completions'", 'api: "completions" is none of "chat" or "responses"'),
+        ("language = 'de'", 'language: "de" is none of "en" or "ru"'),
+        ("first_token = 0", "first_token: 0 is out of range; write seconds, from 0.1 to 30"),
+        (
+            "between_tokens = 31",
+            "between_tokens: 31 is out of range; write seconds, from",
+        ),
+        ("context_tokens = 499", "context_tokens: 499 is out of range; write a whole number from"),
+        ("tools = 'nowhere:TOOLS'", "tools: tools nowhere:TOOLS: there is no module 'nowhere'"),
+        (
+            "tools = 'os:path'",
+            "tools: tools os:path: write a list of what callchart.engine.tools.tool.tool has",
+        ),
+        ("tools = []", "tools: that is a list; write a text"),
+        ("fallback = 'spare'", "fallback: that is a text; write a table, [model.fallback]"),
+    ],
+)
+def test_a_mistake_about_the_model_is_one_line(read: Read, text: str, said: str) -> None:
+    line = mistakes(read, LEAST + text)[0]
+    assert line.startswith(f"model.{said}")
+
+
+def test_a_second_model_needs_a_name_and_a_key_of_its_own(read: Read) -> None:
+    assert mistakes(read, LEAST + "[model.fallback]\nprompt = 'p'\n") == [
+        "model.fallback.name: it is missing; write a text",
+        'model.fallback.key: it is missing; write a text, { env = "NAME" } or { file = "PATH" }',
+        "model.fallback.prompt: there is no such key; there are name, key, base_url, api, "
+        "first_token",
+    ]
+
+
+def test_a_prompt_that_is_larger_than_its_bound_is_one_line(read: Read, tmp_path: Path) -> None:
+    (tmp_path / "prompt.txt").write_text("You sell bread. " * 200)
+    (line,) = mistakes(read, LEAST + "prompt = 'prompt.txt'\ncontext_tokens = 500\n")
+    assert line.startswith(
+        "model.context_tokens: 500 are too few, for prompt and tools alone have about "
+    )
+    assert line.endswith("; shorten them, or write more if the model takes more")
+
+
+def test_tools_that_are_larger_than_the_bound_are_one_line(read: Read, tmp_path: Path) -> None:
+    (tmp_path / "wordy_tools.py").write_text(
+        "from callchart.engine.tools.tool import tool\n"
+        f"@tool\ndef bread_left() -> int:\n    '{'How many loaves. ' * 200}'\n    return 3\n"
+    )
+    text = LEAST + 'tools = "wordy_tools:bread_left"\ncontext_tokens = 1000\n'
+    (line,) = mistakes(read, text)
+    assert line.startswith("model.context_tokens: 1000 are too few, for prompt and tools alone ")
+
+
+@pytest.mark.parametrize("key", ["sk-one two", "sk-one\\n", "ключ"])
+def test_a_key_that_no_request_can_carry_is_named(read: Read, key: str) -> None:
+    hearing = '[speech]\nrecognizer = "openai"\n[speech.openai]\n'
+    text = LEAST.replace("sk-s3same", key) + SECOND.replace("sk-spare", key)
+    assert mistakes(read, f'{text}{hearing}key = "{key}"\n') == [
+        f"{name}: it has spaces or unprintable signs; set it as the provider shows it"
+        for name in ("model.key", "model.fallback.key", "speech.openai.key")
+    ]
+
+
+def test_our_own_prompts_leave_room_in_the_default_bound(read: Read) -> None:
+    for language in PROMPTS:
+        model = read(LEAST + f"language = '{language}'\n").model
+        assert fixed_tokens(model) < model.context_tokens / 2
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"\xff", "is not text in UTF-8; save it as that"),
+        (b" \n", "is empty; write the prompt into that file"),
+        (None, "No such file or directory; write the prompt into that file"),
+    ],
+)
+def test_a_prompt_that_cannot_be_read_is_one_line(
+    read: Read, tmp_path: Path, content: bytes | None, said: str
+) -> None:
+    if content is not None:
+        (tmp_path / "prompt.txt").write_bytes(content)
+    (line,) = mistakes(read, LEAST + 'prompt = "prompt.txt"\n')
+    assert line.startswith("model.prompt: ")
+    assert line.endswith(said)

@@ -1,0 +1,164 @@
+"""[speech]: who hears, who speaks, what stands behind them, and mistakes about them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from callchart.adapters.service.providers.speech import SoundCache, SpeechConfig
+from tests.adapters.service.reading import LEAST, Read, mistakes
+
+YANDEX = """
+[speech]
+synthesizer = "yandex"
+[speech.yandex]
+api_key = { env = "YANDEX_API_KEY" }
+"""
+
+
+def speech(read: Read, text: str) -> SpeechConfig:
+    return read(LEAST + text, YANDEX_API_KEY="AQVN-s3same").speech
+
+
+def wrong(read: Read, text: str) -> list[str]:
+    return mistakes(read, LEAST + text, YANDEX_API_KEY="AQVN-s3same")
+
+
+def of_yandex(*keys: str) -> str:
+    return "\n".join([YANDEX, *keys])
+
+
+def test_by_default_everything_is_offline_and_there_is_no_second_voice(read: Read) -> None:
+    config = speech(read, "")
+    names = (config.recognizer.name, config.synthesizer.name, config.voice_detector.name)
+    assert names == ("pocketsphinx", "espeak", "silero")
+    assert (config.fallback, config.cache) == (None, None)
+
+
+def test_yandex_needs_a_key_and_nothing_else(read: Read) -> None:
+    config = speech(read, YANDEX)
+    assert config.synthesizer.name == "yandex"
+    assert config.synthesizer.key == ("yandex", "alena", "", "1", "utterance")
+
+
+def test_a_second_voice_and_a_cache(read: Read, tmp_path: Path) -> None:
+    behind = 'synthesizer_fallback = "yandex_http"\nfirst_sound = 0.7\ncache = "sounds"\n'
+    config = speech(read, YANDEX.replace("[speech]\n", f"[speech]\n{behind}cache_megabytes = 2\n"))
+    assert config.fallback
+    assert (config.fallback.name, config.first_sound) == ("yandex_http", 0.7)
+    assert config.cache == SoundCache(tmp_path / "sounds", 2_000_000)
+
+
+@pytest.mark.parametrize("other", ['voice = "filipp"', 'role = "good"', "speed = 1.1"])
+@pytest.mark.parametrize("synthesizer", ["yandex", "yandex_http"])
+def test_sounds_are_kept_apart_by_all_that_changes_them(
+    read: Read, synthesizer: str, other: str
+) -> None:
+    plain = YANDEX.replace('"yandex"', f'"{synthesizer}"')
+    config, another = speech(read, plain), speech(read, f"{plain}\n{other}\n")
+    assert config.synthesizer.key[0] == synthesizer
+    assert config.synthesizer.key != another.synthesizer.key
+
+
+def test_offline_voices_and_recognisers_speak_the_language_of_the_model(read: Read) -> None:
+    whisper = '[speech]\nrecognizer = "whisper"\n[speech.whisper]\nmodel = "whisper-base"\n'
+    config = speech(read, 'language = "ru"\n' + whisper)
+    assert config.recognizer.name == "whisper"
+    assert config.synthesizer.key == ("espeak", "ru", "175")
+
+
+def test_a_provider_that_nobody_chose_needs_no_options(read: Read) -> None:
+    speech(read, '[speech.yandex]\napi_key = { env = "NOBODY_SET_IT" }\n')
+
+
+# --- mistakes ------------------------------------------------------------------------------------
+
+
+def test_a_key_that_is_missing_says_how_it_can_be_given(read: Read) -> None:
+    assert wrong(read, '[speech]\nsynthesizer = "yandex"\n') == [
+        'speech.yandex.api_key: it is missing; write { env = "YANDEX_API_KEY" }, or on a machine '
+        'of Yandex Cloud iam = "machine" in its place'
+    ]
+    (line,) = mistakes(read, LEAST + YANDEX)
+    assert line == (
+        "speech.yandex.api_key: the environment has no YANDEX_API_KEY; set it before the start"
+    )
+
+
+@pytest.mark.parametrize(
+    ("keys", "said"),
+    [
+        ("iam = 'machine'", "iam: there is api_key as well; keep one of them"),
+        ("oauth_token = 's3same'", "oauth_token: there is api_key as well; keep one of them"),
+        ("iam = 'robot'", 'iam: "robot" will not do; write "machine", for tokens of this virtual'),
+        ("speed = 3.5", "speed: 3.5 is out of range; write a number from 0.1 to 3"),
+        ("speed = 'fast'", "speed: that is a text; write a number from 0.1 to 3"),
+        (
+            "method = 'streams'",
+            'method: "streams" is none of "utterance" or "stream"; did you mean',
+        ),
+        ("connections = 0", "connections: 0 is out of range; write a whole number from 1 to 32"),
+        ("language = 'ru'", 'language: "ru" will not do; write a language such as ru-RU'),
+        ("folder_id = 'b1g\u0441'", 'folder_id: "b1g\u0441" will not do; write the folder'),
+        (
+            "tts_url = 'tts.example:443'",
+            "tts_url: that is no plain URL; write one such as https://",
+        ),
+        ("tts_url = 'https://a/b'", "tts_url: it has a path; write no more than https://tts.api."),
+        ("voices = 'alena'", "voices: there is no such key; did you mean voice?"),
+    ],
+)
+def test_a_mistake_about_yandex_is_one_line(read: Read, keys: str, said: str) -> None:
+    assert wrong(read, of_yandex(keys))[0].startswith(f"speech.yandex.{said}")
+
+
+def test_a_key_with_a_space_in_it_is_no_key_and_not_shown(read: Read) -> None:
+    text = YANDEX.replace('{ env = "YANDEX_API_KEY" }', '"AQVN s3same"')
+    (line,) = wrong(read, text)
+    assert line.startswith("speech.yandex.api_key: the API key is no such thing: it has spaces")
+
+
+def test_a_users_token_needs_a_folder(read: Read) -> None:
+    token = YANDEX.replace('api_key = { env = "YANDEX_API_KEY" }', 'oauth_token = "y0_s3same"')
+    assert wrong(read, token) == [
+        "speech.yandex.folder_id: it is missing; a user's token needs the folder that pays"
+    ]
+    speech(read, token + 'folder_id = "b1g"\n')
+
+
+def test_a_section_that_both_voices_share_tells_its_mistakes_once(read: Read) -> None:
+    both = YANDEX.replace("[speech]\n", '[speech]\nsynthesizer_fallback = "yandex_http"\n')
+    assert len(wrong(read, both + "speed = 9\nvioce = 'a'\n")) == 2
+
+
+@pytest.mark.parametrize(
+    ("keys", "said"),
+    [
+        ("synthesizer_fallback = 'espeak'", '"espeak" is none of "", "yandex" or "yandex_http"'),
+        ("first_sound = 0", "0 is out of range; write seconds, from 0.1 to 10"),
+        ("cache_megabytes = 0", "0 is out of range; write a whole number from 1 to 1000000"),
+        ("cache = 3", "that is a whole number; write a path"),
+    ],
+)
+def test_a_mistake_about_what_stands_behind_a_voice_is_one_line(
+    read: Read, keys: str, said: str
+) -> None:
+    (line,) = wrong(read, f"[speech]\n{keys}\n")
+    assert line.startswith(f"speech.{keys.partition(' ')[0]}: {said}")
+
+
+@pytest.mark.parametrize(
+    ("keys", "said"),
+    [
+        ("recognizer = 'whisper'", "whisper.model: it is missing; write a path"),
+        ("recognizer = 'openai'", "openai.key: it is missing; write a text, { env "),
+        (
+            "recognizer = 'whisper'\n[speech.whisper]\nmodel = 'w'\nlanguage = 'russian'",
+            'whisper.language: "russian" will not do; write a code such as en, ru or de',
+        ),
+    ],
+)
+def test_a_mistake_about_a_recogniser_is_one_line(read: Read, keys: str, said: str) -> None:
+    (line,) = wrong(read, f"[speech]\n{keys}\n")
+    assert line.startswith(f"speech.{said}")

@@ -1,0 +1,55 @@
+"""One account at Yandex, whoever asks with it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import trio
+
+from callchart.adapters.service.providers.provider import Opening
+from callchart.adapters.service.providers.yandex import Yandex, read_yandex
+from callchart.adapters.service.section import Reading, Section
+from callchart.adapters.yandex.token_sources import tokens_of_machine
+from tests.contracts.recognizer import results
+from tests.servers.speechkit.server import SpeechKitServer
+from tests.servers.tones import speak
+
+pytestmark = pytest.mark.real
+
+TOKENS = "/computeMetadata/v1/instance/service-accounts/default/token"
+
+
+def account(server: SpeechKitServer) -> Yandex:
+    """A machine's, with that server for all of SpeechKit."""
+    reading = Reading(Path("callchart.toml"), {})
+    grpc = f"http://127.0.0.1:{server.grpc_port}"
+    keys = {"iam": "machine", "tts_url": grpc, "stt_url": grpc, "tts_http_url": server.url}
+    yandex = read_yandex(Section(reading, "speech.yandex", keys))
+    assert reading.mistakes == []
+    return replace(yandex, account=tokens_of_machine(server.url + TOKENS))
+
+
+async def test_ears_and_both_ways_to_speak_have_one_token(monkeypatch: pytest.MonkeyPatch) -> None:
+    # The environment's proxies lead elsewhere.
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    async with SpeechKitServer.started() as server:
+        await server.accept([])
+        yandex = account(server)
+        with trio.fail_after(20):
+            async with (
+                Opening.begun(16000) as opening,
+                yandex.synthesizer(opening) as voice,
+                yandex.http_synthesizer(opening) as other,
+                yandex.recognizer(opening) as ears,
+                ears.recognition(16000) as recognition,
+            ):
+                for each in (voice, other):
+                    await each.synthesize("beta", 16000, lambda piece: None)
+                recognition.feed(speak("open", 16000).pcm)
+                recognition.utterance_started(1)
+                recognition.utterance_ended(1)
+                *_, heard = await results(recognition)
+        assert heard.text == "open"
+        assert len(await server.asked("metadata")) == 1

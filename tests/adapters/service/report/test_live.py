@@ -1,0 +1,112 @@
+"""What a person sees of a call while it lasts, on a terminal and in a pipe."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+from rich.console import Console
+
+from callchart.adapters.service.report.live import LiveView
+from callchart.engine.events import (
+    CallerHungUp,
+    FinalHeard,
+    LineClosed,
+    PlaybackStarted,
+    SpeechStarted,
+)
+from tests.adapters.service.told import WHOLE_CALL, Told
+
+
+def seen(*, words: bool = False, terminal: bool = False, width: int = 120) -> str:
+    """`WHOLE_CALL` as it is printed, with its table of turns."""
+    out = io.StringIO()
+    console = Console(file=out, force_terminal=terminal, width=width)
+    view = LiveView(console, words=words)
+    told = Told(watch=lambda step: view.step("told", step))
+    for at, (event, heard) in WHOLE_CALL.items():
+        told.then(at, event, heard=heard)
+    view.turns(told.report())
+    return out.getvalue()
+
+
+def rows(printed: str) -> list[list[str]]:
+    """The words of the table's rows."""
+    table = printed[printed.index("──") :].splitlines()[1:]
+    return [line.split() for line in table if line.strip()]
+
+
+def test_each_change_of_state_is_a_line_with_its_time_and_its_cause() -> None:
+    lines = [line.split() for line in seen().splitlines()]
+    assert lines[:10] == [
+        ["call", "told"],
+        ["0.000", "greeting.clear", "call", "started"],
+        ["2.000", "listening.waiting", "playback", "finished"],
+        ["3.000", "listening.hearing", "speech", "started"],
+        ["4.000", "settling.pause", "speech", "ended"],
+        ["4.700", "thinking.silent", "after", "end_of_turn"],
+        ["4.700", "thinking.filling.filler", "after", "filler"],
+        ["5.200", "thinking.filling.filler_ending", "reply", "ready"],
+        ["5.300", "speaking.opening", "after", "word_ends"],
+        ["5.800", "speaking.chunks", "after", "barge_in_guard"],
+    ]
+
+
+def test_nobodys_words_are_shown_unless_asked_for() -> None:
+    assert "are you" not in seen()
+    assert "We are" not in seen()
+    printed = seen(words=True)
+    assert "caller  “are you open”" in printed
+    assert "agent  “We are open from”" in printed
+
+
+def test_a_pipe_gets_no_control_codes_and_no_wrapped_lines() -> None:
+    printed = seen(words=True, width=40)
+    assert "\x1b" not in printed
+    assert "“wait what about today”\n" in printed
+    assert "\x1b[" in seen(terminal=True)
+
+
+def test_words_are_no_markup() -> None:
+    out = io.StringIO()
+    view = LiveView(Console(file=out, width=80), words=True)
+    told = Told(watch=lambda step: view.step("told", step)).then(1.0, SpeechStarted(1))
+    told.then(2.0, FinalHeard(1, "[red]stop[/]"))
+    assert "“[red]stop[/]”" in out.getvalue()
+
+
+def test_two_calls_at_once_say_whose_line_it_is() -> None:
+    out = io.StringIO()
+    view = LiveView(Console(file=out, width=80))
+    first = Told(watch=lambda step: view.step("first", step))
+    Told(watch=lambda step: view.step("second", step))
+    first.then(1.0, CallerHungUp()).then(1.0, LineClosed())
+    whose = [line for line in out.getvalue().splitlines() if line.startswith("call ")]
+    assert whose == ["call first", "call second", "call first"]
+
+
+def test_the_table_tells_each_turns_latencies_and_how_it_ended() -> None:
+    assert rows(seen())[:3] == [
+        ["greeting", "20", "said"],
+        ["answer", "700", "20", "700", "1400", "interrupted"],
+        ["answer", "700", "20", "900", "1600", "said"],
+    ]
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_the_table_cuts_words_and_never_figures(width: int) -> None:
+    printed = seen(words=True, width=width)
+    assert max(len(line) for line in printed[printed.index("──") :].splitlines()) <= width
+    assert rows(printed)[1][-5:] == ["700", "20", "700", "1400", "interrupted"]
+    assert "wait" in " ".join(rows(printed)[2])
+
+
+def test_a_narrow_table_is_one_of_figures() -> None:
+    assert rows(seen(words=True, width=64)) == rows(seen())
+
+
+def test_a_call_whose_journal_stops_is_said_to() -> None:
+    out = io.StringIO()
+    told = Told().then(0.1, PlaybackStarted(1))
+    LiveView(Console(file=out, width=80)).turns(told.report())
+    assert "its journal stops in the middle" in out.getvalue()

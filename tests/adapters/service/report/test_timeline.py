@@ -1,0 +1,318 @@
+"""A timeline is a well-formed picture in which nothing overlaps and nothing sticks out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+
+from callchart.adapters.service.report.report import BargeIn, Report, Visit
+from callchart.adapters.service.report.svg import text_width
+from callchart.adapters.service.report.timeline import levels, timeline
+from callchart.adapters.service.report.timeline_style import WIDTH
+from callchart.engine.events import (
+    CallerHungUp,
+    FinalHeard,
+    LineClosed,
+    PartialHeard,
+    PlaybackFinished,
+    PlaybackStarted,
+    ReplyReady,
+    SoundQueued,
+    SpeechEnded,
+    SpeechStarted,
+)
+from tests.adapters.service.told import WHOLE_CALL, Told, whole_call
+
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+@dataclass(frozen=True)
+class Written:
+    """A text of the picture: what kind, what it says, and from where to where."""
+
+    kind: str
+    says: str
+    left: float
+    right: float
+    y: float
+
+
+def drawn(svg: str) -> ElementTree.Element:
+    return ElementTree.fromstring(svg)
+
+
+def texts(svg: str) -> list[Written]:
+    found = []
+    for text in drawn(svg).iter(f"{SVG}text"):
+        says, x = text.text or "", float(text.attrib["x"])
+        width = text_width(says, float(text.attrib["font-size"]))
+        left = x - width if text.get("text-anchor") == "end" else x
+        found.append(
+            Written(text.get("class", ""), says, left, left + width, float(text.attrib["y"]))
+        )
+    return found
+
+
+def said(svg: str, kind: str) -> list[str]:
+    return [text.says for text in texts(svg) if text.kind == kind]
+
+
+def edges(svg: str) -> Iterator[tuple[float, float, float, float]]:
+    """Left, top, right, bottom of all blocks, and of each path's points."""
+    for rect in drawn(svg).iter(f"{SVG}rect"):
+        x, y, width, height = (float(rect.attrib[k]) for k in ("x", "y", "width", "height"))
+        assert width > 0
+        assert height > 0
+        yield x, y, x + width, y + height
+    for path in drawn(svg).iter(f"{SVG}path"):
+        for x, y in re.findall(r"M(-?[\d.]+) (-?[\d.]+)", path.attrib["d"]):
+            yield float(x), float(y), float(x), float(y)
+        for x in re.findall(r"H(-?[\d.]+)", path.attrib["d"]):
+            yield float(x), 1.0, float(x), 1.0
+
+
+def noise(seconds: float) -> tuple[list[float], list[float]]:
+    generator = np.random.default_rng(0)
+    samples = generator.normal(0, 3000, (int(seconds * 8000), 2)).astype(np.int16)
+    return levels(samples, 8000)
+
+
+def long_call() -> Told:
+    """Ten questions, each with a long answer: three minutes."""
+    told = Told().then(0.1, PlaybackStarted(1))
+    told.then(2.0, PlaybackFinished(1), heard="Hello, how can I help?")
+    at = 3.0
+    for n in range(1, 11):
+        told.then(at, SpeechStarted(n)).then(at + 1.2, SpeechEnded(n))
+        told.then(at + 1.3, FinalHeard(n, "would you please tell me " * n))
+        told.then(at + 2.4, ReplyReady(n + 1)).then(at + 2.7, SoundQueued(n + 1, 0, 12.0))
+        told.then(at + 2.8, PlaybackStarted(n + 1))
+        told.then(at + 14.0, PlaybackFinished(n + 1), heard="There is so much to tell. " * n)
+        at += 17.5
+    return told.then(at, CallerHungUp()).then(at, LineClosed())
+
+
+def false_alarm(words: str = "") -> Told:
+    told = Told().then(0.1, PlaybackStarted(1)).then(1.0, SpeechStarted(1), heard="Hello, how")
+    told.then(1.3, SpeechEnded(1)).then(1.5, FinalHeard(1, words))
+    told.then(1.5, SoundQueued(1, 0, 1.0)).then(1.6, PlaybackStarted(1))
+    return told.then(3.0, PlaybackFinished(1), heard="can I help?").until(4.0)
+
+
+def hung_up_after(moment: float) -> Callable[[], Told]:
+    return lambda: whole_call(hang_up_after=moment)
+
+
+def redacted_call() -> Report:
+    return whole_call(redacted=True).report()
+
+
+CALLS: dict[str, Callable[[], Told]] = {
+    "a whole call": whole_call,
+    "a long call": long_call,
+    "a false alarm": false_alarm,
+    "a call that was only begun": Told,
+    **{f"a hangup at {moment} s": hung_up_after(moment) for moment in [*WHOLE_CALL][:-2]},
+}
+
+
+@pytest.fixture(params=CALLS)
+def call(request: pytest.FixtureRequest) -> Report:
+    return CALLS[request.param]().report()
+
+
+@pytest.mark.parametrize("with_sound", [True, False], ids=["with sound", "journal only"])
+def test_nothing_sticks_out_of_the_picture(call: Report, with_sound: bool) -> None:
+    svg = timeline(call, *noise(call.duration) if with_sound else ())
+    left, top, width, height = (float(n) for n in drawn(svg).attrib["viewBox"].split())
+    assert (left, top) == (0, 0)
+    assert width == WIDTH <= 1280
+    for text in texts(svg):
+        assert 0 <= text.left <= text.right <= width, text
+        assert 8 <= text.y <= height - 4, text
+    for edge in edges(svg):
+        assert 0 <= edge[0] <= edge[2] <= width
+        assert 0 <= edge[1] <= edge[3] <= height
+
+
+def test_no_text_runs_into_another(call: Report) -> None:
+    written = sorted(texts(timeline(call)), key=lambda text: (text.y, text.left))
+    for one, other in pairwise(written):
+        if one.y == other.y:
+            assert one.right <= other.left, (one, other)
+
+
+def test_a_states_name_stands_within_its_own_block(call: Report) -> None:
+    svg = timeline(call)
+    blocks = [
+        (float(r.attrib["x"]), float(r.attrib["y"]), float(r.attrib["width"]))
+        for r in drawn(svg).iter(f"{SVG}rect")
+        if r.get("class") == "state"
+    ]
+    for text in texts(svg):
+        if text.kind == "state":
+            assert any(
+                x <= text.left and text.right <= x + width and y < text.y < y + 20
+                for x, y, width in blocks
+            ), text
+
+
+def test_the_same_report_gives_the_same_picture() -> None:
+    sound = noise(12.0)
+    assert timeline(whole_call().report(), *sound) == timeline(whole_call().report(), *sound)
+
+
+def test_it_shows_who_said_what_and_what_was_cut_off() -> None:
+    svg = timeline(whole_call().report())
+    words = " ".join(said(svg, "words"))
+    for phrase in ("Hello, how can I help?", "are you open", "Today until six."):
+        assert phrase in words
+    # The interrupted reply ends with a dash; nobody knows what it would have said.
+    assert "We are open from —" in words
+
+
+def test_each_answer_has_its_latencies() -> None:
+    first, interruption, second = said(timeline(whole_call().report()), "note")
+    assert first == (
+        "end of turn 700 ms · filler after 20 ms · answer after 700 ms "
+        "(100 ms for the filler's word)"
+    )
+    assert interruption == "interrupted: silent after 100 ms"
+    assert second == "end of turn 700 ms · filler after 20 ms · answer after 900 ms"
+
+
+def test_a_false_alarm_says_how_long_the_reply_was_silent_for_it() -> None:
+    notes = said(timeline(false_alarm().report()), "note")
+    assert notes == ["false alarm: silent after 100 ms, on again after 500 ms"]
+
+
+def test_a_backchannel_is_told_from_a_noise() -> None:
+    svg = timeline(false_alarm("yes").report())
+    assert said(svg, "note") == ["backchannel: silent after 100 ms, on again after 500 ms"]
+    assert "1 backchannel" in svg
+    assert "yes" in said(svg, "words")
+
+
+def test_the_states_are_named_where_there_is_room() -> None:
+    names = said(timeline(whole_call().report()), "state")
+    assert {"greeting", "listening", "thinking", "speaking", "hearing", "pause"} <= {*names}
+    # 20 ms of hangup are a line, and are named in the legend.
+    assert "hangup" not in names
+    assert "hangup" in said(timeline(whole_call().report()), "")
+
+
+def test_a_filler_has_a_colour_of_its_own() -> None:
+    def colours(told: Told) -> set[str]:
+        report = told.report()
+        svg = drawn(timeline(report, *noise(report.duration)))
+        return {p.attrib["stroke"] for p in svg.iter(f"{SVG}path") if p.get("stroke-linecap")}
+
+    agent, filler, caller = "#0d9463", "#e08a00", "#2563eb"
+    assert colours(whole_call()) == {agent, filler, caller}
+    assert colours(whole_call(hang_up_after=3.4)) == {agent, caller}
+
+
+def test_silence_draws_no_bars() -> None:
+    silent = levels(np.zeros((96000, 2), np.int16), 8000)
+    svg = drawn(timeline(whole_call().report(), *silent))
+    assert not [p for p in svg.iter(f"{SVG}path") if p.get("stroke-linecap")]
+
+
+def test_a_long_call_is_broken_where_nobody_speaks() -> None:
+    report = long_call().report()
+    svg = timeline(report)
+    assert said(svg, "").count("caller") > 9  # one is the legend's
+    # Whole brackets, whole sentences: none was broken in two.
+    assert sum(note.startswith("end of turn") for note in said(svg, "note")) == 10
+    assert said(svg, "words").count("There is so much to tell.") == 1
+
+
+def test_what_is_said_without_a_pause_is_broken_between_words() -> None:
+    told = Told().then(0.05, SoundQueued(1, 0, 50.0)).then(0.1, PlaybackStarted(1))
+    text = " ".join(f"word{n:02d}" for n in range(60))
+    told.then(50.0, PlaybackFinished(1), heard=text)
+    shown = " ".join(said(timeline(told.report()), "words"))
+    assert shown == text
+
+
+def test_what_does_not_fit_ends_with_an_ellipsis() -> None:
+    told = Told().then(0.1, PlaybackStarted(1)).then(1.0, PlaybackFinished(1), heard="well " * 99)
+    told.then(1.1, SpeechStarted(1)).then(2.0, SpeechEnded(1))
+    lines = said(timeline(told.report()), "words")
+    assert len(lines) == 2
+    assert lines[-1].endswith("…")
+
+
+def test_what_has_no_room_at_all_is_left_out() -> None:
+    told = Told().then(0.1, PlaybackStarted(1)).then(1.0, PlaybackFinished(1))
+    told.then(2.0, SpeechStarted(1)).then(2.05, SpeechEnded(1)).then(2.06, FinalHeard(1, "well"))
+    told.then(2.1, SpeechStarted(2)).then(3.0, SpeechEnded(2)).then(3.1, FinalHeard(2, "hello"))
+    assert said(timeline(told.report()), "words") == ["hello"]
+
+
+def test_a_redacted_call_says_so() -> None:
+    assert any("words redacted" in text for text in said(timeline(redacted_call()), ""))
+
+
+def test_a_long_name_is_cut_to_its_room() -> None:
+    svg = timeline(replace(whole_call().report(), call="0123456789abcdef" * 10))
+    assert said(svg, "")[0].startswith("Call 0123456789abcdef")
+    assert said(svg, "")[0].endswith("…")
+
+
+def test_an_answer_that_was_not_heard_is_noted() -> None:
+    notes = said(timeline(whole_call(hang_up_after=5.2).report()), "note")
+    assert notes == ["end of turn 700 ms · filler after 20 ms · no answer was heard"]
+
+
+def test_speech_that_was_put_off_is_noted_with_its_delay() -> None:
+    told = Told().then(0.1, PlaybackStarted(1)).then(1.0, PlaybackFinished(1))
+    told.until(7.1).then(7.1, PlaybackStarted(2)).then(7.2, SpeechStarted(1)).until(8.0)
+    told.then(8.5, PartialHeard(1, "yes"))
+    assert "interrupted: silent after 400 ms" in said(timeline(told.report()), "note")
+
+
+def test_a_bracket_as_long_as_its_row_leaves_no_room_for_a_note() -> None:
+    report = whole_call(hang_up_after=2.0).report()
+    (greeting,) = report.turns
+    endless = replace(greeting, barge_ins=(BargeIn(0.1, 0.0, 19.8),))
+    svg = timeline(replace(report, turns=(endless,), duration=19.9))
+    assert said(svg, "note") == []
+    assert said(svg, "").count("latency") == 1
+
+
+def test_words_may_hold_anything() -> None:
+    told = Told().then(0.1, PlaybackStarted(1)).then(2.0, PlaybackFinished(1))
+    told.then(3.0, SpeechStarted(1)).then(4.0, SpeechEnded(1))
+    told.then(4.1, FinalHeard(1, "<b>&\x00\ud800 привет 電話"))
+    report = replace(told.report(), call='"><script>')
+    svg = timeline(report)
+    assert "<b>&�� привет 電話" in " ".join(said(svg, "words"))
+    assert drawn(svg).attrib["aria-label"] == 'Call "><script>'
+    svg.encode()
+
+
+def test_states_of_a_chart_of_your_own_have_colours_of_their_own() -> None:
+    report = whole_call().report()
+    last = report.turns[-1]
+    own = (Visit(11.0, "call.take_message.asking", "x"), Visit(11.6, "somewhere", "x"))
+    mine = replace(report, turns=(*report.turns[:-1], replace(last, states=own)))
+    svg = timeline(mine)
+    assert {"take_message", "somewhere"} <= {*said(svg, "")}
+    fills = {r.attrib["fill"] for r in drawn(svg).iter(f"{SVG}rect") if r.get("class") == "state"}
+    # Those of greeting, listening, settling, thinking and speaking, and two more.
+    assert len(fills) == 7
+
+
+def test_loudness_is_measured_a_fiftieth_of_a_second_at_a_time() -> None:
+    caller = np.concatenate([np.full(160, 16384), np.zeros(160), np.full(80, -32768)])
+    stereo = np.stack([caller, np.zeros(400)], axis=1).astype(np.int16)
+    heard, played = levels(stereo, 8000)
+    assert heard == pytest.approx([0.5, 0.0, 0.5**0.5])
+    assert played == [0.0, 0.0, 0.0]

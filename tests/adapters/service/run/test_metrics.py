@@ -1,0 +1,83 @@
+"""Figures for an operator: how often a second provider was asked, and how the models write."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, cast
+
+import pytest
+
+from callchart.adapters.fallback.counters import Tally
+from callchart.adapters.fallback.failures import Late, NotAsked
+from callchart.adapters.llm.counters import ModelTally
+from callchart.adapters.service.providers.models import Writers
+from callchart.adapters.service.providers.speech import Voices
+from callchart.adapters.service.run.metrics import Answers, of_providers
+from callchart.adapters.service.run.services import Opened
+from callchart.engine.events import ReplyWritten
+from callchart.engine.ports import ProviderError
+from callchart.engine.testing import FakeModel, FakeSynthesizer
+
+
+@dataclass
+class Counted:
+    """What of a model is looked at here."""
+
+    tally: ModelTally
+
+
+def opened(models: dict[str, ModelTally], writers: Tally | None, voices: Tally | None) -> Opened:
+    counted = cast(Any, {name: Counted(tally) for name, tally in models.items()})
+    voice = FakeSynthesizer()
+    return Opened(
+        cast(Any, None), Voices(voice, voice, voices), Writers(FakeModel(), counted, writers)
+    )
+
+
+def asked(requests: int, *failures: ProviderError) -> Tally:
+    tally = Tally(requests)
+    for failure in failures:
+        tally.handed_on(failure)
+    return tally
+
+
+def test_one_model_and_one_voice_have_one_line() -> None:
+    tally = ModelTally().asked().began(0.4).asked().began(1.0).tried_again().failed()
+    assert [*of_providers(opened({"gpt": tally}, None, None))] == [
+        "model gpt: requests: 2, tried again: 1, answers that failed: 1, "
+        "first token after 0.70 s on average, 1.00 s at most"
+    ]
+
+
+def test_a_second_provider_has_a_line_that_says_how_often_it_was_asked_and_why() -> None:
+    failures = (Late("a", ""), ProviderError("a", ""), ProviderError("a", ""), NotAsked("a", ""))
+    lines = [*of_providers(opened({"a": ModelTally()}, asked(8, *failures), asked(0)))]
+    assert lines == [
+        "model a: requests: 0, tried again: 0, answers that failed: 0",
+        "second model: asked for 4 of 8 (50%), as the first was late: 1, failed: 2, "
+        "was left alone: 1; both failed: 0",
+        "second voice: asked for 0 of 0 (0%), as the first was late: 0, failed: 0, "
+        "was left alone: 0; both failed: 0",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("chunks", "marked", "cuts"),
+    [(3, 3, 0), (3, 2, 0), (3, 1, 1), (3, 0, 2), (1, 0, 0)],
+)
+def test_a_cut_is_ours_where_the_model_made_none(chunks: int, marked: int, cuts: int) -> None:
+    answers = Answers()
+    answers.add(ReplyWritten(2, chunks, marked, False, first_chunk=0.5))
+    assert (answers.written, answers.marked, answers.our_cuts) == (1, min(marked, 1), cuts)
+
+
+def test_what_only_asks_for_a_moment_is_no_cut() -> None:
+    answers = Answers()
+    answers.add(ReplyWritten(2, 5, 2, False, first_chunk=7.5, bridges=2))
+    assert answers.our_cuts == 0
+
+
+def test_an_answer_that_only_hangs_up_is_none() -> None:
+    answers = Answers()
+    answers.add(ReplyWritten(2, 0, 0, True))
+    assert str(answers) == "answers: 0"

@@ -1,0 +1,283 @@
+"""The service's life: it takes calls until it is told to stop, and then drains within bounds."""
+
+from __future__ import annotations
+
+import logging
+import signal
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+import trio
+from trio.testing import MockClock
+
+from callchart.adapters.fallback.counters import Tally
+from callchart.adapters.service.cli import main
+from callchart.adapters.service.demo.model_server import MODEL, ModelServer
+from callchart.adapters.service.providers.models import Writers
+from callchart.adapters.service.providers.speech import Voices
+from callchart.adapters.service.run.call_log import CallLog
+from callchart.adapters.service.run.serve import (
+    FIGURES_EVERY,
+    GOODBYE_SECONDS,
+    take_calls,
+    tell_figures,
+)
+from callchart.adapters.service.run.services import Opened
+from callchart.adapters.service.run.stop import Stop
+from callchart.engine.call import Services
+from callchart.engine.chart import Chart, ignore
+from callchart.engine.data import Scripts
+from callchart.engine.events import HangUpRequested
+from callchart.engine.phrases import Phrases, script_texts
+from callchart.engine.settings import Settings
+from callchart.engine.supervisor import Supervisor
+from callchart.engine.testing import (
+    FakeCarrier,
+    FakeLine,
+    FakeModel,
+    FakeRecognizer,
+    FakeSynthesizer,
+    FakeVoiceDetectors,
+)
+from callchart.states import CHART
+from tests.adapters.service.command import write_config
+from tests.asterisk.server import Asterisk
+from tests.servers.process import free_port
+
+DRAIN = 30.0
+
+STUBBORN = CHART.extended(
+    "stubborn", on={"call": {HangUpRequested: ignore("this bot never says goodbye")}}
+)
+
+
+class Exchange(FakeCarrier):
+    """A carrier that can be closed to new calls."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.accepting = True
+
+    def stop_accepting(self) -> None:
+        self.accepting = False
+        self.close()
+
+
+@dataclass
+class Running:
+    """A service with calls of the fake carrier's. Lines stay on until the test hangs them up."""
+
+    chart: Chart = CHART
+    carrier: Exchange = field(default_factory=Exchange)
+    stop: Stop = field(default_factory=Stop)
+
+    def __post_init__(self) -> None:
+        self.calls = CallLog(self.chart)
+
+    @asynccontextmanager
+    async def begun(self) -> AsyncIterator[None]:
+        """The service runs; after the block it has ended, and all that it started with it."""
+        scripts, phrases, synthesizer = Scripts(fillers=()), Phrases(16000), FakeSynthesizer()
+        await phrases.prepare(synthesizer, script_texts(scripts))
+        supervisor = Supervisor(
+            self.chart,
+            Services(FakeVoiceDetectors(), FakeRecognizer(), synthesizer, FakeModel(), phrases),
+            Settings(no_input=1000.0),
+            scripts,
+            inspectors=[self.calls.step],
+            failed=self.calls.failed,
+        )
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._serve, supervisor)
+            await trio.testing.wait_all_tasks_blocked()
+            yield
+
+    async def _serve(self, supervisor: Supervisor) -> None:
+        await take_calls(supervisor, self.carrier, self.calls, self.stop, DRAIN)
+
+    async def ring(self, *call_ids: str) -> list[FakeLine]:
+        """Calls come in, and their greeting is over."""
+        lines = [FakeLine(call_id) for call_id in call_ids]
+        for line in lines:
+            self.carrier.ring(line)
+        await trio.sleep(5)
+        return lines
+
+
+async def test_a_stop_without_calls_is_immediate(autojump_clock: MockClock) -> None:
+    running = Running()
+    async with running.begun():
+        running.stop.ask()
+    assert trio.current_time() == 0
+    assert not running.carrier.accepting
+
+
+async def test_who_is_talking_may_finish_and_the_service_ends_with_the_last_call(
+    autojump_clock: MockClock,
+) -> None:
+    running = Running()
+    async with running.begun():
+        one, other = await running.ring("one", "other")
+        running.stop.ask()
+        await trio.sleep(10)
+        one.remote_hangs_up()
+        await trio.sleep(10)
+        assert not other.closed
+        other.remote_hangs_up()
+    assert trio.current_time() == 25
+    assert running.calls.cut_off() == 0
+
+
+async def test_who_does_not_finish_is_told_goodbye(
+    autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "callchart")
+    running = Running()
+    async with running.begun():
+        (line,) = await running.ring("long")
+        running.stop.ask()
+        await trio.sleep(DRAIN - 0.1)
+        assert not line.closed
+    assert DRAIN + 5 < trio.current_time() < DRAIN + 5 + GOODBYE_SECONDS
+    assert running.calls.cut_off() == 0
+    assert caplog.messages == [
+        "call long: it begins",
+        "stopping: no new calls; calls under way: 1, for up to 30 s",
+        "stopping: calls asked to end: 1, within 10 s",
+        f"call long: it ended after {trio.current_time():.1f} s: the agent had said its last words",
+    ]
+
+
+async def test_who_cannot_be_brought_to_an_end_is_cut_off(
+    autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    running = Running(chart=STUBBORN)
+    async with running.begun():
+        (line,) = await running.ring("stubborn")
+        running.stop.ask()
+    assert trio.current_time() == pytest.approx(5 + DRAIN + GOODBYE_SECONDS)
+    assert line.hung_up
+    assert running.calls.cut_off() == 1
+    assert caplog.messages == ["call stubborn: it is cut off in listening.waiting"]
+
+
+async def test_a_second_signal_cuts_off_at_once(autojump_clock: MockClock) -> None:
+    running = Running()
+    async with running.begun():
+        lines = await running.ring("one", "other")
+        running.stop.ask()
+        await trio.sleep(3)
+        running.stop.ask()
+    assert trio.current_time() == 8
+    assert all(line.hung_up for line in lines)
+    assert running.calls.cut_off() == 2
+
+
+async def test_figures_are_told_each_hour_in_which_there_were_calls(
+    autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "callchart")
+    voice, calls = FakeSynthesizer(), CallLog(CHART)
+    voices, writers = Voices(voice, voice, Tally()), Writers(FakeModel(), {})
+    services = Services(FakeVoiceDetectors(), FakeRecognizer(), voice, FakeModel(), Phrases(16000))
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(tell_figures, calls, Opened(services, voices, writers))
+        await trio.sleep(1.5 * FIGURES_EVERY)
+        assert caplog.messages == []
+        calls.failed("one", RuntimeError())
+        await trio.sleep(5 * FIGURES_EVERY)
+        nursery.cancel_scope.cancel()
+    assert [message.split(",")[0] for message in caplog.messages] == [
+        "since the start: answers: 0",
+        "since the start: second voice: asked for 0 of 0 (0%)",
+    ]
+
+
+# --- from the command line -----------------------------------------------------------------------
+
+
+class StopOnce(logging.Handler):
+    """Sends this process a signal as soon as the service says something that begins so."""
+
+    def __init__(self, beginning: str) -> None:
+        super().__init__()
+        self._beginning = beginning
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.getMessage().startswith(self._beginning):
+            signal.raise_signal(signal.SIGTERM)
+
+
+@pytest.fixture
+def own_logging() -> Iterator[logging.Logger]:
+    """The log as it was, once the service has set it up for itself."""
+    root, ours = logging.getLogger(), logging.getLogger("callchart")
+    handlers, level = [*root.handlers], ours.level
+    yield ours
+    root.handlers, ours.handlers = handlers, []
+    ours.setLevel(level)
+
+
+def test_it_serves_until_a_signal(
+    asterisk: Asterisk,
+    tmp_path: Path,
+    own_logging: logging.Logger,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    model = ModelServer("http://127.0.0.1:9/v1")
+    path = write_config(tmp_path / "callchart.toml", asterisk, model, log={"level": "info"})
+    own_logging.addHandler(StopOnce("ready: "))
+    assert main(["serve", "--config", str(path)]) == 0
+    log = capsys.readouterr().err
+    assert "INFO ready: application callchart, control connect, media websocket at 16000 Hz" in log
+    assert log.endswith("INFO stopped: calls taken: 0, failed: 0, cut off: 0\n")
+    assert asterisk.password not in log
+
+
+def test_where_asterisk_is_waited_for_is_said_before_it_has_dialled(
+    tmp_path: Path, own_logging: logging.Logger, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, port = tmp_path / "callchart.toml", free_port()
+    path.write_text(
+        '[asterisk]\ncontrol = "persistent"\n'
+        f'[asterisk.listen]\nport = {port}\npassword = "secret"\n'
+        f'[model]\nname = "{MODEL}"\nkey = "none"\n'
+    )
+    said = f"control: Asterisk is to dial 127.0.0.1:{port} within 10 s"
+    own_logging.addHandler(StopOnce(said))
+    assert main(["serve", "--config", str(path)]) == 0
+    log = capsys.readouterr().err
+    assert f"INFO {said} (uri in its websocket_client.conf)\n" in log
+    assert "ready: " not in log
+
+
+def test_what_keeps_it_from_starting_is_one_line(
+    asterisk: Asterisk,
+    tmp_path: Path,
+    own_logging: logging.Logger,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    model = ModelServer("http://127.0.0.1:9/v1")
+    path = write_config(
+        tmp_path / "callchart.toml", asterisk, model, asterisk={"password": "wrong"}
+    )
+    assert main(["serve", "--config", str(path)]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("callchart serve: ")
+    assert "401" in line
+
+
+def test_every_mistake_of_a_configuration_is_a_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "callchart.toml"
+    path.write_text("[modell]\n")
+    assert main(["serve", "--config", str(path)]) == 2
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 5
+    assert lines[-1] == (
+        f"callchart serve: {path}: modell: there is no such key; did you mean model?"
+    )

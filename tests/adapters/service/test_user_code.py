@@ -1,0 +1,95 @@
+"""What a user names is found, or the mistake is named in one line."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from callchart.adapters.service.user_code import UserError, load_tools
+
+MODULE = """
+from callchart.engine.tools.tool import tool
+
+@tool
+def price(article: str) -> int:
+    "What an article costs."
+    return 9
+
+@tool
+def hang_up() -> None:
+    "Not ours."
+
+TOOLS = [price]
+TWICE = [price, price]
+OURS = [hang_up]
+MIXED = [price, len]
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """With a module `my_tools`, and ones with mistakes in them."""
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    (tmp_path / "my_tools.py").write_text(MODULE)
+    (tmp_path / "untyped_tool.py").write_text(
+        "from callchart.engine.tools.tool import tool\n"
+        "@tool\ndef price(article):\n    'It costs.'\n"
+    )
+    (tmp_path / "raising_tools.py").write_text("import os\n\nURL = os.environ['NO_SUCH']\n")
+    (tmp_path / "broken_tools.py").write_text("TOOLS = [\n")
+    (tmp_path / "silent_tools.py").write_text("raise RuntimeError\n")
+    yield tmp_path
+    for name in ("my_tools", "untyped_tool", "raising_tools", "broken_tools", "silent_tools"):
+        sys.modules.pop(name, None)
+
+
+@pytest.mark.parametrize("name", ["TOOLS", "price"])
+def test_tools_are_found_in_the_folder(folder: Path, name: str) -> None:
+    (price,) = load_tools(f"my_tools:{name}", folder)
+    assert price.spec.name == "price"
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("my_tools", "tools my_tools: write MODULE:NAME, such as tools:TOOLS"),
+        ("no_tools:TOOLS", "tools no_tools:TOOLS: there is no module 'no_tools'"),
+        ("my_tools:TOLLS", "tools my_tools:TOLLS: my_tools has no 'TOLLS'; it has price, hang_up"),
+        ("my_tools:MODULE", "my_tools has no 'MODULE'"),
+        (
+            "my_tools:MIXED",
+            "tools my_tools:MIXED: write a list of what callchart.engine.tools.tool.tool has made",
+        ),
+        ("my_tools:TWICE", "tools my_tools:TWICE: tool price: there is another of that name"),
+        ("my_tools:OURS", "tools my_tools:OURS: tool hang_up: there is another of that name"),
+        (
+            "untyped_tool:price",
+            "tools untyped_tool:price: tool price: parameter article has no annotation",
+        ),
+    ],
+)
+def test_tools_that_are_none_are_named(folder: Path, name: str, said: str) -> None:
+    with pytest.raises(UserError) as refusal:
+        load_tools(name, folder)
+    assert said in refusal.value.lines[0]
+
+
+@pytest.mark.parametrize(
+    ("name", "place", "said"),
+    [
+        ("raising_tools", "raising_tools.py, line 3", "KeyError: 'NO_SUCH'"),
+        ("broken_tools", "broken_tools.py, line 1", "SyntaxError: '[' was never closed"),
+        ("silent_tools", "silent_tools.py, line 1", "RuntimeError"),
+    ],
+)
+def test_a_module_that_cannot_be_imported_is_named_with_the_line_to_mend(
+    folder: Path, name: str, place: str, said: str
+) -> None:
+    with pytest.raises(UserError) as refusal:
+        load_tools(f"{name}:TOOLS", folder)
+    (line,) = refusal.value.lines
+    assert line.startswith(f"tools {name}:TOOLS: {name} cannot be imported; mend {folder}/{place}")
+    assert said in line

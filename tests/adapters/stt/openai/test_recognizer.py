@@ -1,0 +1,195 @@
+"""Transcription over OpenAI's API, at a server of the test's own."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+import trio
+
+from callchart.adapters.stt.openai import recognizer as recognizer_module
+from callchart.adapters.stt.openai.recognizer import OpenAIRecognizer
+from callchart.engine.ports import Heard, ProviderError, Recognition
+from tests.adapters.stt.openai.transcriptions import Answers, Server, refusal, serving
+from tests.contracts.recognizer import BOUND, WORDS, RecognizerContract, result, results, say
+from tests.recordings import RATE_HZ, silence
+
+pytestmark = pytest.mark.real
+
+KEY = "sk-secret"
+
+
+@asynccontextmanager
+async def asking(*answers: Answers) -> AsyncIterator[tuple[Recognition, Server]]:
+    """A call's recogniser, and the server that it asks."""
+    with trio.fail_after(BOUND):
+        async with (
+            serving(*answers) as server,
+            OpenAIRecognizer.open(api_key=KEY, language="ru", base_url=server.url) as recognizer,
+            recognizer.recognition(RATE_HZ) as call,
+        ):
+            yield call, server
+
+
+class TestContract(RecognizerContract):
+    @pytest.fixture
+    async def recognizer(self) -> AsyncIterator[OpenAIRecognizer]:
+        async with (
+            serving() as server,
+            OpenAIRecognizer.open(api_key=KEY, language="en", base_url=server.url) as recognizer,
+        ):
+            yield recognizer
+
+
+async def test_an_utterance_is_sent_whole_when_it_ends() -> None:
+    async with asking(Answers(" Да, конечно. ")) as (call, server):
+        say(call, 1, WORDS)
+        assert await call.result() == Heard(1, "Да, конечно.", final=True)
+    (asked,) = server.asked
+    assert asked.path == "/v1/audio/transcriptions"
+    assert asked.key == KEY
+    assert asked.fields == {
+        "model": "gpt-4o-mini-transcribe",
+        "language": "ru",
+        "response_format": "json",
+    }
+    assert asked.rate_hz == RATE_HZ
+    # What was fed before its onset was found (0.36 s of 0.4), and all until its end was.
+    assert asked.seconds == pytest.approx(0.36 + len(WORDS) / 2 / RATE_HZ, abs=0.01)
+
+
+async def test_nobody_is_asked_about_an_utterance_without_sound() -> None:
+    async with asking() as (call, server):
+        say(call, 1, silence(0.5))
+        assert await call.result() == Heard(1, "", final=True)
+    assert server.asked == []
+
+
+async def test_words_come_in_the_order_of_the_utterances_though_a_later_answer_comes_first() -> (
+    None
+):
+    held = trio.Event()
+    async with asking(Answers("first", wait=held), Answers("second")) as (call, server):
+        say(call, 1, WORDS)
+        await server.came(1)
+        say(call, 2, WORDS)
+        await server.came(2)
+        say(call, 3, silence(0.3))
+        held.set()
+        assert [(await result(call)).text for _ in range(3)] == ["first", "second", ""]
+
+
+async def test_a_caller_who_hangs_up_closes_what_was_asked() -> None:
+    never = trio.Event()
+    with trio.fail_after(BOUND):
+        async with (
+            serving(Answers(wait=never)) as server,
+            OpenAIRecognizer.open(api_key=KEY, language="ru", base_url=server.url) as recognizer,
+        ):
+            async with recognizer.recognition(RATE_HZ) as call:
+                say(call, 1, WORDS)
+                await server.came(1)
+            never.set()
+            await server.went()
+
+
+async def test_a_connection_serves_the_next_utterance_too() -> None:
+    async with asking() as (call, server):
+        for utterance in (1, 2):
+            say(call, utterance, WORDS)
+            await call.result()
+        assert server.gone == 0
+        assert len(server.asked) == 2
+
+
+@pytest.mark.parametrize(
+    "trouble", [Answers(hangs_up=True), refusal(503), refusal(429, retry_after="0.05")]
+)
+async def test_a_passing_trouble_is_tried_once_more(trouble: Answers) -> None:
+    async with asking(trouble, Answers("words")) as (call, server):
+        say(call, 1, WORDS)
+        assert (await result(call)).text == "words"
+    assert len(server.asked) == 2
+
+
+@pytest.mark.parametrize(
+    ("trouble", "complaint", "tries"),
+    [
+        (refusal(401, "invalid_api_key"), r"answered 401 \(invalid_api_key\) \(the key was", 1),
+        (refusal(404), r"404 for model 'gpt-4o-mini-transcribe' \(check the model's name", 1),
+        (refusal(429), r"429 \(too many requests at once", 1),
+        (refusal(429, retry_after="20"), r"429 \(too many requests at once", 1),
+        (refusal(429, "insufficient_quota", retry_after="0"), r"credit is used up", 1),
+        (refusal(503), r"503 \(the server's own trouble", 2),
+        (Answers(hangs_up=True), r"broke off the connection", 2),
+        (Answers(body=b"<html>"), r"no transcription \(check that the base URL", 1),
+        (Answers(body=b'{"text": null}'), r"no transcription", 1),
+    ],
+)
+async def test_a_trouble_that_stays_is_said_with_what_to_do(
+    trouble: Answers, complaint: str, tries: int
+) -> None:
+    async with asking(trouble) as (call, server):
+        say(call, 1, WORDS)
+        with pytest.raises(
+            ProviderError, match=rf"^openai: 127\.0\.0\.1:\d+ .*{complaint}"
+        ) as said:
+            await call.result()
+        say(call, 2, WORDS)
+        with pytest.raises(ProviderError, match=complaint):
+            await call.result()
+    assert len(server.asked) == tries
+    error: BaseException | None = said.value
+    while error:  # neither the error nor what led to it quotes anybody
+        assert "secret" not in str(error)
+        assert "+44" not in str(error)
+        error = error.__cause__ or error.__context__
+
+
+async def test_words_heard_before_a_failure_are_delivered() -> None:
+    async with asking(Answers("first"), refusal(401)) as (call, server):
+        say(call, 1, WORDS)
+        await server.came(1)
+        say(call, 2, WORDS)
+        assert (await result(call)).text == "first"
+        with pytest.raises(ProviderError):
+            await call.result()
+
+
+async def test_a_server_that_never_answers_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recognizer_module, "PATIENCE", 0.05)
+    async with asking(Answers(wait=trio.Event())) as (call, _):
+        say(call, 1, WORDS)
+        with pytest.raises(ProviderError, match=r"had no words within 0\.05 s"):
+            await call.result()
+
+
+async def test_a_server_that_is_not_there_is_named() -> None:
+    with trio.fail_after(BOUND):
+        async with serving() as gone:
+            pass
+        async with (
+            OpenAIRecognizer.open(api_key=KEY, language="ru", base_url=gone.url) as recognizer,
+            recognizer.recognition(RATE_HZ) as call,
+        ):
+            say(call, 1, WORDS)
+            with pytest.raises(ProviderError, match=r"refused the connection \(start that server"):
+                await results(call)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "complaint"),
+    [
+        ({"api_key": ""}, "the API key is missing"),
+        ({"api_key": "a key"}, "is not a key"),
+        ({"base_url": "api.openai.com"}, "the base URL is none"),
+        ({"language": "Russian"}, "no language is 'Russian'"),
+    ],
+)
+async def test_what_can_never_work_is_said_before_the_first_call(
+    wrong: dict[str, str], complaint: str
+) -> None:
+    with pytest.raises(ProviderError, match=complaint):
+        async with OpenAIRecognizer.open(**{"api_key": KEY, "language": "ru", **wrong}):
+            pytest.fail("this cannot work")

@@ -1,0 +1,124 @@
+"""However a caller speaks and sessions break, each word is heard once, in its utterance.
+
+The service of these tests really listens: it understands the tone code."""
+
+from __future__ import annotations
+
+from collections import deque
+from functools import partial
+
+import trio
+from grpclib.const import Status
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from trio.testing import MockClock
+
+from callchart.adapters.grpc.errors import RpcError
+from callchart.adapters.stt.yandex.recognizer import Listening
+from callchart.adapters.stt.yandex.session import Limits
+from callchart.proto.messages.speechkit.stt.v3 import StreamingRequest
+from tests.adapters.stt.yandex.scripted import (
+    RATE_HZ,
+    Call,
+    ScriptedSession,
+    ScriptedSpeechKit,
+    length,
+)
+from tests.recordings import silence
+from tests.servers.speechkit.ear import ToneEar
+from tests.servers.tones import speak
+
+#: Finals come when they are there.
+PATIENT = Listening(max_pause=0.5, final_wait=10.0)
+
+#: A word each, and the pause behind it, in frames: from none that a voice detector hears to one
+#: that ends a caller's turn.
+UTTERANCES = st.lists(
+    st.tuples(st.sampled_from(["a", "one", "seven", "twenty", "thousand"]), st.integers(2, 60)),
+    min_size=1,
+    max_size=12,
+)
+
+#: After how many seconds of sound sessions break, one after the other.
+BREAKS = st.lists(st.floats(0.0, 6.0), max_size=4)
+
+
+class ListeningSession(ScriptedSession):
+    """Understands the tone code. Breaks after so many seconds of sound."""
+
+    def __init__(self, breaks: deque[float], lag: float) -> None:
+        super().__init__()
+        self.lag = lag
+        self._breaks_at = breaks.popleft() if breaks else None
+        self._ear = ToneEar(RATE_HZ, PATIENT.max_pause)
+
+    async def send(self, message: StreamingRequest) -> None:
+        await super().send(message)
+        if message.session_options is not None or not self.is_open:
+            return
+        pcm = message.chunk.data if message.chunk is not None else silence(length(message))
+        for event in self._ear.feed(pcm, self.seconds):
+            said = [(word.text, word.start, word.end) for word in event.words]
+            match event.kind:
+                case "partial":
+                    self.partial(*said)
+                case "final":
+                    self.final(*said, until=event.end)
+                case "eou":
+                    self.end_of_utterance(event.end)
+        if self._breaks_at is not None and self.seconds >= self._breaks_at:
+            self._breaks_at = None
+            self.end(RpcError(Status.UNAVAILABLE, "the server reset the call"))
+
+
+@settings(max_examples=15)
+@given(
+    said=UTTERANCES,
+    breaks=BREAKS,
+    lag=st.sampled_from([0.0, 0.3]),
+    longest=st.sampled_from([3.0, 5.0, 300.0]),
+)
+def test_each_word_is_heard_once_in_its_utterance(
+    said: list[tuple[str, int]], breaks: list[float], lag: float, longest: float
+) -> None:
+    trio.run(_hear, said, breaks, lag, longest, clock=MockClock(autojump_threshold=0))
+
+
+async def _hear(
+    said: list[tuple[str, int]], breaks: list[float], lag: float, longest: float
+) -> None:
+    kit = ScriptedSpeechKit(partial(ListeningSession, deque(breaks), lag))
+    async with Call.begin(PATIENT, Limits(seconds=longest), kit) as call:
+        expected = await _speak(call, said)
+        await call.silent(1.5)
+        assert call.failure is None
+        finals = [heard.text for heard in await call.results() if heard.final]
+        assert finals == expected
+
+
+async def _speak(call: Call, said: list[tuple[str, int]]) -> list[str]:
+    """The words, through a voice detector that is 100 ms late: the utterances that it makes."""
+    expected: list[str] = []
+    await call.silent(0.5)
+    late, speaking = len(silence(0.1)), False
+    for word, pause in said:
+        pcm = speak(word, RATE_HZ).pcm
+        pcm = pcm[: -len(silence(0.04))]
+        if speaking:
+            expected[-1] += f" {word}"
+            await call.hears(pcm)
+        else:
+            expected.append(word)
+            await call.hears(pcm[:late])
+            await call.starts()
+            await call.hears(pcm[late:])
+        speaking = pause < 5
+        if not speaking:
+            await call.silent(0.1)
+            await call.ends()
+            pause -= 5
+        await call.silent(pause * 0.02)
+    if speaking:
+        await call.silent(0.1)
+        await call.ends()
+    return expected

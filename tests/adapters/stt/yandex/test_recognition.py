@@ -1,0 +1,340 @@
+"""A call at SpeechKit on the virtual clock: what is sent, and whose words are whose."""
+
+from __future__ import annotations
+
+import pytest
+import trio
+import trio.testing
+from trio.testing import MockClock
+
+from callchart.adapters.stt.yandex.recognizer import Listening
+from callchart.engine.ports import Heard
+from callchart.proto.messages.speechkit.stt.v3 import CodeType, StatusCode, StreamingResponse
+from tests.adapters.stt.yandex.scripted import Call, length, settled
+
+
+async def test_sound_goes_out_every_100_ms_and_at_once_where_speech_begins_or_ends(
+    autojump_clock: MockClock,
+) -> None:
+    async with Call.begin() as call:
+        await call.sounds(0.26)
+        options, *sound = call.session.came
+        assert options.session_options is not None
+        assert [length(request) for request in sound] == [0.1, 0.1]
+        await call.starts()
+        await call.sounds(0.14)
+        await call.ends()
+        sound = call.session.came[1:]
+        assert [length(request) for request in sound] == [0.1, 0.1, 0.06, 0.1, 0.04]
+
+
+async def test_silence_is_told_by_its_length(autojump_clock: MockClock) -> None:
+    async with Call.begin() as call:
+        await call.silent(0.1)
+        await call.sounds(0.1)
+        _, quiet, loud = call.session.came
+        assert quiet.silence_chunk is not None
+        assert quiet.silence_chunk.duration_ms == 100
+        assert loud.chunk is not None
+
+
+async def test_a_line_that_gives_nothing_is_silent_for_as_long(autojump_clock: MockClock) -> None:
+    async with Call.begin() as call:
+        await call.sounds(0.1)
+        await trio.sleep(20.0)
+        lengths = [length(request) for request in call.session.came[2:]]
+        assert max(lengths) < 5.0  # after which the session would be closed
+        assert sum(lengths) == pytest.approx(20.0, abs=2.1)
+
+
+async def test_a_line_that_ends_with_the_words_has_the_silence_that_they_wait_for(
+    autojump_clock: MockClock,
+) -> None:
+    async with Call.begin() as call:
+        await call.sounds(0.5)
+        await call.starts()
+        await call.sounds(0.5)
+        await call.ends()
+        await trio.sleep(0.5)
+        assert call.session.seconds == pytest.approx(1.5, abs=0.3)
+        # While the caller goes on, a line that stutters is none that fell silent.
+        await call.starts()
+        await call.sounds(0.1)
+        heard = call.session.seconds
+        await trio.sleep(1.0)
+        assert call.session.seconds == heard
+
+
+async def test_words_are_shown_as_they_change_and_final_once_their_utterance_has_ended(
+    autojump_clock: MockClock,
+) -> None:
+    async with Call.begin() as call:
+        await call.silent(0.5)
+        await call.starts()
+        await call.sounds(1.0)
+        call.session.partial(("tell", 0.6))
+        call.session.partial(("tell", 0.6))
+        call.session.partial(("tell", 0.6), ("me", 0.9))
+        await call.ends()
+        call.session.final(("tell", 0.6), ("me", 0.9), until=1.6)
+        assert await call.results() == [
+            Heard(1, "tell", final=False),
+            Heard(1, "tell me", final=False),
+            Heard(1, "tell me", final=True),
+        ]
+
+
+async def test_what_speechkit_cuts_apart_in_an_utterance_is_joined(
+    autojump_clock: MockClock,
+) -> None:
+    async with Call.begin() as call:
+        await call.starts()
+        await call.sounds(1.0)
+        call.session.final(("one", 0.1), until=0.8)
+        await call.sounds(1.0)
+        call.session.partial(("two", 1.2))
+        await call.ends()
+        call.session.final(("two", 1.2), ("three", 1.5), until=2.0)
+        assert await call.results() == [
+            Heard(1, "one", final=False),
+            Heard(1, "one two", final=False),
+            Heard(1, "one two three", final=True),
+        ]
+
+
+async def test_a_final_for_two_utterances_is_divided_by_the_places_of_its_words(
+    autojump_clock: MockClock,
+) -> None:
+    async with Call.begin() as call:
+        await call.silent(0.5)
+        await call.starts()
+        await call.sounds(0.5)
+        await call.ends()
+        await call.silent(0.4)
+        await call.starts()
+        await call.sounds(0.5)
+        call.session.partial(("one", 0.6), ("two", 1.5))
+        await call.ends()
+        # The second waits for the first, whose words are not final yet.
+        assert await call.results() == [Heard(1, "one", final=False)]
+        call.session.final(("one", 0.6), ("two", 1.5), until=2.0)
+        assert await call.results() == [Heard(1, "one", final=True), Heard(2, "two", final=True)]
+
+
+@pytest.mark.parametrize("bounds", [(0.0, 0.0), (0.9, 1.9)])
+async def test_words_without_places_lie_where_the_recogniser_is(
+    autojump_clock: MockClock, bounds: tuple[float, float]
+) -> None:
+    async with Call.begin() as call:
+        await call.sounds(0.5)
+        await call.starts()
+        await call.sounds(0.4)
+        call.session.final(until=0.9)
+        await call.ends()
+        await call.silent(0.4)
+        await call.starts()
+        await call.sounds(0.6)
+        call.session.partial(until=1.9)
+        call.session.say_bare("two words", *bounds)
+        assert await call.results() == [
+            Heard(1, "", final=True),
+            Heard(2, "two words", final=False),
+        ]
+
+
+async def test_words_from_just_before_the_onset_belong_to_the_utterance_and_others_to_none(
+    autojump_clock: MockClock,
+) -> None:
+    async with Call.begin() as call:
+        await call.silent(2.0)
+        call.session.final(("noise", 0.5), until=1.2)
+        call.session.partial(("hello", 1.8))
+        assert await call.results() == []
+        await call.starts()
+        assert await call.results() == [Heard(1, "hello", final=False)]
+
+
+async def test_a_final_that_is_late_is_the_last_partial_and_comes_to_nobody_else(
+    autojump_clock: MockClock,
+) -> None:
+    async with Call.begin() as call:
+        await call.starts()
+        await call.sounds(1.0)
+        call.session.partial(("one", 0.3))
+        await call.ends()
+        await call.silent(1.48)
+        assert await call.results() == [Heard(1, "one", final=False)]
+        await call.silent(0.1)
+        assert await call.results() == [Heard(1, "one", final=True)]
+        await call.starts()
+        call.session.final(("one", 0.3), ("more", 0.6), until=2.0)
+        await call.sounds(0.5)
+        call.session.partial(("two", 2.7))
+        assert await call.results() == [Heard(2, "two", final=False)]
+
+
+async def test_the_end_that_a_session_hears_itself_is_told_once(
+    autojump_clock: MockClock,
+) -> None:
+    async with Call.begin() as call:
+        await call.sounds(1.0)
+        await call.starts()
+        call.session.end_of_utterance(0.5)
+        await call.silent(0.5)
+        assert call.heard_out == []
+        await call.ends()
+        assert call.heard_out == []
+        call.session.final(("one", 0.9), until=1.5)
+        assert [heard.text for heard in await call.results()] == ["one"]
+        assert call.heard_out == []
+        call.session.end_of_utterance(1.5)
+        call.session.end_of_utterance(1.6)
+        await settled()
+        assert call.heard_out == [1]
+
+
+async def test_an_end_that_comes_when_the_caller_speaks_again_is_not_told(
+    autojump_clock: MockClock,
+) -> None:
+    async with Call.begin() as call:
+        await call.sounds(1.0)
+        await call.starts()
+        await call.ends()
+        await call.silent(0.2)
+        await call.starts()
+        call.session.end_of_utterance(1.2)
+        await settled()
+        assert call.heard_out == []
+
+
+async def test_an_utterance_without_words_ends_as_soon_as_that_is_known(
+    autojump_clock: MockClock,
+) -> None:
+    async with Call.begin() as call:
+        await call.sounds(1.0)
+        await call.starts()
+        await call.ends()
+        call.session.partial(until=1.2)
+        assert await call.results() == []
+        call.session.partial(until=1.7)
+        assert await call.results() == [Heard(1, "", final=True)]
+        await call.sounds(1.0)
+        await call.starts()
+        await call.ends()
+        call.session.end_of_utterance(2.0)
+        assert await call.results() == [Heard(2, "", final=True)]
+        await call.sounds(1.0)
+        await call.starts()
+        await call.ends()
+        await call.silent(1.6)
+        assert await call.results() == [Heard(3, "", final=True)]
+
+
+async def test_a_normalised_text_is_waited_for_and_takes_the_finals_place(
+    autojump_clock: MockClock,
+) -> None:
+    async with Call.begin(Listening(normalized=True)) as call:
+        await call.starts()
+        await call.sounds(1.0)
+        await call.ends()
+        said = (("two", 0.1), ("twenty", 0.4), ("five", 0.6))
+        call.session.final(*said, until=1.2)
+        assert await call.results() == [Heard(1, "two twenty five", final=False)]
+        call.session.refine("Two 25.", *said)
+        assert await call.results() == [
+            Heard(1, "Two 25.", final=True),
+        ]
+
+
+async def test_a_normalised_text_that_does_not_come_is_not_waited_for(
+    autojump_clock: MockClock,
+) -> None:
+    async with Call.begin(Listening(normalized=True)) as call:
+        await call.starts()
+        await call.sounds(1.0)
+        await call.ends()
+        call.session.final(("one", 0.1), until=1.2)
+        await call.silent(1.6)
+        assert (await call.results())[-1] == Heard(1, "one", final=True)
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [("One. Two.", ["One.", "Two."]), ("1, 2 and so on", ["one", "two"])],
+)
+async def test_a_normalised_text_for_two_utterances_is_divided_where_its_words_have_places(
+    autojump_clock: MockClock, text: str, parts: list[str]
+) -> None:
+    async with Call.begin(Listening(normalized=True)) as call:
+        await call.starts()
+        await call.sounds(0.5)
+        await call.ends()
+        await call.silent(0.5)
+        await call.starts()
+        await call.sounds(0.5)
+        await call.ends()
+        said = (("one", 0.2), ("two", 1.2))
+        call.session.final(*said, until=2.0)
+        call.session.refine(text, *said)
+        finals = [heard.text for heard in await call.results() if heard.final]
+        assert finals == parts
+
+
+async def test_a_warning_is_logged_once_and_signs_of_life_are_not(
+    autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with Call.begin() as call:
+        for code in (CodeType.WORKING, CodeType.WARNING, CodeType.WARNING):
+            status = StatusCode(code_type=code, message="said the caller")
+            call.session.say(StreamingResponse(status_code=status))
+        await settled()
+    (record,) = caplog.records
+    assert record.getMessage().startswith("SpeechKit warns")
+    assert "caller" not in record.getMessage()
+
+
+async def test_a_caller_who_hangs_up_ends_the_session_at_once(autojump_clock: MockClock) -> None:
+    async with Call.begin() as call:
+        await call.starts()
+        await call.sounds(0.5)
+        session = call.session
+    assert not session.is_open
+
+
+async def test_what_lies_between_two_utterances_is_the_later_ones_while_both_are_owed(
+    autojump_clock: MockClock,
+) -> None:
+    async with Call.begin() as call:
+        await call.silent(0.5)
+        await call.starts()
+        await call.sounds(0.5)
+        await call.ends()
+        call.session.partial(("one", 0.6), ("two", 1.02))
+        # The soft end of a word, as long as nothing follows.
+        assert await call.results() == [Heard(1, "one two", final=False)]
+        await call.silent(0.3)
+        await call.starts()
+        await call.sounds(0.3)
+        await call.ends()
+        call.session.final(("one", 0.6), ("two", 1.02), ("three", 1.3), until=2.0)
+        assert await call.results() == [
+            Heard(1, "one", final=False),
+            Heard(1, "one", final=True),
+            Heard(2, "two three", final=True),
+        ]
+
+
+async def test_a_word_that_a_final_had_is_not_the_next_utterances_too(
+    autojump_clock: MockClock,
+) -> None:
+    async with Call.begin() as call:
+        await call.silent(0.5)
+        await call.starts()
+        await call.sounds(0.5)
+        await call.ends()
+        call.session.final(("one", 0.6), ("two", 1.02), until=1.2)
+        assert await call.results() == [Heard(1, "one two", final=True)]
+        await call.silent(0.3)
+        await call.starts()
+        call.session.partial(("three", 1.3))
+        assert await call.results() == [Heard(2, "three", final=False)]

@@ -1,0 +1,260 @@
+"""SpeechKit's recognition over gRPC, at a server on the official stubs.
+
+It understands the tone code: what is missing, repeated or out of order in a text was really so."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+
+import pytest
+import trio
+
+from callchart.adapters.stt.yandex import recognition
+from callchart.adapters.stt.yandex.recognizer import Listening, YandexRecognizer
+from callchart.adapters.stt.yandex.session import LIMITS, Limits
+from callchart.adapters.yandex.credentials import ApiKey, Credentials
+from callchart.adapters.yandex.iam import IamTokens
+from callchart.adapters.yandex.token_sources import tokens_of_machine
+from callchart.engine.ports import Heard, ProviderError, Recognition
+from tests.adapters.tts.yandex.server import address, nobody
+from tests.contracts.recognizer import BOUND, RecognizerContract, result, results
+from tests.recordings import RATE_HZ, frames, silence
+from tests.servers.exchanges import fingerprint
+from tests.servers.speechkit.rest import METADATA
+from tests.servers.speechkit.scripts import Hearing, Result
+from tests.servers.speechkit.server import SpeechKitServer
+from tests.servers.tones import speak
+
+pytestmark = pytest.mark.real
+
+KEY = ApiKey("secret")
+
+#: Whatever else this machine does, finals are the server's.
+PATIENT = Listening(max_pause=0.3, final_wait=10.0)
+
+#: Real seconds for a second of the line: a server in Python keeps up with it.
+PACE = 0.05
+
+#: Sixteen words without a pause between them that would end an utterance.
+WORDS = "one two three four five six seven eight nine ten a man can see an oak"
+
+
+@pytest.fixture(scope="module")
+def one() -> Iterator[SpeechKitServer]:
+    with SpeechKitServer.running() as server:
+        yield server
+
+
+@pytest.fixture
+async def server(one: SpeechKitServer) -> SpeechKitServer:
+    await one.reset()
+    return one
+
+
+@asynccontextmanager
+async def calling(
+    server: SpeechKitServer,
+    listening: Listening = PATIENT,
+    *,
+    credentials: Credentials = KEY,
+    rate_hz: int = RATE_HZ,
+    limits: Limits = LIMITS,
+) -> AsyncIterator[Recognition]:
+    """A call's recogniser at the server; after it nothing is left open there."""
+    with trio.fail_after(BOUND):
+        async with (
+            YandexRecognizer.open(
+                credentials, listening, address=address(server), limits=limits
+            ) as recognizer,
+            recognizer.recognition(rate_hz) as call,
+        ):
+            yield call
+        await server.until(open=0)
+
+
+async def hear(call: Recognition, pcm: bytes, rate_hz: int = RATE_HZ) -> None:
+    for frame in frames(pcm, rate_hz):
+        call.feed(frame)
+        await trio.sleep(0.02 * PACE)
+
+
+async def say(call: Recognition, utterance: int, text: str, rate_hz: int = RATE_HZ) -> None:
+    """An utterance as a call has it: found late at both ends, with silence around it."""
+    late = len(silence(0.1, rate_hz))
+    pcm = speak(text, rate_hz).pcm
+    await hear(call, silence(0.4, rate_hz) + pcm[:late], rate_hz)
+    call.utterance_started(utterance)
+    await hear(call, pcm[late:] + silence(0.06, rate_hz), rate_hz)
+    call.utterance_ended(utterance)
+    await hear(call, silence(0.4, rate_hz), rate_hz)
+
+
+async def final(call: Recognition) -> Heard:
+    return (await results(call))[-1]
+
+
+class TestContract(RecognizerContract):
+    @pytest.fixture
+    async def recognizer(self, server: SpeechKitServer) -> AsyncIterator[YandexRecognizer]:
+        heard = tuple(
+            result
+            for second in range(1, 20)
+            for result in (
+                Result(second + 0.3, "partial", "call"),
+                Result(second + 0.5, "partial", "call the operator"),
+                Result(second + 0.9, "final", "call the operator"),
+            )
+        )
+        await server.hear(Hearing(results=heard))
+        listening = Listening("en-US", final_wait=0.2)
+        async with YandexRecognizer.open(KEY, listening, address=address(server)) as recognizer:
+            yield recognizer
+
+
+@pytest.mark.parametrize("rate_hz", [8000, 16000])
+async def test_words_are_shown_one_by_one_and_final_by_their_utterances(
+    server: SpeechKitServer, rate_hz: int
+) -> None:
+    async with calling(server, rate_hz=rate_hz) as call:
+        await say(call, 1, "hello there", rate_hz)
+        await say(call, 2, "good bye", rate_hz)
+        assert await results(call) == [
+            Heard(1, "hello", final=False),
+            Heard(1, "hello there", final=False),
+            Heard(1, "hello there", final=True),
+        ]
+        assert await final(call) == Heard(2, "good bye", final=True)
+
+
+async def test_the_session_begins_with_what_is_to_be_heard_and_how(
+    server: SpeechKitServer,
+) -> None:
+    listening = Listening("en-US", "general:rc", True, "high", 0.8)
+    async with calling(server, listening, rate_hz=8000):
+        await server.until(asked=1)
+        (asked,) = await server.asked()
+        assert asked.request["session_options"] == {
+            "recognition_model": {
+                "model": "general:rc",
+                "audio_format": {
+                    "raw_audio": {
+                        "audio_encoding": "LINEAR16_PCM",
+                        "sample_rate_hertz": "8000",
+                        "audio_channel_count": "1",
+                    }
+                },
+                "text_normalization": {"text_normalization": "TEXT_NORMALIZATION_ENABLED"},
+                "language_restriction": {
+                    "restriction_type": "WHITELIST",
+                    "language_code": ["en-US"],
+                },
+                "audio_processing_type": "REAL_TIME",
+            },
+            "eou_classifier": {
+                "default_classifier": {"type": "HIGH", "max_pause_between_words_hint_ms": "800"}
+            },
+        }
+        assert asked.key == fingerprint("secret")
+
+
+async def test_normalised_text_is_what_counts(server: SpeechKitServer) -> None:
+    await server.hear(Hearing(refinement_lag=0.05))
+    async with calling(server, replace(PATIENT, normalized=True)) as call:
+        await say(call, 1, "hello there")
+        assert await final(call) == Heard(1, "Hello there.", final=True)
+
+
+async def test_no_word_is_lost_or_said_twice_where_sessions_are_short(
+    server: SpeechKitServer,
+) -> None:
+    # An utterance of 5 s, and sessions of 4.
+    async with calling(server, limits=Limits(seconds=4.0)) as call:
+        for utterance in (1, 2):
+            await say(call, utterance, WORDS)
+            assert await final(call) == Heard(utterance, WORDS, final=True)
+        assert len(await server.asked()) > 2
+
+
+@pytest.mark.parametrize("then", ["UNAVAILABLE", "end", "cut", "closed"])
+async def test_no_word_is_lost_or_said_twice_where_a_session_breaks(
+    server: SpeechKitServer, then: str
+) -> None:
+    await server.hear(Hearing(then=then, after=2.5), times=1)
+    async with calling(server) as call:
+        await say(call, 1, WORDS)
+        assert await final(call) == Heard(1, WORDS, final=True)
+    assert len(await server.asked()) == 2
+
+
+async def test_no_word_is_lost_or_said_twice_where_the_server_moves_its_callers_on(
+    server: SpeechKitServer,
+) -> None:
+    async with calling(server) as call, trio.open_nursery() as nursery:
+        nursery.start_soon(say, call, 1, WORDS)
+        assert (await result(call)).text == "one"
+        await server.go_away(grace=0.1)
+        assert await final(call) == Heard(1, WORDS, final=True)
+        await say(call, 2, "hello")
+        assert await final(call) == Heard(2, "hello", final=True)
+
+
+async def test_a_server_that_is_started_anew_has_it_all_again(server: SpeechKitServer) -> None:
+    async with calling(server) as call, trio.open_nursery() as nursery:
+        nursery.start_soon(say, call, 1, WORDS)
+        assert (await result(call)).text == "one"
+        await server.restart()
+        assert await final(call) == Heard(1, WORDS, final=True)
+
+
+async def test_a_token_that_ends_does_not_end_the_session_and_the_next_has_another(
+    server: SpeechKitServer,
+) -> None:
+    await server.accept([])
+    source = tokens_of_machine(f"{server.url}{METADATA}")
+    async with (
+        IamTokens.open(source) as tokens,
+        calling(server, credentials=tokens, limits=Limits(seconds=3.0)) as call,
+    ):
+        await say(call, 1, "hello")
+        await server.end_tokens()
+        await say(call, 2, "there")
+        await say(call, 3, "good bye")
+        assert [(await final(call)).text for _ in range(3)] == ["hello", "there", "good bye"]
+        keys = [asked.key for asked in await server.asked("RecognizeStreaming")]
+        assert len(set(keys)) == 2
+
+
+async def test_a_key_that_is_refused_is_told_with_what_to_do(server: SpeechKitServer) -> None:
+    await server.accept(["another"])
+    async with calling(server) as call:
+        with pytest.raises(
+            ProviderError, match=r"UNAUTHENTICATED.*check the key, .* role ai\.speechkit-stt\.user"
+        ) as said:
+            await call.result()
+        assert "secret" not in str(said.value)
+
+
+async def test_a_server_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recognition, "FIRST_PAUSE", 0.01)
+    with trio.fail_after(BOUND), nobody() as nowhere:
+        async with (
+            YandexRecognizer.open(KEY, address=nowhere) as recognizer,
+            recognizer.recognition(RATE_HZ) as call,
+        ):
+            with pytest.raises(ProviderError, match=rf"^yandex: .*127\.0\.0\.1:{nowhere.port}"):
+                await call.result()
+
+
+@pytest.mark.parametrize(
+    ("wrong", "complaint"),
+    [
+        ({"language": "ru"}, r"no language is 'ru' \(write it as in ru-RU"),
+        ({"max_pause": 6.0}, r"no pause between words is 6 s \(choose 0 to 5\)"),
+        ({"final_wait": 0.0}, r"a final cannot wait for 0 s \(choose up to 10\)"),
+    ],
+)
+def test_what_cannot_be_is_refused(wrong: dict[str, float], complaint: str) -> None:
+    with pytest.raises(ProviderError, match=complaint):
+        Listening(**wrong)  # type: ignore[arg-type]

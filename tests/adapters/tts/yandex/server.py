@@ -1,0 +1,30 @@
+"""Yandex's synthesizers at the SpeechKit server of the tests."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from callchart.adapters.grpc.dial import Address
+from callchart.engine.ports import Speech
+from tests.servers.speechkit.server import SpeechKitServer
+from tests.servers.tones import heard
+
+
+def address(server: SpeechKitServer) -> Address:
+    """Where it speaks gRPC, in the clear."""
+    return Address("127.0.0.1", server.grpc_port)
+
+
+@contextmanager
+def nobody() -> Iterator[Address]:
+    """An address where nobody listens, and nobody else can begin to."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        yield Address("127.0.0.1", taken.getsockname()[1])
+
+
+def words(pieces: Sequence[Speech], rate_hz: int = 16000) -> str:
+    """What is heard in a sound."""
+    return heard(b"".join(piece.pcm for piece in pieces), rate_hz)

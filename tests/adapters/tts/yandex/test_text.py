@@ -1,0 +1,64 @@
+"""What SpeechKit is given to speak, and in how many requests."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from callchart.adapters.tts.yandex.text import requests, spoken
+
+
+@pytest.mark.parametrize(
+    ("text", "given"),
+    [
+        ("This is **very** good.", "This is very good."),
+        ("Wait. sil<[300]> Now.", "Wait.   Now."),
+        ("Wait <[small]>here <[accented]>now.", "Wait  here  now."),
+        ("Say [[v a]] twice.", "Say v a twice."),
+        ("fine 👍🏽 👨‍👩‍👧 🇷🇺 1️⃣", "fine    1"),
+        ("zero\0inside, lone \ud83d surrogate", "zeroinside, lone  surrogate"),
+        ("№ 5 ™, 20 °C, 5 €, 2 + 2 = 4", "№ 5 ™, 20 °C, 5 €, 2 + 2 = 4"),
+        ("з+амок, зам+ок, +7 495", "з+амок, зам+ок, +7 495"),
+        ("a\nb", "a\nb"),
+        ("東京, naïve, e\u0301te\u0301", "東京, naïve, e\u0301te\u0301"),
+    ],
+)
+def test_markup_and_pictures_go_and_the_words_stay(text: str, given: str) -> None:
+    assert spoken(text) == given
+
+
+@pytest.mark.parametrize(
+    "text", ["", " \n", "👍", "— … !?", "**", "<[small]>", "sil<[300]>", "\x07"]
+)
+def test_what_has_no_word_is_not_spoken(text: str) -> None:
+    assert spoken(text) == ""
+
+
+def test_a_text_that_fits_is_one_request() -> None:
+    assert list(requests("One. Two.", 9)) == ["One. Two."]
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("One. Two. Three four.", ["One. Two.", "Three four."]),
+        ("One two three", ["One two", "three"]),
+        ("Версия 3.5 вышла", ["Версия 3.5", "вышла"]),
+        ("x" * 25, ["x" * 12, "x" * 12, "x"]),
+        ("One. — — — — — Two.", ["One.", "Two."]),
+        ("Twelve sign. Next", ["Twelve sign.", "Next"]),
+        ("... ... ... ... no", ["... no"]),
+    ],
+)
+def test_a_longer_one_is_cut_at_a_sentence_else_at_a_word_else_anywhere(
+    text: str, parts: list[str]
+) -> None:
+    assert list(requests(text, 12)) == parts
+
+
+@given(st.text("ab .!?—", max_size=60))
+def test_no_letter_is_lost_and_no_request_too_long(text: str) -> None:
+    parts = list(requests(text, 7))
+    assert "".join(filter(str.isalnum, "".join(parts))) == "".join(filter(str.isalnum, text))
+    assert all(len(part) <= 7 for part in parts)

@@ -1,0 +1,68 @@
+"""The text's words, recognised in the words that were spoken."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from callchart.adapters.tts.yandex.words import WordPlaces
+from callchart.engine.ports import WordTiming
+
+
+def places(text: str, spoken: str) -> list[tuple[str, float, float]]:
+    """Of the words of `text`, when those of `spoken` last a second each."""
+    found = WordPlaces(text)
+    timings = [WordTiming(word, at, at + 1) for at, word in enumerate(spoken.split())]
+    for timing in timings:
+        found.spoken([timing])
+    return [(word.word, word.start, word.end) for word in found.known]
+
+
+def test_words_are_the_texts_own_whatever_their_case_and_signs() -> None:
+    assert places("Да, «Ёлка» — это он!", "да елка это он") == [
+        ("Да,", 0, 1),
+        ("«Ёлка»", 1, 2),
+        ("—", 2, 2),
+        ("это", 2, 3),
+        ("он!", 3, 4),
+    ]
+
+
+def test_what_was_spoken_in_other_words_is_shared_by_characters() -> None:
+    assert places("стоит 250 кг , да", "стоит двести пятьдесят килограммов да") == [
+        ("стоит", 0, 1),
+        ("250", 1, pytest.approx(2.8)),
+        ("кг", pytest.approx(2.8), pytest.approx(4)),
+        (",", 4, 4),
+        ("да", 4, 5),
+    ]
+
+
+def test_what_is_not_recognised_yet_is_not_known_yet() -> None:
+    assert places("всего 25 штук", "всего двадцать пять") == [("всего", 0, 1)]
+    assert places("25", "двадцать пять") == []
+
+
+def test_a_word_far_ahead_is_another_one() -> None:
+    assert places("1 2 3 4 5 6 и", "и") == []
+
+
+def test_places_never_overlap() -> None:
+    found = WordPlaces("a b")
+    found.spoken([WordTiming("a", 0.0, 1.01), WordTiming("b", 1.0, 1.005)])
+    assert found.known == (WordTiming("a", 0.0, 1.01), WordTiming("b", 1.01, 1.01))
+
+
+@given(
+    st.lists(st.sampled_from("ab1-"), max_size=12), st.lists(st.sampled_from("abc"), max_size=12)
+)
+def test_whatever_is_spoken_the_first_words_are_known_in_order(
+    text: list[str], spoken: list[str]
+) -> None:
+    known = places(" ".join(text), " ".join(spoken))
+    assert [word for word, _, _ in known] == text[: len(known)]
+    assert all(start <= end for _, start, end in known)
+    assert all(before[2] <= after[1] for before, after in pairwise(known))

@@ -1,0 +1,387 @@
+"""What is drawn is what is declared: the model, the layouts of pictures, Mermaid, the table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from itertools import combinations
+from xml.etree import ElementTree
+
+import pytest
+
+from callchart.engine.chart import Chart, State, defer, ignore, stay, to
+from callchart.engine.data import CallData
+from callchart.engine.drawing.mermaid import one, whole
+from callchart.engine.drawing.model import Diagram, diagram_of
+from callchart.engine.drawing.svg.one_state import drawn as state_drawn
+from callchart.engine.drawing.svg.one_state import portrait_of
+from callchart.engine.drawing.svg.shapes import Rect, summary, text_width
+from callchart.engine.drawing.svg.whole_chart import Overview, drawn, laid_out
+from callchart.engine.drawing.table import tables
+from callchart.engine.events import CallerHungUp, Event, LineClosed, SpeechEnded, SpeechStarted
+from callchart.engine.settings import Settings, setting, settings
+from callchart.states import CHART
+
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+def is_polite(data: CallData, event: Event, at: int) -> bool:
+    return True
+
+
+def until_the_tea_is_ready(data: CallData, at: int) -> float:
+    return 180.0
+
+
+talking = State(
+    "talking",
+    "We talk | we listen <here>.",
+    activity="hear",
+    on={
+        SpeechStarted: [ignore("they | may", when=is_polite), to("bye")],
+        SpeechEnded: defer("later"),
+        CallerHungUp: to("ended"),
+    },
+    after={"too_long": (settings.no_input, to("bye"))},
+)
+bye = State(
+    "bye",
+    on={CallerHungUp: stay(rearm="tea")},
+    after={"tea": (until_the_tea_is_ready, to("ended")), "end": (2, to("ended"))},
+)
+TINY = Chart(
+    "tiny & <small>",
+    [talking, bye, State("ended", final=True)],
+    events=[SpeechStarted, SpeechEnded, CallerHungUp],
+)
+GROWN = CHART.extended(
+    "a call with a message",
+    add={
+        "call": [
+            State(
+                "take_message",
+                "The caller leaves a message.",
+                on={SpeechEnded: to("hangup"), SpeechStarted: ignore("they may")}
+                | {event: ignore("not now") for event in CHART.events if event.origin == "hear"}
+                | {SpeechEnded: to("hangup")},
+                after={"longest_message": (60.0, to("hangup"))},
+            )
+        ]
+    },
+    after={"waiting": {"message": (20.0, to("take_message"))}},
+)
+CHARTS = {"default": CHART, "tiny": TINY, "grown": GROWN}
+
+
+@cache
+def diagram(name: str) -> Diagram:
+    return diagram_of(CHARTS[name])
+
+
+@cache
+def overview(name: str) -> Overview:
+    return laid_out(diagram(name))
+
+
+@cache
+def picture(name: str) -> str:
+    return drawn(diagram(name), overview(name))
+
+
+def texts(svg: str) -> str:
+    """All words in a picture, in the order in which they are written."""
+    root = ElementTree.fromstring(svg)
+    return " ".join(" ".join("".join(text.itertext()).split()) for text in root.iter(f"{SVG}text"))
+
+
+every_chart = pytest.mark.parametrize("name", CHARTS)
+#: To lay out a whole call takes seconds: one is measured.
+every_overview = pytest.mark.parametrize(
+    "name",
+    ["tiny", *(pytest.param(name, marks=pytest.mark.unmeasured) for name in ("default", "grown"))],
+)
+
+
+# --- the model ---------------------------------------------------------------------------------
+
+
+@every_chart
+def test_every_declared_answer_is_in_the_diagram_once(name: str) -> None:
+    chart = CHARTS[name]
+    declared = {
+        (edge.source, edge.trigger, id(edge.answer))
+        for row in chart.table.values()
+        for edges in row.values()
+        for edge in edges
+    }
+    assert len(diagram(name).reactions) == len(declared)
+
+
+def test_a_leaf_shows_its_parents_answers_up_to_the_first_that_is_sure() -> None:
+    answers = diagram("default").in_leaf["call.turn.speaking.chunks"]
+
+    assert [r.source for r in answers["SpeechStarted"]] == ["call.turn.speaking.chunks"] * 2
+    assert [r.source for r in answers["CallerHungUp"]] == ["call"]
+    assert "FillerFinished" not in answers
+
+
+def test_a_delay_is_shown_by_its_setting_its_function_or_its_number() -> None:
+    shown = {t.name: (t.full, t.short) for s in diagram("tiny").states.values() for t in s.timers}
+
+    assert shown["too_long"] == ("too_long: no_input = 6 s", "too_long 6 s")
+    assert shown["tea"] == ("tea: until_the_tea_is_ready()", "tea")
+    assert shown["end"] == ("end = 2 s", "end 2 s")
+
+
+@dataclass(frozen=True)
+class PatientSettings(Settings):
+    no_input: float = setting(60.0, "s", "no hurry")
+
+
+@dataclass(frozen=True)
+class PatientData(CallData):
+    settings: Settings = PatientSettings()
+
+
+def test_defaults_are_those_of_the_charts_own_settings() -> None:
+    patient = Chart("patient", TINY.states, events=TINY.events, data=PatientData)
+
+    assert diagram_of(patient).states["talking"].timers[0].value == "60 s"
+
+
+def test_a_name_is_as_long_as_it_must_be_to_be_the_only_one() -> None:
+    inner = [State("a", on={LineClosed: to("end")}, after={"t": (1, to("end"))})]
+    one_more = [State("a", after={"t": (1, to("end"))})]
+    chart = Chart(
+        "twins",
+        [
+            State("x", children=inner, on={LineClosed: to("y")}, after={"u": (1, to("y"))}),
+            State("y", children=one_more, on={LineClosed: to("end")}),
+            State("end", final=True),
+        ],
+        events=[LineClosed],
+    )
+    assert [s.name for s in diagram_of(chart).states.values()] == ["x", "x.a", "y", "y.a", "end"]
+
+
+# --- the whole chart ---------------------------------------------------------------------------
+
+
+@every_overview
+def test_every_arrow_has_a_way_and_a_label(name: str) -> None:
+    assert overview(name).complete
+
+
+@every_overview
+def test_every_transition_is_an_arrow_or_stands_inside_a_block(name: str) -> None:
+    blocks = overview(name).placement.blocks
+    arrows = {r for reactions in overview(name).placement.arrows.values() for r in reactions}
+
+    for r in diagram(name).transitions:
+        inside = [
+            block
+            for block in blocks
+            if diagram(name).within(r.source, block) and diagram(name).within(r.target or "", block)
+        ]
+        assert (r in arrows) != bool(inside), r
+        assert r.trigger in texts(picture(name)), r
+
+
+@every_overview
+def test_every_state_activity_and_timer_is_in_the_picture(name: str) -> None:
+    words = texts(picture(name))
+    for state in diagram(name).states.values():
+        assert state.title in words
+        assert state.activity is None or state.activity in words
+        assert all(timer.short in words for timer in state.timers)
+
+
+@every_overview
+def test_no_label_covers_a_block_another_label_or_another_arrow(name: str) -> None:
+    routes = overview(name).routes
+    labels = {pair: route.label for pair, route in routes.items() if route.label}
+
+    for (_, one_label), (_, other) in combinations(labels.items(), 2):
+        assert not one_label.overlaps(other)
+    for pair, label in labels.items():
+        for block in overview(name).placement.blocks.values():
+            assert not label.overlaps(block.rect)
+        for other_pair, route in routes.items():
+            if other_pair != pair:
+                spots = [Rect(10 * x, 10 * y, 0, 0) for x, y in route.points]
+                assert not any(label.overlaps(spot) for spot in spots), (pair, other_pair)
+
+
+@every_overview
+def test_no_two_arrows_share_a_stretch_and_none_crosses_a_block(name: str) -> None:
+    routes = overview(name).routes
+    for one_route, other in combinations(routes.values(), 2):
+        steps = [
+            {frozenset(step) for step in zip(r.points, r.points[1:], strict=False)}
+            for r in (one_route, other)
+        ]
+        assert not steps[0] & steps[1]
+    for route in routes.values():
+        for x, y in route.points[1:-1]:
+            spot = Rect(10 * x, 10 * y, 0, 0)
+            assert not any(b.rect.overlaps(spot) for b in overview(name).placement.blocks.values())
+
+
+@every_overview
+def test_blocks_stand_apart_and_within_their_frames(name: str) -> None:
+    placement = overview(name).placement
+    for a, b in combinations(placement.blocks.values(), 2):
+        assert not a.rect.grown(10).overlaps(b.rect)
+    for path, block in placement.blocks.items():
+        for frame, rect in placement.frames.items():
+            assert rect.holds(block.rect) == diagram(name).within(path, frame)
+            assert rect.holds(block.rect) or not rect.overlaps(block.rect)
+
+
+@pytest.mark.parametrize("name", ["tiny", "default"])
+def test_the_picture_fits_on_a_screen(name: str) -> None:
+    root = ElementTree.fromstring(picture(name))
+
+    assert float(root.attrib["width"]) <= 1280
+    assert float(root.attrib["height"]) <= 800
+
+
+@every_overview
+def test_no_text_is_smaller_than_eleven_px(name: str) -> None:
+    root = ElementTree.fromstring(picture(name))
+
+    assert root.attrib["font-size"] == "11"
+    assert all(float(text.get("font-size", "11")) >= 11 for text in root.iter(f"{SVG}text"))
+
+
+def test_a_guard_is_shown_only_where_another_answer_leads_elsewhere() -> None:
+    reactions = diagram("default").reactions
+    failed = [r for r in reactions if r.trigger == "ReplyFailed" and r.kind == "to"]
+    ended = [r for r in reactions if r.guard == "question_is_complete"]
+
+    assert [(line.text, line.guard) for line in summary(failed, reactions)] == [("ReplyFailed", "")]
+    assert summary(ended, reactions)[0].guard == "[question_is_complete]"
+
+
+def test_children_that_are_no_neighbours_are_linked_beside_them() -> None:
+    def child(name: str, **targets: str) -> State:
+        after = {timer: (1.0, to(target)) for timer, target in targets.items()}
+        return State(name, after=after)
+
+    ring = State(
+        "ring",
+        children=[child("a", on="b"), child("b", on="c"), child("c", back="a")],
+        after={"enough": (9, to("end"))},
+    )
+    looped = diagram_of(Chart("ring", [ring, State("end", final=True)], events=[]))
+    laid = laid_out(looped)
+
+    (block,) = (b for b in laid.placement.blocks.values() if b.children)
+    labels = {link.lines[0].text: link.label for link in block.links}
+    assert set(labels) == {"on", "back"}
+    assert all(labels["back"].x >= child.rect.right for child in block.children)
+    assert {"on", "back", "enough"} <= set(texts(drawn(looped, laid)).split())
+
+
+def test_a_chart_too_dense_for_all_labels_is_drawn_nevertheless(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("callchart.engine.drawing.svg.whole_chart.GAPS", ((10, 10),))
+    names = ["one", "two", "three", "four", "five"]
+    crowd = [
+        State(a, after={f"from_{a}_on_to_{b}": (1, to(b)) for b in names if b != a}) for a in names
+    ]
+    frame = State("all", children=crowd, after={"limit": (9, to("end"))})
+    dense = diagram_of(Chart("dense", [frame, State("end", final=True)], events=[]))
+
+    laid = laid_out(dense)
+
+    assert not laid.complete
+    assert set(laid.placement.frames) == {"all"}
+    assert "limit" in texts(drawn(dense, laid))
+
+
+# --- one state -----------------------------------------------------------------------------------
+
+
+@every_chart
+def test_every_picture_of_a_state_fits_on_a_screen(name: str) -> None:
+    for path in diagram(name).states:
+        width, height = portrait_of(diagram(name), path).size
+        assert width <= 1280, path
+        assert height <= 800, path
+
+
+@every_chart
+def test_a_leafs_picture_shows_everything_that_it_does(name: str) -> None:
+    for leaf in diagram(name).leaves:
+        words = texts(state_drawn(diagram(name), leaf))
+        for answers in diagram(name).in_leaf[leaf].values():
+            for r in answers:
+                assert r.trigger in words
+                assert r.guard is None or f"[{r.guard}]" in words
+                assert r.kind != "to" or diagram(name).name(r.target or "") in words
+                assert all(part in words for part in (*r.updates, *r.effects))
+
+
+@every_chart
+def test_a_states_picture_shows_its_timers_effects_and_where_it_is_entered_from(name: str) -> None:
+    for path, state in diagram(name).states.items():
+        words = texts(state_drawn(diagram(name), path))
+        assert all(part in words for part in (*state.entry, *state.exit))
+        assert all(timer.full in words for timer in state.timers)
+        for r in diagram(name).transitions:
+            if r.target == path:
+                assert diagram(name).name(r.source) in words
+
+
+def test_no_line_of_a_states_picture_is_wider_than_its_room() -> None:
+    for path in diagram("default").states:
+        portrait = portrait_of(diagram("default"), path)
+        _, left, middle, right, _ = portrait.columns
+        assert all(row.width <= left for group in portrait.entered for row in group.rows)
+        assert all(row.width <= middle for row in (*portrait.rows, *portrait.answers))
+        assert all(row.width <= right for group in portrait.left for row in group.rows)
+
+
+# --- Mermaid and the table -------------------------------------------------------------------
+
+
+@every_chart
+def test_mermaid_has_every_state_and_every_transition(name: str) -> None:
+    text = whole(diagram(name))
+
+    assert text.startswith("stateDiagram-v2\n")
+    for path in diagram(name).states:
+        assert f" as {path.replace('.', '__')}" in text
+    arrows = [line for line in text.splitlines() if "-->" in line]
+    for r in diagram(name).transitions:
+        ends = f"{r.source} --> {r.target}:".replace(".", "__")
+        assert any(ends in line and r.trigger in line for line in arrows), r
+
+
+def test_mermaid_of_one_state_has_its_inside_and_its_neighbours() -> None:
+    text = one(diagram("default"), "call.turn.thinking")
+
+    assert 'state "thinking (after reply_wait = 8 s)" as call__turn__thinking {' in text
+    assert 'state "barged_in" as call__turn__barged_in' in text
+    assert "hangup" not in text
+
+
+@every_chart
+def test_the_table_gives_every_reason_and_every_timer(name: str) -> None:
+    text = tables(diagram(name))
+    for r in diagram(name).reactions:
+        assert r.reason.replace("|", "\\|") in text
+        assert f"`{r.trigger}`" in text
+
+
+@every_chart
+def test_every_row_of_a_table_has_as_many_cells_as_its_head(name: str) -> None:
+    for table in tables(diagram(name)).split("\n\n"):
+        rows = [line.replace("\\|", "") for line in table.splitlines() if line.startswith("|")]
+        assert len({row.count("|") for row in rows}) <= 1
+
+
+def test_a_text_is_wider_when_it_is_longer_or_bold() -> None:
+    assert text_width("hearing") < text_width("hearing", bold=True) < text_width("hearing, heard")

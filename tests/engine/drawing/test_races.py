@@ -1,0 +1,282 @@
+"""The race atlas: what it says of two orders is what calls come to.
+
+All of it is decided again, from the standing on; and where the order counts, it is run: a call goes
+the whole way to the standing on a virtual clock, and there meets both at one instant."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import cache
+
+import pytest
+import trio
+
+from callchart.engine.call import Call, Scene
+from callchart.engine.chart import Chart, Occurrence, Step, decide, defer, ignore, stay, to
+from callchart.engine.chart.decide import due
+from callchart.engine.drawing.model import diagram_of
+from callchart.engine.drawing.races import page
+from callchart.engine.events import Event, TimerFired
+from callchart.engine.exploration.races.reachable import Happening, Standing
+from callchart.engine.exploration.races.ties import Order, Tie, ties
+from callchart.states import CHART
+from tests.engine.chart.by_hand import Call as Ring
+from tests.engine.chart.by_hand import Knock, Say, chart, leaf, note, note_again
+from tests.engine.quiet import NO_SERVICES, QuietLine
+
+DIAGRAM = diagram_of(CHART)
+LEAVES = {DIAGRAM.name(path): path for path in CHART.leaves if not CHART.is_final(path)}
+
+
+@cache
+def all_ties() -> dict[str, list[Tie]]:
+    """By state, every tie that ends in different states, and one of every other pair."""
+    found: dict[str, list[Tie]] = {path: [] for path in LEAVES.values()}
+    known = set()
+    for tie in ties(CHART):
+        pair = tie.standing.leaf, tie.triggers
+        if pair not in known or tie.differs_in[:1] == ("state",):
+            found[tie.standing.leaf].append(tie)
+        known.add(pair)
+    return found
+
+
+WORK_AHEAD = (all_ties,)
+
+
+def orders(tie: Tie) -> Iterator[tuple[Happening, Happening, Order]]:
+    yield tie.one, tie.other, tie.one_first
+    yield tie.other, tie.one, tie.other_first
+
+
+# --- decided -------------------------------------------------------------------------------------
+
+
+def decided(standing: Standing, first: Occurrence, second: Occurrence) -> Step:
+    """The last step of the instant in which the two are taken, each unless it is a timer's that
+    does not run any more."""
+    step = decide(CHART, standing.step.after, standing.step.data, first)
+    step = until_the_end_of_the_instant(step, recalled_only=True)
+    if not CHART.is_final(step.after.leaf) and (second.activation is None or runs(step, second)):
+        step = decide(CHART, step.after, step.data, second)
+    return until_the_end_of_the_instant(step)
+
+
+def runs(step: Step, occurrence: Occurrence) -> bool:
+    if not isinstance(event := occurrence.event, TimerFired):
+        return True
+    if (event.state, event.timer) in {(state, name) for state, name, _ in step.started}:
+        return False
+    running = {(t.state, t.name, t.activation) for t in step.after.timers}
+    return (event.state, event.timer, occurrence.activation) in running
+
+
+def until_the_end_of_the_instant(step: Step, *, recalled_only: bool = False) -> Step:
+    while (following := due(step.after)) is not None and following.at <= step.at:
+        if recalled_only and not step.after.recalled:
+            break
+        step = decide(CHART, step.after, step.data, following)
+    return step
+
+
+# --- run -----------------------------------------------------------------------------------------
+
+
+async def silent(scene: Scene) -> None:
+    """An activity that says nothing: what happens to the call, the test posts."""
+
+
+class OpenLine(QuietLine):
+    """A line that is hung up, and says nothing of it."""
+
+    def hang_up(self) -> None:
+        self.note("hang up")
+
+
+class Meeting:
+    """A call that goes the way to a standing, and there meets two things at one instant.
+
+    What comes next is posted as the step before it is told: nothing can come between them. Of a
+    timer, the instant is its deadline."""
+
+    def __init__(self, standing: Standing, first: Happening, second: Happening) -> None:
+        steps = [standing]
+        while (before := steps[0].before) is not None:
+            steps.insert(0, before)
+        self._steps, self._first, self._second = steps, first, second
+        self._told = 0
+        self._met = trio.Event()
+        self.call = Call(
+            CHART,
+            OpenLine(),
+            NO_SERVICES,
+            steps[0].step.data,
+            activities=dict.fromkeys(("hear", "reply", "play", "fill"), silent),
+            inspectors=[self._next],
+        )
+
+    async def run(self) -> Step:
+        """The last step of the instant."""
+        begun = trio.current_time()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self.call.run)
+            await self._met.wait()
+            if not self._second.is_event:
+                deadline = self.call.step.after.timers[0].deadline
+                await trio.sleep_until(begun + deadline / 1_000_000)
+                self._post(self._first)
+            await trio.sleep(0.000_001)
+            nursery.cancel_scope.cancel()
+        return self.call.step
+
+    def _next(self, call_id: str, step: Step) -> None:
+        self._told += 1
+        if self._told < len(self._steps):
+            following = self._steps[self._told].step.occurrence
+            comes_by_itself = isinstance(following.event, TimerFired) or step.after.recalled
+            if not comes_by_itself:
+                self.call.mailbox.post(following.event, following.activation)
+        elif self._told == len(self._steps):
+            if self._first.is_event and self._second.is_event:
+                self._post(self._first)
+                self._post(self._second)
+            if self._first.is_event:
+                self._met.set()
+        elif not self._met.is_set():
+            assert step.event == self._first.occurrence.event
+            self._post(self._second)
+            self._met.set()
+
+    def _post(self, happening: Happening) -> None:
+        occurrence = happening.occurrence
+        self.call.mailbox.post(occurrence.event, occurrence.activation)
+
+
+def can_be_met(tie: Tie) -> bool:
+    """Two events, or an event and the timer that is due next: no other one comes between."""
+    if tie.one.is_event and tie.other.is_event:
+        return True
+    first, *others = tie.standing.step.after.timers
+    timer = tie.other.occurrence.event
+    return (
+        tie.one.is_event
+        and timer == TimerFired(first.state, first.name)
+        and first.deadline > tie.standing.step.at
+        and all(other.deadline > first.deadline for other in others)
+    )
+
+
+def instant(tie: Tie) -> int:
+    """When the two can meet: at once, or when the timer is due."""
+    step = tie.standing.step
+    return step.at if tie.other.is_event else step.after.timers[0].deadline
+
+
+@pytest.mark.unmeasured
+@pytest.mark.parametrize("state", LEAVES)
+async def test_both_orders_come_to_what_the_atlas_says(state: str, autojump_clock: object) -> None:
+    for tie in all_ties()[LEAVES[state]]:
+        for first, second, told in orders(tie):
+            last = decided(tie.standing, first.occurrence, second.occurrence)
+            assert (last.after.leaf, last.data) == (told.leaf, told.data)
+        if tie.differs_in[:1] == ("state",) and can_be_met(tie):
+            for first, second, _ in orders(tie):
+                at = instant(tie)
+                both = [replace(h.occurrence, at=at) for h in (first, second)]
+                here = decided(tie.standing, *both)
+                last = await Meeting(tie.standing, first, second).run()
+                assert (last.at, last.after.leaf, last.data) == (at, here.after.leaf, here.data)
+
+
+# --- the page ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Told(Event):
+    """From outside, in some words or in none."""
+
+    text: str
+
+
+def section(chart: Chart, state: str) -> str:
+    """What the chart's page says of a state."""
+    _, text = page(diagram_of(chart), ties(chart)).split(f"## {state}\n")
+    return text.split("\n## ")[0]
+
+
+def test_what_depends_on_the_order_is_told_with_both_orders() -> None:
+    knocked = chart(
+        leaf("a", on={Knock: to("b"), Ring: ignore("nobody calls")}),
+        leaf("b", on={Knock: ignore("it is open"), Ring: to("over")}),
+        events=(Knock, Ring),
+    )
+    text = page(diagram_of(knocked), ties(knocked))
+    assert "| `Knock` | `Call` | → **b**; → **over** | ignored; → **b** |" in text
+    assert "test_races.py::test_both_orders_come_to_what_the_atlas_says[a]`" in text
+
+
+def test_commands_are_told_where_only_they_depend_on_the_order() -> None:
+    greeted = chart(
+        leaf("a", on={Knock: to("b"), Ring: stay(effects=Say("hello"))}),
+        leaf("b", on={Knock: ignore("it is open"), Ring: ignore("nobody calls")}),
+        events=(Knock, Ring),
+    )
+    text = section(greeted, "a")
+    assert "The same state, other commands: 2 pairs" in text
+    assert "| `Knock` | `Call` | → **b**; ignored | stays; → **b** / Say |" in text
+
+
+def test_data_is_told_by_its_fields_where_only_it_depends_on_the_order() -> None:
+    noted = chart(
+        leaf("a", on={Knock: stay(update=note), Ring: stay(update=note_again)}),
+        events=(Knock, Ring),
+    )
+    text = section(noted, "a")
+    assert "The same state, other data: 3 pairs" in text
+    assert "| `Knock` | `Call` | stays; stays | stays; stays | `notes` |" in text
+
+
+def test_a_state_in_which_every_order_counts_has_nothing_alike() -> None:
+    hurried = chart(
+        leaf("a", on={Knock: to("b")}),
+        leaf("b", on={Knock: ignore("it is open")}),
+    )
+    assert "Alike" not in section(hurried, "a")
+    assert "Alike in both orders: 1 pairs" in section(hurried, "b")
+
+
+def test_what_comes_of_any_words_is_told_once() -> None:
+    told = chart(
+        leaf("a", on={Told: to("b"), Knock: to("over")}),
+        leaf("b", on={Told: ignore("it is known"), Knock: ignore("it is open")}),
+        events=(Told, Knock),
+    )
+    assert "| `Told` | `Knock` | → **b**; ignored | → **over**; over |" in section(told, "a")
+    assert "| `Told` | `Knock` | **b** |" in section(told, "b")
+
+
+def test_the_state_in_which_an_instant_ends_is_told_where_neither_of_the_two_led_there() -> None:
+    passing = chart(
+        leaf("a", on={Knock: to("b"), Ring: to("over")}),
+        leaf(
+            "b",
+            on={Knock: ignore("it is open"), Ring: ignore("nobody calls")},
+            after={"at_once": (0, to("c"))},
+        ),
+        leaf("c", on={Knock: ignore("it is open"), Ring: ignore("nobody calls")}),
+        events=(Knock, Ring),
+    )
+    text = section(passing, "a")
+    assert "| `Knock` | `Call` | → **b**; ignored = **c** | → **over**; over |" in text
+
+
+def test_what_was_put_off_comes_before_the_second_of_the_two() -> None:
+    put_off = chart(
+        leaf("a", on={Knock: defer("not yet"), Ring: to("b"), Told: ignore("not yet")}),
+        leaf("b", on={Knock: to("c"), Ring: ignore("it is open"), Told: ignore("not yet")}),
+        leaf("c", on={Knock: ignore("it is open"), Ring: ignore("it is open"), Told: to("over")}),
+        events=(Knock, Ring, Told),
+    )
+    text = section(put_off, "a")
+    assert "| `Call` | `Told` | → **b**; → **over** | ignored; → **b** = **c** |" in text

@@ -1,0 +1,85 @@
+"""Small charts of phone calls, whole and holed, and their explorations."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from callchart.engine.chart import Chart, State, ignore, to
+from callchart.engine.chart.state import After, Answers
+from callchart.engine.data import CallData
+from callchart.engine.effects import AnswerLine, HangUpLine
+from callchart.engine.events import CallerHungUp, Event, LineClosed
+from callchart.engine.exploration import Exploration
+from callchart.engine.exploration.environment import Phone
+
+
+@dataclass(frozen=True, slots=True)
+class Knock(Event):
+    """From outside."""
+
+
+OVER = State("over", final=True)
+BYE = State(
+    "bye",
+    entry=HangUpLine(),
+    on={LineClosed: to("over"), CallerHungUp: ignore("the call ends"), Knock: ignore("too late")},
+    after={"bye_wait": (1, to("over"))},
+)
+
+
+def chart(*states: State, events: Sequence[type[Event]] = (), **rest: Any) -> Chart:
+    """A chart of `states`, which are left for `bye` when the line is closed."""
+    return Chart(
+        "a test's", [*states, BYE, OVER], events=(Knock, CallerHungUp, LineClosed, *events), **rest
+    )
+
+
+def state(
+    name: str,
+    *,
+    on: Mapping[type[Event], Answers] | None = None,
+    after: Mapping[str, After],
+    **rest: Any,
+) -> State:
+    """A state that is left when the caller is gone; a knock is ignored, unless it is answered."""
+    answers = {
+        CallerHungUp: to("bye"),
+        LineClosed: to("bye"),
+        Knock: ignore("nobody is in"),
+        **(on or {}),
+    }
+    return State(name, on=answers, after=after, **rest)
+
+
+WAITING = state(
+    "waiting", entry=AnswerLine(), on={Knock: to("bye")}, after={"patience": (5, to("bye"))}
+)
+
+
+def explored(chart: Chart, **options: Any) -> Exploration:
+    """All of it."""
+    exploration = Exploration(chart, Phone(chart), **options)
+    for _ in exploration.run():
+        pass
+    return exploration
+
+
+@dataclass(frozen=True)
+class Counted(CallData):
+    """Data with a number of one's own."""
+
+    knocks: int = 0
+
+
+def count(data: Counted, event: Event, at: int) -> Counted:
+    return replace(data, knocks=min(data.knocks + 1, 2))
+
+
+def knocked(data: Counted, event: Event, at: int) -> bool:
+    return data.knocks == 2
+
+
+def fails(data: Counted, event: Event, at: int) -> Counted:
+    raise ValueError("a hole")

@@ -1,0 +1,124 @@
+"""What an exploration says of charts that are careless with drafts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import pytest
+
+from callchart.engine.chart import Answer, Chart, State, stay, to
+from callchart.engine.data import CallData, Reply, Said
+from callchart.engine.effects import AnswerLine, StartDraft, StartReply, StopPlayback
+from callchart.engine.events import (
+    CallerHungUp,
+    Event,
+    LineClosed,
+    PlaybackStopped,
+    ReplyFailed,
+    ReplyReady,
+    ReplyWritten,
+)
+from callchart.engine.exploration import Exploration
+from callchart.engine.exploration.environment import Phone
+from callchart.states.late import is_over
+from tests.engine.exploration.charts import BYE, OVER, Knock, state
+
+EVENTS: Sequence[type[Event]] = (ReplyReady, ReplyWritten, ReplyFailed, PlaybackStopped)
+
+
+def begin_draft(data: CallData, event: Event, at: int) -> CallData:
+    reply = Reply(data.reply.number + 1, "answer")
+    return replace(data, reply=reply, draft="words", drafted=min(data.drafted + 1, 3))
+
+
+def start_draft(data: CallData, event: Event, at: int) -> StartDraft:
+    return StartDraft(data.reply, (Said("caller", data.draft),))
+
+
+def put_words(data: CallData, event: Event, at: int) -> CallData:
+    return replace(data, history=(Said("caller", "words"),), draft="", drafted=0)
+
+
+def put_other_words(data: CallData, event: Event, at: int) -> CallData:
+    return replace(data, history=(Said("caller", "other words"),), draft="", drafted=0)
+
+
+def another_reply(data: CallData, event: Event, at: int) -> CallData:
+    return replace(put_words(data, event, at), reply=Reply(data.reply.number + 1, "answer"))
+
+
+def note_heard(data: CallData, event: PlaybackStopped, at: int) -> CallData:
+    return replace(data, history=(*data.history, Said("agent", event.heard, event.reply)))
+
+
+def start_reply(data: CallData, event: Event, at: int) -> StartReply:
+    return StartReply(data.reply)
+
+
+ANSWERS: Mapping[type[Event], Answer] = {
+    **{kind: stay() for kind in EVENTS},
+    PlaybackStopped: stay(update=note_heard),
+}
+BEGIN = to("turn.drafting", update=begin_draft, effects=start_draft)
+
+
+def drafting(*, knock: Answer, then: Answer) -> Chart:
+    """A call that begins a draft at the first knock; `knock` is what the next ones do."""
+    turn = State(
+        "turn",
+        activity="reply",
+        on=ANSWERS,
+        children=[
+            State("early", on={Knock: BEGIN}, after={"out": (5, to("bye"))}),
+            State("drafting", on={Knock: knock}, after={"out": (5, then)}),
+            State("playing", activity="play", exit=StopPlayback(), after={"out": (5, to("bye"))}),
+        ],
+    )
+    call = state("call", entry=AnswerLine(), children=[turn], after={"longest": (60, to("bye"))})
+    bye = replace(BYE, on={**BYE.on, PlaybackStopped: stay(update=note_heard)})
+    events = (Knock, CallerHungUp, LineClosed, *EVENTS)
+    return Chart("a test's", [call, bye, OVER], events=events, late=is_over)
+
+
+def broken(whole: Chart, drafts: int = 1) -> dict[str, str]:
+    exploration = Exploration(whole, Phone(whole, settings={"drafts": drafts}))
+    for _ in exploration.run():
+        pass
+    return {violation.name: violation.how for violation in exploration.violations}
+
+
+CONFIRMED = to("turn.playing", update=put_words, effects=start_reply)
+AGAIN = stay(update=begin_draft, effects=start_draft)
+
+
+def test_a_draft_that_is_confirmed_for_its_own_words_breaks_nothing() -> None:
+    assert broken(drafting(knock=stay(), then=CONFIRMED)) == {}
+
+
+def test_a_draft_that_another_answer_replaces_breaks_nothing() -> None:
+    another = to("turn.playing", update=another_reply, effects=start_reply)
+    assert broken(drafting(knock=stay(), then=another)) == {}
+
+
+def test_a_draft_that_is_played_as_it_is_is_found() -> None:
+    played = drafting(knock=stay(), then=to("turn.playing"))
+    name = "nothing of a draft is heard before its words are certain"
+    assert broken(played)[name] == "call.turn.playing plays a draft"
+
+
+def test_a_draft_that_answers_other_words_is_found() -> None:
+    other = to("turn.playing", update=put_other_words, effects=start_reply)
+    assert broken(drafting(knock=stay(), then=other)) == {
+        "a draft is the answer to its own words alone": (
+            "in call.turn.playing the answer is a draft that was begun for other words"
+        )
+    }
+
+
+@pytest.mark.parametrize("drafts", [1, 2])
+def test_more_drafts_than_are_set_are_found(drafts: int) -> None:
+    how = broken(drafting(knock=AGAIN, then=CONFIRMED), drafts)
+    assert how["a turn has no more drafts than are set"] == (
+        f"a turn has {drafts + 1} drafts, and {drafts} are set"
+    )

@@ -1,0 +1,101 @@
+"""Ways through explorations of small charts, made real calls: their moments, and what cannot be."""
+
+from __future__ import annotations
+
+import pytest
+
+from callchart.engine.chart import Chart, State, defer, ignore, stay, to
+from callchart.engine.chart.state import Delay
+from callchart.engine.data import CallData
+from callchart.engine.exploration import Exploration, Unreal, concrete
+from callchart.engine.exploration.environment import Forgotten, Phone, Situation
+from callchart.engine.settings import settings
+from tests.engine.exploration.charts import (
+    WAITING,
+    Counted,
+    Knock,
+    chart,
+    count,
+    explored,
+    fails,
+    knocked,
+    state,
+)
+from tests.engine.exploration.holed import FAILING
+
+SECOND = 1_000_000
+
+
+def test_what_was_put_off_happens_at_once_when_it_is_offered_again() -> None:
+    busy = state("busy", on={Knock: defer("in a moment")}, after={"done": (1, to("waiting"))})
+    way = ("Knock()", "after busy done", "Knock, put off before")
+    steps = concrete(explored(chart(busy, WAITING), most=60), way)
+    assert [step.at for step in steps] == [0, 300_000, SECOND, SECOND]
+    assert [step.after.leaf for step in steps] == ["busy", "busy", "waiting", "bye"]
+
+
+def test_a_call_ends_before_the_step_that_cannot_be_decided() -> None:
+    steps = concrete(explored(FAILING, stop_at_first=True), ("Knock()",) * 3)
+    assert [step.data.knocks for step in steps] == [0, 1, 2]
+
+
+def test_no_call_waits_for_a_timer_beyond_one_that_is_due_before() -> None:
+    door = state("door", after={"soon": (1, ignore("")), "later": (5, to("bye"))})
+    exploration = explored(chart(door))
+    assert len(concrete(exploration, ("after door soon", "after door later"))) == 3
+    with pytest.raises(Unreal, match="its timers cannot be due in this order"):
+        concrete(exploration, ("after door later",))
+
+
+def a_whole_call(limit: Delay) -> Chart:
+    """Over after 2 s, and something fails after `limit`."""
+    room = State("room", on={Knock: ignore("")}, after={"out": (2, to("bye"))})
+    return chart(state("call", children=[room], after={"limit": (limit, to("bye", update=fails))}))
+
+
+def test_the_bound_of_a_whole_call_may_be_what_cannot_be_decided() -> None:
+    exploration = explored(a_whole_call(settings.longest_call), stop_at_first=True)
+    assert len(concrete(exploration, ("after call limit",))) == 1
+
+
+def test_what_cannot_be_decided_must_come_to_be() -> None:
+    exploration = explored(a_whole_call(60), stop_at_first=True)
+    with pytest.raises(Unreal, match="its timers cannot be due in this order"):
+        concrete(exploration, ("after call limit",))
+
+
+def test_what_the_world_cannot_do_is_told() -> None:
+    twice = ("the caller hangs up", "the caller hangs up")
+    with pytest.raises(Unreal, match="'the caller hangs up' cannot happen in bye"):
+        concrete(explored(chart(WAITING)), twice)
+
+
+def forget_knocks(leaf: str, data: CallData, world: Situation) -> Forgotten:
+    return Forgotten(data={"knocks": 0})
+
+
+def test_no_real_call_goes_a_way_that_forgets_what_matters() -> None:
+    answers = [to("bye", when=knocked), stay(update=count)]
+    counting = chart(
+        state("counting", on={Knock: answers}, after={"out": (5, to("bye"))}), data=Counted
+    )
+    knocks = ("Knock()",) * 3
+    assert concrete(explored(counting), knocks)[-1].after.leaf == "bye"
+    exploration = Exploration(counting, Phone(counting, forget=forget_knocks))
+    assert list(exploration.run()) == []
+    with pytest.raises(Unreal, match="it leads elsewhere at any moment that was tried"):
+        concrete(exploration, knocks)
+
+
+def long_if_late(data: CallData, at: int) -> float:
+    return 1.0 if at < 6 * SECOND else 10.0
+
+
+def test_delays_that_depend_on_their_moments_in_a_circle_fit_no_call() -> None:
+    """If the knock is early, its timer is short, so that the knock must be late; and so on."""
+    shut = State("shut", on={Knock: to("call.room.open")})
+    opened = State("open", after={"draught": (long_if_late, to("bye"))})
+    room = State("room", children=[shut, opened], after={"out": (10, to("bye"))})
+    call = state("call", children=[room], after={"longest": (100, to("bye"))})
+    with pytest.raises(Unreal, match="its delays depend on its moments in a circle"):
+        concrete(explored(chart(call)), ("Knock()", "after call.room out"))

@@ -1,0 +1,316 @@
+"""What an exploration says of small charts, whole and holed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import pytest
+
+from callchart.engine.chart import Chart, ChartError, State, defer, ignore, to
+from callchart.engine.chart.decide import Active, Configuration, Occurrence
+from callchart.engine.chart.state import To
+from callchart.engine.data import CallData
+from callchart.engine.effects import AnswerLine, HangUpLine
+from callchart.engine.events import CallerHungUp, Event, LineClosed, SpeechEnded
+from callchart.engine.exploration import (
+    Exploration,
+    Move,
+    Standing,
+    count_ties,
+    leave_alone,
+    told,
+    unexplored,
+)
+from callchart.engine.exploration.environment import Phone
+from tests.engine.exploration.charts import (
+    OVER,
+    WAITING,
+    Counted,
+    Knock,
+    chart,
+    explored,
+    fails,
+    state,
+)
+from tests.engine.exploration.holed import FAILING, ROUND
+
+
+def the_violation(exploration: Any) -> tuple[str, str, tuple[str, ...]]:
+    (violation,) = exploration.violations
+    return violation.name, violation.how, violation.way
+
+
+def test_a_whole_chart_breaks_nothing_and_gives_every_answer() -> None:
+    exploration = explored(chart(WAITING))
+    assert leave_alone(exploration) == 6.0
+    assert exploration.violations == []
+    assert unexplored(exploration) == []
+    assert exploration.complete
+
+
+def test_an_event_that_nobody_answers_is_refused_when_the_chart_is_built() -> None:
+    with pytest.raises(ChartError, match="Knock can arrive in deaf and is not answered there"):
+        chart(State("deaf", on={CallerHungUp: to("bye"), LineClosed: to("bye")}))
+
+
+def test_two_timers_that_are_always_due_at_one_instant_are_found() -> None:
+    rivals = state("rivals", after={"one": (5, to("bye")), "two": (5, to("waiting"))})
+    exploration = explored(chart(rivals, WAITING))
+    leave_alone(exploration)
+    name, how, way = the_violation(exploration)
+    assert name == "two timers that are always due at one instant lead to one state"
+    assert "after rivals one leads to bye, after rivals two to waiting" in how
+    assert way == ()
+
+
+def test_two_timers_of_the_whole_call_that_are_always_due_at_one_instant_are_found() -> None:
+    after = {"one": (5, to("bye")), "two": (5, to("there"))}
+    here = State("here", after={"t": (1, to("there"))})
+    there = State("there", after={"t": (1, to("bye"))})
+    exploration = explored(chart(state("call", children=[here, there], after=after)))
+    leave_alone(exploration)
+    name, how, way = the_violation(exploration)
+    assert name == "two timers that are always due at one instant lead to one state"
+    assert how.startswith("after call one leads to bye, after call two to call.there")
+    assert way == ()
+
+
+def test_two_timers_due_at_one_instant_may_lead_to_one_state() -> None:
+    twins = state("twins", after={"one": (5, to("bye")), "two": (5, to("bye"))})
+    exploration = explored(chart(twins))
+    leave_alone(exploration)
+    assert exploration.violations == []
+
+
+def test_a_wait_that_goes_round_and_never_ends_is_found() -> None:
+    exploration = explored(ROUND)
+    leave_alone(exploration)
+    name, how, way = the_violation(exploration)
+    assert (name, how) == ("a call that is left alone ends", "from tick on it comes back to tick")
+    assert way == ("after tick t", "after tock t")
+
+
+def no_time(data: CallData, at: int) -> float:
+    return 0.0
+
+
+def test_a_circle_at_one_instant_is_found() -> None:
+    exploration = explored(
+        chart(
+            state("tick", after={"t": (no_time, to("tock"))}),
+            state("tock", after={"t": (no_time, to("tick"))}),
+        )
+    )
+    leave_alone(exploration)
+    assert the_violation(exploration)[0] == "no call turns in a circle at one instant"
+
+
+def never(data: Counted, event: Event, at: int) -> bool:
+    return data.knocks > 1
+
+
+def test_a_wait_that_a_guard_keeps_up_for_ever_is_found() -> None:
+    """The chart cannot see it: the timer's last answer leaves the state, the other does not."""
+    inner = State(
+        "inner",
+        after={"t": (3, [to("bye", when=never), ignore("again")]), "u": (1, to("call.other"))},
+    )
+    other = State("other", after={"u": (1, to("call.inner"))})
+    call = state("call", after={"longest": (100, to("bye"))}, children=[inner, other])
+    exploration = explored(chart(call, data=Counted))
+    leave_alone(exploration)
+    assert the_violation(exploration)[0] == "a call that is left alone ends"
+
+
+def test_a_call_whose_only_timer_fails_waits_for_ever_and_the_nearest_wait_is_told() -> None:
+    here = state("here", on={Knock: to("there")}, after={"t": (3, to("bye", update=fails))})
+    there = state("there", after={"t": (3, to("bye", update=fails))})
+    exploration = explored(chart(here, there, data=Counted))
+    leave_alone(exploration)
+    assert [(v.name, v.how, v.way) for v in exploration.violations] == [
+        ("the chart's functions never fail", "ValueError: a hole", ("after here t",)),
+        ("a call that is left alone ends", "here can wait for ever", ()),
+    ]
+
+
+def test_of_two_circles_the_one_that_a_shorter_call_comes_to_is_told() -> None:
+    """Left alone, the call comes to the far one; who knocks comes to the near one."""
+    far = [state(f"far{n}", after={"t": (1, to(f"far{n + 1}"))}) for n in range(5)]
+    back = state("far5", after={"t": (1, to("far4"))})
+    begins = state("begins", on={Knock: to("near")}, after={"t": (1, to("far0"))})
+    near = state("near", after={"t": (1, to("nearer"))})
+    nearer = state("nearer", after={"t": (1, to("near"))})
+    exploration = explored(chart(begins, *far, back, near, nearer))
+    leave_alone(exploration)
+    assert the_violation(exploration) == (
+        "a call that is left alone ends",
+        "from near on it comes back to near",
+        ("Knock()", "after near t", "after nearer t"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("knock", "how"),
+    [("round", "from round on it comes back to round"), ("stuck", "stuck can wait for ever")],
+)
+def test_of_a_circle_and_a_wait_without_end_the_nearer_is_told(knock: str, how: str) -> None:
+    other = "stuck" if knock == "round" else "round"
+    begins = state("begins", on={Knock: to(knock)}, after={"t": (1, to("on"))})
+    on = state("on", after={"t": (1, to("and_on"))})
+    and_on = state("and_on", after={"t": (1, to("there"))})
+    there = state("there", after={"t": (1, to(other))})
+    round_and = state("round", after={"t": (1, to("round_again"))})
+    again = state("round_again", after={"t": (1, to("round"))})
+    stuck = state("stuck", after={"t": (1, to("bye", update=fails))})
+    exploration = explored(chart(begins, on, and_on, there, round_and, again, stuck))
+    leave_alone(exploration)
+    assert how in [v.how for v in exploration.violations]
+
+
+class Beyond(Phone):
+    """A world in which more can happen than its chart declares."""
+
+    def moves(self, standing: Standing) -> Sequence[Move]:
+        said = Move("speech ends", SpeechEnded(1), standing.world)
+        return (*super().moves(standing), said)
+
+
+def test_an_event_that_the_chart_does_not_declare_is_found() -> None:
+    waiting = chart(WAITING)
+    exploration = Exploration(waiting, Beyond(waiting), stop_at_first=True)
+    assert list(exploration.run()) == []
+    name, how, way = the_violation(exploration)
+    assert name == "every event is answered"
+    assert how.startswith("SpeechEnded happened in waiting")
+    assert way == ("speech ends",)
+
+
+def test_an_event_that_is_answered_after_the_end_is_found() -> None:
+    """Its parent answers for a final state that has one."""
+    done = State("done", final=True)
+    asked = State("asked", entry=HangUpLine(), after={"t": (1, to("call.done"))})
+    call = state("call", after={"longest": (100, to("bye"))}, children=[asked, done])
+    how = {v.name: v.how for v in explored(chart(call)).violations}
+    assert how["nothing happens after the end"] == "CallerHungUp was taken in call.done"
+
+
+def test_a_function_that_fails_is_found_with_the_shortest_call_that_gets_there() -> None:
+    exploration = explored(FAILING, stop_at_first=True)
+    name, how, way = the_violation(exploration)
+    assert (name, how) == ("the chart's functions never fail", "ValueError: a hole")
+    assert way == ("Knock()", "Knock()", "Knock()")
+    assert [leaf for _, leaf in told(exploration, way)] == ["counting"] * 4
+    assert not exploration.complete
+
+
+def nothing(data: CallData, event: Event, at: int) -> Any:
+    """As a function that forgets its `return`."""
+
+
+@pytest.mark.parametrize(
+    ("answer", "how"),
+    [
+        (to("bye", effects=nothing), "TypeError: nothing returned None, and no effect"),
+        (
+            to("bye", update=nothing),
+            "TypeError: nothing returned None, and not the data from now on",
+        ),
+    ],
+    ids=["effect", "update"],
+)
+def test_a_function_that_returns_something_else_is_named(answer: To, how: str) -> None:
+    exploration = explored(chart(state("waiting", on={Knock: answer}, after={"t": (5, to("bye"))})))
+    assert the_violation(exploration) == ("the chart's functions never fail", how, ("Knock()",))
+
+
+def test_a_step_that_time_does_not_allow_breaks_nothing() -> None:
+    late = state("late", after={"out": (1, to("bye")), "never": (5, to("bye", update=fails))})
+    exploration = explored(chart(late))
+    assert exploration.violations == []
+    (answer,) = unexplored(exploration)
+    assert answer.described(exploration.chart) == "late, after late never -> bye"
+
+
+def test_what_was_put_off_is_offered_again_when_the_state_changes() -> None:
+    busy = state("busy", on={Knock: defer("in a moment")}, after={"done": (1, to("waiting"))})
+    exploration = explored(chart(busy, WAITING), most=60)
+    keys = {s.key for e in exploration.explored for s in e.successors or ()}
+    assert "Knock, put off before" in keys
+
+
+def test_of_a_thousand_who_knock_at_once_two_are_gone_through() -> None:
+    """Else a chart that puts an event off has calls without number."""
+    busy = state("busy", on={Knock: defer("in a moment")}, after={"done": (1, to("waiting"))})
+    exploration = explored(chart(busy, WAITING), most=60)
+    kept = {len(e.standing.configuration.deferred) for e in exploration.explored}
+    assert kept == {0, 1, 2}
+    assert exploration.complete
+
+
+@dataclass(frozen=True, slots=True)
+class Rings(Event):
+    """Of an activity."""
+
+    origin: ClassVar[str] = "ring"
+
+
+def test_a_stay_that_is_over_is_not_taken_for_the_outermost_one() -> None:
+    async def ring(scene: Any) -> None:
+        pass
+
+    ringing = state("ringing", activity="ring", on={Rings: ignore("")}, after={"t": (1, to("bye"))})
+    whole = chart(ringing, events=[Rings], activities={"ring": ring})
+    world = Phone(whole)
+    (data,) = world.beginnings()
+    keys = {
+        world.key(
+            Standing(
+                Configuration((Active("ringing", 3),), recalled=(Occurrence(0, Rings(), stay),)),
+                data,
+                world.opening(),
+            )
+        )
+        for stay in (1, 3)
+    }
+    assert len(keys) == 2
+
+
+def test_a_line_left_open_is_found() -> None:
+    rude = State(
+        "rude",
+        entry=AnswerLine(),
+        on={Knock: ignore(""), CallerHungUp: to("over"), LineClosed: to("over")},
+        after={"bored": (5, to("over"))},
+    )
+    silent = Chart("rude", [rude, OVER], events=(Knock, CallerHungUp, LineClosed))
+    name, _, way = the_violation(explored(silent))
+    assert (name, way) == ("no line is left open", ("the caller hangs up",))
+
+
+def test_a_line_hung_up_twice_is_found() -> None:
+    twice = State(
+        "twice",
+        entry=HangUpLine(),
+        on={Knock: ignore(""), CallerHungUp: ignore(""), LineClosed: to("bye")},
+        after={"out": (5, to("bye"))},
+    )
+    name, how, _ = the_violation(explored(chart(twice)))
+    assert (name, how) == ("closing twice is closing once", "the line is hung up twice")
+
+
+def test_an_event_and_each_timer_that_may_be_due_first_are_ties() -> None:
+    patient = state("patient", on={Knock: to("open")}, after={"out": (5, to("bye"))})
+    door = state("open", after={"close": (1, to("bye")), "shut": (9, to("bye"))})
+    exploration = explored(chart(patient, door))
+    assert count_ties(exploration) > 3
+
+
+def test_what_was_put_off_and_is_offered_at_once_ties_with_nothing() -> None:
+    answers = {CallerHungUp: defer("in a moment"), LineClosed: ignore("")}
+    busy = state("busy", on=answers, after={"done": (1, to("waiting"))})
+    exploration = explored(chart(busy, WAITING))
+    # One timer runs everywhere, beside what may come: but not where the hang-up is offered again.
+    in_busy, in_waiting, in_bye = 3 + 2 + 1 + 1, 3 + 1, 3 + 2 + 1 + 1
+    assert count_ties(exploration) == in_busy + in_waiting + in_bye

@@ -1,0 +1,100 @@
+"""Explorations of two small charts, side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from callchart.engine.chart import Outcome, State, stay, to
+from callchart.engine.data import CallData
+from callchart.engine.exploration import Exploration, Move, Standing
+from callchart.engine.exploration.environment import Phone
+from callchart.engine.exploration.lockstep import Parting, Seen, parting
+from tests.engine.exploration.charts import (
+    WAITING,
+    Counted,
+    Knock,
+    chart,
+    count,
+    explored,
+    knocked,
+    state,
+)
+
+
+def waits(seconds: float) -> Exploration:
+    return explored(chart(state("door", after={"out": (seconds, to("bye"))})))
+
+
+def knocks(*states: State) -> Exploration:
+    return explored(chart(*states, data=Counted))
+
+
+COUNTS = stay(update=count)
+OPENS = to("waiting", when=knocked)
+LEFT = {"out": (5, to("waiting"))}
+
+
+def test_a_chart_goes_the_ways_of_itself() -> None:
+    patient = state("door", on={Knock: [OPENS, COUNTS]}, after=LEFT)
+    assert parting(knocks(patient, WAITING), knocks(patient, WAITING)) is None
+
+
+def test_a_timer_that_runs_from_the_beginning_is_seen_at_once() -> None:
+    assert parting(waits(5), waits(6)) == Parting((), "they begin otherwise")
+
+
+def test_the_shortest_call_is_found_in_which_the_third_knock_opens_or_does_not() -> None:
+    opening = knocks(state("door", on={Knock: [OPENS, COUNTS]}, after=LEFT), WAITING)
+    closed = knocks(state("door", on={Knock: COUNTS}, after=LEFT), WAITING)
+    parted = parting(opening, closed)
+    assert parted == Parting(("Knock()", "Knock()", "Knock()"), "taken, not stayed")
+
+
+def test_what_only_the_data_know_is_no_difference() -> None:
+    counting = knocks(state("door", on={Knock: COUNTS}, after=LEFT), WAITING)
+    forgetful = knocks(state("door", on={Knock: stay()}, after=LEFT), WAITING)
+    assert parting(counting, forgetful) is None
+
+
+class Moody(Phone):
+    """Whoever knocks may have knocked twice before: the data do not say."""
+
+    def variants(self, data: CallData) -> Sequence[tuple[str, CallData]]:
+        assert isinstance(data, Counted)
+        return ("", data), ("as ever", replace(data, knocks=2))
+
+
+def moody(*states: State) -> Exploration:
+    whole = chart(*states, data=Counted)
+    exploration = Exploration(whole, Moody(whole))
+    for _ in exploration.run():
+        pass
+    return exploration
+
+
+def test_data_that_make_a_difference_in_one_of_them_alone_are_one() -> None:
+    opening = moody(state("door", on={Knock: [OPENS, stay()]}, after=LEFT), WAITING)
+    closed = moody(state("door", on={Knock: stay()}, after=LEFT), WAITING)
+    assert parting(opening, closed) == Parting(("Knock() (as ever)",), "taken, not stayed")
+
+
+class Quiet(Phone):
+    """Nobody knocks."""
+
+    def moves(self, standing: Standing) -> Sequence[Move]:
+        return [move for move in super().moves(standing) if not isinstance(move.event, Knock)]
+
+
+def test_what_happens_in_one_of_them_alone_is_not_compared() -> None:
+    whole = chart(state("door", on={Knock: COUNTS}, after=LEFT), WAITING, data=Counted)
+    quiet = Exploration(whole, Quiet(whole))
+    for _ in quiet.run():
+        pass
+    assert parting(explored(whole), quiet) is None
+
+
+def test_the_first_thing_that_is_not_the_same_is_told() -> None:
+    step = Seen(Outcome.TAKEN, "door", ("StopPlayback",), ())
+    assert step.beside(replace(step, leaf="waiting")) == "door, not waiting"
+    assert step.beside(replace(step, does=())) == "StopPlayback, not nothing"

@@ -1,0 +1,131 @@
+"""Mistakes in a small chart, and how an exploration finds each of them."""
+
+from __future__ import annotations
+
+import pytest
+
+from callchart.engine.chart import Chart, Outcome, State, Step, ignore, stay, to
+from callchart.engine.data import CallData
+from callchart.engine.effects import StopPlayback
+from callchart.engine.events import Event, ReplyReady
+from callchart.engine.exploration import Property, Standing
+from callchart.engine.exploration.environment import Phone, Situation
+from callchart.engine.exploration.mutation import mutants
+from callchart.engine.exploration.verdict import Caught, Verdict, usual, verdict
+from tests.engine.exploration.charts import (
+    WAITING,
+    Counted,
+    Knock,
+    chart,
+    count,
+    knocked,
+    state,
+)
+
+
+def nothing_is_late(data: CallData, event: Event) -> bool:
+    return False
+
+
+DOOR = state(
+    "door",
+    on={
+        Knock: [
+            to("waiting", when=knocked),
+            stay(update=count, effects=StopPlayback(), rearm="out"),
+        ],
+    },
+    after={"out": (5, to("waiting"))},
+    exit=StopPlayback(),
+)
+EVENTS = chart(WAITING).events
+SMALL = Chart(
+    "small", chart(DOOR, WAITING).states, events=EVENTS, data=Counted, late=nothing_is_late
+)
+
+
+def verdicts(whole: Chart) -> dict[str, Caught]:
+    """How each of its mutants is found."""
+    before = [usual(whole, Phone)]
+    return {m.mistake: verdict(m, [Phone], before).caught for m in mutants(whole)}
+
+
+def test_mistakes_that_matter_are_found_and_how() -> None:
+    found = verdicts(SMALL)
+    assert found["door: on Knock, answer 2 is gone"] is Caught.REFUSED
+    assert found["door: after out is gone"] is Caught.REFUSED
+    assert found["door: after out is 0 s"] is Caught.DIFFERENT
+    assert found["door: after out is never"] is Caught.DIFFERENT
+    assert found["door: after out, its answer leads to bye"] is Caught.DIFFERENT
+    assert found["door: on Knock, answer 1 leads to bye"] is Caught.DIFFERENT
+    assert found["door: on Knock, answer 2 without count"] is Caught.DIFFERENT
+    assert found["door: on Knock, answer 2 without StopPlayback"] is Caught.DIFFERENT
+    assert found["door: on exit, no StopPlayback"] is Caught.DIFFERENT
+    assert found["bye: on entry, no HangUpLine"] is Caught.BROKEN
+
+
+def test_a_timer_that_is_due_at_once_cannot_be_due_at_once_by_mistake() -> None:
+    whole = chart(state("door", after={"out": (0, to("waiting"))}), WAITING)
+    timers = [m.mistake for m in mutants(whole) if m.mistake.startswith("door: after out is")]
+    assert timers == ["door: after out is gone", "door: after out is never"]
+
+
+def test_a_chart_that_comes_to_many_more_nodes_is_another_chart(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    gone = next(m for m in mutants(SMALL) if m.mistake == "door: on Knock, answer 2 without count")
+    before = [usual(SMALL, Phone)]
+    monkeypatch.setattr("callchart.engine.exploration.verdict.MORE", 1 - len(before[0].nodes))
+    found = verdict(gone, [Phone], before)
+    assert found.caught is Caught.DIFFERENT
+    assert found.how.startswith("calls come to more than ")
+
+
+def test_mistakes_that_do_not_matter_survive() -> None:
+    survivors = {m for m, how in verdicts(SMALL).items() if how is Caught.SURVIVED}
+    # Nothing is late in this chart, and nothing of it is of a stay that is over.
+    assert survivors == {"stale events are acted on", "late events are acted on"}
+
+
+def test_a_bound_that_is_gone_leaves_its_answer_unexplored() -> None:
+    patient = State("patient", after={"out": (5, to("bye"))})
+    call = state("call", children=[patient], after={"longest": (100, to("bye"))})
+    whole = chart(call)
+    gone = next(m for m in mutants(whole) if m.mistake == "call: after longest is gone")
+    # It was due at any moment: nothing else is seen of it.
+    assert verdict(gone, [Phone], [usual(whole, Phone)]) == Verdict(
+        Caught.UNEXPLORED, "call, after call longest"
+    )
+
+
+def test_a_stale_event_that_is_acted_on_breaks_a_property() -> None:
+    replying = state(
+        "replying", activity="reply", on={ReplyReady: ignore("")}, after={"out": (5, to("bye"))}
+    )
+    whole = chart(replying, events=[ReplyReady])
+    stale = next(mutants(whole))
+    assert stale.mistake == "stale events are acted on"
+    assert verdict(stale, [Phone], [usual(whole, Phone)]) == Verdict(
+        Caught.BROKEN,
+        "nothing of a stay that is over is acted on: ReplyReady of a stay that is over was ignored",
+        ("the first sound, after its cancel",),
+    )
+
+
+def uncounted(before: Standing, step: Step, after: Situation) -> str | None:
+    knocks = isinstance(step.event, Knock) and step.outcome is Outcome.STAYED
+    return "a knock is lost" if knocks and not step.data.knocks else None
+
+
+def minding(whole: Chart) -> Phone:
+    return Phone(whole, more_properties=[Property("knocks are counted", uncounted)])
+
+
+def test_of_several_worlds_one_in_which_a_property_is_broken_says_most() -> None:
+    before = [usual(SMALL, Phone)]
+    forgetful = next(m for m in mutants(SMALL) if m.mistake.endswith("without count"))
+    different = verdict(forgetful, [Phone], before)
+    assert different == Verdict(Caught.DIFFERENT, "stayed, not taken", ("Knock()",) * 3)
+    assert verdict(forgetful, [Phone, Phone], before * 2) == different
+    broken = Verdict(Caught.BROKEN, "knocks are counted: a knock is lost", ("Knock()",))
+    assert verdict(forgetful, [Phone, minding], before * 2) == broken

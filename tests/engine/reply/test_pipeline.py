@@ -1,0 +1,532 @@
+"""A reply in the making: what is synthesised when, what fails how, and which words were heard."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any, cast
+
+import pytest
+import trio
+from hypothesis import given
+from hypothesis import strategies as st
+from trio.testing import MockClock
+
+from callchart.engine.call import Call, Scene, Services
+from callchart.engine.chart import begin
+from callchart.engine.data import CallData, Reply, Said, ToolUsed
+from callchart.engine.events import Event, ReplyFailed, ReplyReady, ReplyWritten
+from callchart.engine.mailbox import Mailbox
+from callchart.engine.phrases import Phrases
+from callchart.engine.ports import Tools, WordTiming
+from callchart.engine.reply.composition import Chunk, Composition, Cursor
+from callchart.engine.reply.pipeline import ReplyPipeline
+from callchart.engine.settings import Settings
+from callchart.engine.testing import Answer, FakeModel, FakeSynthesizer, Manner
+from callchart.engine.tools.toolbox import Workbench
+from callchart.states import CHART
+from tests.engine.quiet import QuietLine
+
+FRAME = 640
+SECOND = 32000
+ANSWER = Reply(2, "answer")
+
+
+# --- which words were heard ----------------------------------------------------------------------
+
+
+def composed(*chunks: Chunk) -> Composition:
+    """A whole reply of these chunks."""
+    composition = Composition(ANSWER, 16000)
+    composition.chunks.extend(chunks)
+    composition.written = True
+    return composition
+
+
+def chunk(
+    text: str,
+    frames: int,
+    *,
+    words: Sequence[WordTiming] = (),
+    complete: bool = True,
+    broken: bool = False,
+) -> Chunk:
+    """With that much sound, all there is."""
+    return Chunk(text, bytearray(frames * FRAME), list(words), complete, broken)
+
+
+def timed(text: str, seconds: float) -> Chunk:
+    """Words of equal length, whose ends the synthesizer told."""
+    words = text.split()
+    each = seconds / len(words)
+    timings = [WordTiming(w, n * each, (n + 1) * each) for n, w in enumerate(words)]
+    return chunk(text, round(seconds * 50), words=timings)
+
+
+def test_a_reply_that_was_played_whole_was_heard_whole() -> None:
+    composition = composed(chunk("We are open.", 50), chunk("Come in.", 30))
+
+    assert composition.heard(Cursor(), 80 * FRAME) == "We are open. Come in."
+    assert composition.cursor == Cursor(2)
+
+
+def test_nothing_sent_is_nothing_heard() -> None:
+    composition = composed(chunk("We are open.", 50))
+
+    assert composition.heard(Cursor(), 0) == ""
+    assert composition.cursor == Cursor()
+
+
+def test_a_word_is_heard_when_its_end_was_played() -> None:
+    composition = composed(timed("one two three four", 4.0))
+
+    assert composition.heard(Cursor(), 2 * SECOND - FRAME) == "one"
+    assert composition.heard(Cursor(), 2 * SECOND) == "one two"
+    assert composition.heard(Cursor(), 4 * SECOND - FRAME) == "one two three"
+
+
+def test_what_is_left_begins_at_the_first_word_that_was_not_heard() -> None:
+    composition = composed(timed("one two three four", 4.0), timed("five", 1.0))
+    composition.heard(Cursor(), round(2.5 * SECOND))
+
+    assert composition.cursor == Cursor(0, 2, 2 * SECOND)
+    assert composition.heard(composition.cursor, SECOND) == "three"
+    assert composition.heard(composition.cursor, 2 * SECOND) == "four five"
+
+
+def test_what_is_left_begins_at_a_whole_frame() -> None:
+    composition = composed(chunk("one two three four", 83), chunk("five six", 83))
+
+    composition.heard(Cursor(), 31 * FRAME)
+
+    assert composition.cursor.word == 1
+    assert composition.cursor.byte % FRAME == 0
+
+
+def test_of_a_chunk_whose_synthesis_broke_off_only_words_that_were_there_are_heard() -> None:
+    broken = chunk("one two three four", 100, broken=True)
+    broken.words = [WordTiming(w, n, n + 1.0) for n, w in enumerate(broken.text.split())]
+    composition = composed(chunk("Well,", 20), broken)
+
+    assert composition.heard(Cursor(), 120 * FRAME) == "Well, one two"
+
+
+def test_of_a_chunk_that_is_still_growing_words_are_guessed_by_the_fastest_speech() -> None:
+    # 18 characters take a second at least: of 0.6 s, the first word is half a second.
+    growing = chunk("x" * 9 + " " + "y" * 8, 30, complete=False)
+    composition = composed(growing)
+
+    assert composition.heard(Cursor(), 30 * FRAME) == "x" * 9
+
+
+chunks = st.builds(
+    chunk,
+    st.lists(st.text("abcdefgh", min_size=1, max_size=9), min_size=1, max_size=7).map(" ".join),
+    st.integers(1, 150),
+)
+
+
+@given(st.lists(chunks, min_size=1, max_size=4), st.lists(st.floats(0, 1), max_size=5))
+def test_however_often_a_reply_is_interrupted_each_word_is_heard_once(
+    parts: list[Chunk], interrupted: list[float]
+) -> None:
+    composition = composed(*parts)
+    heard: list[str] = []
+
+    for share in [*interrupted, 1.0]:
+        since = composition.cursor
+        left = sum(len(part.pcm) for part in parts[since.chunk :]) - since.byte
+        heard += composition.heard(since, round(left / FRAME * share) * FRAME).split()
+
+    assert heard == " ".join(part.text for part in parts).split()
+    assert composition.cursor == Cursor(len(parts))
+
+
+# --- the pipeline --------------------------------------------------------------------------------
+
+
+class Desk:
+    """What a pipeline sees of a call; `said` are the events that it posted, with the second."""
+
+    def __init__(
+        self,
+        *,
+        model: FakeModel | None = None,
+        synthesizer: FakeSynthesizer | None = None,
+        settings: Settings | None = None,
+    ) -> None:
+        self.model, self.synthesizer = model or FakeModel(), synthesizer or FakeSynthesizer()
+        self.phrases = Phrases(16000)
+        self.line = QuietLine()
+        self.services = Services(
+            cast(Any, None), cast(Any, None), self.synthesizer, self.model, self.phrases
+        )
+        self.mailbox = Mailbox(lambda: round(trio.current_time() * 1_000_000), 256)
+        self.workbench = Workbench((), self.mailbox.post, cast(Any, None))
+        self.scene = Scene(cast(Call, self), CallData(settings=settings or Settings()), 1)
+        self.pipeline = ReplyPipeline(cast(Call, self))
+        self.step = begin(CHART, self.scene.data)
+
+    @property
+    def said(self) -> list[tuple[float, Event]]:
+        said = []
+        while (occurrence := self.mailbox.take(None)) is not None:
+            said.append((occurrence.at / 1_000_000, occurrence.event))
+        return said
+
+    @property
+    def events(self) -> list[Event]:
+        return [event for _, event in self.said]
+
+    async def compose(self, reply: Reply = ANSWER, history: tuple[Said, ...] = ()) -> Composition:
+        """The reply as it is after a minute; then its turn ends."""
+        self.pipeline.start(reply, history)
+        composition = self.pipeline.current
+        assert composition is not None
+        with trio.move_on_after(60):
+            await self.pipeline.run(self.scene)
+        return composition
+
+
+def texts(composition: Composition) -> list[str]:
+    return [chunk.text for chunk in composition.chunks]
+
+
+def model(*pieces: str, **manner: Any) -> FakeModel:
+    """It writes these pieces."""
+    made = FakeModel()
+    made.will_write(Answer(pieces, **manner))
+    return made
+
+
+async def test_a_script_that_was_prepared_is_there_at_once(autojump_clock: MockClock) -> None:
+    desk = Desk(synthesizer=FakeSynthesizer(Manner(latency=1.0)))
+    await desk.phrases.prepare(desk.synthesizer, ["Good morning."])
+    began = trio.current_time()
+
+    composition = await desk.compose(Reply(1, "greeting", "Good morning."))
+
+    assert sorted(desk.said, key=str) == [
+        (began, ReplyReady(1)),
+        (began, ReplyWritten(1, 1, 0, False)),
+    ]
+    assert texts(composition) == ["Good morning."]
+    assert len(desk.synthesizer.syntheses) == 1
+
+
+async def test_a_script_that_was_not_prepared_is_synthesised(autojump_clock: MockClock) -> None:
+    desk = Desk(synthesizer=FakeSynthesizer(Manner(latency=1.0)))
+
+    composition = await desk.compose(Reply(1, "farewell", "Goodbye.", ends_call=True))
+
+    assert desk.said == [(0.0, ReplyWritten(1, 1, 0, True)), (1.0, ReplyReady(1))]
+    assert len(composition.chunks[0].pcm) % FRAME == 0
+
+
+async def test_each_chunk_goes_to_synthesis_the_instant_it_is_complete(
+    autojump_clock: MockClock,
+) -> None:
+    desk = Desk(model=model("We are ", "open|", " from nine", latency=0.5, pace=0.25))
+
+    composition = await desk.compose()
+
+    assert [(made.text, made.began) for made in desk.synthesizer.syntheses] == [
+        ("We are open", 0.75),
+        ("from nine", 1.0),
+    ]
+    written = ReplyWritten(2, 2, 1, False, first_chunk=0.75)
+    assert [event for _, event in desk.said] == [ReplyReady(2), written]
+    assert composition.ended
+
+
+async def test_the_model_is_given_the_history(autojump_clock: MockClock) -> None:
+    desk = Desk()
+    history = (Said("caller", "Are you open?"),)
+
+    await desk.compose(history=history)
+
+    assert [asked.history for asked in desk.model.asked] == [history]
+
+
+async def test_a_few_chunks_are_synthesised_side_by_side(autojump_clock: MockClock) -> None:
+    desk = Desk(
+        model=model("|".join("abcdefgh")),
+        synthesizer=FakeSynthesizer(Manner(latency=1.0)),
+        settings=Settings(parallel_synthesis=3),
+    )
+
+    composition = await desk.compose()
+
+    assert desk.synthesizer.most_at_once == 3
+    assert texts(composition) == [*"abcdefgh"]
+    assert all(chunk.complete for chunk in composition.chunks)
+
+
+async def test_a_reply_is_ready_with_its_first_sound_in_order(autojump_clock: MockClock) -> None:
+    synthesizer = FakeSynthesizer(Manner(latency=0.5))
+    synthesizer.will("first", Manner(latency=1.5))
+    desk = Desk(model=model("The first|", "and the second"), synthesizer=synthesizer)
+
+    await desk.compose()
+
+    assert [at for at, event in desk.said if event == ReplyReady(2)] == [1.5]
+
+
+async def test_a_text_that_dribbles_is_cut_after_a_while(autojump_clock: MockClock) -> None:
+    desk = Desk(
+        model=model("let ", "me ", "see ", "what we have", pace=0.4),
+        settings=Settings(chunk_wait=1.0),
+    )
+
+    composition = await desk.compose()
+
+    assert texts(composition)[0] == "let me"
+    assert desk.synthesizer.syntheses[0].began == pytest.approx(1.0)
+    assert " ".join(texts(composition)) == "let me see what we have"
+
+
+async def test_what_only_asks_for_a_moment_is_counted_apart(autojump_clock: MockClock) -> None:
+    desk = Desk(model=model("We are open", latency=3.0), settings=Settings(longest_silence=2.0))
+
+    composition = await desk.compose()
+
+    (written,) = [event for event in desk.events if isinstance(event, ReplyWritten)]
+    assert written == ReplyWritten(2, 2, 0, False, first_chunk=3.0, bridges=1)
+    assert texts(composition)[1] == "We are open"
+
+
+async def test_a_model_that_ends_the_call_without_a_word_is_no_failure(
+    autojump_clock: MockClock,
+) -> None:
+    desk = Desk(model=model("", ends_call=True))
+
+    await desk.compose()
+
+    assert desk.events == [ReplyWritten(2, 0, 0, True)]
+
+
+# --- failures ------------------------------------------------------------------------------------
+
+
+async def test_a_model_that_fails_keeps_what_it_had_written(autojump_clock: MockClock) -> None:
+    desk = Desk(model=model("We are open|", "from", fails=True, pace=0.5))
+
+    composition = await desk.compose()
+
+    assert desk.said == [
+        (0.0, ReplyReady(2)),
+        (0.5, ReplyFailed(2, "text", "told to fail")),
+    ]
+    assert texts(composition) == ["We are open"]
+    assert composition.chunks[0].complete
+    assert composition.ended
+
+
+async def test_a_model_that_fails_is_told_of_once_what_it_had_written_has_sound(
+    autojump_clock: MockClock,
+) -> None:
+    desk = Desk(
+        model=model("We are open|", "from", fails=True, pace=0.5),
+        synthesizer=FakeSynthesizer(Manner(latency=1.0)),
+    )
+
+    composition = await desk.compose()
+
+    assert desk.said == [
+        (1.0, ReplyReady(2)),
+        (1.0, ReplyFailed(2, "text", "told to fail")),
+    ]
+    assert texts(composition) == ["We are open"]
+
+
+async def test_a_model_that_fails_is_told_of_once_what_it_had_written_cannot_be_said(
+    autojump_clock: MockClock,
+) -> None:
+    desk = Desk(
+        model=model("We are open|", "from", fails=True, pace=0.5),
+        synthesizer=FakeSynthesizer(Manner(latency=1.0, fails=0.0)),
+    )
+
+    composition = await desk.compose()
+
+    assert desk.said == [(1.0, ReplyFailed(2, "text", "told to fail"))]
+    assert composition.chunks == []
+
+
+async def test_a_later_chunk_that_fails_first_does_not_drop_the_ones_before_it(
+    autojump_clock: MockClock,
+) -> None:
+    synthesizer = FakeSynthesizer(Manner(latency=1.0))
+    synthesizer.will("second", Manner(latency=0.5, fails=0.0))
+    desk = Desk(model=model("the first|", "the second|"), synthesizer=synthesizer)
+
+    composition = await desk.compose()
+
+    failed = ReplyFailed(2, "synthesis", "told to fail")
+    assert [said for said in desk.said if said[0]] == [(1.0, ReplyReady(2)), (1.0, failed)]
+    assert texts(composition) == ["the first"]
+
+
+async def test_an_answer_without_words_is_a_failure(autojump_clock: MockClock) -> None:
+    desk = Desk(model=model(" | ... |"))
+
+    await desk.compose()
+
+    assert desk.events == [ReplyFailed(2, "text", "an empty answer")]
+
+
+async def test_a_text_without_sound_is_a_failure(autojump_clock: MockClock) -> None:
+    desk = Desk()
+
+    await desk.compose(Reply(1, "greeting", " "))
+
+    assert desk.events == [
+        ReplyWritten(1, 1, 0, False),
+        ReplyFailed(1, "synthesis", "no sound for the text"),
+    ]
+
+
+async def test_behind_a_chunk_that_could_not_be_synthesised_nothing_more_is_said(
+    autojump_clock: MockClock,
+) -> None:
+    synthesizer = FakeSynthesizer()
+    synthesizer.will("second", Manner(latency=0.1, fails=0.0))
+    desk = Desk(
+        model=model("the first|", "the second|", "the third|", "the fourth", pace=0.08),
+        synthesizer=synthesizer,
+    )
+
+    composition = await desk.compose()
+
+    assert texts(composition) == ["the first"]
+    assert [e for e in desk.events if isinstance(e, ReplyFailed)] == [
+        ReplyFailed(2, "synthesis", "told to fail")
+    ]
+
+
+async def test_a_synthesis_that_breaks_off_keeps_the_sound_that_was_there(
+    autojump_clock: MockClock,
+) -> None:
+    synthesizer = FakeSynthesizer()
+    synthesizer.will("second", Manner(piece=0.1, pace=0.1, fails=0.2))
+    desk = Desk(model=model("the first|", "the second|", "the third"), synthesizer=synthesizer)
+
+    composition = await desk.compose()
+
+    assert texts(composition) == ["the first", "the second"]
+    assert composition.chunks[1].broken
+    assert len(composition.chunks[1].pcm) == pytest.approx(0.2 * SECOND, abs=FRAME)
+
+
+async def test_what_waits_behind_a_first_chunk_that_fails_is_not_synthesised(
+    autojump_clock: MockClock,
+) -> None:
+    desk = Desk(
+        model=model("one|", "two|", "three|", "four|", "five|"),
+        synthesizer=FakeSynthesizer(Manner(latency=1.0)),
+    )
+    desk.synthesizer.will("one", Manner(latency=0.2, fails=0.0))
+
+    composition = await desk.compose()
+
+    assert texts(composition) == []
+    assert [each.text for each in desk.synthesizer.syntheses] == ["one", "two", "three"]
+    assert [event.reply for event in desk.events if isinstance(event, ReplyFailed)] == [2]
+
+
+async def test_two_syntheses_that_fail_are_one_failure(autojump_clock: MockClock) -> None:
+    desk = Desk(
+        model=model("one|", "two|", "three"),
+        synthesizer=FakeSynthesizer(Manner(latency=0.5, fails=0.0)),
+    )
+
+    composition = await desk.compose()
+
+    assert composition.chunks == []
+    assert [type(event) for event in desk.events].count(ReplyFailed) == 1
+
+
+# --- the end of a reply --------------------------------------------------------------------------
+
+
+async def test_the_next_reply_ends_the_one_before(autojump_clock: MockClock) -> None:
+    desk = Desk(
+        model=model("the first answer|", hangs=True),
+        synthesizer=FakeSynthesizer(Manner(latency=0.5, hangs=0.0)),
+    )
+    desk.pipeline.start(ANSWER, ())
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(desk.pipeline.run, desk.scene)
+        await trio.sleep(1)
+        assert (desk.model.under_way, desk.synthesizer.under_way) == (1, 1)
+        desk.synthesizer.manner = Manner()
+        desk.pipeline.start(Reply(3, "apology", "Sorry."), ())
+        await trio.sleep(1)
+        assert (desk.model.under_way, desk.synthesizer.under_way) == (0, 0)
+        assert desk.pipeline.current is not None
+        assert texts(desk.pipeline.current) == ["Sorry."]
+        nursery.cancel_scope.cancel()
+
+    assert [event.reply for event in desk.events if isinstance(event, ReplyReady)] == [3]
+
+
+async def test_the_end_of_the_turn_is_that_of_its_reply(autojump_clock: MockClock) -> None:
+    desk = Desk(model=model("an answer|", hangs=True))
+
+    await desk.compose()
+
+    assert desk.pipeline.current is None
+    assert (desk.model.under_way, desk.synthesizer.under_way) == (0, 0)
+
+
+class LateModel(FakeModel):
+    """A model that was told to stop, and does not know yet."""
+
+    async def write(
+        self, history: Sequence[Said | ToolUsed], tools: Tools, out: Callable[[str], None]
+    ) -> None:
+        self.out = out
+        await super().write(history, tools, out)
+
+
+async def test_words_that_come_when_the_model_was_stopped_are_dropped(
+    autojump_clock: MockClock,
+) -> None:
+    desk = Desk(model=LateModel())
+    desk.model.will_write(Answer(("an answer|",), hangs=True))
+    assert isinstance(desk.model, LateModel)
+
+    await desk.compose()
+    desk.model.out("of no use any more|")
+
+    assert [each.text for each in desk.synthesizer.syntheses] == ["an answer"]
+
+
+async def test_a_reply_whose_turn_was_left_before_anything_of_it_ran_is_not_the_next_turns(
+    autojump_clock: MockClock,
+) -> None:
+    desk = Desk()
+    desk.pipeline.start(ANSWER, ())
+    next_turn = replace(desk.scene, activation=desk.step.after.activations + 1)
+
+    with trio.move_on_after(5):
+        await desk.pipeline.run(next_turn)
+
+    assert (desk.model.asked, desk.events, desk.pipeline.current) == ([], [], None)
+
+
+async def test_a_reply_whose_turn_ends_before_it_began_is_not_the_next_turns(
+    autojump_clock: MockClock,
+) -> None:
+    desk = Desk()
+    desk.pipeline.start(ANSWER, ())
+    with trio.CancelScope() as turn:
+        turn.cancel()
+        await desk.pipeline.run(desk.scene)
+
+    with trio.move_on_after(5):
+        await desk.pipeline.run(desk.scene)
+
+    assert [event for event in desk.events if isinstance(event, ReplyReady)] == []
+    assert desk.pipeline.current is None

@@ -1,0 +1,348 @@
+"""A user's own function as a tool: what the model is told of it, and what it makes of arguments."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from typing import Annotated, Any, Literal, cast
+
+import pytest
+import trio
+from pydantic import Field
+from trio.testing import MockClock
+
+from callchart.engine.tools.tool import Tool, ToolDeclarationError, ToolError, by_name, tool
+
+
+class Size(Enum):
+    SMALL = "small"
+    LARGE = "large"
+
+
+async def order(
+    article: str,
+    pieces: int,
+    size: Size,
+    colour: Literal["red", "blue"] = "red",
+    extras: list[str] | None = None,
+    express: bool = False,
+    most: Annotated[float, Field(description="what it may cost at most")] = 9.5,
+) -> str:
+    """Order something.
+
+    It is sent the same day."""
+    return f"{pieces} {size.name} {colour} {article} {extras} {express} {most:g}"
+
+
+def test_the_model_is_told_the_name_the_docstring_and_the_parameters() -> None:
+    spec = tool(order).spec
+    assert spec.name == "order"
+    assert spec.description == "Order something.\n\nIt is sent the same day."
+    assert json.loads(json.dumps(spec.parameters)) == {
+        "$defs": {"Size": {"enum": ["small", "large"], "title": "Size", "type": "string"}},
+        "type": "object",
+        "properties": {
+            "article": {"type": "string"},
+            "pieces": {"type": "integer"},
+            "size": {"$ref": "#/$defs/Size"},
+            "colour": {"enum": ["red", "blue"], "type": "string", "default": "red"},
+            "extras": {
+                "anyOf": [{"items": {"type": "string"}, "type": "array"}, {"type": "null"}],
+                "default": None,
+            },
+            "express": {"type": "boolean", "default": False},
+            "most": {
+                "type": "number",
+                "default": 9.5,
+                "description": "what it may cost at most",
+            },
+        },
+        "required": ["article", "pieces", "size"],
+        "additionalProperties": False,
+    }
+
+
+def test_a_tool_is_declared_by_a_decorator_with_or_without_arguments() -> None:
+    @tool
+    def plain() -> None:
+        """Do it."""
+
+    @tool(seconds=2.0, on_interruption="finish", description="Do it at any rate.")
+    def careful() -> None:
+        pass
+
+    assert (plain.seconds, plain.on_interruption) == (5.0, "cancel")
+    assert (careful.seconds, careful.on_interruption) == (2.0, "finish")
+    assert careful.spec.description == "Do it at any rate."
+
+
+async def used(made: Tool, arguments: str) -> str:
+    """What came of it."""
+    return await made.run(made.understood(arguments))
+
+
+async def test_arguments_are_converted_and_the_rest_has_its_defaults() -> None:
+    few = '{"article": "nails", "pieces": "3", "size": "large"}'
+    assert await used(tool(order), few) == "3 LARGE red nails None False 9.5"
+    many = json.dumps(
+        {
+            "article": "nails",
+            "pieces": 3,
+            "size": "small",
+            "colour": "blue",
+            "extras": ["a box"],
+            "express": True,
+            "most": 2,
+        }
+    )
+    assert await used(tool(order), many) == "3 SMALL blue nails ['a box'] True 2"
+
+
+@pytest.mark.parametrize("arguments", ["", " ", "{}"])
+async def test_no_arguments_are_written_in_several_ways(arguments: str) -> None:
+    def now() -> str:
+        """The time."""
+        return "noon"
+
+    assert await used(tool(now), arguments) == "noon"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "mistake"),
+    [
+        ('{"article": "nails"}', "pieces: Field required; size: Field required."),
+        ('{"article": 1, "pieces": 1, "size": "small"}', "article: Input should be a valid string"),
+        ('{"article": "x", "pieces": 1, "size": "huge"}', "size: Input should be 'small' or 'l"),
+        ('{"article": "x", "pieces": 1.5, "size": "small"}', "pieces: Input should be a valid int"),
+        (
+            '{"article": "x", "pieces": 1, "size": "small", "extras": ["a", 1]}',
+            "extras.1: Input should be a valid string",
+        ),
+        (
+            '{"article": "x", "pieces": 1, "size": "small", "haste": true}',
+            "haste: Extra inputs are not permitted",
+        ),
+        ('{"article": "x"', "Invalid JSON"),
+        ('["x"]', "Input should be an object"),
+    ],
+)
+def test_arguments_that_do_not_fit_are_named_to_the_model(arguments: str, mistake: str) -> None:
+    with pytest.raises(ToolError, match="These arguments do not fit") as refusal:
+        tool(order).understood(arguments)
+    assert mistake in str(refusal.value)
+
+
+def test_a_parameter_may_have_any_name() -> None:
+    def odd(model_name: str, schema: str, copy: int, json: bool = False) -> None:
+        """Names that Pydantic has a use for itself."""
+
+    understood = tool(odd).understood('{"model_name": "a", "schema": "b", "copy": 1}')
+    assert understood == {"model_name": "a", "schema": "b", "copy": 1, "json": False}
+
+
+def test_a_method_is_a_tool_without_its_self() -> None:
+    class Shop:
+        def hours(self, day: str) -> str:
+            """When it is open."""
+            return day
+
+    assert list(cast(Any, tool(Shop().hours).spec.parameters)["properties"]) == ["day"]
+
+
+# --- results --------------------------------------------------------------------------------------
+
+
+@dataclass
+class Price:
+    pounds: int
+    article: str
+
+
+@pytest.mark.parametrize(
+    ("returned", "read"),
+    [
+        ("nine", "nine"),
+        (None, "Done."),
+        (3, "3"),
+        ([Price(9, "nails")], '[{"pounds":9,"article":"nails"}]'),
+        (Size.SMALL, '"small"'),
+    ],
+)
+async def test_what_is_returned_is_read_as_text_or_json(returned: object, read: str) -> None:
+    def price() -> object:
+        """What it costs."""
+        return returned
+
+    assert await used(tool(price), "{}") == read
+
+
+async def test_a_tools_own_refusal_is_read_as_it_is() -> None:
+    async def price() -> str:
+        """What it costs."""
+        raise ToolError("it is not for sale")
+
+    assert await used(tool(price), "{}") == "it is not for sale"
+
+
+@pytest.mark.parametrize("returned", [object(), "raise"])
+async def test_a_tool_that_fails_says_no_more_to_the_model_or_the_log(
+    returned: object, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def price() -> object:
+        """What it costs."""
+        if returned == "raise":
+            raise LookupError("secret")
+        return returned
+
+    with caplog.at_level(logging.INFO):
+        assert await used(tool(price), "{}") == "price failed."
+    (record,) = caplog.records
+    assert record.getMessage().startswith("the tool price raised ")
+    assert "secret" not in caplog.text
+
+
+async def test_a_tool_that_is_late_is_ended(
+    autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    ended = False
+
+    async def price() -> str:
+        """What it costs."""
+        nonlocal ended
+        try:
+            await trio.sleep_forever()
+        finally:
+            ended = True
+
+    made = tool(price, seconds=1.5)
+    assert await used(made, "{}") == "price took longer than 1.5 s and was given up."
+    assert (ended, trio.current_time()) == (True, 1.5)
+    assert "longer than its 1.5 s" in caplog.text
+
+
+async def test_whoever_waits_for_a_tool_may_be_cancelled(autojump_clock: MockClock) -> None:
+    async def price() -> str:
+        """What it costs."""
+        await trio.sleep_forever()
+        raise AssertionError
+
+    with trio.move_on_after(1.0) as scope:
+        await used(tool(price), "{}")
+    assert scope.cancelled_caught
+
+
+async def test_a_refusal_from_within_a_nursery_is_read_as_well() -> None:
+    async def refuse() -> None:
+        raise ToolError("it is not for sale")
+
+    async def price() -> None:
+        """What it costs."""
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(refuse)
+
+    assert await used(tool(price), "{}") == "it is not for sale"
+
+
+@pytest.mark.parametrize("seconds", [1.0, 9.0])
+async def test_a_tool_that_fails_as_it_is_ended_breaks_nothing_else(
+    autojump_clock: MockClock, seconds: float
+) -> None:
+    async def price() -> None:
+        """What it costs."""
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(fail_at_the_end)
+            await trio.sleep_forever()
+
+    async def fail_at_the_end() -> None:
+        try:
+            await trio.sleep_forever()
+        finally:
+            raise LookupError("secret")
+
+    with trio.move_on_after(2.0) as scope:
+        assert await used(tool(price, seconds=seconds), "{}") == "price failed."
+    assert scope.cancelled_caught is (seconds > 2.0)
+
+
+# --- what cannot be one ---------------------------------------------------------------------------
+
+
+class Crane:
+    pass
+
+
+def undescribed(day: str) -> None: ...
+
+
+def untyped(day) -> None:  # type: ignore[no-untyped-def]
+    """D."""
+
+
+def strange(day: Crane) -> None:
+    """D."""
+
+
+def callback(day: Callable[[], None]) -> None:
+    """D."""
+
+
+def unknown(day: Nowhere) -> None:  # type: ignore[name-defined]  # noqa: F821
+    """D."""
+
+
+def many(*days: str) -> None:
+    """D."""
+
+
+def any_of(**days: str) -> None:
+    """D."""
+
+
+def by_place(day: str, /) -> None:
+    """D."""
+
+
+@pytest.mark.parametrize(
+    ("function", "complaint"),
+    [
+        (undescribed, "tool undescribed: it has no docstring"),
+        (untyped, "tool untyped: parameter day has no annotation"),
+        (strange, "tool strange: parameter day is of a type that JSON has no word for"),
+        (callback, "tool callback: parameter day is of a type that JSON has no word for"),
+        (unknown, "tool unknown: its annotations: name 'Nowhere' is not defined"),
+        (many, "tool many: parameter days cannot be given by name"),
+        (any_of, "tool any_of: parameter days cannot be given by name"),
+        (by_place, "tool by_place: parameter day cannot be given by name"),
+        (lambda: None, "a tool is a function with a name of its own"),
+    ],
+)
+def test_a_function_that_cannot_be_a_tool_is_refused_where_it_is_declared(
+    function: Callable[..., object], complaint: str
+) -> None:
+    with pytest.raises(ToolDeclarationError) as refusal:
+        tool(function)
+    assert complaint in str(refusal.value)
+    assert "\n" not in str(refusal.value)
+
+
+@pytest.mark.parametrize("seconds", [0.0, -1.0, float("inf"), float("nan")])
+def test_a_tool_has_a_time_limit(seconds: float) -> None:
+    with pytest.raises(ToolDeclarationError, match="write how long it may last"):
+        tool(order, seconds=seconds)
+
+
+def test_a_tool_says_what_an_interruption_does_to_it() -> None:
+    with pytest.raises(ToolDeclarationError, match="write 'cancel' or 'finish'"):
+        tool(order, on_interruption=cast(Any, "stop"))
+
+
+def test_no_two_tools_share_a_name() -> None:
+    made = tool(order)
+    assert by_name([made]) == {"order": made}
+    with pytest.raises(ToolDeclarationError, match="tool order: there is another of that name"):
+        by_name([made, tool(order)])
+    with pytest.raises(ToolDeclarationError, match="tool order: there is another of that name"):
+        by_name([made], taken=["order"])
