@@ -1,1 +1,33 @@
-"""A phone call you can draw, replay and prove."""
+"""A phone call you can draw, replay and prove: the names that a bot's author needs.
+
+    from callchart import PHONE_CALL, State, stay, tool, to
+
+`PHONE_CALL` is the default call. `State`, `to`, `stay`, `defer` and `ignore` declare states of
+your own, `Chart.extended` adds them to a chart, and `tool` makes a function one that the model may
+use. `callchart.testing` has the telephone, the fakes and the questions for tests.
+
+These two modules are the public interface. Every other module is private and may change.
+
+Names load on first use, so that `import callchart` loads neither Trio nor pydantic: a worker
+process of a speech provider starts without them.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from callchart._exports import *  # noqa: F403 (the names are listed there, once)
+    from callchart._exports import __all__ as __all__
+else:
+
+    def __getattr__(name: str) -> Any:
+        # import_module, because `from callchart import` asks this function again.
+        exports = import_module("callchart._exports")
+        if name == "__all__" or name in exports.__all__:
+            return getattr(exports, name)
+        raise AttributeError(f"module 'callchart' has no attribute {name!r}")
+
+    def __dir__() -> list[str]:
+        return [*globals(), *__getattr__("__all__")]
