@@ -151,6 +151,7 @@ def script(
 
 
 def start_reply(data: CallData, event: Event, at: int) -> StartReply:
+    """Begin the reply that the data holds: its text, synthesis and playback."""
     return StartReply(data.reply)
 
 
