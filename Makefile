@@ -81,7 +81,7 @@ soak: $(VENV)/ready ## each race under 200 schedules, 100,000 random calls, and 
 	$(BIN)/python -m tests.soak
 	$(BIN)/callchart explore --turns 3 --faults 2 --every-answer
 
-bench: $(VENV)/ready ## the table of figures in README
+bench: $(VENV)/ready ## the engine alone: CPU, memory, latency; tables of docs/performance.md
 	$(BIN)/python -m tests.benchmarks
 
 bench-asterisk: $(VENV)/ready ## calls at a real Asterisk: what they cost, how soon they are answered

@@ -1,7 +1,7 @@
-"""`make bench`: measures, prints a table, writes JSON, and on demand README's block.
+"""`make bench`: measure, print a table, write JSON, and on demand docs/performance.md.
 
-Takes about six minutes, because real calls last as long as they last; a machine that does nothing
-else meanwhile gives the better figures."""
+A run takes about six minutes, because real calls last as long as they last. Keep the machine idle
+meanwhile."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from tests.benchmarks.readme import NoPlace, place
+from tests.benchmarks.page import NoPlace, place
 from tests.benchmarks.report import markdown, tables
 
 #: Calls in one process, and how many seconds each lasts: few calls need long for as many turns.
@@ -37,17 +37,17 @@ def main() -> int:
     arguments = _arguments()
     console = Console()
     try:
-        if arguments.readme:
-            place(arguments.readme.read_text(encoding="utf-8"), MARK, "")
+        if arguments.page:
+            place(arguments.page.read_text(encoding="utf-8"), MARK, "")
         with Progress(
             TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), console=console
         ) as progress:
             results = _measure(progress)
         arguments.json.parent.mkdir(parents=True, exist_ok=True)
         arguments.json.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
-        if arguments.readme:
-            text = arguments.readme.read_text(encoding="utf-8")
-            arguments.readme.write_text(place(text, MARK, markdown(results)), encoding="utf-8")
+        if arguments.page:
+            text = arguments.page.read_text(encoding="utf-8")
+            arguments.page.write_text(place(text, MARK, markdown(results)), encoding="utf-8")
     except (BenchmarkFailed, NoPlace, OSError) as error:
         print(f"bench: {error}", file=sys.stderr)
         return 2
@@ -63,7 +63,7 @@ def _arguments() -> argparse.Namespace:
         "--json", type=Path, default=Path("build/bench.json"), metavar="FILE", help="the figures"
     )
     parser.add_argument(
-        "--readme", type=Path, metavar="FILE", help=f"rewrite what stands there in <!-- {MARK} -->"
+        "--page", type=Path, metavar="FILE", help=f"rewrite what stands there in <!-- {MARK} -->"
     )
     return parser.parse_args()
 

@@ -1,4 +1,4 @@
-"""The figures as rows beside their targets, for a terminal and for README."""
+"""The figures as rows beside their targets, for a terminal and for docs/performance.md."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ def tables(results: Results) -> tuple[Table, Table]:
 
 
 def markdown(results: Results) -> str:
-    """For README: the same, with how it was measured."""
+    """For docs/performance.md: the same, with how it was measured."""
     machine = results["machine"]
     spread = " to ".join(f"{machine[key]:.0f}" for key in ("least_ms", "most_ms"))
     made = [

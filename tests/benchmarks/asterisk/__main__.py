@@ -21,7 +21,7 @@ from tests.asterisk.server import AsteriskFailed
 from tests.benchmarks.asterisk.child import ChildFailed
 from tests.benchmarks.asterisk.level import Level, measure
 from tests.benchmarks.asterisk.report import markdown, tables
-from tests.benchmarks.readme import NoPlace, place
+from tests.benchmarks.page import NoPlace, place
 
 LEVELS = (
     Level(1, 40.0),
@@ -43,8 +43,8 @@ def main() -> int:
         levels = [Level(arguments.calls, arguments.seconds, arguments.detector, arguments.rate)]
     results: dict[str, Any] = {"cores": os.cpu_count(), "python": platform.python_version()}
     try:
-        if arguments.readme:
-            place(arguments.readme.read_text(encoding="utf-8"), MARK, "")
+        if arguments.page:
+            place(arguments.page.read_text(encoding="utf-8"), MARK, "")
         measured = []
         for level in levels:
             console.print(f"{level.calls} calls, {level.detector} at {level.rate_hz} Hz")
@@ -52,9 +52,9 @@ def main() -> int:
         results["levels"] = measured
         arguments.json.parent.mkdir(parents=True, exist_ok=True)
         arguments.json.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
-        if arguments.readme:
-            text = arguments.readme.read_text(encoding="utf-8")
-            arguments.readme.write_text(place(text, MARK, markdown(results)), encoding="utf-8")
+        if arguments.page:
+            text = arguments.page.read_text(encoding="utf-8")
+            arguments.page.write_text(place(text, MARK, markdown(results)), encoding="utf-8")
     except (AsteriskFailed, AsteriskUnavailable, ChildFailed, NoPlace, OSError) as error:
         print(f"bench-asterisk: {error}", file=sys.stderr)
         return 2
@@ -71,7 +71,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--json", type=Path, default=Path("build/bench-asterisk.json"), metavar="FILE"
     )
-    parser.add_argument("--readme", type=Path, metavar="FILE", help="rewrite its figures")
+    parser.add_argument("--page", type=Path, metavar="FILE", help="rewrite its figures")
     parser.add_argument("--calls", type=int, help="one level alone, with so many calls")
     parser.add_argument("--seconds", type=float, default=30.0, help="of each call there")
     parser.add_argument("--detector", choices=("silero", "energy"), default="silero")

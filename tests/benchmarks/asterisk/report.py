@@ -68,7 +68,7 @@ def tables(results: Results) -> tuple[Table, Table]:
 
 
 def markdown(results: Results) -> str:
-    """For README: the same, with how it was measured."""
+    """For docs/performance.md: the same, with how it was measured."""
     version = results["levels"][0]["asterisk_version"].partition("+")[0]
     made = [
         "`make bench-asterisk` measures this: SIP phones (G.711) call a real Asterisk "

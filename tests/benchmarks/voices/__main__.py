@@ -16,7 +16,7 @@ from typing import Any
 import trio
 from rich.console import Console
 
-from tests.benchmarks.readme import NoPlace, place
+from tests.benchmarks.page import NoPlace, place
 from tests.benchmarks.voices.level import BotFailed, Level, measure, measure_alone, measure_fallback
 from tests.benchmarks.voices.report import markdown, tables
 from tests.servers.process import ServerFailed
@@ -33,8 +33,8 @@ def main() -> int:
         levels = [Level(arguments.calls, arguments.seconds)]
     results: dict[str, Any] = {"cores": os.cpu_count(), "python": platform.python_version()}
     try:
-        if arguments.readme:
-            place(arguments.readme.read_text(encoding="utf-8"), MARK, "")
+        if arguments.page:
+            place(arguments.page.read_text(encoding="utf-8"), MARK, "")
         measured = []
         for level in levels:
             console.print(f"{level.calls} at once, {level.seconds:g} s each")
@@ -46,9 +46,9 @@ def main() -> int:
         results["fallback"] = trio.run(measure_fallback)
         arguments.json.parent.mkdir(parents=True, exist_ok=True)
         arguments.json.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
-        if arguments.readme:
-            text = arguments.readme.read_text(encoding="utf-8")
-            arguments.readme.write_text(place(text, MARK, markdown(results)), encoding="utf-8")
+        if arguments.page:
+            text = arguments.page.read_text(encoding="utf-8")
+            arguments.page.write_text(place(text, MARK, markdown(results)), encoding="utf-8")
     except (BotFailed, ServerFailed, NoPlace, OSError) as error:
         print(f"bench-voices: {error}", file=sys.stderr)
         return 2
@@ -63,7 +63,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--json", type=Path, default=Path("build/bench-voices.json"), metavar="FILE"
     )
-    parser.add_argument("--readme", type=Path, metavar="FILE", help="rewrite its figures")
+    parser.add_argument("--page", type=Path, metavar="FILE", help="rewrite its figures")
     parser.add_argument("--calls", type=int, help="one level alone, with so many calls")
     parser.add_argument("--seconds", type=float, default=30.0, help="of each call there")
     return parser.parse_args()

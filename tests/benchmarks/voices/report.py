@@ -68,7 +68,7 @@ def tables(results: Results) -> tuple[Table, Table]:
 
 
 def markdown(results: Results) -> str:
-    """For README: the same, with how it was measured."""
+    """For docs/performance.md: the same, with how it was measured."""
     made = [
         "`make bench-voices` measures this: calls through the engine and the adapters of the real",
         "voices (OpenAI's API, SpeechKit over gRPC), each of them at a server of its own on the",
