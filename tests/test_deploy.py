@@ -107,9 +107,11 @@ def test_what_it_says_of_each_provider_are_its_keys_and_their_defaults(
     assert (second.base_url, second.first_token) == (OPENAI_URL, FIRST_TOKEN_OF_TWO)
 
 
-def test_what_readme_shows_of_the_configuration_is_one(tmp_path: Path) -> None:
-    readme = (DEPLOY.parent / "README.md").read_text()
-    ten_lines, voices = re.findall(r"```toml\n(.*?)```", readme, re.DOTALL)
+def test_the_configurations_in_readme_and_providers_are_valid(tmp_path: Path) -> None:
+    pages = [DEPLOY.parent / name for name in ("README.md", "docs/providers.md")]
+    (ten_lines,), (voices,) = (
+        re.findall(r"```toml\n(.*?)```", page.read_text(), re.DOTALL) for page in pages
+    )
     assert read(tmp_path, ten_lines).speech.synthesizer.name == "espeak"
     config = read(tmp_path, ten_lines.partition("[model]")[0] + voices)
     speech = config.speech

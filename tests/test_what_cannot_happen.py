@@ -58,4 +58,4 @@ def test_every_page_and_state_that_it_points_to_is_there() -> None:
     states = {name.replace(".", "") for name in re.findall(r"^## (.+)$", atlas, re.MULTILINE)}
     for target, anchor in re.findall(r"\]\(([^)#:]+)#?([^)]*)\)", PAGE):
         assert (ROOT / "docs" / target).exists(), target
-        assert not anchor or anchor in states, anchor
+        assert not target.endswith("races.md") or not anchor or anchor in states, anchor

@@ -1,10 +1,10 @@
-"""What the model of a shop may look up, and what it may write down for a caller."""
+"""Tools of a shop's bot: look up opening hours, and set articles aside for a caller."""
 
 from typing import Literal
 
 import trio
 
-from callchart.engine.tools.tool import ToolError, tool
+from callchart import ToolError, tool
 
 HOURS = {"weekday": "from nine to six", "Saturday": "from nine to four"}
 BOOK = trio.Path("set-aside.txt")
@@ -12,7 +12,7 @@ BOOK = trio.Path("set-aside.txt")
 
 @tool
 async def opening_hours(day: Literal["weekday", "Saturday", "Sunday"]) -> str:
-    """When the shop is open."""
+    """Return when the shop is open."""
     return HOURS.get(day, "closed")
 
 

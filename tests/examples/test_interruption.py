@@ -1,6 +1,6 @@
-"""README's "test a state", as it stands there."""
+"""The test that README shows."""
 
-from callchart.engine.testing import Telephone
+from callchart.testing import Telephone
 
 
 async def test_caller_interrupts_the_reply(telephone: Telephone) -> None:

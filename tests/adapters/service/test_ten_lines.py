@@ -28,7 +28,11 @@ pytestmark = pytest.mark.real
 RATE_HZ = 16000
 ROOT = Path(__file__).parents[3]
 README = (ROOT / "README.md").read_text("utf-8")
-TEN_LINES, VOICES = re.findall(r"```toml\n(.*?)```", README, re.DOTALL)
+PROVIDERS = (ROOT / "docs/providers.md").read_text("utf-8")
+TEN_LINES, VOICES = (
+    re.search(r"```toml\n(.*?)```", page, re.DOTALL).group(1)  # type: ignore[union-attr]
+    for page in (README, PROVIDERS)
+)
 ANSWER = "beta gama delt."
 KEYS = {
     "ASTERISK_PASSWORD": "CHANGE-ME",
