@@ -20,11 +20,11 @@ from callchart.states.hearing import note_line_closed, words_heard
 from callchart.states.tools import note_finished, note_under_way, tools_are_at_work
 
 
-def until_all_is_done(data: CallData, at: int) -> float:
+def until_all_is_done(data: CallData, at_us: int) -> float:
     """Nothing, if it is; else a bound, in case a carrier or a tool never says so."""
     wait = data.settings.hangup_wait
     if data.at_work:
-        return (max(work.until for work in data.at_work) - at) / 1_000_000 + wait
+        return (max(work.until for work in data.at_work) - at_us) / 1_000_000 + wait
     return 0.0 if data.line_closed else wait
 
 

@@ -8,7 +8,6 @@ from dataclasses import replace
 from callchart.engine.data import CallData, Said
 from callchart.engine.events import (
     EndOfUtteranceHeard,
-    Event,
     FinalHeard,
     PartialHeard,
     PlaybackStopped,
@@ -23,12 +22,12 @@ Heard = PartialHeard | FinalHeard
 # --- guards ------------------------------------------------------------------------------------
 
 
-def has_words(data: CallData, event: Heard, at: int) -> bool:
+def has_words(event: Heard) -> bool:
     """The event brings words: it was no cough."""
     return bool(event.text.strip())
 
 
-def takes_the_turn(data: CallData, event: Heard, at: int) -> bool:
+def takes_the_turn(data: CallData, event: Heard) -> bool:
     """These words are more than a backchannel, or those of an utterance that has no final; near
     the end of a reply, any words answer it, unless it is a goodbye or leads to a transfer."""
     so_far = isinstance(event, PartialHeard)
@@ -36,7 +35,7 @@ def takes_the_turn(data: CallData, event: Heard, at: int) -> bool:
     return _take_the_turn(data, [event.text], so_far) or _take_the_turn(data, others, True)
 
 
-def partials_take_the_turn(data: CallData, event: Event, at: int) -> bool:
+def partials_take_the_turn(data: CallData) -> bool:
     """What was said and has no final is more than a backchannel."""
     return _take_the_turn(data, [text for _, text in data.partials], True)
 
@@ -52,39 +51,39 @@ def _take_the_turn(data: CallData, texts: Iterable[str], so_far: bool) -> bool:
     )
 
 
-def question_is_complete(data: CallData, event: Event, at: int) -> bool:
+def question_is_complete(data: CallData) -> bool:
     """There are words to answer, and none are still owed for what was said."""
     return bool(data.question) and data.recognised >= data.ended
 
 
-def there_is_a_question(data: CallData, event: Event, at: int) -> bool:
+def there_is_a_question(data: CallData) -> bool:
     """There are words to answer."""
     return bool(data.question)
 
 
-def nothing_was_said(data: CallData, event: FinalHeard, at: int) -> bool:
+def nothing_was_said(data: CallData, event: FinalHeard) -> bool:
     """No words so far but those that this final takes back, and none are owed: this was noise."""
-    if more_is_owed(data, event, at):
+    if more_is_owed(data, event):
         return False
     return not data.question and all(of == event.utterance for of, _ in data.partials)
 
 
-def only_noise_since_a_question(data: CallData, event: FinalHeard, at: int) -> bool:
+def only_noise_since_a_question(data: CallData, event: FinalHeard) -> bool:
     """This was noise, and of an answer to what was said before it nothing was heard."""
-    return data.unanswered and nothing_was_said(data, event, at)
+    return data.unanswered and nothing_was_said(data, event)
 
 
-def has_words_of_before(data: CallData, event: PartialHeard, at: int) -> bool:
+def has_words_of_before(data: CallData, event: PartialHeard) -> bool:
     """The caller ended the utterance: its words come late, and nobody speaks."""
-    return event.utterance <= data.ended and has_words(data, event, at)
+    return event.utterance <= data.ended and has_words(event)
 
 
-def more_is_owed(data: CallData, event: FinalHeard, at: int) -> bool:
+def more_is_owed(data: CallData, event: FinalHeard) -> bool:
     """The caller ended a later utterance: its final is still to come."""
     return event.utterance < data.ended
 
 
-def some_words_are_known(data: CallData, event: Event, at: int) -> bool:
+def some_words_are_known(data: CallData) -> bool:
     """There are words to answer, if only a partial's."""
     return bool(data.question or data.partial)
 
@@ -92,7 +91,7 @@ def some_words_are_known(data: CallData, event: Event, at: int) -> bool:
 # --- updates -----------------------------------------------------------------------------------
 
 
-def note_partial(data: CallData, event: PartialHeard, at: int) -> CallData:
+def note_partial(data: CallData, event: PartialHeard) -> CallData:
     """Remember the utterance so far, in case its final never comes."""
     if not (text := event.text.strip()):
         return data
@@ -101,17 +100,17 @@ def note_partial(data: CallData, event: PartialHeard, at: int) -> CallData:
     return _with_partials(data, {**dict(data.partials), event.utterance: text})
 
 
-def note_speech_ended(data: CallData, event: SpeechEnded, at: int) -> CallData:
+def note_speech_ended(data: CallData, event: SpeechEnded, at_us: int) -> CallData:
     """A final is owed for this utterance from now on, and the caller is silent."""
-    return replace(data, ended=event.utterance, silent_since=at)
+    return replace(data, ended=event.utterance, silent_since=at_us)
 
 
-def note_heard_out(data: CallData, event: EndOfUtteranceHeard, at: int) -> CallData:
+def note_heard_out(data: CallData, event: EndOfUtteranceHeard) -> CallData:
     """The recogniser itself takes this utterance to be over."""
     return replace(data, heard_out=event.utterance)
 
 
-def add_words(data: CallData, event: FinalHeard, at: int) -> CallData:
+def add_words(data: CallData, event: FinalHeard) -> CallData:
     """The final's words join the question; they replace its partial.
 
     Finals come in order: the partial of an earlier utterance stands for the one that never came."""
@@ -120,17 +119,17 @@ def add_words(data: CallData, event: FinalHeard, at: int) -> CallData:
     return replace(_recognised(data, event), question=(*data.question, *owed, *said))
 
 
-def pass_over(data: CallData, event: FinalHeard, at: int) -> CallData:
+def pass_over(data: CallData, event: FinalHeard) -> CallData:
     """A backchannel, or no words: nothing that asks for an answer."""
     return _recognised(data, event)
 
 
-def drop_partial(data: CallData, event: Event, at: int) -> CallData:
+def drop_partial(data: CallData) -> CallData:
     """It was no more than a backchannel, whether its final comes or not."""
     return replace(data, partial="", unfinished=())
 
 
-def take_partial(data: CallData, event: Event, at: int) -> CallData:
+def take_partial(data: CallData) -> CallData:
     """The final did not come in time: the partial stands for it."""
     if not data.partial:
         return data
@@ -143,7 +142,7 @@ def take_partial(data: CallData, event: Event, at: int) -> CallData:
     )
 
 
-def put_question(data: CallData, event: Event, at: int) -> CallData:
+def put_question(data: CallData) -> CallData:
     """The question enters the history; pieces between which nothing was heard of us are one."""
     text = " ".join(data.question)
     history = data.history
@@ -163,13 +162,13 @@ def put_question(data: CallData, event: Event, at: int) -> CallData:
     )
 
 
-def put_what_was_said(data: CallData, event: Event, at: int) -> CallData:
+def put_what_was_said(data: CallData) -> CallData:
     """The call ends: what the caller said last enters the history unanswered."""
-    data = take_partial(data, event, at)
-    return put_question(data, event, at) if data.question else data
+    data = take_partial(data)
+    return put_question(data) if data.question else data
 
 
-def words_heard(data: CallData, event: PlaybackStopped, at: int) -> CallData:
+def words_heard(data: CallData, event: PlaybackStopped) -> CallData:
     """What the caller heard of a reply, and only that, is its place in the history."""
     if not event.heard:
         return data
@@ -180,7 +179,7 @@ def words_heard(data: CallData, event: PlaybackStopped, at: int) -> CallData:
     return replace(data, history=(*history, Said("agent", text, event.reply)), unanswered=False)
 
 
-def mark_interrupted(data: CallData, event: Event, at: int) -> CallData:
+def mark_interrupted(data: CallData) -> CallData:
     """The reply's last heard words were cut off by the caller: it leads to nothing any more."""
     history, reply = list(data.history), replace(data.reply, ends_call=False, transfer_to="")
     for place, item in reversed(list(enumerate(history))):
@@ -191,10 +190,10 @@ def mark_interrupted(data: CallData, event: Event, at: int) -> CallData:
             break
     marked = replace(data, history=tuple(history), reply=reply)
     # What was heard of it was as it should be.
-    return note_said(marked, event, at) if reply.heard and reply.failure is None else marked
+    return note_said(marked) if reply.heard and reply.failure is None else marked
 
 
-def note_line_closed(data: CallData, event: Event, at: int) -> CallData:
+def note_line_closed(data: CallData) -> CallData:
     """There is nothing to hang up any more."""
     return replace(data, line_closed=True)
 

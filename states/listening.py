@@ -7,7 +7,6 @@ from dataclasses import replace
 from callchart.engine.chart import State, ignore, stay, to
 from callchart.engine.data import CallData
 from callchart.engine.events import (
-    Event,
     FinalHeard,
     PartialHeard,
     PlaybackStopped,
@@ -33,9 +32,9 @@ from callchart.states.replies import (
 )
 
 
-def take_the_floor(data: CallData, event: Event, at: int) -> CallData:
+def take_the_floor(data: CallData, at_us: int) -> CallData:
     """The caller goes on and on: from now on they count as silent."""
-    return replace(data, silent_since=at)
+    return replace(data, silent_since=at_us)
 
 
 waiting = State(

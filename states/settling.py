@@ -45,7 +45,7 @@ from callchart.states.replies import (
 )
 
 
-def end_of_turn(data: CallData, at: int) -> float:
+def end_of_turn(data: CallData, at_us: int) -> float:
     """Silence ends a turn: less of it after what sounds like the end, more after what does not.
 
     Signs that contradict each other are none. It counts from the end of speech, whenever the words
@@ -57,12 +57,12 @@ def end_of_turn(data: CallData, at: int) -> float:
         silence = min(silence, chosen.end_of_turn_least)
     elif sounds_unfinished(words) and not is_over:
         silence = max(silence, chosen.end_of_turn_most)
-    return _after_silence(silence, data, at)
+    return _after_silence(silence, data, at_us)
 
 
-def words_overdue(data: CallData, at: int) -> float:
+def words_overdue(data: CallData, at_us: int) -> float:
     """`words_wait` beyond `end_of_turn`, whatever was said."""
-    return _after_silence(data.settings.end_of_turn + data.settings.words_wait, data, at)
+    return _after_silence(data.settings.end_of_turn + data.settings.words_wait, data, at_us)
 
 
 def _after_silence(seconds: float, data: CallData, at: int) -> float:

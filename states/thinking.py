@@ -8,7 +8,6 @@ from callchart.engine.chart import State, ignore, stay, to
 from callchart.engine.data import CallData
 from callchart.engine.effects import StopPlayback
 from callchart.engine.events import (
-    Event,
     FillerFinished,
     FillerStarted,
     ReplyFailed,
@@ -32,27 +31,27 @@ from callchart.states.replies import (
 )
 
 
-def filler_is_due(data: CallData, event: Event, at: int) -> bool:
+def filler_is_due(data: CallData) -> bool:
     """There are fillers, and this turn had none yet."""
     return data.filler is None and bool(data.facts.fillers)
 
 
-def choose_filler(data: CallData, event: Event, at: int) -> CallData:
+def choose_filler(data: CallData, at_us: int) -> CallData:
     """Not the last one again; which of the others depends on the call's seed and the reply."""
     choices = [n for n in range(len(data.facts.fillers)) if n != data.last_filler] or [0]
     chosen = choices[(data.seed + data.reply.number) % len(choices)]
-    return replace(data, filler=chosen, last_filler=chosen, filler_at=at)
+    return replace(data, filler=chosen, last_filler=chosen, filler_at=at_us)
 
 
-def note_filler_started(data: CallData, event: FillerStarted, at: int) -> CallData:
+def note_filler_started(data: CallData, at_us: int) -> CallData:
     """Its words are counted from when it was heard, a frame ago."""
-    return replace(data, filler_at=at - round(FRAME_SECONDS * 1_000_000))
+    return replace(data, filler_at=at_us - round(FRAME_SECONDS * 1_000_000))
 
 
-def end_of_fillers_word(data: CallData, at: int) -> float:
+def end_of_fillers_word(data: CallData, at_us: int) -> float:
     """Until the word that is being said ends, at most `settings.filler_ending`."""
     assert data.filler is not None, "a filler that ends was chosen"
-    said = (at - data.filler_at) / 1_000_000
+    said = (at_us - data.filler_at) / 1_000_000
     ends = data.facts.fillers[data.filler].word_ends
     rest = min((end - said for end in ends if end >= said), default=0.0)
     return min(rest, data.settings.filler_ending)

@@ -15,7 +15,7 @@ UNDER_WAY = "This is still being done; how it ends is not known yet."
 # --- guards ------------------------------------------------------------------------------------
 
 
-def tools_are_at_work(data: CallData, event: Event, at: int) -> bool:
+def tools_are_at_work(data: CallData) -> bool:
     """What must be done to its end is not done yet."""
     return bool(data.at_work)
 
@@ -23,14 +23,14 @@ def tools_are_at_work(data: CallData, event: Event, at: int) -> bool:
 # --- updates -----------------------------------------------------------------------------------
 
 
-def note_under_way(data: CallData, event: ToolUnderWay, at: int) -> CallData:
+def note_under_way(data: CallData, event: ToolUnderWay, at_us: int) -> CallData:
     """It is in the history from its beginning: the next answer may be written before its end."""
     used = ToolUsed(event.name, event.arguments, UNDER_WAY, event.use)
-    work = AtWork(event.use, at + round(event.seconds * 1_000_000))
+    work = AtWork(event.use, at_us + round(event.seconds * 1_000_000))
     return replace(data, history=(*data.history, used), at_work=(*data.at_work, work))
 
 
-def note_finished(data: CallData, event: ToolFinished, at: int) -> CallData:
+def note_finished(data: CallData, event: ToolFinished) -> CallData:
     """What came of it stays in the history, where it began. A draft does not know of it."""
     used = ToolUsed(event.name, event.arguments, event.result, event.use)
     history = list(data.history)
@@ -44,7 +44,7 @@ def note_finished(data: CallData, event: ToolFinished, at: int) -> CallData:
     return replace(data, history=tuple(history), at_work=at_work, draft="")
 
 
-def note_not_transferred(data: CallData, event: Event, at: int) -> CallData:
+def note_not_transferred(data: CallData, event: Event) -> CallData:
     """The next answer is to know that the caller could not be handed on."""
     why = event.reason if isinstance(event, TransferFailed) else "nothing came of it"
     target = json.dumps({"target": data.reply.transfer_to})

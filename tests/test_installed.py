@@ -25,7 +25,7 @@ from callchart import PHONE_CALL, DigitReceived, State, ignore, tool, to
 from callchart import FinalHeard, PartialHeard, SpeechEnded, SpeechStarted
 
 
-def is_star(data: object, event: DigitReceived, at: int) -> bool:
+def is_star(event: DigitReceived) -> bool:
     return event.digit == "*"
 
 

@@ -14,6 +14,7 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import Any
 
+from callchart.engine.chart.binding import AT_US, EVENT, BindingError, event_types, reads
 from callchart.engine.chart.machine import SEPARATOR, Machine, Rule
 from callchart.engine.chart.state import (
     After,
@@ -31,7 +32,7 @@ from callchart.engine.chart.state import (
     named,
 )
 from callchart.engine.data import CallData
-from callchart.engine.events import EVENTS, OUTSIDE, Event
+from callchart.engine.events import EVENTS, OUTSIDE, Event, TimerFired
 from callchart.engine.settings import MOST, SettingRef
 
 
@@ -168,6 +169,16 @@ class Chart:
         }
         return (event for event in self.events if event.origin in running)
 
+    @cached_property
+    def reads_moment(self) -> Mapping[str, str]:
+        """The guards, updates and effects that read `at_us`, by name, each with a place of it."""
+        return {
+            named(function): where
+            for _, _, answer, where in self.declared()
+            for function in _functions_of(answer)
+            if AT_US in reads(function)
+        }
+
     def is_final(self, leaf: str) -> bool:
         """Does the call end here?"""
         return self.nodes[leaf].state.final
@@ -237,7 +248,7 @@ class Chart:
         declared = list(self.declared())
         rules = []
         for source, trigger, answer, where in declared:
-            _check_named(answer, where)
+            _check_functions(answer, trigger, where, self.events)
             target = None
             if isinstance(answer, To):
                 target = self.resolve(answer.target, why=where)
@@ -280,7 +291,12 @@ class Chart:
             if not timer.name.isidentifier():
                 raise ChartError(f"{where}: use a plain identifier for a timer's name")
             if callable(timer.delay):
-                _check_has_name(timer.delay, where)
+                _check_function(timer.delay, where, None)
+                if EVENT in reads(timer.delay):
+                    raise ChartError(
+                        f"{where}: {named(timer.delay)} must read data or at_us, got event: a "
+                        f"delay is computed when its timer starts"
+                    )
             elif isinstance(timer.delay, SettingRef):
                 if not hasattr(self.data().settings, timer.delay.name):
                     raise ChartError(f"{where}: there is no setting {timer.delay.name!r}")
@@ -296,7 +312,7 @@ class Chart:
         for path, node in self.nodes.items():
             for made in (*node.state.entry_effects, *node.state.exit_effects):
                 if not isinstance(made, Effect):
-                    _check_has_name(made, f"state {path}")
+                    _check_function(made, f"state {path}", None)
             for event in node.state.on:
                 if event not in known:
                     raise ChartError(
@@ -426,20 +442,40 @@ def _place(states: Sequence[State]) -> dict[str, Node]:
     return nodes
 
 
-def _check_named(answer: Answer, where: str) -> None:
+def _check_functions(
+    answer: Answer, trigger: str, where: str, events: Sequence[type[Event]]
+) -> None:
     if not isinstance(answer, (To, Stay, Ignore, Defer)):
         raise ChartError(f"{where}: {answer!r} is no answer; use to, stay, ignore or defer")
-    functions: list[Callable[..., Any]] = [answer.when] if answer.when else []
+    event = next((e for e in events if e.__name__ == trigger), TimerFired)
+    for function in _functions_of(answer):
+        _check_function(function, where, event)
+
+
+def _functions_of(answer: Answer) -> Iterator[Callable[..., Any]]:
+    if answer.when:
+        yield answer.when
     if isinstance(answer, (To, Stay)):
-        functions += [*answer.updates, *(e for e in answer.effects if not isinstance(e, Effect))]
-    for function in functions:
-        _check_has_name(function, where)
+        yield from answer.updates
+        yield from (effect for effect in answer.effects if not isinstance(effect, Effect))
 
 
-def _check_has_name(function: Callable[..., Any], where: str) -> None:
-    # A lambda's is `<lambda>`, whichever it is.
+def _check_function(function: Callable[..., Any], where: str, event: type[Event] | None) -> None:
+    """Check its name, its parameters, and that its annotation allows the event it is used for."""
+    # The name of each lambda is `<lambda>`.
     if not getattr(function, "__name__", "").isidentifier():
         raise ChartError(f"{where}: {function!r} has no name to be drawn by; use a def")
+    try:
+        reads(function)
+    except BindingError as error:
+        raise ChartError(f"{where}: {error}") from None
+    allowed = event_types(function)
+    if event is not None and allowed and not issubclass(event, tuple(allowed)):
+        names = " or ".join(each.__name__ for each in allowed)
+        raise ChartError(
+            f"{where}: {named(function)} must take the event {event.__name__}, got a function "
+            f"that is annotated with {names}"
+        )
 
 
 def _for_machine(state: State) -> dict[str, object]:

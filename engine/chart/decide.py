@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
+from callchart.engine.chart.binding import bound
 from callchart.engine.chart.chart import Chart, ChartError, Edge, TimerSpec, timer_trigger
 from callchart.engine.chart.state import (
     Defer,
@@ -131,7 +132,7 @@ class Judge:
     journal's answers, because the words that they depend on are gone."""
 
     def guard(self, guard: Guard, data: Any, event: Event, at: int) -> bool:
-        return guard(data, event, at)
+        return bool(bound(guard)(data, event, at))
 
     def delay(self, timer: TimerSpec, data: Any, at: int) -> int:
         """Microseconds."""
@@ -146,7 +147,7 @@ def microseconds(delay: Delay, data: Any, at: int) -> int:
     if isinstance(delay, SettingRef):
         seconds: float = getattr(data.settings, delay.name)
     else:
-        seconds = delay(data, at) if callable(delay) else delay
+        seconds = bound(delay)(data, None, at) if callable(delay) else delay
     return max(0, round(seconds * 1_000_000))
 
 
@@ -234,8 +235,7 @@ class _Making:
         return activation is not None and all(a.activation != activation for a in self.active)
 
     def ask(self, guard: Guard) -> bool:
-        # Whatever counts as yes or no does: a match of an expression, and its None.
-        answer = bool(self.judge.guard(guard, self.data, self.event, self.at))
+        answer = self.judge.guard(guard, self.data, self.event, self.at)
         self.guards.append((named(guard), answer))
         return answer
 
@@ -270,7 +270,7 @@ class _Making:
 
     def update(self, answer: To | Stay) -> None:
         for update in answer.updates:
-            self.data = update(self.data, self.event, self.at)
+            self.data = bound(update)(self.data, self.event, self.at)
             if not isinstance(self.data, CallData):
                 raise TypeError(
                     f"{named(update)} returned {self.data!r}, and not the data from now on"
@@ -313,7 +313,7 @@ class _Making:
     def made(self, source: EffectSource) -> Effect:
         if isinstance(source, Effect):
             return source
-        effect = source(self.data, self.event, self.at)
+        effect = bound(source)(self.data, self.event, self.at)
         if not isinstance(effect, Effect):
             raise TypeError(f"{named(source)} returned {effect!r}, and no effect")
         return effect

@@ -1,8 +1,7 @@
 """The words a state file is written in: `State`, and its answers `to`, `stay`, `ignore`, `defer`.
 
-Everything here is a frozen value. Guards, updates, delays and effects are named functions of the
-call's data, the event and the moment (microseconds since the call began), and of nothing else:
-that is what lets one table be run, drawn, replayed and explored.
+Everything here is a frozen value. Guards, updates, delays and effects are named, pure functions of
+the call's data, the event and the time: so one table can be run, drawn, replayed and explored.
 """
 
 from __future__ import annotations
@@ -14,12 +13,12 @@ from typing import Any, ClassVar
 from callchart.engine.events import Event
 from callchart.engine.settings import SettingRef
 
-#: (data, event, moment) -> may this answer be given?
-Guard = Callable[[Any, Any, int], bool]
-#: (data, event, moment) -> the data from now on.
-Update = Callable[[Any, Any, int], Any]
-#: Seconds; a setting; or (data, moment) -> seconds.
-Delay = float | SettingRef | Callable[[Any, int], float]
+#: A function of some of (data, event, at_us): does the reaction apply? See `binding`.
+Guard = Callable[..., bool]
+#: A function of some of (data, event, at_us): the new data.
+Update = Callable[..., Any]
+#: Seconds; a setting; or a function of some of (data, at_us) that returns seconds.
+Delay = float | SettingRef | Callable[..., float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +45,8 @@ class Effect:
         return {f.name: getattr(self, f.name) for f in fields(self)}
 
 
-#: An effect, or (data, event, moment) -> the effect.
-EffectSource = Effect | Callable[[Any, Any, int], Effect]
+#: An effect, or a function of some of (data, event, at_us) that returns one.
+EffectSource = Effect | Callable[..., Effect]
 
 
 @dataclass(frozen=True, slots=True)

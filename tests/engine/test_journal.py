@@ -139,11 +139,11 @@ async def test_a_chart_with_data_and_settings_of_its_own_is_replayed_with_them(
 # --- redacted ------------------------------------------------------------------------------------
 
 
-def names_a_number(data: CallData, event: FinalHeard, at: int) -> bool:
+def names_a_number(event: FinalHeard) -> bool:
     return any(character.isdigit() for character in event.text)
 
 
-def as_long_as_there_are_letters_e(data: CallData, at: int) -> float:
+def as_long_as_there_are_letters_e(data: CallData) -> float:
     return data.said[-1].text.count("e") / 10
 
 
@@ -258,7 +258,7 @@ class Repeat(Effect):
     loudness: int = 2
 
 
-def repeat(data: CallData, event: Told, at: int) -> Repeat:
+def repeat(event: Told) -> Repeat:
     return Repeat(event.text)
 
 
@@ -292,7 +292,7 @@ def test_a_redacted_line_blanks_words_and_nothing_else(
 # --- a small call, line by line ------------------------------------------------------------------
 
 
-def tick(data: Notes, at: int) -> float:
+def tick(data: Notes) -> float:
     return data.delay
 
 
@@ -831,7 +831,7 @@ def test_an_event_of_an_activity_is_written_with_its_stay() -> None:
 def test_what_counts_as_yes_is_written_as_yes() -> None:
     """A guard that returns what an expression matched ends no call as its line is written."""
 
-    def has_a_vowel(data: CallData, event: Event, at: int) -> Any:
+    def has_a_vowel() -> Any:
         return re.search("[aeiou]", "knock")
 
     one = leaf("one", on={Knock: [to("over", when=has_a_vowel), ignore("")]})

@@ -13,7 +13,7 @@ from callchart import (
 )
 
 
-def is_star(data: object, event: DigitReceived, at: int) -> bool:
+def is_star(event: DigitReceived) -> bool:
     return event.digit == "*"
 
 

@@ -1,7 +1,6 @@
 """The default call, and a way out of it: whoever presses 0 is handed on to a person."""
 
 from callchart.engine.chart import State, ignore, to
-from callchart.engine.data import CallData
 from callchart.engine.effects import TransferCall
 from callchart.engine.events import (
     DigitReceived,
@@ -15,7 +14,7 @@ from callchart.states import CHART as PHONE_CALL
 from callchart.states.replies import script, start_reply
 
 
-def asks_for_a_person(data: CallData, event: DigitReceived, at: int) -> bool:
+def asks_for_a_person(event: DigitReceived) -> bool:
     return event.digit == "0"
 
 

@@ -25,11 +25,11 @@ class MessageData(CallData):
     message: str = ""
 
 
-def asks_to_leave_a_message(data: MessageData, event: FinalHeard, at: int) -> bool:
+def asks_to_leave_a_message(event: FinalHeard) -> bool:
     return "leave a message" in event.text.lower()
 
 
-def note_message(data: MessageData, event: FinalHeard, at: int) -> MessageData:
+def note_message(data: MessageData, event: FinalHeard) -> MessageData:
     return replace(data, message=f"{data.message} {event.text}".strip())
 
 

@@ -17,7 +17,7 @@ FINISHED = ToolFinished(2, "book", "{}", "booked")
 
 
 def test_what_a_tool_has_done_is_history() -> None:
-    data = note_finished(CallData(history=(QUESTION,)), FINISHED, 0)
+    data = note_finished(CallData(history=(QUESTION,)), FINISHED)
     assert data.history == (QUESTION, ToolUsed("book", "{}", "booked", 2))
 
 
@@ -25,14 +25,14 @@ def test_a_tool_that_finishes_is_history_from_its_beginning() -> None:
     begun = note_under_way(CallData(history=(QUESTION,)), BEGUN, 1_000_000)
     assert begun.history == (QUESTION, ToolUsed("book", "{}", UNDER_WAY, 2))
     assert begun.at_work == (AtWork(2, 5_000_000),)
-    assert tools_are_at_work(begun, BEGUN, 0)
+    assert tools_are_at_work(begun)
 
 
 def test_its_result_stands_where_it_began() -> None:
     other = ToolUsed("price", "{}", "nine", 1)
     begun = note_under_way(CallData(history=(other,)), BEGUN, 0)
     later = CallData(history=(*begun.history, QUESTION), at_work=(AtWork(9, 1), *begun.at_work))
-    data = note_finished(later, FINISHED, 0)
+    data = note_finished(later, FINISHED)
     assert data.history == (other, ToolUsed("book", "{}", "booked", 2), QUESTION)
     assert data.at_work == (AtWork(9, 1),)
-    assert not tools_are_at_work(note_finished(begun, FINISHED, 0), FINISHED, 0)
+    assert not tools_are_at_work(note_finished(begun, FINISHED))

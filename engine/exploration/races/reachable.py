@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations_with_replacement
 
+from callchart.engine.chart.binding import bound
 from callchart.engine.chart.chart import Chart, timer_trigger
 from callchart.engine.chart.decide import Occurrence, Step, begin, decide, due
 from callchart.engine.events import OUTSIDE, TimerFired
@@ -75,7 +76,7 @@ class Standing:
         answer = next(
             n
             for n, edge in enumerate(self.chart.edges(self.leaf, trigger))
-            if edge.answer.when is None or edge.answer.when(data, event, at)
+            if edge.answer.when is None or bound(edge.answer.when)(data, event, at)
         )
         return Happening(occurrence, trigger, variant, answer)
 

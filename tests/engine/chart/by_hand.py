@@ -54,23 +54,23 @@ class Notes(CallData):
     delay: float = field(default=1.0)
 
 
-def yes(data: Notes, event: Event, at: int) -> bool:
+def yes(data: Notes) -> bool:
     return data.yes
 
 
-def no(data: Notes, event: Event, at: int) -> bool:
+def no(data: Notes) -> bool:
     return not data.yes
 
 
-def note(data: Notes, event: Event, at: int) -> Notes:
+def note(data: Notes) -> Notes:
     return replace(data, notes=(*data.notes, "noted"))
 
 
-def note_again(data: Notes, event: Event, at: int) -> Notes:
+def note_again(data: Notes) -> Notes:
     return replace(data, notes=(*data.notes, f"again after {len(data.notes)}"))
 
 
-def say_notes(data: Notes, event: Event, at: int) -> Say:
+def say_notes(data: Notes) -> Say:
     """How many notes this effect was made with."""
     return Say(f"{len(data.notes)} notes")
 

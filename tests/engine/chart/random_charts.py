@@ -92,7 +92,7 @@ class Flush(Effect):
 
 
 def _guard(bit: int) -> Guard:
-    def guard(data: Bits, event: Event, at: int) -> bool:
+    def guard(data: Bits) -> bool:
         return bool(data.bits >> bit & 1)
 
     guard.__name__ = f"bit_{bit}"
@@ -100,19 +100,19 @@ def _guard(bit: int) -> Guard:
 
 
 def _flip(bit: int) -> Update:
-    def update(data: Bits, event: Event, at: int) -> Bits:
+    def update(data: Bits) -> Bits:
         return replace(data, bits=data.bits ^ 1 << bit)
 
     update.__name__ = f"flip_{bit}"
     return update
 
 
-def stir(data: Bits, event: Event, at: int) -> Bits:
+def stir(data: Bits, at_us: int) -> Bits:
     """Other bits, depending on the moment."""
-    return replace(data, bits=(data.bits * 5 + at // 10_000 + 1) % 64)
+    return replace(data, bits=(data.bits * 5 + at_us // 10_000 + 1) % 64)
 
 
-def by_the_bits(data: Bits, at: int) -> float:
+def by_the_bits(data: Bits) -> float:
     """10 to 80 ms."""
     return (data.bits % 8 + 1) / 100
 

@@ -373,10 +373,10 @@ def test_a_function_without_a_name(answer: Answer) -> None:
 @pytest.mark.parametrize(
     "state",
     [
-        leaf("a", on={Knock: to("over", update=lambda data, event, at: data)}),
-        leaf("a", on={Knock: [stay(when=lambda data, event, at: True), ignore("")]}),
-        State("a", on={Knock: ignore("")}, after={"out": (lambda data, at: 1.0, to("over"))}),
-        leaf("a", on={Knock: ignore("")}, entry=lambda data, event, at: Call("hello")),
+        leaf("a", on={Knock: to("over", update=lambda data, event, at_us: data)}),
+        leaf("a", on={Knock: [stay(when=lambda data, event, at_us: True), ignore("")]}),
+        State("a", on={Knock: ignore("")}, after={"out": (lambda data, at_us: 1.0, to("over"))}),
+        leaf("a", on={Knock: ignore("")}, entry=lambda data, event, at_us: Call("hello")),
     ],
     ids=["update", "guard", "delay", "entry"],
 )

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from transitions.extensions.nesting import HierarchicalMachine, NestedState
 
 from callchart.engine.chart import Chart, Occurrence, Outcome, State, Step, begin, decide
+from callchart.engine.chart.binding import bound
 from callchart.engine.chart.chart import timer_trigger
 from callchart.engine.chart.decide import Configuration, due
 from callchart.engine.chart.state import Answer, Guard, To, after_of, answers_of, named
@@ -202,7 +203,7 @@ class _Live:
         if guard is None:
             return True
         assert self.occurrence is not None
-        said = guard(self.data, self.occurrence.event, self.occurrence.at)
+        said = bool(bound(guard)(self.data, self.occurrence.event, self.occurrence.at))
         self.asked.append((named(guard), said))
         return said
 

@@ -71,13 +71,13 @@ def test_each_test_of_this_file_stands_behind_a_rule() -> None:
 
 
 def test_answers_are_tried_from_the_leaf_outwards_and_in_the_order_written() -> None:
-    def first(data: Notes, event: Event, at: int) -> bool:
+    def first() -> bool:
         return False
 
-    def second(data: Notes, event: Event, at: int) -> bool:
+    def second() -> bool:
         return False
 
-    def parents(data: Notes, event: Event, at: int) -> bool:
+    def parents() -> bool:
         return False
 
     hand = Hand(
@@ -261,7 +261,7 @@ def test_ignoring_changes_nothing() -> None:
 
 
 def test_guards_and_exit_effects_see_the_data_as_it_was() -> None:
-    def nothing_is_noted(data: Notes, event: Event, at: int) -> bool:
+    def nothing_is_noted(data: Notes) -> bool:
         return not data.notes
 
     hand = Hand(
@@ -282,7 +282,7 @@ def test_guards_and_exit_effects_see_the_data_as_it_was() -> None:
 
 
 def test_updates_follow_each_other_and_what_comes_after_sees_the_data_as_it_will_be() -> None:
-    def as_many_seconds_as_notes(data: Notes, at: int) -> float:
+    def as_many_seconds_as_notes(data: Notes) -> float:
         return len(data.notes)
 
     hand = Hand(
@@ -470,7 +470,7 @@ def test_timers_fire_by_deadline_and_then_by_declaration() -> None:
 
 
 def test_a_delay_is_a_number_a_setting_or_a_function_of_the_data() -> None:
-    def computed(data: Notes, at: int) -> float:
+    def computed(data: Notes) -> float:
         return data.delay
 
     hand = Hand(
@@ -492,7 +492,7 @@ def test_a_delay_is_a_number_a_setting_or_a_function_of_the_data() -> None:
 
 
 def test_a_computed_delay_below_zero_counts_as_none() -> None:
-    def computed(data: Notes, at: int) -> float:
+    def computed() -> float:
         return -3.0
 
     hand = Hand(
@@ -589,7 +589,7 @@ def test_staying_offers_no_deferred_event_again() -> None:
 
 
 def test_what_is_put_off_twice_keeps_its_place_in_the_order() -> None:
-    def is_the_second(data: Notes, event: Knock, at: int) -> bool:
+    def is_the_second(event: Knock) -> bool:
         return event.note == "2"
 
     hand = Hand(

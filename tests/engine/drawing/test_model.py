@@ -18,18 +18,18 @@ from callchart.engine.drawing.svg.one_state import portrait_of
 from callchart.engine.drawing.svg.shapes import Rect, summary, text_width
 from callchart.engine.drawing.svg.whole_chart import Overview, drawn, laid_out
 from callchart.engine.drawing.table import tables
-from callchart.engine.events import CallerHungUp, Event, LineClosed, SpeechEnded, SpeechStarted
+from callchart.engine.events import CallerHungUp, LineClosed, SpeechEnded, SpeechStarted
 from callchart.engine.settings import Settings, setting, settings
 from callchart.states import CHART
 
 SVG = "{http://www.w3.org/2000/svg}"
 
 
-def is_polite(data: CallData, event: Event, at: int) -> bool:
+def is_polite() -> bool:
     return True
 
 
-def until_the_tea_is_ready(data: CallData, at: int) -> float:
+def until_the_tea_is_ready() -> float:
     return 180.0
 
 

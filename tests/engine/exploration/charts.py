@@ -73,13 +73,13 @@ class Counted(CallData):
     knocks: int = 0
 
 
-def count(data: Counted, event: Event, at: int) -> Counted:
+def count(data: Counted) -> Counted:
     return replace(data, knocks=min(data.knocks + 1, 2))
 
 
-def knocked(data: Counted, event: Event, at: int) -> bool:
+def knocked(data: Counted) -> bool:
     return data.knocks == 2
 
 
-def fails(data: Counted, event: Event, at: int) -> Counted:
+def fails() -> Counted:
     raise ValueError("a hole")

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from callchart.engine.chart import Effect, Step, stay, to
-from callchart.engine.data import CallData
-from callchart.engine.events import Event
 from callchart.engine.exploration import Property, Standing
 from callchart.engine.exploration.environment import Phone, Situation
 from tests.engine.exploration.charts import (
@@ -34,7 +32,7 @@ FAILING = chart(
 SLOW = chart(state("slow", after={"out": (1, to("bye")), "never": (5, to("bye", update=fails))}))
 
 
-def greet(data: CallData, event: Event, at: int) -> Effect:
+def greet() -> Effect:
     raise KeyError("no greeting")
 
 

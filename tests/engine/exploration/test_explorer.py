@@ -11,7 +11,6 @@ import pytest
 from callchart.engine.chart import Chart, ChartError, State, defer, ignore, to
 from callchart.engine.chart.decide import Active, Configuration, Occurrence
 from callchart.engine.chart.state import To
-from callchart.engine.data import CallData
 from callchart.engine.effects import AnswerLine, HangUpLine
 from callchart.engine.events import CallerHungUp, Event, LineClosed, SpeechEnded
 from callchart.engine.exploration import (
@@ -92,7 +91,7 @@ def test_a_wait_that_goes_round_and_never_ends_is_found() -> None:
     assert way == ("after tick t", "after tock t")
 
 
-def no_time(data: CallData, at: int) -> float:
+def no_time() -> float:
     return 0.0
 
 
@@ -107,7 +106,7 @@ def test_a_circle_at_one_instant_is_found() -> None:
     assert the_violation(exploration)[0] == "no call turns in a circle at one instant"
 
 
-def never(data: Counted, event: Event, at: int) -> bool:
+def never(data: Counted) -> bool:
     return data.knocks > 1
 
 
@@ -205,7 +204,7 @@ def test_a_function_that_fails_is_found_with_the_shortest_call_that_gets_there()
     assert not exploration.complete
 
 
-def nothing(data: CallData, event: Event, at: int) -> Any:
+def nothing() -> Any:
     """As a function that forgets its `return`."""
 
 

@@ -6,7 +6,6 @@ import pytest
 import trio
 
 from callchart.engine.chart import Chart, State, ignore, to
-from callchart.engine.data import CallData
 from callchart.engine.events import CallerHungUp, HangUpRequested, LineClosed
 from callchart.engine.settings import SettingError, Settings
 from callchart.engine.testing import Telephone
@@ -93,7 +92,7 @@ async def test_a_failure_of_the_test_is_not_hidden_by_the_end_of_the_call(
 async def test_a_failure_of_the_call_is_a_failure_of_the_test(
     make_telephone: MakeTelephone,
 ) -> None:
-    def broken(data: object, event: object, at: int) -> bool:
+    def broken() -> bool:
         raise ZeroDivisionError
 
     chart = CHART.extended(
@@ -165,7 +164,7 @@ async def test_settings_are_checked(make_telephone: MakeTelephone) -> None:
         make_telephone(settings={"no_imput": 3.0})
 
 
-def in_no_time(data: CallData, at: int) -> float:
+def in_no_time() -> float:
     """Nobody sees that before it is run."""
     return 0.0
 

@@ -321,7 +321,7 @@ def test_a_line_that_closes_by_itself_ends_the_call() -> None:
     assert closed.cause == "the line closed"
 
 
-def begins_taking(data: object, event: object, at: int) -> StartReply:
+def begins_taking() -> StartReply:
     return StartReply(Reply(1, "message"))
 
 

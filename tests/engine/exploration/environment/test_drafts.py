@@ -27,32 +27,32 @@ from tests.engine.exploration.charts import BYE, OVER, Knock, state
 EVENTS: Sequence[type[Event]] = (ReplyReady, ReplyWritten, ReplyFailed, PlaybackStopped)
 
 
-def begin_draft(data: CallData, event: Event, at: int) -> CallData:
+def begin_draft(data: CallData) -> CallData:
     reply = Reply(data.reply.number + 1, "answer")
     return replace(data, reply=reply, draft="words", drafted=min(data.drafted + 1, 3))
 
 
-def start_draft(data: CallData, event: Event, at: int) -> StartDraft:
+def start_draft(data: CallData) -> StartDraft:
     return StartDraft(data.reply, (Said("caller", data.draft),))
 
 
-def put_words(data: CallData, event: Event, at: int) -> CallData:
+def put_words(data: CallData) -> CallData:
     return replace(data, history=(Said("caller", "words"),), draft="", drafted=0)
 
 
-def put_other_words(data: CallData, event: Event, at: int) -> CallData:
+def put_other_words(data: CallData) -> CallData:
     return replace(data, history=(Said("caller", "other words"),), draft="", drafted=0)
 
 
-def another_reply(data: CallData, event: Event, at: int) -> CallData:
-    return replace(put_words(data, event, at), reply=Reply(data.reply.number + 1, "answer"))
+def another_reply(data: CallData) -> CallData:
+    return replace(put_words(data), reply=Reply(data.reply.number + 1, "answer"))
 
 
-def note_heard(data: CallData, event: PlaybackStopped, at: int) -> CallData:
+def note_heard(data: CallData, event: PlaybackStopped) -> CallData:
     return replace(data, history=(*data.history, Said("agent", event.heard, event.reply)))
 
 
-def start_reply(data: CallData, event: Event, at: int) -> StartReply:
+def start_reply(data: CallData) -> StartReply:
     return StartReply(data.reply)
 
 
