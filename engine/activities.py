@@ -11,7 +11,6 @@ from types import MappingProxyType
 
 import trio
 
-from callchart.engine.call import Activity, Scene
 from callchart.engine.events import (
     EndOfUtteranceHeard,
     FillerFinished,
@@ -36,13 +35,14 @@ from callchart.engine.ports import (
     frame_bytes,
 )
 from callchart.engine.reply.playout import Playback
+from callchart.engine.scene import Activity, Scene
 
 log = logging.getLogger("callchart")
 
 
 async def hear(scene: Scene) -> None:
     """Voice activity and recognition of the caller, utterance by utterance."""
-    services, rate_hz = scene.call.services, scene.call.line.rate_hz
+    services, rate_hz = scene.services, scene.line.rate_hz
     try:
         async with (
             services.detectors.detector(rate_hz) as detector,
@@ -57,12 +57,12 @@ async def hear(scene: Scene) -> None:
         while isinstance(error, ExceptionGroup):
             error = error.exceptions[0]
         assert isinstance(error, ProviderError)
-        log.warning("call %s: %s", scene.call.line.call_id, error)
+        log.warning("call %s: %s", scene.line.call_id, error)
         scene.post(HearingFailed(error.provider, error.reason))
 
 
 async def _frames(scene: Scene, detector: VoiceActivity, recognition: Recognition) -> None:
-    line, utterance = scene.call.line, 0
+    line, utterance = scene.line, 0
     try:
         while True:
             pcm = await line.hear()
@@ -92,15 +92,15 @@ async def _results(scene: Scene, recognition: Recognition) -> None:
 
 async def reply(scene: Scene) -> None:
     """The replies of a turn: written and synthesised, for whoever plays them."""
-    await scene.call.replies.run(scene)
+    await scene.replies.run(scene.data, scene.activation, scene.post)
 
 
 async def play(scene: Scene) -> None:
     """The current reply's sound goes down the line, from its cursor on, strictly in order."""
-    composition = scene.call.replies.current
+    composition = scene.replies.current
     assert composition is not None, "a state that plays is entered with a reply"
     number, since = composition.reply.number, composition.cursor
-    playout, frame = scene.call.playout, frame_bytes(composition.rate_hz)
+    playout, frame = scene.playout, frame_bytes(composition.rate_hz)
     playback = playout.begin(number, lambda size: composition.heard(since, size))
     chunk_number, byte, announced, complete = since.chunk, since.byte, since.byte, False
     while chunk_number < len(composition.chunks) or not composition.ended:
@@ -136,9 +136,9 @@ async def fill(scene: Scene) -> None:
     """The filler that the chart chose goes down the line."""
     assert scene.data.filler is not None, "a state that fills is entered with a filler"
     clip = scene.data.facts.fillers[scene.data.filler]
-    pcm = scene.call.services.phrases[clip.text].pcm
-    frame = frame_bytes(scene.call.line.rate_hz)
-    playout = scene.call.playout
+    pcm = scene.services.phrases[clip.text].pcm
+    frame = frame_bytes(scene.line.rate_hz)
+    playout = scene.playout
     playback = playout.begin(None, lambda size: "")
     playout.send(playback, pcm[:frame], lambda: scene.post(FillerStarted(clip.text)))
     while playback.sent < len(pcm):
@@ -154,7 +154,7 @@ async def _room(scene: Scene, playback: Playback) -> int:
     The backlog is let down to its half before it is filled again: few wake-ups, never a gap."""
     backlog = scene.data.settings.backlog
     while True:
-        ahead = scene.call.playout.ahead(playback)
+        ahead = scene.playout.ahead(playback)
         frames = int((backlog - ahead) / FRAME_SECONDS + 1e-6)
         if frames > 0:
             return frames
@@ -164,7 +164,7 @@ async def _room(scene: Scene, playback: Playback) -> int:
 async def _heard_to_the_end(scene: Scene, playback: Playback) -> None:
     if playback.sent:
         reached = trio.Event()
-        scene.call.playout.mark(playback, reached.set)
+        scene.playout.mark(playback, reached.set)
         await reached.wait()
 
 

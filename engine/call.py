@@ -13,7 +13,6 @@ has one: scopes are nested as the states are, and cancelling one ends all that w
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
 
 import trio
 
@@ -30,68 +29,23 @@ from callchart.engine.events import (
 )
 from callchart.engine.journal import Recorder
 from callchart.engine.mailbox import Mailbox
-from callchart.engine.phrases import Phrases
 from callchart.engine.ports import (
     Closed,
     DigitPressed,
-    LanguageModel,
     Line,
     LineGone,
     MarkReached,
-    Recognizer,
     RemoteHungUp,
-    Synthesizer,
     TransferDone,
     TransferRefused,
-    VoiceDetectors,
 )
 from callchart.engine.reply.pipeline import ReplyPipeline
 from callchart.engine.reply.playout import Playout
-from callchart.engine.tools.tool import Tool, by_name
-from callchart.engine.tools.toolbox import OURS, Workbench
+from callchart.engine.scene import Activity, Scene, Services, UnknownActivity
+from callchart.engine.tools.toolbox import Workbench
 
 #: Told of every step before it is carried out, with the call's id.
 Inspector = Callable[[str, Step], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Services:
-    """The providers that calls share, and what the model may use.
-
-    `transfers` says whom callers may be handed on to (numbers, and patterns with X for a digit), as
-    the model is told; where it is empty, the model cannot. The carrier holds a list of its own.
-    Raises `ToolDeclarationError` for two tools of one name."""
-
-    detectors: VoiceDetectors
-    recognizer: Recognizer
-    synthesizer: Synthesizer
-    model: LanguageModel
-    phrases: Phrases
-    tools: Sequence[Tool] = ()
-    transfers: Sequence[str] = ()
-
-    def __post_init__(self) -> None:
-        by_name(self.tools, taken=OURS)
-
-
-@dataclass(frozen=True, slots=True)
-class Scene:
-    """What an activity sees of its call: the call, the data as it began, and this very stay."""
-
-    call: Call
-    data: CallData
-    activation: int
-
-    def post(self, event: Event) -> None:
-        """Say what happened. Once this stay in the state is over, nobody acts on it."""
-        self.call.mailbox.post(event, self.activation)
-
-
-Activity = Callable[[Scene], Awaitable[None]]
-
-
-class UnknownActivity(LookupError):
-    """A chart names an activity that neither the engine nor the chart implements."""
 
 
 class _StateScope:
@@ -161,8 +115,16 @@ class Call:
         self._scopes: dict[Active, _StateScope] = {}
         self.mailbox = Mailbox(self.now, data.settings.mailbox)
         self.playout = Playout(line, self.now, self.raise_)
-        self.replies = ReplyPipeline(self)
         self.workbench = Workbench(services.tools, self.mailbox.post, self._start_soon)
+        self.replies = ReplyPipeline(
+            services.model,
+            services.synthesizer,
+            services.phrases,
+            self.workbench,
+            transfers=services.transfers,
+            rate_hz=line.rate_hz,
+            call_id=line.call_id,
+        )
 
     # --- what effects and activities use -------------------------------------------------------
 
@@ -234,7 +196,16 @@ class Call:
         self._carry_out_effects(step.entry_effects)
         for active in step.entries:
             if name := self.chart.nodes[active.state].state.activity:
-                scene = Scene(self, self.data, active.activation)
+                scene = Scene(
+                    line=self.line,
+                    services=self.services,
+                    playout=self.playout,
+                    replies=self.replies,
+                    mailbox=self.mailbox,
+                    data=self.data,
+                    state=active.state,
+                    activation=active.activation,
+                )
                 around, scope = await self._around(active, nursery), _StateScope()
                 around.start_soon(scope.run, self._activities[name], scene)
                 self._scopes[active] = scope

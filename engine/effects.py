@@ -64,7 +64,7 @@ class StartReply(Effect):
     reply: Reply
 
     def carry_out(self, call: Call) -> None:
-        call.replies.start(self.reply, call.data.history)
+        call.replies.start(self.reply, call.data.history, call.step.after.activations)
 
     def described(self) -> dict[str, object]:
         return {"reply": self.reply.number, "purpose": self.reply.purpose}
@@ -80,7 +80,7 @@ class StartDraft(Effect):
     history: tuple[Said | ToolUsed, ...]
 
     def carry_out(self, call: Call) -> None:
-        call.replies.draft(self.reply, self.history)
+        call.replies.draft(self.reply, self.history, call.step.after.activations)
 
     def described(self) -> dict[str, object]:
         return {"reply": self.reply.number, "purpose": self.reply.purpose}

@@ -14,13 +14,14 @@ from dataclasses import dataclass, field
 import trio
 
 from callchart.engine.activities import ACTIVITIES
-from callchart.engine.call import Call, Inspector, Services
+from callchart.engine.call import Call, Inspector
 from callchart.engine.chart import Chart
 from callchart.engine.data import CallData, Facts, Scripts
 from callchart.engine.events import HangUpRequested
 from callchart.engine.journal import Recorder
 from callchart.engine.mailbox import MailboxFull
 from callchart.engine.ports import Carrier, Journal, Line, LineGone, MarkReached
+from callchart.engine.scene import Services
 from callchart.engine.settings import Settings
 
 log = logging.getLogger("callchart")

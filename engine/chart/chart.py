@@ -97,7 +97,7 @@ class Chart:
     `states` are the top states, the first being the initial one. `events` are all that the call
     can see. `data` is the class of a call's extended state. `late(data, event)` says of an event
     that it speaks of something over and done. `activities` are implementations (name -> async
-    function of callchart.engine.call.Scene) of the activities that the engine does not have.
+    function of callchart.engine.scene.Scene) of the activities that the engine does not have.
 
     Raises `ChartError` for: an event that can arrive and is not answered; an answer that can never
     be given; a target, child or timer that does not exist or is ambiguous; an unreachable state; a

@@ -8,20 +8,24 @@ from __future__ import annotations
 import logging
 import math
 from collections import deque
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
 
 import trio
 
-from callchart.engine.data import Reply, Said, ToolUsed
-from callchart.engine.events import ReplyFailed, ReplyReady, ReplyWritten
-from callchart.engine.ports import ProviderError, Speech, ToolSpec, frame_bytes
+from callchart.engine.data import CallData, Reply, Said, ToolUsed
+from callchart.engine.events import Event, ReplyFailed, ReplyReady, ReplyWritten
+from callchart.engine.phrases import Phrases
+from callchart.engine.ports import (
+    LanguageModel,
+    ProviderError,
+    Speech,
+    Synthesizer,
+    ToolSpec,
+    frame_bytes,
+)
 from callchart.engine.reply.chunker import Chunker
 from callchart.engine.reply.composition import Chunk, Composition
-from callchart.engine.tools.toolbox import Toolbox
-
-if TYPE_CHECKING:
-    from callchart.engine.call import Call, Scene
+from callchart.engine.tools.toolbox import Toolbox, Workbench
 
 log = logging.getLogger("callchart")
 
@@ -29,8 +33,20 @@ log = logging.getLogger("callchart")
 class ReplyPipeline:
     """One call's replies, one at a time. `start` is a command; `run` is the activity."""
 
-    def __init__(self, call: Call) -> None:
-        self._call = call
+    def __init__(
+        self,
+        model: LanguageModel,
+        synthesizer: Synthesizer,
+        phrases: Phrases,
+        workbench: Workbench,
+        *,
+        transfers: Sequence[str],
+        rate_hz: int,
+        call_id: str,
+    ) -> None:
+        self.model, self.synthesizer, self.phrases = model, synthesizer, phrases
+        self.workbench, self.transfers = workbench, transfers
+        self.rate_hz, self.call_id = rate_hz, call_id
         self._started = trio.Event()
         self._writing = trio.CancelScope()
         self.current: Composition | None = None
@@ -38,24 +54,28 @@ class ReplyPipeline:
         #: How many stays there had been in states when it was started.
         self._activations = 0
 
-    def start(self, reply: Reply, history: Sequence[Said | ToolUsed]) -> None:
-        """Begin `reply`, or confirm its draft; the one before it is over."""
+    def start(self, reply: Reply, history: Sequence[Said | ToolUsed], activations: int) -> None:
+        """Begin `reply`, or confirm its draft; the one before it is over.
+
+        `activations` is the number of the last stay in a state, when the reply is started."""
         if self.current is None or self.current.reply.number != reply.number:
-            self.draft(reply, history)
+            self.draft(reply, history, activations)
         assert self.current is not None
         self.current.confirmed.set()
 
-    def draft(self, reply: Reply, history: Sequence[Said | ToolUsed]) -> None:
+    def draft(self, reply: Reply, history: Sequence[Said | ToolUsed], activations: int) -> None:
         """Begin `reply`, up to its first sound or its first tool; the one before it is over."""
-        self.current = Composition(reply, self._call.line.rate_hz)
+        self.current = Composition(reply, self.rate_hz)
         self._history = history
-        self._activations = self._call.step.after.activations
+        self._activations = activations
         self._writing.cancel()
         self._started.set()
 
-    async def run(self, scene: Scene) -> None:
-        """Compose whatever is started, for as long as the turn lasts."""
-        if self._activations < scene.activation:
+    async def run(self, data: CallData, activation: int, post: Callable[[Event], None]) -> None:
+        """Compose whatever is started, for as long as the turn lasts.
+
+        `activation` is the number of this stay in the turn's state; `post` takes its events."""
+        if self._activations < activation:
             self._forget()  # it was started in a turn that was left before this activity began
         try:
             while True:
@@ -64,7 +84,7 @@ class ReplyPipeline:
                 self._started = trio.Event()
                 assert self.current is not None
                 with trio.CancelScope() as self._writing:
-                    await _Writing(scene, self.current, self._history).run()
+                    await _Writing(self, data, post, self.current, self._history).run()
         finally:
             # Also a reply that was started in this turn and not begun: it is over with it.
             self._forget()
@@ -78,10 +98,16 @@ class _Writing:
     """One reply being written and synthesised; to the model, it is the tools of this answer."""
 
     def __init__(
-        self, scene: Scene, composition: Composition, history: Sequence[Said | ToolUsed]
+        self,
+        pipeline: ReplyPipeline,
+        data: CallData,
+        post: Callable[[Event], None],
+        composition: Composition,
+        history: Sequence[Said | ToolUsed],
     ) -> None:
-        self._scene, self._composition, self._history = scene, composition, history
-        settings = scene.data.settings
+        self._pipeline, self._data, self._post = pipeline, data, post
+        self._composition, self._history = composition, history
+        settings = data.settings
         self._chunker = Chunker(settings.chunk_characters)
         self._chunk_wait = settings.chunk_wait
         #: Chunks that nobody synthesises yet, and how many more may be at once.
@@ -100,8 +126,7 @@ class _Writing:
         self._ready = False
         #: A failure that is told once what was written before it can be heard, or cannot.
         self._untold: ReplyFailed | None = None
-        services = scene.call.services
-        self._toolbox = Toolbox(scene.call.workbench, services.transfers)
+        self._toolbox = Toolbox(pipeline.workbench, pipeline.transfers)
         self._nursery: trio.Nursery
 
     async def run(self) -> None:
@@ -124,7 +149,7 @@ class _Writing:
             if chunks == self._bridges and not ends_call and not transfer_to:
                 self._fail("text", "an empty answer")
                 return
-            self._scene.post(
+            self._post(
                 ReplyWritten(
                     reply.number,
                     chunks,
@@ -140,9 +165,9 @@ class _Writing:
 
     async def _write(self) -> None:
         self._nursery.start_soon(self._cut_what_dribbles)
-        self._bridge(self._scene.data.settings.reply_wait)
+        self._bridge(self._data.settings.reply_wait)
         try:
-            await self._scene.call.services.model.write(self._history, self, self._feed)
+            await self._pipeline.model.write(self._history, self, self._feed)
         finally:
             self._text_ended = True
             self._dribbling.cancel()
@@ -150,10 +175,10 @@ class _Writing:
         self._cut(self._chunker.rest())
         if self._toolbox.transfer_to and not self._composition.chunks:
             # Nobody is handed on without a word.
-            self._add([self._scene.data.facts.scripts.waiting])
+            self._add([self._data.facts.scripts.waiting])
         elif self._toolbox.ends_call and 0 < self._bridges == len(self._composition.chunks):
             # Nor is anybody who was asked for a moment left without a goodbye.
-            self._add([self._scene.data.facts.scripts.farewell])
+            self._add([self._data.facts.scripts.farewell])
 
     @property
     def specs(self) -> Sequence[ToolSpec]:
@@ -172,7 +197,7 @@ class _Writing:
             return await self._toolbox.use(name, arguments)
         finally:
             # The model has to begin anew now, as it had when it was asked.
-            self._bridging.deadline = trio.current_time() + self._scene.data.settings.reply_wait
+            self._bridging.deadline = trio.current_time() + self._data.settings.reply_wait
 
     def _bridge(self, seconds: float) -> None:
         """From now on, and for so long, no silence is longer than the caller can bear."""
@@ -183,7 +208,7 @@ class _Writing:
         self._nursery.start_soon(self._bridge_silence, self._bridging)
 
     async def _bridge_silence(self, bridging: trio.CancelScope) -> None:
-        silence = self._scene.data.settings.longest_silence
+        silence = self._data.settings.longest_silence
         with bridging:
             if not self._composition.confirmed.is_set():
                 # Who is still being heard waits for nothing.
@@ -195,7 +220,7 @@ class _Writing:
                 await trio.sleep_until((trio.current_time() if since is None else since) + silence)
                 if since is not None and self._composition.silent_since == since:
                     self._bridges += 1
-                    self._add([self._scene.data.facts.scripts.waiting])
+                    self._add([self._data.facts.scripts.waiting])
 
     def _feed(self, text: str) -> None:
         if self._text_ended:
@@ -247,7 +272,7 @@ class _Writing:
             await composition.confirmed.wait()
         if chunk not in composition.chunks:
             return  # behind a hole, nothing more is said
-        if sound := self._scene.call.services.phrases.get(chunk.text):
+        if sound := self._pipeline.phrases.get(chunk.text):
             self._sound(chunk, Speech(sound.pcm, sound.words))
         else:
             try:
@@ -262,8 +287,8 @@ class _Writing:
         self._tell()
 
     async def _speak(self, chunk: Chunk) -> None:
-        synthesizer, rate_hz = self._scene.call.services.synthesizer, self._composition.rate_hz
-        bound = self._scene.data.settings.voice_wait
+        synthesizer, rate_hz = self._pipeline.synthesizer, self._composition.rate_hz
+        bound = self._data.settings.voice_wait
 
         def sound(speech: Speech) -> None:
             waiting.deadline = math.inf
@@ -286,15 +311,15 @@ class _Writing:
     def _tell(self) -> None:
         if not self._ready and self._composition.has_sound:
             self._ready = True
-            self._scene.post(ReplyReady(self._composition.reply.number))
+            self._post(ReplyReady(self._composition.reply.number))
         if self._untold and (self._ready or all(c.complete for c in self._composition.chunks)):
-            self._scene.post(self._untold)
+            self._post(self._untold)
             self._untold = None
         self._composition.changed()
 
     def _log(self, error: ProviderError) -> None:
         """For the operator: the journal has no cure, and is not looked into while calls go on."""
-        log.warning("call %s: %s", self._scene.call.line.call_id, error)
+        log.warning("call %s: %s", self._pipeline.call_id, error)
 
     def _fail(self, stage: str, reason: str, at: Chunk | None = None) -> None:
         """The reply ends here; what comes of the chunks before `at` can still be heard."""

@@ -10,12 +10,13 @@ from typing import Any, cast
 
 import trio
 
-from callchart.engine.call import Call, Scene, Services
+from callchart.engine.call import Call
 from callchart.engine.chart import Chart, Outcome, Step
 from callchart.engine.data import Parties
 from callchart.engine.events import OUTSIDE, PlaybackStopped, TimerFired
 from callchart.engine.phrases import Phrases
 from callchart.engine.ports import Signal
+from callchart.engine.scene import Scene, Services
 
 #: What a caller has heard of each reply that was stopped.
 HEARD = "words"
@@ -79,7 +80,7 @@ class _Script:
             self._scenes.setdefault(name, []).append(scene)
             if name in ("play", "fill"):
                 reply = scene.data.reply.number if name == "play" else None
-                scene.call.playout.begin(reply, lambda size: HEARD)
+                scene.playout.begin(reply, lambda size: HEARD)
             self._speak()
             await trio.sleep_forever()
 

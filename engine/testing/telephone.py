@@ -13,12 +13,13 @@ import trio
 import trio.testing
 
 from callchart.engine.activities import ACTIVITIES
-from callchart.engine.call import Call, Services
+from callchart.engine.call import Call
 from callchart.engine.chart import Chart, Step
 from callchart.engine.data import Facts, Said, Scripts, ToolUsed
 from callchart.engine.events import HangUpRequested
 from callchart.engine.journal import JournalList, Recorder
 from callchart.engine.phrases import Phrases, script_texts
+from callchart.engine.scene import Services
 from callchart.engine.settings import Settings
 from callchart.engine.testing.hearing import FakeRecognizer, FakeVoiceDetectors, Spoken
 from callchart.engine.testing.invariants import check_invariants

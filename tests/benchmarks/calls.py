@@ -10,11 +10,12 @@ from tempfile import TemporaryDirectory
 
 import trio
 
-from callchart.engine.call import Inspector, Services
+from callchart.engine.call import Inspector
 from callchart.engine.data import Scripts
 from callchart.engine.journal import JournalFile
 from callchart.engine.phrases import Phrases, script_texts
 from callchart.engine.ports import Journal
+from callchart.engine.scene import Services
 from callchart.engine.settings import Settings
 from callchart.engine.supervisor import Supervisor
 from callchart.states import CHART

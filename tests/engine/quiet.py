@@ -7,9 +7,9 @@ from typing import Any, cast
 
 import trio
 
-from callchart.engine.call import Services
 from callchart.engine.data import Parties
 from callchart.engine.ports import Closed, LineGone, Signal
+from callchart.engine.scene import Services
 
 
 class QuietLine:

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from trio.testing import MockClock
 
-from callchart.engine.call import Activity, Call, Inspector, Scene, UnknownActivity
+from callchart.engine.call import Call, Inspector
 from callchart.engine.chart import Chart, Effect, Outcome, State, Step, defer, ignore, stay, to
 from callchart.engine.chart.state import Answers
 from callchart.engine.data import CallData, Facts
@@ -22,6 +22,7 @@ from callchart.engine.journal import JournalList, Recorder
 from callchart.engine.journal import line as journal_line
 from callchart.engine.mailbox import MailboxFull
 from callchart.engine.ports import Closed, RemoteHungUp
+from callchart.engine.scene import Activity, Scene, UnknownActivity
 from callchart.engine.settings import Settings
 from callchart.engine.testing.schedule import settle
 from tests.engine.chart.by_hand import OVER, Knock, Notes, Say, Worked, leaf
@@ -197,12 +198,11 @@ def test_a_step_is_carried_out_in_order(seed: int) -> None:
     line = QuietLine()
 
     async def tells_of_its_life(scene: Scene) -> None:
-        state = next(a.state for a in scene.call.step.entries if a.activation == scene.activation)
-        line.note(f"{state} begins")
+        line.note(f"{scene.state} begins")
         try:
             await trio.sleep_forever()
         finally:
-            line.note(f"{state} ends")
+            line.note(f"{scene.state} ends")
 
     def nested(outer: str, inner: str, **of_inner: Any) -> State:
         child = leaf(
@@ -329,7 +329,7 @@ async def test_an_activity_does_not_begin_once_its_state_is_left(
     autojump_clock: MockClock,
 ) -> None:
     async def begins(scene: Scene) -> None:
-        assert scene.call.step.after.leaf == "all.a", "its state is over"
+        assert call.step.after.leaf == scene.state, "its state has been left"
 
     def as_the_call_begins(call_id: str, step: Step) -> None:
         if step.after.leaf == "all.a":

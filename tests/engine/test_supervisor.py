@@ -17,13 +17,14 @@ import trio
 from trio.testing import MockClock
 
 from callchart.engine.activities import hear
-from callchart.engine.call import Call, Scene, Services
 from callchart.engine.chart import Chart, State, to
 from callchart.engine.data import CallData, Facts, Scripts
 from callchart.engine.events import FinalHeard, PartialHeard
 from callchart.engine.journal import JournalFile, JournalList
 from callchart.engine.phrases import Phrases, script_texts
 from callchart.engine.ports import Journal, Line
+from callchart.engine.reply.pipeline import ReplyPipeline
+from callchart.engine.scene import Scene, Services
 from callchart.engine.settings import Settings
 from callchart.engine.supervisor import Supervisor
 from callchart.engine.testing import (
@@ -260,7 +261,7 @@ def broken_chart(trouble: Trouble = crashes) -> Chart:
     """The default chart, but for the call `bad`: it is in trouble as soon as it should hear."""
 
     async def hear_or_fail(scene: Scene) -> None:
-        await (trouble if scene.call.line.call_id == "bad" else hear)(scene)
+        await (trouble if scene.line.call_id == "bad" else hear)(scene)
 
     return CHART.extended("broken", activities={"hear": hear_or_fail})
 
@@ -463,7 +464,7 @@ async def test_a_line_that_is_gone_before_regret_is_let_go_at_once(
     autojump_clock: MockClock,
 ) -> None:
     async def breaks_the_line(scene: Scene) -> None:
-        line = scene.call.line
+        line = scene.line
         assert isinstance(line, FakeLine)
         line.break_off()
         raise Crash
@@ -606,10 +607,10 @@ async def test_a_mailbox_that_is_full_does_not_keep_the_other_calls_from_being_a
 
 
 async def test_a_call_that_is_over_is_forgotten(autojump_clock: MockClock) -> None:
-    calls: list[weakref.ref[Call]] = []
+    calls: list[weakref.ref[ReplyPipeline]] = []
 
     async def hear_and_tell(scene: Scene) -> None:
-        calls.append(weakref.ref(scene.call))
+        calls.append(weakref.ref(scene.replies))
         await hear(scene)
 
     exchange = await Exchange(

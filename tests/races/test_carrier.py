@@ -10,10 +10,10 @@ import pytest
 import trio
 
 from callchart.adapters.carrier.asterisk.carrier import AsteriskCarrier
-from callchart.engine.call import Services
 from callchart.engine.data import CallData, Scripts
 from callchart.engine.phrases import Phrases, script_texts
 from callchart.engine.ports import Closed, Line, MarkReached, frame_bytes
+from callchart.engine.scene import Services
 from callchart.engine.settings import Settings
 from callchart.engine.supervisor import Supervisor
 from callchart.engine.testing import (

@@ -7,8 +7,8 @@ import trio
 from rich.console import Console
 
 from callchart.engine.activities import hear, play
-from callchart.engine.call import Scene
 from callchart.engine.chart import Chart
+from callchart.engine.scene import Scene
 from callchart.engine.testing import FakeVoiceDetectors
 from callchart.engine.testing.sound import fake_sound
 from callchart.states import CHART
@@ -36,12 +36,12 @@ async def plays_on(scene: Scene) -> None:
     try:
         await play(scene)
     finally:
-        scene.call.line.play(fake_sound(1, 0, 8000))
+        scene.line.play(fake_sound(1, 0, 8000))
 
 
 async def goes_on(scene: Scene) -> None:
     """Takes one more of what it does not give back."""
-    detectors = scene.call.services.detectors
+    detectors = scene.services.detectors
     assert isinstance(detectors, FakeVoiceDetectors)
     detectors.in_use += 1
     await hear(scene)

@@ -21,11 +21,12 @@ from callchart.adapters.service.report.live import LiveView
 from callchart.adapters.service.report.report import Report, report
 from callchart.adapters.service.report.timeline import levels, timeline
 from callchart.adapters.vad.silero import SileroDetectors
-from callchart.engine.call import Inspector, Services
+from callchart.engine.call import Inspector
 from callchart.engine.chart import Chart
 from callchart.engine.data import CallData
 from callchart.engine.journal import JournalFile, read
 from callchart.engine.phrases import Phrases, script_texts
+from callchart.engine.scene import Services
 from callchart.engine.settings import Settings
 from callchart.engine.supervisor import Supervisor
 

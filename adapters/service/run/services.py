@@ -10,8 +10,8 @@ from callchart.adapters.service.config import Config
 from callchart.adapters.service.providers.models import Writers, open_writers
 from callchart.adapters.service.providers.provider import Opening
 from callchart.adapters.service.providers.speech import Voices, open_voices
-from callchart.engine.call import Services
 from callchart.engine.phrases import Phrases, script_texts
+from callchart.engine.scene import Services
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,8 @@ import trio
 
 from callchart.adapters.service.config import Config
 from callchart.adapters.service.run.journals import JournalFolder
-from callchart.engine.call import Inspector, Services
+from callchart.engine.call import Inspector
+from callchart.engine.scene import Services
 from callchart.engine.supervisor import Supervisor
 
 

@@ -14,7 +14,6 @@ import httpx2
 import trio
 
 from callchart.adapters.llm.openai import BETWEEN_TOKENS, FIRST_TOKEN, OpenAIModel
-from callchart.engine.call import Services
 from callchart.engine.chart import Step
 from callchart.engine.data import Said, Scripts, ToolUsed
 from callchart.engine.phrases import Phrases, script_texts
@@ -25,6 +24,7 @@ from callchart.engine.ports import (
     Speech,
     Synthesizer,
 )
+from callchart.engine.scene import Services
 from callchart.engine.settings import Settings
 from callchart.engine.supervisor import Supervisor
 from callchart.states import CHART

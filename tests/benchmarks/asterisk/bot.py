@@ -18,11 +18,11 @@ import trio
 from callchart.adapters.carrier.asterisk.carrier import AsteriskCarrier
 from callchart.adapters.carrier.asterisk.settings import AsteriskSettings
 from callchart.adapters.vad.silero import SileroDetectors
-from callchart.engine.call import Services
 from callchart.engine.chart import Step
 from callchart.engine.events import CallStarted, SpeechEnded, SpeechStarted
 from callchart.engine.phrases import Phrases, script_texts
 from callchart.engine.ports import Speech, VoiceDetectors
+from callchart.engine.scene import Services
 from callchart.engine.supervisor import Supervisor
 from callchart.states import CHART
 from tests.benchmarks.asterisk import child

@@ -22,10 +22,10 @@ from callchart.adapters.tts.fallback import FIRST_SOUND, FallbackSynthesizer
 from callchart.adapters.tts.yandex.grpc import YandexSynthesizer
 from callchart.adapters.tts.yandex.http import YandexHttpSynthesizer
 from callchart.adapters.yandex.credentials import ApiKey
-from callchart.engine.call import Services
 from callchart.engine.chart import Step
 from callchart.engine.phrases import Phrases, script_texts
 from callchart.engine.ports import Speech, Synthesizer
+from callchart.engine.scene import Services
 from callchart.engine.supervisor import Supervisor
 from callchart.states import CHART
 from tests.benchmarks.caller import Caller, Script

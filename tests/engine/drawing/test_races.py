@@ -12,7 +12,7 @@ from functools import cache
 import pytest
 import trio
 
-from callchart.engine.call import Call, Scene
+from callchart.engine.call import Call
 from callchart.engine.chart import Chart, Occurrence, Step, decide, defer, ignore, stay, to
 from callchart.engine.chart.decide import due
 from callchart.engine.drawing.model import diagram_of
@@ -20,6 +20,7 @@ from callchart.engine.drawing.races import page
 from callchart.engine.events import Event, TimerFired
 from callchart.engine.exploration.races.reachable import Happening, Standing
 from callchart.engine.exploration.races.ties import Order, Tie, ties
+from callchart.engine.scene import Scene
 from callchart.states import CHART
 from tests.engine.chart.by_hand import Call as Ring
 from tests.engine.chart.by_hand import Knock, Say, chart, leaf, note, note_again

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Any, cast
 
 import pytest
@@ -12,8 +11,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from trio.testing import MockClock
 
-from callchart.engine.call import Call, Scene, Services
-from callchart.engine.chart import begin
 from callchart.engine.data import CallData, Reply, Said, ToolUsed
 from callchart.engine.events import Event, ReplyFailed, ReplyReady, ReplyWritten
 from callchart.engine.mailbox import Mailbox
@@ -24,8 +21,6 @@ from callchart.engine.reply.pipeline import ReplyPipeline
 from callchart.engine.settings import Settings
 from callchart.engine.testing import Answer, FakeModel, FakeSynthesizer, Manner
 from callchart.engine.tools.toolbox import Workbench
-from callchart.states import CHART
-from tests.engine.quiet import QuietLine
 
 FRAME = 640
 SECOND = 32000
@@ -157,15 +152,18 @@ class Desk:
     ) -> None:
         self.model, self.synthesizer = model or FakeModel(), synthesizer or FakeSynthesizer()
         self.phrases = Phrases(16000)
-        self.line = QuietLine()
-        self.services = Services(
-            cast(Any, None), cast(Any, None), self.synthesizer, self.model, self.phrases
-        )
         self.mailbox = Mailbox(lambda: round(trio.current_time() * 1_000_000), 256)
         self.workbench = Workbench((), self.mailbox.post, cast(Any, None))
-        self.scene = Scene(cast(Call, self), CallData(settings=settings or Settings()), 1)
-        self.pipeline = ReplyPipeline(cast(Call, self))
-        self.step = begin(CHART, self.scene.data)
+        self.data = CallData(settings=settings or Settings())
+        self.pipeline = ReplyPipeline(
+            self.model,
+            self.synthesizer,
+            self.phrases,
+            self.workbench,
+            transfers=(),
+            rate_hz=16000,
+            call_id="quiet",
+        )
 
     @property
     def said(self) -> list[tuple[float, Event]]:
@@ -178,13 +176,21 @@ class Desk:
     def events(self) -> list[Event]:
         return [event for _, event in self.said]
 
+    def start(self, reply: Reply, history: tuple[Said, ...] = ()) -> None:
+        """Start `reply` in the first stay."""
+        self.pipeline.start(reply, history, 1)
+
+    async def run(self, activation: int = 1) -> None:
+        """Run the activity, as that stay in the turn's state does."""
+        await self.pipeline.run(self.data, activation, self.mailbox.post)
+
     async def compose(self, reply: Reply = ANSWER, history: tuple[Said, ...] = ()) -> Composition:
         """The reply as it is after a minute; then its turn ends."""
-        self.pipeline.start(reply, history)
+        self.start(reply, history)
         composition = self.pipeline.current
         assert composition is not None
         with trio.move_on_after(60):
-            await self.pipeline.run(self.scene)
+            await self.run()
         return composition
 
 
@@ -454,14 +460,14 @@ async def test_the_next_reply_ends_the_one_before(autojump_clock: MockClock) -> 
         model=model("the first answer|", hangs=True),
         synthesizer=FakeSynthesizer(Manner(latency=0.5, hangs=0.0)),
     )
-    desk.pipeline.start(ANSWER, ())
+    desk.start(ANSWER)
 
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(desk.pipeline.run, desk.scene)
+        nursery.start_soon(desk.run)
         await trio.sleep(1)
         assert (desk.model.under_way, desk.synthesizer.under_way) == (1, 1)
         desk.synthesizer.manner = Manner()
-        desk.pipeline.start(Reply(3, "apology", "Sorry."), ())
+        desk.start(Reply(3, "apology", "Sorry."))
         await trio.sleep(1)
         assert (desk.model.under_way, desk.synthesizer.under_way) == (0, 0)
         assert desk.pipeline.current is not None
@@ -507,11 +513,10 @@ async def test_a_reply_whose_turn_was_left_before_anything_of_it_ran_is_not_the_
     autojump_clock: MockClock,
 ) -> None:
     desk = Desk()
-    desk.pipeline.start(ANSWER, ())
-    next_turn = replace(desk.scene, activation=desk.step.after.activations + 1)
+    desk.start(ANSWER)
 
     with trio.move_on_after(5):
-        await desk.pipeline.run(next_turn)
+        await desk.run(activation=2)
 
     assert (desk.model.asked, desk.events, desk.pipeline.current) == ([], [], None)
 
@@ -520,13 +525,13 @@ async def test_a_reply_whose_turn_ends_before_it_began_is_not_the_next_turns(
     autojump_clock: MockClock,
 ) -> None:
     desk = Desk()
-    desk.pipeline.start(ANSWER, ())
+    desk.start(ANSWER)
     with trio.CancelScope() as turn:
         turn.cancel()
-        await desk.pipeline.run(desk.scene)
+        await desk.run()
 
     with trio.move_on_after(5):
-        await desk.pipeline.run(desk.scene)
+        await desk.run()
 
     assert [event for event in desk.events if isinstance(event, ReplyReady)] == []
     assert desk.pipeline.current is None

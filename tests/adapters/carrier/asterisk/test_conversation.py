@@ -24,10 +24,11 @@ from callchart.adapters.service.demo.model_server import MODEL, ModelServer, ser
 from callchart.adapters.stt.pocketsphinx.recognizer import PocketsphinxRecognizer
 from callchart.adapters.tts.espeak.synthesizer import EspeakSynthesizer
 from callchart.adapters.vad.silero import SileroDetectors
-from callchart.engine.call import Inspector, Services
+from callchart.engine.call import Inspector
 from callchart.engine.chart import Step
 from callchart.engine.data import CallData, Scripts
 from callchart.engine.phrases import Phrases, script_texts
+from callchart.engine.scene import Services
 from callchart.engine.settings import Settings
 from callchart.engine.supervisor import Supervisor
 from callchart.states import CHART

@@ -27,11 +27,11 @@ from callchart.adapters.service.run.serve import (
 )
 from callchart.adapters.service.run.services import Opened
 from callchart.adapters.service.run.stop import Stop
-from callchart.engine.call import Services
 from callchart.engine.chart import Chart, ignore
 from callchart.engine.data import Scripts
 from callchart.engine.events import HangUpRequested
 from callchart.engine.phrases import Phrases, script_texts
+from callchart.engine.scene import Services
 from callchart.engine.settings import Settings
 from callchart.engine.supervisor import Supervisor
 from callchart.engine.testing import (
