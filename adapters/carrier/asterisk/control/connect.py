@@ -17,12 +17,13 @@ import trio
 from callchart.adapters.carrier.asterisk.control.ari import Ari, AriError, ControlLost
 from callchart.adapters.carrier.asterisk.control.control import Control, ControlError
 from callchart.adapters.carrier.asterisk.control.http import HttpTransport
-from callchart.adapters.carrier.asterisk.control.socket import MESSAGE_BYTES, ControlSocket
+from callchart.adapters.carrier.asterisk.control.socket import ControlSocket
 from callchart.adapters.carrier.asterisk.control.startup_check import check
 from callchart.adapters.carrier.asterisk.rate_limited_log import Complaints
 from callchart.adapters.carrier.asterisk.service_nursery import background
 from callchart.adapters.carrier.asterisk.settings import AsteriskSettings
 from callchart.adapters.carrier.asterisk.websocket.client import DialFailed, dial
+from callchart.adapters.carrier.asterisk.websocket.server import MESSAGE_BYTES
 
 CONNECT_SECONDS: Final = 5.0
 

@@ -25,15 +25,12 @@ from callchart.adapters.carrier.asterisk.control.events import (
     event_of,
 )
 from callchart.adapters.carrier.asterisk.rate_limited_log import Complaints
+from callchart.adapters.carrier.asterisk.websocket.server import MESSAGE_BYTES
 
 log = logging.getLogger("callchart")
 
 #: From a request to its answer, its writing included. Most take less than a millisecond.
 ANSWER_SECONDS: Final = 5.0
-
-#: Of Asterisk's messages, the longest are lists: a channel takes 900 bytes. What is longer than
-#: this closes the socket.
-MESSAGE_BYTES: Final = 2**23
 
 #: From one sign of life to the next, and for how long one may take.
 PING_SECONDS: Final = 10.0

@@ -22,12 +22,15 @@ from trio_websocket import (
     wrap_server_stream,
 )
 
-from callchart.adapters.carrier.asterisk.control.socket import MESSAGE_BYTES
 from callchart.adapters.carrier.asterisk.rate_limited_log import Complaints
 from callchart.adapters.carrier.asterisk.service_nursery import background
 from callchart.adapters.carrier.asterisk.settings import Listen
 from callchart.adapters.carrier.asterisk.websocket.reader import NoHandshake, read
 from callchart.adapters.carrier.asterisk.websocket.stream import WrappedStream
+
+#: The longest message that a socket may carry; a longer one closes it. Asterisk's longest are lists
+#: of channels on the control socket: a channel takes 900 bytes.
+MESSAGE_BYTES: Final = 2**23
 
 #: From the connection to the end of the handshake; Asterisk needs milliseconds.
 HANDSHAKE_SECONDS: Final = 5.0

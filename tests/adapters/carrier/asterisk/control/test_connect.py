@@ -16,9 +16,9 @@ from callchart.adapters.carrier.asterisk.control.ari import ControlLost
 from callchart.adapters.carrier.asterisk.control.connect import connected
 from callchart.adapters.carrier.asterisk.control.control import Control, ControlError
 from callchart.adapters.carrier.asterisk.control.events import StasisEnd
-from callchart.adapters.carrier.asterisk.control.socket import MESSAGE_BYTES
 from callchart.adapters.carrier.asterisk.settings import AsteriskSettings
 from callchart.adapters.carrier.asterisk.websocket.client import dial
+from callchart.adapters.carrier.asterisk.websocket.server import MESSAGE_BYTES
 from tests.adapters.carrier.asterisk.media.media_call import nothing_left
 from tests.adapters.carrier.asterisk.scripted_asterisk import (
     PASSWORD,

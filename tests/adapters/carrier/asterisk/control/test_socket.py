@@ -23,6 +23,7 @@ from callchart.adapters.carrier.asterisk.control.events import ApplicationReplac
 from callchart.adapters.carrier.asterisk.control.socket import ControlSocket
 from callchart.adapters.carrier.asterisk.rate_limited_log import Complaints
 from callchart.adapters.carrier.asterisk.service_nursery import background
+from callchart.adapters.carrier.asterisk.websocket.server import MESSAGE_BYTES
 
 MemoryStream = trio.StapledStream[trio.testing.MemorySendStream, trio.testing.MemoryReceiveStream]
 
@@ -53,18 +54,20 @@ class Wire:
         await self.say({**answer, "reason_phrase": "No way", "message_body": body})
 
 
-async def open_near_end(nursery: trio.Nursery, stream: MemoryStream) -> WebSocketConnection:
+async def open_near_end(
+    nursery: trio.Nursery, stream: MemoryStream, message_bytes: int = MESSAGE_BYTES
+) -> WebSocketConnection:
     return await wrap_client_stream(
         nursery,
         stream,  # type: ignore[arg-type] # any stream will do
         "asterisk",
         "/",
-        max_message_size=socket_module.MESSAGE_BYTES,
+        max_message_size=message_bytes,
     )
 
 
 @asynccontextmanager
-async def wire() -> AsyncIterator[Wire]:
+async def wire(message_bytes: int = MESSAGE_BYTES) -> AsyncIterator[Wire]:
     near, far = trio.testing.memory_stream_pair()
     async with trio.open_nursery() as nursery:
         ends: list[WebSocketConnection] = []
@@ -74,7 +77,7 @@ async def wire() -> AsyncIterator[Wire]:
             ends.append(await request.accept())
 
         nursery.start_soon(accept)
-        ours = await open_near_end(nursery, near)
+        ours = await open_near_end(nursery, near, message_bytes)
         both = Wire(ours, ends[0], far)
         nursery.start_soon(both.ours.run)
         yield both
@@ -233,7 +236,7 @@ async def test_a_message_that_is_too_long_ends_the_socket(
     autojump_clock: object, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(socket_module, "MESSAGE_BYTES", 1000)
-    async with wire() as line:
+    async with wire(message_bytes=1000) as line:
         await line.say({**END, "more": "x" * 1000})
         assert await line.ours.ended() == "a message of Asterisk's was longer than 1000 bytes"
 
