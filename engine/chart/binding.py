@@ -12,11 +12,64 @@ import inspect
 from collections.abc import Callable, Sequence
 from functools import cache
 from types import UnionType
-from typing import Any, Union, get_args, get_origin, get_type_hints
+from typing import Any, Protocol, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 from callchart.engine.events import Event
 
-Function = Callable[..., Any]
+R_co = TypeVar("R_co", covariant=True)
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class _Named(Protocol):
+    """Journals and diagrams write the name."""
+
+    @property
+    def __name__(self) -> str: ...
+
+
+class _OfNothing(_Named, Protocol[R_co]):
+    def __call__(self) -> R_co: ...
+
+
+class _OfData(_Named, Protocol[R_co]):
+    def __call__(self, data: Any) -> R_co: ...
+
+
+class _OfEvent(_Named, Protocol[R_co]):
+    def __call__(self, event: Any) -> R_co: ...
+
+
+class _OfMoment(_Named, Protocol[R_co]):
+    def __call__(self, at_us: int) -> R_co: ...
+
+
+class _OfDataAndEvent(_Named, Protocol[R_co]):
+    def __call__(self, data: Any, event: Any) -> R_co: ...
+
+
+class _OfDataAndMoment(_Named, Protocol[R_co]):
+    def __call__(self, data: Any, at_us: int) -> R_co: ...
+
+
+class _OfEventAndMoment(_Named, Protocol[R_co]):
+    def __call__(self, event: Any, at_us: int) -> R_co: ...
+
+
+class _OfAll(_Named, Protocol[R_co]):
+    def __call__(self, data: Any, event: Any, at_us: int) -> R_co: ...
+
+
+#: A function of what a timer's start has: some of (data, at_us).
+WithoutEvent = _OfNothing[R_co] | _OfData[R_co] | _OfMoment[R_co] | _OfDataAndMoment[R_co]
+#: A function of some of (data, event, at_us). A type checker refuses other parameters; it cannot
+#: compare an annotated event with the key that the reaction stands under, so the chart does.
+Function = (
+    WithoutEvent[R_co]
+    | _OfEvent[R_co]
+    | _OfDataAndEvent[R_co]
+    | _OfEventAndMoment[R_co]
+    | _OfAll[R_co]
+)
 #: A function of (data, event, at_us), whatever the function behind it reads.
 Bound = Callable[[Any, Any, int], Any]
 
@@ -24,7 +77,7 @@ DATA, EVENT, AT_US = "data", "event", "at_us"
 #: The values that a function may read, in the order in which it names them.
 READABLE = (DATA, EVENT, AT_US)
 
-_BINDERS: dict[tuple[str, ...], Callable[[Function], Bound]] = {
+_BINDERS: dict[tuple[str, ...], Callable[[Any], Bound]] = {
     (): lambda f: lambda data, event, at_us: f(),
     (DATA,): lambda f: lambda data, event, at_us: f(data),
     (EVENT,): lambda f: lambda data, event, at_us: f(event),
@@ -40,8 +93,13 @@ class BindingError(TypeError):
     """A function of a chart has a parameter that no value of a call belongs to."""
 
 
-@cache
-def reads(function: Function) -> tuple[str, ...]:
+def _cached(function: F) -> F:
+    # `cache` as it is would ask for a Hashable, and a type checker finds none in a protocol.
+    return cast(F, cache(function))
+
+
+@_cached
+def reads(function: Callable[..., Any]) -> tuple[str, ...]:
     """Return the names of the values that a function reads. Raises `BindingError`."""
     try:
         parameters = tuple(inspect.signature(function).parameters)
@@ -55,14 +113,14 @@ def reads(function: Function) -> tuple[str, ...]:
     return parameters
 
 
-@cache
-def bound(function: Function) -> Bound:
+@_cached
+def bound(function: Callable[..., Any]) -> Bound:
     """Return the function of (data, event, at_us) that calls `function` with what it reads."""
     return _BINDERS[reads(function)](function)
 
 
-@cache
-def event_types(function: Function) -> Sequence[type[Event]]:
+@_cached
+def event_types(function: Callable[..., Any]) -> Sequence[type[Event]]:
     """Return the classes of events that the function's annotation allows; none: any event.
 
     An annotation that cannot be resolved outside its module allows any event."""
@@ -72,6 +130,5 @@ def event_types(function: Function) -> Sequence[type[Event]]:
         return ()
     is_union = get_origin(annotation) in (Union, UnionType)
     members = get_args(annotation) if is_union else (annotation,)
-    if all(isinstance(member, type) and issubclass(member, Event) for member in members):
-        return members
-    return ()
+    allowed = tuple(each for each in members if isinstance(each, type) and issubclass(each, Event))
+    return allowed if len(allowed) == len(members) else ()

@@ -171,13 +171,29 @@ class Chart:
 
     @cached_property
     def reads_moment(self) -> Mapping[str, str]:
-        """The guards, updates and effects that read `at_us`, by name, each with a place of it."""
+        """The functions that read `at_us`, by name, each with one place where it is used."""
         return {
             named(function): where
-            for _, _, answer, where in self.declared()
-            for function in _functions_of(answer)
+            for function, where in self._functions()
             if AT_US in reads(function)
         }
+
+    def _functions(self) -> Iterator[tuple[Callable[..., Any], str]]:
+        """Yield every guard, update, delay and effect that is a function, and where it is used."""
+        for path, node in self.nodes.items():
+            for use, effects in (
+                ("entry", node.state.entry_effects),
+                ("exit", node.state.exit_effects),
+            ):
+                for effect in effects:
+                    if not isinstance(effect, Effect):
+                        yield effect, f"state {path}, {use}"
+        for timer in self.timers:
+            if callable(timer.delay):
+                yield timer.delay, f"state {timer.state}, after {timer.name}"
+        for _, _, answer, where in self.declared():
+            for function in _functions_of(answer):
+                yield function, where
 
     def is_final(self, leaf: str) -> bool:
         """Does the call end here?"""

@@ -6,19 +6,21 @@ the call's data, the event and the time: so one table can be run, drawn, replaye
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, ClassVar
 
+from callchart.engine.chart.binding import Function, WithoutEvent
+from callchart.engine.data import CallData
 from callchart.engine.events import Event
 from callchart.engine.settings import SettingRef
 
-#: A function of some of (data, event, at_us): does the reaction apply? See `binding`.
-Guard = Callable[..., bool]
+#: A function of some of (data, event, at_us): does the reaction apply?
+Guard = Function[bool]
 #: A function of some of (data, event, at_us): the new data.
-Update = Callable[..., Any]
+Update = Function[CallData]
 #: Seconds; a setting; or a function of some of (data, at_us) that returns seconds.
-Delay = float | SettingRef | Callable[..., float]
+Delay = float | SettingRef | WithoutEvent[float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +48,7 @@ class Effect:
 
 
 #: An effect, or a function of some of (data, event, at_us) that returns one.
-EffectSource = Effect | Callable[..., Effect]
+EffectSource = Effect | Function[Effect]
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,6 @@ from dataclasses import replace
 
 import pytest
 
-from callchart.engine.chart import Update
 from callchart.engine.data import CallData, Facts, Reply, Scripts
 from callchart.engine.effects import StartReply
 from callchart.engine.events import (
@@ -81,7 +80,7 @@ def data(**fields: object) -> CallData:
     ids=lambda given: given.purpose if isinstance(given, Reply) else "",
 )
 def test_the_next_reply_is_new_and_knows_nothing_of_the_one_before(
-    begin: Update, reply: Reply
+    begin: Callable[[CallData], CallData], reply: Reply
 ) -> None:
     begun: CallData = begin(data())
     assert begun.reply == reply

@@ -9,11 +9,11 @@ from typing import Any, cast
 
 import pytest
 
-from callchart.engine.chart import ChartError, State, ignore, stay, to
+from callchart.engine.chart import ChartError, Effect, State, ignore, stay, to
 from callchart.engine.chart.binding import READABLE, bound, event_types, reads
 from callchart.engine.events import DigitReceived, Event
 from callchart.states import CHART
-from tests.engine.chart.by_hand import Knock, Notes, Worked, chart, leaf
+from tests.engine.chart.by_hand import Knock, Notes, Say, Worked, chart, leaf
 
 
 def a_function_of(names: tuple[str, ...]) -> Callable[..., tuple[object, ...]]:
@@ -69,7 +69,7 @@ def test_another_parameter_is_refused() -> None:
     refused(
         "state a, on Knock: the parameters of of_now must be some of data, event, at_us, in this "
         "order, got (data, now)",
-        leaf("a", on={Knock: [stay(when=of_now), to("over")]}),
+        leaf("a", on={Knock: [stay(when=cast(Any, of_now)), to("over")]}),
     )
 
 
@@ -77,7 +77,7 @@ def test_another_order_is_refused() -> None:
     refused(
         "state a, on Knock: the parameters of backwards must be some of data, event, at_us, in "
         "this order, got (event, data)",
-        leaf("a", on={Knock: [stay(when=backwards), to("over")]}),
+        leaf("a", on={Knock: [stay(when=cast(Any, backwards)), to("over")]}),
     )
 
 
@@ -90,7 +90,7 @@ def test_a_delay_that_reads_the_event_is_refused() -> None:
     refused(
         "state a, after out: of_the_event must read data or at_us, got event: a delay is computed "
         "when its timer starts",
-        State("a", on={Knock: ignore("")}, after={"out": (of_the_event, to("over"))}),
+        State("a", on={Knock: ignore("")}, after={"out": (cast(Any, of_the_event), to("over"))}),
     )
 
 
@@ -135,6 +135,40 @@ def test_an_annotation_with_another_class_allows_any_event() -> None:
     assert event_types(of_a_number) == ()
 
 
-def test_the_chart_lists_the_functions_that_read_the_moment() -> None:
+def announce(at_us: int) -> Effect:
+    return Say(f"at {at_us}")
+
+
+def say_goodbye(at_us: int) -> Effect:
+    return Say(f"goodbye at {at_us}")
+
+
+def longer_and_longer(at_us: int) -> float:
+    return 1.0 + at_us / 1_000_000
+
+
+def is_late(data: Notes, at_us: int) -> bool:
+    return at_us > 0
+
+
+def test_the_chart_lists_every_function_that_reads_the_moment() -> None:
+    table = chart(
+        State(
+            "a",
+            on={Knock: [stay(when=is_late), to("over")]},
+            after={"out": (longer_and_longer, to("over"))},
+            entry=[announce, Say("in")],
+            exit=say_goodbye,
+        )
+    )
+    assert table.reads_moment == {
+        "announce": "state a, entry",
+        "say_goodbye": "state a, exit",
+        "longer_and_longer": "state a, after out",
+        "is_late": "state a, on Knock",
+    }
+
+
+def test_the_default_chart_knows_what_reads_the_moment() -> None:
     assert CHART.reads_moment["note_sound"] == "state call.turn.speaking, on SoundQueued"
     assert "reprompts_are_used_up" not in CHART.reads_moment

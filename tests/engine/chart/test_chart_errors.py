@@ -364,7 +364,10 @@ def test_an_answer_that_is_none() -> None:
     )
 
 
-@pytest.mark.parametrize("answer", [stay(when=partial(yes)), to("over", update=partial(yes))])
+NAMELESS: Any = partial(yes)
+
+
+@pytest.mark.parametrize("answer", [stay(when=NAMELESS), to("over", update=NAMELESS)])
 def test_a_function_without_a_name(answer: Answer) -> None:
     with pytest.raises(ChartError, match=r"^state a, on Knock: functools\.partial.* has no name"):
         chart(leaf("a", on={Knock: [answer, ignore("")]}), events=(Knock,))
