@@ -101,20 +101,20 @@ async def play(scene: Scene) -> None:
     assert composition is not None, "a state that plays is entered with a reply"
     number, since = composition.reply.number, composition.cursor
     playout, frame = scene.playout, frame_bytes(composition.rate_hz)
-    playback = playout.begin(number, lambda size: composition.heard(since, size))
+    playback = playout.begin(number, lambda size: composition.take_heard(since, size))
     chunk_number, byte, announced, complete = since.chunk, since.byte, since.byte, False
     while chunk_number < len(composition.chunks) or not composition.ended:
         if chunk_number == len(composition.chunks):
-            await composition.more(trio.current_time() + playout.ahead(playback))
+            await composition.wait_for_chunk(trio.current_time() + playout.queued_s(playback))
             continue
         chunk = composition.chunks[chunk_number]
         known = len(chunk.pcm) - (len(chunk.pcm) - byte) % frame
-        if known > byte >= announced or (chunk.complete and not complete):
+        if known > byte >= announced or (chunk.ended and not complete):
             seconds = (known - announced) / (composition.rate_hz * 2)
-            scene.post(SoundQueued(number, chunk_number, seconds, chunk.complete))
-            announced, complete = known, chunk.complete
+            scene.post(SoundQueued(number, chunk_number, seconds, chunk.ended))
+            announced, complete = known, chunk.ended
         if known > byte:
-            if not playback.sent:
+            if not playback.sent_bytes:
                 # Truly heard, not merely sent: its mark comes back when the first frame was played.
                 first = bytes(chunk.pcm[byte : byte + frame])
                 playout.send(playback, first, lambda: scene.post(PlaybackStarted(number)))
@@ -124,10 +124,10 @@ async def play(scene: Scene) -> None:
             piece = bytes(chunk.pcm[byte : min(known, byte + room * frame)])
             playout.send(playback, piece)
             byte += len(piece)
-        elif chunk.complete:
+        elif chunk.ended:
             chunk_number, byte, announced, complete = chunk_number + 1, 0, 0, False
         else:
-            await composition.change()
+            await composition.wait_for_change()
     await _heard_to_the_end(scene, playback)
     scene.post(PlaybackFinished(number))
 
@@ -141,9 +141,9 @@ async def fill(scene: Scene) -> None:
     playout = scene.playout
     playback = playout.begin(None, lambda size: "")
     playout.send(playback, pcm[:frame], lambda: scene.post(FillerStarted(clip.text)))
-    while playback.sent < len(pcm):
+    while playback.sent_bytes < len(pcm):
         room = await _room(scene, playback)
-        playout.send(playback, pcm[playback.sent : playback.sent + room * frame])
+        playout.send(playback, pcm[playback.sent_bytes : playback.sent_bytes + room * frame])
     await _heard_to_the_end(scene, playback)
     scene.post(FillerFinished())
 
@@ -154,7 +154,7 @@ async def _room(scene: Scene, playback: Playback) -> int:
     The backlog is let down to its half before it is filled again: few wake-ups, never a gap."""
     backlog = scene.data.settings.backlog
     while True:
-        ahead = scene.playout.ahead(playback)
+        ahead = scene.playout.queued_s(playback)
         frames = int((backlog - ahead) / FRAME_SECONDS + 1e-6)
         if frames > 0:
             return frames
@@ -162,7 +162,7 @@ async def _room(scene: Scene, playback: Playback) -> int:
 
 
 async def _heard_to_the_end(scene: Scene, playback: Playback) -> None:
-    if playback.sent:
+    if playback.sent_bytes:
         reached = trio.Event()
         scene.playout.mark(playback, reached.set)
         await reached.wait()

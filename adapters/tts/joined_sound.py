@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from callchart.engine.ports import Speech, WordTiming
-from callchart.engine.reply.word_timing import ends_of_words
+from callchart.engine.reply.word_timing import word_ends_s
 
 #: Characters a second. Speech is hardly ever slower: bounds a guess about words whose places nobody
 #: told. Measured: espeak-ng reads English with many figures in it at 9.6 to 11.
@@ -81,4 +81,4 @@ class JoinedSound:
         if tells_words and not self._told:
             return 0
         slow = max(self.seconds, len(self._text) / SLOWEST)
-        return sum(end <= self.seconds for end in ends_of_words(self._text, (), slow)[:-1])
+        return sum(end <= self.seconds for end in word_ends_s(self._text, (), slow)[:-1])

@@ -1,9 +1,9 @@
-"""Cuts a text that is still being written into pieces that can be spoken.
+"""Cuts a text that arrives in pieces into chunks that can be spoken. Pure: no clock.
 
-At "|", which the prompt asks for: that cut is exact and needs no further token. A model that has
-written no "|" yet is cut at the end of a sentence, seen once the next token is there. Failing both:
-at the last word that fits a synthesis request, or, where the text dribbles, at the last whole word
-after a while. Pure: characters in, chunks out; the while is the pipeline's to measure.
+It cuts at "|", which the prompt asks for: that cut is exact and needs no further token. Until the
+model has written a "|", it also cuts at the end of a sentence, as soon as the next token shows the
+end. Failing both, it cuts after the last word that fits `longest` characters, or on demand
+(`take_overdue`) after the last whole word.
 """
 
 from __future__ import annotations
@@ -12,49 +12,50 @@ import re
 
 MARK = "|"
 
-#: The end of a sentence, known to be one by what follows: not the point in "3.5" or "e.g. x".
+#: The end of a sentence. The lookahead tells it from the point in "3.5" or "e.g. x".
 _SENTENCE = re.compile(r"[.!?…]+[\"')»”]*(?=\s+[^\s\da-z\u0430-\u044f\u0451])|\n+")
 _SPEAKABLE = re.compile(r"\w")
 
 
 class Chunker:
-    """Feed it text, take chunks. `longest` is the most characters of a chunk."""
+    """Takes text and returns chunks of at most `longest` characters.
+
+    `marked` counts the cuts at the model's own "|"."""
 
     def __init__(self, longest: int) -> None:
         self._longest = longest
         self._text = ""
-        #: How many cuts were the model's own.
         self.marked = 0
 
-    def feed(self, text: str) -> list[str]:
-        """The chunks that `text` completes, in order."""
+    def feed_text(self, text: str) -> list[str]:
+        """Return the chunks that `text` completes, in order."""
         self._text += text
         chunks: list[str] = []
-        while (cut := self._cut()) is not None:
+        while (cut := self._next_cut()) is not None:
             self._take(cut, chunks)
         return chunks
 
-    def overdue(self) -> list[str]:
-        """It took too long: what there is, up to the last whole word (the last may be half)."""
+    def take_overdue(self) -> list[str]:
+        """Return the pending text up to its last whole word; the last word may be incomplete."""
         end = self._text.rstrip().rfind(" ")
         chunks: list[str] = []
         if end > 0:
             self._take((end, end), chunks)
         return chunks
 
-    def rest(self) -> list[str]:
-        """The text has ended: what is left of it."""
+    def take_rest(self) -> list[str]:
+        """Return all of the pending text: no text follows it."""
         chunks: list[str] = []
         self._take((len(self._text), len(self._text)), chunks)
         return chunks
 
     @property
     def pending(self) -> bool:
-        """Is there text that was not given out yet?"""
+        """True when text that can be spoken is not yet given out."""
         return bool(_SPEAKABLE.search(self._text))
 
-    def _cut(self) -> tuple[int, int] | None:
-        """Where the next chunk ends and where the one after it begins; None: not yet."""
+    def _next_cut(self) -> tuple[int, int] | None:
+        """Return the end of the next chunk and the beginning of the one after it, or None."""
         mark = self._text.find(MARK)
         sentence = None if self.marked else _SENTENCE.search(self._text)
         if mark >= 0 and (sentence is None or mark < sentence.end()) and mark <= self._longest:
@@ -71,6 +72,6 @@ class Chunker:
     def _take(self, cut: tuple[int, int], chunks: list[str]) -> None:
         end, beginning = cut
         chunk, self._text = self._text[:end].strip(), self._text[beginning:].lstrip()
-        # Dots and dashes alone are no words: nothing would be heard of them.
+        # A synthesizer gives no sound for dots and dashes alone: drop them.
         if _SPEAKABLE.search(chunk):
             chunks.append(chunk)

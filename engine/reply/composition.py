@@ -1,34 +1,58 @@
-"""A reply's chunks: growing at the end while it is written, read from the front while it is heard.
+"""One reply as data: its chunks, appended by the writer and read from the front by the player.
 
-Playing reads through one cursor, so that what is heard is strictly in order, and a playback that
-begins again goes on at the first word that was not heard."""
+The player reads through one cursor, so that sound is played strictly in order. After an
+interruption the next playback begins at the first word that was not heard."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from enum import Enum, auto
 
 import trio
 
 from callchart.engine.data import Reply
 from callchart.engine.ports import WordTiming, frame_bytes
-from callchart.engine.reply.word_timing import ends_of_words
+from callchart.engine.reply.word_timing import word_ends_s
+
+
+class ChunkPhase(Enum):
+    """The progress of one chunk's synthesis."""
+
+    GROWING = auto()
+    #: All sound of the text is there.
+    COMPLETE = auto()
+    #: The synthesis failed after a part of the sound, which can still be played.
+    BROKEN = auto()
+
+
+class TextPhase(Enum):
+    """The progress of a reply's text. Only an OPEN reply takes further chunks."""
+
+    OPEN = auto()
+    #: All text is there; synthesis may still run, and may still fail.
+    WRITTEN = auto()
+    #: A provider failed. The remaining chunks can still be played; no chunk follows them.
+    FAILED = auto()
 
 
 @dataclass(eq=False)
 class Chunk:
-    """A piece of text, and as much of its sound (s16le) as there is."""
+    """A piece of text, and its sound so far (s16le, mono)."""
 
     text: str
     pcm: bytearray = field(default_factory=bytearray)
     words: list[WordTiming] = field(default_factory=list)
-    complete: bool = False
-    #: Its synthesis stopped in the middle: the sound is not the whole text's.
-    broken: bool = False
+    phase: ChunkPhase = ChunkPhase.GROWING
+
+    @property
+    def ended(self) -> bool:
+        """True when no further sound of this chunk follows."""
+        return self.phase is not ChunkPhase.GROWING
 
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """A place in a reply's sound: chunk, word within the chunk, byte within its sound."""
+    """A position in a reply's sound: chunk, word in the chunk, byte in the chunk's sound."""
 
     chunk: int = 0
     word: int = 0
@@ -36,77 +60,97 @@ class Cursor:
 
 
 class Composition:
-    """One reply's chunks, growing at the end and read from the front.
-
-    `failure` is set where it will not be complete; the chunks before it can still be heard."""
+    """The chunks of one reply, the phase of its text, and the position of the player."""
 
     def __init__(self, reply: Reply, rate_hz: int) -> None:
         self.reply, self.rate_hz = reply, rate_hz
         self.chunks: list[Chunk] = []
-        self.written = False
-        self.failure: str | None = None
+        self.phase = TextPhase.OPEN
         self.cursor = Cursor()
-        #: Since when nothing of it is heard because there is no more yet, by Trio's clock. None
-        #: where there is more, or nobody listens.
-        self.silent_since: float | None = None
-        #: It will be heard: what costs more than a first sound, or has consequences, may begin.
+        #: When playback ran dry (`trio.current_time()`), or will run dry; None while sound is
+        #: queued or no player waits for it.
+        self.silent_since_s: float | None = None
+        #: Set when the caller will hear the reply. A draft waits for it before it spends more than
+        #: its first sound, and before it uses a tool.
         self.confirmed = trio.Event()
         self._changes = trio.lowlevel.ParkingLot()
 
     @property
     def has_sound(self) -> bool:
-        """The first sound in order is there."""
+        """True when the first frame of the reply can be played."""
         for chunk in self.chunks:
             if len(chunk.pcm) >= frame_bytes(self.rate_hz):
                 return True
-            if not chunk.complete:
+            if not chunk.ended:
                 return False
         return False
 
     @property
     def ended(self) -> bool:
-        """No further chunk will come."""
-        return self.written or self.failure is not None
+        """True when no further chunk follows."""
+        return self.phase is not TextPhase.OPEN
 
-    def changed(self) -> None:
+    def close(self) -> None:
+        """Mark the text as complete. A failed reply stays failed."""
+        if self.phase is TextPhase.OPEN:
+            self.phase = TextPhase.WRITTEN
+        self.notify()
+
+    def fail(self, at: Chunk | None = None) -> bool:
+        """End the reply at the chunk `at`, or after all its chunks; return False if it had failed.
+
+        The chunks before `at` stay, and `at` stays with the sound that it has."""
+        if at in self.chunks:
+            at.phase = ChunkPhase.BROKEN
+            del self.chunks[self.chunks.index(at) + bool(at.pcm) :]
+        is_first = self.phase is not TextPhase.FAILED
+        self.phase = TextPhase.FAILED
+        return is_first
+
+    def notify(self) -> None:
+        """Wake the tasks that wait for a change."""
         self._changes.unpark_all()
 
-    async def change(self) -> None:
-        """Wait for more text, more sound, or the end."""
+    async def wait_for_change(self) -> None:
+        """Wait for more text, more sound, or the end of the text."""
         await self._changes.park()
 
-    async def more(self, silent_since: float) -> None:
-        """Wait for the next chunk, or the end: all there is will have been heard by then."""
-        self.silent_since = silent_since
-        try:
-            await self.change()
-        finally:
-            self.silent_since = None
+    async def wait_for_chunk(self, silent_since_s: float) -> None:
+        """Wait for the next chunk or the end of the text.
 
-    def heard(self, since: Cursor, size: int) -> str:
-        """The words that end within `size` bytes from `since`; the cursor moves behind them."""
-        words: list[str] = []
+        `silent_since_s` is when the queued sound ends, in seconds of Trio's clock."""
+        self.silent_since_s = silent_since_s
+        try:
+            await self.wait_for_change()
+        finally:
+            self.silent_since_s = None
+
+    def take_heard(self, since: Cursor, size_bytes: int) -> str:
+        """Return the words that end within `size_bytes` after `since`.
+
+        Moves the cursor to the first word that was not heard."""
+        heard: list[str] = []
         cursor = since
         for number in range(since.chunk, len(self.chunks)):
             chunk = self.chunks[number]
             start = since if number == since.chunk else Cursor(number)
-            end = start.byte + size
-            if chunk.complete and not chunk.broken and end >= len(chunk.pcm):
-                # A voice may have made nothing of it.
-                words += chunk.text.split()[start.word :] if chunk.pcm else []
-                size = end - len(chunk.pcm)
+            end = start.byte + size_bytes
+            if chunk.phase is ChunkPhase.COMPLETE and end >= len(chunk.pcm):
+                # A synthesizer may give no sound for a text: its words were not heard.
+                heard += chunk.text.split()[start.word :] if chunk.pcm else []
+                size_bytes = end - len(chunk.pcm)
                 cursor = Cursor(number + 1)
                 continue
-            ends = ends_of_words(chunk.text, chunk.words, len(chunk.pcm) / (self.rate_hz * 2))
-            texts = chunk.text.split()
+            ends_s = word_ends_s(chunk.text, chunk.words, len(chunk.pcm) / (self.rate_hz * 2))
+            words = chunk.text.split()
             word = start.word
-            while word < len(texts) and round(ends[word] * self.rate_hz) * 2 <= end:
-                words.append(texts[word])
+            while word < len(words) and round(ends_s[word] * self.rate_hz) * 2 <= end:
+                heard.append(words[word])
                 word += 1
-            byte = round(ends[word - 1] * self.rate_hz) * 2 if word > start.word else start.byte
-            # Whole frames: the line takes no others.
+            byte = round(ends_s[word - 1] * self.rate_hz) * 2 if word > start.word else start.byte
+            # The line takes whole frames only.
             byte -= byte % frame_bytes(self.rate_hz)
             cursor = Cursor(number, word, byte)
             break
         self.cursor = cursor
-        return " ".join(words)
+        return " ".join(heard)

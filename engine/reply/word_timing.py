@@ -1,4 +1,4 @@
-"""Where the words of a text are in its sound."""
+"""Positions of a text's words in its sound."""
 
 from __future__ import annotations
 
@@ -6,27 +6,28 @@ from collections.abc import Sequence
 
 from callchart.engine.ports import WordTiming
 
-#: Speech is hardly ever faster: bounds a guess about sound that is not there yet. Measured: fast
-#: read English has 18 characters a second.
-FASTEST = 18.0
+#: Characters that the fastest speech has in a second; the least length that a text can have, while
+#: its sound is incomplete. Measured on fast read English.
+FASTEST_CHARACTERS_PER_S = 18.0
 
 
-def ends_of_words(text: str, timings: Sequence[WordTiming], duration: float) -> list[float]:
-    """When each word of `text.split()` ends, in seconds from the beginning of its sound.
+def word_ends_s(text: str, timings: Sequence[WordTiming], duration_s: float) -> list[float]:
+    """Return when each word of `text.split()` ends, in seconds from the beginning of its sound.
 
-    From the synthesizer's own timings where there is one for each word; otherwise by share of
-    characters of `duration` (what there is of the sound so far). Where the timings so far name the
-    first words, the others have not ended within `duration`."""
+    `timings` come from the synthesizer. If it gave one for each word, they are the answer.
+    Otherwise each word gets a part of the sound in proportion to its characters; `duration_s` is
+    the length of the sound so far. If the timings name the first words of the text, those words
+    keep them, and the other words end after `duration_s`."""
     words = text.split()
     known = [timing.end for timing in timings]
     if len(known) == len(words):
         return known
     characters = sum(len(word) for word in words) or 1
-    whole = max(duration, len(text) / FASTEST)
+    whole = max(duration_s, len(text) / FASTEST_CHARACTERS_PER_S)
     ends, so_far = [], 0
     for word in words:
         so_far += len(word)
         ends.append(whole * so_far / characters)
     if known and [timing.word for timing in timings] == words[: len(timings)]:
-        ends = [*known, *(max(end, duration) for end in ends[len(known) :])]
+        ends = [*known, *(max(end, duration_s) for end in ends[len(known) :])]
     return ends

@@ -25,9 +25,9 @@ def test_a_prompts_example_is_cut_where_it_says(language: Language) -> None:
     begin, end = {"en": ("Yes, of course", '"'), "ru": ("Да, конечно", "»")}[language]
     example = begin + PROMPTS[language].partition(begin)[2].partition(end)[0]
     chunker = Chunker(250)
-    chunks = chunker.feed(example)
+    chunks = chunker.feed_text(example)
     assert len(chunks) == chunker.marked == 3
-    assert chunker.rest() == []
+    assert chunker.take_rest() == []
     assert len(chunks[0]) < 20  # the caller waits for it in silence
 
 

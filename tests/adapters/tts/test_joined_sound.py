@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from callchart.adapters.tts.joined_sound import SLOWEST, JoinedSound, Substitute
 from callchart.engine.ports import Speech, WordTiming
-from callchart.engine.reply.word_timing import ends_of_words
+from callchart.engine.reply.word_timing import word_ends_s
 
 RATE = 8000
 
@@ -132,7 +132,7 @@ def test_the_words_of_both_are_where_their_sound_is(
     assert all(word.end * RATE <= joined.samples + 0.5 for word in words)
     second = [word for word in words if word.start * RATE >= until]
     assert len(second) >= len(rest.split())
-    assert ends_of_words(text, words, joined.samples / RATE) == [word.end for word in words]
+    assert word_ends_s(text, words, joined.samples / RATE) == [word.end for word in words]
 
 
 def test_a_word_is_not_told_before_its_sound_was_given() -> None:

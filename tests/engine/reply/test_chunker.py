@@ -17,8 +17,8 @@ LONGEST = 40
 def cut(pieces: str | Iterable[str], longest: int = 250) -> list[str]:
     """The chunks of a whole text that comes in these pieces."""
     chunker = Chunker(longest)
-    chunks = [chunk for piece in pieces for chunk in chunker.feed(piece)]
-    return [*chunks, *chunker.rest()]
+    chunks = [chunk for piece in pieces for chunk in chunker.feed_text(piece)]
+    return [*chunks, *chunker.take_rest()]
 
 
 # --- at "|" --------------------------------------------------------------------------------------
@@ -27,8 +27,8 @@ def cut(pieces: str | Iterable[str], longest: int = 250) -> list[str]:
 def test_a_mark_cuts_the_instant_it_comes() -> None:
     chunker = Chunker(250)
 
-    assert chunker.feed("We are open.") == []
-    assert chunker.feed("|") == ["We are open."]
+    assert chunker.feed_text("We are open.") == []
+    assert chunker.feed_text("|") == ["We are open."]
     assert chunker.marked == 1
 
 
@@ -55,11 +55,11 @@ def test_marks_alone_are_no_chunks(text: str) -> None:
 def test_a_sentence_is_cut_once_the_next_one_has_begun() -> None:
     chunker = Chunker(250)
 
-    assert chunker.feed("We are open.") == []
-    assert chunker.feed(" ") == []
-    assert chunker.feed("W") == ["We are open."]
-    assert chunker.feed("e close at five.") == []
-    assert chunker.rest() == ["We close at five."]
+    assert chunker.feed_text("We are open.") == []
+    assert chunker.feed_text(" ") == []
+    assert chunker.feed_text("W") == ["We are open."]
+    assert chunker.feed_text("e close at five.") == []
+    assert chunker.take_rest() == ["We close at five."]
 
 
 @pytest.mark.parametrize(
@@ -134,30 +134,30 @@ def test_ten_thousand_characters_are_cut() -> None:
 
 def test_what_is_overdue_is_given_up_to_the_last_whole_word() -> None:
     chunker = Chunker(250)
-    chunker.feed("let me see wha")
+    chunker.feed_text("let me see wha")
 
     assert chunker.pending
-    assert chunker.overdue() == ["let me see"]
-    assert chunker.feed("t we have") == []
-    assert chunker.rest() == ["what we have"]
+    assert chunker.take_overdue() == ["let me see"]
+    assert chunker.feed_text("t we have") == []
+    assert chunker.take_rest() == ["what we have"]
 
 
 @pytest.mark.parametrize("text", ["wha", "  wha", "wha  "])
 def test_half_a_word_alone_is_never_overdue(text: str) -> None:
     chunker = Chunker(250)
-    chunker.feed(text)
+    chunker.feed_text(text)
 
-    assert chunker.overdue() == []
-    assert chunker.rest() == ["wha"]
+    assert chunker.take_overdue() == []
+    assert chunker.take_rest() == ["wha"]
 
 
 @pytest.mark.parametrize("text", ["", "   ", "...", " \n"])
 def test_nothing_to_speak_is_not_pending(text: str) -> None:
     chunker = Chunker(250)
-    chunker.feed(text)
+    chunker.feed_text(text)
 
     assert not chunker.pending
-    assert chunker.rest() == []
+    assert chunker.take_rest() == []
 
 
 # --- whatever the text ---------------------------------------------------------------------------
@@ -203,6 +203,6 @@ def test_the_chunks_do_not_depend_on_how_the_text_was_split_into_tokens(
 @given(texts)
 def test_marks_are_counted_one_by_one(text: str) -> None:
     chunker = Chunker(5000)
-    chunker.feed(text)
+    chunker.feed_text(text)
 
     assert chunker.marked == text.count("|")

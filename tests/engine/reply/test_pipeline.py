@@ -16,7 +16,7 @@ from callchart.engine.events import Event, ReplyFailed, ReplyReady, ReplyWritten
 from callchart.engine.mailbox import Mailbox
 from callchart.engine.phrases import Phrases
 from callchart.engine.ports import Tools, WordTiming
-from callchart.engine.reply.composition import Chunk, Composition, Cursor
+from callchart.engine.reply.composition import Chunk, ChunkPhase, Composition, Cursor
 from callchart.engine.reply.pipeline import ReplyPipeline
 from callchart.engine.settings import Settings
 from callchart.engine.testing import Answer, FakeModel, FakeSynthesizer, Manner
@@ -34,7 +34,7 @@ def composed(*chunks: Chunk) -> Composition:
     """A whole reply of these chunks."""
     composition = Composition(ANSWER, 16000)
     composition.chunks.extend(chunks)
-    composition.written = True
+    composition.close()
     return composition
 
 
@@ -43,15 +43,14 @@ def chunk(
     frames: int,
     *,
     words: Sequence[WordTiming] = (),
-    complete: bool = True,
-    broken: bool = False,
+    phase: ChunkPhase = ChunkPhase.COMPLETE,
 ) -> Chunk:
-    """With that much sound, all there is."""
-    return Chunk(text, bytearray(frames * FRAME), list(words), complete, broken)
+    """Return a chunk with that much sound."""
+    return Chunk(text, bytearray(frames * FRAME), list(words), phase)
 
 
 def timed(text: str, seconds: float) -> Chunk:
-    """Words of equal length, whose ends the synthesizer told."""
+    """Return a chunk of equally long words, with the synthesizer's timings."""
     words = text.split()
     each = seconds / len(words)
     timings = [WordTiming(w, n * each, (n + 1) * each) for n, w in enumerate(words)]
@@ -61,57 +60,57 @@ def timed(text: str, seconds: float) -> Chunk:
 def test_a_reply_that_was_played_whole_was_heard_whole() -> None:
     composition = composed(chunk("We are open.", 50), chunk("Come in.", 30))
 
-    assert composition.heard(Cursor(), 80 * FRAME) == "We are open. Come in."
+    assert composition.take_heard(Cursor(), 80 * FRAME) == "We are open. Come in."
     assert composition.cursor == Cursor(2)
 
 
 def test_nothing_sent_is_nothing_heard() -> None:
     composition = composed(chunk("We are open.", 50))
 
-    assert composition.heard(Cursor(), 0) == ""
+    assert composition.take_heard(Cursor(), 0) == ""
     assert composition.cursor == Cursor()
 
 
 def test_a_word_is_heard_when_its_end_was_played() -> None:
     composition = composed(timed("one two three four", 4.0))
 
-    assert composition.heard(Cursor(), 2 * SECOND - FRAME) == "one"
-    assert composition.heard(Cursor(), 2 * SECOND) == "one two"
-    assert composition.heard(Cursor(), 4 * SECOND - FRAME) == "one two three"
+    assert composition.take_heard(Cursor(), 2 * SECOND - FRAME) == "one"
+    assert composition.take_heard(Cursor(), 2 * SECOND) == "one two"
+    assert composition.take_heard(Cursor(), 4 * SECOND - FRAME) == "one two three"
 
 
 def test_what_is_left_begins_at_the_first_word_that_was_not_heard() -> None:
     composition = composed(timed("one two three four", 4.0), timed("five", 1.0))
-    composition.heard(Cursor(), round(2.5 * SECOND))
+    composition.take_heard(Cursor(), round(2.5 * SECOND))
 
     assert composition.cursor == Cursor(0, 2, 2 * SECOND)
-    assert composition.heard(composition.cursor, SECOND) == "three"
-    assert composition.heard(composition.cursor, 2 * SECOND) == "four five"
+    assert composition.take_heard(composition.cursor, SECOND) == "three"
+    assert composition.take_heard(composition.cursor, 2 * SECOND) == "four five"
 
 
 def test_what_is_left_begins_at_a_whole_frame() -> None:
     composition = composed(chunk("one two three four", 83), chunk("five six", 83))
 
-    composition.heard(Cursor(), 31 * FRAME)
+    composition.take_heard(Cursor(), 31 * FRAME)
 
     assert composition.cursor.word == 1
     assert composition.cursor.byte % FRAME == 0
 
 
 def test_of_a_chunk_whose_synthesis_broke_off_only_words_that_were_there_are_heard() -> None:
-    broken = chunk("one two three four", 100, broken=True)
+    broken = chunk("one two three four", 100, phase=ChunkPhase.BROKEN)
     broken.words = [WordTiming(w, n, n + 1.0) for n, w in enumerate(broken.text.split())]
     composition = composed(chunk("Well,", 20), broken)
 
-    assert composition.heard(Cursor(), 120 * FRAME) == "Well, one two"
+    assert composition.take_heard(Cursor(), 120 * FRAME) == "Well, one two"
 
 
 def test_of_a_chunk_that_is_still_growing_words_are_guessed_by_the_fastest_speech() -> None:
     # 18 characters take a second at least: of 0.6 s, the first word is half a second.
-    growing = chunk("x" * 9 + " " + "y" * 8, 30, complete=False)
+    growing = chunk("x" * 9 + " " + "y" * 8, 30, phase=ChunkPhase.GROWING)
     composition = composed(growing)
 
-    assert composition.heard(Cursor(), 30 * FRAME) == "x" * 9
+    assert composition.take_heard(Cursor(), 30 * FRAME) == "x" * 9
 
 
 chunks = st.builds(
@@ -131,7 +130,7 @@ def test_however_often_a_reply_is_interrupted_each_word_is_heard_once(
     for share in [*interrupted, 1.0]:
         since = composition.cursor
         left = sum(len(part.pcm) for part in parts[since.chunk :]) - since.byte
-        heard += composition.heard(since, round(left / FRAME * share) * FRAME).split()
+        heard += composition.take_heard(since, round(left / FRAME * share) * FRAME).split()
 
     assert heard == " ".join(part.text for part in parts).split()
     assert composition.cursor == Cursor(len(parts))
@@ -265,7 +264,7 @@ async def test_a_few_chunks_are_synthesised_side_by_side(autojump_clock: MockClo
 
     assert desk.synthesizer.most_at_once == 3
     assert texts(composition) == [*"abcdefgh"]
-    assert all(chunk.complete for chunk in composition.chunks)
+    assert all(chunk.ended for chunk in composition.chunks)
 
 
 async def test_a_reply_is_ready_with_its_first_sound_in_order(autojump_clock: MockClock) -> None:
@@ -324,7 +323,7 @@ async def test_a_model_that_fails_keeps_what_it_had_written(autojump_clock: Mock
         (0.5, ReplyFailed(2, "text", "told to fail")),
     ]
     assert texts(composition) == ["We are open"]
-    assert composition.chunks[0].complete
+    assert composition.chunks[0].phase is ChunkPhase.COMPLETE
     assert composition.ended
 
 
@@ -420,7 +419,7 @@ async def test_a_synthesis_that_breaks_off_keeps_the_sound_that_was_there(
     composition = await desk.compose()
 
     assert texts(composition) == ["the first", "the second"]
-    assert composition.chunks[1].broken
+    assert composition.chunks[1].phase is ChunkPhase.BROKEN
     assert len(composition.chunks[1].pcm) == pytest.approx(0.2 * SECOND, abs=FRAME)
 
 

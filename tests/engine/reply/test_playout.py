@@ -47,9 +47,9 @@ def test_what_was_sent_is_ahead_until_it_was_heard(desk: Desk) -> None:
     desk.playout.send(playback, FRAME * 10)
     desk.at = 4 * FRAME_US
 
-    assert desk.playout.ahead(playback) == pytest.approx(0.12)
+    assert desk.playout.queued_s(playback) == pytest.approx(0.12)
     desk.at = 30 * FRAME_US
-    assert desk.playout.ahead(playback) == 0
+    assert desk.playout.queued_s(playback) == 0
 
 
 @pytest.mark.parametrize(
@@ -97,7 +97,7 @@ def test_sound_sent_after_a_gap_begins_when_it_is_sent(desk: Desk) -> None:
 
     desk.playout.send(playback, FRAME * 5)
 
-    assert desk.playout.ahead(playback) == pytest.approx(0.1)
+    assert desk.playout.queued_s(playback) == pytest.approx(0.1)
 
 
 def test_a_stop_tells_what_was_heard(desk: Desk) -> None:
@@ -202,7 +202,7 @@ def test_a_mark_corrects_the_idea_of_what_is_ahead(desk: Desk) -> None:
 
     desk.playout.mark_reached(desk.line.marks[0])
 
-    assert desk.playout.ahead(playback) == pytest.approx(0.1)
+    assert desk.playout.queued_s(playback) == pytest.approx(0.1)
     desk.playout.stop()
     assert desk.heard == [10 * 640]
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from callchart.engine.ports import WordTiming
-from callchart.engine.reply.word_timing import FASTEST, ends_of_words
+from callchart.engine.reply.word_timing import FASTEST_CHARACTERS_PER_S, word_ends_s
 
 sentences = st.lists(st.text("abcdefghij", min_size=1, max_size=8), max_size=12).map(" ".join)
 
@@ -15,24 +15,24 @@ sentences = st.lists(st.text("abcdefghij", min_size=1, max_size=8), max_size=12)
 def test_the_synthesizers_own_timings_hold() -> None:
     timings = [WordTiming("good", 0.1, 0.4), WordTiming("morning", 0.5, 1.1)]
 
-    assert ends_of_words("Good morning.", timings, 9.0) == [0.4, 1.1]
+    assert word_ends_s("Good morning.", timings, 9.0) == [0.4, 1.1]
 
 
 def test_without_timings_words_share_the_sound_by_their_characters() -> None:
-    assert ends_of_words("one three", [], 4.0) == [pytest.approx(1.5), pytest.approx(4.0)]
+    assert word_ends_s("one three", [], 4.0) == [pytest.approx(1.5), pytest.approx(4.0)]
 
 
 def test_where_timings_name_the_first_words_the_others_have_not_ended_yet() -> None:
     timings = [WordTiming("one", 0, 0.2), WordTiming("three", 0.3, 0.5)]
 
-    ends = ends_of_words("one three seven", timings, 0.6)
+    ends = word_ends_s("one three seven", timings, 0.6)
 
     assert ends[:2] == [0.2, 0.5]
     assert ends[2] >= 0.6
 
 
 def test_timings_of_other_words_are_no_use() -> None:
-    ends = ends_of_words("one three", [WordTiming("two", 0, 0.2)], 4.0)
+    ends = word_ends_s("one three", [WordTiming("two", 0, 0.2)], 4.0)
 
     assert ends == [pytest.approx(1.5), pytest.approx(4.0)]
 
@@ -40,18 +40,18 @@ def test_timings_of_other_words_are_no_use() -> None:
 def test_sound_that_is_not_there_yet_is_guessed_at_the_pace_of_the_fastest_speech() -> None:
     text = "x" * 36
 
-    assert ends_of_words(text, [], 0.5) == [36 / FASTEST]
+    assert word_ends_s(text, [], 0.5) == [36 / FASTEST_CHARACTERS_PER_S]
 
 
 def test_a_text_without_words_has_no_ends() -> None:
-    assert ends_of_words("  ", [], 1.0) == []
+    assert word_ends_s("  ", [], 1.0) == []
 
 
 @given(sentences, st.floats(0, 60))
 def test_ends_never_go_back_and_the_last_is_the_end_of_the_sound(
     text: str, duration: float
 ) -> None:
-    ends = ends_of_words(text, [], duration)
+    ends = word_ends_s(text, [], duration)
 
     assert len(ends) == len(text.split())
     assert ends == sorted(ends)
