@@ -134,7 +134,7 @@ class Call:
 
     def raise_(self, event: Event) -> None:
         """An event of the step that is being carried out: the next to be taken."""
-        self.mailbox.raise_(event, self._step.at)
+        self.mailbox.raise_(event, self._step.at_us)
 
     @property
     def step(self) -> Step:
@@ -166,13 +166,13 @@ class Call:
         if standing.recalled:
             return self.mailbox.take_raised() or standing.recalled[0]
         next_due = due(standing)
-        deadline = self._began + next_due.at / 1_000_000 if next_due else float("inf")
+        deadline = self._began + next_due.at_us / 1_000_000 if next_due else float("inf")
         others_spoke = False
         while True:
             occurrence = self.mailbox.take(next_due)
             if occurrence is None:
                 await self.mailbox.wait(deadline)
-            elif next_due is occurrence and not others_spoke and self.now() == occurrence.at:
+            elif next_due is occurrence and not others_spoke and self.now() == occurrence.at_us:
                 # Whoever is due at this very instant may speak first: at a tie the event wins. Once
                 # the instant is past, as it is on a real clock, nobody is stamped before the timer.
                 others_spoke = True

@@ -19,7 +19,7 @@ from typing import Any
 
 from callchart.engine.chart import Chart, ChartError, Effect, Occurrence, Step, begin, decide
 from callchart.engine.chart.chart import TimerSpec
-from callchart.engine.chart.decide import ORDINARY, Configuration, Judge
+from callchart.engine.chart.decide import LIVE, Configuration, Evaluator
 from callchart.engine.chart.state import Guard, named
 from callchart.engine.data import CallData, Facts, Parties
 from callchart.engine.events import CallStarted, Event, TimerFired
@@ -70,7 +70,7 @@ def line(n: int, step: Step, *, redacted: bool = False) -> Line:
     """One macrostep. `at` is in microseconds since the call began."""
     made: Line = {
         "n": n,
-        "at": step.at,
+        "at": step.at_us,
         "event": _plain(step.event, redacted),
         "activation": step.occurrence.activation,
         "from": step.before.leaf,
@@ -251,13 +251,13 @@ def replay(chart: Chart, head: Line, lines: list[Line]) -> Iterator[Step]:
     redacted = bool(head.get("redacted"))
     events = {event.__name__: event for event in (*chart.events, TimerFired, CallStarted)}
     for n, recorded in enumerate(lines):
-        judge = _Recorded(n, recorded) if redacted else ORDINARY
+        judge = _Recorded(n, recorded) if redacted else LIVE
         if n == 0:
-            step = begin(chart, data, judge=judge)
+            step = begin(chart, data, evaluator=judge)
         else:
             occurrence = _occurrence(n, recorded, events)
             try:
-                step = decide(chart, standing, data, occurrence, judge=judge)
+                step = decide(chart, standing, data, occurrence, evaluator=judge)
             except ChartError as error:
                 raise JournalError(f"line {_number(n)}: {error}") from None
         # A line of the journal passed through JSON: so does the one it is compared with.
@@ -292,7 +292,7 @@ def _event_name(recorded: Line) -> str:
     return str(event.get("type")) if isinstance(event, dict) else "no event"
 
 
-class _Recorded(Judge):
+class _Recorded(Evaluator):
     """Answers as the journal did, question by question."""
 
     def __init__(self, n: int, recorded: Line) -> None:

@@ -52,9 +52,9 @@ class Mailbox:
         `due`, the event at a tie. None when neither is there yet."""
         if (raised := self.take_raised()) is not None:
             return raised
-        if self._posted and (due is None or self._posted[0].at <= due.at):
+        if self._posted and (due is None or self._posted[0].at_us <= due.at_us):
             return self._posted.popleft()
-        if due is not None and due.at <= self._now():
+        if due is not None and due.at_us <= self._now():
             return due
         return None
 

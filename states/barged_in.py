@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from callchart.engine.chart import Answer, State, Update, ignore, stay, to
+from callchart.engine.chart import Reaction, State, Update, ignore, stay, to
 from callchart.engine.events import FinalHeard, PartialHeard, SpeechEnded, SpeechStarted
 from callchart.engine.settings import settings
 from callchart.states.hearing import (
@@ -35,7 +35,7 @@ from callchart.states.replies import (
 )
 
 
-def false_alarm(update: Sequence[Update]) -> list[Answer]:
+def false_alarm(update: Sequence[Update]) -> list[Reaction]:
     """Back to where the caller spoke into, or on to what has become of the reply meanwhile."""
     return [
         to("greeting", update=update, when=was_greeting),

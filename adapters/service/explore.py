@@ -213,7 +213,7 @@ def _broken(
         path = out / f"{name}.jsonl"
         write_journal(exploration, steps, path)
         found["journal"] = str(path)
-        at = [step.at / 1e6 for step in steps]
+        at = [step.at_us / 1e6 for step in steps]
         times = [*at, *times[len(at) :]]
     found["call"] = [
         {"at": at, "happened": happened, "state": leaf}

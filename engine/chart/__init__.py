@@ -3,19 +3,19 @@
 `State` declares, `Chart` builds and refuses, `decide` answers. No Trio, no clock, no I/O.
 """
 
-from callchart.engine.chart.chart import Chart, ChartError, Edge
+from callchart.engine.chart.chart import Chart, ChartError, LeafReaction
 from callchart.engine.chart.decide import (
     Configuration,
     Occurrence,
     Outcome,
+    RunningTimer,
     Step,
-    Timer,
     begin,
     decide,
 )
 from callchart.engine.chart.state import (
-    Answer,
     Effect,
+    Reaction,
     State,
     Update,
     after_of,
@@ -26,17 +26,17 @@ from callchart.engine.chart.state import (
 )
 
 __all__ = [
-    "Answer",
     "Chart",
     "ChartError",
     "Configuration",
-    "Edge",
     "Effect",
+    "LeafReaction",
     "Occurrence",
     "Outcome",
+    "Reaction",
+    "RunningTimer",
     "State",
     "Step",
-    "Timer",
     "Update",
     "after_of",
     "begin",

@@ -15,21 +15,21 @@ from types import MappingProxyType
 from typing import Any
 
 from callchart.engine.chart.binding import AT_US, EVENT, BindingError, event_types, reads
-from callchart.engine.chart.machine import SEPARATOR, Machine, Rule
+from callchart.engine.chart.machine import SEPARATOR, Machine, MachineReaction
 from callchart.engine.chart.state import (
     After,
-    Answer,
-    Answers,
     Defer,
     Delay,
     Effect,
     Ignore,
+    Reaction,
+    Reactions,
     State,
     Stay,
     To,
     after_of,
-    answers_of,
     named,
+    reactions_of,
 )
 from callchart.engine.data import CallData
 from callchart.engine.events import EVENTS, OUTSIDE, Event, TimerFired
@@ -77,7 +77,7 @@ def timer_trigger(state: str, timer: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Edge:
+class LeafReaction:
     """One answer, as it applies in one leaf: declared by `source` on `trigger`.
 
     `exits` (innermost first) and `entries` (outermost first) are empty unless it is a transition,
@@ -85,7 +85,7 @@ class Edge:
 
     source: str
     trigger: str
-    answer: Answer
+    declared: Reaction
     leaf: str
     exits: tuple[str, ...] = ()
     entries: tuple[str, ...] = ()
@@ -132,7 +132,7 @@ class Chart:
             path: tuple(t for t in self.timers if t.state == path) for path in self.nodes
         }
         self.initial: tuple[str, ...] = self._entered_through(self.states[0].name)
-        self.table: Mapping[str, Mapping[str, tuple[Edge, ...]]] = self._ask_the_machine()
+        self.table: Mapping[str, Mapping[str, tuple[LeafReaction, ...]]] = self._ask_the_machine()
         self._check_delays()
         self._check_answers()
         self._check_ancestors()
@@ -158,7 +158,7 @@ class Chart:
             raise ChartError(f"{why}: {name!r} is ambiguous: {', '.join(found)}")
         raise ChartError(f"{why}: there is no state {name!r}; there are {', '.join(self.nodes)}")
 
-    def edges(self, leaf: str, trigger: str) -> tuple[Edge, ...]:
+    def reactions(self, leaf: str, trigger: str) -> tuple[LeafReaction, ...]:
         """The answers tried in `leaf`, in order: its own first, then its parents'."""
         return self.table[leaf].get(trigger, ())
 
@@ -191,7 +191,7 @@ class Chart:
         for timer in self.timers:
             if callable(timer.delay):
                 yield timer.delay, f"state {timer.state}, after {timer.name}"
-        for _, _, answer, where in self.declared():
+        for _, _, answer, where in self.declarations():
             for function in _functions_of(answer):
                 yield function, where
 
@@ -210,7 +210,7 @@ class Chart:
         name: str,
         *,
         add: Mapping[str, Sequence[State]] | None = None,
-        on: Mapping[str, Mapping[type[Event], Answers]] | None = None,
+        on: Mapping[str, Mapping[type[Event], Reactions]] | None = None,
         after: Mapping[str, Mapping[str, After]] | None = None,
         events: Sequence[type[Event]] = (),
         data: type[CallData] | None = None,
@@ -250,18 +250,18 @@ class Chart:
             entered.append(path)
         return tuple(entered)
 
-    def declared(self) -> Iterator[tuple[str, str, Answer, str]]:
+    def declarations(self) -> Iterator[tuple[str, str, Reaction, str]]:
         """(source, trigger, answer, where) of every answer, in the order of declaration."""
         for path, node in self.nodes.items():
             for event, answers in node.state.on.items():
-                for answer in answers_of(answers):
+                for answer in reactions_of(answers):
                     yield path, event.__name__, answer, f"state {path}, on {event.__name__}"
             for timer, after in node.state.after.items():
                 for answer in after_of(after)[1]:
                     yield path, timer_trigger(path, timer), answer, f"state {path}, after {timer}"
 
-    def _ask_the_machine(self) -> dict[str, dict[str, tuple[Edge, ...]]]:
-        declared = list(self.declared())
+    def _ask_the_machine(self) -> dict[str, dict[str, tuple[LeafReaction, ...]]]:
+        declared = list(self.declarations())
         rules = []
         for source, trigger, answer, where in declared:
             _check_functions(answer, trigger, where, self.events)
@@ -270,9 +270,9 @@ class Chart:
                 target = self.resolve(answer.target, why=where)
             elif isinstance(answer, Stay):
                 self._check_rearm(source, answer, where)
-            rules.append(Rule(trigger, source, target))
+            rules.append(MachineReaction(trigger, source, target))
         machine = Machine([_for_machine(state) for state in self.states], rules)
-        table: dict[str, dict[str, tuple[Edge, ...]]] = {}
+        table: dict[str, dict[str, tuple[LeafReaction, ...]]] = {}
         for leaf in self.leaves:
             row = table.setdefault(leaf, {})
             for trigger in dict.fromkeys(rule.trigger for rule in rules):
@@ -282,10 +282,12 @@ class Chart:
                     if isinstance(answer, To):
                         move = machine.move(leaf, trigger, number)
                         edges.append(
-                            Edge(source, trigger, answer, move.leaf, move.exits, move.entries)
+                            LeafReaction(
+                                source, trigger, answer, move.leaf, move.exits, move.entries
+                            )
                         )
                     else:
-                        edges.append(Edge(source, trigger, answer, leaf))
+                        edges.append(LeafReaction(source, trigger, answer, leaf))
                 if edges:
                     row[trigger] = tuple(edges)
         return table
@@ -336,7 +338,7 @@ class Chart:
                         f"events; add it to Chart(events=...)"
                     )
             for what, answers in [
-                *((f"on {e.__name__}", answers_of(a)) for e, a in node.state.on.items()),
+                *((f"on {e.__name__}", reactions_of(a)) for e, a in node.state.on.items()),
                 *((f"after {t}", after_of(a)[1]) for t, a in node.state.after.items()),
             ]:
                 for answer in answers[:-1]:
@@ -349,7 +351,7 @@ class Chart:
             if self.is_final(leaf):
                 continue
             for event in self.arriving(leaf):
-                if not _answered(self.edges(leaf, event.__name__)):
+                if not _answered(self.reactions(leaf, event.__name__)):
                     raise ChartError(
                         f"{event.__name__} can arrive in {leaf} and is not answered there; add it "
                         f"to `on` of {leaf} or of a parent: to(...), stay(...), defer(...) or "
@@ -357,7 +359,7 @@ class Chart:
                     )
             for path in self.nodes[leaf].lineage:
                 for timer in self.timers_of[path]:
-                    if not _answered(self.edges(leaf, timer.trigger)):
+                    if not _answered(self.reactions(leaf, timer.trigger)):
                         raise ChartError(
                             f"state {path}, after {timer.name}: every answer has a guard; when "
                             f"all say no, nothing happens; end with one without a guard"
@@ -367,9 +369,9 @@ class Chart:
         for row in self.table.values():
             for edges in row.values():
                 for edge in edges:
-                    if not isinstance(edge.answer, To) or edge.answer.restart:
+                    if not isinstance(edge.declared, To) or edge.declared.restart:
                         continue
-                    target = self.resolve(edge.answer.target, why=edge.source)
+                    target = self.resolve(edge.declared.target, why=edge.source)
                     if target in self.nodes[edge.source].ancestors:
                         raise ChartError(
                             f"state {edge.source}, {edge.trigger}: going to its own ancestor "
@@ -401,7 +403,7 @@ class Chart:
                 all(path in edge.exits for edge in edges) and edges[-1].leaf != leaf
                 for path in within
                 for timer in self.timers_of[path]
-                for edges in [self.edges(leaf, timer.trigger)]
+                for edges in [self.reactions(leaf, timer.trigger)]
             ):
                 raise ChartError(
                     f"state {leaf} can wait for ever: no `after` of it or of its parents (the "
@@ -411,7 +413,7 @@ class Chart:
     def _check_circles(self) -> None:
         """No chain of timers of no length comes back to where it began: time would stand still."""
         at_once = {
-            leaf: self.edges(leaf, timer.trigger)[-1].leaf
+            leaf: self.reactions(leaf, timer.trigger)[-1].leaf
             for leaf in self.leaves
             for timer in self.timers_of[leaf]
             if timer.delay == 0
@@ -459,7 +461,7 @@ def _place(states: Sequence[State]) -> dict[str, Node]:
 
 
 def _check_functions(
-    answer: Answer, trigger: str, where: str, events: Sequence[type[Event]]
+    answer: Reaction, trigger: str, where: str, events: Sequence[type[Event]]
 ) -> None:
     if not isinstance(answer, (To, Stay, Ignore, Defer)):
         raise ChartError(f"{where}: {answer!r} is no answer; use to, stay, ignore or defer")
@@ -468,7 +470,7 @@ def _check_functions(
         _check_function(function, where, event)
 
 
-def _functions_of(answer: Answer) -> Iterator[Callable[..., Any]]:
+def _functions_of(answer: Reaction) -> Iterator[Callable[..., Any]]:
     if answer.when:
         yield answer.when
     if isinstance(answer, (To, Stay)):
@@ -502,8 +504,8 @@ def _for_machine(state: State) -> dict[str, object]:
     return made
 
 
-def _answered(edges: tuple[Edge, ...]) -> bool:
-    return any(edge.answer.when is None for edge in edges)
+def _answered(edges: tuple[LeafReaction, ...]) -> bool:
+    return any(edge.declared.when is None for edge in edges)
 
 
 def _described(node: Node) -> list[object]:
@@ -515,7 +517,10 @@ def _described(node: Node) -> list[object]:
         state.final,
         [_named_effect(e) for e in state.entry_effects],
         [_named_effect(e) for e in state.exit_effects],
-        [[e.__name__, [_described_answer(a) for a in answers_of(x)]] for e, x in state.on.items()],
+        [
+            [e.__name__, [_described_answer(a) for a in reactions_of(x)]]
+            for e, x in state.on.items()
+        ],
         [
             [timer, named(after_of(x)[0]), [_described_answer(a) for a in after_of(x)[1]]]
             for timer, x in state.after.items()
@@ -523,7 +528,7 @@ def _described(node: Node) -> list[object]:
     ]
 
 
-def _described_answer(answer: Answer) -> list[object]:
+def _described_answer(answer: Reaction) -> list[object]:
     kind: list[object] = [type(answer).__name__, answer.when and named(answer.when)]
     if isinstance(answer, To):
         kind += [answer.target, answer.restart]

@@ -16,7 +16,7 @@ from enum import StrEnum
 from typing import Any
 
 from callchart.engine.chart.binding import bound
-from callchart.engine.chart.chart import Chart, ChartError, Edge, TimerSpec, timer_trigger
+from callchart.engine.chart.chart import Chart, ChartError, LeafReaction, TimerSpec, timer_trigger
 from callchart.engine.chart.state import (
     Defer,
     Delay,
@@ -52,10 +52,10 @@ class Active:
 
 
 @dataclass(frozen=True, slots=True)
-class Timer:
+class RunningTimer:
     """A timer that runs, of one stay in a state. Ordered by deadline (us), then by declaration."""
 
-    deadline: int
+    deadline_us: int
     order: int
     state: str
     name: str
@@ -68,7 +68,7 @@ class Occurrence:
 
     `activation` is None for what comes from outside: it is never stale."""
 
-    at: int
+    at_us: int
     event: Event
     activation: int | None = None
 
@@ -80,7 +80,7 @@ class Configuration:
     `recalled` are deferred occurrences that are offered again, before anything else is taken."""
 
     active: tuple[Active, ...]
-    timers: tuple[Timer, ...] = ()
+    timers: tuple[RunningTimer, ...] = ()
     deferred: tuple[Occurrence, ...] = ()
     recalled: tuple[Occurrence, ...] = ()
     activations: int = 0
@@ -113,51 +113,51 @@ class Step:
     guards: tuple[tuple[str, bool], ...] = ()
     #: Timers started by this step, as (state, timer, delay in us).
     started: tuple[tuple[str, str, int], ...] = ()
-    edge: Edge | None = None
+    reaction: LeafReaction | None = None
 
     @property
     def event(self) -> Event:
         return self.occurrence.event
 
     @property
-    def at(self) -> int:
+    def at_us(self) -> int:
         """Microseconds since the call began."""
-        return self.occurrence.at
+        return self.occurrence.at_us
 
 
-class Judge:
-    """Answers a step's questions to the chart's functions: guards, delays, lateness.
+class Evaluator:
+    """Reactions a step's questions to the chart's functions: guards, delays, lateness.
 
-    The ordinary judge calls them. A replay of a redacted journal puts one in that reads the
+    The ordinary evaluator calls them. A replay of a redacted journal puts one in that reads the
     journal's answers, because the words that they depend on are gone."""
 
-    def guard(self, guard: Guard, data: Any, event: Event, at: int) -> bool:
-        return bool(bound(guard)(data, event, at))
+    def guard(self, guard: Guard, data: Any, event: Event, at_us: int) -> bool:
+        return bool(bound(guard)(data, event, at_us))
 
-    def delay(self, timer: TimerSpec, data: Any, at: int) -> int:
+    def delay(self, timer: TimerSpec, data: Any, at_us: int) -> int:
         """Microseconds."""
-        return microseconds(timer.delay, data, at)
+        return microseconds(timer.delay, data, at_us)
 
     def late(self, late: Callable[[Any, Event], bool], data: Any, event: Event) -> bool:
         return late(data, event)
 
 
-def microseconds(delay: Delay, data: Any, at: int) -> int:
+def microseconds(delay: Delay, data: Any, at_us: int) -> int:
     """A delay in whole microseconds; below zero counts as zero."""
     if isinstance(delay, SettingRef):
         seconds: float = getattr(data.settings, delay.name)
     else:
-        seconds = bound(delay)(data, None, at) if callable(delay) else delay
+        seconds = bound(delay)(data, None, at_us) if callable(delay) else delay
     return max(0, round(seconds * 1_000_000))
 
 
-ORDINARY = Judge()
+LIVE = Evaluator()
 
 
-def begin(chart: Chart, data: Any, *, judge: Judge = ORDINARY) -> Step:
+def begin(chart: Chart, data: Any, *, evaluator: Evaluator = LIVE) -> Step:
     """The first step of a call, at moment 0: the initial states are entered."""
     start = Occurrence(0, CallStarted())
-    made = _Making(chart, Configuration(()), data, start, judge)
+    made = StepBuilder(chart, Configuration(()), data, start, evaluator)
     made.enter(chart.initial)
     return made.step(Outcome.TAKEN)
 
@@ -168,21 +168,21 @@ def decide(
     data: Any,
     occurrence: Occurrence,
     *,
-    judge: Judge = ORDINARY,
+    evaluator: Evaluator = LIVE,
 ) -> Step:
     """One macrostep. Pure: the same arguments give an equal step, in any process, at any time."""
-    made = _Making(chart, configuration, data, occurrence, judge)
+    made = StepBuilder(chart, configuration, data, occurrence, evaluator)
     event, leaf = occurrence.event, configuration.leaf
     if made.is_stale():
         return made.step(Outcome.STALE)
-    if chart.late is not None and judge.late(chart.late, data, event):
+    if chart.late is not None and evaluator.late(chart.late, data, event):
         return made.step(Outcome.LATE)
     if isinstance(event, TimerFired):
         trigger = timer_trigger(event.state, event.timer)
     else:
         trigger = type(event).__name__
-    for edge in chart.edges(leaf, trigger):
-        if edge.answer.when is None or made.ask(edge.answer.when):
+    for edge in chart.reactions(leaf, trigger):
+        if edge.declared.when is None or made.ask(edge.declared.when):
             return made.take(edge)
     if chart.is_final(leaf):
         return made.step(Outcome.STALE)  # the call is over
@@ -196,17 +196,22 @@ def due(configuration: Configuration) -> Occurrence | None:
     if not configuration.timers:
         return None
     timer = configuration.timers[0]
-    return Occurrence(timer.deadline, TimerFired(timer.state, timer.name), timer.activation)
+    return Occurrence(timer.deadline_us, TimerFired(timer.state, timer.name), timer.activation)
 
 
-class _Making:
+class StepBuilder:
     """A step in the making. Local to one decision; what leaves this module is frozen."""
 
     def __init__(
-        self, chart: Chart, before: Configuration, data: Any, occurrence: Occurrence, judge: Judge
+        self,
+        chart: Chart,
+        before: Configuration,
+        data: Any,
+        occurrence: Occurrence,
+        evaluator: Evaluator,
     ) -> None:
-        self.chart, self.before, self.data, self.judge = chart, before, data, judge
-        self.occurrence, self.event, self.at = occurrence, occurrence.event, occurrence.at
+        self.chart, self.before, self.data, self.evaluator = chart, before, data, evaluator
+        self.occurrence, self.event, self.at_us = occurrence, occurrence.event, occurrence.at_us
         self.active = before.active
         self.timers = before.timers
         self.deferred = before.deferred
@@ -219,7 +224,7 @@ class _Making:
         self.entry_effects: tuple[Effect, ...] = ()
         self.guards: list[tuple[str, bool]] = []
         self.started: list[tuple[str, str, int]] = []
-        self.edge: Edge | None = None
+        self.reaction: LeafReaction | None = None
         if self.recalled and self.recalled[0] == occurrence:
             self.recalled = self.recalled[1:]
         if isinstance(self.event, TimerFired):
@@ -235,13 +240,13 @@ class _Making:
         return activation is not None and all(a.activation != activation for a in self.active)
 
     def ask(self, guard: Guard) -> bool:
-        answer = self.judge.guard(guard, self.data, self.event, self.at)
+        answer = self.evaluator.guard(guard, self.data, self.event, self.at_us)
         self.guards.append((named(guard), answer))
         return answer
 
-    def take(self, edge: Edge) -> Step:
-        self.edge = edge
-        match edge.answer:
+    def take(self, edge: LeafReaction) -> Step:
+        self.reaction = edge
+        match edge.declared:
             case To() as answer:
                 self.leave(edge.exits)
                 self.update(answer)
@@ -270,7 +275,7 @@ class _Making:
 
     def update(self, answer: To | Stay) -> None:
         for update in answer.updates:
-            self.data = bound(update)(self.data, self.event, self.at)
+            self.data = bound(update)(self.data, self.event, self.at_us)
             if not isinstance(self.data, CallData):
                 raise TypeError(
                     f"{named(update)} returned {self.data!r}, and not the data from now on"
@@ -290,7 +295,7 @@ class _Making:
         )
         # A change of state: what was put off is offered again, in the order in which it came. What
         # was put off twice came before what is still to be offered.
-        again = tuple(replace(put_off, at=self.at) for put_off in self.deferred)
+        again = tuple(replace(put_off, at_us=self.at_us) for put_off in self.deferred)
         self.recalled = (*again, *self.recalled)
         self.deferred = ()
 
@@ -305,15 +310,15 @@ class _Making:
                     return
 
     def start(self, timer: TimerSpec, activation: int) -> None:
-        delay = self.judge.delay(timer, self.data, self.at)
+        delay = self.evaluator.delay(timer, self.data, self.at_us)
         self.started.append((timer.state, timer.name, delay))
-        running = Timer(self.at + delay, timer.order, timer.state, timer.name, activation)
-        self.timers = tuple(sorted((*self.timers, running), key=lambda t: (t.deadline, t.order)))
+        running = RunningTimer(self.at_us + delay, timer.order, timer.state, timer.name, activation)
+        self.timers = tuple(sorted((*self.timers, running), key=lambda t: (t.deadline_us, t.order)))
 
     def made(self, source: EffectSource) -> Effect:
         if isinstance(source, Effect):
             return source
-        effect = bound(source)(self.data, self.event, self.at)
+        effect = bound(source)(self.data, self.event, self.at_us)
         if not isinstance(effect, Effect):
             raise TypeError(f"{named(source)} returned {effect!r}, and no effect")
         return effect
@@ -334,5 +339,5 @@ class _Making:
             entry_effects=self.entry_effects,
             guards=tuple(self.guards),
             started=tuple(self.started),
-            edge=self.edge,
+            reaction=self.reaction,
         )

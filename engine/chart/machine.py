@@ -55,7 +55,7 @@ class _Probe:
 
 
 @dataclass(frozen=True, slots=True)
-class Move:
+class StateChange:
     """What one answer does to one leaf: `exits` innermost first, `entries` outermost first."""
 
     leaf: str
@@ -64,7 +64,7 @@ class Move:
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class MachineReaction:
     """One answer for the machine: on `trigger`, from `source`, to `target` (None: internal)."""
 
     trigger: str
@@ -75,7 +75,9 @@ class Rule:
 class Machine:
     """The shared machine of one chart, and the two questions it is asked."""
 
-    def __init__(self, states: Sequence[dict[str, object]], rules: Sequence[Rule]) -> None:
+    def __init__(
+        self, states: Sequence[dict[str, object]], rules: Sequence[MachineReaction]
+    ) -> None:
         self._machine = ChartMachine(
             model=None,
             states=list(states),
@@ -100,10 +102,10 @@ class Machine:
         """The rules (by number) that are tried for `trigger` in `leaf` while all guards say no."""
         return tuple(self._ask(leaf, trigger, None).asked)
 
-    def move(self, leaf: str, trigger: str, rule: int) -> Move:
+    def move(self, leaf: str, trigger: str, rule: int) -> StateChange:
         """What happens when `rule` is the one whose guard says yes."""
         probe = self._ask(leaf, trigger, rule)
-        return Move(probe.state, tuple(probe.exited), tuple(probe.entered))
+        return StateChange(probe.state, tuple(probe.exited), tuple(probe.entered))
 
     def _ask(self, leaf: str, trigger: str, choose: int | None) -> _Probe:
         probe = _Probe(leaf, choose)

@@ -52,14 +52,14 @@ EffectSource = Effect | Function[Effect]
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Reaction:
     """What a state does about an event. `when` is its guard; `after` the other names are values."""
 
     when: Guard | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class To(Answer):
+class To(Reaction):
     """A transition: the source is left as far as needed, the target entered."""
 
     target: str = ""
@@ -69,7 +69,7 @@ class To(Answer):
 
 
 @dataclass(frozen=True, slots=True)
-class Stay(Answer):
+class Stay(Reaction):
     """An internal transition: nothing is left or entered; timers go on, those in `rearm` anew."""
 
     updates: tuple[Update, ...] = ()
@@ -78,14 +78,14 @@ class Stay(Answer):
 
 
 @dataclass(frozen=True, slots=True)
-class Ignore(Answer):
+class Ignore(Reaction):
     """Nothing, on purpose."""
 
     reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Defer(Answer):
+class Defer(Reaction):
     """Not now: offered again, in order, after the next change of state."""
 
     reason: str = ""
@@ -131,8 +131,8 @@ def defer(reason: str, *, when: Guard | None = None) -> Defer:
     return Defer(when, reason)
 
 
-Answers = Answer | Sequence[Answer]
-After = tuple[Delay, Answers]
+Reactions = Reaction | Sequence[Reaction]
+After = tuple[Delay, Reactions]
 
 
 @dataclass(frozen=True)
@@ -146,7 +146,7 @@ class State:
 
     name: str
     doc: str | None = None
-    on: Mapping[type[Event], Answers] = field(default_factory=dict)
+    on: Mapping[type[Event], Reactions] = field(default_factory=dict)
     after: Mapping[str, After] = field(default_factory=dict)
     activity: str | None = None
     entry: EffectSource | Sequence[EffectSource] = ()
@@ -168,7 +168,7 @@ class State:
         path: str,
         *,
         add: Sequence[State] = (),
-        on: Mapping[type[Event], Answers] | None = None,
+        on: Mapping[type[Event], Reactions] | None = None,
         after: Mapping[str, After] | None = None,
     ) -> State:
         """This state with the one at `path` (relative, "" is itself) changed: `add` are further
@@ -194,18 +194,18 @@ class State:
         return replace(self, children=(*self.children, *add), on=answers, after=timers)
 
 
-def _in_front(given: Answers, there: Answers) -> tuple[Answer, ...]:
-    front = answers_of(given)
-    return front if front and front[-1].when is None else (*front, *answers_of(there))
+def _in_front(given: Reactions, there: Reactions) -> tuple[Reaction, ...]:
+    front = reactions_of(given)
+    return front if front and front[-1].when is None else (*front, *reactions_of(there))
 
 
-def after_of(after: After) -> tuple[Delay, tuple[Answer, ...]]:
+def after_of(after: After) -> tuple[Delay, tuple[Reaction, ...]]:
     """A timer's delay and its answers, as a tuple."""
     delay, answers = after
     return delay, _many(answers)
 
 
-def answers_of(answers: Answers) -> tuple[Answer, ...]:
+def reactions_of(answers: Reactions) -> tuple[Reaction, ...]:
     """One answer or several, as a tuple."""
     return _many(answers)
 

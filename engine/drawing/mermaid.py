@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 
-from callchart.engine.drawing.model import Diagram, Reaction, StateNode
+from callchart.engine.drawing.model import Diagram, DrawnReaction, StateNode
 
 
 def whole(diagram: Diagram) -> str:
@@ -59,7 +59,7 @@ def _facts(state: StateNode) -> list[str]:
     return facts + [f"after {timer.full}" for timer in state.timers]
 
 
-def _arrows(transitions: Iterable[Reaction]) -> list[str]:
+def _arrows(transitions: Iterable[DrawnReaction]) -> list[str]:
     """One arrow for each pair of states, with a line of text for each transition."""
     found: dict[tuple[str, str], list[str]] = defaultdict(list)
     for r in transitions:

@@ -10,22 +10,22 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Literal
 
-from callchart.engine.chart.chart import Chart, Edge, TimerSpec, timer_trigger
+from callchart.engine.chart.chart import Chart, LeafReaction, TimerSpec, timer_trigger
 from callchart.engine.chart.machine import SEPARATOR
 from callchart.engine.chart.state import (
-    Answer,
     Defer,
     Ignore,
+    Reaction,
     Stay,
     To,
     after_of,
-    answers_of,
     named,
+    reactions_of,
 )
 from callchart.engine.settings import SettingRef
 
 Kind = Literal["to", "stay", "ignore", "defer"]
-KINDS: Mapping[type[Answer], Kind] = {To: "to", Stay: "stay", Ignore: "ignore", Defer: "defer"}
+KINDS: Mapping[type[Reaction], Kind] = {To: "to", Stay: "stay", Ignore: "ignore", Defer: "defer"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ class StateNode:
 
 
 @dataclass(frozen=True, slots=True)
-class Reaction:
+class DrawnReaction:
     """One declared answer: in `source`, on `trigger` (an event's or one of its timers' name).
 
     `target` is a path where `kind` is "to". `number` counts the answers to one trigger from 0: one
@@ -120,11 +120,11 @@ class Diagram:
     title: str
     roots: tuple[str, ...]
     states: Mapping[str, StateNode]
-    reactions: tuple[Reaction, ...]
-    in_leaf: Mapping[str, Mapping[str, tuple[Reaction, ...]]]
+    reactions: tuple[DrawnReaction, ...]
+    in_leaf: Mapping[str, Mapping[str, tuple[DrawnReaction, ...]]]
 
     @property
-    def transitions(self) -> tuple[Reaction, ...]:
+    def transitions(self) -> tuple[DrawnReaction, ...]:
         """The answers that are drawn as arrows."""
         return tuple(r for r in self.reactions if r.kind == "to")
 
@@ -182,9 +182,9 @@ def diagram_of(chart: Chart) -> Diagram:
             tuple(map(named, state.exit_effects)),
             tuple(timers[spec.trigger] for spec in chart.timers_of[path]),
         )
-    declared: dict[tuple[str, str], tuple[tuple[Answer, Reaction], ...]] = {}
+    declared: dict[tuple[str, str], tuple[tuple[Reaction, DrawnReaction], ...]] = {}
     for path, node in chart.nodes.items():
-        answers = [(event.__name__, answers_of(a)) for event, a in node.state.on.items()]
+        answers = [(event.__name__, reactions_of(a)) for event, a in node.state.on.items()]
         answers += [
             (timer_trigger(path, name), after_of(a)[1]) for name, a in node.state.after.items()
         ]
@@ -194,11 +194,11 @@ def diagram_of(chart: Chart) -> Diagram:
                 for n, answer in enumerate(given)
             )
 
-    def tried(edges: Sequence[Edge]) -> tuple[Reaction, ...]:
+    def tried(edges: Sequence[LeafReaction]) -> tuple[DrawnReaction, ...]:
         # The chart was checked: whatever can come up has an answer without a guard.
-        sure = next(n for n, edge in enumerate(edges) if edge.answer.when is None)
+        sure = next(n for n, edge in enumerate(edges) if edge.declared.when is None)
         return tuple(
-            next(r for a, r in declared[edge.source, edge.trigger] if a is edge.answer)
+            next(r for a, r in declared[edge.source, edge.trigger] if a is edge.declared)
             for edge in edges[: sure + 1]
         )
 
@@ -207,7 +207,7 @@ def diagram_of(chart: Chart) -> Diagram:
         arriving = [] if chart.is_final(leaf) else [e.__name__ for e in chart.arriving(leaf)]
         due = [spec.trigger for spec in chart.timers if spec.state in chart.nodes[leaf].lineage]
         in_leaf[leaf] = MappingProxyType(
-            {trigger: tried(chart.edges(leaf, trigger)) for trigger in (*arriving, *due)}
+            {trigger: tried(chart.reactions(leaf, trigger)) for trigger in (*arriving, *due)}
         )
     return Diagram(
         chart.name,
@@ -245,9 +245,9 @@ def _reaction(
     source: str,
     trigger: str,
     timer: Timer | None,
-    answer: Answer,
+    answer: Reaction,
     number: int,
-) -> Reaction:
+) -> DrawnReaction:
     target, reason = None, ""
     updates: tuple[str, ...] = ()
     effects: tuple[str, ...] = ()
@@ -260,7 +260,7 @@ def _reaction(
         rearm = answer.rearm
     if isinstance(answer, (Ignore, Defer)):
         reason = answer.reason
-    return Reaction(
+    return DrawnReaction(
         source,
         timer.name if timer else trigger,
         timer,

@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterable, Iterator
 from html import escape
 
-from callchart.engine.drawing.model import Diagram, Reaction, StateNode, Timer
+from callchart.engine.drawing.model import Diagram, DrawnReaction, StateNode, Timer
 
 NAMESPACE = "http://www.w3.org/2005/07/scxml"
 OURS = "urn:callchart"
@@ -66,14 +66,14 @@ def _state(diagram: Diagram, state: StateNode, indent: str) -> Iterator[str]:
     yield f"{indent}</state>"
 
 
-def _answers(diagram: Diagram, path: str) -> Iterator[Reaction]:
+def _answers(diagram: Diagram, path: str) -> Iterator[DrawnReaction]:
     """The state's own answers, and those of its parents that lead into it.
 
     Such an answer keeps what of the way to its target is active. SCXML leaves all that is inside
     the state that declares a transition: so the state that is kept declares it as well, behind the
     answers that are tried before it."""
     lineage = diagram.lineage(path)
-    tried: dict[str, list[Reaction]] = {}
+    tried: dict[str, list[DrawnReaction]] = {}
     for source in reversed(lineage):
         for r in diagram.reactions:
             if r.source == source:
@@ -88,11 +88,11 @@ def _answers(diagram: Diagram, path: str) -> Iterator[Reaction]:
         yield from given if leads_in else own
 
 
-def _event(r: Reaction) -> str:
+def _event(r: DrawnReaction) -> str:
     return timer_event(r.source, r.timer.name) if r.timer else r.trigger
 
 
-def _transition(diagram: Diagram, path: str, r: Reaction, indent: str) -> Iterator[str]:
+def _transition(diagram: Diagram, path: str, r: DrawnReaction, indent: str) -> Iterator[str]:
     # A state that goes to its own descendant is not left itself.
     inwards = r.target != path and r.target is not None and diagram.within(r.target, path)
     attributes = _attributes(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from callchart.engine.drawing.model import Diagram, Reaction
+from callchart.engine.drawing.model import Diagram, DrawnReaction
 from callchart.engine.drawing.svg.placement import blocks_of
 
 INTRODUCTION = """\
@@ -65,11 +65,11 @@ def _answers(diagram: Diagram, leaves: Sequence[str]) -> str:
     return _markdown(["", *(diagram.name(leaf) for leaf in leaves)], rows)
 
 
-def _all(diagram: Diagram, answers: Iterable[Reaction], leaf: str) -> str:
+def _all(diagram: Diagram, answers: Iterable[DrawnReaction], leaf: str) -> str:
     return "<br>".join(_answer(diagram, r, leaf) for r in answers)
 
 
-def _answer(diagram: Diagram, r: Reaction, leaf: str) -> str:
+def _answer(diagram: Diagram, r: DrawnReaction, leaf: str) -> str:
     words = [f"[{r.guard}]"] if r.guard else []
     match r.kind:
         case "to":

@@ -84,7 +84,7 @@ def _timed(exploration: Exploration, way: Sequence[str], pace: int) -> list[Step
         }
         again = replace(data, settings=replace(data.settings, **settings))
         decided = solved[: len(tried.steps)]
-        if [step.at for step in tried.steps] == decided and again == data:
+        if [step.at_us for step in tried.steps] == decided and again == data:
             return tried.steps
         times, data = solved, again
     raise Unreal("its delays depend on its moments in a circle")
@@ -154,7 +154,7 @@ def _happening(model: Model, standing: Standing, key: str, at: int) -> tuple[Occ
         moves = (*moves, *model.late_moves(standing))
     for move in moves:
         if _is_named(key, move.key):
-            return replace(occurrence_of(configuration, move), at=at), move.world, urgent
+            return replace(occurrence_of(configuration, move), at_us=at), move.world, urgent
     raise Unreal(f"{key!r} cannot happen in {configuration.leaf}")
 
 

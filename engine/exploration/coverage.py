@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from callchart.engine.chart.chart import Chart
-from callchart.engine.chart.state import Answer, To, named
+from callchart.engine.chart.state import Reaction, To, named
 from callchart.engine.exploration.explorer import Exploration
 
 
@@ -25,14 +25,14 @@ class Declared:
         return f"{self.source}, {self.trigger}{when}{what}"
 
 
-def _kind(answer: Answer) -> str:
+def _kind(answer: Reaction) -> str:
     return type(answer).__name__.lower()
 
 
-def answers(chart: Chart) -> dict[Declared, Answer]:
+def answers(chart: Chart) -> dict[Declared, Reaction]:
     """All that are declared, in the order of declaration."""
-    found: dict[Declared, Answer] = {}
-    for source, trigger, answer, _ in chart.declared():
+    found: dict[Declared, Reaction] = {}
+    for source, trigger, answer, _ in chart.declarations():
         place = sum(d.source == source and d.trigger == trigger for d in found)
         found[Declared(source, trigger, place)] = answer
     return found
@@ -40,7 +40,7 @@ def answers(chart: Chart) -> dict[Declared, Answer]:
 
 def unexplored(exploration: Exploration) -> list[Declared]:
     """Answers that no call ever gave."""
-    given = {(e.source, e.trigger, id(e.answer)) for e in exploration.taken}
+    given = {(e.source, e.trigger, id(e.declared)) for e in exploration.taken}
     return [
         declared
         for declared, answer in answers(exploration.chart).items()

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 
-from callchart.engine.chart.chart import Chart, Edge
+from callchart.engine.chart.chart import Chart, LeafReaction
 from callchart.engine.chart.decide import begin, decide
 from callchart.engine.exploration.invariants import rules
 from callchart.engine.exploration.model import Model, Standing
@@ -108,7 +108,7 @@ class Exploration:
         return self._standings.uncounted
 
     @property
-    def taken(self) -> Sequence[Edge]:
+    def taken(self) -> Sequence[LeafReaction]:
         """The edges taken, leaf by leaf."""
         edges = {id(went.edge): went.edge for went in self.went if went.edge is not None}
         return list(edges.values())

@@ -192,7 +192,7 @@ def _of_the_whole_call(exploration: Exploration) -> list[tuple[str, str]]:
 
     Of those no zone knows when they are due."""
     chart, data = exploration.chart, exploration.model.beginnings()[0]
-    answers = (answer for _, _, answer, _ in chart.declared())
+    answers = (answer for _, _, answer, _ in chart.declarations())
     afresh = {name for answer in answers if isinstance(answer, Stay) for name in answer.rearm}
     known = [
         (timer, microseconds(timer.delay, data, 0))

@@ -11,7 +11,7 @@ from typing import Any
 
 from callchart.engine.chart.chart import Chart
 from callchart.engine.chart.decide import Configuration, Occurrence, Step, decide
-from callchart.engine.chart.state import Answer, State, Stay, To, after_of, answers_of, named
+from callchart.engine.chart.state import Reaction, State, Stay, To, after_of, named, reactions_of
 from callchart.engine.exploration.invariants import OVER
 from callchart.engine.exploration.successors import Deciding
 
@@ -67,7 +67,7 @@ def _mistakes(
 ) -> Iterator[tuple[str, Callable[[State], State]]]:
     """(what, the change) of each mistake in this state alone."""
     for event, answers in state.on.items():
-        for what, others in _wrong(chart, path, answers_of(answers)):
+        for what, others in _wrong(chart, path, reactions_of(answers)):
 
             def on(one: State, event: Any = event, others: Any = others) -> State:
                 kept = {e: a for e, a in one.on.items() if e is not event}
@@ -101,8 +101,8 @@ def _with(state: State, **changes: Any) -> State:
 
 
 def _wrong(
-    chart: Chart, path: str, answers: tuple[Answer, ...]
-) -> Iterator[tuple[str, tuple[Answer, ...]]]:
+    chart: Chart, path: str, answers: tuple[Reaction, ...]
+) -> Iterator[tuple[str, tuple[Reaction, ...]]]:
     """Answers with one mistake in them."""
     for n, answer in enumerate(answers):
         before, behind = answers[:n], answers[n + 1 :]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from callchart.engine.chart.chart import Edge, TimerSpec
+from callchart.engine.chart.chart import LeafReaction, TimerSpec
 from callchart.engine.chart.decide import Outcome
 from callchart.engine.exploration.model import Standing
 from callchart.engine.exploration.zone import Slot, Zone, is_within
@@ -25,7 +25,7 @@ class Successor:
     to: int
     timer: int
     slots: tuple[Slot, ...]
-    edge: Edge | None
+    edge: LeafReaction | None
     #: It changes nothing, not even a timer.
     idle: bool = False
     #: The effects that it commands, by name, and what it adds to what was said and done.

@@ -10,8 +10,8 @@ from callchart.engine.chart.decide import (
     Active,
     Configuration,
     Occurrence,
+    RunningTimer,
     Step,
-    Timer,
     microseconds,
 )
 from callchart.engine.exploration.invariants import OVER
@@ -86,7 +86,7 @@ class Standings:
             active = tuple(Active(a.state, n) for n, a in enumerate(configuration.active, 1))
             stay = {a.state: a.activation for a in active}
             timers = tuple(
-                Timer(FAR, order, timer.state, timer.name, stay[timer.state])
+                RunningTimer(FAR, order, timer.state, timer.name, stay[timer.state])
                 for order in orders
                 for timer in [self._chart.timers[order]]
             )

@@ -87,7 +87,7 @@ class Happenings:
                     *step.data.history,
                 )
                 successor = Successor(
-                    key, trigger, step.outcome, number, place, slots, step.edge, idle, does
+                    key, trigger, step.outcome, number, place, slots, step.reaction, idle, does
                 )
                 if not note:
                     found.append(successor)

@@ -84,8 +84,8 @@ def _nothing_stale_is_acted_on(recording: Recording) -> Iterator[str]:
         )
         if over and step.outcome is not Outcome.STALE:
             yield (
-                f"at {step.at / 1e6:.3f} s in {step.before.leaf}: {type(step.event).__name__} is "
-                f"of a stay that is over, and was {step.outcome.value}"
+                f"at {step.at_us / 1e6:.3f} s in {step.before.leaf}: {type(step.event).__name__} "
+                f"is of a stay that is over, and was {step.outcome.value}"
             )
 
 

@@ -112,7 +112,7 @@ def follows(leaves: Sequence[str], path: Path) -> bool:
 def entered(steps: Sequence[Step], state: str) -> list[float]:
     """When a state was entered, however long it lasted."""
     return [
-        step.at / 1e6
+        step.at_us / 1e6
         for step in steps
         if any(f".{active.state}".endswith(f".{state}") for active in step.entries)
     ]
@@ -123,7 +123,7 @@ def time_in(steps: Sequence[Step], state: str) -> float:
     spent = 0
     for step, following in pairwise(steps):
         if is_in(step.after.leaf, state):
-            spent += following.at - step.at
+            spent += following.at_us - step.at_us
     return spent / 1e6
 
 
@@ -139,7 +139,7 @@ def outcomes(steps: Sequence[Step], kind: type[Event]) -> list[Outcome]:
 
 def times(steps: Sequence[Step], kind: type[Event]) -> list[float]:
     """When events of a kind happened."""
-    return [step.at / 1e6 for step in steps if isinstance(step.event, kind)]
+    return [step.at_us / 1e6 for step in steps if isinstance(step.event, kind)]
 
 
 def history(steps: Sequence[Step]) -> tuple[Said, ...]:
@@ -201,7 +201,7 @@ def playing_stays(recording: Recording) -> list[Stay]:
     left = 0
     reply: int | None = None
     for step in recording.steps:
-        at = step.at / 1e6
+        at = step.at_us / 1e6
         for active in step.exits:
             if active in under_way:
                 left = under_way.pop(active)

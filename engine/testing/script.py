@@ -96,7 +96,7 @@ class _Script:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self.call.run)
             for n, step in enumerate(self.steps):
-                await trio.sleep_until(self._began + step.at / 1_000_000)
+                await trio.sleep_until(self._began + step.at_us / 1_000_000)
                 self._speak()
                 with trio.fail_after(1):
                     while len(self.taken) <= n:
@@ -112,7 +112,7 @@ class _Script:
         put_off = step.before.recalled[:1] == (step.occurrence,)
         if put_off or isinstance(step.event, (TimerFired, PlaybackStopped)):
             return
-        if step.at > round((trio.current_time() - self._began) * 1_000_000):
+        if step.at_us > round((trio.current_time() - self._began) * 1_000_000):
             return
         if step.event.origin == OUTSIDE:
             self._said = n

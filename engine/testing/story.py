@@ -196,7 +196,9 @@ class Story:
         """When something happened, in seconds since the beginning, ascending."""
         steps = self._telephone.steps if self._telephone else ()
         told = (event.at for event in self._events)
-        return sorted({*(step.at / 1e6 for step in steps), *(at for at, _ in self._notes), *told})
+        return sorted(
+            {*(step.at_us / 1e6 for step in steps), *(at for at, _ in self._notes), *told}
+        )
 
     def as_told(self) -> str:
         """The schedule, and where it has moved each event, for a person to read."""

@@ -342,11 +342,11 @@ class Telephone:
 
     def _note(self, call_id: str, step: Step) -> None:
         steps = self.recording.steps
-        at_once = bool(steps) and steps[-1].at == step.at
+        at_once = bool(steps) and steps[-1].at_us == step.at_us
         self._steps_at_once = self._steps_at_once + 1 if at_once else 0
         if self._steps_at_once > STEPS_AT_ONCE:
             raise AssertionError(
-                f"{STEPS_AT_ONCE} steps at {step.at / 1e6:.3f} s, now in {step.after.leaf}: the "
+                f"{STEPS_AT_ONCE} steps at {step.at_us / 1e6:.3f} s, now in {step.after.leaf}: the "
                 f"call goes round in a circle"
             )
         self.recording.note(step)

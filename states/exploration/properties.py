@@ -24,7 +24,7 @@ def what_is_heard_is_known(before: Standing, step: Step, after: Situation) -> st
         return None
     data: CallData = step.data
     match step.event:
-        case SpeechEnded(utterance) if (data.ended, data.silent_since) != (utterance, step.at):
+        case SpeechEnded(utterance) if (data.ended, data.silent_since) != (utterance, step.at_us):
             return "since when the caller is silent is not known"
         case EndOfUtteranceHeard(utterance) if data.heard_out != utterance:
             return "that the recogniser heard the caller end is not known"

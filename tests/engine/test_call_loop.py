@@ -15,7 +15,7 @@ from trio.testing import MockClock
 
 from callchart.engine.call import Call, Inspector
 from callchart.engine.chart import Chart, Effect, Outcome, State, Step, defer, ignore, stay, to
-from callchart.engine.chart.state import Answers
+from callchart.engine.chart.state import Reactions
 from callchart.engine.data import CallData, Facts
 from callchart.engine.events import CallerHungUp, Event, HangUpRequested, LineClosed, TimerFired
 from callchart.engine.journal import JournalList, Recorder
@@ -47,7 +47,7 @@ async def idle(scene: Scene) -> None:
 
 def chart(*states: State) -> Chart:
     """One top state `all` that lets everything pass but the end of the line, and `over`."""
-    passing: dict[type[Event], Answers] = {event: ignore("not here") for event in EVENTS}
+    passing: dict[type[Event], Reactions] = {event: ignore("not here") for event in EVENTS}
     return Chart(
         "a test's",
         [State("all", on={**passing, LineClosed: to("over")}, children=states), OVER],
@@ -164,7 +164,7 @@ async def test_timers_fire_at_their_very_moment(autojump_clock: MockClock) -> No
 
     await call.run()
 
-    assert [step.at for step in steps.of(TimerFired)] == [250_000, 333_333, 1_333_333]
+    assert [step.at_us for step in steps.of(TimerFired)] == [250_000, 333_333, 1_333_333]
     assert trio.current_time() == pytest.approx(1.333333, abs=1e-9)
 
 
@@ -293,7 +293,7 @@ async def test_a_state_outlasts_its_activity(autojump_clock: MockClock) -> None:
 
     await call.run()
 
-    assert [(step.at, step.outcome) for step in steps[1:]] == [
+    assert [(step.at_us, step.outcome) for step in steps[1:]] == [
         (0, Outcome.STAYED),
         (5_000_000, Outcome.TAKEN),
     ]
@@ -562,7 +562,7 @@ def test_random_calls_act_on_nothing_stale_and_leave_nothing_behind(
     for step, moment in zip(shop.steps, shop.moments, strict=True):
         stay = step.occurrence.activation
         assert (step.outcome is Outcome.STALE) == (stay in left)
-        assert step.at == round(moment * 1_000_000), "nothing took any time"
+        assert step.at_us == round(moment * 1_000_000), "nothing took any time"
         left |= {active.activation for active in step.exits}
     assert not any(shop.tasks.values())
     assert chart.is_final(shop.steps[-1].after.leaf)

@@ -23,7 +23,7 @@ FRAME = 0.02
 def begun(call: Telephone) -> dict[int, float]:
     """When each reply was begun, by its number."""
     return {
-        effect.reply.number: step.at / 1e6
+        effect.reply.number: step.at_us / 1e6
         for step in call.steps
         for effect in (*step.effects, *step.entry_effects)
         if isinstance(effect, StartReply)
@@ -60,11 +60,11 @@ def known(call: Telephone, words: str) -> tuple[float, float] | None:
         if isinstance(step.event, FinalHeard) and step.event.text == words:
             utterance = step.event.utterance
             starts = (
-                earlier.occurrence.at / 1e6
+                earlier.occurrence.at_us / 1e6
                 for earlier in call.steps
                 if isinstance(earlier.event, SpeechStarted) and earlier.event.utterance == utterance
             )
-            return next(starts, step.at / 1e6), step.at / 1e6
+            return next(starts, step.at_us / 1e6), step.at_us / 1e6
     return None
 
 
@@ -117,9 +117,9 @@ def silent_stays(call: Telephone, state: str) -> Iterator[tuple[float, float]]:
     for step in call.steps:
         inside = f".{state}." in f".{step.after.leaf}."
         if inside and since is None:
-            since = step.at / 1e6
+            since = step.at_us / 1e6
         elif not inside and since is not None:
-            yield since, step.at / 1e6
+            yield since, step.at_us / 1e6
             since = None
 
 

@@ -87,7 +87,7 @@ async def test_03_to_silence_a_reply_is_to_end_its_writing(story: Story) -> None
     story.caller_says("Go on", at=3.0, until=3.6)
     story.caller_says(STOP, at=6.0, until=7.4)
     await story.happens(until=9.0)
-    left = [step.at / 1e6 for step in call.steps if "call.turn" in {a.state for a in step.exits}]
+    left = [step.at_us / 1e6 for step in call.steps if "call.turn" in {a.state for a in step.exits}]
     for asked in call.model.asked:
         began = asked.began - call.recording.began
         assert asked.ended is not None

@@ -63,7 +63,7 @@ def judge(number: int, chart: Chart = CHART, *, reports: bool = False) -> Verdic
     wrong, count = _kind(said) if said else (None, 0)
     return Verdict(
         number,
-        call.steps[-1].at / 1e6 if call.steps else 0.0,
+        call.steps[-1].at_us / 1e6 if call.steps else 0.0,
         len(call.steps),
         _shape(story),
         wrong,
@@ -157,8 +157,8 @@ def _is_an_answer(call: Telephone, said: Said) -> bool:
 
 def _stuck(call: Telephone) -> Iterator[str]:
     for before, after in pairwise(call.steps):
-        if after.at - before.at > LONGEST_WITHOUT_A_STEP * 1e6:
-            yield f"{(after.at - before.at) / 1e6:g} s without a step, in {before.after.leaf}"
+        if after.at_us - before.at_us > LONGEST_WITHOUT_A_STEP * 1e6:
+            yield f"{(after.at_us - before.at_us) / 1e6:g} s without a step, in {before.after.leaf}"
 
 
 def _dead_air(call: Telephone) -> Iterator[str]:
@@ -180,9 +180,9 @@ def _sounds(call: Telephone) -> Iterator[tuple[float, float]]:
     since: float | None = None
     for step in call.steps:
         if isinstance(step.event, SpeechStarted):
-            since = step.at / 1e6
+            since = step.at_us / 1e6
         elif isinstance(step.event, SpeechEnded) and since is not None:
-            yield since, step.at / 1e6
+            yield since, step.at_us / 1e6
 
 
 def _half_done(random: RandomCall, call: Telephone) -> Iterator[str]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from callchart.engine.chart import Effect, Occurrence, Outcome, Step, decide
-from callchart.engine.chart.decide import Active, Configuration, Timer, due, microseconds
+from callchart.engine.chart.decide import Active, Configuration, RunningTimer, due, microseconds
 from callchart.engine.data import CallData, Facts, FillerClip, Reply
 from callchart.engine.events import OUTSIDE, Event, TimerFired
 from callchart.engine.settings import Settings
@@ -70,7 +70,7 @@ class Standing:
 
     def _taken(self, occurrence: Occurrence) -> Standing:
         step = decide(CHART, self.configuration, self.data, occurrence)
-        return Standing(step.after, step.data, occurrence.at, (*self.steps, step))
+        return Standing(step.after, step.data, occurrence.at_us, (*self.steps, step))
 
     @property
     def state(self) -> str:
@@ -102,7 +102,7 @@ class Standing:
 
     def remaining(self, timer: str) -> float:
         """Seconds until the timer of that name is due."""
-        (deadline,) = (t.deadline for t in self.configuration.timers if t.name == timer)
+        (deadline,) = (t.deadline_us for t in self.configuration.timers if t.name == timer)
         return (deadline - self.at) / 1_000_000
 
 
@@ -120,9 +120,11 @@ def standing(
     known = CallData(settings=settings or Settings(), facts=Facts(fillers=fillers), **chosen)
     active = tuple(Active(state, n) for n, state in enumerate(CHART.nodes[path].lineage, 1))
     timers = (
-        Timer(microseconds(spec.delay, known, 0), spec.order, spec.state, spec.name, a.activation)
+        RunningTimer(
+            microseconds(spec.delay, known, 0), spec.order, spec.state, spec.name, a.activation
+        )
         for a in active
         for spec in CHART.timers_of[a.state]
     )
-    by_deadline = tuple(sorted(timers, key=lambda timer: (timer.deadline, timer.order)))
+    by_deadline = tuple(sorted(timers, key=lambda timer: (timer.deadline_us, timer.order)))
     return Standing(Configuration(active, by_deadline, activations=len(active)), known)

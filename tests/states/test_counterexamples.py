@@ -60,7 +60,7 @@ class Told:
 
     def tell(self, happened: Outside) -> None:
         """It happens, after all that is due by then; if there is anybody to say so."""
-        while (next_one := self._by_itself()) and next_one.at <= happened.at:
+        while (next_one := self._by_itself()) and next_one.at_us <= happened.at:
             self._take(next_one)
         origin, activation = happened.event.origin, None
         if origin != OUTSIDE:
@@ -79,7 +79,7 @@ class Told:
     def _by_itself(self) -> Occurrence | None:
         last = self.steps[-1]
         if self._now.raised:
-            return Occurrence(last.at, self._now.raised[0])
+            return Occurrence(last.at_us, self._now.raised[0])
         return due(last.after)
 
     def _take(self, occurrence: Occurrence) -> None:
@@ -122,7 +122,7 @@ def test_what_broke_a_property_breaks_none_any_more_and_the_call_ends(path: Path
 
 
 def seen(step: Step) -> tuple[object, ...]:
-    return step.at, step.event, step.outcome, step.after, step.data
+    return step.at_us, step.event, step.outcome, step.after, step.data
 
 
 @pytest.mark.parametrize("seed", range(5))

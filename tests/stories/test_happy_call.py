@@ -124,7 +124,7 @@ async def test_a_line_that_gives_frames_hears_the_same_call(make_telephone: Make
             await telephone.until("listening")
             # That a chunk is complete may be seen with its last sound, or behind it.
             steps = [s for s in telephone.steps if not isinstance(s.event, SoundQueued)]
-            told.append([(step.at, type(step.event), step.after.leaf) for step in steps])
+            told.append([(step.at_us, type(step.event), step.after.leaf) for step in steps])
     assert told[0] == told[1]
 
 

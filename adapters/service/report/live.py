@@ -48,7 +48,7 @@ class LiveView:
             event = step.event
             timer = event.timer if isinstance(event, TimerFired) else ""
             self._print(
-                (f"{step.at / 1_000_000:9.3f}  ", "dim"),
+                (f"{step.at_us / 1_000_000:9.3f}  ", "dim"),
                 (f"{state:<29}  ", _style(state)),
                 (in_words({"type": type(event).__name__, "timer": timer}), "dim"),
             )

@@ -54,14 +54,14 @@ class CallLog:
         if step.outcome is not Outcome.TAKEN or leaf == standing.state:
             return
         standing.state = leaf
-        log.debug("call %s: %s at %.3f s", call_id, short(leaf), step.at / 1_000_000)
+        log.debug("call %s: %s at %.3f s", call_id, short(leaf), step.at_us / 1_000_000)
         over = self._chart.is_final(leaf)
         if not standing.cause and (over or HANGUP in leaf.split(".")):
             event = step.event
             standing.cause = ending_in_words({"type": type(event).__name__, **asdict(event)})
         if over:
             del self._standing[call_id]
-            seconds = step.at / 1_000_000
+            seconds = step.at_us / 1_000_000
             log.info("call %s: it ended after %.1f s: %s", call_id, seconds, standing.cause)
             if standing.answers.written:
                 log.info("call %s: %s", call_id, standing.answers)

@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from callchart.engine.drawing.model import Diagram, Reaction
+from callchart.engine.drawing.model import Diagram, DrawnReaction
 from callchart.engine.drawing.svg.canvas import GREY, INK, Drawing, Hue
 from callchart.engine.drawing.svg.placement import opened
 from callchart.engine.drawing.svg.shapes import (
@@ -196,15 +196,17 @@ def drawn(diagram: Diagram, path: str) -> str:
     return drawing.finished()
 
 
-def _by(reactions: Sequence[Reaction], others: Sequence[str]) -> list[tuple[str, list[Reaction]]]:
+def _by(
+    reactions: Sequence[DrawnReaction], others: Sequence[str]
+) -> list[tuple[str, list[DrawnReaction]]]:
     """Grouped by the state at the other end."""
-    found: dict[str, list[Reaction]] = defaultdict(list)
+    found: dict[str, list[DrawnReaction]] = defaultdict(list)
     for reaction, other in zip(reactions, others, strict=True):
         found[other].append(reaction)
     return list(found.items())
 
 
-def _enters(diagram: Diagram, path: str, r: Reaction) -> bool:
+def _enters(diagram: Diagram, path: str, r: DrawnReaction) -> bool:
     assert r.target is not None
     if diagram.states[path].children:
         inside = diagram.within(r.target, path)
@@ -212,20 +214,20 @@ def _enters(diagram: Diagram, path: str, r: Reaction) -> bool:
     return diagram.entered_at(r.target) == path
 
 
-def _trigger(r: Reaction) -> list[Span]:
+def _trigger(r: DrawnReaction) -> list[Span]:
     spans = [Span(r.trigger)]
     if r.condition:
         spans.append(Span(r.condition, GREY, italic=True))
     return spans
 
 
-def _sign(r: Reaction) -> str:
+def _sign(r: DrawnReaction) -> str:
     return "clock" if r.timer else ""
 
 
-def _entering_rows(diagram: Diagram, rs: Sequence[Reaction], path: str) -> Iterable[Row]:
+def _entering_rows(diagram: Diagram, rs: Sequence[DrawnReaction], path: str) -> Iterable[Row]:
     """A row for each trigger; which of several guards said yes is the other state's own matter."""
-    alike: dict[tuple[str, str], list[Reaction]] = defaultdict(list)
+    alike: dict[tuple[str, str], list[DrawnReaction]] = defaultdict(list)
     for r in rs:
         alike[r.trigger, r.target or ""].append(r)
     for (trigger, target), several in alike.items():
@@ -238,14 +240,14 @@ def _entering_rows(diagram: Diagram, rs: Sequence[Reaction], path: str) -> Itera
         yield Row(tuple(spans), _sign(several[0]))
 
 
-def _leaving_rows(diagram: Diagram, r: Reaction, path: str) -> list[Row]:
+def _leaving_rows(diagram: Diagram, r: DrawnReaction, path: str) -> list[Row]:
     spans = _trigger(r)
     if r.source != path:
         spans.append(Span(f"in {diagram.name(r.source)}", GREY))
     return _broken(Row(tuple(spans), _sign(r)), f"/ {r.action}" if r.action else "", SIDE)
 
 
-def _answer_rows(diagram: Diagram, r: Reaction, path: str) -> list[Row]:
+def _answer_rows(diagram: Diagram, r: DrawnReaction, path: str) -> list[Row]:
     spans = _trigger(r)
     if r.source != path:
         spans.append(Span(f"in {diagram.name(r.source)}", GREY))

@@ -14,7 +14,7 @@ from functools import partial
 from itertools import combinations
 from math import ceil, inf
 
-from callchart.engine.drawing.model import Diagram, Reaction
+from callchart.engine.drawing.model import Diagram, DrawnReaction
 from callchart.engine.drawing.svg.shapes import (
     ICON,
     PAD,
@@ -53,7 +53,7 @@ class Placement:
 
     frames: Mapping[str, Rect]
     blocks: Mapping[str, Block]
-    arrows: Mapping[Pair, tuple[Reaction, ...]]
+    arrows: Mapping[Pair, tuple[DrawnReaction, ...]]
     width: float
     height: float
 
@@ -73,14 +73,14 @@ def blocks_of(diagram: Diagram) -> tuple[str, ...]:
     )
 
 
-def arrows_of(diagram: Diagram) -> dict[Pair, tuple[Reaction, ...]]:
+def arrows_of(diagram: Diagram) -> dict[Pair, tuple[DrawnReaction, ...]]:
     """The transitions between frames and blocks; what stays inside a block is drawn there."""
     frames = opened(diagram)
 
     def drawn_at(path: str) -> str:
         return next(p for p in diagram.lineage(path) if p not in frames or p == path)
 
-    found: dict[Pair, list[Reaction]] = defaultdict(list)
+    found: dict[Pair, list[DrawnReaction]] = defaultdict(list)
     for reaction in diagram.transitions:
         assert reaction.target is not None
         source, target = drawn_at(reaction.source), drawn_at(reaction.target)
@@ -135,7 +135,7 @@ class _Search:
     diagram: Diagram
     members: Mapping[str, Sequence[str]]
     blocks: Mapping[str, Block]
-    arrows: Mapping[Pair, tuple[Reaction, ...]]
+    arrows: Mapping[Pair, tuple[DrawnReaction, ...]]
     gaps: Gaps
     costs: dict[tuple[Grid, ...], float] = field(default_factory=dict)
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from callchart.engine.drawing.model import Diagram, Reaction, Timer
+from callchart.engine.drawing.model import Diagram, DrawnReaction, Timer
 
 #: Sizes of text, and the height of one line of it.
 TITLE, SMALL, LINE = 13.0, 11.0, 14.0
@@ -135,14 +135,16 @@ def paired(lines: Iterable[Line]) -> tuple[Line, ...]:
     return tuple(made)
 
 
-def summary(reactions: Iterable[Reaction], everywhere: Sequence[Reaction]) -> tuple[Line, ...]:
+def summary(
+    reactions: Iterable[DrawnReaction], everywhere: Sequence[DrawnReaction]
+) -> tuple[Line, ...]:
     """One line a trigger, for an arrow that stands for all of `reactions`.
 
     A guard is worth its room only where another of the trigger's answers (among `everywhere`)
     leads somewhere else."""
     given = list(reactions)
     chosen = set(given)
-    by_trigger: dict[tuple[str, bool], list[Reaction]] = defaultdict(list)
+    by_trigger: dict[tuple[str, bool], list[DrawnReaction]] = defaultdict(list)
     for reaction in given:
         by_trigger[reaction.trigger, reaction.timer is not None].append(reaction)
     lines = []
@@ -260,7 +262,7 @@ def _linked(stacked: Sequence[Block], labels: Labels) -> tuple[tuple[Link, ...],
     return tuple(links), lane
 
 
-def _returns(diagram: Diagram, path: str, r: Reaction) -> bool:
+def _returns(diagram: Diagram, path: str, r: DrawnReaction) -> bool:
     """Does it lead from the state to itself, or between it and its inside?"""
     if r.target is None or path not in (r.source, r.target):
         return False
@@ -274,9 +276,9 @@ def child_towards(diagram: Diagram, outer: str, path: str) -> str | None:
     return lineage[at] if at < len(lineage) else None
 
 
-def _between(diagram: Diagram, outer: str) -> dict[tuple[str, str], list[Reaction]]:
+def _between(diagram: Diagram, outer: str) -> dict[tuple[str, str], list[DrawnReaction]]:
     """The transitions from one child (or its inside) to another."""
-    found: dict[tuple[str, str], list[Reaction]] = defaultdict(list)
+    found: dict[tuple[str, str], list[DrawnReaction]] = defaultdict(list)
     for reaction in diagram.transitions:
         assert reaction.target is not None
         ends = tuple(

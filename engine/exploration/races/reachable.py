@@ -56,7 +56,7 @@ class Standing:
     @cached_property
     def happenings(self) -> tuple[Happening, ...]:
         """What may happen at the instant of the last step: events, and whatever timer is due."""
-        at, here, nodes = self.step.at, self.step.after, self.chart.nodes
+        at, here, nodes = self.step.at_us, self.step.after, self.chart.nodes
         stays = {nodes[a.state].state.activity: a.activation for a in here.active}
         found = []
         for kind in self.chart.arriving(self.leaf):
@@ -69,14 +69,14 @@ class Standing:
         return tuple(found)
 
     def _happening(self, occurrence: Occurrence, trigger: str, variant: int) -> Happening:
-        data, at, event = self.step.data, self.step.at, occurrence.event
+        data, at, event = self.step.data, self.step.at_us, occurrence.event
         if self.chart.late is not None and self.chart.late(data, event):
             return Happening(occurrence, trigger, variant, -1)
         # A chart has made sure that one of the answers is given.
         answer = next(
             n
-            for n, edge in enumerate(self.chart.edges(self.leaf, trigger))
-            if edge.answer.when is None or bound(edge.answer.when)(data, event, at)
+            for n, edge in enumerate(self.chart.reactions(self.leaf, trigger))
+            if edge.declared.when is None or bound(edge.declared.when)(data, event, at)
         )
         return Happening(occurrence, trigger, variant, answer)
 

@@ -155,7 +155,9 @@ class _Instant:
 
     def end(self) -> None:
         """What is due at this very instant happens in it."""
-        while (next_due := due(self._step.after)) is not None and next_due.at <= self._step.at:
+        while (
+            next_due := due(self._step.after)
+        ) is not None and next_due.at_us <= self._step.at_us:
             self._take(next_due)
 
     def order(self) -> Order:
@@ -164,7 +166,7 @@ class _Instant:
 
 
 def _fate(step: Step) -> Fate:
-    answer = step.edge.answer if step.edge else None
+    answer = step.reaction.declared if step.reaction else None
     guard = named(answer.when) if answer and answer.when else ""
     leaf = step.after.leaf if step.outcome is Outcome.TAKEN else ""
     return Fate(step.outcome.value, leaf, guard)

@@ -78,7 +78,7 @@ class Told:
 
     def until(self, at: float) -> Self:
         """Nothing but timers up to `at` seconds."""
-        while (timer := due(self._step.after)) and timer.at < at * 1_000_000:
+        while (timer := due(self._step.after)) and timer.at_us < at * 1_000_000:
             self._decide(timer)
         return self
 
@@ -89,7 +89,7 @@ class Told:
         step = decide(self._chart, self._step.after, self._data, occurrence)
         self._take(step)
         if any(self._chart.nodes[left.state].state.activity == "play" for left in step.exits):
-            stopped = Occurrence(occurrence.at, PlaybackStopped(before, self._heard))
+            stopped = Occurrence(occurrence.at_us, PlaybackStopped(before, self._heard))
             self._heard = ""
             self._take(decide(self._chart, self._step.after, self._data, stopped))
         while self._step.after.recalled:

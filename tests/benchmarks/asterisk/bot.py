@@ -64,9 +64,9 @@ class Edges:
         """`callchart.engine.call.Inspector`."""
         match step.event:
             case CallStarted():
-                self._began[call_id] = perf_counter() - step.at / 1e6
+                self._began[call_id] = perf_counter() - step.at_us / 1e6
             case SpeechStarted() | SpeechEnded() as event:
-                at = self._began[call_id] + step.at / 1e6
+                at = self._began[call_id] + step.at_us / 1e6
                 caller = step.data.facts.parties.caller
                 self.by_caller[caller].append((at, isinstance(event, SpeechStarted)))
             case _:

@@ -97,9 +97,9 @@ class FillerWaits:
         """`callchart.engine.call.Inspector`."""
         waits = step.after.leaf.endswith(".filler_ending")
         if waits and call_id not in self._began:
-            self._began[call_id] = step.at
+            self._began[call_id] = step.at_us
         elif not waits and (began := self._began.pop(call_id, None)) is not None:
-            self.seconds[call_id, step.data.reply.number] = (step.at - began) / 1e6
+            self.seconds[call_id, step.data.reply.number] = (step.at_us - began) / 1e6
 
 
 async def calls(task: dict[str, Any]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from callchart.engine.chart import Chart, Effect, Occurrence, State, Step, begin, decide, to
 from callchart.engine.chart.decide import due
-from callchart.engine.chart.state import After, Answers
+from callchart.engine.chart.state import After, Reactions
 from callchart.engine.data import CallData
 from callchart.engine.events import Event
 
@@ -84,7 +84,7 @@ LONG = 60
 def leaf(
     name: str,
     *,
-    on: Mapping[type[Event], Answers] | None = None,
+    on: Mapping[type[Event], Reactions] | None = None,
     after: Mapping[str, After] | None = None,
     **rest: Any,
 ) -> State:
@@ -110,7 +110,7 @@ class Hand:
 
     @property
     def at(self) -> int:
-        return self.step.at
+        return self.step.at_us
 
     @property
     def exits(self) -> list[str]:
@@ -123,7 +123,7 @@ class Hand:
     @property
     def timers(self) -> list[tuple[str, float]]:
         """The timers that run, earliest first, with their deadlines in seconds."""
-        return [(timer.name, timer.deadline / 1_000_000) for timer in self.step.after.timers]
+        return [(timer.name, timer.deadline_us / 1_000_000) for timer in self.step.after.timers]
 
     def take(self, event: Event, *, at: float | None = None, of: str | None = None) -> Step:
         """An event at `at` seconds (or now), from outside or from the activity of state `of`."""

@@ -15,7 +15,7 @@ from typing import Any, ClassVar, Self, TypeVar
 from hypothesis import strategies as st
 
 from callchart.engine.chart import Chart, Effect, State, defer, ignore, stay, to
-from callchart.engine.chart.state import Answer, Delay, Guard, Update
+from callchart.engine.chart.state import Delay, Guard, Reaction, Update
 from callchart.engine.data import CallData, Facts
 from callchart.engine.events import Event
 from callchart.engine.settings import Settings
@@ -207,7 +207,7 @@ class _Builder:
                 given = on.get(event, [])
                 if not given or given[-1].when is not None:
                     on[event] = [*given, ignore("nobody else answers")]
-        after: dict[str, tuple[Delay, list[Answer]]] = {
+        after: dict[str, tuple[Delay, list[Reaction]]] = {
             timer: (self._delay(least=1), self._answers(place, KINDS, last=True))
             for timer in place.timers
         }
@@ -227,13 +227,13 @@ class _Builder:
             initial=place.children[place.initial].name if place.children else None,
         )
 
-    def _answers(self, place: _Place, kinds: Sequence[str], *, last: bool) -> list[Answer]:
+    def _answers(self, place: _Place, kinds: Sequence[str], *, last: bool) -> list[Reaction]:
         """One to three; `last`: the last one has no guard, otherwise all have one."""
         guards = self._pick(SOME_GUARDS)
         answers = [self._answer(place, kinds, guard) for guard in guards or GUARDS[: not last]]
         return [*answers, self._answer(place, kinds, None)] if last else answers
 
-    def _answer(self, place: _Place, kinds: Sequence[str], when: Guard | None) -> Answer:
+    def _answer(self, place: _Place, kinds: Sequence[str], when: Guard | None) -> Reaction:
         match self._pick(kinds):
             case "to":
                 return self._to(place, when)
@@ -252,7 +252,7 @@ class _Builder:
             case _:
                 return ignore("no", when=when)
 
-    def _to(self, place: _Place, when: Guard | None) -> Answer:
+    def _to(self, place: _Place, when: Guard | None) -> Reaction:
         target = self._pick(list(self._all))
         return to(
             target,

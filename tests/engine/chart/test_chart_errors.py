@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from callchart.engine.chart import Answer, Chart, ChartError, State, defer, ignore, stay, to
-from callchart.engine.chart.state import Answers
+from callchart.engine.chart import Chart, ChartError, Reaction, State, defer, ignore, stay, to
+from callchart.engine.chart.state import Reactions
 from callchart.engine.settings import SettingRef
 from tests.engine.chart.by_hand import (
     OVER,
@@ -51,7 +51,7 @@ def test_a_parent_may_answer_for_its_children() -> None:
     "answers",
     [stay(when=yes), [stay(when=yes), ignore("", when=no), defer("", when=no)]],
 )
-def test_an_answer_that_always_has_a_guard_is_none(answers: Answers) -> None:
+def test_an_answer_that_always_has_a_guard_is_none(answers: Reactions) -> None:
     refused(
         leaf("a", on={Knock: answers}),
         says="Knock can arrive in a and is not answered there; add it to `on` of a or of a parent: "
@@ -83,7 +83,7 @@ def test_an_activitys_event_needs_no_answer_where_the_activity_does_not_run() ->
 
 
 def test_a_final_state_answers_for_nothing() -> None:
-    assert chart(leaf("a", on={Knock: to("over")})).edges("over", "Knock") == ()
+    assert chart(leaf("a", on={Knock: to("over")})).reactions("over", "Knock") == ()
 
 
 def test_an_event_that_the_chart_does_not_know_is_refused() -> None:
@@ -151,7 +151,7 @@ def test_a_full_name_is_never_ambiguous() -> None:
         State("q", children=[leaf("same", on={Knock: to("same")})]),
     )
 
-    assert built.edges("q.same", "Knock")[0].leaf == "same"
+    assert built.reactions("q.same", "Knock")[0].leaf == "same"
 
 
 @pytest.mark.parametrize("target", ["parent", "top", "top.parent"])
@@ -359,8 +359,8 @@ def test_a_delay_that_is_none(delay: float) -> None:
 
 def test_an_answer_that_is_none() -> None:
     refused(
-        leaf("a", on={Knock: Answer()}),
-        says="state a, on Knock: Answer(when=None) is no answer; use to, stay, ignore or defer",
+        leaf("a", on={Knock: Reaction()}),
+        says="state a, on Knock: Reaction(when=None) is no answer; use to, stay, ignore or defer",
     )
 
 
@@ -368,7 +368,7 @@ NAMELESS: Any = partial(yes)
 
 
 @pytest.mark.parametrize("answer", [stay(when=NAMELESS), to("over", update=NAMELESS)])
-def test_a_function_without_a_name(answer: Answer) -> None:
+def test_a_function_without_a_name(answer: Reaction) -> None:
     with pytest.raises(ChartError, match=r"^state a, on Knock: functools\.partial.* has no name"):
         chart(leaf("a", on={Knock: [answer, ignore("")]}), events=(Knock,))
 

@@ -17,7 +17,7 @@ from callchart.engine.chart import Chart, Occurrence, Outcome, State, Step, begi
 from callchart.engine.chart.binding import bound
 from callchart.engine.chart.chart import timer_trigger
 from callchart.engine.chart.decide import Configuration, due
-from callchart.engine.chart.state import Answer, Guard, To, after_of, answers_of, named
+from callchart.engine.chart.state import Guard, Reaction, To, after_of, named, reactions_of
 from callchart.engine.data import Facts
 from callchart.engine.events import Event, TimerFired
 from callchart.engine.journal import head, line, replay
@@ -64,11 +64,11 @@ def occurrence(last: Step, n: int, happening: Post | Wait) -> Occurrence:
     if isinstance(happening, Wait):
         next_due = due(last.after)
         assert next_due is not None, "every state of these charts has a timer"
-        return Occurrence(max(last.at, next_due.at), next_due.event, next_due.activation)
+        return Occurrence(max(last.at_us, next_due.at_us), next_due.event, next_due.activation)
     event = ANSWERED[happening.kind]
     from_outside = event in OUTSIDE or event.origin not in WORKED
     activation = None if from_outside else max(1, last.after.activations - happening.ago)
-    return Occurrence(last.at + happening.later, event(n), activation)
+    return Occurrence(last.at_us + happening.later, event(n), activation)
 
 
 def first_data(seed: int) -> Bits:
@@ -97,7 +97,7 @@ def test_every_step_keeps_the_rules_of_structure_and_time(
 
         stays = {(active.state, active.activation) for active in after.active}
         assert {(timer.state, timer.activation) for timer in after.timers} <= stays
-        order = [(timer.deadline, timer.order) for timer in after.timers]
+        order = [(timer.deadline_us, timer.order) for timer in after.timers]
         assert order == sorted(order)
         assert len({timer.order for timer in after.timers}) == len(order)
 
@@ -194,7 +194,7 @@ class _Live:
 
     data: Any = None
     occurrence: Occurrence | None = None
-    answer: Answer | None = None
+    answer: Reaction | None = None
     asked: list[tuple[str, bool]] = field(default_factory=list)
     exited: list[str] = field(default_factory=list)
     entered: list[str] = field(default_factory=list)
@@ -203,11 +203,11 @@ class _Live:
         if guard is None:
             return True
         assert self.occurrence is not None
-        said = bool(bound(guard)(self.data, self.occurrence.event, self.occurrence.at))
+        said = bool(bound(guard)(self.data, self.occurrence.event, self.occurrence.at_us))
         self.asked.append((named(guard), said))
         return said
 
-    def give(self, answer: Answer) -> None:
+    def give(self, answer: Reaction) -> None:
         self.answer = answer
 
 
@@ -227,7 +227,7 @@ def live(chart: Chart) -> tuple[_Live, HierarchicalMachine]:
             made["initial"] = state.initial
         return made
 
-    def edge(trigger: str, source: str, answer: Answer) -> dict[str, Any]:
+    def edge(trigger: str, source: str, answer: Reaction) -> dict[str, Any]:
         return {
             "trigger": trigger,
             "source": source,
@@ -239,7 +239,7 @@ def live(chart: Chart) -> tuple[_Live, HierarchicalMachine]:
     edges = []
     for path, node in chart.nodes.items():
         for event, answers in node.state.on.items():
-            edges += [edge(event.__name__, path, answer) for answer in answers_of(answers)]
+            edges += [edge(event.__name__, path, answer) for answer in reactions_of(answers)]
         for timer, after in node.state.after.items():
             trigger = timer_trigger(path, timer)
             edges += [edge(trigger, path, answer) for answer in after_of(after)[1]]
@@ -281,8 +281,8 @@ def test_decide_agrees_with_the_live_machine_of_transitions(
             noted.clear()
         model.trigger(trigger_of(step.event))
 
-        assert step.edge is not None
-        assert step.edge.answer is model.answer
+        assert step.reaction is not None
+        assert step.reaction.declared is model.answer
         assert step.after.leaf == model.state
         assert list(step.guards) == model.asked
         assert [active.state for active in step.exits] == model.exited

@@ -16,7 +16,7 @@ from callchart.engine.chart import (
     stay,
     to,
 )
-from callchart.engine.chart.decide import ORDINARY, due
+from callchart.engine.chart.decide import LIVE, due
 from callchart.engine.events import Event
 from callchart.engine.settings import Settings, settings
 from tests.engine.chart.by_hand import (
@@ -93,8 +93,8 @@ def test_answers_are_tried_from_the_leaf_outwards_and_in_the_order_written() -> 
     step = hand.take(Knock())
 
     assert step.guards == (("first", False), ("second", False), ("parents", False))
-    assert step.edge is not None
-    assert step.edge.answer == ignore("nobody else did")
+    assert step.reaction is not None
+    assert step.reaction.declared == ignore("nobody else did")
 
 
 def test_no_guard_is_asked_behind_the_answer_that_is_given() -> None:
@@ -395,7 +395,7 @@ def test_rearm_starts_a_timer_afresh() -> None:
 
 def test_rearm_starts_a_timer_that_has_fired_once_more() -> None:
     hand = patient(on_a=stay(rearm="short"))
-    assert hand.wait().at == 1_000_000
+    assert hand.wait().at_us == 1_000_000
     assert "short" not in dict(hand.timers)
 
     hand.take(Knock(), at=2)
@@ -559,7 +559,7 @@ def test_a_deferred_event_is_offered_at_the_moment_of_the_change() -> None:
     hand.take(Knock(), at=1)
     hand.take(Call(), at=3)
 
-    assert hand.wait().at == 3_000_000
+    assert hand.wait().at_us == 3_000_000
 
 
 def test_each_deferred_event_is_a_step_of_its_own() -> None:
@@ -677,7 +677,7 @@ def test_a_final_state_answers_nothing() -> None:
 
     step = hand.take(Knock())
 
-    assert (step.outcome, step.edge) == (Outcome.STALE, None)
+    assert (step.outcome, step.reaction) == (Outcome.STALE, None)
     assert due(step.after) is None
 
 
@@ -692,7 +692,7 @@ def test_the_same_arguments_give_an_equal_step() -> None:
         hand.take(Call(), at=2)
 
     assert one.step == other.step
-    again = decide(table, one.step.before, Notes(), one.step.occurrence, judge=ORDINARY)
+    again = decide(table, one.step.before, Notes(), one.step.occurrence, evaluator=LIVE)
     assert again == one.step
 
 

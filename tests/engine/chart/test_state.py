@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from callchart.engine.chart import Effect, State, after_of, defer, ignore, stay, to
-from callchart.engine.chart.state import Defer, Ignore, Stay, To, answers_of, named
+from callchart.engine.chart.state import Defer, Ignore, Stay, To, named, reactions_of
 from callchart.engine.settings import settings
 from tests.engine.chart.by_hand import Call, Knock, Say, leaf, note, note_again, yes
 
@@ -24,7 +24,7 @@ def test_answers_say_what_they_were_told() -> None:
     assert to("a", when=yes, restart=True) == To(yes, "a", (), (), True)
     assert ignore("why", when=yes) == Ignore(yes, "why")
     assert defer("later", when=yes) == Defer(yes, "later")
-    assert answers_of(ignore("why")) == (ignore("why"),)
+    assert reactions_of(ignore("why")) == (ignore("why"),)
     assert after_of((1.5, [stay(when=yes), stay()])) == (1.5, (stay(when=yes), stay()))
 
 
@@ -80,7 +80,7 @@ def test_a_changed_state_answers_anew_and_keeps_its_other_answers() -> None:
 
     p, c = changed.children
     a, b = p.children
-    assert {event: answers_of(answers) for event, answers in a.on.items()} == {
+    assert {event: reactions_of(answers) for event, answers in a.on.items()} == {
         Knock: (ignore("old"),),
         Call: (ignore("new"),),
     }
@@ -92,7 +92,7 @@ def test_an_answer_without_a_guard_replaces_what_was_there() -> None:
     changed = nested().changed("p.a", on={Knock: [stay(when=yes), ignore("new")]})
 
     a = changed.children[0].children[0]
-    assert answers_of(a.on[Knock]) == (stay(when=yes), ignore("new"))
+    assert reactions_of(a.on[Knock]) == (stay(when=yes), ignore("new"))
 
 
 def test_answers_with_guards_are_put_in_front_of_what_was_there() -> None:
@@ -101,7 +101,7 @@ def test_answers_with_guards_are_put_in_front_of_what_was_there() -> None:
     )
 
     a = changed.children[0].children[0]
-    assert answers_of(a.on[Knock]) == (stay(when=yes), ignore("old"))
+    assert reactions_of(a.on[Knock]) == (stay(when=yes), ignore("old"))
     assert after_of(a.after["out"]) == (5, (stay(when=yes), to("over")))
 
 

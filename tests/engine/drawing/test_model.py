@@ -109,7 +109,7 @@ every_overview = pytest.mark.parametrize(
 def test_every_declared_answer_is_in_the_diagram_once(name: str) -> None:
     chart = CHARTS[name]
     declared = {
-        (edge.source, edge.trigger, id(edge.answer))
+        (edge.source, edge.trigger, id(edge.declared))
         for row in chart.table.values()
         for edges in row.values()
         for edge in edges

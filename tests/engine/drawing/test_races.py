@@ -74,7 +74,7 @@ def runs(step: Step, occurrence: Occurrence) -> bool:
 
 
 def until_the_end_of_the_instant(step: Step, *, recalled_only: bool = False) -> Step:
-    while (following := due(step.after)) is not None and following.at <= step.at:
+    while (following := due(step.after)) is not None and following.at_us <= step.at_us:
         if recalled_only and not step.after.recalled:
             break
         step = decide(CHART, step.after, step.data, following)
@@ -124,7 +124,7 @@ class Meeting:
             nursery.start_soon(self.call.run)
             await self._met.wait()
             if not self._second.is_event:
-                deadline = self.call.step.after.timers[0].deadline
+                deadline = self.call.step.after.timers[0].deadline_us
                 await trio.sleep_until(begun + deadline / 1_000_000)
                 self._post(self._first)
             await trio.sleep(0.000_001)
@@ -163,15 +163,15 @@ def can_be_met(tie: Tie) -> bool:
     return (
         tie.one.is_event
         and timer == TimerFired(first.state, first.name)
-        and first.deadline > tie.standing.step.at
-        and all(other.deadline > first.deadline for other in others)
+        and first.deadline_us > tie.standing.step.at_us
+        and all(other.deadline_us > first.deadline_us for other in others)
     )
 
 
 def instant(tie: Tie) -> int:
     """When the two can meet: at once, or when the timer is due."""
     step = tie.standing.step
-    return step.at if tie.other.is_event else step.after.timers[0].deadline
+    return step.at_us if tie.other.is_event else step.after.timers[0].deadline_us
 
 
 @pytest.mark.unmeasured
@@ -184,10 +184,10 @@ async def test_both_orders_come_to_what_the_atlas_says(state: str, autojump_cloc
         if tie.differs_in[:1] == ("state",) and can_be_met(tie):
             for first, second, _ in orders(tie):
                 at = instant(tie)
-                both = [replace(h.occurrence, at=at) for h in (first, second)]
+                both = [replace(h.occurrence, at_us=at) for h in (first, second)]
                 here = decided(tie.standing, *both)
                 last = await Meeting(tie.standing, first, second).run()
-                assert (last.at, last.after.leaf, last.data) == (at, here.after.leaf, here.data)
+                assert (last.at_us, last.after.leaf, last.data) == (at, here.after.leaf, here.data)
 
 
 # --- the page ------------------------------------------------------------------------------------

@@ -34,7 +34,7 @@ from callchart.engine.chart import (
     to,
 )
 from callchart.engine.chart.chart import TimerSpec
-from callchart.engine.chart.decide import Judge
+from callchart.engine.chart.decide import Evaluator
 from callchart.engine.chart.state import Guard, named
 from callchart.engine.data import CallData, Facts
 from callchart.engine.drawing.model import diagram_of
@@ -189,7 +189,7 @@ chances = st.lists(
 )
 
 
-class Drawn(Judge):
+class Drawn(Evaluator):
     """Guards say what was drawn; every timer is due after a second, and nothing is late."""
 
     def __init__(self, bits: int) -> None:
@@ -207,14 +207,14 @@ class Drawn(Judge):
 
 def random_call(drawn: Sequence[Chance]) -> Iterator[Step]:
     """A call over the default chart: whatever can happen where it stands."""
-    step = begin(CHART, CallData.begin(Settings(), 0, Facts()), judge=Drawn(0))
+    step = begin(CHART, CallData.begin(Settings(), 0, Facts()), evaluator=Drawn(0))
     yield step
     for chance in drawn:
         if CHART.is_final(step.after.leaf):
             return
         can = [*step.after.recalled[:1]] or [*arriving(step, chance), *timers(step)]
         occurrence = can[chance.which % len(can)]
-        step = decide(CHART, step.after, step.data, occurrence, judge=Drawn(chance.guards))
+        step = decide(CHART, step.after, step.data, occurrence, evaluator=Drawn(chance.guards))
         yield step
 
 
@@ -222,7 +222,7 @@ def arriving(step: Step, chance: Chance) -> Iterator[Occurrence]:
     for event in CHART.arriving(step.after.leaf):
         # Not every third event: calls are to last.
         if event not in ENDS or chance.which % 11 == 0:
-            yield Occurrence(step.at, some(event), stay_of(step, event.origin))
+            yield Occurrence(step.at_us, some(event), stay_of(step, event.origin))
 
 
 def stay_of(step: Step, activity: str) -> int | None:
@@ -241,7 +241,7 @@ def some(event: type[Event]) -> Event:
 
 def timers(step: Step) -> Iterator[Occurrence]:
     for timer in step.after.timers:
-        yield Occurrence(step.at, TimerFired(timer.state, timer.name), timer.activation)
+        yield Occurrence(step.at_us, TimerFired(timer.state, timer.name), timer.activation)
 
 
 @given(chances)
@@ -294,7 +294,7 @@ def by_hand(data: Notes, happens: Sequence[Event | str]) -> Iterator[Step]:
         else:
             timer = next(t for t in hand.step.after.timers if t.name == event)
             fired = TimerFired(timer.state, timer.name)
-            yield hand.carry(Occurrence(timer.deadline, fired, timer.activation))
+            yield hand.carry(Occurrence(timer.deadline_us, fired, timer.activation))
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from callchart.engine.chart import Chart, State, ignore, to
-from callchart.engine.chart.state import After, Answers
+from callchart.engine.chart.state import After, Reactions
 from callchart.engine.data import CallData
 from callchart.engine.effects import AnswerLine, HangUpLine
 from callchart.engine.events import CallerHungUp, Event, LineClosed
@@ -39,7 +39,7 @@ def chart(*states: State, events: Sequence[type[Event]] = (), **rest: Any) -> Ch
 def state(
     name: str,
     *,
-    on: Mapping[type[Event], Answers] | None = None,
+    on: Mapping[type[Event], Reactions] | None = None,
     after: Mapping[str, After],
     **rest: Any,
 ) -> State:

@@ -30,7 +30,7 @@ def test_what_was_put_off_happens_at_once_when_it_is_offered_again() -> None:
     busy = state("busy", on={Knock: defer("in a moment")}, after={"done": (1, to("waiting"))})
     way = ("Knock()", "after busy done", "Knock, put off before")
     steps = concrete(explored(chart(busy, WAITING), most=60), way)
-    assert [step.at for step in steps] == [0, 300_000, SECOND, SECOND]
+    assert [step.at_us for step in steps] == [0, 300_000, SECOND, SECOND]
     assert [step.after.leaf for step in steps] == ["busy", "busy", "waiting", "bye"]
 
 

@@ -168,7 +168,7 @@ class Desk:
     def said(self) -> list[tuple[float, Event]]:
         said = []
         while (occurrence := self.mailbox.take(None)) is not None:
-            said.append((occurrence.at / 1_000_000, occurrence.event))
+            said.append((occurrence.at_us / 1_000_000, occurrence.event))
         return said
 
     @property

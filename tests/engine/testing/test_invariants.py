@@ -70,7 +70,7 @@ def replies_out_of_order(recording: Recording, model: FakeModel) -> None:
 
 def a_line_that_closed_twice(recording: Recording, model: FakeModel) -> None:
     closed = recording.steps[index_of(recording, LineClosed)]
-    occurrence = replace(closed.occurrence, at=0)
+    occurrence = replace(closed.occurrence, at_us=0)
     recording.steps.insert(1, replace(recording.steps[0], occurrence=occurrence, entries=()))
 
 

@@ -108,7 +108,7 @@ def test_every_verb_happens_at_its_moment_under_the_first_schedule() -> None:
         story.caller_hangs_up(at=9.5)
         story.line_breaks(at=9.6)
         await story.happens()
-        seen = [(type(step.event).__name__, step.at / 1e6) for step in call.steps]
+        seen = [(type(step.event).__name__, step.at_us / 1e6) for step in call.steps]
         for expected in (
             ("SpeechStarted", 2.52),
             ("SpeechEnded", 2.82),

@@ -21,7 +21,7 @@ WAYS = 20
 
 def seen(step: Step) -> tuple[object, ...]:
     """What must be the same: all but the number of a stay that is over."""
-    return step.at, step.event, step.outcome, step.after, step.data
+    return step.at_us, step.event, step.outcome, step.after, step.data
 
 
 def explored(world: Phone) -> Exploration:

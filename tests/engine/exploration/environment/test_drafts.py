@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from callchart.engine.chart import Answer, Chart, State, stay, to
+from callchart.engine.chart import Chart, Reaction, State, stay, to
 from callchart.engine.data import CallData, Reply, Said
 from callchart.engine.effects import AnswerLine, StartDraft, StartReply, StopPlayback
 from callchart.engine.events import (
@@ -56,14 +56,14 @@ def start_reply(data: CallData) -> StartReply:
     return StartReply(data.reply)
 
 
-ANSWERS: Mapping[type[Event], Answer] = {
+ANSWERS: Mapping[type[Event], Reaction] = {
     **{kind: stay() for kind in EVENTS},
     PlaybackStopped: stay(update=note_heard),
 }
 BEGIN = to("turn.drafting", update=begin_draft, effects=start_draft)
 
 
-def drafting(*, knock: Answer, then: Answer) -> Chart:
+def drafting(*, knock: Reaction, then: Reaction) -> Chart:
     """A call that begins a draft at the first knock; `knock` is what the next ones do."""
     turn = State(
         "turn",
