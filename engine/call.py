@@ -17,7 +17,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 import trio
 
 from callchart.engine.chart import Chart, Effect, Step, begin, decide
-from callchart.engine.chart.decide import Active, Occurrence, due
+from callchart.engine.chart.decide import Active, Occurrence, next_occurrence
 from callchart.engine.data import CallData
 from callchart.engine.events import (
     CallerHungUp,
@@ -27,7 +27,7 @@ from callchart.engine.events import (
     LineClosed,
     TransferFailed,
 )
-from callchart.engine.journal import Recorder
+from callchart.engine.journal import JournalWriter
 from callchart.engine.mailbox import Mailbox
 from callchart.engine.ports import (
     Closed,
@@ -96,7 +96,7 @@ class Call:
         data: CallData,
         *,
         activities: Mapping[str, Activity],
-        recorder: Recorder | None = None,
+        journal_writer: JournalWriter | None = None,
         inspectors: Sequence[Inspector] = (),
     ) -> None:
         self._activities = {**activities, **chart.activities}
@@ -107,7 +107,7 @@ class Call:
                     f"Chart(activities=...), or use one of {', '.join(sorted(self._activities))}"
                 )
         self.chart, self.line, self.services, self.data = chart, line, services, data
-        self._recorder, self._inspectors = recorder, inspectors
+        self._journal_writer, self._inspectors = journal_writer, inspectors
         self._began = 0.0
         self._step: Step
         self.began = False
@@ -165,7 +165,7 @@ class Call:
         standing = self._step.after
         if standing.recalled:
             return self.mailbox.take_raised() or standing.recalled[0]
-        next_due = due(standing)
+        next_due = next_occurrence(standing)
         deadline = self._began + next_due.at_us / 1_000_000 if next_due else float("inf")
         others_spoke = False
         while True:
@@ -182,8 +182,8 @@ class Call:
 
     async def _carry_out(self, step: Step, nursery: trio.Nursery) -> None:
         self._step, self.began = step, True
-        if self._recorder is not None:
-            self._recorder.step(step)
+        if self._journal_writer is not None:
+            self._journal_writer.write(step)
         for inspect in self._inspectors:
             inspect(self.line.call_id, step)
         self._carry_out_effects(step.exit_effects)

@@ -29,7 +29,7 @@ from callchart.engine.settings import SettingError
 
 VERSION = 1
 
-Line = dict[str, Any]
+JournalLine = dict[str, Any]
 
 
 class JournalError(ValueError):
@@ -39,7 +39,7 @@ class JournalError(ValueError):
 class ReplayDiffers(Exception):
     """The chart decides otherwise today. Names the first step that differs, and how."""
 
-    def __init__(self, n: int, recorded: Line, decided: Line) -> None:
+    def __init__(self, n: int, recorded: JournalLine, decided: JournalLine) -> None:
         differing = [k for k in recorded if recorded[k] != decided.get(k)]
         differing += [k for k in decided if k not in recorded]
         said = "; ".join(
@@ -52,7 +52,7 @@ class ReplayDiffers(Exception):
 # --- writing -----------------------------------------------------------------------------------
 
 
-def head(chart: Chart, data: CallData, *, redacted: bool = False) -> Line:
+def head(chart: Chart, data: CallData, *, redacted: bool = False) -> JournalLine:
     """The first line: everything a replay begins with."""
     return {
         "journal": "callchart",
@@ -66,9 +66,9 @@ def head(chart: Chart, data: CallData, *, redacted: bool = False) -> Line:
     }
 
 
-def line(n: int, step: Step, *, redacted: bool = False) -> Line:
+def line(n: int, step: Step, *, redacted: bool = False) -> JournalLine:
     """One macrostep. `at` is in microseconds since the call began."""
-    made: Line = {
+    made: JournalLine = {
         "n": n,
         "at": step.at_us,
         "event": _plain(step.event, redacted),
@@ -86,7 +86,7 @@ def line(n: int, step: Step, *, redacted: bool = False) -> Line:
     return {k: v for k, v in made.items() if v not in ([], None)}
 
 
-class Recorder:
+class JournalWriter:
     """Writes one call's head and steps to a `Journal`. `redacted` blanks what people said."""
 
     def __init__(
@@ -95,7 +95,7 @@ class Recorder:
         self._journal, self._redacted, self._n = journal, redacted, 0
         journal.write(head(chart, data, redacted=redacted))
 
-    def step(self, step: Step) -> None:
+    def write(self, step: Step) -> None:
         self._journal.write(line(self._n, step, redacted=self._redacted))
         self._n += 1
 
@@ -141,20 +141,20 @@ class JournalList:
     """A journal in memory: `lines`, the head being the first."""
 
     def __init__(self) -> None:
-        self.lines: list[Line] = []
+        self.lines: list[JournalLine] = []
 
-    def write(self, line: Line) -> None:
+    def write(self, line: JournalLine) -> None:
         self.lines.append(line)
 
     def close(self) -> None:
         pass
 
 
-def _plain(event: Event, redacted: bool) -> Line:
+def _plain(event: Event, redacted: bool) -> JournalLine:
     return {"type": type(event).__name__, **_fields(event, event.words, redacted)}
 
 
-def _plain_effect(effect: Effect, redacted: bool) -> Line:
+def _plain_effect(effect: Effect, redacted: bool) -> JournalLine:
     described = effect.described()
     if redacted:
         # Not word by word: an effect may be made of words that are blank by the time of a replay.
@@ -162,12 +162,12 @@ def _plain_effect(effect: Effect, redacted: bool) -> Line:
     return {"effect": effect.name, **described}
 
 
-def _fields(event: Event, words: tuple[str, ...], redacted: bool) -> Line:
+def _fields(event: Event, words: tuple[str, ...], redacted: bool) -> JournalLine:
     values = {f.name: getattr(event, f.name) for f in fields(event)}
     return {k: _blank(v) if redacted and k in words else v for k, v in values.items()}
 
 
-def _plain_parties(parties: Parties, redacted: bool) -> Line:
+def _plain_parties(parties: Parties, redacted: bool) -> JournalLine:
     if redacted:
         variables = tuple((name, _blank(value)) for name, value in parties.variables)
         parties = replace(
@@ -186,7 +186,7 @@ def _blank(text: Any) -> str:
 # --- reading and replaying ---------------------------------------------------------------------
 
 
-def read(path: Path) -> tuple[Line, list[Line]]:
+def read(path: Path) -> tuple[JournalLine, list[JournalLine]]:
     """A journal's head and its lines. Raises `JournalError`, or OSError where it cannot be read."""
     with path.open("rb") as file:
         texts = file.readlines()
@@ -212,7 +212,7 @@ def read(path: Path) -> tuple[Line, list[Line]]:
     return start, whole
 
 
-def _line_of(text: bytes) -> Line | None:
+def _line_of(text: bytes) -> JournalLine | None:
     """None where it is none."""
     try:
         read_line = json.loads(text)
@@ -221,7 +221,7 @@ def _line_of(text: bytes) -> Line | None:
     return read_line if isinstance(read_line, dict) else None
 
 
-def beginning(chart: Chart, head: Line) -> CallData:
+def beginning(chart: Chart, head: JournalLine) -> CallData:
     """The data that this journal's call began with. Raises `JournalError`, also for another
     chart."""
     if (head.get("chart"), head.get("hash")) != (chart.name, chart.hash):
@@ -239,7 +239,7 @@ def beginning(chart: Chart, head: Line) -> CallData:
     return chart.data.begin(settings, seed, facts)
 
 
-def replay(chart: Chart, head: Line, lines: list[Line]) -> Iterator[Step]:
+def replay(chart: Chart, head: JournalLine, lines: list[JournalLine]) -> Iterator[Step]:
     """Decide every line again, and yield the steps.
 
     Raises `ReplayDiffers` at the first step that comes out otherwise, `JournalError` where a line
@@ -273,7 +273,7 @@ def _number(n: int) -> int:
     return n + 2
 
 
-def _occurrence(n: int, recorded: Line, events: Mapping[str, type[Event]]) -> Occurrence:
+def _occurrence(n: int, recorded: JournalLine, events: Mapping[str, type[Event]]) -> Occurrence:
     try:
         plain = member_of(dict, recorded, "event")
         kind = member_of(str, plain, "type", "event.")
@@ -287,7 +287,7 @@ def _occurrence(n: int, recorded: Line, events: Mapping[str, type[Event]]) -> Oc
         raise JournalError(f"line {_number(n)}: {error}") from None
 
 
-def _event_name(recorded: Line) -> str:
+def _event_name(recorded: JournalLine) -> str:
     event = recorded.get("event")
     return str(event.get("type")) if isinstance(event, dict) else "no event"
 
@@ -295,7 +295,7 @@ def _event_name(recorded: Line) -> str:
 class _Recorded(Evaluator):
     """Answers as the journal did, question by question."""
 
-    def __init__(self, n: int, recorded: Line) -> None:
+    def __init__(self, n: int, recorded: JournalLine) -> None:
         self._n, self._recorded = n, recorded
         try:
             self._guards: list[tuple[str, bool]] = list(

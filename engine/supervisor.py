@@ -18,7 +18,7 @@ from callchart.engine.call import Call, Inspector
 from callchart.engine.chart import Chart
 from callchart.engine.data import CallData, Facts, Scripts
 from callchart.engine.events import HangUpRequested
-from callchart.engine.journal import Recorder
+from callchart.engine.journal import JournalWriter
 from callchart.engine.mailbox import MailboxFull
 from callchart.engine.ports import Carrier, Journal, Line, LineGone, MarkReached
 from callchart.engine.scene import Services
@@ -79,16 +79,16 @@ class Supervisor:
             facts = Facts(line.call_id, line.rate_hz, line.parties, self.scripts, fillers)
             data = self.chart.data.begin(self.settings, self.seed, facts)
             journal = self.journal(line.call_id)
-            recorder = None
+            journal_writer = None
             if journal is not None:
-                recorder = Recorder(journal, self.chart, data, redacted=self.redacted)
+                journal_writer = JournalWriter(journal, self.chart, data, redacted=self.redacted)
             call = Call(
                 self.chart,
                 line,
                 self.services,
                 data,
                 activities=ACTIVITIES,
-                recorder=recorder,
+                journal_writer=journal_writer,
                 inspectors=self.inspectors,
             )
             self._running.add(call)

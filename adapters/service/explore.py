@@ -32,7 +32,7 @@ from callchart.engine.exploration import (
     unexplored,
 )
 from callchart.engine.exploration.environment import Phone
-from callchart.engine.journal import JournalFile, Recorder
+from callchart.engine.journal import JournalFile, JournalWriter
 
 #: More configurations than that are not gone through: of these, a process holds some 4 GB.
 MOST = 1_000_000
@@ -228,9 +228,9 @@ def write_journal(exploration: Exploration, steps: Sequence[Step], path: Path) -
     journal = JournalFile(path, complaints.append)
     data = steps[0].data
     began = exploration.chart.data.begin(data.settings, data.seed, data.facts)
-    recorder = Recorder(journal, exploration.chart, began)
+    journal_writer = JournalWriter(journal, exploration.chart, began)
     for step in steps:
-        recorder.step(step)
+        journal_writer.write(step)
     journal.close()
     if complaints:
         raise UserError(*complaints)

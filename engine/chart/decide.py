@@ -189,7 +189,7 @@ def decide(
     raise ChartError(f"{trigger} happened in {leaf}, and is not among the events of this chart")
 
 
-def due(configuration: Configuration) -> Occurrence | None:
+def next_occurrence(configuration: Configuration) -> Occurrence | None:
     """What happens next if nothing else does: a recalled event, or the earliest timer."""
     if configuration.recalled:
         return configuration.recalled[0]

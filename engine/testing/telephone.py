@@ -17,7 +17,7 @@ from callchart.engine.call import Call
 from callchart.engine.chart import Chart, Step
 from callchart.engine.data import Facts, Said, Scripts, ToolUsed
 from callchart.engine.events import HangUpRequested
-from callchart.engine.journal import JournalList, Recorder
+from callchart.engine.journal import JournalList, JournalWriter
 from callchart.engine.phrases import Phrases, script_texts
 from callchart.engine.scene import Services
 from callchart.engine.settings import Settings
@@ -325,7 +325,7 @@ class Telephone:
             ),
             data,
             activities=ACTIVITIES,
-            recorder=Recorder(self.journal, self.chart, data),
+            journal_writer=JournalWriter(self.journal, self.chart, data),
             inspectors=[self._note],
         )
         self.recording.began = trio.current_time()

@@ -18,7 +18,7 @@ from callchart.engine.chart import Chart, Effect, Outcome, State, Step, defer, i
 from callchart.engine.chart.state import Reactions
 from callchart.engine.data import CallData, Facts
 from callchart.engine.events import CallerHungUp, Event, HangUpRequested, LineClosed, TimerFired
-from callchart.engine.journal import JournalList, Recorder
+from callchart.engine.journal import JournalList, JournalWriter
 from callchart.engine.journal import line as journal_line
 from callchart.engine.mailbox import MailboxFull
 from callchart.engine.ports import Closed, RemoteHungUp
@@ -72,7 +72,7 @@ def new_call(
         NO_SERVICES,
         data,
         activities=activities or {"work": idle},
-        recorder=None if journal is None else Recorder(journal, chart, data),
+        journal_writer=None if journal is None else JournalWriter(journal, chart, data),
         inspectors=() if inspect is None else (inspect,),
     )
     return call, line

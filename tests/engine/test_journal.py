@@ -22,9 +22,9 @@ from callchart.engine.events import Event, FinalHeard, SpeechStarted
 from callchart.engine.journal import (
     JournalError,
     JournalFile,
+    JournalLine,
     JournalList,
-    Line,
-    Recorder,
+    JournalWriter,
     ReplayDiffers,
     beginning,
     head,
@@ -56,7 +56,7 @@ async def a_call(telephone: Telephone) -> None:
     await telephone.until_the_end()
 
 
-def as_written(lines: Sequence[Line], path: Path) -> Path:
+def as_written(lines: Sequence[JournalLine], path: Path) -> Path:
     """The journal's lines in a file, as the service writes them."""
     complaints: list[str] = []
     journal = JournalFile(path, complaints.append)
@@ -71,9 +71,9 @@ def redacted(telephone: Telephone) -> JournalList:
     """What a service that redacts would have written of this call."""
     journal = JournalList()
     data = beginning(telephone.chart, telephone.journal.lines[0])
-    recorder = Recorder(journal, telephone.chart, data, redacted=True)
+    journal_writer = JournalWriter(journal, telephone.chart, data, redacted=True)
     for step in telephone.steps:
-        recorder.step(step)
+        journal_writer.write(step)
     return journal
 
 
@@ -310,7 +310,9 @@ def small() -> Chart:
     )
 
 
-def journal_of(steps: Callable[[Hand], None], *, redacted: bool = False) -> tuple[Line, list[Line]]:
+def journal_of(
+    steps: Callable[[Hand], None], *, redacted: bool = False
+) -> tuple[JournalLine, list[JournalLine]]:
     """Head and lines of a call on the small chart, as read from a file."""
     hand = Hand(small())
     made = [hand.step]
@@ -324,7 +326,7 @@ def journal_of(steps: Callable[[Hand], None], *, redacted: bool = False) -> tupl
     steps(hand)
     lines = [line(n, step, redacted=redacted) for n, step in enumerate(made)]
     start = head(small(), Notes(), redacted=redacted)
-    read_again: tuple[Line, list[Line]] = (
+    read_again: tuple[JournalLine, list[JournalLine]] = (
         json.loads(json.dumps(start)),
         json.loads(json.dumps(lines)),
     )
@@ -531,7 +533,7 @@ def test_a_chart_that_was_changed_is_another_chart() -> None:
         ({"facts": None}, "facts: null is not an object"),
     ],
 )
-def test_a_damaged_head_is_refused(damage: Line, complaint: str) -> None:
+def test_a_damaged_head_is_refused(damage: JournalLine, complaint: str) -> None:
     start, lines = journal_of(knock_and_wait)
 
     with pytest.raises(JournalError) as refused:
@@ -548,7 +550,7 @@ def test_a_damaged_head_is_refused(damage: Line, complaint: str) -> None:
         ({"colour": 1}, "colour is not known"),
     ],
 )
-def test_damaged_facts_are_refused(damage: Line, complaint: str) -> None:
+def test_damaged_facts_are_refused(damage: JournalLine, complaint: str) -> None:
     start, lines = journal_of(knock_and_wait)
 
     with pytest.raises(JournalError) as refused:
@@ -582,7 +584,7 @@ def test_a_head_without_a_seed_is_refused() -> None:
         ({"event": {"type": "TimerFired", "state": "a", "timer": "b"}}, "happened in b, and is"),
     ],
 )
-def test_a_step_that_cannot_be_understood_is_named(damage: Line, complaint: str) -> None:
+def test_a_step_that_cannot_be_understood_is_named(damage: JournalLine, complaint: str) -> None:
     start, lines = journal_of(knock_and_wait)
     lines[2] = {**lines[2], "activation": None, **damage}
     steps = replay(small(), start, lines)
@@ -620,8 +622,8 @@ def places(plain: Any, *before: Any) -> Iterator[tuple[Any, ...]]:
             yield from places(value, *before, key)
 
 
-def damaged(whole: Line, way: Sequence[Any], wrong: Any) -> Line:
-    made: Line = copy.deepcopy(whole)
+def damaged(whole: JournalLine, way: Sequence[Any], wrong: Any) -> JournalLine:
+    made: JournalLine = copy.deepcopy(whole)
     place: Any = made
     for key in way[:-1]:
         place = place[key]
@@ -644,7 +646,7 @@ def one_line_of_each_event() -> Iterator[tuple[Path, int]]:
                 yield path, place
 
 
-def told_apart(lines: Sequence[Line], place: int) -> bool:
+def told_apart(lines: Sequence[JournalLine], place: int) -> bool:
     """Is a damage of that line named? False where all is decided as recorded."""
     try:
         assert len(list(replay(CHART, lines[0], list(lines[1:])))) == len(lines) - 1
@@ -688,7 +690,7 @@ def test_whatever_is_damaged_in_a_line_is_named_or_changes_nothing(path: Path, p
     ],
 )
 def test_a_redacted_journal_without_the_answers_it_owes_is_refused(
-    damage: Line, complaint: str
+    damage: JournalLine, complaint: str
 ) -> None:
     start, lines = journal_of(knock_and_wait, redacted=True)
     assert len(list(replay(small(), start, lines))) == 4
@@ -776,10 +778,10 @@ def test_a_full_disk_is_told_once_and_the_call_goes_on() -> None:
     complaints: list[str] = []
     journal = JournalFile(Path("/dev/full"), complaints.append)
     hand = Hand(small())
-    recorder = Recorder(journal, small(), Notes())
+    journal_writer = JournalWriter(journal, small(), Notes())
 
     for step in [hand.step, hand.take(Knock()), hand.wait()]:
-        recorder.step(step)
+        journal_writer.write(step)
     journal.close()
     journal.close()
 

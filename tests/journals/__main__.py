@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from callchart.engine.data import Scripts
-from callchart.engine.journal import JournalFile, JournalList, Recorder, beginning
+from callchart.engine.journal import JournalFile, JournalList, JournalWriter, beginning
 from callchart.engine.testing import Spoken, Telephone, schedule
 from callchart.states import CHART
 
@@ -100,9 +100,9 @@ def main() -> None:
         if call is interruption:
             redacted = JournalList()
             data = beginning(CHART, telephone.journal.lines[0])
-            recorder = Recorder(redacted, CHART, data, redacted=True)
+            journal_writer = JournalWriter(redacted, CHART, data, redacted=True)
             for step in telephone.steps:
-                recorder.step(step)
+                journal_writer.write(step)
             _write(FOLDER / "interruption_redacted.jsonl", redacted)
 
 

@@ -9,7 +9,13 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from callchart.engine.chart import Effect, Occurrence, Outcome, Step, decide
-from callchart.engine.chart.decide import Active, Configuration, RunningTimer, due, microseconds
+from callchart.engine.chart.decide import (
+    Active,
+    Configuration,
+    RunningTimer,
+    microseconds,
+    next_occurrence,
+)
 from callchart.engine.data import CallData, Facts, FillerClip, Reply
 from callchart.engine.events import OUTSIDE, Event, TimerFired
 from callchart.engine.settings import Settings
@@ -54,7 +60,7 @@ class Standing:
 
     def due(self, timer: str = "") -> Standing:
         """What is due next happens: a recalled event, or a timer, which is called `timer`."""
-        occurrence = due(self.configuration)
+        occurrence = next_occurrence(self.configuration)
         assert occurrence is not None, f"nothing is due in {self.state}"
         fired = occurrence.event.timer if isinstance(occurrence.event, TimerFired) else ""
         assert fired == timer

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from callchart.engine.chart import Occurrence, Step, begin, decide
-from callchart.engine.chart.decide import due
+from callchart.engine.chart.decide import next_occurrence
 from callchart.engine.events import (
     EVENTS,
     OUTSIDE,
@@ -80,7 +80,7 @@ class Told:
         last = self.steps[-1]
         if self._now.raised:
             return Occurrence(last.at_us, self._now.raised[0])
-        return due(last.after)
+        return next_occurrence(last.after)
 
     def _take(self, occurrence: Occurrence) -> None:
         last = self.steps[-1]

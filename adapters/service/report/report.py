@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
-from callchart.engine.journal import JournalError, Line
+from callchart.engine.journal import JournalError, JournalLine
 
 OVERLAPPED, BARGED_IN = "overlapped", "barged_in"
 TAKES_THE_TURN = "takes_the_turn"
@@ -219,7 +219,7 @@ class Report:
         return {"report": "callchart", "version": 1, **asdict(self), "counts": self.counts()}
 
 
-def report(head: Line, lines: Sequence[Line]) -> Report:
+def report(head: JournalLine, lines: Sequence[JournalLine]) -> Report:
     """What the journal tells (see `callchart.engine.journal.read`).
 
     Raises `JournalError` for a line that cannot be understood."""
@@ -362,7 +362,7 @@ class _Reading:
             return self.replies[-1]
         return None
 
-    def take(self, line: Line) -> None:
+    def take(self, line: JournalLine) -> None:
         self.at = line["at"]
         event, outcome = line["event"], line["outcome"]
         before = (line["from"] or "").split(".")
@@ -544,7 +544,7 @@ class _Reading:
 
     # --- the whole -----------------------------------------------------------------------------
 
-    def report(self, head: Line) -> Report:
+    def report(self, head: JournalLine) -> Report:
         facts = head.get("facts") or {}
         if self.sounding is not None and self.replies:
             # The journal stops while the agent speaks: which words were heard is not known.

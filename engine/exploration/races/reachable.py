@@ -14,7 +14,7 @@ from itertools import combinations_with_replacement
 
 from callchart.engine.chart.binding import bound
 from callchart.engine.chart.chart import Chart, timer_trigger
-from callchart.engine.chart.decide import Occurrence, Step, begin, decide, due
+from callchart.engine.chart.decide import Occurrence, Step, begin, decide, next_occurrence
 from callchart.engine.events import OUTSIDE, TimerFired
 from callchart.engine.exploration.races.sample_events import FACTS, SETTINGS, samples
 
@@ -88,7 +88,7 @@ def standings(chart: Chart) -> Iterator[Standing]:
     while waiting:
         standing = waiting.popleft()
         here = standing.step.after
-        by_itself = due(here)
+        by_itself = next_occurrence(here)
         occurrences = [] if by_itself is None else [by_itself]
         if not here.recalled:
             yield standing

@@ -12,7 +12,7 @@ from itertools import combinations
 from typing import Any
 
 from callchart.engine.chart.chart import Chart
-from callchart.engine.chart.decide import Occurrence, Outcome, Step, decide, due
+from callchart.engine.chart.decide import Occurrence, Outcome, Step, decide, next_occurrence
 from callchart.engine.chart.state import Effect, named
 from callchart.engine.events import TimerFired
 from callchart.engine.exploration.races.reachable import Happening, Standing, standings
@@ -156,7 +156,7 @@ class _Instant:
     def end(self) -> None:
         """What is due at this very instant happens in it."""
         while (
-            next_due := due(self._step.after)
+            next_due := next_occurrence(self._step.after)
         ) is not None and next_due.at_us <= self._step.at_us:
             self._take(next_due)
 

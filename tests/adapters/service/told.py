@@ -8,7 +8,7 @@ from typing import Self
 
 from callchart.adapters.service.report.report import Report, report
 from callchart.engine.chart import Chart, Occurrence, Step, begin, decide
-from callchart.engine.chart.decide import due
+from callchart.engine.chart.decide import next_occurrence
 from callchart.engine.data import Facts, FillerClip
 from callchart.engine.events import (
     CallerHungUp,
@@ -25,7 +25,7 @@ from callchart.engine.events import (
     SpeechEnded,
     SpeechStarted,
 )
-from callchart.engine.journal import Line, head, line
+from callchart.engine.journal import JournalLine, head, line
 from callchart.engine.settings import Settings
 from callchart.states import CHART
 
@@ -47,8 +47,8 @@ class Told:
     ) -> None:
         self._chart, self._redacted, self._watch = chart, redacted, watch
         self._data = chart.data.begin(settings or SETTINGS, 0, FACTS)
-        self.head: Line = head(chart, self._data, redacted=redacted)
-        self.lines: list[Line] = []
+        self.head: JournalLine = head(chart, self._data, redacted=redacted)
+        self.lines: list[JournalLine] = []
         self._heard = ""
         self._take(begin(chart, self._data))
 
@@ -78,7 +78,7 @@ class Told:
 
     def until(self, at: float) -> Self:
         """Nothing but timers up to `at` seconds."""
-        while (timer := due(self._step.after)) and timer.at_us < at * 1_000_000:
+        while (timer := next_occurrence(self._step.after)) and timer.at_us < at * 1_000_000:
             self._decide(timer)
         return self
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
 from callchart.engine.chart import Chart, Effect, Occurrence, State, Step, begin, decide, to
-from callchart.engine.chart.decide import due
+from callchart.engine.chart.decide import next_occurrence
 from callchart.engine.chart.state import After, Reactions
 from callchart.engine.data import CallData
 from callchart.engine.events import Event
@@ -132,7 +132,7 @@ class Hand:
 
     def wait(self) -> Step:
         """Whatever is next if nothing else happens: a recalled event, or a timer."""
-        occurrence = due(self.step.after)
+        occurrence = next_occurrence(self.step.after)
         assert occurrence is not None, "nothing is due"
         return self.carry(occurrence)
 

@@ -16,7 +16,7 @@ from transitions.extensions.nesting import HierarchicalMachine, NestedState
 from callchart.engine.chart import Chart, Occurrence, Outcome, State, Step, begin, decide
 from callchart.engine.chart.binding import bound
 from callchart.engine.chart.chart import timer_trigger
-from callchart.engine.chart.decide import Configuration, due
+from callchart.engine.chart.decide import Configuration, next_occurrence
 from callchart.engine.chart.state import Guard, Reaction, To, after_of, named, reactions_of
 from callchart.engine.data import Facts
 from callchart.engine.events import Event, TimerFired
@@ -62,7 +62,7 @@ def walk(chart: Chart, data: Bits, happens: Sequence[Post | Wait]) -> Iterator[S
 
 def occurrence(last: Step, n: int, happening: Post | Wait) -> Occurrence:
     if isinstance(happening, Wait):
-        next_due = due(last.after)
+        next_due = next_occurrence(last.after)
         assert next_due is not None, "every state of these charts has a timer"
         return Occurrence(max(last.at_us, next_due.at_us), next_due.event, next_due.activation)
     event = ANSWERED[happening.kind]

@@ -16,7 +16,7 @@ from callchart.engine.chart import (
     stay,
     to,
 )
-from callchart.engine.chart.decide import LIVE, due
+from callchart.engine.chart.decide import LIVE, next_occurrence
 from callchart.engine.events import Event
 from callchart.engine.settings import Settings, settings
 from tests.engine.chart.by_hand import (
@@ -571,7 +571,7 @@ def test_each_deferred_event_is_a_step_of_its_own() -> None:
 
     assert step.data.notes == ()
     assert [put_off.event for put_off in step.after.recalled] == [Knock("1"), Knock("2")]
-    assert due(step.after) == step.after.recalled[0]
+    assert next_occurrence(step.after) == step.after.recalled[0]
 
 
 def test_staying_offers_no_deferred_event_again() -> None:
@@ -678,7 +678,7 @@ def test_a_final_state_answers_nothing() -> None:
     step = hand.take(Knock())
 
     assert (step.outcome, step.reaction) == (Outcome.STALE, None)
-    assert due(step.after) is None
+    assert next_occurrence(step.after) is None
 
 
 # --- determinism, and what SCXML does otherwise --------------------------------------------------
@@ -719,5 +719,5 @@ def test_one_event_makes_at_most_one_transition() -> None:
     hand.take(Knock())
 
     assert hand.leaf == "b"
-    assert due(hand.step.after) is not None
+    assert next_occurrence(hand.step.after) is not None
     assert hand.step.after.recalled == ()

@@ -14,7 +14,7 @@ import trio
 
 from callchart.engine.call import Call
 from callchart.engine.chart import Chart, Occurrence, Step, decide, defer, ignore, stay, to
-from callchart.engine.chart.decide import due
+from callchart.engine.chart.decide import next_occurrence
 from callchart.engine.drawing.model import diagram_of
 from callchart.engine.drawing.races import page
 from callchart.engine.events import Event, TimerFired
@@ -74,7 +74,7 @@ def runs(step: Step, occurrence: Occurrence) -> bool:
 
 
 def until_the_end_of_the_instant(step: Step, *, recalled_only: bool = False) -> Step:
-    while (following := due(step.after)) is not None and following.at_us <= step.at_us:
+    while (following := next_occurrence(step.after)) is not None and following.at_us <= step.at_us:
         if recalled_only and not step.after.recalled:
             break
         step = decide(CHART, step.after, step.data, following)
