@@ -26,7 +26,7 @@ from callchart.engine.chart import Chart
 from callchart.engine.exploration import Exploration
 from callchart.engine.exploration.environment import Phone
 from callchart.engine.exploration.mutation import Mutant, mutants
-from callchart.engine.exploration.verdict import Caught, Verdict, usual, verdict
+from callchart.engine.exploration.verdict import Caught, Verdict, baseline, verdict
 from callchart.states import CHART, WITH_DRAFTS, WORLD
 
 PROCESSES = 2
@@ -92,7 +92,7 @@ class Judged:
         if self.survives:
             return f"survived: {self.mistake} ({EXPLAINED.get(self.mistake, 'unexplained')})"
         how = f"{self.verdict.caught.name.lower()}: {self.mistake}: {self.verdict.how[:200]}"
-        return how + (f", after {len(self.verdict.way)} steps" if self.verdict.way else "")
+        return how + (f", after {len(self.verdict.path)} steps" if self.verdict.path else "")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -126,7 +126,7 @@ def judge_all(numbers: Sequence[int], console: Console) -> list[Judged]:
                 unexplained = (n for n, j in judged.items() if j.mistake not in EXPLAINED)
                 numbers = [n for n in unexplained if judged[n].survives]
             task = progress.add_task("", total=len(numbers), look=look + 1)
-            usuals(look)
+            baselines(look)
             # A process that is forked knows them already: it is not to go through them for nothing.
             gc.freeze()
             with multiprocessing.get_context("fork").Pool(PROCESSES) as pool:
@@ -141,7 +141,7 @@ def judge_all(numbers: Sequence[int], console: Console) -> list[Judged]:
 
 def judge(number: int, look: int) -> Judged:
     worlds = [partial(around, world) for world in LOOKS[look]]
-    return Judged(number, verdict(all_mutants()[number], worlds, usuals(look)))
+    return Judged(number, verdict(all_mutants()[number], worlds, baselines(look)))
 
 
 def around(world: Phone, chart: Chart) -> Phone:
@@ -150,9 +150,9 @@ def around(world: Phone, chart: Chart) -> Phone:
 
 
 @cache
-def usuals(look: int) -> list[Exploration]:
+def baselines(look: int) -> list[Exploration]:
     """What the default chart comes to in the worlds of that look."""
-    return [usual(CHART, partial(around, world)) for world in LOOKS[look]]
+    return [baseline(CHART, partial(around, world)) for world in LOOKS[look]]
 
 
 @cache

@@ -12,7 +12,7 @@ from callchart.engine.exploration.invariants import (
     FUNCTIONS_WORK,
     NO_CIRCLE,
     NO_RIVALS,
-    rules,
+    invariants,
 )
 from callchart.states import CHART
 
@@ -48,7 +48,7 @@ def test_every_test_that_it_names_is_there() -> None:
 
 
 def test_every_property_that_it_names_is_explored() -> None:
-    known = {rule.name for rule in (*rules(CHART), *properties(CHART))}
+    known = {each.name for each in (*invariants(CHART), *properties(CHART))}
     known |= {ANSWERED, ENDS_ALONE, FUNCTIONS_WORK, NO_CIRCLE, NO_RIVALS}
     assert {name for row in ROWS for name in row[3].split("; ")} - {""} <= known
 

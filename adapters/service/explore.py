@@ -21,14 +21,14 @@ from callchart.adapters.service.user_code import UserError, what_failed
 from callchart.engine.chart import Chart, Step, begin
 from callchart.engine.exploration import (
     Exploration,
-    Standing,
-    Unreal,
+    Infeasible,
+    SearchState,
     Violation,
     answers,
-    concrete,
+    check_liveness,
+    concretize,
     count_ties,
-    leave_alone,
-    told,
+    trace_of,
     unexplored,
 )
 from callchart.engine.exploration.environment import Phone
@@ -86,7 +86,7 @@ def _begin(world: Phone) -> None:
     (data,) = world.beginnings()
     try:
         step = begin(world.chart, data)
-        begun = Standing(step.after, step.data, world.after(world.opening(), step))
+        begun = SearchState(step.after, step.data, world.after(world.opening(), step))
         hash(world.key(world.representative(begun)))
     except Exception as error:  # noqa: BLE001 (of the chart's functions, and the world's: whatever)
         raise UserError(
@@ -152,15 +152,15 @@ def explored(
     done = 0
     for done in exploration.run():
         tell(f"{done} of {len(exploration.nodes)} configurations known so far")
-    alone = leave_alone(exploration) if exploration.complete else None
+    alone = check_liveness(exploration) if exploration.complete else None
     return {
         "world": world.name,
         "turns": world.turns,
         "complete": exploration.complete,
         # Breadth first: no call of so few steps is left out.
-        "steps_of_a_call": None if exploration.complete else len(exploration.way_to(done)),
+        "steps_of_a_call": None if exploration.complete else len(exploration.path_to(done)),
         "configurations": len(exploration.nodes),
-        "standings": len(exploration.explored),
+        "standings": len(exploration.states),
         "steps": exploration.steps,
         "edges": len(exploration.taken),
         "ties": count_ties(exploration),
@@ -196,7 +196,7 @@ def merged(chart: Chart, found: Sequence[dict[str, Any]]) -> dict[str, Any]:
 def _broken(
     exploration: Exploration, violation: Violation, world: str, out: Path
 ) -> dict[str, Any]:
-    lines = list(told(exploration, violation.way))
+    lines = list(trace_of(exploration, violation.path))
     found: dict[str, Any] = {
         "property": violation.name,
         "how": violation.how,
@@ -204,8 +204,8 @@ def _broken(
     }
     times: Sequence[float | None] = [None] * len(lines)
     try:
-        steps = concrete(exploration, violation.way)
-    except Unreal as unreal:
+        steps = concretize(exploration, violation.path)
+    except Infeasible as unreal:
         found["no_journal"] = f"{unreal}; what is told is what was explored"
     else:
         out.mkdir(parents=True, exist_ok=True)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
 
 from callchart.engine.drawing.model import Diagram
-from callchart.engine.exploration.races.ties import Fate, Order, Tie
+from callchart.engine.exploration.races.ties import Order, RaceOutcome, Tie
 
 #: The test that runs both orders of every pair of a state, in a running call.
 TEST = "tests/engine/drawing/test_races.py::test_both_orders_come_to_what_the_atlas_says"
@@ -51,7 +51,7 @@ REASONS: Mapping[str, tuple[str, str]] = {
 HOW_TO_READ = """\
 In each state, each two things that may come up there: events that can arrive, and timers that can
 come due. Both fall at one instant, and `decide` has taken them in both orders, for all that the
-guards may say to them there. Each standing was reached by a call, from its beginning.
+guards may say to them there. Each state was reached by a call, from its beginning.
 
 At one instant the loop takes what effects raised before all else, an event before a timer, events
 in the order in which they were posted, and timers in the order of their declaration
@@ -73,7 +73,7 @@ def page(diagram: Diagram, ties: Iterable[Tie]) -> str:
     """The page: a summary, and for each state what depends on the order and what does not."""
     by_leaf: dict[str, list[Tie]] = defaultdict(list)
     for tie in ties:
-        by_leaf[tie.standing.leaf].append(tie)
+        by_leaf[tie.state.leaf].append(tie)
     parts = [f"# What can meet: {diagram.title}\n", HOW_TO_READ]
     parts.append(_summary(diagram, by_leaf))
     for leaf in diagram.leaves:
@@ -96,8 +96,8 @@ def _kind(tie: Tie) -> str:
 
 
 def _reason(tie: Tie) -> str:
-    fates = chain.from_iterable((*tie.one_first.fates, *tie.other_first.fates))
-    whats = {fate.what for fate in fates}
+    outcomes = chain.from_iterable((*tie.one_first.outcomes, *tie.other_first.outcomes))
+    whats = {outcome.what for outcome in outcomes}
     return next((what for what in REASONS if what in whats), "")
 
 
@@ -198,8 +198,10 @@ def _alike(diagram: Diagram, leaf: str, ties: Sequence[Tie]) -> str:
 
 
 def _order(diagram: Diagram, leaf: str, order: Order, kind: str) -> str:
-    text = "; ".join(" then ".join(_fate(diagram, fate) for fate in f) for f in order.fates)
-    led = [leaf, *(fate.leaf for fate in chain(*order.fates) if fate.leaf)]
+    text = "; ".join(
+        " then ".join(_outcome(diagram, outcome) for outcome in f) for f in order.outcomes
+    )
+    led = [leaf, *(outcome.leaf for outcome in chain(*order.outcomes) if outcome.leaf)]
     if order.leaf != led[-1]:
         text += f" = **{diagram.name(order.leaf)}**"
     if kind == "other commands" and order.commands:
@@ -207,10 +209,14 @@ def _order(diagram: Diagram, leaf: str, order: Order, kind: str) -> str:
     return text
 
 
-def _fate(diagram: Diagram, fate: Fate) -> str:
+def _outcome(diagram: Diagram, outcome: RaceOutcome) -> str:
     words = {"stayed": "stays", "deferred": "put off", "begun afresh": "afresh"}
-    text = f"→ **{diagram.name(fate.leaf)}**" if fate.leaf else words.get(fate.what, fate.what)
-    return f"{text} [{fate.guard}]" if fate.guard else text
+    text = (
+        f"→ **{diagram.name(outcome.leaf)}**"
+        if outcome.leaf
+        else words.get(outcome.what, outcome.what)
+    )
+    return f"{text} [{outcome.guard}]" if outcome.guard else text
 
 
 def _trigger(diagram: Diagram, leaf: str, trigger: str) -> str:

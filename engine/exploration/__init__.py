@@ -1,28 +1,28 @@
 """A chart that is explored: all its calls, event by event, and what holds of each of them."""
 
-from callchart.engine.exploration.concretize import Unreal, concrete
+from callchart.engine.exploration.concretize import Infeasible, concretize
 from callchart.engine.exploration.coverage import Declared, answers, unexplored
 from callchart.engine.exploration.explorer import Exploration, Violation
-from callchart.engine.exploration.liveness import leave_alone
-from callchart.engine.exploration.model import Model, Move, Property, Standing
+from callchart.engine.exploration.liveness import check_liveness
+from callchart.engine.exploration.model import EnvironmentMove, Model, Property, SearchState
 from callchart.engine.exploration.representatives import NOW
 from callchart.engine.exploration.tie_count import count_ties
-from callchart.engine.exploration.trace import told
+from callchart.engine.exploration.trace import trace_of
 
 __all__ = [
     "NOW",
     "Declared",
+    "EnvironmentMove",
     "Exploration",
+    "Infeasible",
     "Model",
-    "Move",
     "Property",
-    "Standing",
-    "Unreal",
+    "SearchState",
     "Violation",
     "answers",
-    "concrete",
+    "check_liveness",
+    "concretize",
     "count_ties",
-    "leave_alone",
-    "told",
+    "trace_of",
     "unexplored",
 ]

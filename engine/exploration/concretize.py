@@ -1,4 +1,4 @@
-"""A way through an exploration, made a real call: real moments, real numbers, `decide` itself.
+"""A path through an exploration, made a real call: real moments, real numbers, `decide` itself.
 
 Theory of operation. When each step happens is a system of differences: a timer fires its delay
 after it began, nothing happens after a timer that was due before it, and what must follow at once
@@ -15,9 +15,9 @@ from callchart.engine.chart.chart import Chart, timer_trigger
 from callchart.engine.chart.decide import Occurrence, Step, begin, decide
 from callchart.engine.events import TimerFired
 from callchart.engine.exploration.explorer import Exploration
-from callchart.engine.exploration.model import Model, Standing
+from callchart.engine.exploration.model import Model, SearchState
 from callchart.engine.exploration.successors import occurrence_of
-from callchart.engine.exploration.trace import told
+from callchart.engine.exploration.trace import trace_of
 from callchart.engine.settings import SettingRef
 
 #: How long after the step before it something happens that may happen at any moment (us): tried in
@@ -28,8 +28,8 @@ LEAST = 1_000_000
 SECOND = 1_000_000
 
 
-class Unreal(Exception):
-    """No real call goes this way: the message says where it leaves it."""
+class Infeasible(Exception):
+    """No real call goes this path: the message says where it leaves it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class _Bound:
 
 
 @dataclass(frozen=True, slots=True)
-class _Pass:
+class _Attempt:
     """One try: its steps, what they say of their moments, and when the whole call's bound fired.
 
     `count` is that of the steps, and of one that cannot be decided."""
@@ -53,30 +53,30 @@ class _Pass:
     whole: dict[str, tuple[int, int]]
 
 
-def concrete(exploration: Exploration, way: Sequence[str]) -> list[Step]:
-    """The steps of a real call that goes this way, the first being its beginning.
+def concretize(exploration: Exploration, path: Sequence[str]) -> list[Step]:
+    """The steps of a real call that goes this path, the first being its beginning.
 
-    Ends before a step that cannot be decided. Raises `Unreal`."""
-    leaves = [leaf for _, leaf in told(exploration, way)]
+    Ends before a step that cannot be decided. Raises `Infeasible`."""
+    leaves = [leaf for _, leaf in trace_of(exploration, path)]
     fault = "no moments fit"
     for pace in PACES:
         try:
-            steps = _timed(exploration, way, pace)
-        except Unreal as unreal:
+            steps = _timed(exploration, path, pace)
+        except Infeasible as unreal:
             fault = str(unreal)
             continue
         if [step.after.leaf for step in steps] == leaves[: len(steps)]:
             return steps
         fault = "it leads elsewhere at any moment that was tried"
-    raise Unreal(fault)
+    raise Infeasible(fault)
 
 
-def _timed(exploration: Exploration, way: Sequence[str], pace: int) -> list[Step]:
+def _timed(exploration: Exploration, path: Sequence[str], pace: int) -> list[Step]:
     chart, model = exploration.chart, exploration.model.of_one_call()
     data = model.beginnings()[0]
-    times = list(range(len(way) + 1))
+    times = list(range(len(path) + 1))
     for _ in range(8):
-        tried = _try(chart, model, data, way, times, exploration.uncounted)
+        tried = _attempt(chart, model, data, path, times, exploration.untimed)
         solved = _solved(tried.bounds, tried.count, pace)
         settings = {
             name: max(solved[k] - solved[since], LEAST) / SECOND
@@ -87,25 +87,25 @@ def _timed(exploration: Exploration, way: Sequence[str], pace: int) -> list[Step
         if [step.at_us for step in tried.steps] == decided and again == data:
             return tried.steps
         times, data = solved, again
-    raise Unreal("its delays depend on its moments in a circle")
+    raise Infeasible("its delays depend on its moments in a circle")
 
 
-def _try(
+def _attempt(
     chart: Chart,
     model: Model,
     data: Any,
-    way: Sequence[str],
+    path: Sequence[str],
     times: Sequence[int],
-    uncounted: frozenset[int],
-) -> _Pass:
+    untimed: frozenset[int],
+) -> _Attempt:
     step = begin(chart, data)
-    world = model.after(model.opening(), step)
+    environment = model.after(model.opening(), step)
     steps, bounds, whole = [step], [], {}
     began = {(state, name): (0, delay) for state, name, delay in step.started}
-    for k, key in enumerate(way, 1):
-        before = Standing(step.after, step.data, world)
+    for k, key in enumerate(path, 1):
+        before = SearchState(step.after, step.data, environment)
         at = times[k] if k < len(times) else times[-1]
-        occurrence, world, urgent = _happening(model, before, key, at)
+        occurrence, environment, urgent = _occurrence_of_key(model, before, key, at)
         bounds.append(_Bound(k - 1, k, 0))
         if urgent:
             bounds.append(_Bound(k, k - 1, 0))
@@ -115,7 +115,7 @@ def _try(
         for timer in before.configuration.timers:
             since, delay = began[timer.state, timer.name]
             setting = chart.timers[timer.order].delay
-            if timer.order in uncounted and isinstance(setting, SettingRef):
+            if timer.order in untimed and isinstance(setting, SettingRef):
                 if timer is fires:
                     whole[setting.name] = since, k
                     bounds.append(_Bound(since, k, -LEAST))
@@ -126,36 +126,38 @@ def _try(
                 bounds.append(_Bound(k, since, delay - earlier))
         try:
             step = decide(chart, before.configuration, before.data, occurrence)
-        except Exception:  # noqa: BLE001 (that is what was found of this way)
-            return _Pass(len(steps) + 1, steps, bounds, whole)
-        world = model.after(world, step)
+        except Exception:  # noqa: BLE001 (that is what was found of this path)
+            return _Attempt(len(steps) + 1, steps, bounds, whole)
+        environment = model.after(environment, step)
         steps.append(step)
         for state, name, delay in step.started:
             began[state, name] = (k, delay)
-    return _Pass(len(steps), steps, bounds, whole)
+    return _Attempt(len(steps), steps, bounds, whole)
 
 
 def _is_of(occurrence: Occurrence, state: str, name: str) -> bool:
     return occurrence.event == TimerFired(state, name)
 
 
-def _happening(model: Model, standing: Standing, key: str, at: int) -> tuple[Occurrence, Any, bool]:
-    """(occurrence, the world then, whether it is at once) of that key."""
-    configuration, world = standing.configuration, standing.world
-    urgent = model.is_urgent(world)
+def _occurrence_of_key(
+    model: Model, state: SearchState, key: str, at: int
+) -> tuple[Occurrence, Any, bool]:
+    """(occurrence, the environment then, whether it is at once) of that key."""
+    configuration, environment = state.configuration, state.environment
+    urgent = model.is_urgent(environment)
     if configuration.recalled and not urgent:
-        return configuration.recalled[0], world, True
+        return configuration.recalled[0], environment, True
     for timer in configuration.timers:
         event = TimerFired(timer.state, timer.name)
         if _is_named(key, timer_trigger(timer.state, timer.name)):
-            return Occurrence(at, event, timer.activation), world, False
-    moves = model.moves(standing)
+            return Occurrence(at, event, timer.activation), environment, False
+    moves = model.moves(state)
     if not urgent:
-        moves = (*moves, *model.late_moves(standing))
+        moves = (*moves, *model.late_moves(state))
     for move in moves:
         if _is_named(key, move.key):
-            return replace(occurrence_of(configuration, move), at_us=at), move.world, urgent
-    raise Unreal(f"{key!r} cannot happen in {configuration.leaf}")
+            return replace(occurrence_of(configuration, move), at_us=at), move.environment, urgent
+    raise Infeasible(f"{key!r} cannot happen in {configuration.leaf}")
 
 
 def _is_named(key: str, name: str) -> bool:
@@ -178,7 +180,7 @@ def _solved(bounds: Sequence[_Bound], steps: int, pace: int) -> list[int]:
                     if first + rest < row[j]:
                         row[j] = first + rest
     if any(most[n][n] < 0 for n in range(size)):
-        raise Unreal("its timers cannot be due in this order")
+        raise Infeasible("its timers cannot be due in this order")
     times = [0]
     for k in range(1, size):
         least = max(at - most[j][k] for j, at in enumerate(times))

@@ -1,8 +1,8 @@
 """Breadth first over all that a call can come to: every event, at every moment, in every order.
 
-Theory of operation. What is explored is what runs: each step is made by `decide`, on a standing
+Theory of operation. What is explored is what runs: each step is made by `decide`, on a state
 that represents all that the chart cannot tell apart. Where a call stands is taken in two parts. A
-*standing* has no time: what an occurrence makes of it is decided once. A *node* is a standing with
+*state* has no time: what an occurrence makes of it is decided once. A *node* is a state with
 a zone, which says in what order its timers can be due. The way to each node is a shortest one, so
 that the first call that breaks a property is a shortest call that does.
 """
@@ -14,11 +14,11 @@ from dataclasses import dataclass
 
 from callchart.engine.chart.chart import Chart, LeafReaction
 from callchart.engine.chart.decide import begin, decide
-from callchart.engine.exploration.invariants import rules
-from callchart.engine.exploration.model import Model, Standing
-from callchart.engine.exploration.node import Explored, Successor
-from callchart.engine.exploration.representatives import Standings
-from callchart.engine.exploration.successors import Deciding, Happenings
+from callchart.engine.exploration.invariants import invariants
+from callchart.engine.exploration.model import Model, SearchState
+from callchart.engine.exploration.node import StateRecord, Successor
+from callchart.engine.exploration.representatives import Representatives
+from callchart.engine.exploration.successors import Deciding, SuccessorGenerator
 from callchart.engine.exploration.zone import NOTHING, Zone, elapsed, fired, is_within, stepped
 
 
@@ -28,14 +28,14 @@ class Violation:
 
     name: str
     how: str
-    way: tuple[str, ...]
+    path: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Node:
-    """A standing's number with a zone; the node before it, and the key of the step between."""
+class SearchNode:
+    """A state's number with a zone; the node before it, and the key of the step between."""
 
-    standing: int
+    state: int
     zone: Zone
     before: int
     key: str
@@ -57,12 +57,14 @@ class Exploration:
         deciding: Deciding = decide,
     ) -> None:
         self.chart, self.model = chart, model
-        self._standings = Standings(chart, model)
-        properties = (*rules(chart), *model.properties)
-        self._happenings = Happenings(chart, model, self._standings, properties, deciding)
-        self.nodes: list[Node] = []
+        self._representatives = Representatives(chart, model)
+        properties = (*invariants(chart), *model.properties)
+        self._generator = SuccessorGenerator(
+            chart, model, self._representatives, properties, deciding
+        )
+        self.nodes: list[SearchNode] = []
         self.violations: list[Violation] = []
-        #: All is explored.
+        #: True when the search has reached every node.
         self.complete = False
         #: Steps from node to node.
         self.steps = 0
@@ -78,8 +80,10 @@ class Exploration:
         """Explore; yields now and then how many nodes are done."""
         for data in self.model.beginnings():
             step = begin(self.chart, data)
-            before = Standing(step.before, data, self.model.opening())
-            number, slots = self._standings.arrive(step, self.model.after(before.world, step), ())
+            before = SearchState(step.before, data, self.model.opening())
+            number, slots = self._representatives.arrive(
+                step, self.model.after(before.environment, step), ()
+            )
             self._reach(number, stepped(NOTHING, slots), -1, "")
         done = 0
         while done < len(self.nodes):
@@ -95,17 +99,17 @@ class Exploration:
         """Note that a property does not hold at a node, or `keys` after it; once for each."""
         if name not in self._broken:
             self._broken.add(name)
-            self.violations.append(Violation(name, how, (*self.way_to(node), *keys)))
+            self.violations.append(Violation(name, how, (*self.path_to(node), *keys)))
 
     @property
-    def explored(self) -> Sequence[Explored]:
-        """The standings, by number."""
-        return self._standings.explored
+    def states(self) -> Sequence[StateRecord]:
+        """The states, by number."""
+        return self._representatives.states
 
     @property
-    def uncounted(self) -> frozenset[int]:
-        """See `Standings`."""
-        return self._standings.uncounted
+    def untimed(self) -> frozenset[int]:
+        """See `Representatives`."""
+        return self._representatives.untimed
 
     @property
     def taken(self) -> Sequence[LeafReaction]:
@@ -115,9 +119,9 @@ class Exploration:
 
     def leaf(self, node: int) -> str:
         """Where the call stands at a node."""
-        return self.explored[self.nodes[node].standing].leaf
+        return self.states[self.nodes[node].state].leaf
 
-    def way_to(self, node: int) -> tuple[str, ...]:
+    def path_to(self, node: int) -> tuple[str, ...]:
         """The keys of the steps that lead to a node, from the beginning."""
         keys: list[str] = []
         while node >= 0:
@@ -127,23 +131,23 @@ class Exploration:
 
     def ahead(self, node: int) -> Iterator[tuple[Successor, int]]:
         """What can happen at a node that is explored, and to which node it leads."""
-        zone, explored = self.nodes[node].zone, self.explored[self.nodes[node].standing]
-        for successor in explored.successors or ():
+        zone, record = self.nodes[node].zone, self.states[self.nodes[node].state]
+        for successor in record.successors or ():
             reached = self._after(zone, successor)
             if reached is not None:
-                to = self.explored[successor.to]
+                to = self.states[successor.to]
                 yield successor, to.node_of(reached if to.urgent else self._elapsed(reached))
 
     def _expand(self, node: int) -> None:
-        zone, explored = self.nodes[node].zone, self.explored[self.nodes[node].standing]
-        if explored.successors is None:
-            explored.successors, explored.breaches = self._happenings.decided(explored)
-        for breach in explored.breaches:
+        zone, record = self.nodes[node].zone, self.states[self.nodes[node].state]
+        if record.successors is None:
+            record.successors, record.breaches = self._generator.generate(record)
+        for breach in record.breaches:
             if breach.name not in self._broken and (
                 not breach.timer or fired(zone, breach.timer) is not None
             ):
                 self.violate(breach.name, breach.how, node, breach.key)
-        for successor in explored.successors:
+        for successor in record.successors:
             if successor.idle:
                 self.steps += 1
                 self.went.add(successor)
@@ -167,12 +171,12 @@ class Exploration:
         return found
 
     def _reach(self, number: int, zone: Zone, node: int, key: str) -> None:
-        explored = self.explored[number]
+        record = self.states[number]
         self.steps += 1
-        if not explored.urgent:
+        if not record.urgent:
             zone = self._elapsed(zone)
-        for known, _ in explored.zones:
+        for known, _ in record.zones:
             if known is zone or is_within(zone, known):
                 return
-        explored.zones.append((zone, len(self.nodes)))
-        self.nodes.append(Node(number, zone, node, key))
+        record.zones.append((zone, len(self.nodes)))
+        self.nodes.append(SearchNode(number, zone, node, key))

@@ -16,7 +16,7 @@ NO_CIRCLE = "no call turns in a circle at one instant"
 NO_RIVALS = "two timers that are always due at one instant lead to one state"
 
 
-def rules(chart: Chart) -> tuple[Property, ...]:
+def invariants(chart: Chart) -> tuple[Property, ...]:
     """The properties of steps of this chart."""
 
     def stale(before: object, step: Step, after: object) -> str | None:

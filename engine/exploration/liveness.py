@@ -18,7 +18,7 @@ from callchart.engine.exploration.zone import always_at_once, longest_wait
 Due = dict[int, list[tuple[int, int, str]]]
 
 
-def leave_alone(exploration: Exploration) -> float:
+def check_liveness(exploration: Exploration) -> float:
     """The longest time that a call lasts once nothing happens any more, in seconds.
 
     What is wrong is noted as a violation of the exploration's, with a shortest call."""
@@ -69,9 +69,9 @@ def _follow(exploration: Exploration, start: int, longest: dict[int, int]) -> se
 def _due(exploration: Exploration, node: int) -> Iterator[tuple[int, int, str]]:
     """(node, how long until then at most in us, key) of all that can be due first."""
     zone = exploration.nodes[node].zone
-    explored = exploration.explored[exploration.nodes[node].standing]
+    record = exploration.states[exploration.nodes[node].state]
     for successor, to in exploration.ahead(node):
-        if explored.urgent:
+        if record.urgent:
             yield to, 0, successor.key
         elif successor.timer:
             yield to, longest_wait(zone, successor.timer), successor.key
@@ -92,8 +92,8 @@ def _note_endless(exploration: Exploration, turning: set[str]) -> None:
     if ENDS_ALONE in turning:
         circle = _circle(exploration, due, timed=True)
     if parked is not None:
-        way = len(exploration.way_to(parked))
-        if circle is None or way <= len(exploration.way_to(circle[0])) + len(circle[1]):
+        path = len(exploration.path_to(parked))
+        if circle is None or path <= len(exploration.path_to(circle[0])) + len(circle[1]):
             how = f"{exploration.leaf(parked)} can wait for ever"
             exploration.violate(ENDS_ALONE, how, parked)
     _note_circle(exploration, ENDS_ALONE, circle)
@@ -122,10 +122,10 @@ def _circle(
     due = _in_circles(due)
     found, most = None, len(exploration.nodes) * 3
     for start in sorted(due):  # as they were reached: the nearest first
-        way = len(exploration.way_to(start))
-        keys = _round(due, start, most - way - 1, timed=timed)
+        path = len(exploration.path_to(start))
+        keys = _round(due, start, most - path - 1, timed=timed)
         if keys is not None:
-            found, most = (start, keys), way + len(keys)
+            found, most = (start, keys), path + len(keys)
     return found
 
 
@@ -140,7 +140,7 @@ def _in_circles(due: Due) -> Due:
 
 
 def _round(due: Due, start: int, most: int, *, timed: bool) -> tuple[str, ...] | None:
-    """The keys of a shortest way from a node back to itself, of `most` steps at the most."""
+    """The keys of a shortest path from a node back to itself, of `most` steps at the most."""
     ways: dict[tuple[int, bool], tuple[str, ...]] = {(start, not timed): ()}
     rim = list(ways)
     for _ in range(most):
@@ -148,11 +148,11 @@ def _round(due: Due, start: int, most: int, *, timed: bool) -> tuple[str, ...] |
         for node, passed in rim:
             for to, wait, key in due[node]:
                 here = to, passed or wait > 0
-                way = (*ways[node, passed], key)
+                path = (*ways[node, passed], key)
                 if here == (start, True):
-                    return way
+                    return path
                 if here not in ways:
-                    ways[here] = way
+                    ways[here] = path
                     reached.append(here)
         rim = reached
         if not rim:
@@ -166,7 +166,7 @@ def _round(due: Due, start: int, most: int, *, timed: bool) -> tuple[str, ...] |
 def _note_rivals(exploration: Exploration) -> None:
     whole = _of_the_whole_call(exploration)
     for number, node in enumerate(exploration.nodes):
-        successors = exploration.explored[node.standing].successors or ()
+        successors = exploration.states[node.state].successors or ()
         fires = {s.timer: s for s in successors if s.timer}
         rivals = [
             (fires[one], fires[two])
@@ -177,7 +177,7 @@ def _note_rivals(exploration: Exploration) -> None:
             keys = {s.key: s for s in successors}
             rivals += [(keys[a], keys[b]) for a, b in whole if a in keys and b in keys]
         for one_first, other_first in rivals:
-            targets = [exploration.explored[s.to].leaf for s in (one_first, other_first)]
+            targets = [exploration.states[s.to].leaf for s in (one_first, other_first)]
             if targets[0] != targets[1]:
                 exploration.violate(
                     NO_RIVALS,
@@ -197,7 +197,7 @@ def _of_the_whole_call(exploration: Exploration) -> list[tuple[str, str]]:
     known = [
         (timer, microseconds(timer.delay, data, 0))
         for timer in chart.timers
-        if timer.order in exploration.uncounted
+        if timer.order in exploration.untimed
         and not callable(timer.delay)
         and timer.name not in afresh
     ]

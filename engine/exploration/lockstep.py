@@ -1,4 +1,4 @@
-"""Two explorations side by side: the shortest call that goes one way here, and another there.
+"""Two explorations side by side: the shortest call that goes one path here, and another there.
 
 Compared is what can be seen of a call: its states, its timers, and what it commands, says and
 writes down. What only its data know counts once something is seen of it."""
@@ -16,7 +16,7 @@ from callchart.engine.exploration.node import Successor
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class Observation:
     """What can be seen of a step: its outcome, the state it leads to, and the timers there."""
 
     outcome: Outcome
@@ -25,56 +25,56 @@ class Seen:
     timers: tuple[Any, ...]
 
     @classmethod
-    def of(cls, exploration: Exploration, step: Successor) -> Seen:
-        to = exploration.explored[step.to]
+    def of(cls, exploration: Exploration, step: Successor) -> Observation:
+        to = exploration.states[step.to]
         timers = zip((timer.trigger for timer in to.timers), step.slots, strict=True)
         return cls(step.outcome, to.leaf, step.does, tuple(timers))
 
-    def beside(self, other: Seen) -> str:
+    def difference_from(self, other: Observation) -> str:
         """The first thing that is not the same, on both sides."""
         sides = ((getattr(self, f.name), getattr(other, f.name)) for f in fields(self))
         mine, theirs = next((mine, theirs) for mine, theirs in sides if mine != theirs)
-        return f"{_told(mine)}, not {_told(theirs)}"
+        return f"{_described(mine)}, not {_described(theirs)}"
 
 
 @dataclass(frozen=True, slots=True)
-class Parting:
+class Divergence:
     """Where two explorations part: the keys of a shortest call until then, and how."""
 
-    way: tuple[str, ...]
+    path: tuple[str, ...]
     how: str
 
 
-def parting(one: Exploration, two: Exploration) -> Parting | None:
+def divergence(one: Exploration, two: Exploration) -> Divergence | None:
     """Where `one` goes on otherwise than `two`; both are complete. None: nowhere.
 
     Only what can happen in both is compared: what a world offers may depend on data."""
     if one.leaf(0) != two.leaf(0) or one.nodes[0].zone != two.nodes[0].zone:
-        return Parting((), "they begin otherwise")
-    ways: dict[tuple[int, int], tuple[str, ...]] = {(0, 0): ()}
-    ahead = deque(ways)
+        return Divergence((), "they begin otherwise")
+    paths: dict[tuple[int, int], tuple[str, ...]] = {(0, 0): ()}
+    ahead = deque(paths)
     while ahead:
         here = ahead.popleft()
         for key, mine, theirs, both in _together(one, two, here):
             if mine != theirs:
-                return Parting((*ways[here], key), mine.beside(theirs))
-            if both not in ways:
-                ways[both] = (*ways[here], key)
+                return Divergence((*paths[here], key), mine.difference_from(theirs))
+            if both not in paths:
+                paths[both] = (*paths[here], key)
                 ahead.append(both)
     return None
 
 
 def _together(
     one: Exploration, two: Exploration, nodes: tuple[int, int]
-) -> Iterator[tuple[str, Seen, Seen, tuple[int, int]]]:
+) -> Iterator[tuple[str, Observation, Observation, tuple[int, int]]]:
     """(key, what is seen of it in each, the nodes that it leads to)."""
     theirs = {step.key: (step, to) for step, to in two.ahead(nodes[1])}
     for step, to in one.ahead(nodes[0]):
         # A key may say beside its name how the data were (`Model.variants`).
         same = theirs.get(step.key) or theirs.get(step.key.partition(" (")[0])
         if same is not None:
-            yield step.key, Seen.of(one, step), Seen.of(two, same[0]), (to, same[1])
+            yield step.key, Observation.of(one, step), Observation.of(two, same[0]), (to, same[1])
 
 
-def _told(seen: Any) -> str:
+def _described(seen: Any) -> str:
     return ", ".join(map(str, seen)) or "nothing" if isinstance(seen, tuple) else str(seen)

@@ -11,7 +11,7 @@ from callchart.engine.events import Event
 
 
 @dataclass(frozen=True, slots=True)
-class Move:
+class EnvironmentMove:
     """Something that the world may do next.
 
     `key` names it without the numbers of this call: the same move of another call that stands
@@ -20,21 +20,21 @@ class Move:
 
     key: str
     event: Event
-    world: Any
+    environment: Any
     of: str | None = None
     stale: bool = False
 
 
-class Standing(NamedTuple):
+class SearchState(NamedTuple):
     """Where a call stands, but for the time: its configuration, its data, and the world."""
 
     configuration: Configuration
     data: Any
-    world: Any
+    environment: Any
 
 
 #: (before, step, world afterwards) -> what is wrong, or None.
-Check = Callable[[Standing, Step, Any], str | None]
+Check = Callable[[SearchState, Step, Any], str | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +65,11 @@ class Model(Protocol):
         """The world before the first step."""
         ...
 
-    def moves(self, standing: Standing) -> Sequence[Move]:
+    def moves(self, state: SearchState) -> Sequence[EnvironmentMove]:
         """All that the world may do next. Where it must, at this instant, that alone."""
         ...
 
-    def late_moves(self, standing: Standing) -> Sequence[Move]:
+    def late_moves(self, state: SearchState) -> Sequence[EnvironmentMove]:
         """What activities that are over had said before that: tried once in each configuration."""
         ...
 
@@ -77,20 +77,20 @@ class Model(Protocol):
         """The same without bounds on what the world may do: for a call that is known."""
         ...
 
-    def is_urgent(self, world: Any) -> bool:
+    def is_urgent(self, environment: Any) -> bool:
         """Must the world do something at this instant?"""
         ...
 
-    def after(self, world: Any, step: Step) -> Any:
+    def after(self, environment: Any, step: Step) -> Any:
         """The world when the step was carried out."""
         ...
 
-    def key(self, standing: Standing) -> Hashable:
+    def key(self, state: SearchState) -> Hashable:
         """Equal for the data, and the worlds, that the chart and the world cannot tell apart."""
         ...
 
-    def representative(self, standing: Standing) -> Standing:
-        """A standing that has the same key, and is the same for all of that key.
+    def representative(self, state: SearchState) -> SearchState:
+        """A state that has the same key, and is the same for all of that key.
 
         Of the configuration, only what was put off is changed."""
         ...

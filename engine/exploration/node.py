@@ -1,4 +1,4 @@
-"""What is known of one standing: where a call stands but for the time, and all that can happen."""
+"""What is known of one state: where a call stands but for the time, and all that can happen."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from callchart.engine.chart.chart import LeafReaction, TimerSpec
 from callchart.engine.chart.decide import Outcome
-from callchart.engine.exploration.model import Standing
+from callchart.engine.exploration.model import SearchState
 from callchart.engine.exploration.zone import Slot, Zone, is_within
 
 
@@ -15,9 +15,9 @@ from callchart.engine.exploration.zone import Slot, Zone, is_within
 class Successor:
     """A step that was explored, but for the time.
 
-    `key` names what happened, as a `Move` does. `timer` is the place of the timer that fired, 0:
-    none of those that are counted. `to` is the number of a standing; `slots` says what becomes of
-    the timers. `started`: timers begin anew."""
+    `key` names what happened, as in `EnvironmentMove`. `timer` is the place of the timer that
+    fired, or 0 for an event or an untimed timer. `to` is the number of a state. `slots` says which
+    timers keep running and which begin."""
 
     key: str
     trigger: str
@@ -52,11 +52,11 @@ class Breach:
 
 
 @dataclass(eq=False)
-class Explored:
-    """A standing, and all that can happen in it. `urgent`: no time passes in it."""
+class StateRecord:
+    """A state, and all that can happen in it. `urgent`: no time passes in it."""
 
     number: int
-    standing: Standing
+    state: SearchState
     #: The places of its timers that are counted, in the order of declaration.
     timers: tuple[TimerSpec, ...]
     urgent: bool
@@ -69,7 +69,7 @@ class Explored:
 
     @property
     def leaf(self) -> str:
-        return self.standing.configuration.leaf
+        return self.state.configuration.leaf
 
     def node_of(self, zone: Zone) -> int:
         """The node that holds this zone."""

@@ -1,4 +1,4 @@
-"""What stands for what: one standing for all that neither chart nor world can tell apart."""
+"""Representatives: one state for all states that chart and environment cannot tell apart."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from callchart.engine.chart.decide import (
     microseconds,
 )
 from callchart.engine.exploration.invariants import OVER
-from callchart.engine.exploration.model import Model, Standing
-from callchart.engine.exploration.node import Explored
+from callchart.engine.exploration.model import Model, SearchState
+from callchart.engine.exploration.node import StateRecord
 from callchart.engine.exploration.zone import Slot
 
 #: The moment at which each step is decided, and the deadline of the timers that run (us).
@@ -24,14 +24,14 @@ NOW = 1_000_000_000_000
 FAR = 2 * NOW
 
 
-class Standings:
+class Representatives:
     """Those that calls of the chart came to, numbered in the order in which they did."""
 
     def __init__(self, chart: Chart, model: Model) -> None:
         self._chart, self._model = chart, model
-        self.explored: list[Explored] = []
+        self.states: list[StateRecord] = []
         #: Timers by order of the whole call: may be due at any moment, for it may have lasted long.
-        self.uncounted = frozenset(
+        self.untimed = frozenset(
             timer.order
             for timer in chart.timers
             if not chart.nodes[timer.state].ancestors and chart.nodes[timer.state].state.children
@@ -39,8 +39,10 @@ class Standings:
         self._numbers: dict[Hashable, int] = {}
         self._configurations: dict[Hashable, Configuration] = {}
 
-    def arrive(self, step: Step, world: Any, orders: Sequence[int]) -> tuple[int, tuple[Slot, ...]]:
-        to = self.standing_for(Standing(step.after, step.data, world))
+    def arrive(
+        self, step: Step, environment: Any, orders: Sequence[int]
+    ) -> tuple[int, tuple[Slot, ...]]:
+        to = self.record_for(SearchState(step.after, step.data, environment))
         started = {(state, name) for state, name, _ in step.started}
         slots: list[Slot] = []
         for timer in to.timers:
@@ -50,30 +52,32 @@ class Standings:
                 slots.append(orders.index(timer.order) + 1)
         return to.number, tuple(slots)
 
-    def _bounds(self, timer: TimerSpec, to: Explored) -> tuple[int, int]:
+    def _bounds(self, timer: TimerSpec, to: StateRecord) -> tuple[int, int]:
         bounds = to.bounds.get(timer.order)
         if bounds is None:
-            data = to.standing.data
+            data = to.state.data
             every = self._model.extremes(data, NOW) if callable(timer.delay) else (data,)
             delays = [microseconds(timer.delay, one, NOW) for one in every]
             bounds = to.bounds[timer.order] = min(delays), max(delays)
         return bounds
 
-    def standing_for(self, standing: Standing) -> Explored:
-        """What stands for it, made where there is none yet."""
-        configuration = standing.configuration
+    def record_for(self, state: SearchState) -> StateRecord:
+        """Return the record of the state that represents this one; make it if it is new."""
+        configuration = state.configuration
         orders = tuple(sorted([timer.order for timer in configuration.timers]))
-        key = (configuration.leaf, orders, self._model.key(standing))
+        key = (configuration.leaf, orders, self._model.key(state))
         number = self._numbers.get(key)
         if number is not None:
-            return self.explored[number]
-        configuration, data, world = self._model.representative(standing)
-        stands = self._representative(configuration, orders)
-        urgent = bool(stands.recalled) or self._model.is_urgent(world)
-        timers = tuple(self._chart.timers[o] for o in orders if o not in self.uncounted)
-        number = self._numbers[key] = len(self.explored)
-        self.explored.append(Explored(number, Standing(stands, data, world), timers, urgent))
-        return self.explored[number]
+            return self.states[number]
+        configuration, data, environment = self._model.representative(state)
+        representing = self._representative(configuration, orders)
+        urgent = bool(representing.recalled) or self._model.is_urgent(environment)
+        timers = tuple(self._chart.timers[o] for o in orders if o not in self.untimed)
+        number = self._numbers[key] = len(self.states)
+        self.states.append(
+            StateRecord(number, SearchState(representing, data, environment), timers, urgent)
+        )
+        return self.states[number]
 
     def _representative(
         self, configuration: Configuration, orders: tuple[int, ...]

@@ -12,11 +12,11 @@ def count_ties(exploration: Exploration) -> int:
     """How many times two occurrences of which one at least is a timer can be at one instant."""
     count = 0
     for node in exploration.nodes:
-        explored = exploration.explored[node.standing]
-        if not explored.urgent:
+        record = exploration.states[node.state]
+        if not record.urgent:
             timers = range(1, len(node.zone))
             first = [t for t in timers if fired(node.zone, t) is not None]
-            events = sum(not s.timer for s in explored.successors or ())
+            events = sum(not s.timer for s in record.successors or ())
             pairs = sum(can_be_at_once(node.zone, a, b) for a, b in combinations(timers, 2))
             count += len(first) * events + pairs
     return count

@@ -10,8 +10,8 @@ from enum import StrEnum
 from callchart.engine.chart.chart import Chart, ChartError
 from callchart.engine.chart.decide import decide
 from callchart.engine.exploration.explorer import Exploration
-from callchart.engine.exploration.liveness import leave_alone
-from callchart.engine.exploration.lockstep import parting
+from callchart.engine.exploration.liveness import check_liveness
+from callchart.engine.exploration.lockstep import divergence
 from callchart.engine.exploration.model import Model
 from callchart.engine.exploration.mutation import Mutant
 from callchart.engine.exploration.successors import Deciding
@@ -19,8 +19,8 @@ from callchart.engine.exploration.successors import Deciding
 #: A chart whose calls come to so many more nodes than before is another chart.
 MORE = 5_000
 
-#: The world around a chart's calls.
-World = Callable[[Chart], Model]
+#: The environment around a chart's calls.
+MakeModel = Callable[[Chart], Model]
 
 
 class Caught(StrEnum):
@@ -39,16 +39,18 @@ class Verdict:
 
     caught: Caught
     how: str = ""
-    way: tuple[str, ...] = ()
+    path: tuple[str, ...] = ()
 
 
-def usual(chart: Chart, world: World) -> Exploration:
+def baseline(chart: Chart, environment: MakeModel) -> Exploration:
     """All that the calls of a chart without a mistake come to."""
-    return _explored(chart, world, decide, 1_000_000)
+    return _explored(chart, environment, decide, 1_000_000)
 
 
-def verdict(mutant: Mutant, worlds: Sequence[World], usual: Sequence[Exploration]) -> Verdict:
-    """What finds it in these worlds, `usual` being the explorations without it.
+def verdict(
+    mutant: Mutant, environments: Sequence[MakeModel], baseline: Sequence[Exploration]
+) -> Verdict:
+    """What finds it in these environments, `baseline` being the explorations without it.
 
     A property that is broken in one of them says more than a call that goes otherwise."""
     try:
@@ -56,32 +58,34 @@ def verdict(mutant: Mutant, worlds: Sequence[World], usual: Sequence[Exploration
     except ChartError as hole:
         return Verdict(Caught.REFUSED, str(hole))
     found = Verdict(Caught.SURVIVED)
-    for world, before in zip(worlds, usual, strict=True):
+    for environment, before in zip(environments, baseline, strict=True):
         most = len(before.nodes) + MORE
-        exploration = _explored(chart, world, mutant.deciding, most)
+        exploration = _explored(chart, environment, mutant.deciding, most)
         if exploration.violations:
             violation = exploration.violations[0]
-            return Verdict(Caught.BROKEN, f"{violation.name}: {violation.how}", violation.way)
+            return Verdict(Caught.BROKEN, f"{violation.name}: {violation.how}", violation.path)
         if found.caught is Caught.SURVIVED:
             found = _compared(before, exploration)
     return found
 
 
-def _explored(chart: Chart, world: World, deciding: Deciding, most: int) -> Exploration:
+def _explored(chart: Chart, environment: MakeModel, deciding: Deciding, most: int) -> Exploration:
     """To its end, to the first violation, or to so many nodes."""
-    exploration = Exploration(chart, world(chart), most=most, stop_at_first=True, deciding=deciding)
+    exploration = Exploration(
+        chart, environment(chart), most=most, stop_at_first=True, deciding=deciding
+    )
     deque(exploration.run(), maxlen=0)
     if exploration.complete and not exploration.violations:
-        leave_alone(exploration)
+        check_liveness(exploration)
     return exploration
 
 
 def _compared(before: Exploration, mistaken: Exploration) -> Verdict:
     if not mistaken.complete:
         return Verdict(Caught.DIFFERENT, f"calls come to more than {len(mistaken.nodes)} nodes")
-    parted = parting(mistaken, before)
-    if parted is not None:
-        return Verdict(Caught.DIFFERENT, parted.how, parted.way)
+    found_at = divergence(mistaken, before)
+    if found_at is not None:
+        return Verdict(Caught.DIFFERENT, found_at.how, found_at.path)
     given = {(edge.source, edge.trigger) for edge in mistaken.taken}
     for edge in before.taken:
         if (edge.source, edge.trigger) not in given:

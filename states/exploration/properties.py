@@ -13,13 +13,13 @@ from callchart.engine.events import (
     ToolFinished,
     ToolUnderWay,
 )
-from callchart.engine.exploration import Property, Standing
+from callchart.engine.exploration import Property, SearchState
 from callchart.engine.exploration.environment import Situation
 from callchart.engine.exploration.environment.properties import ACTED_ON
 from callchart.states.phrasing import is_made_of
 
 
-def what_is_heard_is_known(before: Standing, step: Step, after: Situation) -> str | None:
+def what_is_heard_is_known(before: SearchState, step: Step, after: Situation) -> str | None:
     if step.outcome not in ACTED_ON:
         return None
     data: CallData = step.data
@@ -43,7 +43,7 @@ def _is_kept(text: str, before: CallData, data: CallData) -> bool:
     return text in asked or any(isinstance(item, Said) and text in item.text for item in added)
 
 
-def no_words_are_lost(before: Standing, step: Step, after: Situation) -> str | None:
+def no_words_are_lost(before: SearchState, step: Step, after: Situation) -> str | None:
     data, said = before.data, step.data
     for of, text in data.partials:
         if is_made_of(text, data.facts.scripts.backchannels, so_far=True):
@@ -57,20 +57,20 @@ def no_words_are_lost(before: Standing, step: Step, after: Situation) -> str | N
     return None
 
 
-def who_is_silent_is_answered(before: Standing, step: Step, after: Situation) -> str | None:
+def who_is_silent_is_answered(before: SearchState, step: Step, after: Situation) -> str | None:
     begun = step.before.leaf != step.after.leaf == "call.listening.hearing"
     if begun and isinstance(step.event, PartialHeard | FinalHeard) and not after.speaking:
         return f"in {step.before.leaf}, {type(step.event).__name__} of an utterance that is over"
     return None
 
 
-def all_is_written_down(before: Standing, step: Step, after: Situation) -> str | None:
+def all_is_written_down(before: SearchState, step: Step, after: Situation) -> str | None:
     if HangUpLine() in step.entry_effects and (step.data.question or step.data.partial):
         return f"in {step.after.leaf}, what the caller said last is not in the history"
     return None
 
 
-def what_tools_do_is_written_down(before: Standing, step: Step, after: Situation) -> str | None:
+def what_tools_do_is_written_down(before: SearchState, step: Step, after: Situation) -> str | None:
     used = [item for item in step.data.history if isinstance(item, ToolUsed)]
     match step.event:
         case ToolUnderWay(use, name) | ToolFinished(use, name) if step.outcome in ACTED_ON:
@@ -79,7 +79,7 @@ def what_tools_do_is_written_down(before: Standing, step: Step, after: Situation
     return None
 
 
-def last_words(before: Standing, step: Step, after: Situation) -> str | None:
+def last_words(before: SearchState, step: Step, after: Situation) -> str | None:
     reply: Reply = before.data.reply
     if reply.ends_call and not reply.interruptible and step.data.reply.number != reply.number:
         return f"in {step.before.leaf} the last words are said, and another reply is begun"

@@ -19,8 +19,8 @@ from callchart.engine.events import (
     SpeechEnded,
     SpeechStarted,
 )
-from callchart.engine.exploration import Standing
-from callchart.engine.exploration.invariants import rules
+from callchart.engine.exploration import SearchState
+from callchart.engine.exploration.invariants import invariants
 from callchart.engine.journal import beginning, read
 from callchart.engine.testing import schedule
 from callchart.engine.testing.script import take
@@ -53,7 +53,7 @@ class Told:
 
     def __init__(self, data: Any) -> None:
         self._world = WORLD.of_one_call()
-        self._rules = (*rules(CHART), *self._world.properties)
+        self._rules = (*invariants(CHART), *self._world.properties)
         step = begin(CHART, data)
         self.steps, self.broken = [step], list[str]()
         self._now = self._world.after(self._world.opening(), step)
@@ -84,7 +84,7 @@ class Told:
 
     def _take(self, occurrence: Occurrence) -> None:
         last = self.steps[-1]
-        before = Standing(last.after, last.data, self._now)
+        before = SearchState(last.after, last.data, self._now)
         world = self._now
         if world.raised and occurrence.event is world.raised[0]:
             world = world._replace(raised=world.raised[1:])

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from callchart.engine.chart import Occurrence
 from callchart.engine.data import AtWork, CallData, Reply, Said
-from callchart.engine.exploration import Standing
+from callchart.engine.exploration import SearchState
 from callchart.engine.exploration.environment.situation import Situation
 
 
@@ -87,7 +87,7 @@ class Likeness:
         self._forget, self._word_for = forget, word_for
         self._rest = tuple(f.name for f in fields(data) if f.name not in _SEEN)
 
-    def key(self, standing: Standing) -> Hashable:
+    def key(self, standing: SearchState) -> Hashable:
         """See `callchart.engine.exploration.Model`."""
         configuration, data, now = standing
         forgotten = self._forget(configuration.leaf, data, now)
@@ -162,7 +162,7 @@ class Likeness:
         rest = self._word_for(" ".join(words[len(said) :]))
         return " ".join(filter(None, (*(("words",) if said else ()), rest)))
 
-    def representative(self, standing: Standing) -> Standing:
+    def representative(self, standing: SearchState) -> SearchState:
         """See `callchart.engine.exploration.Model`."""
         like = self.key(standing)
         assert isinstance(like, _Like)
@@ -198,11 +198,11 @@ class Likeness:
                 deferred=_represented(configuration.deferred, like.deferred),
                 recalled=_represented(configuration.recalled, like.recalled),
             )
-        return Standing(configuration, data, Situation(*like.world))
+        return SearchState(configuration, data, Situation(*like.world))
 
 
 def _alike(
-    occurrences: tuple[Occurrence, ...], standing: Standing, rank: Mapping[int, int]
+    occurrences: tuple[Occurrence, ...], standing: SearchState, rank: Mapping[int, int]
 ) -> tuple[Any, ...]:
     stays = [active.activation for active in standing.configuration.active]
     alike = []

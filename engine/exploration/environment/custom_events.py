@@ -8,7 +8,7 @@ from itertools import product
 
 from callchart.engine.chart import Chart, Configuration
 from callchart.engine.events import EVENTS, OUTSIDE, Event
-from callchart.engine.exploration import Move
+from callchart.engine.exploration import EnvironmentMove
 from callchart.engine.exploration.environment.situation import Situation
 
 #: Values that stand for all of a field, by its type.
@@ -27,7 +27,9 @@ def examples(kind: type[Event]) -> Iterator[Event]:
         yield kind(**dict(zip([f.name for f in asked], values, strict=True)))
 
 
-def own_moves(chart: Chart, configuration: Configuration, now: Situation) -> Iterator[Move]:
+def own_moves(
+    chart: Chart, configuration: Configuration, now: Situation
+) -> Iterator[EnvironmentMove]:
     """Those of the chart's own events that can arrive where the call stands."""
     for kind in chart.events:
         if kind not in EVENTS:
@@ -38,4 +40,4 @@ def own_moves(chart: Chart, configuration: Configuration, now: Situation) -> Ite
                 if (of := next(running, None)) is None:
                     continue
             for event in examples(kind):
-                yield Move(f"{event!r}", event, now, of)
+                yield EnvironmentMove(f"{event!r}", event, now, of)

@@ -19,7 +19,7 @@ from callchart.engine.effects import (
     TransferCall,
 )
 from callchart.engine.events import Event, PlaybackStopped, SpeechStarted
-from callchart.engine.exploration import NOW, Move, Property, Standing
+from callchart.engine.exploration import NOW, EnvironmentMove, Property, SearchState
 from callchart.engine.exploration.environment import ports
 from callchart.engine.exploration.environment.abstraction import Forget, Likeness, nothing, spoken
 from callchart.engine.exploration.environment.custom_events import own_moves
@@ -76,24 +76,26 @@ class Phone:
     def is_urgent(self, world: Situation) -> bool:
         return bool(world.raised)
 
-    def moves(self, standing: Standing) -> Sequence[Move]:
+    def moves(self, standing: SearchState) -> Sequence[EnvironmentMove]:
         put_off = [occurrence.event for occurrence in standing.configuration.deferred]
         return tuple(
             move
             for move in self._moves(standing)
             if type(move.event) in self._known
-            and (put_off.count(move.event) < self.under_way or standing.world.raised)
+            and (put_off.count(move.event) < self.under_way or standing.environment.raised)
         )
 
     @cached_property
     def _known(self) -> frozenset[type[Event]]:
         return frozenset(self.chart.events)
 
-    def _moves(self, standing: Standing) -> Iterator[Move]:
+    def _moves(self, standing: SearchState) -> Iterator[EnvironmentMove]:
         configuration, data, now = standing
         if now.raised:
             first, *rest = now.raised
-            yield Move("what was heard is known", first, now._replace(raised=tuple(rest)))
+            yield EnvironmentMove(
+                "what was heard is known", first, now._replace(raised=tuple(rest))
+            )
             return
         yield from ports.line(now)
         yield from ports.operator(now)
@@ -107,7 +109,7 @@ class Phone:
         yield from ports.fill(now, FILLERS[0].text)
         yield from own_moves(self.chart, configuration, now)
 
-    def late_moves(self, standing: Standing) -> Sequence[Move]:
+    def late_moves(self, standing: SearchState) -> Sequence[EnvironmentMove]:
         _, data, now = standing
         late = ports.late(now, data)
         return tuple(move for move in late if type(move.event) in self._known)
@@ -149,10 +151,10 @@ class Phone:
     def _likeness(self) -> Likeness:
         return Likeness(self.chart.data, self.forget, self.word_for)
 
-    def key(self, standing: Standing) -> Hashable:
+    def key(self, standing: SearchState) -> Hashable:
         return self._likeness.key(standing)
 
-    def representative(self, standing: Standing) -> Standing:
+    def representative(self, standing: SearchState) -> SearchState:
         return self._likeness.representative(standing)
 
     def variants(self, data: CallData) -> Sequence[tuple[str, CallData]]:

@@ -33,7 +33,7 @@ from callchart.engine.events import (
     ToolUnderWay,
     TransferFailed,
 )
-from callchart.engine.exploration import Move
+from callchart.engine.exploration import EnvironmentMove
 from callchart.engine.exploration.environment.situation import Situation
 
 #: Seconds of one chunk's sound, and what a tool may take.
@@ -50,32 +50,36 @@ ANSWERS = {
 }
 
 
-def line(now: Situation) -> Iterator[Move]:
+def line(now: Situation) -> Iterator[EnvironmentMove]:
     """The carrier: hangs up, closes, presses keys, hands on or does not."""
     if not now.closed:
         if not now.remote_hung_up:
-            yield Move("the caller hangs up", CallerHungUp(), now._replace(remote_hung_up=True))
-            yield Move("the caller presses a key", DigitReceived("1"), now)
-        yield Move("the line closes", LineClosed(), now._replace(closed=True))
+            yield EnvironmentMove(
+                "the caller hangs up", CallerHungUp(), now._replace(remote_hung_up=True)
+            )
+            yield EnvironmentMove("the caller presses a key", DigitReceived("1"), now)
+        yield EnvironmentMove("the line closes", LineClosed(), now._replace(closed=True))
     if now.transferring:
         after = now._replace(transferring=False)
-        yield Move("the carrier hands the caller on", CallTransferred(), after)
-        yield Move("the carrier refuses to transfer", TransferFailed("busy"), after)
+        yield EnvironmentMove("the carrier hands the caller on", CallTransferred(), after)
+        yield EnvironmentMove("the carrier refuses to transfer", TransferFailed("busy"), after)
 
 
-def operator(now: Situation) -> Iterator[Move]:
+def operator(now: Situation) -> Iterator[EnvironmentMove]:
     """The operator, or the service as it drains, as often as they like."""
-    yield Move("the operator wants the call to end", HangUpRequested("drain"), now)
+    yield EnvironmentMove("the operator wants the call to end", HangUpRequested("drain"), now)
 
 
-def hear(now: Situation, words: Sequence[str], data: CallData, may_speak: bool) -> Iterator[Move]:
+def hear(
+    now: Situation, words: Sequence[str], data: CallData, may_speak: bool
+) -> Iterator[EnvironmentMove]:
     """Voice activity and the recogniser: finals late, never, early, twice; it may fail."""
     of = now.hearing
     if not of:
         return
     if now.speaking or now.utterance > data.answered:
         what = "the caller falls silent" if now.speaking else "the end of speech, again"
-        yield Move(what, SpeechEnded(now.utterance), now._replace(speaking=False), of)
+        yield EnvironmentMove(what, SpeechEnded(now.utterance), now._replace(speaking=False), of)
     if may_speak and now.turns:
         what = "the start of speech, again" if now.speaking else "the caller speaks"
         utterance = now.utterance + 1
@@ -85,25 +89,29 @@ def hear(now: Situation, words: Sequence[str], data: CallData, may_speak: bool) 
             owed=(*now.owed, utterance),
             turns=now.turns - 1,
         )
-        yield Move(what, SpeechStarted(utterance), after, of)
+        yield EnvironmentMove(what, SpeechStarted(utterance), after, of)
     if now.recogniser_failed:
         return
     if now.utterance > data.answered:
-        yield Move("the recogniser hears an end", EndOfUtteranceHeard(now.utterance), now, of)
+        yield EnvironmentMove(
+            "the recogniser hears an end", EndOfUtteranceHeard(now.utterance), now, of
+        )
     for n, utterance in enumerate(now.owed):
         speaking = now.speaking and utterance == now.utterance
         which = f"of utterance {n - len(now.owed)}"
         rest = tuple(u for u in now.owed if u != utterance)
         after = now if speaking else now._replace(owed=rest)
         for text in words:
-            yield Move(f"partial {text!r} {which}", PartialHeard(utterance, text), now, of)
-            yield Move(f"final {text!r} {which}", FinalHeard(utterance, text), after, of)
+            yield EnvironmentMove(
+                f"partial {text!r} {which}", PartialHeard(utterance, text), now, of
+            )
+            yield EnvironmentMove(f"final {text!r} {which}", FinalHeard(utterance, text), after, of)
     again = data.recognised
     if again > data.answered and again not in now.owed:
         for text in words:
             what = f"final {text!r} of the recognised utterance, again"
-            yield Move(what, FinalHeard(again, text), now, of)
-    yield Move(
+            yield EnvironmentMove(what, FinalHeard(again, text), now, of)
+    yield EnvironmentMove(
         "the recogniser fails",
         HearingFailed("recogniser", "gone"),
         now._replace(recogniser_failed=True, speaking=False, owed=()),
@@ -111,68 +119,72 @@ def hear(now: Situation, words: Sequence[str], data: CallData, may_speak: bool) 
     )
 
 
-def reply(now: Situation, said: Reply) -> Iterator[Move]:
+def reply(now: Situation, said: Reply) -> Iterator[EnvironmentMove]:
     """The model and the voice: slow, never, failing; an answer, a goodbye, a transfer."""
     of, number = now.replying, now.reply
     if not of or not number:
         return
-    yield Move("the reply's first sound is there", ReplyReady(number), now, of)
+    yield EnvironmentMove("the reply's first sound is there", ReplyReady(number), now, of)
     failed = now._replace(failed=True)
-    yield Move("the reply fails", ReplyFailed(number, "synthesis", "unreachable"), failed, of)
+    yield EnvironmentMove(
+        "the reply fails", ReplyFailed(number, "synthesis", "unreachable"), failed, of
+    )
     if not now.by_model:
         script = ReplyWritten(number, 1, 0, said.ends_call)
-        yield Move("the script is written", script, now, of)
+        yield EnvironmentMove("the script is written", script, now, of)
     elif not now.written:
         written = now._replace(written=True)
         for what, (chunks, ends_call, transfer_to) in ANSWERS.items():
             if now.draft and (ends_call or transfer_to):
                 continue  # such tools wait until it is certain, as all do
             event = ReplyWritten(number, chunks, 0, ends_call, transfer_to)
-            yield Move(f"the reply is written: {what}", event, written, of)
+            yield EnvironmentMove(f"the reply is written: {what}", event, written, of)
     elif said.chunks is not None:
         again = ReplyWritten(number, said.chunks, 0, said.ends_call, said.transfer_to)
-        yield Move("the reply is written, again", again, now, of)
+        yield EnvironmentMove("the reply is written, again", again, now, of)
 
 
-def tools(now: Situation) -> Iterator[Move]:
+def tools(now: Situation) -> Iterator[EnvironmentMove]:
     """The user's tools: those that end with their reply, and one that finishes whatever comes.
 
     They are never stale, and may come whenever: after their reply, after the call's last words."""
     if now.replying and now.by_model and not (now.written or now.failed or now.draft):
-        yield Move("a tool answers", ToolFinished(0, "stock", "{}", "5"), now)
+        yield EnvironmentMove("a tool answers", ToolFinished(0, "stock", "{}", "5"), now)
     if now.at_work:
         done = now._replace(at_work=False)
-        yield Move("the tool finishes", ToolFinished(1, "order", "{}", "done"), done)
+        yield EnvironmentMove("the tool finishes", ToolFinished(1, "order", "{}", "done"), done)
     else:
         begun = now._replace(at_work=True)
-        yield Move("a tool begins what it will finish", ToolUnderWay(1, "order", "{}", WORK), begun)
+        yield EnvironmentMove(
+            "a tool begins what it will finish", ToolUnderWay(1, "order", "{}", WORK), begun
+        )
 
 
-def play(now: Situation, said: Reply) -> Iterator[Move]:
+def play(now: Situation, said: Reply) -> Iterator[EnvironmentMove]:
     """A reply's sound on the line: its marks may come, or not, or come twice."""
     of, number = now.playing, now.reply
     if not of:
         return
     chunks = said.chunks if now.by_model else 1
     if chunks is None or chunks > 1:
-        yield Move("sound is on its way", SoundQueued(number, 0, SOUND), now, of)
+        yield EnvironmentMove("sound is on its way", SoundQueued(number, 0, SOUND), now, of)
     if chunks:
         last = SoundQueued(number, chunks - 1, SOUND)
-        yield Move("the last of its sound is on its way", last, now, of)
-    yield Move("the first sound is heard", PlaybackStarted(number), now, of)
+        yield EnvironmentMove("the last of its sound is on its way", last, now, of)
+    yield EnvironmentMove("the first sound is heard", PlaybackStarted(number), now, of)
     if now.written or now.failed:
-        yield Move("the reply was heard to its end", PlaybackFinished(number), now, of)
+        yield EnvironmentMove("the reply was heard to its end", PlaybackFinished(number), now, of)
 
 
-def fill(now: Situation, filler: str) -> Iterator[Move]:
+def fill(now: Situation, filler: str) -> Iterator[EnvironmentMove]:
     """A filler's sound on the line."""
     of = now.filling
     if of:
-        yield Move("the filler is heard", FillerStarted(filler), now, of)
-        yield Move("the filler was heard", FillerFinished(), now, of)
+        yield EnvironmentMove("the filler is heard", FillerStarted(filler), now, of)
+        yield EnvironmentMove("the filler was heard", FillerFinished(), now, of)
 
 
-def late(now: Situation, data: CallData) -> Iterator[Move]:
+def late(now: Situation, data: CallData) -> Iterator[EnvironmentMove]:
     """What activities had said before they were cancelled, and was not taken yet; and what speaks
     of something that is over while its activity goes on."""
     number, utterance = data.reply.number, max(now.utterance, 1)
@@ -193,14 +205,14 @@ def late(now: Situation, data: CallData) -> Iterator[Move]:
             ("the recogniser's failure", HearingFailed("recogniser", "gone")),
         ]
     for what, event in over:
-        yield Move(f"{what}, after its cancel", event, now, stale=True)
+        yield EnvironmentMove(f"{what}, after its cancel", event, now, stale=True)
     if now.replying and now.reply:
         for what, event in _of_reply(now.reply - 1):
-            yield Move(f"{what} of a reply that was replaced", event, now, now.replying)
+            yield EnvironmentMove(f"{what} of a reply that was replaced", event, now, now.replying)
     if now.hearing:
         for text in ("", "words"):
             what = f"final {text!r} of an utterance that was answered"
-            yield Move(what, FinalHeard(data.answered, text), now, now.hearing)
+            yield EnvironmentMove(what, FinalHeard(data.answered, text), now, now.hearing)
 
 
 def _of_reply(number: int) -> Sequence[tuple[str, Event]]:

@@ -15,7 +15,7 @@ from callchart.engine.events import (
     ReplyReady,
     ReplyWritten,
 )
-from callchart.engine.exploration import Property, Standing
+from callchart.engine.exploration import Property, SearchState
 from callchart.engine.exploration.environment.situation import Situation
 
 ACTED_ON = (Outcome.TAKEN, Outcome.STAYED)
@@ -27,24 +27,24 @@ def properties(chart: Chart) -> tuple[Property, ...]:
     def activities(states: Iterator[str]) -> set[str | None]:
         return {chart.nodes[state].state.activity for state in states}
 
-    def silence(before: Standing, step: Step, after: Situation) -> str | None:
+    def silence(before: SearchState, step: Step, after: Situation) -> str | None:
         left = activities(active.state for active in step.exits)
         if left & {"play", "fill"} and StopPlayback() not in step.exit_effects:
             return f"{step.before.leaf} is left, and what it plays goes on"
         return None
 
-    def alive(before: Standing, step: Step, after: Situation) -> str | None:
+    def alive(before: SearchState, step: Step, after: Situation) -> str | None:
         entered = activities(active.state for active in step.entries)
         if "play" in entered and (not after.reply or after.reply != step.data.reply.number):
             return f"{step.after.leaf} plays, and the reply that it is to play is over"
         if "fill" in entered and step.data.filler is None:
             return f"{step.after.leaf} plays a filler, and none was chosen"
         left = {active.state for active in step.exits}
-        if before.world.playing and before.world.playing not in left and _begun(step):
+        if before.environment.playing and before.environment.playing not in left and _begun(step):
             return f"in {step.after.leaf} a reply is replaced while it is played"
         return None
 
-    def hung_up(before: Standing, step: Step, after: Situation) -> str | None:
+    def hung_up(before: SearchState, step: Step, after: Situation) -> str | None:
         if step.entries and chart.is_final(step.after.leaf) and not (after.hung_up or after.closed):
             return f"{step.after.leaf} is reached, and the line is open"
         return None
@@ -71,28 +71,28 @@ def _begun(step: Step) -> list[StartReply | StartDraft]:
     return [effect for effect in effects if isinstance(effect, StartReply | StartDraft)]
 
 
-def _one_reply(before: Standing, step: Step, after: Situation) -> str | None:
+def _one_reply(before: SearchState, step: Step, after: Situation) -> str | None:
     begun = _begun(step)
     if len(begun) > 1:
         return f"{len(begun)} replies are begun at once"
     if begun and not after.replying:
         return f"a reply is begun in {step.after.leaf}, where nobody writes it"
-    if begun and begun[0].reply.number <= before.world.reply and not _confirmed(before, step):
+    if begun and begun[0].reply.number <= before.environment.reply and not _confirmed(before, step):
         return "a reply is begun under the number of another"
     return None
 
 
-def _confirmed(before: Standing, step: Step) -> bool:
+def _confirmed(before: SearchState, step: Step) -> bool:
     """Is what was a draft certain to be heard from now on?"""
-    draft = before.world.reply if before.world.draft else None
+    draft = before.environment.reply if before.environment.draft else None
     return any(isinstance(e, StartReply) and e.reply.number == draft for e in _begun(step))
 
 
-def _unheard(before: Standing, step: Step, after: Situation) -> str | None:
+def _unheard(before: SearchState, step: Step, after: Situation) -> str | None:
     return f"{step.after.leaf} plays a draft" if after.draft and after.playing else None
 
 
-def _certain(before: Standing, step: Step, after: Situation) -> str | None:
+def _certain(before: SearchState, step: Step, after: Situation) -> str | None:
     if not _confirmed(before, step):
         return None
     # What stands for all calls alike has nothing of the caller's in its history: here is what is
@@ -103,40 +103,42 @@ def _certain(before: Standing, step: Step, after: Situation) -> str | None:
     return f"in {step.after.leaf} the answer is a draft that was begun for other words"
 
 
-def _few_drafts(before: Standing, step: Step, after: Situation) -> str | None:
+def _few_drafts(before: SearchState, step: Step, after: Situation) -> str | None:
     most = step.data.settings.drafts
     return f"a turn has {after.drafts} drafts, and {most} are set" if after.drafts > most else None
 
 
-def _nothing_late(before: Standing, step: Step, after: Situation) -> str | None:
+def _nothing_late(before: SearchState, step: Step, after: Situation) -> str | None:
     event = step.event
     if step.outcome not in ACTED_ON:
         return None
     match event:
-        case ReplyReady() | ReplyWritten() | ReplyFailed() if event.reply != before.world.reply:
+        case ReplyReady() | ReplyWritten() | ReplyFailed() if (
+            event.reply != before.environment.reply
+        ):
             return f"{type(event).__name__} of a reply that was replaced is acted on"
         case FinalHeard() if event.utterance <= before.data.answered:
             return "a final of an utterance that was answered is acted on"
     return None
 
 
-def _one_end(before: Standing, step: Step, after: Situation) -> str | None:
+def _one_end(before: SearchState, step: Step, after: Situation) -> str | None:
     if isinstance(step.event, PlaybackFinished) and step.outcome in ACTED_ON:
         left = {active.state for active in step.exits}
-        if before.world.playing not in left:
+        if before.environment.playing not in left:
             return "a reply was heard to its end, and its playback goes on"
     return None
 
 
-def _made_up_for(before: Standing, step: Step, after: Situation) -> str | None:
+def _made_up_for(before: SearchState, step: Step, after: Situation) -> str | None:
     if isinstance(step.event, PlaybackFinished) and step.outcome in ACTED_ON:
         goes_on = after.replying or after.hung_up or after.transferring
-        if before.world.failed and not goes_on:
+        if before.environment.failed and not goes_on:
             return f"{step.after.leaf} follows a reply that failed"
     return None
 
 
-def _heard(before: Standing, step: Step, after: Situation) -> str | None:
+def _heard(before: SearchState, step: Step, after: Situation) -> str | None:
     event = step.event
     if not isinstance(event, PlaybackStopped) or step.outcome is Outcome.STALE:
         return None
@@ -145,15 +147,17 @@ def _heard(before: Standing, step: Step, after: Situation) -> str | None:
     return None
 
 
-def _answered(before: Standing, step: Step, after: Situation) -> str | None:
-    if not before.world.answered and (before.world.playing or before.world.filling):
+def _answered(before: SearchState, step: Step, after: Situation) -> str | None:
+    if not before.environment.answered and (
+        before.environment.playing or before.environment.filling
+    ):
         return f"in {step.before.leaf} something is said, and the call was not answered"
     return None
 
 
-def _closed_once(before: Standing, step: Step, after: Situation) -> str | None:
+def _closed_once(before: SearchState, step: Step, after: Situation) -> str | None:
     effects = (*step.exit_effects, *step.effects, *step.entry_effects)
     hung_up = sum(isinstance(effect, HangUpLine) for effect in effects)
-    if hung_up > 1 or (hung_up and before.world.hung_up):
+    if hung_up > 1 or (hung_up and before.environment.hung_up):
         return "the line is hung up twice"
     return None

@@ -1,7 +1,7 @@
-"""Where calls come to: a standing for each leaf, and for all that its guards may say there.
+"""Where calls come to: a state for each leaf, and for all that its guards may say there.
 
 Found breadth first from the call's beginning, by sample events and by timers as they come due: so
-each standing has a way to it that a call can go. One is kept where, of two things that may happen
+each state has a way to it that a call can go. One is kept where, of two things that may happen
 there, the guards say to both what they have not yet said together."""
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from callchart.engine.exploration.races.sample_events import FACTS, SETTINGS, sa
 
 
 @dataclass(frozen=True, slots=True)
-class Happening:
-    """Something that may happen in a standing.
+class PossibleOccurrence:
+    """Something that may happen in a state.
 
     `trigger` is the name under which the chart's table has the answers to it, `answer` tells which
     of them is given; -1: it is late. `variant` counts the samples of its kind."""
@@ -42,19 +42,19 @@ class Happening:
 
 
 @dataclass(frozen=True, eq=False)
-class Standing:
+class ReachableState:
     """Where a call of `chart` stands after `step`, and where it stood before."""
 
     chart: Chart
     step: Step
-    before: Standing | None = None
+    before: ReachableState | None = None
 
     @property
     def leaf(self) -> str:
         return self.step.after.leaf
 
     @cached_property
-    def happenings(self) -> tuple[Happening, ...]:
+    def possible(self) -> tuple[PossibleOccurrence, ...]:
         """What may happen at the instant of the last step: events, and whatever timer is due."""
         at, here, nodes = self.step.at_us, self.step.after, self.chart.nodes
         stays = {nodes[a.state].state.activity: a.activation for a in here.active}
@@ -62,51 +62,51 @@ class Standing:
         for kind in self.chart.arriving(self.leaf):
             stay = None if kind.origin == OUTSIDE else stays[kind.origin]
             for n, event in enumerate(samples(kind, self.step.data)):
-                found.append(self._happening(Occurrence(at, event, stay), kind.__name__, n))
+                found.append(self._possible(Occurrence(at, event, stay), kind.__name__, n))
         for timer in sorted(here.timers, key=lambda t: t.order):
             due_now = Occurrence(at, TimerFired(timer.state, timer.name), timer.activation)
-            found.append(self._happening(due_now, timer_trigger(timer.state, timer.name), 0))
+            found.append(self._possible(due_now, timer_trigger(timer.state, timer.name), 0))
         return tuple(found)
 
-    def _happening(self, occurrence: Occurrence, trigger: str, variant: int) -> Happening:
+    def _possible(self, occurrence: Occurrence, trigger: str, variant: int) -> PossibleOccurrence:
         data, at, event = self.step.data, self.step.at_us, occurrence.event
         if self.chart.late is not None and self.chart.late(data, event):
-            return Happening(occurrence, trigger, variant, -1)
+            return PossibleOccurrence(occurrence, trigger, variant, -1)
         # A chart has made sure that one of the answers is given.
         answer = next(
             n
             for n, edge in enumerate(self.chart.reactions(self.leaf, trigger))
             if edge.declared.when is None or bound(edge.declared.when)(data, event, at)
         )
-        return Happening(occurrence, trigger, variant, answer)
+        return PossibleOccurrence(occurrence, trigger, variant, answer)
 
 
-def standings(chart: Chart) -> Iterator[Standing]:
+def reachable_states(chart: Chart) -> Iterator[ReachableState]:
     """Those that wait for something: nothing is recalled, and the call is not over."""
     known: set[object] = set()
-    waiting = deque([Standing(chart, begin(chart, chart.data.begin(SETTINGS, 0, FACTS)))])
+    waiting = deque([ReachableState(chart, begin(chart, chart.data.begin(SETTINGS, 0, FACTS)))])
     while waiting:
-        standing = waiting.popleft()
-        here = standing.step.after
+        state = waiting.popleft()
+        here = state.step.after
         by_itself = next_occurrence(here)
         occurrences = [] if by_itself is None else [by_itself]
         if not here.recalled:
-            yield standing
-            occurrences += [h.occurrence for h in standing.happenings if h.is_event]
+            yield state
+            occurrences += [h.occurrence for h in state.possible if h.is_event]
         for occurrence in occurrences:
-            step = decide(chart, here, standing.step.data, occurrence)
-            if step.after != here or step.data != standing.step.data:
-                after = Standing(chart, step, standing)
+            step = decide(chart, here, state.step.data, occurrence)
+            if step.after != here or step.data != state.step.data:
+                after = ReachableState(chart, step, state)
                 if not chart.is_final(after.leaf) and _is_new(after, known):
                     waiting.append(after)
 
 
-def _is_new(standing: Standing, known: set[object]) -> bool:
-    here = standing.step.after
+def _is_new(state: ReachableState, known: set[object]) -> bool:
+    here = state.step.after
     put_off = frozenset(type(o.event) for o in here.deferred)
     recalled = tuple(type(o.event) for o in here.recalled)
-    stands = standing.leaf, put_off, recalled
-    can = sorted({(h.trigger, h.answer) for h in standing.happenings})
+    stands = state.leaf, put_off, recalled
+    can = sorted({(h.trigger, h.answer) for h in state.possible})
     pairs = {(*stands, *pair) for pair in combinations_with_replacement(can, 2)}
     new = not pairs <= known
     known |= pairs

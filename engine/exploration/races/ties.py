@@ -1,4 +1,4 @@
-"""What can fall at one instant: two occurrences in one standing, decided in both orders.
+"""What can fall at one instant: two occurrences in one state, decided in both orders.
 
 Where both are at the same instant, the call's loop takes the event before the timer, events as they
 were posted, and timers as they were declared. The other order is that of a microsecond's delay."""
@@ -15,11 +15,15 @@ from callchart.engine.chart.chart import Chart
 from callchart.engine.chart.decide import Occurrence, Outcome, Step, decide, next_occurrence
 from callchart.engine.chart.state import Effect, named
 from callchart.engine.events import TimerFired
-from callchart.engine.exploration.races.reachable import Happening, Standing, standings
+from callchart.engine.exploration.races.reachable import (
+    PossibleOccurrence,
+    ReachableState,
+    reachable_states,
+)
 
 
 @dataclass(frozen=True, slots=True)
-class Fate:
+class RaceOutcome:
     """What becomes of one of the two. `leaf`: where it leads; `guard`: the one that said yes.
 
     `what` is an outcome's value, or of a timer "cancelled" or "begun afresh" by the other one, or
@@ -32,12 +36,12 @@ class Fate:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """One order: the fates of the first and of the second, and how the call stands then.
+    """One order: the outcomes of the first and of the second, and how the call stands then.
 
     Each may have several, where it is put off and offered again. `commands` are effects, in order;
     the instant is over: what was recalled is taken, and so is every timer that is due by now."""
 
-    fates: tuple[tuple[Fate, ...], tuple[Fate, ...]]
+    outcomes: tuple[tuple[RaceOutcome, ...], tuple[RaceOutcome, ...]]
     leaf: str
     data: Any
     commands: tuple[Effect, ...]
@@ -45,11 +49,11 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Tie:
-    """Two occurrences in a standing, and what comes of them: `one` first, and `other` first."""
+    """Two occurrences in a state, and what comes of them: `one` first, and `other` first."""
 
-    standing: Standing
-    one: Happening
-    other: Happening
+    state: ReachableState
+    one: PossibleOccurrence
+    other: PossibleOccurrence
     one_first: Order
     other_first: Order
 
@@ -75,19 +79,17 @@ class Tie:
 def ties(chart: Chart) -> Iterator[Tie]:
     """One for each two triggers of each leaf, and for all that guards may say to them there."""
     known = set()
-    for standing in standings(chart):
-        step = standing.step
+    for state in reachable_states(chart):
+        step = state.step
         put_off = tuple(type(o.event) for o in step.after.deferred)
-        steps = [
-            (h, decide(chart, step.after, step.data, h.occurrence)) for h in standing.happenings
-        ]
+        steps = [(h, decide(chart, step.after, step.data, h.occurrence)) for h in state.possible]
         for (one, after_one), (other, after_other) in combinations(steps, 2):
-            like = standing.leaf, put_off, one.kind, other.kind
+            like = state.leaf, put_off, one.kind, other.kind
             if one.trigger == other.trigger or like in known:
                 continue
             known.add(like)
             yield Tie(
-                standing,
+                state,
                 one,
                 other,
                 _order(chart, after_one, one.occurrence, other.occurrence),
@@ -109,16 +111,16 @@ class _Instant:
 
     def __init__(self, chart: Chart, step: Step, both: tuple[Occurrence, Occurrence]) -> None:
         self._chart, self._both = chart, both
-        self._fates: tuple[list[Fate], list[Fate]] = ([], [])
+        self._outcomes: tuple[list[RaceOutcome], list[RaceOutcome]] = ([], [])
         self._commands: list[Effect] = []
         self._took(step)
 
     def _took(self, step: Step) -> None:
         self._step = step
         self._commands += (*step.exit_effects, *step.effects, *step.entry_effects)
-        for occurrence, fates in zip(self._both, self._fates, strict=True):
+        for occurrence, outcomes in zip(self._both, self._outcomes, strict=True):
             if occurrence.event is step.event:
-                fates.append(_fate(step))
+                outcomes.append(_outcome(step))
 
     def _take(self, occurrence: Occurrence) -> None:
         here = self._step
@@ -134,7 +136,7 @@ class _Instant:
         if self._chart.is_final(here.after.leaf):
             gone = "over"
         if gone:
-            self._fates[1].append(Fate(gone))
+            self._outcomes[1].append(RaceOutcome(gone))
         else:
             self._take(second)
 
@@ -161,12 +163,12 @@ class _Instant:
             self._take(next_due)
 
     def order(self) -> Order:
-        first, second = map(tuple, self._fates)
+        first, second = map(tuple, self._outcomes)
         return Order((first, second), self._step.after.leaf, self._step.data, tuple(self._commands))
 
 
-def _fate(step: Step) -> Fate:
+def _outcome(step: Step) -> RaceOutcome:
     answer = step.reaction.declared if step.reaction else None
     guard = named(answer.when) if answer and answer.when else ""
     leaf = step.after.leaf if step.outcome is Outcome.TAKEN else ""
-    return Fate(step.outcome.value, leaf, guard)
+    return RaceOutcome(step.outcome.value, leaf, guard)

@@ -1,7 +1,7 @@
 """The race atlas: what it says of two orders is what calls come to.
 
-All of it is decided again, from the standing on; and where the order counts, it is run: a call goes
-the whole way to the standing on a virtual clock, and there meets both at one instant."""
+All of it is decided again, from the state on; and where the order counts, it is run: a call goes
+the whole way to the state on a virtual clock, and there meets both at one instant."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from callchart.engine.chart.decide import next_occurrence
 from callchart.engine.drawing.model import diagram_of
 from callchart.engine.drawing.races import page
 from callchart.engine.events import Event, TimerFired
-from callchart.engine.exploration.races.reachable import Happening, Standing
+from callchart.engine.exploration.races.reachable import PossibleOccurrence, ReachableState
 from callchart.engine.exploration.races.ties import Order, Tie, ties
 from callchart.engine.scene import Scene
 from callchart.states import CHART
@@ -36,9 +36,9 @@ def all_ties() -> dict[str, list[Tie]]:
     found: dict[str, list[Tie]] = {path: [] for path in LEAVES.values()}
     known = set()
     for tie in ties(CHART):
-        pair = tie.standing.leaf, tie.triggers
+        pair = tie.state.leaf, tie.triggers
         if pair not in known or tie.differs_in[:1] == ("state",):
-            found[tie.standing.leaf].append(tie)
+            found[tie.state.leaf].append(tie)
         known.add(pair)
     return found
 
@@ -46,7 +46,7 @@ def all_ties() -> dict[str, list[Tie]]:
 WORK_AHEAD = (all_ties,)
 
 
-def orders(tie: Tie) -> Iterator[tuple[Happening, Happening, Order]]:
+def orders(tie: Tie) -> Iterator[tuple[PossibleOccurrence, PossibleOccurrence, Order]]:
     yield tie.one, tie.other, tie.one_first
     yield tie.other, tie.one, tie.other_first
 
@@ -54,10 +54,10 @@ def orders(tie: Tie) -> Iterator[tuple[Happening, Happening, Order]]:
 # --- decided -------------------------------------------------------------------------------------
 
 
-def decided(standing: Standing, first: Occurrence, second: Occurrence) -> Step:
+def decided(state: ReachableState, first: Occurrence, second: Occurrence) -> Step:
     """The last step of the instant in which the two are taken, each unless it is a timer's that
     does not run any more."""
-    step = decide(CHART, standing.step.after, standing.step.data, first)
+    step = decide(CHART, state.step.after, state.step.data, first)
     step = until_the_end_of_the_instant(step, recalled_only=True)
     if not CHART.is_final(step.after.leaf) and (second.activation is None or runs(step, second)):
         step = decide(CHART, step.after, step.data, second)
@@ -96,13 +96,15 @@ class OpenLine(QuietLine):
 
 
 class Meeting:
-    """A call that goes the way to a standing, and there meets two things at one instant.
+    """A call that goes the way to a state, and there meets two things at one instant.
 
     What comes next is posted as the step before it is told: nothing can come between them. Of a
     timer, the instant is its deadline."""
 
-    def __init__(self, standing: Standing, first: Happening, second: Happening) -> None:
-        steps = [standing]
+    def __init__(
+        self, state: ReachableState, first: PossibleOccurrence, second: PossibleOccurrence
+    ) -> None:
+        steps = [state]
         while (before := steps[0].before) is not None:
             steps.insert(0, before)
         self._steps, self._first, self._second = steps, first, second
@@ -149,7 +151,7 @@ class Meeting:
             self._post(self._second)
             self._met.set()
 
-    def _post(self, happening: Happening) -> None:
+    def _post(self, happening: PossibleOccurrence) -> None:
         occurrence = happening.occurrence
         self.call.mailbox.post(occurrence.event, occurrence.activation)
 
@@ -158,19 +160,19 @@ def can_be_met(tie: Tie) -> bool:
     """Two events, or an event and the timer that is due next: no other one comes between."""
     if tie.one.is_event and tie.other.is_event:
         return True
-    first, *others = tie.standing.step.after.timers
+    first, *others = tie.state.step.after.timers
     timer = tie.other.occurrence.event
     return (
         tie.one.is_event
         and timer == TimerFired(first.state, first.name)
-        and first.deadline_us > tie.standing.step.at_us
+        and first.deadline_us > tie.state.step.at_us
         and all(other.deadline_us > first.deadline_us for other in others)
     )
 
 
 def instant(tie: Tie) -> int:
     """When the two can meet: at once, or when the timer is due."""
-    step = tie.standing.step
+    step = tie.state.step
     return step.at_us if tie.other.is_event else step.after.timers[0].deadline_us
 
 
@@ -179,14 +181,14 @@ def instant(tie: Tie) -> int:
 async def test_both_orders_come_to_what_the_atlas_says(state: str, autojump_clock: object) -> None:
     for tie in all_ties()[LEAVES[state]]:
         for first, second, told in orders(tie):
-            last = decided(tie.standing, first.occurrence, second.occurrence)
+            last = decided(tie.state, first.occurrence, second.occurrence)
             assert (last.after.leaf, last.data) == (told.leaf, told.data)
         if tie.differs_in[:1] == ("state",) and can_be_met(tie):
             for first, second, _ in orders(tie):
                 at = instant(tie)
                 both = [replace(h.occurrence, at_us=at) for h in (first, second)]
-                here = decided(tie.standing, *both)
-                last = await Meeting(tie.standing, first, second).run()
+                here = decided(tie.state, *both)
+                last = await Meeting(tie.state, first, second).run()
                 assert (last.at_us, last.after.leaf, last.data) == (at, here.after.leaf, here.data)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from callchart.engine.chart import Effect, Step, stay, to
-from callchart.engine.exploration import Property, Standing
+from callchart.engine.exploration import Property, SearchState
 from callchart.engine.exploration.environment import Phone, Situation
 from tests.engine.exploration.charts import (
     WAITING,
@@ -36,7 +36,7 @@ def greet() -> Effect:
     raise KeyError("no greeting")
 
 
-def is_well(before: Standing, step: Step, after: Situation) -> str | None:
+def is_well(before: SearchState, step: Step, after: Situation) -> str | None:
     raise AttributeError("no such data")
 
 

@@ -7,7 +7,7 @@ import pytest
 from callchart.engine.chart import Chart, State, defer, ignore, stay, to
 from callchart.engine.chart.state import Delay
 from callchart.engine.data import CallData
-from callchart.engine.exploration import Exploration, Unreal, concrete
+from callchart.engine.exploration import Exploration, Infeasible, concretize
 from callchart.engine.exploration.environment import Forgotten, Phone, Situation
 from callchart.engine.settings import settings
 from tests.engine.exploration.charts import (
@@ -29,22 +29,22 @@ SECOND = 1_000_000
 def test_what_was_put_off_happens_at_once_when_it_is_offered_again() -> None:
     busy = state("busy", on={Knock: defer("in a moment")}, after={"done": (1, to("waiting"))})
     way = ("Knock()", "after busy done", "Knock, put off before")
-    steps = concrete(explored(chart(busy, WAITING), most=60), way)
+    steps = concretize(explored(chart(busy, WAITING), most=60), way)
     assert [step.at_us for step in steps] == [0, 300_000, SECOND, SECOND]
     assert [step.after.leaf for step in steps] == ["busy", "busy", "waiting", "bye"]
 
 
 def test_a_call_ends_before_the_step_that_cannot_be_decided() -> None:
-    steps = concrete(explored(FAILING, stop_at_first=True), ("Knock()",) * 3)
+    steps = concretize(explored(FAILING, stop_at_first=True), ("Knock()",) * 3)
     assert [step.data.knocks for step in steps] == [0, 1, 2]
 
 
 def test_no_call_waits_for_a_timer_beyond_one_that_is_due_before() -> None:
     door = state("door", after={"soon": (1, ignore("")), "later": (5, to("bye"))})
     exploration = explored(chart(door))
-    assert len(concrete(exploration, ("after door soon", "after door later"))) == 3
-    with pytest.raises(Unreal, match="its timers cannot be due in this order"):
-        concrete(exploration, ("after door later",))
+    assert len(concretize(exploration, ("after door soon", "after door later"))) == 3
+    with pytest.raises(Infeasible, match="its timers cannot be due in this order"):
+        concretize(exploration, ("after door later",))
 
 
 def a_whole_call(limit: Delay) -> Chart:
@@ -55,19 +55,19 @@ def a_whole_call(limit: Delay) -> Chart:
 
 def test_the_bound_of_a_whole_call_may_be_what_cannot_be_decided() -> None:
     exploration = explored(a_whole_call(settings.longest_call), stop_at_first=True)
-    assert len(concrete(exploration, ("after call limit",))) == 1
+    assert len(concretize(exploration, ("after call limit",))) == 1
 
 
 def test_what_cannot_be_decided_must_come_to_be() -> None:
     exploration = explored(a_whole_call(60), stop_at_first=True)
-    with pytest.raises(Unreal, match="its timers cannot be due in this order"):
-        concrete(exploration, ("after call limit",))
+    with pytest.raises(Infeasible, match="its timers cannot be due in this order"):
+        concretize(exploration, ("after call limit",))
 
 
 def test_what_the_world_cannot_do_is_told() -> None:
     twice = ("the caller hangs up", "the caller hangs up")
-    with pytest.raises(Unreal, match="'the caller hangs up' cannot happen in bye"):
-        concrete(explored(chart(WAITING)), twice)
+    with pytest.raises(Infeasible, match="'the caller hangs up' cannot happen in bye"):
+        concretize(explored(chart(WAITING)), twice)
 
 
 def forget_knocks(leaf: str, data: CallData, world: Situation) -> Forgotten:
@@ -80,11 +80,11 @@ def test_no_real_call_goes_a_way_that_forgets_what_matters() -> None:
         state("counting", on={Knock: answers}, after={"out": (5, to("bye"))}), data=Counted
     )
     knocks = ("Knock()",) * 3
-    assert concrete(explored(counting), knocks)[-1].after.leaf == "bye"
+    assert concretize(explored(counting), knocks)[-1].after.leaf == "bye"
     exploration = Exploration(counting, Phone(counting, forget=forget_knocks))
     assert list(exploration.run()) == []
-    with pytest.raises(Unreal, match="it leads elsewhere at any moment that was tried"):
-        concrete(exploration, knocks)
+    with pytest.raises(Infeasible, match="it leads elsewhere at any moment that was tried"):
+        concretize(exploration, knocks)
 
 
 def long_if_late(at_us: int) -> float:
@@ -97,5 +97,5 @@ def test_delays_that_depend_on_their_moments_in_a_circle_fit_no_call() -> None:
     opened = State("open", after={"draught": (long_if_late, to("bye"))})
     room = State("room", children=[shut, opened], after={"out": (10, to("bye"))})
     call = state("call", children=[room], after={"longest": (100, to("bye"))})
-    with pytest.raises(Unreal, match="its delays depend on its moments in a circle"):
-        concrete(explored(chart(call)), ("Knock()", "after call.room out"))
+    with pytest.raises(Infeasible, match="its delays depend on its moments in a circle"):
+        concretize(explored(chart(call)), ("Knock()", "after call.room out"))

@@ -14,12 +14,12 @@ from callchart.engine.chart.state import To
 from callchart.engine.effects import AnswerLine, HangUpLine
 from callchart.engine.events import CallerHungUp, Event, LineClosed, SpeechEnded
 from callchart.engine.exploration import (
+    EnvironmentMove,
     Exploration,
-    Move,
-    Standing,
+    SearchState,
+    check_liveness,
     count_ties,
-    leave_alone,
-    told,
+    trace_of,
     unexplored,
 )
 from callchart.engine.exploration.environment import Phone
@@ -38,12 +38,12 @@ from tests.engine.exploration.holed import FAILING, ROUND
 
 def the_violation(exploration: Any) -> tuple[str, str, tuple[str, ...]]:
     (violation,) = exploration.violations
-    return violation.name, violation.how, violation.way
+    return violation.name, violation.how, violation.path
 
 
 def test_a_whole_chart_breaks_nothing_and_gives_every_answer() -> None:
     exploration = explored(chart(WAITING))
-    assert leave_alone(exploration) == 6.0
+    assert check_liveness(exploration) == 6.0
     assert exploration.violations == []
     assert unexplored(exploration) == []
     assert exploration.complete
@@ -57,11 +57,11 @@ def test_an_event_that_nobody_answers_is_refused_when_the_chart_is_built() -> No
 def test_two_timers_that_are_always_due_at_one_instant_are_found() -> None:
     rivals = state("rivals", after={"one": (5, to("bye")), "two": (5, to("waiting"))})
     exploration = explored(chart(rivals, WAITING))
-    leave_alone(exploration)
-    name, how, way = the_violation(exploration)
+    check_liveness(exploration)
+    name, how, path = the_violation(exploration)
     assert name == "two timers that are always due at one instant lead to one state"
     assert "after rivals one leads to bye, after rivals two to waiting" in how
-    assert way == ()
+    assert path == ()
 
 
 def test_two_timers_of_the_whole_call_that_are_always_due_at_one_instant_are_found() -> None:
@@ -69,26 +69,26 @@ def test_two_timers_of_the_whole_call_that_are_always_due_at_one_instant_are_fou
     here = State("here", after={"t": (1, to("there"))})
     there = State("there", after={"t": (1, to("bye"))})
     exploration = explored(chart(state("call", children=[here, there], after=after)))
-    leave_alone(exploration)
-    name, how, way = the_violation(exploration)
+    check_liveness(exploration)
+    name, how, path = the_violation(exploration)
     assert name == "two timers that are always due at one instant lead to one state"
     assert how.startswith("after call one leads to bye, after call two to call.there")
-    assert way == ()
+    assert path == ()
 
 
 def test_two_timers_due_at_one_instant_may_lead_to_one_state() -> None:
     twins = state("twins", after={"one": (5, to("bye")), "two": (5, to("bye"))})
     exploration = explored(chart(twins))
-    leave_alone(exploration)
+    check_liveness(exploration)
     assert exploration.violations == []
 
 
 def test_a_wait_that_goes_round_and_never_ends_is_found() -> None:
     exploration = explored(ROUND)
-    leave_alone(exploration)
-    name, how, way = the_violation(exploration)
+    check_liveness(exploration)
+    name, how, path = the_violation(exploration)
     assert (name, how) == ("a call that is left alone ends", "from tick on it comes back to tick")
-    assert way == ("after tick t", "after tock t")
+    assert path == ("after tick t", "after tock t")
 
 
 def no_time() -> float:
@@ -102,7 +102,7 @@ def test_a_circle_at_one_instant_is_found() -> None:
             state("tock", after={"t": (no_time, to("tick"))}),
         )
     )
-    leave_alone(exploration)
+    check_liveness(exploration)
     assert the_violation(exploration)[0] == "no call turns in a circle at one instant"
 
 
@@ -119,7 +119,7 @@ def test_a_wait_that_a_guard_keeps_up_for_ever_is_found() -> None:
     other = State("other", after={"u": (1, to("call.inner"))})
     call = state("call", after={"longest": (100, to("bye"))}, children=[inner, other])
     exploration = explored(chart(call, data=Counted))
-    leave_alone(exploration)
+    check_liveness(exploration)
     assert the_violation(exploration)[0] == "a call that is left alone ends"
 
 
@@ -127,8 +127,8 @@ def test_a_call_whose_only_timer_fails_waits_for_ever_and_the_nearest_wait_is_to
     here = state("here", on={Knock: to("there")}, after={"t": (3, to("bye", update=fails))})
     there = state("there", after={"t": (3, to("bye", update=fails))})
     exploration = explored(chart(here, there, data=Counted))
-    leave_alone(exploration)
-    assert [(v.name, v.how, v.way) for v in exploration.violations] == [
+    check_liveness(exploration)
+    assert [(v.name, v.how, v.path) for v in exploration.violations] == [
         ("the chart's functions never fail", "ValueError: a hole", ("after here t",)),
         ("a call that is left alone ends", "here can wait for ever", ()),
     ]
@@ -142,7 +142,7 @@ def test_of_two_circles_the_one_that_a_shorter_call_comes_to_is_told() -> None:
     near = state("near", after={"t": (1, to("nearer"))})
     nearer = state("nearer", after={"t": (1, to("near"))})
     exploration = explored(chart(begins, *far, back, near, nearer))
-    leave_alone(exploration)
+    check_liveness(exploration)
     assert the_violation(exploration) == (
         "a call that is left alone ends",
         "from near on it comes back to near",
@@ -164,15 +164,15 @@ def test_of_a_circle_and_a_wait_without_end_the_nearer_is_told(knock: str, how: 
     again = state("round_again", after={"t": (1, to("round"))})
     stuck = state("stuck", after={"t": (1, to("bye", update=fails))})
     exploration = explored(chart(begins, on, and_on, there, round_and, again, stuck))
-    leave_alone(exploration)
+    check_liveness(exploration)
     assert how in [v.how for v in exploration.violations]
 
 
 class Beyond(Phone):
     """A world in which more can happen than its chart declares."""
 
-    def moves(self, standing: Standing) -> Sequence[Move]:
-        said = Move("speech ends", SpeechEnded(1), standing.world)
+    def moves(self, standing: SearchState) -> Sequence[EnvironmentMove]:
+        said = EnvironmentMove("speech ends", SpeechEnded(1), standing.environment)
         return (*super().moves(standing), said)
 
 
@@ -180,10 +180,10 @@ def test_an_event_that_the_chart_does_not_declare_is_found() -> None:
     waiting = chart(WAITING)
     exploration = Exploration(waiting, Beyond(waiting), stop_at_first=True)
     assert list(exploration.run()) == []
-    name, how, way = the_violation(exploration)
+    name, how, path = the_violation(exploration)
     assert name == "every event is answered"
     assert how.startswith("SpeechEnded happened in waiting")
-    assert way == ("speech ends",)
+    assert path == ("speech ends",)
 
 
 def test_an_event_that_is_answered_after_the_end_is_found() -> None:
@@ -197,10 +197,10 @@ def test_an_event_that_is_answered_after_the_end_is_found() -> None:
 
 def test_a_function_that_fails_is_found_with_the_shortest_call_that_gets_there() -> None:
     exploration = explored(FAILING, stop_at_first=True)
-    name, how, way = the_violation(exploration)
+    name, how, path = the_violation(exploration)
     assert (name, how) == ("the chart's functions never fail", "ValueError: a hole")
-    assert way == ("Knock()", "Knock()", "Knock()")
-    assert [leaf for _, leaf in told(exploration, way)] == ["counting"] * 4
+    assert path == ("Knock()", "Knock()", "Knock()")
+    assert [leaf for _, leaf in trace_of(exploration, path)] == ["counting"] * 4
     assert not exploration.complete
 
 
@@ -235,7 +235,7 @@ def test_a_step_that_time_does_not_allow_breaks_nothing() -> None:
 def test_what_was_put_off_is_offered_again_when_the_state_changes() -> None:
     busy = state("busy", on={Knock: defer("in a moment")}, after={"done": (1, to("waiting"))})
     exploration = explored(chart(busy, WAITING), most=60)
-    keys = {s.key for e in exploration.explored for s in e.successors or ()}
+    keys = {s.key for e in exploration.states for s in e.successors or ()}
     assert "Knock, put off before" in keys
 
 
@@ -243,7 +243,7 @@ def test_of_a_thousand_who_knock_at_once_two_are_gone_through() -> None:
     """Else a chart that puts an event off has calls without number."""
     busy = state("busy", on={Knock: defer("in a moment")}, after={"done": (1, to("waiting"))})
     exploration = explored(chart(busy, WAITING), most=60)
-    kept = {len(e.standing.configuration.deferred) for e in exploration.explored}
+    kept = {len(e.state.configuration.deferred) for e in exploration.states}
     assert kept == {0, 1, 2}
     assert exploration.complete
 
@@ -265,7 +265,7 @@ def test_a_stay_that_is_over_is_not_taken_for_the_outermost_one() -> None:
     (data,) = world.beginnings()
     keys = {
         world.key(
-            Standing(
+            SearchState(
                 Configuration((Active("ringing", 3),), recalled=(Occurrence(0, Rings(), stay),)),
                 data,
                 world.opening(),
@@ -284,8 +284,8 @@ def test_a_line_left_open_is_found() -> None:
         after={"bored": (5, to("over"))},
     )
     silent = Chart("rude", [rude, OVER], events=(Knock, CallerHungUp, LineClosed))
-    name, _, way = the_violation(explored(silent))
-    assert (name, way) == ("no line is left open", ("the caller hangs up",))
+    name, _, path = the_violation(explored(silent))
+    assert (name, path) == ("no line is left open", ("the caller hangs up",))
 
 
 def test_a_line_hung_up_twice_is_found() -> None:

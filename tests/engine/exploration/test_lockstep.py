@@ -7,9 +7,9 @@ from dataclasses import replace
 
 from callchart.engine.chart import Outcome, State, stay, to
 from callchart.engine.data import CallData
-from callchart.engine.exploration import Exploration, Move, Standing
+from callchart.engine.exploration import EnvironmentMove, Exploration, SearchState
 from callchart.engine.exploration.environment import Phone
-from callchart.engine.exploration.lockstep import Parting, Seen, parting
+from callchart.engine.exploration.lockstep import Divergence, Observation, divergence
 from tests.engine.exploration.charts import (
     WAITING,
     Counted,
@@ -37,24 +37,24 @@ LEFT = {"out": (5, to("waiting"))}
 
 def test_a_chart_goes_the_ways_of_itself() -> None:
     patient = state("door", on={Knock: [OPENS, COUNTS]}, after=LEFT)
-    assert parting(knocks(patient, WAITING), knocks(patient, WAITING)) is None
+    assert divergence(knocks(patient, WAITING), knocks(patient, WAITING)) is None
 
 
 def test_a_timer_that_runs_from_the_beginning_is_seen_at_once() -> None:
-    assert parting(waits(5), waits(6)) == Parting((), "they begin otherwise")
+    assert divergence(waits(5), waits(6)) == Divergence((), "they begin otherwise")
 
 
 def test_the_shortest_call_is_found_in_which_the_third_knock_opens_or_does_not() -> None:
     opening = knocks(state("door", on={Knock: [OPENS, COUNTS]}, after=LEFT), WAITING)
     closed = knocks(state("door", on={Knock: COUNTS}, after=LEFT), WAITING)
-    parted = parting(opening, closed)
-    assert parted == Parting(("Knock()", "Knock()", "Knock()"), "taken, not stayed")
+    found = divergence(opening, closed)
+    assert found == Divergence(("Knock()", "Knock()", "Knock()"), "taken, not stayed")
 
 
 def test_what_only_the_data_know_is_no_difference() -> None:
     counting = knocks(state("door", on={Knock: COUNTS}, after=LEFT), WAITING)
     forgetful = knocks(state("door", on={Knock: stay()}, after=LEFT), WAITING)
-    assert parting(counting, forgetful) is None
+    assert divergence(counting, forgetful) is None
 
 
 class Moody(Phone):
@@ -76,14 +76,14 @@ def moody(*states: State) -> Exploration:
 def test_data_that_make_a_difference_in_one_of_them_alone_are_one() -> None:
     opening = moody(state("door", on={Knock: [OPENS, stay()]}, after=LEFT), WAITING)
     closed = moody(state("door", on={Knock: stay()}, after=LEFT), WAITING)
-    assert parting(opening, closed) == Parting(("Knock() (as ever)",), "taken, not stayed")
+    assert divergence(opening, closed) == Divergence(("Knock() (as ever)",), "taken, not stayed")
 
 
 class Quiet(Phone):
     """Nobody knocks."""
 
-    def moves(self, standing: Standing) -> Sequence[Move]:
-        return [move for move in super().moves(standing) if not isinstance(move.event, Knock)]
+    def moves(self, state: SearchState) -> Sequence[EnvironmentMove]:
+        return [move for move in super().moves(state) if not isinstance(move.event, Knock)]
 
 
 def test_what_happens_in_one_of_them_alone_is_not_compared() -> None:
@@ -91,10 +91,10 @@ def test_what_happens_in_one_of_them_alone_is_not_compared() -> None:
     quiet = Exploration(whole, Quiet(whole))
     for _ in quiet.run():
         pass
-    assert parting(explored(whole), quiet) is None
+    assert divergence(explored(whole), quiet) is None
 
 
 def test_the_first_thing_that_is_not_the_same_is_told() -> None:
-    step = Seen(Outcome.TAKEN, "door", ("StopPlayback",), ())
-    assert step.beside(replace(step, leaf="waiting")) == "door, not waiting"
-    assert step.beside(replace(step, does=())) == "StopPlayback, not nothing"
+    step = Observation(Outcome.TAKEN, "door", ("StopPlayback",), ())
+    assert step.difference_from(replace(step, leaf="waiting")) == "door, not waiting"
+    assert step.difference_from(replace(step, does=())) == "StopPlayback, not nothing"

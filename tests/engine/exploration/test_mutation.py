@@ -8,10 +8,10 @@ from callchart.engine.chart import Chart, Outcome, State, Step, ignore, stay, to
 from callchart.engine.data import CallData
 from callchart.engine.effects import StopPlayback
 from callchart.engine.events import Event, ReplyReady
-from callchart.engine.exploration import Property, Standing
+from callchart.engine.exploration import Property, SearchState
 from callchart.engine.exploration.environment import Phone, Situation
 from callchart.engine.exploration.mutation import mutants
-from callchart.engine.exploration.verdict import Caught, Verdict, usual, verdict
+from callchart.engine.exploration.verdict import Caught, Verdict, baseline, verdict
 from tests.engine.exploration.charts import (
     WAITING,
     Counted,
@@ -46,7 +46,7 @@ SMALL = Chart(
 
 def verdicts(whole: Chart) -> dict[str, Caught]:
     """How each of its mutants is found."""
-    before = [usual(whole, Phone)]
+    before = [baseline(whole, Phone)]
     return {m.mistake: verdict(m, [Phone], before).caught for m in mutants(whole)}
 
 
@@ -74,7 +74,7 @@ def test_a_chart_that_comes_to_many_more_nodes_is_another_chart(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     gone = next(m for m in mutants(SMALL) if m.mistake == "door: on Knock, answer 2 without count")
-    before = [usual(SMALL, Phone)]
+    before = [baseline(SMALL, Phone)]
     monkeypatch.setattr("callchart.engine.exploration.verdict.MORE", 1 - len(before[0].nodes))
     found = verdict(gone, [Phone], before)
     assert found.caught is Caught.DIFFERENT
@@ -93,7 +93,7 @@ def test_a_bound_that_is_gone_leaves_its_answer_unexplored() -> None:
     whole = chart(call)
     gone = next(m for m in mutants(whole) if m.mistake == "call: after longest is gone")
     # It was due at any moment: nothing else is seen of it.
-    assert verdict(gone, [Phone], [usual(whole, Phone)]) == Verdict(
+    assert verdict(gone, [Phone], [baseline(whole, Phone)]) == Verdict(
         Caught.UNEXPLORED, "call, after call longest"
     )
 
@@ -105,14 +105,14 @@ def test_a_stale_event_that_is_acted_on_breaks_a_property() -> None:
     whole = chart(replying, events=[ReplyReady])
     stale = next(mutants(whole))
     assert stale.mistake == "stale events are acted on"
-    assert verdict(stale, [Phone], [usual(whole, Phone)]) == Verdict(
+    assert verdict(stale, [Phone], [baseline(whole, Phone)]) == Verdict(
         Caught.BROKEN,
         "nothing of a stay that is over is acted on: ReplyReady of a stay that is over was ignored",
         ("the first sound, after its cancel",),
     )
 
 
-def uncounted(before: Standing, step: Step, after: Situation) -> str | None:
+def uncounted(before: SearchState, step: Step, after: Situation) -> str | None:
     knocks = isinstance(step.event, Knock) and step.outcome is Outcome.STAYED
     return "a knock is lost" if knocks and not step.data.knocks else None
 
@@ -122,7 +122,7 @@ def minding(whole: Chart) -> Phone:
 
 
 def test_of_several_worlds_one_in_which_a_property_is_broken_says_most() -> None:
-    before = [usual(SMALL, Phone)]
+    before = [baseline(SMALL, Phone)]
     forgetful = next(m for m in mutants(SMALL) if m.mistake.endswith("without count"))
     different = verdict(forgetful, [Phone], before)
     assert different == Verdict(Caught.DIFFERENT, "stayed, not taken", ("Knock()",) * 3)

@@ -10,7 +10,7 @@ from functools import cache
 import pytest
 
 from callchart.engine.chart import Step
-from callchart.engine.exploration import Exploration, Unreal, concrete
+from callchart.engine.exploration import Exploration, Infeasible, concretize
 from callchart.engine.exploration.environment import Phone
 from callchart.engine.testing import schedule
 from callchart.engine.testing.script import take
@@ -49,10 +49,10 @@ def goes_the_ways(exploration: Exploration, nodes: Sequence[int], seed: int) -> 
     chance = random.Random(seed)
     taken = 0
     for _ in range(WAYS):
-        way = exploration.way_to(chance.choice(nodes))
+        way = exploration.path_to(chance.choice(nodes))
         try:
-            steps = concrete(exploration, way)
-        except Unreal:
+            steps = concretize(exploration, way)
+        except Infeasible:
             continue
         schedule.settle(seed)
 
@@ -75,7 +75,7 @@ def test_the_engine_goes_the_ways_to_drafts_and_what_becomes_of_them() -> None:
     exploration = with_drafts()
     drafted: list[int] = []
     for number, node in enumerate(exploration.nodes):
-        world = exploration.explored[node.standing].standing.world
+        world = exploration.states[node.state].state.environment
         if world.draft or node.before in drafted:
             drafted.append(number)
     goes_the_ways(exploration, drafted, 1)

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from callchart.engine.exploration import Exploration, leave_alone
+from callchart.engine.exploration import Exploration, check_liveness
 from callchart.states import CHART, WORLD
 
 
@@ -16,5 +16,5 @@ def test_calls_in_which_the_caller_speaks_so_often_break_no_property(turns: int)
     for _ in exploration.run():
         pass
     # A call that nobody takes part in any more comes to its end.
-    assert leave_alone(exploration) < 90
+    assert check_liveness(exploration) < 90
     assert exploration.violations == []

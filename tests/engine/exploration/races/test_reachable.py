@@ -5,7 +5,7 @@ from __future__ import annotations
 from callchart.engine.chart import Chart, State, defer, ignore, to
 from callchart.engine.data import CallData
 from callchart.engine.events import Event
-from callchart.engine.exploration.races.reachable import standings
+from callchart.engine.exploration.races.reachable import reachable_states
 from tests.engine.chart.by_hand import OVER, Call, Knock, Worked, chart, leaf, no, yes
 
 
@@ -16,9 +16,9 @@ def test_what_was_put_off_is_taken_before_a_call_stands_and_waits() -> None:
         leaf("c", on={Knock: ignore("it is open"), Call: ignore("nobody calls")}),
         events=(Knock, Call),
     )
-    found = list(standings(put_off))
-    assert not any(standing.step.after.recalled for standing in found)
-    assert [standing.leaf for standing in found] == ["a", "a", "b", "c"]
+    found = list(reachable_states(put_off))
+    assert not any(state.step.after.recalled for state in found)
+    assert [state.leaf for state in found] == ["a", "a", "b", "c"]
 
 
 def test_the_answer_is_the_first_whose_guard_says_yes() -> None:
@@ -26,8 +26,8 @@ def test_the_answer_is_the_first_whose_guard_says_yes() -> None:
         leaf("a", on={Knock: [to("over", when=no), to("b", when=yes), ignore("never")]}),
         leaf("b", on={Knock: ignore("it is open")}),
     )
-    first = next(standings(guarded))
-    assert [(h.trigger, h.answer) for h in first.happenings] == [("Knock", 1), ("after a out", 0)]
+    first = next(reachable_states(guarded))
+    assert [(h.trigger, h.answer) for h in first.possible] == [("Knock", 1), ("after a out", 0)]
 
 
 def test_what_is_late_is_given_no_answer() -> None:
@@ -37,8 +37,8 @@ def test_what_is_late_is_given_no_answer() -> None:
     too_late = Chart(
         "a test's", [leaf("a", on={Knock: to("over")}), OVER], events=(Knock,), late=is_knock
     )
-    (only,) = standings(too_late)
-    assert [(h.trigger, h.answer) for h in only.happenings] == [("Knock", -1), ("after a out", 0)]
+    (only,) = reachable_states(too_late)
+    assert [(h.trigger, h.answer) for h in only.possible] == [("Knock", -1), ("after a out", 0)]
 
 
 def test_a_call_goes_on_through_a_state_in_which_one_thing_alone_may_happen() -> None:
@@ -48,4 +48,4 @@ def test_a_call_goes_on_through_a_state_in_which_one_thing_alone_may_happen() ->
         leaf("c", activity="work", on={Worked: ignore("it is done")}),
         events=(Worked,),
     )
-    assert [standing.leaf for standing in standings(working)] == ["a", "b", "c"]
+    assert [state.leaf for state in reachable_states(working)] == ["a", "b", "c"]
