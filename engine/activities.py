@@ -24,6 +24,7 @@ from callchart.engine.events import (
     SpeechEnded,
     SpeechStarted,
 )
+from callchart.engine.exception_groups import first_leaf
 from callchart.engine.ports import (
     FRAME_SECONDS,
     EndOfUtterance,
@@ -53,10 +54,7 @@ async def hear(scene: Scene) -> None:
             await _frames(scene, detector, recognition)
             nursery.cancel_scope.cancel()
     except* ProviderError as failures:
-        error = failures.exceptions[0]
-        while isinstance(error, ExceptionGroup):
-            error = error.exceptions[0]
-        assert isinstance(error, ProviderError)
+        error = first_leaf(failures)
         log.warning("call %s: %s", scene.line.call_id, error)
         scene.post(HearingFailed(error.provider, error.reason))
 

@@ -18,6 +18,7 @@ from callchart.engine.call import Call, Inspector
 from callchart.engine.chart import Chart
 from callchart.engine.data import CallData, Facts, Scripts
 from callchart.engine.events import HangUpRequested
+from callchart.engine.exception_groups import leaves
 from callchart.engine.journal import JournalWriter
 from callchart.engine.mailbox import MailboxFull
 from callchart.engine.ports import Carrier, Journal, Line, LineGone, MarkReached
@@ -156,9 +157,6 @@ async def _let_talk(line: Line) -> None:
 
 
 def _innermost(error: BaseException) -> str:
-    others = 0
-    while isinstance(error, BaseExceptionGroup):
-        others += len(error.exceptions) - 1
-        error = error.exceptions[0]
-    more = f" (and {others} more)" if others else ""
-    return f"{type(error).__name__}: {error}{more}"
+    first, *others = leaves(error)
+    more = f" (and {len(others)} more)" if others else ""
+    return f"{type(first).__name__}: {first}{more}"

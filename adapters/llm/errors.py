@@ -12,7 +12,8 @@ import httpx2
 import openai
 
 from callchart.adapters.fallback.failures import Late
-from callchart.adapters.openai.failure import AGAIN, PROVIDER, Failure, causes_of, when_to_ask_again
+from callchart.adapters.openai.failure import AGAIN, PROVIDER, Failure, when_to_ask_again
+from callchart.engine.exception_groups import causes
 from callchart.engine.ports import ProviderError
 
 #: Seconds to connect: a lost SYN is sent again after 1 s, and has time to be answered. Silence
@@ -48,7 +49,7 @@ class Failures:
 
     def disconnection(self, error: Exception) -> Failure:
         """The connection failed, before the response or in the middle of it."""
-        chain = tuple(causes_of(error))
+        chain = tuple(causes(error))
 
         def caused_by(*kinds: type[BaseException]) -> bool:
             return any(isinstance(cause, kinds) for cause in chain)

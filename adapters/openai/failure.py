@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import httpx2
@@ -34,13 +33,3 @@ def when_to_ask_again(response: httpx2.Response) -> float | None:
     if not re.fullmatch(r"\d{1,9}(\.\d+)?", said):  # a date: whole seconds are too coarse anyway
         return None
     return float(said) if float(said) <= _LONGEST_WAIT else None
-
-
-def causes_of(error: BaseException | None) -> Iterator[BaseException]:
-    """An error, what caused it, what caused that; all members where there were several."""
-    while error is not None:
-        yield error
-        if isinstance(error, BaseExceptionGroup):
-            for member in error.exceptions:
-                yield from causes_of(member)
-        error = error.__cause__ or error.__context__

@@ -26,6 +26,7 @@ from callchart.adapters.service.user_code import (
 )
 from callchart.engine.chart import Chart, ChartError
 from callchart.engine.drawing.files import differences, files, is_ours
+from callchart.engine.exception_groups import leaves
 from callchart.engine.journal import JournalError, ReplayDiffers, read, replay
 from callchart.engine.ports import ProviderError
 from callchart.engine.settings import SettingError
@@ -65,10 +66,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _mistake(error: BaseException) -> BaseException | None:
     """What the user can mend, of what may be a group; None where anything else is in it."""
-    if isinstance(error, BaseExceptionGroup):
-        mistakes = [_mistake(member) for member in error.exceptions]
-        return None if None in mistakes else mistakes[0]
-    return error if isinstance(error, USER_ERRORS) else None
+    errors = list(leaves(error))
+    return errors[0] if all(isinstance(each, USER_ERRORS) for each in errors) else None
 
 
 def parser() -> argparse.ArgumentParser:

@@ -4,24 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TypeVar
 
 from callchart.adapters.carrier.asterisk.control.ari import AriError, ControlLost
 from callchart.adapters.carrier.asterisk.control.control import ControlError
 from callchart.adapters.carrier.asterisk.media.media import MediaFailed
 from callchart.adapters.carrier.asterisk.websocket.server import ListenFailed
 from callchart.adapters.service.user_code import UserError
-
-E = TypeVar("E", bound=BaseException)
-
-
-def leaves(group: BaseExceptionGroup[E]) -> Iterator[E]:
-    """The errors themselves, however deep."""
-    for error in group.exceptions:
-        if isinstance(error, BaseExceptionGroup):
-            yield from leaves(error)
-        else:
-            yield error
+from callchart.engine.exception_groups import leaves
 
 
 @contextmanager

@@ -20,6 +20,7 @@ from pydantic.errors import PydanticUserError
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import to_json
 
+from callchart.engine.exception_groups import first_leaf
 from callchart.engine.ports import ToolSpec
 
 log = logging.getLogger(__name__)
@@ -82,13 +83,13 @@ class Tool:
                 return _text(returned)
         # With a star: a tool that is cancelled may fail as it ends, and is cancelled all the same.
         except* ToolError as refusals:
-            told = str(_first(refusals))
+            told = str(first_leaf(refusals))
         except* Exception as failures:
             # The message may hold the caller's words: it is not for the log.
             log.error(
                 "the tool %s raised %s; the model is told that it failed",
                 name,
-                type(_first(failures)).__name__,
+                type(first_leaf(failures)).__name__,
                 exc_info=log.isEnabledFor(logging.DEBUG),
             )
             told = f"{name} failed."
@@ -208,9 +209,3 @@ def _text(returned: object) -> str:
     if isinstance(returned, str):
         return returned
     return "Done." if returned is None else to_json(returned).decode()
-
-
-def _first(errors: BaseException) -> BaseException:
-    while isinstance(errors, BaseExceptionGroup):
-        errors = errors.exceptions[0]
-    return errors

@@ -13,6 +13,7 @@ from typing import Literal
 from callchart.engine.chart import Chart
 from callchart.engine.data import Said
 from callchart.engine.events import FinalHeard, PartialHeard, SpeechEnded, SpeechStarted
+from callchart.engine.exception_groups import leaves
 from callchart.engine.exploration.environment.properties import ACTED_ON
 from callchart.engine.testing import Story, Telephone
 from callchart.engine.testing import schedule as running
@@ -99,11 +100,7 @@ def _report(story: Story, said: str) -> str:
 
 
 def _leaves(error: BaseException) -> Iterator[str]:
-    if isinstance(error, BaseExceptionGroup):
-        for each in error.exceptions:
-            yield from _leaves(each)
-    else:
-        yield f"{type(error).__name__}: {error}"
+    return (f"{type(each).__name__}: {each}" for each in leaves(error))
 
 
 def _kind(said: str) -> tuple[Wrong, int]:

@@ -30,6 +30,7 @@ from callchart.adapters.carrier.asterisk.line import (
 from callchart.adapters.carrier.asterisk.media.media import MediaFailed, MediaWay
 from callchart.adapters.carrier.asterisk.orphans import HANDED_ON, OWNER
 from callchart.adapters.carrier.asterisk.settings import AsteriskSettings
+from callchart.engine.exception_groups import leaves
 from callchart.engine.ports import DigitPressed, RemoteHungUp, TransferDone, TransferRefused
 
 log = logging.getLogger("callchart")
@@ -83,7 +84,7 @@ class AsteriskCall:
         try:
             await self._hold(events, ready)
         except* (AriError, ControlLost, MediaFailed) as failures:
-            for failure in _leaves(failures):
+            for failure in leaves(failures):
                 log.error("call %s: %s; it is ended", self.line.call_id, failure)
         finally:
             # Shielded: also when the service stops, nothing of a call may be left in Asterisk.
@@ -270,10 +271,3 @@ class AsteriskCall:
             log.warning("call %s is cleared when control is back", self.line.call_id)
         except AriError as error:
             log.error("call %s: %s", self.line.call_id, error)
-
-
-def _leaves(group: BaseExceptionGroup[BaseException]) -> list[BaseException]:
-    found: list[BaseException] = []
-    for each in group.exceptions:
-        found += _leaves(each) if isinstance(each, BaseExceptionGroup) else [each]
-    return found

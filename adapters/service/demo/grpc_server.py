@@ -31,6 +31,7 @@ from h2.exceptions import ProtocolError
 from callchart.adapters.grpc import seam
 from callchart.adapters.grpc.errors import RpcError
 from callchart.adapters.grpc.method import A, Method, Q
+from callchart.engine.exception_groups import first_leaf
 
 _READ_SIZE: Final = 64 * 1024
 
@@ -219,7 +220,8 @@ class _Connection:
         try:
             await service.answer(Call(service.method, exchange, headers))
         except* RpcError as failures:
-            status = _first(failures)
+            failure = first_leaf(failures)
+            status = (failure.status, failure.reason)
         return status
 
     # --- what an exchange has said ----------------------------------------------------------------
@@ -246,11 +248,3 @@ class _Connection:
 
 def _readable(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
     return {name.decode("ascii"): value.decode("ascii", "replace") for name, value in headers}
-
-
-def _first(failures: BaseExceptionGroup[RpcError]) -> tuple[Status, str]:
-    failure: BaseException = failures
-    while isinstance(failure, BaseExceptionGroup):
-        failure = failure.exceptions[0]
-    assert isinstance(failure, RpcError)
-    return failure.status, failure.reason

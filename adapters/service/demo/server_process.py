@@ -17,6 +17,7 @@ import trio
 
 from callchart.adapters.worker.pipes import Owner, Ready, Unable
 from callchart.adapters.worker.process import Worker
+from callchart.engine.exception_groups import first_leaf
 from callchart.engine.ports import ProviderError
 
 
@@ -89,7 +90,7 @@ def run_server(serve: Serve) -> None:
     try:
         trio.run(_serve, owner, serve)
     except* ProviderError as failures:
-        failure = _first(failures)
+        failure = first_leaf(failures)
         owner.send(Unable(f"{failure.provider}: {failure.reason}", failure.cure))
 
 
@@ -101,11 +102,3 @@ async def _serve(owner: Owner, serve: Serve) -> None:
         port = await nursery.start(partial(serve, asked))
         owner.send(Ready())
         owner.send(Listening(port))
-
-
-def _first(failures: BaseExceptionGroup[ProviderError]) -> ProviderError:
-    failure: BaseException = failures
-    while isinstance(failure, BaseExceptionGroup):
-        failure = failure.exceptions[0]
-    assert isinstance(failure, ProviderError)
-    return failure

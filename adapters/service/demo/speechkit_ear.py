@@ -19,6 +19,7 @@ from grpclib.const import Status
 from callchart.adapters.grpc.errors import RpcError
 from callchart.adapters.service.demo.grpc_server import Call
 from callchart.adapters.service.demo.loudness import ONSET_MS, Edge, SpeechFinder
+from callchart.engine.exception_groups import first_leaf
 from callchart.engine.ports import Heard, ProviderError, Recognition, Recognizer, frame_bytes
 from callchart.proto.messages.speechkit.stt.v3 import (
     Alternative,
@@ -51,7 +52,7 @@ async def recognize(
         async with recognizer.recognition(options.rate_hz) as recognition:
             await _Session(options, recognition).run(call)
     except* ProviderError as failures:
-        raise RpcError(Status.INTERNAL, str(failures.exceptions[0])) from None
+        raise RpcError(Status.INTERNAL, str(first_leaf(failures))) from None
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,8 +21,8 @@ from callchart.adapters.carrier.asterisk.websocket.server import ListenFailed, W
 from callchart.adapters.service.doctor.finding import LONGEST, Finding, Verdict, failed, ok, unknown
 from callchart.adapters.service.doctor.machine import port
 from callchart.adapters.service.doctor.sound import open_sound, transfers
-from callchart.adapters.service.errors import leaves
 from callchart.adapters.service.run.second_instance import under_other_names
+from callchart.engine.exception_groups import first_leaf
 
 #: The first release of each branch that has what we need; branches in between never got it.
 OLDEST = {16: 0}
@@ -92,10 +92,10 @@ async def asked(
         with trio.move_on_after(LONGEST):
             found = await check()
     except* AriError as errors:
-        refused = next(leaves(errors))
+        refused = first_leaf(errors)
         found = failed(part, str(refused), _CURES.get(refused.status, "see Asterisk's own log"))
     except* (ControlError, ControlLost, ListenFailed, MediaFailed) as errors:
-        found = failed(part, *_cause_and_cure(str(next(leaves(errors)))))
+        found = failed(part, *_cause_and_cure(str(first_leaf(errors))))
     return found
 
 

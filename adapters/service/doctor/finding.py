@@ -8,7 +8,7 @@ from enum import StrEnum
 
 import trio
 
-from callchart.adapters.service.errors import leaves
+from callchart.engine.exception_groups import first_leaf
 from callchart.engine.ports import ProviderError
 
 #: Seconds that a check may take; what takes longer, even beside calls, callers would not wait for.
@@ -57,6 +57,6 @@ async def within_bounds(
         with trio.move_on_after(seconds):
             found = ok(part, await check())
     except* ProviderError as failures:
-        error = next(leaves(failures))
+        error = first_leaf(failures)
         found = failed(part, error.reason, error.cure)
     return found

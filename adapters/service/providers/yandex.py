@@ -14,7 +14,6 @@ from urllib.parse import urlsplit
 from callchart.adapters.grpc.dial import Address
 from callchart.adapters.grpc.errors import ConnectionLost
 from callchart.adapters.grpc.pool import Pool
-from callchart.adapters.service.errors import leaves
 from callchart.adapters.service.providers.provider import Opening
 from callchart.adapters.service.section import Section
 from callchart.adapters.stt.yandex.recognizer import HOST as STT_HOST
@@ -27,6 +26,7 @@ from callchart.adapters.yandex.credentials import ApiKey, Credentials
 from callchart.adapters.yandex.iam import IamTokens, Source
 from callchart.adapters.yandex.refusals import PROVIDER
 from callchart.adapters.yandex.token_sources import tokens_for_oauth, tokens_of_machine
+from callchart.engine.exception_groups import first_leaf
 from callchart.engine.ports import ProviderError
 
 Method = Literal["utterance", "stream"]
@@ -102,7 +102,7 @@ class Yandex:
             async with Pool.open(_address(self.stt_url), 1) as pool:
                 await pool.ready()
         except* ConnectionLost as lost:
-            error = next(leaves(lost))
+            error = first_leaf(lost)
             raise ProviderError(PROVIDER, error.reason, error.cure) from None
 
     @asynccontextmanager

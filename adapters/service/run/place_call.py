@@ -14,7 +14,7 @@ from callchart.adapters.carrier.asterisk.carrier import AsteriskCarrier, CallFai
 from callchart.adapters.carrier.asterisk.numbers import Allowed
 from callchart.adapters.carrier.asterisk.settings import AsteriskSettings
 from callchart.adapters.service.config import Config
-from callchart.adapters.service.errors import carrier_mistakes, leaves
+from callchart.adapters.service.errors import carrier_mistakes
 from callchart.adapters.service.report.live import LiveView
 from callchart.adapters.service.run.second_instance import (
     under_other_names,
@@ -25,6 +25,7 @@ from callchart.adapters.service.run.stop import Stop, stopped_by_signals
 from callchart.adapters.service.run.supervisor import open_supervisor
 from callchart.adapters.service.user_code import UserError
 from callchart.engine.call import Inspector
+from callchart.engine.exception_groups import leaves
 from callchart.engine.ports import Line
 from callchart.engine.supervisor import Supervisor
 

@@ -10,7 +10,8 @@ import ssl
 
 import httpx2
 
-from callchart.adapters.openai.failure import AGAIN, PROVIDER, Failure, causes_of, when_to_ask_again
+from callchart.adapters.openai.failure import AGAIN, PROVIDER, Failure, when_to_ask_again
+from callchart.engine.exception_groups import causes
 from callchart.engine.ports import ProviderError
 
 _URL = "check the network and the base URL"
@@ -48,10 +49,10 @@ class Failures:
 
     def disconnection(self, error: httpx2.RequestError) -> Failure:
         """There was no whole answer."""
-        causes = tuple(causes_of(error))
+        chain = tuple(causes(error))
 
         def caused_by(*kinds: type[BaseException]) -> bool:
-            return any(isinstance(cause, kinds) for cause in causes)
+            return any(isinstance(cause, kinds) for cause in chain)
 
         if caused_by(ConnectionRefusedError):
             cure = "start that server, or correct the base URL"

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import socket
 import ssl
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import Final, Self
@@ -20,6 +20,7 @@ from callchart.adapters.tts.yandex.text import requests, spoken
 from callchart.adapters.yandex.access import Access
 from callchart.adapters.yandex.credentials import Credentials
 from callchart.adapters.yandex.refusals import PROVIDER, Service, of_http
+from callchart.engine.exception_groups import causes
 from callchart.engine.ports import ProviderError, Speech
 
 URL: Final = f"https://{HOST}"
@@ -134,7 +135,7 @@ async def _read(answer: httpx.Response, sound: Sound) -> None:
 
 
 def _disconnection(error: Exception, host: str) -> ConnectionLost:
-    chain = tuple(_causes(error))
+    chain = tuple(causes(error))
 
     def caused_by(*kinds: type[BaseException]) -> bool:
         return any(isinstance(cause, kinds) for cause in chain)
@@ -157,13 +158,3 @@ def _disconnection(error: Exception, host: str) -> ConnectionLost:
     if caused_by(httpx.TimeoutException):
         return ConnectionLost(f"{host} was silent for {_TIMEOUT.read:g} s")
     return ConnectionLost(f"{host} broke off the connection")
-
-
-def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    """An error, what caused it, what caused that; all members where there were several."""
-    while error is not None:
-        yield error
-        if isinstance(error, BaseExceptionGroup):
-            for member in error.exceptions:
-                yield from _causes(member)
-        error = error.__cause__ or error.__context__

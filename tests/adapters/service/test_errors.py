@@ -6,14 +6,9 @@ import pytest
 
 from callchart.adapters.carrier.asterisk.control.ari import AriError, ControlLost
 from callchart.adapters.carrier.asterisk.media.media import MediaFailed
-from callchart.adapters.service.errors import carrier_mistakes, leaves
+from callchart.adapters.service.errors import carrier_mistakes
 from callchart.adapters.service.user_code import UserError
-
-
-def test_errors_are_found_however_deep() -> None:
-    one, two, three = ValueError(1), KeyError(2), OSError(3)
-    group = ExceptionGroup("", [one, ExceptionGroup("", [two, ExceptionGroup("", [three])])])
-    assert [*leaves(group)] == [one, two, three]
+from callchart.engine.exception_groups import leaves
 
 
 def test_what_asterisk_lacks_is_a_users_mistake_told_once() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import socket
 import ssl
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, Final, Self
 
@@ -13,6 +13,7 @@ import httpx  # noqa: ASYNC127 - chosen on purpose: what it is asked for is plai
 import trio
 
 from callchart.adapters.carrier.asterisk.control.ari import ControlLost, Request, answered
+from callchart.engine.exception_groups import causes
 
 # It logs the address of each request, query included: that may hold a number.
 logging.getLogger("httpx").setLevel(logging.WARNING)
@@ -68,7 +69,7 @@ class HttpTransport:
 
 
 def _trouble(error: httpx.TransportError) -> str:
-    chain = tuple(_causes(error))
+    chain = tuple(causes(error))
 
     def caused_by(*kinds: type[BaseException]) -> bool:
         return any(isinstance(cause, kinds) for cause in chain)
@@ -89,13 +90,3 @@ def _trouble(error: httpx.TransportError) -> str:
     if caused_by(httpx.RemoteProtocolError):
         return "does not speak HTTP, or broke off (is it Asterisk's http.conf that listens there?)"
     return "broke off the connection (does it still run?)"
-
-
-def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    """An error, what caused it, what caused that; all members where there were several."""
-    while error is not None:
-        yield error
-        if isinstance(error, BaseExceptionGroup):
-            for member in error.exceptions:
-                yield from _causes(member)
-        error = error.__cause__ or error.__context__

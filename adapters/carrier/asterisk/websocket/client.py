@@ -18,6 +18,7 @@ from trio_websocket import ConnectionRejected, WebSocketConnection, wrap_client_
 from callchart.adapters.carrier.asterisk.service_nursery import background
 from callchart.adapters.carrier.asterisk.websocket.reader import NoHandshake, read
 from callchart.adapters.carrier.asterisk.websocket.stream import WrappedStream
+from callchart.engine.exception_groups import first_leaf
 
 
 class DialFailed(Exception):
@@ -119,8 +120,6 @@ async def _connect(url: str) -> trio.SocketStream | trio.SSLStream[trio.SocketSt
 
 def _reason(error: OSError) -> str:
     """The innermost words of an error that may hold one for each address that was tried."""
-    group = error.__cause__
-    while isinstance(group, BaseExceptionGroup):
-        group = group.exceptions[0]
-    told = group if isinstance(group, OSError) else error
+    cause = first_leaf(error.__cause__ or error)
+    told = cause if isinstance(cause, OSError) else error
     return told.strerror or str(told)
