@@ -1,4 +1,4 @@
-"""Reads a file of scripted answers, and finds the one that fits what the caller said."""
+"""Scripted answers: read from a file, and chosen by the caller's words."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ _FAILURES = frozenset(status.value for status in HTTPStatus if status >= 400)
 
 
 class AnswersError(ValueError):
-    """A file of answers makes no sense. One line: which file, where in it, what to write."""
+    """A file of answers is wrong. The message is one line: the file, the place, the cure."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the model server does when it is asked.
+    """The model server's response to a request.
 
     `tokens` are words with the space after them: the first comes `first_token` seconds after the
-    request, the others `per_token` seconds apart. `hang_up`: then the model calls that tool.
-    `hang`: then nothing more ever comes. `fail`: instead of all that, an HTTP error."""
+    request, the others `per_token` seconds apart. With `hang_up`, the model then calls that tool.
+    With `hang`, the response never ends. With `fail`, the response is that HTTP error."""
 
     name: str
     hears: tuple[str, ...]
@@ -46,15 +46,15 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """Scripted answers, and the one for all else."""
+    """Scripted answers, and the one for all other words."""
 
     answers: tuple[Answer, ...]
     otherwise: Answer
 
     def answer_to(self, words: str) -> Answer:
-        """The answer most of whose keywords are in `words`; at a tie the one that stands first.
+        """Return the answer with the most keywords in `words`; at a tie, the first.
 
-        Counting keywords, instead of asking for all of them, forgives a recogniser its errors."""
+        Counting keywords, instead of requiring all of them, tolerates a recogniser's errors."""
         heard = _plain(words)
         best, most = self.otherwise, 0
         for answer in self.answers:
@@ -65,7 +65,7 @@ class Answers:
 
     @classmethod
     def read(cls, path: Path) -> Answers:
-        """The answers of a TOML file. Raises `AnswersError`."""
+        """Read the answers of a TOML file. Raises `AnswersError`."""
         try:
             table = tomllib.loads(path.read_text(encoding="utf-8"))
         except OSError as error:
@@ -87,10 +87,12 @@ class Answers:
         pace = {key: _seconds(given, key, "[pace]", {}) for key in ("first_token", "per_token")}
         otherwise = _table(table, "otherwise")
         if "hears" in otherwise:
-            raise AnswersError("[otherwise]: hears makes no sense here, it answers all else")
+            raise AnswersError(
+                "[otherwise]: hears must be left out: this answer fits all other words"
+            )
         rules = table.get("answer", [])
         if not isinstance(rules, list) or not all(isinstance(rule, dict) for rule in rules):
-            raise AnswersError("answer is not a list of rules; begin each of them with [[answer]]")
+            raise AnswersError("answer must be a list of tables; begin each with [[answer]]")
         answers = []
         for number, rule in enumerate(rules, 1):
             where = f"[[answer]] number {number}"
@@ -108,17 +110,17 @@ def _answer(rule: Mapping[str, Any], where: str, pace: Mapping[str, Any]) -> Ans
     )
     name, says, fail = rule.get("name", where), rule.get("says", ""), rule.get("fail")
     if not isinstance(name, str) or not isinstance(says, str):
-        raise AnswersError(f"{where}: name and says must be text")
+        raise AnswersError(f"{where}: name and says must be strings")
     hang_up, hang = rule.get("hang_up", False), rule.get("hang", False)
     if not isinstance(hang_up, bool) or not isinstance(hang, bool):
         raise AnswersError(f"{where}: hang_up and hang must be true or false")
     if fail is None:
         if not says.strip() and not hang:
-            raise AnswersError(f"{where}: says is missing: the text, with | between its pieces")
+            raise AnswersError(f"{where}: says must be a text, with | between its pieces")
     elif not isinstance(fail, int) or fail not in _FAILURES:
-        raise AnswersError(f"{where}: fail must be an HTTP status, as 429 or 503, not {fail!r}")
+        raise AnswersError(f"{where}: fail must be an HTTP error status such as 503, got {fail!r}")
     elif says or hang_up or hang:
-        raise AnswersError(f"{where}: an answer that fails can do nothing else; leave fail alone")
+        raise AnswersError(f"{where}: fail must be the only key of the response")
     return Answer(
         name=name,
         hears=tuple(rule.get("hears", ())),
@@ -134,23 +136,23 @@ def _answer(rule: Mapping[str, Any], where: str, pace: Mapping[str, Any]) -> Ans
 def _seconds(table: Mapping[str, Any], key: str, where: str, otherwise: Mapping[str, Any]) -> float:
     value = table.get(key, otherwise.get(key, 0.0))
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise AnswersError(f"{where}: {key} must be a number of seconds, not {value!r}")
+        raise AnswersError(f"{where}: {key} must be a number of seconds, got {value!r}")
     if not math.isfinite(value) or value < 0:
-        raise AnswersError(f"{where}: {key} must be 0 s or more, not {value!r}")
+        raise AnswersError(f"{where}: {key} must be at least 0 s, got {value!r}")
     return float(value)
 
 
 def _plain(words: str) -> str:
-    """Lower-case words with single spaces around each, so that `in` finds whole words.
+    """Return lower-case words with single spaces around each, so that `in` finds whole words.
 
-    "ё" is "е", as most people write it, and some recognisers."""
+    "ё" becomes "е", as most people and some recognisers write it."""
     return " ".join(["", *re.findall(r"[\w']+", words.lower().replace("ё", "е")), ""])
 
 
 def _table(table: Mapping[str, Any], key: str) -> Mapping[str, Any]:
     value = table.get(key)
     if not isinstance(value, dict):
-        raise AnswersError(f"the table [{key}] is missing")
+        raise AnswersError(f"[{key}] must be a table of the file")
     return value
 
 

@@ -1,4 +1,4 @@
-"""The demo: one phone call on real audio, with nothing but this machine, and what is left of it."""
+"""The demo: one phone call on real audio, on this machine alone, and the files that it writes."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from callchart.engine.scene import Services
 from callchart.engine.settings import Settings
 from callchart.engine.supervisor import Supervisor
 
-#: What the offline recogniser was trained on, and what SpeechKit hears best: wide-band speech.
+#: Wide-band speech: the offline recogniser was trained on it, and SpeechKit hears it best.
 RATE_HZ = 16000
 
 RECORDING, JOURNAL, TIMELINE, REPORT = (
@@ -42,10 +42,10 @@ RECORDING, JOURNAL, TIMELINE, REPORT = (
 
 
 class DemoFailed(Exception):
-    """The call did not come to its end; the log says why."""
+    """The call failed before its end; the log has the cause."""
 
 
-#: What a user can mend, besides what the other commands may find wrong.
+#: Errors that a user can mend, apart from those of the other commands.
 MISTAKES = (AnswersError, AudioFileError, CallerScriptError, DemoFailed)
 
 
@@ -61,7 +61,7 @@ def run_demo(
 ) -> int:
     """Hold the call, then write recording, journal, timeline and report into `out`.
 
-    Everything that can be wrong with the input is found before anything is written."""
+    All input is checked before the first file is written."""
     script = read_caller(caller or cast.caller, RATE_HZ)
     is_new = not out.exists()
     out.mkdir(parents=True, exist_ok=True)
@@ -90,7 +90,7 @@ def run_demo(
             out.rmdir()
         raise
     if ended is None:
-        raise DemoFailed(f"the call failed, and was ended; its journal is {out / JOURNAL}")
+        raise DemoFailed(f"the call failed; its journal is {out / JOURNAL}")
     made = report(*read(out / JOURNAL))
     _leave(out, recording, made)
     if as_json:
@@ -99,7 +99,7 @@ def run_demo(
         view.turns(made)
         if asked:
             counts = ", ".join(f"{method} {times}" for method, times in sorted(asked.items()))
-            console.print(f"asked of the servers: {counts}", style="dim")
+            console.print(f"requests to the servers: {counts}", style="dim")
         console.print(f"\n{out}/: {RECORDING}, {JOURNAL}, {TIMELINE}, {REPORT}")
     return 0
 
@@ -113,7 +113,7 @@ async def _hold_call(
     journal: JournalFile,
     inspectors: Sequence[Inspector],
 ) -> tuple[Recording, CallData | None, Mapping[str, int]]:
-    # All is ready before the phone rings.
+    # Every provider is ready before the phone rings.
     detectors = SileroDetectors(work=clock)
     await detectors.build_ahead(RATE_HZ)
     async with cast.play(clock) as players:
@@ -135,7 +135,7 @@ async def _hold_call(
 
 
 def _leave(out: Path, recording: Recording, made: Report) -> None:
-    """What a full disk swallows is said once each; the rest is written all the same."""
+    """Write the files. A file that cannot be written is reported; the others are still written."""
     try:
         write_wav(out / RECORDING, recording)
     except AudioFileError as error:
@@ -157,5 +157,5 @@ def _write(path: Path, text: str) -> None:
 
 
 def complain(what: str) -> None:
-    """A trouble that does not end the call, told once."""
+    """Report an error that does not end the call."""
     print(f"callchart demo: {what}", file=sys.stderr)

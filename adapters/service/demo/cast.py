@@ -1,4 +1,4 @@
-"""Who takes part in the demo: who calls, who hears, who speaks, what is answered; by language."""
+"""The parts of the demo, by language: caller, recogniser, synthesizer and scripted answers."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ _HERE = Path(__file__).parent
 
 @dataclass(frozen=True, slots=True)
 class Players:
-    """The providers of a call, ready. `asked`: how often which method of their servers was asked
-    for, where those tell."""
+    """The open providers of a call. `asked` counts the requests to their servers, by method, where
+    the servers report them."""
 
     recognizer: Recognizer
     synthesizer: Synthesizer
@@ -39,11 +39,11 @@ class Players:
 
 @dataclass(frozen=True, slots=True)
 class Cast:
-    """A demo's parts: the default caller's script, a file of answers, what is said without them;
-    and `providers`: who hears, speaks and answers, in words.
+    """The parts of a demo: the default caller's script, the model's answers, the agent's scripts.
 
-    `play` opens these for a call whose clock holds still for their work; entering may raise
-    `ProviderError`, maybe in a group."""
+    `providers` describes the recogniser, the synthesizer and the model for people. `play` opens
+    them for a call; the call's clock stands still while they work. Entering it may raise
+    `ProviderError`, also within a group."""
 
     language: Language
     caller: Path
@@ -54,17 +54,19 @@ class Cast:
 
 
 def caller(language: Language) -> Path:
-    """The default caller's script."""
+    """Return the path of the default caller's script."""
     return _HERE / ("caller.toml" if language == "en" else f"caller_{language}.toml")
 
 
 def answers(language: Language) -> Path:
-    """The model's answers."""
+    """Return the path of the model's answers."""
     return _HERE / ("answers.toml" if language == "en" else f"answers_{language}.toml")
 
 
 def offline(language: Language, whisper: Path) -> Cast:
-    """With nothing but this machine. `whisper`: the folder of a model, for all but English."""
+    """Return parts that need this machine only.
+
+    `whisper` is the folder of a Whisper model, for languages other than English."""
     hears = "pocketsphinx" if language == "en" else "Whisper"
     return Cast(
         language,

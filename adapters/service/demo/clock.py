@@ -1,4 +1,4 @@
-"""The clocks that the command line runs on: the real one, and one that jumps over all waiting."""
+"""The clocks of the command line: real time, and virtual time that jumps over all waiting."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ from trio.testing import MockClock
 
 
 class RealClock:
-    """Real time. Work outside goes on beside it, so nothing has to be held."""
+    """Real time. It never jumps, so outside work does not have to hold it."""
 
     trio_clock: None = None
 
     def begin(self) -> None:
-        """Nothing: real time does not jump."""
+        """Do nothing: real time does not jump."""
 
     def end(self) -> None:
-        """Nothing: real time does not jump."""
+        """Do nothing: real time does not jump."""
 
 
 class HeldClock:
-    """Virtual time: stands still while work outside is under way, jumps over waiting otherwise.
+    """Virtual time. It stands still during outside work, and jumps over all other waiting.
 
-    Give `trio_clock` to `trio.run(clock=...)`. Whoever starts work that Trio cannot see (a process,
-    a thread, bytes in a socket) says `begin` first, and `end` when its outcome is here: in a
-    variable, not merely on its way. `begin` and `end` belong to Trio's own thread."""
+    Give `trio_clock` to `trio.run(clock=...)`. Call `begin` before you start work that Trio cannot
+    see (a process, a thread, bytes in a socket), and `end` when its result has arrived in a
+    variable. Call both from Trio's own thread."""
 
     def __init__(self) -> None:
         self.trio_clock = MockClock(autojump_threshold=0)
@@ -32,19 +32,21 @@ class HeldClock:
 
     @property
     def under_way(self) -> int:
-        """How many pieces of work outside have begun and not ended."""
+        """The number of pieces of outside work that have begun and not ended."""
         return self._under_way
 
     def begin(self) -> None:
-        """Work outside begins; time stands still from now on."""
+        """Begin outside work: time stands still from now on."""
         self._under_way += 1
-        # Trio reads the threshold anew before each of its waits, so this holds the very next one.
+        # Trio reads the threshold before each wait, so this already holds the next one.
         self.trio_clock.autojump_threshold = math.inf
 
     def end(self) -> None:
-        """Work outside has ended; time runs again when it was the last."""
+        """End outside work: time runs again after the last piece."""
         if not self._under_way:
-            raise RuntimeError("HeldClock.end() without a begin(): time would jump over other work")
+            raise RuntimeError(
+                "HeldClock.end() needs a begin() before it: time would jump over other work"
+            )
         self._under_way -= 1
         if not self._under_way:
             self.trio_clock.autojump_threshold = 0

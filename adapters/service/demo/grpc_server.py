@@ -1,8 +1,8 @@
-"""The serving side of gRPC on Trio: as much of it as a client on this machine has a use for.
+"""The serving side of gRPC on Trio, as far as a client on this machine needs it.
 
 h2 knows HTTP/2's frames and windows, `adapters.grpc.seam` gRPC's messages. Each connection has a
-reader and a writer, each call a task of its own, which ends at once when the client resets the call
-or is gone."""
+reader and a writer, each call a task of its own. The task ends when the client resets the call or
+leaves."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ _READ_SIZE: Final = 64 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Service(Generic[Q, A]):
-    """A method, and the job that answers a call of it. What the job raises as `RpcError` is the
-    call's status."""
+    """A method, and the job that answers a call of it. An `RpcError` that the job raises becomes
+    the call's status."""
 
     method: Method[Q, A]
     answer: Callable[[Call[Q, A]], Awaitable[None]]
@@ -49,7 +49,7 @@ Services = Mapping[str, Service[Any, Any]]
 
 
 def by_path(*services: Service[Any, Any]) -> Services:
-    """Services as `serve` finds them."""
+    """Return the services by the path of their method, as `serve` needs them."""
     return {service.method.path: service for service in services}
 
 
@@ -59,9 +59,9 @@ async def serve(
     *,
     task_status: trio.TaskStatus[int] = trio.TASK_STATUS_IGNORED,
 ) -> None:
-    """A job without an end: serves on a free port of 127.0.0.1 until it is cancelled.
+    """Serve on a free port of 127.0.0.1 until cancelled.
 
-    For `nursery.start`, which answers with the port. `called` is told each call's method."""
+    For `nursery.start`, which returns the port. Each call passes its method to `called`."""
     listeners = await trio.open_tcp_listeners(0, host="127.0.0.1")
     task_status.started(listeners[0].socket.getsockname()[1])
     await trio.serve_listeners(partial(_converse, services, called), listeners)
@@ -75,7 +75,7 @@ async def _converse(
 
 
 class Call(Generic[Q, A]):
-    """A call, as the one who answers it has it. One task may send while one receives."""
+    """A call, seen from the server. One task may send while another receives."""
 
     def __init__(
         self, method: Method[Q, A], exchange: _Exchange, metadata: Mapping[str, str]
@@ -84,16 +84,16 @@ class Call(Generic[Q, A]):
         self.metadata = metadata
 
     async def receive(self) -> Q | None:
-        """The next message, or None where there are no more."""
+        """Return the next message, or None at the end."""
         return await seam.receive(self._exchange, self._method.request, "the client")
 
     async def send(self, message: A) -> None:
-        """Waits while the client takes no more."""
+        """Send a message. Wait while the client's window is full."""
         await seam.send(self._exchange, message, end=False)
 
 
 class _Exchange:
-    """A call's bytes, both ways. A `seam.Source` and a `seam.Sink`."""
+    """The bytes of a call in both directions: a `seam.Source` and a `seam.Sink`."""
 
     def __init__(self, connection: _Connection, number: int) -> None:
         self._connection, self._number = connection, number
@@ -131,7 +131,7 @@ class _Exchange:
 
     async def send_data(self, data: bytes, end_stream: bool = False) -> None:
         """See `seam.Sink`. The end is `finish`."""
-        # First, here and below: what comes after it is done to a call that was not reset.
+        # A checkpoint first, here and below: the code after it must not act on a reset call.
         await trio.lowlevel.checkpoint()
         if not self._head_sent:
             self._head_sent = True
@@ -139,7 +139,7 @@ class _Exchange:
         await self._connection.send_body(self._number, data)
 
     async def finish(self, status: Status, message: str = "") -> None:
-        """The call's status: behind what was sent, or instead of it."""
+        """Send the status of the call, after the messages or instead of them."""
         await trio.lowlevel.checkpoint()
         told = [("grpc-status", str(status.value)), ("grpc-message", encode_grpc_message(message))]
         head = [] if self._head_sent else _HEAD
@@ -150,7 +150,7 @@ _HEAD: Final = [(":status", "200"), ("content-type", GRPC_CONTENT_TYPE)]
 
 
 class _Connection:
-    """One client's connection, until it closes it."""
+    """The connection of one client, until the client closes it."""
 
     def __init__(
         self, stream: trio.SocketStream, services: Services, called: Callable[[str], None]
@@ -158,14 +158,14 @@ class _Connection:
         self._stream, self._services, self._called = stream, services, called
         self._h2 = H2Connection(H2Configuration(client_side=False, header_encoding=None))
         self._exchanges: dict[int, _Exchange] = {}
-        # Who waits, and for what: the writer for something to write, calls for the client's window.
+        # Parking lots: the writer waits for work, calls wait for the client's window.
         self._work, self._room = trio.lowlevel.ParkingLot(), trio.lowlevel.ParkingLot()
 
     async def run(self) -> None:
         self._h2.initiate_connection()
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._write)
-            # A client that is gone is no news, nor is one that says something else than HTTP/2.
+            # A client may leave at any time, or send something that is not HTTP/2.
             with suppress(trio.BrokenResourceError, ProtocolError):
                 await self._read(nursery)
             nursery.cancel_scope.cancel()
@@ -210,11 +210,11 @@ class _Connection:
         del self._exchanges[number]
 
     async def _status(self, exchange: _Exchange, headers: dict[str, str]) -> tuple[Status, str]:
-        """A call's status, once its job is done."""
+        """Run the job of a call, and return its status."""
         path = headers[":path"]
         service = self._services.get(path)
         if service is None:
-            return Status.UNIMPLEMENTED, f"there is no {path}"
+            return Status.UNIMPLEMENTED, f"{path} is not served"
         self._called(path.rpartition("/")[2])
         status = Status.OK, ""
         try:
@@ -224,7 +224,7 @@ class _Connection:
             status = (failure.status, failure.reason)
         return status
 
-    # --- what an exchange has said ----------------------------------------------------------------
+    # --- for exchanges ----------------------------------------------------------------
 
     def send_head(self, number: int, head: list[tuple[str, str]], *, end: bool = False) -> None:
         self._h2.send_headers(number, head, end_stream=end)

@@ -1,12 +1,12 @@
-"""Knows what is on its way between the OpenAI client and the model server of one process.
+"""Accounting of the bytes on their way between the OpenAI client and the model server.
 
-Bytes that one end has sent and the other has not received are nowhere that Trio can see: the kernel
-hands them over when it likes, and a clock that jumps would run ahead of them. So they count as work
-outside: each end says what it sends and what it has received, and time stands still in between.
+Trio cannot see bytes that one end has sent and the other has not received: the kernel delivers them
+at some moment, and a clock that jumps would run ahead of them. So they count as outside work: each
+end reports the bytes that it sends and receives, and time stands still between the two.
 
-Each exchange (one request and its response) keeps an account of its own, owned by the client's end:
-when the client is done, in whatever way, the account is closed and holds nothing any more, and what
-the server still says about it changes nothing.
+Each exchange (one request and its response) has an account, owned by the client's end. When the
+client has finished, in any way, the account is closed: it holds the clock no longer, and later
+reports of the server have no effect.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ import httpx2
 
 from callchart.engine.ports import OutsideWork
 
-#: The request's header that tells the server which exchange it belongs to.
+#: The header that names the exchange of a request to the server.
 EXCHANGE_HEADER = "x-loopback-exchange"
 
 
 class Exchange:
-    """One request and its response: how much of them is between the two ends."""
+    """One request and its response, and how much of them is on its way."""
 
     def __init__(self, work: OutsideWork) -> None:
         self._work = work
@@ -31,7 +31,7 @@ class Exchange:
         self._closed = False
 
     def sent(self, amount: int) -> None:
-        """One end is about to send so much. A request counts as 1, a body by its bytes."""
+        """Note that one end is about to send. A request counts as 1, a body by its bytes."""
         if self._closed or not amount:
             return
         if not self._on_its_way:
@@ -39,7 +39,7 @@ class Exchange:
         self._on_its_way += amount
 
     def received(self, amount: int) -> None:
-        """The other end has it."""
+        """Note that the other end has received."""
         if self._closed or not amount:
             return
         if amount > self._on_its_way:
@@ -49,7 +49,7 @@ class Exchange:
             self._work.end()
 
     def close(self) -> None:
-        """The client is done with it. Closing twice is closing once."""
+        """Close the exchange: the client has finished. A second call has no effect."""
         if not self._closed:
             self._closed = True
             if self._on_its_way:
@@ -57,9 +57,9 @@ class Exchange:
 
 
 class Loopback:
-    """The exchanges under way between this process's client and server.
+    """The open exchanges between this process's client and server.
 
-    `work` is the clock that stands still for them."""
+    The clock `work` stands still while bytes are on their way."""
 
     def __init__(self, work: OutsideWork) -> None:
         self._work = work
@@ -67,25 +67,25 @@ class Loopback:
         self._exchanges: dict[str, Exchange] = {}
 
     def transport(self) -> httpx2.AsyncBaseTransport:
-        """What the client's requests go through: HTTP over sockets, with every exchange counted."""
+        """Return the client's transport: HTTP over sockets, which counts every exchange."""
         return _CountingTransport(self)
 
     def begin(self) -> tuple[str, Exchange]:
-        """A new exchange, for the client's end, and the name that its header carries."""
+        """Begin an exchange at the client's end; return it with the name for its header."""
         name = str(next(self._numbers))
         exchange = self._exchanges[name] = Exchange(self._work)
         return name, exchange
 
     def end(self, name: str) -> None:
-        """The client is done with this exchange. Ending twice is ending once."""
+        """End this exchange: the client has finished. A second call has no effect."""
         if exchange := self._exchanges.pop(name, None):
             exchange.close()
 
     def exchange(self, name: str) -> Exchange:
-        """The exchange of that name, for the server's end.
+        """Return the exchange of that name, for the server's end.
 
-        A name that is unknown (another program asks, or the client is gone already) gets an
-        exchange that holds nothing."""
+        For an unknown name (a request of another program, or the client has left), return an
+        exchange that does not hold the clock."""
         if name in self._exchanges:
             return self._exchanges[name]
         nobodys = Exchange(self._work)
@@ -101,7 +101,7 @@ class _CountingTransport(httpx2.AsyncBaseTransport):
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         name, exchange = self._loopback.begin()
         request.headers[EXCHANGE_HEADER] = name
-        # Before connecting: the handshake is outside of Trio's sight too.
+        # Before connecting: Trio cannot see the handshake either.
         exchange.sent(1)
         try:
             response = await self._http.handle_async_request(request)

@@ -1,4 +1,4 @@
-"""Where speech begins and ends, by its loudness alone: enough for a clean line."""
+"""Begin and end of speech by loudness alone, which is enough for a clean line."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ import numpy as np
 
 from callchart.engine.ports import FRAME_SECONDS
 
-#: Of a frame's samples, root mean square: 50 dB below full scale, or above a line's noise so much.
+#: Root mean square of a frame: 50 dB below full scale, and a multiple of the line's noise.
 QUIETEST_SPEECH: Final = 104.0
 ABOVE_NOISE: Final = 3.0
 
-#: By how much noise may seem to grow in a frame: ten times in 5 s, and speech has its pauses.
+#: The factor by which the noise estimate may grow in a frame: ten times in 5 s. Speech has pauses.
 NOISE_GROWTH: Final = 1.01
 
 _FRAME_MS: Final = round(FRAME_SECONDS * 1000)
 
-#: So long must it last to be speech: a click does not.
+#: The shortest speech; a click is shorter.
 ONSET_MS: Final = 3 * _FRAME_MS
 
 
@@ -29,18 +29,18 @@ class Edge(Enum):
 
 
 class SpeechFinder:
-    """Hears one session. `pause`: seconds of silence after which speech has ended."""
+    """Finds speech in one session. Speech ends after `pause` seconds of silence."""
 
     def __init__(self, pause: float) -> None:
         self._pause_ms = pause * 1000
         self._noise = math.inf
         self._loud_ms = 0
-        #: How long there has been silence.
+        #: The length of the present silence.
         self.quiet_ms = 0
         self.speaking = False
 
     def feed(self, frame: bytes) -> Edge | None:
-        """20 ms of mono s16le."""
+        """Take 20 ms of mono s16le."""
         samples = np.frombuffer(frame, "<i2").astype(np.float32)
         level = float(np.sqrt(np.mean(samples * samples)))
         self._noise = min(level, self._noise * NOISE_GROWTH + 1.0)

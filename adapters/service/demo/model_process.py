@@ -1,7 +1,6 @@
-"""The demo's model server in a process of its own, as a model is elsewhere.
+"""The demo's model server in a process of its own.
 
-Run by `python -m` as a `server_process`, with the argument FILE; FILE has its
-answers."""
+`server_process` runs it by `python -m`, with a file of answers as its argument."""
 
 from __future__ import annotations
 
@@ -23,7 +22,7 @@ from callchart.adapters.service.demo.server_process import run_server
 async def serve(
     answers: Answers, asked: Callable[[str], None], *, task_status: trio.TaskStatus[int]
 ) -> None:
-    """See `server_process.Serve`. It says nothing of requests."""
+    """Serve as `server_process.Serve`, without reporting requests."""
     async with trio.open_nursery() as nursery:
         server = await nursery.start(model_server.serve, answers, Loopback(RealClock()))
         task_status.started(urlsplit(server.url).port or 0)

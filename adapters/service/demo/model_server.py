@@ -3,7 +3,7 @@
 It speaks HTTP/1.1 through h11 over Trio's own sockets, in the same run as the call that asks it, so
 that its pace follows the call's clock. A web framework would be heavier and less exact here: its
 keep-alive and shutdown timers run on Trio's clock too, and a clock that jumps fires them between
-two requests; and only who writes to the socket knows what is on its way (see `loopback`).
+two requests; and only the code that writes to the socket can count its bytes (see `loopback`).
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ import trio
 from callchart.adapters.service.demo.answers import Answer, Answers
 from callchart.adapters.service.demo.loopback import EXCHANGE_HEADER, Loopback
 
-#: The only model there is; a request may ask for any.
+#: The name of the only model; a request may name any.
 MODEL = "scripted"
 
-#: Bytes: far above the longest history of a call, far below what would hurt.
+#: Bytes. The longest history of a call is far shorter.
 _LARGEST_BODY = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class ModelServer:
-    """A server that is up. `url` is a client's `base_url`."""
+    """A running server. `url` is the `base_url` for a client."""
 
     url: str
 
@@ -43,9 +43,9 @@ async def serve(
     *,
     task_status: trio.TaskStatus[ModelServer] = trio.TASK_STATUS_IGNORED,
 ) -> None:
-    """A job without an end: serves on a free port of 127.0.0.1 until it is cancelled.
+    """Serve on a free port of 127.0.0.1 until cancelled.
 
-    For `nursery.start`, which answers with the `ModelServer`."""
+    For `nursery.start`, which returns the `ModelServer`."""
     listeners = await trio.open_tcp_listeners(0, host="127.0.0.1")
     port = listeners[0].socket.getsockname()[1]
     task_status.started(ModelServer(f"http://127.0.0.1:{port}/v1"))
@@ -53,11 +53,11 @@ async def serve(
 
 
 async def converse(answers: Answers, loopback: Loopback, stream: trio.abc.Stream) -> None:
-    """One connection: answers its requests in turn, until either side closes it."""
+    """Answer the requests of one connection in turn, until either side closes it."""
     async with stream:
         connection = _Connection(stream, loopback)
         numbers = count(1)
-        # The client may go at any moment, and with it everyone who wanted to know.
+        # The client may leave at any time; the answer is then useless.
         with suppress(trio.BrokenResourceError):
             while request := await connection.request():
                 completion = f"chatcmpl-{next(numbers)}"
@@ -71,7 +71,7 @@ async def converse(answers: Answers, loopback: Loopback, stream: trio.abc.Stream
 
 
 class _Refused(Exception):
-    """The client asked for something that it cannot have. `str()` says what."""
+    """A request cannot be answered. `str()` is the reason."""
 
     def __init__(self, status: HTTPStatus, reason: str) -> None:
         super().__init__(reason)
@@ -86,7 +86,7 @@ class _Request:
 
 
 class _Connection:
-    """HTTP/1.1 on one stream: whole requests in, responses out, both of them counted."""
+    """HTTP/1.1 on one stream: whole requests in, responses out. Both are counted."""
 
     def __init__(self, stream: trio.abc.Stream, loopback: Loopback) -> None:
         self._stream = stream
@@ -95,7 +95,7 @@ class _Connection:
         self._http = h11.Connection(h11.SERVER)
 
     async def request(self) -> _Request | None:
-        """The next request, or None when there is none: the client closed, or was refused."""
+        """Return the next request, or None after the client has closed or was refused."""
         try:
             request = await self._request()
         except (h11.RemoteProtocolError, _Refused) as error:
@@ -129,7 +129,7 @@ class _Connection:
                 return None
 
     def ready_for_another(self) -> bool:
-        """Turn to the next request; False when the connection has to close instead."""
+        """Prepare for the next request; return False if the connection must close instead."""
         if self._http.our_state is not h11.DONE or self._http.their_state is not h11.DONE:
             return False
         self._http.start_next_cycle()
@@ -137,42 +137,42 @@ class _Connection:
         return True
 
     async def while_open(self, respond: Callable[[], Awaitable[None]]) -> None:
-        """Run `respond`, but no longer than the client stays: a barge-in closes the connection."""
+        """Run `respond` until the client leaves: a barge-in closes the connection."""
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._until_closed, nursery.cancel_scope)
-            with suppress(trio.BrokenResourceError):  # the same news, learned by sending
+            with suppress(trio.BrokenResourceError):  # the client left, noticed by sending
                 await respond()
             nursery.cancel_scope.cancel()
 
     async def _until_closed(self, responding: trio.CancelScope) -> None:
         with suppress(trio.BrokenResourceError):
             while data := await self._stream.receive_some():
-                # Of the next request, which has to wait its turn.
+                # These bytes belong to the next request, which waits.
                 self._http.receive_data(bytes(data))
         responding.cancel()
 
     async def send_json(self, status: HTTPStatus, content: object) -> None:
-        """A whole response."""
+        """Send a whole response."""
         body = json.dumps(content).encode()
         headers = [("content-type", "application/json"), ("content-length", str(len(body)))]
         head = h11.Response(status_code=status, reason=status.phrase, headers=headers)
         await self._send([head, h11.Data(body), h11.EndOfMessage()], len(body))
 
     async def begin_events(self, event: str) -> None:
-        """The head of a response made of server-sent events, and the first of them."""
+        """Send the head of a response of server-sent events, and the first event."""
         headers = [("content-type", "text/event-stream"), ("transfer-encoding", "chunked")]
         head = h11.Response(status_code=HTTPStatus.OK, reason="OK", headers=headers)
         body = _server_sent(event)
         await self._send([head, h11.Data(body)], len(body))
 
     async def send_event(self, event: str) -> None:
-        """Another event."""
+        """Send another event."""
         body = _server_sent(event)
         await self._send([h11.Data(body)], len(body))
 
     async def end_events(self) -> None:
-        """The end of the response."""
-        # It has no body, but the client waits for it; having it, the client closes the account.
+        """End the response."""
+        # The end counts as 1: the client waits for it, and then closes the exchange.
         await self._send([h11.EndOfMessage()], 1)
 
     async def _send(self, events: list[h11.Event], amount: int) -> None:
@@ -203,14 +203,14 @@ async def _respond(
                     HTTPStatus.METHOD_NOT_ALLOWED, f"{request.method} {request.path} is not served"
                 )
             case _:
-                raise _Refused(HTTPStatus.NOT_FOUND, f"there is no {request.path}")
+                raise _Refused(HTTPStatus.NOT_FOUND, f"{request.path} is not served")
     except _Refused as error:
         await connection.send_json(error.status, _error(error.status, str(error)))
 
 
 @dataclass(frozen=True, slots=True)
 class _Question:
-    """What matters of a chat completion request."""
+    """The parts of a chat completion request that the server reads."""
 
     words: str
     stream: bool
@@ -218,7 +218,7 @@ class _Question:
 
     @classmethod
     def of(cls, body: bytes) -> _Question:
-        """Raises `_Refused` for what is no such request."""
+        """Read a request body. Raises `_Refused` if it is not a chat completion request."""
         try:
             asked = json.loads(body)
         except ValueError:
@@ -237,7 +237,7 @@ class _Question:
                     raise _Refused(
                         HTTPStatus.BAD_REQUEST, f"messages[{number}] must have a role and a text"
                     )
-        # A message may hold several utterances, a line each: the last one is what is asked.
+        # A message may hold several utterances, one a line: the last is the question.
         return cls(words.rpartition("\n")[2], asked.get("stream") is True, _tools_of(asked))
 
 

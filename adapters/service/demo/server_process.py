@@ -1,7 +1,7 @@
-"""A server of the demo's in a process of its own: how it is started, and what it tells of itself.
+"""A server of the demo in a process of its own.
 
-It is a worker (`adapters.worker`) that is asked over a socket instead of its pipe; the pipe tells
-the port, and each request that came; its end is the server's end."""
+The process is a worker (`adapters.worker`) with a socket for requests. Its pipe reports the port
+and each request, and the end of the pipe ends the server."""
 
 from __future__ import annotations
 
@@ -23,23 +23,23 @@ from callchart.engine.ports import ProviderError
 
 @dataclass(frozen=True, slots=True)
 class Listening:
-    """A port of 127.0.0.1 takes requests from now on."""
+    """The server takes requests at this port of 127.0.0.1."""
 
     port: int
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A request came, for this method."""
+    """A request for this method arrived."""
 
     method: str
 
 
 class Serve(Protocol):
-    """A server's job: serves until it is cancelled, and tells `asked` the method of each request.
+    """Serve until cancelled, and pass the method of each request to `asked`.
 
-    For `nursery.start`, which answers with the port. Raises `ProviderError`, also in groups, where
-    it cannot begin."""
+    For `nursery.start`, which returns the port. Raises `ProviderError`, also within groups, if the
+    server cannot start."""
 
     async def __call__(
         self, asked: Callable[[str], None], *, task_status: trio.TaskStatus[int]
@@ -47,9 +47,7 @@ class Serve(Protocol):
 
 
 class ServerProcess:
-    """A server that is up. Made by `started`.
-
-    `asked`: how often which method was asked for."""
+    """A running server, from `started`. `asked` counts its requests by method."""
 
     def __init__(self) -> None:
         self.port = 0
@@ -59,9 +57,9 @@ class ServerProcess:
     @classmethod
     @asynccontextmanager
     async def started(cls, name: str, module: str, *arguments: str) -> AsyncIterator[Self]:
-        """`python -m module arguments`, for as long as the block; `name` is what its errors carry.
+        """Run `python -m module arguments` for as long as the block; errors carry `name`.
 
-        Raises `ProviderError`; in a group, and out of the block, where the server dies later."""
+        Raises `ProviderError`, also out of the block, in a group, if the server dies later."""
         worker = await Worker.start(name, module, *arguments)
         server = cls()
         async with trio.open_nursery() as nursery:
@@ -83,9 +81,9 @@ class ServerProcess:
 
 
 def run_server(serve: Serve) -> None:
-    """In the server's process: serves until its owner is gone."""
+    """Serve in the server's process until its owner has ended."""
     owner = Owner()
-    # Nothing comes through the pipe but its end, which ends the process.
+    # The pipe carries only its own end, which ends the process.
     Thread(target=owner.receive, daemon=True).start()
     try:
         trio.run(_serve, owner, serve)

@@ -1,8 +1,8 @@
-"""What the demo's SpeechKit hears: a session's audio, in utterances that a recogniser is given.
+"""Recognition of the demo's SpeechKit: a session's audio, cut into utterances for a recogniser.
 
-A session tells partials, and at an utterance's end its final, `eou_update` and, where it is asked
-for, the final as one writes it. Words have their share of the utterance's time: a `Recognizer`
-does not tell their places."""
+A session sends partials, and at the end of an utterance its final, `eou_update` and, if requested,
+the normalized final. Each word gets an equal part of the utterance's time, because a `Recognizer`
+does not report word timings."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ from callchart.proto.messages.speechkit.stt.v3 import (
     Word,
 )
 
-#: Seconds of silence that end an utterance, where the client names none.
+#: Seconds of silence that end an utterance, if the client sets none.
 PAUSE: Final = 0.5
 
 
 async def recognize(
     recognizer: Recognizer, call: Call[StreamingRequest, StreamingResponse]
 ) -> None:
-    """Answers `RecognizeStreaming`. Raises `RpcError`, also in a group."""
+    """Answer `RecognizeStreaming`. Raises `RpcError`, also within a group."""
     first = await call.receive()
     options = _Options.of(first.session_options if first else None)
     try:
@@ -57,7 +57,7 @@ async def recognize(
 
 @dataclass(frozen=True, slots=True)
 class _Options:
-    """What a session was asked for."""
+    """The options of a session."""
 
     rate_hz: int
     pause: float
@@ -65,9 +65,9 @@ class _Options:
 
     @classmethod
     def of(cls, options: StreamingOptions | None) -> Self:
-        """Raises `RpcError`."""
+        """Read the options of a request. Raises `RpcError`."""
         if options is None:
-            raise RpcError(Status.INVALID_ARGUMENT, "session_options come first")
+            raise RpcError(Status.INVALID_ARGUMENT, "the first message must be session_options")
         model = options.recognition_model
         raw = model.audio_format.raw_audio if model and model.audio_format else None
         if raw is None or raw.audio_encoding != RawAudioAudioEncoding.LINEAR16_PCM:
@@ -90,9 +90,9 @@ class _Options:
 
 @dataclass(slots=True)
 class _Utterance:
-    """Where in the session its speech is, and when that was known to be over; in milliseconds.
+    """An utterance: the begin and end of its speech, in milliseconds of the session.
 
-    None: it goes on."""
+    None: the speech continues."""
 
     begins: int
     ends: int | None = None
@@ -100,7 +100,7 @@ class _Utterance:
 
 
 class _Session:
-    """One stream's audio, and what is told of it."""
+    """One stream: its audio, and the results that it sends."""
 
     def __init__(self, options: _Options, recognition: Recognition) -> None:
         self._options, self._recognition = options, recognition
@@ -115,7 +115,7 @@ class _Session:
         self._tell, self._told = trio.open_memory_channel[StreamingResponse](math.inf)
 
     async def run(self, call: Call[StreamingRequest, StreamingResponse]) -> None:
-        """Until the client has ended the stream, and was told all of it."""
+        """Serve the stream until the client has ended it and has all results."""
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._listen, call)
             nursery.start_soon(self._hear_results)
@@ -133,7 +133,10 @@ class _Session:
                 case StreamingRequest(silence_chunk=SilenceChunk(duration_ms=duration)):
                     self._take(bytes(2 * (duration * self._options.rate_hz // 1000)))
                 case _:
-                    raise RpcError(Status.INVALID_ARGUMENT, "that comes at a wrong moment")
+                    raise RpcError(
+                        Status.INVALID_ARGUMENT,
+                        "this event is not allowed at this point of the session",
+                    )
         if self._finder.speaking:
             self._ended()
         while self._utterances:

@@ -1,8 +1,8 @@
 """Yandex SpeechKit on this machine: espeak-ng speaks and pocketsphinx hears, through its gRPC API.
 
-Run by `python -m` as a `server_process`, with the arguments LANGUAGE FOLDER.
-All but English is heard by Whisper, whose model is in FOLDER. Whatever voice of SpeechKit's is
-asked for, espeak-ng's own speaks, at its own speed; any key will do, but there must be one."""
+`server_process` runs it by `python -m`, with the arguments LANGUAGE FOLDER.
+Whisper, with the model in FOLDER, recognises languages other than English. espeak-ng speaks with
+its own voice and speed, whatever voice is requested; any key will do."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ from callchart.adapters.tts.espeak.synthesizer import EspeakSynthesizer
 from callchart.adapters.tts.yandex.grpc import UTTERANCE
 from callchart.engine.ports import Recognizer
 
-#: espeak-ng's voices, where they are not named as the language is.
+#: espeak-ng's voices with another name than the language.
 _VOICES: Final[Mapping[str, str]] = {"en": "en-us"}
 
 
 async def serve(
     language: str, whisper: Path, asked: Callable[[str], None], *, task_status: trio.TaskStatus[int]
 ) -> None:
-    """See `server_process.Serve`."""
+    """Serve as `server_process.Serve`."""
     async with (
         EspeakSynthesizer.open(_VOICES.get(language, language)) as synthesizer,
         _recognizer(language, whisper) as recognizer,
@@ -62,7 +62,7 @@ def _for_customers(
     async def answer_with_key(call: Call[Q, A]) -> None:
         kind, _, key = call.metadata.get("authorization", "").partition(" ")
         if kind not in ("Api-Key", "Bearer") or not key:
-            raise RpcError(Status.UNAUTHENTICATED, "there is no key")
+            raise RpcError(Status.UNAUTHENTICATED, "the request must carry a key")
         await answer(call)
 
     return Service(method, answer_with_key)

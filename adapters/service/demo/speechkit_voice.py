@@ -1,4 +1,4 @@
-"""What the demo's SpeechKit says: a text in espeak-ng's voice, with the places of its words."""
+"""Synthesis of the demo's SpeechKit: a text in espeak-ng's voice, with word timings."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ RATES_HZ = range(8000, 48001)
 async def speak(
     synthesizer: Synthesizer, call: Call[UtteranceSynthesisRequest, UtteranceSynthesisResponse]
 ) -> None:
-    """Answers `UtteranceSynthesis`. Raises `RpcError`."""
+    """Answer `UtteranceSynthesis`. Raises `RpcError`."""
     request = await call.receive() or UtteranceSynthesisRequest()
     text, rate_hz = _text(request), _rate(request)
     send, pieces = trio.open_memory_channel[Speech](math.inf)
@@ -54,8 +54,8 @@ async def _synthesize(
 
 
 class _Answer:
-    """Pieces of one text's sound, as messages: the first says all of the text, and each those
-    words whose places are known since."""
+    """The sound of one text as messages. The first carries the whole text, each the word timings
+    that have become known."""
 
     def __init__(self, text: str, rate_hz: int) -> None:
         self.samples = 0
@@ -86,16 +86,22 @@ class _Answer:
 
 def _text(request: UtteranceSynthesisRequest) -> str:
     if request.text is None:
-        raise RpcError(Status.INVALID_ARGUMENT, "this server speaks a text, and no template")
+        raise RpcError(Status.INVALID_ARGUMENT, "the request must carry a text, got a template")
     if len(request.text) > LONGEST["utterance"]:
-        raise RpcError(Status.INVALID_ARGUMENT, "the text is too long")
+        raise RpcError(
+            Status.INVALID_ARGUMENT,
+            f"the text must be at most {LONGEST['utterance']} characters",
+        )
     return request.text
 
 
 def _rate(request: UtteranceSynthesisRequest) -> int:
     raw = request.output_audio_spec.raw_audio if request.output_audio_spec else None
     if raw is None or raw.audio_encoding != RawAudioAudioEncoding.LINEAR16_PCM:
-        raise RpcError(Status.INVALID_ARGUMENT, "this server speaks raw LINEAR16_PCM")
+        raise RpcError(Status.INVALID_ARGUMENT, "the audio format must be raw LINEAR16_PCM")
     if raw.sample_rate_hertz not in RATES_HZ:
-        raise RpcError(Status.INVALID_ARGUMENT, "there is no such sample rate")
+        raise RpcError(
+            Status.INVALID_ARGUMENT,
+            "the sample rate must be one of {} Hz".format(", ".join(map(str, RATES_HZ))),
+        )
     return raw.sample_rate_hertz

@@ -1,6 +1,6 @@
-"""The demo's providers as a service has them: Yandex SpeechKit and OpenAI's API, over real sockets.
+"""The demo's parts with the adapters of a service: Yandex SpeechKit and OpenAI's API.
 
-Who answers there are servers of the demo's own, each in a process of its own."""
+Servers of the demo answer over real sockets, each in a process of its own."""
 
 from __future__ import annotations
 
@@ -22,14 +22,13 @@ from callchart.adapters.tts.yandex.grpc import Voice, YandexSynthesizer
 from callchart.adapters.yandex.credentials import ApiKey
 from callchart.engine.ports import OutsideWork
 
-#: The servers take any.
+#: Any key will do for these servers.
 _KEY: Final = "offline"
 
-#: Seconds for a final: what hears behind the server may be slow on a small machine, and guesses
-#: until then.
+#: Seconds to wait for a final: the recogniser behind the server may be slow on a small machine.
 _FINAL_WAIT: Final = 6.0
 
-#: A language and a voice of SpeechKit's.
+#: SpeechKit's language and voice, by the language of the demo.
 _SPOKEN: Final[Mapping[Language, tuple[str, Voice]]] = {
     "en": ("en-US", Voice("john")),
     "ru": ("ru-RU", Voice("alena")),
@@ -37,7 +36,9 @@ _SPOKEN: Final[Mapping[Language, tuple[str, Voice]]] = {
 
 
 def yandex(language: Language, whisper: Path) -> Cast:
-    """With servers on this machine. `whisper`: the folder of a model, for all but English."""
+    """Return parts with servers on this machine.
+
+    `whisper` is the folder of a Whisper model, for languages other than English."""
     return Cast(
         language,
         caller(language),
@@ -50,7 +51,7 @@ def yandex(language: Language, whisper: Path) -> Cast:
 
 @asynccontextmanager
 async def _play(language: Language, whisper: Path, work: OutsideWork) -> AsyncIterator[Players]:
-    """See `Cast`. Servers keep real time: `work` cannot hold it."""
+    """Open the parts, as `Cast.play`. The servers run in real time: `work` cannot hold them."""
     spoken, voice = _SPOKEN[language]
     listening = Listening(spoken, final_wait=_FINAL_WAIT)
     async with (

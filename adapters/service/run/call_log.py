@@ -1,7 +1,6 @@
-"""The service's log of its calls: each has a line when it begins, one when it ends, and one about
-the model's answers in it.
+"""The service's log of its calls: a line at the begin, one at the end, one about the answers.
 
-Ids and states are told, never a number or a word of anybody's."""
+The log holds ids and states of calls, never phone numbers or spoken words."""
 
 from __future__ import annotations
 
@@ -18,7 +17,7 @@ log = logging.getLogger("callchart")
 
 @dataclass(slots=True)
 class _Standing:
-    """Where a call stands, and since its hangup began, why that was."""
+    """The state of a call, and the cause of its end once the hangup has begun."""
 
     state: str = ""
     cause: str = ""
@@ -26,10 +25,10 @@ class _Standing:
 
 
 class CallLog:
-    """Watches calls. `step` is an `engine.call.Inspector`, `failed` is told by the supervisor.
+    """Logs calls. `step` is an `engine.call.Inspector`; the supervisor calls `failed`.
 
-    `taken` and `failures` count, `answers` are those of all calls; `under_way` are the ids of calls
-    that have not ended."""
+    `taken` and `failures` count calls, `answers` sums up the answers of all calls; `under_way`
+    holds the ids of running calls."""
 
     def __init__(self, chart: Chart) -> None:
         self._chart = chart
@@ -42,11 +41,11 @@ class CallLog:
         return tuple(self._standing)
 
     def step(self, call_id: str, step: Step) -> None:
-        """A line where the call begins, ends, or (to those who debug) changes its state."""
+        """Log the begin and the end of a call and, at level debug, each change of state."""
         if (standing := self._standing.get(call_id)) is None:
             standing = self._standing[call_id] = _Standing()
             self.taken += 1
-            log.info("call %s: it begins", call_id)
+            log.info("call %s: begins", call_id)
         if isinstance(step.event, ReplyWritten) and _is_answer(step):
             standing.answers.add(step.event)
             self.answers.add(step.event)
@@ -62,23 +61,23 @@ class CallLog:
         if over:
             del self._standing[call_id]
             seconds = step.at_us / 1_000_000
-            log.info("call %s: it ended after %.1f s: %s", call_id, seconds, standing.cause)
+            log.info("call %s: ended after %.1f s: %s", call_id, seconds, standing.cause)
             if standing.answers.written:
                 log.info("call %s: %s", call_id, standing.answers)
 
     def failed(self, call_id: str, error: BaseException) -> None:
-        """The supervisor has said why."""
+        """Count a call that failed. The supervisor has logged the cause."""
         self.failures += 1
         if self._standing.pop(call_id, None) is None:
-            self.taken += 1  # it failed in its very beginning
+            self.taken += 1  # it failed before its first step
 
     def cut_off(self) -> int:
-        """Whoever is still under way is cut off; how many they are."""
+        """Log each running call as cut off, and return their number."""
         for call_id, standing in self._standing.items():
-            log.warning("call %s: it is cut off in %s", call_id, short(standing.state))
+            log.warning("call %s: cut off in %s", call_id, short(standing.state))
         return len(self._standing)
 
 
 def _is_answer(step: Step) -> bool:
-    """Of the reply that is being said, and the model writes it."""
+    """Is the step about the current reply, and does the model write it?"""
     return step.outcome in (Outcome.TAKEN, Outcome.STAYED) and step.data.reply.purpose == "answer"

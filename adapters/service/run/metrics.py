@@ -1,6 +1,6 @@
-"""What an operator watches: how the models write, and how often a second provider had to help.
+"""Metrics for the log: the pace of the models, and the use of second providers.
 
-Each figure is a text for the log, without a word of anybody's."""
+Each metric is a line without spoken words."""
 
 from __future__ import annotations
 
@@ -15,8 +15,10 @@ from callchart.engine.events import ReplyWritten
 
 @dataclass(slots=True)
 class Answers:
-    """The model's answers whose text came to its end: how many, in how many of them it wrote "|",
-    how many cuts had to be made without it, and how long the first chunk of each took (s)."""
+    """Counters of the model's complete answers.
+
+    They count answers, answers with a "|" of the model's own, cuts without one, and the seconds
+    until the first chunk."""
 
     written: int = 0
     marked: int = 0
@@ -25,12 +27,12 @@ class Answers:
     first_chunk_longest: float = 0.0
 
     def add(self, answer: ReplyWritten) -> None:
-        """One more; an answer of no words is none."""
+        """Count an answer. An answer without words does not count."""
         if answer.first_chunk is None:
             return
         self.written += 1
         self.marked += answer.marked > 0
-        # The last chunk ends with the text, whether there is a mark or not.
+        # The last chunk ends with the text, with or without a mark.
         self.our_cuts += max(0, answer.chunks - answer.bridges - 1 - answer.marked)
         self.first_chunk_sum += answer.first_chunk
         self.first_chunk_longest = max(self.first_chunk_longest, answer.first_chunk)
@@ -46,7 +48,7 @@ class Answers:
 
 
 def of_providers(opened: Opened) -> Iterator[str]:
-    """What the models count, and how often the second model and the second voice were asked."""
+    """Yield a line for each model, for the second model and for the second voice."""
     for name, model in opened.writers.models.items():
         yield f"model {name}: {_of_model(model.tally)}"
     if tally := opened.writers.tally:

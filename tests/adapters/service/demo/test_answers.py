@@ -1,4 +1,4 @@
-"""A file of scripted answers is read, or refused in one line; what was misheard is answered too."""
+"""A file of scripted answers is read, or refused in one line; misheard words find an answer."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def russian() -> Answers:
         ("", "[otherwise]"),
     ],
 )
-def test_the_demo_knows_what_its_caller_wants_however_it_was_recognised(
+def test_the_demo_finds_its_answers_in_spite_of_recognition_errors(
     demo: Answers, words: str, name: str
 ) -> None:
     assert demo.answer_to(words).name == name
@@ -147,31 +147,31 @@ def test_russian_is_answered_by_what_was_heard(russian: Answers, words: str, nam
     ("text", "complaint"),
     [
         ("says = ", "not TOML: Invalid value (at end of document)"),
-        ('[otherwise]\nsays = "x"', "the table [pace] is missing"),
-        ("[pace]", "the table [otherwise] is missing"),
-        ("[pace]\n[otherwise]", "[otherwise]: says is missing"),
+        ('[otherwise]\nsays = "x"', "[pace] must be a table"),
+        ("[pace]", "[otherwise] must be a table"),
+        ("[pace]\n[otherwise]", "[otherwise]: says must be a text"),
         ("answers = 1", "the file: unknown key 'answers'; known: answer, otherwise, pace"),
         ("[pace]\nfirst = 1", "[pace]: unknown key 'first'"),
         ("[pace]\nfirst_token = true", "[pace]: first_token must be a number of seconds"),
-        ('[pace]\n[otherwise]\nhears = ["x"]', "[otherwise]: hears makes no sense here"),
-        ('answer = "x"\n[pace]\n[otherwise]\nsays = "x"', "answer is not a list of rules"),
+        ('[pace]\n[otherwise]\nhears = ["x"]', "[otherwise]: hears must be left out"),
+        ('answer = "x"\n[pace]\n[otherwise]\nsays = "x"', "answer must be a list of tables"),
         (RULE + 'says = "x"', "[[answer]] number 1: hears must list keywords"),
         (RULE + 'hears = "x"', "[[answer]] number 1: hears must list keywords"),
         (RULE + 'hears = [" "]', "[[answer]] number 1: hears must list keywords"),
-        (RULE + 'hears = ["x"]', "[[answer]] number 1: says is missing"),
-        (RULE + 'hears = ["x"]\nsays = 5', "number 1: name and says must be text"),
+        (RULE + 'hears = ["x"]', "[[answer]] number 1: says must be a text"),
+        (RULE + 'hears = ["x"]\nsays = 5', "number 1: name and says must be strings"),
         (RULE + 'hears = ["x"]\nsays = "x"\nhang_up = 1', "hang_up and hang must be true or false"),
         (RULE + 'hears = ["x"]\nsays = "x"\nhangup = true', "number 1: unknown key 'hangup'"),
-        (RULE + 'hears = ["x"]\nsays = "x"\nper_token = -1', "per_token must be 0 s or more"),
-        (RULE + 'hears = ["x"]\nsays = "x"\nper_token = nan', "per_token must be 0 s or more"),
+        (RULE + 'hears = ["x"]\nsays = "x"\nper_token = -1', "per_token must be at least 0 s"),
+        (RULE + 'hears = ["x"]\nsays = "x"\nper_token = nan', "per_token must be at least 0 s"),
         (RULE + 'hears = ["x"]\nsays = "x"\nfirst_token = "1"', "must be a number of seconds"),
-        (RULE + 'hears = ["x"]\nfail = 200', "HTTP status, as 429 or 503, not 200"),
-        (RULE + 'hears = ["x"]\nfail = "503"', "fail must be an HTTP status"),
-        (RULE + 'hears = ["x"]\nfail = [503]', "fail must be an HTTP status"),
-        (RULE + 'hears = ["x"]\nfail = 503\nsays = "x"', "an answer that fails can do nothing"),
+        (RULE + 'hears = ["x"]\nfail = 200', "HTTP error status such as 503, got 200"),
+        (RULE + 'hears = ["x"]\nfail = "503"', "fail must be an HTTP error status"),
+        (RULE + 'hears = ["x"]\nfail = [503]', "fail must be an HTTP error status"),
+        (RULE + 'hears = ["x"]\nfail = 503\nsays = "x"', "fail must be the only key"),
     ],
 )
-def test_a_file_that_makes_no_sense_is_refused_in_one_line_that_names_it(
+def test_a_wrong_file_is_refused_in_one_line_that_names_it(
     tmp_path: Path, text: str, complaint: str
 ) -> None:
     with pytest.raises(AnswersError) as refusal:
@@ -182,7 +182,7 @@ def test_a_file_that_makes_no_sense_is_refused_in_one_line_that_names_it(
     assert "\n" not in message
 
 
-def test_a_file_that_is_not_there_or_not_text_is_refused_the_same_way(tmp_path: Path) -> None:
+def test_a_missing_or_binary_file_is_refused_in_one_line_that_names_it(tmp_path: Path) -> None:
     with pytest.raises(AnswersError, match=r"none\.toml: cannot be read: No such file"):
         Answers.read(tmp_path / "none.toml")
     (tmp_path / "binary.toml").write_bytes(b"# \xff\xfe")

@@ -28,19 +28,19 @@ when = "agent speaking"
 for = 2.0
 """
 
-#: Milliseconds until a process whose owner is gone must have noticed.
+#: Milliseconds within which a process must notice that its owner has ended.
 PATIENCE = 10_000
 
 
 @pytest.fixture
 def mark(monkeypatch: pytest.MonkeyPatch) -> bytes:
-    """What all processes carry that begin from now on, and those that these begin."""
+    """A mark in the environment of every process that this test starts, also indirectly."""
     monkeypatch.setenv("CALLCHART_TEST", str(os.getpid()))
     return b"CALLCHART_TEST=%d\0" % os.getpid()
 
 
 def ends(pid: int) -> bool:
-    """Whether a process is gone, or goes soon."""
+    """Return True once the process has ended; wait for it for `PATIENCE`."""
     try:
         process = os.pidfd_open(pid)
     except ProcessLookupError:
@@ -54,7 +54,7 @@ def ends(pid: int) -> bool:
 
 
 def carrying(mark: bytes) -> list[int]:
-    """Processes that carry it. This one was there before."""
+    """Return the processes that carry the mark, without this one."""
     found = []
     for environment in Path("/proc").glob("[0-9]*/environ"):
         try:
@@ -79,13 +79,13 @@ def test_a_call_over_real_sockets_is_heard_answered_and_leaves_nothing_running(
     order = ["greeting", "barged_in", "listening", "settling", "thinking.filling", "speaking"]
     places = [passed.index(state) for state in [*order, "ended"]]
     assert places == sorted(places)
-    # The question was understood, or else this would not be the answer.
+    # Only an understood question has this answer.
     assert "we are open" in (out / "report.json").read_text(encoding="utf-8")
 
     shown = capsys.readouterr().out
     assert "Yandex SpeechKit hears and speaks" in shown
     asked = re.search(
-        r"asked of the servers: RecognizeStreaming 1, UtteranceSynthesis (\d+)", shown
+        r"requests to the servers: RecognizeStreaming 1, UtteranceSynthesis (\d+)", shown
     )
     assert asked
     # Scripts and fillers before the call, and two chunks of an answer.

@@ -13,9 +13,9 @@ from callchart.adapters.service.demo.clock import HeldClock, RealClock
 
 
 class Outside(trio.abc.Instrument):
-    """Work outside that ends only when Trio has nothing left to do but wait: `then` is called.
+    """Call `then`, which ends outside work, when Trio has nothing left to do but wait.
 
-    Or when time has passed, which is too late, but lets the test end and say so."""
+    It is also called when time has passed: too late, but so the test ends with a failure."""
 
     def __init__(self, then: Callable[[], object]) -> None:
         self._then: Callable[[], object] | None = then
@@ -81,8 +81,8 @@ def test_time_runs_again_only_when_the_last_work_has_ended() -> None:
     assert thresholds == [(1, math.inf), (2, math.inf), (1, math.inf), (0, 0.0)]
 
 
-def test_ending_what_never_began_is_an_error() -> None:
-    with pytest.raises(RuntimeError, match="without a begin"):
+def test_an_end_without_a_begin_is_an_error() -> None:
+    with pytest.raises(RuntimeError, match="needs a begin"):
         HeldClock().end()
 
 

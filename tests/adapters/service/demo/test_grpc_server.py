@@ -21,7 +21,7 @@ LARGE = bytes(1_000_000)
 
 
 class Answers:
-    """What is served, and what becomes of the calls that hang."""
+    """The services of the tests, and the ends of the calls that hang."""
 
     def __init__(self) -> None:
         self.called: list[str] = []

@@ -57,7 +57,7 @@ async def model_and_server(answers: Answers, held: HeldClock) -> AsyncIterator[O
 
 
 async def moments_of_an_answer(model: OpenAIModel) -> list[float]:
-    """When each piece came, and when the answer ended, counted from the question."""
+    """Return the time of each piece and of the end, in seconds after the question."""
     began = trio.current_time()
     moments: list[float] = []
     await model.write(
@@ -137,7 +137,7 @@ async def test_a_request_that_fails_holds_nothing_any_more(
         assert trio.current_time() == 0.1  # a refusal like this one is tried once more
 
 
-async def test_a_request_that_nobody_accepts_holds_nothing_any_more(
+async def test_a_request_to_a_closed_port_does_not_hold_the_clock(
     held: HeldClock, clock: MockClock
 ) -> None:
     with trio.socket.socket() as unused:
@@ -190,7 +190,7 @@ def test_what_is_sent_in_parts_holds_time_until_all_of_it_was_received(held: Hel
     assert held.under_way == 0
 
 
-def test_receiving_what_nobody_sent_is_an_error(held: HeldClock) -> None:
+def test_receiving_more_than_was_sent_is_an_error(held: HeldClock) -> None:
     exchange = Exchange(held)
     exchange.sent(1)
     with pytest.raises(RuntimeError, match="2 received, but only 1 was sent"):

@@ -19,7 +19,7 @@ def noise(level: float, seconds: float) -> list[bytes]:
 
 
 def edges(finder: SpeechFinder, *frames: list[bytes]) -> list[tuple[float, Edge]]:
-    """Each edge that is found, and the seconds at which it is."""
+    """Return each edge with its time in seconds."""
     whole = [frame for piece in frames for frame in piece]
     found = [(number, finder.feed(frame)) for number, frame in enumerate(whole, 1)]
     return [(number / 50, edge) for number, edge in found if edge]

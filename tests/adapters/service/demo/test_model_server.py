@@ -1,4 +1,4 @@
-"""The demo's model server speaks OpenAI's API, at its pace, while there is somebody to listen."""
+"""The demo's model server speaks OpenAI's API, at its pace, until the client leaves."""
 
 from __future__ import annotations
 
@@ -152,7 +152,7 @@ async def test_an_answer_that_hangs_says_its_words_and_then_nothing(
 @pytest.mark.parametrize(
     ("method", "path", "body", "status", "complaint"),
     [
-        ("GET", "nothing", b"", 404, "there is no /v1/nothing"),
+        ("GET", "nothing", b"", 404, "/v1/nothing is not served"),
         ("GET", "chat/completions", b"", 405, "GET /v1/chat/completions is not served"),
         ("POST", "chat/completions", b"{", 400, "the body is not JSON"),
         ("POST", "chat/completions", b"\xff", 400, "the body is not JSON"),
@@ -188,7 +188,7 @@ async def test_a_bad_request_is_answered_as_openai_does(
 
 
 async def conversation(bytes_of: Callable[[trio.StapledStream[Any, Any]], Any]) -> bytes:
-    """What the server answers to bytes as they are, until it is done with the connection."""
+    """Return the server's response to these raw bytes, until it closes the connection."""
     ours, theirs = memory_stream_pair()
     answered = b""
     async with trio.open_nursery() as nursery:

@@ -1,4 +1,4 @@
-"""The demo's SpeechKit is one: the official client asks it, and it speaks and hears in earnest."""
+"""The demo's SpeechKit speaks and recognises for the official client."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def spoken(channel: grpc.Channel, text: str, key: Any = KEY) -> list[Any]:
 
 
 def session(name: str, silence: int) -> Iterator[stt_pb2.StreamingRequest]:
-    """A recording, and so many milliseconds of silence after it."""
+    """A recording, followed by this many milliseconds of silence."""
     raw = stt_pb2.RawAudio(
         audio_encoding=stt_pb2.RawAudio.LINEAR16_PCM,
         sample_rate_hertz=RATE_HZ,

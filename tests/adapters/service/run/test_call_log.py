@@ -28,8 +28,8 @@ def test_a_call_has_a_line_when_it_begins_and_one_when_it_ends(
     told.then(4.0, CallerHungUp("busy")).then(4.25, LineClosed())
     assert [*log.under_way] == []
     assert caplog.messages == [
-        "call one: it begins",
-        "call one: it ended after 4.2 s: the caller hung up (busy)",
+        "call one: begins",
+        "call one: ended after 4.2 s: the caller hung up (busy)",
     ]
 
 
@@ -92,4 +92,4 @@ def test_who_is_cut_off_is_told_with_the_state_it_was_in(
     log = CallLog(CHART)
     call(log, "one")
     assert log.cut_off() == 1
-    assert caplog.messages == ["call one: it is cut off in greeting.clear"]
+    assert caplog.messages == ["call one: cut off in greeting.clear"]

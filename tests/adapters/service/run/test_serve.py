@@ -144,10 +144,10 @@ async def test_who_does_not_finish_is_told_goodbye(
     assert DRAIN + 5 < trio.current_time() < DRAIN + 5 + GOODBYE_SECONDS
     assert running.calls.cut_off() == 0
     assert caplog.messages == [
-        "call long: it begins",
+        "call long: begins",
         "stopping: no new calls; calls under way: 1, for up to 30 s",
         "stopping: calls asked to end: 1, within 10 s",
-        f"call long: it ended after {trio.current_time():.1f} s: the agent had said its last words",
+        f"call long: ended after {trio.current_time():.1f} s: the agent had said its last words",
     ]
 
 
@@ -161,7 +161,7 @@ async def test_who_cannot_be_brought_to_an_end_is_cut_off(
     assert trio.current_time() == pytest.approx(5 + DRAIN + GOODBYE_SECONDS)
     assert line.hung_up
     assert running.calls.cut_off() == 1
-    assert caplog.messages == ["call stubborn: it is cut off in listening.waiting"]
+    assert caplog.messages == ["call stubborn: cut off in listening.waiting"]
 
 
 async def test_a_second_signal_cuts_off_at_once(autojump_clock: MockClock) -> None:
