@@ -1,4 +1,4 @@
-"""The examples in deploy/: what they say is understood by those who will read it."""
+"""The examples in deploy/ are valid for the programs that read them."""
 
 from __future__ import annotations
 
@@ -58,13 +58,13 @@ def read(tmp_path: Path, text: str) -> Config:
     return read_config(tmp_path / "callchart.toml", SECRETS)
 
 
-def test_the_example_of_a_configuration_is_one(tmp_path: Path) -> None:
+def test_the_example_configuration_is_valid(tmp_path: Path) -> None:
     config = read(tmp_path, example())
     assert config.asterisk.password == "CHANGE-ME"
     assert not config.has_secrets
 
 
-def test_what_it_has_in_comments_are_keys_and_their_defaults(tmp_path: Path) -> None:
+def test_its_commented_keys_are_keys_with_their_defaults(tmp_path: Path) -> None:
     as_it_is, whole = read(tmp_path, example()), read(tmp_path, uncommented())
     assert uncommented().count("\n#[") == 0
     assert (whole.scripts, whole.settings) == (as_it_is.scripts, as_it_is.settings)
@@ -82,7 +82,7 @@ def test_what_it_has_in_comments_are_keys_and_their_defaults(tmp_path: Path) -> 
         ("yandex", "espeak", "yandex"),
     ],
 )
-def test_what_it_says_of_each_provider_are_its_keys_and_their_defaults(
+def test_its_providers_have_their_keys_with_their_defaults(
     tmp_path: Path, recognizer: str, synthesizer: str, fallback: str
 ) -> None:
     chosen = {
@@ -134,14 +134,14 @@ def test_asterisks_files_are_sections_of_keys_and_values(path: Path) -> None:
             assert re.fullmatch(r"\w+ =>? \S.*", text), f"line {number}: {line}"
 
 
-def test_nobody_calls_without_a_password_and_http_stays_on_this_machine() -> None:
+def test_calls_need_a_password_and_http_stays_on_this_machine() -> None:
     pjsip = (DEPLOY / "asterisk/pjsip.conf").read_text()
     assert "[anonymous]" not in pjsip
     assert "anonymous" not in (DEPLOY / "asterisk/modules.conf").read_text()
     assert "bindaddr = 127.0.0.1" in (DEPLOY / "asterisk/http.conf").read_text()
 
 
-def test_containers_mount_files_that_are_there() -> None:
+def test_containers_mount_files_that_exist() -> None:
     compose = (DEPLOY / "compose.yaml").read_text()
     mounted = re.findall(r"- (\./[^:]+):/etc/", compose)
     assert {Path(path).name for path in mounted} == {
@@ -159,7 +159,7 @@ def unit() -> configparser.SectionProxy:
     return read["Service"]
 
 
-def test_whoever_starts_the_service_gives_it_words_that_it_understands() -> None:
+def test_the_unit_and_the_container_start_the_service_with_valid_arguments() -> None:
     dockerfile = (DEPLOY / "Dockerfile").read_text()
     command = re.search(r"^CMD \[(.*)\]$", dockerfile, re.MULTILINE)
     assert command
@@ -180,7 +180,7 @@ def test_the_service_is_started_where_the_page_installs_it() -> None:
     assert f"\n{install}\n" in page
 
 
-def test_whoever_stops_the_service_waits_until_its_calls_have_ended(tmp_path: Path) -> None:
+def test_a_stop_waits_until_the_calls_have_ended(tmp_path: Path) -> None:
     longest = read(tmp_path, example()).drain_seconds + GOODBYE_SECONDS
     assert unit()["KillSignal"] == "SIGTERM"
     # Its speech processes must outlive the signal, for the calls that go on.
@@ -217,7 +217,7 @@ async def test_asterisk_understands_every_line_of_its_files(asterisk_installed: 
         log = asterisk.logs()
     assert "trunk" in endpoints
     assert "Stasis(callchart)" in dialplan
-    # The provider's host is only an example: nobody knows its address.
+    # The host of the provider is an example that no name server resolves.
     complaints = [
         line
         for line in log.splitlines()

@@ -1,7 +1,7 @@
 """The installed wheel, in an environment and a folder of its own.
 
 The folder has an engine/, states/, adapters/ and proto/ of its own, and proto-plus (whose import
-name is `proto`) is installed beside Callchart: none of them may meet ours.
+name is `proto`) is installed, too: none of them may be mistaken for ours.
 """
 
 from __future__ import annotations
@@ -109,7 +109,7 @@ def project(tmp_path: Path) -> Path:
 
 
 def run(python: Path, project: Path, *arguments: str | Path) -> str:
-    """Run a program of the environment in the project's folder; return what it printed."""
+    """Run a program of the environment in the project's folder, and return its output."""
     ran = subprocess.run(
         [python.with_name(str(arguments[0])), *arguments[1:]],
         cwd=project,

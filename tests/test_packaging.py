@@ -1,4 +1,4 @@
-"""What a user installs: the wheel, its names, its command, and the lock that repeats an install."""
+"""The installable project: the wheel, its names, its command, and the lock."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ FOLDERS = ("adapters", "engine", "proto", "states")
 
 @pytest.fixture(scope="module")
 def project() -> dict[str, Any]:
-    """pyproject.toml as it stands."""
+    """The contents of pyproject.toml."""
     return tomllib.loads((ROOT / "pyproject.toml").read_text())
 
 
 @pytest.fixture(scope="module")
 def lock() -> list[str]:
-    """The lock's lines, without their ends."""
+    """The lines of the lock."""
     return (ROOT / "requirements.lock").read_text().splitlines()
 
 
@@ -81,7 +81,7 @@ def test_the_licence_is_in_the_wheel(wheel: zipfile.ZipFile) -> None:
         ("pytest11", "callchart.engine.testing.plugin"),
     ],
 )
-def test_what_the_wheel_offers_by_name_can_be_loaded(
+def test_every_entry_point_of_the_wheel_can_be_loaded(
     wheel: zipfile.ZipFile, group: str, value: str
 ) -> None:
     assert f"[{group}]\ncallchart = {value}\n" in dist_info(wheel, "entry_points.txt")
@@ -100,8 +100,8 @@ def test_the_gpl_voice_comes_only_with_the_demo(project: dict[str, Any]) -> None
     assert holders == ["demo"]
 
 
-def test_the_lock_holds_names_and_exact_versions_alone(lock: list[str]) -> None:
-    # No host and no path in it, so that any mirror and any machine can serve it.
+def test_the_lock_holds_only_names_and_exact_versions(lock: list[str]) -> None:
+    # Without hosts and paths, any mirror and any machine can serve the lock.
     pins = [line for line in lock if not line.startswith("#")]
     assert pins
     assert [pin for pin in pins if not re.fullmatch(r"[A-Za-z0-9._-]+==[A-Za-z0-9.+!]+", pin)] == []

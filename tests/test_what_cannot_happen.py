@@ -1,4 +1,4 @@
-"""docs/what-cannot-happen.md names what there is: tests, properties, states of the atlas."""
+"""Every test, property and state that docs/what-cannot-happen.md names exists."""
 
 from __future__ import annotations
 

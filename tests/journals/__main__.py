@@ -1,7 +1,7 @@
-"""Writes the corpus of journals anew: `python -m tests.journals`, after a chart has changed.
+"""`python -m tests.journals`: record the kept journals again, after a chart has changed.
 
-The tests replay what is committed: a journal belongs to one chart, so a changed chart shows here
-first, and writing the corpus anew is a decision that the diff shows."""
+The tests replay the committed journals. A journal belongs to one chart, so a changed chart fails
+there first, and recording again is a decision that the diff shows."""
 
 from __future__ import annotations
 
