@@ -12,7 +12,8 @@ import argparse
 import importlib
 import inspect
 import re
-from collections.abc import Callable, Generator
+import textwrap
+from collections.abc import Callable, Generator, Sequence
 from functools import wraps
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,8 @@ import pytest
 from callchart.engine.chart import Chart
 from callchart.engine.journal import JournalFile
 from callchart.engine.testing import schedule
+from callchart.engine.testing.path_diff import short_name
+from callchart.engine.testing.questions import states
 from callchart.engine.testing.story import Teller, tell
 from callchart.engine.testing.telephone import Telephone
 
@@ -211,6 +214,7 @@ def _with_call(test: Callable[..., Any], telephone: Telephone) -> Callable[..., 
 
     @wraps(test)
     async def call(**arguments: Any) -> None:
+        __tracebackhide__ = True
         async with telephone:
             await test(**arguments)
 
@@ -227,6 +231,9 @@ def pytest_runtest_makereport(
         return report
     directory: Path | None = item.config.getoption("--callchart-journals")
     for number, telephone in enumerate(telephones, 1):
+        if telephone.steps:
+            names = [short_name(telephone.chart, leaf) for leaf in states(telephone.steps)]
+            report.sections.append((f"states of call {number}", _wrapped(names)))
         if len(telephone.journal.lines) > 1:
             report.sections.append((f"journal of call {number}", telephone.readable_journal()))
         if directory is not None and telephone.journal.lines:
@@ -245,6 +252,10 @@ def pytest_runtest_makereport(
         )
     )
     return report
+
+
+def _wrapped(names: Sequence[str]) -> str:
+    return textwrap.fill(" -> ".join(names), 80, break_long_words=False, break_on_hyphens=False)
 
 
 def _save(telephone: Telephone, directory: Path, item: pytest.Item, number: int) -> str:

@@ -50,5 +50,23 @@ def run(
     clock: Clock | None = None,
     instruments: Sequence[Instrument] = (),
 ) -> Any:
-    """`trio.run` on a virtual clock, unless it is given another."""
-    return trio.run(function, clock=clock or virtual_clock(), instruments=instruments)
+    """Run like `trio.run`, on a virtual clock unless another is given.
+
+    Raises the exception itself where Trio's nurseries have wrapped a single one in groups: so a
+    failed test shows its own line, and not the nursery's traceback."""
+    __tracebackhide__ = True
+    try:
+        return trio.run(function, clock=clock or virtual_clock(), instruments=instruments)
+    except BaseExceptionGroup as group:
+        if (only := _only_exception(group)) is None:
+            raise
+    # Outside of the `except` block: within it, the group would become the context of `only`.
+    raise only
+
+
+def _only_exception(error: BaseException) -> BaseException | None:
+    while isinstance(error, BaseExceptionGroup):
+        if len(error.exceptions) > 1:
+            return None
+        error = error.exceptions[0]
+    return error

@@ -25,6 +25,7 @@ from callchart.engine.testing.hearing import FakeRecognizer, FakeVoiceDetectors,
 from callchart.engine.testing.invariants import check_invariants
 from callchart.engine.testing.line import FakeLine
 from callchart.engine.testing.model import Answer, FakeModel, Use
+from callchart.engine.testing.path_diff import path_diff
 from callchart.engine.testing.questions import (
     HeardReply,
     Path,
@@ -109,6 +110,7 @@ class Telephone:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> bool | None:
+        __tracebackhide__ = True
         assert self._nursery is not None
         failure = error
         if error is None:
@@ -168,6 +170,7 @@ class Telephone:
         """The caller speaks, from `at` (now) `until` a moment, or `lasting` so many seconds.
 
         Without either, as long as the words take. `Spoken` says what the recogniser makes of it."""
+        __tracebackhide__ = True
         spoken = Spoken(words) if isinstance(words, str) else words
         await self.caller_starts_speaking(spoken, at=at)
         if until is None:
@@ -176,34 +179,40 @@ class Telephone:
 
     async def caller_makes_noise(self, *, at: float | None = None, lasting: float = 0.3) -> None:
         """A cough, a door: voice without words."""
+        __tracebackhide__ = True
         await self.caller_says(Spoken(""), at=at, lasting=lasting)
 
     async def caller_starts_speaking(
         self, words: str | Spoken = "", *, at: float | None = None
     ) -> None:
         """The caller begins to speak. Without words, nobody knows yet what."""
+        __tracebackhide__ = True
         await self._reach(at)
         spoken = Spoken(words) if isinstance(words, str) else words
         self.line.start_speaking(self.recognizer.knows(spoken))
 
     async def caller_stops_speaking(self, *, at: float | None = None) -> None:
         """The caller falls silent."""
+        __tracebackhide__ = True
         await self._reach(at)
         self.line.stop_speaking()
 
     async def caller_hangs_up(self, *, at: float | None = None) -> None:
         """The caller hangs up."""
+        __tracebackhide__ = True
         await self._reach(at)
         self.line.remote_hangs_up()
 
     async def caller_presses(self, digits: str, *, at: float | None = None) -> None:
         """The caller presses keys, one after the other."""
+        __tracebackhide__ = True
         await self._reach(at)
         for digit in digits:
             self.line.press(digit)
 
     async def line_breaks(self, *, at: float | None = None) -> None:
         """The line closes, and nobody says why."""
+        __tracebackhide__ = True
         await self._reach(at)
         self.line.break_off()
 
@@ -211,12 +220,14 @@ class Telephone:
         self, reason: str = "the service stops", *, at: float | None = None
     ) -> None:
         """The operator asks the agent to end the call."""
+        __tracebackhide__ = True
         await self._reach(at)
         if self._call is not None and not self._over:
             self._call.mailbox.post(HangUpRequested(reason))
 
     async def until(self, what: float | str, *, within: float = PATIENCE) -> None:
-        """Time passes: until a moment, or until the call is in a state of that name."""
+        """Let time pass until a moment (seconds), or until the call is in a state of that name."""
+        __tracebackhide__ = True
         if isinstance(what, str):
             self._check_names([what])
             await self._reach(None)
@@ -226,7 +237,8 @@ class Telephone:
             await self._reach(what)
 
     async def until_the_end(self, *, within: float | None = None) -> None:
-        """Time passes until the call has ended: at most the longest call, and a goodbye."""
+        """Let time pass until the call has ended: at most the longest call, and a goodbye."""
+        __tracebackhide__ = True
         await self._reach(None)
         within = self.settings.longest_call + PATIENCE if within is None else within
         await self._wait_for(lambda: self._over, "over", within)
@@ -248,8 +260,8 @@ class Telephone:
         when the call is over."""
         self._check_names([name for name in states or () if not isinstance(name, EllipsisType)])
         frame = sys._getframe(1)
-        where = f"{frame.f_code.co_filename}:{frame.f_lineno}"
-        expectation = Expectation(self._meet, states, heard, stale_frames, within, where)
+        line = TracebackType(None, frame, frame.f_lasti, frame.f_lineno)
+        expectation = Expectation(self._meet, states, heard, stale_frames, within, line)
         self._open_expectations.append(expectation)
         return expectation
 
@@ -293,7 +305,8 @@ class Telephone:
     # --- inside ---------------------------------------------------------------------------------
 
     async def _reach(self, moment: float | None) -> None:
-        """The call is under way, open expectations are met, and it is `moment`."""
+        """Begin the call if it has not begun, meet open expectations, and wait until `moment`."""
+        __tracebackhide__ = True
         if self._call is None:
             await self._begin()
         await self._meet_all()
@@ -356,22 +369,25 @@ class Telephone:
             self._wait.ended.set()
 
     async def _wait_for(self, condition: Callable[[], bool], what: str, within: float) -> None:
-        """Until a step after which the condition holds, and all else of that instant is done."""
+        """Wait for a step after which the condition holds, and then for the end of its instant."""
+        __tracebackhide__ = True
         if not (held := condition()) and not self._over:
             self._wait = wait = _Wait(condition)
             with trio.move_on_after(within):
                 await wait.ended.wait()
             self._wait, held = None, wait.held or condition()
         if not held:
-            why = "it is over" if self._over else f"not within {within:g} s"
-            raise AssertionError(self._told(f"the call is not {what}: {why}"))
+            why = "it has ended" if self._over else f"not within {within:g} s"
+            raise AssertionError(self._with_place(f"the call is not {what}: {why}"))
         await trio.testing.wait_all_tasks_blocked()
 
     async def _meet_all(self) -> None:
+        __tracebackhide__ = True
         while self._open_expectations:
             await self._open_expectations[0]
 
     async def _meet(self, expected: Expectation) -> None:
+        __tracebackhide__ = True
         if expected not in self._open_expectations:
             return
         self._open_expectations.remove(expected)
@@ -383,34 +399,30 @@ class Telephone:
                     lambda: follows(states(self.steps), path), "where it should be", expected.within
                 )
             except AssertionError:
-                wanted = ", ".join("..." if name is ... else str(name) for name in path)
-                passed = ", ".join(states(self.steps))
-                raise AssertionError(
-                    self._told(
-                        f"{expected.where}: the call did not pass through [{wanted}]; it passed "
-                        f"through [{passed}]"
-                    )
-                ) from None
+                diff = path_diff(self.chart, states(self.steps), path)
+                message = f"the call did not pass through the expected states:\n{diff}"
+                raise self._unmet(expected, message) from None
         if expected.heard is not None:
             heard = self.heard[-1].text if self.heard else ""
             if heard != expected.heard:
-                raise AssertionError(
-                    self._told(
-                        f"{expected.where}: of the last reply the caller heard {heard!r}, not "
-                        f"{expected.heard!r}"
-                    )
+                message = (
+                    f"the caller must hear {expected.heard!r} of the last reply, heard {heard!r}"
                 )
+                raise self._unmet(expected, message)
         if expected.stale_frames is not None:
             stale = stale_frames(self.recording)
             if stale != expected.stale_frames:
-                raise AssertionError(
-                    self._told(
-                        f"{expected.where}: the caller heard {stale} stale frames, not "
-                        f"{expected.stale_frames}"
-                    )
+                message = (
+                    f"the caller must hear {expected.stale_frames} stale frames, heard {stale}"
                 )
+                raise self._unmet(expected, message)
+
+    def _unmet(self, expected: Expectation, message: str) -> AssertionError:
+        """Return the failure of an expectation; its traceback ends at the test's own line."""
+        return AssertionError(self._with_place(message)).with_traceback(expected.line)
 
     async def _finish(self) -> None:
+        __tracebackhide__ = True
         await self._meet_all()
         if self._call is None:
             return
@@ -421,7 +433,7 @@ class Telephone:
             check_invariants(self.recording, self.model)
             self._check_nothing_is_left()
         except AssertionError as broken:
-            raise AssertionError(self._told(str(broken))) from None
+            raise AssertionError(self._with_place(str(broken))) from None
 
     def _check_nothing_is_left(self) -> None:
         assert self._nursery is not None
@@ -443,7 +455,7 @@ class Telephone:
                 hint = f"; did you mean {near[0]!r}?" if near else ""
                 raise ValueError(f"chart {self.chart.name!r} has no state {name!r}{hint}")
 
-    def _told(self, message: str) -> str:
+    def _with_place(self, message: str) -> str:
         return f"{message}\n(at {self.now:.3f} s, in {self.state or 'no state yet'})"
 
     def readable_journal(self) -> str:
@@ -468,11 +480,13 @@ class Expectation:
         heard: str | None,
         stale_frames: int | None,
         within: float,
-        where: str,
+        line: TracebackType,
     ) -> None:
         self._meet = meet
         self.states, self.heard, self.stale_frames = states, heard, stale_frames
-        self.within, self.where = within, where
+        #: `line`: the test's line that expects it, for the report of a failure.
+        self.within, self.line = within, line
 
     def __await__(self) -> Generator[Any, Any, None]:
+        __tracebackhide__ = True
         yield from self._meet(self).__await__()

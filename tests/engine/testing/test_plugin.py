@@ -41,7 +41,10 @@ def test_a_failure_shows_the_journal_the_seed_and_the_line_that_repeats_it(run: 
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(
         [
-            "*AssertionError: *the caller heard 'Hello, *', not 'At midnight'*",
+            '>       telephone.expect(heard="At midnight")',
+            "E       AssertionError: the caller must hear 'At midnight' of the last reply, heard *",
+            "*- states of call 1 -*",
+            "clear -> waiting -> hearing -> pause -> silent -> opening",
             "*- journal of call 1 -*",
             "*0.000  taken     CallStarted()*(none) -> turn.greeting.clear",
             "*3.020  taken     SpeechStarted(utterance=1)*listening.waiting -> listening.hearing",
@@ -49,6 +52,76 @@ def test_a_failure_shows_the_journal_the_seed_and_the_line_that_repeats_it(run: 
             "to repeat it: pytest 'test_it.py::test_wrong' --callchart-seed 17",
         ]
     )
+
+
+def test_a_failed_assertion_shows_its_line_and_the_compared_values(run: Run) -> None:
+    result = run(
+        """
+        async def test_answer(telephone):
+            await telephone.until("listening")
+            wanted = "At midnight"
+            assert telephone.heard[-1].text == wanted
+        """
+    )
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        [
+            ">       assert telephone.heard[-1].text == wanted",
+            "E       AssertionError: assert 'Hello, *' == 'At midnight'",
+            "E         - At midnight",
+            "E         + Hello, this is the shop. How can I help you?",
+            "test_it.py:4: AssertionError",
+            "*- states of call 1 -*",
+            "clear -> waiting",
+        ]
+    )
+    result.stdout.no_fnmatch_line("*Exception Group*")
+    result.stdout.no_fnmatch_line("*telephone.py*")
+
+
+def test_a_path_that_is_not_taken_shows_a_diff_and_both_lines(run: Run) -> None:
+    result = run(
+        """
+        async def test_path(telephone):
+            telephone.expect(states=["greeting", ..., "thinking", "hangup"], within=5)
+            await telephone.until(4.0)
+        """
+    )
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        [
+            ">       await telephone.until(4.0)",
+            '>       telephone.expect(states=["greeting", ..., "thinking", "hangup"], within=5)',
+            "E       AssertionError: the call did not pass through the expected states:",
+            "E         clear  greeting",
+            "E       - thinking",
+            "E       + waiting",
+            "E       (at 5.000 s, in call.listening.waiting)",
+        ]
+    )
+
+
+def test_a_chart_whose_function_fails_shows_the_functions_line(run: Run) -> None:
+    result = run(
+        """
+        import pytest
+        from callchart import PHONE_CALL, SpeechStarted, to
+
+        def look_up(data):
+            raise LookupError("no such customer")
+
+        looks_up = {"waiting": {SpeechStarted: to("hangup", update=look_up)}}
+
+        @pytest.mark.call(chart=PHONE_CALL.extended("failing", on=looks_up))
+        async def test_it(telephone):
+            await telephone.caller_says("Hello", at=3.0)
+        """
+    )
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        ['>       raise LookupError("no such customer")', "E       LookupError: no such customer"]
+    )
+    result.stdout.no_fnmatch_line("*Exception Group*")
 
 
 def test_a_test_that_cannot_wait_for_its_telephone_is_told_so(run: Run) -> None:
