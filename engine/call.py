@@ -42,7 +42,7 @@ from callchart.engine.ports import (
 from callchart.engine.reply.pipeline import ReplyPipeline
 from callchart.engine.reply.playout import Playout
 from callchart.engine.scene import Activity, Scene, Services, UnknownActivity
-from callchart.engine.tools.toolbox import Workbench
+from callchart.engine.tools.toolbox import ToolRunner
 
 #: Told of every step before it is carried out, with the call's id.
 Inspector = Callable[[str, Step], None]
@@ -115,12 +115,12 @@ class Call:
         self._scopes: dict[Active, _StateScope] = {}
         self.mailbox = Mailbox(self.now, data.settings.mailbox)
         self.playout = Playout(line, self.now, self.raise_)
-        self.workbench = Workbench(services.tools, self.mailbox.post, self._start_soon)
+        self.tools = ToolRunner(services.tools, self.mailbox.post, self._start_soon)
         self.replies = ReplyPipeline(
             services.model,
             services.synthesizer,
             services.phrases,
-            self.workbench,
+            self.tools,
             transfers=services.transfers,
             rate_hz=line.rate_hz,
             call_id=line.call_id,
@@ -191,7 +191,7 @@ class Call:
             if scope := self._scopes.pop(active, None):
                 await scope.leave()
         self.data = step.data
-        self.workbench.taken(step.event)
+        self.tools.event_taken(step.event)
         self._carry_out_effects(step.effects)
         self._carry_out_effects(step.entry_effects)
         for active in step.entries:

@@ -28,7 +28,7 @@ from callchart.engine.reply.composition import Composition
 from callchart.engine.reply.model_answer import ModelAnswer
 from callchart.engine.reply.progress import ReplyProgress
 from callchart.engine.reply.synthesis import ChunkVoice, SynthesisWindow
-from callchart.engine.tools.toolbox import Toolbox, Workbench
+from callchart.engine.tools.toolbox import Toolbox, ToolRunner
 
 
 class ReplyPipeline:
@@ -42,14 +42,14 @@ class ReplyPipeline:
         model: LanguageModel,
         synthesizer: Synthesizer,
         phrases: Phrases,
-        workbench: Workbench,
+        tools: ToolRunner,
         *,
         transfers: Sequence[str],
         rate_hz: int,
         call_id: str,
     ) -> None:
         self._model, self._synthesizer, self._phrases = model, synthesizer, phrases
-        self._workbench, self._transfers = workbench, transfers
+        self._tools, self._transfers = tools, transfers
         self._rate_hz, self._call_id = rate_hz, call_id
         #: The reply that was started last, in this turn; None before the first.
         self.current: Composition | None = None
@@ -118,7 +118,7 @@ class ReplyPipeline:
                 window.add([reply.script])
                 written = ReplyWritten(reply.number, len(composition.chunks), 0, reply.ends_call)
             else:
-                toolbox = Toolbox(self._workbench, self._transfers)
+                toolbox = Toolbox(self._tools, self._transfers)
                 answer = ModelAnswer(composition, toolbox, window, nursery, data)
                 try:
                     await answer.write(self._model, history)

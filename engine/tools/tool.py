@@ -1,8 +1,8 @@
-"""A user's own function as a tool: what the model is told of it, and what it makes of arguments.
+"""A function of the user as a tool: its description for the model, its arguments, its result.
 
-Pydantic reads the function's annotations: they are the schema that the model is given, and they
-check and convert what the model then writes. What a tool returns, the model reads: a text as it is,
-anything else as JSON."""
+Pydantic reads the function's annotations. They give the schema that the model reads, and they check
+and convert the arguments that the model writes. The model reads the returned value: a string as it
+is, any other value as JSON."""
 
 from __future__ import annotations
 
@@ -28,28 +28,27 @@ log = logging.getLogger(__name__)
 Function = Callable[..., object]
 OnInterruption = Literal["cancel", "finish"]
 
-#: What OpenAI's API takes as a name.
+#: The names that OpenAI's API accepts.
 _NAME = re.compile(r"[A-Za-z0-9_]{1,64}")
 
 
 class ToolDeclarationError(TypeError):
-    """A function cannot be a tool as it is. Names the tool and the parameter, and says why."""
+    """A function cannot be a tool. The message names the tool, the parameter and the reason."""
 
 
 class ToolError(Exception):
-    """For a tool to raise: its text is the result that the model reads ("there is no such day").
+    """A refusal that a tool raises: the model reads its text as the result of the tool.
 
-    Of any other exception the model is told nothing but that the tool failed."""
+        raise ToolError("the shop is closed on that day")
+
+    Of any other exception the model reads only that the tool failed, because its text may hold
+    secrets; the log names its type."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Tool:
-    """A function that the model may use; made by `tool`.
-
-    `seconds` is how long a use may last. `on_interruption` is what becomes of a use when the
-    reply that wanted it is over, because the caller interrupted it or hung up: "cancel" ends it
-    at once; "finish" lets it go on to its end, once, and the call waits for it, also when the line
-    is closed. Nothing but a service that is stopped at once, or a call that fails, cuts it off."""
+    """A function that the model may use. `tool` makes it, and describes `seconds` and
+    `on_interruption`; `spec` is the tool as the model reads it."""
 
     spec: ToolSpec
     seconds: float
@@ -57,10 +56,10 @@ class Tool:
     function: Function
     _arguments: type[BaseModel]
 
-    def understood(self, arguments: str) -> Mapping[str, Any]:
-        """The function's arguments, checked and converted, from the JSON that the model wrote.
+    def parse_arguments(self, arguments: str) -> Mapping[str, Any]:
+        """Check and convert the JSON that the model wrote; return the function's arguments.
 
-        Raises `ToolError` for what does not fit, to be told to the model."""
+        Raises `ToolError`, which names each argument that does not fit."""
         try:
             made = self._arguments.model_validate_json(arguments.strip() or "{}")
         except ValidationError as error:
@@ -73,30 +72,32 @@ class Tool:
         return {str(field.alias): getattr(made, name) for name, field in fields.items()}
 
     async def run(self, arguments: Mapping[str, Any]) -> str:
-        """What came of it, for the model to read, within `seconds`. Raises nothing of its own."""
-        name, told = self.spec.name, None
+        """Run the function for at most `seconds`; return the result as the model reads it.
+
+        A failure of the function is a result too; this method raises only when it is cancelled."""
+        name, result = self.spec.name, None
         try:
             with trio.move_on_after(self.seconds):
                 returned = self.function(**arguments)
                 if inspect.isawaitable(returned):
                     returned = await returned
                 return _text(returned)
-        # With a star: a tool that is cancelled may fail as it ends, and is cancelled all the same.
+        # `except*` keeps a cancellation apart from an error that the cancelled tool raises.
         except* ToolError as refusals:
-            told = str(first_leaf(refusals))
+            result = str(first_leaf(refusals))
         except* Exception as failures:
-            # The message may hold the caller's words: it is not for the log.
+            # The message may hold the caller's words, which must not be logged.
             log.error(
-                "the tool %s raised %s; the model is told that it failed",
+                "tool %s failed: %s (the model reads only that it failed)",
                 name,
                 type(first_leaf(failures)).__name__,
                 exc_info=log.isEnabledFor(logging.DEBUG),
             )
-            told = f"{name} failed."
-        if told is None:
-            log.warning("the tool %s took longer than its %g s and was ended", name, self.seconds)
-            told = f"{name} took longer than {self.seconds:g} s and was given up."
-        return told
+            result = f"{name} failed."
+        if result is None:
+            log.warning("tool %s: timeout after %g s", name, self.seconds)
+            result = f"{name} took longer than {self.seconds:g} s and was given up."
+        return result
 
 
 @overload
@@ -124,12 +125,32 @@ def tool(
     on_interruption: OnInterruption = "cancel",
     description: str = "",
 ) -> Tool | Callable[[Function], Tool]:
-    """Make a function a tool; also as a decorator, with or without arguments.
+    """Make a function a tool that the model may use. A decorator, with or without arguments:
 
-    The model goes by the function's name, its docstring (or `description`) and its parameters, each
-    annotated: `str`, `int`, `float`, `bool`, `Literal`, an `Enum`, lists of these, optional ones,
-    and whatever else Pydantic can describe. An async function may wait, within `seconds`; a plain
-    one is to be quick, because no call goes on meanwhile. Raises `ToolDeclarationError`."""
+        @tool(seconds=3.0)
+        async def opening_hours(day: Literal["Saturday", "Sunday"]) -> str:
+            \"""Return when the shop is open.\"""
+
+    The model chooses a tool by its name, by its docstring (or `description`), and by its
+    parameters. Each parameter needs an annotation: `str`, `int`, `float`, `bool`, a `Literal`, an
+    `Enum`, a list of these, an optional one, or another type that Pydantic can describe.
+    `Annotated[float, Field(description="in euros")]` describes a parameter to the model.
+
+    The model reads the returned value: a string as it is, `None` as "Done.", any other value as
+    JSON. A `ToolError` is read as its text. The function may be async. A plain one must return
+    within milliseconds, because no call advances while it runs.
+
+    `seconds` is the longest time of one use, more than 0 and finite; a use that takes longer is
+    cancelled, and the model reads so. `on_interruption` decides about a running use whose reply
+    ends, because the caller interrupts it or hangs up:
+
+    - "cancel" cancels the use. The call's history does not mention it.
+    - "finish" lets it run to its end, and the call waits for it, even after the line has closed.
+      Use it for functions with consequences, such as an order. If the model asks for the same use
+      meanwhile, it waits for the running one. Only a failure of the call, or an immediate stop of
+      the service, cuts it off.
+
+    Raises `ToolDeclarationError` for a function that cannot be a tool."""
     if function is None:
         return lambda function: tool(
             function, seconds=seconds, on_interruption=on_interruption, description=description
@@ -137,17 +158,21 @@ def tool(
     name = getattr(function, "__name__", "")
     if not _NAME.fullmatch(name):
         raise ToolDeclarationError(
-            f"tool {name or function!r}: a tool is a function with a name of its own, of at most "
-            f"64 English letters, digits and underscores"
+            f"the name of a tool must be 1 to 64 English letters, digits and underscores, "
+            f"got {name or function!r}"
         )
     described = inspect.cleandoc(description or inspect.getdoc(function) or "")
     if not described:
-        raise ToolDeclarationError(f"tool {name}: it has no docstring, which the model goes by")
+        raise ToolDeclarationError(
+            f"tool {name}: a docstring or a description is missing; the model chooses tools by it"
+        )
     if not 0 < seconds < inf:
-        raise ToolDeclarationError(f"tool {name}: seconds is {seconds}; write how long it may last")
+        raise ToolDeclarationError(
+            f"tool {name}: seconds must be more than 0 and finite, got {seconds}"
+        )
     if on_interruption not in ("cancel", "finish"):
         raise ToolDeclarationError(
-            f"tool {name}: on_interruption is {on_interruption!r}; write 'cancel' or 'finish'"
+            f"tool {name}: on_interruption must be 'cancel' or 'finish', got {on_interruption!r}"
         )
     arguments = _arguments(name, function)
     spec = ToolSpec(name, described, arguments.model_json_schema(schema_generator=_Untitled))
@@ -155,17 +180,21 @@ def tool(
 
 
 def by_name(tools: Iterable[Tool], taken: Iterable[str] = ()) -> dict[str, Tool]:
-    """The tools by their names, none of which is another's. Raises `ToolDeclarationError`."""
+    """Return the tools by their names.
+
+    Raises `ToolDeclarationError` for two tools of one name, and for a name in `taken`."""
     names: dict[str, Tool] = {}
     for each in tools:
         if each.spec.name in names or each.spec.name in taken:
-            raise ToolDeclarationError(f"tool {each.spec.name}: there is another of that name")
+            raise ToolDeclarationError(
+                f"tool {each.spec.name}: the name must be unique; rename one of the two tools"
+            )
         names[each.spec.name] = each
     return names
 
 
 class _Untitled(GenerateJsonSchema):
-    """Without the titles that only repeat the parameters' names."""
+    """A generator that omits the titles: they only repeat the parameters' names."""
 
     def field_title_should_be_set(self, schema: object) -> bool:
         return False
@@ -177,27 +206,31 @@ class _Untitled(GenerateJsonSchema):
 
 
 def _arguments(name: str, function: Function) -> type[BaseModel]:
-    """What Pydantic makes of the parameters. Raises `ToolDeclarationError`."""
+    """Return a Pydantic model of the function's parameters. Raises `ToolDeclarationError`."""
     try:
         hints = get_type_hints(function, include_extras=True)
     except NameError as error:
-        raise ToolDeclarationError(f"tool {name}: its annotations: {error}") from None
+        raise ToolDeclarationError(
+            f"tool {name}: annotations must be known names: {error}"
+        ) from None
     fields: dict[str, Any] = {}
     for number, parameter in enumerate(inspect.signature(function).parameters.values()):
         where = f"tool {name}: parameter {parameter.name}"
         if parameter.kind not in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY):
-            raise ToolDeclarationError(f"{where} cannot be given by name; a model gives no other")
+            raise ToolDeclarationError(
+                f"{where} must accept a keyword, got a {parameter.kind.description} parameter"
+            )
         if parameter.name not in hints:
-            raise ToolDeclarationError(f"{where} has no annotation, such as `: str`")
+            raise ToolDeclarationError(f"{where} must have an annotation, such as `: str`")
         try:
             TypeAdapter(hints[parameter.name]).json_schema()
         except PydanticUserError:
             raise ToolDeclarationError(
-                f"{where} is of a type that JSON has no word for; use str, int, float, bool, "
-                f"Literal, an Enum, or lists of these"
+                f"{where} must have a type that JSON can hold (str, int, float, bool, Literal, an "
+                f"Enum, lists of these), got {inspect.formatannotation(hints[parameter.name])}"
             ) from None
         default = ... if parameter.default is parameter.empty else parameter.default
-        # A field's own name must not be one that Pydantic uses itself: the alias is free.
+        # Pydantic reserves some field names ("copy", "schema"), but no alias.
         fields[f"argument_{number}"] = (
             hints[parameter.name],
             Field(default, alias=parameter.name),

@@ -1,8 +1,8 @@
-"""What the language model may use while it writes one answer: our own two tools, and the user's.
+"""The tools that the language model may use in one answer: Callchart's own two, and the user's.
 
-A use is in the call's history once something has come of it. One that is cancelled with its reply
-leaves nothing there, as if the model had never asked. One that finishes stands there from its
-beginning, so that the next answer knows of it, and does not begin it again."""
+The history of the call holds a use that has a result. It holds no use that was cancelled with its
+reply. It holds a use that finishes (`on_interruption="finish"`) from its beginning: the next answer
+then knows of it, and the model does not begin it again."""
 
 from __future__ import annotations
 
@@ -23,12 +23,14 @@ HANG_UP = ToolSpec(
     {"type": "object", "properties": {}, "additionalProperties": False},
 )
 
-#: The names of our own tools, which no other may have.
+#: The names of Callchart's own tools, which no tool of the user may have.
 OURS = (HANG_UP.name, "transfer")
 
 
 def transfer_spec(targets: Sequence[str]) -> ToolSpec:
-    """The tool that hands the caller on. `targets` are numbers, and patterns with X for a digit."""
+    """Return the tool that transfers the call.
+
+    `targets` are numbers, and patterns with X for a digit."""
     return ToolSpec(
         "transfer",
         "Hand the caller on to another extension, once what was written before it was spoken. You "
@@ -48,22 +50,23 @@ def transfer_spec(targets: Sequence[str]) -> ToolSpec:
 
 
 @dataclass(eq=False, slots=True)
-class _Work:
-    """A use that finishes, whatever becomes of its reply."""
+class _RunningTool:
+    """A use that runs to its end, even if its reply ends before."""
 
     tool: Tool
     use: int
     arguments: Mapping[str, Any]
     result: str = ""
-    #: The call knows of it, and will wait for it.
+    #: Set when the call has taken `ToolUnderWay`, and so will wait for the result.
     known: trio.Event = field(default_factory=trio.Event)
     done: trio.Event = field(default_factory=trio.Event)
 
 
-class Workbench:
-    """The user's tools, in one call.
+class ToolRunner:
+    """Runs the user's tools in one call.
 
-    `post` tells the call what happened; `start_soon` starts a task in the call's own scope."""
+    `post` takes the events of the uses. `start_soon` starts a task that lasts as long as the call.
+    Raises `ToolDeclarationError` for two tools of one name."""
 
     def __init__(
         self,
@@ -74,7 +77,7 @@ class Workbench:
         self._tools = by_name(tools, taken=OURS)
         self._post, self._start_soon = post, start_soon
         self._uses = 0
-        self._at_work: list[_Work] = []
+        self._running: list[_RunningTool] = []
 
     @property
     def specs(self) -> Sequence[ToolSpec]:
@@ -85,62 +88,63 @@ class Workbench:
         if (tool := self._tools.get(name)) is None:
             return f"There is no tool {name}."
         try:
-            understood = tool.understood(arguments)
+            parsed = tool.parse_arguments(arguments)
         except ToolError as error:
             return str(error)
-        # An answer that is over begins nothing any more.
+        # A cancelled answer must not begin a use.
         await trio.lowlevel.checkpoint_if_cancelled()
         if tool.on_interruption == "finish":
-            work = self._same(tool, understood) or self._begin(tool, understood, arguments)
-            await work.done.wait()
-            return work.result
+            running = self._find(tool, parsed) or self._begin(tool, parsed, arguments)
+            await running.done.wait()
+            return running.result
         use = self._next()
-        result = await tool.run(understood)
+        result = await tool.run(parsed)
         self._post(ToolFinished(use, name, arguments, result))
         return result
 
-    def taken(self, event: Event) -> None:
-        """The call has taken this event: a use that it tells of may begin."""
-        for work in self._at_work:
-            if isinstance(event, ToolUnderWay) and event.use == work.use:
-                work.known.set()
+    def event_taken(self, event: Event) -> None:
+        """Begin the use that `event` announces: the call has taken the event."""
+        for running in self._running:
+            if isinstance(event, ToolUnderWay) and event.use == running.use:
+                running.known.set()
 
     def _next(self) -> int:
         self._uses += 1
         return self._uses
 
-    def _same(self, tool: Tool, arguments: Mapping[str, Any]) -> _Work | None:
-        """It is at work on just this already, for a reply that is over: it is not done twice."""
-        for work in self._at_work:
-            if work.tool is tool and work.arguments == arguments:
-                return work
+    def _find(self, tool: Tool, arguments: Mapping[str, Any]) -> _RunningTool | None:
+        """Return the same use, if an earlier reply began it and it still runs."""
+        for running in self._running:
+            if running.tool is tool and running.arguments == arguments:
+                return running
         return None
 
-    def _begin(self, tool: Tool, arguments: Mapping[str, Any], written: str) -> _Work:
-        work, name = _Work(tool, self._next(), arguments), tool.spec.name
+    def _begin(self, tool: Tool, arguments: Mapping[str, Any], written: str) -> _RunningTool:
+        running, name = _RunningTool(tool, self._next(), arguments), tool.spec.name
 
         async def finish() -> None:
-            # The call may end before it takes note: then nothing was begun that it cuts off.
-            await work.known.wait()
-            work.result = await tool.run(arguments)
-            self._at_work.remove(work)
-            self._post(ToolFinished(work.use, name, written, work.result))
-            work.done.set()
+            # The call may end before it takes the event: a use that had begun would be cut off.
+            await running.known.wait()
+            running.result = await tool.run(arguments)
+            self._running.remove(running)
+            self._post(ToolFinished(running.use, name, written, running.result))
+            running.done.set()
 
-        self._at_work.append(work)
-        self._post(ToolUnderWay(work.use, name, written, tool.seconds))
+        self._running.append(running)
+        self._post(ToolUnderWay(running.use, name, written, tool.seconds))
         self._start_soon(finish)
-        return work
+        return running
 
 
 class Toolbox:
-    """`ports.Tools` of one answer, and what it is to lead to once it was said.
+    """The tools of one answer (`ports.Tools`), and what the call does after the answer.
 
-    `ends_call`: to the call's end. `transfer_to`: to a transfer, which is offered where `transfers`
-    says to whom (the carrier has the last word). Without a workbench, there are no other tools."""
+    `ends_call` is True when the model wants to hang up. `transfer_to` is the target of the transfer
+    that the model wants, or "". The tool `transfer` is offered when `transfers` is not empty; the
+    carrier still checks the target. `runner` runs the user's tools; without it there are none."""
 
-    def __init__(self, workbench: Workbench | None = None, transfers: Sequence[str] = ()) -> None:
-        self._workbench = workbench
+    def __init__(self, runner: ToolRunner | None = None, transfers: Sequence[str] = ()) -> None:
+        self._runner = runner
         self._transfer = transfer_spec(transfers) if transfers else None
         self.ends_call = False
         self.transfer_to = ""
@@ -148,7 +152,7 @@ class Toolbox:
     @property
     def specs(self) -> Sequence[ToolSpec]:
         ours = (HANG_UP,) if self._transfer is None else (HANG_UP, self._transfer)
-        return (*ours, *self._workbench.specs) if self._workbench else ours
+        return (*ours, *self._runner.specs) if self._runner else ours
 
     async def use(self, name: str, arguments: str) -> str | None:
         if name == "hang_up":
@@ -157,13 +161,13 @@ class Toolbox:
         if name == "transfer" and self._transfer is not None:
             self.transfer_to = _target(arguments)
             return None if self.transfer_to else 'Write a target, such as {"target": "100"}.'
-        if self._workbench is None:
+        if self._runner is None:
             return f"There is no tool {name}."
-        return await self._workbench.use(name, arguments)
+        return await self._runner.use(name, arguments)
 
 
 def _target(arguments: str) -> str:
-    """Whom the model wants to hand the caller on to; "" where that is not what it wrote."""
+    """Return the target in the JSON that the model wrote, or "" if it has none."""
     try:
         written = json.loads(arguments)
     except ValueError:

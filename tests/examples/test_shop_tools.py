@@ -39,5 +39,5 @@ async def test_what_is_set_aside_is_in_the_book(
     monkeypatch.setattr(shop_tools, "BOOK", trio.Path(book))
     set_aside = shop_tools.set_aside
     arguments = f'{{"article": "hammers", "name": "Ada", "pieces": {pieces}}}'
-    assert await set_aside.run(set_aside.understood(arguments)) == told
+    assert await set_aside.run(set_aside.parse_arguments(arguments)) == told
     assert book.read_text("utf-8") == written

@@ -63,11 +63,11 @@ def test_tools_are_found_in_the_folder(folder: Path, name: str) -> None:
             "my_tools:MIXED",
             "tools my_tools:MIXED: write a list of what callchart.engine.tools.tool.tool has made",
         ),
-        ("my_tools:TWICE", "tools my_tools:TWICE: tool price: there is another of that name"),
-        ("my_tools:OURS", "tools my_tools:OURS: tool hang_up: there is another of that name"),
+        ("my_tools:TWICE", "tools my_tools:TWICE: tool price: the name must be unique"),
+        ("my_tools:OURS", "tools my_tools:OURS: tool hang_up: the name must be unique"),
         (
             "untyped_tool:price",
-            "tools untyped_tool:price: tool price: parameter article has no annotation",
+            "tools untyped_tool:price: tool price: parameter article must have an annotation",
         ),
     ],
 )

@@ -20,7 +20,7 @@ from callchart.engine.reply.composition import Chunk, ChunkPhase, Composition, C
 from callchart.engine.reply.pipeline import ReplyPipeline
 from callchart.engine.settings import Settings
 from callchart.engine.testing import Answer, FakeModel, FakeSynthesizer, Manner
-from callchart.engine.tools.toolbox import Workbench
+from callchart.engine.tools.toolbox import ToolRunner
 
 FRAME = 640
 SECOND = 32000
@@ -152,13 +152,13 @@ class Desk:
         self.model, self.synthesizer = model or FakeModel(), synthesizer or FakeSynthesizer()
         self.phrases = Phrases(16000)
         self.mailbox = Mailbox(lambda: round(trio.current_time() * 1_000_000), 256)
-        self.workbench = Workbench((), self.mailbox.post, cast(Any, None))
+        self.tools = ToolRunner((), self.mailbox.post, cast(Any, None))
         self.data = CallData(settings=settings or Settings())
         self.pipeline = ReplyPipeline(
             self.model,
             self.synthesizer,
             self.phrases,
-            self.workbench,
+            self.tools,
             transfers=(),
             rate_hz=16000,
             call_id="quiet",

@@ -1,4 +1,4 @@
-"""A user's own function as a tool: what the model is told of it, and what it makes of arguments."""
+"""A function of the user as a tool: its description, its arguments, its results, its errors."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ async def order(
     return f"{pieces} {size.name} {colour} {article} {extras} {express} {most:g}"
 
 
-def test_the_model_is_told_the_name_the_docstring_and_the_parameters() -> None:
+def test_a_spec_has_the_name_the_docstring_and_the_parameters() -> None:
     spec = tool(order).spec
     assert spec.name == "order"
     assert spec.description == "Order something.\n\nIt is sent the same day."
@@ -80,8 +80,8 @@ def test_a_tool_is_declared_by_a_decorator_with_or_without_arguments() -> None:
 
 
 async def used(made: Tool, arguments: str) -> str:
-    """What came of it."""
-    return await made.run(made.understood(arguments))
+    """Return the result of one use."""
+    return await made.run(made.parse_arguments(arguments))
 
 
 async def test_arguments_are_converted_and_the_rest_has_its_defaults() -> None:
@@ -102,7 +102,7 @@ async def test_arguments_are_converted_and_the_rest_has_its_defaults() -> None:
 
 
 @pytest.mark.parametrize("arguments", ["", " ", "{}"])
-async def test_no_arguments_are_written_in_several_ways(arguments: str) -> None:
+async def test_empty_arguments_may_be_written_in_several_ways(arguments: str) -> None:
     def now() -> str:
         """The time."""
         return "noon"
@@ -129,9 +129,9 @@ async def test_no_arguments_are_written_in_several_ways(arguments: str) -> None:
         ('["x"]', "Input should be an object"),
     ],
 )
-def test_arguments_that_do_not_fit_are_named_to_the_model(arguments: str, mistake: str) -> None:
+def test_the_model_reads_which_arguments_do_not_fit(arguments: str, mistake: str) -> None:
     with pytest.raises(ToolError, match="These arguments do not fit") as refusal:
-        tool(order).understood(arguments)
+        tool(order).parse_arguments(arguments)
     assert mistake in str(refusal.value)
 
 
@@ -139,14 +139,14 @@ def test_a_parameter_may_have_any_name() -> None:
     def odd(model_name: str, schema: str, copy: int, json: bool = False) -> None:
         """Names that Pydantic has a use for itself."""
 
-    understood = tool(odd).understood('{"model_name": "a", "schema": "b", "copy": 1}')
-    assert understood == {"model_name": "a", "schema": "b", "copy": 1, "json": False}
+    parsed = tool(odd).parse_arguments('{"model_name": "a", "schema": "b", "copy": 1}')
+    assert parsed == {"model_name": "a", "schema": "b", "copy": 1, "json": False}
 
 
 def test_a_method_is_a_tool_without_its_self() -> None:
     class Shop:
         def hours(self, day: str) -> str:
-            """When it is open."""
+            """Return the opening hours."""
             return day
 
     assert list(cast(Any, tool(Shop().hours).spec.parameters)["properties"]) == ["day"]
@@ -171,28 +171,28 @@ class Price:
         (Size.SMALL, '"small"'),
     ],
 )
-async def test_what_is_returned_is_read_as_text_or_json(returned: object, read: str) -> None:
+async def test_a_result_is_read_as_a_string_or_as_json(returned: object, read: str) -> None:
     def price() -> object:
-        """What it costs."""
+        """Return the price."""
         return returned
 
     assert await used(tool(price), "{}") == read
 
 
-async def test_a_tools_own_refusal_is_read_as_it_is() -> None:
+async def test_the_model_reads_the_text_of_a_tool_error() -> None:
     async def price() -> str:
-        """What it costs."""
+        """Return the price."""
         raise ToolError("it is not for sale")
 
     assert await used(tool(price), "{}") == "it is not for sale"
 
 
 @pytest.mark.parametrize("returned", [object(), "raise"])
-async def test_a_tool_that_fails_says_no_more_to_the_model_or_the_log(
+async def test_neither_the_model_nor_the_log_reads_the_message_of_another_exception(
     returned: object, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def price() -> object:
-        """What it costs."""
+        """Return the price."""
         if returned == "raise":
             raise LookupError("secret")
         return returned
@@ -200,17 +200,17 @@ async def test_a_tool_that_fails_says_no_more_to_the_model_or_the_log(
     with caplog.at_level(logging.INFO):
         assert await used(tool(price), "{}") == "price failed."
     (record,) = caplog.records
-    assert record.getMessage().startswith("the tool price raised ")
+    assert record.getMessage().startswith("tool price failed: ")
     assert "secret" not in caplog.text
 
 
-async def test_a_tool_that_is_late_is_ended(
+async def test_a_tool_that_takes_too_long_is_cancelled(
     autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
 ) -> None:
     ended = False
 
     async def price() -> str:
-        """What it costs."""
+        """Return the price."""
         nonlocal ended
         try:
             await trio.sleep_forever()
@@ -220,12 +220,12 @@ async def test_a_tool_that_is_late_is_ended(
     made = tool(price, seconds=1.5)
     assert await used(made, "{}") == "price took longer than 1.5 s and was given up."
     assert (ended, trio.current_time()) == (True, 1.5)
-    assert "longer than its 1.5 s" in caplog.text
+    assert "tool price: timeout after 1.5 s" in caplog.text
 
 
-async def test_whoever_waits_for_a_tool_may_be_cancelled(autojump_clock: MockClock) -> None:
+async def test_a_running_tool_can_be_cancelled(autojump_clock: MockClock) -> None:
     async def price() -> str:
-        """What it costs."""
+        """Return the price."""
         await trio.sleep_forever()
         raise AssertionError
 
@@ -234,12 +234,12 @@ async def test_whoever_waits_for_a_tool_may_be_cancelled(autojump_clock: MockClo
     assert scope.cancelled_caught
 
 
-async def test_a_refusal_from_within_a_nursery_is_read_as_well() -> None:
+async def test_a_tool_error_is_found_inside_an_exception_group() -> None:
     async def refuse() -> None:
         raise ToolError("it is not for sale")
 
     async def price() -> None:
-        """What it costs."""
+        """Return the price."""
         async with trio.open_nursery() as nursery:
             nursery.start_soon(refuse)
 
@@ -247,11 +247,11 @@ async def test_a_refusal_from_within_a_nursery_is_read_as_well() -> None:
 
 
 @pytest.mark.parametrize("seconds", [1.0, 9.0])
-async def test_a_tool_that_fails_as_it_is_ended_breaks_nothing_else(
+async def test_a_tool_that_fails_while_it_is_cancelled_is_still_cancelled(
     autojump_clock: MockClock, seconds: float
 ) -> None:
     async def price() -> None:
-        """What it costs."""
+        """Return the price."""
         async with trio.open_nursery() as nursery:
             nursery.start_soon(fail_at_the_end)
             await trio.sleep_forever()
@@ -267,7 +267,7 @@ async def test_a_tool_that_fails_as_it_is_ended_breaks_nothing_else(
     assert scope.cancelled_caught is (seconds > 2.0)
 
 
-# --- what cannot be one ---------------------------------------------------------------------------
+# --- functions that cannot be tools ---------------------------------------------------------------
 
 
 class Crane:
@@ -308,18 +308,21 @@ def by_place(day: str, /) -> None:
 @pytest.mark.parametrize(
     ("function", "complaint"),
     [
-        (undescribed, "tool undescribed: it has no docstring"),
-        (untyped, "tool untyped: parameter day has no annotation"),
-        (strange, "tool strange: parameter day is of a type that JSON has no word for"),
-        (callback, "tool callback: parameter day is of a type that JSON has no word for"),
-        (unknown, "tool unknown: its annotations: name 'Nowhere' is not defined"),
-        (many, "tool many: parameter days cannot be given by name"),
-        (any_of, "tool any_of: parameter days cannot be given by name"),
-        (by_place, "tool by_place: parameter day cannot be given by name"),
-        (lambda: None, "a tool is a function with a name of its own"),
+        (undescribed, "tool undescribed: a docstring or a description is missing"),
+        (untyped, "tool untyped: parameter day must have an annotation"),
+        (strange, "tool strange: parameter day must have a type that JSON can hold"),
+        (callback, "tool callback: parameter day must have a type that JSON can hold"),
+        (unknown, "tool unknown: annotations must be known names: name 'Nowhere' is not defined"),
+        (many, "tool many: parameter days must accept a keyword, got a variadic positional"),
+        (any_of, "tool any_of: parameter days must accept a keyword, got a variadic keyword"),
+        (by_place, "tool by_place: parameter day must accept a keyword, got a positional-only"),
+        (
+            lambda: None,
+            "the name of a tool must be 1 to 64 English letters, digits and underscores, got",
+        ),
     ],
 )
-def test_a_function_that_cannot_be_a_tool_is_refused_where_it_is_declared(
+def test_a_function_that_cannot_be_a_tool_is_refused(
     function: Callable[..., object], complaint: str
 ) -> None:
     with pytest.raises(ToolDeclarationError) as refusal:
@@ -329,20 +332,20 @@ def test_a_function_that_cannot_be_a_tool_is_refused_where_it_is_declared(
 
 
 @pytest.mark.parametrize("seconds", [0.0, -1.0, float("inf"), float("nan")])
-def test_a_tool_has_a_time_limit(seconds: float) -> None:
-    with pytest.raises(ToolDeclarationError, match="write how long it may last"):
+def test_the_time_limit_must_be_positive_and_finite(seconds: float) -> None:
+    with pytest.raises(ToolDeclarationError, match="seconds must be more than 0 and finite, got"):
         tool(order, seconds=seconds)
 
 
-def test_a_tool_says_what_an_interruption_does_to_it() -> None:
-    with pytest.raises(ToolDeclarationError, match="write 'cancel' or 'finish'"):
+def test_on_interruption_must_be_one_of_two_words() -> None:
+    with pytest.raises(ToolDeclarationError, match="must be 'cancel' or 'finish', got 'stop'"):
         tool(order, on_interruption=cast(Any, "stop"))
 
 
-def test_no_two_tools_share_a_name() -> None:
+def test_the_names_of_tools_are_unique() -> None:
     made = tool(order)
     assert by_name([made]) == {"order": made}
-    with pytest.raises(ToolDeclarationError, match="tool order: there is another of that name"):
+    with pytest.raises(ToolDeclarationError, match="tool order: the name must be unique"):
         by_name([made, tool(order)])
-    with pytest.raises(ToolDeclarationError, match="tool order: there is another of that name"):
+    with pytest.raises(ToolDeclarationError, match="tool order: the name must be unique"):
         by_name([made], taken=["order"])

@@ -1,4 +1,4 @@
-"""The tools of one answer, apart from any call."""
+"""The tools of one answer, without a call."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from trio.testing import MockClock
 
 from callchart.engine.events import Event, LineClosed, ToolFinished, ToolUnderWay
 from callchart.engine.tools.tool import ToolDeclarationError, tool
-from callchart.engine.tools.toolbox import Toolbox, Workbench
+from callchart.engine.tools.toolbox import Toolbox, ToolRunner
 from tests.engine.quiet import NO_SERVICES
 
 
 @tool
 def price(article: str) -> str:
-    """What it costs."""
+    """Return the price."""
     return f"{article} cost nine"
 
 
@@ -29,18 +29,18 @@ async def book(name: str) -> str:
 
 
 class Desk:
-    """A call's scope, and what was posted to it, with the second. It takes all of it at once."""
+    """A fake call: keeps the posted events with their time (s), and takes each if `takes`."""
 
     def __init__(self, nursery: trio.Nursery) -> None:
         self._nursery, self._began = nursery, trio.current_time()
         self.posted: list[tuple[float, Event]] = []
         self.takes = True
-        self.workbench = Workbench([price, book], self.post, self.start_soon)
+        self.runner = ToolRunner([price, book], self.post, self.start_soon)
 
     def post(self, event: Event) -> None:
         self.posted.append((trio.current_time() - self._began, event))
         if self.takes:
-            self.workbench.taken(event)
+            self.runner.event_taken(event)
 
     def start_soon(self, job: Callable[[], Awaitable[None]]) -> None:
         self._nursery.start_soon(job)
@@ -50,17 +50,17 @@ def names(toolbox: Toolbox) -> list[str]:
     return [spec.name for spec in toolbox.specs]
 
 
-async def test_ours_come_first_and_transfers_only_where_there_is_somebody(
+async def test_hang_up_comes_first_and_transfer_needs_a_target(
     autojump_clock: MockClock,
 ) -> None:
     async with trio.open_nursery() as nursery:
-        workbench = Desk(nursery).workbench
+        runner = Desk(nursery).runner
     assert names(Toolbox()) == ["hang_up"]
-    assert names(Toolbox(workbench)) == ["hang_up", "price", "book"]
-    assert names(Toolbox(workbench, ["100"])) == ["hang_up", "transfer", "price", "book"]
+    assert names(Toolbox(runner)) == ["hang_up", "price", "book"]
+    assert names(Toolbox(runner, ["100"])) == ["hang_up", "transfer", "price", "book"]
 
 
-async def test_ours_end_the_answer_and_say_what_comes_after_it() -> None:
+async def test_hang_up_and_transfer_end_the_answer() -> None:
     goodbye = Toolbox()
     assert await goodbye.use("hang_up", "{}") is None
     assert (goodbye.ends_call, goodbye.transfer_to) == (True, "")
@@ -69,24 +69,24 @@ async def test_ours_end_the_answer_and_say_what_comes_after_it() -> None:
     assert (handing_on.ends_call, handing_on.transfer_to) == (False, "100")
 
 
-def test_no_tool_takes_the_name_of_another() -> None:
+def test_a_name_of_a_tool_is_unique() -> None:
     @tool
     def transfer() -> None:
-        """Ours is called so."""
+        """Clash with the built-in tool."""
 
     for tools in ([price, price], [transfer]):
-        with pytest.raises(ToolDeclarationError, match="there is another of that name"):
+        with pytest.raises(ToolDeclarationError, match="the name must be unique"):
             replace(NO_SERVICES, tools=tools)
 
 
-async def test_a_tool_that_there_is_not_is_told() -> None:
+async def test_the_model_reads_that_a_tool_is_unknown() -> None:
     assert await Toolbox().use("price", "{}") == "There is no tool price."
 
 
-async def test_what_was_done_is_posted_and_counted(autojump_clock: MockClock) -> None:
+async def test_each_use_is_posted_with_its_number(autojump_clock: MockClock) -> None:
     async with trio.open_nursery() as nursery:
         desk = Desk(nursery)
-        toolbox = Toolbox(desk.workbench)
+        toolbox = Toolbox(desk.runner)
         nails, ada = '{"article": "nails"}', '{"name": "Ada"}'
         assert await toolbox.use("price", nails) == "nails cost nine"
         assert await toolbox.use("price", "{}") != "nails cost nine"
@@ -98,38 +98,38 @@ async def test_what_was_done_is_posted_and_counted(autojump_clock: MockClock) ->
     ]
 
 
-async def test_an_answer_that_is_over_begins_nothing() -> None:
+async def test_a_cancelled_answer_begins_no_use() -> None:
     async with trio.open_nursery() as nursery:
         desk = Desk(nursery)
         with trio.CancelScope() as over:
             over.cancel()
-            await Toolbox(desk.workbench).use("book", '{"name": "Ada"}')
+            await Toolbox(desk.runner).use("book", '{"name": "Ada"}')
         assert over.cancelled_caught
     assert desk.posted == []
 
 
-async def test_a_use_that_finishes_begins_once_the_call_knows_of_it(
+async def test_a_finishing_use_begins_when_the_call_has_taken_its_event(
     autojump_clock: MockClock,
 ) -> None:
     async with trio.open_nursery() as nursery:
         desk = Desk(nursery)
         desk.takes = False
         with trio.move_on_after(60):
-            await Toolbox(desk.workbench).use("book", '{"name": "Ada"}')
-        desk.workbench.taken(LineClosed())
-        desk.workbench.taken(desk.posted[0][1])
-        assert await Toolbox(desk.workbench).use("book", '{"name": "Ada"}') == "for Ada"
+            await Toolbox(desk.runner).use("book", '{"name": "Ada"}')
+        desk.runner.event_taken(LineClosed())
+        desk.runner.event_taken(desk.posted[0][1])
+        assert await Toolbox(desk.runner).use("book", '{"name": "Ada"}') == "for Ada"
         assert trio.current_time() == 62.0
 
 
-async def test_a_use_that_finishes_outlives_whoever_waits_for_it(
+async def test_a_finishing_use_outlives_its_answer(
     autojump_clock: MockClock,
 ) -> None:
     async with trio.open_nursery() as nursery:
         desk = Desk(nursery)
         with trio.move_on_after(0.5):
-            await Toolbox(desk.workbench).use("book", '{"name": "Ada"}')
-        # The next answer wants just the same: it waits for that very use.
-        assert await Toolbox(desk.workbench).use("book", '{ "name" : "Ada" }') == "for Ada"
+            await Toolbox(desk.runner).use("book", '{"name": "Ada"}')
+        # The next answer asks for the same use, and waits for the running one.
+        assert await Toolbox(desk.runner).use("book", '{ "name" : "Ada" }') == "for Ada"
         assert trio.current_time() == 2.0
     assert [type(event) for _, event in desk.posted] == [ToolUnderWay, ToolFinished]
