@@ -38,9 +38,10 @@ from tests.benchmarks.voices.earpiece import VoiceLine
 from tests.servers.model.server import ModelServer
 from tests.servers.tones import speak
 
-#: Seconds of silence that nobody is to hear, and what a busy machine may add to it.
-LONGEST_SILENCE = 3.0
-BUSY = 0.5
+#: The longest silence that a caller may hear, in seconds of a machine that is never late.
+LONGEST_SILENCE_S = 3.5
+#: How often this process measures how late it is (s).
+TICK_S = 0.02
 
 #: The filler in another script than all else, which tells it apart.
 SCRIPTS = Scripts(
@@ -61,12 +62,13 @@ CALLER = replace(
 @dataclass(frozen=True, slots=True)
 class Came:
     """What came of the call. `asked`: the questions, as they were understood; `heard`: for each
-    question all words of the answer, or of what was said instead; `silence`: the longest one, in
-    seconds, from the end of a question to the end of what was said upon it."""
+    question all words of the answer, or of what was said instead; `silence_s`: the longest one
+    between the end of a question and the end of what was said upon it, less the time that this
+    process waited for a core."""
 
     asked: tuple[str, ...]
     heard: tuple[str, ...]
-    silence: float
+    silence_s: float
     problems: tuple[str, ...]
 
 
@@ -103,7 +105,7 @@ class Conversation:
         return Came(
             tuple(item.text for item in said if item.who == "caller"),
             tuple(map(self._words, questions)),
-            max(map(self._silence, questions), default=0.0),
+            max(map(self._silence_s, questions), default=0.0),
             tuple(self._problems),
         )
 
@@ -111,7 +113,7 @@ class Conversation:
         heard = self._line.earpiece.turns.get(question)
         return heard.text if heard else ""
 
-    def _silence(self, question: int) -> float:
+    def _silence_s(self, question: int) -> float:
         caller = self._line.caller
         until = caller.began.get(question + 1, float("inf"))
         moments = [at for at in self._line.sounds if caller.ended[question] < at < until]
@@ -121,7 +123,10 @@ class Conversation:
             spoken_over = any(began < at <= ended for at in self._line.sounds)
             return 0.0 if spoken_over else float("inf")
         since = [caller.ended[question], *moments]
-        return max(later - at for at, later in zip(since, moments, strict=False))
+        late_s = self._line.late_s
+        return max(
+            later - at - late_s(at, later) for at, later in zip(since, moments, strict=False)
+        )
 
 
 @asynccontextmanager
@@ -152,6 +157,7 @@ async def conversation(
         CHART, services, SETTINGS, SCRIPTS, inspectors=[call.note], failed=_failed
     )
     async with trio.open_nursery() as nursery:
+        nursery.start_soon(line.measure_lateness)
         nursery.start_soon(attend, supervisor, line, float("inf"))
         yield call
         nursery.cancel_scope.cancel()
@@ -167,6 +173,7 @@ class _HeardLine(VoiceLine):
     def __init__(self, call_id: str, caller: Caller) -> None:
         super().__init__(call_id, caller)
         self.sounds: list[float] = []
+        self._lateness: list[tuple[float, float]] = []
         self.news = trio.lowlevel.ParkingLot()
 
     def _hear(self, frame: bytes, deadline: float) -> None:
@@ -174,6 +181,17 @@ class _HeardLine(VoiceLine):
         if frame is not SILENCE:
             self.sounds.append(trio.current_time())
             self.news.unpark_all()
+
+    async def measure_lateness(self) -> None:
+        """Note how late each tick is: by as much may the machine have delayed any timer."""
+        while True:
+            due = trio.current_time() + TICK_S
+            await trio.sleep_until(due)
+            self._lateness.append((due, trio.current_time() - due))
+
+    def late_s(self, begin: float, end: float) -> float:
+        """Return the seconds between two moments in which this process was late."""
+        return sum(late for due, late in self._lateness if begin <= due < end)
 
 
 class _Speaker(Caller):

@@ -20,8 +20,7 @@ from callchart.adapters.yandex.token_sources import tokens_of_machine
 from callchart.engine.data import Said
 from callchart.engine.tools.toolbox import Toolbox
 from tests.adapters.faults.conversation import (
-    BUSY,
-    LONGEST_SILENCE,
+    LONGEST_SILENCE_S,
     conversation,
     open_model,
 )
@@ -93,7 +92,7 @@ async def test_a_voice_that_is_killed_is_replaced_and_taken_again_when_it_is_bac
         YandexHttpSynthesizer.open(KEY, url=other.url) as second,
     ):
         voice = FallbackSynthesizer(first, second, Breaker("first", failures=1, cool_down=0.1))
-        with problems.logged("first"), trio.fail_after(30):
+        with problems.logged("first"), trio.fail_after(60):
             async with conversation("Well?", model, voice, problems, thought=1.5) as call:
                 await call.hears("beta")
                 await speechkit.restart()
@@ -105,7 +104,7 @@ async def test_a_voice_that_is_killed_is_replaced_and_taken_again_when_it_is_bac
     assert texts[0].endswith("thet iota."), "the second voice says the rest"
     assert "beta gama" not in texts[0]
     assert came.heard[-1] == "beta gama delt epsi zeta etaa thet iota"
-    assert came.silence < LONGEST_SILENCE + BUSY
+    assert came.silence_s < LONGEST_SILENCE_S
     assert "closed the connection" in came.problems[0]
     assert "is asked again" in came.problems[-1]
 
@@ -116,7 +115,7 @@ async def test_a_voice_that_goes_away_politely_is_not_missed(
     problems = Problems()
     async with open_model(model_server) as model, voice_of(speechkit) as voice:
         watched = problems.of_voice(voice)
-        with trio.fail_after(20):
+        with trio.fail_after(60):
             async with conversation("Well?", model, watched, problems, thought=0.3) as call:
                 await call.hears("beta gama")
                 await speechkit.go_away()
@@ -143,7 +142,7 @@ async def test_a_token_that_ends_during_a_call_is_replaced(
         voice_of(speechkit, tokens) as voice,
     ):
         watched = problems.of_voice(voice)
-        with trio.fail_after(20):
+        with trio.fail_after(60):
             async with conversation("Well?", model, watched, problems, thought=0.3) as call:
                 await call.hears("beta gama")
                 await speechkit.end_tokens()

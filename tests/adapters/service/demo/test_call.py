@@ -49,6 +49,15 @@ def states(out: Path) -> list[str]:
     return [leaf for n, leaf in enumerate(passed) if n == 0 or passed[n - 1] != leaf]
 
 
+def course(out: Path) -> list[str]:
+    """Return the states of the call, without those in which it waits for a provider.
+
+    The time that a real recogniser or voice takes depends on the machine."""
+    waits = ("call.turn.settling", "call.turn.thinking")
+    passed = [leaf for leaf in states(out) if not leaf.startswith(waits)]
+    return [leaf for n, leaf in enumerate(passed) if n == 0 or passed[n - 1] != leaf]
+
+
 def loud(samples: NDArray[np.int16], rate: int) -> NDArray[np.bool_]:
     """Seconds that have speech in them, in steps of 0.1 s."""
     steps = samples[: len(samples) // (rate // 10) * (rate // 10)].reshape(-1, rate // 10)
@@ -126,12 +135,12 @@ def test_the_journal_replays(demo: Path) -> None:
     assert main(["replay", str(demo / "journal.jsonl")]) == 0
 
 
-def test_fast_passes_through_the_same_states_as_real_time(tmp_path: Path) -> None:
+def test_a_fast_call_takes_the_same_course_as_one_in_real_time(tmp_path: Path) -> None:
     script = tmp_path / "caller.toml"
     script.write_text(SHORT)
     for pace in ("--fast", "--realtime"):
         assert main(["demo", pace, "--caller", str(script), "--out", str(tmp_path / pace[2:])]) == 0
-    assert states(tmp_path / "fast") == states(tmp_path / "realtime")
+    assert course(tmp_path / "fast") == course(tmp_path / "realtime")
 
 
 def test_a_caller_who_says_nothing_is_asked_and_then_bidden_goodbye(
