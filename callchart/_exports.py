@@ -1,6 +1,7 @@
 """Every public name of `callchart`, imported from where it is defined."""
 
-from callchart.engine.chart.chart import Chart, ChartError
+from callchart.engine.chart.chart import Chart
+from callchart.engine.chart.checks import ChartError
 from callchart.engine.chart.decide import Configuration, Outcome, Step
 from callchart.engine.chart.state import Effect, State, defer, ignore, stay, to
 from callchart.engine.data import (

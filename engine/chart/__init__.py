@@ -1,9 +1,11 @@
-"""Statecharts as values: declared in `states/`, built once, decided purely, drawn from one table.
+"""Statecharts as values: declared in `states/`, checked once, decided purely.
 
-`State` declares, `Chart` builds and refuses, `decide` answers. No Trio, no clock, no I/O.
+`State` declares, `Chart` checks and builds the table, `decide` returns a step. This package is
+pure: it uses no Trio, no clock and no I/O.
 """
 
-from callchart.engine.chart.chart import Chart, ChartError, LeafReaction
+from callchart.engine.chart.chart import Chart, LeafReaction
+from callchart.engine.chart.checks import ChartError
 from callchart.engine.chart.decide import (
     Configuration,
     Occurrence,

@@ -1,9 +1,9 @@
 """The functions of a chart, bound to the values that they read.
 
-A guard, an update, a delay or an effect names what it reads, by its parameters: `data` (the call's
-data), `event`, and `at_us` (microseconds since the call began), in this order. When a chart is
-built, each function is bound once: `bound(function)(data, event, at_us)` passes on the values that
-the function names.
+The parameters of a guard, an update, a delay or an effect name the values that it reads: `data`
+(the call's data), `event`, and `at_us` (microseconds since the call began), in this order. Each
+function is bound once: `bound(function)(data, event, at_us)` passes on the values that the function
+names.
 """
 
 from __future__ import annotations
@@ -59,10 +59,10 @@ class _OfAll(_Named, Protocol[R_co]):
     def __call__(self, data: Any, event: Any, at_us: int) -> R_co: ...
 
 
-#: A function of what a timer's start has: some of (data, at_us).
+#: A function of some of (data, at_us): a timer starts without an event of its own.
 WithoutEvent = _OfNothing[R_co] | _OfData[R_co] | _OfMoment[R_co] | _OfDataAndMoment[R_co]
-#: A function of some of (data, event, at_us). A type checker refuses other parameters; it cannot
-#: compare an annotated event with the key that the reaction stands under, so the chart does.
+#: A function of some of (data, event, at_us). A type checker refuses other parameters. It cannot
+#: compare the event's annotation with the reaction's key in `on`: the chart does that.
 Function = (
     WithoutEvent[R_co]
     | _OfEvent[R_co]
@@ -90,7 +90,7 @@ _BINDERS: dict[tuple[str, ...], Callable[[Any], Bound]] = {
 
 
 class BindingError(TypeError):
-    """A function of a chart has a parameter that no value of a call belongs to."""
+    """A function of a chart has a parameter other than the values that it may read."""
 
 
 def _cached(function: F) -> F:
@@ -115,13 +115,13 @@ def reads(function: Callable[..., Any]) -> tuple[str, ...]:
 
 @_cached
 def bound(function: Callable[..., Any]) -> Bound:
-    """Return the function of (data, event, at_us) that calls `function` with what it reads."""
+    """Return a function of (data, event, at_us) that calls `function` with the values it reads."""
     return _BINDERS[reads(function)](function)
 
 
 @_cached
 def event_types(function: Callable[..., Any]) -> Sequence[type[Event]]:
-    """Return the classes of events that the function's annotation allows; none: any event.
+    """Return the classes of events that the function's annotation allows; () allows any event.
 
     An annotation that cannot be resolved outside its module allows any event."""
     try:

@@ -1,11 +1,11 @@
-"""`decide`: from this configuration, on this occurrence, what now? Pure, and all of it.
+"""`decide`: what a call does about one occurrence. A pure function of its arguments.
 
-A `Step` is one macrostep as a value: where the call stands afterwards, what is left and entered,
-and the effects to carry out, in order. Nothing has happened yet when it is returned.
+A `Step` is one macrostep as a value: the configuration afterwards, the states that the call leaves
+and enters, and the effects to carry out, in order. `decide` itself carries out nothing.
 
-Order within a step: the guards are asked, in order, with the data as it was; the exit effects are
-made with the data as it was; the updates follow each other; transition effects, entry effects and
-new timers' delays see the data as it will be.
+Within a step, guards are asked in order, with the data as it was. Exit effects are made with the
+data as it was. Updates follow each other. Transition effects, entry effects and the delays of new
+timers read the new data.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from enum import StrEnum
 from typing import Any
 
 from callchart.engine.chart.binding import bound
-from callchart.engine.chart.chart import Chart, ChartError, LeafReaction, TimerSpec, timer_trigger
+from callchart.engine.chart.chart import Chart, LeafReaction, TimerSpec, timer_trigger
+from callchart.engine.chart.checks import ChartError
 from callchart.engine.chart.state import (
     Defer,
     Delay,
@@ -33,19 +34,19 @@ from callchart.engine.settings import SettingRef
 
 
 class Outcome(StrEnum):
-    """What became of an event."""
+    """The result of a step for its event."""
 
-    TAKEN = "taken"  # a transition: states were left and entered
-    STAYED = "stayed"  # answered without leaving the state
+    TAKEN = "taken"  # a transition: the call left states and entered others
+    STAYED = "stayed"  # a reaction within the state
     IGNORED = "ignored"  # for the reason that the chart gives
     DEFERRED = "deferred"  # kept for the next state
-    STALE = "stale"  # from a stay in a state that is over
-    LATE = "late"  # speaks of something that is over and done
+    STALE = "stale"  # from a stay in a state that has ended
+    LATE = "late"  # about something finished, as the chart's `late` says
 
 
 @dataclass(frozen=True, slots=True)
 class Active:
-    """A state that is active, and the number of this stay in it."""
+    """An active state, and the number of this stay in it."""
 
     state: str
     activation: int
@@ -53,7 +54,9 @@ class Active:
 
 @dataclass(frozen=True, slots=True)
 class RunningTimer:
-    """A timer that runs, of one stay in a state. Ordered by deadline (us), then by declaration."""
+    """A running timer of one stay in a state.
+
+    Timers are ordered by `deadline_us` (microseconds since the call began), then by declaration."""
 
     deadline_us: int
     order: int
@@ -64,9 +67,9 @@ class RunningTimer:
 
 @dataclass(frozen=True, slots=True)
 class Occurrence:
-    """An event as it arrived: when (us since the call began), and from which activity's stay.
+    """An event, when it arrived (microseconds since the call began), and which stay posted it.
 
-    `activation` is None for what comes from outside: it is never stale."""
+    `activation` is None for an event from outside: such an event is never stale."""
 
     at_us: int
     event: Event
@@ -75,9 +78,10 @@ class Occurrence:
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
-    """Where a call stands: the active states outermost first, its timers, what it put off.
+    """The active states of a call, outermost first, its timers, and its deferred occurrences.
 
-    `recalled` are deferred occurrences that are offered again, before anything else is taken."""
+    `recalled` are deferred occurrences that come again, before anything else is taken.
+    `activations` counts all stays in states so far."""
 
     active: tuple[Active, ...]
     timers: tuple[RunningTimer, ...] = ()
@@ -87,11 +91,11 @@ class Configuration:
 
     @property
     def leaf(self) -> str:
-        """The innermost active state's full name: "the state" of the call."""
+        """The full name of the innermost active state: "the state" of the call."""
         return self.active[-1].state if self.active else ""
 
     def activation(self, state: str) -> int | None:
-        """The number of the present stay in `state`, if it is active."""
+        """Return the number of the present stay in `state`, or None if it is not active."""
         return next((a.activation for a in self.active if a.state == state), None)
 
 
@@ -109,9 +113,9 @@ class Step:
     exit_effects: tuple[Effect, ...] = ()
     effects: tuple[Effect, ...] = ()
     entry_effects: tuple[Effect, ...] = ()
-    #: The guards asked, in order, and what they said.
+    #: The names of the guards that were asked, in order, and their answers.
     guards: tuple[tuple[str, bool], ...] = ()
-    #: Timers started by this step, as (state, timer, delay in us).
+    #: Timers that this step starts, as (state, timer, delay in microseconds).
     started: tuple[tuple[str, str, int], ...] = ()
     reaction: LeafReaction | None = None
 
@@ -126,16 +130,16 @@ class Step:
 
 
 class Evaluator:
-    """Reactions a step's questions to the chart's functions: guards, delays, lateness.
+    """The chart's functions, as a step calls them: guards, delays and `late`.
 
-    The ordinary evaluator calls them. A replay of a redacted journal puts one in that reads the
-    journal's answers, because the words that they depend on are gone."""
+    `LIVE` calls the functions. The replay of a redacted journal reads their results from the
+    journal instead, because the words that they read are blank."""
 
     def guard(self, guard: Guard, data: Any, event: Event, at_us: int) -> bool:
         return bool(bound(guard)(data, event, at_us))
 
     def delay(self, timer: TimerSpec, data: Any, at_us: int) -> int:
-        """Microseconds."""
+        """Return the timer's delay in microseconds."""
         return microseconds(timer.delay, data, at_us)
 
     def late(self, late: Callable[[Any, Event], bool], data: Any, event: Event) -> bool:
@@ -143,7 +147,7 @@ class Evaluator:
 
 
 def microseconds(delay: Delay, data: Any, at_us: int) -> int:
-    """A delay in whole microseconds; below zero counts as zero."""
+    """Return a delay in whole microseconds; a negative one counts as 0."""
     if isinstance(delay, SettingRef):
         seconds: float = getattr(data.settings, delay.name)
     else:
@@ -155,11 +159,11 @@ LIVE = Evaluator()
 
 
 def begin(chart: Chart, data: Any, *, evaluator: Evaluator = LIVE) -> Step:
-    """The first step of a call, at moment 0: the initial states are entered."""
+    """Return the first step of a call, at 0 us: it enters the initial states."""
     start = Occurrence(0, CallStarted())
-    made = StepBuilder(chart, Configuration(()), data, start, evaluator)
-    made.enter(chart.initial)
-    return made.step(Outcome.TAKEN)
+    step = StepBuilder(chart, Configuration(()), data, start, evaluator)
+    step.enter(chart.initial)
+    return step.build(Outcome.TAKEN)
 
 
 def decide(
@@ -170,27 +174,30 @@ def decide(
     *,
     evaluator: Evaluator = LIVE,
 ) -> Step:
-    """One macrostep. Pure: the same arguments give an equal step, in any process, at any time."""
-    made = StepBuilder(chart, configuration, data, occurrence, evaluator)
+    """Return the step that a call takes on one occurrence.
+
+    Equal arguments give an equal step, in every process and at every time. Raises `ChartError` for
+    an event that the chart does not know."""
+    step = StepBuilder(chart, configuration, data, occurrence, evaluator)
     event, leaf = occurrence.event, configuration.leaf
-    if made.is_stale():
-        return made.step(Outcome.STALE)
+    if step.is_stale():
+        return step.build(Outcome.STALE)
     if chart.late is not None and evaluator.late(chart.late, data, event):
-        return made.step(Outcome.LATE)
+        return step.build(Outcome.LATE)
     if isinstance(event, TimerFired):
         trigger = timer_trigger(event.state, event.timer)
     else:
         trigger = type(event).__name__
-    for edge in chart.reactions(leaf, trigger):
-        if edge.declared.when is None or made.ask(edge.declared.when):
-            return made.take(edge)
+    for reaction in chart.reactions(leaf, trigger):
+        if reaction.declared.when is None or step.ask(reaction.declared.when):
+            return step.react(reaction)
     if chart.is_final(leaf):
-        return made.step(Outcome.STALE)  # the call is over
+        return step.build(Outcome.STALE)  # the call has ended
     raise ChartError(f"{trigger} happened in {leaf}, and is not among the events of this chart")
 
 
 def next_occurrence(configuration: Configuration) -> Occurrence | None:
-    """What happens next if nothing else does: a recalled event, or the earliest timer."""
+    """Return what happens next without new events: a recalled event, or the earliest timer."""
     if configuration.recalled:
         return configuration.recalled[0]
     if not configuration.timers:
@@ -200,7 +207,7 @@ def next_occurrence(configuration: Configuration) -> Occurrence | None:
 
 
 class StepBuilder:
-    """A step in the making. Local to one decision; what leaves this module is frozen."""
+    """One step while it is decided. `build` returns it as a frozen value."""
 
     def __init__(
         self,
@@ -244,24 +251,24 @@ class StepBuilder:
         self.guards.append((named(guard), answer))
         return answer
 
-    def take(self, edge: LeafReaction) -> Step:
-        self.reaction = edge
-        match edge.declared:
-            case To() as answer:
-                self.leave(edge.exits)
-                self.update(answer)
-                self.enter(edge.entries)
-                return self.step(Outcome.TAKEN)
-            case Stay() as answer:
-                self.update(answer)
-                for name in answer.rearm:
+    def react(self, reaction: LeafReaction) -> Step:
+        self.reaction = reaction
+        match reaction.declared:
+            case To() as declared:
+                self.leave(reaction.exits)
+                self.update(declared)
+                self.enter(reaction.entries)
+                return self.build(Outcome.TAKEN)
+            case Stay() as declared:
+                self.update(declared)
+                for name in declared.rearm:
                     self.rearm(name)
-                return self.step(Outcome.STAYED)
+                return self.build(Outcome.STAYED)
             case Defer():
                 self.deferred = (*self.deferred, self.occurrence)
-                return self.step(Outcome.DEFERRED)
+                return self.build(Outcome.DEFERRED)
             case _:
-                return self.step(Outcome.IGNORED)
+                return self.build(Outcome.IGNORED)
 
     def leave(self, paths: tuple[str, ...]) -> None:
         left = set(paths)
@@ -270,17 +277,17 @@ class StepBuilder:
         self.active = tuple(a for a in self.active if a.state not in left)
         self.timers = tuple(t for t in self.timers if t.state not in left)
         self.exit_effects = tuple(
-            self.made(e) for p in paths for e in self.chart.nodes[p].state.exit_effects
+            self.effect(e) for p in paths for e in self.chart.nodes[p].state.exit_effects
         )
 
-    def update(self, answer: To | Stay) -> None:
-        for update in answer.updates:
+    def update(self, declared: To | Stay) -> None:
+        for update in declared.updates:
             self.data = bound(update)(self.data, self.event, self.at_us)
             if not isinstance(self.data, CallData):
                 raise TypeError(
-                    f"{named(update)} returned {self.data!r}, and not the data from now on"
+                    f"the update {named(update)} must return the new data, got {self.data!r}"
                 )
-        self.effects = tuple(self.made(e) for e in answer.effects)
+        self.effects = tuple(self.effect(e) for e in declared.effects)
 
     def enter(self, paths: tuple[str, ...]) -> None:
         for path in paths:
@@ -291,11 +298,11 @@ class StepBuilder:
             for timer in self.chart.timers_of[path]:
                 self.start(timer, entered.activation)
         self.entry_effects = tuple(
-            self.made(e) for p in paths for e in self.chart.nodes[p].state.entry_effects
+            self.effect(e) for p in paths for e in self.chart.nodes[p].state.entry_effects
         )
-        # A change of state: what was put off is offered again, in the order in which it came. What
-        # was put off twice came before what is still to be offered.
-        again = tuple(replace(put_off, at_us=self.at_us) for put_off in self.deferred)
+        # After a change of state, deferred events come again, in the order of their arrival. An
+        # event that was deferred again arrived before those that still wait to come again.
+        again = tuple(replace(deferred, at_us=self.at_us) for deferred in self.deferred)
         self.recalled = (*again, *self.recalled)
         self.deferred = ()
 
@@ -310,20 +317,22 @@ class StepBuilder:
                     return
 
     def start(self, timer: TimerSpec, activation: int) -> None:
-        delay = self.evaluator.delay(timer, self.data, self.at_us)
-        self.started.append((timer.state, timer.name, delay))
-        running = RunningTimer(self.at_us + delay, timer.order, timer.state, timer.name, activation)
+        delay_us = self.evaluator.delay(timer, self.data, self.at_us)
+        self.started.append((timer.state, timer.name, delay_us))
+        running = RunningTimer(
+            self.at_us + delay_us, timer.order, timer.state, timer.name, activation
+        )
         self.timers = tuple(sorted((*self.timers, running), key=lambda t: (t.deadline_us, t.order)))
 
-    def made(self, source: EffectSource) -> Effect:
+    def effect(self, source: EffectSource) -> Effect:
         if isinstance(source, Effect):
             return source
-        effect = bound(source)(self.data, self.event, self.at_us)
+        effect: object = bound(source)(self.data, self.event, self.at_us)
         if not isinstance(effect, Effect):
-            raise TypeError(f"{named(source)} returned {effect!r}, and no effect")
+            raise TypeError(f"the function {named(source)} must return an effect, got {effect!r}")
         return effect
 
-    def step(self, outcome: Outcome) -> Step:
+    def build(self, outcome: Outcome) -> Step:
         return Step(
             occurrence=self.occurrence,
             outcome=outcome,

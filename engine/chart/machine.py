@@ -1,17 +1,16 @@
-"""The seam to `transitions`: one hierarchical machine, asked what each answer leaves and enters.
+"""The seam to `transitions`: one hierarchical machine, asked what each reaction leaves and enters.
 
-Theory of operation. The declarations become the states and transitions of one shared
-`HierarchicalMachine` (no model, no queue, no auto-transitions, no callback with a side effect).
-When a chart is built, the machine is asked, for every leaf and every event:
+Theory of operation. The declared states and reactions become the states and transitions of one
+shared `HierarchicalMachine` (no model, no queue, no auto-transitions, no callback with a side
+effect). When a chart is built, it asks the machine two questions for every leaf and every trigger:
 
-1. Which answers are tried from here, in which order? Every guard says no and is noted. That is
-   the leaf's own answers, then its parent's, outwards.
-2. If this very one is given, what is left and what is entered? Its guard says yes, the others no;
-   our state class notes `exit` and `enter` instead of doing anything.
+1. Which reactions are tried from here, in which order? Every guard says no and notes that it was
+   asked. The order is the leaf's own reactions, then its parent's, and so on outwards.
+2. What does this reaction leave and enter? Its guard says yes, all others say no, and our state
+   class notes `exit` and `enter` instead of acting.
 
-The replies are the chart's table, which is what runs, is drawn and is replayed; so a decision costs
-a look-up, and the structure's semantics are those of `transitions` by construction. Nothing else
-in Callchart knows `transitions`.
+The machine's answers are the chart's table, which is run, drawn and replayed. So a decision costs a
+look-up, and the structure behaves as `transitions` does. No other module knows `transitions`.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ SEPARATOR = "."
 
 
 class ChartState(NestedState):
-    """A state that notes that it was left or entered, and does nothing else."""
+    """A state that only notes that it was entered or left."""
 
     separator = SEPARATOR
 
@@ -38,14 +37,14 @@ class ChartState(NestedState):
 
 
 class ChartMachine(HierarchicalMachine):
-    """`transitions`' own machine, with our state."""
+    """The machine of `transitions`, with our state class."""
 
     state_cls = ChartState
 
 
 @dataclass
 class _Probe:
-    """The model of one question: where it stands, and what was left and entered on the way."""
+    """The model of one question: its state, and which states it left and entered on the way."""
 
     state: str
     choose: int | None = None
@@ -56,7 +55,9 @@ class _Probe:
 
 @dataclass(frozen=True, slots=True)
 class StateChange:
-    """What one answer does to one leaf: `exits` innermost first, `entries` outermost first."""
+    """The effect of one reaction in one leaf: `exits` innermost first, `entries` outermost first.
+
+    `leaf` is the leaf afterwards."""
 
     leaf: str
     exits: tuple[str, ...]
@@ -65,7 +66,9 @@ class StateChange:
 
 @dataclass(frozen=True, slots=True)
 class MachineReaction:
-    """One answer for the machine: on `trigger`, from `source`, to `target` (None: internal)."""
+    """One reaction as the machine takes it: on `trigger`, from `source` to `target`.
+
+    `target` is None for a reaction that stays."""
 
     trigger: str
     source: str
@@ -73,22 +76,24 @@ class MachineReaction:
 
 
 class Machine:
-    """The shared machine of one chart, and the two questions it is asked."""
+    """The machine of one chart, and the two questions that the chart asks it.
+
+    A reaction is named by its index in `reactions`."""
 
     def __init__(
-        self, states: Sequence[dict[str, object]], rules: Sequence[MachineReaction]
+        self, states: Sequence[dict[str, object]], reactions: Sequence[MachineReaction]
     ) -> None:
         self._machine = ChartMachine(
             model=None,
             states=list(states),
             transitions=[
                 {
-                    "trigger": rule.trigger,
-                    "source": rule.source,
-                    "dest": rule.target,
+                    "trigger": reaction.trigger,
+                    "source": reaction.source,
+                    "dest": reaction.target,
                     "conditions": [_noting(n)],
                 }
-                for n, rule in enumerate(rules)
+                for n, reaction in enumerate(reactions)
             ],
             initial=None,
             auto_transitions=False,
@@ -96,27 +101,27 @@ class Machine:
             queued=False,
             ignore_invalid_triggers=True,
         )
-        self._triggers = {rule.trigger for rule in rules}
+        self._triggers = {reaction.trigger for reaction in reactions}
 
     def tried(self, leaf: str, trigger: str) -> tuple[int, ...]:
-        """The rules (by number) that are tried for `trigger` in `leaf` while all guards say no."""
+        """Return the reactions that are tried for `trigger` in `leaf` if all guards say no."""
         return tuple(self._ask(leaf, trigger, None).asked)
 
-    def move(self, leaf: str, trigger: str, rule: int) -> StateChange:
-        """What happens when `rule` is the one whose guard says yes."""
-        probe = self._ask(leaf, trigger, rule)
+    def change(self, leaf: str, trigger: str, reaction: int) -> StateChange:
+        """Return what happens if the guard of `reaction` is the one that says yes."""
+        probe = self._ask(leaf, trigger, reaction)
         return StateChange(probe.state, tuple(probe.exited), tuple(probe.entered))
 
     def _ask(self, leaf: str, trigger: str, choose: int | None) -> _Probe:
         probe = _Probe(leaf, choose)
-        if trigger in self._triggers and any(self._heard(leaf, trigger)):
+        if trigger in self._triggers and any(self._sources(leaf, trigger)):
             self._machine.trigger_event(probe, trigger)
         return probe
 
-    def _heard(self, leaf: str, trigger: str) -> Iterator[bool]:
+    def _sources(self, leaf: str, trigger: str) -> Iterator[bool]:
         path = leaf.split(SEPARATOR)
-        heard = self._machine.events[trigger].transitions
-        return (SEPARATOR.join(path[:n]) in heard for n in range(1, len(path) + 1))
+        sources = self._machine.events[trigger].transitions
+        return (SEPARATOR.join(path[:n]) in sources for n in range(1, len(path) + 1))
 
 
 def _noting(number: int) -> Callable[..., bool]:

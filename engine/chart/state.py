@@ -1,4 +1,4 @@
-"""The words a state file is written in: `State`, and its answers `to`, `stay`, `ignore`, `defer`.
+"""The vocabulary of a state file: `State`, and its reactions `to`, `stay`, `ignore` and `defer`.
 
 Everything here is a frozen value. Guards, updates, delays and effects are named, pure functions of
 the call's data, the event and the time: so one table can be run, drawn, replayed and explored.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal, get_args
 
 from callchart.engine.chart.binding import Function, WithoutEvent
 from callchart.engine.data import CallData
@@ -22,28 +22,55 @@ Update = Function[CallData]
 #: Seconds; a setting; or a function of some of (data, at_us) that returns seconds.
 Delay = float | SettingRef | WithoutEvent[float]
 
+#: What a state means to the two who talk, in the order of a turn:
+#: `greeting`      the agent's first words are heard
+#: `listening`     the turn is the caller's
+#: `settling`      the caller's turn may be at its end
+#: `thinking`      a reply is being written, and nothing is heard
+#: `filler`        a filler is heard
+#: `filler_ending` the reply has its first sound, and waits for the filler's word to end
+#: `speaking`      a reply is heard
+#: `overlapped`    caller and reply are heard together
+#: `interrupted`   the caller speaks, and the reply is silent
+#: `transferring`  the carrier transfers the caller
+#: `hangup`        the call ends
+Role = Literal[
+    "greeting",
+    "listening",
+    "settling",
+    "thinking",
+    "filler",
+    "filler_ending",
+    "speaking",
+    "overlapped",
+    "interrupted",
+    "transferring",
+    "hangup",
+]
+ROLES: tuple[str, ...] = get_args(Role)
+
 
 @dataclass(frozen=True, slots=True)
 class Effect:
     """A command to the outside, as a value. `decide` returns effects, the loop carries them out.
 
-    An effect is a plain `def carry_out(self, call)`: it hands something over and never waits. What
-    comes of it is an event."""
+    `carry_out` hands the command over and never waits: it is a plain `def`. The result comes back
+    as an event."""
 
-    #: Fields that hold what a person said; a redacted journal blanks them.
+    #: The names of the fields that hold a person's words; a redacted journal blanks them.
     words: ClassVar[tuple[str, ...]] = ()
 
     def carry_out(self, call: Any) -> None:
-        """`call` is the running call (callchart.engine.call.Call)."""
+        """Hand the command over. `call` is the running `callchart.engine.call.Call`."""
         raise NotImplementedError(type(self).__name__)
 
     @property
     def name(self) -> str:
-        """As journals and diagrams write it."""
+        """The effect's name in journals and diagrams."""
         return type(self).__name__
 
     def described(self) -> dict[str, object]:
-        """Its fields, for the journal."""
+        """Return the fields that the journal writes, by name."""
         return {f.name: getattr(self, f.name) for f in fields(self)}
 
 
@@ -53,14 +80,14 @@ EffectSource = Effect | Function[Effect]
 
 @dataclass(frozen=True, slots=True)
 class Reaction:
-    """What a state does about an event. `when` is its guard; `after` the other names are values."""
+    """A state's declared behaviour on an event or a timer. `when` is its guard."""
 
     when: Guard | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class To(Reaction):
-    """A transition: the source is left as far as needed, the target entered."""
+    """A transition: the call leaves its state as far as needed, and enters the target."""
 
     target: str = ""
     updates: tuple[Update, ...] = ()
@@ -70,7 +97,7 @@ class To(Reaction):
 
 @dataclass(frozen=True, slots=True)
 class Stay(Reaction):
-    """An internal transition: nothing is left or entered; timers go on, those in `rearm` anew."""
+    """An internal transition: the state stays. Its timers go on; those in `rearm` start again."""
 
     updates: tuple[Update, ...] = ()
     effects: tuple[EffectSource, ...] = ()
@@ -79,14 +106,14 @@ class Stay(Reaction):
 
 @dataclass(frozen=True, slots=True)
 class Ignore(Reaction):
-    """Nothing, on purpose."""
+    """Nothing happens, for a reason."""
 
     reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Defer(Reaction):
-    """Not now: offered again, in order, after the next change of state."""
+    """The event waits, and comes again, in order, after the next change of state."""
 
     reason: str = ""
 
@@ -103,10 +130,10 @@ def to(
     effects: EffectSource | Sequence[EffectSource] = (),
     restart: bool = False,
 ) -> To:
-    """Go to `target` (a state's full name, or the end of it where that is unambiguous).
+    """Go to `target`: a state's full name, or the end of it if only one state has that end.
 
-    A target that is the source's own ancestor leaves and re-enters that ancestor, with all that
-    it owns; such an edge must say `restart=True`."""
+    A target that is an ancestor of the declaring state leaves and re-enters that ancestor, with
+    its activities and timers. Such a reaction must say `restart=True`."""
     return To(when, target, _many(update), _many(effects), restart)
 
 
@@ -117,12 +144,12 @@ def stay(
     effects: EffectSource | Sequence[EffectSource] = (),
     rearm: str | Sequence[str] = (),
 ) -> Stay:
-    """Stay in the state; `rearm` names timers (of this state or its parents) to start afresh."""
+    """Stay in the state. `rearm` names timers, of this state or its parents, to start again."""
     return Stay(when, _many(update), _many(effects), _many(rearm))
 
 
 def ignore(reason: str, *, when: Guard | None = None) -> Ignore:
-    """Do nothing, and say why; the reason stands in the table of states and events."""
+    """Do nothing about the event. The table of states and events shows the reason."""
     return Ignore(when, reason)
 
 
@@ -132,17 +159,21 @@ def defer(reason: str, *, when: Guard | None = None) -> Defer:
 
 
 Reactions = Reaction | Sequence[Reaction]
+#: A timer's delay, and its reactions.
 After = tuple[Delay, Reactions]
 
 
 @dataclass(frozen=True)
 class State:
-    """One state, with what it reacts to, what it does, and how long it may last.
+    """One state: its reactions, its activity, and its longest duration.
 
-    `on` maps event types to an answer or to several, tried in order; `after` maps a timer's name
-    to `(delay, answers)`. `activity` names what runs for as long as the state lasts. `entry` and
-    `exit` are effects. A state with `children` is compound, entered through `initial` (by default
-    the first). A `final` state ends the call."""
+    `on` maps an event's class to a reaction, or to several that are tried in order. `after` maps a
+    timer's name to `(delay, reactions)`. `activity` names the activity that runs as long as the
+    state lasts. `entry` and `exit` are effects. A state with `children` is compound: a call enters
+    it through the child `initial`, by default the first. A `final` state ends the call.
+
+    `role` says what the state and its children mean to the two who talk. Reports and timelines
+    show a call by its roles, because a chart may give its states any names."""
 
     name: str
     doc: str | None = None
@@ -154,6 +185,7 @@ class State:
     children: Sequence[State] = ()
     initial: str | None = None
     final: bool = False
+    role: Role | None = None
 
     @property
     def entry_effects(self) -> tuple[EffectSource, ...]:
@@ -171,9 +203,11 @@ class State:
         on: Mapping[type[Event], Reactions] | None = None,
         after: Mapping[str, After] | None = None,
     ) -> State:
-        """This state with the one at `path` (relative, "" is itself) changed: `add` are further
-        children; `on` and `after` put answers in front of those that there are, or replace them
-        where they end with one without a guard; a timer's delay is the new one."""
+        """Return this state with a change to the state at `path` ("" is this state itself).
+
+        `add` are further children. Reactions in `on` and `after` are tried before the existing
+        ones; they replace them if the last new one has no guard. A timer gets the new delay.
+        Raises `KeyError` if `path` does not exist."""
         if path:
             head, _, rest = path.partition(".")
             if head not in {c.name for c in self.children}:
@@ -185,36 +219,34 @@ class State:
                     for c in self.children
                 ),
             )
-        answers = dict(self.on)
-        for event, given in (on or {}).items():
-            answers[event] = _in_front(given, answers.get(event, ()))
+        reactions = dict(self.on)
+        for event, new in (on or {}).items():
+            reactions[event] = _in_front(new, reactions.get(event, ()))
         timers = dict(self.after)
-        for name, (delay, given) in (after or {}).items():
-            timers[name] = (delay, _in_front(given, timers[name][1] if name in timers else ()))
-        return replace(self, children=(*self.children, *add), on=answers, after=timers)
+        for name, (delay, new) in (after or {}).items():
+            timers[name] = (delay, _in_front(new, timers[name][1] if name in timers else ()))
+        return replace(self, children=(*self.children, *add), on=reactions, after=timers)
 
 
-def _in_front(given: Reactions, there: Reactions) -> tuple[Reaction, ...]:
-    front = reactions_of(given)
-    return front if front and front[-1].when is None else (*front, *reactions_of(there))
+def _in_front(new: Reactions, existing: Reactions) -> tuple[Reaction, ...]:
+    front = reactions_of(new)
+    return front if front and front[-1].when is None else (*front, *reactions_of(existing))
 
 
 def after_of(after: After) -> tuple[Delay, tuple[Reaction, ...]]:
-    """A timer's delay and its answers, as a tuple."""
-    delay, answers = after
-    return delay, _many(answers)
+    """Return a timer's delay, and its reactions as a tuple."""
+    delay, reactions = after
+    return delay, _many(reactions)
 
 
-def reactions_of(answers: Reactions) -> tuple[Reaction, ...]:
-    """One answer or several, as a tuple."""
-    return _many(answers)
+def reactions_of(reactions: Reactions) -> tuple[Reaction, ...]:
+    """Return one reaction or several as a tuple."""
+    return _many(reactions)
 
 
 def named(thing: Any) -> str:
-    """The name that journals and diagrams write for a guard, update, delay or effect."""
-    if isinstance(thing, SettingRef):
-        return thing.name
-    if isinstance(thing, Effect):
+    """Return the name of a guard, update, delay or effect in journals and diagrams."""
+    if isinstance(thing, (SettingRef, Effect)):
         return thing.name
     if isinstance(thing, (int, float)):
         return f"{thing:g} s"

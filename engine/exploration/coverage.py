@@ -32,9 +32,10 @@ def _kind(answer: Reaction) -> str:
 def answers(chart: Chart) -> dict[Declared, Reaction]:
     """All that are declared, in the order of declaration."""
     found: dict[Declared, Reaction] = {}
-    for source, trigger, answer, _ in chart.declarations():
+    for declaration in chart.declarations():
+        source, trigger = declaration.source, declaration.trigger
         place = sum(d.source == source and d.trigger == trigger for d in found)
-        found[Declared(source, trigger, place)] = answer
+        found[Declared(source, trigger, place)] = declaration.reaction
     return found
 
 

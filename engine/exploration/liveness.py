@@ -192,8 +192,8 @@ def _of_the_whole_call(exploration: Exploration) -> list[tuple[str, str]]:
 
     Of those no zone knows when they are due."""
     chart, data = exploration.chart, exploration.model.beginnings()[0]
-    answers = (answer for _, _, answer, _ in chart.declarations())
-    afresh = {name for answer in answers if isinstance(answer, Stay) for name in answer.rearm}
+    reactions = (declaration.reaction for declaration in chart.declarations())
+    afresh = {name for one in reactions if isinstance(one, Stay) for name in one.rearm}
     known = [
         (timer, microseconds(timer.delay, data, 0))
         for timer in chart.timers

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
-from callchart.engine.chart.chart import Chart, ChartError, timer_trigger
+from callchart.engine.chart.chart import Chart, timer_trigger
+from callchart.engine.chart.checks import ChartError
 from callchart.engine.chart.decide import Configuration, Occurrence, Outcome, Step
 from callchart.engine.events import TimerFired
 from callchart.engine.exploration.invariants import ANSWERED, FUNCTIONS_WORK, OVER

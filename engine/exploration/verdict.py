@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from callchart.engine.chart.chart import Chart, ChartError
+from callchart.engine.chart.chart import Chart
+from callchart.engine.chart.checks import ChartError
 from callchart.engine.chart.decide import decide
 from callchart.engine.exploration.explorer import Exploration
 from callchart.engine.exploration.liveness import check_liveness

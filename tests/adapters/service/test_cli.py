@@ -54,7 +54,7 @@ def test_a_chart_that_does_not_build_says_where(
     )
     monkeypatch.chdir(tmp_path)
     said = refused(capsys, "draw", "--chart", "holed:CHART")
-    assert "CallerHungUp can arrive in lonely and is not answered there" in said
+    assert "lonely must react to CallerHungUp, which can arrive there" in said
 
 
 @pytest.mark.parametrize(

@@ -15,21 +15,21 @@ from callchart.engine.events import Event
 
 @dataclass(frozen=True, slots=True)
 class Knock(Event):
-    """From outside."""
+    """An event from outside."""
 
     note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Call(Event):
-    """From outside, too."""
+    """Another event from outside."""
 
     note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Worked(Event):
-    """From the activity `work`."""
+    """An event of the activity `work`."""
 
     origin: ClassVar[str] = "work"
     note: str = ""
@@ -37,7 +37,7 @@ class Worked(Event):
 
 @dataclass(frozen=True, slots=True)
 class Say(Effect):
-    """An effect that a test knows again; the test's line notes it."""
+    """An effect with a text; the test's line notes it."""
 
     text: str
 
@@ -47,7 +47,7 @@ class Say(Effect):
 
 @dataclass(frozen=True)
 class Notes(CallData):
-    """Data that remembers who changed it, and holds what a test's guards are to say."""
+    """Data with a note for each update."""
 
     notes: tuple[str, ...] = ()
     yes: bool = True
@@ -71,13 +71,13 @@ def note_again(data: Notes) -> Notes:
 
 
 def say_notes(data: Notes) -> Say:
-    """How many notes this effect was made with."""
+    """Say how many notes the data has."""
     return Say(f"{len(data.notes)} notes")
 
 
 OVER = State("over", final=True)
 
-#: Longer than a test that does not wait for it.
+#: Seconds, more than any test lets pass unless it waits for this timer.
 LONG = 60
 
 
@@ -88,17 +88,17 @@ def leaf(
     after: Mapping[str, After] | None = None,
     **rest: Any,
 ) -> State:
-    """A state that may wait for a minute."""
+    """Return a state that leads to `over` after a minute."""
     return State(name, on=on or {}, after={**(after or {}), "out": (LONG, to("over"))}, **rest)
 
 
 def chart(*states: State, events: Sequence[type[Event]] = (Knock,)) -> Chart:
-    """A chart of `states`, which all can end in `over`."""
+    """Return a chart of `states` and the final state `over`."""
     return Chart("a test's", [*states, OVER], events=events, data=Notes)
 
 
 class Hand:
-    """One run of a chart, by hand. `step` is the last step, `at` the moment in us."""
+    """One run of a chart, step by step. `step` is the last step."""
 
     def __init__(self, chart: Chart, data: CallData | None = None) -> None:
         self.chart = chart
@@ -122,16 +122,16 @@ class Hand:
 
     @property
     def timers(self) -> list[tuple[str, float]]:
-        """The timers that run, earliest first, with their deadlines in seconds."""
+        """Return the running timers, earliest first, with their deadlines in seconds."""
         return [(timer.name, timer.deadline_us / 1_000_000) for timer in self.step.after.timers]
 
     def take(self, event: Event, *, at: float | None = None, of: str | None = None) -> Step:
-        """An event at `at` seconds (or now), from outside or from the activity of state `of`."""
+        """Take an event at `at` s (or now), from outside or from the activity of state `of`."""
         stay = None if of is None else self.step.after.activation(of)
         return self.carry(Occurrence(self.at if at is None else round(at * 1e6), event, stay))
 
     def wait(self) -> Step:
-        """Whatever is next if nothing else happens: a recalled event, or a timer."""
+        """Take what happens next without new events: a recalled event, or a timer."""
         occurrence = next_occurrence(self.step.after)
         assert occurrence is not None, "nothing is due"
         return self.carry(occurrence)

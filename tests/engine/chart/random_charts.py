@@ -1,8 +1,8 @@
-"""Hypothesis strategies: random charts, and random things that happen to them.
+"""A Hypothesis strategy for random charts, and their events, effects and data.
 
-A chart is random in its nesting, answers, guards, timers, deferrals and activities, and such that
-`Chart` accepts it: top states have the last answer to every event, and each leaf has a timer that
-leads to the next leaf, so that all of them are reachable and bounded."""
+A chart has random nesting, reactions, guards, timers, deferrals and activities. `Chart` accepts
+each of them: the top states react to every event, and each leaf has a timer that leads to the next
+leaf, so that every leaf is reachable and bounded."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from callchart.engine.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class Red(Event):
-    """`n` tells an event from the others of its kind."""
+    """An event from outside. `n` distinguishes two events of one class."""
 
     n: int = 0
 
@@ -47,14 +47,14 @@ class Sawn(Event):
 
 @dataclass(frozen=True, slots=True)
 class Flushed(Event):
-    """What the effect `Flush` raises."""
+    """The event that the effect `Flush` raises."""
 
     n: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Stop(Event):
-    """Ends every random chart."""
+    """The event that ends every random chart."""
 
 
 OUTSIDE = (Red, Green)
@@ -64,7 +64,7 @@ ANSWERED = (Red, Green, Hammered, Sawn, Flushed)
 
 @dataclass(frozen=True)
 class Bits(CallData):
-    """Data whose bits are what guards say."""
+    """Data whose bits are the answers of the guards."""
 
     bits: int = 0
 
@@ -75,7 +75,7 @@ class Bits(CallData):
 
 @dataclass(frozen=True, slots=True)
 class Mark(Effect):
-    """Noted by the test's line, with the moment."""
+    """An effect that the test's line notes, with the moment."""
 
     text: str
 
@@ -85,7 +85,7 @@ class Mark(Effect):
 
 @dataclass(frozen=True, slots=True)
 class Flush(Effect):
-    """As the stop of a playback does, it raises what it found out."""
+    """An effect that raises an event, as the stop of a playback does."""
 
     def carry_out(self, call: Any) -> None:
         call.raise_(Flushed(call.step.after.activations))
@@ -108,12 +108,12 @@ def _flip(bit: int) -> Update:
 
 
 def stir(data: Bits, at_us: int) -> Bits:
-    """Other bits, depending on the moment."""
+    """Change the bits; the result depends on the moment."""
     return replace(data, bits=(data.bits * 5 + at_us // 10_000 + 1) % 64)
 
 
 def by_the_bits(data: Bits) -> float:
-    """10 to 80 ms."""
+    """Return 10 to 80 ms, in seconds."""
     return (data.bits % 8 + 1) / 100
 
 
@@ -139,7 +139,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """Where a state will stand. `timers` are its own, besides the way out."""
+    """A state before it is made. `timers` are its timers except the one that leads out."""
 
     path: str
     name: str
@@ -159,18 +159,18 @@ def _leaves(shapes: Sequence[Shape]) -> int:
 
 
 class _Builder:
-    """One chart being drawn."""
+    """One chart while Hypothesis draws it."""
 
     def __init__(self, draw: Callable[[st.SearchStrategy[Any]], Any]) -> None:
         self._draw, self._numbers, self._words = draw, count(), count()
         shapes: list[Shape] = draw(st.lists(_shapes, min_size=1, max_size=2))
         if _leaves(shapes) == 1:
-            shapes.append(())  # a way out leads to another leaf
+            shapes.append(())  # the timer `out` needs another leaf
         self._tops = tuple(self._place(shape, ()) for shape in shapes)
         self._all = {place.path: place for top in self._tops for place in top.walk()}
         leaves = [path for path, place in self._all.items() if not place.children]
         first = leaves.index(self._entered(self._tops[0]))
-        # The way out of each leaf leads to the next, beginning with the initial one, and around.
+        # The timer `out` of each leaf leads to the next leaf, in a circle from the initial one.
         around = [*leaves[first:], *leaves[: first + 1]]
         self._next = dict(pairwise(around))
         self._last = around[-2]
@@ -199,21 +199,21 @@ class _Builder:
     def _state(self, place: _Place) -> State:
         on = {}
         for event in self._pick(SOME_EVENTS):
-            # What an exit raises must not lead to an exit: that could turn in a circle in no time.
+            # An event that an exit raises must not lead to an exit: no circle without time.
             kinds = WITHOUT_TO if event is Flushed else KINDS
-            on[event] = self._answers(place, kinds, last=self._pick((True, False)))
+            on[event] = self._reactions(place, kinds, last=self._pick((True, False)))
         if not place.ancestors:
             for event in ANSWERED:
                 given = on.get(event, [])
                 if not given or given[-1].when is not None:
-                    on[event] = [*given, ignore("nobody else answers")]
+                    on[event] = [*given, ignore("no other state reacts")]
         after: dict[str, tuple[Delay, list[Reaction]]] = {
-            timer: (self._delay(least=1), self._answers(place, KINDS, last=True))
+            timer: (self._delay(least=1), self._reactions(place, KINDS, last=True))
             for timer in place.timers
         }
         if not place.children:
             ways = [self._to(place, guard) for guard in self._pick(SOME_GUARDS)]
-            # No time at all only where it leads onwards: nothing may turn in a circle in no time.
+            # A delay of 0 s is safe only if the timer always leads onwards: no circle without time.
             least = 1 if ways or place.path == self._last else 0
             after["out"] = (self._delay(least=least), [*ways, to(self._next[place.path])])
         return State(
@@ -227,13 +227,13 @@ class _Builder:
             initial=place.children[place.initial].name if place.children else None,
         )
 
-    def _answers(self, place: _Place, kinds: Sequence[str], *, last: bool) -> list[Reaction]:
-        """One to three; `last`: the last one has no guard, otherwise all have one."""
+    def _reactions(self, place: _Place, kinds: Sequence[str], *, last: bool) -> list[Reaction]:
+        """Return one to three reactions; with `last`, the last has no guard, else all have one."""
         guards = self._pick(SOME_GUARDS)
-        answers = [self._answer(place, kinds, guard) for guard in guards or GUARDS[: not last]]
-        return [*answers, self._answer(place, kinds, None)] if last else answers
+        reactions = [self._reaction(place, kinds, guard) for guard in guards or GUARDS[: not last]]
+        return [*reactions, self._reaction(place, kinds, None)] if last else reactions
 
-    def _answer(self, place: _Place, kinds: Sequence[str], when: Guard | None) -> Reaction:
+    def _reaction(self, place: _Place, kinds: Sequence[str], when: Guard | None) -> Reaction:
         match self._pick(kinds):
             case "to":
                 return self._to(place, when)
@@ -263,7 +263,7 @@ class _Builder:
         )
 
     def _delay(self, *, least: int) -> Delay:
-        """On a grid of 10 ms, so that ties are frequent."""
+        """Return a delay on a grid of 10 ms, so that ties are frequent."""
         delays: list[Delay] = [n / 100 for n in range(least, 9)]
         return self._pick([*delays, by_the_bits] if least else delays)
 
@@ -277,7 +277,7 @@ class _Builder:
 
 @st.composite
 def charts(draw: st.DrawFn) -> Chart:
-    """A chart that builds."""
+    """Draw a chart that `Chart` accepts."""
     return Chart("random", _Builder(draw).states(), events=(*ANSWERED, Stop), data=Bits)
 
 

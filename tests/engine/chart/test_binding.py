@@ -1,4 +1,4 @@
-"""Functions of a chart name what they read, and the chart holds them to it."""
+"""A function of a chart gets the values that its parameters name, and no others."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_a_function_gets_the_values_that_it_names(names: tuple[str, ...]) -> Non
 
 
 def refused(message: str, state: State, **options: Any) -> None:
-    """The chart of this state refuses to build, with this message."""
+    """Assert that a chart of this state is refused with exactly this message."""
     with pytest.raises(ChartError, match=f"^{re.escape(message)}$"):
         chart(state, **options)
 

@@ -1,4 +1,4 @@
-"""What a chart refuses to be, and that the refusal names the state, the event and the cure."""
+"""Each mistake in a chart is refused, with the state, the event and the cure."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from tests.engine.chart.by_hand import (
 
 
 def refused(*states: State, says: str, events: tuple[type, ...] = (Knock,)) -> None:
-    """A chart of `states` is refused with just these words."""
+    """Assert that a chart of `states` is refused with exactly this message."""
     with pytest.raises(ChartError, match=rf"^{re.escape(says)}$"):
         chart(*states, events=events)
 
@@ -34,28 +34,28 @@ def refused(*states: State, says: str, events: tuple[type, ...] = (Knock,)) -> N
 # --- events --------------------------------------------------------------------------------------
 
 
-def test_an_event_that_can_arrive_is_answered_everywhere() -> None:
+def test_every_state_reacts_to_each_event_that_can_arrive() -> None:
     refused(
         leaf("a", on={Knock: to("b")}),
         leaf("b"),
-        says="Knock can arrive in b and is not answered there; add it to `on` of b or of a parent: "
-        "to(...), stay(...), defer(...) or ignore(reason)",
+        says="state b must react to Knock, which can arrive there; add it to `on` of b or of a "
+        "parent: to(...), stay(...), defer(...) or ignore(reason)",
     )
 
 
-def test_a_parent_may_answer_for_its_children() -> None:
+def test_a_parent_may_react_for_its_children() -> None:
     assert chart(State("p", on={Knock: ignore("")}, children=[leaf("a")])).leaves == ("p.a", "over")
 
 
 @pytest.mark.parametrize(
-    "answers",
+    "reactions",
     [stay(when=yes), [stay(when=yes), ignore("", when=no), defer("", when=no)]],
 )
-def test_an_answer_that_always_has_a_guard_is_none(answers: Reactions) -> None:
+def test_reactions_that_all_have_guards_are_refused(reactions: Reactions) -> None:
     refused(
-        leaf("a", on={Knock: answers}),
-        says="Knock can arrive in a and is not answered there; add it to `on` of a or of a parent: "
-        "to(...), stay(...), defer(...) or ignore(reason)",
+        leaf("a", on={Knock: reactions}),
+        says="state a must react to Knock, which can arrive there; add it to `on` of a or of a "
+        "parent: to(...), stay(...), defer(...) or ignore(reason)",
     )
 
 
@@ -63,7 +63,7 @@ def test_guards_in_a_child_may_leave_the_rest_to_its_parent() -> None:
     chart(State("p", on={Knock: ignore("")}, children=[leaf("a", on={Knock: stay(when=yes)})]))
 
 
-def test_an_activitys_event_is_answered_wherever_the_activity_runs() -> None:
+def test_every_state_in_which_an_activity_runs_reacts_to_its_events() -> None:
     refused(
         State(
             "p",
@@ -71,25 +71,25 @@ def test_an_activitys_event_is_answered_wherever_the_activity_runs() -> None:
             children=[leaf("a", on={Worked: to("b")}), leaf("b")],
         ),
         events=(Worked,),
-        says="Worked can arrive in p.b and is not answered there; add it to `on` of p.b or of a "
-        "parent: to(...), stay(...), defer(...) or ignore(reason)",
+        says="state p.b must react to Worked, which can arrive there; add it to `on` of p.b or of "
+        "a parent: to(...), stay(...), defer(...) or ignore(reason)",
     )
 
 
-def test_an_activitys_event_needs_no_answer_where_the_activity_does_not_run() -> None:
+def test_an_activitys_event_needs_no_reaction_where_the_activity_does_not_run() -> None:
     built = chart(leaf("a", activity="work", on={Worked: to("b")}), leaf("b"), events=(Worked,))
 
     assert (list(built.arriving("a")), list(built.arriving("b"))) == ([Worked], [])
 
 
-def test_a_final_state_answers_for_nothing() -> None:
+def test_a_final_state_has_no_reactions() -> None:
     assert chart(leaf("a", on={Knock: to("over")})).reactions("over", "Knock") == ()
 
 
 def test_an_event_that_the_chart_does_not_know_is_refused() -> None:
     refused(
         leaf("a", on={Knock: ignore(""), Call: ignore("")}),
-        says="state a answers Call, which is not among the chart's events; add it to "
+        says="state a reacts to Call, which must be one of the chart's events; add it to "
         "Chart(events=...)",
     )
 
@@ -105,18 +105,19 @@ def test_an_event_that_the_chart_does_not_know_is_refused() -> None:
         ),
     ],
 )
-def test_an_answer_behind_one_without_a_guard_is_refused(state: State, what: str) -> None:
+def test_a_reaction_behind_one_without_a_guard_is_refused(state: State, what: str) -> None:
     refused(
         state,
-        says=f"state a, {what}: an answer stands behind one without a guard and can never be given",
+        says=f"state a, {what}: only the last reaction may be without a guard: one behind it never "
+        "applies",
     )
 
 
-def test_a_timer_all_of_whose_answers_have_guards_is_refused() -> None:
+def test_a_timer_whose_reactions_all_have_guards_is_refused() -> None:
     refused(
         leaf("a", on={Knock: ignore("")}, after={"tick": (1, [stay(when=yes), stay(when=no)])}),
-        says="state a, after tick: every answer has a guard; when all say no, nothing happens; end "
-        "with one without a guard",
+        says="state a, after tick: the last reaction must have no guard: otherwise nothing happens "
+        "when all guards say no",
     )
 
 
@@ -126,14 +127,14 @@ def test_a_timer_all_of_whose_answers_have_guards_is_refused() -> None:
 def test_a_target_that_does_not_exist_is_refused() -> None:
     refused(
         leaf("a", on={Knock: to("nowhere")}),
-        says="state a, on Knock: there is no state 'nowhere'; there are a, over",
+        says="state a, on Knock: the state must be one of a, over, got 'nowhere'",
     )
 
 
 def test_a_timers_target_that_does_not_exist_is_refused() -> None:
     refused(
         leaf("a", on={Knock: ignore("")}, after={"tick": (1, to("nowhere"))}),
-        says="state a, after tick: there is no state 'nowhere'; there are a, over",
+        says="state a, after tick: the state must be one of a, over, got 'nowhere'",
     )
 
 
@@ -141,7 +142,8 @@ def test_a_target_that_may_mean_two_states_is_refused() -> None:
     refused(
         State("p", children=[leaf("same", on={Knock: to("q")})]),
         State("q", children=[leaf("same", on={Knock: to("same")})]),
-        says="state q.same, on Knock: 'same' is ambiguous: p.same, q.same",
+        says="state q.same, on Knock: the state 'same' must be one of p.same, q.same; write its "
+        "full name",
     )
 
 
@@ -163,8 +165,8 @@ def test_going_to_an_ancestor_says_restart(target: str) -> None:
     ancestor = "top" if target == "top" else "top.parent"
     refused(
         nested(restart=False),
-        says=f"state top.parent.child, Knock: going to its own ancestor {ancestor} leaves and "
-        f"re-enters it, with all that it owns; if that is meant, say restart=True",
+        says=f"state top.parent.child, on Knock: {ancestor} is an ancestor of the state, so the "
+        "transition leaves and re-enters it; say restart=True if you mean that",
     )
 
     chart(nested(restart=True))
@@ -173,11 +175,11 @@ def test_going_to_an_ancestor_says_restart(target: str) -> None:
 # --- states --------------------------------------------------------------------------------------
 
 
-def test_a_state_where_nothing_leads_is_refused() -> None:
+def test_a_state_that_no_transition_reaches_is_refused() -> None:
     refused(
         leaf("a", on={Knock: ignore("")}),
         leaf("island", on={Knock: to("a")}),
-        says="state island is unreachable: no transition leads there",
+        says="state island must be the target of a transition that can happen",
     )
 
 
@@ -186,32 +188,35 @@ def test_states_that_only_lead_to_each_other_are_refused() -> None:
         leaf("a", on={Knock: ignore("")}),
         leaf("b", on={Knock: to("c")}),
         leaf("c", on={Knock: to("b")}),
-        says="state b is unreachable: no transition leads there",
+        says="state b must be the target of a transition that can happen",
     )
 
 
 def test_one_name_is_declared_once() -> None:
     refused(
         State("p", children=[leaf("a"), leaf("a")]),
-        says="state p.a is declared twice",
+        says="state p.a must be declared once, got it twice",
     )
 
 
 @pytest.mark.parametrize("name", ["", "two words", "a.b", "1st", "a-b"])
 def test_a_name_is_an_identifier(name: str) -> None:
-    refused(leaf(name), says=f"state name {name!r}: use a plain identifier")
+    refused(leaf(name), says=f"a state's name must be an identifier, got {name!r}")
 
 
 @pytest.mark.parametrize(
-    "state",
+    ("state", "children"),
     [
-        State("p", initial="b", children=[leaf("a")]),
-        State("p", initial="b"),
-        State("p", initial="q.b", children=[State("q", children=[leaf("b")])]),
+        (State("p", initial="b", children=[leaf("a"), leaf("c")]), "a, c"),
+        (State("p", initial="b"), "none"),
+        (State("p", initial="q.b", children=[State("q", children=[leaf("b")])]), "q"),
     ],
 )
-def test_the_initial_state_is_one_of_the_children(state: State) -> None:
-    refused(state, says=f"state p: initial {state.initial!r} is not among its children")
+def test_the_initial_state_is_one_of_the_children(state: State, children: str) -> None:
+    refused(
+        state,
+        says=f"state p: initial must be one of its children ({children}), got {state.initial!r}",
+    )
 
 
 @pytest.mark.parametrize(
@@ -224,32 +229,52 @@ def test_the_initial_state_is_one_of_the_children(state: State) -> None:
     ],
 )
 def test_a_final_state_is_empty(state: State) -> None:
-    refused(state, says="state end is final: nothing can happen in it any more")
+    refused(
+        state,
+        says="state end is final, so it must have no children, on, after or activity",
+    )
+
+
+def test_an_unknown_role_is_refused() -> None:
+    wrong: Any = "talking"
+    refused(
+        leaf("a", role=wrong),
+        says="state a: role must be one of greeting, listening, settling, thinking, filler, "
+        "filler_ending, speaking, overlapped, interrupted, transferring, hangup, got 'talking'",
+    )
+
+
+def test_a_leaf_has_the_roles_of_its_parents_and_its_own() -> None:
+    filling = State("p", role="thinking", children=[leaf("a", role="filler"), leaf("b")])
+    table = chart(State("top", on={Knock: to("b")}, children=[filling]))
+    assert table.roles("top.p.a") == ("thinking", "filler")
+    assert table.roles("top.p.b") == ("thinking",)
+    assert table.roles("over") == ()
 
 
 def test_a_chart_has_a_state() -> None:
-    with pytest.raises(ChartError, match=r"^a chart needs at least one state$"):
+    with pytest.raises(ChartError, match=r"^a chart must have at least one state, got none$"):
         Chart("nothing", [])
 
 
 # --- time ----------------------------------------------------------------------------------------
 
 
-def waits_for_ever(*states: State, where: str) -> None:
+def lasts_without_limit(*states: State, where: str) -> None:
     with pytest.raises(ChartError) as error:
         Chart("a test's", [*states, OVER], events=(Knock,), data=Notes)
     assert str(error.value) == (
-        f"state {where} can wait for ever: no `after` of it or of its parents (the outermost does "
-        f"not count) is sure to leave it"
+        f"state {where} can last without limit; give it, or a parent other than the outermost, an "
+        "`after` whose reactions all leave that state"
     )
 
 
 def test_a_state_has_a_bounded_way_out() -> None:
-    waits_for_ever(State("a", on={Knock: to("over")}), where="a")
+    lasts_without_limit(State("a", on={Knock: to("over")}), where="a")
 
 
 def test_the_bound_of_the_whole_call_is_no_way_out_of_one_state() -> None:
-    waits_for_ever(
+    lasts_without_limit(
         State(
             "call",
             on={Knock: to("over")},
@@ -271,13 +296,13 @@ def test_a_parents_timer_bounds_its_children() -> None:
 
 
 def test_a_timer_that_only_stays_bounds_nothing() -> None:
-    waits_for_ever(
+    lasts_without_limit(
         State("a", on={Knock: to("over")}, after={"tick": (1, stay(rearm="tick"))}), where="a"
     )
 
 
 def test_a_timer_that_may_be_used_up_bounds_nothing() -> None:
-    waits_for_ever(
+    lasts_without_limit(
         State("a", on={Knock: ignore("")}, after={"tick": (1, [stay(when=yes), to("over")])}),
         where="a",
     )
@@ -290,13 +315,14 @@ def test_a_parents_timer_that_moves_within_the_parent_bounds_nothing() -> None:
         after={"tick": (1, to("b"))},
         children=[leaf("a"), State("b")],
     )
-    waits_for_ever(State("call", children=[inside]), where="call.p.b")
+    lasts_without_limit(State("call", children=[inside]), where="call.p.b")
 
 
 def test_rearm_names_a_timer_that_there_is() -> None:
     refused(
         leaf("a", on={Knock: stay(rearm="tick")}),
-        says="state a, on Knock: rearm names no timer 'tick' of this state's line",
+        says="state a, on Knock: rearm must name a timer of this state, its parents or its "
+        "children (out), got 'tick'",
     )
 
 
@@ -304,7 +330,8 @@ def test_rearm_does_not_reach_the_timer_of_a_sibling() -> None:
     sibling = leaf("b", on={Knock: ignore("")}, after={"tick": (1, stay())})
     refused(
         State("p", children=[leaf("a", on={Knock: stay(rearm="tick")}), sibling]),
-        says="state p.a, on Knock: rearm names no timer 'tick' of this state's line",
+        says="state p.a, on Knock: rearm must name a timer of this state, its parents or its "
+        "children (out), got 'tick'",
     )
 
 
@@ -322,20 +349,20 @@ def test_an_event_of_another_chart_is_refused_when_it_comes() -> None:
         hand.take(Call())
 
 
-# --- what cannot be meant ------------------------------------------------------------------------
+# --- circles, delays, functions, names -----------------------------------------------------------
 
 
-def test_timers_of_no_length_that_lead_in_a_circle() -> None:
+def test_timers_of_0_s_in_a_circle_are_refused() -> None:
     refused(
         leaf("a", after={"on": (0, to("b")), "out": (1, to("over"))}),
         leaf("b", after={"on": (0, to("a")), "out": (1, to("over"))}),
-        says="states a, b lead to each other after 0 s: the call would turn in a circle at one "
-        "instant",
+        says="states a, b lead to each other after 0 s, in a circle without end; give one of these "
+        "timers a longer delay",
         events=(),
     )
 
 
-def test_a_chain_of_timers_of_no_length_may_end() -> None:
+def test_a_chain_of_timers_of_0_s_may_end() -> None:
     chain = [leaf("a", after={"on": (0, to("b"))}), leaf("b", after={"on": (0, to("over"))})]
     assert chart(*chain, events=()).leaves == ("a", "b", "over")
 
@@ -343,34 +370,34 @@ def test_a_chain_of_timers_of_no_length_may_end() -> None:
 def test_a_timer_that_only_leads_back_bounds_nothing() -> None:
     refused(
         State("a", after={"again": (1, to("a"))}, on={Knock: to("over")}),
-        says="state a can wait for ever: no `after` of it or of its parents (the outermost does "
-        "not count) is sure to leave it",
+        says="state a can last without limit; give it, or a parent other than the outermost, an "
+        "`after` whose reactions all leave that state",
     )
 
 
 @pytest.mark.parametrize("delay", [-1, float("nan"), float("inf"), 1e12])
-def test_a_delay_that_is_none(delay: float) -> None:
+def test_a_delay_out_of_range_is_refused(delay: float) -> None:
     refused(
         State("a", after={"out": (delay, to("over"))}),
-        says=f"state a, after out: {delay} s is no delay",
+        says=f"state a, after out: a delay must be from 0 to 1e+09 s, got {delay}",
         events=(),
     )
 
 
-def test_an_answer_that_is_none() -> None:
+def test_a_reaction_of_another_class_is_refused() -> None:
     refused(
         leaf("a", on={Knock: Reaction()}),
-        says="state a, on Knock: Reaction(when=None) is no answer; use to, stay, ignore or defer",
+        says="state a, on Knock: must be to, stay, ignore or defer, got Reaction(when=None)",
     )
 
 
 NAMELESS: Any = partial(yes)
 
 
-@pytest.mark.parametrize("answer", [stay(when=NAMELESS), to("over", update=NAMELESS)])
-def test_a_function_without_a_name(answer: Reaction) -> None:
-    with pytest.raises(ChartError, match=r"^state a, on Knock: functools\.partial.* has no name"):
-        chart(leaf("a", on={Knock: [answer, ignore("")]}), events=(Knock,))
+@pytest.mark.parametrize("reaction", [stay(when=NAMELESS), to("over", update=NAMELESS)])
+def test_a_function_without_a_name_is_refused(reaction: Reaction) -> None:
+    with pytest.raises(ChartError, match=r"^state a, on Knock: a function must have a name"):
+        chart(leaf("a", on={Knock: [reaction, ignore("")]}), events=(Knock,))
 
 
 @pytest.mark.parametrize(
@@ -383,36 +410,42 @@ def test_a_function_without_a_name(answer: Reaction) -> None:
     ],
     ids=["update", "guard", "delay", "entry"],
 )
-def test_a_lambda_has_no_name_of_its_own(state: State) -> None:
-    with pytest.raises(ChartError, match=r"^state a.*<lambda> at .* has no name to be drawn by"):
+def test_a_lambda_is_refused(state: State) -> None:
+    with pytest.raises(ChartError, match=r"^state a.*must have a name.*<lambda> at .*; use a def$"):
         chart(state, events=(Knock,))
 
 
 @pytest.mark.parametrize(
     ("delay", "says"),
     [
-        ("5", "'5' is no delay; write seconds, a setting or a function"),
+        ("5", "a delay must be seconds, a setting or a function, got '5'"),
         (SettingRef("no_such"), "there is no setting 'no_such'"),
     ],
 )
-def test_a_delay_of_another_kind(delay: Any, says: str) -> None:
+def test_a_delay_of_another_type_is_refused(delay: Any, says: str) -> None:
     after = {"out": (delay, to("over"))}
     refused(State("a", after=after), says=f"state a, after out: {says}", events=())
 
 
 def test_a_timers_name_is_one_word() -> None:
-    """In the SCXML, a name of two words would be two events."""
+    """A name of two words would be two events in the SCXML."""
     refused(
         State("a", after={"too long": (1, to("over"))}),
-        says="state a, after too long: use a plain identifier for a timer's name",
+        says="state a: a timer's name must be an identifier, got 'too long'",
         events=(),
     )
 
 
-def test_what_is_no_event_and_what_is_no_timer() -> None:
+def test_a_key_that_is_no_event_and_a_value_that_is_no_timer_are_refused() -> None:
     wrong: Any = {"Knock": ignore("")}
-    refused(State("a", on=wrong), says="state a, on 'Knock': write the event's class", events=())
+    refused(
+        State("a", on=wrong),
+        says="state a: a key of `on` must be an event's class, got 'Knock'",
+        events=(),
+    )
     wrong = {"out": 5.0}
     refused(
-        State("a", after=wrong), says="state a, after out: 5.0 is not (delay, answers)", events=()
+        State("a", after=wrong),
+        says="state a, after out: must be (delay, reactions), got 5.0",
+        events=(),
     )

@@ -1,4 +1,4 @@
-"""`decide` over random charts and random events: what holds of every step, and of every run."""
+"""Properties of every step and of every run, over random charts and random events."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ from tests.engine.chart.random_charts import ANSWERED, OUTSIDE, WORKED, Bits, ch
 
 @dataclass(frozen=True, slots=True)
 class Post:
-    """An event of kind `kind` arrives `later` us after what happened last.
+    """An event of kind `kind` arrives `later` us after the last occurrence.
 
-    An activity's event is of the stay `ago` activations ago."""
+    An activity's event comes from the stay `ago` activations ago."""
 
     kind: int
     later: int
@@ -40,7 +40,7 @@ class Post:
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """What is due happens: a recalled event, or a timer."""
+    """The next occurrence without new events: a recalled event, or a timer."""
 
 
 happenings = st.lists(
@@ -52,7 +52,7 @@ happenings = st.lists(
 
 
 def walk(chart: Chart, data: Bits, happens: Sequence[Post | Wait]) -> Iterator[Step]:
-    """The steps of one run. Without a `Stop`, none of these charts comes to its end."""
+    """Yield the steps of one run. Without a `Stop`, none of these charts ends."""
     step = begin(chart, data)
     yield step
     for n, happening in enumerate(happens):
@@ -75,7 +75,7 @@ def first_data(seed: int) -> Bits:
     return Bits.begin(Settings(), seed, Facts())
 
 
-# --- what holds of every step --------------------------------------------------------------------
+# --- every step ----------------------------------------------------------------------------------
 
 
 @given(charts(), seeds, happenings)
@@ -103,7 +103,7 @@ def test_every_step_keeps_the_rules_of_structure_and_time(
 
 
 @given(charts(), seeds, happenings)
-def test_only_a_transition_moves_and_what_is_stale_or_ignored_changes_nothing(
+def test_only_a_transition_changes_the_state_and_a_stale_or_ignored_event_nothing(
     chart: Chart, seed: int, happens: list[Post | Wait]
 ) -> None:
     last = begin(chart, first_data(seed))
@@ -122,7 +122,7 @@ def test_only_a_transition_moves_and_what_is_stale_or_ignored_changes_nothing(
 
 
 def without_the_occurrence(step: Step) -> Configuration:
-    """Where the call stood, less what has just happened: a timer that fired, a recalled event."""
+    """Return the configuration before a step, without the timer or recalled event that it took."""
     before, event = step.before, step.event
     recalled = before.recalled
     if recalled and recalled[0] == step.occurrence:
@@ -133,7 +133,7 @@ def without_the_occurrence(step: Step) -> Configuration:
 
 
 @given(charts(), seeds, happenings)
-def test_what_is_put_off_is_offered_again_in_the_order_in_which_it_came(
+def test_deferred_events_come_again_in_the_order_of_their_arrival(
     chart: Chart, seed: int, happens: list[Post | Wait]
 ) -> None:
     for step in walk(chart, first_data(seed), happens):
@@ -151,7 +151,7 @@ def test_what_is_put_off_is_offered_again_in_the_order_in_which_it_came(
             assert [kept.event for kept in after.recalled] == waiting
 
 
-# --- what holds of every run ---------------------------------------------------------------------
+# --- every run -----------------------------------------------------------------------------------
 
 
 @given(charts(), seeds, happenings)
@@ -185,16 +185,16 @@ class _State(NestedState):
 
 @dataclass
 class _Live:
-    """The model of a machine that really moves."""
+    """The model of a machine that changes its state."""
 
-    if TYPE_CHECKING:  # what transitions gives it
+    if TYPE_CHECKING:  # attributes that transitions adds
         state: ClassVar[str]
 
         def trigger(self, name: str) -> bool: ...
 
     data: Any = None
     occurrence: Occurrence | None = None
-    answer: Reaction | None = None
+    reaction: Reaction | None = None
     asked: list[tuple[str, bool]] = field(default_factory=list)
     exited: list[str] = field(default_factory=list)
     entered: list[str] = field(default_factory=list)
@@ -207,12 +207,12 @@ class _Live:
         self.asked.append((named(guard), said))
         return said
 
-    def give(self, answer: Reaction) -> None:
-        self.answer = answer
+    def give(self, reaction: Reaction) -> None:
+        self.reaction = reaction
 
 
 def live(chart: Chart) -> tuple[_Live, HierarchicalMachine]:
-    """A machine of the chart's declarations, and its model, in the initial state."""
+    """Return a machine of the chart's declarations, and its model in the initial state."""
     model = _Live()
 
     def declared(state: State, parent: str) -> dict[str, Any]:
@@ -227,22 +227,22 @@ def live(chart: Chart) -> tuple[_Live, HierarchicalMachine]:
             made["initial"] = state.initial
         return made
 
-    def edge(trigger: str, source: str, answer: Reaction) -> dict[str, Any]:
+    def edge(trigger: str, source: str, reaction: Reaction) -> dict[str, Any]:
         return {
             "trigger": trigger,
             "source": source,
-            "dest": answer.target if isinstance(answer, To) else None,
-            "conditions": [partial(model.ask, answer.when)],
-            "before": [partial(model.give, answer)],
+            "dest": reaction.target if isinstance(reaction, To) else None,
+            "conditions": [partial(model.ask, reaction.when)],
+            "before": [partial(model.give, reaction)],
         }
 
     edges = []
     for path, node in chart.nodes.items():
-        for event, answers in node.state.on.items():
-            edges += [edge(event.__name__, path, answer) for answer in reactions_of(answers)]
+        for event, reactions in node.state.on.items():
+            edges += [edge(event.__name__, path, reaction) for reaction in reactions_of(reactions)]
         for timer, after in node.state.after.items():
             trigger = timer_trigger(path, timer)
-            edges += [edge(trigger, path, answer) for answer in after_of(after)[1]]
+            edges += [edge(trigger, path, reaction) for reaction in after_of(after)[1]]
 
     class Machine(HierarchicalMachine):
         state_cls = _State
@@ -276,13 +276,13 @@ def test_decide_agrees_with_the_live_machine_of_transitions(
     for step in steps:
         if step.outcome is Outcome.STALE:
             continue
-        model.data, model.occurrence, model.answer = data, step.occurrence, None
+        model.data, model.occurrence, model.reaction = data, step.occurrence, None
         for noted in (model.asked, model.exited, model.entered):
             noted.clear()
         model.trigger(trigger_of(step.event))
 
         assert step.reaction is not None
-        assert step.reaction.declared is model.answer
+        assert step.reaction.declared is model.reaction
         assert step.after.leaf == model.state
         assert list(step.guards) == model.asked
         assert [active.state for active in step.exits] == model.exited

@@ -1,4 +1,4 @@
-"""A chart of your own, grown from another one."""
+"""Charts that extend another chart."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def base() -> Chart:
     )
 
 
-def test_a_state_is_added_under_a_parent_and_an_answer_leads_there() -> None:
+def test_a_state_is_added_under_a_parent_and_a_reaction_leads_there() -> None:
     own = base().extended("own", add={"top": [leaf("c")]}, on={"a": {Knock: to("c")}})
 
     hand = Hand(own)
@@ -52,7 +52,7 @@ def test_a_timer_is_replaced_by_name() -> None:
     assert delays == {"reach": 5, "tick": 2}
 
 
-def test_events_data_and_activities_join_what_there_was() -> None:
+def test_events_data_and_activities_are_added() -> None:
     @dataclass(frozen=True)
     class Own(CallData):
         orders: int = 0
@@ -79,14 +79,14 @@ def test_events_data_and_activities_join_what_there_was() -> None:
 
 
 def test_the_result_is_checked_like_any_chart() -> None:
-    with pytest.raises(ChartError, match=r"state top\.c is unreachable"):
+    with pytest.raises(ChartError, match=r"state top\.c must be the target"):
         base().extended("own", add={"top": [leaf("c")]})
 
 
 @pytest.mark.parametrize("what", ["add", "on", "after"])
-def test_a_state_there_is_not_is_named(what: str) -> None:
+def test_an_unknown_state_is_named(what: str) -> None:
     with pytest.raises(
-        ChartError, match=rf"^chart own, {what}: there is no state 'nobody'; there are top, "
+        ChartError, match=rf"^chart own, {what}: the state must be one of top, top.a, "
     ):
         base().extended("own", **{what: {"nobody": {}}})  # type: ignore[arg-type]
 
@@ -109,5 +109,11 @@ def test_the_same_declarations_have_the_same_hash() -> None:
         {"after": {"b": {"tick": (1, stay(rearm="tick"))}}},
     ],
 )
-def test_whatever_is_declared_otherwise_changes_the_hash(changes: dict[str, Any]) -> None:
+def test_every_other_declaration_changes_the_hash(changes: dict[str, Any]) -> None:
     assert base().extended("own", **changes).hash != base().hash
+
+
+def test_a_text_and_a_role_leave_the_hash_as_it_is() -> None:
+    plain = chart(leaf("a", on={Knock: ignore("")}))
+    described = chart(leaf("a", on={Knock: ignore("")}, doc="The caller waits.", role="listening"))
+    assert described.hash == plain.hash

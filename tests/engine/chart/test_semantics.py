@@ -1,4 +1,4 @@
-"""The rules of docs/statecharts/semantics.md that one decision shows; each names its test there."""
+"""The rules of docs/statecharts/semantics.md that one decision shows; the page names each test."""
 
 from __future__ import annotations
 
@@ -45,11 +45,11 @@ PAGE = ROOT / "docs/statecharts/semantics.md"
 
 
 def rules() -> list[str]:
-    """The page's rules: its list items."""
+    """Return the page's rules: its list items."""
     return re.findall(r"^- .*(?:\n  .*)*", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
 
 
-def test_each_rule_of_the_page_names_a_test_that_there_is() -> None:
+def test_each_rule_of_the_page_names_a_test_that_exists() -> None:
     assert len(rules()) > 40
     for rule in rules():
         named = re.findall(r"`(test_\w+\.py)::(test_\w+)`", rule)
@@ -60,17 +60,17 @@ def test_each_rule_of_the_page_names_a_test_that_there_is() -> None:
             assert found, f"{file} has no {test}"
 
 
-def test_each_test_of_this_file_stands_behind_a_rule() -> None:
+def test_each_test_of_this_file_is_named_by_a_rule() -> None:
     page, this = PAGE.read_text(encoding="utf-8"), Path(__file__).read_text(encoding="utf-8")
-    rules_begin = this.index("# --- which answer")
+    rules_begin = this.index("# --- which reaction")
     tests = re.findall(r"^def (test_\w+)", this[rules_begin:], re.MULTILINE)
     assert [test for test in tests if f"::{test}`" not in page] == []
 
 
-# --- which answer --------------------------------------------------------------------------------
+# --- which reaction ------------------------------------------------------------------------------
 
 
-def test_answers_are_tried_from_the_leaf_outwards_and_in_the_order_written() -> None:
+def test_reactions_are_tried_from_the_leaf_outwards_and_in_the_order_written() -> None:
     def first() -> bool:
         return False
 
@@ -97,7 +97,7 @@ def test_answers_are_tried_from_the_leaf_outwards_and_in_the_order_written() -> 
     assert step.reaction.declared == ignore("nobody else did")
 
 
-def test_no_guard_is_asked_behind_the_answer_that_is_given() -> None:
+def test_no_guard_is_asked_behind_the_reaction_that_applies() -> None:
     hand = Hand(
         chart(
             State(
@@ -112,7 +112,7 @@ def test_no_guard_is_asked_behind_the_answer_that_is_given() -> None:
     assert hand.leaf == "parent.child"
 
 
-def test_when_a_leafs_guard_says_no_the_parents_answer_is_given() -> None:
+def test_when_a_leafs_guard_says_no_the_parents_reaction_applies() -> None:
     hand = Hand(
         chart(
             State(
@@ -129,12 +129,12 @@ def test_when_a_leafs_guard_says_no_the_parents_answer_is_given() -> None:
     assert hand.leaf == "over"
 
 
-# --- what is left and entered --------------------------------------------------------------------
+# --- exits and entries ---------------------------------------------------------------------------
 
 
 def family(*, on_parent: object = None, on_child: object = None) -> Hand:
-    """top > parent > (child, sibling); parent answers Knock, child answers Call."""
-    answers = {"on_parent": on_parent or ignore(""), "on_child": on_child or ignore("")}
+    """top > parent > (child, sibling); The parent reacts to Knock, the child to Call."""
+    reactions = {"on_parent": on_parent or ignore(""), "on_child": on_child or ignore("")}
     return Hand(
         chart(
             State(
@@ -143,9 +143,9 @@ def family(*, on_parent: object = None, on_child: object = None) -> Hand:
                 children=[
                     State(
                         "parent",
-                        on={Knock: answers["on_parent"]},  # type: ignore[dict-item]
+                        on={Knock: reactions["on_parent"]},  # type: ignore[dict-item]
                         children=[
-                            leaf("child", on={Call: answers["on_child"]}),  # type: ignore[dict-item]
+                            leaf("child", on={Call: reactions["on_child"]}),  # type: ignore[dict-item]
                             leaf("sibling", on={Call: to("child")}),
                         ],
                         after={"reach": (LONG, to("sibling"))},
@@ -230,7 +230,7 @@ def test_a_parent_that_goes_to_its_descendant_is_not_left() -> None:
     assert (hand.exits, hand.entries) == (["top.parent.child"], ["top.parent.sibling"])
 
 
-def test_a_parents_edge_to_an_active_descendant_enters_it_again() -> None:
+def test_a_parents_transition_to_an_active_descendant_enters_it_again() -> None:
     hand = family(on_parent=to("child"))
 
     hand.take(Knock())
@@ -257,7 +257,7 @@ def test_ignoring_changes_nothing() -> None:
     assert (step.outcome, step.after, step.data) == (Outcome.IGNORED, before, data)
 
 
-# --- who sees which data -------------------------------------------------------------------------
+# --- which data each function reads --------------------------------------------------------------
 
 
 def test_guards_and_exit_effects_see_the_data_as_it_was() -> None:
@@ -281,7 +281,7 @@ def test_guards_and_exit_effects_see_the_data_as_it_was() -> None:
     assert step.exit_effects == (Say("0 notes"),)
 
 
-def test_updates_follow_each_other_and_what_comes_after_sees_the_data_as_it_will_be() -> None:
+def test_updates_follow_each_other_and_later_functions_see_the_new_data() -> None:
     def as_many_seconds_as_notes(data: Notes) -> float:
         return len(data.notes)
 
@@ -367,7 +367,7 @@ def test_a_move_inside_a_state_does_not_restart_its_timer() -> None:
     assert ("long", 5) in hand.timers
 
 
-def test_a_state_that_is_entered_again_starts_its_timers_afresh() -> None:
+def test_a_state_that_is_entered_again_starts_its_timers_again() -> None:
     hand = patient(on_a=to("parent", restart=True))
 
     hand.take(Knock(), at=3)
@@ -383,7 +383,7 @@ def test_a_state_that_is_left_takes_its_timers_along() -> None:
     assert "short" not in dict(hand.timers)
 
 
-def test_rearm_starts_a_timer_afresh() -> None:
+def test_rearm_starts_a_timer_again() -> None:
     hand = patient()
 
     hand.take(Call(), at=3)
@@ -491,7 +491,7 @@ def test_a_delay_is_a_number_a_setting_or_a_function_of_the_data() -> None:
     assert hand.timers[:3] == [("number", 0.25), ("function", 1.5), ("setting", 4.5)]
 
 
-def test_a_computed_delay_below_zero_counts_as_none() -> None:
+def test_a_computed_delay_below_zero_counts_as_zero() -> None:
     def computed() -> float:
         return -3.0
 
@@ -523,7 +523,7 @@ def test_a_delay_of_zero_is_a_step_of_its_own_at_the_same_moment() -> None:
     assert (hand.leaf, hand.at) == ("b", 2_000_000)
 
 
-# --- put off -------------------------------------------------------------------------------------
+# --- deferred events -----------------------------------------------------------------------------
 
 
 def busy_then_free() -> Chart:
@@ -542,7 +542,7 @@ def busy_then_free() -> Chart:
     )
 
 
-def test_deferred_events_are_offered_again_in_order_after_the_next_change_of_state() -> None:
+def test_deferred_events_come_again_in_order_after_the_next_change_of_state() -> None:
     hand = Hand(busy_then_free())
     assert hand.take(Knock("1"), at=1).outcome is Outcome.DEFERRED
     assert hand.take(Knock("2"), at=2).outcome is Outcome.DEFERRED
@@ -554,7 +554,7 @@ def test_deferred_events_are_offered_again_in_order_after_the_next_change_of_sta
     assert hand.step.after.recalled == ()
 
 
-def test_a_deferred_event_is_offered_at_the_moment_of_the_change() -> None:
+def test_a_deferred_event_comes_again_at_the_moment_of_the_change() -> None:
     hand = Hand(busy_then_free())
     hand.take(Knock(), at=1)
     hand.take(Call(), at=3)
@@ -574,7 +574,7 @@ def test_each_deferred_event_is_a_step_of_its_own() -> None:
     assert next_occurrence(step.after) == step.after.recalled[0]
 
 
-def test_staying_offers_no_deferred_event_again() -> None:
+def test_no_deferred_event_comes_again_while_the_state_stays() -> None:
     hand = Hand(
         chart(
             leaf("busy", on={Knock: defer("busy"), Call: stay()}),
@@ -588,7 +588,7 @@ def test_staying_offers_no_deferred_event_again() -> None:
     assert (len(step.after.deferred), step.after.recalled) == (1, ())
 
 
-def test_what_is_put_off_twice_keeps_its_place_in_the_order() -> None:
+def test_an_event_deferred_twice_keeps_its_place_in_the_order() -> None:
     def is_the_second(event: Knock) -> bool:
         return event.note == "2"
 
@@ -613,7 +613,7 @@ def test_what_is_put_off_twice_keeps_its_place_in_the_order() -> None:
     assert hand.step.after.recalled == ()
 
 
-def test_a_deferred_event_of_an_activity_that_is_over_is_stale() -> None:
+def test_a_deferred_event_of_an_activity_that_has_ended_is_stale() -> None:
     hand = Hand(busy_then_free())
     hand.take(Worked(), of="busy")
     hand.take(Call())
@@ -621,10 +621,10 @@ def test_a_deferred_event_of_an_activity_that_is_over_is_stale() -> None:
     assert hand.wait().outcome is Outcome.STALE
 
 
-# --- over and done -------------------------------------------------------------------------------
+# --- stale and late events -----------------------------------------------------------------------
 
 
-def test_an_event_of_a_stay_that_is_over_is_stale_and_changes_nothing() -> None:
+def test_an_event_of_a_stay_that_has_ended_is_stale_and_changes_nothing() -> None:
     hand = Hand(busy_then_free())
     of_the_first_stay = Occurrence(1_000_000, Worked(), hand.step.after.activation("busy"))
     hand.take(Call())
@@ -649,14 +649,14 @@ def test_a_new_stay_in_the_same_state_is_another_one() -> None:
     assert hand.take(Worked(), of="a").outcome is Outcome.STAYED
 
 
-def test_what_comes_from_outside_is_never_stale() -> None:
+def test_an_event_from_outside_is_never_stale() -> None:
     hand = Hand(busy_then_free())
     hand.take(Call())
 
     assert hand.take(Knock()).outcome is Outcome.STAYED
 
 
-def test_what_speaks_of_something_over_and_done_is_late_and_changes_nothing() -> None:
+def test_an_event_about_something_finished_is_late_and_changes_nothing() -> None:
     def is_old(data: Notes, event: Event) -> bool:
         return event == Knock("old")
 
@@ -670,7 +670,7 @@ def test_what_speaks_of_something_over_and_done_is_late_and_changes_nothing() ->
     assert (step.outcome, step.after, step.guards) == (Outcome.LATE, before, ())
 
 
-def test_a_final_state_answers_nothing() -> None:
+def test_a_final_state_reacts_to_nothing() -> None:
     hand = Hand(chart(leaf("a", on={Knock: to("over")})))
     hand.take(Knock())
     assert hand.chart.is_final(hand.leaf)

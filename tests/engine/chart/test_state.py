@@ -1,4 +1,4 @@
-"""The words of a state file, as values."""
+"""The vocabulary of a state file, as values."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from callchart.engine.settings import settings
 from tests.engine.chart.by_hand import Call, Knock, Say, leaf, note, note_again, yes
 
 
-def test_one_update_or_effect_or_timer_may_stand_without_brackets() -> None:
+def test_one_update_or_effect_or_timer_may_be_written_without_brackets() -> None:
     assert to("a", update=note, effects=Say("x")) == To(None, "a", (note,), (Say("x"),), False)
     assert stay(update=[note, note_again], rearm="tick") == Stay(
         None, (note, note_again), (), ("tick",)
     )
 
 
-def test_answers_say_what_they_were_told() -> None:
+def test_reactions_keep_their_arguments() -> None:
     assert to("a", when=yes, restart=True) == To(yes, "a", (), (), True)
     assert ignore("why", when=yes) == Ignore(yes, "why")
     assert defer("later", when=yes) == Defer(yes, "later")
@@ -28,7 +28,7 @@ def test_answers_say_what_they_were_told() -> None:
     assert after_of((1.5, [stay(when=yes), stay()])) == (1.5, (stay(when=yes), stay()))
 
 
-def test_entry_and_exit_are_sequences_however_they_were_written() -> None:
+def test_entry_and_exit_effects_are_tuples() -> None:
     state = State("a", entry=Say("in"), exit=[Say("one"), Say("two")])
 
     assert state.entry_effects == (Say("in"),)
@@ -75,12 +75,12 @@ def nested() -> State:
     )
 
 
-def test_a_changed_state_answers_anew_and_keeps_its_other_answers() -> None:
+def test_a_changed_state_has_the_new_reactions_and_keeps_the_others() -> None:
     changed = nested().changed("p.a", on={Call: ignore("new")}, after={"tick": (1, stay())})
 
     p, c = changed.children
     a, b = p.children
-    assert {event: reactions_of(answers) for event, answers in a.on.items()} == {
+    assert {event: reactions_of(reactions) for event, reactions in a.on.items()} == {
         Knock: (ignore("old"),),
         Call: (ignore("new"),),
     }
@@ -88,14 +88,14 @@ def test_a_changed_state_answers_anew_and_keeps_its_other_answers() -> None:
     assert (b, c) == (leaf("b"), leaf("c"))
 
 
-def test_an_answer_without_a_guard_replaces_what_was_there() -> None:
+def test_a_reaction_without_a_guard_replaces_the_existing_ones() -> None:
     changed = nested().changed("p.a", on={Knock: [stay(when=yes), ignore("new")]})
 
     a = changed.children[0].children[0]
     assert reactions_of(a.on[Knock]) == (stay(when=yes), ignore("new"))
 
 
-def test_answers_with_guards_are_put_in_front_of_what_was_there() -> None:
+def test_reactions_with_guards_are_tried_before_the_existing_ones() -> None:
     changed = nested().changed(
         "p.a", on={Knock: stay(when=yes)}, after={"out": (5, stay(when=yes))}
     )
@@ -105,7 +105,7 @@ def test_answers_with_guards_are_put_in_front_of_what_was_there() -> None:
     assert after_of(a.after["out"]) == (5, (stay(when=yes), to("over")))
 
 
-def test_added_states_stand_behind_the_children_that_were_there() -> None:
+def test_added_states_come_after_the_existing_children() -> None:
     changed = nested().changed("p", add=[leaf("d")])
 
     assert [child.name for child in changed.children[0].children] == ["a", "b", "d"]
@@ -119,6 +119,6 @@ def test_the_state_that_is_changed_stays_as_it_was() -> None:
     assert original == nested()
 
 
-def test_changing_a_child_there_is_not_names_it() -> None:
+def test_changing_an_unknown_child_names_it() -> None:
     with pytest.raises(KeyError, match="state p has no child 'x'"):
         nested().changed("p.x")

@@ -50,7 +50,7 @@ def test_a_whole_chart_breaks_nothing_and_gives_every_answer() -> None:
 
 
 def test_an_event_that_nobody_answers_is_refused_when_the_chart_is_built() -> None:
-    with pytest.raises(ChartError, match="Knock can arrive in deaf and is not answered there"):
+    with pytest.raises(ChartError, match="state deaf must react to Knock, which can arrive there"):
         chart(State("deaf", on={CallerHungUp: to("bye"), LineClosed: to("bye")}))
 
 
@@ -211,10 +211,13 @@ def nothing() -> Any:
 @pytest.mark.parametrize(
     ("answer", "how"),
     [
-        (to("bye", effects=nothing), "TypeError: nothing returned None, and no effect"),
+        (
+            to("bye", effects=nothing),
+            "TypeError: the function nothing must return an effect, got None",
+        ),
         (
             to("bye", update=nothing),
-            "TypeError: nothing returned None, and not the data from now on",
+            "TypeError: the update nothing must return the new data, got None",
         ),
     ],
     ids=["effect", "update"],
