@@ -22,6 +22,7 @@ from callchart.engine.chart import Chart, Step, begin
 from callchart.engine.exploration import (
     Exploration,
     Infeasible,
+    MomentDependence,
     SearchState,
     Violation,
     answers,
@@ -150,7 +151,7 @@ def explored(
     folder `out`. Where there are more than `most` configurations, not all are gone through."""
     exploration = Exploration(world.chart, world, most=most)
     done = 0
-    for done in exploration.run():
+    for done in _running(exploration):
         tell(f"{done} of {len(exploration.nodes)} configurations known so far")
     alone = check_liveness(exploration) if exploration.complete else None
     return {
@@ -170,6 +171,14 @@ def explored(
             _broken(exploration, violation, world.name, out) for violation in exploration.violations
         ],
     }
+
+
+def _running(exploration: Exploration) -> Iterator[int]:
+    """Run an exploration. Raise `UserError` where it would be wrong about the chart."""
+    try:
+        yield from exploration.run()
+    except MomentDependence as refused:
+        raise UserError(f"chart {exploration.chart.name!r}: {refused}") from None
 
 
 def merged(chart: Chart, found: Sequence[dict[str, Any]]) -> dict[str, Any]:

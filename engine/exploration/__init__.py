@@ -5,6 +5,7 @@ from callchart.engine.exploration.coverage import Declared, answers, unexplored
 from callchart.engine.exploration.explorer import Exploration, Violation
 from callchart.engine.exploration.liveness import check_liveness
 from callchart.engine.exploration.model import EnvironmentMove, Model, Property, SearchState
+from callchart.engine.exploration.moments import MomentDependence
 from callchart.engine.exploration.representatives import NOW
 from callchart.engine.exploration.tie_count import count_ties
 from callchart.engine.exploration.trace import trace_of
@@ -16,6 +17,7 @@ __all__ = [
     "Exploration",
     "Infeasible",
     "Model",
+    "MomentDependence",
     "Property",
     "SearchState",
     "Violation",

@@ -16,6 +16,7 @@ from callchart.engine.chart.decide import (
 )
 from callchart.engine.exploration.invariants import OVER
 from callchart.engine.exploration.model import Model, SearchState
+from callchart.engine.exploration.moments import MomentCheck
 from callchart.engine.exploration.node import StateRecord
 from callchart.engine.exploration.zone import Slot
 
@@ -29,6 +30,7 @@ class Representatives:
 
     def __init__(self, chart: Chart, model: Model) -> None:
         self._chart, self._model = chart, model
+        self._moments = MomentCheck(chart, model)
         self.states: list[StateRecord] = []
         #: Timers by order of the whole call: may be due at any moment, for it may have lasted long.
         self.untimed = frozenset(
@@ -59,6 +61,7 @@ class Representatives:
             every = self._model.extremes(data, NOW) if callable(timer.delay) else (data,)
             delays = [microseconds(timer.delay, one, NOW) for one in every]
             bounds = to.bounds[timer.order] = min(delays), max(delays)
+            self._moments.check_delay(timer, data, bounds)
         return bounds
 
     def record_for(self, state: SearchState) -> StateRecord:

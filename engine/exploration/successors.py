@@ -12,6 +12,7 @@ from callchart.engine.chart.decide import Configuration, Occurrence, Outcome, St
 from callchart.engine.events import TimerFired
 from callchart.engine.exploration.invariants import ANSWERED, FUNCTIONS_WORK, OVER
 from callchart.engine.exploration.model import EnvironmentMove, Model, Property, SearchState
+from callchart.engine.exploration.moments import MomentCheck, MomentDependence
 from callchart.engine.exploration.node import Breach, StateRecord, Successor
 from callchart.engine.exploration.representatives import NOW, Representatives
 from callchart.engine.exploration.zone import Slot
@@ -35,6 +36,7 @@ class SuccessorGenerator:
     ) -> None:
         self._chart, self._model, self._representatives = chart, model, representatives
         self._properties, self._deciding = properties, deciding
+        self._moments = MomentCheck(chart, model)
         #: Configurations (they live on in `representatives`) whose late moves were tried.
         self._late: set[int] = set()
 
@@ -68,6 +70,14 @@ class SuccessorGenerator:
                     else:
                         after = self._model.after(environment, step)
                         number, slots = self._representatives.arrive(step, after, orders)
+                        self._moments.check_step(
+                            step,
+                            trigger,
+                            SearchState(state.configuration, data, environment),
+                            SearchState(step.after, step.data, after),
+                        )
+                except MomentDependence:
+                    raise
                 except ChartError as hole:
                     breaches.append(Breach(ANSWERED, str(hole), key, place))
                     continue

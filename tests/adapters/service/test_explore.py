@@ -90,6 +90,16 @@ def test_a_chart_whose_calls_cannot_begin_is_told_in_a_line(
     assert "holed.py, line " in said
 
 
+def test_a_chart_that_depends_on_the_moment_is_refused_in_a_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert explore("MOMENTARY", tmp_path) == 2
+    (said,) = capsys.readouterr().err.splitlines()
+    assert (
+        'chart "a test\'s": guard is_late of state door, on Knock, must not depend on at_us' in said
+    )
+
+
 def test_a_property_that_fails_is_told_with_the_call(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

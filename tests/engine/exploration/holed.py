@@ -40,6 +40,13 @@ def is_well(before: SearchState, step: Step, after: Situation) -> str | None:
     raise AttributeError("no such data")
 
 
+def is_late(at_us: int) -> bool:
+    return at_us > 60_000_000
+
+
+MOMENTARY = chart(
+    state("door", on={Knock: [to("bye", when=is_late), stay()]}, after={"out": (5, to("bye"))})
+)
 UNBEGUN = chart(state("waiting", entry=greet, after={"t": (5, to("bye"))}))
 UNCHECKED = chart(WAITING)
 
