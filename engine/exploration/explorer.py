@@ -16,9 +16,10 @@ from callchart.engine.chart.chart import Chart, LeafReaction
 from callchart.engine.chart.decide import begin, decide
 from callchart.engine.exploration.invariants import invariants
 from callchart.engine.exploration.model import Model, SearchState
+from callchart.engine.exploration.moments import Deciding
 from callchart.engine.exploration.node import StateRecord, Successor
 from callchart.engine.exploration.representatives import Representatives
-from callchart.engine.exploration.successors import Deciding, SuccessorGenerator
+from callchart.engine.exploration.successors import SuccessorGenerator
 from callchart.engine.exploration.zone import NOTHING, Zone, elapsed, fired, is_within, stepped
 
 

@@ -21,6 +21,9 @@ from callchart.engine.chart.decide import Configuration, Occurrence, Step, decid
 from callchart.engine.chart.state import Effect, Stay, To, named
 from callchart.engine.exploration.model import Model, SearchState
 
+#: The type of `decide`.
+Deciding = Callable[[Chart, Configuration, Any, Occurrence], Step]
+
 #: Microseconds since the call began.
 PROBES_US = (1, 1_000_000, 10_000_000, 100_000_000)
 
@@ -41,8 +44,8 @@ class MomentDependence(Exception):
 class MomentCheck:
     """Decides steps again at other moments, for the functions of one chart that read `at_us`."""
 
-    def __init__(self, chart: Chart, model: Model) -> None:
-        self._chart, self._model = chart, model
+    def __init__(self, chart: Chart, model: Model, deciding: Deciding = decide) -> None:
+        self._chart, self._model, self._decide = chart, model, deciding
         self._readers: dict[tuple[str, str], bool] = {}
         self._checked: Counter[tuple[str, str, int]] = Counter()
 
@@ -62,7 +65,7 @@ class MomentCheck:
         key = self._model.key(after)
         for probe_us in PROBES_US:
             configuration, occurrence = _at(before.configuration, step.occurrence, probe_us)
-            other = decide(self._chart, configuration, before.data, occurrence)
+            other = self._decide(self._chart, configuration, before.data, occurrence)
             if other.guards != step.guards:
                 self._refuse_guard(step, other, trigger)
             if _effect_names(other) != _effect_names(step):

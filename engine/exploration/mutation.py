@@ -13,7 +13,7 @@ from callchart.engine.chart.chart import Chart
 from callchart.engine.chart.decide import Configuration, Occurrence, Step, decide
 from callchart.engine.chart.state import Reaction, State, Stay, To, after_of, named, reactions_of
 from callchart.engine.exploration.invariants import OVER
-from callchart.engine.exploration.successors import Deciding
+from callchart.engine.exploration.moments import Deciding
 
 #: Seconds: longer than any call.
 NEVER = 1_000_000.0

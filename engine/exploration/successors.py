@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
 from callchart.engine.chart.chart import Chart, timer_trigger
 from callchart.engine.chart.checks import ChartError
-from callchart.engine.chart.decide import Configuration, Occurrence, Outcome, Step
+from callchart.engine.chart.decide import Configuration, Occurrence, Outcome
 from callchart.engine.events import TimerFired
 from callchart.engine.exploration.invariants import ANSWERED, FUNCTIONS_WORK, OVER
 from callchart.engine.exploration.model import EnvironmentMove, Model, Property, SearchState
-from callchart.engine.exploration.moments import MomentCheck, MomentDependence
+from callchart.engine.exploration.moments import Deciding, MomentCheck, MomentDependence
 from callchart.engine.exploration.node import Breach, StateRecord, Successor
 from callchart.engine.exploration.representatives import NOW, Representatives
 from callchart.engine.exploration.zone import Slot
 
-#: What `decide` does.
-Deciding = Callable[[Chart, Configuration, Any, Occurrence], Step]
 #: Such a step changes nothing.
 UNMOVED = (Outcome.STALE, Outcome.LATE, Outcome.IGNORED)
 
@@ -36,7 +34,7 @@ class SuccessorGenerator:
     ) -> None:
         self._chart, self._model, self._representatives = chart, model, representatives
         self._properties, self._deciding = properties, deciding
-        self._moments = MomentCheck(chart, model)
+        self._moments = MomentCheck(chart, model, deciding)
         #: Configurations (they live on in `representatives`) whose late moves were tried.
         self._late: set[int] = set()
 

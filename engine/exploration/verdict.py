@@ -14,8 +14,8 @@ from callchart.engine.exploration.explorer import Exploration
 from callchart.engine.exploration.liveness import check_liveness
 from callchart.engine.exploration.lockstep import divergence
 from callchart.engine.exploration.model import Model
+from callchart.engine.exploration.moments import Deciding
 from callchart.engine.exploration.mutation import Mutant
-from callchart.engine.exploration.successors import Deciding
 
 #: A chart whose calls come to so many more nodes than before is another chart.
 MORE = 5_000

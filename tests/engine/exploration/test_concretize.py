@@ -87,8 +87,8 @@ def test_no_real_call_goes_a_way_that_forgets_what_matters() -> None:
         concretize(exploration, knocks)
 
 
-def long_if_late(at_us: int) -> float:
-    return 1.0 if at_us < 6 * SECOND else 10.0
+def long_if_late(data: CallData, at_us: int) -> float:
+    return 1.0 if at_us - data.silent_since < 6 * SECOND else 10.0
 
 
 def test_delays_that_depend_on_their_moments_in_a_circle_fit_no_call() -> None:
