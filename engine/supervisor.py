@@ -16,6 +16,7 @@ import trio
 from callchart.engine.activities import ACTIVITIES
 from callchart.engine.call import Call, Inspector
 from callchart.engine.chart import Chart
+from callchart.engine.current_call import CURRENT_CALL, CurrentCall
 from callchart.engine.data import CallData, Facts, Scripts
 from callchart.engine.events import HangUpRequested
 from callchart.engine.exception_groups import leaves
@@ -75,6 +76,7 @@ class Supervisor:
         """One call, from its first event to its last; None if it failed."""
         journal: Journal | None = None
         call: Call | None = None
+        outside = CURRENT_CALL.set(CurrentCall(line.call_id, self.chart.name))
         try:
             fillers = self.services.phrases.fillers(self.scripts)
             facts = Facts(line.call_id, line.rate_hz, line.parties, self.scripts, fillers)
@@ -105,6 +107,7 @@ class Supervisor:
             line.hang_up()
             if journal is not None:
                 journal.close()
+            CURRENT_CALL.reset(outside)
         return None
 
     async def _end_failed(self, line: Line, where: str, errors: ExceptionGroup[Exception]) -> None:

@@ -23,6 +23,7 @@ from callchart.adapters.llm.prompts import Language
 from callchart.adapters.service.providers.models import ModelConfig, read_model
 from callchart.adapters.service.providers.scripts import SCRIPTS
 from callchart.adapters.service.providers.speech import SpeechConfig, read_speech
+from callchart.adapters.service.run.logs import LOG_FORMATS, LogFormat
 from callchart.adapters.service.section import Reading, Section
 from callchart.adapters.service.user_code import DEFAULT_CHART, UserError, load_chart
 from callchart.engine.chart import Chart, ChartError
@@ -69,6 +70,7 @@ class Config:
     journal: JournalConfig | None
     drain_seconds: float
     log_level: int
+    log_format: LogFormat
 
 
 def read_config(path: Path, environment: Mapping[str, str] | None = None) -> Config:
@@ -88,6 +90,7 @@ def read_config(path: Path, environment: Mapping[str, str] | None = None) -> Con
         chart, settings = _call(whole.section("call"), path.parent)
         asterisk = _asterisk(whole)
         model = read_model(whole.section("model"), path.parent)
+        log_level, log_format = _log(whole.section("log"))
         config = Config(
             path=path,
             asterisk=asterisk,
@@ -98,7 +101,8 @@ def read_config(path: Path, environment: Mapping[str, str] | None = None) -> Con
             settings=settings,
             journal=_journal(whole.section("journal")),
             drain_seconds=_drain_seconds(whole.section("service")),
-            log_level=_log_level(whole.section("log")),
+            log_level=log_level,
+            log_format=log_format,
             has_secrets=reading.has_secrets,
         )
     if reading.mistakes:
@@ -248,7 +252,8 @@ def _drain_seconds(section: Section) -> float:
         return section.seconds("drain_seconds", 30.0, most=_DAY)
 
 
-def _log_level(section: Section) -> int:
+def _log(section: Section) -> tuple[int, LogFormat]:
     with section:
         level = section.choice("level", _LEVELS, "info")
-        return logging.getLevelNamesMapping()[level.upper()]
+        log_format = section.choice("format", LOG_FORMATS, "console")
+        return logging.getLevelNamesMapping()[level.upper()], log_format

@@ -19,6 +19,7 @@ from callchart.adapters.carrier.asterisk.settings import AsteriskSettings
 from callchart.adapters.service.config import Config
 from callchart.adapters.service.errors import carrier_mistakes
 from callchart.adapters.service.run.call_log import CallLog
+from callchart.adapters.service.run.logs import configure
 from callchart.adapters.service.run.metrics import of_providers
 from callchart.adapters.service.run.services import Opened, open_services
 from callchart.adapters.service.run.stop import Stop, stopped_by_signals
@@ -54,10 +55,7 @@ OpenCarrier = Callable[[AsteriskSettings], AbstractAsyncContextManager[ServiceCa
 
 def run_serve(config: Config) -> int:
     """Serve until a signal; 0 where no call was cut off. Raises `UserError`, and as `serve`."""
-    logging.basicConfig(
-        format="%(asctime)s %(levelname)s %(message)s", level=logging.WARNING, force=True
-    )
-    log.setLevel(config.log_level)
+    configure(config.log_level, config.log_format)
     with carrier_mistakes():
         return 0 if trio.run(serve, config, AsteriskCarrier.open) else 1
 

@@ -33,6 +33,7 @@ def test_four_lines_are_enough_and_the_rest_has_defaults(read: Read) -> None:
     assert config.speech.recognizer.name == "pocketsphinx"
     assert config.journal is None
     assert (config.drain_seconds, config.log_level) == (30.0, logging.INFO)
+    assert config.log_format == "console"
 
 
 def test_everything_can_be_set(read: Read, tmp_path: Path) -> None:
@@ -97,6 +98,7 @@ def test_everything_can_be_set(read: Read, tmp_path: Path) -> None:
         drain_seconds = 5.5
         [log]
         level = "warning"
+        format = "json"
     """)
     asterisk = config.asterisk
     assert asterisk.url == "http://pbx.example:8089/prefix"
@@ -117,6 +119,7 @@ def test_everything_can_be_set(read: Read, tmp_path: Path) -> None:
     assert config.journal is not None
     assert (config.journal.redacted, config.journal.keep_days) == (False, 3)
     assert (config.drain_seconds, config.log_level) == (5.5, logging.WARNING)
+    assert config.log_format == "json"
 
 
 def test_secrets_come_from_the_environment_and_from_files(read: Read, tmp_path: Path) -> None:

@@ -89,10 +89,10 @@ async def test_a_stop_says_goodbye_to_who_is_talking_and_leaves_a_journal(
         assert await service.ended() == 0
     await nothing_is_left(asterisk)
 
-    log = [re.sub(r"^\S+ \S+ ", "", line) for line in service.log]
-    assert "INFO stopping: calls asked to end: 1, within 10 s" in log
-    assert "INFO since the start: answers: 0" in log
-    assert log[-1] == "INFO stopped: calls taken: 1, failed: 0, cut off: 0"
+    log = [re.sub(r"^\S+ ", "", line) for line in service.log]
+    assert "[info     ] stopping: calls asked to end: 1, within 10 s" in log
+    assert "[info     ] since the start: answers: 0" in log
+    assert log[-1] == "[info     ] stopped: calls taken: 1, failed: 0, cut off: 0"
     ended = next(line for line in log if "ended after" in line)
     assert ended.endswith(": the agent had said its last words")
     assert not re.search(f"5550123|{asterisk.password}|Hello|Goodbye", "\n".join(log))

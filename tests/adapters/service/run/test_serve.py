@@ -232,8 +232,8 @@ def test_it_serves_until_a_signal(
     own_logging.addHandler(StopOnce("ready: "))
     assert main(["serve", "--config", str(path)]) == 0
     log = capsys.readouterr().err
-    assert "INFO ready: application callchart, control connect, media websocket at 16000 Hz" in log
-    assert log.endswith("INFO stopped: calls taken: 0, failed: 0, cut off: 0\n")
+    assert "] ready: application callchart, control connect, media websocket at 16000 Hz" in log
+    assert log.endswith("[info     ] stopped: calls taken: 0, failed: 0, cut off: 0\n")
     assert asterisk.password not in log
 
 
@@ -250,7 +250,7 @@ def test_where_asterisk_is_waited_for_is_said_before_it_has_dialled(
     own_logging.addHandler(StopOnce(said))
     assert main(["serve", "--config", str(path)]) == 0
     log = capsys.readouterr().err
-    assert f"INFO {said} (uri in its websocket_client.conf)\n" in log
+    assert f"[info     ] {said} (uri in its websocket_client.conf)\n" in log
     assert "ready: " not in log
 
 
