@@ -1,9 +1,8 @@
 """A call's journal: JSON lines, one a macrostep, from which the call can be decided again.
 
-The head holds what the call began with (chart, settings, seed, facts); each line what happened,
-what became of it, and what the chart's guards and delays said. It is a record of the call, and
-not a log: it holds the caller's words, unless it is redacted, and its file is readable by its
-owner only.
+The head holds the call's beginning: chart, settings, seed, facts. Each further line holds one step:
+the event, the outcome, and the results of guards and delays. The journal holds the caller's words
+unless it is redacted, so only the file's owner may read it.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ from callchart.engine.chart.decide import LIVE, Configuration, Evaluator
 from callchart.engine.chart.state import Guard, named
 from callchart.engine.data import CallData, Facts, Parties
 from callchart.engine.events import CallStarted, Event, TimerFired
-from callchart.engine.from_json import NotOfType, made_of, member_of
+from callchart.engine.from_json import made_of, member_of
 from callchart.engine.ports import Journal
 from callchart.engine.settings import SettingError
 
@@ -33,11 +32,11 @@ JournalLine = dict[str, Any]
 
 
 class JournalError(ValueError):
-    """A journal cannot be read: the message says which line, why, and what to do."""
+    """A damaged journal. The message has the line, the mistakes in it, and the cure."""
 
 
 class ReplayDiffers(Exception):
-    """The chart decides otherwise today. Names the first step that differs, and how."""
+    """The chart decides a step differently today. The message has the first one that differs."""
 
     def __init__(self, n: int, recorded: JournalLine, decided: JournalLine) -> None:
         differing = [k for k in recorded if recorded[k] != decided.get(k)]
@@ -53,7 +52,7 @@ class ReplayDiffers(Exception):
 
 
 def head(chart: Chart, data: CallData, *, redacted: bool = False) -> JournalLine:
-    """The first line: everything a replay begins with."""
+    """Return the first line: everything that a replay begins with."""
     return {
         "journal": "callchart",
         "version": VERSION,
@@ -67,7 +66,7 @@ def head(chart: Chart, data: CallData, *, redacted: bool = False) -> JournalLine
 
 
 def line(n: int, step: Step, *, redacted: bool = False) -> JournalLine:
-    """One macrostep. `at` is in microseconds since the call began."""
+    """Return the line of step `n`. Its `at` is in microseconds since the call began."""
     made: JournalLine = {
         "n": n,
         "at": step.at_us,
@@ -87,7 +86,7 @@ def line(n: int, step: Step, *, redacted: bool = False) -> JournalLine:
 
 
 class JournalWriter:
-    """Writes one call's head and steps to a `Journal`. `redacted` blanks what people said."""
+    """Writes one call's head and steps to a `Journal`. `redacted` blanks all words of people."""
 
     def __init__(
         self, journal: Journal, chart: Chart, data: CallData, *, redacted: bool = False
@@ -101,17 +100,17 @@ class JournalWriter:
 
 
 class JournalFile:
-    """A journal in a file, readable by its owner only, each line written as it comes.
+    """A journal in a file that only its owner may read. Each line is written when it comes.
 
-    A disk that is full is reported once, through `complain`, and the call goes on. Raises OSError
-    where the file cannot be made at all."""
+    A failing write (a full disk) is reported once, through `complain`, and the call goes on.
+    Raises OSError if the file cannot be created."""
 
     def __init__(self, path: Path, complain: Callable[[str], None]) -> None:
         self.path, self._complain = path, complain
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         if stat.S_ISREG(os.fstat(descriptor).st_mode):
-            os.fchmod(descriptor, 0o600)  # of a file that was there before
-        # A recogniser's words may hold half a surrogate pair: no reason for a call to end.
+            os.fchmod(descriptor, 0o600)  # the file may be older
+        # A recogniser's words may hold half a surrogate pair. The call must not end for it.
         self._file = os.fdopen(
             descriptor, "w", buffering=1, encoding="utf-8", errors="surrogatepass"
         )
@@ -125,7 +124,7 @@ class JournalFile:
         except OSError as error:
             self._whole = False
             self._complain(
-                f"journal {self.path}: {error.strerror}; the call goes on, its journal ends here"
+                f"journal {self.path}: {error.strerror}; the call goes on without a journal"
             )
 
     def close(self) -> None:
@@ -134,11 +133,11 @@ class JournalFile:
         except OSError as error:
             if self._whole:
                 self._whole = False
-                self._complain(f"journal {self.path}: {error.strerror}; its end is missing")
+                self._complain(f"journal {self.path}: {error.strerror}; its last lines are missing")
 
 
 class JournalList:
-    """A journal in memory: `lines`, the head being the first."""
+    """A journal in memory: `lines`, of which the first is the head."""
 
     def __init__(self) -> None:
         self.lines: list[JournalLine] = []
@@ -157,7 +156,7 @@ def _plain(event: Event, redacted: bool) -> JournalLine:
 def _plain_effect(effect: Effect, redacted: bool) -> JournalLine:
     described = effect.described()
     if redacted:
-        # Not word by word: an effect may be made of words that are blank by the time of a replay.
+        # Not letter by letter: the replay makes the effect from words that are blank already.
         described = {k: "…" if k in effect.words else v for k, v in described.items()}
     return {"effect": effect.name, **described}
 
@@ -187,33 +186,34 @@ def _blank(text: Any) -> str:
 
 
 def read(path: Path) -> tuple[JournalLine, list[JournalLine]]:
-    """A journal's head and its lines. Raises `JournalError`, or OSError where it cannot be read."""
+    """Return a journal's head and its other lines.
+
+    Raises `JournalError` for a damaged file, and OSError if it cannot be read."""
     with path.open("rb") as file:
         texts = file.readlines()
     lines = [_line_of(text) for text in texts]
     start, *rest = lines or [None]
     if start is None or start.get("journal") != "callchart":
-        raise JournalError(f"{path}, line 1: this is no Callchart journal (its head is missing)")
+        raise JournalError(f"{path}, line 1: must be the head of a Callchart journal")
     if start.get("version") != VERSION:
         raise JournalError(
-            f"{path}: journal version {start.get('version')!r}, and this Callchart reads "
-            f"{VERSION}; replay it with the Callchart that wrote it"
+            f"{path}: the journal's version must be {VERSION}, got {start.get('version')!r}; "
+            f"replay it with the Callchart that wrote it"
         )
     whole = [each for each in rest if each is not None]
     if len(whole) < len(rest):
         bad = rest.index(None)
-        what, drop = "no JSON object", "this line and all after it"
-        if bad == len(rest) - 1:
-            what, drop = "cut off, or no JSON object", "this one"
+        is_last = bad == len(rest) - 1
+        what = "is cut off, or no JSON object" if is_last else "must be a JSON object"
+        drop = "this line" if is_last else "this line and all after it"
         raise JournalError(
-            f"{path}, line {bad + 2}: {what}; the lines before it are whole: drop {drop} to "
-            f"replay them"
+            f"{path}, line {bad + 2}: {what}; to replay the lines before it, drop {drop}"
         )
     return start, whole
 
 
 def _line_of(text: bytes) -> JournalLine | None:
-    """None where it is none."""
+    """Return the JSON object in a line, or None if it has none."""
     try:
         read_line = json.loads(text)
     except (ValueError, RecursionError):
@@ -222,69 +222,84 @@ def _line_of(text: bytes) -> JournalLine | None:
 
 
 def beginning(chart: Chart, head: JournalLine) -> CallData:
-    """The data that this journal's call began with. Raises `JournalError`, also for another
-    chart."""
+    """Return the data that the journal's call began with.
+
+    Raises `JournalError` for a damaged head, and for the journal of another chart."""
     if (head.get("chart"), head.get("hash")) != (chart.name, chart.hash):
         raise JournalError(
-            f"line 1: the journal belongs to chart {head.get('chart')!r} ({head.get('hash')}), "
-            f"this is {chart.name!r} ({chart.hash}); name its chart with --chart, or check out its "
-            f"version"
+            f"line 1: the chart must be {head.get('chart')!r} ({head.get('hash')}), got "
+            f"{chart.name!r} ({chart.hash}); name the journal's chart with --chart, or check out "
+            f"its version"
         )
-    try:
-        seed = member_of(int, head, "seed")
-        facts = member_of(Facts, head, "facts")
-        settings = type(chart.data().settings).of(member_of(dict, head, "settings"))
-    except (NotOfType, SettingError) as error:
-        raise JournalError(f"line 1: the journal's head is damaged: {error}") from None
+    mistakes: list[str] = []
+    seed = member_of(int, head, "seed", mistakes)
+    facts = member_of(Facts, head, "facts", mistakes)
+    values = member_of(dict, head, "settings", mistakes)
+    if isinstance(values, dict):
+        try:
+            settings = type(chart.data().settings).of(values)
+        except SettingError as error:
+            mistakes.append(str(error))
+    if mistakes:
+        raise JournalError(f"line 1: the journal's head is damaged: {'; '.join(mistakes)}")
     return chart.data.begin(settings, seed, facts)
 
 
 def replay(chart: Chart, head: JournalLine, lines: list[JournalLine]) -> Iterator[Step]:
     """Decide every line again, and yield the steps.
 
-    Raises `ReplayDiffers` at the first step that comes out otherwise, `JournalError` where a line
-    cannot be understood, which it counts as a file does: the head is line 1. Guards and delays are
-    asked anew, except where the words that they depend on were redacted: then the journal's answers
-    hold."""
+    Guards and delays are computed again, except for a redacted journal: their results come from
+    the journal then, because the words that they read are blank. Raises `ReplayDiffers` at the
+    first step that differs, and `JournalError` for a damaged line; lines are counted as in the
+    file, the head being line 1."""
     data = beginning(chart, head)
-    standing = Configuration(())
+    configuration = Configuration(())
     redacted = bool(head.get("redacted"))
     events = {event.__name__: event for event in (*chart.events, TimerFired, CallStarted)}
     for n, recorded in enumerate(lines):
-        judge = _Recorded(n, recorded) if redacted else LIVE
+        evaluator = _Recorded(n, recorded) if redacted else LIVE
         if n == 0:
-            step = begin(chart, data, evaluator=judge)
+            step = begin(chart, data, evaluator=evaluator)
         else:
             occurrence = _occurrence(n, recorded, events)
             try:
-                step = decide(chart, standing, data, occurrence, evaluator=judge)
+                step = decide(chart, configuration, data, occurrence, evaluator=evaluator)
             except ChartError as error:
                 raise JournalError(f"line {_number(n)}: {error}") from None
-        # A line of the journal passed through JSON: so does the one it is compared with.
+        # The recorded line passed through JSON, so the decided line must, too.
         decided = json.loads(json.dumps(line(n, step, redacted=redacted)))
         if decided != recorded:
             raise ReplayDiffers(n, recorded, decided)
-        standing, data = step.after, step.data
+        configuration, data = step.after, step.data
         yield step
 
 
 def _number(n: int) -> int:
-    """Of the step's line in a file."""
+    """Return the number of a step's line in the file."""
     return n + 2
 
 
+def _raise_if(mistakes: list[str], n: int) -> None:
+    if mistakes:
+        raise JournalError(f"line {_number(n)}: {'; '.join(mistakes)}")
+
+
 def _occurrence(n: int, recorded: JournalLine, events: Mapping[str, type[Event]]) -> Occurrence:
-    try:
-        plain = member_of(dict, recorded, "event")
-        kind = member_of(str, plain, "type", "event.")
-        if kind not in events:
-            raise NotOfType(f"event.type: {kind!r} is not an event of the chart")
-        values = {word: value for word, value in plain.items() if word != "type"}
-        event = made_of(events[kind], values, "event")
-        activation = made_of(int | None, recorded.get("activation"), "activation")
-        return Occurrence(member_of(int, recorded, "at"), event, activation)
-    except NotOfType as error:
-        raise JournalError(f"line {_number(n)}: {error}") from None
+    mistakes: list[str] = []
+    at_us = member_of(int, recorded, "at", mistakes)
+    activation = made_of(int | None, recorded.get("activation"), "activation", mistakes)
+    event = None
+    plain = member_of(dict, recorded, "event", mistakes)
+    if isinstance(plain, dict):
+        name = member_of(str, plain, "type", mistakes, "event.")
+        if isinstance(name, str) and name not in events:
+            mistakes.append(f"event.type must be an event of the chart, got {name!r}")
+        elif isinstance(name, str):
+            values = {key: value for key, value in plain.items() if key != "type"}
+            event = made_of(events[name], values, "event", mistakes)
+    _raise_if(mistakes, n)
+    assert event is not None, "without an event there is a mistake"
+    return Occurrence(at_us, event, activation)
 
 
 def _event_name(recorded: JournalLine) -> str:
@@ -293,34 +308,35 @@ def _event_name(recorded: JournalLine) -> str:
 
 
 class _Recorded(Evaluator):
-    """Answers as the journal did, question by question."""
+    """The results of guards, delays and `late` that the journal recorded for one step."""
 
     def __init__(self, n: int, recorded: JournalLine) -> None:
         self._n, self._recorded = n, recorded
-        try:
-            self._guards: list[tuple[str, bool]] = list(
-                made_of(tuple[tuple[str, bool], ...], recorded.get("guards", []), "guards")
-            )
-            timers = made_of(tuple[tuple[str, str, int], ...], recorded.get("timers", []), "timers")
-        except NotOfType as error:
-            raise JournalError(f"line {_number(n)}: {error}") from None
-        self._delays: dict[tuple[str, str], int] = {
-            (state, timer): delay for state, timer, delay in timers
+        mistakes: list[str] = []
+        guards = recorded.get("guards", [])
+        timers = recorded.get("timers", [])
+        guards = made_of(tuple[tuple[str, bool], ...], guards, "guards", mistakes)
+        timers = made_of(tuple[tuple[str, str, int], ...], timers, "timers", mistakes)
+        _raise_if(mistakes, n)
+        self._guards: list[tuple[str, bool]] = list(guards)
+        self._delays_us: dict[tuple[str, str], int] = {
+            (state, timer): delay_us for state, timer, delay_us in timers
         }
 
-    def guard(self, guard: Guard, data: Any, event: Event, at: int) -> bool:
+    def guard(self, guard: Guard, data: Any, event: Event, at_us: int) -> bool:
         if not self._guards or self._guards[0][0] != named(guard):
             raise JournalError(
-                f"line {_number(self._n)}: the journal has no answer of {named(guard)}"
+                f"line {_number(self._n)}: the result of the guard {named(guard)} is missing"
             )
         return self._guards.pop(0)[1]
 
-    def delay(self, timer: TimerSpec, data: Any, at: int) -> int:
+    def delay(self, timer: TimerSpec, data: Any, at_us: int) -> int:
         try:
-            return self._delays[timer.state, timer.name]
+            return self._delays_us[timer.state, timer.name]
         except KeyError:
             raise JournalError(
-                f"line {_number(self._n)}: the journal has no delay of {timer.state} {timer.name}"
+                f"line {_number(self._n)}: the delay of the timer {timer.name} of {timer.state} is "
+                f"missing"
             ) from None
 
     def late(self, late: Any, data: Any, event: Event) -> bool:

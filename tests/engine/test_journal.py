@@ -430,45 +430,45 @@ HEAD = json.dumps(head(small(), Notes())).encode()
     [
         (
             HEAD + b'\n{"n":0,"at":0,"ev',
-            "{path}, line 2: cut off, or no JSON object; the lines before it are whole: drop this "
-            "one to replay them",
+            "{path}, line 2: is cut off, or no JSON object; to replay the lines before it, drop "
+            "this line",
         ),
         (
             HEAD + b"\n\xff\xfe\xfd\n",
-            "{path}, line 2: cut off, or no JSON object; the lines before it are whole: drop this "
-            "one to replay them",
+            "{path}, line 2: is cut off, or no JSON object; to replay the lines before it, drop "
+            "this line",
         ),
         (
             HEAD + b"\n[1, 2]\n",
-            "{path}, line 2: cut off, or no JSON object; the lines before it are whole: drop this "
-            "one to replay them",
+            "{path}, line 2: is cut off, or no JSON object; to replay the lines before it, drop "
+            "this line",
         ),
         (
             HEAD + b'\n{"n":0,"at":0,"ev\n{"n":1}\n',
-            "{path}, line 2: no JSON object; the lines before it are whole: drop this line and all "
-            "after it to replay them",
+            "{path}, line 2: must be a JSON object; to replay the lines before it, drop this line "
+            "and all after it",
         ),
         (
             HEAD + b"\n" + b"[" * 100_000 + b"\n{}\n[]\n",
-            "{path}, line 2: no JSON object; the lines before it are whole: drop this line and all "
-            "after it to replay them",
+            "{path}, line 2: must be a JSON object; to replay the lines before it, drop this line "
+            "and all after it",
         ),
-        (b"", "{path}, line 1: this is no Callchart journal (its head is missing)"),
-        (HEAD[:40], "{path}, line 1: this is no Callchart journal (its head is missing)"),
+        (b"", "{path}, line 1: must be the head of a Callchart journal"),
+        (HEAD[:40], "{path}, line 1: must be the head of a Callchart journal"),
         (
             b'Dear Sir,\n{"n": 0}\n',
-            "{path}, line 1: this is no Callchart journal (its head is missing)",
+            "{path}, line 1: must be the head of a Callchart journal",
         ),
-        (b'{"n": 0}\n', "{path}, line 1: this is no Callchart journal (its head is missing)"),
+        (b'{"n": 0}\n', "{path}, line 1: must be the head of a Callchart journal"),
         (
             b'{"journal": "callchart", "version": 2}\n',
-            "{path}: journal version 2, and this Callchart reads 1; replay it with the Callchart "
-            "that wrote it",
+            "{path}: the journal's version must be 1, got 2; replay it with the Callchart that "
+            "wrote it",
         ),
         (
             b'{"journal": "callchart"}\n',
-            "{path}: journal version None, and this Callchart reads 1; replay it with the "
-            "Callchart that wrote it",
+            "{path}: the journal's version must be 1, got None; replay it with the Callchart that "
+            "wrote it",
         ),
     ],
     ids=[
@@ -491,7 +491,7 @@ def test_a_journal_that_was_cut_is_replayed_up_to_there(tmp_path: Path) -> None:
     start, lines = journal_of(knock_and_wait)
     path = tmp_path / "call.jsonl"
     path.write_text("".join(json.dumps(each) + "\n" for each in [start, *lines])[:-20])
-    with pytest.raises(JournalError, match="line 5: cut off"):
+    with pytest.raises(JournalError, match="line 5: is cut off"):
         read(path)
 
     path.write_text("".join(f"{text}\n" for text in path.read_text().splitlines()[:-1]))
@@ -509,8 +509,8 @@ def test_a_journal_belongs_to_one_chart() -> None:
 
     with pytest.raises(
         JournalError,
-        match=rf"^line 1: the journal belongs to chart 'small' \({small().hash}\), this is "
-        rf"'phone call' \({CHART.hash}\); name its chart with --chart, or check out its version$",
+        match=rf"^line 1: the chart must be 'small' \({small().hash}\), got 'phone call' "
+        rf"\({CHART.hash}\); name the journal's chart with --chart, or check out its version$",
     ):
         list(replay(CHART, start, lines))
 
@@ -519,7 +519,7 @@ def test_a_chart_that_was_changed_is_another_chart() -> None:
     start, lines = journal_of(knock_and_wait)
     changed = small().extended("small", on={"b": {Knock: to("a")}})
 
-    with pytest.raises(JournalError, match=r"belongs to chart 'small' .* this is 'small'"):
+    with pytest.raises(JournalError, match=r"the chart must be 'small' .* got 'small'"):
         list(replay(changed, start, lines))
 
 
@@ -528,9 +528,9 @@ def test_a_chart_that_was_changed_is_another_chart() -> None:
     [
         ({"settings": {"no_input": -1}}, "setting no_input: -1 is below the least, 0 s"),
         ({"settings": {"no_imput": 1}}, "there is no setting 'no_imput'; did you mean no_input?"),
-        ({"settings": []}, "settings: [] is not an object"),
-        ({"seed": "0"}, 'seed: "0" is not a whole number'),
-        ({"facts": None}, "facts: null is not an object"),
+        ({"settings": []}, "settings must be an object, got []"),
+        ({"seed": "0"}, 'seed must be an integer, got "0"'),
+        ({"facts": None}, "facts must be an object, got null"),
     ],
 )
 def test_a_damaged_head_is_refused(damage: JournalLine, complaint: str) -> None:
@@ -544,10 +544,14 @@ def test_a_damaged_head_is_refused(damage: JournalLine, complaint: str) -> None:
 @pytest.mark.parametrize(
     ("damage", "complaint"),
     [
-        ({"scripts": None}, "scripts: null is not an object"),
-        ({"fillers": ["So"]}, 'fillers[0]: "So" is not an object'),
-        ({"parties": {}}, "parties.caller is missing"),
-        ({"colour": 1}, "colour is not known"),
+        ({"scripts": None}, "scripts must be an object, got null"),
+        ({"fillers": ["So"]}, 'fillers[0] must be an object, got "So"'),
+        (
+            {"parties": {}},
+            "parties.caller is missing; facts.parties.dialled is missing; facts.parties.variables "
+            "is missing; facts.parties.outgoing is missing",
+        ),
+        ({"colour": 1}, "colour is unknown"),
     ],
 )
 def test_damaged_facts_are_refused(damage: JournalLine, complaint: str) -> None:
@@ -569,16 +573,16 @@ def test_a_head_without_a_seed_is_refused() -> None:
 @pytest.mark.parametrize(
     ("damage", "complaint"),
     [
-        ({"event": {"type": "Sneezed"}}, "event.type: 'Sneezed' is not an event of the chart"),
-        ({"event": {"type": None}}, "event.type: null is not a text"),
+        ({"event": {"type": "Sneezed"}}, "event.type must be an event of the chart, got 'Sneezed'"),
+        ({"event": {"type": None}}, "event.type must be a string, got null"),
         ({"event": {"note": "no type"}}, "event.type is missing"),
-        ({"event": {"type": "Knock", "colour": 1}}, "event.colour is not known"),
-        ({"event": {"type": "Knock", "note": 5}}, "event.note: 5 is not a text"),
-        ({"event": "Knock"}, 'event: "Knock" is not an object'),
-        ({"event": None}, "event: null is not an object"),
-        ({"at": None}, "at: null is not a whole number"),
-        ({"at": 0.5}, "at: 0.5 is not a whole number"),
-        ({"activation": "a"}, 'activation: "a" is not a whole number or null'),
+        ({"event": {"type": "Knock", "colour": 1}}, "event.colour is unknown"),
+        ({"event": {"type": "Knock", "note": 5}}, "event.note must be a string, got 5"),
+        ({"event": "Knock"}, 'event must be an object, got "Knock"'),
+        ({"event": None}, "event must be an object, got null"),
+        ({"at": None}, "at must be an integer, got null"),
+        ({"at": 0.5}, "at must be an integer, got 0.5"),
+        ({"activation": "a"}, 'activation must be an integer or null, got "a"'),
         # Events that there are, in a place where they cannot happen.
         ({"event": {"type": "CallStarted"}}, "CallStarted happened in b, and is not among"),
         ({"event": {"type": "TimerFired", "state": "a", "timer": "b"}}, "happened in b, and is"),
@@ -593,6 +597,32 @@ def test_a_step_that_cannot_be_understood_is_named(damage: JournalLine, complain
     with pytest.raises(JournalError, match=r"^line 4: ") as refused:
         next(steps)
     assert complaint in str(refused.value)
+
+
+def test_all_mistakes_of_a_line_are_reported_together() -> None:
+    start, lines = journal_of(knock_and_wait)
+    event = {"type": "Knock", "note": 5, "colour": 1}
+    lines[1] = {**lines[1], "at": "soon", "activation": 0.5, "event": event}
+
+    with pytest.raises(JournalError) as refused:
+        list(replay(small(), start, lines))
+    assert str(refused.value) == (
+        'line 3: at must be an integer, got "soon"; activation must be an integer or null, got '
+        "0.5; event.colour is unknown; event.note must be a string, got 5"
+    )
+
+
+def test_all_mistakes_of_a_head_are_reported_together() -> None:
+    start, lines = journal_of(knock_and_wait)
+    start |= {"seed": None, "settings": {"no_input": -1}}
+    start["facts"]["rate_hz"] = "fast"
+
+    with pytest.raises(JournalError) as refused:
+        list(replay(small(), start, lines))
+    assert str(refused.value) == (
+        "line 1: the journal's head is damaged: seed must be an integer, got null; facts.rate_hz "
+        'must be an integer, got "fast"; setting no_input: -1 is below the least, 0 s'
+    )
 
 
 @pytest.mark.parametrize("missing", ["at", "event"])
@@ -680,13 +710,16 @@ def test_whatever_is_damaged_in_a_line_is_named_or_changes_nothing(path: Path, p
 @pytest.mark.parametrize(
     ("damage", "complaint"),
     [
-        ({"guards": []}, "line 3: the journal has no answer of no"),
-        ({"guards": [["no", False]]}, "line 3: the journal has no answer of yes"),
-        ({"guards": [["yes", True]]}, "line 3: the journal has no answer of no"),
-        ({"timers": [["b", "out", 60_000_000]]}, "line 3: the journal has no delay of b tick"),
-        ({"guards": [5]}, "line 3: guards[0]: 5 is not a list of 2"),
-        ({"timers": [["b", "tick"]]}, 'line 3: timers[0]: ["b", "tick"] is not a list of 3'),
-        ({"timers": 5}, "line 3: timers: 5 is not a list"),
+        ({"guards": []}, "line 3: the result of the guard no is missing"),
+        ({"guards": [["no", False]]}, "line 3: the result of the guard yes is missing"),
+        ({"guards": [["yes", True]]}, "line 3: the result of the guard no is missing"),
+        (
+            {"timers": [["b", "out", 60_000_000]]},
+            "line 3: the delay of the timer tick of b is missing",
+        ),
+        ({"guards": [5]}, "line 3: guards[0] must be a list of 2, got 5"),
+        ({"timers": [["b", "tick"]]}, 'line 3: timers[0] must be a list of 3, got ["b", "tick"]'),
+        ({"timers": 5}, "line 3: timers must be a list, got 5"),
     ],
 )
 def test_a_redacted_journal_without_the_answers_it_owes_is_refused(
@@ -786,7 +819,7 @@ def test_a_full_disk_is_told_once_and_the_call_goes_on() -> None:
     journal.close()
 
     assert complaints == [
-        "journal /dev/full: No space left on device; the call goes on, its journal ends here"
+        "journal /dev/full: No space left on device; the call goes on without a journal"
     ]
 
 
@@ -814,7 +847,9 @@ def test_a_journal_whose_end_is_lost_says_so_once(
     journal.close()
     journal.close()
 
-    assert complaints == [f"journal {tmp_path}/call.jsonl: Input/output error; its end is missing"]
+    assert complaints == [
+        f"journal {tmp_path}/call.jsonl: Input/output error; its last lines are missing"
+    ]
 
 
 def test_an_event_of_an_activity_is_written_with_its_stay() -> None:

@@ -120,14 +120,14 @@ def test_a_journal_that_was_cut_off_names_its_line(
 ) -> None:
     path = tmp_path / "cut.jsonl"
     path.write_text("".join(journal()[:3]) + journal()[3][:20])
-    assert f"{path}, line 4: cut off" in refused(capsys, "replay", str(path))
+    assert f"{path}, line 4: is cut off" in refused(capsys, "replay", str(path))
 
 
 @pytest.mark.parametrize(
     ("place", "line", "said"),
     [
         (0, {"facts": {"call_id": "", "rate_hz": None}}, "line 1: the journal's head is damaged: "),
-        (2, {"a": 1}, "line 3: event is missing"),
+        (2, {"a": 1}, "line 3: at is missing; event is missing"),
         (2, {"event": {"type": "SpeechStarted", "utterance": []}, "at": 0}, "line 3: event.utter"),
     ],
 )
@@ -146,7 +146,7 @@ def test_a_journal_of_another_version_is_refused(
 ) -> None:
     path = tmp_path / "old.jsonl"
     path.write_text(json.dumps({**json.loads(journal()[0]), "version": 0}) + "\n")
-    assert "journal version 0" in refused(capsys, "replay", str(path))
+    assert "version must be 1, got 0" in refused(capsys, "replay", str(path))
 
 
 def test_a_journal_of_another_chart_is_refused(
@@ -154,7 +154,7 @@ def test_a_journal_of_another_chart_is_refused(
 ) -> None:
     path = tmp_path / "other.jsonl"
     path.write_text(json.dumps({**json.loads(journal()[0]), "hash": "0"}) + "\n")
-    assert "belongs to chart" in refused(capsys, "replay", str(path))
+    assert "the chart must be" in refused(capsys, "replay", str(path))
 
 
 def test_a_journal_that_is_none_is_refused(
@@ -163,7 +163,7 @@ def test_a_journal_that_is_none_is_refused(
     path = tmp_path / "letter.jsonl"
     path.write_text("Dear Sir,\n")
     said = refused(capsys, "replay", str(path))
-    assert f"{path}, line 1: this is no Callchart journal" in said
+    assert f"{path}, line 1: must be the head of a Callchart journal" in said
     assert "missing.jsonl: No such file" in refused(
         capsys, "replay", str(tmp_path / "missing.jsonl")
     )
