@@ -105,4 +105,4 @@ silence = State(
     },
 )
 
-barged_in = State("barged_in", __doc__, children=[speech, silence])
+barged_in = State("barged_in", __doc__, role="interrupted", children=[speech, silence])

@@ -24,6 +24,7 @@ clear = State(
 greeting = State(
     "greeting",
     __doc__,
+    role="greeting",
     activity="play",
     exit=StopPlayback(),
     on={

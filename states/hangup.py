@@ -31,6 +31,7 @@ def until_all_is_done(data: CallData, at_us: int) -> float:
 hangup = State(
     "hangup",
     __doc__,
+    role="hangup",
     entry=HangUpLine(),
     on={
         LineClosed: [

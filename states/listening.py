@@ -102,4 +102,4 @@ interrupted = State(
     after={"settle": (0, to("settling"))},
 )
 
-listening = State("listening", __doc__, children=[waiting, hearing, interrupted])
+listening = State("listening", __doc__, role="listening", children=[waiting, hearing, interrupted])

@@ -20,6 +20,7 @@ def overlapped(back: str, update: Update) -> State:
     return State(
         "overlapped",
         __doc__,
+        role="overlapped",
         on={
             SpeechStarted: ignore("they are speaking already"),
             SpeechEnded: to(back, update=note_speech_ended),

@@ -174,6 +174,7 @@ words = State(
 settling = State(
     "settling",
     __doc__,
+    role="settling",
     on={
         SpeechStarted: to("listening.hearing", update=drop_draft),
         SpeechEnded: stay(update=note_speech_ended),

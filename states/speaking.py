@@ -60,6 +60,7 @@ chunks = State(
 speaking = State(
     "speaking",
     __doc__,
+    role="speaking",
     activity="play",
     exit=StopPlayback(),
     on={

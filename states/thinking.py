@@ -80,6 +80,7 @@ filler = State(
 filler_ending = State(
     "filler_ending",
     "The answer is ready; the filler's word may end, for a moment.",
+    role="filler_ending",
     on={
         ReplyReady: ignore("the answer is ready already"),
         ReplyFailed: stay(update=note_failure),
@@ -91,6 +92,7 @@ filler_ending = State(
 filling = State(
     "filling",
     "A filler is on its way to the line.",
+    role="filler",
     activity="fill",
     exit=StopPlayback(),
     on={
@@ -103,6 +105,7 @@ filling = State(
 thinking = State(
     "thinking",
     __doc__,
+    role="thinking",
     on={
         SpeechStarted: to("barged_in", update=from_thinking),
         ReplyReady: to("speaking", update=note_ready),

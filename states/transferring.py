@@ -29,6 +29,7 @@ not_transferred = [
 transferring = State(
     "transferring",
     __doc__,
+    role="transferring",
     entry=transfer_call,
     on={
         SpeechStarted: ignore("whom they are handed on to will hear them"),
