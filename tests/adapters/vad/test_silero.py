@@ -1,4 +1,4 @@
-"""silero's detectors: their contract, how exact they are on speech, and how they are pooled."""
+"""Silero's detectors: their contract, their precision on speech, and their pool."""
 
 from __future__ import annotations
 
@@ -45,13 +45,13 @@ async def test_speech_is_found_soon_and_where_it_is(name: str) -> None:
 
 
 async def test_an_end_is_decided_within_the_hangover_that_the_port_allows() -> None:
-    """100 ms, and what is left over of a window when frames of 20 ms fill windows of 32."""
+    """Allow 100 ms, and the rest of a window: frames of 20 ms do not fill windows of 32 evenly."""
     async with SileroDetectors().detector(RATE_HZ) as voice:
         found = edges(voice, recording("en_interrupt").pcm + silence(0.5))
     assert all(edge.lag <= (0.084 if edge.speaking else 0.116) for edge in found)
 
 
-async def test_40_ms_of_a_voice_are_no_speech_yet() -> None:
+async def test_40_ms_of_a_voice_are_too_short_for_speech() -> None:
     pcm, frame = recording("en_operator").pcm, frame_bytes(RATE_HZ)
     detectors = SileroDetectors()
     for place in range(30, 60):
@@ -70,7 +70,7 @@ async def test_a_line_of_8_khz_is_heard_as_well() -> None:
 
 
 class Counted:
-    """A model that counts how often it is asked."""
+    """A model that counts its windows."""
 
     def __init__(self, model: SileroVAD) -> None:
         self._model, self.asked = model, 0
@@ -83,7 +83,7 @@ class Counted:
 
 
 def heard(model: SileroVAD, pcm: bytes) -> tuple[list[tuple[float, bool]], float]:
-    """Where edges are, in seconds, and the share of the sound that the model was asked about."""
+    """Return the edges with their times (s), and the ratio of the sound that the model heard."""
     model.reset()
     counted = Counted(model)
     voice = SileroActivity(cast("SileroVAD", counted), RATE_HZ)
@@ -97,7 +97,7 @@ def heard(model: SileroVAD, pcm: bytes) -> tuple[list[tuple[float, bool]], float
 
 @pytest.mark.parametrize("db", [0, -20])
 @pytest.mark.parametrize("name", MANIFEST)
-def test_what_is_passed_over_in_silence_moves_no_edge_by_more_than_a_window(
+def test_skipped_silence_moves_no_edge_by_more_than_a_window(
     name: str, db: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     caller = np.frombuffer(recording(name).pcm, "<i2") * 10 ** (db / 20)
@@ -105,17 +105,17 @@ def test_what_is_passed_over_in_silence_moves_no_edge_by_more_than_a_window(
     pcm = silence(3) + (caller + hiss).round().astype("<i2").tobytes() + silence(3)
     model = SileroVAD(RATE_HZ)
 
-    found, share = heard(model, pcm)
+    found, ratio = heard(model, pcm)
     monkeypatch.setattr(silero, "SILENCE", 0.0)
     everything, whole = heard(model, pcm)
 
     assert [speaking for _, speaking in found] == [speaking for _, speaking in everything]
     assert [at for at, _ in found] == pytest.approx([at for at, _ in everything], abs=0.033)
-    assert share < 0.8 < whole
+    assert ratio < 0.8 < whole
 
 
 def tones(*hertz: float, seconds: float) -> NDArray[np.float64]:
-    """These sines together, at a tenth of full scale each."""
+    """Return the sum of these sines, each at a tenth of full scale."""
     at = np.arange(round(seconds * RATE_HZ)) / RATE_HZ
     return sum((np.sin(2 * np.pi * f * at) / 10 for f in hertz), np.zeros_like(at))
 
@@ -151,13 +151,13 @@ def clicks() -> NDArray[np.float64]:
         pytest.param(clicks(), id="clicks"),
     ],
 )
-async def test_what_is_no_speech_has_no_edge(sound: NDArray[np.float64]) -> None:
+async def test_other_sounds_have_no_edge(sound: NDArray[np.float64]) -> None:
     pcm = (np.clip(sound, -1, 1) * 32767).astype("<i2").tobytes()
     async with SileroDetectors().detector(RATE_HZ) as voice:
         assert edges(voice, silence(0.5) + pcm + silence(0.5)) == []
 
 
-async def test_models_built_ahead_are_there_for_as_many_calls() -> None:
+async def test_as_many_calls_as_models_were_built_ahead_begin_without_a_build() -> None:
     work = WorkLedger()
     detectors = SileroDetectors(2, work=work)
     await detectors.build_ahead(RATE_HZ)
@@ -166,7 +166,7 @@ async def test_models_built_ahead_are_there_for_as_many_calls() -> None:
         assert work.began == built == 2
 
 
-async def test_a_model_is_built_for_one_call_more_and_kept_for_the_next() -> None:
+async def test_one_call_more_builds_a_model_which_the_next_call_uses() -> None:
     work = WorkLedger()
     detectors = SileroDetectors(work=work)
     async with detectors.detector(RATE_HZ), detectors.detector(RATE_HZ):

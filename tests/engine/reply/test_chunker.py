@@ -1,4 +1,4 @@
-"""Where a text is cut."""
+"""The cuts of a text: at marks, sentences, by length and on demand."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ LONGEST = 40
 
 
 def cut(pieces: str | Iterable[str], longest: int = 250) -> list[str]:
-    """The chunks of a whole text that comes in these pieces."""
+    """Return the chunks of a whole text that arrives in these pieces."""
     chunker = Chunker(longest)
     chunks = [chunk for piece in pieces for chunk in chunker.feed_text(piece)]
     return [*chunks, *chunker.take_rest()]
@@ -24,7 +24,7 @@ def cut(pieces: str | Iterable[str], longest: int = 250) -> list[str]:
 # --- at "|" --------------------------------------------------------------------------------------
 
 
-def test_a_mark_cuts_the_instant_it_comes() -> None:
+def test_a_mark_cuts_immediately() -> None:
     chunker = Chunker(250)
 
     assert chunker.feed_text("We are open.") == []
@@ -32,7 +32,7 @@ def test_a_mark_cuts_the_instant_it_comes() -> None:
     assert chunker.marked == 1
 
 
-def test_a_mark_is_no_part_of_any_chunk() -> None:
+def test_a_chunk_contains_no_mark() -> None:
     assert cut(["We are open| from nine |to five.|"]) == ["We are open", "from nine", "to five."]
 
 
@@ -40,12 +40,12 @@ def test_one_token_may_hold_many_marks() -> None:
     assert cut(["a|b|c|d"]) == ["a", "b", "c", "d"]
 
 
-def test_a_model_that_marks_is_not_cut_at_sentences_any_more() -> None:
+def test_after_the_first_mark_sentences_are_not_cut() -> None:
     assert cut(["Yes.| We are. We really are. |No."]) == ["Yes.", "We are. We really are.", "No."]
 
 
 @pytest.mark.parametrize("text", ["|", "|||", " | | ", "|...|", "| - |", "\n|\n"])
-def test_marks_alone_are_no_chunks(text: str) -> None:
+def test_marks_alone_make_no_chunk(text: str) -> None:
     assert cut([text]) == []
 
 
@@ -77,7 +77,7 @@ def test_a_sentence_is_cut_once_the_next_one_has_begun() -> None:
         ("Ready? 🙂 Go!", ["Ready?", "🙂 Go!"]),
     ],
 )
-def test_sentences_are_cut_behind_their_end(text: str, chunks: list[str]) -> None:
+def test_sentences_are_cut_after_their_end(text: str, chunks: list[str]) -> None:
     assert cut([text]) == chunks
 
 
@@ -93,7 +93,7 @@ def test_sentences_are_cut_behind_their_end(text: str, chunks: list[str]) -> Non
         "Call me... maybe.",
     ],
 )
-def test_a_point_within_a_sentence_is_no_end(text: str) -> None:
+def test_a_point_within_a_sentence_does_not_cut(text: str) -> None:
     assert cut([text]) == [text]
 
 
@@ -132,7 +132,7 @@ def test_ten_thousand_characters_are_cut() -> None:
     assert max(map(len, chunks)) <= 250
 
 
-def test_what_is_overdue_is_given_up_to_the_last_whole_word() -> None:
+def test_overdue_text_is_cut_after_its_last_whole_word() -> None:
     chunker = Chunker(250)
     chunker.feed_text("let me see wha")
 
@@ -152,7 +152,7 @@ def test_half_a_word_alone_is_never_overdue(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "   ", "...", " \n"])
-def test_nothing_to_speak_is_not_pending(text: str) -> None:
+def test_text_that_cannot_be_spoken_is_not_pending(text: str) -> None:
     chunker = Chunker(250)
     chunker.feed_text(text)
 
@@ -160,20 +160,20 @@ def test_nothing_to_speak_is_not_pending(text: str) -> None:
     assert chunker.take_rest() == []
 
 
-# --- whatever the text ---------------------------------------------------------------------------
+# --- for any text ---------------------------------------------------------------------------
 
 letters = st.sampled_from([*"abcABC дЁя19", *"   |||...,!?\n\"»)'…-🙂\t"])
 texts = st.lists(letters, max_size=160).map("".join)
 
 
 def spoken(text: str) -> str:
-    """What would be heard of it: its letters and digits, in order."""
+    """Return the letters and digits of a text, which are the part that is heard."""
     return re.sub(r"\W", "", text)
 
 
 @given(texts, st.integers(20, 60))
 @example("word. " * 30, 20)
-def test_no_word_is_lost_and_none_is_said_twice(text: str, longest: int) -> None:
+def test_each_word_is_in_one_chunk(text: str, longest: int) -> None:
     assert spoken("".join(cut([text], longest))) == spoken(text)
 
 
@@ -190,7 +190,7 @@ def test_every_chunk_can_be_spoken_and_synthesised(text: str, longest: int) -> N
 def test_the_chunks_do_not_depend_on_how_the_text_was_split_into_tokens(
     text: str, data: st.DataObject
 ) -> None:
-    # A limit that is never met: where length cuts, white space that is yet to come may matter.
+    # The limit is never reached: a cut by length depends on the white space that follows.
     tokens, rest = [], text
     while rest:
         size = data.draw(st.integers(1, 12))

@@ -1,4 +1,4 @@
-"""A reply in the making: what is synthesised when, what fails how, and which words were heard."""
+"""The reply pipeline: the order of syntheses, failures, and the words that were heard."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ SECOND = 32000
 ANSWER = Reply(2, "answer")
 
 
-# --- which words were heard ----------------------------------------------------------------------
+# --- the words that were heard -------------------------------------------------------------------
 
 
 def composed(*chunks: Chunk) -> Composition:
-    """A whole reply of these chunks."""
+    """Return a complete reply of these chunks."""
     composition = Composition(ANSWER, 16000)
     composition.chunks.extend(chunks)
     composition.close()
@@ -64,7 +64,7 @@ def test_a_reply_that_was_played_whole_was_heard_whole() -> None:
     assert composition.cursor == Cursor(2)
 
 
-def test_nothing_sent_is_nothing_heard() -> None:
+def test_before_any_sound_no_word_is_heard() -> None:
     composition = composed(chunk("We are open.", 50))
 
     assert composition.take_heard(Cursor(), 0) == ""
@@ -79,7 +79,7 @@ def test_a_word_is_heard_when_its_end_was_played() -> None:
     assert composition.take_heard(Cursor(), 4 * SECOND - FRAME) == "one two three"
 
 
-def test_what_is_left_begins_at_the_first_word_that_was_not_heard() -> None:
+def test_the_rest_begins_at_the_first_word_that_was_not_heard() -> None:
     composition = composed(timed("one two three four", 4.0), timed("five", 1.0))
     composition.take_heard(Cursor(), round(2.5 * SECOND))
 
@@ -88,7 +88,7 @@ def test_what_is_left_begins_at_the_first_word_that_was_not_heard() -> None:
     assert composition.take_heard(composition.cursor, 2 * SECOND) == "four five"
 
 
-def test_what_is_left_begins_at_a_whole_frame() -> None:
+def test_the_rest_begins_at_a_whole_frame() -> None:
     composition = composed(chunk("one two three four", 83), chunk("five six", 83))
 
     composition.take_heard(Cursor(), 31 * FRAME)
@@ -97,7 +97,7 @@ def test_what_is_left_begins_at_a_whole_frame() -> None:
     assert composition.cursor.byte % FRAME == 0
 
 
-def test_of_a_chunk_whose_synthesis_broke_off_only_words_that_were_there_are_heard() -> None:
+def test_of_a_broken_chunk_only_words_with_sound_are_heard() -> None:
     broken = chunk("one two three four", 100, phase=ChunkPhase.BROKEN)
     broken.words = [WordTiming(w, n, n + 1.0) for n, w in enumerate(broken.text.split())]
     composition = composed(chunk("Well,", 20), broken)
@@ -105,8 +105,8 @@ def test_of_a_chunk_whose_synthesis_broke_off_only_words_that_were_there_are_hea
     assert composition.take_heard(Cursor(), 120 * FRAME) == "Well, one two"
 
 
-def test_of_a_chunk_that_is_still_growing_words_are_guessed_by_the_fastest_speech() -> None:
-    # 18 characters take a second at least: of 0.6 s, the first word is half a second.
+def test_in_a_growing_chunk_words_end_as_in_the_fastest_speech() -> None:
+    # 18 characters take at least a second: the first word takes half of it, and 0.6 s are there.
     growing = chunk("x" * 9 + " " + "y" * 8, 30, phase=ChunkPhase.GROWING)
     composition = composed(growing)
 
@@ -121,16 +121,16 @@ chunks = st.builds(
 
 
 @given(st.lists(chunks, min_size=1, max_size=4), st.lists(st.floats(0, 1), max_size=5))
-def test_however_often_a_reply_is_interrupted_each_word_is_heard_once(
+def test_each_word_is_heard_once_in_spite_of_interruptions(
     parts: list[Chunk], interrupted: list[float]
 ) -> None:
     composition = composed(*parts)
     heard: list[str] = []
 
-    for share in [*interrupted, 1.0]:
+    for ratio in [*interrupted, 1.0]:
         since = composition.cursor
         left = sum(len(part.pcm) for part in parts[since.chunk :]) - since.byte
-        heard += composition.take_heard(since, round(left / FRAME * share) * FRAME).split()
+        heard += composition.take_heard(since, round(left / FRAME * ratio) * FRAME).split()
 
     assert heard == " ".join(part.text for part in parts).split()
     assert composition.cursor == Cursor(len(parts))
@@ -140,7 +140,7 @@ def test_however_often_a_reply_is_interrupted_each_word_is_heard_once(
 
 
 class Desk:
-    """What a pipeline sees of a call; `said` are the events that it posted, with the second."""
+    """A fake call around a pipeline; `said` has the posted events with their time (s)."""
 
     def __init__(
         self,
@@ -184,7 +184,7 @@ class Desk:
         await self.pipeline.run(self.data, activation, self.mailbox.post)
 
     async def compose(self, reply: Reply = ANSWER, history: tuple[Said, ...] = ()) -> Composition:
-        """The reply as it is after a minute; then its turn ends."""
+        """Run a reply for a minute, end its turn, and return it."""
         self.start(reply, history)
         composition = self.pipeline.current
         assert composition is not None
@@ -198,13 +198,13 @@ def texts(composition: Composition) -> list[str]:
 
 
 def model(*pieces: str, **manner: Any) -> FakeModel:
-    """It writes these pieces."""
+    """Return a model that writes these pieces."""
     made = FakeModel()
     made.will_write(Answer(pieces, **manner))
     return made
 
 
-async def test_a_script_that_was_prepared_is_there_at_once(autojump_clock: MockClock) -> None:
+async def test_a_prepared_script_is_ready_immediately(autojump_clock: MockClock) -> None:
     desk = Desk(synthesizer=FakeSynthesizer(Manner(latency=1.0)))
     await desk.phrases.prepare(desk.synthesizer, ["Good morning."])
     began = trio.current_time()
@@ -219,7 +219,7 @@ async def test_a_script_that_was_prepared_is_there_at_once(autojump_clock: MockC
     assert len(desk.synthesizer.syntheses) == 1
 
 
-async def test_a_script_that_was_not_prepared_is_synthesised(autojump_clock: MockClock) -> None:
+async def test_another_script_is_synthesised(autojump_clock: MockClock) -> None:
     desk = Desk(synthesizer=FakeSynthesizer(Manner(latency=1.0)))
 
     composition = await desk.compose(Reply(1, "farewell", "Goodbye.", ends_call=True))
@@ -228,7 +228,7 @@ async def test_a_script_that_was_not_prepared_is_synthesised(autojump_clock: Moc
     assert len(composition.chunks[0].pcm) % FRAME == 0
 
 
-async def test_each_chunk_goes_to_synthesis_the_instant_it_is_complete(
+async def test_a_chunk_is_synthesised_as_soon_as_it_is_complete(
     autojump_clock: MockClock,
 ) -> None:
     desk = Desk(model=model("We are ", "open|", " from nine", latency=0.5, pace=0.25))
@@ -253,7 +253,7 @@ async def test_the_model_is_given_the_history(autojump_clock: MockClock) -> None
     assert [asked.history for asked in desk.model.asked] == [history]
 
 
-async def test_a_few_chunks_are_synthesised_side_by_side(autojump_clock: MockClock) -> None:
+async def test_a_few_chunks_are_synthesised_in_parallel(autojump_clock: MockClock) -> None:
     desk = Desk(
         model=model("|".join("abcdefgh")),
         synthesizer=FakeSynthesizer(Manner(latency=1.0)),
@@ -277,7 +277,7 @@ async def test_a_reply_is_ready_with_its_first_sound_in_order(autojump_clock: Mo
     assert [at for at, event in desk.said if event == ReplyReady(2)] == [1.5]
 
 
-async def test_a_text_that_dribbles_is_cut_after_a_while(autojump_clock: MockClock) -> None:
+async def test_text_that_arrives_slowly_is_cut_after_chunk_wait(autojump_clock: MockClock) -> None:
     desk = Desk(
         model=model("let ", "me ", "see ", "what we have", pace=0.4),
         settings=Settings(chunk_wait=1.0),
@@ -290,7 +290,7 @@ async def test_a_text_that_dribbles_is_cut_after_a_while(autojump_clock: MockClo
     assert " ".join(texts(composition)) == "let me see what we have"
 
 
-async def test_what_only_asks_for_a_moment_is_counted_apart(autojump_clock: MockClock) -> None:
+async def test_requests_for_a_moment_are_counted_apart(autojump_clock: MockClock) -> None:
     desk = Desk(model=model("We are open", latency=3.0), settings=Settings(longest_silence=2.0))
 
     composition = await desk.compose()
@@ -300,7 +300,7 @@ async def test_what_only_asks_for_a_moment_is_counted_apart(autojump_clock: Mock
     assert texts(composition)[1] == "We are open"
 
 
-async def test_a_model_that_ends_the_call_without_a_word_is_no_failure(
+async def test_a_model_may_end_the_call_without_a_word(
     autojump_clock: MockClock,
 ) -> None:
     desk = Desk(model=model("", ends_call=True))
@@ -313,7 +313,7 @@ async def test_a_model_that_ends_the_call_without_a_word_is_no_failure(
 # --- failures ------------------------------------------------------------------------------------
 
 
-async def test_a_model_that_fails_keeps_what_it_had_written(autojump_clock: MockClock) -> None:
+async def test_the_text_before_a_failure_of_the_model_is_kept(autojump_clock: MockClock) -> None:
     desk = Desk(model=model("We are open|", "from", fails=True, pace=0.5))
 
     composition = await desk.compose()
@@ -327,7 +327,7 @@ async def test_a_model_that_fails_keeps_what_it_had_written(autojump_clock: Mock
     assert composition.ended
 
 
-async def test_a_model_that_fails_is_told_of_once_what_it_had_written_has_sound(
+async def test_a_failure_of_the_model_is_posted_when_the_text_before_it_has_sound(
     autojump_clock: MockClock,
 ) -> None:
     desk = Desk(
@@ -344,7 +344,7 @@ async def test_a_model_that_fails_is_told_of_once_what_it_had_written_has_sound(
     assert texts(composition) == ["We are open"]
 
 
-async def test_a_model_that_fails_is_told_of_once_what_it_had_written_cannot_be_said(
+async def test_a_failure_of_the_model_is_posted_when_the_text_before_it_cannot_be_spoken(
     autojump_clock: MockClock,
 ) -> None:
     desk = Desk(
@@ -391,7 +391,7 @@ async def test_a_text_without_sound_is_a_failure(autojump_clock: MockClock) -> N
     ]
 
 
-async def test_behind_a_chunk_that_could_not_be_synthesised_nothing_more_is_said(
+async def test_no_chunk_follows_one_whose_synthesis_failed(
     autojump_clock: MockClock,
 ) -> None:
     synthesizer = FakeSynthesizer()
@@ -409,7 +409,7 @@ async def test_behind_a_chunk_that_could_not_be_synthesised_nothing_more_is_said
     ]
 
 
-async def test_a_synthesis_that_breaks_off_keeps_the_sound_that_was_there(
+async def test_a_synthesis_that_breaks_off_keeps_its_sound(
     autojump_clock: MockClock,
 ) -> None:
     synthesizer = FakeSynthesizer()
@@ -423,7 +423,7 @@ async def test_a_synthesis_that_breaks_off_keeps_the_sound_that_was_there(
     assert len(composition.chunks[1].pcm) == pytest.approx(0.2 * SECOND, abs=FRAME)
 
 
-async def test_what_waits_behind_a_first_chunk_that_fails_is_not_synthesised(
+async def test_chunks_that_wait_are_not_synthesised_after_the_first_failed(
     autojump_clock: MockClock,
 ) -> None:
     desk = Desk(
@@ -439,7 +439,7 @@ async def test_what_waits_behind_a_first_chunk_that_fails_is_not_synthesised(
     assert [event.reply for event in desk.events if isinstance(event, ReplyFailed)] == [2]
 
 
-async def test_two_syntheses_that_fail_are_one_failure(autojump_clock: MockClock) -> None:
+async def test_two_failed_syntheses_post_one_failure(autojump_clock: MockClock) -> None:
     desk = Desk(
         model=model("one|", "two|", "three"),
         synthesizer=FakeSynthesizer(Manner(latency=0.5, fails=0.0)),
@@ -476,7 +476,7 @@ async def test_the_next_reply_ends_the_one_before(autojump_clock: MockClock) -> 
     assert [event.reply for event in desk.events if isinstance(event, ReplyReady)] == [3]
 
 
-async def test_the_end_of_the_turn_is_that_of_its_reply(autojump_clock: MockClock) -> None:
+async def test_the_end_of_the_turn_ends_its_reply(autojump_clock: MockClock) -> None:
     desk = Desk(model=model("an answer|", hangs=True))
 
     await desk.compose()
@@ -486,7 +486,7 @@ async def test_the_end_of_the_turn_is_that_of_its_reply(autojump_clock: MockCloc
 
 
 class LateModel(FakeModel):
-    """A model that was told to stop, and does not know yet."""
+    """A model that can still give out text after it was cancelled."""
 
     async def write(
         self, history: Sequence[Said | ToolUsed], tools: Tools, out: Callable[[str], None]
@@ -495,7 +495,7 @@ class LateModel(FakeModel):
         await super().write(history, tools, out)
 
 
-async def test_words_that_come_when_the_model_was_stopped_are_dropped(
+async def test_text_that_arrives_after_the_model_was_cancelled_is_dropped(
     autojump_clock: MockClock,
 ) -> None:
     desk = Desk(model=LateModel())
@@ -508,7 +508,7 @@ async def test_words_that_come_when_the_model_was_stopped_are_dropped(
     assert [each.text for each in desk.synthesizer.syntheses] == ["an answer"]
 
 
-async def test_a_reply_whose_turn_was_left_before_anything_of_it_ran_is_not_the_next_turns(
+async def test_a_reply_of_a_turn_that_was_left_before_its_activity_ran_does_not_begin_later(
     autojump_clock: MockClock,
 ) -> None:
     desk = Desk()
@@ -520,7 +520,7 @@ async def test_a_reply_whose_turn_was_left_before_anything_of_it_ran_is_not_the_
     assert (desk.model.asked, desk.events, desk.pipeline.current) == ([], [], None)
 
 
-async def test_a_reply_whose_turn_ends_before_it_began_is_not_the_next_turns(
+async def test_a_reply_that_had_not_begun_at_the_end_of_its_turn_does_not_begin_later(
     autojump_clock: MockClock,
 ) -> None:
     desk = Desk()

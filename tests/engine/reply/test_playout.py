@@ -1,4 +1,4 @@
-"""How much was sent, how much is ahead, how much was heard."""
+"""The sound of a line: bytes sent, seconds queued, bytes heard."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ FRAME_US = 20_000
 
 
 class Desk:
-    """A playout at a clock that a test sets (us). `heard`: of how many bytes words were asked."""
+    """A playout and its clock `at` (us), which the test sets. `heard` lists the heard bytes."""
 
     def __init__(self, rate_hz: int = 16000) -> None:
         self.at = 0
@@ -26,7 +26,7 @@ class Desk:
         self.playout = Playout(self.line, lambda: self.at, self.raised.append)
 
     def confirm(self) -> None:
-        """The carrier has reached the oldest mark that it was given."""
+        """Report the oldest mark as reached."""
         self.playout.mark_reached(self.line.marks.pop(0))
 
     def begin(self, reply: int | None = 1) -> Playback:
@@ -42,7 +42,7 @@ def desk() -> Desk:
     return Desk()
 
 
-def test_what_was_sent_is_ahead_until_it_was_heard(desk: Desk) -> None:
+def test_sound_is_queued_until_it_was_heard(desk: Desk) -> None:
     playback = desk.begin()
     desk.playout.send(playback, FRAME * 10)
     desk.at = 4 * FRAME_US
@@ -61,7 +61,7 @@ def test_what_was_sent_is_ahead_until_it_was_heard(desk: Desk) -> None:
         pytest.param(1.3, 30, id="for so long that the mark must be lost"),
     ],
 )
-def test_a_carrier_that_stalls_is_not_believed_to_have_played(
+def test_a_carrier_that_stalls_does_not_advance_the_position(
     desk: Desk, stalls_for: float, frames: int
 ) -> None:
     playback = desk.begin()
@@ -76,7 +76,7 @@ def test_a_carrier_that_stalls_is_not_believed_to_have_played(
     assert desk.heard == [frames * 640]
 
 
-def test_who_is_at_a_mark_was_at_those_before_it(desk: Desk) -> None:
+def test_a_mark_confirms_those_before_it(desk: Desk) -> None:
     reached: list[int] = []
     playback = desk.begin()
     for number in (1, 2):
@@ -100,7 +100,7 @@ def test_sound_sent_after_a_gap_begins_when_it_is_sent(desk: Desk) -> None:
     assert desk.playout.queued_s(playback) == pytest.approx(0.1)
 
 
-def test_a_stop_tells_what_was_heard(desk: Desk) -> None:
+def test_a_stop_posts_the_words_that_were_heard(desk: Desk) -> None:
     playback = desk.begin(reply=7)
     desk.playout.send(playback, FRAME * 10)
     desk.at = 4 * FRAME_US
@@ -112,7 +112,7 @@ def test_a_stop_tells_what_was_heard(desk: Desk) -> None:
     assert desk.raised == [PlaybackStopped(7, "2560 bytes")]
 
 
-def test_a_stop_before_any_sound_heard_nothing(desk: Desk) -> None:
+def test_a_stop_before_any_sound_has_zero_bytes(desk: Desk) -> None:
     desk.begin()
 
     desk.playout.stop()
@@ -120,7 +120,7 @@ def test_a_stop_before_any_sound_heard_nothing(desk: Desk) -> None:
     assert desk.raised == [PlaybackStopped(1, "0 bytes")]
 
 
-def test_a_stop_after_the_end_heard_everything_and_no_more(desk: Desk) -> None:
+def test_a_stop_after_the_end_has_all_bytes_and_no_more(desk: Desk) -> None:
     playback = desk.begin()
     desk.playout.send(playback, FRAME * 3)
     desk.at = 10_000_000
@@ -139,7 +139,7 @@ def test_a_stop_in_the_middle_of_a_sample_counts_whole_samples(desk: Desk) -> No
     assert desk.heard[0] % 2 == 0
 
 
-def test_the_second_stop_is_none(desk: Desk) -> None:
+def test_a_second_stop_does_nothing(desk: Desk) -> None:
     desk.begin()
     desk.playout.stop()
 
@@ -148,7 +148,7 @@ def test_the_second_stop_is_none(desk: Desk) -> None:
     assert (len(desk.raised), desk.line.notes) == (1, ["flush"])
 
 
-def test_a_filler_that_is_stopped_says_no_words(desk: Desk) -> None:
+def test_a_stopped_filler_posts_no_words(desk: Desk) -> None:
     playback = desk.begin(reply=None)
     desk.playout.send(playback, FRAME)
 
@@ -158,7 +158,7 @@ def test_a_filler_that_is_stopped_says_no_words(desk: Desk) -> None:
     assert desk.line.notes[-1] == "flush"
 
 
-def test_sound_of_a_playback_that_is_over_is_dropped_and_counted(desk: Desk) -> None:
+def test_sound_of_an_earlier_playback_is_dropped_and_counted(desk: Desk) -> None:
     over = desk.begin()
     desk.playout.stop()
     current = desk.begin(reply=2)
@@ -180,7 +180,7 @@ def test_there_is_one_playback_at_a_time(desk: Desk) -> None:
 # --- marks ---------------------------------------------------------------------------------------
 
 
-def test_a_mark_is_told_of_once(desk: Desk) -> None:
+def test_a_mark_calls_back_once(desk: Desk) -> None:
     reached: list[str] = []
     playback = desk.begin()
     desk.playout.send(playback, FRAME)
@@ -192,12 +192,12 @@ def test_a_mark_is_told_of_once(desk: Desk) -> None:
     assert reached == ["reached"]
 
 
-def test_a_mark_corrects_the_idea_of_what_is_ahead(desk: Desk) -> None:
+def test_a_late_mark_corrects_the_position(desk: Desk) -> None:
     playback = desk.begin()
     desk.playout.send(playback, FRAME * 10)
     desk.playout.mark(playback, lambda: None)
     desk.playout.send(playback, FRAME * 5)
-    # The carrier is slower than we thought: 50 ms late.
+    # The carrier is 50 ms later than computed.
     desk.at = 10 * FRAME_US + 50_000
 
     desk.playout.mark_reached(desk.line.marks[0])
@@ -207,7 +207,7 @@ def test_a_mark_corrects_the_idea_of_what_is_ahead(desk: Desk) -> None:
     assert desk.heard == [10 * 640]
 
 
-def test_a_mark_that_comes_early_corrects_it_too(desk: Desk) -> None:
+def test_an_early_mark_corrects_the_position(desk: Desk) -> None:
     playback = desk.begin()
     desk.playout.send(playback, FRAME * 10)
     desk.playout.mark(playback, lambda: None)
@@ -219,7 +219,7 @@ def test_a_mark_that_comes_early_corrects_it_too(desk: Desk) -> None:
     assert desk.heard == [10 * 640]
 
 
-def test_a_mark_of_a_playback_that_is_over_means_nothing(desk: Desk) -> None:
+def test_a_mark_of_an_earlier_playback_is_ignored(desk: Desk) -> None:
     reached: list[str] = []
     over = desk.begin()
     desk.playout.send(over, FRAME, lambda: reached.append("over"))
@@ -235,7 +235,7 @@ def test_a_mark_of_a_playback_that_is_over_means_nothing(desk: Desk) -> None:
     assert len(desk.line.marks) == 2
 
 
-def test_marks_have_numbers_of_their_own_for_the_whole_call(desk: Desk) -> None:
+def test_marks_are_numbered_through_the_whole_call(desk: Desk) -> None:
     for reply in (1, 2):
         desk.playout.mark(desk.begin(reply), lambda: None)
         desk.playout.stop()

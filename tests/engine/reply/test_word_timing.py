@@ -1,4 +1,4 @@
-"""Where words end in their sound."""
+"""The ends of words in their sound."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from callchart.engine.reply.word_timing import FASTEST_CHARACTERS_PER_S, word_en
 sentences = st.lists(st.text("abcdefghij", min_size=1, max_size=8), max_size=12).map(" ".join)
 
 
-def test_the_synthesizers_own_timings_hold() -> None:
+def test_the_timings_of_the_synthesizer_are_used() -> None:
     timings = [WordTiming("good", 0.1, 0.4), WordTiming("morning", 0.5, 1.1)]
 
     assert word_ends_s("Good morning.", timings, 9.0) == [0.4, 1.1]
@@ -22,7 +22,7 @@ def test_without_timings_words_share_the_sound_by_their_characters() -> None:
     assert word_ends_s("one three", [], 4.0) == [pytest.approx(1.5), pytest.approx(4.0)]
 
 
-def test_where_timings_name_the_first_words_the_others_have_not_ended_yet() -> None:
+def test_words_without_a_timing_end_after_the_sound_so_far() -> None:
     timings = [WordTiming("one", 0, 0.2), WordTiming("three", 0.3, 0.5)]
 
     ends = word_ends_s("one three seven", timings, 0.6)
@@ -31,13 +31,13 @@ def test_where_timings_name_the_first_words_the_others_have_not_ended_yet() -> N
     assert ends[2] >= 0.6
 
 
-def test_timings_of_other_words_are_no_use() -> None:
+def test_timings_of_other_words_are_ignored() -> None:
     ends = word_ends_s("one three", [WordTiming("two", 0, 0.2)], 4.0)
 
     assert ends == [pytest.approx(1.5), pytest.approx(4.0)]
 
 
-def test_sound_that_is_not_there_yet_is_guessed_at_the_pace_of_the_fastest_speech() -> None:
+def test_missing_sound_is_estimated_by_the_fastest_speech() -> None:
     text = "x" * 36
 
     assert word_ends_s(text, [], 0.5) == [36 / FASTEST_CHARACTERS_PER_S]
@@ -48,9 +48,7 @@ def test_a_text_without_words_has_no_ends() -> None:
 
 
 @given(sentences, st.floats(0, 60))
-def test_ends_never_go_back_and_the_last_is_the_end_of_the_sound(
-    text: str, duration: float
-) -> None:
+def test_ends_increase_up_to_the_end_of_the_sound(text: str, duration: float) -> None:
     ends = word_ends_s(text, [], duration)
 
     assert len(ends) == len(text.split())
