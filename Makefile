@@ -15,7 +15,7 @@ ASYNC_RULES := ASYNC101,ASYNC102,ASYNC103,ASYNC104,ASYNC106,ASYNC111,ASYNC112,AS
 	ASYNC232,ASYNC300,ASYNC400
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-ru test compiled tests computing-checks check lint lint-async types types-again \
+.PHONY: help demo demo-ru test test-quick compiled tests computing-checks check lint lint-async types types-again \
 	imports messages format flakes explore mutants soak bench bench-asterisk bench-voices draw proto lock \
 	clean
 
@@ -43,6 +43,9 @@ compiled: $(VENV)/ready
 
 tests: $(VENV)/ready
 	$(BIN)/python -m tests.runs.whole
+
+test-quick: compiled ## tests without Asterisk, Whisper, wheels, coverage: 90 s on 2 cores
+	$(BIN)/python -m tests.runs.quick
 
 # What only computes gives way to tests on the real clock.
 computing-checks: $(VENV)/ready
@@ -73,8 +76,10 @@ format: $(VENV)/ready ## lay out the code, and mend what ruff can mend
 	$(BIN)/ruff check --fix $(SOURCES)
 	$(BIN)/ruff format $(SOURCES)
 
-flakes: compiled ## virtual-clock tests under 50 seeds, those on the real clock 5 times
-	$(BIN)/python -m tests.runs.flakes
+# make flakes HOG=2 keeps two cores busy: a test that depends on the machine's speed then fails.
+HOG ?= 0
+flakes: compiled ## virtual-clock tests under 50 seeds, others 5 times; HOG=2: on a busy machine
+	$(BIN)/python -m tests.runs.flakes --hog $(HOG)
 
 soak: $(VENV)/ready ## each race under 200 schedules, 100,000 random calls, and longer calls explored
 	$(BIN)/python -m pytest -q tests/races --callchart-schedules 200

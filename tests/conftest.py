@@ -1,4 +1,4 @@
-"""What all tests share: hypothesis's profiles, and which tests run on a virtual clock."""
+"""Set-up of all tests: hypothesis's profiles, and markers by the fixtures that a test asks for."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-# No deadline: a slow machine is no defect. The same examples every time: `make test` leaves nothing
-# to luck, `make flakes` looks for it, with a seed that its failure names.
+# No deadline: a slow machine must not fail a test. `make test` takes the same examples every time;
+# `make flakes` takes others, from a seed that its report names.
 settings.register_profile(
     "steady", deadline=None, derandomize=True, print_blob=True, max_examples=60
 )
@@ -18,13 +18,13 @@ settings.load_profile("steady")
 
 pytest_plugins = ["tests.asterisk.fixtures"]
 
-#: Whoever asks for one of these runs on a clock that jumps.
+#: A test that asks for one of these fixtures runs on a clock that jumps.
 VIRTUAL_CLOCKS = {"autojump_clock", "make_telephone"}
 
-#: Whoever asks for one of these has a real Asterisk.
+#: A test that asks for one of these fixtures has a real Asterisk.
 ASTERISKS = {"asterisk_installed", "asterisk", "start_asterisk"}
 
-#: What is real here waits for Asterisk too, or for what plays its part.
+#: Real-clock tests in this folder wait for Asterisk, or for a stand-in.
 CARRIER = Path(__file__).parent / "adapters" / "carrier" / "asterisk"
 
 
@@ -43,6 +43,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """What is loaded by now stays: the collector need not walk it again, in any test."""
+    """Exempt all loaded objects from garbage collection: they stay until the end."""
     gc.collect()
     gc.freeze()

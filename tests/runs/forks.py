@@ -1,8 +1,8 @@
-"""pytest that collects once, and then runs what it is asked to in forks of itself.
+"""A pytest that collects all tests once, and runs a selection of them in each of its forks.
 
-To import and collect all tests costs more than many of them: a collected session waits for orders
-on a socket and forks for each. The fork keeps the tests that are wanted, and goes on as the
-ordinary pytest that it is, with its output in the pipe that came with the order.
+To import and collect all tests costs more than to run many of them. Therefore a collected session
+waits for orders on a socket and forks for each order. The fork keeps the selected tests and goes on
+as an ordinary pytest; its output goes to the pipe that came with the order.
 
     python -m tests.runs.forks FD [PYTEST'S ARGUMENTS]     # FD is this side of a Unix socket
 """
@@ -23,8 +23,8 @@ from typing import Any, Self
 import coverage
 import pytest
 
-#: The last line of a fork's output; behind it are pytest's exit code and the seconds of CPU that it
-#: and its processes took.
+#: The last line of a fork's output begins so. Pytest's exit code follows, and the seconds of CPU
+#: that the fork and its processes used.
 END = "pytest ended: "
 
 _ORDER_BYTES = 4096
@@ -32,7 +32,7 @@ _ORDER_BYTES = 4096
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Tests by their markers and their places: what `pytest -m` and its arguments say."""
+    """Tests by their markers and their places, as `pytest -m` and its arguments name them."""
 
     marked: Sequence[str] = ()
     unmarked: Sequence[str] = ()
@@ -41,12 +41,12 @@ class Selection:
 
     @property
     def arguments(self) -> list[str]:
-        """For a pytest that collects them itself."""
+        """The arguments of an ordinary pytest that runs the same tests."""
         expression = " and ".join([*self.marked, *(f"not {name}" for name in self.unmarked)])
         return ["-m", expression, *(f"--ignore={place}" for place in self.elsewhere), *self.where]
 
     def has(self, item: pytest.Item) -> bool:
-        """Is it one of them?"""
+        """Return True if the selection has `item`."""
         place = item.path.relative_to(item.config.rootpath)
         return (
             all(item.get_closest_marker(name) for name in self.marked)
@@ -58,10 +58,10 @@ class Selection:
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """What else is luck is settled by a seed.
+    """A seed that fixes everything that is otherwise random.
 
-    `schedules`: under so many does a story happen. `cases`: of a test that has more of them, so
-    many take their turn."""
+    `schedules` is the number of schedules of a story, `cases` the most cases of one test in one
+    run."""
 
     seed: int
     schedules: int
@@ -70,7 +70,7 @@ class Settled:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """Run these tests, with this niceness. Not `measured`: without coverage."""
+    """The tests of one fork, its niceness, and whether coverage is measured."""
 
     selection: Selection
     niceness: int = 0
@@ -91,13 +91,13 @@ class Order:
         )
 
     def select(self, items: Iterable[pytest.Item]) -> list[pytest.Item]:
-        """Of all tests these, in their order."""
+        """Return the selected tests of `items`, in their order."""
         wanted = [item for item in items if self.selection.has(item)]
         if self.settled is None:
             return wanted
         tests: dict[str, list[pytest.Item]] = {}
         for item in wanted:
-            # Of a test that has schedules of its own the first: the seeds are schedules as well.
+            # Only the first of a test's own schedules: each seed is a schedule too.
             if not _schedule(item):
                 tests.setdefault(item.nodeid.partition("[")[0], []).append(item)
         return [item for cases in tests.values() for item in _in_turn(cases, self.settled)]
@@ -117,17 +117,17 @@ def _in_turn(cases: Sequence[pytest.Item], settled: Settled) -> Sequence[pytest.
 
 
 class Forks:
-    """The plugin: between collecting and running stands the wait for orders."""
+    """The plugin that waits for orders after the collection, before the run."""
 
     def __init__(self, orders: socket.socket) -> None:
         self._orders = orders
         self.forked = False
-        #: What measures this fork, if it is to be measured and anything does.
+        #: The coverage of this fork, if its order is measured and coverage runs.
         self.measured: coverage.Coverage | None = None
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtestloop(self, session: pytest.Session) -> Generator[None, Any, Any]:
-        if coverage.Coverage.current() is None:  # under which it would take three times as long
+        if coverage.Coverage.current() is None:  # coverage would make it three times as long
             _work_ahead(session)
         order = self._next_order()
         session.items = order.select(session.items) if order else []
@@ -137,8 +137,8 @@ class Forks:
         return (yield)
 
     def _next_order(self) -> Order | None:
-        """In each fork the order that it is for; in the session that forks None, in the end."""
-        signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for a fork: its pipe tells
+        """Return each fork's order in that fork, and finally None in the session that forks."""
+        signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the end of the pipe is the fork's end
         while True:
             data, pipes, _, _ = socket.recv_fds(self._orders, _ORDER_BYTES, 1)
             if not data:
@@ -157,7 +157,7 @@ class Forks:
 
     def _begin(self, session: pytest.Session, order: Order) -> None:
         os.nice(order.niceness)
-        random.seed(order.packed())  # two runs of one seed do not choose the same port
+        random.seed(order.packed())  # two runs of one seed must not choose the same port
         measuring = coverage.Coverage.current()
         if order.measured:
             self.measured = measuring
@@ -168,16 +168,16 @@ class Forks:
 
 
 def _work_ahead(session: pytest.Session) -> None:
-    """Do once what each fork would do: a module names such functions, whose results it keeps."""
+    """Do once what each fork would do: call the functions that modules list in `WORK_AHEAD`."""
     modules = {item.module for item in session.items if isinstance(item, pytest.Function)}
     for module in modules:
         for work in getattr(module, "WORK_AHEAD", ()):
             work()
-    gc.freeze()  # no fork's collector is to walk it, and so to copy it
+    gc.freeze()  # a fork's collector would walk these objects, and so copy them
 
 
 def _settle(session: pytest.Session, settled: Settled) -> None:
-    import hypothesis  # pytest is to import it first: it rewrites the assertions of its plugins
+    import hypothesis  # here, because pytest must import it first to rewrite its assertions
 
     session.config.option.callchart_seed = settled.seed
     session.config.option.callchart_schedules = settled.schedules
@@ -189,7 +189,7 @@ def _settle(session: pytest.Session, settled: Settled) -> None:
 def main() -> None:
     forks = Forks(socket.socket(fileno=int(sys.argv[1])))
     code = pytest.main(
-        # Descriptors stay as they are: a fork's output goes where they lead.
+        # pytest must not replace the descriptors: a fork's output goes where they lead.
         ["-q", "-p", "no:cacheprovider", "--capture=sys", *sys.argv[2:], "tests"],
         plugins=[forks],
     )
@@ -198,7 +198,7 @@ def main() -> None:
             forks.measured.stop()
             forks.measured.save()
         print(f"{END}{int(code)} {sum(os.times()[:4]):.0f}", flush=True)
-        os._exit(code)  # what runs at the end of a process is the session's to run
+        os._exit(code)  # exit handlers belong to the session, not to its forks
     sys.exit(code)
 
 

@@ -1,4 +1,4 @@
-"""Processes that keep cores busy beside the tests: a test that depends on speed then fails."""
+"""Processes that keep cores busy while tests run: a test that depends on speed then fails."""
 
 from __future__ import annotations
 

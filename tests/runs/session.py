@@ -1,4 +1,4 @@
-"""A pytest that has collected all tests, asked from outside to run some of them."""
+"""The other side of `forks`: starts a pytest that collects all tests, and orders runs from it."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from pathlib import Path
 
 from tests.runs.forks import END, Order
 
-#: What runs a module.
+#: The command that runs a module.
 PLAIN = (sys.executable, "-m")
 
 
 @dataclass(frozen=True, slots=True)
 class Ran:
-    """What pytest said of an order, its last line, and how much CPU it took (s)."""
+    """The result of an order: pytest's output, its last line, and the CPU that it used (s)."""
 
     said: str
     passed: bool
@@ -29,19 +29,19 @@ class Ran:
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """Forks for each order; several at once, each from a thread of its own."""
+    """A collected pytest. Threads may run several orders at the same time."""
 
     orders: socket.socket
     log: Path
 
     def run(self, order: Order) -> Ran:
-        """Run these tests, and wait for the end."""
+        """Run the tests of `order` in a fork, and wait for its end."""
         reader, writer = os.pipe()
         socket.send_fds(self.orders, [order.packed()], [writer])
         os.close(writer)
         said, end = [], ""
         with open(reader, errors="replace") as pipe:
-            # Not to the end: a process that a test left behind may hold the pipe open.
+            # Stop at the last line: a process that a test left behind may hold the pipe open.
             for line in pipe:
                 if line.startswith(END):
                     end = line.removeprefix(END)
@@ -52,7 +52,7 @@ class Session:
         return Ran(
             text or self.log.read_text(),
             code == "0",
-            text.rpartition("\n")[2] or "it ended without a word",
+            text.rpartition("\n")[2] or "pytest ended without a summary",
             cpu,
         )
 
@@ -64,13 +64,15 @@ def collected(
     environment: Mapping[str, str] = os.environ,
     python: Sequence[str] = PLAIN,
 ) -> Iterator[Session]:
-    """A session with these arguments of pytest. `folder` takes its log and what its tests write;
-    `python` is what runs a module."""
+    """Start a session with these arguments of pytest, for the duration of the block.
+
+    `folder` holds its log and the files that its tests write; `python` is the command that runs a
+    module."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     log = folder / "pytest.log"
     variables = {
         **environment,
-        "OPENBLAS_NUM_THREADS": "1",  # a fork has none of its parent's threads
+        "OPENBLAS_NUM_THREADS": "1",  # a fork does not inherit its parent's threads
         "PYTEST_DEBUG_TEMPROOT": str(folder),
     }
     with ours, log.open("w") as output:
