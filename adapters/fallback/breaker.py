@@ -1,9 +1,9 @@
-"""A circuit breaker: a provider that keeps failing is left alone for a while, so that nobody waits
-for it in vain.
+"""A circuit breaker: it keeps requests away from a provider that keeps failing.
 
-Closed, every request goes through. After some failures in a row it opens: no request goes through
-for a cool-down. Then it is half open: one request at a time goes through and is the probe. Its
-success closes the breaker; its failure opens it again, for twice as long, up to a bound."""
+While it is closed, every request goes through. After some failures in a row it opens, and no
+request goes through for a cool-down. Then it is half open: one request at a time goes through, as
+the probe. A probe that succeeds closes the breaker. A probe that fails opens it again, for twice as
+long, up to a bound."""
 
 from __future__ import annotations
 
@@ -14,65 +14,71 @@ from typing import Final, Literal
 
 import trio
 
+from callchart.adapters.backoff import Backoff
 from callchart.adapters.fallback.failures import NotAsked
 from callchart.engine.ports import ProviderError
 
 log = logging.getLogger("callchart")
 
-#: More than one reply asks for side by side: a hiccup that hits all of them is not enough.
+#: More than the requests that one reply makes side by side: one short fault that hits all of them
+#: does not open the circuit.
 FAILURES: Final = 5
-#: Seconds. A connection that broke is there again by then; a restarted service within the longest.
-COOL_DOWN: Final = 5.0
-LONGEST_COOL_DOWN: Final = 60.0
+#: Within the first a broken connection is restored, within the longest a service is restarted.
+COOL_DOWN_S: Final = 5.0
+LONGEST_COOL_DOWN_S: Final = 60.0
 
 
 class Breaker:
-    """One for a provider, whoever calls. `failures` in a row open it, for `cool_down` seconds."""
+    """The breaker of one provider, for all calls.
+
+    `failures` in a row open it for `cool_down_s` seconds; each probe that fails doubles that, up
+    to `longest_cool_down_s`."""
 
     def __init__(
         self,
         provider: str,
         *,
         failures: int = FAILURES,
-        cool_down: float = COOL_DOWN,
-        longest_cool_down: float = LONGEST_COOL_DOWN,
+        cool_down_s: float = COOL_DOWN_S,
+        longest_cool_down_s: float = LONGEST_COOL_DOWN_S,
     ) -> None:
         self.provider = provider
         self._most_failures = failures
-        self._first_cool_down, self._longest_cool_down = cool_down, longest_cool_down
+        self._cool_downs = Backoff(cool_down_s, longest_cool_down_s)
         self._state: Literal["closed", "open", "half open"] = "closed"
-        #: Counts the changes of state: what comes of a request that began before one is no news.
-        self._stay = 0
+        #: Counts the changes of state: the result of a request that began before the last change
+        #: is ignored.
+        self._changes = 0
         self._failures = 0
-        self._cool_down = cool_down
+        self._failed_probes = 0
         self._cool_at = 0.0
         self._opened_at = 0.0
         self._last_failure = ProviderError(provider, "")
 
     @property
     def state(self) -> Literal["closed", "open", "half open"]:
-        """Half open while a probe is under way."""
+        """The state, which is half open while a probe runs."""
         return self._state
 
     @contextmanager
     def request(self) -> Iterator[None]:
-        """Around one request: a `ProviderError` in it is a failure, its normal end a success.
+        """Guard one request: a `ProviderError` in the block is a failure, its normal end a success.
 
-        Any other end (cancelled, an error of who asked) is neither, and makes way for the next
-        probe. Entering raises `NotAsked` while the breaker is open or a probe is under way."""
+        Any other end (cancelled, an error of the caller) is neither, and lets the next probe go
+        through. Entering raises `NotAsked` while the breaker is open or a probe runs."""
         self._admit()
-        stay = self._stay
+        changes = self._changes
         try:
             yield
         except ProviderError as failure:
-            if stay == self._stay:
+            if changes == self._changes:
                 self._failed(failure)
             raise
         except BaseException:
-            if stay == self._stay and self._state == "half open":
+            if changes == self._changes and self._state == "half open":
                 self._enter("open")
             raise
-        if stay == self._stay:
+        if changes == self._changes:
             self._succeeded()
 
     def _admit(self) -> None:
@@ -80,28 +86,28 @@ class Breaker:
             return
         if self._state == "half open" or trio.current_time() < self._cool_at:
             last = self._last_failure
-            raise NotAsked(self.provider, f"not asked, for it failed: {last.reason}", last.cure)
+            raise NotAsked(self.provider, f"circuit open: {last.reason}", last.cure)
         self._enter("half open")
 
     def _failed(self, failure: ProviderError) -> None:
         now = trio.current_time()
-        # Not the error itself: its traceback holds on to all that the request held.
+        # Keep a copy: the traceback of the error itself keeps alive all that the request used.
         self._last_failure = ProviderError(failure.provider, failure.reason, failure.cure)
         if self._state == "half open":
-            self._cool_down = min(self._cool_down * 2, self._longest_cool_down)
+            self._failed_probes += 1
         else:
             self._failures += 1
             if self._failures < self._most_failures:
                 return
-            self._cool_down, self._opened_at = self._first_cool_down, now
+            self._failed_probes, self._opened_at = 0, now
             log.warning(
-                "%s is left alone for %g s: it failed %d times in a row, at last so: %s",
+                "%s circuit open for %g s: %d failures in a row (last: %s)",
                 self.provider,
-                self._cool_down,
+                self._cool_downs.delay_s(0),
                 self._failures,
                 failure,
             )
-        self._cool_at = now + self._cool_down
+        self._cool_at = now + self._cool_downs.delay_s(self._failed_probes)
         self._enter("open")
 
     def _succeeded(self) -> None:
@@ -109,7 +115,7 @@ class Breaker:
         if self._state == "half open":
             self._enter("closed")
             log.warning(
-                "%s is asked again, after %.0f s: it answers; its last failure was: %s",
+                "%s circuit closed after %.0f s (last failure: %s)",
                 self.provider,
                 trio.current_time() - self._opened_at,
                 self._last_failure,
@@ -117,4 +123,4 @@ class Breaker:
 
     def _enter(self, state: Literal["closed", "open", "half open"]) -> None:
         self._state = state
-        self._stay += 1
+        self._changes += 1

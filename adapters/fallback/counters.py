@@ -1,5 +1,6 @@
-"""How often a second provider had to be asked, and why: the share of fallbacks is a figure that an
-operator watches."""
+"""Counters of the requests that went to a second provider, by reason.
+
+Operators watch the ratio of fallbacks."""
 
 from __future__ import annotations
 
@@ -10,9 +11,9 @@ from callchart.engine.ports import ProviderError
 
 
 @dataclass(slots=True)
-class Tally:
-    """Requests since the start, those among them that were handed to the second provider, by
-    reason, and those that the second failed as well."""
+class FallbackCounters:
+    """Counts since the start: all requests, those that the second provider got, by reason (`late`,
+    `error`, `not_asked`), and those that both providers failed."""
 
     requests: int = 0
     late: int = 0
@@ -22,16 +23,16 @@ class Tally:
 
     @property
     def by_second(self) -> int:
-        """How many requests the second provider got."""
+        """The number of requests that the second provider got."""
         return self.late + self.error + self.not_asked
 
     @property
-    def share(self) -> float:
-        """Of all requests, those that the second provider got: 0 to 1."""
+    def ratio(self) -> float:
+        """The part of all requests that the second provider got: 0 to 1."""
         return self.by_second / self.requests if self.requests else 0.0
 
     def handed_on(self, failure: ProviderError) -> None:
-        """The second provider is asked, because of this failure of the first."""
+        """Count a request that goes to the second provider because of this failure of the first."""
         match failure:
             case Late():
                 self.late += 1

@@ -14,6 +14,7 @@ from typing import Final
 import trio
 from h2.errors import ErrorCodes
 
+from callchart.adapters.backoff import Backoff
 from callchart.adapters.grpc.connection import Connection
 from callchart.adapters.grpc.dial import Address, Dial
 from callchart.adapters.grpc.errors import ConnectionLost
@@ -26,10 +27,8 @@ log = logging.getLogger(__name__)
 #: Seconds for TCP, TLS and the server's first word. A lost SYN is sent again after 1 s.
 CONNECT: Final = 3.0
 
-#: Seconds between attempts: they double from the first to the last, so that a server that comes
-#: back is not run down.
-SHORTEST_PAUSE: Final = 0.1
-LONGEST_PAUSE: Final = 10.0
+#: The delays grow, so that a server that restarts is not flooded with attempts to connect.
+RECONNECT: Final = Backoff(first_s=0.1, longest_s=10.0, jitter=(0.8, 1.2))
 
 
 class State(IntEnum):
@@ -113,11 +112,11 @@ class Channel:
             else:
                 since = trio.current_time()
                 meanwhile = await self._serve(connection)
-                if meanwhile is None or trio.current_time() - since >= LONGEST_PAUSE:
+                if meanwhile is None or trio.current_time() - since >= RECONNECT.longest_s:
                     failures = 0
             # It counts from when the connection came up: after one that served for a while there is
             # no pause, and yet nobody connects in circles.
-            next_attempt = since + self._pause(failures)
+            next_attempt = since + RECONNECT.delay_s(failures, self._luck)
             failures += 1
             if next_attempt > trio.current_time():
                 self._turn(meanwhile)
@@ -151,18 +150,13 @@ class Channel:
         self._now = now
         self._turned.unpark_all()
 
-    def _pause(self, failures: int) -> float:
-        doublings = min(failures, 10)  # more are beyond the longest, and in the end beyond a float
-        pause = min(SHORTEST_PAUSE * 2.0**doublings, LONGEST_PAUSE)
-        return pause * self._luck.uniform(0.8, 1.2)
-
     def _tell_down(self, why: ConnectionLost) -> None:
         """Once, however many attempts fail."""
         if not self._told_down:
-            log.warning("no connection: %s", why)
+            log.warning("disconnected: %s", why)
             self._told_down = True
 
     def _tell_up(self) -> None:
         if self._told_down:
-            log.info("the connection to %s is back", self._address)
+            log.info("reconnected to %s", self._address)
             self._told_down = False

@@ -7,7 +7,7 @@ from typing import Self
 
 
 @dataclass(frozen=True, slots=True)
-class ModelTally:
+class ModelCounters:
     """Since the start. `requests` counts each one that was sent: an answer that uses tools has
     several, and `retries` are among them. `failures`: answers that ended in an error.
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from callchart.adapters.fallback.breaker import Breaker
-from callchart.adapters.fallback.counters import Tally
+from callchart.adapters.fallback.counters import FallbackCounters
 from callchart.adapters.fallback.failures import both_failed
 from callchart.engine.data import Said, ToolUsed
 from callchart.engine.ports import LanguageModel, ProviderError, Tools, ToolSpec
@@ -28,7 +28,7 @@ class FallbackModel:
 
     def __init__(self, first: LanguageModel, second: LanguageModel, breaker: Breaker) -> None:
         self._first, self._second, self._breaker = first, second, breaker
-        self.tally = Tally()
+        self.counters = FallbackCounters()
 
     async def write(
         self, history: Sequence[Said | ToolUsed], tools: Tools, out: Callable[[str], None]
@@ -36,7 +36,7 @@ class FallbackModel:
         """See `ports.LanguageModel`.
 
         Raises `ProviderError`, naming both, when the second fails as well."""
-        self.tally.requests += 1
+        self.counters.requests += 1
         progress = _Progress(tools, out)
         try:
             with self._breaker.request():
@@ -46,11 +46,11 @@ class FallbackModel:
             if progress.has_spoken:
                 raise
             failure = error
-        self.tally.handed_on(failure)
+        self.counters.handed_on(failure)
         try:
             await self._second.write([*history, *progress.used], tools, out)
         except ProviderError as error:
-            self.tally.both_failed += 1
+            self.counters.both_failed += 1
             raise both_failed(failure, error) from None
 
 

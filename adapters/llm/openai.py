@@ -14,7 +14,7 @@ from openai._base_client import get_platform
 from callchart.adapters.llm.answer import Answer, Api
 from callchart.adapters.llm.attempt import Attempt, Patience
 from callchart.adapters.llm.chat import ChatCompletions
-from callchart.adapters.llm.counters import ModelTally
+from callchart.adapters.llm.counters import ModelCounters
 from callchart.adapters.llm.errors import LIMITS, TIMEOUT, Failures
 from callchart.adapters.llm.history import Item, newest, tokens_of_tool, tokens_of_words
 from callchart.adapters.llm.prompts import INTERRUPTED, PROMPTS, Language
@@ -61,7 +61,7 @@ class OpenAIModel:
     ) -> None:
         """`room`: tokens for tools and history."""
         self._api, self._failures, self._patience, self._room = api, failures, patience, room
-        self._tally = ModelTally()
+        self._counters = ModelCounters()
 
     @classmethod
     @asynccontextmanager
@@ -112,9 +112,9 @@ class OpenAIModel:
             )
 
     @property
-    def tally(self) -> ModelTally:
+    def counters(self) -> ModelCounters:
         """What became of its requests so far."""
-        return self._tally
+        return self._counters
 
     async def write(
         self, history: Sequence[Item], tools: Tools, out: Callable[[str], None]
@@ -153,7 +153,7 @@ class OpenAIModel:
             again_at = trio.current_time() + outcome.again_after
             if again_at < began + self._patience.first_token:
                 await trio.sleep_until(again_at)
-                self._tally = self._tally.tried_again()
+                self._counters = self._counters.tried_again()
                 outcome = await self._attempt(history, specs, out, began)
         if isinstance(outcome, Failure):
             # Raised out here, not in a handler: the client's own errors quote keys and callers, and
@@ -168,17 +168,17 @@ class OpenAIModel:
         out: Callable[[str], None],
         began: float,
     ) -> Answer | Failure:
-        self._tally = self._tally.asked()
+        self._counters = self._counters.asked()
         attempt = Attempt(self._api, self._failures, out, self._patience)
         try:
             return await attempt.run(history, specs, began)
         finally:
             # Also when the caller interrupts: a latency is one, whatever comes of the answer.
             if attempt.begun_at is not None:
-                self._tally = self._tally.began(attempt.begun_at - began)
+                self._counters = self._counters.began(attempt.begun_at - began)
 
     def _failed(self, error: ProviderError) -> ProviderError:
-        self._tally = self._tally.failed()
+        self._counters = self._counters.failed()
         return error
 
 

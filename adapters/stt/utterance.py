@@ -27,7 +27,7 @@ class Utterance:
         #: Which utterance goes on; None between two of them.
         self.number: int | None = None
 
-    def feed(self, pcm: bytes) -> None:
+    def add_frames(self, pcm: bytes) -> None:
         """Whole frames. Between utterances the last 360 ms are kept."""
         if self.number is None:
             self._sound += pcm

@@ -18,7 +18,7 @@ from typing import Final
 import trio
 
 from callchart.adapters.fallback.breaker import Breaker
-from callchart.adapters.fallback.counters import Tally
+from callchart.adapters.fallback.counters import FallbackCounters
 from callchart.adapters.fallback.failures import Late, both_failed
 from callchart.adapters.tts.joined_sound import JoinedSound
 from callchart.engine.ports import ProviderError, Speech, Synthesizer
@@ -50,13 +50,13 @@ class FallbackSynthesizer:
         self._first, self._second, self._breaker = first, second, breaker
         self._first_sound, self._silence = first_sound, silence
         self._first_tells_words = False
-        self.tally = Tally()
+        self.counters = FallbackCounters()
 
     async def synthesize(self, text: str, rate_hz: int, out: Callable[[Speech], None]) -> None:
         """See `ports.Synthesizer`. What the second says comes as `Substitute`.
 
         Raises `ProviderError`, naming both, when the second fails as well."""
-        self.tally.requests += 1
+        self.counters.requests += 1
         sound = JoinedSound(text, rate_hz, out)
         try:
             with self._breaker.request():
@@ -67,11 +67,11 @@ class FallbackSynthesizer:
         rest = sound.rest(tells_words=self._first_tells_words)
         if not rest:
             return
-        self.tally.handed_on(failure)
+        self.counters.handed_on(failure)
         try:
             await self._second.synthesize(rest, rate_hz, sound.of_second)
         except ProviderError as error:
-            self.tally.both_failed += 1
+            self.counters.both_failed += 1
             raise both_failed(failure, error) from None
 
     async def _ask_first(self, text: str, rate_hz: int, sound: JoinedSound) -> None:

@@ -41,7 +41,7 @@ class Unpacker:
     def __init__(self) -> None:
         self._bytes = bytearray()
 
-    def feed(self, data: bytes | bytearray) -> list[object]:
+    def unpack(self, data: bytes | bytearray) -> list[object]:
         """The messages that `data` completes."""
         self._bytes += data
         messages: list[object] = []

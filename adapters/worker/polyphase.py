@@ -45,7 +45,7 @@ class Resampler:
         # first window over what is held.
         self._next = 0
 
-    def feed(self, pcm: bytes) -> bytes:
+    def resample(self, pcm: bytes) -> bytes:
         """The output that is settled by the input so far; may be empty."""
         return self._settled(np.frombuffer(pcm, "<i2").astype(np.float32))
 

@@ -105,7 +105,7 @@ class Worker:
             data = await self._stdout.receive_some(_CHUNK_BYTES)
             if not data:
                 return None
-            self._arrived.extend(self._unpacker.feed(data))
+            self._arrived.extend(self._unpacker.unpack(data))
         return self._arrived.popleft()
 
     async def _death(self) -> ProviderError:

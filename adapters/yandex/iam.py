@@ -1,8 +1,9 @@
-"""IAM tokens: fetched, kept, and renewed long before they end.
+"""IAM tokens that are fetched, kept, and renewed long before they expire.
 
-A token lives for 12 hours at most. One task renews it after a tenth of its life, so that its
-service may be down for hours before a call notices; a failed renewal is tried again, ever less
-often. A token that ends in mid-call does not disturb the call: it was looked at when it began.
+A token lives for 12 hours at most. One task renews it after a tenth of its life, so that the token
+service may be down for hours before a call notices. A renewal that fails is retried with growing
+delays. A token that expires during a call does not disturb the call: Yandex checks the token only
+when a request begins.
 """
 
 from __future__ import annotations
@@ -15,31 +16,31 @@ from typing import Final, Self
 
 import trio
 
+from callchart.adapters.backoff import Backoff
 from callchart.adapters.yandex.credentials import checked
 from callchart.adapters.yandex.refusals import PROVIDER
 from callchart.engine.ports import ProviderError
 
 log = logging.getLogger(__name__)
 
-#: Of a token's life. Yandex asks its users not to wait for its end, and gives machines the same
-#: token for a while, whose remaining life gets shorter: hence a pause that is no shorter.
-RENEWED_AFTER: Final = 0.1
-SHORTEST_USE: Final = 60.0
+#: A token is renewed after this part of its life: Yandex asks clients not to wait until it expires.
+RENEWAL_RATIO: Final = 0.1
+#: Least seconds of use. The metadata service returns the same token for a while, and its remaining
+#: life shrinks: without this bound, renewals would follow each other ever faster.
+SHORTEST_USE_S: Final = 60.0
 
-#: Seconds between attempts that fail: they double from the first to the last.
-FIRST_PAUSE: Final = 1.0
-LONGEST_PAUSE: Final = 60.0
+RETRY: Final = Backoff(first_s=1.0, longest_s=60.0)
 
-#: Seconds from one token to the next, whoever asks for it.
-SOONEST: Final = 1.0
+#: The least seconds from one token to the next.
+SOONEST_S: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A token and how many seconds it lives from now."""
+    """A token, and the seconds from now until it expires."""
 
     text: str = field(repr=False)
-    life: float
+    life_s: float
 
 
 #: Fetches a new token. Raises `ProviderError`.
@@ -60,7 +61,7 @@ class IamTokens:
     @classmethod
     @asynccontextmanager
     async def open(cls, source: Source) -> AsyncIterator[Self]:
-        """Tokens from `source`, the first of them on its way: whoever needs it waits for it."""
+        """Fetch tokens from `source` until the block ends. Callers wait for the first one."""
         tokens = cls(source)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(tokens._keep_fresh)
@@ -77,7 +78,7 @@ class IamTokens:
         return self._authorization
 
     async def renew(self, refused: str) -> bool:
-        """See `Credentials`. However many ask, one renewal answers them all."""
+        """See `Credentials`. Callers that ask together share one renewal."""
         await trio.lowlevel.checkpoint()
         if self._authorization == refused:
             self._raise_failure()
@@ -87,30 +88,32 @@ class IamTokens:
         return True
 
     async def _keep_fresh(self) -> None:
-        pause = FIRST_PAUSE
+        failures = 0
         while True:
             began = trio.current_time()
             try:
                 token = await self._source()
                 self._take(token, began)
             except ProviderError as error:
-                log.warning("no new IAM token, trying again in %g s: %s", pause, error)
+                delay_s = RETRY.delay_s(failures)
+                log.warning("IAM token not renewed, retry in %g s: %s", delay_s, error)
                 self._failure = error
-                until, pause = trio.current_time() + pause, min(pause * 2, LONGEST_PAUSE)
+                until = trio.current_time() + delay_s
+                failures += 1
             else:
-                until, pause = began + use_of(token), FIRST_PAUSE
+                until, failures = began + use_of(token), 0
             self._wanted = trio.Event()
             self._turned.unpark_all()
             if self._failure is None:
                 with trio.move_on_at(until):
                     await self._wanted.wait()
-                until = began + SOONEST
-            # A failure is not hurried by those who ask: they are told of it.
+                until = began + SOONEST_S
+            # After a failure, a caller does not shorten the delay: it gets the error.
             await trio.sleep_until(until)
 
     def _take(self, token: Token, began: float) -> None:
         self._authorization = f"Bearer {checked(token.text, 'the IAM token')}"
-        self._ends = began + token.life
+        self._ends = began + token.life_s
         self._failure = None
 
     def _raise_failure(self) -> None:
@@ -119,5 +122,5 @@ class IamTokens:
 
 
 def use_of(token: Token) -> float:
-    """Seconds after which a token is replaced."""
-    return max(token.life * RENEWED_AFTER, min(SHORTEST_USE, token.life / 2))
+    """Return the seconds after which a token is replaced."""
+    return max(token.life_s * RENEWAL_RATIO, min(SHORTEST_USE_S, token.life_s / 2))

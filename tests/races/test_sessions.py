@@ -24,7 +24,7 @@ LIMITS = Limits(seconds=8.0)
 #: No two alike: a word that is lost or heard twice is seen.
 SAID = ("one two three", "four five six seven", "eight nine", "ten eleven twelve thirteen")
 #: s: what the line gives at once.
-PIECE = 0.1
+PIECE_S = 0.1
 
 
 class HearingSession(ScriptedSession):
@@ -71,19 +71,19 @@ async def test_24_no_word_is_lost_as_one_session_follows_another(story: Story) -
             sound = speak(words, RATE_HZ).pcm
             await call.starts()
             line.extend(sound)
-            await trio.sleep(len(sound) / 2 / RATE_HZ + PIECE)
+            await trio.sleep(len(sound) / 2 / RATE_HZ + PIECE_S)
             await call.ends()
 
         async def loses() -> None:
             call.session.end(RpcError(Status.UNAVAILABLE, "the server reset the call"))
 
         async def listens() -> None:
-            piece = round(PIECE * RATE_HZ) * 2
+            piece = round(PIECE_S * RATE_HZ) * 2
             while True:
                 pcm = bytes(line[:piece])
                 del line[:piece]
                 call.recognition.feed(pcm + bytes(piece - len(pcm)))
-                await trio.sleep(PIECE)
+                await trio.sleep(PIECE_S)
 
         async def notes() -> None:
             while True:
@@ -97,7 +97,7 @@ async def test_24_no_word_is_lost_as_one_session_follows_another(story: Story) -
 
         # From one silence to the next, and as a session is at its limits: 6.4 s and on.
         for words, at in zip(SAID, (1.0, 4.6, 8.5, 12.5), strict=True):
-            lasting = len(speak(words, RATE_HZ).pcm) / 2 / RATE_HZ + 2 * PIECE
+            lasting = len(speak(words, RATE_HZ).pcm) / 2 / RATE_HZ + 2 * PIECE_S
             said = partial(says, words)
             story.event(f"says {words}", said, at=at, of_voice=True, lasting=lasting)
         story.event("a session is lost", loses, at=9.2)

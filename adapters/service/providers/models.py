@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import get_args
 
 from callchart.adapters.fallback.breaker import Breaker
-from callchart.adapters.fallback.counters import Tally
+from callchart.adapters.fallback.counters import FallbackCounters
 from callchart.adapters.llm.fallback import FAILURES, FallbackModel
 from callchart.adapters.llm.history import tokens_of_tool, tokens_of_words
 from callchart.adapters.llm.openai import (
@@ -71,11 +71,11 @@ class ModelConfig:
 class Writers:
     """Who writes in calls; `models` are the first and the second by themselves.
 
-    `tally`: how often the second was asked, where there is one."""
+    `counters`: how often the second was asked, where there is one."""
 
     of_calls: LanguageModel
     models: Mapping[str, OpenAIModel]
-    tally: Tally | None = None
+    counters: FallbackCounters | None = None
 
 
 def read_model(section: Section, folder: Path) -> ModelConfig:
@@ -129,7 +129,7 @@ async def open_writers(model: ModelConfig) -> AsyncIterator[Writers]:
             both = FallbackModel(first, second, Breaker("the first model", failures=FAILURES))
             # Two servers may have one name for two models.
             names = (model.name, f"{model.fallback.name} (the second)")
-            yield Writers(both, dict(zip(names, (first, second), strict=True)), both.tally)
+            yield Writers(both, dict(zip(names, (first, second), strict=True)), both.counters)
 
 
 def _second(section: Section, first: ModelConfig) -> ModelConfig:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from callchart.adapters.fallback.breaker import Breaker
-from callchart.adapters.fallback.counters import Tally
+from callchart.adapters.fallback.counters import FallbackCounters
 from callchart.adapters.llm.prompts import Language
 from callchart.adapters.service.providers.options import Options
 from callchart.adapters.service.providers.provider import Opening, Provider
@@ -53,11 +53,11 @@ class SpeechConfig:
 class Voices:
     """The voice of calls, and the same without hurry, for what is said before anybody waits.
 
-    `tally`: how often the second voice was asked in calls, where there is one."""
+    `counters`: how often the second voice was asked in calls, where there is one."""
 
     of_calls: Synthesizer
     unhurried: Synthesizer
-    tally: Tally | None = None
+    counters: FallbackCounters | None = None
 
 
 def read_speech(section: Section, language: Language) -> SpeechConfig:
@@ -114,7 +114,7 @@ async def open_voices(
                 first_sound=UNHURRIED,
                 silence=UNHURRIED,
             )
-            voices = Voices(of_calls, unhurried, of_calls.tally)
+            voices = Voices(of_calls, unhurried, of_calls.counters)
         if cache := speech.cache:
 
             async def kept(synthesizer: Synthesizer) -> Synthesizer:
@@ -125,5 +125,7 @@ async def open_voices(
                     )
                 )
 
-            voices = Voices(await kept(voices.of_calls), await kept(voices.unhurried), voices.tally)
+            voices = Voices(
+                await kept(voices.of_calls), await kept(voices.unhurried), voices.counters
+            )
         yield voices

@@ -7,8 +7,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from callchart.adapters.fallback.counters import Tally
-from callchart.adapters.llm.counters import ModelTally
+from callchart.adapters.fallback.counters import FallbackCounters
+from callchart.adapters.llm.counters import ModelCounters
 from callchart.adapters.service.run.services import Opened
 from callchart.engine.events import ReplyWritten
 
@@ -50,29 +50,30 @@ class Answers:
 def of_providers(opened: Opened) -> Iterator[str]:
     """Yield a line for each model, for the second model and for the second voice."""
     for name, model in opened.writers.models.items():
-        yield f"model {name}: {_of_model(model.tally)}"
-    if tally := opened.writers.tally:
-        yield f"second model: {_of_second(tally)}"
-    if tally := opened.voices.tally:
-        yield f"second voice: {_of_second(tally)}"
+        yield f"model {name}: {_of_model(model.counters)}"
+    if counters := opened.writers.counters:
+        yield f"second model: {_of_second(counters)}"
+    if counters := opened.voices.counters:
+        yield f"second voice: {_of_second(counters)}"
 
 
-def _of_model(tally: ModelTally) -> str:
+def _of_model(counters: ModelCounters) -> str:
     counts = (
-        f"requests: {tally.requests}, tried again: {tally.retries}, "
-        f"answers that failed: {tally.failures}"
+        f"requests: {counters.requests}, tried again: {counters.retries}, "
+        f"answers that failed: {counters.failures}"
     )
-    if not tally.first_tokens:
+    if not counters.first_tokens:
         return counts
-    times = _times(tally.first_token_sum, tally.first_tokens, tally.first_token_longest)
+    times = _times(counters.first_token_sum, counters.first_tokens, counters.first_token_longest)
     return f"{counts}, first token after {times}"
 
 
-def _of_second(tally: Tally) -> str:
+def _of_second(counters: FallbackCounters) -> str:
     return (
-        f"asked for {tally.by_second} of {tally.requests} ({tally.share:.0%}), as the first was "
-        f"late: {tally.late}, failed: {tally.error}, was left alone: {tally.not_asked}; "
-        f"both failed: {tally.both_failed}"
+        f"asked for {counters.by_second} of {counters.requests} ({counters.ratio:.0%}), "
+        "as the first was "
+        f"late: {counters.late}, failed: {counters.error}, was left alone: {counters.not_asked}; "
+        f"both failed: {counters.both_failed}"
     )
 
 

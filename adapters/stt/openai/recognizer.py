@@ -59,7 +59,7 @@ class OpenAIRecognition:
 
     def feed(self, pcm: bytes) -> None:
         """Whole frames. Between utterances the last 360 ms are kept."""
-        self._said.feed(pcm)
+        self._said.add_frames(pcm)
 
     def utterance_started(self, utterance: int) -> None:
         """The utterance begins with what was kept from before the onset was found."""

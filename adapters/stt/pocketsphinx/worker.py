@@ -37,10 +37,10 @@ class Utterance:
         self._partial = ""
         decoder.start_utt()
 
-    def hear(self, pcm: bytes) -> list[Heard]:
+    def decode_frames(self, pcm: bytes) -> list[Heard]:
         """Partials that differ from the one before, at most one every 200 ms of sound."""
         if self._resampler:
-            pcm = self._resampler.feed(pcm)
+            pcm = self._resampler.resample(pcm)
         partials = []
         while pcm:
             piece = pcm[: PARTIAL_EVERY_BYTES - self._since_partial]
@@ -96,7 +96,7 @@ def main() -> None:
                 rate_hz = begin.rate_hz
                 utterance = Utterance(decoder, begin)
             case Sound(pcm) if utterance:
-                for partial in utterance.hear(pcm):
+                for partial in utterance.decode_frames(pcm):
                     owner.send(partial)
             case End() if utterance:
                 owner.send(utterance.end())

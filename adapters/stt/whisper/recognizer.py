@@ -56,7 +56,7 @@ class WhisperRecognition:
 
     def feed(self, pcm: bytes) -> None:
         """Whole frames. What there is of an utterance is heard as often as there is time for it."""
-        self._said.feed(pcm)
+        self._said.add_frames(pcm)
         utterance, news = self._said.number, len(self._said) - self._looked_at
         if utterance is not None and news >= self._partial_bytes and self._queue.has_time:
             self._looked_at = len(self._said)

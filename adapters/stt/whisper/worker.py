@@ -80,7 +80,7 @@ class Whisper:
             return ""
         if request.rate_hz != RATE_HZ:
             resampler = Resampler(request.rate_hz, RATE_HZ)
-            pcm = resampler.feed(pcm) + resampler.finish()
+            pcm = resampler.resample(pcm) + resampler.finish()
         samples = np.frombuffer(pcm, "<i2").astype(np.float32)
         size = round((WHOLE_WINDOW - SILENCE_AFTER) * RATE_HZ)
         pieces = (samples[start : start + size] for start in range(0, len(samples), size))

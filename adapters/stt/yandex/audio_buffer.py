@@ -1,8 +1,7 @@
-"""A call's sound as it was heard, the last half minute of it: what sessions of recognition send,
-and send again where one of them broke.
+"""The last half minute of a call's sound, which sessions send, and send again after one broke.
 
-A place on it is in bytes or in seconds since the call began. It goes on where the line is silent:
-what is added then counts like any sound."""
+An offset is in bytes or in seconds since the call began. Silence that is added while the line sends
+nothing counts like any sound."""
 
 from __future__ import annotations
 
@@ -12,27 +11,27 @@ import trio
 
 from callchart.engine.ports import FRAME_SECONDS, frame_bytes
 
-#: Seconds that are kept: as long as an utterance may last.
-KEPT: Final = 30.0
+#: Seconds of sound that are kept: the longest utterance.
+KEPT_S: Final = 30.0
 
-#: Seconds of sound that go out together. A message costs as much as 100 ms of sound do; words are
-#: shown later by half of that.
-BATCH: Final = 0.1
+#: Seconds of sound in one message. A message costs as much as 100 ms of sound; partials are later
+#: by half of that.
+BATCH_S: Final = 0.1
 
 
-class Tape:
-    """Written by the call, and read by its sessions."""
+class AudioBuffer:
+    """The buffer that the call writes and its sessions read."""
 
     def __init__(self, rate_hz: int) -> None:
-        #: Places in bytes: of the first that is kept, of the last, and of what is to go out.
+        #: Offsets in bytes: first byte kept, end, and end of what to send now.
         self.start = self.end = self.due = 0
         self._frame = frame_bytes(rate_hz)
-        self._kept, self._batch = self.bytes(KEPT), self.bytes(BATCH)
+        self._kept, self._batch = self.bytes(KEPT_S), self.bytes(BATCH_S)
         self._sound = bytearray()
         self._grown = trio.lowlevel.ParkingLot()
 
     def append(self, pcm: bytes) -> None:
-        """Whole frames."""
+        """Add whole frames."""
         self._sound += pcm
         self.end += len(pcm)
         if (over := len(self._sound) - self._kept) > 0:
@@ -42,29 +41,30 @@ class Tape:
             self.hurry()
 
     def append_silence(self, seconds: float) -> None:
-        """Whole frames of it."""
+        """Add whole frames of silence."""
         self.append(bytes(self.bytes(seconds)))
 
     def hurry(self) -> None:
-        """What there is goes out now."""
+        """Let all sound so far be sent now."""
         if self.due < self.end:
             self.due = self.end
             self._grown.unpark_all()
 
-    async def read(self, place: int, most: float) -> bytes:
-        """Sound from `place` on, at most so many seconds of it. Waits until there is any; returns
-        none where it is kept no more."""
-        await trio.lowlevel.checkpoint()
-        while self.due <= place:
-            await self._grown.park()
-        if (begin := place - self.start) < 0:
-            return b""
-        return bytes(self._sound[begin : begin + min(self.due - place, self.bytes(most))])
+    async def read(self, offset: int, most: float) -> bytes:
+        """Wait for sound from `offset` on, and return at most `most` seconds of it.
 
-    def seconds(self, place: int) -> float:
-        """Of a number of bytes."""
-        return place / self._frame * FRAME_SECONDS
+        Return nothing if that sound is no longer kept."""
+        await trio.lowlevel.checkpoint()
+        while self.due <= offset:
+            await self._grown.park()
+        if (begin := offset - self.start) < 0:
+            return b""
+        return bytes(self._sound[begin : begin + min(self.due - offset, self.bytes(most))])
+
+    def seconds(self, offset: int) -> float:
+        """Return the seconds that so many bytes last."""
+        return offset / self._frame * FRAME_SECONDS
 
     def bytes(self, seconds: float) -> int:
-        """Whole frames, none that lasts beyond `seconds`."""
+        """Return the bytes of the whole frames within so many seconds."""
         return int(seconds / FRAME_SECONDS + 1e-6) * self._frame

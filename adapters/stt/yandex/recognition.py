@@ -1,17 +1,18 @@
-"""One call at SpeechKit: its tape, the sessions that hear it one after the other, and the results.
+"""One call at SpeechKit: its audio buffer, the sessions that recognise it, and the results.
 
-Theory of operation. A session lasts for 5 minutes at most, and may break at any time; a call must
-notice neither. So the call's sound is a tape, of which every session hears a stretch, and all that
-sessions say has its place there (`Transcript`). What the voice detector says has a place there too
-(`Utterances`). A result is what lies where an utterance is.
+Theory of operation. A session lasts for 5 minutes at most and may break at any time; the caller
+must notice neither. So the call's sound is kept in an `AudioBuffer`, each session gets the part
+from one offset on, and each word that a session returns has an offset there (`Transcript`). The
+utterances that the voice detector finds have offsets there too (`Utterances`). A result is the
+words that lie within an utterance.
 
-One session leads: its partials are shown. When another is to lead, that one hears the tape from the
-last final on, or where no words are owed, from just now; and leads as soon as it is as far. So no
-word is lost, and none is said twice. That happens
+One session is the leader: its partials are shown. A new leader receives the buffer from the last
+final on, or from just now if no final is pending; it takes over when it has recognised as much as
+the old one. So no word is lost, and none is delivered twice. A new leader begins
 
-- in the last fifth of a session's allowance, where no words are owed: most callers pause in time;
-- else near its end, while the session goes on;
-- when a session is lost, after a pause that grows; but not for ever (`RETRIES`).
+- in the last fifth of a session's limits, while no final is pending: most callers pause in time;
+- else near the limits, while the old session goes on;
+- when a session is lost, after a growing delay, at most `RETRIES` times within `RETRY_PERIOD_S`.
 """
 
 from __future__ import annotations
@@ -25,63 +26,64 @@ from typing import Final
 
 import trio
 
+from callchart.adapters.backoff import Backoff
 from callchart.adapters.stt.utterance import PRE_ROLL_SECONDS
-from callchart.adapters.stt.yandex.audio_buffer import Tape
-from callchart.adapters.stt.yandex.segment import Passage
+from callchart.adapters.stt.yandex.audio_buffer import AudioBuffer
+from callchart.adapters.stt.yandex.segment import Segment
 from callchart.adapters.stt.yandex.session import Session
-from callchart.adapters.stt.yandex.transcript import Ear, Transcript
+from callchart.adapters.stt.yandex.transcript import SessionTranscript, Transcript
 from callchart.adapters.stt.yandex.utterances import Utterance, Utterances
 from callchart.engine.ports import EndOfUtterance, Heard, ProviderError
 from callchart.proto.messages.speechkit.stt.v3 import CodeType, StreamingResponse
 
 log = logging.getLogger(__name__)
 
-#: Of a session's allowance: from where another one may lead, and where it must.
+#: Parts of a session's limits: from `SOFT` on another session may lead, from `HARD` on it must.
 SOFT: Final = 0.8
 HARD: Final = 0.95
 
-#: Sessions that may be lost within so many seconds. The pauses double: in all 3 s, in which a
-#: server is started anew.
+#: Sessions that may be lost within `RETRY_PERIOD_S`. The delays add up to 3 s, in which a server
+#: restarts.
 RETRIES: Final = 5
-PERIOD: Final = 30.0
-FIRST_PAUSE: Final = 0.2
+RETRY_PERIOD_S: Final = 30.0
+RECONNECT: Final = Backoff(first_s=0.2, longest_s=1.6)
 
-#: Seconds without sound from the line after which silence is sent for it: SpeechKit ends a session
-#: that nothing comes to for 5 s; and words that are owed wait for the silence behind them.
-PATIENCE: Final = 2.0
-PATIENCE_OWED: Final = 0.2
+#: Seconds without sound from the line after which silence is sent instead: SpeechKit ends a session
+#: that gets nothing for 5 s, and returns the last words only after the silence that follows them.
+SILENCE_AFTER_S: Final = 2.0
+SILENCE_AFTER_UTTERANCE_S: Final = 0.2
 
-#: The voice detector finds an end this late, in seconds: what lies before it is all there is.
-SLACK: Final = 0.15
+#: Seconds by which the voice detector finds an end late: no words lie in this last part.
+SLACK_S: Final = 0.15
 
-#: Seconds by which a word may be shown later than the sound after it was looked at.
-MARGIN: Final = 0.7
+#: Seconds by which a word may arrive after the session has reported later sound as recognised.
+MARGIN_S: Final = 0.7
 
 
-#: Makes a session that hears a tape from a place on, and says what it is told.
-Opening = Callable[[Tape, int, Callable[[StreamingResponse], None]], Session]
+#: Makes a session that sends the buffer from an offset on, and passes on each response.
+OpenSession = Callable[[AudioBuffer, int, Callable[[StreamingResponse], None]], Session]
 
 
 @dataclass(frozen=True, slots=True)
-class _Hearer:
+class ActiveSession:
     session: Session
-    ear: Ear
+    session_transcript: SessionTranscript
 
 
 class YandexRecognition:
-    """One call's recogniser. Its tasks live in the nursery."""
+    """The recogniser of one call. Its tasks run in the nursery."""
 
     def __init__(
         self,
-        opening: Opening,
+        open_session: OpenSession,
         nursery: trio.Nursery,
         rate_hz: int,
         *,
         refines: bool,
         final_wait: float,
     ) -> None:
-        self._opening, self._nursery, self._final_wait = opening, nursery, final_wait
-        self._tape = Tape(rate_hz)
+        self._open_session, self._nursery, self._final_wait = open_session, nursery, final_wait
+        self._audio = AudioBuffer(rate_hz)
         self._transcript = Transcript(refines=refines)
         self._utterances = Utterances()
         self._losses: list[float] = []
@@ -91,37 +93,37 @@ class YandexRecognition:
         self._fed_at = trio.current_time()
         self._turned = trio.lowlevel.ParkingLot()
         self._hear, self._heard = trio.open_memory_channel[Heard | EndOfUtterance](math.inf)
-        #: The utterance that ended last, until the session says so too, or another begins.
+        #: The utterance that ended last, until the session reports its end or another one begins.
         self._ended: Utterance | None = None
-        self._lead = self._open()
-        self._next: _Hearer | None = None
+        self._leader = self._open()
+        self._next: ActiveSession | None = None
         nursery.start_soon(self._watch)
 
     # --- the port -------------------------------------------------------------------------------
 
     def feed(self, pcm: bytes) -> None:
-        """Whole frames; all are recognised, so that nothing needs to be kept for an onset."""
+        """Add whole frames. All are recognised, so no sound is kept apart for an onset."""
         self._fed_at = trio.current_time()
-        self._tape.append(pcm)
+        self._audio.append(pcm)
         self._roll_over()
 
     def utterance_started(self, utterance: int) -> None:
-        """Words from a little before belong to it."""
-        self._tape.hurry()
+        """Begin an utterance. Words from just before belong to it."""
+        self._audio.hurry()
         self._ended = None
         self._utterances.begin(utterance, self._now)
         self._deliver()
 
     def utterance_ended(self, utterance: int) -> None:
-        """Its final is owed from now on, and comes within a bound; it may be empty."""
-        self._tape.hurry()
+        """End an utterance. Its final, which may be empty, follows within a bound."""
+        self._audio.hurry()
         deadline = trio.current_time() + self._final_wait
         self._ended = self._utterances.end(utterance, self._now, deadline)
         self._deliver()
         self._turned.unpark_all()
 
     async def result(self) -> Heard | EndOfUtterance:
-        """See `Recognition`. Raises `ProviderError` once no session can be had."""
+        """See `Recognition`. Raises `ProviderError` once the retries are used up."""
         try:
             return await self._heard.receive()
         except trio.EndOfChannel:
@@ -132,27 +134,32 @@ class YandexRecognition:
 
     @property
     def _now(self) -> float:
-        return self._tape.seconds(self._tape.end)
+        return self._audio.seconds(self._audio.end)
 
-    def _take(self, ear: Ear, response: StreamingResponse) -> None:
+    def _take(self, session_transcript: SessionTranscript, response: StreamingResponse) -> None:
         status = response.status_code
         if status is not None and status.code_type == CodeType.WARNING and not self._warned:
             self._warned = True
             uuid = response.session_uuid.uuid if response.session_uuid else ""
-            # In its own words it might quote somebody.
+            # The text of the warning may quote the caller, so it is not logged.
             log.warning(
-                "SpeechKit warns, as of sound that is faster than speech (session %s)", uuid
+                "SpeechKit sent a warning, for example: sound faster than real time (session %s)",
+                uuid,
             )
-        self._transcript.hear(ear, response)
-        if self._next and self._next.ear is ear and ear.recognised >= self._lead.ear.recognised:
+        self._transcript.receive(session_transcript, response)
+        if (
+            self._next
+            and self._next.session_transcript is session_transcript
+            and session_transcript.recognised >= self._leader.session_transcript.recognised
+        ):
             self._promote(self._next)
         self._deliver()
 
     def _deliver(self) -> None:
-        """Give out what is known of the oldest utterance, and then of those that it held up."""
-        owed = self._utterances.owed
-        while owed and self._failure is None:
-            utterance = owed[0]
+        """Deliver the result of the oldest utterance, then of those that waited for it."""
+        pending = self._utterances.pending
+        while pending and self._failure is None:
+            utterance = pending[0]
             text = self._text(utterance)
             if trio.current_time() < self._due(utterance) and not self._is_known(utterance):
                 if text and text != utterance.shown:
@@ -164,134 +171,146 @@ class YandexRecognition:
         self._say_that_it_ended()
         before = min(self._transcript.settled, self._oldest)
         self._utterances.forget(before)
-        self._transcript.forget(before, [hearer.ear for hearer in self._hearers])
+        self._transcript.forget(
+            before, [active.session_transcript for active in self._active_sessions]
+        )
 
     def _say_that_it_ended(self) -> None:
         ended = self._ended
-        if ended and self._lead.ear.ended >= ended.end - SLACK and self._failure is None:
+        if (
+            ended
+            and self._leader.session_transcript.ended >= ended.end - SLACK_S
+            and self._failure is None
+        ):
             self._hear.send_nowait(EndOfUtterance(ended.number))
             self._ended = None
 
     def _text(self, utterance: Utterance) -> str:
-        passages = [final.passage for final in self._transcript.finals()]
+        segments = [final.segment for final in self._transcript.finals()]
         parts = [
-            passage.part(lambda word: self._utterances.owner(word) is utterance).text
-            for passage in (*passages, self._lead.ear.partial)
+            segment.part(lambda word: self._utterances.owner(word) is utterance).text
+            for segment in (*segments, self._leader.session_transcript.partial)
         ]
         return " ".join(filter(None, parts))
 
     def _is_known(self, utterance: Utterance) -> bool:
-        """Whether nothing more of it is to be expected."""
+        """Return whether no more words of this utterance are expected."""
 
-        def has_words(passage: Passage) -> bool:
-            return any(self._utterances.owner(word) is utterance for word in passage.words)
+        def has_words(segment: Segment) -> bool:
+            return any(self._utterances.owner(word) is utterance for word in segment.words)
 
-        ear, end = self._lead.ear, utterance.end
-        if any(final.rough and has_words(final.passage) for final in self._transcript.finals()):
+        session_transcript, end = self._leader.session_transcript, utterance.end
+        if any(
+            final.unnormalized and has_words(final.segment) for final in self._transcript.finals()
+        ):
             return False
-        if self._transcript.settled >= end - SLACK:
+        if self._transcript.settled >= end - SLACK_S:
             return True
-        silent = ear.ended >= end - SLACK or ear.recognised >= end + MARGIN
-        return silent and not has_words(ear.partial)
+        silent = (
+            session_transcript.ended >= end - SLACK_S
+            or session_transcript.recognised >= end + MARGIN_S
+        )
+        return silent and not has_words(session_transcript.partial)
 
     def _due(self, utterance: Utterance) -> float:
-        """When its final is given in any case. While a session is lost its words may still come
-        from another: that has as long again."""
-        return utterance.deadline + (self._final_wait if self._lead.session.over else 0.0)
+        """Return the deadline of a final, by Trio's clock. It is doubled while a session is
+        lost, because another session may still recognise the words."""
+        return utterance.deadline + (self._final_wait if self._leader.session.ended else 0.0)
 
     @property
     def _oldest(self) -> float:
-        """From where on words may be owed."""
-        owed = self._utterances.owed
-        return owed[0].onset if owed else self._now - PRE_ROLL_SECONDS
+        """Seconds since the call began, from which on words may belong to a pending utterance."""
+        pending = self._utterances.pending
+        return pending[0].onset if pending else self._now - PRE_ROLL_SECONDS
 
     async def _watch(self) -> None:
-        """What is due by the clock: finals, and silence where the line gives nothing."""
+        """Deliver finals at their deadlines, and add silence while the line sends no sound."""
         while self._failure is None:
             due = self._silent_at
-            if self._utterances.owed:
-                due = min(due, self._due(self._utterances.owed[0]))
+            if self._utterances.pending:
+                due = min(due, self._due(self._utterances.pending[0]))
             with trio.move_on_at(due):
                 await self._turned.park()
             if (now := trio.current_time()) >= self._silent_at:
-                self._tape.append_silence(now - self._fed_at)
-                self._tape.hurry()
+                self._audio.append_silence(now - self._fed_at)
+                self._audio.hurry()
                 self._fed_at = now
                 self._roll_over()
             self._deliver()
 
     @property
     def _silent_at(self) -> float:
-        owed = self._utterances.owed
-        is_waiting = owed and owed[-1].end < math.inf
-        return self._fed_at + (PATIENCE_OWED if is_waiting else PATIENCE)
+        pending = self._utterances.pending
+        is_waiting = pending and pending[-1].end < math.inf
+        return self._fed_at + (SILENCE_AFTER_UTTERANCE_S if is_waiting else SILENCE_AFTER_S)
 
     # --- sessions -------------------------------------------------------------------------------
 
     @property
-    def _hearers(self) -> list[_Hearer]:
-        return [self._lead, self._next] if self._next else [self._lead]
+    def _active_sessions(self) -> list[ActiveSession]:
+        return [self._leader, self._next] if self._next else [self._leader]
 
-    def _open(self) -> _Hearer:
+    def _open(self) -> ActiveSession:
         since = max(self._transcript.settled, self._oldest)
-        place = max(self._tape.start, self._tape.bytes(since))
-        ear = self._transcript.begin(self._tape.seconds(place))
-        session = self._opening(self._tape, place, partial(self._take, ear))
-        hearer = _Hearer(session, ear)
-        self._nursery.start_soon(self._serve, hearer)
-        return hearer
+        offset = max(self._audio.start, self._audio.bytes(since))
+        session_transcript = self._transcript.begin(self._audio.seconds(offset))
+        session = self._open_session(self._audio, offset, partial(self._take, session_transcript))
+        active = ActiveSession(session, session_transcript)
+        self._nursery.start_soon(self._serve, active)
+        return active
 
-    async def _serve(self, hearer: _Hearer) -> None:
+    async def _serve(self, active: ActiveSession) -> None:
         try:
-            await hearer.session.run()
+            await active.session.run()
         except ProviderError as failure:
-            if hearer in self._hearers:
-                self._lost(hearer, failure)
+            if active in self._active_sessions:
+                self._lost(active, failure)
 
     def _roll_over(self) -> None:
-        session = self._lead.session
-        if self._next or self._returning or session.over:
+        session = self._leader.session
+        if self._next or self._returning or session.ended:
             return
-        if session.spent >= HARD or (session.spent >= SOFT and not self._utterances.owed):
+        if session.spent >= HARD or (session.spent >= SOFT and not self._utterances.pending):
             self._succeed()
 
     def _succeed(self) -> None:
-        """Another session begins; where there is nothing to catch up with, it leads."""
+        """Open another session; it leads if it need not recognise earlier sound first."""
         self._next = self._open()
-        if not self._utterances.owed or not self._lead.ear.partial.words:
+        if not self._utterances.pending or not self._leader.session_transcript.partial.words:
             self._promote(self._next)
 
-    def _promote(self, hearer: _Hearer) -> None:
-        self._lead.session.close()
-        self._transcript.close(self._lead.ear)
-        self._lead, self._next = hearer, None
+    def _promote(self, active: ActiveSession) -> None:
+        self._leader.session.close()
+        self._transcript.close(self._leader.session_transcript)
+        self._leader, self._next = active, None
 
-    def _lost(self, hearer: _Hearer, failure: ProviderError) -> None:
-        self._transcript.close(hearer.ear)
+    def _lost(self, active: ActiveSession, failure: ProviderError) -> None:
+        self._transcript.close(active.session_transcript)
         self._deliver()
-        if hearer is self._next:
+        if active is self._next:
             self._next = None
         if self._failure or self._returning or self._next:
             return
         now = trio.current_time()
-        self._losses = [at for at in self._losses if at > now - PERIOD] + [now]
-        if hearer.session.hopeless or len(self._losses) > RETRIES:
+        self._losses = [at for at in self._losses if at > now - RETRY_PERIOD_S] + [now]
+        if active.session.non_retryable or len(self._losses) > RETRIES:
             self._fail(failure)
             return
-        pause = FIRST_PAUSE * 2.0 ** (len(self._losses) - 2) if len(self._losses) > 1 else 0.0
-        log.warning("a session is lost, another begins in %g s: %s", pause, failure)
+        earlier = len(self._losses) - 1
+        delay_s = RECONNECT.delay_s(earlier - 1) if earlier else 0.0
+        log.warning("recognition session lost, reconnect in %g s: %s", delay_s, failure)
         self._returning = True
-        self._nursery.start_soon(self._return, pause)
+        self._nursery.start_soon(self._return, delay_s)
 
-    async def _return(self, pause: float) -> None:
-        await trio.sleep(pause)
+    async def _return(self, delay_s: float) -> None:
+        await trio.sleep(delay_s)
         self._returning = False
         self._succeed()
 
     def _fail(self, failure: ProviderError) -> None:
-        """What was heard before it is delivered, then `result` raises."""
+        """Fail with this error: earlier results are delivered, then `result` raises it."""
         self._failure = failure
         self._hear.close()
-        for hearer in self._hearers:
-            hearer.session.close()
+        for active in self._active_sessions:
+            active.session.close()
         self._turned.unpark_all()

@@ -1,7 +1,7 @@
-"""Yandex SpeechKit's recognition over gRPC (API v3), streamed: words are shown while they are said.
+"""Yandex SpeechKit's streaming recognition over gRPC (API v3), with partials.
 
-It hears all of a call, silence too, and finds the ends of utterances by itself; its results are
-given out by the utterances of the call's own voice detector (`yandex_call`)."""
+SpeechKit receives all sound of a call, silence too, and finds the ends of utterances on its own.
+`recognition` assigns the words to the utterances that the call's own voice detector finds."""
 
 from __future__ import annotations
 
@@ -45,13 +45,14 @@ ROLE: Final = "ai.speechkit-stt.user"
 
 @dataclass(frozen=True, slots=True)
 class Listening:
-    """How SpeechKit hears.
+    """Settings of the recognition.
 
-    `normalized`: numbers as digits, capitals and full stops; that takes it a little longer.
-    `sensitivity` "high" ends utterances sooner, and wrongly more often. `max_pause` is how many
-    seconds of silence between words end one: a short one costs nothing, for what it cuts apart is
-    joined again; 0 leaves it to SpeechKit, which then takes 1 to 2 s. `final_wait`: seconds from an
-    utterance's end to its final at most; then its last partial stands for it."""
+    `normalized`: numbers as digits, capitals and full stops; that takes SpeechKit a little longer.
+    `sensitivity` "high" ends utterances sooner, and wrongly more often. `max_pause`: seconds of
+    silence between words that end an utterance for SpeechKit. A short one has no drawback, because
+    the parts are joined again; 0 leaves the choice to SpeechKit, which takes 1 to 2 s.
+    `final_wait`: the most seconds from an utterance's end to its final; after them the last partial
+    becomes the final."""
 
     language: str = "ru-RU"
     model: str = "general"
@@ -79,7 +80,7 @@ class Listening:
         return f"the model {self.model!r} and the language {self.language!r}"
 
     def options(self, rate_hz: int) -> StreamingOptions:
-        """What a session begins with."""
+        """Return the message that a session begins with."""
         normalization = TextNormalizationOptionsTextNormalization
         sensitivity = DefaultEouClassifierEouSensitivity
         model = RecognitionModelOptions(
@@ -131,8 +132,8 @@ class YandexRecognizer:
         connections: int = 2,
         limits: Limits = LIMITS,
     ) -> AsyncIterator[Self]:
-        """A recogniser with its connections, for as long as the block. It is no failure if the
-        service cannot be reached: calls are told. `folder`: see `Access`."""
+        """Open a recogniser and its connections until the block ends. An unreachable service
+        raises no error here: it fails the calls. `folder`: see `Access`."""
         address = address or Address(HOST, 443, ssl.create_default_context())
         access = Access(Service(ROLE, str(listening)), credentials, folder)
         async with Pool.open(address, connections) as pool:
@@ -140,12 +141,12 @@ class YandexRecognizer:
 
     @asynccontextmanager
     async def recognition(self, rate_hz: int) -> AsyncIterator[YandexRecognition]:
-        """A recogniser for one call, whose first session is on its way. Leaving resets it."""
+        """Open a recogniser for one call and begin its first session. Leaving resets the stream."""
         options = self._listening.options(rate_hz)
-        opening = partial(Session, self._streams, self._access, options, self._limits)
+        open_session = partial(Session, self._streams, self._access, options, self._limits)
         async with trio.open_nursery() as nursery:
             yield YandexRecognition(
-                opening,
+                open_session,
                 nursery,
                 rate_hz,
                 refines=self._listening.normalized,
@@ -155,7 +156,7 @@ class YandexRecognizer:
 
 
 def _pcm(rate_hz: int) -> AudioFormatOptions:
-    """Mono s16le without a head."""
+    """Return the format of mono s16le without a header."""
     raw = RawAudio(
         audio_encoding=RawAudioAudioEncoding.LINEAR16_PCM,
         sample_rate_hertz=rate_hz,

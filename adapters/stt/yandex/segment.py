@@ -1,4 +1,4 @@
-"""Recognised words, and where on the call's tape they are."""
+"""Recognised words and their offsets in the call's audio."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from callchart.proto.messages.speechkit.stt.v3 import Alternative, AlternativeUp
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """Places are seconds since the call began."""
+    """A word; `start` and `end` are seconds since the call began."""
 
     text: str
     start: float
@@ -23,16 +23,18 @@ class Word:
 
 
 @dataclass(frozen=True, slots=True)
-class Passage:
-    """Words that were recognised together. `text` may be written otherwise than they are."""
+class Segment:
+    """Words that were recognised together. `text` may be normalised and differ from them."""
 
     text: str
     words: tuple[Word, ...]
 
     @classmethod
     def of(cls, update: AlternativeUpdate, origin: float, start: float, end: float) -> Self:
-        """From what a session said whose sound begins at `origin`: its best reading, which is the
-        first. Where it has no places, its words share the time from `start` to `end`."""
+        """Make a segment of the first alternative, which is the best one.
+
+        `origin`: seconds at which the session's sound begins. Words without times of their own get
+        equal parts of the time from `start` to `end`."""
         if not update.alternatives:
             return cls("", ())
         best = update.alternatives[0]
@@ -44,14 +46,14 @@ class Passage:
         if not words:
             words = _spread(tokens, *_bounds(best, origin, start, end))
         elif len(words) == len(tokens):
-            # Places come with the words as they sounded, also where the text is normalised.
+            # Times belong to the words as spoken, also if the text is normalised.
             words = tuple(
                 Word(token, word.start, word.end) for token, word in zip(tokens, words, strict=True)
             )
         return cls(" ".join(tokens), words)
 
     def part(self, chosen: Callable[[Word], bool]) -> Self:
-        """The chosen words; the text as it is where that is all of them."""
+        """Return the chosen words; if all are chosen, the segment with its text unchanged."""
         words = tuple(word for word in self.words if chosen(word))
         if len(words) == len(self.words):
             return self
@@ -62,7 +64,7 @@ class Passage:
         return self.words[-1].end if self.words else 0.0
 
 
-NOTHING = Passage("", ())
+NOTHING = Segment("", ())
 
 
 def _bounds(best: Alternative, origin: float, start: float, end: float) -> tuple[float, float]:
@@ -72,8 +74,8 @@ def _bounds(best: Alternative, origin: float, start: float, end: float) -> tuple
 
 
 def _spread(tokens: list[str], start: float, end: float) -> tuple[Word, ...]:
-    share = (end - start) / max(1, len(tokens))
+    word_s = (end - start) / max(1, len(tokens))
     return tuple(
-        Word(token, start + number * share, start + (number + 1) * share)
+        Word(token, start + number * word_s, start + (number + 1) * word_s)
         for number, token in enumerate(tokens)
     )

@@ -1,5 +1,6 @@
-"""One session of recognition: a stream that sends the call's tape, from one place on, and takes
-what SpeechKit says to it. It never ends well by itself: it is closed, or it is lost."""
+"""One recognition session: a stream that sends the call's audio and receives SpeechKit's responses.
+
+A session ends in one of two ways: we close it, or it is lost."""
 
 from __future__ import annotations
 
@@ -13,7 +14,7 @@ from grpclib.const import Status
 
 from callchart.adapters.grpc.errors import RpcError
 from callchart.adapters.grpc.method import Method
-from callchart.adapters.stt.yandex.audio_buffer import Tape
+from callchart.adapters.stt.yandex.audio_buffer import AudioBuffer
 from callchart.adapters.yandex.access import Access
 from callchart.proto.messages.speechkit.stt.v3 import (
     AudioChunk,
@@ -32,16 +33,16 @@ RECOGNIZE: Final = Method(
     server_streams=True,
 )
 
-#: Seconds of sound in a message at most, where there is some to catch up with: as SpeechKit's own
-#: examples send it.
-PIECE: Final = 0.4
+#: The most seconds of sound in one message, after a session began with older sound; SpeechKit's own
+#: examples use the same.
+PIECE_S: Final = 0.4
 
-#: Seconds in which SpeechKit takes no sound before the session is lost: it would end one to which
-#: nothing came for as long.
-STALLED: Final = 5.0
+#: Seconds without progress in sending after which the session counts as lost: SpeechKit ends a
+#: session that receives nothing for as long.
+STALLED_S: Final = 5.0
 
-#: Refusals that another try does not change.
-HOPELESS: Final = frozenset(
+#: Refusals that a retry cannot change.
+NON_RETRYABLE: Final = frozenset(
     {
         Status.UNAUTHENTICATED,
         Status.PERMISSION_DENIED,
@@ -54,7 +55,7 @@ HOPELESS: Final = frozenset(
 
 
 class Conversation(Protocol):
-    """What a session needs of a `Stream`."""
+    """The part of `grpc.stream.Stream` that a session uses."""
 
     async def send(self, message: StreamingRequest) -> None: ...
 
@@ -62,7 +63,7 @@ class Conversation(Protocol):
 
 
 class Streams(Protocol):
-    """What a session needs of a `Pool`."""
+    """The part of `grpc.pool.Pool` that a session uses."""
 
     def stream(
         self,
@@ -73,7 +74,7 @@ class Streams(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Of one session: seconds and bytes of sound. These are SpeechKit's own."""
+    """SpeechKit's limits for one session: seconds and bytes of sound."""
 
     seconds: float = 300.0
     bytes: int = 10_000_000
@@ -83,7 +84,7 @@ LIMITS: Final = Limits()
 
 
 class Session:
-    """Sends the tape from `origin` on, a place in bytes. `heard` is given all that is said."""
+    """A session that sends the audio from byte `origin` on and passes responses to `heard`."""
 
     def __init__(
         self,
@@ -91,52 +92,52 @@ class Session:
         access: Access,
         options: StreamingOptions,
         limits: Limits,
-        tape: Tape,
+        audio: AudioBuffer,
         origin: int,
         heard: Callable[[StreamingResponse], None],
     ) -> None:
-        self.over = False
-        #: Refused for what another try does not change.
-        self.hopeless = False
+        self.ended = False
+        #: Whether the session was refused for a reason that a retry cannot change.
+        self.non_retryable = False
         self._streams, self._access = streams, access
         self._options, self._limits = options, limits
-        self._tape, self._origin, self._heard = tape, origin, heard
-        self._place = origin
+        self._audio, self._origin, self._heard = audio, origin, heard
+        self._offset = origin
         self._bytes = 0
         self._answered = False
         self._scope = trio.CancelScope()
 
     @property
     def spent(self) -> float:
-        """How much of what one session may hear it has heard: 0 to 1."""
-        seconds = self._tape.seconds(self._place - self._origin)
+        """The used part of the session's limits: 0 to 1."""
+        seconds = self._audio.seconds(self._offset - self._origin)
         return max(seconds / self._limits.seconds, self._bytes / self._limits.bytes)
 
     async def run(self) -> None:
-        """Until it is closed. Raises `ProviderError` when it is lost."""
+        """Run until the session is closed. Raises `ProviderError` when it is lost."""
         try:
             with self._scope:
                 await self._access.ask(self._converse, repeatable=lambda: not self._answered)
         finally:
-            self.over = True
+            self.ended = True
 
     def close(self) -> None:
-        """The stream is reset, at once."""
-        self.over = True
+        """Reset the stream without waiting."""
+        self.ended = True
         self._scope.cancel()
 
     async def _converse(self, metadata: Mapping[str, str]) -> None:
-        """Raises `RpcError`: how the stream was lost."""
+        """Run one stream until it is lost, and raise the reason as `RpcError`."""
         try:
             async with self._streams.stream(RECOGNIZE, metadata) as stream:
                 lost = await self._lost(stream)
         except RpcError as error:
             lost = error
-        self.hopeless = not self._answered and lost.status in HOPELESS
+        self.non_retryable = not self._answered and lost.status in NON_RETRYABLE
         raise lost
 
     async def _lost(self, stream: Conversation) -> RpcError:
-        """Both ways, until either is lost: how."""
+        """Send and receive until either fails, and return why."""
         losses: list[RpcError] = []
 
         async def until_lost(job: Callable[[Conversation], Awaitable[RpcError]]) -> None:
@@ -150,34 +151,34 @@ class Session:
 
     async def _send(self, stream: Conversation) -> RpcError:
         try:
-            self._place, self._bytes = self._origin, 0
+            self._offset, self._bytes = self._origin, 0
             await stream.send(StreamingRequest(session_options=self._options))
-            while pcm := await self._tape.read(self._place, PIECE):
-                with trio.move_on_after(STALLED) as stalled:
+            while pcm := await self._audio.read(self._offset, PIECE_S):
+                with trio.move_on_after(STALLED_S) as stalled:
                     await stream.send(self._message(pcm))
                 if stalled.cancelled_caught:
                     break
-                self._place += len(pcm)
+                self._offset += len(pcm)
         except RpcError:
-            # How it failed is told by `_receive`, after all that was said before.
+            # `_receive` returns the reason, after the responses that came before it.
             await trio.sleep_forever()
         return RpcError(
             Status.UNAVAILABLE,
-            f"SpeechKit has taken no sound for {STALLED:g} s",
-            "see how much the network can carry",
+            f"SpeechKit accepted no sound for {STALLED_S:g} s",
+            "check the bandwidth of the network",
         )
 
     def _message(self, pcm: bytes) -> StreamingRequest:
         if pcm.strip(b"\0"):
             self._bytes += len(pcm)
             return StreamingRequest(chunk=AudioChunk(data=pcm))
-        milliseconds = round(self._tape.seconds(len(pcm)) * 1000)
+        milliseconds = round(self._audio.seconds(len(pcm)) * 1000)
         return StreamingRequest(silence_chunk=SilenceChunk(duration_ms=milliseconds))
 
     async def _receive(self, stream: Conversation) -> RpcError:
         try:
             while (response := await stream.receive()) is not None:
-                # What had come when it was closed counts no more.
+                # Drop responses that had arrived when the session was closed.
                 await trio.lowlevel.checkpoint_if_cancelled()
                 self._answered = True
                 self._heard(response)
@@ -186,4 +187,4 @@ class Session:
                     break
         except RpcError as error:
             return error
-        return RpcError(Status.UNAVAILABLE, "SpeechKit closed the session of recognition")
+        return RpcError(Status.UNAVAILABLE, "SpeechKit closed the recognition session")

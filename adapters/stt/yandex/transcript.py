@@ -1,46 +1,46 @@
-"""What the sessions of a call have heard: finals one after the other, and what the leading session
-takes the rest for.
+"""The words that a call's sessions returned: the finals in order, and the leader's partial.
 
-Sessions overlap where one takes over from another: both hear the same sound, and say the same. The
-final that comes first counts for its stretch of the tape; `floor` is up to where a session's words
-were said by others."""
+Sessions overlap where one takes over from another: both receive the same sound and return the same
+words. The final that comes first counts for its part of the audio. `floor` is the offset up to
+which other sessions have already returned a session's words."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass, field
 
-from callchart.adapters.stt.yandex.segment import NOTHING, Passage, Word
+from callchart.adapters.stt.yandex.segment import NOTHING, Segment, Word
 from callchart.proto.messages.speechkit.stt.v3 import AudioCursors, StreamingResponse
 
 
 @dataclass(slots=True)
 class Final:
-    """`rough`: its normalised text is still to come."""
+    """A final; `unnormalized` means that its normalised text has yet to arrive."""
 
-    passage: Passage
-    rough: bool
+    segment: Segment
+    unnormalized: bool
 
 
 @dataclass(eq=False, slots=True)
-class Ear:
-    """What one session has heard, all in seconds on the tape: `origin` is where its sound begins,
-    `recognised` how far it is, `settled` how far its finals are, `ended` where it heard the end of
-    an utterance."""
+class SessionTranscript:
+    """The results of one session. All offsets are in seconds since the call began.
+
+    `origin`: the session's sound begins here; `recognised`: it has recognised the sound up to here;
+    `settled`: its finals end here; `ended`: it found the end of an utterance here."""
 
     origin: float
     floor: float
     recognised: float = field(init=False)
     settled: float = field(init=False)
     ended: float = field(init=False)
-    partial: Passage = NOTHING
+    partial: Segment = NOTHING
     finals: dict[int, Final] = field(default_factory=dict[int, Final])
 
     def __post_init__(self) -> None:
         self.recognised = self.settled = self.ended = self.origin
 
     def note(self, cursors: AudioCursors) -> None:
-        """How far the session says that it is."""
+        """Take over the progress that the session reports."""
         far = max(cursors.partial_time_ms, cursors.final_time_ms) / 1000
         self.recognised = max(self.recognised, self.origin + far)
         if cursors.eou_time_ms:
@@ -51,66 +51,80 @@ class Ear:
 
 
 class Transcript:
-    """`refines`: whether finals are followed by their normalised text."""
+    """The results of all sessions; `refines`: whether a normalised text follows each final."""
 
     def __init__(self, *, refines: bool) -> None:
         self._refines = refines
-        self._ears: list[Ear] = []
-        #: Up to where there are finals.
+        self._sessions: list[SessionTranscript] = []
+        #: Seconds since the call began, up to which there are finals.
         self.settled = 0.0
 
-    def begin(self, origin: float) -> Ear:
-        """A session begins whose sound begins there."""
-        ear = Ear(origin, self.settled)
-        self._ears.append(ear)
-        return ear
+    def begin(self, origin: float) -> SessionTranscript:
+        """Add a session whose sound begins at `origin` seconds."""
+        session_transcript = SessionTranscript(origin, self.settled)
+        self._sessions.append(session_transcript)
+        return session_transcript
 
-    def hear(self, ear: Ear, response: StreamingResponse) -> None:
-        """Take what a session says."""
+    def receive(self, session_transcript: SessionTranscript, response: StreamingResponse) -> None:
+        """Add a response of a session."""
         cursors = response.audio_cursors or AudioCursors()
-        ear.note(cursors)
-        start = ear.origin + cursors.final_time_ms / 1000
+        session_transcript.note(cursors)
+        start = session_transcript.origin + cursors.final_time_ms / 1000
         if response.partial is not None:
-            partial = Passage.of(response.partial, ear.origin, start, ear.recognised)
-            ear.partial = partial.part(ear.is_news)
+            partial = Segment.of(
+                response.partial, session_transcript.origin, start, session_transcript.recognised
+            )
+            session_transcript.partial = partial.part(session_transcript.is_news)
         elif response.final is not None:
-            passage = Passage.of(response.final, ear.origin, ear.settled, start)
-            ear.partial = NOTHING
-            self._settle(ear, cursors.final_index, passage, start)
+            segment = Segment.of(
+                response.final, session_transcript.origin, session_transcript.settled, start
+            )
+            session_transcript.partial = NOTHING
+            self._settle(session_transcript, cursors.final_index, segment, start)
         elif (refinement := response.final_refinement) is not None:
-            final = ear.finals.get(refinement.final_index)
+            final = session_transcript.finals.get(refinement.final_index)
             if final is not None and refinement.normalized_text is not None:
-                words = final.passage.words
+                words = final.segment.words
                 bounds = (words[0].start, words[-1].end) if words else (start, start)
-                refined = Passage.of(refinement.normalized_text, ear.origin, *bounds)
-                final.passage, final.rough = refined.part(ear.is_news), False
+                refined = Segment.of(refinement.normalized_text, session_transcript.origin, *bounds)
+                final.segment, final.unnormalized = refined.part(session_transcript.is_news), False
 
-    def close(self, ear: Ear) -> None:
-        """Its session says nothing more; what it has said holds."""
-        for final in ear.finals.values():
-            final.rough = False
+    def close(self, session_transcript: SessionTranscript) -> None:
+        """End a session: no normalised text will arrive, and its finals stay as they are."""
+        for final in session_transcript.finals.values():
+            final.unnormalized = False
 
     def finals(self) -> list[Final]:
-        """In the order of the tape."""
-        finals = [final for ear in self._ears for final in ear.finals.values()]
-        return sorted(finals, key=lambda final: final.passage.end)
+        """Return all finals, in the order of the audio."""
+        finals = [
+            final
+            for session_transcript in self._sessions
+            for final in session_transcript.finals.values()
+        ]
+        return sorted(finals, key=lambda final: final.segment.end)
 
-    def forget(self, before: float, listening: Collection[Ear]) -> None:
-        """What was said before that is of no more use; nor are ears of sessions that are over."""
-        for ear in self._ears:
-            for index, final in list(ear.finals.items()):
-                if final.passage.end < before:
-                    del ear.finals[index]
-        self._ears = [ear for ear in self._ears if ear.finals or ear in listening]
+    def forget(self, before: float, listening: Collection[SessionTranscript]) -> None:
+        """Drop finals that end before this offset (s), and ended sessions that have no finals."""
+        for session_transcript in self._sessions:
+            for index, final in list(session_transcript.finals.items()):
+                if final.segment.end < before:
+                    del session_transcript.finals[index]
+        self._sessions = [
+            session_transcript
+            for session_transcript in self._sessions
+            if session_transcript.finals or session_transcript in listening
+        ]
 
-    def _settle(self, ear: Ear, index: int, passage: Passage, end: float) -> None:
-        passage = passage.part(ear.is_news)
-        ear.settled = end = max(end, passage.end)
-        if passage.words:
-            ear.finals[index] = Final(passage, self._refines)
+    def _settle(
+        self, session_transcript: SessionTranscript, index: int, segment: Segment, end: float
+    ) -> None:
+        segment = segment.part(session_transcript.is_news)
+        session_transcript.settled = end = max(end, segment.end)
+        if segment.words:
+            session_transcript.finals[index] = Final(segment, self._refines)
         if end > self.settled:
             self.settled = end
-            for other in self._ears:
-                if other is not ear:
+            for other in self._sessions:
+                if other is not session_transcript:
                     other.floor = end
                     other.partial = other.partial.part(other.is_news)

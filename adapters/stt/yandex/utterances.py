@@ -1,4 +1,4 @@
-"""The utterances of a call, as the voice detector has them, and whose word a word is."""
+"""The utterances that the voice detector finds, and the words that belong to each."""
 
 from __future__ import annotations
 
@@ -10,69 +10,70 @@ from typing import Final
 from callchart.adapters.stt.utterance import PRE_ROLL_SECONDS
 from callchart.adapters.stt.yandex.segment import Word
 
-#: Seconds after an utterance's end in which a word still is its own: the last sound of a word is
-#: soft, and its place an estimate.
-TAIL: Final = 0.2
+#: Seconds after an utterance's end in which a word still belongs to it: the last sound of a word is
+#: soft, and its time is an estimate.
+TAIL_S: Final = 0.2
 
 
 @dataclass(slots=True)
 class Utterance:
-    """Places are seconds on the call's tape: its words lie from `onset` to `until`. `deadline` is a
-    moment of the clock."""
+    """An utterance whose words lie from `onset` to `until`, in seconds since the call began.
+
+    `deadline` is in seconds of Trio's clock."""
 
     number: int
     onset: float
     end: float = math.inf
     until: float = math.inf
     deadline: float = math.inf
-    #: The partial that was given last.
+    #: The last partial that was delivered.
     shown: str = ""
 
 
 class Utterances:
-    """Those whose final is owed, in order; and the answered ones, for words that come late."""
+    """The utterances whose final is pending, in order; and the answered ones, for late words."""
 
     def __init__(self) -> None:
-        self.owed: deque[Utterance] = deque()
+        self.pending: deque[Utterance] = deque()
         self._answered: deque[Utterance] = deque()
 
-    def begin(self, number: int, place: float) -> None:
-        """Its onset was found there, a little late."""
-        onset = place - PRE_ROLL_SECONDS
-        # What lies between two utterances is the later one's, where the earlier has no final yet:
-        # something was heard there for certain.
-        if self.owed:
-            before = self.owed[-1]
+    def begin(self, number: int, offset: float) -> None:
+        """Begin an utterance; the voice detector finds an onset a little late."""
+        onset = offset - PRE_ROLL_SECONDS
+        # If the earlier utterance has no final yet, the sound between the two belongs to the later
+        # one, in which a voice was certainly heard.
+        if self.pending:
+            before = self.pending[-1]
             onset = max(onset, before.end)
             before.until = min(before.until, onset)
         elif self._answered:
             onset = max(onset, self._answered[-1].until)
-        self.owed.append(Utterance(number, onset))
+        self.pending.append(Utterance(number, onset))
 
-    def end(self, number: int, place: float, deadline: float) -> Utterance | None:
-        """It ended there; its final is owed by then. None where no such utterance has begun."""
-        for utterance in self.owed:
+    def end(self, number: int, offset: float, deadline: float) -> Utterance | None:
+        """End an utterance, and return it, or None if it never began."""
+        for utterance in self.pending:
             if utterance.number == number:
-                utterance.end, utterance.until = place, place + TAIL
+                utterance.end, utterance.until = offset, offset + TAIL_S
                 utterance.deadline = deadline
                 return utterance
         return None
 
     def answer(self) -> None:
-        """The oldest has its final."""
-        self._answered.append(self.owed.popleft())
+        """Move the oldest pending utterance to the answered ones."""
+        self._answered.append(self.pending.popleft())
 
     def forget(self, before: float) -> None:
-        """No more words will come from there."""
+        """Drop answered utterances that end before this offset (s): no more words will arrive."""
         while self._answered and self._answered[0].until < before:
             self._answered.popleft()
 
     def owner(self, word: Word) -> Utterance | None:
-        """The utterance that has most of the word."""
+        """Return the utterance that contains most of the word."""
         best, most = None, 0.0
-        for utterance in (*self._answered, *self.owed):
+        for utterance in (*self._answered, *self.pending):
             begin, end = max(word.start, utterance.onset), min(word.end, utterance.until)
-            # A word without a length is in it too.
+            # 1 ms more, so that a word of no length belongs to an utterance too.
             if end - begin + 1e-3 > most:
                 best, most = utterance, end - begin + 1e-3
         return best

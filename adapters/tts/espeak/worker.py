@@ -123,14 +123,14 @@ class Spoken:
         end = int(loud[-1]) + 1 if len(loud) else 0
         sounding, self._silence = np.split(held, [end])
         self._samples += end
-        self._emit(self._resampler.feed(sounding.tobytes()))
+        self._emit(self._resampler.resample(sounding.tobytes()))
 
     def finish(self) -> None:
         """There is no more. A text that made no sound gets no silence either."""
         if not self._samples:
             return
         self._ended += self._words.finish(self._samples / ESPEAK_RATE_HZ)
-        rest = self._resampler.feed(self._silence[:TRAILING_SILENCE].tobytes())
+        rest = self._resampler.resample(self._silence[:TRAILING_SILENCE].tobytes())
         self._emit(rest + self._resampler.finish())
 
     def _emit(self, pcm: bytes) -> None:

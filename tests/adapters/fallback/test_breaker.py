@@ -17,7 +17,7 @@ FAILURE = ProviderError("voice", "no answer", "see its status page")
 
 @pytest.fixture
 def breaker() -> Breaker:
-    return Breaker("voice", failures=3, cool_down=5.0, longest_cool_down=15.0)
+    return Breaker("voice", failures=3, cool_down_s=5.0, longest_cool_down_s=15.0)
 
 
 def state(breaker: Breaker) -> str:
@@ -77,9 +77,7 @@ async def test_a_refusal_says_how_it_failed_and_the_cure(breaker: Breaker) -> No
     fail(breaker, 3)
     with pytest.raises(NotAsked) as refused, breaker.request():
         pytest.fail("nobody may ask")
-    assert str(refused.value) == (
-        "voice: not asked, for it failed: no answer (see its status page)"
-    )
+    assert str(refused.value) == "voice: circuit open: no answer (see its status page)"
 
 
 async def test_a_refusal_is_no_failure(autojump_clock: MockClock, breaker: Breaker) -> None:
@@ -183,8 +181,7 @@ async def test_the_log_says_once_that_it_opened_and_once_that_it_closed(
     succeed(breaker)
     succeed(breaker)
     assert [record.getMessage() for record in caplog.records] == [
-        "voice is left alone for 5 s: it failed 3 times in a row, at last so: "
-        "voice: no answer (see its status page)",
-        "voice is asked again, after 30 s: it answers; its last failure was: "
-        "voice: no answer (see its status page)",
+        "voice circuit open for 5 s: 3 failures in a row (last: "
+        "voice: no answer (see its status page))",
+        "voice circuit closed after 30 s (last failure: voice: no answer (see its status page))",
     ]

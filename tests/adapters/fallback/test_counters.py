@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import pytest
 
-from callchart.adapters.fallback.counters import Tally
+from callchart.adapters.fallback.counters import FallbackCounters
 from callchart.adapters.fallback.failures import Late, NotAsked, both_failed
 from callchart.engine.ports import ProviderError
 
 
 def test_requests_that_were_handed_on_are_counted_by_reason() -> None:
-    tally = Tally(requests=12)
+    counters = FallbackCounters(requests=12)
     for failure in (Late("a", "late"), Late("a", "late"), NotAsked("a", "open")):
-        tally.handed_on(failure)
-    tally.handed_on(ProviderError("a", "refused"))
-    assert (tally.late, tally.error, tally.not_asked) == (2, 1, 1)
-    assert tally.by_second == 4
-    assert tally.share == pytest.approx(1 / 3)
+        counters.handed_on(failure)
+    counters.handed_on(ProviderError("a", "refused"))
+    assert (counters.late, counters.error, counters.not_asked) == (2, 1, 1)
+    assert counters.by_second == 4
+    assert counters.ratio == pytest.approx(1 / 3)
 
 
 def test_nothing_of_nothing_was_handed_on() -> None:
-    assert Tally().share == 0.0
+    assert FallbackCounters().ratio == 0.0
 
 
 def test_the_error_of_two_providers_names_both_and_both_cures() -> None:

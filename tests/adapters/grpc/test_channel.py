@@ -174,14 +174,14 @@ async def test_it_tells_once_that_it_is_down_and_once_that_it_is_back(
         await network.peer()
         await pool.ready()
     assert [(record.levelname, record.message) for record in caplog.records] == [
-        ("WARNING", "no connection: speech.test:443 refused the connection (start it)"),
-        ("INFO", "the connection to speech.test:443 is back"),
+        ("WARNING", "disconnected: speech.test:443 refused the connection (start it)"),
+        ("INFO", "reconnected to speech.test:443"),
         (
             "WARNING",
-            "no connection: speech.test:443 closed the connection (if it goes on, check the "
+            "disconnected: speech.test:443 closed the connection (if it goes on, check the "
             "network, and see the provider's status page)",
         ),
-        ("INFO", "the connection to speech.test:443 is back"),
+        ("INFO", "reconnected to speech.test:443"),
     ]
 
 

@@ -64,8 +64,8 @@ async def test_a_server_that_does_not_answer_is_given_up_and_dialled_again(
         assert trio.current_time() == 15
         await peer.closed()
     assert [record.message for record in caplog.records] == [
-        "no connection: speech.test:443 has been silent for 15 s (check the network)",
-        "the connection to speech.test:443 is back",
+        "disconnected: speech.test:443 has been silent for 15 s (check the network)",
+        "reconnected to speech.test:443",
     ]
 
 

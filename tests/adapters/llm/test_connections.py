@@ -107,7 +107,7 @@ async def test_a_connection_that_the_server_dropped_between_turns_costs_no_answe
         await write(model)
         drops[0].cancel()
         listener, _ = await write(model)
-        assert model.tally.failures == 0
+        assert model.counters.failures == 0
     assert listener.text == "Well,"
     assert len(streams) == 2
 

@@ -12,7 +12,7 @@ import trio
 from trio.testing import MockClock
 
 from callchart.adapters.fallback.breaker import Breaker
-from callchart.adapters.fallback.counters import Tally
+from callchart.adapters.fallback.counters import FallbackCounters
 from callchart.adapters.llm.fallback import FAILURES, FallbackModel
 from callchart.adapters.llm.openai import FIRST_TOKEN, FIRST_TOKEN_OF_TWO
 from callchart.engine.data import Said
@@ -73,7 +73,7 @@ async def test_the_second_is_not_asked_while_the_first_answers(autojump_clock: M
     second = Server(SECOND)
     async with two(Server(whole("First.|")), second) as model:
         assert (await say(model)).text == "First.|"
-        assert model.tally == Tally(requests=1)
+        assert model.counters == FallbackCounters(requests=1)
     assert second.requests == []
 
 
@@ -81,14 +81,14 @@ async def test_the_second_answers_where_the_first_is_refused(autojump_clock: Moc
     second = Server(SECOND)
     async with two(Server(DOWN), second) as model:
         assert (await say(model)).pieces == [(0.0, "Second.|")]
-        assert model.tally == Tally(requests=1, error=1)
+        assert model.counters == FallbackCounters(requests=1, error=1)
     assert second.asked[0]["messages"][-1] == {"role": "user", "content": "Marmalade?"}
 
 
 async def test_both_together_take_no_longer_than_a_caller_waits(autojump_clock: MockClock) -> None:
     async with two(Server(SILENT), Server((1.25, *SECOND))) as model:
         assert (await say(model)).pieces == [(2.75, "Second.|")]
-        assert model.tally == Tally(requests=1, late=1)
+        assert model.counters == FallbackCounters(requests=1, late=1)
     assert 2 * FIRST_TOKEN_OF_TWO == FIRST_TOKEN
 
 
@@ -100,7 +100,7 @@ async def test_once_something_was_said_the_second_is_not_asked(
     async with two(first, second) as model:
         with pytest.raises(ProviderError, match=r"model\.test"):
             await model.write(ASKED, Stock(), listener)
-        assert model.tally == Tally(requests=1)
+        assert model.counters == FallbackCounters(requests=1)
     assert listener.text == "Well, "
     assert second.requests == []
 
@@ -132,7 +132,7 @@ async def test_where_both_fail_the_error_says_so_of_each(autojump_clock: MockClo
     async with two(Server(SILENT), Server(DOWN)) as model:
         with pytest.raises(ProviderError) as failure:
             await say(model)
-        assert model.tally == Tally(requests=1, late=1, both_failed=1)
+        assert model.counters == FallbackCounters(requests=1, late=1, both_failed=1)
     assert failure.value.reason == (
         "model.test wrote nothing within 1.5 s; then spare.test answered 401 (invalid_api_key)"
     )
@@ -155,13 +155,13 @@ async def test_a_first_that_keeps_failing_is_not_waited_for_in_every_turn(
             assert text == "Second.|"
             waits.append(wait)
         assert waits == [1.5, 1.5, 1.5, 0.0, 0.0]
-        assert model.tally == Tally(requests=5, late=3, not_asked=2)
+        assert model.counters == FallbackCounters(requests=5, late=3, not_asked=2)
         await trio.sleep(5.0)
         assert (await say(model)).text == "First.|"
     assert len(first.requests) == 4
     begins, ends = caplog.messages
-    assert "first model is left alone for 5 s: it failed 3 times in a row" in begins
-    assert "first model is asked again" in ends
+    assert "first model circuit open for 5 s: 3 failures in a row" in begins
+    assert "first model circuit closed" in ends
     assert [record.levelno for record in caplog.records] == [logging.WARNING] * 2
     assert "marmalade" not in caplog.text.lower()
 

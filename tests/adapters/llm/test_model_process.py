@@ -132,7 +132,7 @@ async def test_a_refusal_that_is_soon_over_is_waited_for(server: ModelServer, ap
     listener = Listener()
     async with asking(server, api) as model:
         await model.write(ASKED, Stock(), listener)
-        assert model.tally.retries == 1
+        assert model.counters.retries == 1
     assert listener.text == "Yes, of course.|"
 
 
@@ -179,4 +179,8 @@ async def test_a_server_that_is_killed_is_replaced_by_the_second_until_it_is_bac
         assert [await answer() for _ in range(2)] == ["From the second.|"] * 2
         await first.start()
         assert await answer() == "Yes, of course.|"
-        assert (model.tally.requests, model.tally.error, model.tally.both_failed) == (4, 2, 0)
+        assert (model.counters.requests, model.counters.error, model.counters.both_failed) == (
+            4,
+            2,
+            0,
+        )

@@ -38,8 +38,8 @@ async def failure_of(server: Server) -> tuple[ProviderError, Listener]:
         with pytest.raises(ProviderError) as failure:
             await model.write(ASKED, Stock(), listener)
         assert not any(stream.is_open for stream in server.streams)
-        assert model.tally.failures == 1
-        assert model.tally.requests == len(server.requests)
+        assert model.counters.failures == 1
+        assert model.counters.requests == len(server.requests)
     return failure.value, listener
 
 
@@ -148,7 +148,11 @@ async def test_what_fails_before_the_first_token_is_tried_once_more(
     listener = Listener()
     async with asking(server) as model:
         await model.write(ASKED, Stock(), listener)
-        assert (model.tally.requests, model.tally.retries, model.tally.failures) == (2, 1, 0)
+        assert (model.counters.requests, model.counters.retries, model.counters.failures) == (
+            2,
+            1,
+            0,
+        )
     assert listener.text == "Well,"
     assert server.asked_at == [0.0, 0.1]
     assert server.asked[0] == server.asked[1]

@@ -8,7 +8,7 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from callchart.adapters.llm.counters import ModelTally
+from callchart.adapters.llm.counters import ModelCounters
 from callchart.engine.data import Said
 from callchart.engine.ports import ProviderError, ToolSpec
 from tests.adapters.llm.scripted import (
@@ -159,12 +159,12 @@ async def test_the_tally_counts_requests_and_how_long_the_first_token_took(
         (delta(content=""), delta("stop")),
     )
     async with asking(server) as model:
-        assert model.tally == ModelTally()
+        assert model.counters == ModelCounters()
         await model.write(ASKED, Stock(), Listener())
-        assert model.tally == ModelTally(2, 0, 0, 2, 0.75, 0.5)
+        assert model.counters == ModelCounters(2, 0, 0, 2, 0.75, 0.5)
         with pytest.raises(ProviderError):
             await model.write(ASKED, Stock(), Listener())
-        assert model.tally == ModelTally(3, 0, 1, 2, 0.75, 0.5)
+        assert model.counters == ModelCounters(3, 0, 1, 2, 0.75, 0.5)
 
 
 async def test_a_latency_is_counted_when_the_caller_interrupts_after_it(
@@ -175,4 +175,4 @@ async def test_a_latency_is_counted_when_the_caller_interrupts_after_it(
             await model.write(ASKED, Stock(), Listener())
         with trio.move_on_after(0.125):
             await model.write(ASKED, Stock(), Listener())
-        assert model.tally == ModelTally(2, 0, 0, 1, 0.25, 0.25)
+        assert model.counters == ModelCounters(2, 0, 0, 1, 0.25, 0.25)

@@ -9,7 +9,7 @@ import trio
 from trio.testing import MockClock
 
 from callchart.adapters.fallback.breaker import Breaker
-from callchart.adapters.fallback.counters import Tally
+from callchart.adapters.fallback.counters import FallbackCounters
 from callchart.adapters.tts.fallback import FallbackSynthesizer
 from callchart.adapters.tts.joined_sound import Substitute
 from callchart.engine.ports import ProviderError, Speech
@@ -86,7 +86,7 @@ async def test_a_first_that_is_well_speaks_alone(autojump_clock: MockClock) -> N
     assert [at for at, _ in given] == [0.39, 0.59, 0.79, 0.99, 1.19]
     assert not any(isinstance(piece, Substitute) for _, piece in given)
     assert voices.asked_of_second == []
-    assert voices.together.tally == Tally(requests=1)
+    assert voices.together.counters == FallbackCounters(requests=1)
 
 
 async def test_a_first_without_sound_in_its_budget_is_cancelled_and_the_second_speaks(
@@ -98,14 +98,14 @@ async def test_a_first_without_sound_in_its_budget_is_cancelled_and_the_second_s
     assert voices.first.syntheses[0].ended == pytest.approx(0.4)
     assert voices.asked_of_second == [TEXT]
     assert all(isinstance(piece, Substitute) for _, piece in given)
-    assert voices.together.tally == Tally(requests=1, late=1)
+    assert voices.together.counters == FallbackCounters(requests=1, late=1)
 
 
 async def test_a_first_that_fails_is_not_waited_for(autojump_clock: MockClock) -> None:
     voices = make(Manner(latency=0.1, fails=0.0))
     assert [at for at, _ in await voices.say()] == [0.1]
     assert voices.asked_of_second == [TEXT]
-    assert voices.together.tally == Tally(requests=1, error=1)
+    assert voices.together.counters == FallbackCounters(requests=1, error=1)
 
 
 async def test_a_pause_while_there_is_sound_to_hear_is_not_late(autojump_clock: MockClock) -> None:
@@ -120,7 +120,7 @@ async def test_a_piece_is_late_once_the_caller_could_hear_a_gap(autojump_clock: 
     voices = make(Manner(piece=0.5, hangs=0.5))
     given = await voices.say()
     assert [at for at, _ in given] == [0.0, 0.7]
-    assert voices.together.tally == Tally(requests=1, late=1)
+    assert voices.together.counters == FallbackCounters(requests=1, late=1)
 
 
 async def test_sound_that_came_early_gives_the_next_piece_more_time(
@@ -196,7 +196,7 @@ async def test_with_everything_said_nobody_else_is_asked(
     voices = make(manner)
     assert seconds([piece for _, piece in await voices.say()]) == pytest.approx(1.2)
     assert voices.asked_of_second == []
-    assert voices.together.tally == Tally(requests=1)
+    assert voices.together.counters == FallbackCounters(requests=1)
 
 
 async def test_a_text_with_nothing_to_speak_is_nobodys_failure(autojump_clock: MockClock) -> None:
@@ -231,7 +231,7 @@ async def test_when_both_fail_the_error_names_both_with_both_cures() -> None:
         "near and far: it answered 503; then it was killed "
         "(near: see its status page; far: start it again)"
     )
-    assert together.tally == Tally(requests=1, error=1, both_failed=1)
+    assert together.counters == FallbackCounters(requests=1, error=1, both_failed=1)
 
 
 async def test_what_was_late_is_said_too(autojump_clock: MockClock) -> None:
@@ -257,8 +257,8 @@ async def test_a_first_that_keeps_failing_is_left_alone(
     ((at, _),) = await voices.say()
     assert at == 0.0
     assert len(voices.first.syntheses) == 2
-    assert voices.together.tally.not_asked == 1
-    assert voices.together.tally.share == 1.0
+    assert voices.together.counters.not_asked == 1
+    assert voices.together.counters.ratio == 1.0
 
 
 async def test_a_first_that_is_well_again_speaks_again(autojump_clock: MockClock) -> None:
@@ -297,7 +297,7 @@ async def test_barge_in_is_no_failure_of_the_first(autojump_clock: MockClock) ->
         with trio.move_on_after(0.1):
             await voices.say()
     assert voices.breaker.state == "closed"
-    assert voices.together.tally == Tally(requests=3)
+    assert voices.together.counters == FallbackCounters(requests=3)
 
 
 async def test_a_listener_that_fails_is_not_the_firsts_failure() -> None:

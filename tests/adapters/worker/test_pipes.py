@@ -19,12 +19,12 @@ def test_messages_survive_any_cutting(sent: list[object], size: int) -> None:
     unpacker = Unpacker()
     came: list[object] = []
     for start in range(0, len(stream), size):
-        came += unpacker.feed(stream[start : start + size])
+        came += unpacker.unpack(stream[start : start + size])
     assert came == sent
 
 
 def test_a_message_comes_no_sooner_than_its_last_byte() -> None:
     unpacker = Unpacker()
     stream = packed(b"sound")
-    assert unpacker.feed(stream[:-1]) == []
-    assert unpacker.feed(stream[-1:]) == [b"sound"]
+    assert unpacker.unpack(stream[:-1]) == []
+    assert unpacker.unpack(stream[-1:]) == [b"sound"]

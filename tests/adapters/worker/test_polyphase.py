@@ -23,7 +23,7 @@ def sine(hertz: float, rate_hz: int, amplitude: float = 16000) -> NDArray[np.flo
 def resampled(sound: NDArray[np.float64], source_hz: int, target_hz: int) -> NDArray[np.float64]:
     """The whole of it in one piece."""
     resampler = Resampler(source_hz, target_hz)
-    pcm = resampler.feed(np.rint(sound).astype("<i2").tobytes()) + resampler.finish()
+    pcm = resampler.resample(np.rint(sound).astype("<i2").tobytes()) + resampler.finish()
     return np.frombuffer(pcm, "<i2").astype(np.float64)
 
 
@@ -69,5 +69,5 @@ def test_pieces_join_without_a_seam(rates: tuple[int, int], cuts: list[int]) -> 
     pcm = np.random.default_rng(0).integers(-20000, 20000, 3000).astype("<i2").tobytes()
     whole = Resampler(*rates)
     pieces = Resampler(*rates)
-    joined = b"".join(pieces.feed(pcm[2 * a : 2 * b]) for a, b in pairwise([0, *cuts, 3000]))
-    assert joined + pieces.finish() == whole.feed(pcm) + whole.finish()
+    joined = b"".join(pieces.resample(pcm[2 * a : 2 * b]) for a, b in pairwise([0, *cuts, 3000]))
+    assert joined + pieces.finish() == whole.resample(pcm) + whole.finish()

@@ -30,7 +30,7 @@ async def test_a_machine_asks_its_metadata() -> None:
         return httpx.Response(200, json={"access_token": "t1.a", "expires_in": 43199})
 
     token = await of_machine(metadata)()
-    assert (token.text, token.life) == ("t1.a", 43199)
+    assert (token.text, token.life_s) == ("t1.a", 43199)
 
 
 async def test_an_oauth_token_is_exchanged_and_its_life_is_by_the_servers_clock() -> None:
@@ -45,7 +45,7 @@ async def test_an_oauth_token_is_exchanged_and_its_life_is_by_the_servers_clock(
 
     token = await for_oauth(exchange)()
     assert token.text == "t1.a"
-    assert token.life == pytest.approx(12 * 3600, abs=1)
+    assert token.life_s == pytest.approx(12 * 3600, abs=1)
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ until it works."""
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from random import Random
 from typing import Final
@@ -14,6 +14,7 @@ from urllib.parse import quote
 
 import trio
 
+from callchart.adapters.backoff import Backoff
 from callchart.adapters.carrier.asterisk.control.ari import Ari, AriError, ControlLost
 from callchart.adapters.carrier.asterisk.control.control import Control, ControlError
 from callchart.adapters.carrier.asterisk.control.http import HttpTransport
@@ -27,10 +28,7 @@ from callchart.adapters.carrier.asterisk.websocket.server import MESSAGE_BYTES
 
 CONNECT_SECONDS: Final = 5.0
 
-#: Seconds from one attempt to reconnect to the next: they double, and are up to half as much again
-#: by chance, so that those who lost the same Asterisk do not come back all at once.
-FIRST_DELAY: Final = 0.1
-LAST_DELAY: Final = 5.0
+RECONNECT: Final = Backoff(first_s=0.1, longest_s=5.0, jitter=(1.0, 1.5))
 
 
 @asynccontextmanager
@@ -60,7 +58,7 @@ class _Connection:
         """Stay connected until another client takes the application over.
 
         Raises `ControlError` where the first attempt fails."""
-        is_first, waits = True, delays(self._random)
+        is_first, retries = True, 0
         while not self._control.is_over:
             try:
                 async with self._open() as socket:
@@ -70,9 +68,9 @@ class _Connection:
                     is_first = False
                     self._link.down(self._http, await socket.ended())
                 # One that was lost again at once is not dialled at once.
-                if trio.current_time() - up_at > LAST_DELAY:
-                    waits = delays(self._random)
-                wait = next(waits)
+                if trio.current_time() - up_at > RECONNECT.longest_s:
+                    retries = 0
+                wait = RECONNECT.delay_s(retries, self._random)
             except (DialFailed, AriError, ControlLost) as failure:
                 if is_first:
                     raise ControlError(
@@ -80,9 +78,10 @@ class _Connection:
                         " (is res_http_websocket.so loaded?)"
                     ) from None
                 self._link.down(self._http, str(failure))
-                wait = next(waits)
-                if wait >= LAST_DELAY:
+                wait = RECONNECT.delay_s(retries, self._random)
+                if wait >= RECONNECT.longest_s:
                     self._complaints.about(f"control of Asterisk is still lost: {failure}")
+            retries += 1
             await trio.sleep(wait)
 
     @asynccontextmanager
@@ -108,11 +107,3 @@ class _Connection:
             self._link.up(self._http)
             await self._link.catch_up(Ari(self._http))
             yield socket
-
-
-def delays(random: Random) -> Iterator[float]:
-    """Seconds between attempts to reconnect, of which there may be any number."""
-    delay = FIRST_DELAY
-    while True:
-        yield delay * random.uniform(1.0, 1.5)
-        delay = min(2 * delay, LAST_DELAY)

@@ -7,9 +7,9 @@ from typing import Any, cast
 
 import pytest
 
-from callchart.adapters.fallback.counters import Tally
+from callchart.adapters.fallback.counters import FallbackCounters
 from callchart.adapters.fallback.failures import Late, NotAsked
-from callchart.adapters.llm.counters import ModelTally
+from callchart.adapters.llm.counters import ModelCounters
 from callchart.adapters.service.providers.models import Writers
 from callchart.adapters.service.providers.speech import Voices
 from callchart.adapters.service.run.metrics import Answers, of_providers
@@ -23,27 +23,31 @@ from callchart.engine.testing import FakeModel, FakeSynthesizer
 class Counted:
     """What of a model is looked at here."""
 
-    tally: ModelTally
+    counters: ModelCounters
 
 
-def opened(models: dict[str, ModelTally], writers: Tally | None, voices: Tally | None) -> Opened:
-    counted = cast(Any, {name: Counted(tally) for name, tally in models.items()})
+def opened(
+    models: dict[str, ModelCounters],
+    writers: FallbackCounters | None,
+    voices: FallbackCounters | None,
+) -> Opened:
+    counted = cast(Any, {name: Counted(counters) for name, counters in models.items()})
     voice = FakeSynthesizer()
     return Opened(
         cast(Any, None), Voices(voice, voice, voices), Writers(FakeModel(), counted, writers)
     )
 
 
-def asked(requests: int, *failures: ProviderError) -> Tally:
-    tally = Tally(requests)
+def asked(requests: int, *failures: ProviderError) -> FallbackCounters:
+    counters = FallbackCounters(requests)
     for failure in failures:
-        tally.handed_on(failure)
-    return tally
+        counters.handed_on(failure)
+    return counters
 
 
 def test_one_model_and_one_voice_have_one_line() -> None:
-    tally = ModelTally().asked().began(0.4).asked().began(1.0).tried_again().failed()
-    assert [*of_providers(opened({"gpt": tally}, None, None))] == [
+    counters = ModelCounters().asked().began(0.4).asked().began(1.0).tried_again().failed()
+    assert [*of_providers(opened({"gpt": counters}, None, None))] == [
         "model gpt: requests: 2, tried again: 1, answers that failed: 1, "
         "first token after 0.70 s on average, 1.00 s at most"
     ]
@@ -51,7 +55,7 @@ def test_one_model_and_one_voice_have_one_line() -> None:
 
 def test_a_second_provider_has_a_line_that_says_how_often_it_was_asked_and_why() -> None:
     failures = (Late("a", ""), ProviderError("a", ""), ProviderError("a", ""), NotAsked("a", ""))
-    lines = [*of_providers(opened({"a": ModelTally()}, asked(8, *failures), asked(0)))]
+    lines = [*of_providers(opened({"a": ModelCounters()}, asked(8, *failures), asked(0)))]
     assert lines == [
         "model a: requests: 0, tried again: 0, answers that failed: 0",
         "second model: asked for 4 of 8 (50%), as the first was late: 1, failed: 2, "

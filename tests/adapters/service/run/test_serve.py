@@ -13,7 +13,7 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from callchart.adapters.fallback.counters import Tally
+from callchart.adapters.fallback.counters import FallbackCounters
 from callchart.adapters.service.cli import main
 from callchart.adapters.service.demo.model_server import MODEL, ModelServer
 from callchart.adapters.service.providers.models import Writers
@@ -181,7 +181,7 @@ async def test_figures_are_told_each_hour_in_which_there_were_calls(
 ) -> None:
     caplog.set_level(logging.INFO, "callchart")
     voice, calls = FakeSynthesizer(), CallLog(CHART)
-    voices, writers = Voices(voice, voice, Tally()), Writers(FakeModel(), {})
+    voices, writers = Voices(voice, voice, FallbackCounters()), Writers(FakeModel(), {})
     services = Services(FakeVoiceDetectors(), FakeRecognizer(), voice, FakeModel(), Phrases(16000))
     async with trio.open_nursery() as nursery:
         nursery.start_soon(tell_figures, calls, Opened(services, voices, writers))

@@ -164,10 +164,10 @@ async def test_a_call_goes_on_over_http_and_with_the_second_model_when_the_first
     words = heard(line.recording.agent.tobytes(), 16000).split()
     assert [word for word in words if word != "hm"] == ["hi", "beta", "gama", "delt", "epsi"]
     assert await speechkit.texts("tts:synthesize") == ["delt epsi."]
-    assert opened.voices.tally
-    assert (opened.voices.tally.requests, opened.voices.tally.by_second) == (2, 1)
-    assert opened.writers.tally
-    assert (opened.writers.tally.requests, opened.writers.tally.by_second) == (2, 2)
+    assert opened.voices.counters
+    assert (opened.voices.counters.requests, opened.voices.counters.by_second) == (2, 1)
+    assert opened.writers.counters
+    assert (opened.writers.counters.requests, opened.writers.counters.by_second) == (2, 2)
 
 
 async def test_scripts_are_in_the_first_voice_also_where_it_is_too_slow_for_a_call(

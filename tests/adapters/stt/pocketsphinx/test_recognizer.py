@@ -35,7 +35,7 @@ def say_recording(call: Recognition, caller: Recording, rate_hz: int = RATE_HZ) 
     """The recording as utterance 1, with its edges found 100 ms late."""
     pcm = caller.pcm
     if rate_hz != RATE_HZ:
-        pcm = Resampler(RATE_HZ, rate_hz).feed(pcm)
+        pcm = Resampler(RATE_HZ, rate_hz).resample(pcm)
     begun, ended = round(caller.start * 50) + 5, round(caller.end * 50) + 5
     for number, frame in enumerate(frames(pcm, rate_hz)):
         if number == begun:

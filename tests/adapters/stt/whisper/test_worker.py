@@ -44,7 +44,7 @@ def test_a_russian_sentence_comes_out_right(whisper: Whisper) -> None:
 
 
 def test_a_sentence_over_a_narrow_line_comes_out_nearly_right(whisper: Whisper) -> None:
-    narrow = Resampler(RATE_HZ, 8000).feed(recording("ru_delivery").pcm)
+    narrow = Resampler(RATE_HZ, 8000).resample(recording("ru_delivery").pcm)
     heard = whisper.words(Transcribe(narrow, 8000, final=True)).lower()
     assert "сколько стоит доставка" in heard
     assert "когда она приедет" in heard

@@ -289,7 +289,7 @@ async def test_a_warning_is_logged_once_and_signs_of_life_are_not(
             call.session.say(StreamingResponse(status_code=status))
         await settled()
     (record,) = caplog.records
-    assert record.getMessage().startswith("SpeechKit warns")
+    assert record.getMessage().startswith("SpeechKit sent a warning")
     assert "caller" not in record.getMessage()
 
 

@@ -11,6 +11,7 @@ from dataclasses import replace
 import pytest
 import trio
 
+from callchart.adapters.backoff import Backoff
 from callchart.adapters.stt.yandex import recognition
 from callchart.adapters.stt.yandex.recognizer import Listening, YandexRecognizer
 from callchart.adapters.stt.yandex.session import LIMITS, Limits
@@ -237,7 +238,7 @@ async def test_a_key_that_is_refused_is_told_with_what_to_do(server: SpeechKitSe
 
 
 async def test_a_server_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(recognition, "FIRST_PAUSE", 0.01)
+    monkeypatch.setattr(recognition, "RECONNECT", Backoff(0.01, 0.16))
     with trio.fail_after(BOUND), nobody() as nowhere:
         async with (
             YandexRecognizer.open(KEY, address=nowhere) as recognizer,

@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 import pytest
 import trio
 
+from callchart.adapters.backoff import Backoff
 from callchart.adapters.carrier.asterisk.control import connect
 from callchart.adapters.carrier.asterisk.control.ari import ControlLost
 from callchart.adapters.carrier.asterisk.control.connect import connected
@@ -284,7 +285,7 @@ async def test_control_comes_back_after_an_answer_that_is_not_a_websockets(answe
 async def test_what_keeps_control_from_coming_back_is_said_when_it_takes_long(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(connect, "LAST_DELAY", connect.FIRST_DELAY)
+    monkeypatch.setattr(connect, "RECONNECT", Backoff(first_s=0.1, longest_s=0.1))
     async with scripted_asterisk() as asterisk, to_scripted(asterisk):
         asterisk.answers["GET events"] = says(401, "")
         await (await asterisk.socket()).aclose()
@@ -311,9 +312,9 @@ async def test_a_socket_that_cannot_catch_up_is_not_used() -> None:
 
 
 def test_attempts_to_reconnect_come_ever_later_and_not_all_at_once() -> None:
-    one = connect.delays(random.Random(1))
-    other = connect.delays(random.Random(2))
-    waits, others = [next(one) for _ in range(9)], [next(other) for _ in range(9)]
+    one, other = random.Random(1), random.Random(2)
+    waits = [connect.RECONNECT.delay_s(retries, one) for retries in range(9)]
+    others = [connect.RECONNECT.delay_s(retries, other) for retries in range(9)]
     expected = (0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 5.0, 5.0, 5.0)
     for wait, other_wait, least in zip(waits, others, expected, strict=True):
         assert least <= wait <= 1.5 * least
