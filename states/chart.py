@@ -7,4 +7,9 @@ from callchart.states.call import call
 from callchart.states.hangup import ended, hangup
 from callchart.states.late import is_over
 
-CHART = Chart("phone call", [call, hangup, ended], late=is_over)
+CHART = Chart(
+    "phone call",
+    [call, hangup, ended],
+    late=is_over,
+    overview=["greeting", "listening", "thinking", "speaking", "barged_in", "hangup"],
+)

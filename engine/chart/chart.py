@@ -111,7 +111,8 @@ class Chart:
     may receive. `data` is the class of a call's data. `late(data, event)` says whether an event is
     about something finished; such an event is journalled and not acted on. `activities` maps the
     names of activities that the engine does not have to async functions of a
-    `callchart.engine.scene.Scene`.
+    `callchart.engine.scene.Scene`. `overview` names the few states of the smallest drawing. `base`
+    is the chart that this one extends, or None: drawings keep its places and colours.
 
     Raises `ChartError`, with the state and the cure, for:
     - an event that can arrive in a state that has no reaction to it;
@@ -131,6 +132,8 @@ class Chart:
         data: type[CallData] = CallData,
         late: Callable[[Any, Event], bool] | None = None,
         activities: Mapping[str, Callable[..., Any]] | None = None,
+        overview: Sequence[str] = (),
+        base: Chart | None = None,
     ) -> None:
         self.name = name
         self.states = tuple(states)
@@ -138,7 +141,11 @@ class Chart:
         self.data = data
         self.late = late
         self.activities = MappingProxyType(dict(activities or {}))
+        self.base = base
         self.nodes: Mapping[str, Node] = MappingProxyType(_nodes(self.states))
+        self.overview = tuple(
+            self.resolve(state, why=f"chart {name}, overview") for state in overview
+        )
         self.timers: tuple[TimerSpec, ...] = tuple(
             TimerSpec(node.path, timer, after_of(after)[0], order)
             for order, (node, timer, after) in enumerate(
@@ -256,6 +263,8 @@ class Chart:
             data=data or self.data,
             late=self.late,
             activities={**self.activities, **(activities or {})},
+            overview=self.overview,
+            base=self,
         )
 
     # --- building the table --------------------------------------------------------------------
