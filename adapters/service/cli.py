@@ -25,7 +25,7 @@ from callchart.adapters.service.user_code import (
     what_failed,
 )
 from callchart.engine.chart import Chart, ChartError
-from callchart.engine.drawing.files import differences, files, is_ours
+from callchart.engine.drawing.files import SUFFIXES, differences, files, is_ours
 from callchart.engine.exception_groups import leaves
 from callchart.engine.journal import JournalError, ReplayDiffers, read, replay
 from callchart.engine.ports import ProviderError
@@ -234,26 +234,30 @@ def _call(options: argparse.Namespace) -> int:
 
 def _draw(options: argparse.Namespace) -> int:
     chart, folder = load_chart(options.chart), _drawn_in(options)
-    found = _texts_in(folder)
+    found, again = _texts_in(folder), _draw_command(options)
+    if options.check and not any(map(is_ours, found.values())):
+        raise UserError(f"{folder} has no drawings: run `{again}`")
     try:
         different = differences(chart, found) if options.check else []
         drawn = {} if options.check else files(chart)
-    except Exception as error:  # noqa: BLE001 (the atlas asks the chart's functions: whatever)
+    except Exception as error:  # noqa: BLE001 (the races run the functions of the chart)
         raise UserError(
-            f"chart {options.chart}: not drawn, for its functions fail: {what_failed(error)}; "
-            f"`callchart explore` tells the call"
+            f"chart {options.chart} must have functions that do not fail, got "
+            f"{what_failed(error)}; run `callchart explore` to see the call"
         ) from None
     if options.check:
         for line in different:
             print(line)
         if different:
-            again = _draw_command(options)
             print(f"{folder} is not up to date: run `{again}`", file=sys.stderr)
         return 1 if different else 0
     strangers = [folder / name for name in drawn if name in found and not is_ours(found[name])]
     if strangers:
         raise UserError(
-            *(f"{path} is no drawing: move it, or name another --out" for path in strangers)
+            *(
+                f"{path} must be a drawing, got another file; move it, or name another --out"
+                for path in strangers
+            )
         )
     for name, text in drawn.items():
         path = folder / name
@@ -261,22 +265,24 @@ def _draw(options: argparse.Namespace) -> int:
         path.write_text(text, encoding="utf-8", newline="")
     for name, text in found.items():
         if name not in drawn and is_ours(text):
-            (folder / name).unlink()  # of a state that is no more
+            (folder / name).unlink()  # of a state that was removed
     print(f"{chart.name}: {len(drawn)} files in {folder}")
     return 0
 
 
 def _drawn_in(options: argparse.Namespace) -> Path:
-    """The folder of a chart's drawings: what one chart leaves there, another would replace."""
+    """Return the folder of the drawings. Each chart needs its own: drawing replaces all files."""
     if options.out is not None:
         return Path(options.out)
     if options.chart != DEFAULT_CHART:
-        raise UserError(f"chart {options.chart}: add --out DIR, a folder for its drawings alone")
+        raise UserError(
+            f"--out must be a folder for chart {options.chart}, got none; add --out DIR"
+        )
     return DEFAULT_DRAWINGS
 
 
 def _draw_command(options: argparse.Namespace) -> str:
-    """What draws this chart in this folder."""
+    """Return the command that draws this chart in this folder."""
     command = ["callchart", "draw"]
     if options.chart != DEFAULT_CHART:
         command += ["--chart", options.chart]
@@ -288,8 +294,8 @@ def _draw_command(options: argparse.Namespace) -> str:
 def _texts_in(folder: Path) -> dict[str, str]:
     texts = {}
     for path in sorted(folder.rglob("*")):
-        if path.suffix in (".md", ".mmd", ".scxml", ".svg") and path.is_file():
-            # Drawings are UTF-8; what is not, somebody else's, or damaged, equals none of them.
+        if path.suffix in SUFFIXES and path.is_file():
+            # Drawings are UTF-8. A file of other bytes is damaged or not ours, and differs.
             with path.open(encoding="utf-8", errors="replace", newline="") as file:
                 texts[str(path.relative_to(folder))] = file.read()
     return texts

@@ -1,6 +1,7 @@
-"""The diagram's model: what a chart declares, as names and texts that every renderer shares.
+"""The model of a diagram: the declarations of a chart, as names and texts for every renderer.
 
-It is read off the very `Chart` that runs. Nothing here knows a picture's shape or a file's format.
+`diagram_of` reads it off the `Chart` that runs. Nothing here knows the shape of a picture or the
+format of a file.
 """
 
 from __future__ import annotations
@@ -30,10 +31,10 @@ KINDS: Mapping[type[Reaction], Kind] = {To: "to", Stay: "stay", Ignore: "ignore"
 
 @dataclass(frozen=True, slots=True)
 class Timer:
-    """An `after`: where its delay comes from, and how long it is by default.
+    """An `after`: its delay, and where the delay is declared.
 
-    `source` is a setting's or a function's name, "" where a number stands in the chart itself;
-    `value` is "6 s", "" where it is computed during the call."""
+    `source` is the name of a setting or of a function, "" where the chart has a number. `value` is
+    the default, such as "6 s", or "" where the delay is computed during the call."""
 
     name: str
     source: str
@@ -41,12 +42,12 @@ class Timer:
 
     @property
     def short(self) -> str:
-        """The name and the length, where it is known beforehand: "no_input 6 s"."""
+        """The name and the default: "no_input 6 s"."""
         return f"{self.name} {self.value}".rstrip()
 
     @property
     def full(self) -> str:
-        """Everything: "filler: filler_after = 0 s", "no_input = 6 s", "settle = 0 s"."""
+        """All of it: "filler: filler_after = 0 s", "no_input = 6 s", "settle = 0 s"."""
         if not self.value:
             return f"{self.name}: {self.source}()"
         via = f": {self.source}" if self.source not in ("", self.name) else ""
@@ -55,7 +56,7 @@ class Timer:
 
 @dataclass(frozen=True, slots=True)
 class StateNode:
-    """A state as it is drawn. `name` is the shortest end of its path that no other state has."""
+    """A state as it is drawn. `name` is the shortest end of its path that is unique."""
 
     path: str
     name: str
@@ -69,19 +70,22 @@ class StateNode:
     entry: tuple[str, ...]
     exit: tuple[str, ...]
     timers: tuple[Timer, ...]
+    #: Lines about the state, for an overview.
+    summary: tuple[str, ...] = ()
 
     @property
     def title(self) -> str:
-        """Its own name, as its declaration says it."""
+        """The name in its declaration."""
         return self.path.rpartition(SEPARATOR)[2]
 
 
 @dataclass(frozen=True, slots=True)
 class DrawnReaction:
-    """One declared answer: in `source`, on `trigger` (an event's or one of its timers' name).
+    """One declared reaction: of the state `source`, to `trigger` (the name of an event or a timer).
 
-    `target` is a path where `kind` is "to". `number` counts the answers to one trigger from 0: one
-    without a guard that is not the first means "else"."""
+    `target` is a path where `kind` is "to". `number` counts the reactions to one trigger from 0: a
+    later one without a guard means "else". `event` is the name of the event, or `timer_event`. `id`
+    is unique in the chart: "call.listening/SpeechStarted/0", "call/after.longest_call/1"."""
 
     source: str
     trigger: str
@@ -94,6 +98,8 @@ class DrawnReaction:
     effects: tuple[str, ...]
     rearm: tuple[str, ...]
     reason: str
+    event: str
+    id: str
 
     @property
     def condition(self) -> str:
@@ -104,62 +110,102 @@ class DrawnReaction:
 
     @property
     def action(self) -> str:
-        """What is done with it, in order: updates, effects, timers started afresh."""
+        """The updates, the effects and the timers that are started again, in order."""
         return ", ".join(
             (*self.updates, *self.effects, *(f"rearm {timer}" for timer in self.rearm))
         )
 
 
+def timer_event(state: str, timer: str) -> str:
+    """Return the name of the event of a timer.
+
+    It has a hyphen, which no name of a state has: in SCXML a name of an event also matches the
+    longer names that begin with the same words between dots."""
+    return f"after.{state}-{timer}"
+
+
 @dataclass(frozen=True, slots=True)
 class Diagram:
-    """A whole chart: its states in the order of declaration, and every declared answer.
+    """A whole chart: its states in the order of declaration, and every declared reaction.
 
-    `in_leaf` holds, for each leaf and each event or timer that can come up there, the answers that
-    are tried, in order, up to the first that is sure to be given."""
+    `in_leaf` holds, for each leaf and each event or timer that can come up there, the reactions
+    that are tried, in order, up to the first without a guard. `overview` are the states of the
+    smallest picture. `base` is the diagram of the chart that this one extends."""
 
     title: str
     roots: tuple[str, ...]
     states: Mapping[str, StateNode]
     reactions: tuple[DrawnReaction, ...]
     in_leaf: Mapping[str, Mapping[str, tuple[DrawnReaction, ...]]]
+    overview: tuple[str, ...] = ()
+    base: Diagram | None = None
 
     @property
     def transitions(self) -> tuple[DrawnReaction, ...]:
-        """The answers that are drawn as arrows."""
+        """The reactions that are drawn as arrows."""
         return tuple(r for r in self.reactions if r.kind == "to")
 
     @property
     def leaves(self) -> tuple[str, ...]:
+        """The paths of the states without children."""
         return tuple(p for p, state in self.states.items() if not state.children)
 
+    @property
+    def frames(self) -> tuple[str, ...]:
+        """The states drawn as frames: those that hold a third of the leaves, outermost first.
+
+        An extended chart has the frames of its base."""
+        if self.base is not None:
+            return self.base.frames
+        enough = max(5.0, len(self.leaves) / 3)
+        return tuple(p for p in self.states if len(self.inside(p)) >= enough)
+
+    @property
+    def blocks(self) -> tuple[str, ...]:
+        """The states drawn as blocks, with all inside: the others at the top or in a frame."""
+        frames = self.frames
+        around = (None, *frames)
+        return tuple(
+            p for p, state in self.states.items() if p not in frames and state.parent in around
+        )
+
+    @property
+    def added(self) -> tuple[str, ...]:
+        """The outermost states that the base does not have."""
+        if self.base is None:
+            return ()
+        own = {path for path in self.states if path not in self.base.states}
+        return tuple(path for path in self.states if {*self.lineage(path)} & own == {path})
+
     def entered_at(self, path: str) -> str:
-        """The leaf in which entering the state ends."""
+        """Return the leaf in which entering the state ends."""
         inner = self.states[path].initial
         return path if inner is None else self.entered_at(inner)
 
     @property
     def beginning(self) -> str:
-        """The leaf in which everything begins."""
+        """The leaf in which a call begins."""
         return self.entered_at(self.roots[0])
 
     def name(self, path: str) -> str:
+        """Return the short name of the state."""
         return self.states[path].name
 
     def lineage(self, path: str) -> tuple[str, ...]:
-        """The state and its ancestors, outermost first."""
+        """Return the state and its ancestors, outermost first."""
         return self.states[path].lineage
 
     def within(self, path: str, outer: str) -> bool:
-        """Is it `outer`, or somewhere inside?"""
+        """Return whether the state is `outer` or inside it."""
         return outer in self.lineage(path)
 
     def inside(self, outer: str) -> tuple[str, ...]:
-        """The leaves of a compound state; of a leaf, itself."""
+        """Return the leaves of a compound state; of a leaf, the leaf."""
         return tuple(leaf for leaf in self.leaves if self.within(leaf, outer))
 
 
 def diagram_of(chart: Chart) -> Diagram:
-    """The chart's diagram. Delays are shown with the defaults of the chart's own settings."""
+    """Return the diagram of a chart. Delays have the defaults of the chart's own settings."""
     defaults = chart.data().settings
     names = _short_names(chart.nodes)
     timers = {spec.trigger: _timer(spec, defaults) for spec in chart.timers}
@@ -195,7 +241,7 @@ def diagram_of(chart: Chart) -> Diagram:
             )
 
     def tried(edges: Sequence[LeafReaction]) -> tuple[DrawnReaction, ...]:
-        # The chart was checked: whatever can come up has an answer without a guard.
+        # The chart was checked: each trigger has a reaction without a guard.
         sure = next(n for n, edge in enumerate(edges) if edge.declared.when is None)
         return tuple(
             next(r for a, r in declared[edge.source, edge.trigger] if a is edge.declared)
@@ -215,6 +261,8 @@ def diagram_of(chart: Chart) -> Diagram:
         MappingProxyType(states),
         tuple(r for given in declared.values() for _, r in given),
         MappingProxyType(in_leaf),
+        chart.overview,
+        diagram_of(chart.base) if chart.base else None,
     )
 
 
@@ -224,7 +272,7 @@ def _short_names(paths: Iterable[str]) -> dict[str, str]:
     for path in known:
         parts = path.split(SEPARATOR)
         ends = (SEPARATOR.join(parts[-n:]) for n in range(1, len(parts) + 1))
-        # A path that is itself the end of a longer one has no unique end: it keeps its own name.
+        # A path that is the end of a longer one has no unique end: it keeps its full name.
         names[path] = next(
             (end for end in ends if [p for p in known if f".{p}".endswith(f".{end}")] == [path]),
             path,
@@ -272,4 +320,6 @@ def _reaction(
         effects,
         rearm,
         reason,
+        timer_event(source, timer.name) if timer else trigger,
+        f"{source}/after.{timer.name}/{number}" if timer else f"{source}/{trigger}/{number}",
     )

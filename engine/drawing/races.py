@@ -1,7 +1,13 @@
-"""The atlas of races, as Markdown: what can meet at one instant, and what either order comes to."""
+"""The races of a chart: what two occurrences at one instant lead to, in both orders.
+
+`page` lists the pairs after which the call is in another state, as Markdown. `rows` are all other
+pairs, as CSV.
+"""
 
 from __future__ import annotations
 
+import csv
+import io
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
@@ -10,77 +16,122 @@ from callchart.engine.drawing.model import Diagram
 from callchart.engine.exploration.races.ties import Order, RaceOutcome, Tie
 
 #: The test that runs both orders of every pair of a state, in a running call.
-TEST = "tests/engine/drawing/test_races.py::test_both_orders_come_to_what_the_atlas_says"
+TEST = "tests/engine/drawing/test_races.py::test_both_orders_end_as_the_page_says"
 
-#: How two orders may differ, the weightiest first.
+#: The ways in which two orders differ, the most important first.
 KINDS = ("another state", "other commands", "other data", "alike")
 
-#: By what becomes of one of the two: why the order counts, and why that is right.
+#: By the outcome of one of the two: why the order matters, and why that is right.
 REASONS: Mapping[str, tuple[str, str]] = {
     "over": (
-        "the call is over",
-        "Nothing happens after the end of a call, and nothing is owed to anybody then.",
+        "the call has ended",
+        "Nothing happens after the end of a call.",
     ),
     "stale": (
-        "said by what is over",
-        "The first leaves the state whose activity said the other. What an activity has said of a "
-        "stay that is over is written down and not acted on: else an old reply, or an old filler, "
-        "would move the call that has gone on without it.",
+        "its activity has ended",
+        "The first leaves the state whose activity raised the other. An event of an activity that "
+        "has ended is recorded and not acted on: an old reply or an old filler must not move the "
+        "call.",
     ),
     "cancelled": (
         "its timer is cancelled",
-        "The first leaves the state whose patience the timer was: what was waited for has come, or "
-        "counts no more.",
+        "The first leaves the state that has the timer: the call no longer waits for it.",
     ),
     "begun afresh": (
-        "its timer begins afresh",
-        "The first is a sign of life of what the timer watches: waiting begins anew.",
+        "its timer starts again",
+        "The first is a sign of life of what the timer watches, so the timer starts again.",
     ),
     "late": (
-        "it speaks of what is over",
-        "The first has settled what the other speaks of: an utterance that was answered, a reply "
+        "it is late",
+        "The first has settled what the other reports: an utterance that was answered, a reply "
         "that was replaced.",
     ),
     "": (
-        "each is answered where the other led",
-        "Both are acted on in either order. Who comes first is what has happened: a caller who "
+        "each happens in the state that the other led to",
+        "The call acts on both in either order. The order is a fact of the call: a caller who "
         "speaks before a reply ends interrupts it, and one who speaks after it answers it.",
     ),
 }
 
 HOW_TO_READ = """\
-In each state, each two things that may come up there: events that can arrive, and timers that can
-come due. Both fall at one instant, and `decide` has taken them in both orders, for all that the
-guards may say to them there. Each state was reached by a call, from its beginning.
+This page takes each state and each two triggers that can come up there: events that can arrive and
+timers that can come due. Both happen at one instant. `decide` has taken them in both orders, for
+each answer of the guards. A sequence of events from the beginning of a call leads to each case.
 
-At one instant the loop takes what effects raised before all else, an event before a timer, events
-in the order in which they were posted, and timers in the order of their declaration
-([semantics](semantics.md)). So of an event and a timer only one order happens at an instant; a
-microsecond makes the other.
+The loop takes events that effects raised first, then an event before a timer, events in the order
+in which they were posted, and timers in the order of their declaration
+([semantics](semantics.md)). So an event and a timer at one instant have only one order; the other
+order happens when the event comes a microsecond later.
 
-- `→ state` leads there; *stays* and *ignored* lead nowhere; *put off* is offered again after the
-  next change of state, and what then comes of it stands behind "then". *Stale*, *late* and
-  *cancelled* are not acted on; *afresh* is a timer that begins again.
-- `[guard]` is the guard that said yes. Behind `=` stands the state in which the instant ends.
-- A pair stands with what differs most: the state in which the call ends up; or the commands that
-  were given (`/`); or the data, by the names of its fields. An event's words count as data.
-- What can come up is the chart's own account, which is a wide one: by it, a transfer may fail where
-  none was asked for. A timer counts as due whenever it runs.
+- `→ state` leads there. *stays* and *ignored* change no state. *put off* is offered again after the
+  next change of state, and the result follows "then". The call does not act on what is *stale*,
+  *late* or *cancelled*. *afresh* is a timer that starts again.
+- `[guard]` is the guard that said yes. Behind `=` is the state in which the instant ends.
+- A pair is listed by its largest difference: the state in which the call ends up, or the commands
+  that were given, or the data. The words of an event are data.
+- The chart itself says what can come up, and it says too much rather than too little: a transfer
+  may fail where none was asked for. A timer counts as due whenever it runs.
+
+**This page lists only the pairs after which the call is in another state.** All others are in
+[races.csv](races.csv): those that differ in the commands or the data alone, and those that are
+alike. Its columns are the state, the two triggers, the difference, both orders, and the state (or
+states) in which the instant ends. A row has all pairs of `one` that have the same result.
 """
+
+#: The columns of `rows`.
+COLUMNS = ("state", "one", "other", "differs in", "one first", "other first", "ends in")
 
 
 def page(diagram: Diagram, ties: Iterable[Tie]) -> str:
-    """The page: a summary, and for each state what depends on the order and what does not."""
+    """Return the page: a summary, and for each state the pairs whose order matters to the state."""
+    by_leaf = _by_leaf(ties)
+    parts = [f"# Races: {diagram.title}\n", HOW_TO_READ]
+    parts.append(_summary(diagram, by_leaf))
+    for leaf in diagram.leaves:
+        if matter := [tie for tie in by_leaf.get(leaf, ()) if _kind(tie) == KINDS[0]]:
+            name = diagram.name(leaf)
+            parts.append(f"## {name}\n")
+            parts.append(f"`{TEST}[{name}]` runs these.\n")
+            parts.append(_different(diagram, leaf, matter))
+    return "\n".join(parts)
+
+
+def rows(diagram: Diagram, ties: Iterable[Tie]) -> str:
+    """Return the pairs after which the call is in the same state, as CSV with a head."""
+    by_leaf = _by_leaf(ties)
+    made: list[tuple[str, ...]] = [COLUMNS]
+    for leaf in diagram.leaves:
+        found: dict[tuple[str, ...], list[str]] = defaultdict(list)
+        for tie in by_leaf.get(leaf, ()):
+            kind = _kind(tie)
+            if kind == KINDS[0]:
+                continue
+            one, other = (_plain(_trigger(diagram, leaf, trigger)) for trigger in tie.triggers)
+            orders = ("", "")
+            if kind != "alike":
+                orders = (
+                    _plain(_order(diagram, leaf, tie.one_first, kind)),
+                    _plain(_order(diagram, leaf, tie.other_first, kind)),
+                )
+            differs = " ".join(tie.differs_in) if kind == "other data" else kind
+            end = diagram.name(tie.one_first.leaf)
+            others = found[(one, differs, *orders, end)]
+            if other not in others:
+                others.append(other)
+        made += [
+            (diagram.name(leaf), one, ", ".join(others), *cells)
+            for (one, *cells), others in found.items()
+        ]
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(made)
+    return text.getvalue()
+
+
+def _by_leaf(ties: Iterable[Tie]) -> dict[str, list[Tie]]:
     by_leaf: dict[str, list[Tie]] = defaultdict(list)
     for tie in ties:
         by_leaf[tie.state.leaf].append(tie)
-    parts = [f"# What can meet: {diagram.title}\n", HOW_TO_READ]
-    parts.append(_summary(diagram, by_leaf))
-    for leaf in diagram.leaves:
-        if found := by_leaf.get(leaf):
-            parts.append(f"## {diagram.name(leaf)}\n")
-            parts.append(_state(diagram, leaf, found))
-    return "\n".join(parts)
+    return by_leaf
 
 
 def _kind(tie: Tie) -> str:
@@ -102,7 +153,7 @@ def _reason(tie: Tie) -> str:
 
 
 def _pairs(ties: Iterable[Tie]) -> dict[tuple[str, str], Tie]:
-    """Each pair, with one of its ties that differ most."""
+    """Return each pair, with one of its ties that differ most."""
     pairs: dict[tuple[str, str], Tie] = {}
     for tie in sorted(ties, key=lambda tie: KINDS.index(_kind(tie))):
         pairs.setdefault(tie.triggers, tie)
@@ -116,17 +167,17 @@ def _summary(diagram: Diagram, by_leaf: Mapping[str, Sequence[Tie]]) -> str:
     reasons = Counter(_reason(tie) for tie in every if _kind(tie) != "alike")
     matter = len(every) - kinds["alike"]
     text = (
-        f"**{len(every)} pairs in {len(pairs)} states. Of {kinds['alike']} nothing depends on the "
-        f"order. Of {matter} something does:** of {kinds['another state']} the state in which the "
-        f"call ends up, of {kinds['other commands']} the commands alone, of {kinds['other data']} "
-        f"the data alone. With all that guards may say, {sum(map(len, by_leaf.values()))} meetings "
-        f"were decided, each in both orders.\n"
+        f"**{len(every)} pairs in {len(pairs)} states. The order matters to {matter} of them:** to "
+        f"{kinds['another state']} in the state in which the call ends up, to "
+        f"{kinds['other commands']} in the commands alone, to {kinds['other data']} in the data "
+        f"alone. It does not matter to {kinds['alike']}. With all answers of the guards these are "
+        f"{sum(map(len, by_leaf.values()))} cases, each decided in both orders.\n"
     )
     whys = "".join(
         f"| {reasons[what]} | {title} | {why} |\n" for what, (title, why) in REASONS.items()
     )
     rows = "".join(
-        f"| [{diagram.name(leaf)}](#{_anchor(diagram.name(leaf))}) "
+        f"| {_linked(diagram.name(leaf)) if counts[KINDS[0]] else diagram.name(leaf)} "
         f"| {' | '.join(str(counts[kind]) for kind in KINDS)} |\n"
         for leaf in diagram.leaves
         if leaf in pairs
@@ -135,71 +186,30 @@ def _summary(diagram: Diagram, by_leaf: Mapping[str, Sequence[Tie]]) -> str:
     return "\n".join(
         [
             text,
-            f"| Pairs | Why the order counts | Why that is right |\n| --- | --- | --- |\n{whys}",
+            f"| Pairs | Why the order matters | Why that is right |\n| --- | --- | --- |\n{whys}",
             f"| State | {' | '.join(KINDS)} |\n| --- | --- | --- | --- | --- |\n{rows}",
         ]
     )
 
 
-def _state(diagram: Diagram, leaf: str, ties: Sequence[Tie]) -> str:
-    by_kind: dict[str, list[Tie]] = defaultdict(list)
-    for tie in ties:
-        by_kind[_kind(tie)].append(tie)
-    name = diagram.name(leaf)
-    parts = [f"Run by `{TEST}[{name}]`.\n"]
-    if states := by_kind["another state"]:
-        parts.append(_different(diagram, leaf, states))
-    for kind in ("other commands", "other data"):
-        if others := by_kind[kind]:
-            title = f"The same state, {kind}: {len(_pairs(others))} pairs"
-            parts.append(_folded(title, _different(diagram, leaf, others)))
-    if same := by_kind["alike"]:
-        title = f"Alike in both orders: {len(_pairs(same))} pairs"
-        parts.append(_folded(title, _alike(diagram, leaf, same)))
-    return "\n".join(parts)
-
-
 def _different(diagram: Diagram, leaf: str, ties: Sequence[Tie]) -> str:
-    rows: dict[tuple[str, ...], list[str]] = defaultdict(list)
+    found: dict[tuple[str, ...], list[str]] = defaultdict(list)
     for tie in ties:
         one, other = (_trigger(diagram, leaf, trigger) for trigger in tie.triggers)
-        kind = _kind(tie)
-        cells = (
-            _order(diagram, leaf, tie.one_first, kind),
-            _order(diagram, leaf, tie.other_first, kind),
-            f"`{'`, `'.join(tie.differs_in)}`"
-            if kind == "other data"
-            else REASONS[_reason(tie)][0],
-        )
-        others = rows[(one, *cells)]
+        orders = (_order(diagram, leaf, o, KINDS[0]) for o in (tie.one_first, tie.other_first))
+        others = found[(one, *orders, REASONS[_reason(tie)][0])]
         if other not in others:
             others.append(other)
     head = "| One | Other | One first | Other first | |\n| --- | --- | --- | --- | --- |\n"
     return head + "".join(
         f"| {one} | {', '.join(others)} | {' | '.join(cells)} |\n"
-        for (one, *cells), others in rows.items()
-    )
-
-
-def _alike(diagram: Diagram, leaf: str, ties: Sequence[Tie]) -> str:
-    ends: dict[tuple[str, str], list[str]] = defaultdict(list)
-    for tie in ties:
-        end = diagram.name(tie.one_first.leaf)
-        if end not in ends[tie.triggers]:
-            ends[tie.triggers].append(end)
-    rows: dict[tuple[str, str], list[str]] = defaultdict(list)
-    for (one, other), leaves in ends.items():
-        text = " or ".join(f"**{end}**" for end in leaves)
-        rows[_trigger(diagram, leaf, one), text].append(_trigger(diagram, leaf, other))
-    head = "| One | Other | The instant ends in |\n| --- | --- | --- |\n"
-    return head + "".join(
-        f"| {one} | {', '.join(others)} | {text} |\n" for (one, text), others in rows.items()
+        for (one, *cells), others in found.items()
     )
 
 
 def _order(diagram: Diagram, leaf: str, order: Order, kind: str) -> str:
     text = "; ".join(
-        " then ".join(_outcome(diagram, outcome) for outcome in f) for f in order.outcomes
+        " then ".join(_outcome(diagram, outcome) for outcome in each) for each in order.outcomes
     )
     led = [leaf, *(outcome.leaf for outcome in chain(*order.outcomes) if outcome.leaf)]
     if order.leaf != led[-1]:
@@ -211,11 +221,9 @@ def _order(diagram: Diagram, leaf: str, order: Order, kind: str) -> str:
 
 def _outcome(diagram: Diagram, outcome: RaceOutcome) -> str:
     words = {"stayed": "stays", "deferred": "put off", "begun afresh": "afresh"}
-    text = (
-        f"→ **{diagram.name(outcome.leaf)}**"
-        if outcome.leaf
-        else words.get(outcome.what, outcome.what)
-    )
+    text = words.get(outcome.what, outcome.what)
+    if outcome.leaf:
+        text = f"→ **{diagram.name(outcome.leaf)}**"
     return f"{text} [{outcome.guard}]" if outcome.guard else text
 
 
@@ -227,9 +235,10 @@ def _trigger(diagram: Diagram, leaf: str, trigger: str) -> str:
     return f"⏱ `{reaction.trigger}`{of}"
 
 
-def _folded(title: str, text: str) -> str:
-    return f"<details><summary>{title}</summary>\n\n{text}\n</details>\n"
+def _plain(text: str) -> str:
+    """Return the text without marks of Markdown."""
+    return text.replace("**", "").replace("`", "")
 
 
-def _anchor(name: str) -> str:
-    return name.replace(".", "")
+def _linked(name: str) -> str:
+    return f"[{name}](#{name.replace('.', '')})"

@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterable, Iterator
 from html import escape
 
-from callchart.engine.drawing.model import Diagram, DrawnReaction, StateNode, Timer
+from callchart.engine.drawing.model import Diagram, DrawnReaction, StateNode, Timer, timer_event
 
 NAMESPACE = "http://www.w3.org/2005/07/scxml"
 OURS = "urn:callchart"
@@ -38,14 +38,6 @@ def document(diagram: Diagram) -> str:
     for path in diagram.roots:
         lines += _state(diagram, diagram.states[path], "  ")
     return "\n".join([*lines, "</scxml>"]) + "\n"
-
-
-def timer_event(state: str, timer: str) -> str:
-    """The event of a timer, and the id by which it is cancelled.
-
-    With a hyphen, which no name of a state has: SCXML takes an event for another that begins with
-    the same words between dots."""
-    return f"after.{state}-{timer}"
 
 
 def _state(diagram: Diagram, state: StateNode, indent: str) -> Iterator[str]:
@@ -77,7 +69,7 @@ def _answers(diagram: Diagram, path: str) -> Iterator[DrawnReaction]:
     for source in reversed(lineage):
         for r in diagram.reactions:
             if r.source == source:
-                given = tried.setdefault(_event(r), [])
+                given = tried.setdefault(r.event, [])
                 if not given or given[-1].guard:
                     given.append(r)
     for given in tried.values():
@@ -88,15 +80,11 @@ def _answers(diagram: Diagram, path: str) -> Iterator[DrawnReaction]:
         yield from given if leads_in else own
 
 
-def _event(r: DrawnReaction) -> str:
-    return timer_event(r.source, r.timer.name) if r.timer else r.trigger
-
-
 def _transition(diagram: Diagram, path: str, r: DrawnReaction, indent: str) -> Iterator[str]:
     # A state that goes to its own descendant is not left itself.
     inwards = r.target != path and r.target is not None and diagram.within(r.target, path)
     attributes = _attributes(
-        event=_event(r),
+        event=r.event,
         cond=f"{r.guard}()" if r.guard else None,
         type="internal" if inwards else None,
         target=r.target,

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from callchart.engine.drawing.model import Diagram, DrawnReaction
-from callchart.engine.drawing.svg.placement import blocks_of
 
 INTRODUCTION = """\
 What every state does with every event that can arrive there, and with every timer that can come
@@ -24,7 +23,7 @@ def tables(diagram: Diagram) -> str:
     """A table of all timers, then one for each large state, with a column for each leaf in it."""
     parts = [f"# States and events: {_cell(diagram.title)}\n", INTRODUCTION, "## Timers\n"]
     parts.append(_timers(diagram))
-    for block in blocks_of(diagram):
+    for block in diagram.blocks:
         parts.append(f"## {diagram.name(block)}\n")
         parts.append(_answers(diagram, diagram.inside(block)))
     return "\n".join(parts)

@@ -24,6 +24,8 @@ from callchart.adapters.vad.silero import SileroDetectors
 from callchart.engine.call import Inspector
 from callchart.engine.chart import Chart
 from callchart.engine.data import CallData
+from callchart.engine.drawing.model import diagram_of
+from callchart.engine.drawing.palette import Palette, palette_of
 from callchart.engine.journal import JournalFile, read
 from callchart.engine.phrases import Phrases, script_texts
 from callchart.engine.scene import Services
@@ -66,7 +68,8 @@ def run_demo(
     is_new = not out.exists()
     out.mkdir(parents=True, exist_ok=True)
     console = Console(stderr=as_json)
-    view = LiveView(console, words=True)
+    palette = palette_of(diagram_of(chart))
+    view = LiveView(console, palette, words=True)
     clock = HeldClock() if fast else RealClock()
     journal = JournalFile(out / JOURNAL, complain)
     if not as_json:
@@ -92,7 +95,7 @@ def run_demo(
     if ended is None:
         raise DemoFailed(f"the call failed; its journal is {out / JOURNAL}")
     made = report(*read(out / JOURNAL))
-    _leave(out, recording, made)
+    _leave(out, recording, made, palette)
     if as_json:
         print(json.dumps(made.as_json(), ensure_ascii=False, indent=2))
     else:
@@ -134,14 +137,14 @@ async def _hold_call(
         return line.recording, ended, players.asked
 
 
-def _leave(out: Path, recording: Recording, made: Report) -> None:
+def _leave(out: Path, recording: Recording, made: Report, palette: Palette) -> None:
     """Write the files. A file that cannot be written is reported; the others are still written."""
     try:
         write_wav(out / RECORDING, recording)
     except AudioFileError as error:
         complain(str(error))
     stereo = np.column_stack((recording.caller, recording.agent))
-    drawn = timeline(made, *levels(stereo, recording.rate_hz))
+    drawn = timeline(made, palette, *levels(stereo, recording.rate_hz))
     _write(out / TIMELINE, drawn)
     _write(out / REPORT, json.dumps(made.as_json(), ensure_ascii=False, indent=2) + "\n")
 

@@ -13,17 +13,9 @@ from rich.text import Text
 
 from callchart.adapters.service.report.report import Ending, Report, Turn, in_words, short
 from callchart.engine.chart import Outcome, Step
+from callchart.engine.drawing.palette import Palette
 from callchart.engine.events import FinalHeard, PlaybackStopped, TimerFired
 
-#: Colours of the states' names by their first telling part, as in the timeline.
-_STYLES = {
-    "greeting": "magenta",
-    "listening": "cyan",
-    "settling": "blue",
-    "thinking": "yellow",
-    "speaking": "green",
-    "barged_in": "red",
-}
 _ENDINGS = {Ending.INTERRUPTED: "red", Ending.FAILED: "red", Ending.CUT: "yellow"}
 
 #: Columns of the table without those for words, with what stands between all of them; and what
@@ -36,8 +28,8 @@ class LiveView:
 
     `words`: with what caller and agent say, which is nobody else's business in a real call."""
 
-    def __init__(self, console: Console, *, words: bool = False) -> None:
-        self._console, self._words = console, words
+    def __init__(self, console: Console, palette: Palette, *, words: bool = False) -> None:
+        self._console, self._palette, self._words = console, palette, words
         self._shown = ""
 
     def step(self, call_id: str, step: Step) -> None:
@@ -49,7 +41,7 @@ class LiveView:
             timer = event.timer if isinstance(event, TimerFired) else ""
             self._print(
                 (f"{step.at_us / 1_000_000:9.3f}  ", "dim"),
-                (f"{state:<29}  ", _style(state)),
+                (f"{state:<29}  ", self._palette[step.after.leaf].console),
                 (in_words({"type": type(event).__name__, "timer": timer}), "dim"),
             )
         if self._words and step.outcome in (Outcome.TAKEN, Outcome.STAYED):
@@ -110,10 +102,6 @@ def _cells(turn: Turn, words: bool) -> list[Text]:
         *map(_milliseconds, (latency.end_of_turn, latency.filler, answer, latency.total)),
         Text(turn.ending.value, _ENDINGS.get(turn.ending, "")),
     ]
-
-
-def _style(state: str) -> str:
-    return _STYLES.get(state.split(".")[0], "")
 
 
 def _milliseconds(seconds: float | None) -> Text:

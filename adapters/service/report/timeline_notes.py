@@ -1,4 +1,4 @@
-"""What a timeline notes below a call's states: each answer's latencies, each barge-in."""
+"""The notes below the states of a timeline: the latencies of each answer, each barge-in."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from callchart.adapters.service.report.timeline_style import (
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """A bracket over some moments (seconds), and what it says."""
+    """A bracket over some moments (in seconds), and its text."""
 
     moments: tuple[float, ...]
-    #: The same, ever shorter, for where there is little room.
+    #: The text, then shorter ones for little room.
     says: tuple[str, ...]
     colour: str
 
 
 def notes(report: Report) -> Iterator[Note]:
-    """All of a call's notes, turn by turn."""
+    """Yield all notes of a call, turn by turn."""
     for turn in report.turns:
         yield from _latency_notes(turn)
         for barge_in in turn.barge_ins:

@@ -1,7 +1,7 @@
 """One row of a timeline: the part of a call between two moments.
 
-From its top: the time, what the caller said and its sound, the agent's sound and what it said, the
-states in two storeys, and the notes."""
+From the top: the time, the caller's words and sound, the agent's sound and words, the states in two
+storeys, and the notes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from itertools import groupby
 from typing import Final
 
 from callchart.adapters.service.report.report import Ending, Report, Sound, Turn, Visit, short
-from callchart.adapters.service.report.svg import Picture, fitted, text_width
 from callchart.adapters.service.report.timeline_notes import Note, notes
 from callchart.adapters.service.report.timeline_style import (
     AGENT_COLOUR,
@@ -26,49 +25,49 @@ from callchart.adapters.service.report.timeline_style import (
     LEFT,
     MARGIN,
     NAMES,
-    OTHER_COLOURS,
     RIGHT,
     SMALL,
-    STATE_COLOURS,
     WORDS,
     WORDS_RIGHT,
 )
+from callchart.engine.drawing.palette import Palette
+from callchart.engine.drawing.svg.canvas import Canvas
+from callchart.engine.drawing.svg.shapes import Rect
+from callchart.engine.drawing.svg.text import fitted, text_width
 
-#: One figure of loudness (RMS, 1.0 is full scale) for so many seconds of sound.
+#: Seconds of sound in one value of loudness.
 LEVEL_SECONDS: Final = 0.02
 
-# A row, from its top: the time, what the caller said and its sound, the agent's sound and what it
-# said, the states in two storeys, and the notes.
+# The offsets from the top of a row, and the heights.
 _AXIS, _CALLER_WORDS, _CALLER, _AGENT, _AGENT_WORDS = 12, 34, 79, 129, 170
 _GROUPS, _LEAVES, _NOTES = 196, 215, 249
 _LEADING, _TRACK, _GROUP_HEIGHT, _LEAF_HEIGHT, _NOTE_HEIGHT = 15, 46, 19, 15, 20
 
 
 def _group_and_leaf(state: str) -> tuple[str, str]:
-    """`call.turn.speaking.chunks` is shown as speaking, and below it chunks."""
+    """Return the two storeys of a state: of `call.turn.speaking.chunks`, speaking and chunks."""
     group, *below = short(state).split(".")
     return group, below[-1] if below else ""
 
 
-def colours_of(report: Report) -> dict[str, str]:
-    """The colour of every group of states that the call came through, in that order."""
+def colours_of(report: Report, palette: Palette) -> dict[str, str]:
+    """Return the colour of each group of states that the call came through, in that order."""
     colours: dict[str, str] = {}
-    others = 0
     for stay in _stays(report):
-        group = stay.group
-        if group in colours:
-            continue
-        if group in STATE_COLOURS:
-            colours[group] = STATE_COLOURS[group]
-        else:
-            colours[group] = OTHER_COLOURS[others % len(OTHER_COLOURS)]
-            others += 1
+        colours.setdefault(stay.group, _group_colour(stay, palette))
     return colours
+
+
+def _group_colour(stay: _Stay, palette: Palette) -> str:
+    """Return the colour of the state that the group is named after."""
+    lineage = stay.visit.state.split(".")
+    path = ".".join(lineage[: lineage.index(stay.group) + 1])
+    return palette[path].fill
 
 
 @dataclass(frozen=True, slots=True)
 class _Stay:
-    """From one change of state to the next."""
+    """The time from one change of state to the next."""
 
     group: str
     leaf: str
@@ -84,7 +83,7 @@ def _stays(report: Report) -> Iterator[_Stay]:
 
 
 def _sounds(turn: Turn) -> tuple[Sound, ...]:
-    """A dash stands behind the words after which it was cut off."""
+    """Return the sounds of a turn, with a dash after the words where it was cut off."""
     if not turn.sounds or not _is_cut(turn) or not turn.sounds[-1].heard:
         return turn.sounds
     last = turn.sounds[-1]
@@ -97,7 +96,7 @@ def _is_cut(turn: Turn) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _Placed:
-    """A note in its row, from `begins` to `ends`, with its words `before` its bracket or behind."""
+    """A note in its row, from `begins` to `ends`, with the words `before` the bracket or after."""
 
     note: Note
     says: str
@@ -111,32 +110,32 @@ class Row:
 
     def __init__(
         self,
-        picture: Picture,
+        canvas: Canvas,
         report: Report,
-        colours: dict[str, str],
+        palette: Palette,
         began: float,
         ended: float,
         top: float,
         scale: float,
     ) -> None:
-        self._picture, self._report, self._colours = picture, report, colours
+        self._canvas, self._report, self._palette = canvas, report, palette
         self._began, self._ended, self._top, self._scale = began, ended, top, scale
 
     def draw(self, caller: Sequence[float], agent: Sequence[float]) -> float:
-        """Returns the height that it took."""
+        """Draw the row, and return its height."""
         lanes = self._place_notes()
         height = _NOTES + len(lanes) * _NOTE_HEIGHT - (0 if lanes else 12)
         self._draw_axis()
         for y in (_CALLER, _AGENT):
             line = f"M{LEFT} {self._top + y:.1f}H{self._x(self._ended):.1f}"
-            self._picture.path(line, EDGE, 1)
+            self._canvas.path(line, EDGE, 1)
         for name, y in (
             ("caller", _CALLER),
             ("agent", _AGENT),
             ("states", _GROUPS + 9),
             *([("latency", _NOTES)] if lanes else []),
         ):
-            self._picture.text(MARGIN, self._top + y + 4, name, NAMES, FAINT, bold=True)
+            self._canvas.text(MARGIN, self._top + y + 4, name, size=NAMES, fill=FAINT, bold=True)
         self._draw_caller(caller)
         self._draw_agent(agent)
         self._draw_states()
@@ -144,11 +143,11 @@ class Row:
         return height
 
     def _x(self, at: float) -> float:
-        """A moment's place; moments of other rows are at the edge."""
+        """Return the place of a moment; moments of other rows are at the edge."""
         return LEFT + (min(max(at, self._began), self._ended) - self._began) * self._scale
 
     def _part(self, began: float, ended: float) -> tuple[float, float] | None:
-        """What of a stretch of time is in this row."""
+        """Return the part of a stretch of time that is in this row."""
         if ended <= self._began or began >= self._ended:
             return None
         return max(began, self._began), min(ended, self._ended)
@@ -159,11 +158,12 @@ class Row:
         for second in range(int(-(-self._began // 1)), int(self._ended) + 1):
             x = self._x(second)
             top, bottom = self._top + _AXIS + 8, self._top + _LEAVES + _LEAF_HEIGHT
-            self._picture.path(f"M{x:.1f} {top:.1f}V{bottom:.1f}", GRID, 1)
+            self._canvas.path(f"M{x:.1f} {top:.1f}V{bottom:.1f}", GRID, 1)
             label = f"{second // 60}:{second % 60:02d}"
             if second % 2 == 0 and x + text_width(label, NAMES - 1) / 2 < RIGHT:
                 x -= text_width(label, NAMES - 1) / 2 - 2
-                self._picture.text(x, self._top + _AXIS, label, NAMES - 1, FAINT, kind="time")
+                y = self._top + _AXIS
+                self._canvas.text(x, y, label, size=NAMES - 1, fill=FAINT, kind="time")
 
     # --- sound -----------------------------------------------------------------------------------
 
@@ -192,7 +192,9 @@ class Row:
             if part := self._part(filler.began, filler.ended):
                 x, end = self._x(part[0]), self._x(part[1])
                 if text_width(filler.text, WORDS) <= end - x - 4:
-                    self._picture.text(x, y, filler.text, WORDS, FILLER_COLOUR, kind="words")
+                    self._canvas.text(
+                        x, y, filler.text, size=WORDS, fill=FILLER_COLOUR, kind="words"
+                    )
         self._draw_words(said, [began for began, _ in fillers], y, AGENT_COLOUR)
 
     def _by_colour(
@@ -209,17 +211,14 @@ class Row:
     def _draw_stretches(
         self, stretches: Iterable[tuple[float, float]], y: float, colour: str, behind: bool
     ) -> None:
-        """Blocks; pale ones where the sound itself is drawn upon them."""
+        """Draw blocks, pale ones where the sound is drawn on them."""
         height = _TRACK if behind else _TRACK * 0.55
         for stretch in stretches:
             if part := self._part(*stretch):
                 x, end = self._x(part[0]), self._x(part[1])
-                self._picture.rect(
-                    x,
-                    y - height / 2,
-                    max(1.5, end - x),
-                    height,
-                    colour,
+                self._canvas.rect(
+                    Rect(x, y - height / 2, max(1.5, end - x), height),
+                    fill=colour,
                     rounded=4,
                     opacity=0.1 if behind else 0.75,
                 )
@@ -227,7 +226,7 @@ class Row:
     def _draw_loudness(
         self, loudness: Sequence[float], y: float, stretches: Iterable[tuple[float, float, str]]
     ) -> None:
-        """Bars of 4 px, mirrored at the middle; quiet sound is lifted, to show its shape."""
+        """Draw a bar for each 4 px, mirrored at the middle; raise quiet sound to show its shape."""
         if not (peak := max(loudness, default=0.0)):
             return
         bars: dict[str, list[str]] = {}
@@ -247,14 +246,14 @@ class Row:
                 x = LEFT + (slot + 0.5) * 4
                 bars.setdefault(colour, []).append(f"M{x:.0f} {y - half:.1f}v{half * 2:.1f}")
         for colour, moves in bars.items():
-            self._picture.path("".join(moves), colour, 2.4, more=' stroke-linecap="round"')
+            self._canvas.path("".join(moves), colour, 2.4, more=' stroke-linecap="round"')
 
     def _draw_cut(self, at: float, y: float) -> None:
         if not self._began < at <= self._ended:
             return
         x, half = self._x(at), _TRACK / 2
         bracket = f"M{x - 5:.1f} {y - half:.1f}h5v{2 * half:.1f}h-5"
-        self._picture.path(bracket, CUT, 2.2, more=' stroke-linejoin="round"')
+        self._canvas.path(bracket, CUT, 2.2, more=' stroke-linejoin="round"')
 
     def _draw_words(
         self,
@@ -263,18 +262,19 @@ class Row:
         y: float,
         colour: str,
     ) -> None:
-        """What was said, in two lines, up to where the next begins, or one of `others`."""
+        """Write the words in two lines, up to the begin of the next or of one of `others`."""
         begins = sorted([*others, *(began for began, _, _ in stretches)])
         for began, ended, text in stretches:
             if not (part := self._part(began, ended)):
                 continue
             length = ended - began
-            shown = _share(text, (part[0] - began) / length, (part[1] - began) / length)
+            shown = _part_of(text, (part[0] - began) / length, (part[1] - began) / length)
             x = self._x(part[0])
             after = next((b for b in begins if began < b < self._ended), None)
             bound = WORDS_RIGHT if after is None else self._x(after) - 8
             for number, line in enumerate(fitted(shown, WORDS, self._x(part[1]) - x, bound - x)):
-                self._picture.text(x, y + number * _LEADING, line, WORDS, colour, kind="words")
+                y_line = y + number * _LEADING
+                self._canvas.text(x, y_line, line, size=WORDS, fill=colour, kind="words")
 
     # --- states ----------------------------------------------------------------------------------
 
@@ -282,9 +282,10 @@ class Row:
         stays = [s for s in _stays(self._report) if self._part(s.visit.at, s.ended)]
         for group, together in groupby(stays, key=lambda stay: stay.group):
             members = list(together)
-            self._draw_state(
-                members[0].visit.at, members[-1].ended, group, group, _GROUPS, _GROUP_HEIGHT, 1
-            )
+            colour = _group_colour(members[0], self._palette)
+            began, ended = members[0].visit.at, members[-1].ended
+            title = f"{group}, {began:.3f} s to {ended:.3f} s"
+            self._draw_state(began, ended, group, colour, title, _GROUPS, _GROUP_HEIGHT, 1)
             for stay in members:
                 title = (
                     f"{stay.visit.state}, {stay.visit.at:.3f} s to {stay.ended:.3f} s, "
@@ -293,46 +294,44 @@ class Row:
                 self._draw_state(
                     stay.visit.at,
                     stay.ended,
-                    group,
                     stay.leaf,
+                    self._palette[stay.visit.state].fill,
+                    title,
                     _LEAVES,
                     _LEAF_HEIGHT,
                     0.55,
-                    title,
                 )
 
     def _draw_state(
         self,
         began: float,
         ended: float,
-        group: str,
         label: str,
+        colour: str,
+        title: str,
         y: float,
         height: float,
         opacity: float,
-        title: str = "",
     ) -> None:
         x, end = self._x(began), self._x(ended)
-        # A line of the card's colour is left between two states that both have the room for it.
+        # Leave a thin gap between two states that are wide enough for it.
         width = max(0.6, end - x - (1 if end - x > 3 else 0))
-        self._picture.rect(
-            x,
-            self._top + y,
-            width,
-            height - 1,
-            self._colours[group],
+        self._canvas.rect(
+            Rect(x, self._top + y, width, height - 1),
+            fill=colour,
             opacity=opacity,
-            title=title or f"{group}, {began:.3f} s to {ended:.3f} s",
+            title=title,
             kind="state",
         )
         size = NAMES if opacity == 1 else SMALL
         if label and text_width(label, size) + 4 <= width:
-            self._picture.text(x + 3, self._top + y + height - 5, label, size, INK, kind="state")
+            y = self._top + y + height - 5
+            self._canvas.text(x + 3, y, label, size=size, fill=INK, kind="state")
 
     # --- notes -----------------------------------------------------------------------------------
 
     def _place_notes(self) -> list[list[_Placed]]:
-        """The notes of this row in lanes without overlaps."""
+        """Return the notes of this row in lanes without overlaps."""
         lanes: list[list[_Placed]] = []
         for note in sorted(notes(self._report), key=lambda note: note.moments):
             if not self._began < note.moments[-1] <= self._ended:
@@ -345,7 +344,7 @@ class Row:
         return lanes
 
     def _placed(self, note: Note) -> _Placed:
-        """Its words behind its bracket, else before it, as many as there is room for."""
+        """Return the note with its words after the bracket or before it, as many as have room."""
         begin, end = self._x(note.moments[0]), self._x(note.moments[-1])
         for says in note.says:
             width = text_width(says, NAMES) + 9
@@ -368,19 +367,25 @@ class Row:
                 continue
             width = text_width(each.says, NAMES)
             x = each.begins if each.before else each.ends - width
-            # A bracket of a lane below may pass here: nothing is read through its lines.
-            self._picture.rect(x - 3, y - 8, width + 4, 16, CARD)
+            # A bracket of a lane below may pass here: cover its lines.
+            self._canvas.rect(Rect(x - 3, y - 8, width + 4, 16), fill=CARD, rounded=0)
             if each.before:
                 x += width
-            self._picture.text(
-                x, y + 4, each.says, NAMES, each.note.colour, kind="note", ends=each.before
+            self._canvas.text(
+                x,
+                y + 4,
+                each.says,
+                size=NAMES,
+                fill=each.note.colour,
+                kind="note",
+                anchor="end" if each.before else "start",
             )
 
     def _draw_bracket(self, note: Note, y: float) -> None:
         places = [self._x(moment) for moment in note.moments]
         ticks = "".join(f"M{place:.1f} {y - 4:.1f}v8" for place in places)
-        self._picture.path(f"{ticks}M{places[0]:.1f} {y:.1f}H{places[-1]:.1f}", note.colour, 1.4)
-        # Down from the sound, but not through what is written on the way.
+        self._canvas.path(f"{ticks}M{places[0]:.1f} {y:.1f}H{places[-1]:.1f}", note.colour, 1.4)
+        # From the sound down to the bracket, with a gap where words may be.
         for top, bottom in (
             (self._top + _CALLER - _TRACK / 2, self._top + _AGENT + _TRACK / 2),
             (self._top + _LEAVES + _LEAF_HEIGHT, y - 5),
@@ -388,11 +393,11 @@ class Row:
             guides = "".join(
                 f"M{place:.1f} {top:.1f}V{bottom:.1f}" for place in (places[0], places[-1])
             )
-            self._picture.path(guides, note.colour, 0.7, more=' stroke-dasharray="2 3"')
+            self._canvas.path(guides, note.colour, 0.7, more=' stroke-dasharray="2 3"')
 
 
-def _share(text: str, begin: float, end: float) -> str:
-    """The words whose middle lies between two shares (0 to 1) of the text."""
+def _part_of(text: str, begin: float, end: float) -> str:
+    """Return the words whose middle lies between two positions (0 to 1) in the text."""
     kept, at = list[str](), 0
     for word in text.split():
         middle = (at + len(word) / 2) / max(1, len(text))

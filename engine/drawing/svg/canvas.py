@@ -1,63 +1,30 @@
-"""SVG, as text: a card of its own background, frames, blocks, arrows, labels and little signs.
+"""SVG as text: shapes, words and little signs, in the order in which they are painted.
 
-Nothing here decides where anything stands. Lengths are CSS px.
+Charts and timelines are painted on it. Nothing here decides where anything stands. Lengths are CSS
+px.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from html import escape
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
-from callchart.engine.drawing.model import Diagram
-from callchart.engine.drawing.svg.shapes import (
-    ICON,
-    LINE,
-    PAD,
-    SMALL,
-    TITLE,
-    Block,
-    Line,
-    Rect,
-    text_width,
-)
-
-FONT = "Helvetica, Arial, 'Liberation Sans', Arimo, sans-serif"
-INK, GREY, PAPER = "#1f2933", "#5b6775", "#fbfcfd"
-#: (line and text, title bar, body) of the states in turn.
-HUES = (
-    ("#1d5fa8", "#d6e6f7", "#f3f8fd"),
-    ("#8a5a00", "#f8e6bd", "#fef9ec"),
-    ("#6b3fa0", "#e6daf5", "#f9f5fd"),
-    ("#17703f", "#cdeedb", "#f1fbf5"),
-    ("#b3261e", "#fadad6", "#fef4f3"),
-    ("#0b6b78", "#cbebef", "#f0fafb"),
-    ("#57606a", "#e3e7eb", "#f7f8fa"),
-    ("#97356f", "#f6d6e8", "#fdf3f9"),
-    ("#4d6b12", "#e2edc6", "#f8fbef"),
-)
-Hue = tuple[str, str, str]
-FRAME_HUE: Hue = ("#44505c", "#e6ebf0", "#f6f8fa")
-LEGEND = (
-    "where it begins",
-    "runs as long as the state lasts",
-    "after so long in the state",
-    "leaves the state and enters it anew",
-    "[only if]  […]: guards, see the state's own picture",
-)
-LEGEND_SIZE = (max(ICON + 2 + text_width(line) for line in LEGEND), LINE * len(LEGEND))
+from callchart.engine.drawing.palette import EDGE, INK, PAPER
+from callchart.engine.drawing.svg.shapes import Rect
+from callchart.engine.drawing.svg.text import FONTS, SMALL, escaped
 
 
-class Drawing:
-    """An SVG that grows; `text()` is the whole of it."""
+class Canvas:
+    """An SVG that grows; `finished` returns the whole of it."""
 
-    def __init__(self, width: float, height: float, title: str) -> None:
-        self.width, self.height = width, height
+    def __init__(self, title: str) -> None:
         self._title = title
         self._parts: list[str] = []
         self._colours: dict[str, None] = {}
 
-    def finished(self) -> str:
-        w, h = f"{self.width:g}", f"{self.height:g}"
+    def finished(self, width: float, height: float) -> str:
+        """Return the picture: a card of `width` x `height` with all that was painted."""
+        w, h = _number(width), _number(height)
         heads = "".join(
             f'<marker id="to-{c[1:]}" viewBox="0 0 10 10" refX="9" refY="5" markerWidth="8" '
             f'markerHeight="8" markerUnits="userSpaceOnUse" orient="auto-start-reverse">'
@@ -66,20 +33,46 @@ class Drawing:
         )
         head = [
             f'<svg xmlns="http://www.w3.org/2000/svg" width="{w}" height="{h}" '
-            f'viewBox="0 0 {w} {h}" role="img" font-family="{FONT}" font-size="{SMALL:g}">',
-            f"<title>{escape(self._title)}</title>",
-            f"<defs>{heads}</defs>",
-            f'<rect x="0.5" y="0.5" width="{self.width - 1:g}" height="{self.height - 1:g}" '
-            f'rx="10" fill="{PAPER}" stroke="#d0d7de"/>',
+            f'viewBox="0 0 {w} {h}" role="img" font-family="{FONTS}" font-size="{SMALL:g}">',
+            f"<title>{escaped(self._title)}</title>",
+            *([f"<defs>{heads}</defs>"] if heads else []),
+            f'<rect x="0.5" y="0.5" width="{_number(width - 1)}" height="{_number(height - 1)}" '
+            f'rx="10" fill="{PAPER}" stroke="{EDGE}"/>',
         ]
         return "\n".join([*head, *self._parts, "</svg>", ""])
 
+    @contextmanager
+    def group(self, **data: str) -> Iterator[None]:
+        """Paint what follows into a group with `data-` attributes; an empty one is left out."""
+        given = "".join(f' data-{key}="{escaped(value)}"' for key, value in data.items() if value)
+        self._parts.append(f"<g{given}>")
+        yield
+        self._parts.append("</g>")
+
     def rect(
-        self, r: Rect, *, fill: str, stroke: str = "none", rx: float = 7, extra: str = ""
+        self,
+        r: Rect,
+        *,
+        fill: str,
+        stroke: str = "",
+        width: float = 1,
+        stroke_opacity: float = 1,
+        rounded: float = 7,
+        opacity: float = 1,
+        title: str = "",
+        kind: str = "",
     ) -> None:
+        """Paint a rectangle; `title` is shown by a browser, `kind` becomes its class."""
+        x, y, w, h = map(_number, (r.x, r.y, r.w, r.h))
+        more = f' class="{kind}"' if kind else ""
+        more += f' rx="{rounded:g}"' if rounded else ""
+        more += f' stroke="{stroke}"' if stroke else ""
+        more += f' stroke-width="{width:g}"' if width != 1 else ""
+        more += f' stroke-opacity="{stroke_opacity:g}"' if stroke_opacity != 1 else ""
+        more += f' fill-opacity="{opacity:g}"' if opacity != 1 else ""
+        end = f"><title>{escaped(title)}</title></rect>" if title else "/>"
         self._parts.append(
-            f'<rect x="{r.x:g}" y="{r.y:g}" width="{r.w:g}" height="{r.h:g}" rx="{rx:g}" '
-            f'fill="{fill}" stroke="{stroke}"{extra}/>'
+            f'<rect x="{x}" y="{y}" width="{w}" height="{h}" fill="{fill}"{more}{end}'
         )
 
     def text(
@@ -93,147 +86,93 @@ class Drawing:
         bold: bool = False,
         italic: bool = False,
         anchor: str = "start",
+        kind: str = "",
     ) -> None:
-        style = f' font-size="{size:g}"' if size != SMALL else ""
+        """Write words on the line `y`; `anchor` says which part of them is at `x`."""
+        style = f' class="{kind}"' if kind else ""
+        style += f' font-size="{size:g}"' if size != SMALL else ""
         style += ' font-weight="bold"' if bold else ""
         style += ' font-style="italic"' if italic else ""
         style += f' text-anchor="{anchor}"' if anchor != "start" else ""
-        self._parts.append(f'<text x="{x:g}" y="{y:g}" fill="{fill}"{style}>{escape(text)}</text>')
-
-    def clock(self, x: float, y: float, colour: str) -> None:
-        """A clock whose text stands on the line `y`."""
         self._parts.append(
-            f'<g fill="none" stroke="{colour}" stroke-width="1.2"><circle cx="{x + 5:g}" '
-            f'cy="{y - 4:g}" r="4.4"/><path d="M{x + 5:g} {y - 6.6:g} v2.8 h2.2"/></g>'
+            f'<text x="{_number(x)}" y="{_number(y)}" fill="{fill}"{style}>{escaped(text)}</text>'
         )
 
-    def runs(self, x: float, y: float, colour: str) -> None:
-        """The triangle of an activity."""
-        self._parts.append(f'<path d="M{x + 1:g} {y - 8:g} l8 4.2 l-8 4.2 z" fill="{colour}"/>')
+    def spans(self, x: float, y: float, spans: Sequence[tuple[str, str, bool]]) -> None:
+        """Write words one after another: (text, colour, slanted?)."""
+        parts = []
+        for text, fill, slanted in spans:
+            style = ' font-style="italic"' if slanted else ""
+            parts.append(f'<tspan fill="{fill}"{style}>{escaped(text)}</tspan>')
+        self._parts.append(f'<text x="{_number(x)}" y="{_number(y)}">{" ".join(parts)}</text>')
 
-    def loop(self, x: float, y: float, colour: str) -> None:
-        """The sign of leaving and entering again."""
+    def path(
+        self, moves: str, stroke: str, width: float = 1, *, opacity: float = 1, more: str = ""
+    ) -> None:
+        """Paint a line along `moves`, in the language of SVG; `more` are further attributes."""
+        more += f' stroke-opacity="{opacity:g}"' if opacity != 1 else ""
         self._parts.append(
-            f'<g stroke="{colour}" stroke-width="1.3"><path fill="none" '
-            f'd="M{x + 8.6:g} {y - 6.2:g} a4 4 0 1 0 0.4 3.4"/>'
-            f'<path fill="{colour}" stroke="none" d="M{x + 10.6:g} {y - 8.6:g} v4.2 h-4.2 z"/></g>'
+            f'<path d="{moves}" fill="none" stroke="{stroke}" stroke-width="{width:g}"{more}/>'
         )
 
-    def dot(self, x: float, y: float, r: float = 4.5) -> None:
-        self._parts.append(f'<circle cx="{x:g}" cy="{y:g}" r="{r:g}" fill="{INK}"/>')
-
-    def bullseye(self, x: float, y: float) -> None:
-        """The end of everything."""
-        self._parts.append(f'<circle cx="{x:g}" cy="{y:g}" r="6" fill="none" stroke="{INK}"/>')
-        self.dot(x, y, 3.5)
+    def shape(self, moves: str, fill: str, stroke: str = "") -> None:
+        """Paint an area with the border `moves`."""
+        more = f' stroke="{stroke}"' if stroke else ""
+        self._parts.append(f'<path d="{moves}" fill="{fill}"{more}/>')
 
     def arrow(
         self, points: Sequence[tuple[float, float]], colour: str, *, width: float = 1.4
     ) -> None:
-        """Along the points, with rounded corners."""
+        """Paint an arrow along the points, with rounded corners."""
         self._colours[colour] = None
         path = [f"M{points[0][0]:g} {points[0][1]:g}"]
         for before, here, after in zip(points, points[1:], points[2:], strict=False):
             a, b = _towards(here, before, 7), _towards(here, after, 7)
             path.append(f"L{a[0]:g} {a[1]:g} Q{here[0]:g} {here[1]:g} {b[0]:g} {b[1]:g}")
         path.append(f"L{points[-1][0]:g} {points[-1][1]:g}")
+        self.path(" ".join(path), colour, width, more=f' marker-end="url(#to-{colour[1:]})"')
+
+    # --- signs, for a text that stands on the line `y` --------------------------------------------
+
+    def clock(self, x: float, y: float, colour: str) -> None:
+        """Paint the clock of a timer."""
         self._parts.append(
-            f'<path d="{" ".join(path)}" fill="none" stroke="{colour}" stroke-width="{width:g}" '
-            f'marker-end="url(#to-{colour[1:]})"/>'
+            f'<g fill="none" stroke="{colour}" stroke-width="1.2"><circle cx="{x + 5:g}" '
+            f'cy="{y - 4:g}" r="4.4"/><path d="M{x + 5:g} {y - 6.6:g} v2.8 h2.2"/></g>'
         )
 
-    def line(self, x: float, y: float, line: Line, colour: str) -> None:
-        """One line of a label, its text standing on `y`."""
-        if line.timed:
-            self.clock(x, y, colour)
-            x += ICON
-        spans = [(line.text, colour, False)] if line.text else []
-        self.spans(x, y, [*spans, (line.guard, GREY, True)] if line.guard else spans)
+    def runs(self, x: float, y: float, colour: str) -> None:
+        """Paint the triangle of an activity."""
+        self.shape(f"M{x + 1:g} {y - 8:g} l8 4.2 l-8 4.2 z", colour)
 
-    def spans(self, x: float, y: float, spans: Sequence[tuple[str, str, bool]]) -> None:
-        """Words one after another: (text, colour, slanted?)."""
-        parts = []
-        for text, fill, slanted in spans:
-            style = ' font-style="italic"' if slanted else ""
-            parts.append(f'<tspan fill="{fill}"{style}>{escape(text)}</tspan>')
-        self._parts.append(f'<text x="{x:g}" y="{y:g}">{" ".join(parts)}</text>')
-
-    def rule(self, left: float, right: float, y: float, colour: str) -> None:
-        """A thin line across."""
+    def loop(self, x: float, y: float, colour: str) -> None:
+        """Paint the loop of a state that is left and entered again."""
         self._parts.append(
-            f'<path d="M{left:g} {y:g} H{right:g}" stroke="{colour}" stroke-opacity="0.45"/>'
+            f'<g stroke="{colour}" stroke-width="1.3"><path fill="none" '
+            f'd="M{x + 8.6:g} {y - 6.2:g} a4 4 0 1 0 0.4 3.4"/>'
+            f'<path fill="{colour}" stroke="none" d="M{x + 10.6:g} {y - 8.6:g} v4.2 h-4.2 z"/></g>'
         )
 
-    def label(self, rect: Rect, lines: Sequence[Line], colour: str, ground: str = PAPER) -> None:
-        """A label on its `ground`'s colour, so that its own arrow may run behind it."""
-        self.rect(rect.grown(1), fill=ground, rx=3)
-        for n, line in enumerate(lines):
-            self.line(rect.x, rect.y + LINE * n + 11, line, colour)
+    def down(self, x: float, y: float, colour: str) -> None:
+        """Paint a little arrow down."""
+        self.shape(f"M{x + 3.5:g} {y - 9:g} h2 v5 h3 l-4 4.5 l-4 -4.5 h3 z", colour)
 
-    def legend(self, x: float, y: float) -> None:
-        """What the little signs mean, in `LEGEND_SIZE`."""
-        y += 11
-        self.dot(x + 5, y - 4, 3.5)
-        self.text(x + ICON + 2, y, LEGEND[0], fill=GREY)
-        for n, sign in enumerate((self.runs, self.clock, self.loop), 1):
-            sign(x, y + LINE * n, GREY)
-            self.text(x + ICON + 2, y + LINE * n, LEGEND[n], fill=GREY)
-        self.text(x, y + LINE * 4, LEGEND[4], fill=GREY, italic=True)
+    def up(self, x: float, y: float, colour: str) -> None:
+        """Paint a little arrow up."""
+        self.shape(f"M{x + 3.5:g} {y + 0.5:g} h2 v-5 h3 l-4 -4.5 l-4 4.5 h3 z", colour)
 
-    def block(self, diagram: Diagram, block: Block, hue: Hue, *, depth: int = 0) -> None:
-        """A state and everything in it; `block.rect` is where it stands."""
-        state, r = diagram.states[block.path], block.rect
-        line, bar, body = hue
-        compound = bool(block.children)
-        self.rect(
-            r,
-            fill=body if compound else "#ffffff" if depth else bar,
-            stroke=line,
-            extra=' stroke-width="1.3"' if not depth else ' stroke-opacity="0.55"',
-        )
-        if compound and not depth:
-            self._parts.append(
-                f'<path d="M{r.x:g} {r.y + block.head:g} v{7 - block.head:g} q0 -7 7 -7 '
-                f'h{r.w - 14:g} q7 0 7 7 v{block.head - 7:g} z" fill="{bar}" stroke="{line}"/>'
-            )
-        if state.final:
-            self.bullseye(r.right - PAD - 4, r.y + 15)
-        self.text(
-            r.x + PAD,
-            r.y + 17,
-            state.title,
-            size=TITLE if not depth else 12,
-            bold=True,
-            fill=line if not depth else INK,
-        )
-        if state.activity:
-            x = r.right - PAD - text_width(state.activity)
-            self.runs(x - ICON, r.y + 17, line)
-            self.text(x, r.y + 17, state.activity, fill=line)
-        y = r.y + 34
-        for timer in block.timers:
-            self.clock(r.x + PAD, y, line)
-            self.text(r.x + PAD + ICON, y, timer.short, fill=INK)
-            y += LINE
-        for again in block.again:
-            self.loop(r.x + PAD, y, line)
-            self.line(r.x + PAD + ICON, y, again, INK)
-            y += LINE
-        self.inside(diagram, block, hue, depth=depth)
+    def dot(self, x: float, y: float, r: float = 4.5) -> None:
+        """Paint the dot of a beginning."""
+        self._parts.append(f'<circle cx="{x:g}" cy="{y:g}" r="{r:g}" fill="{INK}"/>')
 
-    def inside(self, diagram: Diagram, block: Block, hue: Hue, *, depth: int = 0) -> None:
-        """What stands in a block, without the block itself."""
-        r = block.rect
-        if block.start:
-            x, top = r.x + block.start[0], r.y + block.start[1]
-            self.dot(x, top - 13, 3.5)
-            self.arrow([(x, top - 10), (x, top)], INK, width=1.2)
-        for child in block.children:
-            self.block(diagram, child.moved(r.x, r.y), hue, depth=depth + 1)
-        for link in block.links:
-            self.arrow([(r.x + x, r.y + y) for x, y in link.points], hue[0], width=1.2)
-            for n, text in enumerate(link.lines):
-                self.line(r.x + link.label.x, r.y + link.label.y + LINE * n + 11, text, hue[0])
+    def bullseye(self, x: float, y: float) -> None:
+        """Paint the sign of a final state."""
+        self._parts.append(f'<circle cx="{x:g}" cy="{y:g}" r="6" fill="none" stroke="{INK}"/>')
+        self.dot(x, y, 3.5)
+
+
+def _number(value: float) -> str:
+    return f"{round(value, 1):g}"
 
 
 def _towards(

@@ -1,7 +1,7 @@
-"""The points that arrows run along, `STEP` px apart, and what is marked on them.
+"""The points that arrows run along, `STEP` px apart, and marks on them.
 
-A point is a number, counted row by row: a step is an addition, and of a rectangle's points each row
-is a slice. Marks are one byte a point; bytes are quickly searched and counted in slices.
+A point is a number, counted row by row: a step is an addition, and each row of a rectangle is a
+slice. Marks are one byte a point: Python searches and counts slices of bytes quickly.
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ from collections.abc import Iterator
 
 from callchart.engine.drawing.svg.shapes import STEP, Rect
 
-#: Which way a step goes.
+#: The headings of a step.
 RIGHT, DOWN, LEFT, UP = range(4)
-#: By heading: every way but back.
+#: By heading: every heading but back.
 WAYS = ((RIGHT, DOWN, UP), (RIGHT, DOWN, LEFT), (DOWN, LEFT, UP), (RIGHT, LEFT, UP))
-#: How a line runs through a point, and by heading: how a step does.
+#: The direction of a line at a point, and by heading: of a step.
 LEVEL, UPRIGHT, CORNER = 1, 2, 4
 RUNS = (LEVEL, UPRIGHT, LEVEL, UPRIGHT)
 
@@ -24,23 +24,24 @@ class Grid:
 
     def __init__(self, width: float, height: float) -> None:
         self.columns, self.rows = int(width // STEP) + 1, int(height // STEP) + 1
-        #: By heading: what a step adds to a point.
+        #: By heading: the number that a step adds to a point.
         self.steps = (1, self.columns, -1, -self.columns)
 
     def marks(self) -> bytearray:
-        """None as yet."""
+        """Return a mark of 0 for every point."""
         return bytearray(self.columns * self.rows)
 
     def number(self, column: int, row: int) -> int:
+        """Return the number of the point."""
         return row * self.columns + column
 
     def place(self, point: int) -> tuple[int, int]:
-        """The point's column and row."""
+        """Return the column and the row of the point."""
         row, column = divmod(point, self.columns)
         return column, row
 
     def rows_in(self, rect: Rect) -> Iterator[tuple[int, int]]:
-        """The points inside or on the border, as a slice for each row: the first, and the end."""
+        """Yield the points inside or on the border as slices, one a row: (first, end)."""
         first = max(int(-(-rect.x // STEP)), 0)
         end = min(int(rect.right // STEP) + 1, self.columns)
         top = max(int(-(-rect.y // STEP)), 0)
@@ -49,10 +50,11 @@ class Grid:
             yield row + first, row + end
 
     def points_in(self, rect: Rect) -> Iterator[int]:
+        """Yield the points inside or on the border."""
         return (point for first, end in self.rows_in(rect) for point in range(first, end))
 
     def border(self, rect: Rect) -> Iterator[tuple[int, int]]:
-        """Its points, and how the border runs there: a corner comes twice."""
+        """Yield the points of the border and its direction there; a corner comes twice."""
         left, top, right, bottom = self._sides(rect)
         for column in range(left, right + 1):
             yield self.number(column, top), LEVEL
@@ -61,8 +63,8 @@ class Grid:
             yield self.number(left, row), UPRIGHT
             yield self.number(right, row), UPRIGHT
 
-    def doors(self, rect: Rect, *, inwards: bool) -> Iterator[tuple[int, int]]:
-        """Where an arrow may touch the border (not at a corner), and which way it goes there."""
+    def ports(self, rect: Rect, *, inwards: bool) -> Iterator[tuple[int, int]]:
+        """Yield the points where an arrow may touch the border, and its heading; no corners."""
         left, top, right, bottom = self._sides(rect)
         for row in range(top + 1, bottom):
             yield self.number(left, row), RIGHT if inwards else LEFT

@@ -1,32 +1,26 @@
-"""One state as a picture: entered from the left, left to the right, its inside in the middle.
+"""One state as a picture: from left to right, the states before it, the state, the states after it.
 
-A leaf's picture shows what is really tried in it, its parents' answers included; a compound state's
-what it and its inside declare beyond its border.
+The picture of a leaf shows every reaction that is tried in it: its own, then in grey those that it
+inherits from its parents. The picture of a compound state shows what it declares, and the arrows of
+its inside that cross its border.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from callchart.engine.drawing.model import Diagram, DrawnReaction
-from callchart.engine.drawing.svg.canvas import GREY, INK, Drawing, Hue
-from callchart.engine.drawing.svg.placement import opened
-from callchart.engine.drawing.svg.shapes import (
-    ICON,
-    PAD,
-    SMALL,
-    TITLE,
-    Block,
-    Rect,
-    block_of,
-    text_width,
-)
-from callchart.engine.drawing.svg.whole_chart import hues_of
+from callchart.engine.drawing.palette import GREY, INK, Palette, Shade, palette_of
+from callchart.engine.drawing.svg.block import Block, block_of
+from callchart.engine.drawing.svg.canvas import Canvas
+from callchart.engine.drawing.svg.paint import edge_data, paint_inside
+from callchart.engine.drawing.svg.shapes import ICON, PAD, Rect
+from callchart.engine.drawing.svg.text import SMALL, TITLE, broken, text_width
 
 MARGIN, LINE, GROUP_GAP, CORRIDOR = 20.0, 15.0, 16.0, 34.0
-#: The widest text in the middle, and the widest line at the sides before it is broken in two.
+#: The greatest width of a line in the middle, and at the sides.
 MIDDLE, SIDE = 330.0, 340.0
 
 
@@ -37,38 +31,49 @@ class Span:
     text: str
     fill: str = INK
     italic: bool = False
-    bold: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line of text, perhaps with a little sign before it, perhaps indented."""
+    """One line of text, indented where asked, with a sign before it ("clock", "runs" or "").
+
+    `grey` marks what a leaf inherits. `events` are the names in `data-event`."""
 
     spans: tuple[Span, ...]
     sign: str = ""
     indent: float = 0.0
+    grey: bool = False
+    events: tuple[str, ...] = ()
 
     @property
     def width(self) -> float:
+        """The width with indent and sign."""
         words = " ".join(span.text for span in self.spans)
         return self.indent + (ICON if self.sign else 0) + text_width(words)
 
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """The arrows between this state and one other (`path` is None for the beginning of a call)."""
+    """The arrow between this state and another one (`path` is None for the beginning of a call)."""
 
     path: str | None
     rows: tuple[Row, ...]
+    reactions: tuple[DrawnReaction, ...] = ()
+
+    @property
+    def grey(self) -> bool:
+        """Whether all of it is inherited."""
+        return all(row.grey for row in self.rows)
 
     @property
     def height(self) -> float:
+        """The height of the box and of the rows next to it."""
         return max(LINE * len(self.rows) + 10, 30.0)
 
 
 @dataclass(frozen=True, slots=True)
-class Portrait:
-    """Everything at its place; `rows` are the middle's lines from top to bottom."""
+class StateDiagram:
+    """Everything at its place; `rows` are the lines in the middle, from top to bottom."""
 
     diagram: Diagram
     path: str
@@ -80,7 +85,7 @@ class Portrait:
 
     @property
     def columns(self) -> tuple[float, float, float, float, float]:
-        """Widths: boxes and labels of the left side, the middle, labels and boxes of the right."""
+        """The widths of boxes and labels on the left, the middle, labels and boxes on the right."""
         middle = [row.width for row in (*self.rows, *self.answers)]
         middle.append(self._title_width())
         if self.inside:
@@ -95,7 +100,7 @@ class Portrait:
 
     @property
     def height(self) -> float:
-        """Of the middle, which is as high as the highest of the three."""
+        """The height of the middle, which is at least that of the two sides."""
         own = 30 + 10 + LINE * len(self.rows) + 8
         if self.inside:
             own += self.inside.rect.h - self.inside.head + 4
@@ -109,6 +114,7 @@ class Portrait:
 
     @property
     def size(self) -> tuple[float, float]:
+        """Width and height of the picture."""
         return sum(self.columns) + 2 * MARGIN, self.height + 2 * MARGIN
 
     def _title_width(self) -> float:
@@ -128,13 +134,15 @@ class Portrait:
         )
 
 
-def portrait_of(diagram: Diagram, path: str) -> Portrait:
-    """The picture of one state, laid out."""
+def state_diagram_of(diagram: Diagram, path: str) -> StateDiagram:
+    """Return the layout of the picture of a state."""
     state = diagram.states[path]
     leaf = not state.children
     entering = [r for r in diagram.transitions if _enters(diagram, path, r)]
     if leaf:
         tried = [r for given in diagram.in_leaf[path].values() for r in given]
+        # sorted is stable: the order in which the reactions to one trigger are tried stays.
+        tried.sort(key=lambda r: r.source != path)
         leaving = [r for r in tried if r.kind == "to"]
         answering = [r for r in tried if r.kind != "to"]
     else:
@@ -146,23 +154,23 @@ def portrait_of(diagram: Diagram, path: str) -> Portrait:
             and (r.target == path or not diagram.within(r.target, path))
         ]
         answering = [r for r in diagram.reactions if r.source == path and r.kind != "to"]
-        # From the compound state itself into its inside: left and right are both its own.
+        # Arrows from the compound state into its inside appear on both sides.
         leaving += [
             r
             for r in diagram.transitions
             if r.source == path and r.target not in (None, path) and r not in leaving
         ]
     entered = [
-        Group(source, tuple(_entering_rows(diagram, rs, path)))
+        Group(source, tuple(_entering_rows(diagram, rs, path)), tuple(rs))
         for source, rs in _by(entering, [r.source for r in entering])
     ]
     if path in diagram.lineage(diagram.beginning):
         entered.insert(0, Group(None, (Row((Span("the call begins", GREY),)),)))
     left = [
-        Group(target, tuple(row for r in rs for row in _leaving_rows(diagram, r, path)))
+        Group(target, tuple(row for r in rs for row in _leaving_rows(diagram, r, path)), tuple(rs))
         for target, rs in _by(leaving, [r.target or "" for r in leaving])
     ]
-    return Portrait(
+    return StateDiagram(
         diagram,
         path,
         tuple(entered),
@@ -174,32 +182,24 @@ def portrait_of(diagram: Diagram, path: str) -> Portrait:
 
 
 def drawn(diagram: Diagram, path: str) -> str:
-    """The picture, as SVG."""
-    portrait = portrait_of(diagram, path)
-    hues = hues_of(diagram)
-    width, height = portrait.size
-    drawing = Drawing(width, height, f"The state {path} of: {diagram.title}")
-    boxes, labels, middle, _, right_boxes = portrait.columns
-    card = Rect(MARGIN + boxes + labels, MARGIN, middle, portrait.height)
-    _side(drawing, portrait, hues, MARGIN, boxes, card.x, portrait.entered, entering=True)
-    _side(
-        drawing,
-        portrait,
-        hues,
-        width - MARGIN - right_boxes,
-        right_boxes,
-        card.right,
-        portrait.left,
-        entering=False,
-    )
-    _middle(drawing, portrait, card, hues[path])
-    return drawing.finished()
+    """Return the picture, as SVG."""
+    laid, palette = state_diagram_of(diagram, path), palette_of(diagram)
+    width, height = laid.size
+    canvas = Canvas(f"The state {path} of: {diagram.title}")
+    boxes, labels, middle, _, right_boxes = laid.columns
+    card = Rect(MARGIN + boxes + labels, MARGIN, middle, laid.height)
+    _side(canvas, laid, palette, MARGIN, boxes, card.x, laid.entered, entering=True)
+    right = width - MARGIN - right_boxes
+    _side(canvas, laid, palette, right, right_boxes, card.right, laid.left, entering=False)
+    with canvas.group(state=path):
+        _middle(canvas, laid, card, palette)
+    return canvas.finished(width, height)
 
 
 def _by(
     reactions: Sequence[DrawnReaction], others: Sequence[str]
 ) -> list[tuple[str, list[DrawnReaction]]]:
-    """Grouped by the state at the other end."""
+    """Return the reactions grouped by the state at the other end."""
     found: dict[str, list[DrawnReaction]] = defaultdict(list)
     for reaction, other in zip(reactions, others, strict=True):
         found[other].append(reaction)
@@ -214,8 +214,8 @@ def _enters(diagram: Diagram, path: str, r: DrawnReaction) -> bool:
     return diagram.entered_at(r.target) == path
 
 
-def _trigger(r: DrawnReaction) -> list[Span]:
-    spans = [Span(r.trigger)]
+def _trigger(r: DrawnReaction, fill: str = INK) -> list[Span]:
+    spans = [Span(r.trigger, fill)]
     if r.condition:
         spans.append(Span(r.condition, GREY, italic=True))
     return spans
@@ -226,7 +226,7 @@ def _sign(r: DrawnReaction) -> str:
 
 
 def _entering_rows(diagram: Diagram, rs: Sequence[DrawnReaction], path: str) -> Iterable[Row]:
-    """A row for each trigger; which of several guards said yes is the other state's own matter."""
+    """Yield a row for each trigger; the picture of the other state tells several guards apart."""
     alike: dict[tuple[str, str], list[DrawnReaction]] = defaultdict(list)
     for r in rs:
         alike[r.trigger, r.target or ""].append(r)
@@ -234,49 +234,48 @@ def _entering_rows(diagram: Diagram, rs: Sequence[DrawnReaction], path: str) -> 
         spans = _trigger(several[0])
         if len(several) > 1:
             spans = [Span(trigger), Span("[…]", GREY, italic=True)]
-        # A leaf may be entered through a parent; at which of its inside a compound is, is news.
+        # For a compound state, name the child that is entered.
         if target != path and diagram.states[path].children:
             spans.append(Span(f"to {diagram.name(target)}", GREY))
-        yield Row(tuple(spans), _sign(several[0]))
+        events = tuple(dict.fromkeys(r.event for r in several))
+        yield Row(tuple(spans), _sign(several[0]), events=events)
 
 
 def _leaving_rows(diagram: Diagram, r: DrawnReaction, path: str) -> list[Row]:
-    spans = _trigger(r)
+    return _broken(_first_row(diagram, r, path), f"/ {r.action}" if r.action else "", SIDE)
+
+
+def _first_row(diagram: Diagram, r: DrawnReaction, path: str) -> Row:
+    """Return the trigger, the guard and the state that declares the reaction, if another one."""
+    is_inherited = not diagram.states[path].children and r.source != path
+    spans = _trigger(r, GREY if is_inherited else INK)
     if r.source != path:
         spans.append(Span(f"in {diagram.name(r.source)}", GREY))
-    return _broken(Row(tuple(spans), _sign(r)), f"/ {r.action}" if r.action else "", SIDE)
+    return Row(tuple(spans), _sign(r), grey=is_inherited, events=(r.event,))
 
 
 def _answer_rows(diagram: Diagram, r: DrawnReaction, path: str) -> list[Row]:
-    spans = _trigger(r)
-    if r.source != path:
-        spans.append(Span(f"in {diagram.name(r.source)}", GREY))
     if r.kind == "stay":
         said = f"/ {r.action}" if r.action else "stays"
     else:
         said = f"{'ignored' if r.kind == 'ignore' else 'deferred'}: {r.reason}"
-    return _broken(Row(tuple(spans), _sign(r)), said, MIDDLE)
+    return _broken(_first_row(diagram, r, path), said, MIDDLE)
 
 
 def _broken(row: Row, more: str, width: float) -> list[Row]:
-    """The row and more of it, on one line if that is short enough."""
+    """Return the row and more of it, on one line if that is short enough."""
     if not more:
         return [row]
-    whole = Row((*row.spans, Span(more, GREY)), row.sign)
+    whole = replace(row, spans=(*row.spans, Span(more, GREY)))
     if whole.width <= width:
         return [whole]
-    return [row, *(Row((Span(line, GREY),), indent=ICON) for line in _lines(more, width - ICON))]
-
-
-def _lines(text: str, width: float) -> list[str]:
-    """The text in lines that are no wider."""
-    lines: list[str] = []
-    for word in text.split():
-        if lines and text_width(f"{lines[-1]} {word}") <= width:
-            lines[-1] += f" {word}"
-        else:
-            lines.append(word)
-    return lines
+    return [
+        row,
+        *(
+            Row((Span(line, GREY),), indent=ICON, grey=row.grey, events=row.events)
+            for line in broken(more, width - ICON)
+        ),
+    ]
 
 
 def _facts(diagram: Diagram, path: str) -> Iterable[Row]:
@@ -284,11 +283,11 @@ def _facts(diagram: Diagram, path: str) -> Iterable[Row]:
     around = diagram.lineage(path)[:-1]
     if around:
         yield Row((Span("in " + " > ".join(diagram.states[p].title for p in around), GREY),))
-    for line in _lines(state.doc.split("\n\n")[0], MIDDLE):
+    for line in broken(state.doc.split("\n\n")[0], MIDDLE):
         yield Row((Span(line),))
-    if path in opened(diagram):
+    if path in diagram.frames:
         inside = ", ".join(diagram.states[child].title for child in state.children)
-        for n, line in enumerate(_lines(f"inside: {inside}", MIDDLE)):
+        for n, line in enumerate(broken(f"inside: {inside}", MIDDLE)):
             yield Row((Span(line, GREY),), indent=ICON if n else 0)
     for timer in state.timers:
         yield Row((Span(timer.full),), "clock")
@@ -298,21 +297,23 @@ def _facts(diagram: Diagram, path: str) -> Iterable[Row]:
     for outer in around:
         above = diagram.states[outer]
         if above.activity:
-            yield Row((Span(above.activity, GREY), Span(f"goes on, of {above.name}", GREY)), "runs")
+            yield Row(
+                (Span(f"{above.activity} goes on, of {above.name}", GREY),), "runs", grey=True
+            )
         for timer in above.timers:
-            yield Row((Span(f"{timer.full}, of {above.name}", GREY),), "clock")
+            yield Row((Span(f"{timer.full}, of {above.name}", GREY),), "clock", grey=True)
 
 
 def _inside(diagram: Diagram, path: str) -> Block | None:
-    if path in opened(diagram) or not diagram.states[path].children:
+    if path in diagram.frames or not diagram.states[path].children:
         return None
     return block_of(diagram, path)
 
 
 def _side(
-    drawing: Drawing,
-    portrait: Portrait,
-    hues: dict[str, Hue],
+    canvas: Canvas,
+    laid: StateDiagram,
+    palette: Palette,
     x: float,
     width: float,
     edge: float,
@@ -320,68 +321,72 @@ def _side(
     *,
     entering: bool,
 ) -> None:
-    """One side's boxes, arrows and labels; `edge` is where the middle begins."""
+    """Paint the boxes, arrows and labels of a side; `edge` is where the middle begins."""
     used = sum(group.height + GROUP_GAP for group in groups) - GROUP_GAP
-    y = MARGIN + (portrait.height - used) / 2
-    own = hues[portrait.path][0]
+    y = MARGIN + (laid.height - used) / 2
     for group in groups:
         low = y + group.height - 4
-        colour = INK if group.path is None else hues[group.path][0] if entering else own
         if group.path is None:
-            drawing.dot(x + width - 5, low)
+            colour = INK
+            canvas.dot(x + width - 5, low)
         else:
-            line, bar, _ = hues[group.path]
-            drawing.rect(Rect(x, y, width, group.height), fill=bar, stroke=line)
-            drawing.text(
-                x + width / 2,
-                y + group.height / 2 + 4,
-                portrait.diagram.name(group.path),
-                size=12,
-                bold=True,
-                fill=line,
-                anchor="middle",
-            )
+            shade = palette[group.path]
+            colour = (shade if entering else palette[laid.path]).line
+            with canvas.group(state=group.path):
+                _box(canvas, Rect(x, y, width, group.height), laid.diagram.name(group.path), shade)
+        if group.grey:
+            colour = GREY
         ends = ((x + width, low), (edge, low)) if entering else ((edge, low), (x, low))
-        drawing.arrow(ends, colour)
         start = x + width + 10 if entering else edge + 12
-        for n, row in enumerate(group.rows):
-            _row(drawing, row, start, low - 6 - LINE * (len(group.rows) - 1 - n), colour)
+        pair = (group.path or "", laid.path) if entering else (laid.path, group.path or "")
+        with canvas.group(**edge_data(pair, group.reactions)):
+            canvas.arrow(ends, colour)
+            for n, row in enumerate(group.rows):
+                _row(canvas, row, start, low - 6 - LINE * (len(group.rows) - 1 - n), colour)
         y += group.height + GROUP_GAP
 
 
-def _middle(drawing: Drawing, portrait: Portrait, card: Rect, hue: Hue) -> None:
-    state = portrait.diagram.states[portrait.path]
-    line, bar, body = hue
-    drawing.rect(card, fill=body, stroke=line, rx=9, extra=' stroke-width="1.6"')
-    drawing.rect(Rect(card.x, card.y, card.w, 30), fill=bar, stroke=line, rx=9)
-    drawing.text(card.x + PAD + 2, card.y + 20, state.title, size=TITLE + 2, bold=True, fill=line)
+def _box(canvas: Canvas, rect: Rect, name: str, shade: Shade) -> None:
+    canvas.rect(rect, fill=shade.fill, stroke=shade.line)
+    x, y = rect.middle
+    canvas.text(x, y + 4, name, size=12, bold=True, fill=shade.line, anchor="middle")
+
+
+def _middle(canvas: Canvas, laid: StateDiagram, card: Rect, palette: Palette) -> None:
+    state, shade = laid.diagram.states[laid.path], palette[laid.path]
+    canvas.rect(card, fill=shade.body, stroke=shade.line, width=1.6, rounded=9)
+    canvas.rect(Rect(card.x, card.y, card.w, 30), fill=shade.fill, stroke=shade.line, rounded=9)
+    canvas.text(
+        card.x + PAD + 2, card.y + 20, state.title, size=TITLE + 2, bold=True, fill=shade.line
+    )
     if state.activity:
         x = card.right - PAD - text_width(state.activity)
-        drawing.runs(x - ICON, card.y + 20, line)
-        drawing.text(x, card.y + 20, state.activity, fill=line)
+        canvas.runs(x - ICON, card.y + 20, shade.line)
+        canvas.text(x, card.y + 20, state.activity, fill=shade.line)
     if state.final:
-        drawing.bullseye(card.right - PAD - 6, card.y + 15)
+        canvas.bullseye(card.right - PAD - 6, card.y + 15)
     y = card.y + 30 + 6 + SMALL
-    for row in portrait.rows:
-        _row(drawing, row, card.x + PAD + 2, y, line)
+    for row in laid.rows:
+        _row(canvas, row, card.x + PAD + 2, y, shade.line)
         y += LINE
     y -= 4
-    if block := portrait.inside:
+    if block := laid.inside:
         left = card.x + (card.w - block.rect.w) / 2
-        drawing.inside(portrait.diagram, block.moved(left, y - block.head), hue)
+        paint_inside(canvas, laid.diagram, block.moved(left, y - block.head), palette)
         y += block.rect.h - block.head + 4
-    if portrait.answers:
-        drawing.rule(card.x, card.right, y, line)
+    if laid.answers:
+        canvas.path(f"M{card.x:g} {y:g} H{card.right:g}", shade.line, opacity=0.45)
         y += 18
-        for row in portrait.answers:
-            _row(drawing, row, card.x + PAD + 2, y, line)
+        for row in laid.answers:
+            _row(canvas, row, card.x + PAD + 2, y, shade.line)
             y += LINE
 
 
-def _row(drawing: Drawing, row: Row, x: float, y: float, colour: str) -> None:
+def _row(canvas: Canvas, row: Row, x: float, y: float, colour: str) -> None:
     x += row.indent
-    if row.sign:
-        sign = drawing.clock if row.sign == "clock" else drawing.runs
-        sign(x, y, colour)
-        x += ICON
-    drawing.spans(x, y, [(span.text, span.fill, span.italic) for span in row.spans])
+    with canvas.group(event=" ".join(row.events)):
+        if row.sign:
+            sign = canvas.clock if row.sign == "clock" else canvas.runs
+            sign(x, y, GREY if row.grey else colour)
+            x += ICON
+        canvas.spans(x, y, [(span.text, span.fill, span.italic) for span in row.spans])

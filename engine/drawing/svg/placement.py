@@ -1,8 +1,7 @@
-"""Where the states of the whole chart stand: a grid in each opened state, chosen by its arrows.
+"""The places of the states in the picture of the whole chart.
 
-Large compound states are opened (drawn as a frame around their children), the others are blocks.
-Each frame's grid is improved by swapping until no swap makes the arrows shorter and the reading
-direction better. All lengths are CSS px.
+Each frame has its children in a grid. The search swaps cells of the grids until no swap makes the
+arrows shorter and the direction of reading better. All lengths are CSS px.
 """
 
 from __future__ import annotations
@@ -15,16 +14,9 @@ from itertools import combinations
 from math import ceil, inf
 
 from callchart.engine.drawing.model import Diagram, DrawnReaction
-from callchart.engine.drawing.svg.shapes import (
-    ICON,
-    PAD,
-    STEP,
-    TITLE,
-    Block,
-    Rect,
-    block_of,
-    text_width,
-)
+from callchart.engine.drawing.svg.block import Block, block_of
+from callchart.engine.drawing.svg.shapes import ICON, PAD, STEP, Rect
+from callchart.engine.drawing.svg.text import TITLE, text_width
 
 #: The largest picture that fits on a screen.
 SCREEN_WIDTH, SCREEN_HEIGHT = 1280.0, 800.0
@@ -34,13 +26,14 @@ MARGIN = 20.0
 #: The frame around everything that is at the top of the chart.
 TOP = ""
 
+#: Rows of cells, each with a state or empty.
 Grid = tuple[tuple[str | None, ...], ...]
 Pair = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
 class Gaps:
-    """Room between the states of a frame, across and down, and along its inner edge."""
+    """Room between the states of a frame, across and down, and along the edge inside."""
 
     across: float
     down: float
@@ -58,24 +51,13 @@ class Placement:
     height: float
 
 
-def opened(diagram: Diagram) -> tuple[str, ...]:
-    """The states drawn as frames: those that hold a good part of the chart, outermost first."""
-    enough = max(5.0, len(diagram.leaves) / 3)
-    return tuple(p for p in diagram.states if len(diagram.inside(p)) >= enough)
-
-
-def blocks_of(diagram: Diagram) -> tuple[str, ...]:
-    """The states drawn as blocks, with everything inside: those at the top, or right in a frame."""
-    frames = opened(diagram)
-    around = (None, *frames)
-    return tuple(
-        p for p, state in diagram.states.items() if p not in frames and state.parent in around
-    )
+#: Spreads one arrangement of the states out with the given gaps.
+Arrangement = Callable[[Gaps], Placement]
 
 
 def arrows_of(diagram: Diagram) -> dict[Pair, tuple[DrawnReaction, ...]]:
-    """The transitions between frames and blocks; what stays inside a block is drawn there."""
-    frames = opened(diagram)
+    """Return the transitions between frames and blocks; a block draws those inside it."""
+    frames = diagram.frames
 
     def drawn_at(path: str) -> str:
         return next(p for p in diagram.lineage(path) if p not in frames or p == path)
@@ -89,19 +71,19 @@ def arrows_of(diagram: Diagram) -> dict[Pair, tuple[DrawnReaction, ...]]:
     return {pair: tuple(reactions) for pair, reactions in found.items()}
 
 
-def placements(diagram: Diagram, best: int) -> list[Callable[[Gaps], Placement]]:
-    """The `best` arrangements found, to be spread out with larger or smaller gaps.
+def arrangements(diagram: Diagram, most: int) -> list[Arrangement]:
+    """Return the best arrangements, as functions that spread them out with given gaps.
 
-    Always the same for the same chart."""
-    frames = opened(diagram)
+    The result is the same each time for the same chart."""
+    frames = diagram.frames
     members = {TOP: diagram.roots} | {p: diagram.states[p].children for p in frames}
-    blocks = {path: _snapped(block_of(diagram, path)) for path in blocks_of(diagram)}
+    blocks = {path: snapped(block_of(diagram, path)) for path in diagram.blocks}
     search = _Search(diagram, members, blocks, arrows_of(diagram), Gaps(100, 60, 30))
-    return [partial(search.spread, grids) for grids in search.best()[:best]]
+    return [partial(search.spread, grids) for grids in search.best()[:most]]
 
 
 def frame_title_width(diagram: Diagram, path: str) -> float:
-    """The title of a frame stands in one line: name, activity, timers."""
+    """Return the width of the title of a frame: name, activity, timers."""
     state = diagram.states[path]
     width = text_width(state.title, TITLE, bold=True) + 2 * PAD
     if state.activity:
@@ -113,15 +95,17 @@ def _up(length: float) -> float:
     return ceil(length / STEP) * STEP
 
 
-def _snapped(block: Block) -> Block:
+def snapped(block: Block) -> Block:
+    """Return the block, its size rounded up to the grid of arrows."""
     return replace(block, rect=Rect(0, 0, _up(block.rect.w), _up(block.rect.h)))
 
 
 @dataclass(frozen=True, slots=True)
-class _Line:
+class _StraightArrow:
     """An arrow as the search sees it: straight from middle to middle.
 
-    `forward` says that it leads on in reading order; `others` are the blocks it should miss."""
+    `forward` says that it leads on in the order of reading; `others` are the blocks that it should
+    not cross."""
 
     source: str
     target: str
@@ -141,8 +125,8 @@ class _Search:
 
     def __post_init__(self) -> None:
         order = {path: n for n, path in enumerate(self.diagram.states)}
-        self.lines = [
-            _Line(
+        self.straight = [
+            _StraightArrow(
                 source,
                 target,
                 1 + 0.25 * min(len(reactions), 4),
@@ -152,10 +136,10 @@ class _Search:
             for (source, target), reactions in self.arrows.items()
             if not (self.diagram.within(source, target) or self.diagram.within(target, source))
         ]
-        #: The lines without a common end: these should not cross.
+        #: The arrows without a common end: these should not cross.
         self.pairs = [
             (n, m)
-            for (n, one), (m, other) in combinations(enumerate(self.lines), 2)
+            for (n, one), (m, other) in combinations(enumerate(self.straight), 2)
             if not {one.source, one.target} & {other.source, other.target}
         ]
 
@@ -175,7 +159,7 @@ class _Search:
         return sorted(found, key=self.cost)
 
     def orders(self) -> tuple[list[str], list[str]]:
-        """Innermost frames first, or outermost first: each finds what the other overlooks."""
+        """Return the frames innermost first, and outermost first: each finds other improvements."""
         inner = sorted(self.members, key=lambda p: (-len(p), p))
         return inner, inner[::-1]
 
@@ -193,7 +177,7 @@ class _Search:
         return grids
 
     def others(self, frame: str, grid: Grid) -> Iterator[Grid]:
-        """Every shape of the grid as declared, then every swap of two cells of the present one."""
+        """Yield each shape of the grid as declared, then each swap of two cells of this one."""
         paths = self.members[frame]
         for rows in range(1, len(paths) + 1):
             base = _in_rows(paths, rows)
@@ -204,7 +188,7 @@ class _Search:
             yield _swapped(grid, a, b)
 
     def spread(self, grids: Mapping[str, Grid], gaps: Gaps) -> Placement:
-        """Arranged like `grids`, but for what other gaps make better."""
+        """Return the arrangement with these gaps, improved where they allow it."""
         search = replace(self, gaps=gaps, costs={})
         return search.placed(search.improved(grids, self.orders()[0]))
 
@@ -253,9 +237,9 @@ class _Search:
     def measured(
         grid: Grid, sizes: Mapping[str, tuple[float, float]]
     ) -> tuple[list[list[float]], list[float]]:
-        """The widths of each row's cells, and the heights of the rows.
+        """Return the widths of the cells of each row, and the heights of the rows.
 
-        Columns are aligned, unless widths in one differ much: then each row is by itself."""
+        Columns are aligned, unless the widths in one differ much."""
         heights = [max((sizes[p][1] for p in row if p), default=0.0) for row in grid]
         columns = [[sizes[p][0] for p in column if p] for column in zip(*grid, strict=True)]
         if all(max(column) <= 2.5 * min(column) for column in columns if column):
@@ -266,13 +250,13 @@ class _Search:
     def edge(self, frame: str) -> float:
         if frame != TOP:
             return self.gaps.edge
-        # A block that the call begins in has a dot and an arrow beside it.
+        # The block in which the call begins has a dot and an arrow on its left.
         return MARGIN if self.diagram.roots[0] in self.members else 2 * MARGIN
 
     def cost(self, grids: Mapping[str, Grid], enough: float = inf) -> float:
-        """What `measure` says, asked once: a search comes back to the same grids often.
+        """Return `measure`, computed once: a search often comes back to the same grids.
 
-        From `enough` on it may be less than the whole: then the grids are no better anyway."""
+        From `enough` on it may be less than the whole cost: such grids are not chosen."""
         key = tuple(grids[frame] for frame in self.members)
         cost = self.costs.get(key, 0.0)
         if cost < enough:
@@ -280,7 +264,7 @@ class _Search:
         return cost
 
     def measure(self, grids: Mapping[str, Grid], enough: float) -> float:
-        """Px of arrow, more or less: what the eye has to travel, and what is in its way."""
+        """Return the cost, roughly in px of arrow: the way of the eye, and what crosses it."""
         cost = 0.0
         for term in self.terms(self.rects(grids)):
             cost += term
@@ -289,11 +273,11 @@ class _Search:
         return cost
 
     def terms(self, rects: Mapping[str, Rect]) -> Iterator[float]:
-        """What adds up to the cost: none is below 0, and the dearest to find out come last."""
+        """Yield the terms of the cost: none is below 0, and the slowest to compute come last."""
         whole = rects[TOP]
         yield 0.3 * whole.w + 0.7 * whole.h
         yield 20 * max(0.0, whole.w - SCREEN_WIDTH) + 20 * max(0.0, whole.h - SCREEN_HEIGHT)
-        for line in self.lines:
+        for line in self.straight:
             a, b = rects[line.source], rects[line.target]
             dx = max(a.x - b.right, b.x - a.right, 0.0)
             dy = max(a.y - b.bottom, b.y - a.bottom, 0.0)
@@ -306,11 +290,11 @@ class _Search:
             first = (self.diagram.states[frame].initial if frame else None) or paths[0]
             inside, outside = rects[first], rects[frame]
             yield 1.0 * (inside.x - outside.x) + 0.5 * (inside.y - outside.y)
-        ends = [(rects[line.source].middle, rects[line.target].middle) for line in self.lines]
+        ends = [(rects[line.source].middle, rects[line.target].middle) for line in self.straight]
         for one, other in self.pairs:
             if _cross(*ends[one], *ends[other]):
                 yield 60
-        for line, (start, end) in zip(self.lines, ends, strict=True):
+        for line, (start, end) in zip(self.straight, ends, strict=True):
             for path in line.others:
                 if _meets(start, end, rects[path]):
                     yield 150
@@ -336,7 +320,7 @@ Point = tuple[float, float]
 
 
 def _cross(a: Point, b: Point, c: Point, d: Point) -> bool:
-    """Are a and b on different sides of the line through c and d, and the other way round?"""
+    """Return whether the stretches a-b and c-d cross."""
     (ax, ay), (bx, by), (cx, cy), (dx, dy) = a, b, c, d
     if ((cx - ax) * (dy - ay) > (cy - ay) * (dx - ax)) == (
         (cx - bx) * (dy - by) > (cy - by) * (dx - bx)

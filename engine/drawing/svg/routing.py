@@ -1,9 +1,9 @@
-"""Arrows with right angles around what stands in the way, and their labels where there is room.
+"""Routes of arrows, with right angles, and the places of their labels.
 
-Everything lies on a grid of `STEP` px. An arrow is the cheapest path from any point of its source's
-border to any of its target's (A*): bends and crossings cost, running along another arrow, through a
-block or through a label is impossible. A label lies beside its own arrow; the arrows drawn later
-go round it. Nothing here knows states: only rectangles.
+Everything lies on a grid of `STEP` px. An arrow is the cheapest path from any point of the border
+of its source to any of its target (A*). Bends and crossings cost. An arrow cannot run along another
+arrow, through a block or through a label. A label lies next to its own arrow, and the arrows that
+are drawn later go round it. Nothing here knows states: only rectangles.
 """
 
 from __future__ import annotations
@@ -18,28 +18,28 @@ from callchart.engine.drawing.svg.grid import CORNER, LEVEL, RUNS, UPRIGHT, WAYS
 from callchart.engine.drawing.svg.shapes import STEP, Rect
 
 Point = tuple[int, int]
-#: What an arrow is called: the names of its ends.
+#: The identity of an arrow: the names of its ends.
 Key = tuple[str, str]
 #: Left, top, right, bottom.
 Box = tuple[float, float, float, float]
 
-#: More than 1 looks at fewer paths, and may miss the very cheapest.
-HASTE = 1.3
-#: What a label's forms cost, from the first one on.
-FORMS = (0.0, 2.0, 9.0, 18.0)
+#: The weight of the estimate in A*. More than 1 tries fewer paths, and may miss the cheapest.
+ASTAR_WEIGHT = 1.3
+#: The costs of the forms of a label, from the first one on.
+FORM_COSTS = (0.0, 2.0, 9.0, 18.0)
 BEND, CROSSING, BORDER, FOREIGN_FRAME, NEAR = 5.0, 6.0, 1.0, 25.0, 1.2
 
-#: Marks of what stands at a point: a block, one beside it, the end of the picture.
-SOLID, BESIDE, EDGE = 1, 2, 4
+#: Marks of a point: in a block, next to one, at the end of the picture.
+SOLID, NEXT_TO, EDGE = 1, 2, 4
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class EdgeRequest:
     """An arrow to route: from one rectangle to another, with a label.
 
-    `sizes` are those of the label's forms, the most welcome first. `frames` hold one end and not
+    `sizes` are the sizes of the forms of the label, the best first. `frames` hold one end and not
     the other: their borders must be crossed, all others should not. `leaving` says that the source
-    is a frame around the target, `entering` the converse."""
+    is a frame around the target, `entering` that the target is one around the source."""
 
     key: Key
     source: Rect
@@ -52,9 +52,9 @@ class Wish:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """Grid points from border to border, and the label's place (None: there was no room).
+    """The grid points from border to border, and the place of the label (None: no room).
 
-    `form` says which of the label's forms it is."""
+    `form` is the index of the form of the label."""
 
     points: tuple[Point, ...]
     label: Rect | None
@@ -63,10 +63,10 @@ class Route:
 
 @dataclass
 class Router:
-    """Routes wishes over one picture of `width` x `height` px.
+    """The routes in one picture of `width` x `height` px.
 
-    `solid` are rectangles that no arrow and no label may touch, `frames` those whose border an
-    arrow may only cross straight. They and the ends of the wishes lie within the picture."""
+    No arrow and no label may touch the rectangles in `solid`; an arrow may cross the borders of
+    `frames` only straight. They and the ends of the requests lie within the picture."""
 
     width: float
     height: float
@@ -84,44 +84,45 @@ class Router:
             for point in grid.points_in(rect):
                 self._ground[point] |= SOLID
             for point in grid.points_in(rect.grown(STEP)):
-                self._ground[point] |= BESIDE
-        #: How the borders of frames run, and of which frames.
+                self._ground[point] |= NEXT_TO
+        #: The directions of the borders of frames, and the frames that they belong to.
         self._borders = grid.marks()
         self._frames_at: dict[int, list[int]] = {}
         for n, frame in enumerate(self.frames):
             for point, run in grid.border(frame):
                 self._borders[point] |= run
                 self._frames_at.setdefault(point, []).append(n)
-        #: How the arrows run (of two that cross, each its own way), and how many labels are there.
+        #: The directions of the arrows (both where two cross), and the number of labels.
         self._lines, self._labels = grid.marks(), grid.marks()
 
-    def route(self, wishes: Sequence[Wish]) -> Mapping[Key, Route]:
-        """All of them, shortest first; then twice again, each knowing where the others are.
+    def route(self, requests: Sequence[EdgeRequest]) -> Mapping[Key, Route]:
+        """Route all, shortest first; then twice more, each in view of the others.
 
-        Whoever found no room chooses first next time; where many found none, it is given up."""
-        ordered = sorted(wishes, key=lambda w: _distance(w.source, w.target))
+        Arrows that found no room are first the next time. Stop early where two or more have
+        none."""
+        ordered = sorted(requests, key=lambda w: _distance(w.source, w.target))
         for _ in range(3):
-            for wish in ordered:
-                self._forget(wish.key)
-                self._route(wish)
+            for request in ordered:
+                self._forget(request.key)
+                self._route(request)
             ordered.sort(key=self.is_complete)
-            if len(wishes) >= 3 and not self.is_complete(ordered[1]):
-                break  # two without room: the picture is too tight
+            if len(requests) >= 3 and not self.is_complete(ordered[1]):
+                break  # two or more have no room: the gaps are too small
         return self.routes
 
-    def is_complete(self, wish: Wish) -> bool:
-        """Has it found a path, and room for its label?"""
-        return wish.key in self.routes and self.routes[wish.key].label is not None
+    def is_complete(self, request: EdgeRequest) -> bool:
+        """Return whether it has a path, and room for its label."""
+        return request.key in self.routes and self.routes[request.key].label is not None
 
-    def _route(self, wish: Wish, attempts: int = 4) -> None:
-        """The cheapest path that has room for the label; failing that, the cheapest path."""
+    def _route(self, request: EdgeRequest, attempts: int = 4) -> None:
+        """Take the cheapest path with room for the label; if there is none, the cheapest path."""
         avoid: dict[int, float] = {}
         first: Route | None = None
         for _ in range(attempts):
-            points = self._path(wish, avoid)
+            points = self._path(request, avoid)
             if points is None:
                 break
-            label, form = self._label(wish, points)
+            label, form = self._label(request, points)
             if label or first is None:
                 first = Route(points, label, form)
             if label:
@@ -130,7 +131,7 @@ class Router:
                 point = self._grid.number(*place)
                 avoid[point] = avoid.get(point, 0.0) + 1.5
         if first:
-            self.routes[wish.key] = first
+            self.routes[request.key] = first
             self._draw(self._lines, first.points)
             self._count(first.label, 1)
 
@@ -141,7 +142,7 @@ class Router:
             self._count(route.label, -1)
 
     def _draw(self, marks: bytearray, points: Sequence[Point]) -> None:
-        """Mark how the arrow runs. Once more, and it is wiped off: no other runs the same way."""
+        """Mark the arrow, or clear its marks the second time: no other has the same ones."""
         ends = zip((points[0], *points), points, (*points[1:], points[-1]), strict=False)
         for before, place, after in ends:
             upright, level = before[0] == after[0], before[1] == after[1]
@@ -154,25 +155,25 @@ class Router:
 
     # --- paths -----------------------------------------------------------------------------------
 
-    def _path(self, wish: Wish, avoid: Mapping[int, float]) -> tuple[Point, ...] | None:
+    def _path(self, request: EdgeRequest, avoid: Mapping[int, float]) -> tuple[Point, ...] | None:
         grid, lines, borders = self._grid, self._lines, self._borders
-        goals = dict(self._doors(wish.target, inwards=not wish.entering))
-        tolls = [BORDER if frame in wish.frames else FOREIGN_FRAME for frame in self.frames]
-        across, down = self._left(wish)
+        goals = dict(self._free_ports(request.target, inwards=not request.entering))
+        tolls = [BORDER if frame in request.frames else FOREIGN_FRAME for frame in self.frames]
+        across, down = self._estimates(request)
         order = count()
         queue: list[tuple[float, int, float, int]] = []
-        # A point and a heading are one number here: the dictionaries are asked all the time.
+        # A point and a heading are one number: these dictionaries are read very often.
         came: dict[int, int] = {}
         best: dict[int, float] = {}
 
         def reach(state: int, cost: float, before: int) -> None:
             best[state], came[state] = cost, before
             row, column = divmod(state // 4, grid.columns)
-            left = HASTE * (across[column] + down[row])
+            left = ASTAR_WEIGHT * (across[column] + down[row])
             heappush(queue, (cost + left, next(order), cost, state))
 
-        for point, heading in self._doors(wish.source, inwards=wish.leaving):
-            reach(4 * point + heading, self._off_centre(point, wish.source), -1)
+        for point, heading in self._free_ports(request.source, inwards=request.leaving):
+            reach(4 * point + heading, self._off_centre(point, request.source), -1)
         while queue:
             _, _, cost, state = heappop(queue)
             if cost > best[state]:
@@ -193,7 +194,7 @@ class Router:
                 if price is None:
                     continue
                 if after in goals:
-                    price += self._off_centre(after, wish.target)
+                    price += self._off_centre(after, request.target)
                 total = cost + price + avoid.get(after, 0.0)
                 if total < known:
                     reach(4 * after + direction, total, state)
@@ -202,7 +203,7 @@ class Router:
     def _price(
         self, point: int, direction: int, least: float, tolls: Sequence[float], arriving: bool
     ) -> float | None:
-        """What a step to the point costs, `least` and more; None where it is impossible."""
+        """Return the cost of a step to the point, at least `least`; None if it is impossible."""
         ground, border, others = self._ground[point], self._borders[point], self._lines[point]
         run = RUNS[direction]
         if ground & EDGE or self._labels[point]:
@@ -215,18 +216,18 @@ class Router:
         if border:
             for frame in self._frames_at[point]:
                 price += tolls[frame]
-        if ground & BESIDE:
+        if ground & NEXT_TO:
             price += 0.4
         side = self._grid.steps[direction - 1]
-        for beside in (point + side, point - side):
-            if self._lines[beside] & run:
+        for near in (point + side, point - side):
+            if self._lines[near] & run:
                 price += NEAR
         return price
 
-    def _left(self, wish: Wish) -> tuple[list[float], list[float]]:
-        """How far it is to the target at least, from each column and from each row."""
-        grid, target = self._grid, wish.target
-        if wish.entering:
+    def _estimates(self, request: EdgeRequest) -> tuple[list[float], list[float]]:
+        """Return the shortest distance to the target, from each column and from each row."""
+        grid, target = self._grid, request.target
+        if request.entering:
             return [0.0] * grid.columns, [0.0] * grid.rows
         left, right = target.x / STEP, target.right / STEP
         top, bottom = target.y / STEP, target.bottom / STEP
@@ -235,13 +236,13 @@ class Router:
             [max(top - y, y - bottom, 0.0) for y in range(grid.rows)],
         )
 
-    def _doors(self, rect: Rect, *, inwards: bool) -> Iterator[tuple[int, int]]:
-        """Those of the grid at which there is no line, nor right beside them."""
+    def _free_ports(self, rect: Rect, *, inwards: bool) -> Iterator[tuple[int, int]]:
+        """Yield the ports of a rectangle that have no arrow at them or next to them."""
         lines, columns = self._lines, self._grid.columns
-        for door, heading in self._grid.doors(rect, inwards=inwards):
-            beside = lines[door - 1] or lines[door + 1]
-            if not (lines[door] or beside or lines[door - columns] or lines[door + columns]):
-                yield door, heading
+        for port, heading in self._grid.ports(rect, inwards=inwards):
+            level = lines[port - 1] or lines[port + 1]
+            if not (lines[port] or level or lines[port - columns] or lines[port + columns]):
+                yield port, heading
 
     def _off_centre(self, point: int, rect: Rect) -> float:
         x, y = rect.middle
@@ -257,20 +258,20 @@ class Router:
 
     # --- labels ----------------------------------------------------------------------------------
 
-    def _label(self, wish: Wish, points: Sequence[Point]) -> tuple[Rect | None, int]:
-        """The cheapest place for any form of the label; of equals, the first."""
+    def _label(self, request: EdgeRequest, points: Sequence[Point]) -> tuple[Rect | None, int]:
+        """Return the cheapest place for any form of the label; of equals, the first."""
         own = self._grid.marks()
         self._draw(own, points)
         labels = [_box(route.label) for route in self.routes.values() if route.label]
         spots = (
-            (cost + FORMS[form], rect, form)
-            for form, size in enumerate(wish.sizes)
+            (cost + FORM_COSTS[form], rect, form)
+            for form, size in enumerate(request.sizes)
             for cost, rect in self._spots(points, size)
         )
         found: tuple[float, int, Rect | None, int] = (inf, 0, None, 0)
         for n, (cost, rect, form) in sorted(enumerate(spots), key=lambda spot: spot[1][0]):
             if (cost, n) > found[:2]:
-                break  # all that follow are dearer
+                break  # all that follow cost more
             extra = self._label_price(rect, own, labels)
             if extra is not None:
                 found = min(found, (cost + extra, n, rect, form))
@@ -279,7 +280,7 @@ class Router:
     def _spots(
         self, points: Sequence[Point], size: tuple[float, float]
     ) -> Iterator[tuple[float, Rect]]:
-        """Places beside or on the arrow; nearer to the middle of a long stretch is cheaper."""
+        """Yield places next to the arrow or on it, cheaper near the middle of a long stretch."""
         width, height = size
         middle = (len(points) - 1) / 2
         for first, last in _straights(points):
@@ -293,7 +294,7 @@ class Router:
                     corners = [(x - width / 2, y - 4 - height, 0.0), (x - width / 2, y + 4, 0.3)]
                 visible = STEP * min(n - first, last - n) - (height if upright else width) / 2
                 if visible >= 20:
-                    # The line runs through behind it: fine for a line or two of text.
+                    # The arrow runs through behind the label: fine for a line or two of text.
                     corners.append((x - width / 2, y - height / 2, 1.0 + height / 14))
                 cost = 12 * abs(n - middle) / len(points) + max(-room, 0) / 12
                 cost += abs(n - (first + last) / 2) * 0.1
@@ -324,7 +325,7 @@ def _box(rect: Rect) -> Box:
 
 
 def _overlaps(rect: Rect, boxes: Iterable[Box]) -> bool:
-    """`Rect.overlaps`, any of many."""
+    """Return whether the rectangle overlaps any of the boxes."""
     left, top, right, bottom = _box(rect)
     return any(
         left < their_right and x < right and top < their_bottom and y < bottom
@@ -333,7 +334,7 @@ def _overlaps(rect: Rect, boxes: Iterable[Box]) -> bool:
 
 
 def _straights(points: Sequence[Point]) -> Iterable[tuple[int, int]]:
-    """(first, last) index of every straight stretch."""
+    """Yield (first, last) index of every straight stretch."""
     first = 0
     for n in range(1, len(points)):
         ends = n == len(points) - 1

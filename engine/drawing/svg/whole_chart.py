@@ -1,48 +1,45 @@
-"""The whole chart as one picture, no larger than a screen where that is possible at all."""
+"""The whole chart as one picture, no larger than a screen where that is possible."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
-from callchart.engine.drawing.model import Diagram, StateNode
-from callchart.engine.drawing.svg.canvas import (
-    FRAME_HUE,
-    HUES,
-    INK,
-    LEGEND_SIZE,
-    PAPER,
-    Drawing,
-    Hue,
-)
-from callchart.engine.drawing.svg.placement import (
-    SCREEN_HEIGHT,
-    SCREEN_WIDTH,
-    Gaps,
-    Pair,
-    Placement,
-    blocks_of,
-    frame_title_width,
-    opened,
-    placements,
-)
-from callchart.engine.drawing.svg.routing import Route, Router, Wish
-from callchart.engine.drawing.svg.shapes import (
-    ICON,
-    PAD,
-    STEP,
-    TITLE,
+from callchart.engine.drawing.model import Diagram, DrawnReaction, StateNode
+from callchart.engine.drawing.palette import FRAME_LINE, GROUND, INK, PAPER, Palette
+from callchart.engine.drawing.svg.canvas import Canvas
+from callchart.engine.drawing.svg.extension import SIDES, Side, extended
+from callchart.engine.drawing.svg.labels import (
     Line,
-    Rect,
     paired,
     shortened,
     size_of,
     summary,
-    text_width,
     wrapped,
 )
+from callchart.engine.drawing.svg.paint import (
+    LEGEND_SIZE,
+    edge_data,
+    paint_block,
+    paint_label,
+    paint_legend,
+)
+from callchart.engine.drawing.svg.placement import (
+    SCREEN_HEIGHT,
+    SCREEN_WIDTH,
+    Arrangement,
+    Gaps,
+    Pair,
+    Placement,
+    arrangements,
+    frame_title_width,
+)
+from callchart.engine.drawing.svg.routing import EdgeRequest, Route, Router
+from callchart.engine.drawing.svg.shapes import ICON, PAD, STEP, Rect
+from callchart.engine.drawing.svg.text import TITLE, text_width
 
-#: Room across and down, tried in turn until every label finds its place.
+#: Room across and down, tried in turn until there is a place for every label.
 GAPS = (
     (80, 40),
     (100, 40),
@@ -57,51 +54,104 @@ GAPS = (
     (340, 220),
 )
 
+#: Room inside the border of a frame.
+EDGE = 30.0
+
 #: The colour of a frame, and of a frame within a frame.
-GROUNDS = (PAPER, "#f0f3f7")
+GROUNDS = (PAPER, GROUND)
+
+#: Returns the lines of the label of an arrow for these reactions, in several forms: the best first.
+Forms = tuple[tuple[Line, ...], ...]
+Labelling = Callable[[Diagram, Sequence[DrawnReaction]], Forms]
 
 
 @dataclass(frozen=True, slots=True)
-class Overview:
-    """Everything at its place: what `drawn` draws, and tests measure."""
+class ChartDiagram:
+    """Everything at its place: `drawn` draws it, and tests measure it.
+
+    `arrangement` is the way in which the states stand, `step` the index of its gaps in `GAPS`."""
 
     placement: Placement
     routes: Mapping[Pair, Route]
-    forms: Mapping[Pair, tuple[tuple[Line, ...], ...]]
+    forms: Mapping[Pair, Forms]
+    arrangement: Arrangement
+    step: int
 
     @property
     def complete(self) -> bool:
-        """Has every arrow its path and its label?"""
+        """Whether every arrow has its path and its label."""
         return all(pair in self.routes and self.routes[pair].label for pair in self.forms)
 
     @property
     def cost(self) -> float:
-        """The less, the better to look at: size, px of arrows, corners."""
+        """The effort of looking at it: size, px of arrows, corners."""
         arrows = sum(STEP * len(r.points) + 40 * len(_corners(r)) for r in self.routes.values())
         return arrows + _cost_of_size(self.placement)
 
+    @property
+    def rank(self) -> tuple[bool, float]:
+        """The order of preference: the smallest is the best."""
+        return not self.complete, self.cost
+
     def lines(self, pair: Pair) -> tuple[Line, ...]:
+        """Return the lines of the label of an arrow, in the form that had room."""
         return self.forms[pair][self.routes[pair].form]
 
 
-def laid_out(diagram: Diagram) -> Overview:
-    """The best of a few arrangements, each as tight as every arrow and every label allows."""
-    best: Overview | None = None
-    arrangements = placements(diagram, best=2)
-    for across, down in GAPS:
+def full_labels(diagram: Diagram, reactions: Sequence[DrawnReaction]) -> Forms:
+    """Return a line for each trigger, with its guard where there is room."""
+    lines = summary(reactions, diagram.reactions)
+    return lines, wrapped(lines), shortened(lines), paired(lines)
+
+
+def laid_out(diagram: Diagram, labelling: Labelling = full_labels) -> ChartDiagram:
+    """Return the best layout that was found; of an extended chart, the layout of its base grown."""
+    if diagram.base is not None:
+        return _grown(diagram, laid_out(diagram.base, labelling), labelling)
+    best: ChartDiagram | None = None
+    tried = arrangements(diagram, most=2)
+    for step, (across, down) in enumerate(GAPS):
         tight = []
-        for spread in arrangements:
-            placement = spread(Gaps(across, down, 30))
+        for arrangement in tried:
+            placement = arrangement(Gaps(across, down, EDGE))
             if best and best.complete and best.cost < _cost_of_size(placement):
-                continue  # too large for any arrows to make up for it, and with more room larger
-            tried = _routed(diagram, placement)
-            if best is None or (not tried.complete, tried.cost) < (not best.complete, best.cost):
-                best = tried
-            if not tried.complete:
-                tight.append(spread)
-        arrangements = tight
+                continue  # too large already, and larger still with more room
+            now = _routed(diagram, placement, labelling, arrangement, step)
+            if best is None or now.rank < best.rank:
+                best = now
+            if not now.complete:
+                tight.append(arrangement)
+        tried = tight
     assert best is not None
     return best
+
+
+def _grown(diagram: Diagram, base: ChartDiagram, labelling: Labelling) -> ChartDiagram:
+    """Return the layout of the base with the additions, with larger gaps where they are needed."""
+    best: ChartDiagram | None = None
+    for step in range(base.step, len(GAPS)):
+        gaps = Gaps(*GAPS[step], EDGE)
+        around = base.placement if step == base.step else base.arrangement(gaps)
+        for side in SIDES:
+            placement = extended(diagram, around, gaps, side)
+            if placement is None:
+                continue
+            arrangement = partial(_extended_on, diagram, base.arrangement, side)
+            now = _routed(diagram, placement, labelling, arrangement, step)
+            if best is None or now.rank < best.rank:
+                best = now
+        if best and best.complete:
+            break
+    assert best is not None
+    return best
+
+
+def _extended_on(diagram: Diagram, base: Arrangement, side: Side, gaps: Gaps) -> Placement:
+    """Spread an extended chart out: an `Arrangement`, as far as the diagram, base and side go."""
+    around = base(gaps)
+    placement = extended(diagram, around, gaps, side) or extended(diagram, around, gaps, "below")
+    assert placement is not None
+    return placement
 
 
 def _cost_of_size(placement: Placement) -> float:
@@ -109,14 +159,17 @@ def _cost_of_size(placement: Placement) -> float:
     return 50 * beyond + 2 * (placement.width + placement.height)
 
 
-def _routed(diagram: Diagram, placement: Placement) -> Overview:
+def _routed(
+    diagram: Diagram,
+    placement: Placement,
+    labelling: Labelling,
+    arrangement: Arrangement,
+    step: int,
+) -> ChartDiagram:
     where = {**placement.frames, **{p: b.rect for p, b in placement.blocks.items()}}
-    labels = {
-        pair: summary(reactions, diagram.reactions) for pair, reactions in placement.arrows.items()
-    }
-    forms = {pair: (ls, wrapped(ls), shortened(ls), paired(ls)) for pair, ls in labels.items()}
-    wishes = [
-        Wish(
+    forms = {pair: labelling(diagram, found) for pair, found in placement.arrows.items()}
+    requests = [
+        EdgeRequest(
             pair,
             where[pair[0]],
             where[pair[1]],
@@ -138,11 +191,11 @@ def _routed(diagram: Diagram, placement: Placement) -> Overview:
     ]
     solid.append(_start(diagram, placement))
     router = Router(placement.width, placement.height, solid, list(placement.frames.values()))
-    return Overview(placement, router.route(wishes), forms)
+    return ChartDiagram(placement, router.route(requests), forms, arrangement, step)
 
 
 def _start(diagram: Diagram, placement: Placement) -> Rect:
-    """The room of the first arrow of all: a dot beside the first block."""
+    """Return the room of the arrow from the dot to the block in which a call begins."""
     path = diagram.roots[0]
     while path in placement.frames:
         path = diagram.states[path].initial or path
@@ -150,70 +203,64 @@ def _start(diagram: Diagram, placement: Placement) -> Rect:
     return Rect(rect.x - 24, rect.y + 4, 20, 14)
 
 
-def drawn(diagram: Diagram, overview: Overview) -> str:
-    """The picture, as SVG."""
-    placement = overview.placement
-    legend = _legend_place(overview)
-    drawing = Drawing(
-        max(placement.width, legend.right + 20),
-        max(placement.height, legend.bottom + 16),
-        f"The chart of: {diagram.title}",
-    )
+def drawn(
+    diagram: Diagram, laid: ChartDiagram, palette: Palette, *, with_legend: bool = True
+) -> str:
+    """Return the picture, as SVG."""
+    placement = laid.placement
+    canvas = Canvas(f"The chart of: {diagram.title}")
     grounds = {path: GROUNDS[len(diagram.lineage(path)) % 2] for path in placement.frames}
     for path, rect in placement.frames.items():
-        _frame(drawing, diagram.states[path], rect, grounds[path])
-    hues = hues_of(diagram)
-    colours = {pair: hues[pair[0]][0] for pair in overview.routes}
-    for pair, route in overview.routes.items():
-        drawing.arrow(_corners(route), colours[pair])
-    for pair, route in overview.routes.items():
+        with canvas.group(state=path):
+            _frame(canvas, diagram.states[path], rect, grounds[path])
+    # All arrows first: an arrow that crosses a label's ground would be cut otherwise.
+    for pair, route in laid.routes.items():
+        with canvas.group(**edge_data(pair, placement.arrows[pair])):
+            canvas.arrow(_corners(route), palette[pair[0]].line)
+    for pair, route in laid.routes.items():
         if route.label:
             ground = PAPER
             for path, rect in placement.frames.items():
                 if rect.holds(Rect(*route.label.middle, 0, 0)):
                     ground = grounds[path]
-            drawing.label(route.label, overview.lines(pair), colours[pair], ground)
-    for path, block in placement.blocks.items():
-        drawing.block(diagram, block, hues[path])
+            with canvas.group(**edge_data(pair, placement.arrows[pair])):
+                paint_label(canvas, route.label, laid.lines(pair), palette[pair[0]].line, ground)
+    for block in placement.blocks.values():
+        paint_block(canvas, diagram, block, palette)
     start = _start(diagram, placement)
-    drawing.dot(start.x + 2, start.y + 7)
-    drawing.arrow([(start.x + 6, start.y + 7), (start.right + 4, start.y + 7)], INK)
-    drawing.legend(legend.x, legend.y)
-    return drawing.finished()
+    canvas.dot(start.x + 2, start.y + 7)
+    canvas.arrow([(start.x + 6, start.y + 7), (start.right + 4, start.y + 7)], INK)
+    if not with_legend:
+        return canvas.finished(placement.width, placement.height)
+    legend = _legend_place(laid)
+    paint_legend(canvas, legend.x, legend.y)
+    return canvas.finished(
+        max(placement.width, legend.right + 20), max(placement.height, legend.bottom + 16)
+    )
 
 
-def hues_of(diagram: Diagram) -> dict[str, Hue]:
-    """The colours of every state: each block's own, which its inside shares; frames have none."""
-    hues = dict.fromkeys(opened(diagram), FRAME_HUE)
-    for n, block in enumerate(blocks_of(diagram)):
-        hues |= {p: HUES[n % len(HUES)] for p in diagram.states if diagram.within(p, block)}
-    return hues
-
-
-def _frame(drawing: Drawing, state: StateNode, rect: Rect, ground: str) -> None:
-    drawing.rect(rect, fill=ground, stroke="#9aa7b4", rx=10)
+def _frame(canvas: Canvas, state: StateNode, rect: Rect, ground: str) -> None:
+    canvas.rect(rect, fill=ground, stroke=FRAME_LINE, rounded=10)
     x, y = rect.x + PAD, rect.y + 18
-    drawing.text(x, y, state.title, size=TITLE, bold=True)
+    canvas.text(x, y, state.title, size=TITLE, bold=True)
     x += text_width(state.title, TITLE, bold=True) + 12
     if state.activity:
-        drawing.runs(x, y, INK)
-        drawing.text(x + ICON, y, state.activity)
+        canvas.runs(x, y, INK)
+        canvas.text(x + ICON, y, state.activity)
         x += ICON + text_width(state.activity) + 12
     for timer in state.timers:
-        drawing.clock(x, y, INK)
-        drawing.text(x + ICON, y, timer.short)
+        canvas.clock(x, y, INK)
+        canvas.text(x + ICON, y, timer.short)
         x += ICON + text_width(timer.short) + 12
 
 
-def _legend_place(overview: Overview) -> Rect:
-    """A free corner outside of every frame, or else a place below the picture."""
-    placement = overview.placement
+def _legend_place(laid: ChartDiagram) -> Rect:
+    """Return a free corner outside of every frame, or else a place below the picture."""
+    placement = laid.placement
     taken = [*placement.frames.values(), *(b.rect for b in placement.blocks.values())]
-    taken += [route.label for route in overview.routes.values() if route.label]
+    taken += [route.label for route in laid.routes.values() if route.label]
     taken += [
-        Rect(x * STEP, y * STEP, 0, 0)
-        for route in overview.routes.values()
-        for x, y in route.points
+        Rect(x * STEP, y * STEP, 0, 0) for route in laid.routes.values() for x, y in route.points
     ]
     width, height = LEGEND_SIZE
     right, bottom = placement.width - width - 20, placement.height - height - 16

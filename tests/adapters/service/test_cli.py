@@ -198,7 +198,7 @@ def test_drawings_are_checked_against_the_chart(
 ) -> None:
     assert main([*DRAW_SHORT, "--out", str(tmp_path)]) == 0
     assert main([*DRAW_SHORT, "--check", "--out", str(tmp_path)]) == 0
-    assert capsys.readouterr().out == f"short: 10 files in {tmp_path}\n"
+    assert capsys.readouterr().out == f"short: 13 files in {tmp_path}\n"
     drawn = sorted(tmp_path.rglob("*.svg"))[0]
     drawn.write_text(drawn.read_text().replace("svg", "gvs", 1))
     assert main([*DRAW_SHORT, "--check", "--out", str(tmp_path)]) == 1
@@ -220,7 +220,7 @@ def test_another_chart_is_not_drawn_where_the_default_one_is(
     drawn.parent.mkdir(parents=True)
     drawn.write_text("of the default chart")
     said = refused(capsys, *DRAW_SHORT, *check)
-    assert f"chart {DRAW_SHORT[-1]}: add --out DIR" in said
+    assert f"--out must be a folder for chart {DRAW_SHORT[-1]}, got none; add --out DIR" in said
     assert [*drawn.parent.iterdir()] == [drawn]
     assert drawn.read_text() == "of the default chart"
 
@@ -238,8 +238,17 @@ def test_the_default_chart_has_its_folder(
     (tmp_path / "docs" / "statecharts" / "chart.svg").unlink()
     assert main(["draw", "--check"]) == 1
     said = capsys.readouterr()
-    assert said.out == "short: 10 files in docs/statecharts\nchart.svg: is missing\n"
+    assert said.out == "short: 13 files in docs/statecharts\nchart.svg: is missing\n"
     assert said.err == "docs/statecharts is not up to date: run `callchart draw`\n"
+
+
+def test_check_in_a_folder_without_drawings_says_what_to_run(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    (tmp_path / "semantics.md").write_text("# Written by hand\n")
+    said = refused(capsys, *DRAW_SHORT, "--check", "--out", str(tmp_path))
+    command = f"callchart {' '.join(DRAW_SHORT)} --out {tmp_path}"
+    assert said == f"callchart draw: {tmp_path} has no drawings: run `{command}`\n"
 
 
 def test_what_was_drawn_of_a_state_that_is_no_more_goes_away(tmp_path: Path) -> None:
@@ -273,7 +282,7 @@ def test_a_file_that_was_not_drawn_is_not_drawn_over(
     own = tmp_path / "README.md"
     own.write_text("# A project of one's own\n")
     said = refused(capsys, *DRAW_SHORT, "--out", str(tmp_path))
-    assert f"{own} is no drawing: move it, or name another --out" in said
+    assert f"{own} must be a drawing, got another file; move it, or name another --out" in said
     assert [*tmp_path.iterdir()] == [own]
     assert own.read_text() == "# A project of one's own\n"
 

@@ -117,3 +117,16 @@ def test_a_text_and_a_role_leave_the_hash_as_it_is() -> None:
     plain = chart(leaf("a", on={Knock: ignore("")}))
     described = chart(leaf("a", on={Knock: ignore("")}, doc="The caller waits.", role="listening"))
     assert described.hash == plain.hash
+
+
+def test_a_chart_knows_the_chart_that_it_extends_and_keeps_its_overview() -> None:
+    first = Chart("first", [leaf("a"), OVER], events=[], overview=["a"])
+    own = first.extended("own")
+    assert first.base is None
+    assert own.base is first
+    assert own.overview == first.overview == ("a",)
+
+
+def test_an_overview_names_states_of_the_chart() -> None:
+    with pytest.raises(ChartError, match="chart own, overview"):
+        Chart("own", base().states, overview=["somewhere"])

@@ -28,14 +28,17 @@ def folder() -> dict[str, str]:
     return files(CHART)
 
 
-def test_a_chart_is_an_index_pictures_scxml_an_atlas_a_table_and_a_pair_of_pictures_a_state(
+def test_a_chart_is_drawn_as_pictures_a_page_tables_and_a_pair_of_pictures_a_state(
     folder: dict[str, str],
 ) -> None:
     assert sorted(folder) == [
         "README.md",
         "call.scxml",
+        "chart.html",
         "chart.mmd",
         "chart.svg",
+        "overview.svg",
+        "races.csv",
         "races.md",
         "states/closed.mmd",
         "states/closed.svg",
@@ -92,9 +95,7 @@ def test_a_file_with_other_line_ends_differs(folder: dict[str, str]) -> None:
 def test_the_picture_of_a_state_that_is_gone_has_no_place(folder: dict[str, str]) -> None:
     folder["states/waiting.svg"] = folder["states/open.svg"]
 
-    assert differences(CHART, folder) == [
-        "states/waiting.svg: the chart has no such picture any more"
-    ]
+    assert differences(CHART, folder) == ["states/waiting.svg: the chart no longer has this state"]
 
 
 def test_what_is_written_by_hand_is_left_alone(folder: dict[str, str]) -> None:

@@ -13,10 +13,13 @@ from callchart.engine.chart import Chart, State, defer, ignore, stay, to
 from callchart.engine.data import CallData
 from callchart.engine.drawing.mermaid import one, whole
 from callchart.engine.drawing.model import Diagram, diagram_of
+from callchart.engine.drawing.palette import palette_of
+from callchart.engine.drawing.svg.labels import summary
 from callchart.engine.drawing.svg.one_state import drawn as state_drawn
-from callchart.engine.drawing.svg.one_state import portrait_of
-from callchart.engine.drawing.svg.shapes import Rect, summary, text_width
-from callchart.engine.drawing.svg.whole_chart import Overview, drawn, laid_out
+from callchart.engine.drawing.svg.one_state import state_diagram_of
+from callchart.engine.drawing.svg.shapes import Rect
+from callchart.engine.drawing.svg.text import text_width
+from callchart.engine.drawing.svg.whole_chart import ChartDiagram, drawn, laid_out
 from callchart.engine.drawing.table import tables
 from callchart.engine.events import CallerHungUp, LineClosed, SpeechEnded, SpeechStarted
 from callchart.engine.settings import Settings, setting, settings
@@ -79,13 +82,13 @@ def diagram(name: str) -> Diagram:
 
 
 @cache
-def overview(name: str) -> Overview:
+def layout(name: str) -> ChartDiagram:
     return laid_out(diagram(name))
 
 
 @cache
 def picture(name: str) -> str:
-    return drawn(diagram(name), overview(name))
+    return drawn(diagram(name), layout(name), palette_of(diagram(name)))
 
 
 def texts(svg: str) -> str:
@@ -96,7 +99,7 @@ def texts(svg: str) -> str:
 
 every_chart = pytest.mark.parametrize("name", CHARTS)
 #: To lay out a whole call takes seconds: one is measured.
-every_overview = pytest.mark.parametrize(
+every_layout = pytest.mark.parametrize(
     "name",
     ["tiny", *(pytest.param(name, marks=pytest.mark.unmeasured) for name in ("default", "grown"))],
 )
@@ -167,15 +170,15 @@ def test_a_name_is_as_long_as_it_must_be_to_be_the_only_one() -> None:
 # --- the whole chart ---------------------------------------------------------------------------
 
 
-@every_overview
+@every_layout
 def test_every_arrow_has_a_way_and_a_label(name: str) -> None:
-    assert overview(name).complete
+    assert layout(name).complete
 
 
-@every_overview
+@every_layout
 def test_every_transition_is_an_arrow_or_stands_inside_a_block(name: str) -> None:
-    blocks = overview(name).placement.blocks
-    arrows = {r for reactions in overview(name).placement.arrows.values() for r in reactions}
+    blocks = layout(name).placement.blocks
+    arrows = {r for reactions in layout(name).placement.arrows.values() for r in reactions}
 
     for r in diagram(name).transitions:
         inside = [
@@ -187,7 +190,7 @@ def test_every_transition_is_an_arrow_or_stands_inside_a_block(name: str) -> Non
         assert r.trigger in texts(picture(name)), r
 
 
-@every_overview
+@every_layout
 def test_every_state_activity_and_timer_is_in_the_picture(name: str) -> None:
     words = texts(picture(name))
     for state in diagram(name).states.values():
@@ -196,15 +199,15 @@ def test_every_state_activity_and_timer_is_in_the_picture(name: str) -> None:
         assert all(timer.short in words for timer in state.timers)
 
 
-@every_overview
+@every_layout
 def test_no_label_covers_a_block_another_label_or_another_arrow(name: str) -> None:
-    routes = overview(name).routes
+    routes = layout(name).routes
     labels = {pair: route.label for pair, route in routes.items() if route.label}
 
     for (_, one_label), (_, other) in combinations(labels.items(), 2):
         assert not one_label.overlaps(other)
     for pair, label in labels.items():
-        for block in overview(name).placement.blocks.values():
+        for block in layout(name).placement.blocks.values():
             assert not label.overlaps(block.rect)
         for other_pair, route in routes.items():
             if other_pair != pair:
@@ -212,9 +215,9 @@ def test_no_label_covers_a_block_another_label_or_another_arrow(name: str) -> No
                 assert not any(label.overlaps(spot) for spot in spots), (pair, other_pair)
 
 
-@every_overview
+@every_layout
 def test_no_two_arrows_share_a_stretch_and_none_crosses_a_block(name: str) -> None:
-    routes = overview(name).routes
+    routes = layout(name).routes
     for one_route, other in combinations(routes.values(), 2):
         steps = [
             {frozenset(step) for step in zip(r.points, r.points[1:], strict=False)}
@@ -224,12 +227,12 @@ def test_no_two_arrows_share_a_stretch_and_none_crosses_a_block(name: str) -> No
     for route in routes.values():
         for x, y in route.points[1:-1]:
             spot = Rect(10 * x, 10 * y, 0, 0)
-            assert not any(b.rect.overlaps(spot) for b in overview(name).placement.blocks.values())
+            assert not any(b.rect.overlaps(spot) for b in layout(name).placement.blocks.values())
 
 
-@every_overview
+@every_layout
 def test_blocks_stand_apart_and_within_their_frames(name: str) -> None:
-    placement = overview(name).placement
+    placement = layout(name).placement
     for a, b in combinations(placement.blocks.values(), 2):
         assert not a.rect.grown(10).overlaps(b.rect)
     for path, block in placement.blocks.items():
@@ -246,7 +249,7 @@ def test_the_picture_fits_on_a_screen(name: str) -> None:
     assert float(root.attrib["height"]) <= 800
 
 
-@every_overview
+@every_layout
 def test_no_text_is_smaller_than_eleven_px(name: str) -> None:
     root = ElementTree.fromstring(picture(name))
 
@@ -280,7 +283,7 @@ def test_children_that_are_no_neighbours_are_linked_beside_them() -> None:
     labels = {link.lines[0].text: link.label for link in block.links}
     assert set(labels) == {"on", "back"}
     assert all(labels["back"].x >= child.rect.right for child in block.children)
-    assert {"on", "back", "enough"} <= set(texts(drawn(looped, laid)).split())
+    assert {"on", "back", "enough"} <= set(texts(drawn(looped, laid, palette_of(looped))).split())
 
 
 def test_a_chart_too_dense_for_all_labels_is_drawn_nevertheless(
@@ -298,7 +301,7 @@ def test_a_chart_too_dense_for_all_labels_is_drawn_nevertheless(
 
     assert not laid.complete
     assert set(laid.placement.frames) == {"all"}
-    assert "limit" in texts(drawn(dense, laid))
+    assert "limit" in texts(drawn(dense, laid, palette_of(dense)))
 
 
 # --- one state -----------------------------------------------------------------------------------
@@ -307,7 +310,7 @@ def test_a_chart_too_dense_for_all_labels_is_drawn_nevertheless(
 @every_chart
 def test_every_picture_of_a_state_fits_on_a_screen(name: str) -> None:
     for path in diagram(name).states:
-        width, height = portrait_of(diagram(name), path).size
+        width, height = state_diagram_of(diagram(name), path).size
         assert width <= 1280, path
         assert height <= 800, path
 
@@ -337,11 +340,11 @@ def test_a_states_picture_shows_its_timers_effects_and_where_it_is_entered_from(
 
 def test_no_line_of_a_states_picture_is_wider_than_its_room() -> None:
     for path in diagram("default").states:
-        portrait = portrait_of(diagram("default"), path)
-        _, left, middle, right, _ = portrait.columns
-        assert all(row.width <= left for group in portrait.entered for row in group.rows)
-        assert all(row.width <= middle for row in (*portrait.rows, *portrait.answers))
-        assert all(row.width <= right for group in portrait.left for row in group.rows)
+        laid = state_diagram_of(diagram("default"), path)
+        _, left, middle, right, _ = laid.columns
+        assert all(row.width <= left for group in laid.entered for row in group.rows)
+        assert all(row.width <= middle for row in (*laid.rows, *laid.answers))
+        assert all(row.width <= right for group in laid.left for row in group.rows)
 
 
 # --- Mermaid and the table -------------------------------------------------------------------

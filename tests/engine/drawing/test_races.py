@@ -1,4 +1,4 @@
-"""The race atlas: what it says of two orders is what calls come to.
+"""The races of a chart: calls end as the page says, in both orders.
 
 All of it is decided again, from the state on; and where the order counts, it is run: a call goes
 the whole way to the state on a virtual clock, and there meets both at one instant."""
@@ -16,7 +16,7 @@ from callchart.engine.call import Call
 from callchart.engine.chart import Chart, Occurrence, Step, decide, defer, ignore, stay, to
 from callchart.engine.chart.decide import next_occurrence
 from callchart.engine.drawing.model import diagram_of
-from callchart.engine.drawing.races import page
+from callchart.engine.drawing.races import page, rows
 from callchart.engine.events import Event, TimerFired
 from callchart.engine.exploration.races.reachable import PossibleOccurrence, ReachableState
 from callchart.engine.exploration.races.ties import Order, Tie, ties
@@ -178,7 +178,7 @@ def instant(tie: Tie) -> int:
 
 @pytest.mark.unmeasured
 @pytest.mark.parametrize("state", LEAVES)
-async def test_both_orders_come_to_what_the_atlas_says(state: str, autojump_clock: object) -> None:
+async def test_both_orders_end_as_the_page_says(state: str, autojump_clock: object) -> None:
     for tie in all_ties()[LEAVES[state]]:
         for first, second, told in orders(tie):
             last = decided(tie.state, first.occurrence, second.occurrence)
@@ -203,12 +203,18 @@ class Told(Event):
 
 
 def section(chart: Chart, state: str) -> str:
-    """What the chart's page says of a state."""
+    """Return the part of the chart's page about a state."""
     _, text = page(diagram_of(chart), ties(chart)).split(f"## {state}\n")
     return text.split("\n## ")[0]
 
 
-def test_what_depends_on_the_order_is_told_with_both_orders() -> None:
+def lines(chart: Chart, state: str) -> list[str]:
+    """Return the lines of the CSV about a state."""
+    text = rows(diagram_of(chart), ties(chart))
+    return [line for line in text.splitlines() if line.startswith(f"{state},")]
+
+
+def test_the_page_has_both_orders_of_a_pair_that_ends_in_different_states() -> None:
     knocked = chart(
         leaf("a", on={Knock: to("b"), Ring: ignore("nobody calls")}),
         leaf("b", on={Knock: ignore("it is open"), Ring: to("over")}),
@@ -216,50 +222,50 @@ def test_what_depends_on_the_order_is_told_with_both_orders() -> None:
     )
     text = page(diagram_of(knocked), ties(knocked))
     assert "| `Knock` | `Call` | → **b**; → **over** | ignored; → **b** |" in text
-    assert "test_races.py::test_both_orders_come_to_what_the_atlas_says[a]`" in text
+    assert "test_races.py::test_both_orders_end_as_the_page_says[a]`" in text
+    assert not any(line.startswith("a,Knock,Call,") for line in lines(knocked, "a"))
 
 
-def test_commands_are_told_where_only_they_depend_on_the_order() -> None:
+def test_the_csv_has_the_commands_where_only_they_depend_on_the_order() -> None:
     greeted = chart(
         leaf("a", on={Knock: to("b"), Ring: stay(effects=Say("hello"))}),
         leaf("b", on={Knock: ignore("it is open"), Ring: ignore("nobody calls")}),
         events=(Knock, Ring),
     )
-    text = section(greeted, "a")
-    assert "The same state, other commands: 2 pairs" in text
-    assert "| `Knock` | `Call` | → **b**; ignored | stays; → **b** / Say |" in text
+    assert "a,Knock,Call,other commands,→ b; ignored,stays; → b / Say,b" in lines(greeted, "a")
+    assert "`Knock` | `Call`" not in page(diagram_of(greeted), ties(greeted))
 
 
-def test_data_is_told_by_its_fields_where_only_it_depends_on_the_order() -> None:
+def test_the_csv_has_the_fields_of_the_data_where_only_it_depends_on_the_order() -> None:
     noted = chart(
         leaf("a", on={Knock: stay(update=note), Ring: stay(update=note_again)}),
         events=(Knock, Ring),
     )
-    text = section(noted, "a")
-    assert "The same state, other data: 3 pairs" in text
-    assert "| `Knock` | `Call` | stays; stays | stays; stays | `notes` |" in text
+    assert "a,Knock,Call,notes,stays; stays,stays; stays,a" in lines(noted, "a")
 
 
-def test_a_state_in_which_every_order_counts_has_nothing_alike() -> None:
-    hurried = chart(
-        leaf("a", on={Knock: to("b")}),
-        leaf("b", on={Knock: ignore("it is open")}),
-    )
-    assert "Alike" not in section(hurried, "a")
-    assert "Alike in both orders: 1 pairs" in section(hurried, "b")
-
-
-def test_what_comes_of_any_words_is_told_once() -> None:
+def test_the_csv_has_the_pairs_that_are_alike_with_the_state_in_which_they_end() -> None:
     told = chart(
         leaf("a", on={Told: to("b"), Knock: to("over")}),
         leaf("b", on={Told: ignore("it is known"), Knock: ignore("it is open")}),
         events=(Told, Knock),
     )
     assert "| `Told` | `Knock` | → **b**; ignored | → **over**; over |" in section(told, "a")
-    assert "| `Told` | `Knock` | **b** |" in section(told, "b")
+    assert "b,Told,Knock,alike,,,b" in lines(told, "b")
 
 
-def test_the_state_in_which_an_instant_ends_is_told_where_neither_of_the_two_led_there() -> None:
+def test_a_state_whose_pairs_all_end_in_one_state_has_no_section() -> None:
+    hurried = chart(
+        leaf("a", on={Knock: to("b")}),
+        leaf("b", on={Knock: ignore("it is open")}),
+    )
+    text = page(diagram_of(hurried), ties(hurried))
+    assert "\n## b\n" not in text
+    assert "| b | 0 |" in text
+    assert lines(hurried, "b")
+
+
+def test_the_page_names_the_end_of_an_instant_where_neither_of_the_two_led_there() -> None:
     passing = chart(
         leaf("a", on={Knock: to("b"), Ring: to("over")}),
         leaf(
@@ -274,7 +280,7 @@ def test_the_state_in_which_an_instant_ends_is_told_where_neither_of_the_two_led
     assert "| `Knock` | `Call` | → **b**; ignored = **c** | → **over**; over |" in text
 
 
-def test_what_was_put_off_comes_before_the_second_of_the_two() -> None:
+def test_a_deferred_event_comes_before_the_second_of_the_two() -> None:
     put_off = chart(
         leaf("a", on={Knock: defer("not yet"), Ring: to("b"), Told: ignore("not yet")}),
         leaf("b", on={Knock: to("c"), Ring: ignore("it is open"), Told: ignore("not yet")}),

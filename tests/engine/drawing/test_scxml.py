@@ -37,8 +37,8 @@ from callchart.engine.chart.chart import TimerSpec
 from callchart.engine.chart.decide import Evaluator
 from callchart.engine.chart.state import Guard, named
 from callchart.engine.data import CallData, Facts
-from callchart.engine.drawing.model import diagram_of
-from callchart.engine.drawing.scxml import NAMESPACE, document, timer_event
+from callchart.engine.drawing.model import diagram_of, timer_event
+from callchart.engine.drawing.scxml import NAMESPACE, document
 from callchart.engine.events import CallerHungUp, CallTransferred, Event, LineClosed, TimerFired
 from callchart.engine.settings import Settings
 from callchart.states import CHART

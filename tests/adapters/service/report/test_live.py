@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import io
+import re
 
 import pytest
 from rich.console import Console
 
 from callchart.adapters.service.report.live import LiveView
+from callchart.engine.drawing.model import diagram_of
+from callchart.engine.drawing.palette import palette_of
 from callchart.engine.events import (
     CallerHungUp,
     FinalHeard,
@@ -15,14 +18,17 @@ from callchart.engine.events import (
     PlaybackStarted,
     SpeechStarted,
 )
+from callchart.states import CHART
 from tests.adapters.service.told import WHOLE_CALL, Told
+
+PALETTE = palette_of(diagram_of(CHART))
 
 
 def seen(*, words: bool = False, terminal: bool = False, width: int = 120) -> str:
     """`WHOLE_CALL` as it is printed, with its table of turns."""
     out = io.StringIO()
     console = Console(file=out, force_terminal=terminal, width=width)
-    view = LiveView(console, words=words)
+    view = LiveView(console, PALETTE, words=words)
     told = Told(watch=lambda step: view.step("told", step))
     for at, (event, heard) in WHOLE_CALL.items():
         told.then(at, event, heard=heard)
@@ -69,7 +75,7 @@ def test_a_pipe_gets_no_control_codes_and_no_wrapped_lines() -> None:
 
 def test_words_are_no_markup() -> None:
     out = io.StringIO()
-    view = LiveView(Console(file=out, width=80), words=True)
+    view = LiveView(Console(file=out, width=80), PALETTE, words=True)
     told = Told(watch=lambda step: view.step("told", step)).then(1.0, SpeechStarted(1))
     told.then(2.0, FinalHeard(1, "[red]stop[/]"))
     assert "“[red]stop[/]”" in out.getvalue()
@@ -77,7 +83,7 @@ def test_words_are_no_markup() -> None:
 
 def test_two_calls_at_once_say_whose_line_it_is() -> None:
     out = io.StringIO()
-    view = LiveView(Console(file=out, width=80))
+    view = LiveView(Console(file=out, width=80), PALETTE)
     first = Told(watch=lambda step: view.step("first", step))
     Told(watch=lambda step: view.step("second", step))
     first.then(1.0, CallerHungUp()).then(1.0, LineClosed())
@@ -108,5 +114,16 @@ def test_a_narrow_table_is_one_of_figures() -> None:
 def test_a_call_whose_journal_stops_is_said_to() -> None:
     out = io.StringIO()
     told = Told().then(0.1, PlaybackStarted(1))
-    LiveView(Console(file=out, width=80)).turns(told.report())
+    LiveView(Console(file=out, width=80), PALETTE).turns(told.report())
     assert "its journal stops in the middle" in out.getvalue()
+
+
+def test_a_states_name_has_the_colour_that_the_state_has_in_the_chart() -> None:
+    console = Console(file=io.StringIO(), record=True, force_terminal=True, width=120)
+    view = LiveView(console, PALETTE)
+    told = Told(watch=lambda step: view.step("told", step))
+    for at, (event, heard) in WHOLE_CALL.items():
+        told.then(at, event, heard=heard)
+    colour = PALETTE["call.turn.speaking"].console
+    html = console.export_html(inline_styles=True)
+    assert re.search(rf'color: {colour};[^"]*">speaking.opening', html)

@@ -12,9 +12,12 @@ import numpy as np
 import pytest
 
 from callchart.adapters.service.report.report import BargeIn, Report, Visit
-from callchart.adapters.service.report.svg import text_width
-from callchart.adapters.service.report.timeline import levels, timeline
+from callchart.adapters.service.report.timeline import levels
+from callchart.adapters.service.report.timeline import timeline as timeline_of
 from callchart.adapters.service.report.timeline_style import WIDTH
+from callchart.engine.drawing.model import diagram_of
+from callchart.engine.drawing.palette import palette_of
+from callchart.engine.drawing.svg.text import text_width
 from callchart.engine.events import (
     CallerHungUp,
     FinalHeard,
@@ -27,9 +30,17 @@ from callchart.engine.events import (
     SpeechEnded,
     SpeechStarted,
 )
+from callchart.states import CHART
 from tests.adapters.service.told import WHOLE_CALL, Told, whole_call
+from tests.examples.take_message import CHART as MESSAGES
 
 SVG = "{http://www.w3.org/2000/svg}"
+PALETTE = palette_of(diagram_of(CHART))
+
+
+def timeline(report: Report, *loudness: list[float]) -> str:
+    """Return the timeline of a call of the default chart."""
+    return timeline_of(report, PALETTE, *loudness)
 
 
 @dataclass(frozen=True)
@@ -294,20 +305,23 @@ def test_words_may_hold_anything() -> None:
     report = replace(told.report(), call='"><script>')
     svg = timeline(report)
     assert "<b>&�� привет 電話" in " ".join(said(svg, "words"))
-    assert drawn(svg).attrib["aria-label"] == 'Call "><script>'
+    assert drawn(svg).findtext(f"{SVG}title") == 'Call "><script>'
     svg.encode()
 
 
-def test_states_of_a_chart_of_your_own_have_colours_of_their_own() -> None:
+def test_states_have_the_colours_of_their_chart_and_added_states_their_own() -> None:
+    palette = palette_of(diagram_of(MESSAGES))
     report = whole_call().report()
     last = report.turns[-1]
-    own = (Visit(11.0, "call.take_message.asking", "x"), Visit(11.6, "somewhere", "x"))
-    mine = replace(report, turns=(*report.turns[:-1], replace(last, states=own)))
-    svg = timeline(mine)
-    assert {"take_message", "somewhere"} <= {*said(svg, "")}
+    added = Visit(11.0, "call.turn.take_message.taking", "x")
+    mine = replace(report, turns=(*report.turns[:-1], replace(last, states=(added,))))
+    svg = timeline_of(mine, palette)
+    assert "take_message" in said(svg, "")
     fills = {r.attrib["fill"] for r in drawn(svg).iter(f"{SVG}rect") if r.get("class") == "state"}
-    # Those of greeting, listening, settling, thinking and speaking, and two more.
-    assert len(fills) == 7
+    turn = ("greeting", "settling", "thinking", "speaking", "take_message")
+    came_through = ["call.listening", *(f"call.turn.{name}" for name in turn)]
+    assert fills == {palette[path].fill for path in came_through}
+    assert palette["call.turn.greeting"] == PALETTE["call.turn.greeting"]
 
 
 def test_loudness_is_measured_a_fiftieth_of_a_second_at_a_time() -> None:

@@ -1,4 +1,4 @@
-"""The numbers of a grid's points: rectangles, borders and doors in them."""
+"""The numbers of a grid's points: rectangles, borders and ports in them."""
 
 from __future__ import annotations
 
@@ -45,19 +45,19 @@ def test_a_border_runs_both_ways_at_its_corners() -> None:
     assert (4, 2) not in runs
 
 
-def test_doors_lead_inwards_from_each_side_and_are_not_at_the_corners() -> None:
-    doors = {GRID.place(point): heading for point, heading in GRID.doors(BLOCK, inwards=True)}
+def test_ports_lead_inwards_from_each_side_and_are_not_at_the_corners() -> None:
+    ports = {GRID.place(point): heading for point, heading in GRID.ports(BLOCK, inwards=True)}
 
-    assert set(doors.values()) == {RIGHT, DOWN, LEFT, UP}
-    assert doors[2, 2] == RIGHT
-    assert doors[7, 3] == LEFT
-    assert doors[4, 1] == DOWN
-    assert doors[5, 4] == UP
-    assert not doors.keys() & {(2, 1), (7, 1), (2, 4), (7, 4)}
+    assert set(ports.values()) == {RIGHT, DOWN, LEFT, UP}
+    assert ports[2, 2] == RIGHT
+    assert ports[7, 3] == LEFT
+    assert ports[4, 1] == DOWN
+    assert ports[5, 4] == UP
+    assert not ports.keys() & {(2, 1), (7, 1), (2, 4), (7, 4)}
 
 
-def test_doors_outwards_lead_the_other_way() -> None:
-    inwards, outwards = (dict(GRID.doors(BLOCK, inwards=way)) for way in (True, False))
+def test_ports_outwards_lead_the_other_way() -> None:
+    inwards, outwards = (dict(GRID.ports(BLOCK, inwards=way)) for way in (True, False))
 
     assert inwards.keys() == outwards.keys()
-    assert all(abs(inwards[door] - outwards[door]) == 2 for door in inwards)
+    assert all(abs(inwards[port] - outwards[port]) == 2 for port in inwards)
