@@ -1,7 +1,8 @@
-"""`callchart explore`: goes through all that calls can come to, and says what was found.
+"""`callchart explore`: explores all calls of a chart, and reports what it found.
 
-A call that breaks a property is told step by step, and written as a journal where a real call can
-go that way; `callchart replay` opens it."""
+A call that breaks a property is shown step by step. If a real call can take its path, it is
+written as a journal, which `callchart replay` opens.
+"""
 
 from __future__ import annotations
 
@@ -35,12 +36,12 @@ from callchart.engine.exploration import (
 from callchart.engine.exploration.environment import Phone
 from callchart.engine.journal import JournalFile, JournalWriter
 
-#: More configurations than that are not gone through: of these, a process holds some 4 GB.
+#: The greatest number of configurations: a process needs about 4 GB for them.
 MOST = 1_000_000
-#: The same in the world of any chart, where calls soon come to more than anybody waits for: these
+#: The same for the environment of any chart, which has too many configurations to wait for: these
 #: take a minute or two.
 MOST_IN_ANY = 100_000
-#: Between two lines that say how far it is (s).
+#: Seconds between two lines of progress.
 LINE_EVERY = 10.0
 
 
@@ -54,18 +55,20 @@ def run_explore(
     out: Path,
     as_json: bool,
 ) -> int:
-    """Explore the chart in its own worlds, side by side, or in the world of any chart; 1 where a
-    property breaks in one, where not all is gone through, or, if so asked, where an answer is given
-    in none."""
+    """Explore the chart in its own environments, in parallel, or in the environment of any
+    chart.
+
+    Return 1 if a property is broken, if an exploration is incomplete, or, with `every_answer`,
+    if a declared reaction is never taken."""
     for option, number in (("--turns", turns), ("--faults", faults)):
         if number is not None and number < 0:
-            raise UserError(f"{option} {number}: write 0 or more")
+            raise UserError(f"{option} must be 0 or more, got {number}")
     worlds, most = (own, MOST) if own else ([_of_any(chart)], MOST_IN_ANY)
     more = 0 if turns is None else turns - worlds[0].turns
     changed = [_changed(world, world.turns + more, faults) for world in worlds]
     for world in changed:
         _begin(world)
-    # A chart holds functions, which go through no pipe: a fork has them already.
+    # The functions of a chart cannot be pickled; a forked process has them already.
     forks = multiprocessing.get_context("fork")
     workers = max(1, len(changed) - 1)
     with ProcessPoolExecutor(workers, forks, _know, (changed, out)) as others:
@@ -83,21 +86,20 @@ def run_explore(
 
 
 def _begin(world: Phone) -> None:
-    """Raises `UserError` where no call can begin: then there is none to tell it with."""
+    """Raise `UserError` if no call can begin: then there is no call to report."""
     (data,) = world.beginnings()
     try:
         step = begin(world.chart, data)
         begun = SearchState(step.after, step.data, world.after(world.opening(), step))
         hash(world.key(world.representative(begun)))
-    except Exception as error:  # noqa: BLE001 (of the chart's functions, and the world's: whatever)
+    except Exception as error:  # noqa: BLE001 (a function of the chart or the environment may raise anything)
         raise UserError(
-            f"chart {world.chart.name!r}: no call of it can begin to be explored: "
-            f"{what_failed(error)}"
+            f"chart {world.chart.name!r}: the exploration cannot begin a call: {what_failed(error)}"
         ) from None
 
 
 def _of_any(chart: Chart) -> Phone:
-    """The world of any chart: it forgets nothing, so what counts up to a limit counts up to one."""
+    """Return the environment of any chart. It forgets nothing, so its limits are at most 1."""
     defaults = chart.data().settings
     lowered = {name: min(1, getattr(defaults, name)) for name in ("apologies", "reprompts")}
     return Phone(chart, settings=lowered, turns=1)
@@ -105,8 +107,8 @@ def _of_any(chart: Chart) -> Phone:
 
 @contextmanager
 def progress(console: Console) -> Iterator[Callable[[str], None]]:
-    """Says how far it is: where no terminal can change a line of its own, in a new one now and
-    then."""
+    """Show the progress: in one line of a terminal, or else in a new line every `LINE_EVERY`
+    seconds."""
     if console.is_terminal and not console.is_dumb_terminal:
         with console.status("") as status:
             yield status.update
@@ -122,7 +124,7 @@ def progress(console: Console) -> Iterator[Callable[[str], None]]:
     yield tell
 
 
-#: In a process beside the first: what all of them explore, and where journals go.
+#: In a worker process: the environments of all workers, and the folder for journals.
 _known: tuple[Sequence[Phone], Path]
 
 
@@ -147,18 +149,20 @@ def explored(
     tell: Callable[[str], None] = lambda text: None,
     most: int = MOST,
 ) -> dict[str, Any]:
-    """What was found in one world, as JSON has it; the calls that break a property are in the
-    folder `out`. Where there are more than `most` configurations, not all are gone through."""
+    """Return the results for one environment, ready for JSON.
+
+    Writes the calls that break a property to the folder `out`. Stops at more than `most`
+    configurations."""
     exploration = Exploration(world.chart, world, most=most)
     done = 0
     for done in _running(exploration):
-        tell(f"{done} of {len(exploration.nodes)} configurations known so far")
+        tell(f"{done} of {len(exploration.nodes)} known configurations explored")
     alone = check_liveness(exploration) if exploration.complete else None
     return {
         "world": world.name,
         "turns": world.turns,
         "complete": exploration.complete,
-        # Breadth first: no call of so few steps is left out.
+        # The search is breadth first: it has explored all calls of so few steps.
         "steps_of_a_call": None if exploration.complete else len(exploration.path_to(done)),
         "configurations": len(exploration.nodes),
         "standings": len(exploration.states),
@@ -182,7 +186,8 @@ def _running(exploration: Exploration) -> Iterator[int]:
 
 
 def merged(chart: Chart, found: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """What was found in all worlds together: an answer is given that is given in one of them."""
+    """Return the results of all environments together: a reaction is taken if one of them takes
+    it."""
     return {
         "chart": chart.name,
         "answers": len(answers(chart)),
@@ -215,7 +220,7 @@ def _broken(
     try:
         steps = concretize(exploration, violation.path)
     except Infeasible as unreal:
-        found["no_journal"] = f"{unreal}; what is told is what was explored"
+        found["no_journal"] = f"{unreal}; the steps are those of the exploration"
     else:
         out.mkdir(parents=True, exist_ok=True)
         name = re.sub("[^a-z]+", "-", f"{violation.name} {world}".strip())
@@ -232,7 +237,7 @@ def _broken(
 
 
 def write_journal(exploration: Exploration, steps: Sequence[Step], path: Path) -> None:
-    """A call's steps, as `callchart replay` reads them."""
+    """Write the steps of a call as a journal for `callchart replay`."""
     complaints: list[str] = []
     journal = JournalFile(path, complaints.append)
     data = steps[0].data
@@ -246,7 +251,7 @@ def write_journal(exploration: Exploration, steps: Sequence[Step], path: Path) -
 
 
 def show(found: dict[str, Any], console: Console) -> None:
-    """The figures, then each call that breaks a property, as a story."""
+    """Print the figures, then each call that breaks a property, step by step."""
 
     def say(text: str) -> None:
         console.print(text, markup=False)
@@ -261,14 +266,14 @@ def show(found: dict[str, Any], console: Console) -> None:
     cut_off = [each for each in found["worlds"] if not each["complete"]]
     for each in cut_off:
         say(
-            f"stopped: not all is gone through, but every call of up to {each['steps_of_a_call']} "
+            f"incomplete: explored every call of up to {each['steps_of_a_call']} "
             f"steps; lower --turns (here {each['turns']}) or --faults, or have WORLDS in the "
-            f"chart's module that forget more (docs/what-cannot-happen.md)"
+            f"chart's module that forget more (docs/charts.md)"
         )
     given = found["answers"] - len(found["unexplored"])
-    say(f"{given} of {found['answers']} declared answers are given")
+    say(f"{given} of {found['answers']} declared reactions are taken")
     for declared in found["unexplored"]:
-        say(f"never given: {declared}")
+        say(f"never taken: {declared}")
     for violation in found["violations"]:
         say(f"\nbroken: {violation['property']}: {violation['how']}")
         for line in violation["call"]:
@@ -279,9 +284,9 @@ def show(found: dict[str, Any], console: Console) -> None:
         else:
             say(f"no journal: {violation['no_journal']}")
     if not found["violations"] and cut_off:
-        say("no property is broken in what was gone through")
+        say("no property is broken in the explored part")
     elif not found["violations"]:
         say(
-            "no property is broken; a call that is left alone ends within "
+            "no property is broken; if only its timers fire, a call ends within "
             f"{found['seconds_alone']:.1f} s"
         )

@@ -1,4 +1,6 @@
-"""A chart that is explored: all its calls, event by event, and what holds of each of them."""
+"""The exploration of a chart: all its calls, event by event, and the properties that each step
+must have.
+"""
 
 from callchart.engine.exploration.concretize import Infeasible, concretize
 from callchart.engine.exploration.coverage import Declared, answers, unexplored

@@ -1,9 +1,12 @@
-"""A path through an exploration, made a real call: real moments, real numbers, `decide` itself.
+"""A path of an exploration, made a real call: with real moments and numbers, decided by
+`decide`.
 
-Theory of operation. When each step happens is a system of differences: a timer fires its delay
-after it began, nothing happens after a timer that was due before it, and what must follow at once
-follows at once. The system is closed, and the moments are chosen one after the other. Delays that
-depend on moments are read off the call that comes of it, until they are the same."""
+Theory of operation. The moments of the steps obey a system of differences: a timer fires its
+delay after it began, nothing happens after the deadline of a running timer, and an urgent step
+happens at the moment of the step before it. The system is closed (all shortest paths), and the
+moments are chosen one after the other. Some delays depend on moments: they are taken from the
+resulting call, and the system is solved again until they no longer change.
+"""
 
 from __future__ import annotations
 
@@ -20,21 +23,22 @@ from callchart.engine.exploration.successors import occurrence_of
 from callchart.engine.exploration.trace import trace_of
 from callchart.engine.settings import SettingRef
 
-#: How long after the step before it something happens that may happen at any moment (us): tried in
-#: this order, because what was said of a reply's sound depends on it.
+#: The time (us) between a step and the next one that may happen at any moment. All are tried, in
+#: this order, because the words heard of a reply depend on it.
 PACES = (300_000, 0, 1_500_000, 50_000, 5_000_000)
-#: A timer that may be due at any moment is set to at least that (us).
+#: The least delay (us) that is set for a timer that may fire at any moment.
 LEAST = 1_000_000
 SECOND = 1_000_000
 
 
 class Infeasible(Exception):
-    """No real call goes this path: the message says where it leaves it."""
+    """No real call takes this path. The message says where a call would leave it."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Bound:
-    """Step `later` is at most `most` us after step `earlier`; below 0: at least so long before."""
+    """Step `later` is at most `most` us after step `earlier`. A negative `most` is a least
+    distance in the other direction."""
 
     later: int
     earlier: int
@@ -43,9 +47,10 @@ class _Bound:
 
 @dataclass(frozen=True, slots=True)
 class _Attempt:
-    """One try: its steps, what they say of their moments, and when the whole call's bound fired.
+    """One attempt: its steps, the bounds of their moments, and when each timer of the whole call
+    fired.
 
-    `count` is that of the steps, and of one that cannot be decided."""
+    `count` is the number of steps, including one that cannot be decided."""
 
     count: int
     steps: list[Step]
@@ -54,9 +59,10 @@ class _Attempt:
 
 
 def concretize(exploration: Exploration, path: Sequence[str]) -> list[Step]:
-    """The steps of a real call that goes this path, the first being its beginning.
+    """Return the steps of a real call that takes this path, beginning with the call's first
+    step.
 
-    Ends before a step that cannot be decided. Raises `Infeasible`."""
+    The steps end before one that cannot be decided. Raises `Infeasible`."""
     leaves = [leaf for _, leaf in trace_of(exploration, path)]
     fault = "no moments fit"
     for pace in PACES:
@@ -67,7 +73,7 @@ def concretize(exploration: Exploration, path: Sequence[str]) -> list[Step]:
             continue
         if [step.after.leaf for step in steps] == leaves[: len(steps)]:
             return steps
-        fault = "it leads elsewhere at any moment that was tried"
+        fault = "it leads to other states at each of the moments that were tried"
     raise Infeasible(fault)
 
 
@@ -87,7 +93,7 @@ def _timed(exploration: Exploration, path: Sequence[str], pace: int) -> list[Ste
         if [step.at_us for step in tried.steps] == decided and again == data:
             return tried.steps
         times, data = solved, again
-    raise Infeasible("its delays depend on its moments in a circle")
+    raise Infeasible("its delays and its moments depend on each other in a circle")
 
 
 def _attempt(
@@ -126,7 +132,7 @@ def _attempt(
                 bounds.append(_Bound(k, since, delay - earlier))
         try:
             step = decide(chart, before.configuration, before.data, occurrence)
-        except Exception:  # noqa: BLE001 (that is what was found of this path)
+        except Exception:  # noqa: BLE001 (the path ends with a step that fails)
             return _Attempt(len(steps) + 1, steps, bounds, whole)
         environment = model.after(environment, step)
         steps.append(step)
@@ -142,7 +148,7 @@ def _is_of(occurrence: Occurrence, state: str, name: str) -> bool:
 def _occurrence_of_key(
     model: Model, state: SearchState, key: str, at: int
 ) -> tuple[Occurrence, Any, bool]:
-    """(occurrence, the environment then, whether it is at once) of that key."""
+    """Return (occurrence, environment after it, whether it happens without a delay) of that key."""
     configuration, environment = state.configuration, state.environment
     urgent = model.is_urgent(environment)
     if configuration.recalled and not urgent:
@@ -161,12 +167,13 @@ def _occurrence_of_key(
 
 
 def _is_named(key: str, name: str) -> bool:
-    """A key may say beside its name how the data were (`Model.variants`)."""
+    """Compare a key with a name; a key may add a note about the data (`Model.variants`)."""
     return key == name or key.startswith(f"{name} (")
 
 
 def _solved(bounds: Sequence[_Bound], steps: int, pace: int) -> list[int]:
-    """A moment for each step, `pace` after the one before it wherever that is free."""
+    """Return a moment for each step, `pace` after the step before it where the bounds allow
+    that."""
     size, far = steps, 10**15
     most = [[0 if i == j else far for j in range(size)] for i in range(size)]
     for bound in bounds:
@@ -180,7 +187,7 @@ def _solved(bounds: Sequence[_Bound], steps: int, pace: int) -> list[int]:
                     if first + rest < row[j]:
                         row[j] = first + rest
     if any(most[n][n] < 0 for n in range(size)):
-        raise Infeasible("its timers cannot be due in this order")
+        raise Infeasible("its timers cannot fire in this order")
     times = [0]
     for k in range(1, size):
         least = max(at - most[j][k] for j, at in enumerate(times))

@@ -1,4 +1,4 @@
-"""Which of a chart's declared answers were explored."""
+"""The declared reactions of a chart that an exploration has taken, and those that it has not."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from callchart.engine.exploration.explorer import Exploration
 
 @dataclass(frozen=True, slots=True)
 class Declared:
-    """One answer, as a state declares it: the `place`-th (from 0) to this trigger."""
+    """One reaction, as a state declares it: number `place` (from 0) of those to this trigger."""
 
     source: str
     trigger: str
     place: int
 
     def described(self, chart: Chart) -> str:
-        """As a reader finds it in the table: source, trigger, guard and target."""
+        """Return the row of the chart's table: source, trigger, guard and target."""
         answer = answers(chart)[self]
         when = f" [{named(answer.when)}]" if answer.when else ""
         what = f" -> {answer.target}" if isinstance(answer, To) else f" {_kind(answer)}"

@@ -1,10 +1,10 @@
-"""Breadth first over all that a call can come to: every event, at every moment, in every order.
+"""Breadth-first search over all calls of a chart: every event, at every moment, in every order.
 
-Theory of operation. What is explored is what runs: each step is made by `decide`, on a state
-that represents all that the chart cannot tell apart. Where a call stands is taken in two parts. A
-*state* has no time: what an occurrence makes of it is decided once. A *node* is a state with
-a zone, which says in what order its timers can be due. The way to each node is a shortest one, so
-that the first call that breaks a property is a shortest call that does.
+Theory of operation. The search explores what runs: `decide` makes each step, on a state that
+represents all states that the chart cannot tell apart. A search state has two parts. A *state*
+(`SearchState`) has no time: each occurrence in it is decided once. A *node* is a state with a
+zone, which says in which order its timers can fire. The path to each node is a shortest one, so
+the first call that breaks a property is a shortest call that does.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from callchart.engine.exploration.zone import NOTHING, Zone, elapsed, fired, is_
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """A property that does not hold: how, and the keys of the shortest way there."""
+    """A property that does not hold: the reason, and the keys of the shortest path to it."""
 
     name: str
     how: str
@@ -34,7 +34,8 @@ class Violation:
 
 @dataclass(frozen=True, slots=True)
 class SearchNode:
-    """A state's number with a zone; the node before it, and the key of the step between."""
+    """The number of a state, with a zone; the node before it, and the key of the step between
+    them."""
 
     state: int
     zone: Zone
@@ -43,10 +44,10 @@ class SearchNode:
 
 
 class Exploration:
-    """All that the calls of a chart can come to, in the world of a model.
+    """All calls of a chart, in the environment of a model.
 
-    `most` bounds its nodes; with `stop_at_first`, it ends at the first violation. `deciding` is
-    another `decide`."""
+    `most` limits the number of nodes. With `stop_at_first`, the search ends at the first
+    violation. `deciding` replaces `decide`, for a mutant."""
 
     def __init__(
         self,
@@ -69,7 +70,7 @@ class Exploration:
         self.complete = False
         #: Steps from node to node.
         self.steps = 0
-        #: All that happened at one node at least, as time allows.
+        #: The successors that the timers allow at one node or more.
         self.went: set[Successor] = set()
         self._most, self._stop_at_first = most, stop_at_first
         self._broken: set[str] = set()
@@ -78,7 +79,7 @@ class Exploration:
     # --- the search ----------------------------------------------------------------------------
 
     def run(self) -> Iterator[int]:
-        """Explore; yields now and then how many nodes are done."""
+        """Explore, and yield the number of finished nodes after every 500 nodes."""
         for data in self.model.beginnings():
             step = begin(self.chart, data)
             before = SearchState(step.before, data, self.model.opening())
@@ -97,7 +98,7 @@ class Exploration:
         self.complete = True
 
     def violate(self, name: str, how: str, node: int, *keys: str) -> None:
-        """Note that a property does not hold at a node, or `keys` after it; once for each."""
+        """Note once for each property that it does not hold at a node, or `keys` after it."""
         if name not in self._broken:
             self._broken.add(name)
             self.violations.append(Violation(name, how, (*self.path_to(node), *keys)))
@@ -109,21 +110,21 @@ class Exploration:
 
     @property
     def untimed(self) -> frozenset[int]:
-        """See `Representatives`."""
+        """See `Representatives.untimed`."""
         return self._representatives.untimed
 
     @property
     def taken(self) -> Sequence[LeafReaction]:
-        """The edges taken, leaf by leaf."""
+        """The reactions taken, one for each leaf in which it was taken."""
         edges = {id(went.edge): went.edge for went in self.went if went.edge is not None}
         return list(edges.values())
 
     def leaf(self, node: int) -> str:
-        """Where the call stands at a node."""
+        """Return the leaf of a node."""
         return self.states[self.nodes[node].state].leaf
 
     def path_to(self, node: int) -> tuple[str, ...]:
-        """The keys of the steps that lead to a node, from the beginning."""
+        """Return the keys of the steps that lead from the beginning to a node."""
         keys: list[str] = []
         while node >= 0:
             keys.append(self.nodes[node].key)
@@ -131,7 +132,7 @@ class Exploration:
         return tuple(keys[-2::-1])
 
     def ahead(self, node: int) -> Iterator[tuple[Successor, int]]:
-        """What can happen at a node that is explored, and to which node it leads."""
+        """Yield each successor of an explored node, with the node that it leads to."""
         zone, record = self.nodes[node].zone, self.states[self.nodes[node].state]
         for successor in record.successors or ():
             reached = self._after(zone, successor)

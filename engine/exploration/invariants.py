@@ -1,4 +1,6 @@
-"""What holds of every chart's steps, whatever its world: each a sentence and a function."""
+"""Properties of every step of every chart, in any environment: each is a sentence and a
+function.
+"""
 
 from __future__ import annotations
 
@@ -6,23 +8,23 @@ from callchart.engine.chart.chart import Chart
 from callchart.engine.chart.decide import Outcome, Step
 from callchart.engine.exploration.model import Property
 
-#: The activation of a stay that is over.
+#: The activation of a state that was left.
 OVER = 0
 
 FUNCTIONS_WORK = "the chart's functions never fail"
-ANSWERED = "every event is answered"
-ENDS_ALONE = "a call that is left alone ends"
-NO_CIRCLE = "no call turns in a circle at one instant"
-NO_RIVALS = "two timers that are always due at one instant lead to one state"
+ANSWERED = "every event has a reaction"
+ENDS_ALONE = "a call ends if only its timers fire"
+NO_CIRCLE = "no call repeats a state without end at one instant"
+NO_RIVALS = "two timers that always fire at one instant lead to one state"
 
 
 def invariants(chart: Chart) -> tuple[Property, ...]:
-    """The properties of steps of this chart."""
+    """Return the properties of the steps of this chart."""
 
     def stale(before: object, step: Step, after: object) -> str | None:
         if step.occurrence.activation != OVER or step.outcome is Outcome.STALE:
             return None
-        return f"{type(step.event).__name__} of a stay that is over was {step.outcome.value}"
+        return f"{type(step.event).__name__} of a state that was left was {step.outcome.value}"
 
     def end(before: object, step: Step, after: object) -> str | None:
         if step.before.leaf not in finals or step.outcome is Outcome.STALE:
@@ -31,6 +33,6 @@ def invariants(chart: Chart) -> tuple[Property, ...]:
 
     finals = {leaf for leaf in chart.leaves if chart.is_final(leaf)}
     return (
-        Property("nothing of a stay that is over is acted on", stale),
+        Property("no event of a state that was left is acted on", stale),
         Property("nothing happens after the end", end),
     )

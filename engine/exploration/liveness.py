@@ -1,7 +1,8 @@
-"""What becomes of a call that is left alone, wherever it stands: only its timers are due.
+"""The check that each call ends if nothing happens except its timers.
 
-So it must come to its end, within a bound, and by other ways than the whole call's own bound; no
-wait may be without end, no circle of timers closed."""
+From every node the call must end within a bound, without the timers of the whole call; no state
+may wait without a limit, and no circle of timers may close.
+"""
 
 from __future__ import annotations
 
@@ -14,14 +15,14 @@ from callchart.engine.exploration.explorer import Exploration
 from callchart.engine.exploration.invariants import ENDS_ALONE, NO_CIRCLE, NO_RIVALS
 from callchart.engine.exploration.zone import always_at_once, longest_wait
 
-#: Where each node leads by itself: (node, how long until then at most in us, key).
+#: The next nodes of each node if only timers fire: (node, longest wait in us, key).
 Due = dict[int, list[tuple[int, int, str]]]
 
 
 def check_liveness(exploration: Exploration) -> float:
-    """The longest time that a call lasts once nothing happens any more, in seconds.
+    """Return the longest time (s) that a call lasts when nothing happens except its timers.
 
-    What is wrong is noted as a violation of the exploration's, with a shortest call."""
+    Notes violations in the exploration, each with a shortest call."""
     _note_rivals(exploration)
     longest: dict[int, int] = {}
     turning: set[str] = set()
@@ -33,9 +34,9 @@ def check_liveness(exploration: Exploration) -> float:
 
 
 def _follow(exploration: Exploration, start: int, longest: dict[int, int]) -> set[str]:
-    """Depth first along what is due: `longest` is known of all that is reached.
+    """Follow the timers depth first from `start`, and fill `longest` for all nodes reached.
 
-    The names of what is broken by the circles that are closed."""
+    Return the names of the properties that the circles found break."""
     path: dict[int, Iterator[tuple[int, int, str]]] = {}
     waited: list[int] = []
     turning: set[str] = set()
@@ -67,7 +68,7 @@ def _follow(exploration: Exploration, start: int, longest: dict[int, int]) -> se
 
 
 def _due(exploration: Exploration, node: int) -> Iterator[tuple[int, int, str]]:
-    """(node, how long until then at most in us, key) of all that can be due first."""
+    """Yield (node, longest wait for it in us, key) of everything that can happen first."""
     zone = exploration.nodes[node].zone
     record = exploration.states[exploration.nodes[node].state]
     for successor, to in exploration.ahead(node):
@@ -81,7 +82,7 @@ def _due(exploration: Exploration, node: int) -> Iterator[tuple[int, int, str]]:
 
 
 def _note_endless(exploration: Exploration, turning: set[str]) -> None:
-    """A wait without end, and the circles that are known to be closed."""
+    """Note the nearest wait without end, or circle, as a violation."""
     nodes = range(len(exploration.nodes))
     parked = next((node for node in nodes if _is_parked(exploration, node)), None)
     due = {node: list(_due(exploration, node)) for node in nodes} if turning else {}
@@ -94,7 +95,7 @@ def _note_endless(exploration: Exploration, turning: set[str]) -> None:
     if parked is not None:
         path = len(exploration.path_to(parked))
         if circle is None or path <= len(exploration.path_to(circle[0])) + len(circle[1]):
-            how = f"{exploration.leaf(parked)} can wait for ever"
+            how = f"{exploration.leaf(parked)} can wait without end"
             exploration.violate(ENDS_ALONE, how, parked)
     _note_circle(exploration, ENDS_ALONE, circle)
 
@@ -111,14 +112,14 @@ def _note_circle(
     if circle is not None:
         node, keys = circle
         leaf = exploration.leaf(node)
-        exploration.violate(name, f"from {leaf} on it comes back to {leaf}", node, *keys)
+        exploration.violate(name, f"it comes back from {leaf} to {leaf}", node, *keys)
 
 
 def _circle(
     exploration: Exploration, due: Due, *, timed: bool
 ) -> tuple[int, tuple[str, ...]] | None:
-    """(where it is entered, its keys) of the circle that a shortest call goes round; a `timed` one
-    takes time."""
+    """Return (the node where a call enters it, its keys) of the circle that is reached and
+    closed with the fewest steps. A `timed` circle takes time."""
     due = _in_circles(due)
     found, most = None, len(exploration.nodes) * 3
     for start in sorted(due):  # as they were reached: the nearest first
@@ -130,7 +131,7 @@ def _circle(
 
 
 def _in_circles(due: Due) -> Due:
-    """Without the nodes from which no circle is reached."""
+    """Return `due` without the nodes that lead into no circle."""
     while True:
         left = {node: [step for step in ahead if step[0] in due] for node, ahead in due.items()}
         left = {node: ahead for node, ahead in left.items() if ahead}
@@ -140,7 +141,8 @@ def _in_circles(due: Due) -> Due:
 
 
 def _round(due: Due, start: int, most: int, *, timed: bool) -> tuple[str, ...] | None:
-    """The keys of a shortest path from a node back to itself, of `most` steps at the most."""
+    """Return the keys of a shortest path from a node back to itself, of at most `most` steps, or
+    None."""
     ways: dict[tuple[int, bool], tuple[str, ...]] = {(start, not timed): ()}
     rim = list(ways)
     for _ in range(most):
@@ -188,9 +190,10 @@ def _note_rivals(exploration: Exploration) -> None:
 
 
 def _of_the_whole_call(exploration: Exploration) -> list[tuple[str, str]]:
-    """Each two timers of the whole call, by their keys, that begin together and are as long.
+    """Return the keys of each two timers of the whole call that begin together and have equal
+    delays.
 
-    Of those no zone knows when they are due."""
+    These timers are untimed: no zone knows when they fire."""
     chart, data = exploration.chart, exploration.model.beginnings()[0]
     reactions = (declaration.reaction for declaration in chart.declarations())
     afresh = {name for one in reactions if isinstance(one, Stay) for name in one.rearm}

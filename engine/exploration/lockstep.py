@@ -1,7 +1,8 @@
-"""Two explorations side by side: the shortest call that goes one path here, and another there.
+"""Two explorations compared step by step: the shortest call on which they differ.
 
-Compared is what can be seen of a call: its states, its timers, and what it commands, says and
-writes down. What only its data know counts once something is seen of it."""
+What an observer sees of a call is compared: its states, its timers, its effects, and its
+history. Other data counts when an observer sees an effect of it.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +18,7 @@ from callchart.engine.exploration.node import Successor
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """What can be seen of a step: its outcome, the state it leads to, and the timers there."""
+    """The observable part of a step: its outcome, the state it leads to, its effects and timers."""
 
     outcome: Outcome
     leaf: str
@@ -31,7 +32,7 @@ class Observation:
         return cls(step.outcome, to.leaf, step.does, tuple(timers))
 
     def difference_from(self, other: Observation) -> str:
-        """The first thing that is not the same, on both sides."""
+        """Return the first difference, as "ours, not theirs"."""
         sides = ((getattr(self, f.name), getattr(other, f.name)) for f in fields(self))
         mine, theirs = next((mine, theirs) for mine, theirs in sides if mine != theirs)
         return f"{_described(mine)}, not {_described(theirs)}"
@@ -39,18 +40,19 @@ class Observation:
 
 @dataclass(frozen=True, slots=True)
 class Divergence:
-    """Where two explorations part: the keys of a shortest call until then, and how."""
+    """The keys of a shortest call after which two explorations differ, and the difference."""
 
     path: tuple[str, ...]
     how: str
 
 
 def divergence(one: Exploration, two: Exploration) -> Divergence | None:
-    """Where `one` goes on otherwise than `two`; both are complete. None: nowhere.
+    """Return where two complete explorations differ, or None.
 
-    Only what can happen in both is compared: what a world offers may depend on data."""
+    Only occurrences that are possible in both are compared: those of an environment may depend
+    on data."""
     if one.leaf(0) != two.leaf(0) or one.nodes[0].zone != two.nodes[0].zone:
-        return Divergence((), "they begin otherwise")
+        return Divergence((), "they begin differently")
     paths: dict[tuple[int, int], tuple[str, ...]] = {(0, 0): ()}
     ahead = deque(paths)
     while ahead:
@@ -67,10 +69,10 @@ def divergence(one: Exploration, two: Exploration) -> Divergence | None:
 def _together(
     one: Exploration, two: Exploration, nodes: tuple[int, int]
 ) -> Iterator[tuple[str, Observation, Observation, tuple[int, int]]]:
-    """(key, what is seen of it in each, the nodes that it leads to)."""
+    """Yield (key, observation in each, the nodes that it leads to)."""
     theirs = {step.key: (step, to) for step, to in two.ahead(nodes[1])}
     for step, to in one.ahead(nodes[0]):
-        # A key may say beside its name how the data were (`Model.variants`).
+        # A key may end with a note about the data (`Model.variants`).
         same = theirs.get(step.key) or theirs.get(step.key.partition(" (")[0])
         if same is not None:
             yield step.key, Observation.of(one, step), Observation.of(two, same[0]), (to, same[1])

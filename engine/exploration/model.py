@@ -1,4 +1,6 @@
-"""What an exploration needs to know of the world around a chart, and of the chart's data."""
+"""The interface between an exploration and its model: the environment of a chart, and an
+abstraction of its data.
+"""
 
 from __future__ import annotations
 
@@ -12,11 +14,12 @@ from callchart.engine.events import Event
 
 @dataclass(frozen=True, slots=True)
 class EnvironmentMove:
-    """Something that the world may do next.
+    """Something that the environment may do next.
 
-    `key` names it without the numbers of this call: the same move of another call that stands
-    alike has the same key. `of` is the state whose activity says so, None: it comes from outside.
-    `stale`: it was said by an activity that is over. `world` is how the world stands afterwards."""
+    `key` names it without the numbers of this call, so the same move has the same key in all
+    states with one representative. `of` is the state whose activity posts the event; None: it
+    comes from outside. `stale`: the activity has ended since. `environment` is the environment
+    after the move."""
 
     key: str
     event: Event
@@ -26,35 +29,35 @@ class EnvironmentMove:
 
 
 class SearchState(NamedTuple):
-    """Where a call stands, but for the time: its configuration, its data, and the world."""
+    """The state of a call, without the time: its configuration, its data, and the environment."""
 
     configuration: Configuration
     data: Any
     environment: Any
 
 
-#: (before, step, world afterwards) -> what is wrong, or None.
+#: (before, step, environment after it) -> the reason why the property does not hold, or None.
 Check = Callable[[SearchState, Step, Any], str | None]
 
 
 @dataclass(frozen=True, slots=True)
 class Property:
-    """Something that holds of every step. Its name is a sentence."""
+    """A property that every step must have. Its name is a sentence."""
 
     name: str
     check: Check
 
 
 class Model(Protocol):
-    """The world around one chart's calls, and a finite abstraction of their data.
+    """The environment of one chart's calls, and a finite abstraction of their data.
 
-    The abstraction maps data to data: to one that stands for all that the chart cannot tell apart.
-    It must not lie: a step from the representative must lead where the step from what it stands for
-    does."""
+    The abstraction maps data to a representative of all data that the chart cannot tell apart.
+    It must be sound: a step from the representative leads to the same state as a step from the
+    data it represents."""
 
     @property
     def properties(self) -> Sequence[Property]:
-        """What must hold of every step."""
+        """The properties that every step must have."""
         ...
 
     def beginnings(self) -> Sequence[Any]:
@@ -66,40 +69,45 @@ class Model(Protocol):
         ...
 
     def moves(self, state: SearchState) -> Sequence[EnvironmentMove]:
-        """All that the world may do next. Where it must, at this instant, that alone."""
+        """Return all that the environment may do next. If it must act at this instant, only
+        that."""
         ...
 
     def late_moves(self, state: SearchState) -> Sequence[EnvironmentMove]:
-        """What activities that are over had said before that: tried once in each configuration."""
+        """Return events that ended activities posted before their end; tried once in each
+        configuration."""
         ...
 
     def of_one_call(self) -> Model:
-        """The same without bounds on what the world may do: for a call that is known."""
+        """Return this model without limits on the environment, for a call that is known."""
         ...
 
     def is_urgent(self, environment: Any) -> bool:
-        """Must the world do something at this instant?"""
+        """Must the environment act at this instant?"""
         ...
 
     def after(self, environment: Any, step: Step) -> Any:
-        """The world when the step was carried out."""
+        """Return the environment after the effects of a step."""
         ...
 
     def key(self, state: SearchState) -> Hashable:
-        """Equal for the data, and the worlds, that the chart and the world cannot tell apart."""
+        """Return a key that is equal for states that the chart and the environment cannot tell
+        apart."""
         ...
 
     def representative(self, state: SearchState) -> SearchState:
-        """A state that has the same key, and is the same for all of that key.
+        """Return the state that represents all states with this key.
 
-        Of the configuration, only what was put off is changed."""
+        Of the configuration, only the deferred events change."""
         ...
 
     def variants(self, data: Any) -> Sequence[tuple[str, Any]]:
-        """Data that differ where a step can come out differently, and yet have one key; each with
-        a word on how. The first is the data itself, without a word."""
+        """Return data with one key for which a step can come out differently, each with a note.
+
+        The first is the data itself, with an empty note."""
         ...
 
     def extremes(self, data: Any, at: int) -> Sequence[Any]:
-        """Data between which all lie that this data stands for, as far as delays can tell."""
+        """Return data that give the shortest and longest delays among all data with this
+        representative."""
         ...

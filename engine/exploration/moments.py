@@ -1,11 +1,12 @@
 """The check that the moment at which a step is decided makes no difference.
 
-Theory of operation. An exploration decides every step at `NOW`, late in a long call. That is right
-for a function that reads `at_us` only to say how long something takes from now on: a moment in the
-call's data is abstracted, and a delay is asked about the extremes of such data. A function that
-decides otherwise at another moment would be explored wrongly. So each step that a reader of `at_us`
-takes part in is decided again at the moments of `PROBES_US`, and must come out the same. In the
-data of a representative each moment is 0: so a probe stands for a time since then, too.
+Theory of operation. An exploration decides every step at `NOW`, late in a long call. That is
+right for a function that reads `at_us` only to say how long something takes from now on: a
+moment in the call's data is abstracted, and a delay is computed for the extremes of such data. A
+function that decides differently at another moment would be explored wrongly. So each step that
+calls a reader of `at_us` is decided again at the moments of `PROBES_US`, and must come out the
+same. In the data of a representative each moment is 0, so a probe is also a time since that
+moment.
 """
 
 from __future__ import annotations

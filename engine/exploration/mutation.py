@@ -1,6 +1,7 @@
-"""Mutations of a chart: each one small mistake that somebody could make in a state's file.
+"""Mutants of a chart: each with one small mistake that an author could make in a state's file.
 
-An exploration that is worth its name finds them: `verdict` says how."""
+A good exploration finds them; `verdict` says how.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +22,7 @@ NEVER = 1_000_000.0
 
 @dataclass(frozen=True, slots=True)
 class Mutant:
-    """A chart with one mistake: what it is, and how the chart is built with it."""
+    """A chart with one mistake: its description, and a function that builds the chart."""
 
     mistake: str
     build: Callable[[], Chart]
@@ -29,7 +30,7 @@ class Mutant:
 
 
 def mutants(chart: Chart) -> Iterator[Mutant]:
-    """All of one chart, in the order of its declarations."""
+    """Yield the mutants of one chart, in the order of its declarations."""
 
     def mutant(mistake: str, path: str, change: Callable[[State], State]) -> Mutant:
         def build() -> Chart:
@@ -65,7 +66,7 @@ def mutants(chart: Chart) -> Iterator[Mutant]:
 def _mistakes(
     chart: Chart, path: str, state: State
 ) -> Iterator[tuple[str, Callable[[State], State]]]:
-    """(what, the change) of each mistake in this state alone."""
+    """Yield (description, change) of each mistake within this state."""
     for event, answers in state.on.items():
         for what, others in _wrong(chart, path, reactions_of(answers)):
 
@@ -125,7 +126,7 @@ def _wrong(
 
 
 def _elsewhere(chart: Chart, path: str, answer: To) -> str:
-    """The leaf after the one that it leads to, in the order of declaration."""
+    """Return the leaf that follows the target in the order of declaration."""
     target = chart.resolve(answer.target, why=path)
     leaf = next(leaf for leaf in chart.leaves if f"{leaf}.".startswith(f"{target}."))
     place = chart.leaves.index(leaf)

@@ -1,4 +1,4 @@
-"""What is known of one state: where a call stands but for the time, and all that can happen."""
+"""The record of one search state: everything that can happen in it, and its zones."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from callchart.engine.exploration.zone import Slot, Zone, is_within
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Successor:
-    """A step that was explored, but for the time.
+    """A step that was explored, without the time.
 
-    `key` names what happened, as in `EnvironmentMove`. `timer` is the place of the timer that
-    fired, or 0 for an event or an untimed timer. `to` is the number of a state. `slots` says which
-    timers keep running and which begin."""
+    `key` names the occurrence, as in `EnvironmentMove`. `timer` is the place of the timer that
+    fired, or 0 for an event or an untimed timer. `to` is the number of a state. `slots` says
+    which timers keep running and which begin."""
 
     key: str
     trigger: str
@@ -26,13 +26,13 @@ class Successor:
     timer: int
     slots: tuple[Slot, ...]
     edge: LeafReaction | None
-    #: It changes nothing, not even a timer.
+    #: The step changes nothing, not even a timer.
     idle: bool = False
-    #: The effects that it commands, by name, and what it adds to what was said and done.
+    #: The names of its effects, and the history after it.
     does: tuple[Any, ...] = ()
 
     def is_like(self, other: Successor) -> bool:
-        """Does the same happen, and lead to the same?"""
+        """Do both have one key, target, slots and reaction?"""
         return (self.key, self.to, self.slots, self.edge) == (
             other.key,
             other.to,
@@ -43,7 +43,7 @@ class Successor:
 
 @dataclass(frozen=True, slots=True)
 class Breach:
-    """A step that breaks a property: of which, and how."""
+    """A step that breaks a property: the name of the property, and the reason."""
 
     name: str
     how: str
@@ -53,18 +53,18 @@ class Breach:
 
 @dataclass(eq=False)
 class StateRecord:
-    """A state, and all that can happen in it. `urgent`: no time passes in it."""
+    """A state, and all that can happen in it. In an `urgent` state no time passes."""
 
     number: int
     state: SearchState
-    #: The places of its timers that are counted, in the order of declaration.
+    #: Its timers except the untimed ones, in the order of declaration.
     timers: tuple[TimerSpec, ...]
     urgent: bool
     successors: tuple[Successor, ...] | None = None
     breaches: tuple[Breach, ...] = ()
-    #: The greatest zones reached, and their nodes.
+    #: The zones reached that no other one contains, and their nodes.
     zones: list[tuple[Zone, int]] = field(default_factory=list)
-    #: The least and greatest delays (us) of timers that begin as the call comes to stand here.
+    #: The least and greatest delays (us) of timers that begin when the call enters this state.
     bounds: dict[int, tuple[int, int]] = field(default_factory=dict)
 
     @property
@@ -72,5 +72,5 @@ class StateRecord:
         return self.state.configuration.leaf
 
     def node_of(self, zone: Zone) -> int:
-        """The node that holds this zone."""
+        """Return the node whose zone contains this zone."""
         return next(node for known, node in self.zones if is_within(zone, known))

@@ -26,13 +26,15 @@ FAR = 2 * NOW
 
 
 class Representatives:
-    """Those that calls of the chart came to, numbered in the order in which they did."""
+    """The states that represent those of all calls, numbered in the order in which they were
+    found."""
 
     def __init__(self, chart: Chart, model: Model) -> None:
         self._chart, self._model = chart, model
         self._moments = MomentCheck(chart, model)
         self.states: list[StateRecord] = []
-        #: Timers by order of the whole call: may be due at any moment, for it may have lasted long.
+        #: The orders of the timers of the whole call. Such a timer may fire at any moment, because
+        #: the call may have lasted for any time.
         self.untimed = frozenset(
             timer.order
             for timer in chart.timers
@@ -44,6 +46,8 @@ class Representatives:
     def arrive(
         self, step: Step, environment: Any, orders: Sequence[int]
     ) -> tuple[int, tuple[Slot, ...]]:
+        """Return (number, slots) of the state that a step leads to; `orders` are the timers
+        before it."""
         to = self.record_for(SearchState(step.after, step.data, environment))
         started = {(state, name) for state, name, _ in step.started}
         slots: list[Slot] = []

@@ -1,4 +1,6 @@
-"""All that can happen in one state, each decided once, and held against what must hold."""
+"""The successors of one state: each occurrence is decided once, and checked against the
+properties.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,7 @@ from callchart.engine.exploration.node import Breach, StateRecord, Successor
 from callchart.engine.exploration.representatives import NOW, Representatives
 from callchart.engine.exploration.zone import Slot
 
-#: Such a step changes nothing.
+#: The outcomes of a step that changes nothing.
 UNMOVED = (Outcome.STALE, Outcome.LATE, Outcome.IGNORED)
 
 
@@ -35,10 +37,11 @@ class SuccessorGenerator:
         self._chart, self._model, self._representatives = chart, model, representatives
         self._properties, self._deciding = properties, deciding
         self._moments = MomentCheck(chart, model, deciding)
-        #: Configurations (they live on in `representatives`) whose late moves were tried.
+        #: Ids of configurations whose late moves were tried; `representatives` keeps them alive.
         self._late: set[int] = set()
 
     def generate(self, record: StateRecord) -> tuple[tuple[Successor, ...], tuple[Breach, ...]]:
+        """Return the successors of a state, and the steps from it that break a property."""
         state = record.state
         orders = [
             t.order
@@ -52,7 +55,7 @@ class SuccessorGenerator:
             event, place = occurrence.event, 0
             trigger = type(event).__name__
             if isinstance(event, TimerFired):
-                trigger = key  # as timers are named
+                trigger = key  # the name of a timer
                 place = next(
                     (n for n, spec in enumerate(record.timers, 1) if spec.trigger == key), 0
                 )
@@ -79,14 +82,14 @@ class SuccessorGenerator:
                 except ChartError as hole:
                     breaches.append(Breach(ANSWERED, str(hole), key, place))
                     continue
-                except Exception as error:  # noqa: BLE001 (of the chart's functions: whatever)
+                except Exception as error:  # noqa: BLE001 (a function of the chart may raise anything)
                     how = f"{type(error).__name__}: {error}"
                     breaches.append(Breach(FUNCTIONS_WORK, how, key, place))
                     continue
                 for each in self._properties:
                     try:
                         broken = each.check(state, step, after)
-                    except Exception as error:  # noqa: BLE001 (the chart may have its own)
+                    except Exception as error:  # noqa: BLE001 (a property of the chart may raise anything)
                         broken = f"it cannot be checked: {type(error).__name__}: {error}"
                     if broken:
                         breaches.append(Breach(each.name, broken, key, place))
@@ -105,12 +108,12 @@ class SuccessorGenerator:
         return tuple(found), tuple(breaches)
 
     def _occurrences(self, state: SearchState) -> Iterator[tuple[str, Occurrence, Any]]:
-        """(key, occurrence, the environment then) of all that can be next, whenever that is."""
+        """Yield (key, occurrence, environment after it) of everything that can happen next."""
         configuration, _, environment = state
         urgent = self._model.is_urgent(environment)
         if configuration.recalled and not urgent:
             recalled = configuration.recalled[0]
-            yield f"{type(recalled.event).__name__}, put off before", recalled, environment
+            yield f"{type(recalled.event).__name__}, deferred before", recalled, environment
             return
         moves = self._model.moves(state)
         if not urgent and id(configuration) not in self._late:
@@ -126,5 +129,6 @@ class SuccessorGenerator:
 
 
 def occurrence_of(configuration: Configuration, move: EnvironmentMove) -> Occurrence:
+    """Return the occurrence of a move, at `NOW`."""
     stay = configuration.activation(move.of) if move.of is not None else None
     return Occurrence(NOW, move.event, OVER if move.stale else stay)

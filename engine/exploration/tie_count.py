@@ -1,4 +1,6 @@
-"""What can happen at one instant, counted. What comes of it in either order, the atlas tells."""
+"""The number of occurrences that can fall at one instant. The pages of races show what each
+order leads to.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,8 @@ from callchart.engine.exploration.zone import can_be_at_once, fired
 
 
 def count_ties(exploration: Exploration) -> int:
-    """How many times two occurrences of which one at least is a timer can be at one instant."""
+    """Count the pairs of occurrences, at least one of them a timer, that can fall at one
+    instant."""
     count = 0
     for node in exploration.nodes:
         record = exploration.states[node.state]

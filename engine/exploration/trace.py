@@ -1,4 +1,4 @@
-"""A path through an exploration, told as a call."""
+"""A path of an exploration, as a trace of a call."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from callchart.engine.exploration.explorer import Exploration
 
 
 def trace_of(exploration: Exploration, path: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """(what happens, where the call stands then) from the beginning on."""
+    """Yield (occurrence, leaf after it) for each step of a path, from the beginning of the call."""
     record = exploration.states[exploration.nodes[0].state]
     yield "the call begins", record.leaf
     for key in path:

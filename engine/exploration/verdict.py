@@ -1,4 +1,4 @@
-"""Is a mistake in a chart found? By what, and in which call?"""
+"""The verdict on a mutant: does an exploration find its mistake, how, and in which call?"""
 
 from __future__ import annotations
 
@@ -17,26 +17,27 @@ from callchart.engine.exploration.model import Model
 from callchart.engine.exploration.moments import Deciding
 from callchart.engine.exploration.mutation import Mutant
 
-#: A chart whose calls come to so many more nodes than before is another chart.
+#: A chart with so many more nodes than the baseline counts as different.
 MORE = 5_000
 
-#: The environment around a chart's calls.
+#: Makes the model of a chart.
 MakeModel = Callable[[Chart], Model]
 
 
 class Caught(StrEnum):
-    """How a mistake was found; what says most stands first."""
+    """The way in which a mistake was found; the strongest evidence comes first."""
 
     REFUSED = "refused when the chart is built"
     BROKEN = "a property is broken"
-    DIFFERENT = "a call goes otherwise than without it"
-    UNEXPLORED = "a declared answer is never given any more"
+    DIFFERENT = "a call differs from the baseline"
+    UNEXPLORED = "a declared reaction is never taken any more"
     SURVIVED = "not at all"
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """How a mistake was found, by what, and the keys of the shortest call that shows it."""
+    """The way in which a mistake was found, the evidence, and the keys of the shortest call that
+    shows it."""
 
     caught: Caught
     how: str = ""
@@ -44,16 +45,17 @@ class Verdict:
 
 
 def baseline(chart: Chart, environment: MakeModel) -> Exploration:
-    """All that the calls of a chart without a mistake come to."""
+    """Return the complete exploration of a chart without a mistake."""
     return _explored(chart, environment, decide, 1_000_000)
 
 
 def verdict(
     mutant: Mutant, environments: Sequence[MakeModel], baseline: Sequence[Exploration]
 ) -> Verdict:
-    """What finds it in these environments, `baseline` being the explorations without it.
+    """Return how the mistake is found in these environments; `baseline` are the explorations
+    without it.
 
-    A property that is broken in one of them says more than a call that goes otherwise."""
+    A property that is broken in one of them is stronger evidence than a call that differs."""
     try:
         chart = mutant.build()
     except ChartError as hole:
@@ -71,7 +73,7 @@ def verdict(
 
 
 def _explored(chart: Chart, environment: MakeModel, deciding: Deciding, most: int) -> Exploration:
-    """To its end, to the first violation, or to so many nodes."""
+    """Explore to the end, to the first violation, or to so many nodes."""
     exploration = Exploration(
         chart, environment(chart), most=most, stop_at_first=True, deciding=deciding
     )
@@ -83,7 +85,7 @@ def _explored(chart: Chart, environment: MakeModel, deciding: Deciding, most: in
 
 def _compared(before: Exploration, mistaken: Exploration) -> Verdict:
     if not mistaken.complete:
-        return Verdict(Caught.DIFFERENT, f"calls come to more than {len(mistaken.nodes)} nodes")
+        return Verdict(Caught.DIFFERENT, f"calls reach more than {len(mistaken.nodes)} nodes")
     found_at = divergence(mistaken, before)
     if found_at is not None:
         return Verdict(Caught.DIFFERENT, found_at.how, found_at.path)

@@ -1,10 +1,10 @@
-"""Time as the order of deadlines: a zone is a set of ways in which running timers may stand.
+"""Time as the order of deadlines: a zone is a set of possible times left of the running timers.
 
-Theory of operation. A timer counts down: `x` is how long it still runs. A zone bounds each `x` and
-each difference of two of them, in whole microseconds: `zone[i][j]` is the greatest `x_i - x_j`, and
-place 0 is "now", where `x` is 0 (a difference bound matrix). Timers stand in the order of their
-declaration, which decides between two that are due at one instant. All zones here are closed: no
-bound can be drawn from the others that is tighter than what stands there.
+Theory of operation. A timer counts down: `x` is the time until it fires. A zone bounds each `x`
+and each difference of two of them, in whole microseconds: `zone[i][j]` is the greatest `x_i -
+x_j`, and place 0 is "now", where `x` is 0 (a difference bound matrix). The timers are in the
+order of their declaration, which decides between two with one deadline. All zones here are
+closed: the other bounds imply no tighter bound.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ NOTHING: Zone = ((0,),)
 
 
 def stepped(zone: Zone, slots: Sequence[Slot]) -> Zone:
-    """A step at this instant: of its timers some are kept, and others begin."""
+    """Return the zone after a step: some timers are kept, and others begin."""
     places: list[Slot] = [0, *slots]
     rows = []
     for n, a in enumerate(places):
@@ -39,29 +39,29 @@ def stepped(zone: Zone, slots: Sequence[Slot]) -> Zone:
 
 
 def elapsed(zone: Zone) -> Zone:
-    """Any time passes, up to the first deadline."""
+    """Return the zone after any time up to the first deadline."""
     timers = range(1, len(zone))
-    # Each runs at least as much longer as it is behind another one.
+    # The time left of a timer is at least its greatest lag behind another one.
     first = tuple(min((zone[j][i] for j in timers), default=0) for i in timers)
     return ((0, *first), *zone[1:])
 
 
 def fired(zone: Zone, place: int) -> Zone | None:
-    """That timer is due, before all others; None where it cannot be."""
+    """Return the zone when that timer fires before all others, or None where it cannot."""
     size = len(zone)
     if size > 2:
         rows = [list(row) for row in zone]
         for other in range(1, size):
             if other != place:
-                most = 0 if other > place else -1  # of two due at once, the first declared
+                most = 0 if other > place else -1  # of two with one deadline, the first declared
                 if zone[other][place] + most < 0:
                     return None
                 rows[place][other] = min(rows[place][other], most)
-        # No two of these contradict each other: a way back to `place` is as long as asked above.
+        # The new bounds cannot contradict each other: the check above has tested each of them.
         _close(rows)
     else:
         rows = [list(row) for row in zone]
-    # Its deadline is now: what was measured from it is measured from now.
+    # Its deadline is now: measure the others from now instead of from it.
     for row in rows:
         row[0] = row[place]
     rows[0] = list(rows[place])
@@ -70,12 +70,12 @@ def fired(zone: Zone, place: int) -> Zone | None:
 
 
 def longest_wait(zone: Zone, place: int) -> int:
-    """How long, at the most, until that timer is due (us)."""
+    """Return the longest time until that timer fires (us)."""
     return zone[place][0]
 
 
 def is_within(zone: Zone, other: Zone) -> bool:
-    """Is each way in which the timers may stand one of the other's, too?"""
+    """Does `other` contain this zone?"""
     return all(
         bound <= most
         for row, bounds in zip(zone, other, strict=True)
@@ -84,12 +84,12 @@ def is_within(zone: Zone, other: Zone) -> bool:
 
 
 def always_at_once(zone: Zone, one: int, two: int) -> bool:
-    """Are two timers due at one instant, however the call came here?"""
+    """Do two timers fire at one instant in every case?"""
     return zone[one][two] == zone[two][one] == 0
 
 
 def can_be_at_once(zone: Zone, one: int, two: int) -> bool:
-    """Can two timers be due at one instant, with no other before them?"""
+    """Can two timers fire at one instant, with no other before them?"""
     return (
         zone[one][two] >= 0
         and zone[two][one] >= 0

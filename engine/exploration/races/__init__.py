@@ -1,1 +1,1 @@
-"""Races: the pairs of triggers that can be due at one instant, and what each order leads to."""
+"""Races: pairs of triggers that can fall at one instant, and the result of each order."""

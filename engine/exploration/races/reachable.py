@@ -1,8 +1,10 @@
-"""Where calls come to: a state for each leaf, and for all that its guards may say there.
+"""Reachable states of a call: one for each leaf, and for each combination of answers of its
+guards.
 
-Found breadth first from the call's beginning, by sample events and by timers as they come due: so
-each state has a way to it that a call can go. One is kept where, of two things that may happen
-there, the guards say to both what they have not yet said together."""
+The search is breadth first from the call's beginning, by sample events and by timers when they
+are due: so each state has a path to it that a real call can take. A state is kept if, for two
+occurrences in it, the guards give answers that they have not yet given together.
+"""
 
 from __future__ import annotations
 
@@ -21,10 +23,10 @@ from callchart.engine.exploration.races.sample_events import FACTS, SETTINGS, sa
 
 @dataclass(frozen=True, slots=True)
 class PossibleOccurrence:
-    """Something that may happen in a state.
+    """An occurrence that may happen in a state.
 
-    `trigger` is the name under which the chart's table has the answers to it, `answer` tells which
-    of them is given; -1: it is late. `variant` counts the samples of its kind."""
+    `trigger` is its name in the chart's table, `answer` the index of the reaction that is taken,
+    or -1 if it is late. `variant` is the index of the sample among those of its kind."""
 
     occurrence: Occurrence
     trigger: str
@@ -33,7 +35,7 @@ class PossibleOccurrence:
 
     @property
     def kind(self) -> tuple[str, int, int]:
-        """The same for happenings that come to the same, as far as can be seen."""
+        """Equal for occurrences with the same trigger, sample and reaction."""
         return self.trigger, self.variant, self.answer
 
     @property
@@ -43,7 +45,7 @@ class PossibleOccurrence:
 
 @dataclass(frozen=True, eq=False)
 class ReachableState:
-    """Where a call of `chart` stands after `step`, and where it stood before."""
+    """The state of a call of `chart` after `step`, and the state before it."""
 
     chart: Chart
     step: Step
@@ -55,7 +57,8 @@ class ReachableState:
 
     @cached_property
     def possible(self) -> tuple[PossibleOccurrence, ...]:
-        """What may happen at the instant of the last step: events, and whatever timer is due."""
+        """The occurrences that may happen at the instant of the last step: events, and each
+        running timer."""
         at, here, nodes = self.step.at_us, self.step.after, self.chart.nodes
         stays = {nodes[a.state].state.activity: a.activation for a in here.active}
         found = []
@@ -72,7 +75,7 @@ class ReachableState:
         data, at, event = self.step.data, self.step.at_us, occurrence.event
         if self.chart.late is not None and self.chart.late(data, event):
             return PossibleOccurrence(occurrence, trigger, variant, -1)
-        # A chart has made sure that one of the answers is given.
+        # The chart has checked that one of the reactions applies.
         answer = next(
             n
             for n, edge in enumerate(self.chart.reactions(self.leaf, trigger))
@@ -82,7 +85,8 @@ class ReachableState:
 
 
 def reachable_states(chart: Chart) -> Iterator[ReachableState]:
-    """Those that wait for something: nothing is recalled, and the call is not over."""
+    """Yield the states that wait for something: no event is recalled, and the call has not
+    ended."""
     known: set[object] = set()
     waiting = deque([ReachableState(chart, begin(chart, chart.data.begin(SETTINGS, 0, FACTS)))])
     while waiting:

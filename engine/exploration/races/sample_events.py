@@ -1,7 +1,8 @@
-"""Sample events: what may be told to a chart, for whoever tries out what it makes of it.
+"""Sample events: examples of each event that a chart can receive, to try its reactions.
 
-A sample says what the call's data makes likely: it speaks of the reply that is under way, of the
-last utterance or the next one, of some words and of none."""
+A sample fits the call's data: it names the reply that is under way, the last utterance or the
+next one, and has some words or none.
+"""
 
 from __future__ import annotations
 
@@ -15,26 +16,26 @@ from callchart.engine.data import CallData, Facts, FillerClip
 from callchart.engine.events import Event, ReplyWritten
 from callchart.engine.settings import Settings
 
-#: With a filler, so that one may be heard.
+#: With a filler, so that a state may play one.
 FACTS = Facts(fillers=(FillerClip("Well,", 0.5, (0.2, 0.5)),))
 
-#: With an answer that may begin before the turn is certain to be over.
+#: With a draft: an answer that may begin before the end of the turn is certain.
 SETTINGS = Settings(drafts=1)
 
-#: Nothing, what only a listener says, and more.
+#: No words, a backchannel, and other words.
 TEXTS = ("", "yes", "tell me more")
 
-#: (chunks, marked, ends_call, transfer_to): an answer, with the caller handed on or bidden goodbye
-#: behind it, and a goodbye without a word.
+#: (chunks, marked, ends_call, transfer_to): an answer; an answer before a transfer; one before the
+#: end of the call; and the end of the call without a word.
 WRITTEN = ((2, 1, False, ""), (1, 0, False, "1000"), (1, 0, True, ""), (0, 0, True, ""))
 
 _BY_TYPE: Mapping[Any, Sequence[Any]] = {bool: [False], int: [1], float: [1.0], str: ["1"]}
 
 
 def samples(kind: type[Event], data: CallData) -> Sequence[Event]:
-    """Events of that kind that may come while the call's data is this.
+    """Return events of that kind that may come while the call has this data.
 
-    None for an event of a chart of one's own with a field of another type than JSON's."""
+    Return none for an event of your own with a field of a type that JSON does not have."""
     hashable: Any = kind
     return _samples(hashable, data.reply.number, data.ended, data.ended > data.answered)
 

@@ -1,7 +1,9 @@
-"""What can fall at one instant: two occurrences in one state, decided in both orders.
+"""Two occurrences at one instant, decided in both orders.
 
-Where both are at the same instant, the call's loop takes the event before the timer, events as they
-were posted, and timers as they were declared. The other order is that of a microsecond's delay."""
+At one instant, the call's loop takes an event before a timer, events in the order in which they
+were posted, and timers in the order of declaration. A delay of one microsecond gives the other
+order.
+"""
 
 from __future__ import annotations
 
@@ -24,10 +26,11 @@ from callchart.engine.exploration.races.reachable import (
 
 @dataclass(frozen=True, slots=True)
 class RaceOutcome:
-    """What becomes of one of the two. `leaf`: where it leads; `guard`: the one that said yes.
+    """The outcome of one of the two occurrences: the leaf it leads to, and the guard that said
+    yes.
 
-    `what` is an outcome's value, or of a timer "cancelled" or "begun afresh" by the other one, or
-    "over": the call has ended."""
+    `what` is the value of an `Outcome`; or "cancelled" or "begun afresh" for a timer that the
+    other occurrence stopped or restarted; or "over": the call had ended."""
 
     what: str
     leaf: str = ""
@@ -36,10 +39,12 @@ class RaceOutcome:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """One order: the outcomes of the first and of the second, and how the call stands then.
+    """One order: the outcomes of the first and of the second occurrence, and the call after
+    both.
 
-    Each may have several, where it is put off and offered again. `commands` are effects, in order;
-    the instant is over: what was recalled is taken, and so is every timer that is due by now."""
+    An occurrence has several outcomes if it is deferred and offered again. `commands` are
+    effects, in order. The instant is complete: recalled events are taken, and so are all timers
+    that are due."""
 
     outcomes: tuple[tuple[RaceOutcome, ...], tuple[RaceOutcome, ...]]
     leaf: str
@@ -49,7 +54,8 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Tie:
-    """Two occurrences in a state, and what comes of them: `one` first, and `other` first."""
+    """Two occurrences in one state, and the results of both orders: `one` first, and `other`
+    first."""
 
     state: ReachableState
     one: PossibleOccurrence
@@ -63,7 +69,7 @@ class Tie:
 
     @property
     def differs_in(self) -> tuple[str, ...]:
-        """Nothing; or "state", "commands", or the names of the data that is not the same."""
+        """Nothing; or "state", "commands", or the names of the data fields that differ."""
         a, b = self.one_first, self.other_first
         if a.leaf != b.leaf:
             return ("state",)
@@ -77,7 +83,8 @@ class Tie:
 
 
 def ties(chart: Chart) -> Iterator[Tie]:
-    """One for each two triggers of each leaf, and for all that guards may say to them there."""
+    """Yield one tie for each two triggers of each leaf, and for each combination of guards
+    there."""
     known = set()
     for state in reachable_states(chart):
         step = state.step
@@ -98,7 +105,7 @@ def ties(chart: Chart) -> Iterator[Tie]:
 
 
 def _order(chart: Chart, after: Step, first: Occurrence, second: Occurrence) -> Order:
-    """`after` is the first one's step."""
+    """Return the result of one order; `after` is the step of the first occurrence."""
     instant = _Instant(chart, after, (first, second))
     instant.recall()
     instant.take_second()
@@ -107,7 +114,7 @@ def _order(chart: Chart, after: Step, first: Occurrence, second: Occurrence) -> 
 
 
 class _Instant:
-    """One instant being gone through. Local to one order."""
+    """One instant, step by step. Local to one order."""
 
     def __init__(self, chart: Chart, step: Step, both: tuple[Occurrence, Occurrence]) -> None:
         self._chart, self._both = chart, both
@@ -141,7 +148,7 @@ class _Instant:
             self._take(second)
 
     def _gone(self, second: Occurrence) -> str:
-        """Of a timer, whether the first one took it away."""
+        """Return what the first occurrence did to the timer of the second one, or ""."""
         event = second.event
         if not isinstance(event, TimerFired):
             return ""
@@ -156,7 +163,7 @@ class _Instant:
         return "cancelled"
 
     def end(self) -> None:
-        """What is due at this very instant happens in it."""
+        """Take all timers that are due at this instant."""
         while (
             next_due := next_occurrence(self._step.after)
         ) is not None and next_due.at_us <= self._step.at_us:

@@ -25,7 +25,7 @@ def test_a_whole_chart_is_said_to_be_so(tmp_path: Path, capsys: pytest.CaptureFi
     assert explore("WHOLE", tmp_path) == 0
     said = capsys.readouterr().out
     assert "a test's: " in said
-    assert "no property is broken; a call that is left alone ends within 6.0 s" in said
+    assert "no property is broken; if only its timers fire, a call ends within 6.0 s" in said
 
 
 def test_a_call_that_breaks_a_property_is_told_and_replays(
@@ -33,7 +33,7 @@ def test_a_call_that_breaks_a_property_is_told_and_replays(
 ) -> None:
     assert explore("ROUND", tmp_path) == 1
     said = capsys.readouterr().out
-    assert "broken: a call that is left alone ends: from tick on it comes back to tick" in said
+    assert "broken: a call ends if only its timers fire: it comes back from tick to tick" in said
     assert "3.000 s  after tick t  ->  tock" in said
     for journal in tmp_path.glob("*.jsonl"):
         assert main(["replay", "--chart", f"{CHARTS}:ROUND", str(journal)]) == 0
@@ -49,7 +49,7 @@ def test_all_worlds_that_a_module_has_of_its_chart_are_explored(
         ("", 2),
         ("with turns of none", 0),
     ]
-    broken = "a call that is left alone ends"
+    broken = "a call ends if only its timers fire"
     assert [(v["world"], v["property"]) for v in found["violations"]] == [
         ("", broken),
         ("with turns of none", broken),
@@ -64,7 +64,7 @@ def test_an_answer_that_is_never_given_is_named_and_fails_where_every_one_is_ask
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert explore("SLOW", tmp_path) == 0
-    assert "never given: slow, after slow never -> bye" in capsys.readouterr().out
+    assert "never taken: slow, after slow never -> bye" in capsys.readouterr().out
     assert explore("SLOW", tmp_path, "--every-answer") == 1
     assert explore("WHOLE", tmp_path, "--every-answer", "--turns", "0", "--faults", "0") == 0
 
@@ -131,7 +131,7 @@ def test_less_than_none_is_refused(
     option: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert explore("WHOLE", tmp_path, option, "-1") == 2
-    assert f"{option} -1: write 0 or more" in capsys.readouterr().err
+    assert f"{option} must be 0 or more, got -1" in capsys.readouterr().err
 
 
 #: The default call and a state more, of which no world is named.
@@ -152,9 +152,9 @@ def test_a_chart_without_a_world_begins_small_and_stops_with_a_line_that_says_so
     assert main([*BIG, "--out", str(tmp_path), *options]) == 1
     said = capsys.readouterr().out.splitlines()
     assert f"configurations with turns up to {turns}, " in said[0]
-    assert said[1].startswith("stopped: not all is gone through, but every call of up to ")
+    assert said[1].startswith("incomplete: explored every call of up to ")
     assert f"steps; lower --turns (here {turns}) or --faults, or have WORLDS" in said[1]
-    assert said[-1] == "no property is broken in what was gone through"
+    assert said[-1] == "no property is broken in the explored part"
 
 
 def test_what_was_not_gone_through_is_told_in_json(
@@ -191,7 +191,7 @@ def test_the_example_of_a_world_is_gone_through(
     lines = said.err.splitlines()
     assert len(lines) == world["configurations"] // 500
     assert lines[0].startswith("500 of ")
-    assert lines[0].endswith(" configurations known so far")
+    assert lines[0].endswith(" known configurations explored")
 
 
 @pytest.mark.parametrize("dumb", [False, True], ids=["file", "dumb terminal"])

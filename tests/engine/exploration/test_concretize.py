@@ -28,7 +28,7 @@ SECOND = 1_000_000
 
 def test_what_was_put_off_happens_at_once_when_it_is_offered_again() -> None:
     busy = state("busy", on={Knock: defer("in a moment")}, after={"done": (1, to("waiting"))})
-    way = ("Knock()", "after busy done", "Knock, put off before")
+    way = ("Knock()", "after busy done", "Knock, deferred before")
     steps = concretize(explored(chart(busy, WAITING), most=60), way)
     assert [step.at_us for step in steps] == [0, 300_000, SECOND, SECOND]
     assert [step.after.leaf for step in steps] == ["busy", "busy", "waiting", "bye"]
@@ -43,7 +43,7 @@ def test_no_call_waits_for_a_timer_beyond_one_that_is_due_before() -> None:
     door = state("door", after={"soon": (1, ignore("")), "later": (5, to("bye"))})
     exploration = explored(chart(door))
     assert len(concretize(exploration, ("after door soon", "after door later"))) == 3
-    with pytest.raises(Infeasible, match="its timers cannot be due in this order"):
+    with pytest.raises(Infeasible, match="its timers cannot fire in this order"):
         concretize(exploration, ("after door later",))
 
 
@@ -60,7 +60,7 @@ def test_the_bound_of_a_whole_call_may_be_what_cannot_be_decided() -> None:
 
 def test_what_cannot_be_decided_must_come_to_be() -> None:
     exploration = explored(a_whole_call(60), stop_at_first=True)
-    with pytest.raises(Infeasible, match="its timers cannot be due in this order"):
+    with pytest.raises(Infeasible, match="its timers cannot fire in this order"):
         concretize(exploration, ("after call limit",))
 
 
@@ -83,7 +83,9 @@ def test_no_real_call_goes_a_way_that_forgets_what_matters() -> None:
     assert concretize(explored(counting), knocks)[-1].after.leaf == "bye"
     exploration = Exploration(counting, Phone(counting, forget=forget_knocks))
     assert list(exploration.run()) == []
-    with pytest.raises(Infeasible, match="it leads elsewhere at any moment that was tried"):
+    with pytest.raises(
+        Infeasible, match="it leads to other states at each of the moments that were tried"
+    ):
         concretize(exploration, knocks)
 
 
@@ -97,5 +99,7 @@ def test_delays_that_depend_on_their_moments_in_a_circle_fit_no_call() -> None:
     opened = State("open", after={"draught": (long_if_late, to("bye"))})
     room = State("room", children=[shut, opened], after={"out": (10, to("bye"))})
     call = state("call", children=[room], after={"longest": (100, to("bye"))})
-    with pytest.raises(Infeasible, match="its delays depend on its moments in a circle"):
+    with pytest.raises(
+        Infeasible, match="its delays and its moments depend on each other in a circle"
+    ):
         concretize(explored(chart(call)), ("Knock()", "after call.room out"))

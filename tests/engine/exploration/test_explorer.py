@@ -59,7 +59,7 @@ def test_two_timers_that_are_always_due_at_one_instant_are_found() -> None:
     exploration = explored(chart(rivals, WAITING))
     check_liveness(exploration)
     name, how, path = the_violation(exploration)
-    assert name == "two timers that are always due at one instant lead to one state"
+    assert name == "two timers that always fire at one instant lead to one state"
     assert "after rivals one leads to bye, after rivals two to waiting" in how
     assert path == ()
 
@@ -71,7 +71,7 @@ def test_two_timers_of_the_whole_call_that_are_always_due_at_one_instant_are_fou
     exploration = explored(chart(state("call", children=[here, there], after=after)))
     check_liveness(exploration)
     name, how, path = the_violation(exploration)
-    assert name == "two timers that are always due at one instant lead to one state"
+    assert name == "two timers that always fire at one instant lead to one state"
     assert how.startswith("after call one leads to bye, after call two to call.there")
     assert path == ()
 
@@ -87,7 +87,7 @@ def test_a_wait_that_goes_round_and_never_ends_is_found() -> None:
     exploration = explored(ROUND)
     check_liveness(exploration)
     name, how, path = the_violation(exploration)
-    assert (name, how) == ("a call that is left alone ends", "from tick on it comes back to tick")
+    assert (name, how) == ("a call ends if only its timers fire", "it comes back from tick to tick")
     assert path == ("after tick t", "after tock t")
 
 
@@ -103,7 +103,7 @@ def test_a_circle_at_one_instant_is_found() -> None:
         )
     )
     check_liveness(exploration)
-    assert the_violation(exploration)[0] == "no call turns in a circle at one instant"
+    assert the_violation(exploration)[0] == "no call repeats a state without end at one instant"
 
 
 def never(data: Counted) -> bool:
@@ -120,7 +120,7 @@ def test_a_wait_that_a_guard_keeps_up_for_ever_is_found() -> None:
     call = state("call", after={"longest": (100, to("bye"))}, children=[inner, other])
     exploration = explored(chart(call, data=Counted))
     check_liveness(exploration)
-    assert the_violation(exploration)[0] == "a call that is left alone ends"
+    assert the_violation(exploration)[0] == "a call ends if only its timers fire"
 
 
 def test_a_call_whose_only_timer_fails_waits_for_ever_and_the_nearest_wait_is_told() -> None:
@@ -130,7 +130,7 @@ def test_a_call_whose_only_timer_fails_waits_for_ever_and_the_nearest_wait_is_to
     check_liveness(exploration)
     assert [(v.name, v.how, v.path) for v in exploration.violations] == [
         ("the chart's functions never fail", "ValueError: a hole", ("after here t",)),
-        ("a call that is left alone ends", "here can wait for ever", ()),
+        ("a call ends if only its timers fire", "here can wait without end", ()),
     ]
 
 
@@ -144,15 +144,15 @@ def test_of_two_circles_the_one_that_a_shorter_call_comes_to_is_told() -> None:
     exploration = explored(chart(begins, *far, back, near, nearer))
     check_liveness(exploration)
     assert the_violation(exploration) == (
-        "a call that is left alone ends",
-        "from near on it comes back to near",
+        "a call ends if only its timers fire",
+        "it comes back from near to near",
         ("Knock()", "after near t", "after nearer t"),
     )
 
 
 @pytest.mark.parametrize(
     ("knock", "how"),
-    [("round", "from round on it comes back to round"), ("stuck", "stuck can wait for ever")],
+    [("round", "it comes back from round to round"), ("stuck", "stuck can wait without end")],
 )
 def test_of_a_circle_and_a_wait_without_end_the_nearer_is_told(knock: str, how: str) -> None:
     other = "stuck" if knock == "round" else "round"
@@ -181,7 +181,7 @@ def test_an_event_that_the_chart_does_not_declare_is_found() -> None:
     exploration = Exploration(waiting, Beyond(waiting), stop_at_first=True)
     assert list(exploration.run()) == []
     name, how, path = the_violation(exploration)
-    assert name == "every event is answered"
+    assert name == "every event has a reaction"
     assert how.startswith("SpeechEnded happened in waiting")
     assert path == ("speech ends",)
 
@@ -239,7 +239,7 @@ def test_what_was_put_off_is_offered_again_when_the_state_changes() -> None:
     busy = state("busy", on={Knock: defer("in a moment")}, after={"done": (1, to("waiting"))})
     exploration = explored(chart(busy, WAITING), most=60)
     keys = {s.key for e in exploration.states for s in e.successors or ()}
-    assert "Knock, put off before" in keys
+    assert "Knock, deferred before" in keys
 
 
 def test_of_a_thousand_who_knock_at_once_two_are_gone_through() -> None:

@@ -41,7 +41,7 @@ def test_a_chart_goes_the_ways_of_itself() -> None:
 
 
 def test_a_timer_that_runs_from_the_beginning_is_seen_at_once() -> None:
-    assert divergence(waits(5), waits(6)) == Divergence((), "they begin otherwise")
+    assert divergence(waits(5), waits(6)) == Divergence((), "they begin differently")
 
 
 def test_the_shortest_call_is_found_in_which_the_third_knock_opens_or_does_not() -> None:

@@ -78,7 +78,7 @@ def test_a_chart_that_comes_to_many_more_nodes_is_another_chart(
     monkeypatch.setattr("callchart.engine.exploration.verdict.MORE", 1 - len(before[0].nodes))
     found = verdict(gone, [Phone], before)
     assert found.caught is Caught.DIFFERENT
-    assert found.how.startswith("calls come to more than ")
+    assert found.how.startswith("calls reach more than ")
 
 
 def test_mistakes_that_do_not_matter_survive() -> None:
@@ -107,7 +107,8 @@ def test_a_stale_event_that_is_acted_on_breaks_a_property() -> None:
     assert stale.mistake == "stale events are acted on"
     assert verdict(stale, [Phone], [baseline(whole, Phone)]) == Verdict(
         Caught.BROKEN,
-        "nothing of a stay that is over is acted on: ReplyReady of a stay that is over was ignored",
+        "no event of a state that was left is acted on: "
+        "ReplyReady of a state that was left was ignored",
         ("the first sound, after its cancel",),
     )
 

@@ -16,7 +16,7 @@ from callchart.states import CHART, WITH_DRAFTS, WORLD
 MUTANTS = {mutant.mistake: mutant for mutant in mutants(CHART)}
 #: What is found by a call in which the caller says nothing, or says something once.
 SILENT = {
-    "stale events are acted on": "nothing of a stay that is over is acted on",
+    "stale events are acted on": "no event of a state that was left is acted on",
     "late events are acted on": "what was replaced or answered is not acted on",
     "call: on entry, no AnswerLine": "a call is answered before anything is said",
     "call: on CallerHungUp, its answer leads to ended": "no line is left open",
