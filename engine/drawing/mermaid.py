@@ -9,7 +9,7 @@ from callchart.engine.drawing.model import Diagram, DrawnReaction, StateNode
 
 
 def whole(diagram: Diagram) -> str:
-    """Every state in its place, and every declared transition."""
+    """Return every state in its parent, and every declared transition."""
     lines = ["stateDiagram-v2"]
     for path in diagram.roots:
         lines += _state(diagram, path, "  ")
@@ -20,14 +20,14 @@ def whole(diagram: Diagram) -> str:
 
 
 def one(diagram: Diagram, path: str) -> str:
-    """A state with its inside, and every transition that begins or ends there."""
+    """Return a state with its inside, and every transition that begins or ends there."""
     touching = [
         r
         for r in diagram.transitions
         if any(diagram.within(end, path) for end in (r.source, r.target or ""))
     ]
     ends = {end for r in touching for end in (r.source, r.target or "")}
-    # A state around this one is drawn beside it: where its arrow comes from is what matters.
+    # A state around this one is drawn next to it, so that its arrow has a source.
     others = [p for p in diagram.states if p in ends and not diagram.within(p, path)]
     lines = ["stateDiagram-v2", *_state(diagram, path, "  ")]
     lines += [f'  state "{diagram.name(other)}" as {_id(other)}' for other in others]
@@ -60,7 +60,7 @@ def _facts(state: StateNode) -> list[str]:
 
 
 def _arrows(transitions: Iterable[DrawnReaction]) -> list[str]:
-    """One arrow for each pair of states, with a line of text for each transition."""
+    """Return one arrow for each pair of states, with a line of text for each transition."""
     found: dict[tuple[str, str], list[str]] = defaultdict(list)
     for r in transitions:
         trigger = f"after {r.trigger}" if r.timer else r.trigger

@@ -103,7 +103,7 @@ class DrawnReaction:
 
     @property
     def condition(self) -> str:
-        """The guard as UML writes it; "[else]" behind others; "" where there is no choice."""
+        """The guard as UML writes it; "[else]" after others; "" for a single reaction."""
         if self.guard is not None:
             return f"[{self.guard}]"
         return "[else]" if self.number else ""
@@ -230,14 +230,14 @@ def diagram_of(chart: Chart) -> Diagram:
         )
     declared: dict[tuple[str, str], tuple[tuple[Reaction, DrawnReaction], ...]] = {}
     for path, node in chart.nodes.items():
-        answers = [(event.__name__, reactions_of(a)) for event, a in node.state.on.items()]
-        answers += [
+        given_to = [(event.__name__, reactions_of(a)) for event, a in node.state.on.items()]
+        given_to += [
             (timer_trigger(path, name), after_of(a)[1]) for name, a in node.state.after.items()
         ]
-        for trigger, given in answers:
+        for trigger, given in given_to:
             declared[path, trigger] = tuple(
-                (answer, _reaction(chart, path, trigger, timers.get(trigger), answer, n))
-                for n, answer in enumerate(given)
+                (reaction, _reaction(chart, path, trigger, timers.get(trigger), reaction, n))
+                for n, reaction in enumerate(given)
             )
 
     def tried(edges: Sequence[LeafReaction]) -> tuple[DrawnReaction, ...]:
@@ -293,28 +293,28 @@ def _reaction(
     source: str,
     trigger: str,
     timer: Timer | None,
-    answer: Reaction,
+    reaction: Reaction,
     number: int,
 ) -> DrawnReaction:
     target, reason = None, ""
     updates: tuple[str, ...] = ()
     effects: tuple[str, ...] = ()
     rearm: tuple[str, ...] = ()
-    if isinstance(answer, (To, Stay)):
-        updates, effects = tuple(map(named, answer.updates)), tuple(map(named, answer.effects))
-    if isinstance(answer, To):
-        target = chart.resolve(answer.target, why=f"state {source}, {trigger}")
-    if isinstance(answer, Stay):
-        rearm = answer.rearm
-    if isinstance(answer, (Ignore, Defer)):
-        reason = answer.reason
+    if isinstance(reaction, (To, Stay)):
+        updates, effects = tuple(map(named, reaction.updates)), tuple(map(named, reaction.effects))
+    if isinstance(reaction, To):
+        target = chart.resolve(reaction.target, why=f"state {source}, {trigger}")
+    if isinstance(reaction, Stay):
+        rearm = reaction.rearm
+    if isinstance(reaction, (Ignore, Defer)):
+        reason = reaction.reason
     return DrawnReaction(
         source,
         timer.name if timer else trigger,
         timer,
-        KINDS[type(answer)],
+        KINDS[type(reaction)],
         number,
-        named(answer.when) if answer.when else None,
+        named(reaction.when) if reaction.when else None,
         target,
         updates,
         effects,

@@ -1,9 +1,9 @@
-"""SCXML: the chart as a document of the W3C's statecharts, for tools and interpreters of that.
+"""SCXML: the chart as a document of the W3C's statecharts, for its tools and interpreters.
 
-What SCXML has, stands in its own elements. An `after` is a `<send>` with a delay, cancelled where
-its state is left. Guards, updates, effects and computed delays stand by their names, as calls of
-functions without arguments that whoever runs the document brings along. What SCXML does not have
-(an activity, a reason, what is put off) is an attribute of a namespace of ours.
+An `after` is a `<send>` with a delay, cancelled where its state is left. Guards, updates, effects
+and computed delays are calls of functions without arguments: the interpreter must have these
+functions. SCXML has no activities, reasons and deferred events: they are attributes of our own
+namespace.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ OURS = "urn:callchart"
 
 HOW_TO_READ = """\
 A state's id is its full name. after.STATE-TIMER is the event of a timer of that state.
-has_words() asks a guard, add_words() in a script makes an update or an effect: whoever runs this
-brings the functions along. callchart:activity is what runs for as long as the state lasts.
+has_words() calls a guard, add_words() in a script calls an update or an effect: the interpreter
+must have these functions. callchart:activity runs for as long as the state lasts.
 callchart:deferred keeps the event for the next state, which no interpreter of SCXML does.
-callchart:of is the state around this one that declares an answer: it leads to a state in here, and
-does not leave this one."""
+callchart:of is the state around this one that declares the reaction: the reaction leads to a state
+in here, and does not leave this one."""
 
 
 def document(diagram: Diagram) -> str:
-    """The whole chart. The first line is XML's own declaration."""
+    """Return the whole chart. The first line is the declaration of XML."""
     name = re.sub(r"[^\w.-]+", "-", diagram.title)
     lines = [
         '<?xml version="1.0" encoding="UTF-8"?>',
@@ -51,19 +51,19 @@ def _state(diagram: Diagram, state: StateNode, indent: str) -> Iterator[str]:
     stops = [_cancel(state.path, timer) for timer in state.timers]
     yield from _element("onentry", inner, [*_script(state.entry), *starts])
     yield from _element("onexit", inner, [*_script(state.exit), *stops])
-    for reaction in _answers(diagram, state.path):
+    for reaction in _reactions(diagram, state.path):
         yield from _transition(diagram, state.path, reaction, inner)
     for child in state.children:
         yield from _state(diagram, diagram.states[child], inner)
     yield f"{indent}</state>"
 
 
-def _answers(diagram: Diagram, path: str) -> Iterator[DrawnReaction]:
-    """The state's own answers, and those of its parents that lead into it.
+def _reactions(diagram: Diagram, path: str) -> Iterator[DrawnReaction]:
+    """Yield the reactions of the state, and those of its parents that lead into it.
 
-    Such an answer keeps what of the way to its target is active. SCXML leaves all that is inside
-    the state that declares a transition: so the state that is kept declares it as well, behind the
-    answers that are tried before it."""
+    A reaction of a parent keeps the active states on the way to its target. SCXML leaves all states
+    inside the one that declares a transition. So the state that is kept declares it, too, after the
+    reactions that are tried first."""
     lineage = diagram.lineage(path)
     tried: dict[str, list[DrawnReaction]] = {}
     for source in reversed(lineage):
@@ -81,7 +81,7 @@ def _answers(diagram: Diagram, path: str) -> Iterator[DrawnReaction]:
 
 
 def _transition(diagram: Diagram, path: str, r: DrawnReaction, indent: str) -> Iterator[str]:
-    # A state that goes to its own descendant is not left itself.
+    # A state that goes to its own descendant is not left.
     inwards = r.target != path and r.target is not None and diagram.within(r.target, path)
     attributes = _attributes(
         event=r.event,
@@ -99,7 +99,7 @@ def _transition(diagram: Diagram, path: str, r: DrawnReaction, indent: str) -> I
 
 
 def _rearmed(diagram: Diagram, source: str, name: str) -> list[str]:
-    """The timer of that name of the innermost active state, begun afresh."""
+    """Return the lines that start again the timer of that name of the innermost active state."""
     around = reversed(diagram.lineage(source))
     inside = [p for p in diagram.states if p != source and diagram.within(p, source)]
     lines: list[str] = []
@@ -111,7 +111,7 @@ def _rearmed(diagram: Diagram, source: str, name: str) -> list[str]:
             if path in inside:
                 test = f"cond=\"In('{path}')\""
                 lines += [f"<elseif {test}/>" if lines else f"<if {test}>", *_indented(afresh)]
-            else:  # active for sure, and so those around it do not matter
+            else:  # always active: the states around it do not matter
                 return [*lines, "<else/>", *_indented(afresh), "</if>"] if lines else afresh
     return [*lines, "</if>"]
 
@@ -154,7 +154,7 @@ def _indented(lines: Iterable[str]) -> list[str]:
     return [f"  {line}" for line in lines]
 
 
-#: Attributes that SCXML does not know.
+#: Attributes that SCXML does not have.
 _OUR_OWN = {"activity", "ignored", "deferred", "of", "setting"}
 
 

@@ -1,4 +1,4 @@
-"""The table of state and event, as Markdown: what each leaf does with all that can arrive."""
+"""The table of states and events, as Markdown: the reactions of each leaf to each trigger."""
 
 from __future__ import annotations
 
@@ -7,25 +7,25 @@ from collections.abc import Iterable, Sequence
 from callchart.engine.drawing.model import Diagram, DrawnReaction
 
 INTRODUCTION = """\
-What every state does with every event that can arrive there, and with every timer that can come
-due. Read off the table that runs.
+The reactions of every state to every event that can arrive there, and to every timer that can
+come due. They are read off the table that runs.
 
-- `→ state` goes there; *stays* does what is named and leaves nothing; *ignored* and *deferred* say
-  why (what is deferred is offered again after the next change of state).
-- `[guard]` must hold for the answer; answers are tried from top to bottom.
-- After `/` stand the updates of the call's data and the effects, in order.
-- *(state)* is the parent that declares the answer, where it is not the state itself.
-- An empty field: it cannot arrive, nothing that raises it runs there.
+- `→ state` goes there. *stays* leaves no state. *ignored* and *deferred* give the reason. A
+  deferred event is offered again after the next change of state.
+- `[guard]` must hold for the reaction; reactions are tried from top to bottom.
+- After `/` are the updates of the call's data and the effects, in order.
+- *(state)* is the parent that declares the reaction, if the state does not.
+- An empty field: the event cannot arrive, because nothing that raises it runs there.
 """
 
 
 def tables(diagram: Diagram) -> str:
-    """A table of all timers, then one for each large state, with a column for each leaf in it."""
+    """Return a table of all timers, then one for each block with a column for each leaf."""
     parts = [f"# States and events: {_cell(diagram.title)}\n", INTRODUCTION, "## Timers\n"]
     parts.append(_timers(diagram))
     for block in diagram.blocks:
         parts.append(f"## {diagram.name(block)}\n")
-        parts.append(_answers(diagram, diagram.inside(block)))
+        parts.append(_reactions(diagram, diagram.inside(block)))
     return "\n".join(parts)
 
 
@@ -47,28 +47,28 @@ def _timers(diagram: Diagram) -> str:
     return _markdown(["State", "Timer", "Setting or function", "Default", "Then"], rows)
 
 
-def _answers(diagram: Diagram, leaves: Sequence[str]) -> str:
+def _reactions(diagram: Diagram, leaves: Sequence[str]) -> str:
     triggers = list(dict.fromkeys(t for leaf in leaves for t in diagram.in_leaf[leaf]))
     if not triggers:
-        return "The end: nothing is answered any more.\n"
+        return "The end: no event has a reaction.\n"
     rows = []
     for trigger in triggers:
         given = [diagram.in_leaf[leaf].get(trigger, ()) for leaf in leaves]
-        some = next(answers for answers in given if answers)[0]
+        some = next(reactions for reactions in given if reactions)[0]
         timer = f"after `{some.trigger}` ({diagram.name(some.source)})"
         cells = [
-            _all(diagram, answers, leaf) if answers else ""
-            for leaf, answers in zip(leaves, given, strict=True)
+            _all(diagram, reactions, leaf) if reactions else ""
+            for leaf, reactions in zip(leaves, given, strict=True)
         ]
         rows.append([timer if some.timer else f"`{some.trigger}`", *cells])
     return _markdown(["", *(diagram.name(leaf) for leaf in leaves)], rows)
 
 
-def _all(diagram: Diagram, answers: Iterable[DrawnReaction], leaf: str) -> str:
-    return "<br>".join(_answer(diagram, r, leaf) for r in answers)
+def _all(diagram: Diagram, reactions: Iterable[DrawnReaction], leaf: str) -> str:
+    return "<br>".join(_reaction(diagram, r, leaf) for r in reactions)
 
 
-def _answer(diagram: Diagram, r: DrawnReaction, leaf: str) -> str:
+def _reaction(diagram: Diagram, r: DrawnReaction, leaf: str) -> str:
     words = [f"[{r.guard}]"] if r.guard else []
     match r.kind:
         case "to":
@@ -87,7 +87,7 @@ def _answer(diagram: Diagram, r: DrawnReaction, leaf: str) -> str:
 
 
 def _cell(text: str) -> str:
-    """Free text that cannot end a cell or begin a tag."""
+    """Return text that cannot end a cell or begin a tag."""
     return " ".join(text.replace("|", "\\|").replace("<", "&lt;").split())
 
 

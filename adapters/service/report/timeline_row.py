@@ -319,6 +319,7 @@ class Row:
         self._canvas.rect(
             Rect(x, self._top + y, width, height - 1),
             fill=colour,
+            rounded=0,
             opacity=opacity,
             title=title,
             kind="state",

@@ -1,6 +1,6 @@
 """The places of the states in an extended chart: those of its base, with the additions around them.
 
-The states of the base keep their places. An added state stands in a free corner of its frame, below
+The states of the base keep their places. An added state goes to a free corner of its frame, below
 the other states or right of them; the frames around it grow. All lengths are CSS px.
 """
 
@@ -29,13 +29,13 @@ from callchart.engine.drawing.svg.shapes import STEP, Rect
 Side = Literal["corner", "below", "right"]
 SIDES: Final[tuple[Side, ...]] = ("corner", "below", "right")
 #: Room around an addition in a free corner, across and down, and around a block that has grown.
-CLEAR_ACROSS, CLEAR_DOWN, CLEAR_GROWN = 90.0, 50.0, 30.0
+CLEAR_ACROSS, CLEAR_DOWN, CLEAR_GROWN = 90.0, 50.0, 20.0
 
 
 def extended(diagram: Diagram, base: Placement, gaps: Gaps, side: Side) -> Placement | None:
     """Return the placement of the base with the additions of the diagram.
 
-    Return None where a free corner was asked for and there is none."""
+    Return None if `side` is "corner" and no corner is free."""
     growing = _Growing(diagram, base, gaps)
     growing.resize()
     for frame in (*reversed(diagram.frames), TOP):
@@ -75,8 +75,10 @@ class _Growing:
             old = self._rects[path]
             across, down = max(block.rect.w - old.w, 0.0), max(block.rect.h - old.h, 0.0)
             grown = Rect(old.x, old.y, old.w + across, old.h + down)
-            if not self._is_clear(path, grown):
-                self._insert(path, across, down)
+            if not self._is_clear(path, replace(old, w=grown.w)):
+                self._insert(path, across, 0)
+            if not self._is_clear(path, replace(old, h=grown.h)):
+                self._insert(path, 0, down)
             self._rects[path] = grown
         for path in self._diagram.frames:
             wide = frame_title_width(self._diagram, path) - self._rects[path].w

@@ -1,8 +1,8 @@
 """One state as a picture: from left to right, the states before it, the state, the states after it.
 
 The picture of a leaf shows every reaction that is tried in it: its own, then in grey those that it
-inherits from its parents. The picture of a compound state shows what it declares, and the arrows of
-its inside that cross its border.
+inherits from its parents. The picture of a compound state shows its own reactions, and the arrows
+of its inside that cross its border.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class Group:
 
     @property
     def grey(self) -> bool:
-        """Whether all of it is inherited."""
+        """True where all of it is inherited."""
         return all(row.grey for row in self.rows)
 
     @property
@@ -73,7 +73,10 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class StateDiagram:
-    """Everything at its place; `rows` are the lines in the middle, from top to bottom."""
+    """Everything at its place.
+
+    `rows` are the lines at the top of the middle, `internal` those about the reactions that change
+    no state. `entered` are the states before it, `left` those after it."""
 
     diagram: Diagram
     path: str
@@ -81,12 +84,12 @@ class StateDiagram:
     left: tuple[Group, ...]
     rows: tuple[Row, ...]
     inside: Block | None
-    answers: tuple[Row, ...]
+    internal: tuple[Row, ...]
 
     @property
     def columns(self) -> tuple[float, float, float, float, float]:
         """The widths of boxes and labels on the left, the middle, labels and boxes on the right."""
-        middle = [row.width for row in (*self.rows, *self.answers)]
+        middle = [row.width for row in (*self.rows, *self.internal)]
         middle.append(self._title_width())
         if self.inside:
             middle.append(self.inside.rect.w - 2 * PAD)
@@ -104,8 +107,8 @@ class StateDiagram:
         own = 30 + 10 + LINE * len(self.rows) + 8
         if self.inside:
             own += self.inside.rect.h - self.inside.head + 4
-        if self.answers:
-            own += 14 + LINE * len(self.answers)
+        if self.internal:
+            own += 14 + LINE * len(self.internal)
         sides = (
             sum(group.height + GROUP_GAP for group in side) + 20
             for side in (self.entered, self.left)
@@ -144,7 +147,7 @@ def state_diagram_of(diagram: Diagram, path: str) -> StateDiagram:
         # sorted is stable: the order in which the reactions to one trigger are tried stays.
         tried.sort(key=lambda r: r.source != path)
         leaving = [r for r in tried if r.kind == "to"]
-        answering = [r for r in tried if r.kind != "to"]
+        internal = [r for r in tried if r.kind != "to"]
     else:
         leaving = [
             r
@@ -153,7 +156,7 @@ def state_diagram_of(diagram: Diagram, path: str) -> StateDiagram:
             and r.target is not None
             and (r.target == path or not diagram.within(r.target, path))
         ]
-        answering = [r for r in diagram.reactions if r.source == path and r.kind != "to"]
+        internal = [r for r in diagram.reactions if r.source == path and r.kind != "to"]
         # Arrows from the compound state into its inside appear on both sides.
         leaving += [
             r
@@ -177,7 +180,7 @@ def state_diagram_of(diagram: Diagram, path: str) -> StateDiagram:
         tuple(left),
         tuple(_facts(diagram, path)),
         _inside(diagram, path),
-        tuple(row for r in answering for row in _answer_rows(diagram, r, path)),
+        tuple(row for r in internal for row in _internal_rows(diagram, r, path)),
     )
 
 
@@ -254,7 +257,7 @@ def _first_row(diagram: Diagram, r: DrawnReaction, path: str) -> Row:
     return Row(tuple(spans), _sign(r), grey=is_inherited, events=(r.event,))
 
 
-def _answer_rows(diagram: Diagram, r: DrawnReaction, path: str) -> list[Row]:
+def _internal_rows(diagram: Diagram, r: DrawnReaction, path: str) -> list[Row]:
     if r.kind == "stay":
         said = f"/ {r.action}" if r.action else "stays"
     else:
@@ -374,10 +377,10 @@ def _middle(canvas: Canvas, laid: StateDiagram, card: Rect, palette: Palette) ->
         left = card.x + (card.w - block.rect.w) / 2
         paint_inside(canvas, laid.diagram, block.moved(left, y - block.head), palette)
         y += block.rect.h - block.head + 4
-    if laid.answers:
+    if laid.internal:
         canvas.path(f"M{card.x:g} {y:g} H{card.right:g}", shade.line, opacity=0.45)
         y += 18
-        for row in laid.answers:
+        for row in laid.internal:
             _row(canvas, row, card.x + PAD + 2, y, shade.line)
             y += LINE
 

@@ -115,7 +115,7 @@ class Router:
         return request.key in self.routes and self.routes[request.key].label is not None
 
     def _route(self, request: EdgeRequest, attempts: int = 4) -> None:
-        """Take the cheapest path with room for the label; if there is none, the cheapest path."""
+        """Take the cheapest path with room for the label, or else the cheapest path."""
         avoid: dict[int, float] = {}
         first: Route | None = None
         for _ in range(attempts):

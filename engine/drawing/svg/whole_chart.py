@@ -79,7 +79,7 @@ class ChartDiagram:
 
     @property
     def complete(self) -> bool:
-        """Whether every arrow has its path and its label."""
+        """True where every arrow has its path and its label."""
         return all(pair in self.routes and self.routes[pair].label for pair in self.forms)
 
     @property

@@ -13,7 +13,8 @@ from callchart.engine.chart import Chart, State, defer, ignore, stay, to
 from callchart.engine.data import CallData
 from callchart.engine.drawing.mermaid import one, whole
 from callchart.engine.drawing.model import Diagram, diagram_of
-from callchart.engine.drawing.palette import palette_of
+from callchart.engine.drawing.palette import GREY, palette_of
+from callchart.engine.drawing.svg.block import block_of
 from callchart.engine.drawing.svg.labels import summary
 from callchart.engine.drawing.svg.one_state import drawn as state_drawn
 from callchart.engine.drawing.svg.one_state import state_diagram_of
@@ -343,7 +344,7 @@ def test_no_line_of_a_states_picture_is_wider_than_its_room() -> None:
         laid = state_diagram_of(diagram("default"), path)
         _, left, middle, right, _ = laid.columns
         assert all(row.width <= left for group in laid.entered for row in group.rows)
-        assert all(row.width <= middle for row in (*laid.rows, *laid.answers))
+        assert all(row.width <= middle for row in (*laid.rows, *laid.internal))
         assert all(row.width <= right for group in laid.left for row in group.rows)
 
 
@@ -388,3 +389,50 @@ def test_every_row_of_a_table_has_as_many_cells_as_its_head(name: str) -> None:
 
 def test_a_text_is_wider_when_it_is_longer_or_bold() -> None:
     assert text_width("hearing") < text_width("hearing", bold=True) < text_width("hearing, heard")
+
+
+# --- what readers and scripts rely on ------------------------------------------------------------
+
+
+def test_lines_say_which_of_two_arrows_they_belong_to() -> None:
+    block = block_of(diagram("default"), "call.turn.greeting")
+
+    assert {link.pair[0].rpartition(".")[2]: link.lines[0].way for link in block.links} == {
+        "clear": "down",
+        "overlapped": "up",
+    }
+
+
+def test_a_lone_arrow_needs_no_sign() -> None:
+    block = block_of(diagram("default"), "call.turn.settling")
+
+    assert [line.way for link in block.links for line in link.lines] == [""]
+
+
+def test_a_leaf_shows_in_grey_what_it_inherits_behind_its_own_reactions() -> None:
+    laid = state_diagram_of(diagram("default"), "call.turn.settling.pause")
+
+    for rows in (laid.internal, *(group.rows for group in laid.left)):
+        assert [row.grey for row in rows] == sorted(row.grey for row in rows)
+    grey = {row.spans[0].text for row in laid.internal if row.grey}
+    assert {"ToolFinished", "DigitReceived"} <= grey
+    assert "SpeechEnded" not in grey
+    assert all(span.fill == GREY for row in laid.internal if row.grey for span in row.spans)
+
+
+@every_layout
+def test_every_state_and_every_transition_is_found_by_its_data_attributes(name: str) -> None:
+    root = ElementTree.fromstring(picture(name))
+    states = {group.get("data-state") for group in root.iter(f"{SVG}g")} - {None}
+    found = {
+        reaction: group.get("data-edge")
+        for group in root.iter(f"{SVG}g")
+        for reaction in group.get("data-reactions", "").split()
+    }
+
+    assert states == set(diagram(name).states)
+    assert found.keys() == {r.id for r in diagram(name).transitions}
+    for r in diagram(name).transitions:
+        source, _, target = (found[r.id] or "").partition("->")
+        assert diagram(name).within(r.source, source) or diagram(name).within(source, r.source)
+        assert diagram(name).within(r.target or "", target)
