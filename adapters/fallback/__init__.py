@@ -1,1 +1,1 @@
-"""What adapters share that put a second provider behind a first one."""
+"""Parts of the adapters that ask a second provider when the first one fails."""

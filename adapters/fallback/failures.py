@@ -1,4 +1,4 @@
-"""Why a second provider was asked, and how it is said when that one failed as well."""
+"""The reasons to ask a second provider, and the error when both providers failed."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from callchart.engine.ports import ProviderError
 
 
 class Late(ProviderError):
-    """The provider may be well, but nobody could wait for it any longer."""
+    """The provider did not answer in time."""
 
 
 class NotAsked(ProviderError):
-    """The provider failed so often that it is left alone for a while; the reason is its last."""
+    """The circuit of the provider is open; the reason is that of its last failure."""
 
 
 def both_failed(first: ProviderError, second: ProviderError) -> ProviderError:
-    """One error for two providers, with what is to be done about either."""
+    """Return one error for two providers, with the cures of both."""
     return ProviderError(
         f"{first.provider} and {second.provider}",
         f"{first.reason}; then {second.reason}",

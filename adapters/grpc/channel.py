@@ -1,7 +1,7 @@
-"""One connection to one address, again and again: it connects ahead, and after each loss.
+"""A connection to one address that connects before the first call, and again after each loss.
 
-At any moment there is a connection that takes calls; or an attempt under way, for which calls may
-wait (it is bounded); or a pause before the next attempt, in which calls fail with the reason."""
+At any moment the channel is connected and takes calls; or it connects, and calls may wait for that
+(the attempt is bounded); or it pauses before the next attempt, and calls fail with the reason."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from callchart.adapters.grpc.seam import request_headers
 
 log = logging.getLogger(__name__)
 
-#: Seconds for TCP, TLS and the server's first word. A lost SYN is sent again after 1 s.
+#: Seconds for TCP, TLS and the server's first frame. TCP sends a lost SYN again after 1 s.
 CONNECT: Final = 3.0
 
 #: The delays grow, so that a server that restarts is not flooded with attempts to connect.
@@ -32,17 +32,17 @@ RECONNECT: Final = Backoff(first_s=0.1, longest_s=10.0, jitter=(0.8, 1.2))
 
 
 class State(IntEnum):
-    """What becomes of a call now: the less, the better."""
+    """The state of a channel for a new call. A pool prefers the lower value."""
 
-    READY = 0  # it begins
-    IN_DOUBT = 1  # it begins, and may have to wait for a server that is no more
-    FULL = 2  # it must wait for another to end
-    CONNECTING = 3  # it must wait for the attempt
-    PAUSING = 4  # it fails
+    READY = 0  # the call begins
+    IN_DOUBT = 1  # the call begins, but the server may be gone
+    FULL = 2  # the call waits until another one ends
+    CONNECTING = 3  # the call waits for the attempt
+    PAUSING = 4  # the call fails
 
 
 class Channel:
-    """One of a pool's. `turned` is where those wait to whom a change of `state` is news."""
+    """One of a pool's channels. `turned`: parking lot, unparked when `state` may have changed."""
 
     def __init__(
         self,
@@ -52,14 +52,14 @@ class Channel:
         luck: random.Random,
         turned: trio.lowlevel.ParkingLot,
     ) -> None:
-        #: Calls that it has begun.
+        #: The number of calls begun so far.
         self.begun = 0
         self._address, self._dial, self._keepalive, self._luck = address, dial, keepalive, luck
         self._turned = turned
-        # The connection that takes calls; or why there is none until the next attempt; or None
-        # while an attempt is under way.
+        # The connection that takes calls; or the reason why the next attempt is delayed; or None
+        # during an attempt.
         self._now: Connection | ConnectionLost | None = None
-        self._told_down = False
+        self._is_down_logged = False
 
     @property
     def state(self) -> State:
@@ -77,16 +77,16 @@ class Channel:
 
     @property
     def calls(self) -> int:
-        """Those that go on."""
+        """The number of calls that have not ended."""
         return self._now.calls if isinstance(self._now, Connection) else 0
 
     def check(self) -> None:
-        """Raises `ConnectionLost`, `unprocessed`, in a pause."""
+        """Raise `ConnectionLost`, `unprocessed`, while a pause lasts."""
         if isinstance(self._now, ConnectionLost):
             raise ConnectionLost(self._now.reason, self._now.cure, unprocessed=True)
 
     def begin(self, path: str, metadata: Mapping[str, str]) -> Exchange:
-        """Begin a call, where there is a connection with room; whoever begins one must leave it.
+        """Begin a call on a connection with room. The caller must `leave` the exchange.
 
         Raises `ConnectionLost` in a pause, and `ValueError` for metadata that cannot be sent."""
         self.check()
@@ -99,7 +99,7 @@ class Channel:
     # --- connecting -----------------------------------------------------------------------------
 
     async def run(self, nursery: trio.Nursery) -> None:
-        """Connect, for ever; connections live in the nursery, some beyond their time here."""
+        """Connect and reconnect until cancelled. Old connections may outlive their use here."""
         failures = 0
         while True:
             self._now = None
@@ -108,14 +108,14 @@ class Channel:
                 connection = await self._connect(nursery)
             except ConnectionLost as lost:
                 since, meanwhile = trio.current_time(), lost
-                self._tell_down(lost)
+                self._log_disconnected(lost)
             else:
                 since = trio.current_time()
                 meanwhile = await self._serve(connection)
                 if meanwhile is None or trio.current_time() - since >= RECONNECT.longest_s:
                     failures = 0
-            # It counts from when the connection came up: after one that served for a while there is
-            # no pause, and yet nobody connects in circles.
+            # The delay counts from the moment the connection was up: after a long-lived connection
+            # we reconnect without a pause, and short-lived ones cannot make a busy loop.
             next_attempt = since + RECONNECT.delay_s(failures, self._luck)
             failures += 1
             if next_attempt > trio.current_time():
@@ -134,29 +134,30 @@ class Channel:
         )
 
     async def _serve(self, connection: Connection) -> ConnectionLost | None:
-        """Until the connection takes no more calls: why, or None if it was left in order, for then
-        calls can wait for the next."""
-        self._tell_up()
+        """Serve until the connection takes no more calls, and return the reason.
+
+        Return None if it was closed in good order: then calls can wait for the next one."""
+        self._log_reconnected()
         self._turn(connection)
         why = await connection.left()
         if connection.goaway == ErrorCodes.ENHANCE_YOUR_CALM:
             self._keepalive = self._keepalive.calmer()
         if connection.left_in_order:
             return None
-        self._tell_down(why)
+        self._log_disconnected(why)
         return why
 
     def _turn(self, now: Connection | ConnectionLost | None) -> None:
         self._now = now
         self._turned.unpark_all()
 
-    def _tell_down(self, why: ConnectionLost) -> None:
-        """Once, however many attempts fail."""
-        if not self._told_down:
+    def _log_disconnected(self, why: ConnectionLost) -> None:
+        """Log the loss once, even if many attempts fail."""
+        if not self._is_down_logged:
             log.warning("disconnected: %s", why)
-            self._told_down = True
+            self._is_down_logged = True
 
-    def _tell_up(self) -> None:
-        if self._told_down:
+    def _log_reconnected(self) -> None:
+        if self._is_down_logged:
             log.info("reconnected to %s", self._address)
-            self._told_down = False
+            self._is_down_logged = False

@@ -1,8 +1,8 @@
 """One HTTP/2 connection: its reader, its writer, its pings, and the calls that share it.
 
-Whoever has something to say says it to h2 and wakes the writer, without waiting; so a call can be
-reset from anywhere, even while it is being cancelled. Only the bodies of requests wait, for the
-server's windows and for the writer, which has at most `WRITE_BUFFER` bytes of them before it."""
+A task gives its frames to h2 and wakes the writer, without waiting; so a call can be reset from
+anywhere, even while it is being cancelled. Only the bodies of requests wait: for the server's
+windows and for the writer, which has at most `WRITE_BUFFER` bytes of them queued."""
 
 from __future__ import annotations
 
@@ -33,17 +33,17 @@ from callchart.adapters.grpc.seam import Headers, reset_status
 #: Bytes of requests that wait to be written: a few of HTTP/2's frames, or 2 s of speech.
 WRITE_BUFFER: Final = 64 * 1024
 
-#: Calls in a row that a server refuses before the connection is taken for a bad one.
+#: Calls in a row that a server refuses before we leave the connection.
 REFUSALS: Final = 3
 
-#: Bytes that are read at once.
+#: Bytes of one read.
 READ_SIZE: Final = 64 * 1024
 
 
 class Connection:
-    """Made on a stream that is connected, to be `run` by its owner.
+    """A connection on a connected stream; its owner calls `run`.
 
-    `turned` is where those wait to whom it is news that `has_room` may have changed."""
+    `turned`: parking lot, unparked when `has_room` may have changed."""
 
     def __init__(
         self,
@@ -53,12 +53,12 @@ class Connection:
         turned: trio.lowlevel.ParkingLot,
     ) -> None:
         self.server = server
-        #: What the server said with its GOAWAY, if it sent one.
+        #: The error code of the server's GOAWAY, if it sent one.
         self.goaway: int | None = None
-        #: Whether it was left in good order: the server moves its callers on, or has enough.
+        #: Whether it was left in good order: after a GOAWAY without error, or refused calls.
         self.left_in_order = False
         self._turned = turned
-        # Why no new call may begin here; and why there is nothing here any more.
+        # The reason why no new call may begin; and the reason why the connection is lost.
         self._leaving: ConnectionLost | None = None
         self._lost: ConnectionLost | None = None
         self._left = trio.Event()
@@ -69,14 +69,14 @@ class Connection:
         self._refusals = 0
         self._scope = trio.CancelScope()
         self._up = trio.Event()
-        # Where the writer waits for something to write, and senders for room.
+        # The writer waits for data in the first, senders wait for room in the second.
         self._work, self._room = trio.lowlevel.ParkingLot(), trio.lowlevel.ParkingLot()
 
     async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-        """Until the connection is lost, or is left and its last call has ended.
+        """Run until the connection is lost, or is left and its last call has ended.
 
-        Started once the server has said something in HTTP/2; raises `ConnectionLost` where it
-        never did."""
+        `task_status` reports started once the server has sent SETTINGS. Raises `ConnectionLost`
+        if it never did."""
         try:
             with self._scope:
                 async with trio.open_nursery() as nursery:
@@ -100,17 +100,17 @@ class Connection:
 
     @property
     def is_in_doubt(self) -> bool:
-        """Whether it was asked if it is there, and has not answered yet."""
+        """True while a ping waits for its answer."""
         return self._pulse.is_in_doubt
 
     @property
     def has_room(self) -> bool:
-        """Whether a call may begin."""
+        """True if a call may begin."""
         most = self._http2.remote_settings.max_concurrent_streams
         return self._leaving is None and len(self._exchanges) < most
 
     def begin(self, head: list[tuple[str, str]]) -> Exchange:
-        """Begin a call, where there is room."""
+        """Begin a call. `has_room` must be true."""
         exchange = Exchange(self, self._http2.get_next_available_stream_id())
         self._http2.send_headers(exchange.number, head)
         self._exchanges[exchange.number] = exchange
@@ -200,7 +200,7 @@ class Connection:
                 exchange = self._exchanges.get(number)
                 if exchange is not None:
                     exchange.body_came(data)
-                    size -= len(data)  # the padding, which nobody will take
+                    size -= len(data)  # the padding, which no caller takes
                 if size:
                     self._http2.acknowledge_received_data(size, number)
             case ResponseReceived(stream_id=number, headers=headers):
@@ -252,7 +252,7 @@ class Connection:
     # --- the end --------------------------------------------------------------------------------
 
     async def left(self) -> ConnectionLost:
-        """Wait until no new call may begin here, and say why."""
+        """Wait until no new call may begin here, and return the reason."""
         await self._left.wait()
         assert self._leaving is not None
         return self._leaving
@@ -282,7 +282,7 @@ class Connection:
 
 
 def _readable(headers: Iterable[tuple[bytes, bytes]]) -> Headers:
-    # They are ASCII; what is not must not cost more than its call.
+    # Decode leniently: a bad header fails one call, not the connection.
     return {
         name.decode("ascii", "replace"): value.decode("utf-8", "replace") for name, value in headers
     }

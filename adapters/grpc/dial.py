@@ -1,4 +1,4 @@
-"""How a connection comes to be: TCP by whichever address answers first, TLS, consent to HTTP/2."""
+"""Connecting: TCP to the address that answers first, TLS, and the choice of HTTP/2 by ALPN."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from callchart.adapters.grpc.errors import ConnectionLost
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where a server listens; `tls` says whom to trust, or None for a connection in the clear."""
+    """The address of a server; `tls` holds the trusted certificates, None means without TLS."""
 
     host: str
     port: int
@@ -26,12 +26,12 @@ class Address:
         return f"{host}:{self.port}"
 
 
-#: Makes the stream that HTTP/2 is spoken on. Raises `ConnectionLost`.
+#: Opens the stream that carries HTTP/2. Raises `ConnectionLost`.
 Dial = Callable[[Address], Awaitable[trio.abc.Stream]]
 
 
 async def dial(address: Address) -> trio.abc.Stream:
-    """Dial over TCP. Without a bound of its own: a `Channel` has one around all of connecting."""
+    """Connect over TCP, and TLS if set. Without a timeout: `Channel` bounds the whole attempt."""
     try:
         tcp = await trio.open_tcp_stream(address.host, address.port)
     except (socket.gaierror, UnicodeError):
@@ -47,7 +47,7 @@ async def _secured(
     tcp: trio.SocketStream, address: Address, context: ssl.SSLContext
 ) -> trio.SSLStream[trio.SocketStream]:
     context.set_alpn_protocols(["h2"])
-    # HTTP/2 says itself when it ends: a peer that closes without TLS's goodbye is no news.
+    # HTTP/2 has its own end of a connection, so a close without TLS's close_notify is no error.
     secured = trio.SSLStream(tcp, context, server_hostname=address.host, https_compatible=True)
     try:
         await secured.do_handshake()
@@ -70,7 +70,7 @@ def _insecure(address: Address, cause: BaseException | None) -> ConnectionLost:
                 "check the address, this machine's clock, and the certificates that it trusts",
             )
         case ssl.SSLError():
-            # In OpenSSL's own words, without its bracket and the place in a source file.
+            # OpenSSL's own text, without its error code and source line.
             why = re.sub(r"^\[.*?\] | \(_ssl\.c:\d+\)$", "", str(cause.strerror))
             if "no application protocol" in why:
                 return _without_http2(address)

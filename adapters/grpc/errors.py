@@ -1,4 +1,4 @@
-"""How a call fails: what happened in plain words, what to do, and gRPC's status for programs."""
+"""The failures of calls: the reason and the cure in words, and gRPC's status for programs."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ from typing import Final, Self
 
 from grpclib.const import Status
 
-#: What to do about a connection that a server or the network has ended: it is made anew by itself.
+#: The cure for a connection that the server or the network has ended: we reconnect anyway.
 _IF_IT_GOES_ON: Final = "if it goes on, check the network, and see the provider's status page"
 
 
 class RpcError(Exception):
-    """A call that did not end well.
+    """A failed call.
 
-    `reason` and `cure` are our own words, fit for a log, and all that `str` shows. `message` is the
-    server's, which may quote what was said in the call. `retry_after` is in seconds, where the
-    server named a pause."""
+    `reason` and `cure` are our own words, safe for a log; `str` shows only them. `message` is the
+    server's text, which may quote the caller. `retry_after`: seconds that the server asked us to
+    wait, or None."""
 
     def __init__(
         self,
@@ -34,7 +34,7 @@ class RpcError(Exception):
         return f"{self.reason} ({self.cure})" if self.cure else self.reason
 
     def again(self) -> Self:
-        """The same error for another task: one object that is raised in two gathers the tracebacks
+        """Return a copy for another task: one object raised in two tasks collects the tracebacks
         of both."""
         twin = type(self).__new__(type(self), *self.args)
         vars(twin).update(vars(self))
@@ -42,9 +42,9 @@ class RpcError(Exception):
 
 
 class ConnectionLost(RpcError):
-    """There is no connection, or there is none any more; the status is UNAVAILABLE.
+    """The connection could not be made, or was lost; the status is UNAVAILABLE.
 
-    `unprocessed`: the server certainly did nothing for the call, which may be made again."""
+    `unprocessed`: the server certainly did not process the call, so a retry is safe."""
 
     def __init__(
         self, reason: str, cure: str = _IF_IT_GOES_ON, *, unprocessed: bool = False

@@ -1,8 +1,8 @@
-"""One HTTP/2 request and what came of it so far: the caller's end of it, and the connection's.
+"""One HTTP/2 request and its response so far, with one side for the caller, one for the connection.
 
-What has come stays until the caller takes it, and the server may send more of it (its window opens
-again) as the caller takes some, or waits for more than there is. So one who reads slowly holds up
-himself alone, and costs at most a window's bytes."""
+Received bytes stay here until the caller takes them. The server's window opens again when the
+caller takes bytes, or waits for more than have arrived. So a slow reader delays only its own call, and
+costs at most the bytes of one window."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from callchart.adapters.grpc.seam import Headers
 
 
 class Wire(Protocol):
-    """What an exchange needs of its connection."""
+    """The part of a connection that an exchange uses."""
 
     async def sendable(self, exchange: Exchange) -> int:
-        """Wait until bytes may be sent, and say how many; 0 once the exchange has ended."""
+        """Wait until bytes may be sent; return their number, 0 once the exchange has ended."""
         ...
 
     def send(self, exchange: Exchange, data: bytes, end: bool) -> None: ...
@@ -30,12 +30,12 @@ class Wire(Protocol):
 
 
 class Exchange:
-    """Begun by `Connection.begin`. One task sends, and one receives."""
+    """A request and its response. Made by `Connection.begin`. One task sends, one receives."""
 
     def __init__(self, wire: Wire, number: int) -> None:
         self.number = number
         self.request_ended = False
-        #: How the server ended it: its trailers, or what went wrong. None while it goes on.
+        #: The end: the server's trailers, or the failure. None until then.
         self.end: Headers | RpcError | None = None
         self._wire = wire
         self._head: Headers | None = None
@@ -48,8 +48,8 @@ class Exchange:
     async def send_data(self, data: bytes, end_stream: bool = False) -> None:
         """Send a part of the request, as fast as windows and the wire allow.
 
-        Once the server has ended the exchange it is dropped; raises `RpcError` if it failed, and
-        `trio.ClosedResourceError` if the request had ended."""
+        After the server has ended the exchange, the data is dropped. Raises `RpcError` if the
+        exchange failed, and `trio.ClosedResourceError` if the request had ended."""
         if self.request_ended:
             raise trio.ClosedResourceError("the request has ended: nothing more can be sent")
         rest = memoryview(data)
@@ -62,21 +62,21 @@ class Exchange:
             else:
                 self._raise_failure()
         except trio.Cancelled:
-            # Nothing can follow half a message.
+            # After half a message the call cannot go on.
             if len(rest) < len(data):
                 self.leave()
             raise
-        # Others get their turn after it, not before: so a call's head and its request go out in
-        # one piece, a turn earlier.
+        # The checkpoint comes after sending, so that a call's headers and its request leave in one
+        # write, one scheduler turn earlier.
         await trio.lowlevel.cancel_shielded_checkpoint()
 
     def end_request(self) -> None:
-        """Say that no more is sent, unless it was said."""
+        """End the request, unless it has ended."""
         if self.end is None and not self.request_ended:
             self._wire.send(self, b"", True)
 
     async def head(self) -> Headers:
-        """The answer's headers. Raises `RpcError`."""
+        """Wait for the response's headers. Raises `RpcError`."""
         while self._head is None and self.end is None:
             await self._news.park()
         if self._head is None:
@@ -84,8 +84,9 @@ class Exchange:
         return self._head or {}
 
     async def body(self, start: int, size: int) -> bytes:
-        """`size` bytes from `start` on, which stay until they are taken; fewer, or none, where the
-        answer has ended. Raises `RpcError`."""
+        """Wait for `size` bytes from `start` on, and return them; they stay until `take`.
+
+        Return fewer bytes, or none, if the response has ended. Raises `RpcError`."""
         while len(self._body) < start + size and self.end is None:
             self._acknowledge_all_but(0)
             await self._news.park()
@@ -94,12 +95,12 @@ class Exchange:
         return bytes(self._body[start : start + size])
 
     def take(self, size: int) -> None:
-        """Be done with the next `size` bytes of the body."""
+        """Drop the next `size` bytes of the body."""
         del self._body[:size]
         self._acknowledge_all_but(len(self._body))
 
     def leave(self) -> None:
-        """Be done with all of it: at once, and whatever state it is in."""
+        """End the exchange from our side, without waiting, in any state."""
         self._body.clear()
         self._acknowledge_all_but(0)
         self._wire.leave(self)
@@ -126,7 +127,7 @@ class Exchange:
         self._news.unpark_all()
 
     def ended(self, end: Headers | RpcError) -> None:
-        """The first end counts: a server that has answered may reset what it has no use for."""
+        """End the exchange. The first end counts: after an answer a server may reset the stream."""
         if self.end is None:
             self.end = end
             self._news.unpark_all()

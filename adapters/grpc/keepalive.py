@@ -1,4 +1,4 @@
-"""When a silent connection is asked whether it is still there."""
+"""Pings that check whether a silent connection still works."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from typing import Final, Self
 
 import trio
 
-#: Seconds. However calm, a call must not hang for minutes; without calls nobody waits, and grpcio's
-#: server wants two hours.
+#: The longest intervals, in seconds. With calls, a dead connection must be noticed within
+#: minutes; without calls, grpcio's server demands two hours.
 RAREST_BUSY: Final = 60.0
 RAREST_IDLE: Final = 7200.0
 
 
 @dataclass(frozen=True, slots=True)
 class Keepalive:
-    """Seconds of silence before a ping, while there are calls and while there are none, and seconds
-    that its answer may take.
+    """Seconds of silence before a ping (`busy`: with calls, `idle`: without), and seconds that its
+    `answer` may take.
 
-    A call is given up as late as the two together, so they are short. Servers count pings against
-    those who send many (grpcio's: the fourth in a row that no data come between): `calmer` is what
-    one who was told so does from then on."""
+    A dead connection is detected after the sum of the two, so they are short. Servers refuse
+    clients that send many pings (grpcio: at the fourth in a row without data in between); such a
+    client goes on with `calmer` settings."""
 
     busy: float = 10.0
     idle: float = 30.0
@@ -36,7 +36,7 @@ KEEPALIVE: Final = Keepalive()
 
 
 class Pulse:
-    """When one connection was heard, and whether it is asked."""
+    """The moment of the last bytes from a server, and the ping that waits for an answer."""
 
     def __init__(self, keepalive: Keepalive) -> None:
         self._keepalive = keepalive
@@ -45,20 +45,20 @@ class Pulse:
 
     @property
     def is_in_doubt(self) -> bool:
-        """Whether a ping waits for its answer."""
+        """True while a ping waits for its answer."""
         return bool(self._answer)
 
     def heard(self) -> None:
-        """The server said something, no matter what."""
+        """Note that bytes of any kind have arrived."""
         self._heard_at = trio.current_time()
         self._answer.unpark_all()
 
     def busy(self) -> None:
-        """A call opened: from now on there is less patience."""
+        """Note that a call began: from now on the shorter interval counts."""
         self._opened.unpark_all()
 
     async def lost(self, is_busy: Callable[[], bool], ping: Callable[[], None]) -> float:
-        """Ping in good time, until there is no answer; seconds of silence until then."""
+        """Ping until an answer is missing, and return the seconds of silence."""
         while True:
             patience = self._keepalive.busy if is_busy() else self._keepalive.idle
             if (due := self._heard_at + patience) > trio.current_time():

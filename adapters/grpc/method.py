@@ -1,4 +1,4 @@
-"""What can be called: a method's path and the types of its messages."""
+"""The description of a method: its path and the types of its messages."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Generic, Protocol, Self, TypeVar
 
 
 class Message(Protocol):
-    """What a message must be able to do; those of betterproto2 are."""
+    """The interface of a message; betterproto2's messages have it."""
 
     def __bytes__(self) -> bytes: ...
 
@@ -21,7 +21,7 @@ A = TypeVar("A", bound=Message)
 
 @dataclass(frozen=True, slots=True)
 class Method(Generic[Q, A]):
-    """`path` is "/package.Service/Method", as the .proto file has them."""
+    """A method; `path` is "/package.Service/Method", as in the .proto file."""
 
     path: str
     request: type[Q]

@@ -1,4 +1,4 @@
-"""Several warm connections to one address; a call takes the one that has the fewest."""
+"""Several warm connections to one address; a new call takes the one with the fewest calls."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from callchart.adapters.grpc.stream import Stream, call
 
 
 class Pool:
-    """Made by `open`. Serves any number of calls at once."""
+    """A pool for any number of parallel calls. Made by `open`."""
 
     def __init__(
         self,
@@ -46,9 +46,9 @@ class Pool:
         keepalive: Keepalive = KEEPALIVE,
         luck: random.Random | None = None,
     ) -> AsyncIterator[Self]:
-        """A pool that connects by itself, from now to the end of the block. It is no failure if the
-        server is down: it is logged, and calls say so. `luck` spreads the pauses between attempts,
-        so that not all clients of a server come back at once."""
+        """Open a pool and keep it connected until the block ends. A server that is down raises no
+        error here: it is logged, and calls fail. `luck` is the jitter of the delays between
+        attempts, so that the clients of a server do not reconnect all together."""
         pool = cls(address, connections, dial, keepalive, luck or random.Random())
         async with trio.open_nursery() as nursery:
             for channel in pool._channels:
@@ -59,15 +59,16 @@ class Pool:
     def stream(
         self, method: Method[Q, A], metadata: Mapping[str, str] | None = None
     ) -> AbstractAsyncContextManager[Stream[Q, A]]:
-        """A call, which ends with the block: left before its end, it is reset at the server, at
-        once. It waits where the server has as many calls as it takes.
+        """Make a call, which ends with the block: leaving early resets it at the server.
+
+        Wait while the server has as many calls as it takes.
 
         Raises `ConnectionLost`, and `ValueError` for metadata that cannot be sent."""
         begin = partial(self._begin, method.path, metadata or {})
         return call(method, str(self._address), begin)
 
     async def ready(self) -> None:
-        """Wait for a connection to be up. Raises `ConnectionLost` once all attempts have failed."""
+        """Wait for a connection. Raises `ConnectionLost` once all attempts have failed."""
         while (best := self._best()).state is State.CONNECTING:
             await self._turned.park()
         best.check()
@@ -79,6 +80,8 @@ class Pool:
         return best.begin(path, metadata)
 
     def _best(self) -> Channel:
-        """The channel for the next call. Of those that have as few calls, the one that had the
-        fewest: all are used, and what is used is known to work."""
+        """Return the channel for the next call.
+
+        Among channels with equally few calls, choose the one that began the fewest: so all are
+        used, and known to work."""
         return min(self._channels, key=lambda one: (one.state, one.calls, one.begun))

@@ -1,7 +1,7 @@
-"""All that we have from grpclib: its message framing, its metadata, its statuses.
+"""Our only use of grpclib: its message framing, its metadata, its statuses.
 
-grpclib's transport is asyncio's and stays unused; these parts of it do no I/O of their own. Some
-are documented for nobody: so grpclib is pinned, and test_seam.py tells what a new one changed."""
+grpclib's asyncio transport is unused; the parts used here do no I/O. Some are private: so the
+version of grpclib is pinned, and test_seam.py shows what a new version changes."""
 
 from __future__ import annotations
 
@@ -22,31 +22,31 @@ from callchart.adapters.grpc.method import Message
 
 A = TypeVar("A", bound=Message)
 
-#: Names in lower case, as HTTP/2 has them, with ":status".
+#: Names in lower case, as in HTTP/2, with ":status".
 Headers = Mapping[str, str]
 
-#: Bytes of one message: gRPC's own limit where nothing else is agreed.
+#: Bytes of one message: gRPC's default limit.
 LARGEST_MESSAGE: Final = 4 * 1024 * 1024
 
 
 class Sink(Protocol):
-    """Where the bytes of a message go."""
+    """The target of a message's bytes."""
 
     async def send_data(self, data: bytes, end_stream: bool = False) -> None: ...
 
 
 class Source(Protocol):
-    """Where the bytes of a message come from: `size` of them, or none at the end."""
+    """The source of a message's bytes: `size` of them, or none at the end."""
 
     async def recv_data(self, size: int) -> bytes: ...
 
 
 class _NoMessage(Exception):
-    """Bytes that are none of a message's type."""
+    """The bytes are not a message of the expected type."""
 
 
 class _Codec(CodecBase):
-    """Messages that know by themselves how they are written."""
+    """The codec of messages that encode and decode themselves."""
 
     @property
     def __content_subtype__(self) -> str:
@@ -58,7 +58,7 @@ class _Codec(CodecBase):
     def decode(self, data: bytes, message_type: type[A]) -> A:
         try:
             return message_type.parse(data)
-        # What betterproto2 stumbles over: it has no error of its own for bytes that are no message.
+        # betterproto2 raises these for invalid bytes; it has no error of its own.
         except (ArithmeticError, EOFError, LookupError, TypeError, ValueError, struct.error):
             raise _NoMessage from None
 
@@ -73,7 +73,7 @@ async def send(sink: Sink, message: Message, *, end: bool) -> None:
 
 
 async def receive(source: Source, kind: type[A], server: str) -> A | None:
-    """The next message, or None where there are no more. Raises `RpcError`."""
+    """Return the next message, or None at the end. Raises `RpcError`."""
     try:
         return await recv_message(cast(GrpclibStream, source), _CODEC, kind)
     except NotImplementedError:
@@ -86,7 +86,7 @@ async def receive(source: Source, kind: type[A], server: str) -> A | None:
 def request_headers(
     path: str, scheme: str, authority: str, metadata: Mapping[str, str]
 ) -> list[tuple[str, str]]:
-    """The head of a call. Raises `ValueError` for metadata that HTTP cannot carry."""
+    """Return the headers of a call. Raises `ValueError` for metadata that HTTP cannot carry."""
     return [
         (":method", "POST"),
         (":scheme", scheme),
@@ -103,7 +103,7 @@ def _encoded(name: str, value: str) -> tuple[str, str]:
     try:
         ((name, value),) = encode_metadata({name: value})
     except (TypeError, ValueError):
-        # Its own error quotes the value, which may be a key.
+        # grpclib's error quotes the value, which may be a key.
         raise ValueError(
             f"metadata {name!r} cannot be sent: a name is made of a-z, 0-9, '_', '-' and '.',"
             " and is none of gRPC's own; a value is printable ASCII"
@@ -112,7 +112,7 @@ def _encoded(name: str, value: str) -> tuple[str, str]:
 
 
 def check_head(head: Headers, server: str) -> None:
-    """Raises `RpcError` where an answer is none of gRPC's: a proxy's page, say."""
+    """Raise `RpcError` for an answer that is not gRPC, such as a page of a proxy."""
     code, kind = head.get(":status", "none"), head.get("content-type", "none")
     if code != "200":
         status = _H2_TO_GRPC_STATUS_MAP.get(code, Status.UNKNOWN)
@@ -132,7 +132,7 @@ def check_head(head: Headers, server: str) -> None:
 
 
 def check_status(trailers: Headers, server: str) -> None:
-    """Raises `RpcError` unless a call ended with status OK."""
+    """Raise `RpcError` unless the call ended with status OK."""
     number = trailers.get("grpc-status")
     if number == "0":
         return
@@ -155,7 +155,7 @@ def check_status(trailers: Headers, server: str) -> None:
 
 
 def reset_status(code: int) -> Status:
-    """gRPC's status for a call that the server reset with HTTP/2's `code`."""
+    """Return gRPC's status for a call that the server reset with HTTP/2's `code`."""
     return _RESETS.get(code, Status.INTERNAL)
 
 
@@ -167,5 +167,5 @@ _RESETS: Mapping[int, Status] = {
 
 
 def _seconds(text: str | None, per: int) -> float | None:
-    """A header's number of `per` to a second; negative or other text means no such pause."""
+    """Return a header's number in seconds (`per` units are one); None for other text."""
     return int(text) / per if text is not None and text.isascii() and text.isdecimal() else None

@@ -1,4 +1,4 @@
-"""A call, as its caller has it: messages out, messages in, and how it ended."""
+"""A call from the caller's side: messages out, messages in, and its end."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ Begin = Callable[[], Awaitable[Exchange]]
 
 
 class Stream(Generic[Q, A]):
-    """Made by `Pool.stream`. One task may send while one receives."""
+    """A call. Made by `Pool.stream`. One task may send while one receives."""
 
     def __init__(self, method: Method[Q, A], server: str, begin: Begin, exchange: Exchange) -> None:
         self._method, self._server, self._begin = method, server, begin
         self._exchange = exchange
-        # The request of a method that takes one, as long as it may be made again.
+        # The request of a unary method, as long as a retry is allowed.
         self._request: Q | None = None
 
     async def send(self, message: Q, *, end: bool = False) -> None:
-        """Send a message; the only one of a method that takes one ends the request.
+        """Send a message. The message of a unary request also ends the request.
 
-        Waits while the server takes no more. A send that is cancelled half-way ends the call. What
-        is sent after the server has ended the call is dropped, for `receive` tells how it ended.
-        Raises `RpcError` where the call failed otherwise."""
+        Wait while the server takes no more. A send that is cancelled half-way ends the call. A
+        message after the server has ended the call is dropped; `receive` returns that end. Raises
+        `RpcError` if the call failed otherwise."""
         if self._method.client_streams:
             await seam.send(self._exchange, message, end=end)
             return
@@ -42,18 +42,18 @@ class Stream(Generic[Q, A]):
         except ConnectionLost as lost:
             if not lost.unprocessed:
                 raise
-            # `receive` sees the same, and makes the call again.
+            # `receive` gets the same error, and retries the call.
 
     async def end(self) -> None:
-        """Say that no more messages come, where `send` did not say it with the last."""
+        """End the request, unless the last `send` did."""
         await trio.lowlevel.checkpoint()
         self._exchange.end_request()
 
     async def receive(self) -> A | None:
-        """The next message, or None once the server has ended the call with status OK.
+        """Wait for the next message; return None once the server has ended the call with status OK.
 
-        One that is cancelled loses nothing. Messages that came before a failure come before it.
-        Raises `RpcError`."""
+        Cancelling loses no message. Messages that arrived before a failure are returned before
+        it is raised. Raises `RpcError`."""
         await trio.lowlevel.checkpoint()
         head = await self._head()
         seam.check_head(head, self._server)
@@ -65,12 +65,12 @@ class Stream(Generic[Q, A]):
         trailers = self._exchange.end
         assert trailers is not None
         assert not isinstance(trailers, RpcError)
-        # An answer that is nothing but its end has the status in its head.
+        # An answer without a body has the status in its headers.
         seam.check_status(trailers or head, self._server)
         return None
 
     def leave(self) -> None:
-        """Be done with the call, at once; at the server it is reset, unless it has ended."""
+        """Leave the call without waiting, and reset it at the server unless it has ended."""
         self._exchange.leave()
 
     async def _head(self) -> seam.Headers:
@@ -82,7 +82,7 @@ class Stream(Generic[Q, A]):
             return await self._once_more(self._request)
 
     async def _once_more(self, request: Q) -> seam.Headers:
-        """Make a call again that the server has certainly not seen; once."""
+        """Retry a call, once, that the server certainly did not process."""
         self._request = None
         self._exchange.leave()
         self._exchange = await self._begin()
@@ -92,7 +92,7 @@ class Stream(Generic[Q, A]):
 
 @asynccontextmanager
 async def call(method: Method[Q, A], server: str, begin: Begin) -> AsyncIterator[Stream[Q, A]]:
-    """A stream for as long as the block. Raises what `begin` raises."""
+    """Open a stream until the block ends. Raises the errors of `begin`."""
     stream = Stream(method, server, begin, await begin())
     try:
         yield stream
@@ -101,8 +101,8 @@ async def call(method: Method[Q, A], server: str, begin: Begin) -> AsyncIterator
 
 
 class _Reading:
-    """One attempt to read a message. What it has read stays in the exchange until the message is
-    complete, so that an attempt can be cancelled at any point."""
+    """One attempt to read a message. Its bytes stay in the exchange until the message is complete,
+    so that the attempt can be cancelled at any point."""
 
     def __init__(self, exchange: Exchange, server: str) -> None:
         self.position = 0

@@ -1,3 +1,3 @@
-"""What all adapters to OpenAI's APIs share: why a request failed, and when it is worth another.
+"""Parts of all adapters to OpenAI's APIs: the failure of a request, and the delay of its retry.
 
-Nothing that the client or the server says of an error gets out: it quotes keys and callers."""
+No text of the client or the server gets into our errors: it may quote keys and callers."""

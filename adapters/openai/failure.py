@@ -1,4 +1,4 @@
-"""A failed request: its cause, its cure, and whether to ask once more."""
+"""A failed request: its cause, its cure, and whether to retry it."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ from callchart.engine.ports import ProviderError
 
 PROVIDER = "openai"
 
-#: Seconds after which a server that broke off, or was in trouble, is asked again.
+#: Seconds before the retry after a broken connection or a server error (5xx).
 AGAIN = 0.1
-#: The longest that a server may ask us to wait (s): somebody listens to the silence.
+#: The longest `retry-after` that we accept, in seconds: the caller hears silence meanwhile.
 _LONGEST_WAIT = 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why there is no answer. `again_after`: after so many seconds it is worth another try."""
+    """The reason for a failed request. `again_after`: seconds before a retry; None: no retry."""
 
     error: ProviderError
     again_after: float | None = None
 
 
 def when_to_ask_again(response: httpx2.Response) -> float | None:
-    """When to ask again, as the server says; None when that is too late for a telephone call."""
+    """Return the seconds before a retry; None: no retry, or too late for a phone call."""
     said = response.headers.get("retry-after")
     if said is None:
         return AGAIN if response.status_code >= 500 else None
-    if not re.fullmatch(r"\d{1,9}(\.\d+)?", said):  # a date: whole seconds are too coarse anyway
+    if not re.fullmatch(r"\d{1,9}(\.\d+)?", said):  # a date is too coarse: it has whole seconds
         return None
     return float(said) if float(said) <= _LONGEST_WAIT else None

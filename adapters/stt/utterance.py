@@ -1,4 +1,4 @@
-"""The sound of a call's utterances, for recognisers that hear each of them as a whole."""
+"""The sound of a call's utterances, for recognisers that need whole utterances."""
 
 from __future__ import annotations
 
@@ -6,29 +6,29 @@ import numpy as np
 
 from callchart.engine.ports import FRAME_SECONDS, frame_bytes
 
-# The voice detector decides some 80 ms after an onset and finds a soft one 100 ms late; the rest
-# is the quiet before a word, which recognisers expect.
+# The voice detector finds an onset some 80 ms late, and a soft one 100 ms later still. The rest is
+# the silence before a word that recognisers expect.
 PRE_ROLL_SECONDS = 0.36
 
-#: A caller who never stops is answered after half of that; what comes later is not heard.
+#: Sound after this is dropped: a caller who never stops is answered after half of it.
 LONGEST_SECONDS = 60.0
 
-# 54 dB below full scale: what is no louder is a line's own noise.
+# 54 dB below full scale: the noise of a line is not louder.
 QUIET = 64
 
 
 class Utterance:
-    """Gathers an utterance, with what was there just before its onset was found."""
+    """The sound of one utterance, with the sound just before its onset was found."""
 
     def __init__(self, rate_hz: int) -> None:
         self._pre_roll = _bytes(PRE_ROLL_SECONDS, rate_hz)
         self._longest = _bytes(LONGEST_SECONDS, rate_hz)
         self._sound = bytearray()
-        #: Which utterance goes on; None between two of them.
+        #: The number of the current utterance; None between two utterances.
         self.number: int | None = None
 
     def add_frames(self, pcm: bytes) -> None:
-        """Whole frames. Between utterances the last 360 ms are kept."""
+        """Add whole frames. Between utterances, keep the last 360 ms."""
         if self.number is None:
             self._sound += pcm
             del self._sound[: -self._pre_roll]
@@ -36,11 +36,11 @@ class Utterance:
             self._sound += pcm
 
     def begin(self, number: int) -> None:
-        """Its onset was found; what was kept belongs to it."""
+        """Begin an utterance with the sound that was kept."""
         self.number = number
 
     def end(self) -> bytes:
-        """Its whole sound, mono s16le."""
+        """End the utterance and return its whole sound, mono s16le."""
         sound = bytes(self._sound)
         self._sound.clear()
         self.number = None
@@ -48,7 +48,7 @@ class Utterance:
 
     @property
     def sound(self) -> bytes:
-        """What there is of it."""
+        """The sound so far, mono s16le."""
         return bytes(self._sound)
 
     def __len__(self) -> int:
@@ -56,7 +56,7 @@ class Utterance:
 
 
 def is_silent(pcm: bytes) -> bool:
-    """Whether nobody could hear anything in it."""
+    """Return whether the sound is too quiet to hear."""
     samples = np.frombuffer(pcm, "<i2")
     return not len(samples) or int(np.abs(samples.astype(np.int32)).max()) <= QUIET
 

@@ -1,1 +1,1 @@
-"""What adapters with a process of their own share. Empty: a worker must not load Trio."""
+"""Parts of the adapters that run a worker process. Empty: a worker must not load Trio."""

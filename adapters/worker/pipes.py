@@ -1,7 +1,7 @@
 """Messages between a worker process and its owner, and the worker's end of the pipes.
 
-A message is a frozen dataclass, pickled, behind its length. Both ends are this same program, so
-pickle's trust in its sender costs nothing here. No Trio: a worker starts without it.
+A message is a frozen dataclass, pickled, behind its length. Both ends are this program, so it is
+safe that pickle trusts its sender. Without Trio: a worker starts faster without it.
 """
 
 from __future__ import annotations
@@ -18,31 +18,31 @@ _LENGTH = Struct("<I")
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """A worker's first message: it has loaded what it needs."""
+    """A worker's first message: it is loaded and ready."""
 
 
 @dataclass(frozen=True, slots=True)
 class Unable:
-    """A worker's first message, and its last: why it cannot work, and what the operator can do."""
+    """A worker's first and last message: the reason why it cannot work, and the cure."""
 
     reason: str
     cure: str
 
 
 def packed(message: object) -> bytes:
-    """A message as it goes through a pipe: four bytes of length (little endian), then a pickle."""
+    """Return a message as bytes for a pipe: its length (4 bytes, little endian), then a pickle."""
     body = pickle.dumps(message, pickle.HIGHEST_PROTOCOL)
     return _LENGTH.pack(len(body)) + body
 
 
 class Unpacker:
-    """Makes messages of a pipe's bytes, wherever these were cut."""
+    """A decoder of messages from a pipe's bytes, which may be cut anywhere."""
 
     def __init__(self) -> None:
         self._bytes = bytearray()
 
     def unpack(self, data: bytes | bytearray) -> list[object]:
-        """The messages that `data` completes."""
+        """Return the messages that `data` completes."""
         self._bytes += data
         messages: list[object] = []
         start = 0
@@ -57,20 +57,20 @@ class Unpacker:
 
 
 class Owner:
-    """The process that a worker works for, at the other end of its stdin and stdout.
+    """The process that started the worker, at the other end of its stdin and stdout.
 
-    When the owner is gone, so is the worker, at once: nobody is left to work for."""
+    The worker exits as soon as the owner has exited."""
 
     def __init__(self) -> None:
-        # Ctrl-C reaches the whole terminal; it is the owner's to answer.
+        # Ctrl-C reaches all processes of the terminal; the owner handles it.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         self._requests: BinaryIO = os.fdopen(os.dup(0), "rb")
         self._answers: BinaryIO = os.fdopen(os.dup(1), "wb")
-        # A C library may print; that must not get between the messages.
+        # A C library may print to stdout; redirect that to stderr, away from the messages.
         os.dup2(2, 1)
 
     def send(self, message: object) -> None:
-        """One message, in one write."""
+        """Send one message, in one write."""
         try:
             self._answers.write(packed(message))
             self._answers.flush()
@@ -78,7 +78,7 @@ class Owner:
             os._exit(0)
 
     def receive(self) -> object:
-        """The next message, waited for."""
+        """Wait for the next message and return it."""
         head = self._requests.read(_LENGTH.size)
         if len(head) == _LENGTH.size:
             (length,) = _LENGTH.unpack(head)

@@ -20,7 +20,7 @@ CUTOFF = 0.925
 
 @lru_cache
 def _bank(up: int, down: int) -> NDArray[np.float32]:
-    """The taps of each of `up` phases, for a rate that changes by up/down; takes 3 ms to make."""
+    """Return the taps of each of `up` phases, for a rate that changes by up/down (takes 3 ms)."""
     band = min(1.0, up / down)
     half = ceil(ZERO_CROSSINGS / band)
     away = np.arange(up)[:, None] / up - np.arange(1 - half, half + 1)
@@ -31,7 +31,7 @@ def _bank(up: int, down: int) -> NDArray[np.float32]:
 
 
 class Resampler:
-    """One stream of mono s16le from one rate to another, in pieces of any length without a seam.
+    """A resampler of one stream of mono s16le, which may be fed in pieces of any length.
 
     It looks 32 samples of the lower rate ahead: 4 ms with 8 kHz on either side, else 2 ms."""
 
@@ -42,15 +42,15 @@ class Resampler:
         self._half = self._bank.shape[1] // 2
         self._held: NDArray[np.float32] = np.zeros(self._half - 1, np.float32)
         # Where the next output sample is, in 1/up of an input sample after the middle of the
-        # first window over what is held.
+        # first window over the held samples.
         self._next = 0
 
     def resample(self, pcm: bytes) -> bytes:
-        """The output that is settled by the input so far; may be empty."""
+        """Return the output that the input so far determines; may be empty."""
         return self._settled(np.frombuffer(pcm, "<i2").astype(np.float32))
 
     def finish(self) -> bytes:
-        """The rest of the output, as if silence followed. The stream is over then."""
+        """End the stream and return the rest of the output, as if silence followed."""
         return self._settled(np.zeros(self._half, np.float32))
 
     def _settled(self, samples: NDArray[np.float32]) -> bytes:

@@ -1,7 +1,7 @@
-"""A worker: a Python process of our own for what must not run in the loop's, on messages.
+"""A worker: a Python process for code that must not run in the event loop's process.
 
-Some libraries hold the interpreter's lock for a fifth of a second, and some have a licence that
-asks for a process of its own. Nobody waits for a worker: it is killed, and the system cleans up.
+Some libraries hold the interpreter's lock for 200 ms, and some have a licence that requires a
+separate process. A worker is not stopped gently: it is killed, and the system cleans up.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ _CHUNK_BYTES = 65536  # a pipe's size
 
 
 class Worker:
-    """One process, and the pipes to it. Made by `start`; to be `run`, or else closed.
+    """One process, and the pipes to it. Made by `start`; then call `run`, or else `aclose`.
 
-    `provider` is the name that its errors carry."""
+    `provider` is the name in its errors."""
 
     def __init__(self, provider: str, process: trio.Process) -> None:
         assert process.stdin is not None
@@ -42,16 +42,16 @@ class Worker:
 
     @classmethod
     async def start(cls, provider: str, module: str, *arguments: str) -> Worker:
-        """Runs `python -m module arguments` and waits until it is ready. Raises `ProviderError`.
+        """Run `python -m module arguments` and wait until it is ready. Raises `ProviderError`.
 
-        The module finds this program's packages wherever the current directory is; a file there
-        that happens to be named like a module is not taken for it."""
+        The module finds this program's packages from any current directory, and does not import
+        files of the current directory."""
         path = os.pathsep.join(filter(None, (str(_ROOT), os.environ.get("PYTHONPATH"))))
         process = await trio.lowlevel.open_process(
             [sys.executable, "-P", "-m", module, *arguments],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            # numpy's small sums gain nothing from a thread a core, and each costs memory.
+            # One thread: our small numpy sums gain nothing from more, and each costs memory.
             env={**os.environ, "PYTHONPATH": path, "OPENBLAS_NUM_THREADS": "1"},
         )
         worker = cls(provider, process)
@@ -71,17 +71,17 @@ class Worker:
 
     @property
     def alive(self) -> bool:
-        """Whether the process is running still."""
+        """True while the process runs."""
         return self._process.poll() is None
 
     def post(self, message: object) -> None:
-        """Hands a message over, in order. One to a process that is dead is lost."""
+        """Queue a message; messages are sent in order. A message to a dead process is lost."""
         self._post.send_nowait(message)
 
     async def run(self, received: Callable[[object], None]) -> ProviderError:
-        """A job: sends what is posted and gives each answer to `received`.
+        """Send the posted messages and give each answer to `received`.
 
-        Ends when the process does, and says of what it died. Cancelling kills the process."""
+        Return the reason when the process has exited. Cancelling kills the process."""
         try:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._write)
@@ -100,7 +100,7 @@ class Worker:
             pass  # the process died; the reader will see it
 
     async def _receive(self) -> object | None:
-        """The next message, or None at the process's end."""
+        """Return the next message, or None once the process has exited."""
         while not self._arrived:
             data = await self._stdout.receive_some(_CHUNK_BYTES)
             if not data:
@@ -109,15 +109,15 @@ class Worker:
         return self._arrived.popleft()
 
     async def _death(self) -> ProviderError:
-        """Of what the process died; its pipe has closed already."""
+        """Return why the process exited; its pipe is closed already."""
         code = await self._process.wait()
         how = f"killed by {signal.Signals(-code).name}" if code < 0 else f"ended with code {code}"
         return ProviderError(self._provider, f"its process is gone, {how}", "try again")
 
     async def aclose(self) -> None:
-        """Kills what still runs, and leaves neither a zombie nor an open pipe.
+        """Kill the process, wait for it, and close the pipes.
 
-        `run` does this at its end: it is for a worker that will not be run."""
+        `run` does this at its end; call it for a worker that is not run."""
         self._process.kill()
         with trio.CancelScope(shield=True):  # a killed process is gone within milliseconds
             await self._process.wait()

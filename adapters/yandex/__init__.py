@@ -1,12 +1,12 @@
-"""What the adapters of Yandex share: who we are to it, and what its refusals mean.
+"""Parts of all adapters to Yandex: credentials, and the meaning of its refusals.
 
-A service is asked with an `ApiKey`, or with tokens that are kept fresh for as long as a block:
+A request carries an `ApiKey`, or a token that is kept fresh until the end of a block:
 
     service = Service("ai.speechkit-stt.user", "the model and the language")
     async with IamTokens.open(tokens_of_machine()) as credentials:
         access = Access(service, credentials)
         await access.ask(job)
 
-where `job` makes the request with the metadata that it is given, and raises the `RpcError` that
-comes of it. One set of credentials serves all services and all calls.
+where `job` makes the request with the given metadata, and raises `RpcError` if it fails.
+One set of credentials serves all services and all calls.
 """

@@ -1,5 +1,6 @@
-"""Asking a service of Yandex: with credentials, with an id for support, and once more where a
-token had ended."""
+"""Requests to a Yandex service, with credentials and an id for support.
+
+A request whose token has expired is retried once with a new token."""
 
 from __future__ import annotations
 
@@ -18,23 +19,23 @@ AUTHORIZATION: Final = "authorization"
 FOLDER: Final = "x-folder-id"
 REQUEST_ID: Final = "x-client-request-id"
 
-#: Asks, with this metadata. Raises `RpcError`.
+#: Makes a request with this metadata. Raises `RpcError`.
 Job = Callable[[Mapping[str, str]], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """`folder` is needed with a user's token alone: a service account has its own."""
+    """Access to one service. `folder` is needed only with a user's token."""
 
     service: Service
     credentials: Credentials
     folder: str = ""
 
     async def ask(self, job: Job, *, repeatable: Callable[[], bool] = lambda: True) -> None:
-        """Do `job`, with a request's metadata. Raises `ProviderError`, also for its `RpcError`.
+        """Run `job` with a request's metadata. Raises `ProviderError`, also for its `RpcError`.
 
-        It is done once more, with a new token, where it was refused for its token and is still
-        `repeatable`: nothing came of it yet. A token that ends later disturbs nothing."""
+        If the token is refused and the job is `repeatable` (it has given no result yet), run it
+        once more with a new token. A token that expires later has no effect."""
         metadata = await self._metadata()
         failure = await _failure(job, metadata)
         if (

@@ -1,4 +1,4 @@
-"""Who we are to Yandex: an API key, or an IAM token that `adapters.yandex.iam` keeps fresh."""
+"""Credentials for Yandex: an API key, or an IAM token that `iam` keeps fresh."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from callchart.engine.ports import ProviderError
 
 
 class Credentials(Protocol):
-    """What goes into the `authorization` of a request."""
+    """The source of the `authorization` header of a request."""
 
     async def authorization(self) -> str:
-        """Waits where it is being fetched. Raises `ProviderError` where there is none."""
+        """Wait for a token and return the header. Raises `ProviderError` if it cannot be had."""
         ...
 
     async def renew(self, refused: str) -> bool:
-        """A request with this authorization was refused: is there another one to ask with?
+        """Replace a refused authorization, or return False if it cannot be replaced.
 
-        Waits for it. Raises `ProviderError` where it cannot be had."""
+        Wait for the new one. Raises `ProviderError` if it cannot be had."""
         ...
 
 
 class ApiKey:
-    """A service account's API key: it lasts, and needs no folder beside it."""
+    """An API key of a service account: it does not expire, and needs no folder."""
 
     def __init__(self, key: str) -> None:
-        """Raises `ProviderError` for what cannot be a key."""
+        """Check the key. Raises `ProviderError` for a text that cannot be a key."""
         self._key = checked(key, "the API key")
 
     async def authorization(self) -> str:
@@ -41,7 +41,7 @@ class ApiKey:
 
 
 def checked(secret: str, what: str) -> str:
-    """The secret, if a request can carry it. Raises `ProviderError`, without quoting it."""
+    """Return the secret if a header can carry it. Raises `ProviderError`, without quoting it."""
     if secret and secret.isascii() and secret.isprintable() and " " not in secret:
         return secret
     reason = f"{what} is no such thing: it has spaces or unprintable signs"

@@ -1,6 +1,6 @@
-"""What went wrong at Yandex, in the operator's terms: gRPC's statuses, and what to do about each.
+"""The refusals of Yandex: gRPC's statuses, and a cure for each.
 
-HTTP's statuses are told by those of gRPC that mean the same, so that there is one table."""
+HTTP's statuses are mapped to the gRPC statuses of the same meaning, so one table is enough."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ _LATER: Final = "the service's own trouble: see Yandex Cloud's status page if it
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """What differs from one service to the next: the role that it asks for, such as
-    "ai.speechkit-tts.user", and the settings that a request is made of, in words."""
+    """A service: the role that it requires, such as "ai.speechkit-tts.user", and the settings of
+    a request, in words."""
 
     role: str
     settings: str
 
     def refusal(self, error: RpcError, request_id: str) -> ProviderError:
-        """The error as the engine knows it. `request_id` is what Yandex's support asks for."""
+        """Return the error for the engine. Yandex's support asks for the `request_id`."""
         if isinstance(error, ConnectionLost):
-            # It never came to a request that they could trace.
+            # Without a connection there was no request that Yandex could trace.
             return ProviderError(PROVIDER, error.reason, error.cure)
         pause = "" if error.retry_after is None else f", to try again in {error.retry_after:g} s"
         reason = f"{error.reason}{pause} (request {request_id})"
@@ -61,7 +61,7 @@ _CURES: Final[Mapping[Status, str]] = {
 
 
 def of_http(code: int, host: str, retry_after: str | None = None) -> RpcError:
-    """An HTTP answer that is a refusal. `retry_after` is its header's text."""
+    """Return the error for an HTTP refusal. `retry_after` is the text of its header."""
     status = _STATUSES.get(code, Status.UNAVAILABLE if code >= 500 else Status.UNKNOWN)
     seconds = int(retry_after) if retry_after and retry_after.isdecimal() else None
     return RpcError(status, f"{host} answered {code}", retry_after=seconds)

@@ -1,7 +1,7 @@
-"""Where IAM tokens come from: the machine's own metadata, or Yandex's exchange for OAuth tokens.
+"""Sources of IAM tokens: the machine's own metadata, or Yandex's exchange for OAuth tokens.
 
-A service account's authorized key is left out: it signs a JWT, for which a library of cryptography
-would come along, and its account can have an API key, which does the same without renewal."""
+Authorized keys of service accounts are not supported: they sign a JWT, which needs a library of
+cryptography. The same account can have an API key instead, which needs no renewal."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from email.utils import parsedate_to_datetime
 from functools import cache
 from typing import Final
 
-import httpx  # noqa: ASYNC127 - chosen on purpose: what it is asked for is plain
+import httpx  # noqa: ASYNC127 - chosen on purpose for these plain requests
 
 from callchart.adapters.yandex.credentials import checked
 from callchart.adapters.yandex.iam import Source, Token
@@ -23,19 +23,19 @@ METADATA_URL: Final = (
     "http://169.254.169.254/computeMetadata/v1/instance/service-accounts/default/token"
 )
 
-#: Seconds to connect, and of silence.
+#: Seconds to connect, and to wait for each part of the answer.
 _TIMEOUT: Final = httpx.Timeout(5.0, connect=3.0)
 
 
 def tokens_of_machine(
     url: str = METADATA_URL, *, transport: httpx.AsyncBaseTransport | None = None
 ) -> Source:
-    """Tokens of the service account that this virtual machine of Yandex Cloud runs under."""
+    """Return a source of tokens of the service account of this Yandex Cloud machine."""
 
     async def source() -> Token:
         request = httpx.Request("GET", url, headers={"Metadata-Flavor": "Google"})
         cure = "run it on a machine of Yandex Cloud that has a service account, or use an API key"
-        # No proxy leads there, and it speaks in the clear.
+        # The address is local: no proxy, and plain HTTP.
         client = httpx.AsyncClient(
             timeout=_TIMEOUT, transport=transport, trust_env=False, verify=False
         )
@@ -51,9 +51,9 @@ def tokens_of_machine(
 def tokens_for_oauth(
     oauth_token: str, url: str = EXCHANGE_URL, *, transport: httpx.AsyncBaseTransport | None = None
 ) -> Source:
-    """Tokens of a user, for the OAuth token of that user. Requests need a folder beside them.
+    """Return a source of tokens of the user of this OAuth token. Requests also need a folder.
 
-    Raises `ProviderError` for what cannot be a token."""
+    Raises `ProviderError` for a text that cannot be a token."""
     body = {"yandexPassportOauthToken": checked(oauth_token, "the OAuth token")}
 
     async def source() -> Token:
@@ -70,14 +70,14 @@ def tokens_for_oauth(
 
 @cache
 def _tls() -> ssl.SSLContext:
-    """Made once: that takes as long as a frame of every call's sound."""
+    """Return the TLS context, made once: making it blocks the loop for as long as one frame."""
     return ssl.create_default_context()
 
 
 async def _answer(client: httpx.AsyncClient, request: httpx.Request, cure: str) -> httpx.Response:
-    """The answer to a request, if it is a good one. Raises `ProviderError`.
+    """Send a request and return its answer, if it is a success. Raises `ProviderError`.
 
-    The client is closed after it: no connection lasts until the next time."""
+    Close the client afterwards: no connection would last until the next request."""
     host = request.url.host
     async with client:
         try:
@@ -92,7 +92,7 @@ async def _answer(client: httpx.AsyncClient, request: httpx.Request, cure: str) 
             failure = f"{host} answered {answer.status_code} instead of an IAM token"
             if answer.status_code >= 500 or answer.status_code == 429:
                 cure = "see Yandex Cloud's status page if it goes on"
-    # Out here, so that the client's own error, which quotes requests, does not come along.
+    # Outside the handler: the client's own error, which quotes requests, must not be chained.
     raise ProviderError(PROVIDER, failure, cure)
 
 
@@ -104,7 +104,7 @@ def _json(answer: httpx.Response) -> object:
 
 
 def _seconds_to(moment: str, answer: httpx.Response) -> float:
-    """How far off a moment is by the answer's own date: this machine's clock may be wrong."""
+    """Return the seconds to a moment, from the answer's own date: our clock may be wrong."""
     try:
         now = parsedate_to_datetime(answer.headers["date"])
         return (datetime.fromisoformat(moment) - now).total_seconds()

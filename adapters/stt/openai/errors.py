@@ -1,6 +1,6 @@
-"""What goes wrong between us and a transcribing server, said as cause and cure.
+"""The failures of a transcription server, as cause and cure.
 
-Nothing that the client or the server says of an error gets out: it quotes keys and callers."""
+No text of the client or the server gets into our errors: it may quote keys and callers."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ _CURES = {
 
 
 class Failures:
-    """Words the failures of one model on one server."""
+    """The wording of the failures of one model on one server."""
 
     def __init__(self, host: str, model: str) -> None:
         self._host, self._model = host, model
 
     def refusal(self, response: httpx2.Response) -> Failure:
-        """The server answered with an error."""
+        """Return the failure of a request that the server answered with an error."""
         status, code = response.status_code, _code(response)
         again_after = when_to_ask_again(response) if status == 429 or status >= 500 else None
         if code == "insufficient_quota":
@@ -48,7 +48,7 @@ class Failures:
         return self._failure(what, cure, again_after)
 
     def disconnection(self, error: httpx2.RequestError) -> Failure:
-        """There was no whole answer."""
+        """Return the failure of a request without a complete answer."""
         chain = tuple(causes(error))
 
         def caused_by(*kinds: type[BaseException]) -> bool:
@@ -69,12 +69,12 @@ class Failures:
         return self._failure("broke off the connection", _STATUS_PAGE, AGAIN)
 
     def malformed(self) -> Failure:
-        """The answer is none."""
+        """Return the failure for an answer that is not a transcription."""
         cure = "check that the base URL is one of an OpenAI-compatible API"
         return self._failure("answered something that is no transcription", cure)
 
     def late(self, seconds: float) -> ProviderError:
-        """There was no answer in that time."""
+        """Return the error for an answer that did not come in this time."""
         cure = "try a faster model, or see the provider's status page"
         return self._failure(f"had no words within {seconds:g} s", cure).error
 
@@ -83,7 +83,7 @@ class Failures:
 
 
 def _code(response: httpx2.Response) -> str:
-    """The provider's code for an error, or ""; nothing that could be somebody's words."""
+    """Return the provider's code for an error, or ""; never a text that may quote a caller."""
     try:
         body = response.json()
     except ValueError:

@@ -1,7 +1,7 @@
-"""OpenAI's transcription, or that of any server with its API: a request for each utterance, made
-when it ends, with its whole sound in it.
+"""Transcription by OpenAI, or by any server with its API: one request for each utterance.
 
-There are no partials. A request that failed and may succeed in a moment is made once more.
+The request is made when the utterance ends and contains its whole sound. There are no partials. A
+request whose failure may be short is retried once.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ from callchart.engine.ports import Heard, ProviderError
 OPENAI_URL = "https://api.openai.com/v1"
 MODEL = "gpt-4o-mini-transcribe"
 
-#: Seconds from an utterance's end to its words, another try included. A call does without them
-#: long before; but words that are late are better than a call that ends.
+#: Seconds from an utterance's end to its words, with the retry. The call stops waiting for them
+#: long before; but late words are better than a call that fails.
 PATIENCE = 8.0
 
 #: A lost SYN is sent again after 1 s, and has time to be answered. The rest is `PATIENCE`'s.
@@ -46,7 +46,7 @@ class _Final:
 
 
 class OpenAIRecognition:
-    """One call's recogniser. Its requests go side by side, their words come out in order."""
+    """The recogniser of one call. Requests run in parallel; finals are delivered in order."""
 
     def __init__(self, api: _Api, nursery: trio.Nursery, rate_hz: int) -> None:
         self._api = api
@@ -58,15 +58,15 @@ class OpenAIRecognition:
         self._hear, self._heard = trio.open_memory_channel[Heard](math.inf)
 
     def feed(self, pcm: bytes) -> None:
-        """Whole frames. Between utterances the last 360 ms are kept."""
+        """Add whole frames. Between utterances, keep the last 360 ms."""
         self._said.add_frames(pcm)
 
     def utterance_started(self, utterance: int) -> None:
-        """The utterance begins with what was kept from before the onset was found."""
+        """Begin an utterance with the sound that was kept from before its onset."""
         self._said.begin(utterance)
 
     def utterance_ended(self, utterance: int) -> None:
-        """Its words are asked for; nobody is asked where there was no sound."""
+        """Ask for the words of the utterance; a silent one gets an empty final, unasked."""
         pcm = self._said.end()
         if self._failure:
             return
@@ -78,7 +78,7 @@ class OpenAIRecognition:
             self._nursery.start_soon(self._ask, final, pcm)
 
     async def result(self) -> Heard:
-        """The next final. Raises `ProviderError` once one could not be had."""
+        """Wait for the next final. Raises `ProviderError` once a request has failed."""
         try:
             return await self._heard.receive()
         except trio.EndOfChannel:
@@ -86,7 +86,7 @@ class OpenAIRecognition:
             raise self._failure from None
 
     def fail(self, failure: ProviderError) -> None:
-        """The first failure stays. What was heard before it is delivered, then `result` raises."""
+        """Keep the first failure: earlier results are delivered, then `result` raises it."""
         if self._failure is None:
             self._failure = failure
             self._hear.close()
@@ -104,7 +104,7 @@ class OpenAIRecognition:
 
 
 class _Api:
-    """Where words are asked for."""
+    """The transcription API of one server."""
 
     def __init__(self, http: httpx2.AsyncClient, fields: dict[str, str]) -> None:
         self._http = http
@@ -112,14 +112,14 @@ class _Api:
         self._failures = Failures(http.base_url.netloc.decode("ascii"), fields["model"])
 
     async def words(self, pcm: bytes, rate_hz: int) -> str:
-        """What was said in that sound. Raises `ProviderError`."""
+        """Return the words in this sound. Raises `ProviderError`."""
         sound = _wav(pcm, rate_hz)
         with trio.move_on_after(PATIENCE):
             outcome = await self._attempt(sound)
             if isinstance(outcome, Failure) and outcome.again_after is not None:
                 await trio.sleep(outcome.again_after)
                 outcome = await self._attempt(sound)
-            # Raised out here, not in a handler: the client's own errors quote keys and callers.
+            # Outside a handler: the client's own errors, which quote keys, must not be chained.
             if isinstance(outcome, Failure):
                 raise outcome.error
             return outcome
@@ -146,7 +146,7 @@ class _Api:
 
 
 class OpenAIRecognizer:
-    """Hears any number of calls. Made by `open`."""
+    """`ports.Recognizer` for any number of calls. Made by `open`."""
 
     def __init__(self, api: _Api) -> None:
         self._api = api
@@ -161,7 +161,7 @@ class OpenAIRecognizer:
         model: str = MODEL,
         base_url: str = OPENAI_URL,
     ) -> AsyncIterator[OpenAIRecognizer]:
-        """A recogniser, with its connections, for as long as the block.
+        """Open a recogniser and its connections until the block ends.
 
         `language` is a code of two letters, such as "ru". Raises `ProviderError` for a key, an
         address or a language that can never work."""
@@ -176,7 +176,7 @@ class OpenAIRecognizer:
 
     @asynccontextmanager
     async def recognition(self, rate_hz: int) -> AsyncIterator[OpenAIRecognition]:
-        """A recogniser for one call. Leaving gives up what is still asked, at once."""
+        """Open a recogniser for one call. Leaving cancels its requests."""
         async with trio.open_nursery() as requests:
             recognition = OpenAIRecognition(self._api, requests, rate_hz)
             yield recognition

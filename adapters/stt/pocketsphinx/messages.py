@@ -1,4 +1,4 @@
-"""What pocketsphinx's process is told; it answers with `Heard`, and with a `Taken` for each."""
+"""The messages to pocketsphinx's process, which answers with `Heard`, and each with `Taken`."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ class Sound:
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """The utterance is over; its final is due."""
+    """The utterance has ended; its final is expected."""
 
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """The oldest message not yet answered is done with; what came of it was sent before this."""
+    """The oldest unanswered message is processed; its results were sent before this."""

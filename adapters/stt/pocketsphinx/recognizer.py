@@ -1,8 +1,8 @@
 """The offline recogniser: pocketsphinx, which knows English, with a process for each call.
 
-It holds the interpreter's lock for 200 ms at a time, so it cannot live in the loop's process; and
-since a decoder's 100 MB are its own even beside another one, sharing a process would save nothing.
-A process loads for half a second, so one always stands ready for the next call.
+Pocketsphinx holds the interpreter's lock for 200 ms at a time, so it needs another process. Two
+decoders share none of their 100 MB, so two calls in one process would save nothing. A process loads
+for half a second, so one is always ready for the next call.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from callchart.engine.ports import FRAME_SECONDS, Heard, OutsideWork, ProviderEr
 
 PROVIDER = "pocketsphinx"
 
-# The voice detector decides some 80 ms after an onset and finds a soft one 100 ms late; the rest
-# is the quiet before a word, which the decoder's model expects.
+# The voice detector finds an onset some 80 ms late, and a soft one 100 ms later still. The rest is
+# the silence before a word that the decoder's model expects.
 PRE_ROLL_SECONDS = 0.36
 
-# A minute of frames that wait is no backlog: this machine will never catch up.
+# A minute of frames: with more, this machine will never catch up.
 MOST_WAITING = 3000
 
 
 class PocketsphinxRecognition:
-    """One call's recogniser. Only what belongs to an utterance goes to its process."""
+    """The recogniser of one call. Only the sound of utterances goes to its process."""
 
     def __init__(self, worker: Worker, rate_hz: int, work: OutsideWork | None) -> None:
         self._worker = worker
@@ -37,13 +37,13 @@ class PocketsphinxRecognition:
         self._pre_roll = bytearray()
         self._pre_roll_bytes = round(PRE_ROLL_SECONDS / FRAME_SECONDS) * frame_bytes(rate_hz)
         self._in_utterance = False
-        self._waiting = 0  # messages handed over and not answered by `Taken`
+        self._waiting = 0  # messages that `Taken` has not answered yet
         self._failure: ProviderError | None = None
         self._scope = trio.CancelScope()
         self._hear, self._heard = trio.open_memory_channel[Heard](math.inf)
 
     def feed(self, pcm: bytes) -> None:
-        """Whole frames. Between utterances the last 360 ms are kept."""
+        """Add whole frames. Between utterances, keep the last 360 ms."""
         if self._in_utterance:
             self._post(Sound(pcm))
         else:
@@ -51,19 +51,19 @@ class PocketsphinxRecognition:
             del self._pre_roll[: -self._pre_roll_bytes]
 
     def utterance_started(self, utterance: int) -> None:
-        """The utterance begins with what was kept from before the onset was found."""
+        """Begin an utterance with the sound that was kept from before its onset."""
         self._in_utterance = True
         self._post(Begin(utterance, self._rate_hz))
         self._post(Sound(bytes(self._pre_roll)))
         self._pre_roll.clear()
 
     def utterance_ended(self, utterance: int) -> None:
-        """Its final is owed from now on; it may be empty."""
+        """End the utterance. Its final, which may be empty, follows."""
         self._in_utterance = False
         self._post(End())
 
     async def result(self) -> Heard:
-        """The next partial or final. Raises `ProviderError` once the process is dead."""
+        """Wait for the next partial or final. Raises `ProviderError` once the process is dead."""
         try:
             return await self._heard.receive()
         except trio.EndOfChannel:
@@ -71,7 +71,7 @@ class PocketsphinxRecognition:
             raise self._failure from None
 
     async def run(self) -> None:
-        """Works with the process until that dies or `close` is called; then it is gone."""
+        """Run the process until it dies or `close` is called."""
         try:
             with self._scope:
                 self._fail(await self._worker.run(self._received))
@@ -79,7 +79,7 @@ class PocketsphinxRecognition:
             self.close()
 
     def close(self) -> None:
-        """Kills the process, whatever it is doing; nobody waits for that."""
+        """Kill the process without waiting for it."""
         self._fail(ProviderError(PROVIDER, "the call's recogniser is closed"))
         self._scope.cancel()
 
@@ -109,7 +109,7 @@ class PocketsphinxRecognition:
                     self._work.end()
 
     def _fail(self, failure: ProviderError) -> None:
-        """The first failure stays. What was heard before it is delivered, then `result` raises."""
+        """Keep the first failure: earlier results are delivered, then `result` raises it."""
         if self._failure:
             return
         self._failure = failure
@@ -119,7 +119,7 @@ class PocketsphinxRecognition:
 
 
 class PocketsphinxRecognizer:
-    """Gives each call a process. Made by `open`."""
+    """`ports.Recognizer` with one process for each call. Made by `open`."""
 
     def __init__(self, nursery: trio.Nursery, work: OutsideWork | None) -> None:
         self._nursery = nursery
@@ -130,7 +130,7 @@ class PocketsphinxRecognizer:
     @classmethod
     @asynccontextmanager
     async def open(cls, work: OutsideWork | None = None) -> AsyncIterator[PocketsphinxRecognizer]:
-        """A recogniser with a process ready; after the block there is none left.
+        """Open a recogniser with one process ready; kill all processes at the end of the block.
 
         Raises `ProviderError` when pocketsphinx cannot be started, or is not installed."""
         first = await _start()
@@ -142,9 +142,9 @@ class PocketsphinxRecognizer:
 
     @asynccontextmanager
     async def recognition(self, rate_hz: int) -> AsyncIterator[PocketsphinxRecognition]:
-        """A recogniser for one call at 8000 or 16000 Hz. Raises `ProviderError` on entering.
+        """Open a recogniser for one call at 8000 or 16000 Hz. Raises `ProviderError` on entering.
 
-        Leaving kills the call's process at once, in mid-work too."""
+        Leaving kills the call's process, even while it works."""
         recognition = PocketsphinxRecognition(await self._take(), rate_hz, self._work)
         self._nursery.start_soon(recognition.run)
         try:
@@ -153,7 +153,7 @@ class PocketsphinxRecognizer:
             recognition.close()
 
     async def _take(self) -> Worker:
-        """The process that stands ready, or the next one, if that has died meanwhile."""
+        """Return the process that is ready, or the next one if that has died meanwhile."""
         if self._work:
             self._work.begin()
         try:

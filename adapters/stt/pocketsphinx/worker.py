@@ -1,6 +1,6 @@
 """pocketsphinx in a process of its own: one decoder, one call, one utterance at a time.
 
-Run by `python -m callchart.adapters.stt.pocketsphinx.worker`; it speaks pocketsphinx_messages.
+Run by `python -m callchart.adapters.stt.pocketsphinx.worker`; it exchanges `messages`.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ PARTIAL_EVERY_BYTES = 10 * frame_bytes(MODEL_RATE_HZ)  # 200 ms of sound
 
 
 class Utterance:
-    """One utterance on its way through the decoder."""
+    """One utterance in the decoder."""
 
     def __init__(self, decoder: Decoder, begin: Begin) -> None:
         self._decoder = decoder
@@ -38,7 +38,7 @@ class Utterance:
         decoder.start_utt()
 
     def decode_frames(self, pcm: bytes) -> list[Heard]:
-        """Partials that differ from the one before, at most one every 200 ms of sound."""
+        """Decode frames; return the partials that changed, at most one per 200 ms of sound."""
         if self._resampler:
             pcm = self._resampler.resample(pcm)
         partials = []
@@ -56,7 +56,7 @@ class Utterance:
         return partials
 
     def end(self) -> Heard:
-        """The final."""
+        """End the utterance and return its final."""
         if self._resampler:
             self._decoder.process_raw(self._resampler.finish())
         self._decoder.end_utt()
@@ -68,14 +68,14 @@ class Utterance:
 
 
 def _resampler(rate_hz: int) -> Resampler:
-    # Not before it is needed: numpy would be a third of what it takes to be ready.
+    # Imported late: numpy would take a third of the time until the process is ready.
     from callchart.adapters.worker.polyphase import Resampler
 
     return Resampler(rate_hz, MODEL_RATE_HZ)
 
 
 def main() -> None:
-    """Works until the owner is gone."""
+    """Work until the owner has exited."""
     owner = Owner()
     try:
         from pocketsphinx import Decoder

@@ -53,7 +53,7 @@ class AudioBuffer:
     async def read(self, offset: int, most: float) -> bytes:
         """Wait for sound from `offset` on, and return at most `most` seconds of it.
 
-        Return nothing if that sound is no longer kept."""
+        Return nothing if that sound was dropped already."""
         await trio.lowlevel.checkpoint()
         while self.due <= offset:
             await self._grown.park()

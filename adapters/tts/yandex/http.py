@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from functools import partial
 from typing import Final, Self
 
-import httpx  # noqa: ASYNC127 - chosen on purpose: what it is asked for is plain
+import httpx  # noqa: ASYNC127 - chosen on purpose for these plain requests
 import trio
 
 from callchart.adapters.grpc.errors import ConnectionLost
