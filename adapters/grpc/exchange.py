@@ -1,8 +1,8 @@
 """One HTTP/2 request and its response so far, with one side for the caller, one for the connection.
 
 Received bytes stay here until the caller takes them. The server's window opens again when the
-caller takes bytes, or waits for more than have arrived. So a slow reader delays only its own call, and
-costs at most the bytes of one window."""
+caller takes bytes, or waits for more than have arrived. So a slow reader delays only its own call,
+and costs at most the bytes of one window."""
 
 from __future__ import annotations
 
