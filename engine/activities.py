@@ -1,7 +1,7 @@
-"""What goes on in a state for as long as it lasts: `hear`, `reply`, `play`, `fill`.
+"""The engine's activities: `hear`, `reply`, `play` and `fill`.
 
-A chart names an activity; this is where the names lead. Each runs until it is done or its state is
-left, and says what happened by events."""
+A chart names an activity, and `ACTIVITIES` maps the name to a function. An activity runs until it
+is done or until its state is left, and reports by events."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ log = logging.getLogger("callchart")
 
 
 async def hear(scene: Scene) -> None:
-    """Voice activity and recognition of the caller, utterance by utterance."""
+    """Detect the caller's utterances, and recognise their words."""
     services, rate_hz = scene.services, scene.line.rate_hz
     try:
         async with (
@@ -74,7 +74,7 @@ async def _frames(scene: Scene, detector: VoiceActivity, recognition: Recognitio
                     recognition.utterance_ended(utterance)
                     scene.post(SpeechEnded(utterance))
     except LineGone:
-        pass  # the line itself says so, by its last signal
+        pass  # the line's last signal reports it
 
 
 async def _results(scene: Scene, recognition: Recognition) -> None:
@@ -89,12 +89,12 @@ async def _results(scene: Scene, recognition: Recognition) -> None:
 
 
 async def reply(scene: Scene) -> None:
-    """The replies of a turn: written and synthesised, for whoever plays them."""
+    """Write and synthesise the replies of a turn; `play` plays them."""
     await scene.replies.run(scene.data, scene.activation, scene.post)
 
 
 async def play(scene: Scene) -> None:
-    """The current reply's sound goes down the line, from its cursor on, strictly in order."""
+    """Play the current reply from its cursor on, strictly in order."""
     composition = scene.replies.current
     assert composition is not None, "a state that plays is entered with a reply"
     number, since = composition.reply.number, composition.cursor
@@ -113,7 +113,7 @@ async def play(scene: Scene) -> None:
             announced, complete = known, chunk.ended
         if known > byte:
             if not playback.sent_bytes:
-                # Truly heard, not merely sent: its mark comes back when the first frame was played.
+                # Its mark comes back when the first frame was heard, not when it was sent.
                 first = bytes(chunk.pcm[byte : byte + frame])
                 playout.send(playback, first, lambda: scene.post(PlaybackStarted(number)))
                 byte += frame
@@ -131,7 +131,7 @@ async def play(scene: Scene) -> None:
 
 
 async def fill(scene: Scene) -> None:
-    """The filler that the chart chose goes down the line."""
+    """Play the filler that the chart chose."""
     assert scene.data.filler is not None, "a state that fills is entered with a filler"
     clip = scene.data.facts.fillers[scene.data.filler]
     pcm = scene.services.phrases[clip.text].pcm
@@ -147,9 +147,9 @@ async def fill(scene: Scene) -> None:
 
 
 async def _room(scene: Scene, playback: Playback) -> int:
-    """Wait until the line may take more: how many frames, at least one.
+    """Wait until the line may take more sound, and return how many frames, at least one.
 
-    The backlog is let down to its half before it is filled again: few wake-ups, never a gap."""
+    A full backlog falls to one half before it is filled again: few wake-ups, and never a gap."""
     backlog = scene.data.settings.backlog
     while True:
         ahead = scene.playout.queued_s(playback)
@@ -166,7 +166,7 @@ async def _heard_to_the_end(scene: Scene, playback: Playback) -> None:
         await reached.wait()
 
 
-#: What the engine can do in a state, by the names that charts use.
+#: The engine's activities, by the names that charts use.
 ACTIVITIES: Mapping[str, Activity] = MappingProxyType(
     {"hear": hear, "reply": reply, "play": play, "fill": fill}
 )

@@ -1,13 +1,14 @@
-"""One call, running: mailbox -> decide -> journal -> effects -> scopes.
+"""A running call: mailbox -> decide -> journal -> effects -> scopes.
 
-Theory of operation. `Call.run` is the only place that changes where the call stands, and it does
-only this, in a loop: take the next occurrence; let the chart decide; write the journal's line;
-carry out the step. Carrying out is: exit effects; the scopes of the states that are left are
-cancelled and joined, innermost first; transition effects; entry effects; the activities of the
-states that are entered start. Nothing in the loop waits for the outside.
+Theory of operation. Only `Call.run` changes the configuration of a call. In a loop, it takes the
+next occurrence, lets the chart decide, writes the journal's line, and carries out the step. To
+carry out a step, it runs the exit effects; cancels the scopes of the states that are left,
+innermost first, and waits for their end; runs the transition effects and the entry effects; and
+starts the activities of the states that are entered. The loop never waits for anything outside the
+call.
 
-Every state with an activity has a nursery of its own, opened in that of the nearest ancestor that
-has one: scopes are nested as the states are, and cancelling one ends all that was started within.
+Every state with an activity has a nursery of its own, within that of the nearest ancestor that has
+one. So scopes are nested like the states, and cancelling one ends everything started within it.
 """
 
 from __future__ import annotations
@@ -44,12 +45,12 @@ from callchart.engine.reply.playout import Playout
 from callchart.engine.scene import Activity, Scene, Services, UnknownActivity
 from callchart.engine.tools.toolbox import ToolRunner
 
-#: Told of every step before it is carried out, with the call's id.
+#: A function of the call's id and a step, called before the step is carried out.
 Inspector = Callable[[str, Step], None]
 
 
 class _StateScope:
-    """The scope of one stay in a state: where its activity and its children's scopes live."""
+    """The scope of one stay in a state: its activity and its children's scopes run within it."""
 
     def __init__(self) -> None:
         self._cancel = trio.CancelScope()
@@ -61,26 +62,26 @@ class _StateScope:
             with self._cancel:
                 async with trio.open_nursery() as self._nursery:
                     self._opened.set()
-                    # A task that is cancelled before its first step still takes it, up to its
-                    # first checkpoint: the activity of a stay that is over must not begin.
+                    # Trio runs a cancelled task up to its first checkpoint. The activity of a
+                    # stay that has ended must not begin.
                     await trio.lowlevel.checkpoint_if_cancelled()
                     await activity(scene)
-                    # A state outlasts its activity: it is left by a transition only.
+                    # The state lasts until a transition leaves it, not until its activity returns.
                     await trio.sleep_forever()
         finally:
             self._left.set()
 
     async def nursery(self) -> trio.Nursery:
-        """Where the scopes of its children go; it waits for one entered in this very step."""
+        """Return the nursery for the scopes of its children, once `run` has opened it."""
         if not self._opened.is_set():
             await self._opened.wait()
-        # Who is cancelled from outside may come here with an event that was there before: the
-        # nursery may be closed by then, which is no failure of the call.
+        # If we are being cancelled, `_opened` may be set while the nursery is closed already. Stop
+        # here instead of raising.
         await trio.lowlevel.checkpoint_if_cancelled()
         return self._nursery
 
     async def leave(self) -> None:
-        """Cancel, and wait until nothing of it is left. Takes no time of the clock."""
+        """Cancel the scope, and wait until it has ended. The clock does not advance."""
         self._cancel.cancel()
         await self._left.wait()
 
@@ -103,18 +104,19 @@ class Call:
         for node in chart.nodes.values():
             if node.state.activity and node.state.activity not in self._activities:
                 raise UnknownActivity(
-                    f"state {node.path} names the activity {node.state.activity!r}; give it to "
-                    f"Chart(activities=...), or use one of {', '.join(sorted(self._activities))}"
+                    f"state {node.path}: the activity must be one of "
+                    f"{', '.join(sorted(self._activities))}, got {node.state.activity!r}; add it "
+                    f"to Chart(activities=...)"
                 )
         self.chart, self.line, self.services, self.data = chart, line, services, data
         self._journal_writer, self._inspectors = journal_writer, inspectors
-        self._began = 0.0
+        self._began_s = 0.0
         self._step: Step
         self.began = False
         self._nursery: trio.Nursery
         self._scopes: dict[Active, _StateScope] = {}
-        self.mailbox = Mailbox(self.now, data.settings.mailbox)
-        self.playout = Playout(line, self.now, self.raise_)
+        self.mailbox = Mailbox(self.now_us, data.settings.mailbox)
+        self.playout = Playout(line, self.now_us, self.raise_)
         self.tools = ToolRunner(services.tools, self.mailbox.post, self._start_soon)
         self.replies = ReplyPipeline(
             services.model,
@@ -126,26 +128,26 @@ class Call:
             call_id=line.call_id,
         )
 
-    # --- what effects and activities use -------------------------------------------------------
+    # --- for effects ---------------------------------------------------------------------------
 
-    def now(self) -> int:
-        """Microseconds since the call began."""
-        return round((trio.current_time() - self._began) * 1_000_000)
+    def now_us(self) -> int:
+        """Return the microseconds since the call began."""
+        return round((trio.current_time() - self._began_s) * 1_000_000)
 
     def raise_(self, event: Event) -> None:
-        """An event of the step that is being carried out: the next to be taken."""
+        """Raise an event from an effect. The loop takes it before all posted events."""
         self.mailbox.raise_(event, self._step.at_us)
 
     @property
     def step(self) -> Step:
-        """The last step: where the call stands, and why."""
+        """The last step."""
         return self._step
 
     # --- the loop ------------------------------------------------------------------------------
 
     async def run(self) -> CallData:
-        """From the first state to a final one; the data it ended with."""
-        self._began = trio.current_time()
+        """Run the call from its first state to a final one, and return the data at its end."""
+        self._began_s = trio.current_time()
         async with trio.open_nursery() as nursery:
             self._nursery = nursery
             nursery.start_soon(self._watch_line)
@@ -158,24 +160,25 @@ class Call:
         return self.data
 
     def _start_soon(self, job: Callable[[], Awaitable[None]]) -> None:
-        """A job that lasts for as long as the call, whichever states are left."""
+        """Start a job in the scope of the whole call: leaving a state does not end it."""
         self._nursery.start_soon(job)
 
     async def _next(self) -> Occurrence:
-        standing = self._step.after
-        if standing.recalled:
-            return self.mailbox.take_raised() or standing.recalled[0]
-        next_due = next_occurrence(standing)
-        deadline = self._began + next_due.at_us / 1_000_000 if next_due else float("inf")
-        others_spoke = False
+        configuration = self._step.after
+        if configuration.recalled:
+            return self.mailbox.take_raised() or configuration.recalled[0]
+        timer = next_occurrence(configuration)
+        deadline_s = self._began_s + timer.at_us / 1_000_000 if timer else float("inf")
+        let_others_post = False
         while True:
-            occurrence = self.mailbox.take(next_due)
+            occurrence = self.mailbox.take(timer)
             if occurrence is None:
-                await self.mailbox.wait(deadline)
-            elif next_due is occurrence and not others_spoke and self.now() == occurrence.at_us:
-                # Whoever is due at this very instant may speak first: at a tie the event wins. Once
-                # the instant is past, as it is on a real clock, nobody is stamped before the timer.
-                others_spoke = True
+                await self.mailbox.wait(deadline_s)
+            elif timer is occurrence and not let_others_post and self.now_us() == occurrence.at_us:
+                # Let tasks that run at this same time post their events: at a tie, an event goes
+                # before the timer. Once time has advanced (always, on a real clock), no new event
+                # can have an earlier time than the timer.
+                let_others_post = True
                 await trio.lowlevel.checkpoint()
             else:
                 return occurrence
@@ -215,7 +218,7 @@ class Call:
             effect.carry_out(self)
 
     async def _around(self, active: Active, nursery: trio.Nursery) -> trio.Nursery:
-        """The nursery of the nearest ancestor that has one; the call's own outermost."""
+        """Return the nursery of the nearest ancestor that has one, or the call's own."""
         ancestors = self.chart.nodes[active.state].ancestors
         for candidate in reversed(self._step.after.active):
             if candidate.state in ancestors and candidate in self._scopes:
@@ -223,7 +226,7 @@ class Call:
         return nursery
 
     async def _watch_line(self) -> None:
-        """The line's signals, for as long as there is a call: also in the states that hang up."""
+        """Pass on the line's signals for the whole call, also in the states that hang up."""
         try:
             while True:
                 match await self.line.signal():

@@ -1,7 +1,7 @@
-"""The commands of a call, as values: what `decide` may return and the loop carries out.
+"""The effects of a call: commands as values, which `decide` returns and the loop carries out.
 
-Each hands something to a part of the running call and returns at once. A chart of your own may add
-further effects by subclassing `Effect`.
+Each passes a command to a part of the running call and never waits. Your chart may add more: make
+subclasses of `Effect`.
 """
 
 from __future__ import annotations
@@ -45,9 +45,9 @@ class SendDigits(Effect):
 
 @dataclass(frozen=True, slots=True)
 class TransferCall(Effect):
-    """Hand the caller on to `target`; `CallTransferred` or `TransferFailed` follows.
+    """Transfer the caller to `target`; `CallTransferred` or `TransferFailed` follows.
 
-    The carrier lets through only what its configuration allows."""
+    The carrier refuses targets that its configuration does not allow."""
 
     words: ClassVar[tuple[str, ...]] = ("target",)
     target: str
@@ -58,8 +58,9 @@ class TransferCall(Effect):
 
 @dataclass(frozen=True, slots=True)
 class StartReply(Effect):
-    """Begin a reply, or confirm the draft of that number; another one that was under way is
-    dropped, text, synthesis and all."""
+    """Begin a reply, or confirm the draft with its number.
+
+    Any other reply ends, with its text and its synthesis."""
 
     reply: Reply
 
@@ -72,9 +73,9 @@ class StartReply(Effect):
 
 @dataclass(frozen=True, slots=True)
 class StartDraft(Effect):
-    """Begin a reply to `history` before it is certain to be heard: no tool works until then.
+    """Begin a reply to `history` as a draft, before it is certain that it will be heard.
 
-    `StartReply` with the same number makes it certain."""
+    No tool runs until `StartReply` with the same number confirms it."""
 
     reply: Reply
     history: tuple[Said | ToolUsed, ...]
@@ -88,9 +89,9 @@ class StartDraft(Effect):
 
 @dataclass(frozen=True, slots=True)
 class StopPlayback(Effect):
-    """Nothing more is heard from now on; `PlaybackStopped` says what was.
+    """Stop the playback; `PlaybackStopped` reports the words that the caller heard.
 
-    Flush first: the carrier still holds up to `settings.backlog` of sound."""
+    It flushes the carrier's queue, which holds up to `settings.backlog` of sound."""
 
     def carry_out(self, call: Call) -> None:
         call.playout.stop()

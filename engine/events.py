@@ -1,8 +1,8 @@
-"""Every event a call can see. An event is a fact that has happened, never a command.
+"""The events of a call. An event is a fact that has happened, never a command.
 
-An event says where it can come from: `OUTSIDE` (the line, the recogniser's adapter, the operator)
-or one activity by name. The chart uses that to know where an event can arrive, and refuses to
-build where nothing answers it. Fields are JSON's own types, so that a journal can hold them.
+Each event names its origin: `OUTSIDE` (the line, a tool, the operator) or an activity. So the
+chart knows in which states an event can arrive, and refuses a state without a reaction to it. The
+fields have JSON's types, for the journal.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ class Event:
     """The base of all events."""
 
     origin: ClassVar[str] = OUTSIDE
-    #: Fields that hold what a person said; a redacted journal blanks them.
+    #: The names of the fields that hold a person's words; a redacted journal blanks them.
     words: ClassVar[tuple[str, ...]] = ()
 
 
@@ -27,12 +27,12 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class CallStarted(Event):
-    """The first event of every call: it enters the initial states. No state answers it."""
+    """The first event of every call: it enters the initial states. No state reacts to it."""
 
 
 @dataclass(frozen=True, slots=True)
 class TimerFired(Event):
-    """A state's `after` is due. Comes from the configuration's timers, never from the mailbox."""
+    """A timer of a state fires. It comes from the configuration, never from the mailbox."""
 
     state: str
     timer: str
@@ -50,7 +50,7 @@ class CallerHungUp(Event):
 
 @dataclass(frozen=True, slots=True)
 class LineClosed(Event):
-    """The line is gone: nothing can be heard or said any more."""
+    """The line is closed: neither side hears the other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,24 +63,24 @@ class DigitReceived(Event):
 
 @dataclass(frozen=True, slots=True)
 class CallTransferred(Event):
-    """The other side was handed on (`effects.TransferCall`); the line closes."""
+    """The carrier transferred the other side (`effects.TransferCall`); the line closes."""
 
 
 @dataclass(frozen=True, slots=True)
 class TransferFailed(Event):
-    """A transfer was not possible, or not allowed; the call goes on."""
+    """A transfer was impossible or not allowed; the call goes on."""
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class HangUpRequested(Event):
-    """The operator, or the service as it drains, wants this call to end."""
+    """The operator, or a service that drains, asks this call to end."""
 
     reason: str
 
 
-# --- the activity `hear`: voice activity and recognition, for as long as the call lasts --------
+# --- the activity `hear`: voice activity and recognition ----------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +93,7 @@ class SpeechStarted(Event):
 
 @dataclass(frozen=True, slots=True)
 class SpeechEnded(Event):
-    """The caller fell silent (how long a silence ends a turn is the chart's to say)."""
+    """The caller became silent. The chart decides how long a silence ends a turn."""
 
     origin: ClassVar[str] = "hear"
     utterance: int
@@ -101,7 +101,7 @@ class SpeechEnded(Event):
 
 @dataclass(frozen=True, slots=True)
 class PartialHeard(Event):
-    """What the recogniser makes of an utterance so far. May still change."""
+    """The words of an utterance so far; they may still change."""
 
     origin: ClassVar[str] = "hear"
     words: ClassVar[tuple[str, ...]] = ("text",)
@@ -111,7 +111,7 @@ class PartialHeard(Event):
 
 @dataclass(frozen=True, slots=True)
 class FinalHeard(Event):
-    """What the caller said. Empty when the sound was no words."""
+    """The final words of an utterance; "" for a sound without words."""
 
     origin: ClassVar[str] = "hear"
     words: ClassVar[tuple[str, ...]] = ("text",)
@@ -121,7 +121,7 @@ class FinalHeard(Event):
 
 @dataclass(frozen=True, slots=True)
 class EndOfUtteranceHeard(Event):
-    """The recogniser itself takes the utterance to be over. Not every recogniser says so."""
+    """The recogniser decides that the utterance has ended. Some recognisers never send it."""
 
     origin: ClassVar[str] = "hear"
     utterance: int
@@ -141,7 +141,7 @@ class HearingFailed(Event):
 
 @dataclass(frozen=True, slots=True)
 class ReplyReady(Event):
-    """The first sound of a reply is there to be played."""
+    """The first sound of a reply is ready to be played."""
 
     origin: ClassVar[str] = "reply"
     reply: int
@@ -149,13 +149,13 @@ class ReplyReady(Event):
 
 @dataclass(frozen=True, slots=True)
 class ReplyWritten(Event):
-    """The whole text of a reply is known; its synthesis may still be under way.
+    """The whole text of a reply is known; its synthesis may still be running.
 
-    `chunks` is how many pieces it was cut into, `marked` how many of the cuts were the model's
-    own "|". `ends_call`: the model asked to hang up once this is said. `transfer_to`: it asked to
-    hand the caller on to there, or "". `first_chunk`: seconds from when the model was asked to its
-    first piece that can be spoken; None where it wrote none. `bridges`: how many of the pieces
-    only ask the caller for a moment."""
+    `chunks` counts its pieces, and `marked` the cuts that the model marked with "|". `ends_call`:
+    the model asked to hang up after this reply. `transfer_to`: the target to which it asked to
+    transfer the caller, or "". `first_chunk`: seconds from the request to the first piece that can
+    be spoken, or None if the model wrote none. `bridges` counts the pieces that only ask the caller
+    for a moment."""
 
     origin: ClassVar[str] = "reply"
     words: ClassVar[tuple[str, ...]] = ("transfer_to",)
@@ -170,7 +170,7 @@ class ReplyWritten(Event):
 
 @dataclass(frozen=True, slots=True)
 class ReplyFailed(Event):
-    """A provider failed; what was written before it can still be played: its sound is there.
+    """A provider failed. The part before the failure has its sound and can still be played.
 
     `stage` is "text" or "synthesis"."""
 
@@ -180,12 +180,12 @@ class ReplyFailed(Event):
     reason: str
 
 
-# --- the user's tools: never stale, because what was done was done -----------------------------
+# --- the user's tools: never stale, because a tool has an effect outside the call ---------------
 
 
 @dataclass(frozen=True, slots=True)
 class ToolUnderWay(Event):
-    """The model began to use a tool that finishes, within `seconds`, also when its reply is over.
+    """The model began to use a tool that finishes within `seconds`, even if its reply ends before.
 
     `use` counts the call's uses, from 1. `arguments` is JSON, as the model wrote it."""
 
@@ -198,7 +198,7 @@ class ToolUnderWay(Event):
 
 @dataclass(frozen=True, slots=True)
 class ToolFinished(Event):
-    """The use of a tool is over; `result` is what the model reads, also where it failed."""
+    """The use of a tool has ended; `result` is the text for the model, also after a failure."""
 
     words: ClassVar[tuple[str, ...]] = ("arguments", "result")
     use: int
@@ -212,7 +212,7 @@ class ToolFinished(Event):
 
 @dataclass(frozen=True, slots=True)
 class PlaybackStarted(Event):
-    """The first frame of a playback was heard (its mark came back), not merely sent."""
+    """The caller heard the first frame of a playback: its mark came back."""
 
     origin: ClassVar[str] = "play"
     reply: int
@@ -220,10 +220,10 @@ class PlaybackStarted(Event):
 
 @dataclass(frozen=True, slots=True)
 class SoundQueued(Event):
-    """`seconds` more of a chunk's sound are on their way to the line.
+    """`seconds` more of a chunk's sound go to the line.
 
-    Once as a chunk begins, and again where its synthesis turns out to be longer, or is `complete`:
-    what the watchdog of a playback goes by."""
+    It comes when a chunk begins, and again when its synthesis gives more sound or is `complete`.
+    A chart's timer for a playback that is stuck depends on it."""
 
     origin: ClassVar[str] = "play"
     reply: int
@@ -234,7 +234,7 @@ class SoundQueued(Event):
 
 @dataclass(frozen=True, slots=True)
 class PlaybackFinished(Event):
-    """The last sound of the reply was heard, or there will be no more of it."""
+    """The caller heard the last sound of the reply, or no more sound will come."""
 
     origin: ClassVar[str] = "play"
     reply: int
@@ -242,10 +242,10 @@ class PlaybackFinished(Event):
 
 @dataclass(frozen=True, slots=True)
 class PlaybackStopped(Event):
-    """A playback is over, at its end or before; `heard` are the words whose end was played.
+    """A playback has ended, complete or not; `heard` are the words whose end was played.
 
-    Raised by the stop itself as the state is left, so it is never stale, and it is the one way in
-    which heard words reach the history."""
+    The effect that stops the playback raises it when the state is left, so it is never stale. Heard
+    words reach the history only by this event."""
 
     words: ClassVar[tuple[str, ...]] = ("heard",)
     reply: int
@@ -257,7 +257,7 @@ class PlaybackStopped(Event):
 
 @dataclass(frozen=True, slots=True)
 class FillerStarted(Event):
-    """The first frame of the filler `text` was heard (its mark came back)."""
+    """The caller heard the first frame of the filler `text`: its mark came back."""
 
     origin: ClassVar[str] = "fill"
     text: str
@@ -265,7 +265,7 @@ class FillerStarted(Event):
 
 @dataclass(frozen=True, slots=True)
 class FillerFinished(Event):
-    """The filler was heard to its end."""
+    """The caller heard the filler to its end."""
 
     origin: ClassVar[str] = "fill"
 

@@ -1,8 +1,7 @@
-"""One call's mailbox: what happened, in the order in which it happened, stamped once.
+"""One call's mailbox: its events in the order of their arrival, each with its time.
 
-Control events only; audio never passes through it. Events raised by effects stand in front of all
-others, as SCXML's internal events do: what a flush found out is known before anything else is
-taken."""
+Audio never passes through it. Events that effects raise go before all posted ones, like SCXML's
+internal events: the words that a flush reports are known before the next event is taken."""
 
 from __future__ import annotations
 
@@ -16,52 +15,56 @@ from callchart.engine.events import Event
 
 
 class MailboxFull(RuntimeError):
-    """Nobody reads, or an adapter babbles: the call ends rather than answer old events."""
+    """Too many unread events: the call ends, because its reactions would come too late."""
 
 
 class Mailbox:
     """A bounded queue of occurrences with one reader.
 
-    `now` gives the moment, in whole microseconds since the call began."""
+    `now_us` returns the time in whole microseconds since the call began."""
 
-    def __init__(self, now: Callable[[], int], size: int) -> None:
-        self._now, self._size = now, size
+    def __init__(self, now_us: Callable[[], int], size: int) -> None:
+        self._now_us, self._size = now_us, size
         self._posted: deque[Occurrence] = deque()
         self._raised: deque[Occurrence] = deque()
         self._reader = trio.lowlevel.ParkingLot()
 
     def post(self, event: Event, activation: int | None = None) -> None:
-        """From outside (no activation), or from an activity of that stay. Raises `MailboxFull`."""
+        """Post an event from outside (no activation), or from an activity of that stay.
+
+        Raises `MailboxFull`."""
         if len(self._posted) >= self._size:
-            # Not the event itself: it may hold the caller's words, and this goes to the log.
+            # Only its class: the event may hold the caller's words, and the message is logged.
             kind = type(event).__name__
             raise MailboxFull(f"{self._size} events unread; the last one is a {kind}")
-        self._posted.append(Occurrence(self._now(), event, activation))
+        self._posted.append(Occurrence(self._now_us(), event, activation))
         self._reader.unpark_all()
 
-    def raise_(self, event: Event, at: int) -> None:
-        """From an effect of the step at `at`: to be taken before anything that was posted."""
-        self._raised.append(Occurrence(at, event))
+    def raise_(self, event: Event, at_us: int) -> None:
+        """Raise an event from an effect of the step at `at_us`. It goes before posted events."""
+        self._raised.append(Occurrence(at_us, event))
 
     def take_raised(self) -> Occurrence | None:
-        """The next occurrence that an effect raised, if there is one."""
+        """Return the next occurrence that an effect raised, or None."""
         return self._raised.popleft() if self._raised else None
 
-    def take(self, due: Occurrence | None) -> Occurrence | None:
-        """The next occurrence by now: raised first, then the earlier of the oldest posted and
-        `due`, the event at a tie. None when neither is there yet."""
+    def take(self, timer: Occurrence | None) -> Occurrence | None:
+        """Return the next occurrence of now or earlier, or None.
+
+        Raised events go first. Then the earlier one of the oldest posted event and `timer` goes;
+        if both have the same time, the event goes."""
         if (raised := self.take_raised()) is not None:
             return raised
-        if self._posted and (due is None or self._posted[0].at_us <= due.at_us):
+        if self._posted and (timer is None or self._posted[0].at_us <= timer.at_us):
             return self._posted.popleft()
-        if due is not None and due.at_us <= self._now():
-            return due
+        if timer is not None and timer.at_us <= self._now_us():
+            return timer
         return None
 
     def __len__(self) -> int:
         return len(self._posted) + len(self._raised)
 
-    async def wait(self, until: float) -> None:
-        """Until something is posted, or Trio's clock reads `until`."""
-        with trio.CancelScope(deadline=until):
+    async def wait(self, until_s: float) -> None:
+        """Wait until an event is posted, or until Trio's clock reads `until_s`."""
+        with trio.CancelScope(deadline=until_s):
             await self._reader.park()

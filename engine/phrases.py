@@ -1,4 +1,4 @@
-"""Phrases synthesised ahead of time: fillers and scripts, heard without waiting for anybody."""
+"""Phrases that are synthesised before any call: fillers and scripts play without a wait."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from callchart.engine.ports import Speech, Synthesizer, WordTiming, frame_bytes
 
 @dataclass(frozen=True, slots=True)
 class Sound:
-    """A text's whole sound: s16le in whole frames, and where its words are."""
+    """The whole sound of a text: s16le in whole frames, and the timings of its words."""
 
     text: str
     pcm: bytes
@@ -21,7 +21,7 @@ class Sound:
 
 
 class Phrases:
-    """A cache of sounds at one rate. `prepare` fills it; a text that is not in it is None."""
+    """A cache of sounds at one rate, filled by `prepare`. `get` returns None for other texts."""
 
     def __init__(self, rate_hz: int) -> None:
         self.rate_hz = rate_hz
@@ -34,7 +34,7 @@ class Phrases:
         return self._sounds.get(text)
 
     async def prepare(self, synthesizer: Synthesizer, texts: Iterable[str]) -> None:
-        """Synthesise all texts, side by side. Raises `ProviderError` (within a group)."""
+        """Synthesise all texts in parallel. Raises `ProviderError`, within a group."""
         async with trio.open_nursery() as nursery:
             for text in dict.fromkeys(texts):
                 nursery.start_soon(self._synthesize, synthesizer, text)
@@ -44,11 +44,11 @@ class Phrases:
         await synthesizer.synthesize(text, self.rate_hz, pieces.append)
         pcm = b"".join(piece.pcm for piece in pieces)
         pcm += bytes(-len(pcm) % frame_bytes(self.rate_hz))
-        words = pieces[-1].words if pieces else ()  # all that are known so far
+        words = pieces[-1].words if pieces else ()  # the last piece has all of them
         self._sounds[text] = Sound(text, pcm, words)
 
     def fillers(self, scripts: Scripts) -> tuple[FillerClip, ...]:
-        """What the chart knows of the fillers: how long they last, and where their words end."""
+        """Return the length of each prepared filler, and where its words end."""
         clips = []
         for text in scripts.fillers:
             if (sound := self.get(text)) and sound.pcm:
@@ -59,7 +59,7 @@ class Phrases:
 
 
 def script_texts(scripts: Scripts) -> tuple[str, ...]:
-    """Everything that is said without a model."""
+    """Return every text that is spoken without a model."""
     return (
         scripts.greeting,
         scripts.reprompt,

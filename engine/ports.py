@@ -1,13 +1,13 @@
-"""What the engine needs of the world, as Protocols: owned here, as small as their user needs.
+"""The ports of the engine, as Protocols: all that it needs from carriers and providers.
 
-Audio is mono s16le at one rate a call (`Line.rate_hz`), in whole frames of 20 ms
-(`frame_bytes(rate)`: 640 bytes at 16 kHz). Adapters convert at their own edge.
+Audio is mono s16le at one rate for each call (`Line.rate_hz`), in whole frames of 20 ms
+(`frame_bytes(rate)`: 640 bytes at 16 kHz). Adapters convert to and from other formats.
 
-Two forms are used throughout. A *command* is a plain `def`: it hands something over and returns at
-once; what comes of it is an event. A *job* is an `async def` that ends when its work does, and
-whose cancellation ends it at once and leaves nothing behind. A job that yields many things takes a
-callable for them instead of being an async generator: a generator that is dropped half-way is
-closed at some later time, and late is what this project is against.
+Methods have two forms. A *command* is a plain `def`: it hands something over and returns without
+waiting; its result is an event. A *job* is an `async def`: it returns when its work is done, and a
+cancelled job stops immediately and leaves nothing behind. A job with many results takes a callable
+for them. It is no async generator, because Python closes an unfinished generator at an unknown
+later time.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ FRAME_SECONDS = 0.02
 
 
 def frame_bytes(rate_hz: int) -> int:
-    """20 ms of mono s16le at `rate_hz`: 640 bytes at 16 kHz, 320 at 8 kHz."""
+    """Return the bytes in 20 ms of mono s16le: 640 at 16 kHz, 320 at 8 kHz."""
     return rate_hz // 50 * 2
 
 
 class ProviderError(Exception):
-    """A provider (recogniser, synthesizer, model) could not do its work.
+    """A provider (recogniser, synthesizer, model) failed.
 
-    `provider` names it, `reason` says what happened, `cure` what the operator can do."""
+    `provider` is its name, `reason` says what happened, and `cure` what the operator can do."""
 
     def __init__(self, provider: str, reason: str, cure: str = "") -> None:
         super().__init__(f"{provider}: {reason}" + (f" ({cure})" if cure else ""))
@@ -39,7 +39,7 @@ class ProviderError(Exception):
 
 
 class LineGone(Exception):
-    """The line is closed; nothing can be sent or heard any more."""
+    """The line is closed: it neither takes nor gives audio."""
 
 
 # --- the line --------------------------------------------------------------------------------
@@ -47,7 +47,7 @@ class LineGone(Exception):
 
 @dataclass(frozen=True, slots=True)
 class MarkReached:
-    """Playback reached the mark: everything sent before it was heard."""
+    """Playback reached the mark: the other side heard everything that was sent before it."""
 
     mark: int
 
@@ -61,7 +61,7 @@ class RemoteHungUp:
 
 @dataclass(frozen=True, slots=True)
 class Closed:
-    """The line is closed, by whichever side; the last signal of a line."""
+    """Either side closed the line. This is a line's last signal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +73,12 @@ class DigitPressed:
 
 @dataclass(frozen=True, slots=True)
 class TransferDone:
-    """The other side was handed on; the line closes."""
+    """The carrier transferred the other side; the line closes."""
 
 
 @dataclass(frozen=True, slots=True)
 class TransferRefused:
-    """A transfer was not possible, or not allowed; the line is as it was."""
+    """A transfer was impossible or not allowed. The line stays as it was."""
 
     reason: str
 
@@ -87,71 +87,71 @@ Signal = MarkReached | RemoteHungUp | DigitPressed | TransferDone | TransferRefu
 
 
 class Line(Protocol):
-    """One phone call's leg, as a carrier gives it to us.
+    """One phone call, as a carrier gives it to the engine.
 
-    Playback behaves as a carrier's media does: it takes bursts, paces them itself, reports marks
-    when they are *reached*, and forgets queue and marks without a word on `flush`. Once the line
-    is closed, commands do nothing."""
+    Playback takes bursts of audio and plays them at their own pace. It reports a mark when playback
+    *reaches* it. `flush` drops the queue and its marks without a report. On a closed line, commands
+    do nothing."""
 
     @property
     def rate_hz(self) -> int:
-        """Samples a second, both ways; 8000 or 16000."""
+        """Samples per second, in both directions: 8000 or 16000."""
         ...
 
     @property
     def call_id(self) -> str:
-        """The carrier's own id of this call."""
+        """The carrier's id of this call."""
         ...
 
     @property
     def parties(self) -> Parties:
-        """Who phones whom."""
+        """The two parties of the call."""
         ...
 
     def answer(self) -> None:
-        """Pick up. Doing it twice is doing it once."""
+        """Pick up. A second time does nothing."""
         ...
 
     def hang_up(self) -> None:
-        """End the call; `Closed` follows. Doing it twice is doing it once."""
+        """End the call; `Closed` follows. A second time does nothing."""
         ...
 
     def play(self, pcm: bytes) -> None:
-        """Append whole frames to the playback queue. The caller of this bounds the backlog."""
+        """Append whole frames to the playback queue. The engine limits the backlog."""
         ...
 
     def mark(self, mark: int) -> None:
-        """Ask for `MarkReached(mark)` when all that was played before it was heard."""
+        """Ask for `MarkReached(mark)` when the other side heard all that was played before it."""
         ...
 
     def flush(self) -> None:
-        """Drop what is queued, marks included; nothing of it is heard any more."""
+        """Drop the playback queue with its marks; the other side hears no more of it."""
         ...
 
     def send_digits(self, digits: str) -> None:
-        """Press keys (0-9, A-D, *, #) on our side, in order, beside what is played."""
+        """Press keys (0-9, A-D, *, #) on our side, in order. Playback goes on."""
         ...
 
     def transfer(self, target: str) -> None:
-        """Hand the other side on to `target`, without asking there first (a blind transfer).
+        """Transfer the other side to `target`, without a call there first (a blind transfer).
 
-        `TransferDone` or `TransferRefused` follows, unless the line closes before it."""
+        `TransferDone` or `TransferRefused` follows, unless the line closes before."""
         ...
 
     async def hear(self) -> bytes:
-        """The caller's next audio: one or more whole frames, in real time. Raises `LineGone`."""
+        """Return the caller's next audio: whole frames, in real time. Raises `LineGone`."""
         ...
 
     async def signal(self) -> Signal:
-        """The next signal, in order. After `Closed` there is none: raises `LineGone`."""
+        """Return the next signal. Raises `LineGone` after `Closed`."""
         ...
 
 
 class Carrier(Protocol):
-    """Where calls come from."""
+    """The source of calls."""
 
     async def accept(self) -> Line:
-        """The next incoming call. Raises `LineGone` when there will be none any more."""
+        """Return the next incoming call. Raises `LineGone` when no more will come."""
         ...
 
 
@@ -160,30 +160,30 @@ class Carrier(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class VoiceEdge:
-    """Speech begins (`speaking`) or ends, decided at the end of the frames given.
+    """Speech begins (`speaking`) or ends, as decided at the end of the given frames.
 
-    `lag` is how long ago, in seconds, the edge was in the audio itself."""
+    `lag` is how long before that the edge was in the audio, in seconds."""
 
     speaking: bool
     lag: float = 0.0
 
 
 class VoiceActivity(Protocol):
-    """Says when the caller speaks. One instance hears one call.
+    """A voice activity detector of one call.
 
-    It keeps only the constants of its signal (at most 100 ms of hangover): how much silence ends
-    a turn is decided by the chart."""
+    It bridges gaps of at most 100 ms (its hangover). The chart decides how much silence ends a
+    turn."""
 
     def feed(self, pcm: bytes) -> Sequence[VoiceEdge]:
-        """Whole frames in, edges out. Synchronous, well below a frame's time of CPU."""
+        """Take whole frames, and return the edges found, in much less CPU time than a frame."""
         ...
 
 
 class VoiceDetectors(Protocol):
-    """A supply of voice detectors, which may be dear to build: built off the loop, and reused."""
+    """A pool of voice detectors: expensive ones are built outside Trio's loop, and used again."""
 
     def detector(self, rate_hz: int) -> AbstractAsyncContextManager[VoiceActivity]:
-        """A detector for one call, fresh (no memory of another call), for as long as the block."""
+        """Lend a detector to one call, for the block, without state from earlier calls."""
         ...
 
 
@@ -198,38 +198,39 @@ class Heard:
 
 @dataclass(frozen=True, slots=True)
 class EndOfUtterance:
-    """The recogniser itself takes this utterance to be over: by its sound, its words, or both."""
+    """The recogniser decides, by sound or words, that this utterance has ended."""
 
     utterance: int
 
 
 class Recognition(Protocol):
-    """One call's recogniser. Hears every frame, is told where utterances begin and end."""
+    """One call's recogniser. It gets every frame, and where utterances begin and end."""
 
     def feed(self, pcm: bytes) -> None:
-        """Whole frames. It keeps what it needs from before an utterance's (late found) onset."""
+        """Take whole frames. Keep some: an onset is found only after its first frames."""
         ...
 
     def utterance_started(self, utterance: int) -> None:
-        """The voice detector heard an onset; the frames of it were fed already."""
+        """Begin an utterance: the detector found its onset in frames that came already."""
         ...
 
     def utterance_ended(self, utterance: int) -> None:
-        """The voice detector heard the end; exactly one final is owed for this utterance."""
+        """End an utterance: the detector found its end. Exactly one final must follow."""
         ...
 
     async def result(self) -> Heard | EndOfUtterance:
-        """The next partial or final, or an end that it heard itself: one an utterance at most,
-        before its final or after it, and none from a recogniser that does not tell. Raises
-        `ProviderError` when it cannot go on."""
+        """Return the next partial, final, or end that the recogniser itself decided.
+
+        Such an end comes at most once for an utterance, before or after its final. Many recognisers
+        send none. Raises `ProviderError` when the recogniser cannot go on."""
         ...
 
 
 class Recognizer(Protocol):
-    """Turns speech into text."""
+    """A provider that turns speech into text."""
 
     def recognition(self, rate_hz: int) -> AbstractAsyncContextManager[Recognition]:
-        """A recogniser for one call. Entering may raise `ProviderError`."""
+        """Open a recogniser for one call. Entering may raise `ProviderError`."""
         ...
 
 
@@ -238,7 +239,7 @@ class Recognizer(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class WordTiming:
-    """A word's place in the text's own sound, in seconds from the sound's beginning."""
+    """A word's place in the sound of its text, in seconds from the beginning of the sound."""
 
     word: str
     start: float
@@ -247,29 +248,29 @@ class WordTiming:
 
 @dataclass(frozen=True, slots=True)
 class Speech:
-    """A piece of synthesised sound: s16le at the rate asked for, not necessarily whole frames.
+    """A piece of synthesised sound: s16le at the requested rate, of any length in whole samples.
 
-    `words` are the timings known so far, counted from the beginning of the whole sound; a
-    synthesizer that knows none leaves them empty, and heard words are then found by share of
-    characters."""
+    `words` are the timings known so far, counted from the beginning of the whole sound. A
+    synthesizer without timings leaves them empty; the heard words are then estimated by the number
+    of characters."""
 
     pcm: bytes
     words: tuple[WordTiming, ...] = ()
 
 
 class Synthesizer(Protocol):
-    """Turns text into sound."""
+    """A provider that turns text into sound."""
 
     async def synthesize(self, text: str, rate_hz: int, out: Callable[[Speech], None]) -> None:
-        """A job: gives `out` the sound of `text`, in order, as early as it is there.
+        """Pass the sound of `text` to `out`, in order, each piece as early as possible. A job.
 
-        Raises `ProviderError`. A text with nothing to speak gives no sound and is no error."""
+        A text without words may give no sound. Raises `ProviderError`."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class ToolSpec:
-    """A tool as the model is told of it. `parameters` is the JSON schema of an object."""
+    """The description of a tool for the model. `parameters` is the JSON schema of an object."""
 
     name: str
     description: str
@@ -277,55 +278,55 @@ class ToolSpec:
 
 
 class Tools(Protocol):
-    """What the model may use while it writes one answer."""
+    """The tools that the model may use while it writes one answer."""
 
     @property
     def specs(self) -> Sequence[ToolSpec]:
-        """All of them. None has the name of another."""
+        """All tools, each with a name of its own."""
         ...
 
     async def use(self, name: str, arguments: str) -> str | None:
-        """Use a tool, and wait for its result, as the model is to read it. Never raises.
+        """Use a tool, and return its result for the model. Never raises.
 
-        `arguments` is JSON, as the model wrote it. A tool that there is not, arguments that do not
-        fit, a tool that failed or was late: the result says so. None: the answer ends here, and
-        nothing more is to be written (the call ends, or the caller is handed on)."""
+        `arguments` is JSON, as the model wrote it. The result also reports an unknown tool, invalid
+        arguments, a failure or a timeout. None ends the answer: the model must write no more,
+        because the call ends or is transferred."""
         ...
 
 
 class LanguageModel(Protocol):
-    """Writes the answers."""
+    """A provider that writes the answers."""
 
     async def write(
         self, history: Sequence[Said | ToolUsed], tools: Tools, out: Callable[[str], None]
     ) -> None:
-        """A job: gives `out` the answer's text in pieces as it is written.
+        """Pass the text of an answer to `out`, piece by piece as the model writes it. A job.
 
-        `history` is what was really said, heard and done; of what was said, the caller's is the
-        last. Tools are used one after the other, in the order in which the model asked, each when
-        all text before it was given out. Raises `ProviderError`."""
+        `history` holds what both sides really said and heard, and the tools used; its last words
+        are the caller's. Tools run one after the other, in the order of the model's requests, each
+        after all text before it has been passed on. Raises `ProviderError`."""
         ...
 
 
-# --- looking on ------------------------------------------------------------------------------
+# --- observers -------------------------------------------------------------------------------
 
 
 class Journal(Protocol):
-    """Keeps one call's record: its head, then a line for each macrostep, before its effects."""
+    """The record of one call: a head, then a line for each macrostep, before its effects."""
 
     def write(self, line: dict[str, object]) -> None:
-        """One JSON object. Must not raise for a full disk: it says so once and drops lines."""
+        """Write one JSON object. On a full disk, report that once and drop lines; do not raise."""
         ...
 
     def close(self) -> None:
-        """No more lines. Closing twice is closing once."""
+        """End the journal. A second time does nothing."""
         ...
 
 
 class OutsideWork(Protocol):
-    """Told when work begins outside of Trio's sight (a process, a socket), and when it ends.
+    """A counter of work that Trio cannot see (a process, a socket), for a clock that jumps.
 
-    A clock that jumps must stand still meanwhile; on a real clock nothing happens."""
+    Such a clock stands still from `begin` to `end`. On the real clock nothing happens."""
 
     def begin(self) -> None: ...
 

@@ -1,7 +1,8 @@
-"""Runs calls side by side, each a child that is never restarted, and keeps one's failure its own.
+"""Runs calls in parallel. The failure of one call does not touch the others.
 
-The only `except Exception` around our own code is here: a call that fails is ended with a few words
-of regret and a hangup, and the others do not notice. (A user's tool has one of its own.)"""
+The only `except Exception` around our own code is here: a call that fails ends with a few words of
+regret and a hangup, and is not restarted. (Users' tools have an `except Exception` of their own.)
+"""
 
 from __future__ import annotations
 
@@ -31,10 +32,10 @@ log = logging.getLogger("callchart")
 
 @dataclass(frozen=True)
 class Supervisor:
-    """Everything that calls have in common.
+    """Runs calls with one chart, one set of services and one set of settings.
 
-    `journal` opens the journal of a call by its id, or gives None. `failed` is told of a call that
-    failed, besides the log."""
+    `journal` opens the journal of a call by its id, or returns None. `failed` is called with the id
+    and the error of each call that fails."""
 
     chart: Chart
     services: Services
@@ -48,14 +49,14 @@ class Supervisor:
     _running: set[Call] = field(default_factory=set, init=False, repr=False, compare=False)
 
     def settle(self) -> None:
-        """What is loaded by now stays: the garbage collector need not look at it again.
+        """Exclude all objects that exist now from garbage collection.
 
-        Its longest stop is then that of the calls alone (measured at 100 calls: half as long)."""
+        This halves the collector's longest pause at 100 calls (measured)."""
         gc.collect()
         gc.freeze()
 
     async def serve(self, carrier: Carrier) -> None:
-        """Take every call that comes, until the carrier has none any more; then they end."""
+        """Run every call that the carrier accepts. Return when no more come and all have ended."""
         self.settle()
         async with trio.open_nursery() as nursery:
             while True:
@@ -66,14 +67,14 @@ class Supervisor:
                 nursery.start_soon(self.attend, line)
 
     def request_hang_up(self, reason: str) -> None:
-        """Ask every call that is under way to end; its chart says how (`HangUpRequested`)."""
+        """Ask every running call to end, by `HangUpRequested`; its chart decides how."""
         for call in self._running:
-            # A mailbox that is full is read again, or its call fails: it is not waited for here.
+            # A full mailbox is read soon, or its call fails. Do not wait for either.
             with suppress(MailboxFull):
                 call.mailbox.post(HangUpRequested(reason))
 
     async def attend(self, line: Line) -> CallData | None:
-        """One call, from its first event to its last; None if it failed."""
+        """Run one call to its end, and return its data, or None if it failed."""
         journal: Journal | None = None
         call: Call | None = None
         outside = CURRENT_CALL.set(CurrentCall(line.call_id, self.chart.name))
@@ -97,13 +98,13 @@ class Supervisor:
             self._running.add(call)
             return await call.run()
         except* Exception as errors:  # noqa: BLE001 (logged there)
-            # A call may fail as it is cancelled: then the cancellation goes on, beside this.
+            # If a cancelled call fails, its cancellation goes on: `except*` takes only the errors.
             where = call.step.after.leaf if call is not None and call.began else "its beginning"
             await self._end_failed(line, where, errors)
         finally:
             if call is not None:
                 self._running.discard(call)
-            # However it ended, also when the service is stopped: nobody is left on a dead line.
+            # Always hang up, also when the service stops: no caller stays on a dead line.
             line.hang_up()
             if journal is not None:
                 journal.close()
@@ -113,7 +114,7 @@ class Supervisor:
     async def _end_failed(self, line: Line, where: str, errors: ExceptionGroup[Exception]) -> None:
         error = errors.exceptions[0] if len(errors.exceptions) == 1 else errors
         log.error(
-            "call %s failed in %s: %s; it is ended with an apology, the other calls go on",
+            "call %s failed in %s: %s; it ends with an apology, the other calls go on",
             line.call_id,
             where,
             _innermost(error),
@@ -126,16 +127,16 @@ class Supervisor:
                 await self._end_with_regret(line)
                 nursery.cancel_scope.cancel()
         except Exception as again:
-            # What broke the call may break its apology too; the other calls still go on.
+            # The cause of the failure may break the apology too; the other calls must go on.
             log.error(
-                "call %s: the apology failed as well: %s",
+                "call %s: the apology failed, too: %s",
                 line.call_id,
                 _innermost(again),
                 exc_info=log.isEnabledFor(logging.DEBUG),
             )
 
     async def _end_with_regret(self, line: Line) -> None:
-        # A call that failed in its very beginning still rings: regret must be heard.
+        # A call that failed at its beginning still rings: the caller must hear the regret.
         line.answer()
         line.flush()
         sound = self.services.phrases.get(self.scripts.regret)
@@ -151,9 +152,9 @@ class Supervisor:
 
 
 async def _let_talk(line: Line) -> None:
-    """What the caller says is taken and dropped: a line warns of what piles up.
+    """Take the caller's audio and drop it: a line warns of unread audio.
 
-    Where hearing is what broke the call, it is left alone: regret can still be said."""
+    Ignore errors: they may be the reason why the call failed, and the regret can still be heard."""
     with suppress(Exception):
         while True:
             await line.hear()

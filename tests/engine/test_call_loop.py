@@ -401,8 +401,8 @@ async def test_a_mailbox_that_overflows_ends_the_call(autojump_clock: MockClock)
 async def test_an_activity_that_nobody_implements_is_refused_before_the_call_begins() -> None:
     with pytest.raises(
         UnknownActivity,
-        match=r"state all\.a names the activity 'dance'; give it to Chart\(activities=\.\.\.\), or "
-        r"use one of sing, work",
+        match=r"^state all\.a: the activity must be one of sing, work, got 'dance'; add it to "
+        r"Chart\(activities=\.\.\.\)$",
     ):
         new_call(chart(leaf("a", activity="dance")), {"work": idle, "sing": idle})
 

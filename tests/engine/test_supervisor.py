@@ -332,8 +332,7 @@ async def test_a_call_that_fails_ends_with_regret_and_the_others_go_on(
         (
             "callchart",
             logging.ERROR,
-            f"call bad failed in {where}: {cause}; it is ended with an apology, the other calls "
-            f"go on",
+            f"call bad failed in {where}: {cause}; it ends with an apology, the other calls go on",
         )
     ]
     assert exchange.under_way == [0, 0, 0, 0]
@@ -360,7 +359,7 @@ async def test_a_chart_that_names_an_unknown_activity_is_a_failed_call(
     assert line.closed
     assert exchange.journals["bad"].closed
     assert caplog.messages[0].startswith(
-        "call bad failed in its beginning: UnknownActivity: state a names the activity 'dance'"
+        "call bad failed in its beginning: UnknownActivity: state a: the activity must be "
     )
 
 
@@ -406,7 +405,7 @@ async def test_of_failures_at_one_instant_the_first_is_named_and_the_others_are_
 
     await exchange.supervisor.attend(FakeLine("bad"))
 
-    assert "Crash: the card reader is on fire (and 1 more); it is ended" in caplog.text
+    assert "Crash: the card reader is on fire (and 1 more); it ends" in caplog.text
 
 
 async def test_what_was_being_said_is_cut_off_by_regret(autojump_clock: MockClock) -> None:
@@ -531,7 +530,7 @@ async def test_a_line_on_which_even_regret_fails_does_not_harm_the_others(
     assert exchange.heard(good) == [SCRIPTS.greeting]
     assert [message.partition(";")[0] for message in caplog.messages] == [
         "call torn failed in call.turn.greeting.clear: OSError: the socket is torn",
-        "call torn: the apology failed as well: OSError: the socket is torn",
+        "call torn: the apology failed, too: OSError: the socket is torn",
     ]
 
 
@@ -553,7 +552,7 @@ async def test_who_is_told_of_a_failure_and_fails_as_well_does_not_harm_the_othe
 
     assert bad.closed
     assert caplog.messages[1:] == [
-        "call bad: the apology failed as well: Crash: the pager is out of paper"
+        "call bad: the apology failed, too: Crash: the pager is out of paper"
     ]
 
 
