@@ -1,4 +1,4 @@
-"""A model's answer as it comes in, whichever of the two APIs it comes by."""
+"""A model's answer while it is streamed, for both of OpenAI's APIs."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from callchart.engine.ports import ToolSpec
 
 
 class BadStream(Exception):
-    """The stream says what no answer says. `str()` tells what; nothing of the stream is in it."""
+    """The stream is malformed. `str()` gives the reason, without quoting the stream."""
 
 
 class GaveUp(Exception):
-    """The server says, in the stream, that it will not go on. `error` is what it says of it."""
+    """The server reports an error in the stream; `error` is its content."""
 
     def __init__(self, error: object) -> None:
         super().__init__()
@@ -35,7 +35,7 @@ class ToolCall:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """What one event of a stream adds to the answer.
+    """The part of the answer in one event of a stream.
 
     `writing`: the model has written something, be it of a tool call that is not whole yet. `end`:
     why the answer ends here, in the server's word; "" where it does not."""
@@ -47,7 +47,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came of one request: a text, and the tools to use after it, in order."""
+    """The result of one request: a text, and the tools to use after it, in order."""
 
     text: str
     calls: Sequence[ToolCall]
@@ -55,7 +55,7 @@ class Answer:
 
 
 class Reading(Protocol):
-    """Makes sense of one stream, event by event."""
+    """A parser of one stream, event by event."""
 
     @property
     def calls(self) -> Sequence[ToolCall]:
@@ -77,5 +77,5 @@ class Api(Protocol):
         ...
 
     def reading(self) -> Reading:
-        """For the stream that answers one request."""
+        """Return a parser for the stream of one request."""
         ...

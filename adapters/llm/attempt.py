@@ -25,8 +25,8 @@ _AFTER_END = 0.1
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """How long a caller can be kept waiting, in seconds: from the request to its first token, and
-    from one token to the next."""
+    """The most seconds that a caller waits: from the request to its first token, and from one
+    token to the next."""
 
     first_token: float
     between_tokens: float
@@ -70,7 +70,7 @@ class Attempt:
         if self._end is not None:
             return Answer("".join(self._text), self._reading.calls, self._end)
         failure = self._failure or self._silence()
-        # Nobody is to hear the beginning of an answer twice.
+        # No retry after a first token: the caller must not hear the beginning twice.
         return failure if self.begun_at is None else replace(failure, again_after=None)
 
     def _take(self, data: str) -> None:
@@ -113,7 +113,7 @@ class Attempt:
         self._waiting.cancel()
 
     def _silence(self) -> Failure:
-        """Why the stream is over, where it did not say so itself."""
+        """Return the failure of a stream that ended without an end or an error of its own."""
         if not self._waiting.cancelled_caught:
             return self._failures.cut_off()
         if self.begun_at is None:

@@ -1,4 +1,4 @@
-"""What became of one model's requests: figures that an operator watches."""
+"""Counters of one model's requests and their latency, which operators watch."""
 
 from __future__ import annotations
 

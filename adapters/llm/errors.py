@@ -1,6 +1,6 @@
-"""What goes wrong between us and a model's server, said as cause and cure.
+"""The failures of a model's server, as cause and cure.
 
-Nothing that the client or the server says of an error gets out: it quotes keys and callers."""
+No text of the client or the server gets into our errors: it may quote keys and callers."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ LIMITS = httpx2.Limits(max_connections=200, max_keepalive_connections=100, keepa
 
 
 class Failures:
-    """Words the failures of one model on one server."""
+    """The wording of the failures of one model on one server."""
 
     def __init__(self, host: str, model: str) -> None:
         self._host, self._model = host, model

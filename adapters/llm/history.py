@@ -1,4 +1,4 @@
-"""What of a call's history a model is given: its newest turns, whole, within a bound of tokens.
+"""The part of a call's history that a model gets: the newest whole turns, within a token limit.
 
 No tokenizer is asked: each model has its own, and most of them would have to be downloaded. Tokens
 are estimated from bytes instead, and rather too many than too few."""
@@ -27,7 +27,7 @@ _WRAPPING = 8
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """All that one side said in a row, a line each."""
+    """Everything that one side said in a row, one line each."""
 
     who: Speaker
     text: str
@@ -40,7 +40,7 @@ def encodable(text: str) -> str:
 
 
 def tokens_of_words(text: str) -> int:
-    """How many tokens a message has, at most, by estimate."""
+    """Return an upper estimate of a message's tokens."""
     return len(text.encode("utf-8", "ignore")) // _BYTES_OF_WORDS + _WRAPPING
 
 
@@ -50,7 +50,7 @@ def tokens_of_json(text: str) -> int:
 
 
 def tokens_of_tool(spec: ToolSpec) -> int:
-    """The same for what a model is told of a tool."""
+    """Return the same estimate for the description of a tool."""
     described = json.dumps(dict(spec.parameters), ensure_ascii=False)
     return tokens_of_words(spec.description) + tokens_of_json(spec.name + described)
 
@@ -101,7 +101,7 @@ def _side(item: Item) -> Speaker | None:
 
 
 def _beginning_of_turn(history: Sequence[Item], end: int) -> int:
-    """Where the turn begins that ends before `end`."""
+    """Return the index at which the turn before `end` begins."""
     begin = end - 1
     while begin and not (
         _side(history[begin]) == "caller" and _side(history[begin - 1]) != "caller"

@@ -113,7 +113,7 @@ class OpenAIModel:
 
     @property
     def counters(self) -> ModelCounters:
-        """What became of its requests so far."""
+        """The counters of all requests so far."""
         return self._counters
 
     async def write(
@@ -146,7 +146,7 @@ class OpenAIModel:
     async def _answer(
         self, history: Sequence[Item], specs: Sequence[ToolSpec], out: Callable[[str], None]
     ) -> Answer:
-        """What comes of one request, or of its second try. Raises `ProviderError`."""
+        """Return the answer of a request or of its retry. Raises `ProviderError`."""
         began = trio.current_time()
         outcome = await self._attempt(history, specs, out, began)
         if isinstance(outcome, Failure) and outcome.again_after is not None:

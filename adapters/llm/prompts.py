@@ -1,5 +1,4 @@
-"""How a model is asked to write for the ear, with "|" between pieces that can be spoken: a file for
-each language."""
+"""The prompts for speech, one file for each language: they ask for "|" between speakable parts."""
 
 from __future__ import annotations
 

@@ -38,5 +38,5 @@ class Thoughts:
         return spoken
 
     def rest(self) -> str:
-        """What is left to be spoken when the text has ended."""
+        """Return the rest of the text to speak, once the text has ended."""
         return "" if self._thinking else self._held

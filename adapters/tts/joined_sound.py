@@ -35,7 +35,7 @@ class JoinedSound:
 
     @property
     def seconds(self) -> float:
-        """How much was given."""
+        """Seconds of sound passed on so far."""
         return self._samples / self._rate_hz
 
     def of_first(self, speech: Speech) -> None:
@@ -46,7 +46,7 @@ class JoinedSound:
         self._out(replace(speech, words=self._words))
 
     def rest(self, *, tells_words: bool) -> str:
-        """What the second has to say: all from the first word that was not wholly given.
+        """Return the text for the second voice, from the first word that was not completed.
 
         `tells_words`: the first is known to tell where words are. Empty where nothing is left."""
         if not self._samples:
@@ -70,7 +70,7 @@ class JoinedSound:
         return round(word.end * self._rate_hz) <= self._samples
 
     def _words_given(self, tells_words: bool) -> int:
-        """How many words of `text.split()` were certainly given whole.
+        """Return how many words of `text.split()` were certainly completed.
 
         Those whose timings say so, where timings name the text's words. Otherwise by share of
         characters as in slow speech: rather some words twice than one lost, and never all of them,

@@ -1,4 +1,4 @@
-"""What Whisper's process is told, and what it answers: each message stands for itself."""
+"""The messages to and from Whisper's process; each is independent of the others."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Transcribe:
-    """Write down this sound, mono s16le, after what was asked for before.
+    """A request to transcribe this sound, mono s16le, after the earlier requests.
 
-    A final is worth a second look where the first one is implausible; a partial is not."""
+    An implausible result of a final is tried a second time; that of a partial is not."""
 
     pcm: bytes
     rate_hz: int
@@ -18,6 +18,6 @@ class Transcribe:
 
 @dataclass(frozen=True, slots=True)
 class Transcribed:
-    """The oldest request's words; "" where there are none, or none to believe."""
+    """The words of the oldest request; "" if there are none, or only implausible ones."""
 
     text: str

@@ -1,11 +1,10 @@
 """The offline recogniser for a hundred languages: Whisper, in a process that all calls share.
 
-It hears whole utterances, one at a time: their finals in the order in which they ended, and in
-between, whenever nobody waits for a final, what there is of an utterance that goes on. A partial
-is never taken up while anything waits, nor on a machine that is too slow for it, so it delays a
-final by at most the rest of itself.
+The process transcribes one utterance at a time: finals in the order in which the utterances ended,
+and partials of running utterances while no final waits. A partial is never begun while a job waits,
+nor on a machine that is too slow, so it delays a final by at most the rest of its own time.
 
-What a core serves: 3 s of speech cost the base model 0.4 s of an EPYC's core without VNNI, and each
+The load of a core: 3 s of speech cost the base model 0.4 s of an EPYC's core without VNNI, and each
 look at a part of them little less. Callers who speak a third of the time load a core by 5 % each
 with their finals, and by 20 % with all their partials. So a core is half busy, and finals wait for
 each other seldom, at ten calls; partials get rarer from the third on. More callers than that want
@@ -31,31 +30,31 @@ from callchart.engine.ports import FRAME_SECONDS, Heard, OutsideWork, ProviderEr
 PROVIDER = "whisper"
 WORKER = "callchart.adapters.stt.whisper.worker"
 
-#: Sound between two looks at an utterance that goes on.
+#: Seconds of sound between two partials of an utterance.
 PARTIAL_SECONDS = 0.7
 
-#: A look that took longer is followed by no partial: the next final should find nobody before it.
+#: No partial follows a job that took longer (s), so that the next final need not wait.
 SLOW_SECONDS = 0.7
 
-#: Finals that wait. The last of so many would come far too late to be answered.
+#: The most waiting jobs. The last of more would come too late for an answer.
 MOST_WAITING = 16
 
 
 class WhisperRecognition:
-    """One call's recogniser: it gathers an utterance's sound, and hands out what was heard."""
+    """The recogniser of one call: it collects an utterance's sound and delivers the results."""
 
     def __init__(self, queue: _Queue, rate_hz: int) -> None:
         self._queue = queue
         self._rate_hz = rate_hz
         self._partial_bytes = round(PARTIAL_SECONDS / FRAME_SECONDS) * frame_bytes(rate_hz)
         self._said = Utterance(rate_hz)
-        self._looked_at = 0  # how much of the sound the last partial was of
-        self._partial = (0, "")  # the last one, and of which utterance
+        self._looked_at = 0  # bytes of sound at the last partial
+        self._partial = (0, "")  # utterance and text of the last one
         self._failure: ProviderError | None = None
         self._hear, self._heard = trio.open_memory_channel[Heard](math.inf)
 
     def feed(self, pcm: bytes) -> None:
-        """Whole frames. What there is of an utterance is heard as often as there is time for it."""
+        """Add whole frames. Ask for a partial of the utterance if the process has time."""
         self._said.add_frames(pcm)
         utterance, news = self._said.number, len(self._said) - self._looked_at
         if utterance is not None and news >= self._partial_bytes and self._queue.has_time:
@@ -63,16 +62,16 @@ class WhisperRecognition:
             self._ask(utterance, self._said.sound, final=False)
 
     def utterance_started(self, utterance: int) -> None:
-        """The utterance begins with what was kept from before the onset was found."""
+        """Begin an utterance with the sound that was kept from before its onset."""
         self._said.begin(utterance)
         self._looked_at = len(self._said)
 
     def utterance_ended(self, utterance: int) -> None:
-        """Its final is owed from now on; it may be empty."""
+        """End the utterance. Its final, which may be empty, follows."""
         self._ask(utterance, self._said.end(), final=True)
 
     async def result(self) -> Heard:
-        """The next partial or final. Raises `ProviderError` once one was lost."""
+        """Wait for the next partial or final. Raises `ProviderError` once one was lost."""
         try:
             return await self._heard.receive()
         except trio.EndOfChannel:
@@ -80,7 +79,7 @@ class WhisperRecognition:
             raise self._failure from None
 
     def transcribed(self, utterance: int, text: str, final: bool) -> None:
-        """What the process heard. A partial is news only if it says something new."""
+        """Deliver a result. A partial is dropped if its text is empty or unchanged."""
         if self._failure:
             return
         if final:
@@ -90,7 +89,7 @@ class WhisperRecognition:
             self._hear.send_nowait(Heard(utterance, text, final=False))
 
     def fail(self, failure: ProviderError) -> None:
-        """The first failure stays. What was heard before it is delivered, then `result` raises."""
+        """Keep the first failure: earlier results are delivered, then `result` raises it."""
         if self._failure is None:
             self._failure = failure
             self._hear.close()
@@ -107,7 +106,7 @@ class WhisperRecognition:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Job:
-    """A request, and who wants to know."""
+    """A request, and the recogniser that gets the result."""
 
     recognition: WhisperRecognition
     utterance: int
@@ -115,27 +114,27 @@ class _Job:
 
 
 class _Queue:
-    """What the process is doing, and what waits for it. Each job is work outside until it is over,
-    or nobody wants it any more."""
+    """The running job and the waiting ones. Each job counts as outside work until it ends or its
+    call has ended."""
 
     def __init__(self, work: OutsideWork | None) -> None:
         self._work = work
         self._worker: Worker | None = None
         self._waiting: deque[_Job] = deque()
         self._under_way: _Job | None = None
-        self._unwanted = False  # the job under way, that is
+        self._unwanted = False  # whether the call of the running job has ended
         self._begun_at = 0.0
         self._took = 0.0  # the last job, in seconds
         self._arrival = trio.Event()
 
     @property
     def has_time(self) -> bool:
-        """Nothing is done, nothing waits, and there is a process, which is quick."""
+        """True if the process runs, is idle, and its last job was quick."""
         is_idle = self._under_way is None and not self._waiting
         return self._worker is not None and is_idle and self._took <= SLOW_SECONDS
 
     def put(self, job: _Job) -> None:
-        """A job more. Raises `ProviderError` where too many wait."""
+        """Add a job. Raises `ProviderError` if too many wait."""
         if len(self._waiting) == MOST_WAITING:
             raise ProviderError(
                 PROVIDER,
@@ -149,7 +148,7 @@ class _Queue:
         self._next()
 
     def drop(self, recognition: WhisperRecognition) -> None:
-        """Its call is over. What the process is doing for it goes on, and nobody listens."""
+        """Drop the jobs of an ended call. A running job goes on; its result is dropped."""
         kept = [job for job in self._waiting if job.recognition is not recognition]
         for _ in range(len(self._waiting) - len(kept)):
             self._end()
@@ -159,18 +158,18 @@ class _Queue:
             self._end()
 
     async def wanted(self) -> None:
-        """Until a job waits."""
+        """Wait until there is a job."""
         while not self._waiting:
             self._arrival = trio.Event()
             await self._arrival.wait()
 
     def use(self, worker: Worker) -> None:
-        """A process that is ready; what waits is for it."""
+        """Give the waiting jobs to a process that is ready."""
         self._worker = worker
         self._next()
 
     def done(self, text: str) -> None:
-        """What came of the job under way."""
+        """Deliver the text of the running job and begin the next one."""
         job, self._under_way = self._under_way, None
         assert job is not None, "the process answers what it was asked"
         self._took = trio.current_time() - self._begun_at
@@ -181,7 +180,7 @@ class _Queue:
         self._next()
 
     def fail(self, failure: ProviderError) -> None:
-        """There is no process. Who waits for a word is told; the others may be luckier."""
+        """Fail all jobs because the process is gone. Calls without a job go on."""
         self._worker = None
         jobs = [*self._waiting]
         if self._under_way and not self._unwanted:

@@ -1,8 +1,8 @@
-"""Whisper in a process of its own: sounds in, words out, one after the other, for all calls.
+"""Whisper in a worker process: it transcribes the sounds of all calls, one after the other.
 
-Run by `python -m` with FOLDER LANGUAGE THREADS; it speaks `messages`.
-CTranslate2 alone, without faster-whisper around it: that brings ffmpeg, onnxruntime and a client
-of model hubs, 70 MB for what a hundred lines of numpy do here.
+Run by `python -m` with FOLDER LANGUAGE THREADS; it exchanges `messages`.
+We use CTranslate2 without faster-whisper, which brings ffmpeg, onnxruntime and a client of model
+hubs: 70 MB for the work of a hundred lines of numpy.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 DOWNLOAD = "hf download Systran/faster-whisper-base --local-dir"
 
 # Whisper was trained on windows of 30 s. One of 8 s, or 2 s longer than the sound, is read in a
-# sixth of the time, and 13 recorded sentences came out with the same 7 errors in 83 words. With
-# less silence after the sound it does not see the end, and says it all again.
+# sixth of the time, with the same 7 errors in the 83 words of 13 recorded sentences. With less
+# silence after the sound, Whisper misses the end and repeats the text.
 WHOLE_WINDOW = 30.0
 SHORTEST_WINDOW = 8.0
 SILENCE_AFTER = 2.0
@@ -40,7 +40,7 @@ TOKENS_AT_MOST = 224
 
 
 class NoModel(Exception):
-    """The folder holds no model that can be used. `cure` says what to do."""
+    """The folder has no usable model; `cure` is the remedy."""
 
     def __init__(self, reason: str, cure: str) -> None:
         super().__init__(reason)
@@ -48,7 +48,7 @@ class NoModel(Exception):
 
 
 class Whisper:
-    """A model, loaded. Raises `ImportError` and `NoModel`."""
+    """A loaded model. Loading raises `ImportError` and `NoModel`."""
 
     def __init__(self, folder: Path, language: str, threads: int) -> None:
         import ctranslate2
@@ -74,7 +74,7 @@ class Whisper:
         self._prompt.append("<|notimestamps|>")
 
     def words(self, request: Transcribe) -> str:
-        """What was said, window by window."""
+        """Return the words of a request, transcribed window by window."""
         pcm = request.pcm
         if is_silent(pcm):
             return ""
@@ -111,7 +111,9 @@ class Whisper:
 
 
 def _knows(folder: Path, language: str) -> bool:
-    """Older models list their tokens a line each, later ones as JSON."""
+    """Return whether the model has a token for this language.
+
+    Older models list their tokens one a line, newer ones as JSON."""
     token = f"<|{language}|>"
     return language.isalpha() and any(
         token in path.read_text(encoding="utf-8") for path in folder.glob("vocabulary.*")
@@ -119,7 +121,7 @@ def _knows(folder: Path, language: str) -> bool:
 
 
 def main() -> None:
-    """Works until the owner is gone."""
+    """Work until the owner has exited."""
     owner = Owner()
     folder, language, threads = sys.argv[1:]
     try:

@@ -1,4 +1,4 @@
-"""What espeak-ng's process is told, and what it answers."""
+"""The messages to and from espeak-ng's process."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Speak:
 
 @dataclass(frozen=True, slots=True)
 class Cancel:
-    """Nobody wants this request any more; its `Done` still comes."""
+    """A request that was cancelled; its `Done` still follows."""
 
     request: int
 

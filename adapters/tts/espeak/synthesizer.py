@@ -46,7 +46,7 @@ class EspeakSynthesizer:
         *,
         work: OutsideWork | None = None,
     ) -> AsyncIterator[EspeakSynthesizer]:
-        """A synthesizer whose process is up; after the block there is none left.
+        """A synthesizer whose process is up; it is killed at the end of the block.
 
         Raises `ProviderError` when espeak-ng is not installed or has no such voice or speed."""
         if not SLOWEST <= words_per_minute <= FASTEST:

@@ -71,7 +71,7 @@ _SynthCallback = ctypes.CFUNCTYPE(ctypes.c_int, _Samples, ctypes.c_int, ctypes.P
 
 
 class Words:
-    """Where each word of a text is in its sound: the text's own words, split at white space.
+    """The times of a text's words in its sound; words are split at white space.
 
     A word ends where the next begins. One without a sound of its own takes no time there."""
 
@@ -188,7 +188,7 @@ class Espeak:
 
 
 def main() -> None:
-    """Works until the owner is gone."""
+    """Work until the owner has exited."""
     owner = Owner()
     voice, words_per_minute = sys.argv[1:]
     try:

@@ -1,4 +1,4 @@
-"""What SpeechKit answers, as pieces of one text's sound: whole samples, and where its words are."""
+"""SpeechKit's answers as pieces of one text's sound: whole samples, and the times of its words."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Sound:
         self.begin_request()
 
     def begin_request(self) -> None:
-        """What comes from now on belongs to the next request."""
+        """Begin the next request: later messages belong to it."""
         self._half = b""
         self._begins = self._samples / self._rate_hz
         #: Nothing of this request's sound was handed on.

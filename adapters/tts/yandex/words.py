@@ -1,4 +1,4 @@
-"""Where the words of a text are, by what SpeechKit says of the words that it spoke.
+"""The times of a text's words, from the times of the words that SpeechKit spoke.
 
 Those are of the normalized text: "25 kg" was spoken as "twenty five kilograms". So words are
 recognised where they are the same but for case and signs; what stands between two of them in the
@@ -53,6 +53,6 @@ class WordPlaces:
 
 
 def _key(word: str) -> str:
-    """What a word has in common with what was spoken of it; empty for signs alone. Russian may be
+    """Return a word without case and signs, for comparison; empty for signs alone. Russian may be
     written with the letter io or without it."""
     return "".join(filter(str.isalnum, word.casefold())).replace("\u0451", "\u0435")
