@@ -1,7 +1,8 @@
-"""Fakes that hear: voice is whatever is not silence, and the words are read off the caller's sound.
+"""Fake speech recognition: sound that is not silence is voice, and the words are in the sound
+itself.
 
-A caller's fake sound holds its number, and the recogniser has what was said under that number. So
-it hears what truly came down the line, in any number of calls at once.
+A caller's fake sound holds its number, and the recognizer knows the words of each number. So it
+hears exactly what came down the line, in any number of calls at a time.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from callchart.engine.ports import (
 from callchart.engine.testing.sound import BLOCK, pieces
 
 RECOGNIZER = "fake recognizer"
-#: Bytes that hold a whole block, wherever they begin.
+#: A number of bytes that holds a whole block at any offset.
 _NAMING = 2 * (2 * BLOCK - 1)
 
 
@@ -32,7 +33,7 @@ class FakeVoiceDetectors:
     """`callchart.engine.ports.VoiceDetectors`: a frame with a sample that is not zero is speech."""
 
     def __init__(self) -> None:
-        #: How many calls are being heard.
+        #: The number of calls that use it now.
         self.in_use = 0
 
     @asynccontextmanager
@@ -45,7 +46,7 @@ class FakeVoiceDetectors:
 
 
 class FakeVoiceActivity:
-    """Knows an edge when the frame behind it is over: its lag is that frame."""
+    """Detects an edge when the frame behind it is complete: its lag is that frame."""
 
     def __init__(self, rate_hz: int) -> None:
         self._frame = frame_bytes(rate_hz)
@@ -54,7 +55,7 @@ class FakeVoiceActivity:
     def feed(self, pcm: bytes) -> Sequence[VoiceEdge]:
         edges: list[VoiceEdge] = []
         if not self._speaking and pcm.count(0) == len(pcm):
-            return edges  # by far the most frequent case
+            return edges  # the most frequent case
         for begin in range(0, len(pcm), self._frame):
             speaking = pcm.count(0, begin, begin + self._frame) < self._frame
             if speaking is not self._speaking:
@@ -65,12 +66,13 @@ class FakeVoiceActivity:
 
 @dataclass(frozen=True, slots=True)
 class Spoken:
-    """What a caller says, and what a recogniser makes of it. Empty text is a noise.
+    """The words of a caller, and the results of a recognizer for them. An empty text is a noise.
 
-    `partials` come so many seconds after the onset was found (before a final does): by
-    default its first half after 0.3 s. `finals` come so many seconds after the end was found: by
-    default the text, after the recogniser's latency. `heard_out`: so long after the end the
-    recogniser itself says that it was one; None: never. `fails`: it gives up instead."""
+    `partials` are (seconds after the detected onset, text) before a final: by default the first
+    half of the words after 0.3 s. `finals` are (seconds after the detected end, text): by
+    default the text, after the latency of the recognizer. `heard_out`: seconds after the end at
+    which the recognizer itself reports the end; None: never. `fails`: the reason with which it
+    fails instead."""
 
     text: str
     partials: tuple[tuple[float, str], ...] | None = None
@@ -86,29 +88,29 @@ class Spoken:
 
 @dataclass
 class FakeRecognizer:
-    """`callchart.engine.ports.Recognizer`: knows by heart what callers say.
+    """`callchart.engine.ports.Recognizer`: knows in advance what callers say.
 
-    `latency` is the seconds from an utterance's end to its final. Set `fails_to_open` to a reason
-    for a recogniser that a call cannot even begin with."""
+    `latency` is the seconds from the end of an utterance to its final. With a reason in
+    `fails_to_open`, no call can open a recognition."""
 
     latency: float = 0.0
     fails_to_open: str | None = None
-    #: How many calls are being heard.
+    #: The number of calls that use it now.
     in_use: int = field(default=0, init=False)
     _spoken: list[Spoken] = field(default_factory=list, init=False)
     _open: list[FakeRecognition] = field(default_factory=list, init=False)
 
     def knows(self, spoken: Spoken) -> int:
-        """From now on it understands this; the number of the sound that says it."""
+        """Learn an utterance, and return the number of the sound for it."""
         self._spoken.append(spoken)
         return len(self._spoken)
 
     def spoken(self, sound: int) -> Spoken:
-        """What the sound of that number says; a noise where that is not known."""
+        """Return the utterance for the sound of that number, or a noise for an unknown one."""
         return self._spoken[sound - 1] if 0 < sound <= len(self._spoken) else Spoken("")
 
     def fail(self, reason: str) -> None:
-        """Every call's recognition breaks off now."""
+        """Make the recognition of every call fail now."""
         for recognition in self._open:
             recognition.fail(reason)
 
@@ -134,18 +136,18 @@ class _Result:
 
 
 class FakeRecognition:
-    """One call's: results lie in a heap until they are due, and no task waits for them."""
+    """The recognition of one call. Results wait in a heap until they are due, without a task."""
 
     def __init__(self, recognizer: FakeRecognizer) -> None:
         self._recognizer = recognizer
-        self._heard = 0  # the sound that was heard last
+        self._heard = 0  # the number of the last sound
         self._current = Spoken("")
         self._results: list[_Result] = []
         self._count = 0
         self._changed = trio.lowlevel.ParkingLot()
 
     def feed(self, pcm: bytes) -> None:
-        # An onset is given with its first frame at the end; a few samples are enough to name it.
+        # The first frame of an onset comes last in its span; a few samples identify the sound.
         if any(pcm[-2:]):
             for piece in pieces(pcm[-_NAMING:]):
                 self._heard = piece.sound
@@ -160,7 +162,7 @@ class FakeRecognition:
         finals = spoken.finals
         if finals is None:
             finals = ((self._recognizer.latency, spoken.text),)
-        # A partial that would have come later is overtaken by the final.
+        # Drop partials that are later than the first final.
         last = trio.current_time() + min((after for after, _ in finals), default=0.0)
         self._results = [result for result in self._results if result.at <= last or _final(result)]
         heapify(self._results)
@@ -173,7 +175,7 @@ class FakeRecognition:
             self._promise(spoken.heard_out, EndOfUtterance(utterance))
 
     def fail(self, reason: str) -> None:
-        """Break off."""
+        """Fail with this reason."""
         self._promise(0.0, ProviderError(RECOGNIZER, reason))
 
     async def result(self) -> Heard | EndOfUtterance:

@@ -1,4 +1,4 @@
-"""What holds of every call, whatever its chart and whatever went wrong: checked at its end."""
+"""Invariants of every call, checked at its end: they hold in any chart and after any failure."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from callchart.engine.testing.questions import (
 
 
 def check_invariants(recording: Recording, model: FakeModel | None = None) -> None:
-    """Raises `AssertionError` that lists every invariant that a finished call has broken."""
+    """Raise `AssertionError` with all invariants that a finished call breaks."""
     sounds = list(heard_sounds(recording))
     broken = [
         *_one_reply_at_a_time(recording, model),
@@ -42,13 +42,13 @@ def check_invariants(recording: Recording, model: FakeModel | None = None) -> No
         *_the_journal_replays(recording),
     ]
     if broken:
-        raise AssertionError("the call broke what holds of every call:\n- " + "\n- ".join(broken))
+        raise AssertionError("the call breaks invariants of every call:\n- " + "\n- ".join(broken))
 
 
 def _one_reply_at_a_time(recording: Recording, model: FakeModel | None) -> Iterator[str]:
     numbers = list(recording.replies)
     if numbers != sorted(numbers):
-        yield f"replies are begun in the order of their numbers: {numbers}"
+        yield f"replies are begun in the order of their numbers, got {numbers}"
     asked = model.asked if model else []
     for before, after in pairwise(asked):
         if before.ended is None or before.ended > after.began:
@@ -59,10 +59,10 @@ def _one_end_of_each(recording: Recording, sounds: list[HeardSound]) -> Iterator
     stops = len(events(recording.steps, PlaybackStopped))
     stopped = [stay for stay in playing_stays(recording) if stay.claim is not None]
     if len(stopped) != stops:
-        yield f"each playback stops once: {len(stopped)} of them, {stops} stops"
+        yield f"each playback stops once, got {stops} stops of {len(stopped)} playbacks"
     for sound in sounds:
         if sound.stay and sound.stay.reply and sound.stay.end < inf and sound.stay.claim is None:
-            yield f"reply {sound.stay.reply} was heard, and never stopped"
+            yield f"reply {sound.stay.reply} was heard, and its playback never stopped"
     for kind in (PlaybackFinished, ReplyWritten, ReplyFailed):
         counted = Counter(
             step.event.reply
@@ -73,7 +73,7 @@ def _one_end_of_each(recording: Recording, sounds: list[HeardSound]) -> Iterator
             if times > 1:
                 yield f"reply {reply} had {times} times {kind.__name__}"
     if outcomes(recording.steps, LineClosed).count(Outcome.TAKEN) > 1:
-        yield "the line's end was taken twice"
+        yield "LineClosed was taken twice"
 
 
 def _nothing_stale_is_acted_on(recording: Recording) -> Iterator[str]:
@@ -85,7 +85,7 @@ def _nothing_stale_is_acted_on(recording: Recording) -> Iterator[str]:
         if over and step.outcome is not Outcome.STALE:
             yield (
                 f"at {step.at_us / 1e6:.3f} s in {step.before.leaf}: {type(step.event).__name__} "
-                f"is of a stay that is over, and was {step.outcome.value}"
+                f"is of a state that was left, and was {step.outcome.value}"
             )
 
 
@@ -93,7 +93,7 @@ def _nothing_after_the_end(recording: Recording) -> Iterator[str]:
     leaves = [step.after.leaf for step in recording.steps]
     finals = [leaf for leaf in leaves if recording.chart.is_final(leaf)]
     if finals != leaves[-1:]:
-        yield f"a call ends once, with its last step: {finals}"
+        yield f"a call ends once, with its last step, got {finals}"
     if not recording.line.hung_up:
         yield "the line was left open"
 
@@ -103,14 +103,14 @@ def _no_frame_of_a_dead_reply(sounds: list[HeardSound]) -> Iterator[str]:
         if sound.stale_frames:
             yield (
                 f"{sound.stale_frames} stale frames from {sound.at:.3f} s on: {sound.text!r} "
-                f"was heard when its reply was over"
+                f"was heard after the end of its reply"
             )
 
 
 def _history_is_what_was_heard(recording: Recording, sounds: list[HeardSound]) -> Iterator[str]:
-    """Word for word, give or take the frame that was on the air when the playback stopped."""
+    """Compare word for word, with a tolerance of the frame that was played at the stop."""
     if not recording.synthesizer.tells_words:
-        return  # then the engine guesses
+        return  # the engine only estimates the words
     heard: dict[object, list[HeardSound]] = {}
     for sound in sounds:
         heard.setdefault(sound.stay, []).append(sound)

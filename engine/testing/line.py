@@ -1,9 +1,10 @@
-"""A line whose far end is the test: it behaves as a carrier's media does, and remembers all of it.
+"""A fake line whose far end is the test: it behaves like a carrier's media, and records all of
+it.
 
-Theory of operation. Sound leaves a carrier in frames of 20 ms, at ticks counted from the answer. So
-the whole future of what is queued is known as soon as it is queued: each piece is laid out at its
-ticks, each mark at the tick at which it will be reached, and a flush cuts off what lies ahead. No
-task runs for that. Whoever waits on the line sleeps until the next thing that it will tell them.
+Theory of operation. A carrier sends sound in frames of 20 ms, at ticks counted from the answer.
+So the future of queued sound is known when it is queued: each piece gets its ticks, each mark
+the tick at which it is reached, and a flush removes the rest. No task runs for that. A caller of
+the line's methods sleeps until the next result for it.
 """
 
 from __future__ import annotations
@@ -31,11 +32,11 @@ from callchart.engine.testing.sound import fake_sound
 
 #: Frames a second.
 TICKS = 50
-#: Asterisk's chan_websocket holds 1000 frames (20 s) and drops the excess without a word.
+#: Asterisk's chan_websocket holds 1000 frames (20 s) and drops the excess silently.
 QUEUE = 1000
-#: Ticks: what a line that gives spans lets pass at most before it gives what it has.
+#: The longest span, in ticks.
 LONGEST_SPAN = 250
-#: The tick of a clock that was summed up from floats.
+#: Tolerance for a clock that is a sum of floats, in ticks.
 _NEARLY = 1e-6
 
 
@@ -50,7 +51,7 @@ class Played:
 
 @dataclass(slots=True)
 class _Voice:
-    """A stretch of the caller's sound: a fake sound by number, or samples."""
+    """A stretch of the caller's sound: the number of a fake sound, or samples."""
 
     begin: int
     end: float
@@ -61,12 +62,13 @@ class _Voice:
 class FakeLine:
     """`callchart.engine.ports.Line` to a caller that the test plays.
 
-    The caller's sound is given in spans: a frame as soon as the caller begins or stops, and all
-    that lies between in one piece (at most 5 s). With `frames`, every frame is given as it comes.
-    Set `confirms_marks` to False for a carrier that loses them, `closing` to the seconds between
-    our hanging up and `Closed` (`math.inf`: it never says so), `transfers` to those whom a caller
-    may be handed on to, `answers_transfers` to False for a carrier that never says what came of
-    it."""
+    The caller's sound is returned in spans: a frame when the caller begins or stops, and the
+    time between in one piece (at most 5 s). With `frames`, every frame is returned by itself.
+
+    Set `confirms_marks` to False for a carrier that loses marks; `closing` to the seconds
+    between our hangup and `Closed` (`math.inf`: never); `transfers` to the permitted targets of
+    a transfer; and `answers_transfers` to False for a carrier that never reports the result of
+    one."""
 
     def __init__(
         self,
@@ -81,21 +83,21 @@ class FakeLine:
         self.closing = 0.0
         self.transfers: Container[str] = ()
         self.answers_transfers = True
-        #: The keys that were pressed on our side, and whom the caller was handed on to.
+        #: The keys that our side has sent, and the targets of its transfers.
         self.digits = ""
         self.transferred: str | None = None
         #: Frames that a full queue refused.
         self.dropped_frames = 0
-        #: When it was answered, by Trio's clock.
+        #: The time of the answer, by Trio's clock.
         self.answered_at: float | None = None
         self.closed = False
-        #: We hung up, or the line is closed.
+        #: True after our hangup, or when the line is closed.
         self.hung_up = False
         self._call_id, self._rate_hz = call_id, rate_hz
         self._frame = frame_bytes(rate_hz)
         self._span = 1 if frames else LONGEST_SPAN
 
-        # Before the answer ticks stand still at 0: what is queued then is heard from there on.
+        # Before the answer the tick is 0: sound that is queued then begins at the answer.
         self._played: list[Played] = []
         self._dry = 0  # the tick at which the queue runs dry
         self._marks: deque[tuple[int, int]] = deque()  # (tick, mark)
@@ -152,7 +154,7 @@ class FakeLine:
             self._signalled.unpark_all()
 
     def flush(self) -> None:
-        """Drop queue and marks. The frame that is on the air is heard to its end."""
+        """Drop the queue and its marks. The caller still hears the frame that is being played."""
         self._reach_marks()
         self._marks.clear()
         cut = self._next_tick()
@@ -211,22 +213,22 @@ class FakeLine:
     # --- the far end: the caller ---------------------------------------------------------------
 
     def start_speaking(self, sound: int) -> None:
-        """The caller speaks from now on; their voice is the fake sound of that number."""
+        """Let the caller speak from now on, with the fake sound of that number."""
         if self._voices and self._voices[-1].end > self._next_tick():
             raise RuntimeError("the caller speaks already: one voice at a time")
         self._voices.append(_Voice(self._next_tick(), math.inf, sound))
         self._said.unpark_all()
 
     def stop_speaking(self) -> None:
-        """The caller is silent from now on."""
+        """Let the caller be silent from now on."""
         if not self._voices or self._voices[-1].end <= self._next_tick():
             raise RuntimeError("the caller does not speak")
-        # Who speaks at all speaks for a frame.
+        # The shortest speech is a frame.
         self._voices[-1].end = max(self._next_tick(), self._voices[-1].begin + 1)
         self._said.unpark_all()
 
     def say(self, pcm: bytes) -> None:
-        """The caller says these whole frames, after all that they said before."""
+        """Let the caller say these whole frames, after everything said before."""
         begin = self._next_tick()
         if self._voices:
             begin = max(begin, int(self._voices[-1].end))
@@ -234,22 +236,22 @@ class FakeLine:
         self._said.unpark_all()
 
     def press(self, digit: str) -> None:
-        """The caller presses a key."""
+        """Let the caller press a key."""
         if not self.closed:
             self._tell(DigitPressed(digit))
 
     def remote_hangs_up(self, cause: str = "normal") -> None:
-        """The caller hangs up: the line says so, and closes."""
+        """Let the caller hang up: the line reports it, and closes."""
         if not self.closed:
             self._tell(RemoteHungUp(cause))
             self._close()
 
     def break_off(self) -> None:
-        """The line closes without a word of why."""
+        """Close the line without a reason."""
         self._close()
 
     def played(self) -> Iterator[Played]:
-        """What the caller has heard by now, stretch by stretch, in order."""
+        """Yield the stretches of sound that the caller has heard by now, in order."""
         now = self._tick()
         for played in self._played:
             if played.end <= now:
@@ -261,7 +263,7 @@ class FakeLine:
     # --- inside --------------------------------------------------------------------------------
 
     def _moment(self, tick: float) -> float:
-        # A quotient: a sum of 0.02s drifts away from the deadlines of others.
+        # A quotient: a sum of 0.02 s drifts away from other deadlines.
         return (self.answered_at or 0.0) + tick / TICKS
 
     def _ticks(self) -> float:
@@ -270,11 +272,11 @@ class FakeLine:
         return (trio.current_time() - self.answered_at) * TICKS
 
     def _tick(self) -> int:
-        """How many whole frames' times have passed."""
+        """Return the number of frames that have passed."""
         return math.floor(self._ticks() + _NEARLY)
 
     def _next_tick(self) -> int:
-        """The tick at which a frame that is queued now may begin."""
+        """Return the tick at which a frame that is queued now may begin."""
         return math.ceil(self._ticks() - _NEARLY)
 
     def _reach_marks(self) -> None:
@@ -283,7 +285,7 @@ class FakeLine:
             self._signals.append(MarkReached(self._marks.popleft()[1]))
 
     def _next_given(self) -> int:
-        """The tick at which hear() has something to give: the frame behind each edge is over."""
+        """Return the tick at which hear() returns: after the frame that shows an edge."""
         due = self._given + self._span
         for voice in self._voices:
             for edge in (voice.begin, voice.end):
@@ -310,7 +312,7 @@ class FakeLine:
         return bytes(given)
 
     def _tell(self, signal: Signal) -> None:
-        self._reach_marks()  # what was heard by now came first
+        self._reach_marks()  # the sound heard by now came first
         self._signals.append(signal)
         self._signalled.unpark_all()
 
@@ -325,17 +327,17 @@ class FakeLine:
 
 
 class FakeCarrier:
-    """`callchart.engine.ports.Carrier`: calls come when the test lets them ring."""
+    """`callchart.engine.ports.Carrier`: a call arrives when the test calls `ring`."""
 
     def __init__(self) -> None:
         self._send, self._receive = trio.open_memory_channel[FakeLine](math.inf)
 
     def ring(self, line: FakeLine) -> None:
-        """A call comes in."""
+        """Let a call arrive."""
         self._send.send_nowait(line)
 
     def close(self) -> None:
-        """There will be no more calls."""
+        """Report that no more calls will arrive."""
         self._send.close()
 
     async def accept(self) -> FakeLine:

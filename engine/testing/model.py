@@ -1,4 +1,4 @@
-"""A fake language model: gives the answers that it was told to, at the pace that it was told."""
+"""A fake language model: it writes scripted answers, at a scripted pace."""
 
 from __future__ import annotations
 
@@ -17,25 +17,27 @@ MODEL = "fake model"
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """A piece of an answer: the model uses a tool here. Text for `arguments` is given verbatim.
+    """A tool call between the pieces of an answer. `arguments` may be a text, which is sent
+    verbatim.
 
-    "{result}" in the texts behind it is what came of it."""
+    "{result}" in later pieces is replaced by the result of the tool."""
 
     name: str
     arguments: Mapping[str, object] | str = field(default_factory=dict)
 
     @property
     def written(self) -> str:
-        """The arguments as the model writes them."""
+        """Return the arguments as the model writes them."""
         return self.arguments if isinstance(self.arguments, str) else json.dumps(self.arguments)
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An answer as it is written: `pieces` verbatim, the first after `latency`, then `pace` apart.
+    """A scripted answer: `pieces` verbatim, the first after `latency` seconds, the others `pace`
+    apart.
 
-    Seconds. With `hangs` or `fails` it does not end after its last piece, or ends in an error. It
-    ends with the use of a tool that has no result."""
+    With `hangs` or `fails`, it does not end after its last piece, or ends with an error. The
+    answer also ends after a tool without a result."""
 
     pieces: tuple[str | Use, ...]
     latency: float = 0.0
@@ -47,15 +49,15 @@ class Answer:
 
 @dataclass(eq=False, slots=True)
 class Asked:
-    """One request: what the model was given, what it wrote. `ended` is None while it writes."""
+    """One request: its input and the written answer. `ended` is None while the model writes."""
 
     history: tuple[Said | ToolUsed, ...]
     answer: Answer
     began: float
     ended: float | None = None
-    #: The tools that it was offered.
+    #: The offered tools.
     tools: tuple[ToolSpec, ...] = ()
-    #: What came of the tools that it used, in order; None where the answer ended with it.
+    #: The results of the used tools, in order; None where the answer ended with the tool.
     results: list[str | None] = field(default_factory=list)
 
 
@@ -63,19 +65,19 @@ class Asked:
 class FakeModel:
     """A `LanguageModel`: answers in the order scripted, then echoes the caller."""
 
-    #: Seconds to the first piece of an answer that nobody scripted.
+    #: Seconds to the first piece of an answer without a script.
     latency: float = 0.0
     #: All requests, in order.
     asked: list[Asked] = field(default_factory=list, init=False)
     _answers: deque[Answer] = field(default_factory=deque, init=False)
 
     def will_write(self, answer: Answer) -> None:
-        """The answer to the next request that has none yet."""
+        """Script the answer to the next request that has no script yet."""
         self._answers.append(answer)
 
     @property
     def under_way(self) -> int:
-        """How many answers are being written."""
+        """The number of answers that are being written."""
         return sum(asked.ended is None for asked in self.asked)
 
     async def write(

@@ -1,10 +1,12 @@
-"""Schedules: when the outside events of a story happen, so that they meet what else happens.
+"""Schedules: the moments of the outside events of a story, chosen so that they meet other
+events.
 
-Theory of operation. A race is two things that happen at nearly the same instant. The first schedule
-moves nothing, and shows when things happen. Each further one moves every outside event by luck of
-its own: just before, onto and just after one of those instants near it, or anywhere around its
-place. What stands behind an event that was moved moves along in half of the schedules, so that
-races further on are met as well. A schedule is also the seed of the order in which Trio runs tasks.
+Theory of operation. A race is two events at nearly the same instant. The first schedule moves
+nothing, and shows the instants at which something happens. Each further schedule moves every
+outside event at random: just before, onto, or just after one of the instants near it, or to any
+moment around its place. In half of the schedules, the events after a moved event move with it,
+so that later races are met as well. A schedule is also the seed of the order in which Trio runs
+tasks.
 """
 
 from __future__ import annotations
@@ -16,18 +18,18 @@ from random import Random
 
 from callchart.engine.ports import FRAME_SECONDS
 
-#: s: how far an event is moved at most.
+#: The greatest distance that an event is moved (s).
 REACH = 0.5
-#: s: the least that can be told apart.
+#: The least distance between two moments (s).
 INSTANT = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
 class OutsideEvent:
-    """Something that happens to a call at a moment (s since its beginning).
+    """An event outside the call, at a moment (seconds since the call began).
 
-    `lag`: how much later it is noticed (s). Events `of_voice` stay in their order, each when the
-    one before it has lasted as long as it does (s)."""
+    `lag` is the time until the call notices it (s). Events `of_voice` keep their order: each
+    begins after the duration of the one before it (s)."""
 
     at: float
     what: str
@@ -39,9 +41,9 @@ class OutsideEvent:
 
 @dataclass(frozen=True)
 class Schedule:
-    """The `number`th schedule of a seed; the first, 0, moves nothing.
+    """Schedule `number` of a seed. Schedule 0 moves nothing.
 
-    `instants` (s, ascending) are those at which something happened under the first."""
+    `instants` (s, ascending) are those at which something happened under schedule 0."""
 
     seed: int = 0
     number: int = 0
@@ -49,15 +51,15 @@ class Schedule:
 
     @property
     def name(self) -> str:
-        """What its order of tasks and its luck are settled by."""
+        """The seed of the order of tasks and of the random moves."""
         return f"{self.seed}.{self.number}"
 
     def luck(self) -> Random:
-        """A fresh source of this schedule's luck."""
+        """Return a new random generator of this schedule."""
         return Random(self.name)
 
     def moments(self, events: Sequence[OutsideEvent], luck: Random) -> list[float]:
-        """When each of the events happens (s), in the order in which they are given."""
+        """Return the moment of each event (s), in the order in which the events are given."""
         moments = [event.at for event in events]
         if self.number == 0:
             return moments
@@ -66,7 +68,7 @@ class Schedule:
             event = events[place]
             moment = self._near(event, luck) + (moved if drags else 0.0)
             if event.of_voice:
-                # Who speaks at all speaks for a frame, and is silent for one.
+                # The shortest speech and the shortest silence are a frame.
                 moment = max(moment, voice + FRAME_SECONDS)
                 voice = moment + event.lasting
             moments[place] = round(max(0.0, moment), 6)

@@ -1,9 +1,9 @@
-"""The pytest plugin: a telephone as a fixture, a clock that jumps, failures that repeat.
+"""The pytest plugin: a telephone as a fixture, a virtual clock, and failures that can be
+repeated.
 
-Tests that use `telephone` or `make_telephone` run on a virtual clock. Every test runs under a
-schedule that `--callchart-seed` settles. Those that use `story` tell one, which then happens under
-many schedules. A failure's report holds the journal of each call, the seed, and the line that
-repeats it.
+Tests with `telephone` or `make_telephone` run on a virtual clock. Every test runs under the
+schedule of `--callchart-seed`. A test with `story` runs under many schedules. The report of a
+failure shows the states and the journal of each call, the seed, and the command that repeats it.
 """
 
 from __future__ import annotations
@@ -32,16 +32,16 @@ MakeTelephone = Callable[..., Telephone]
 
 _TELEPHONES = pytest.StashKey[list[Telephone]]()
 
-#: Under how many schedules a story happens unless the command line says otherwise.
+#: The default number of schedules of a story.
 SCHEDULES = 12
-#: What a test's property of that name says.
+#: The name of the test property that holds a story's summary.
 COURSES = "courses of a story"
 
 
 def _at_least_one(text: str) -> int:
-    """A number of schedules: under none, a story would pass that never happened."""
+    """Return the number of schedules. Refuse 0: a story that never happens would pass."""
     if not text.isdecimal() or int(text) == 0:
-        raise argparse.ArgumentTypeError(f"{text}: write a number, 1 or more")
+        raise argparse.ArgumentTypeError(f"must be a number, 1 or more, got {text}")
     return int(text)
 
 
@@ -52,31 +52,31 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         type=int,
         default=0,
         metavar="N",
-        help="settles the order in which tasks run that are ready at once, and each call's seed",
+        help="the seed of the order in which ready tasks run, and of each call",
     )
     group.addoption(
         "--callchart-schedules",
         type=_at_least_one,
         default=SCHEDULES,
         metavar="N",
-        help="under how many schedules each story happens; more than the default's are reported",
+        help="the number of schedules of each story; above the default, they are reported",
     )
     group.addoption(
         "--callchart-journals",
         type=Path,
         metavar="DIR",
-        help="where to save the journals of the calls of tests that fail",
+        help="the folder for the journals of calls of failed tests",
     )
     parser.addini(
         "callchart_chart",
-        "the chart that `telephone` calls, as module:NAME",
+        "the chart of `telephone`, as module:NAME",
         default="callchart.states:CHART",
     )
 
 
 def pytest_configure(config: pytest.Config) -> None:
     for marker in (
-        "call(**kwargs): what `telephone` is made with: chart, settings, scripts, ... (see "
+        "call(**kwargs): the arguments of `telephone`: chart, settings, scripts, ... (see "
         "callchart.engine.testing.telephone.Telephone)",
         "schedules(n): run the test under n schedules that follow the seed",
     ):
@@ -87,13 +87,13 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if marker := metafunc.definition.get_closest_marker("schedules"):
         schedules = range(*marker.args)
         if not schedules:
-            wrong = f"schedules({schedules.stop}): write a number, 1 or more"
+            wrong = f"schedules(n): n must be 1 or more, got {schedules.stop}"
             pytest.fail(f"{metafunc.definition.nodeid}: {wrong}", pytrace=False)
         metafunc.fixturenames.append("callchart_schedule")
         metafunc.parametrize("callchart_schedule", schedules, ids=lambda n: f"s{n}")
 
 
-# Before pytest-trio marks every async test with its own runner: the first one counts.
+# First, because pytest-trio marks every async test with its own runner: the first mark counts.
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
@@ -101,7 +101,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if "make_telephone" in fixtures:
             item.add_marker(pytest.mark.trio(run=schedule.run))
         elif "story" in fixtures:
-            # The teller runs within a run of its own for each schedule.
+            # The test runs in its own Trio run for each schedule.
             item.obj = _told(item.obj)  # type: ignore[attr-defined]
 
 
@@ -114,7 +114,7 @@ def _told(teller: Callable[..., Any]) -> Callable[..., None]:
 
 
 def _seed(item: pytest.Item) -> int:
-    """The seed of a test: what the command line says, and its schedule's number behind that."""
+    """Return the test's seed: that of the command line plus the number of its schedule."""
     given: int = item.config.option.callchart_seed
     callspec = getattr(item, "callspec", None)
     return given + (callspec.params.get("callchart_schedule", 0) if callspec else 0)
@@ -124,7 +124,7 @@ def _seed(item: pytest.Item) -> int:
 def make_telephone(request: pytest.FixtureRequest) -> MakeTelephone:
     """Makes telephones to other charts or with other settings: `async with make_telephone(...)`.
 
-    Takes what `Telephone` takes; what it is not given comes from the marker `call`, or is the
+    Takes the arguments of `Telephone`. The others come from the marker `call`, or are the
     default chart and the test's seed."""
     telephones = request.node.stash.setdefault(_TELEPHONES, [])
 
@@ -147,18 +147,18 @@ def _telephone(item: pytest.Item, given: dict[str, Any]) -> Telephone:
 
 @pytest.fixture
 def callchart_seed(request: pytest.FixtureRequest) -> int:
-    """The test's seed, for what draws its own luck from it."""
+    """The test's seed, for its own random generators."""
     return _seed(request.node)
 
 
 @pytest.fixture
 def story(request: pytest.FixtureRequest) -> Callable[[Teller], None]:
-    """In an async test, a `Story`: the test tells it, `--callchart-schedules`
-    times, each time under another schedule. Its telephone is made as `make_telephone` makes it."""
+    """A `Story` for an async test, which runs once under each of `--callchart-schedules`
+    schedules. Its telephone is made like that of `make_telephone`."""
 
     def make() -> Telephone:
         telephone = _telephone(request.node, {})
-        request.node.stash[_TELEPHONES] = [telephone]  # of the last schedule alone
+        request.node.stash[_TELEPHONES] = [telephone]  # only that of the last schedule
         return telephone
 
     def told(teller: Teller) -> None:
@@ -172,25 +172,25 @@ def story(request: pytest.FixtureRequest) -> Callable[[Teller], None]:
 
 @pytest.fixture
 def telephone(make_telephone: MakeTelephone) -> Telephone:
-    """A telephone to the chart; at the test's end its call is ended and its invariants checked."""
+    """A telephone to the chart. At the end of the test its call ends, and its invariants are
+    checked."""
     return make_telephone()
 
 
 def default_chart(config: pytest.Config) -> Chart:
-    """The chart that the ini option `callchart_chart` names."""
+    """Return the chart that the ini option `callchart_chart` names."""
     module, _, name = config.getini("callchart_chart").partition(":")
     chart = getattr(importlib.import_module(module), name)
     if not isinstance(chart, Chart):
-        raise pytest.UsageError(
-            f"callchart_chart: {module}:{name} is no callchart.engine.chart.Chart"
-        )
+        raise pytest.UsageError(f"callchart_chart: {module}:{name} must be a Chart, got {chart!r}")
     return chart
 
 
 def pytest_terminal_summary(
     terminalreporter: pytest.TerminalReporter, config: pytest.Config
 ) -> None:
-    """How many courses each story took, where more schedules were asked for than the default's."""
+    """Report the distinct journals of each story, if more schedules than the default were asked
+    for."""
     if config.option.callchart_schedules <= SCHEDULES:
         return
     for report in terminalreporter.getreports("passed"):
@@ -202,7 +202,7 @@ def pytest_terminal_summary(
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
     if telephone := getattr(item, "funcargs", {}).get("telephone"):
-        # Within the test itself: what its call breaks at the end is its own failure.
+        # Run the end of the call within the test, so that a broken invariant fails the test.
         item.obj = _with_call(item.obj, telephone)  # type: ignore[attr-defined]
     schedule.settle(_seed(item))
     return (yield)
@@ -210,7 +210,7 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
 
 def _with_call(test: Callable[..., Any], telephone: Telephone) -> Callable[..., Any]:
     if not inspect.iscoroutinefunction(test):
-        pytest.fail("a test on the telephone waits for it: write `async def`", pytrace=False)
+        pytest.fail("a test with `telephone` must be async: write `async def`", pytrace=False)
 
     @wraps(test)
     async def call(**arguments: Any) -> None:

@@ -1,8 +1,8 @@
-"""Questions over what a call did: over its steps alone, or over its sound as well.
+"""Questions about a call: about its steps, or about its sound as well.
 
-Each is a plain function of a `Recording` or of steps, so that they can be put together. Times are
-seconds since the call began. A state is asked for by any part of its full name: "speaking",
-"speaking.chunks" and "call.turn.speaking" all mean `call.turn.speaking.chunks`.
+Each is a function of a `Recording` or of steps, so they can be combined. Times are seconds since
+the call began. Any part of a full name names a state: "speaking", "speaking.chunks" and
+"call.turn.speaking" all mean `call.turn.speaking.chunks`.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ E = TypeVar("E", bound=Event)
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """A reply that was begun: its script, and how many sounds had been asked for before it."""
+    """A reply that was begun: its script, and the number of syntheses requested before it."""
 
     script: str | None
     sounds_before: int
@@ -40,7 +40,7 @@ class Begun:
 
 @dataclass
 class Recording:
-    """Everything that one call did, and what was heard of it at the far end of the line."""
+    """Everything that one call did, and the sound at the far end of its line."""
 
     chart: Chart
     line: FakeLine
@@ -48,20 +48,20 @@ class Recording:
     steps: list[Step] = field(default_factory=list)
     #: The journal's lines; the first is its head.
     journal: Sequence[Mapping[str, Any]] = ()
-    #: When the call began, by Trio's clock.
+    #: The beginning of the call, by Trio's clock.
     began: float = 0.0
     replies: dict[int, Begun] = field(default_factory=dict)
 
     def note(self, step: Step) -> None:
-        """A step has been decided, and is about to be carried out."""
+        """Record a step that was decided, before its effects are carried out."""
         self.steps.append(step)
         for reply in _begun_by(step):
             sounds = len(self.synthesizer.syntheses)
-            # A draft was begun before it is confirmed.
+            # A draft begins before it is confirmed.
             self.replies.setdefault(reply.number, Begun(reply.script, sounds))
 
     def moment(self, tick: float) -> float:
-        """Seconds since the call began, from the line's ticks since it was answered."""
+        """Convert ticks of the line since its answer to seconds since the call began."""
         answered = self.line.answered_at
         return round(tick / TICKS + (self.began if answered is None else answered) - self.began, 6)
 
@@ -81,7 +81,7 @@ def is_in(leaf: str, state: str) -> bool:
 
 
 def states(steps: Sequence[Step]) -> list[str]:
-    """The leaves passed through, by full name; a leaf that goes on counts once."""
+    """Return the leaves passed through, by full name; a leaf that goes on counts once."""
     leaves: list[str] = []
     for step in steps:
         if step.entries or not leaves:
@@ -92,7 +92,7 @@ def states(steps: Sequence[Step]) -> list[str]:
 def follows(leaves: Sequence[str], path: Path) -> bool:
     """Do the leaves follow the path, from the first to the last?
 
-    A name stands for one leaf or several in a row; `...` for any leaves, or none."""
+    A name matches one or several leaves in a row; `...` matches any number of leaves, or none."""
     reached = {0}
     for wanted in path:
         if isinstance(wanted, EllipsisType):
@@ -110,7 +110,7 @@ def follows(leaves: Sequence[str], path: Path) -> bool:
 
 
 def entered(steps: Sequence[Step], state: str) -> list[float]:
-    """When a state was entered, however long it lasted."""
+    """Return the times at which a state was entered."""
     return [
         step.at_us / 1e6
         for step in steps
@@ -119,7 +119,7 @@ def entered(steps: Sequence[Step], state: str) -> list[float]:
 
 
 def time_in(steps: Sequence[Step], state: str) -> float:
-    """Seconds spent in a state, all stays together, up to the last step."""
+    """Return the seconds spent in a state, in all stays together, up to the last step."""
     spent = 0
     for step, following in pairwise(steps):
         if is_in(step.after.leaf, state):
@@ -128,28 +128,28 @@ def time_in(steps: Sequence[Step], state: str) -> float:
 
 
 def events(steps: Sequence[Step], kind: type[E]) -> list[E]:
-    """The events of a kind, in the order in which they were taken from the mailbox."""
+    """Return the events of a kind, in the order in which they were taken from the mailbox."""
     return [step.event for step in steps if isinstance(step.event, kind)]
 
 
 def outcomes(steps: Sequence[Step], kind: type[Event]) -> list[Outcome]:
-    """What became of each event of a kind."""
+    """Return the outcome of each event of a kind."""
     return [step.outcome for step in steps if isinstance(step.event, kind)]
 
 
 def times(steps: Sequence[Step], kind: type[Event]) -> list[float]:
-    """When events of a kind happened."""
+    """Return the times of the events of a kind."""
     return [step.at_us / 1e6 for step in steps if isinstance(step.event, kind)]
 
 
 def history(steps: Sequence[Step]) -> tuple[Said, ...]:
-    """What the call believes was said and heard."""
+    """Return the history in the data of the call: the engine's view of the conversation."""
     said: tuple[Said, ...] = steps[-1].data.said
     return said
 
 
 def tools_used(steps: Sequence[Step]) -> tuple[ToolUsed, ...]:
-    """What the model's tools have done, as the call's history has it."""
+    """Return the tools that the model has used, from the call's history."""
     return tuple(item for item in steps[-1].data.history if isinstance(item, ToolUsed))
 
 
@@ -157,11 +157,10 @@ def tools_used(steps: Sequence[Step]) -> tuple[ToolUsed, ...]:
 
 
 @dataclass(frozen=True, slots=True)
-class Stay:
-    """A stay in a state that plays: of a reply, or of a filler (None). Seconds; inf: goes on.
+class PlayingStay:
+    """A stay in a state that plays a reply, or a filler (None). In seconds; inf: it goes on.
 
-    `claim` is what the engine said was heard, when it stopped; None when nothing was begun, or it
-    has not stopped yet."""
+    `claim` are the heard words that the engine reported at the stop; None before it."""
 
     state: str
     reply: int | None
@@ -172,31 +171,32 @@ class Stay:
 
 @dataclass(frozen=True, slots=True)
 class HeardSound:
-    """A stretch of one text's sound, as it came out at the far end: samples [first, end).
+    """A stretch of one text's sound at the far end: samples [first, end).
 
-    `at` is in seconds since the call began; `stay` is where it belongs, None: it is stale."""
+    `at` is in seconds since the call began; `stay` is the stay that played it, or None if it is
+    stale."""
 
     at: float
     text: str
     sound: int
     first: int
     end: int
-    stay: Stay | None
-    #: Frames of it that were heard after their stay, or outside of any.
+    stay: PlayingStay | None
+    #: The number of its frames that were heard after the stay, or outside of any.
     stale_frames: int
 
 
 @dataclass(frozen=True, slots=True)
 class HeardReply:
-    """The words of a reply that the caller heard, read off the line."""
+    """The words of a reply that the caller heard, taken from the sound on the line."""
 
     reply: int
     text: str
 
 
-def playing_stays(recording: Recording) -> list[Stay]:
-    """The stays in states that play, in order."""
-    stays: list[Stay] = []
+def playing_stays(recording: Recording) -> list[PlayingStay]:
+    """Return the stays to states that play, in order."""
+    stays: list[PlayingStay] = []
     under_way: dict[Active, int] = {}
     left = 0
     reply: int | None = None
@@ -207,7 +207,7 @@ def playing_stays(recording: Recording) -> list[Stay]:
                 left = under_way.pop(active)
                 stays[left] = replace(stays[left], end=at)
         if isinstance(step.event, PlaybackStopped):
-            # Raised as the state is left: it is the step that follows.
+            # The event is raised when the state is left, so it is in the next step.
             stays[left] = replace(stays[left], claim=step.event.heard)
         reply = next((begun.number for begun in _begun_by(step)), reply)
         for active in step.entries:
@@ -215,12 +215,12 @@ def playing_stays(recording: Recording) -> list[Stay]:
             if activity in ("play", "fill"):
                 under_way[active] = len(stays)
                 of = reply if activity == "play" else None
-                stays.append(Stay(active.state, of, at, math.inf))
+                stays.append(PlayingStay(active.state, of, at, math.inf))
     return stays
 
 
 def heard_sounds(recording: Recording) -> Iterator[HeardSound]:
-    """What came out at the far end by now, in order; stretches that follow each other are one."""
+    """Yield the sounds at the far end by now, in order; adjacent stretches are joined."""
     stays = playing_stays(recording)
     began: HeardSound | None = None
     for at, sound, first, end in _stretches(recording):
@@ -242,7 +242,7 @@ def heard_sounds(recording: Recording) -> Iterator[HeardSound]:
 
 
 def _stretches(recording: Recording) -> Iterator[tuple[float, int, int, int]]:
-    """(when, sound, first sample, end) of each fake sound heard."""
+    """Yield (time, sound, first sample, end) of each fake sound heard."""
     line = recording.line
     for played in line.played():
         for piece in pieces(played.pcm):
@@ -250,14 +250,14 @@ def _stretches(recording: Recording) -> Iterator[tuple[float, int, int, int]]:
             yield at, piece.sound, piece.first, piece.end
 
 
-def _is_of(recording: Recording, sound: int, stay: Stay) -> bool:
-    """Does the sound belong to the reply (or the filler) that is played in that stay?"""
+def _is_of(recording: Recording, sound: int, stay: PlayingStay) -> bool:
+    """Does the sound belong to the reply (or the filler) of that stay?"""
     synthesis = recording.synthesizer.syntheses[sound - 1]
     facts = recording.steps[0].data.facts
     if stay.reply is None:
         return any(clip.text == synthesis.text for clip in facts.fillers)
     begun = recording.replies[stay.reply]
-    # What a model writes may have a "one moment" before it, and then lack a goodbye of its own.
+    # A model's answer may have a "one moment" before it, and may lack its own goodbye.
     in_an_answer = (facts.scripts.waiting, facts.scripts.farewell)
     if synthesis.text in (in_an_answer if begun.script is None else (begun.script,)):
         return True
@@ -265,23 +265,25 @@ def _is_of(recording: Recording, sound: int, stay: Stay) -> bool:
     return begun.sounds_before < sound <= min(later, default=sound)
 
 
-def _frames_after(recording: Recording, at: float, first: int, end: int, stay: Stay | None) -> int:
+def _frames_after(
+    recording: Recording, at: float, first: int, end: int, stay: PlayingStay | None
+) -> int:
     frame = recording.line.rate_hz // TICKS
     frames = -(-(end - first) // frame)
     if stay is None:
         return frames
-    # The frame that is on the air when a stay ends was sent: it is heard to its end.
+    # The frame that is played when a stay ends was sent already: it is heard to its end.
     in_time = (stay.end - at) / FRAME_SECONDS
     return 0 if in_time >= frames else max(0, frames - 1 - int(in_time + 1e-6))
 
 
 def stale_frames(recording: Recording) -> int:
-    """How many frames of a reply (or a filler) that was over came out at the far end."""
+    """Count the frames of an ended reply (or filler) that came out at the far end."""
     return sum(sound.stale_frames for sound in heard_sounds(recording))
 
 
 def words_of(recording: Recording, sound: HeardSound, slack: int = 0) -> list[str]:
-    """The words that lie within the stretch; `slack` (samples) moves the stretch's end."""
+    """Return the words within the stretch; `slack` (samples) moves the stretch's end."""
     rate_hz = recording.line.rate_hz
     return [
         word.word
@@ -292,7 +294,8 @@ def words_of(recording: Recording, sound: HeardSound, slack: int = 0) -> list[st
 
 
 def heard_by_caller(recording: Recording) -> list[HeardReply]:
-    """The words that the caller heard by now, reply by reply, read off the line itself."""
+    """Return the words that the caller has heard by now, reply by reply, from the sound on the
+    line."""
     heard: dict[int, list[str]] = {}
     for sound in heard_sounds(recording):
         if sound.stay is not None and sound.stay.reply is not None:
@@ -301,7 +304,7 @@ def heard_by_caller(recording: Recording) -> list[HeardReply]:
 
 
 def first_sound_after(recording: Recording, at: float) -> float | None:
-    """When, at or after that moment, the caller first heard anything; None: not yet."""
+    """Return the time of the first sound at or after that moment, or None."""
     for played in recording.line.played():
         begin, end = recording.moment(played.begin), recording.moment(played.end)
         if end > at:
@@ -310,7 +313,7 @@ def first_sound_after(recording: Recording, at: float) -> float | None:
 
 
 def longest_silence(recording: Recording, since: float, until: float) -> float:
-    """The longest time in which the caller heard nothing of us, between two moments."""
+    """Return the longest time between two moments in which the caller heard no sound of ours."""
     longest, silent_since = 0.0, since
     for played in recording.line.played():
         begin, end = recording.moment(played.begin), recording.moment(played.end)

@@ -1,4 +1,4 @@
-"""A call's journal for a person to read: one line a step, aligned."""
+"""A call's journal for a reader: one aligned line for each step."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 
 def readable(journal: Sequence[Mapping[str, Any]]) -> str:
-    """Time (s), outcome, event, and from where to where. Steps that stay name the state once."""
+    """Return time (s), outcome, event, and both states. A step that stays names its state once."""
     return "\n".join(_lines(journal))
 
 
@@ -27,6 +27,6 @@ def _lines(journal: Sequence[Mapping[str, Any]]) -> Iterator[str]:
 
 
 def _common_root(leaves: Sequence[str]) -> str:
-    """The outermost state, where most of a call goes on: said once less in every line."""
+    """Return the outermost state of most leaves, which the lines leave out."""
     roots = [leaf.partition(".")[0] for leaf in leaves if "." in leaf]
     return f"{max(set(roots), key=roots.count)}." if roots else ""

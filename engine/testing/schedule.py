@@ -1,8 +1,8 @@
-"""Virtual time, and the order of what is ready at one instant: one seam to Trio's inside.
+"""Virtual time, and the order of ready tasks: the only place that uses private parts of Trio.
 
-Trio runs the tasks that are ready at one instant in an order of its own luck. It has a private
-switch that makes the order depend on nothing but a private source of luck. Both are named here, and
-nowhere else in Callchart; so is how Trio's clock jumps, which is done here with less work.
+Trio runs the tasks that are ready at one instant in a random order. A private switch makes that
+order depend only on a private random generator. Both are used here, and nowhere else in
+Callchart. The clock's jump is reimplemented here, because Trio's own takes longer.
 """
 
 from __future__ import annotations
@@ -19,24 +19,24 @@ from trio.testing import MockClock
 
 
 def settle(seed: int | str) -> None:
-    """From now on, for as long as nobody settles it otherwise: one seed, one schedule."""
+    """Fix the order of ready tasks from now on: one seed gives one order."""
     inside = trio._core._run
     inside._ALLOW_DETERMINISTIC_SCHEDULING = True  # type: ignore[misc]
     inside._r.seed(seed)
 
 
 def virtual_clock() -> MockClock:
-    """A clock that jumps over all waiting, at once."""
+    """Return a clock that jumps over all waiting."""
     clock = MockClock(autojump_threshold=0)
     clock._autojump = partial(_jump, clock)  # type: ignore[method-assign]
     return clock
 
 
 def _jump(clock: MockClock) -> None:
-    """To the next deadline, as the clock itself does when nobody can run.
+    """Jump to the next deadline, as the clock itself does when no task can run.
 
-    Trio's own jump gathers all of Trio's statistics to learn the deadline, and leaves the waking
-    to the next round of its loop: a fifth of what a jump and a sleep cost."""
+    Trio's own jump collects all of Trio's statistics to learn the deadline, and leaves the
+    waking to the next round of its loop: a fifth of the cost of a jump and a sleep."""
     deadlines = GLOBAL_RUN_CONTEXT.runner.deadlines
     seconds = deadlines.next_deadline() - clock.current_time()
     if 0 < seconds < math.inf:

@@ -1,7 +1,8 @@
-"""A call whose outside is a script: the steps that were decided for it, taken by the real engine.
+"""A call whose outside is a script: the real engine takes the steps that were decided for it.
 
-The activities do nothing but say what the script has them say, each at its moment; mailbox, timers,
-scopes, effects and the playout are the engine's own."""
+The activities only post the events of the script, each at its moment. Mailbox, timers, scopes,
+effects and the playout are those of the engine.
+"""
 
 from __future__ import annotations
 
@@ -18,12 +19,12 @@ from callchart.engine.phrases import Phrases
 from callchart.engine.ports import Signal
 from callchart.engine.scene import Scene, Services
 
-#: What a caller has heard of each reply that was stopped.
+#: The words that a caller has heard of each stopped reply.
 HEARD = "words"
 
 
 class _SilentLine:
-    """`callchart.engine.ports.Line` that says nothing of itself."""
+    """`callchart.engine.ports.Line` that reports nothing."""
 
     rate_hz = 16000
     call_id = "script"
@@ -53,14 +54,14 @@ class _SilentLine:
 
 
 class _Script:
-    """Plays the steps' events, and notes the steps that the engine takes."""
+    """Posts the events of the steps, and records the engine's steps."""
 
     def __init__(self, chart: Chart, steps: Sequence[Step]) -> None:
         self.steps, self.taken = steps, list[Step]()
         self._scenes: dict[str, list[Scene]] = {}
         self._noted = trio.lowlevel.ParkingLot()
         self._began = trio.current_time()
-        #: The number of the last step that was said.
+        #: The number of the last step whose event was posted.
         self._said = 0
         names = {node.state.activity for node in chart.nodes.values()} - {None}
         nobody = cast(Any, None)
@@ -92,7 +93,7 @@ class _Script:
         self._speak()
 
     async def run(self) -> None:
-        """To the last step, or until the engine takes no more."""
+        """Run to the last step, or until the engine takes no more."""
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self.call.run)
             for n, step in enumerate(self.steps):
@@ -104,7 +105,7 @@ class _Script:
             nursery.cancel_scope.cancel()
 
     def _speak(self) -> None:
-        """Say what is next, if it is to be said now, and whoever says it has begun."""
+        """Post the next event if it is due and its activity has begun."""
         n = len(self.taken)
         if not self._said < n < len(self.steps):
             return
@@ -127,9 +128,9 @@ class _Script:
 
 
 async def take(chart: Chart, steps: Sequence[Step]) -> list[Step]:
-    """The steps that the real engine takes, when it is told what these were told.
+    """Return the steps of the real engine when it gets the events of these steps.
 
-    Raises `trio.TooSlowError` where it takes fewer."""
+    Raises `trio.TooSlowError` if it takes fewer steps."""
     script = _Script(chart, steps)
     await script.run()
     return script.taken

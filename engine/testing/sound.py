@@ -1,8 +1,9 @@
-"""Sound that says what it is: every block of a fake sound's samples holds its number and its place.
+"""Sound that identifies itself: every block of a fake sound's samples holds its number and its
+place.
 
-Whoever hears such sound, at whichever sample they begin, can tell which sound it is and how much of
-it was heard; none of its samples is needed beyond that. A block is five samples: a mark that occurs
-nowhere else, then the block's place and the sound's number in two samples of 15 bits each.
+A listener can begin at any sample, and still learn which sound it is and how much of it was
+heard. The samples have no other use. A block is five samples: a mark that occurs nowhere else,
+then the place of the block and the number of the sound, in two samples of 15 bits each.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import numpy as np
 #: Samples. Divides a frame at 8 and at 16 kHz.
 BLOCK = 5
 
-#: Samples that are made at once: some frames, a whole number of blocks.
+#: Samples that are made together: some frames, a whole number of blocks.
 _STRETCH = 800 * BLOCK
 
 _MARK = -0x8000
@@ -26,7 +27,7 @@ _RADIX = 0x7FFF
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A stretch of one fake sound, `offset` samples into what was read; sizes in samples."""
+    """A stretch of one fake sound, `offset` samples into the audio; sizes in samples."""
 
     sound: int
     first: int
@@ -39,12 +40,12 @@ class Piece:
 
 
 def whole_blocks(seconds: float, rate_hz: int) -> int:
-    """How many samples a fake sound of about that length has: at least one block."""
+    """Return the length, in samples, of a fake sound of about this length: at least one block."""
     return max(1, round(seconds * rate_hz / BLOCK)) * BLOCK
 
 
 def fake_sound(number: int, first: int, samples: int) -> bytes:
-    """Samples [first, first + samples) of the sound of that number (from 1), as s16le."""
+    """Return samples [first, first + samples) of the sound of that number (from 1), as s16le."""
     begin = first // _STRETCH
     end = -(-(first + samples) // _STRETCH)
     stretches = b"".join(_stretch(number, place) for place in range(begin, end))
@@ -54,21 +55,21 @@ def fake_sound(number: int, first: int, samples: int) -> bytes:
 
 @lru_cache(maxsize=1024)
 def _stretch(number: int, place: int) -> bytes:
-    """The sound is asked for frame by frame, and again by whoever hears it."""
+    """Return a stretch, cached: callers ask for it frame by frame, and several times."""
     blocks = np.empty((_STRETCH // BLOCK, BLOCK), "<i2")
     places = np.arange(place * len(blocks), (place + 1) * len(blocks))
     high, low = divmod(number - 1, _RADIX)
     blocks[:, 0] = _MARK
     blocks[:, 1], blocks[:, 2] = places // _RADIX, places % _RADIX
-    # The last sample of a block is never zero: what follows a sound is told from it.
+    # The last sample of a block is never zero, so silence after a sound differs from it.
     blocks[:, 3], blocks[:, 4] = high, low + 1
     return blocks.tobytes()
 
 
 def pieces(pcm: bytes) -> Iterator[Piece]:
-    """The fake sounds in s16le audio, in order; silence and other sound is passed over.
+    """Yield the fake sounds in s16le audio, in order; skip silence and other sound.
 
-    Blocks that are cut by the beginning or the end of the audio count as far as they go."""
+    Blocks that are cut at the beginning or the end of the audio count as far as they go."""
     if (whole := _one_piece(pcm)) is not None:
         yield whole
         return
@@ -92,7 +93,7 @@ def pieces(pcm: bytes) -> Iterator[Piece]:
 
 
 def _one_piece(pcm: bytes) -> Piece | None:
-    """The piece that the audio is, all of it: by far the most frequent case, at less cost."""
+    """Return the piece if the audio is one whole piece: the most frequent case, and cheaper."""
     head = np.frombuffer(pcm[: 2 * (2 * BLOCK - 1)], "<i2").tolist()
     if _MARK not in head:
         return None

@@ -1,4 +1,4 @@
-"""A fake synthesizer: speaks at an even pace, in sound that says which text it is."""
+"""A fake synthesizer: it speaks at an even pace, in sound that identifies its text."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from callchart.engine.testing.sound import fake_sound, whole_blocks
 
 SYNTHESIZER = "fake synthesizer"
 
-#: A brisk reader: fast read English was measured at 18, and round numbers make readable tests.
+#: A fast reader: fast English was measured at 18, and a round number makes readable tests.
 CHARACTERS_A_SECOND = 20.0
 
 
 @dataclass(frozen=True, slots=True)
 class Manner:
-    """How a text is synthesised; all in seconds.
+    """The manner in which a text is synthesised; all in seconds.
 
-    `latency` to the first sound; then pieces of `piece` (None: all at once), `pace` apart.
-    `fails` and `hangs`: after so much sound (0: before any)."""
+    `latency` to the first sound; then pieces of `piece` (None: one piece), `pace` apart. `fails`
+    and `hangs`: after so much sound (0: before any)."""
 
     latency: float = 0.0
     piece: float | None = None
@@ -32,9 +32,9 @@ class Manner:
 
 @dataclass(eq=False, slots=True)
 class Synthesis:
-    """One text's synthesis. `words` is where the words are in its sound, whoever was told so.
+    """The synthesis of one text. `words` are the places of the words in its sound.
 
-    Times are of Trio's clock; `ended` stays None while it is under way."""
+    Times are of Trio's clock; `ended` is None while the synthesis runs."""
 
     number: int
     text: str
@@ -45,27 +45,27 @@ class Synthesis:
 
 @dataclass
 class FakeSynthesizer:
-    """`callchart.engine.ports.Synthesizer`: a text lasts as long as its characters.
+    """`callchart.engine.ports.Synthesizer`: the sound of a text is as long as its characters.
 
-    `manner` is how texts are synthesised unless `will` says otherwise; `tells_words`: it gives
-    timings of words."""
+    `manner` applies to texts without a manner from `will`. `tells_words`: it reports timings of
+    words."""
 
     manner: Manner = Manner()
     characters_a_second: float = CHARACTERS_A_SECOND
     tells_words: bool = True
-    #: All that it was asked for, in order: the sound numbered n is `syntheses[n - 1]`.
+    #: All syntheses, in order: the sound with number n is that of `syntheses[n - 1]`.
     syntheses: list[Synthesis] = field(default_factory=list, init=False)
-    #: How many are under way, and the most there ever were.
+    #: The number of running syntheses, and the greatest number so far.
     under_way: int = field(default=0, init=False)
     most_at_once: int = field(default=0, init=False)
     _manners: list[tuple[str, Manner]] = field(default_factory=list, init=False)
 
     def will(self, on: str, manner: Manner) -> None:
-        """Texts that contain `on` are synthesised in that manner; the latest word holds."""
+        """Synthesise texts that contain `on` in that manner; the latest call wins."""
         self._manners.insert(0, (on, manner))
 
     def seconds(self, text: str) -> float:
-        """How long the text lasts."""
+        """Return the length of a text (s)."""
         return len(text) / self.characters_a_second
 
     async def synthesize(self, text: str, rate_hz: int, out: Callable[[Speech], None]) -> None:
@@ -98,7 +98,7 @@ class FakeSynthesizer:
 
 
 def _timings(text: str, seconds: float) -> tuple[WordTiming, ...]:
-    """Words share the time by their characters, and follow each other without a pause."""
+    """Return timings of the words: each gets time by its characters, without a pause."""
     words = text.split()
     characters = sum(len(word) for word in words) or 1
     timings, before = [], 0

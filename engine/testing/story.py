@@ -1,4 +1,4 @@
-"""Stories: what happens to a call from outside, told beforehand, and run under many schedules."""
+"""Stories: outside events of a call, planned before it, and run under many schedules."""
 
 from __future__ import annotations
 
@@ -18,11 +18,12 @@ from callchart.engine.testing.telephone import Telephone
 
 
 class Story:
-    """What happens from outside under one schedule. Tell it, then `await happens()`, then ask.
+    """The outside events of a call under one schedule. Plan them, `await happens()`, then ask
+    questions.
 
-    Each verb says when something is to happen; a schedule moves it. The call is that of
-    `telephone`, which is made when it is first named: a story may do without, and be about other
-    parts that wait for the outside. Such a story notes what it sees happen (`note`)."""
+    Each verb plans an event at a moment, and the schedule moves it. The call is that of
+    `telephone`, which is made when it is first used. A story can do without a call and test
+    other parts that react to outside events; such a story records what it observes (`note`)."""
 
     def __init__(self, schedule: Schedule, make_telephone: Callable[[], Telephone]) -> None:
         self.schedule = schedule
@@ -36,12 +37,12 @@ class Story:
 
     @property
     def telephone(self) -> Telephone:
-        """The telephone of this story's call: for what is told of providers, and for questions."""
+        """The telephone of this story: to script providers, and to ask questions."""
         if self._telephone is None:
             self._telephone = self._make_telephone()
         return self._telephone
 
-    # --- what is to happen -----------------------------------------------------------------------
+    # --- plan ------------------------------------------------------------------------------------
 
     def event(
         self,
@@ -53,11 +54,11 @@ class Story:
         of_voice: bool = False,
         lasting: float = 0.0,
     ) -> None:
-        """Anything else: see `callchart.engine.testing.moves.OutsideEvent`."""
+        """Plan any other event: see `callchart.engine.testing.moves.OutsideEvent`."""
         self._events.append(OutsideEvent(at, what, happen, lag, of_voice, lasting))
 
     def around(self, seconds: float) -> float:
-        """A provider's delay: this one, or a little less or more, or anything up to the double."""
+        """Return a delay of a provider: this one, a little less or more, or up to twice as long."""
         chance = self._luck.random()
         if self.schedule.number == 0 or chance < 0.2:
             return seconds
@@ -73,10 +74,10 @@ class Story:
         until: float | None = None,
         lasting: float | None = None,
     ) -> None:
-        """The caller speaks from `at` on: `until` a moment, or `lasting` so many seconds, or as
-        long as the words take.
+        """Plan speech of the caller from `at`, `until` a moment or `lasting` so many seconds; by
+        default as long as the words take.
 
-        With `until`, beginning and end are moved each by itself, otherwise as one."""
+        With `until`, the schedule moves beginning and end separately, otherwise together."""
         spoken = Spoken(words) if isinstance(words, str) else words
         if until is not None:
             self.caller_starts_speaking(spoken, at=at)
@@ -93,50 +94,51 @@ class Story:
         )
 
     def caller_makes_noise(self, *, at: float, lasting: float = 0.3) -> None:
-        """A cough, a door: voice without words."""
+        """Plan a cough or the like: voice without words."""
         self.caller_says(Spoken(""), at=at, lasting=lasting)
 
     def caller_starts_speaking(self, words: str | Spoken = "", *, at: float) -> None:
-        """The caller begins to speak. Without words, nobody knows yet what."""
+        """Plan the beginning of speech. Without words, the recognizer knows none."""
         speaks = partial(self.telephone.caller_starts_speaking, words)
         self.event("the caller speaks", speaks, at=at, lag=FRAME_SECONDS, of_voice=True)
 
     def caller_stops_speaking(self, *, at: float) -> None:
-        """The caller falls silent."""
+        """Plan the end of speech."""
         stops = self.telephone.caller_stops_speaking
         self.event("the caller falls silent", stops, at=at, lag=FRAME_SECONDS, of_voice=True)
 
     def caller_hangs_up(self, *, at: float) -> None:
-        """The caller hangs up."""
+        """Plan that the caller hangs up."""
         self.event("the caller hangs up", self.telephone.caller_hangs_up, at=at)
 
     def caller_presses(self, digits: str, *, at: float) -> None:
-        """The caller presses keys, one after the other."""
+        """Plan that the caller presses keys, one after the other."""
         presses = partial(self.telephone.caller_presses, digits)
         self.event("the caller presses keys", presses, at=at)
 
     def line_breaks(self, *, at: float) -> None:
-        """The line closes, and nobody says why."""
+        """Plan that the line closes without a reason."""
         self.event("the line breaks", self.telephone.line_breaks, at=at)
 
     def operator_hangs_up(self, *, at: float) -> None:
-        """The operator asks the agent to end the call."""
+        """Plan that the operator asks the agent to end the call."""
         self.event("the operator hangs up", self.telephone.operator_hangs_up, at=at)
 
     def recognizer_fails(self, *, at: float) -> None:
-        """The recogniser breaks off."""
+        """Plan that the recognizer fails."""
 
         async def fails() -> None:
             self.telephone.recognizer.fail("told to fail")
 
         self.event("the recogniser fails", fails, at=at)
 
-    # --- it happens ------------------------------------------------------------------------------
+    # --- run -------------------------------------------------------------------------------------
 
     async def happens(self, *, until: float | None = None) -> None:
-        """All of it, and then time passes until that moment (s), or until the call has ended.
+        """Run all planned events, and then wait until that moment (s), or until the call has
+        ended.
 
-        The telephone is put down, so that the call is over and what holds of every call holds."""
+        Afterwards the telephone ends the call, and checks the invariants of every call."""
         self._moments = self.schedule.moments(self._events, self._luck)
         if self._telephone is None:
             self._began = trio.current_time()
@@ -163,21 +165,21 @@ class Story:
         await event.happen()
 
     def note(self, what: str) -> None:
-        """Something happened: it is part of what tells one schedule's outcome from another's."""
+        """Record an observation. It is part of the story's trace."""
         self._notes.append((round(trio.current_time() - self._began, 6), what))
 
     def check_it_happened(self) -> None:
-        """Raises `AssertionError` where what was told never happened."""
+        """Raise `AssertionError` if planned events never happened."""
         assert len(self._moments) == len(self._events), (
             f"{len(self._events) - len(self._moments)} events of the story never happen: "
-            f"write `await story.happens()` behind them"
+            f"write `await story.happens()` after them"
         )
 
-    # --- what came of it -------------------------------------------------------------------------
+    # --- result ----------------------------------------------------------------------------------
 
     @property
     def trace(self) -> Hashable:
-        """What happened, in order, without times: the steps of the call, and what was noted."""
+        """The steps of the call and the notes, in order, without times."""
         steps = self._telephone.steps if self._telephone else ()
         passed = tuple(
             (
@@ -193,7 +195,7 @@ class Story:
 
     @property
     def instants(self) -> list[float]:
-        """When something happened, in seconds since the beginning, ascending."""
+        """The times at which something happened (s since the beginning), ascending."""
         steps = self._telephone.steps if self._telephone else ()
         told = (event.at for event in self._events)
         return sorted(
@@ -201,7 +203,7 @@ class Story:
         )
 
     def as_told(self) -> str:
-        """The schedule, and where it has moved each event, for a person to read."""
+        """Return the schedule, and the moment to which it moved each event, for a reader."""
         moved = sorted(zip(self._moments, self._events, strict=False), key=lambda told: told[0])
         lines = [f"{moment:12.6f}  {event.what} (told: {event.at:g} s)" for moment, event in moved]
         return "\n".join([f"under schedule {self.schedule.name}:", *lines])
@@ -212,24 +214,24 @@ Teller = Callable[[Story], Awaitable[None]]
 
 @dataclass(slots=True)
 class Told:
-    """A story under so many schedules: the distinct courses that it took."""
+    """The result of a story under so many schedules: its distinct traces."""
 
     schedules: int = 0
     traces: set[Hashable] = field(default_factory=set)
 
     @property
     def distinct(self) -> int:
-        """How many different journals there were."""
+        """The number of distinct journals."""
         return len(self.traces)
 
 
 def tell(
     teller: Teller, make_telephone: Callable[[], Telephone], *, schedules: int, seed: int = 0
 ) -> Told:
-    """Tell a story under so many schedules of a seed, each in a Trio run of its own.
+    """Run a story under so many schedules of a seed, each in its own Trio run.
 
-    Raises what the story raises, with a note of the schedule; `AssertionError` where it took the
-    same course under all schedules: then its events cannot meet, and it shows nothing."""
+    Raises the exception of the story, with a note about the schedule. Raises `AssertionError` if
+    all schedules give one trace: then its events cannot meet, and the story proves nothing."""
     told = Told()
     instants: list[float] = []
     for number in range(schedules):
@@ -245,8 +247,8 @@ def tell(
         instants = instants or story.instants
     if schedules > 1 and told.distinct == 1:
         raise AssertionError(
-            f"under all of {schedules} schedules the story takes the same course: nothing that it "
-            f"tells can meet anything else (move its events nearer to each other)"
+            f"the story must differ between schedules, got one trace under all {schedules}: "
+            f"move its events nearer to each other"
         )
     return told
 

@@ -1,4 +1,4 @@
-"""A telephone to call the agent with: one call, on a virtual clock, told as it happens."""
+"""A telephone to call the agent: one call, on a virtual clock, driven by a test."""
 
 from __future__ import annotations
 
@@ -42,25 +42,26 @@ from callchart.engine.testing.report import readable
 from callchart.engine.testing.speech import CHARACTERS_A_SECOND, FakeSynthesizer
 from callchart.engine.tools.tool import Tool
 
-#: Virtual seconds that a test waits for something unless it says otherwise: longer than anything
-#: that the default call does by itself, except its longest call.
+#: The default limit of a wait, in virtual seconds: longer than any timer of the default chart
+#: except `longest_call`.
 PATIENCE = 60.0
-#: More steps than that at one instant are a circle.
+#: More steps than that at one instant are an endless loop.
 STEPS_AT_ONCE = 1000
 
 
 class Telephone:
-    """One call to the agent. `async with Telephone(chart) as telephone:`, then tell what happens.
+    """One call to the agent: `async with Telephone(chart) as telephone:`, then the events of the
+    call.
 
-    The call begins at the first verb that is awaited; until then latencies, faults and answers can
-    be scripted at no time. `at` and `until` are seconds since then. Each verb waits until what it
-    tells has happened, and no longer. When the block is left, expectations that are still open are
-    met or fail, the caller hangs up, the call ends, and `check_invariants` is asked.
+    The call begins at the first awaited verb. Before it, latencies, faults and answers can be
+    scripted. `at` and `until` are seconds since the call began. Each verb waits until its event
+    has happened. At the end of the block, open expectations are met or fail, the caller hangs
+    up, the call ends, and `check_invariants` runs.
 
-    `settings` may be a mapping of those that differ from the defaults. Without `scripts` there are
-    no fillers: a test that is about them names them. `tools` and `transfers` are what the model may
-    use, and whom it may hand the caller on to. Raises `AssertionError`, with the journal,
-    for an expectation that is not met; never waits without a bound."""
+    `settings` may be a mapping of the settings that differ from the defaults. Without `scripts`
+    there are no fillers; a test about fillers names them. `tools` are the tools of the model,
+    `transfers` the permitted targets of a transfer. Raises `AssertionError` for an expectation
+    that is not met. Every wait has a bound."""
 
     def __init__(
         self,
@@ -115,13 +116,13 @@ class Telephone:
         failure = error
         if error is None:
             try:
-                # Bounded by virtual time; cancelled, it ends at once.
+                # Bounded by virtual time, and cancellable.
                 await self._finish()  # noqa: ASYNC102
             except (AssertionError, trio.Cancelled) as unmet:  # noqa: ASYNC103 - see below
                 failure = unmet
         self._nursery.cancel_scope.cancel()
-        # A test's own failure passes the nursery by: it is no group of exceptions. Cancellation
-        # does not: it may come from the call itself, whose failure the nursery then raises.
+        # Do not pass the test's own failure through the nursery, which would wrap it in a group.
+        # Pass a cancellation through it: the call may have failed, and the nursery raises that.
         if isinstance(failure, trio.Cancelled):
             return await self._nursery_manager.__aexit__(  # noqa: ASYNC102 - its scope is cancelled
                 type(failure), failure, failure.__traceback__
@@ -131,7 +132,7 @@ class Telephone:
             raise failure
         return None
 
-    # --- what the test tells beforehand ---------------------------------------------------------
+    # --- scripts --------------------------------------------------------------------------------
 
     def agent_will_say(
         self,
@@ -143,12 +144,12 @@ class Telephone:
         fails: bool = False,
         hangs: bool = False,
     ) -> None:
-        """The model's next answer that was not told yet, text by text (or word by word).
+        """Script the next answer of the model without a script, text by text (or word by word).
 
-        Between texts, `Use(name, arguments)` uses a tool; "{result}" in what comes after it is what
-        came of it. The first piece comes after `latency`, each further one after `pace` (seconds).
-        In the end it asks to hang up (`ends_call`), `fails`, or never ends (`hangs`). Without a
-        word of this, the agent says what it heard."""
+        Between texts, `Use(name, arguments)` calls a tool; "{result}" in later texts is replaced
+        by its result. The first piece comes after `latency`, each further one after `pace`
+        (seconds). At the end the answer asks to hang up (`ends_call`), `fails`, or never ends
+        (`hangs`). Without a script, the agent repeats the words it heard."""
         pieces: list[str | Use] = []
         for text in texts:
             if isinstance(text, Use):
@@ -157,7 +158,7 @@ class Telephone:
                 pieces += [f"{word} " for word in (text.split() if by_word else [text])]
         self.model.will_write(Answer(tuple(pieces), latency, pace, ends_call, fails, hangs))
 
-    # --- what happens ---------------------------------------------------------------------------
+    # --- events ---------------------------------------------------------------------------------
 
     async def caller_says(
         self,
@@ -167,9 +168,11 @@ class Telephone:
         until: float | None = None,
         lasting: float | None = None,
     ) -> None:
-        """The caller speaks, from `at` (now) `until` a moment, or `lasting` so many seconds.
+        """Let the caller speak from `at` (default: now) `until` a moment, or `lasting` so many
+        seconds.
 
-        Without either, as long as the words take. `Spoken` says what the recogniser makes of it."""
+        Without either, as long as the words take. `Spoken` scripts the results of the
+        recognizer."""
         __tracebackhide__ = True
         spoken = Spoken(words) if isinstance(words, str) else words
         await self.caller_starts_speaking(spoken, at=at)
@@ -178,40 +181,40 @@ class Telephone:
         await self.caller_stops_speaking(at=until)
 
     async def caller_makes_noise(self, *, at: float | None = None, lasting: float = 0.3) -> None:
-        """A cough, a door: voice without words."""
+        """Let the caller cough or the like: voice without words."""
         __tracebackhide__ = True
         await self.caller_says(Spoken(""), at=at, lasting=lasting)
 
     async def caller_starts_speaking(
         self, words: str | Spoken = "", *, at: float | None = None
     ) -> None:
-        """The caller begins to speak. Without words, nobody knows yet what."""
+        """Let the caller begin to speak. Without words, the recognizer knows none."""
         __tracebackhide__ = True
         await self._reach(at)
         spoken = Spoken(words) if isinstance(words, str) else words
         self.line.start_speaking(self.recognizer.knows(spoken))
 
     async def caller_stops_speaking(self, *, at: float | None = None) -> None:
-        """The caller falls silent."""
+        """Let the caller fall silent."""
         __tracebackhide__ = True
         await self._reach(at)
         self.line.stop_speaking()
 
     async def caller_hangs_up(self, *, at: float | None = None) -> None:
-        """The caller hangs up."""
+        """Let the caller hang up."""
         __tracebackhide__ = True
         await self._reach(at)
         self.line.remote_hangs_up()
 
     async def caller_presses(self, digits: str, *, at: float | None = None) -> None:
-        """The caller presses keys, one after the other."""
+        """Let the caller press keys, one after the other."""
         __tracebackhide__ = True
         await self._reach(at)
         for digit in digits:
             self.line.press(digit)
 
     async def line_breaks(self, *, at: float | None = None) -> None:
-        """The line closes, and nobody says why."""
+        """Close the line without a reason."""
         __tracebackhide__ = True
         await self._reach(at)
         self.line.break_off()
@@ -219,7 +222,7 @@ class Telephone:
     async def operator_hangs_up(
         self, reason: str = "the service stops", *, at: float | None = None
     ) -> None:
-        """The operator asks the agent to end the call."""
+        """Let the operator ask the agent to end the call."""
         __tracebackhide__ = True
         await self._reach(at)
         if self._call is not None and not self._over:
@@ -237,7 +240,8 @@ class Telephone:
             await self._reach(what)
 
     async def until_the_end(self, *, within: float | None = None) -> None:
-        """Let time pass until the call has ended: at most the longest call, and a goodbye."""
+        """Let time pass until the call has ended; by default at most the longest call and a
+        goodbye."""
         __tracebackhide__ = True
         await self._reach(None)
         within = self.settings.longest_call + PATIENCE if within is None else within
@@ -251,13 +255,14 @@ class Telephone:
         stale_frames: int | None = None,
         within: float = PATIENCE,
     ) -> Expectation:
-        """The call is to pass through these states, and then this is to be true.
+        """Expect that the call passes through these states, and then that these values are
+        right.
 
-        `states` is the whole way from the call's beginning to the moment meant; `...` stands for
-        any states between. `heard` are the words that the caller has heard of the last reply,
-        `stale_frames` the frames heard of replies that were over. Awaited, it waits for the states
-        (`within` virtual seconds). Not awaited, it does so before the telephone's next verb, or
-        when the call is over."""
+        `states` is the path from the beginning of the call to that moment; `...` matches any
+        states. `heard` are the words of the last reply that the caller has heard, `stale_frames`
+        the number of frames heard of ended replies. If awaited, it waits for the states
+        (`within` virtual seconds). If not, the next verb of the telephone does, or the end of
+        the call."""
         self._check_names([name for name in states or () if not isinstance(name, EllipsisType)])
         frame = sys._getframe(1)
         line = TracebackType(None, frame, frame.f_lasti, frame.f_lineno)
@@ -265,7 +270,7 @@ class Telephone:
         self._open_expectations.append(expectation)
         return expectation
 
-    # --- what can be asked at any time ----------------------------------------------------------
+    # --- questions ------------------------------------------------------------------------------
 
     @property
     def now(self) -> float:
@@ -274,32 +279,32 @@ class Telephone:
 
     @property
     def state(self) -> str:
-        """The leaf in which the call is, by its full name; "" before the first."""
+        """The full name of the active leaf; "" before the first."""
         return self.steps[-1].after.leaf if self.steps else ""
 
     @property
     def over(self) -> bool:
-        """The call has ended, and nothing of it is left."""
+        """True when the call has ended and its tasks have finished."""
         return self._over
 
     @property
     def steps(self) -> Sequence[Step]:
-        """All steps so far: for callchart.engine.testing.questions."""
+        """All steps so far, for `callchart.engine.testing.questions`."""
         return self.recording.steps
 
     @property
     def history(self) -> tuple[Said, ...]:
-        """What the call believes was said and heard."""
+        """The history in the call's data: the engine's view of the conversation."""
         return history(self.steps)
 
     @property
     def tools_used(self) -> tuple[ToolUsed, ...]:
-        """What the model's tools have done, as the call's history has it."""
+        """The tools that the model has used, from the call's history."""
         return tools_used(self.steps)
 
     @property
     def heard(self) -> list[HeardReply]:
-        """What the caller has truly heard, reply by reply."""
+        """The words that the caller has heard, reply by reply, from the sound on the line."""
         return heard_by_caller(self.recording)
 
     # --- inside ---------------------------------------------------------------------------------
@@ -313,12 +318,14 @@ class Telephone:
         if moment is None:
             return
         if moment < self.now - 1e-6:
-            raise AssertionError(f"at {moment:g} s: it is {self.now:g} s already")
+            raise AssertionError(
+                f"a moment must not be in the past: got {moment:g} s at {self.now:g} s"
+            )
         await trio.sleep_until(self.recording.began + moment)
 
     async def _begin(self) -> None:
         if self._nursery is None:
-            raise RuntimeError("a telephone is used within `async with`")
+            raise RuntimeError("a telephone must be entered: write `async with telephone`")
         await self._phrases.prepare(self.synthesizer, script_texts(self.scripts))
         clips = self._phrases.fillers(self.scripts)
         line = self.line
@@ -363,7 +370,7 @@ class Telephone:
                 f"call goes round in a circle"
             )
         self.recording.note(step)
-        # Asked at every step: a state may last no time at all.
+        # Check at every step: a state may last for no time.
         if self._wait is not None and self._wait.condition():
             self._wait.held = True
             self._wait.ended.set()
@@ -459,19 +466,19 @@ class Telephone:
         return f"{message}\n(at {self.now:.3f} s, in {self.state or 'no state yet'})"
 
     def readable_journal(self) -> str:
-        """The call so far, a line a step."""
+        """Return the journal of the call so far, a line for each step."""
         return readable(self.journal.lines)
 
 
 class _Wait:
-    """What the test waits for: a condition that is asked at each step."""
+    """A condition that the test waits for, checked at each step."""
 
     def __init__(self, condition: Callable[[], bool]) -> None:
         self.condition, self.held, self.ended = condition, False, trio.Event()
 
 
 class Expectation:
-    """What a test expects of a call. Await it, or let the telephone do so in its own time."""
+    """An expectation of a test. Await it, or let the telephone do so later."""
 
     def __init__(
         self,
@@ -484,7 +491,7 @@ class Expectation:
     ) -> None:
         self._meet = meet
         self.states, self.heard, self.stale_frames = states, heard, stale_frames
-        #: `line`: the test's line that expects it, for the report of a failure.
+        #: `line` is the line of the test that made it, for the report of a failure.
         self.within, self.line = within, line
 
     def __await__(self) -> Generator[Any, Any, None]:

@@ -11,7 +11,7 @@ from callchart.engine.testing import Telephone
 from callchart.engine.testing.questions import (
     HeardReply,
     HeardSound,
-    Stay,
+    PlayingStay,
     heard_sounds,
     playing_stays,
 )
@@ -132,6 +132,6 @@ def heard_between(call: Telephone, begin: float, end: float) -> list[str]:
     ]
 
 
-def stays_of(call: Telephone, reply: int) -> list[Stay]:
+def stays_of(call: Telephone, reply: int) -> list[PlayingStay]:
     """The stays in which a reply was played."""
     return [stay for stay in playing_stays(call.recording) if stay.reply == reply]

@@ -127,7 +127,7 @@ def test_a_chart_whose_function_fails_shows_the_functions_line(run: Run) -> None
 def test_a_test_that_cannot_wait_for_its_telephone_is_told_so(run: Run) -> None:
     result = run("def test_plain(telephone):\n    pass\n")
     result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines(["a test on the telephone waits for it: write `async def`"])
+    result.stdout.fnmatch_lines(["a test with `telephone` must be async: write `async def`"])
 
 
 def test_the_journal_of_a_failed_call_is_saved_where_one_asks(
@@ -188,9 +188,7 @@ def test_a_project_names_its_own_chart(run: Run, pytester: pytest.Pytester) -> N
     pytester.syspathinsert()
     run(source, "-o", "callchart_chart=my_chart:MINE").assert_outcomes(passed=1)
     result = run(source, "-o", "callchart_chart=my_chart:WRONG")
-    result.stdout.fnmatch_lines(
-        ["*callchart_chart: my_chart:WRONG is no callchart.engine.chart.Chart*"]
-    )
+    result.stdout.fnmatch_lines(["*callchart_chart: my_chart:WRONG must be a Chart, got State(*"])
 
 
 def test_schedules_follow_the_seed(run: Run) -> None:
@@ -221,7 +219,7 @@ def test_a_test_under_no_schedule_is_refused(run: Run, count: int) -> None:
     )
     assert result.ret == pytest.ExitCode.INTERRUPTED
     result.stdout.fnmatch_lines(
-        [f"test_it.py::test_it: schedules({count}): write a number, 1 or more"]
+        [f"test_it.py::test_it: schedules(n): n must be 1 or more, got {count}"]
     )
     result.stdout.no_fnmatch_line("*plugin.py*")
 
@@ -231,7 +229,7 @@ def test_stories_under_no_schedule_are_a_usage_error(run: Run, count: str) -> No
     result = run("def test_it(): ...", f"--callchart-schedules={count}")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines(
-        [f"*error: argument --callchart-schedules: {count}: write a number, 1 or more"]
+        [f"*error: argument --callchart-schedules: must be a number, 1 or more, got {count}"]
     )
 
 
