@@ -1,1 +1,1 @@
-"""What a call costs: the engine's own time, beside a bare loop that only moves frames."""
+"""The cost of a call: the engine's own time, compared with a bare loop that only moves frames."""

@@ -69,7 +69,7 @@ def _arguments() -> argparse.Namespace:
 
 
 def _measure(progress: Progress) -> dict[str, Any]:
-    """All figures, by the names that report.py reads."""
+    """Return all metrics, by the names that report.py reads."""
     jobs = len(ALONE) + 3 * len(LEVELS)
     task = progress.add_task("", total=jobs)
     machine: list[dict[str, float]] = []
@@ -77,9 +77,9 @@ def _measure(progress: Progress) -> dict[str, Any]:
     def run(what: str, name: str, *arguments: float) -> dict[str, float]:
         progress.update(task, description=f"{what:<28}")
         machine.append(_child("machine"))
-        figures = _child(name, *arguments)
+        metrics = _child(name, *arguments)
         progress.advance(task)
-        return figures
+        return metrics
 
     results: dict[str, Any] = {name: run(name.replace("_", " "), name) for name in ALONE}
     levels = results["levels"] = []
@@ -88,7 +88,7 @@ def _measure(progress: Progress) -> dict[str, Any]:
         before = run(f"{what}, the bare loop", "floor", calls, FLOOR_SECONDS)
         engine = run(what, "engine", calls, seconds)
         after = run(f"{what}, the bare loop", "floor", calls, FLOOR_SECONDS)
-        levels.append({**engine, **dict(_beside(engine, before, after))})
+        levels.append({**engine, **dict(_compared(engine, before, after))})
     medians = [measured["median_ms"] for measured in machine]
     return results | {
         "machine": {"least_ms": min(medians), "most_ms": max(medians)},
@@ -98,7 +98,7 @@ def _measure(progress: Progress) -> dict[str, Any]:
     }
 
 
-def _beside(engine: dict[str, float], *floors: dict[str, float]) -> Iterator[tuple[str, float]]:
+def _compared(engine: dict[str, float], *floors: dict[str, float]) -> Iterator[tuple[str, float]]:
     for key in ("cpu_seconds_per_call_minute", "lateness_p99_ms"):
         mean = sum(floor[key] for floor in floors) / len(floors)
         yield f"floor_{key}", mean
@@ -111,8 +111,8 @@ def _child(name: str, *arguments: float) -> dict[str, float]:
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True)
     if done.returncode != 0:
         raise BenchmarkFailed(f"{name} ended with exit code {done.returncode}; see above")
-    figures: dict[str, float] = json.loads(done.stdout)
-    return figures
+    metrics: dict[str, float] = json.loads(done.stdout)
+    return metrics
 
 
 if __name__ == "__main__":

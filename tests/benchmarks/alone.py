@@ -1,6 +1,6 @@
-"""The engine with nothing beside it: one decision, one turn, one call's memory, virtual time.
+"""The engine alone: one decision, one turn, the memory of one call, calls in virtual time.
 
-All on a clock that jumps, so that what is measured is work and never waiting."""
+Everything runs on a clock that jumps, so that only work is measured, no waiting."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ from tests.benchmarks.caller import Script
 from tests.benchmarks.calls import SETTINGS, frames, spans, supervisor
 from tests.benchmarks.sink import Sink
 
-#: A line of spans takes a whole answer at once: nobody wakes up to refill it.
+#: A line of spans takes a whole answer in one piece: no task wakes up to refill it.
 SPAN_SETTINGS = replace(SETTINGS, backlog=60.0)
 
 
 def decision() -> dict[str, float]:
-    """Microseconds of one decision: medians over every step of a call, each decided many times."""
+    """Measure one decision (us): medians over all steps of a call, each decided many times."""
     steps: list[Step] = []
 
     async def call() -> None:
@@ -55,9 +55,9 @@ def _decide(before: Step, occurrence: Occurrence) -> float:
 
 
 def turn() -> dict[str, float]:
-    """CPU milliseconds of a turn: journal in memory, one frame a chunk, no delays, no frames.
+    """Measure the CPU of a turn (ms): journal in memory, one frame a chunk, no delays, no frames.
 
-    The least of several runs: what other work on the machine adds is not the engine's."""
+    The least of several runs counts, because other work on the machine only adds to it."""
     script = Script().without_delays_or_sound()
     asked: list[int] = []
 
@@ -69,16 +69,16 @@ def turn() -> dict[str, float]:
             asked.append(caller.number)
 
         asked.clear()
-        await _side_by_side(one, 5)
+        await _in_parallel(one, 5)
 
     return {"cpu_ms": min(_virtually(calls)[0] / sum(asked) for _ in range(12)) * 1000}
 
 
 def memory(calls: int = 100) -> dict[str, float]:
-    """What Python holds for a call in mid conversation, without a voice detector, in KB.
+    """Measure the memory of a call in mid conversation, without a voice detector (KB).
 
-    The difference that tracemalloc sees between no call and `calls` calls, each at another moment
-    of its turn; what the fakes allocate (a question's sound, above all) is left out."""
+    The result is the difference that tracemalloc sees between no call and `calls` calls, each at
+    another moment of its turn, without the allocations of the fakes."""
     held: list[int] = []
     script = Script()
 
@@ -91,7 +91,7 @@ def memory(calls: int = 100) -> dict[str, float]:
             await spans(taking, script, 60.0, str(number))
 
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(_side_by_side, one, calls)
+            nursery.start_soon(_in_parallel, one, calls)
             await trio.sleep(40.0)
             held.append(_held() - before)
             nursery.cancel_scope.cancel()
@@ -103,7 +103,7 @@ def memory(calls: int = 100) -> dict[str, float]:
 
 
 def _held() -> int:
-    """Bytes that are held now and were not allocated by these fakes."""
+    """Return the bytes in use that were not allocated by these fakes."""
     gc.collect()
     fakes = tracemalloc.Filter(False, str(Path(__file__).parent / "*"))
     taken = tracemalloc.take_snapshot().filter_traces([fakes])
@@ -111,7 +111,7 @@ def _held() -> int:
 
 
 def virtual_spans() -> dict[str, float]:
-    """Virtual call-seconds a second, where text and sound come in whole chunks."""
+    """Measure virtual call-seconds per second; text and sound come in whole chunks."""
     calls, lasts, script = 10, 100.0, Script().in_spans()
 
     async def run() -> None:
@@ -120,14 +120,14 @@ def virtual_spans() -> dict[str, float]:
         async def one(number: int) -> None:
             await spans(taking, script, lasts, str(number))
 
-        await _side_by_side(one, calls)
+        await _in_parallel(one, calls)
 
     wall = min(_virtually(run)[1] for _ in range(6))
     return {"call_seconds_per_second": calls * lasts / wall}
 
 
 def virtual_frames() -> dict[str, float]:
-    """The same with every frame moved, beside the bare loop under the same clock."""
+    """Measure the same with every frame moved, and the bare loop under the same clock."""
     calls, lasts, script = 10, 15.0, Script()
 
     async def engine() -> None:
@@ -136,26 +136,26 @@ def virtual_frames() -> dict[str, float]:
         async def one(number: int) -> None:
             await frames(taking, script, trio.current_time() + lasts, str(number))
 
-        await _side_by_side(one, calls)
+        await _in_parallel(one, calls)
 
     async def bare() -> None:
         async def one(number: int) -> None:
             await floor.call(Sink(), trio.current_time(), trio.current_time() + lasts)
 
-        await _side_by_side(one, calls)
+        await _in_parallel(one, calls)
 
-    # In turns, so that both have the same machine.
+    # Alternate, so that other work on the machine hits both.
     walls = [(_virtually(engine)[1], _virtually(bare)[1]) for _ in range(6)]
     engines, floors = (calls * lasts / min(column) for column in zip(*walls, strict=True))
     return {
         "call_seconds_per_second": engines,
         "floor_call_seconds_per_second": floors,
-        "share_of_floor": engines / floors,
+        "ratio_to_floor": engines / floors,
     }
 
 
-async def _side_by_side(one: Callable[[int], Awaitable[None]], calls: int) -> None:
-    """All at once, each a little after the one before: no two of them share their moments."""
+async def _in_parallel(one: Callable[[int], Awaitable[None]], calls: int) -> None:
+    """Run all calls in parallel, each a little later than the one before."""
 
     async def begin(number: int) -> None:
         await trio.sleep(number * 0.137)
@@ -167,7 +167,7 @@ async def _side_by_side(one: Callable[[int], Awaitable[None]], calls: int) -> No
 
 
 def _virtually(run: Callable[[], Awaitable[None]]) -> tuple[float, float]:
-    """Run on a clock that jumps: CPU seconds and wall seconds."""
+    """Run on a clock that jumps; return CPU seconds and wall seconds."""
     cpu, wall = time.process_time(), time.perf_counter()
     trio.run(run, clock=virtual_clock())
     return time.process_time() - cpu, time.perf_counter() - wall

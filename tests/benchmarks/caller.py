@@ -1,4 +1,4 @@
-"""A caller who keeps to a script: asks, hears the answer or interrupts it, and asks again.
+"""A scripted caller, who asks, hears the answer or interrupts it, and asks again.
 
 Question number n is spoken in samples that are all n, and the answer to it must come back so."""
 
@@ -12,14 +12,14 @@ from tests.benchmarks.sink import FRAME, SILENCE, sound
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """Times of one turn, in seconds; all of a call's turns are alike, but for interruptions.
+    """Times of one turn, in seconds. All turns of a call are alike, except for interruptions.
 
-    What the providers take is scripted too, and is no part of what the engine is charged with."""
+    The delays of the providers are scripted too, and are subtracted from the engine's times."""
 
     question: float = 2.0
     #: From the end of an answer to the next question.
     thought: float = 0.6
-    #: Every so many answers one is interrupted, this long after its first sound.
+    #: One of so many answers is interrupted, this long after its first sound.
     interrupted_every: int = 2
     interrupted_after: float = 1.5
     #: The recogniser's partial after the beginning, and its final after the end, of a question.
@@ -39,11 +39,11 @@ class Script:
 
     @property
     def answer(self) -> float:
-        """How long a whole answer lasts."""
+        """The length of a whole answer (s)."""
         return self.chunks * self.chunk
 
     def first_sound(self, end_of_turn: float) -> float:
-        """From the end of a question to the first sound of its answer, by the script alone."""
+        """Return the scripted seconds from the end of a question to its answer's first sound."""
         written = self.first_token + (self.tokens - 1) * self.token
         return max(end_of_turn, self.final) + written + self.synthesis
 
@@ -51,27 +51,27 @@ class Script:
         return self.interrupted_every > 0 and number % self.interrupted_every == 0
 
     def in_spans(self) -> Script:
-        """The same delays, with text and sound a whole chunk at a time."""
+        """Return a script with the same delays, and text and sound in whole chunks."""
         return replace(self, tokens=2, token=0.0, pieces=1)
 
     def without_delays_or_sound(self) -> Script:
-        """Providers that answer at once, one frame a chunk, and nobody interrupts."""
-        at_once = replace(self, partial=0.0, final=0.0, first_token=0.0, token=0.0, synthesis=0.0)
-        return replace(at_once, pieces=1, chunk=FRAME_SECONDS, interrupted_every=0)
+        """Return a script without delays and interruptions, with one frame a chunk."""
+        immediate = replace(self, partial=0.0, final=0.0, first_token=0.0, token=0.0, synthesis=0.0)
+        return replace(immediate, pieces=1, chunk=FRAME_SECONDS, interrupted_every=0)
 
 
 class Caller:
-    """When this caller speaks, and what. Times in seconds of Trio's clock, as they are due."""
+    """The state of one scripted caller. Times are due times, in seconds of Trio's clock."""
 
-    #: No answer by then, and the caller asks the next question.
+    #: Seconds without an answer after which the caller asks the next question.
     PATIENCE = 10.0
 
     def __init__(self, script: Script, greeting: float) -> None:
         self.script, self._greeting = script, greeting
-        #: The question being asked, or the last one asked; 0 stands for the greeting.
+        #: The number of the last question; 0 is the greeting.
         self.number = 0
         self.next_question = float("inf")
-        #: When the first sound of each question, and the first silence after it, are there.
+        #: When each question begins, and when it has ended.
         self.began: dict[int, float] = {}
         self.ended: dict[int, float] = {}
         self.interrupting: set[int] = set()
@@ -79,7 +79,7 @@ class Caller:
         self._voice = SILENCE
 
     def answer_begins(self, number: int, at: float) -> None:
-        """The first sound of an answer is heard."""
+        """Plan the next question: the first sound of an answer is heard at `at`."""
         if number != self.number:
             return
         script = self.script
@@ -91,7 +91,7 @@ class Caller:
             self.next_question = at + length + script.thought
 
     def ask(self, at: float) -> bytes:
-        """The next question, whose first sound is there at `at`, and all of it."""
+        """Begin the next question at `at`; return its whole sound."""
         self.number += 1
         self.began[self.number] = at
         self.ended[self.number] = at + self.script.question

@@ -1,4 +1,4 @@
-"""Whole calls through the engine: how one is set up, and what came of it."""
+"""Whole calls through the engine: set-up and metrics."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ from tests.benchmarks.lines import FrameLine, SpanLine
 from tests.benchmarks.providers import Ears, Model, Voicebox, Voices
 from tests.benchmarks.sink import RATE_HZ, Sink
 
-#: Without fillers: one that has begun may finish its word, which is a wait on purpose, and would
-#: stand in the figures as the engine's.
+#: Without fillers: a filler may finish its word. That wait is on purpose, and would count as the
+#: engine's.
 SCRIPTS = Scripts(fillers=())
 SETTINGS = Settings(longest_call=86_400.0)
 
 
 class CallFailed(RuntimeError):
-    """A call of the benchmark ended with an error: its figures would mean nothing."""
+    """A call of the benchmark ended with an error: its metrics mean nothing."""
 
 
 async def supervisor(
@@ -41,7 +41,7 @@ async def supervisor(
     journal: Callable[[str], Journal | None] = lambda call_id: None,
     inspectors: Sequence[Inspector] = (),
 ) -> Supervisor:
-    """Ready to take calls that keep to `script`."""
+    """Return a supervisor for calls that follow `script`."""
     voicebox, phrases = Voicebox(script), Phrases(RATE_HZ)
     await phrases.prepare(voicebox, script_texts(SCRIPTS))
     services = Services(Voices(), Ears(script), voicebox, Model(script), phrases)
@@ -62,7 +62,7 @@ def _failed(call_id: str, error: BaseException) -> None:
 
 @contextmanager
 def journal_files() -> Iterator[Callable[[str], Journal]]:
-    """Journals in a folder that goes away afterwards: what a service writes as well."""
+    """Provide journals in a temporary folder: a service writes them too."""
     with TemporaryDirectory(prefix="callchart-bench-") as folder:
         yield lambda call_id: JournalFile(Path(folder) / f"{call_id}.jsonl", _complain)
 
@@ -76,21 +76,21 @@ def new_caller(script: Script) -> Caller:
 
 
 async def spans(supervisor: Supervisor, script: Script, lasts: float, name: str) -> Caller:
-    """A call of `lasts` seconds on a line of spans, after which the caller hangs up."""
+    """Run a call of `lasts` seconds on a line of spans; the caller hangs up."""
     line = SpanLine(name, new_caller(script))
     await attend(supervisor, line, trio.current_time() + lasts)
     return line.caller
 
 
 async def frames(supervisor: Supervisor, script: Script, ends: float, name: str) -> FrameLine:
-    """A call on a line of frames, until Trio's clock reads `ends` and the caller hangs up."""
+    """Run a call on a line of frames; the caller hangs up when Trio's clock reads `ends`."""
     line = FrameLine(name, new_caller(script), Sink())
     await attend(supervisor, line, ends)
     return line
 
 
 async def attend(supervisor: Supervisor, line: FrameLine | SpanLine, ends: float) -> None:
-    """A call on that line, until Trio's clock reads `ends` and the caller hangs up."""
+    """Run a call on `line`; the caller hangs up when Trio's clock reads `ends`."""
     async with trio.open_nursery() as nursery:
         if isinstance(line, FrameLine):
             nursery.start_soon(line.run)
@@ -106,9 +106,9 @@ async def _hang_up_at(line: FrameLine | SpanLine, at: float) -> None:
 
 @dataclass
 class Turns:
-    """What came of the turns of one call or of several. Times in seconds."""
+    """The metrics of the turns of one or several calls. Times in seconds."""
 
-    #: From the end of a question to the first sound of its answer, beyond what was scripted.
+    #: From the end of a question to the first sound of its answer, less the scripted time.
     overhead: list[float] = field(default_factory=list)
     #: From an interruption's first frame to the flush, and to the last frame heard of the answer,
     #: beyond the speech that the chart wants for a barge-in.
@@ -121,7 +121,7 @@ class Turns:
     stale: int = 0
 
     def add(self, line: FrameLine) -> None:
-        """What came of one call, now that it is over."""
+        """Add the turns of a call that has ended."""
         caller, sink, script = line.caller, line.sink, line.caller.script
         scripted = script.first_sound(SETTINGS.end_of_turn)
         whole = round(script.answer * 50)

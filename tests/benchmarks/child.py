@@ -1,7 +1,7 @@
 """One measurement in a process of its own: `python -m tests.benchmarks.child NAME ARGUMENT...`.
 
-Prints its figures as one line of JSON. A process of its own has no heap, no caches and no CPU
-seconds of the measurement before it."""
+It prints its metrics as one line of JSON. A new process has no heap, no caches and no CPU seconds
+of an earlier measurement."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ import trio
 from tests.benchmarks import alone, machine
 from tests.benchmarks.level import engine_level, floor_level
 
-Figures = dict[str, float]
+Metrics = dict[str, float]
 
-MEASUREMENTS: Mapping[str, Callable[..., Figures]] = {
+MEASUREMENTS: Mapping[str, Callable[..., Metrics]] = {
     "machine": machine.measure,
     "decision": alone.decision,
     "turn": alone.turn,

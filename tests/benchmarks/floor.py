@@ -1,7 +1,7 @@
 """The floor: a bare Trio loop that moves the same frames, with no engine and no call.
 
-One task a direction a call, absolute deadlines 20 ms apart, one copy of 640 bytes a frame into the
-same sink, no queue. No phone bot on Trio can cost less; the benchmark's figures stand beside it."""
+It has one task for each direction of a call, absolute deadlines 20 ms apart, one copy of 640 bytes
+a frame into the same sink, and no queue. A phone bot on Trio cannot cost less."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SPEECH = sound(1, FRAME_SECONDS)
 
 
 async def call(sink: Sink, began: float, ends: float) -> None:
-    """One call's frames, both ways, from `began` to `ends` (Trio's clock)."""
+    """Move the frames of one call, both ways, from `began` to `ends` (Trio's clock)."""
     async with trio.open_nursery() as nursery:
         nursery.start_soon(_hear, bytearray(FRAME), began, ends)
         nursery.start_soon(_speak, sink, began, ends)

@@ -1,4 +1,4 @@
-"""One level of load on the real clock: so many calls at once, through the engine or bare."""
+"""One level of load on the real clock: a number of parallel calls, with the engine or bare."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from tests.benchmarks.sink import Sink
 SPREAD = 5.0
 
 
-def percentile(values: Sequence[float], share: float) -> float:
-    """The value below which `share` of the values lie; NaN of none."""
+def percentile(values: Sequence[float], ratio: float) -> float:
+    """Return the value below which `ratio` of the values lie; NaN without values."""
     ordered = sorted(values)
-    return ordered[min(len(ordered) - 1, int(share * len(ordered)))] if ordered else float("nan")
+    return ordered[min(len(ordered) - 1, int(ratio * len(ordered)))] if ordered else float("nan")
 
 
 async def engine_level(calls: int, seconds: float) -> dict[str, float]:
-    """`calls` calls of `seconds` each, journals and all."""
+    """Measure `calls` calls of `seconds` each, with journals."""
     turns, script = Turns(), Script()
 
     with journal_files() as journal:
@@ -55,7 +55,7 @@ async def engine_level(calls: int, seconds: float) -> dict[str, float]:
 
 
 async def floor_level(calls: int, seconds: float) -> dict[str, float]:
-    """The same frames with no engine."""
+    """Measure the same frames without the engine."""
     lateness: list[float] = []
 
     async def one(number: int, began: float) -> None:
@@ -71,7 +71,7 @@ async def floor_level(calls: int, seconds: float) -> dict[str, float]:
 
 
 async def staggered(one: Callable[[int, float], Awaitable[None]], calls: int) -> float:
-    """Run `one` for each call at its moment to begin: the CPU seconds of this process meanwhile."""
+    """Run `one` for each call, begun one after the other; return the CPU seconds of the process."""
     first, before = trio.current_time() + 0.1, time.process_time()
     async with trio.open_nursery() as nursery:
         for number in range(calls):

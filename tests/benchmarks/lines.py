@@ -1,7 +1,7 @@
-"""Two lines of one caller: one moves every frame, the other whole stretches of sound at once.
+"""Two lines of one caller: one moves single frames, the other whole spans of sound.
 
-Both play as a carrier does: from a queue, in real time, with marks that come back when what was
-played before them was heard, and a flush that drops the queue without a word."""
+Both play as a carrier does: from a queue, in real time, with marks that are reported when the sound
+before them was heard, and a flush that drops the queue silently."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tests.benchmarks.sink import FRAME, RATE_HZ, SILENCE, Sink, number_in
 
 
 class _Line:
-    """What both lines have in common: picking up, hanging up, and the signals."""
+    """The part that both lines share: answering, hanging up, and the signals."""
 
     rate_hz = RATE_HZ
     parties = Parties()
@@ -49,10 +49,10 @@ class _Line:
             self._answered.set()
 
     def send_digits(self, digits: str) -> None:
-        """No call of the benchmark does."""
+        """Do nothing: the benchmark does not use it."""
 
     def transfer(self, target: str) -> None:
-        """No call of the benchmark does."""
+        """Do nothing: the benchmark does not use it."""
 
     def caller_hangs_up(self) -> None:
         if not self.closed:
@@ -72,11 +72,11 @@ class _Line:
 
 
 class FrameLine(_Line):
-    """50 frames a second each way, into `sink` and from its caller's mouth.
+    """A line that moves 50 frames a second each way, into `sink` and from its caller.
 
-    Something is always heard, if only silence. The first frame after a silence leaves at once, in
-    the place of the silence that was due next, so that its time at the sink is the engine's doing
-    and not the phase of a clock; all other frames leave at absolute deadlines."""
+    It plays silence when the queue is empty. The first frame after a silence leaves immediately,
+    in place of the next silent frame: its time at the sink then depends on the engine, not on the
+    phase of a clock. All other frames leave at absolute deadlines."""
 
     def __init__(self, call_id: str, caller: Caller, sink: Sink) -> None:
         super().__init__(call_id, caller)
@@ -116,7 +116,7 @@ class FrameLine(_Line):
         return self.caller.frame(deadline)
 
     async def run(self) -> None:
-        """Plays, for as long as the line is open."""
+        """Play the queue until the line is closed."""
         await self._answered.wait()
         queue, deadline = self._queue, trio.current_time()
         while not self.closed:
@@ -144,7 +144,7 @@ class FrameLine(_Line):
 
 
 class SpanLine(_Line):
-    """Sound in stretches: nothing wakes up but for a beginning, an end, or a mark."""
+    """A line of spans: a task wakes up only for a beginning, an end, or a mark."""
 
     def __init__(self, call_id: str, caller: Caller) -> None:
         super().__init__(call_id, caller)
@@ -152,7 +152,7 @@ class SpanLine(_Line):
         self._ends_at = 0.0
         self._newest = -1
         self._plans = trio.lowlevel.ParkingLot()
-        #: What of the question under way was not delivered yet.
+        #: The part of the current question that is not yet delivered.
         self._saying = b""
 
     def play(self, pcm: bytes) -> None:
@@ -177,7 +177,7 @@ class SpanLine(_Line):
         self._plans.unpark_all()
 
     async def hear(self) -> bytes:
-        """A silence and the first frame of a question; then the rest of it and a silent frame."""
+        """Return a silence and the first frame of a question; then the rest and a silent frame."""
         if not self._answered.is_set():
             await self._answered.wait()
         caller = self.caller
@@ -193,7 +193,7 @@ class SpanLine(_Line):
         return silence + said[:FRAME]
 
     async def _until(self, planned: Callable[[], float]) -> None:
-        """Until the clock reads `planned`, which may change meanwhile."""
+        """Wait until the clock reads `planned()`, which may change meanwhile."""
         while not self.closed:
             if trio.current_time() >= planned():
                 return

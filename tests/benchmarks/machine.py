@@ -1,4 +1,4 @@
-"""The machine's own measure: a fixed loop of plain Python, so that figures can be compared."""
+"""The speed of the machine: a fixed loop of plain Python, so that metrics can be compared."""
 
 from __future__ import annotations
 
@@ -7,10 +7,9 @@ import time
 
 
 def measure() -> dict[str, float]:
-    """Milliseconds for a million additions: the median of seven tries, and the slowest of them.
+    """Measure a million additions (ms): the median of seven tries, and the slowest.
 
-    Far apart, the two say that the machine had other work, and the figures beside them are worth
-    less."""
+    If the two are far apart, the machine had other work, and the other metrics are less exact."""
     times = sorted(_million() for _ in range(7))
     return {"median_ms": statistics.median(times), "slowest_ms": times[-1]}
 

@@ -1,8 +1,8 @@
-"""Providers that keep to a caller's script, and take no time beyond it.
+"""Providers that follow a caller's script and take no other time.
 
-They hand the question's number on: the recogniser reads it from the samples that it is fed, the
-model repeats it, the synthesizer writes it into the samples of the answer. Delays are counted from
-the beginning of each piece of work, so that a late token does not make the next one later."""
+They pass the number of the question on: the recogniser reads it from the samples, the model repeats
+it, the synthesizer writes it into the samples of the answer. Delays count from the beginning of
+each job, so that a late token does not delay the next one."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from tests.benchmarks.sink import FRAME, number_in, sound
 
 
 async def _until(at: float) -> None:
-    """Until Trio's clock reads `at`; no wait at all where it does already."""
+    """Wait until Trio's clock reads `at`, without a checkpoint if it is past."""
     if at > trio.current_time():
         await trio.sleep_until(at)
 
 
 class Voice:
-    """Speech is what is not zero; the last sample of what is fed decides."""
+    """A voice detector: sound is speech if its last sample is not zero."""
 
     def __init__(self) -> None:
         self._speaking = False
@@ -45,7 +45,7 @@ class Voices:
 
 
 class Ear:
-    """One call's recognition: a partial and a final for each utterance, when the script says."""
+    """The recognition of one call: a partial and a final for each utterance, at scripted times."""
 
     def __init__(self, script: Script) -> None:
         self._script = script
@@ -55,7 +55,7 @@ class Ear:
         self._number = 0
 
     def feed(self, pcm: bytes) -> None:
-        # It keeps a copy, as the bare loop's ear does.
+        # Keep a copy, as the bare loop does.
         self._frame[:] = pcm[-FRAME:]
 
     def utterance_started(self, utterance: int) -> None:
@@ -86,7 +86,7 @@ class Ears:
 
 
 class Model:
-    """Answers question n with n, chunk by chunk, each ended by "|"."""
+    """A model that answers question n with n, in chunks that end in "|"."""
 
     def __init__(self, script: Script) -> None:
         self._script = script
@@ -106,7 +106,7 @@ class Model:
 
 
 class Voicebox:
-    """Speaks a text that begins with a number as samples that are that number."""
+    """A synthesizer whose samples are the number at the beginning of the text."""
 
     def __init__(self, script: Script) -> None:
         self._script = script

@@ -1,4 +1,4 @@
-"""The figures as rows beside their targets, for a terminal and for docs/performance.md."""
+"""The metrics as rows with their targets, for a terminal and for docs/performance.md."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Results = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One figure; `target` is "" where none was set, and `reached` None."""
+    """One metric. Without a target, `target` is "" and `reached` is None."""
 
     what: str
     value: str
@@ -32,18 +32,18 @@ class Row:
 
 
 def most(what: str, value: float, limit: float, unit: str, digits: int = 1) -> Row:
-    """A figure that is to stay at or below `limit`."""
+    """Return a row whose target is at most `limit`."""
     return Row(what, f"{value:.{digits}f} {unit}", f"at most {limit:g} {unit}", value <= limit)
 
 
 def least(what: str, value: float, limit: float, unit: str = "", digits: int = 0) -> Row:
-    """A figure that is to be `limit` or more."""
+    """Return a row whose target is at least `limit`."""
     measured, target = f"{value:,.{digits}f} {unit}".strip(), f"at least {limit:,g} {unit}".strip()
     return Row(what, measured, target, value >= limit)
 
 
 def rows(results: Results) -> Iterator[Row]:
-    """The figures of one process that need no load, and what the levels of load came to."""
+    """Yield the metrics without load, and those of each level of load."""
     decision, spans = results["decision"], results["virtual_spans"]
     frames, levels = results["virtual_frames"], results["levels"]
     yield Row("one decision, median", f"{decision['us']:.0f} us")
@@ -53,8 +53,8 @@ def rows(results: Results) -> Iterator[Row]:
         "virtual call-seconds a second, sound in spans", spans["call_seconds_per_second"], 5000, "s"
     )
     yield least(
-        "the same, sound in frames, as a share of the bare loop",
-        frames["share_of_floor"],
+        "the same, sound in frames, as a ratio to the bare loop",
+        frames["ratio_to_floor"],
         0.7,
         digits=2,
     )

@@ -1,7 +1,7 @@
-"""Where the agent's frames go, one at a time: copied, timed, and looked at for whose they are.
+"""The end of the agent's frames: each is copied, timed, and assigned to its reply.
 
-Every sample of a reply is the reply's number, so the frames themselves say what was heard. The
-bare loop's frames go into the same sink."""
+Every sample of a reply is the reply's number, so a frame identifies its reply. The frames of the
+bare loop go into the same sink."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ SILENCE = bytes(FRAME)
 
 
 def sound(number: int, seconds: float) -> bytes:
-    """`seconds` of s16le whose every sample is `number`; 0 is silence."""
+    """Return `seconds` of s16le whose every sample is `number`; 0 is silence."""
     return number.to_bytes(2, "little") * round(seconds * RATE_HZ)
 
 
 def number_in(pcm: bytes | bytearray) -> int:
-    """The number that a sound carries, read from its first sample."""
+    """Return the number that a sound carries, from its first sample."""
     return pcm[0] | pcm[1] << 8
 
 
@@ -31,7 +31,7 @@ class Sink:
 
     def __init__(self) -> None:
         self._earpiece = bytearray(FRAME)
-        #: How much later than its deadline each frame came.
+        #: The delay of each frame after its deadline (s).
         self.lateness = array("d")
         #: Frames heard, by the number in them, and when the first and the last of them were.
         self.frames: dict[int, int] = {}

@@ -1,4 +1,4 @@
-"""The benchmark's line of frames is held to the contract of every line: else it would flatter."""
+"""The benchmark's line of frames keeps the contract of every line, or it would be too cheap."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.contracts.line import LineContract, loud_seconds, tone
 
 
 class Person(Caller):
-    """Says what a test wants said, instead of a script."""
+    """A caller who says the frames of a test, instead of a script."""
 
     def __init__(self) -> None:
         super().__init__(Script(), greeting=0.0)
@@ -29,7 +29,7 @@ class Person(Caller):
 
 
 class Earpiece(Sink):
-    """Keeps all that was heard."""
+    """A sink that keeps all sound."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -69,7 +69,7 @@ class TestFrameLine(LineContract):
     async def test_after_a_flush_the_next_reply_is_heard_from_its_beginning(
         self, clock: Clock | None
     ) -> None:
-        """As on every line; but of the reply before it, one frame had left at once."""
+        """Expect what every line does, and one frame of the flushed reply, which left early."""
         async with self.phone() as far:
             far.line.answer()
             far.line.play(tone(2.0, far.line.rate_hz))

@@ -1,1 +1,1 @@
-"""What a call over a real Asterisk costs, and how soon the caller hears something, or nothing."""
+"""The cost of a call over a real Asterisk, and the delay until the caller hears the bot."""

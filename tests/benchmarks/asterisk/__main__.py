@@ -1,6 +1,6 @@
 """`make bench-asterisk`: whole calls over a real Asterisk at several loads; a table and JSON.
 
-Takes about six minutes; a machine that does nothing else meanwhile gives the better figures."""
+It takes about six minutes. Run it on a quiet machine."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""The process of Callchart: carrier, engine, default chart, and providers that keep to a script.
+"""The process of Callchart: carrier, engine, default chart, and scripted providers.
 
-Its figures are the moments at which the voice detector decided, by the caller's number."""
+Its metrics are the moments at which the voice detector decided, by the caller's number."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ from tests.benchmarks.providers import Ears, Model
 
 @cache
 def tone(seconds: float, rate_hz: int) -> bytes:
-    """Loud in each 20 ms of it: s16le."""
+    """Return a tone that is loud in each 20 ms (s16le)."""
     times = np.arange(round(seconds * rate_hz)) / rate_hz
     return (8000 * np.sin(2 * np.pi * 400 * times)).astype("<i2").tobytes()
 
 
 class ToneVoicebox:
-    """Speaks every text as a tone of a chunk's length, in pieces, when the script says."""
+    """A synthesizer that makes a tone of a chunk's length, in pieces at scripted times."""
 
     def __init__(self, script: Script) -> None:
         self._script = script
@@ -54,7 +54,7 @@ class ToneVoicebox:
 
 
 class Edges:
-    """When the detector decided (seconds of CLOCK_MONOTONIC), and whether it was for speech."""
+    """The decisions of the detector: seconds of CLOCK_MONOTONIC, and True for speech."""
 
     def __init__(self) -> None:
         self.by_caller: defaultdict[str, list[tuple[float, bool]]] = defaultdict(list)
@@ -87,7 +87,7 @@ async def main(task: dict[str, Any]) -> None:
         async with AsteriskCarrier.open(settings) as carrier, trio.open_nursery() as nursery:
             nursery.start_soon(supervisor.serve, carrier)
             child.say(child.READY)
-            await _told_to_stop()
+            await _wait_for_stop()
             nursery.cancel_scope.cancel()
     child.say(json.dumps(edges.by_caller))
 
@@ -100,9 +100,9 @@ async def _detectors(name: str, settings: AsteriskSettings) -> VoiceDetectors:
     return silero
 
 
-async def _told_to_stop() -> None:
-    async with trio.lowlevel.FdStream(os.dup(0)) as told:
-        await told.receive_some()
+async def _wait_for_stop() -> None:
+    async with trio.lowlevel.FdStream(os.dup(0)) as stdin:
+        await stdin.receive_some()
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """The process of the callers: SIP phones that ask in real speech, listen, interrupt, ask again.
 
-What came of each call is read from its packets once all are over. Moments are seconds of
-CLOCK_MONOTONIC, which all processes share."""
+The metrics of each call are computed from its packets, after all calls have ended. Moments are
+seconds of CLOCK_MONOTONIC, which all processes share."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ INTERRUPTION = "en_interrupt"
 
 
 class Person:
-    """Makes one call, of `lasts` seconds."""
+    """A caller who makes one call of `lasts` seconds."""
 
     def __init__(self, number: int, lasts: float, speech: dict[str, bytes]) -> None:
         self.number, self._lasts, self._speech = number, lasts, speech
@@ -46,7 +46,7 @@ class Person:
                 await self._talk()
             self.lost = self.call.answered_at is None
         except CallEnded:
-            pass  # by the bot, or by Asterisk: it is lost
+            pass  # the bot or Asterisk ended it: the call is lost
         self.call.hang_up()
 
     async def _talk(self) -> None:
@@ -84,7 +84,7 @@ async def main(task: dict[str, Any], begins: float) -> list[dict[str, Any]]:
 
 
 if __name__ == "__main__":
-    # Hundreds of thousands of packets are kept, none in a cycle: to look at them makes calls late.
+    # Hundreds of thousands of packets are kept, without cycles: a collection would delay calls.
     gc.disable()
     given = child.task()
     child.say(child.READY)

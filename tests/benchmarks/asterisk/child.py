@@ -1,5 +1,7 @@
-"""A process of the benchmark: it is given its task as a line of JSON, says when it is ready, begins
-when it is told to, and prints its figures as a line of JSON in the end."""
+"""A process of the benchmark and its protocol, one line each way.
+
+The process reads its task (JSON), prints `ready`, waits for the signal to begin, and finally prints
+its metrics (JSON)."""
 
 from __future__ import annotations
 
@@ -16,11 +18,11 @@ READY = "ready"
 
 
 class ChildFailed(RuntimeError):
-    """A process of the benchmark ended too early; what it printed says why."""
+    """A process of the benchmark ended too early; its output says why."""
 
 
 class Child:
-    """Made by `started`."""
+    """A running process; `started` makes it."""
 
     def __init__(self, name: str, process: trio.Process) -> None:
         self._name, self._process = name, process
@@ -29,7 +31,7 @@ class Child:
     @classmethod
     @asynccontextmanager
     async def started(cls, name: str, task: dict[str, Any]) -> AsyncIterator[Child]:
-        """A module of this package, running; it is ready when the block begins, gone after it."""
+        """Run a module of this package for the duration of the block; enter when it is ready."""
         process = await trio.lowlevel.open_process(
             [sys.executable, "-m", f"{__package__}.{name}"],
             stdin=subprocess.PIPE,
@@ -37,9 +39,9 @@ class Child:
         )
         try:
             child = cls(name, process)
-            await child.tell(task)
+            await child.send(task)
             if await child.line() != READY:
-                raise ChildFailed(f"{name} said something else than that it is ready")
+                raise ChildFailed(f"{name} must print {READY!r} first")
             yield child
         finally:
             process.kill()
@@ -50,19 +52,19 @@ class Child:
     def pid(self) -> int:
         return self._process.pid
 
-    async def tell(self, message: Any) -> None:
-        """One line of JSON."""
+    async def send(self, message: Any) -> None:
+        """Send one line of JSON."""
         assert self._process.stdin is not None
         await self._process.stdin.send_all(json.dumps(message).encode() + b"\n")
 
     async def stop(self) -> Any:
-        """Its figures, now that it is told that there is no more."""
+        """Close its input, and return its metrics."""
         assert self._process.stdin is not None
         await self._process.stdin.aclose()
         return json.loads(await self.line())
 
     async def line(self) -> str:
-        """The next line that it prints. Raises `ChildFailed`."""
+        """Return the next line that it prints. Raises `ChildFailed`."""
         assert self._process.stdout is not None
         while b"\n" not in self._unread:
             more = await self._process.stdout.receive_some()
@@ -74,10 +76,10 @@ class Child:
 
 
 def task() -> Any:
-    """In the child: what it was told."""
+    """Return the next message of the parent. For the child."""
     return json.loads(sys.stdin.readline())
 
 
 def say(message: str) -> None:
-    """In the child: one line for whoever started it."""
+    """Send one line to the parent. For the child."""
     print(message, flush=True)

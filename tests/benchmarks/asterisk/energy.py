@@ -1,4 +1,4 @@
-"""Voice activity by loudness alone, on a line without noise: what a detector costs at the least."""
+"""Voice activity by loudness alone, on a line without noise: the cheapest detector."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import numpy as np
 from callchart.engine.ports import FRAME_SECONDS, VoiceEdge, frame_bytes
 from tests.asterisk.track import LOUD
 
-#: Frames that decide: speech begins after 60 ms of it, and ends after 100 ms without.
+#: Frames that decide: speech begins after 60 ms of sound, and ends after 100 ms of silence.
 ONSET_FRAMES, RELEASE_FRAMES = 3, 5
 
 
 class Energy:
-    """Hears one call."""
+    """The detector of one call."""
 
     def __init__(self, rate_hz: int) -> None:
         self._samples = frame_bytes(rate_hz) // 2

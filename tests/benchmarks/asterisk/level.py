@@ -1,4 +1,4 @@
-"""One level of load: so many calls at once, each process on its own, and what came of them."""
+"""One level of load: parallel calls, the CPU of each process, and the metrics of the calls."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from tests.benchmarks.caller import Script
 from tests.benchmarks.calls import SETTINGS
 from tests.benchmarks.level import percentile
 
-#: Calls begin one after the other, so many a second.
+#: Calls that begin in a second.
 ARRIVALS = 10.0
-#: From the last call's beginning to the time in which CPU is measured.
+#: Seconds from the beginning of the last call to the measurement of CPU.
 SETTLING = 2.0
 CALLERS = 2
 
-#: (moment, whether it was for speech) of a detector's decisions, in order.
+#: The decisions of a detector in order: the moment, and True for speech.
 Edges = Sequence[tuple[float, bool]]
 
 
@@ -37,12 +37,12 @@ class Level:
 
     @property
     def spread(self) -> float:
-        """Seconds over which the calls begin."""
+        """The seconds in which the calls begin."""
         return self.calls / ARRIVALS
 
 
 async def measure(level: Level) -> dict[str, Any]:
-    """The figures of a level. Raises `ChildFailed` and `AsteriskFailed`."""
+    """Return the metrics of a level. Raises `ChildFailed` and `AsteriskFailed`."""
     async with AsyncExitStack() as stack:
         asterisk = await stack.enter_async_context(Asterisk.started())
         settings = {
@@ -67,7 +67,7 @@ async def measure(level: Level) -> dict[str, Any]:
             callers.append(await stack.enter_async_context(Child.started("callers", task)))
         begins = perf_counter() + 1.0
         for child in callers:
-            await child.tell(begins)
+            await child.send(begins)
         pids = {"bot": bot.pid, "asterisk": asterisk.pid}
         pids |= {f"callers{n}": child.pid for n, child in enumerate(callers)}
         cores = await _cores(pids, begins + level.spread + SETTLING, begins + level.seconds)
@@ -81,12 +81,12 @@ async def measure(level: Level) -> dict[str, Any]:
         "rate_hz": level.rate_hz,
         "asterisk_version": version,
         **dict(_cpu(cores, level.calls)),
-        **figures(records, edges),
+        **metrics(records, edges),
     }
 
 
 async def _cores(pids: dict[str, int], since: float, until: float) -> dict[str, float]:
-    """How much of a core each process used between two moments."""
+    """Measure how many cores each process uses between two moments."""
     await trio.sleep(since - perf_counter())
     before = {name: cpu_seconds(pid) for name, pid in pids.items()}
     began = perf_counter()
@@ -100,19 +100,19 @@ def _cpu(cores: dict[str, float], calls: int) -> Iterator[tuple[str, Any]]:
     for name in names:
         yield f"{name}_core", cores[name]
         yield f"{name}_cpu_seconds_per_call_minute", cores[name] / calls * 60
-    callers = [share for name, share in cores.items() if name not in names]
+    callers = [used for name, used in cores.items() if name not in names]
     yield "callers_core", max(callers)
     yield "all_cores", sum(cores.values())
     busiest = max(cores, key=lambda name: cores[name])
     yield "busiest", names.get(busiest, "callers")
 
 
-def figures(records: Sequence[Record], edges: dict[str, Edges]) -> dict[str, Any]:
-    """What came of the calls of a level; milliseconds."""
+def metrics(records: Sequence[Record], edges: dict[str, Edges]) -> dict[str, Any]:
+    """Return the metrics of the calls of a level (ms)."""
     answers, interruptions = [], []
     missed = 0
     for call in records:
-        # The last question may have been cut off by the hangup.
+        # The hangup may have cut off the last question.
         missed += sum(turn.answered is None for turn in call.turns[:-1])
         decided = edges.get(call.number, ())
         for turn in call.turns:
@@ -135,8 +135,8 @@ def figures(records: Sequence[Record], edges: dict[str, Edges]) -> dict[str, Any
 
 
 def answer(turn: Turn, edges: Edges) -> tuple[float, float] | None:
-    """Seconds from the caller's last loud packet to the detector's decision, and from there to the
-    bot's first loud packet, less what was scripted."""
+    """Return two times (s): from the caller's last loud packet to the detector's decision, and from
+    there to the bot's first loud packet, less the scripted time."""
     if turn.answered is None:
         return None
     ends = [at for at, speech in edges if not speech and turn.began < at < turn.answered]
@@ -147,9 +147,9 @@ def answer(turn: Turn, edges: Edges) -> tuple[float, float] | None:
 
 
 def interruption(turn: Turn, edges: Edges) -> tuple[float, float] | None:
-    """Seconds from the caller's first loud packet to the detector's decision and the speech that
-    the chart wants after it, and from there to the bot's last loud packet. A packet that was on its
-    way before counts as none."""
+    """Return two times (s): from the caller's first loud packet to the barge-in (the detector's
+    decision plus the speech that the chart wants), and from there to the bot's last loud packet,
+    or 0 if that packet came before."""
     if turn.silenced is None:
         return None
     starts = [at for at, speech in edges if speech and turn.since < at < turn.ended]
@@ -166,5 +166,5 @@ def _percentiles(what: str, splits: Sequence[tuple[float, float]]) -> Iterator[t
         "all": [detector + ours for detector, ours in splits],
     }
     for name, values in columns.items():
-        for share in (50, 95):
-            yield f"{what}_{name}_p{share}_ms", percentile(values, share / 100) * 1000
+        for percent in (50, 95):
+            yield f"{what}_{name}_p{percent}_ms", percentile(values, percent / 100) * 1000

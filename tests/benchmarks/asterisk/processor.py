@@ -9,11 +9,11 @@ TICKS = os.sysconf("SC_CLK_TCK")
 
 
 def cpu_seconds(pid: int) -> float:
-    """User and system time of all threads of a process."""
+    """Return the user and system time of all threads of a process."""
     return process_ticks(Path(f"/proc/{pid}/stat").read_text()) / TICKS
 
 
 def process_ticks(stat: str) -> int:
-    """From the content of /proc/PID/stat, whose name in parentheses may hold anything."""
+    """Return the ticks in the content of /proc/PID/stat; the name in it may contain anything."""
     fields = stat.rpartition(")")[2].split()
     return int(fields[11]) + int(fields[12])

@@ -1,4 +1,4 @@
-"""What a phone's packets say of one call: when who was loud, and what was late or lost."""
+"""The record of one call from its packets: loud moments, late and lost packets."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from typing import Any
 
 from tests.asterisk.call import Call
 
-#: Packets of a sound follow each other by 20 ms; beyond this one was late.
+#: Packets of a sound are 20 ms apart. A packet that comes after a longer gap than this is late.
 LATE_SECONDS = 0.04
 
 
 @dataclass
 class Asked:
-    """A question, as the phone's owner remembers it (Trio's clock)."""
+    """A question, as the caller noted it (Trio's clock)."""
 
     at: float
     interrupts: bool
@@ -32,9 +32,9 @@ class Turn:
     #: The caller's first and last loud packet.
     began: float
     ended: float
-    #: The bot's first loud packet after it; None where none came.
+    #: The bot's first loud packet after it, or None.
     answered: float | None
-    #: The last loud packet of the answer that this question spoke into.
+    #: The last loud packet of the answer that this question interrupted, or None.
     silenced: float | None
 
 
@@ -43,16 +43,16 @@ class Record:
     number: str
     lost: bool
     turns: tuple[Turn, ...]
-    #: Of the bot's packets: missing by their numbers; late while it spoke; the longest gap then.
+    #: The bot's packets: missing by their numbers, late in speech, the longest gap in speech (s).
     missing: int
     late: int
     longest_gap: float
-    #: The caller's own packets that left late.
+    #: Packets of the caller that left late.
     own_late: int
 
 
 def record(number: str, lost: bool, asked: Sequence[Asked], call: Call, shift: float) -> Record:
-    """One call; `shift` is Trio's clock minus CLOCK_MONOTONIC."""
+    """Return the record of one call; `shift` is Trio's clock minus CLOCK_MONOTONIC."""
     mouth, ear = call.mouth.loud(), call.ear.loud()
     gaps = gaps_in_replies(ear, [each.answered for each in asked if each.answered is not None])
     own = [after.at - before.at for before, after in pairwise(call.mouth.packets)]
@@ -69,13 +69,13 @@ def record(number: str, lost: bool, asked: Sequence[Asked], call: Call, shift: f
 
 
 def gaps_in_replies(loud: Sequence[float], answers: Sequence[float]) -> list[float]:
-    """Seconds between the bot's loud packets, but for those where a new answer begins."""
+    """Return the seconds between the bot's loud packets, except before a new answer."""
     begins = set(answers)
     return [after - before for before, after in pairwise(loud) if after not in begins]
 
 
 def between(moments: Sequence[float], since: float, until: float) -> Sequence[float]:
-    """Those of the sorted moments at or after `since` and before `until`."""
+    """Return the sorted moments at or after `since` and before `until`."""
     return moments[bisect_left(moments, since) : bisect_left(moments, until)]
 
 
@@ -93,6 +93,6 @@ def _turn(asked: Asked, mouth: Sequence[float], ear: Sequence[float], shift: flo
 
 
 def as_record(read: dict[str, Any]) -> Record:
-    """A record that was written as JSON."""
+    """Return the record that `read` (from JSON) describes."""
     turns = tuple(Turn(**turn) for turn in read["turns"])
     return Record(**{**read, "turns": turns})

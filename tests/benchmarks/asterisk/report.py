@@ -1,4 +1,4 @@
-"""The figures of calls over a real Asterisk as rows beside their targets."""
+"""The metrics of calls over a real Asterisk as rows with their targets."""
 
 from __future__ import annotations
 

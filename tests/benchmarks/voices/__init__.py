@@ -1,2 +1,2 @@
-"""How soon a caller hears the real voices: OpenAI's API and SpeechKit's, each at a server of its
-own that takes its time as a script says."""
+"""The delay until a caller hears the real voices: OpenAI's API and SpeechKit's, each at a scripted
+server."""

@@ -1,6 +1,6 @@
 """`make bench-voices`: calls with the real voices at servers that take their time; table and JSON.
 
-Takes about two minutes; a machine that does nothing else meanwhile gives the better figures."""
+It takes about two minutes. Run it on a quiet machine."""
 
 from __future__ import annotations
 

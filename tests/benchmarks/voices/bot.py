@@ -1,7 +1,7 @@
 """The process of Callchart: the engine, the default chart, and the adapters of the real voices.
 
-`python -m tests.benchmarks.voices.bot '{"calls": ...}'` prints what came of its calls as a line of
-JSON. The caller's ears and voice are scripted: what is measured begins with the caller's text."""
+`python -m tests.benchmarks.voices.bot '{"calls": ...}'` prints the metrics of its calls as JSON.
+Recognition and the caller are scripted: the measurement begins with the caller's text."""
 
 from __future__ import annotations
 
@@ -42,12 +42,13 @@ KEY = "benchmark"
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """What a caller heard. Seconds from the caller's text on, None of what there was not: the
-    filler, the end of the first chunk's text, the answer's first sound.
+    """One turn as the caller heard it. `filler`, `written` and `answer` are the seconds from the
+    caller's text to the filler, to the end of the first chunk's text, and to the first sound of the
+    answer, or None.
 
-    `wait`: the answer waited so long for the filler's word to end. `gap`: the longest time without
-    sound in the middle of the answer. `whole`: all of it was heard, word for word; None where the
-    call's end cut it off."""
+    `wait` is how long the answer waited for the filler's word to end (s), and `gap` the longest
+    time without sound inside the answer (s). `whole` is True if every word was heard; None if the
+    end of the call cut the answer off."""
 
     filler: float | None
     written: float | None
@@ -59,14 +60,14 @@ class Turn:
 
 @dataclass(slots=True)
 class Synthesis:
-    """One text: when it was handed over, by Trio's clock, and the seconds to its first sound."""
+    """The synthesis of one text: its begin (Trio's clock), and the seconds to its first sound."""
 
     at: float
     first: float | None = None
 
 
 class Watched:
-    """A synthesizer, and when it was asked and gave its first sound, by text."""
+    """A synthesizer that notes the times of each text."""
 
     def __init__(self, synthesizer: Synthesizer) -> None:
         self._synthesizer = synthesizer
@@ -87,7 +88,7 @@ class Watched:
 
 
 class FillerWaits:
-    """How long ready answers waited for a filler's word, by call and number of the reply."""
+    """The waits of ready answers for a filler's word, by call and number of the reply."""
 
     def __init__(self) -> None:
         self._began: dict[str, int] = {}
@@ -103,7 +104,7 @@ class FillerWaits:
 
 
 async def calls(task: dict[str, Any]) -> dict[str, Any]:
-    """`calls` calls of `seconds` each, spread over a few seconds."""
+    """Run `calls` calls of `seconds` each, begun over a few seconds."""
     caller_script, waits = script(RATE_HZ), FillerWaits()
     lines: list[VoiceLine] = []
     async with over_grpc(task) as synthesizer, model(task) as language_model:
@@ -136,7 +137,7 @@ async def calls(task: dict[str, Any]) -> dict[str, Any]:
 def turns(
     line: VoiceLine, watched: Watched, waits: FillerWaits, caller_script: Script
 ) -> Iterator[Turn]:
-    """The turns of a call that is over, but for a last one that its end cut off."""
+    """Yield the turns of an ended call, without a last one that its end cut off."""
     text_after = max(SETTINGS.end_of_turn, caller_script.final)
     for number in range(1, line.caller.number + 1):
         heard = line.earpiece.turns.get(number, Heard())
@@ -158,24 +159,24 @@ def turns(
 
 
 async def fallback(task: dict[str, Any]) -> dict[str, Any]:
-    """Texts one after the other, whose first voice hangs: seconds to the second's first sound,
-    beyond the first one's budget."""
+    """Synthesize texts one after the other while the first voice hangs; return the seconds to the
+    first sound of the second voice, less the budget of the first."""
     overhead = []
     async with over_grpc(task) as first, over_http(task) as second:
         for number in range(task["texts"]):
-            # A breaker for each: the first is asked again and again.
+            # A new breaker for each text: the first voice is tried every time.
             watched = Watched(FallbackSynthesizer(first, second, Breaker("first")))
             text = f"text {number}"
             await watched.synthesize(text, RATE_HZ, lambda speech: None)
             heard_after = watched.asked[text].first
             assert heard_after is not None, "the second voice speaks"
             overhead.append(heard_after - FIRST_SOUND)
-    # The first one of all opens the connections.
+    # The first text opens the connections.
     return {"seconds": overhead[1:]}
 
 
 async def alone(task: dict[str, Any]) -> dict[str, Any]:
-    """Texts one after the other: seconds to the first sound of each."""
+    """Synthesize texts one after the other; return the seconds to the first sound of each."""
     async with over_grpc(task) as synthesizer:
         watched = Watched(synthesizer)
         for text in task["texts"]:
@@ -192,7 +193,7 @@ def over_http(task: dict[str, Any]) -> AbstractAsyncContextManager[YandexHttpSyn
 
 
 def model(task: dict[str, Any]) -> AbstractAsyncContextManager[OpenAIModel]:
-    # The environment's proxies lead elsewhere.
+    # The proxies of the environment must not be used.
     transport = httpx2.AsyncHTTPTransport(trust_env=False)
     return OpenAIModel.open(
         model="scripted", api_key=KEY, base_url=task["base_url"], transport=transport

@@ -1,4 +1,4 @@
-"""What a caller hears of the bot, turn by turn: when, which words, and with which gaps."""
+"""The sound that a caller hears, turn by turn: its words, times and gaps."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from tests.servers.tones import ALPHABET, Reader, symbols
 
 SYMBOLS = symbols(RATE_HZ)
 
-#: What fillers are written with.
+#: The symbols of fillers.
 CYRILLIC = frozenset(at for at, letter in enumerate(ALPHABET) if letter > "z")
 
 
 @dataclass
 class Heard:
-    """What was heard between one question and the next. Times in seconds of Trio's clock."""
+    """The sound between one question and the next. Times in seconds of Trio's clock."""
 
     #: When the first frames of a filler and of the answer were played.
     filler: float | None = None
     answer: float | None = None
-    #: The longest time in the middle of the answer in which there was nothing to play.
+    #: The longest silence inside the answer (s).
     gap: float = 0.0
     reader: Reader = field(default_factory=lambda: Reader(RATE_HZ))
 
@@ -35,7 +35,7 @@ class Heard:
 
 
 class Earpiece(Sink):
-    """Keeps one `Heard` for each question of its caller; 0 is the greeting."""
+    """A sink that keeps one `Heard` for each question of its caller; 0 is the greeting."""
 
     def __init__(self, caller: Caller) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""One level of load, and the second voice: the servers beside the bot, and what came of it."""
+"""One level of load, and the second voice: the servers, the bot, and the metrics."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ async def measure(level: Level) -> dict[str, Any]:
         "calls": level.calls,
         "seconds": level.seconds,
         "cpu_seconds_per_call_minute": came["cpu_seconds_per_call_minute"],
-        **figures(came["turns"], came["syntheses"], asked),
+        **metrics(came["turns"], came["syntheses"], asked),
     }
 
 
@@ -61,15 +61,17 @@ async def measure_alone() -> dict[str, float]:
     """The client's share without any call, and that of the official client."""
     async with servers() as (speechkit, model):
         await speechkit.speak(SPEAKING)
-        shares = {}
+        seconds_of = {}
         for name, module in (("ours", "bot"), ("official", "official")):
             # The first of all opens the connections.
             texts = [f"{name} {number}" for number in range(ALONE + 1)]
             task = {"measure": "alone", "texts": texts}
             came = await run(module, task, speechkit, model)
             del came[texts[0]]
-            shares[name] = list(client_shares(came, await speechkit.asked()))
-    return {key: value for name in shares for key, value in _percentiles(name, shares[name])}
+            seconds_of[name] = list(client_seconds(came, await speechkit.asked()))
+    return {
+        key: value for name in seconds_of for key, value in _percentiles(name, seconds_of[name])
+    }
 
 
 @asynccontextmanager
@@ -81,7 +83,7 @@ async def servers() -> AsyncIterator[tuple[SpeechKitServer, ModelServer]]:
 async def run(
     module: str, task: Mapping[str, Any], speechkit: SpeechKitServer, model: ModelServer
 ) -> dict[str, Any]:
-    """What a process of this package prints for its task. Raises `BotFailed`."""
+    """Run a process of this package; return the JSON that it prints. Raises `BotFailed`."""
     where = {"grpc_port": speechkit.grpc_port, "url": speechkit.url, "base_url": model.base_url}
     command = [sys.executable, "-m", f"{__package__}.{module}", json.dumps({**task, **where})]
     done = await trio.run_process(command, capture_stdout=True, check=False)
@@ -91,12 +93,12 @@ async def run(
     return came
 
 
-def figures(
+def metrics(
     turns: Sequence[Mapping[str, Any]],
     syntheses: Mapping[str, float | None],
     asked: Sequence[Asked],
 ) -> dict[str, Any]:
-    """All that can be said of a level's turns, and of the client's share in their syntheses."""
+    """Return the metrics of a level's turns, and of the gRPC client in their syntheses."""
     answered = [turn for turn in turns if turn["answer"] is not None]
     scripted = FIRST_CHUNK + FIRST_SOUND
     return {
@@ -113,14 +115,17 @@ def figures(
                 "overhead", [turn["answer"] - turn["wait"] - scripted for turn in answered]
             )
         ),
-        **dict(_percentiles("client", list(client_shares(syntheses, asked)))),
+        **dict(_percentiles("client", list(client_seconds(syntheses, asked)))),
         "longest_gap_ms": max((turn["gap"] for turn in answered), default=0.0) * 1000,
     }
 
 
-def client_shares(syntheses: Mapping[str, float | None], asked: Sequence[Asked]) -> Iterator[float]:
-    """Seconds from a text handed over to its first sound, less what the server says that it took:
-    the client, the network, and the server's library. Each text was asked for once."""
+def client_seconds(
+    syntheses: Mapping[str, float | None], asked: Sequence[Asked]
+) -> Iterator[float]:
+    """Yield the seconds from a text to its first sound, less the time that the server reports.
+
+    They contain the client, the network, and the server's library. Each text is sent once."""
     for each in asked:
         first = syntheses.get(each.text)
         if first is not None and each.first is not None:
@@ -132,5 +137,5 @@ def _known(values: Iterator[float | None]) -> list[float]:
 
 
 def _percentiles(what: str, values: Sequence[float]) -> Iterator[tuple[str, float]]:
-    for share in (50, 95):
-        yield f"{what}_p{share}_ms", percentile(values, share / 100) * 1000
+    for percent in (50, 95):
+        yield f"{what}_p{percent}_ms", percentile(values, percent / 100) * 1000

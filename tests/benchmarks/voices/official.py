@@ -1,5 +1,5 @@
-"""The official gRPC client's seconds to the first sound of texts, one after the other: the floor
-that ours stands beside. A process of its own, as the bot is; it prints them as a line of JSON."""
+"""The official gRPC client's seconds to the first sound of texts, one after the other, to compare
+ours with. A process of its own, as the bot is; it prints them as a line of JSON."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The figures of the real voices as rows beside their targets."""
+"""The metrics of the real voices as rows with their targets."""
 
 from __future__ import annotations
 

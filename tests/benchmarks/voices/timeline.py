@@ -1,11 +1,11 @@
-"""The predecessor's target timeline of one turn, as the servers' scripts, and its figures.
+"""The target timeline of one turn, as scripts for the servers.
 
 | s | |
 |---|---|
-| 0.00 | the caller's turn is over, and its text is there |
+| 0.00 | the caller's turn has ended, and its text is known |
 | 0.05 | filler and generation start together |
 | 0.15 | the filler is heard |
-| 0.60 | the first chunk is written, its synthesis starts at once |
+| 0.60 | the first chunk is written, its synthesis starts |
 | 0.75 | it is synthesised |
 | 0.90 | the answer is heard |
 """
@@ -25,7 +25,7 @@ FIRST_CHUNK = 0.55
 #: Seconds of a synthesis to its first sound.
 FIRST_SOUND = 0.15
 
-#: Seconds in which the predecessor wanted each to be heard, from the caller's text on.
+#: Seconds from the caller's text in which the timeline wants each to be heard.
 FILLER_HEARD, ANSWER_HEARD = 0.15, 0.90
 
 #: Three chunks of five tokens, 50 ms apart; the first chunk is complete at `FIRST_CHUNK`. The
@@ -36,7 +36,7 @@ WRITING = Writing(first=FIRST_CHUNK - 4 * 0.05, every=0.05, text=" ".join(f"{c}|
 #: Sound comes in pieces of 240 ms, six times as fast as it is spoken.
 SPEAKING = Speaking(first=FIRST_SOUND, piece=0.24, every=0.04)
 
-#: Fillers in another script than the answers, so that a frame tells which of them it is of.
+#: Fillers in another script than the answers, so that a frame identifies them.
 SCRIPTS = Scripts(
     greeting="hello",
     fillers=("Хм,", "Так,", "Итак,", "Понятно,", "Сейчас,", "Хорошо,", "Понял,"),
@@ -44,11 +44,11 @@ SCRIPTS = Scripts(
 
 
 def answer(number: int) -> str:
-    """What the caller is to hear."""
+    """Return the answer that the caller must hear."""
     return " ".join(CHUNKS).replace("{n}", str(number))
 
 
 def script(rate_hz: int) -> Script:
-    """A caller who asks short questions, waits for the whole answer, and never interrupts."""
+    """Return a caller who asks short questions, hears whole answers, and never interrupts."""
     whole = len(speak(answer(1001), rate_hz).pcm) / 2 / rate_hz
     return replace(Script(), question=1.0, thought=0.4, interrupted_every=0, chunks=1, chunk=whole)

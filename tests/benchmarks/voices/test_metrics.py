@@ -1,4 +1,4 @@
-"""What the benchmark of the real voices makes of frames, turns and a server's stamps."""
+"""The metrics of the real voices from frames, turns and the times of a server."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.benchmarks.caller import Caller
 from tests.benchmarks.sink import FRAME, RATE_HZ, SILENCE
 from tests.benchmarks.voices.bot import Turn
 from tests.benchmarks.voices.earpiece import Earpiece
-from tests.benchmarks.voices.level import client_shares, figures
+from tests.benchmarks.voices.level import client_seconds, metrics
 from tests.benchmarks.voices.timeline import CHUNKS, FIRST_CHUNK, WRITING, answer, script
 from tests.servers.exchanges import Asked
 from tests.servers.tones import speak, spoken
@@ -55,15 +55,15 @@ def test_overhead_is_without_the_script_and_the_wait_for_a_filler() -> None:
     turn = Turn(filler=0.05, written=0.56, answer=0.9, wait=0.15, gap=0.02, whole=True)
     missed = Turn(filler=0.05, written=None, answer=None, wait=0.0, gap=0.0, whole=False)
     broken = Turn(filler=None, written=0.56, answer=0.9, wait=0.15, gap=0.04, whole=False)
-    found = figures([asdict(each) for each in (turn, missed, broken)], {}, [])
+    found = metrics([asdict(each) for each in (turn, missed, broken)], {}, [])
     assert found["overhead_p95_ms"] == pytest.approx((0.9 - 0.15 - SCRIPTED) * 1000)
     assert (found["turns"], found["missed"], found["broken"]) == (2, 1, 1)
     assert (found["without_filler"], found["longest_gap_ms"]) == (1, 40.0)
 
 
-def test_the_clients_share_is_what_the_server_did_not_take() -> None:
+def test_client_seconds_exclude_the_time_of_the_server() -> None:
     asked = [
         Asked("UtteranceSynthesis", "one", "", "", at=10.0, first=10.15),
         Asked("UtteranceSynthesis", "cut off", "", "", at=11.0),
     ]
-    assert list(client_shares({"one": 0.153, "cut off": None}, asked)) == [pytest.approx(0.003)]
+    assert list(client_seconds({"one": 0.153, "cut off": None}, asked)) == [pytest.approx(0.003)]

@@ -1,10 +1,10 @@
-"""What the benchmark makes of packets, decisions and Linux's own counts."""
+"""The metrics of the Asterisk benchmark from packets and decisions."""
 
 from __future__ import annotations
 
 import pytest
 
-from tests.benchmarks.asterisk.level import answer, figures, interruption
+from tests.benchmarks.asterisk.level import answer, interruption, metrics
 from tests.benchmarks.asterisk.processor import process_ticks
 from tests.benchmarks.asterisk.record import Record, Turn, between, gaps_in_replies
 from tests.benchmarks.caller import Script
@@ -33,7 +33,7 @@ def test_what_no_detector_heard_is_no_figure() -> None:
 def test_an_unanswered_question_was_missed_unless_the_call_ended_upon_it() -> None:
     unanswered = Turn(20.0, 20.5, 22.0, None, None)
     call = Record("0", False, (unanswered, TURN, unanswered), 0, 0, 0.02, 0)
-    found = figures([call], {"0": DECIDED})
+    found = metrics([call], {"0": DECIDED})
     assert (found["missed"], found["turns"], found["interruptions"]) == (1, 1, 1)
 
 
