@@ -68,8 +68,7 @@ def run_demo(
     is_new = not out.exists()
     out.mkdir(parents=True, exist_ok=True)
     console = Console(stderr=as_json)
-    palette = palette_of(diagram_of(chart))
-    view = LiveView(console, palette, words=True)
+    view = LiveView(console, chart, words=True)
     clock = HeldClock() if fast else RealClock()
     journal = JournalFile(out / JOURNAL, complain)
     if not as_json:
@@ -94,8 +93,8 @@ def run_demo(
         raise
     if ended is None:
         raise DemoFailed(f"the call failed; its journal is {out / JOURNAL}")
-    made = report(*read(out / JOURNAL))
-    _leave(out, recording, made, palette)
+    made = report(chart, *read(out / JOURNAL))
+    _leave(out, recording, made, palette_of(diagram_of(chart)))
     if as_json:
         print(json.dumps(made.as_json(), ensure_ascii=False, indent=2))
     else:

@@ -1,7 +1,7 @@
-"""A call as a person watches it: its states go by on a console, each with its time.
+"""The live view: the states of a call on a console, each with its time.
 
-Readable in a pipe as well: what is printed is plain lines, and rich leaves out the colours where
-there is no terminal. What people say is shown only if it is asked for.
+The output is plain lines, also in a pipe: rich leaves out the colours where there is no terminal.
+Spoken words are shown only on request.
 """
 
 from __future__ import annotations
@@ -12,31 +12,41 @@ from rich.table import Table
 from rich.text import Text
 
 from callchart.adapters.service.report.report import Ending, Report, Turn, in_words, short
-from callchart.engine.chart import Outcome, Step
-from callchart.engine.drawing.palette import Palette
-from callchart.engine.events import FinalHeard, PlaybackStopped, TimerFired
+from callchart.engine.chart import Chart, Outcome, Step
+from callchart.engine.drawing.model import diagram_of
+from callchart.engine.drawing.palette import palette_of
+from callchart.engine.events import (
+    DigitReceived,
+    FinalHeard,
+    PlaybackStopped,
+    TimerFired,
+    ToolFinished,
+    ToolUnderWay,
+)
 
 _ENDINGS = {Ending.INTERRUPTED: "red", Ending.FAILED: "red", Ending.CUT: "yellow"}
 
-#: Columns of the table without those for words, with what stands between all of them; and what
-#: those for words take at least, both together.
+#: The width of the table's columns of figures with their gaps, and the least width of its two
+#: columns of words together.
 _FIGURES_WIDTH, _LEAST_WORDS = 60, 12
 
 
 class LiveView:
-    """Prints calls as they happen. `step` is an `callchart.engine.call.Inspector`.
+    """Prints the calls of a chart as they happen. `step` is a `callchart.engine.call.Inspector`.
 
-    `words`: with what caller and agent say, which is nobody else's business in a real call."""
+    `words`: also print spoken words, keys, and the arguments and results of tools. They are private
+    in a real call."""
 
-    def __init__(self, console: Console, palette: Palette, *, words: bool = False) -> None:
-        self._console, self._palette, self._words = console, palette, words
+    def __init__(self, console: Console, chart: Chart, *, words: bool = False) -> None:
+        self._console, self._chart, self._words = console, chart, words
+        self._palette = palette_of(diagram_of(chart))
         self._shown = ""
 
     def step(self, call_id: str, step: Step) -> None:
-        """One line for a change of state; one for words that were heard, if they are shown."""
+        """Print a line for a change of state, a key or a tool, and with `words` for speech."""
         if step.outcome is Outcome.TAKEN:
             self._tell_whose(call_id)
-            state = short(step.after.leaf)
+            state = short(self._chart, step.after.leaf)
             event = step.event
             timer = event.timer if isinstance(event, TimerFired) else ""
             self._print(
@@ -44,6 +54,13 @@ class LiveView:
                 (f"{state:<29}  ", self._palette[step.after.leaf].console),
                 (in_words({"type": type(event).__name__, "timer": timer}), "dim"),
             )
+        match step.event:
+            case DigitReceived(digit):
+                self._say(call_id, "key", digit if self._words else "")
+            case ToolUnderWay(name=name, arguments=arguments):
+                self._say(call_id, f"{name} begins", arguments if self._words else "")
+            case ToolFinished(name=name, result=result):
+                self._say(call_id, f"{name} ended", result if self._words else "")
         if self._words and step.outcome in (Outcome.TAKEN, Outcome.STAYED):
             match step.event:
                 case FinalHeard(text=text) if text.strip():
@@ -52,8 +69,8 @@ class LiveView:
                     self._say(call_id, "agent", heard)
 
     def turns(self, report: Report) -> None:
-        """A table of the call's turns, once it is over; long words are cut to one line."""
-        how = report.ended.cause if report.ended else "its journal stops in the middle"
+        """Print a table of the turns of an ended call; long texts are cut to one line."""
+        how = report.ended.cause if report.ended else "the journal stops in the middle"
         table = Table(
             title=f"call {report.call}: {report.duration:.1f} s, {how}",
             caption="milliseconds; filler and answer count from the end of the caller's turn",
@@ -62,7 +79,7 @@ class LiveView:
             box=box.SIMPLE_HEAD,
             padding=(0, 1, 0, 0),
         )
-        # What is left for words: rich would rather make the figures unreadable.
+        # The width for words: rich would rather make the figures unreadable.
         room = self._console.width - _FIGURES_WIDTH
         words = self._words and room >= _LEAST_WORDS
         table.add_column("turn")
@@ -84,10 +101,11 @@ class LiveView:
 
     def _say(self, call_id: str, who: str, text: str) -> None:
         self._tell_whose(call_id)
-        self._print((f"{who:>19}  ", "dim"), (f"“{text.strip()}”", "italic"))
+        said = f"“{text.strip()}”" if text.strip() else ""
+        self._print((f"{who:>19}  ", "dim"), (said, "italic"))
 
     def _print(self, *parts: tuple[str, str]) -> None:
-        # As Text: a "[" in what a caller said is no markup. Soft wrap: a pipe has no edge.
+        # As Text: a "[" in the caller's words is not markup. Soft wrap: a pipe has no width.
         self._console.print(Text.assemble(*parts), soft_wrap=True, highlight=False)
 
 

@@ -1,10 +1,7 @@
-"""What became of a call, turn by turn, read from its journal alone.
+"""The report of a call, turn by turn, from its journal and its chart.
 
-Nothing here knows the chart: states are shown by the names that the journal gives, so a chart of
-your own is reported like the default one. Some names mean something: the sound of a filler is
-heard in `filling`, an answer that is ready waits for it in `filler_ending`, a reply is silent in
-`barged_in`, is written again in `thinking`, and still heard in `overlapped`, `hangup` ends the
-call; and words to which the guard `takes_the_turn` says no are a backchannel.
+The chart declares the roles of its states ("filler", "overlapped", "hangup", ...), so a chart of
+your own is reported like the default one. The journal has the events, the effects and their times.
 """
 
 from __future__ import annotations
@@ -15,17 +12,22 @@ from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
+from callchart.engine.chart import Chart
+from callchart.engine.chart.machine import SEPARATOR
 from callchart.engine.journal import JournalError, JournalLine
 
-OVERLAPPED, BARGED_IN = "overlapped", "barged_in"
-TAKES_THE_TURN = "takes_the_turn"
-THINKING = "thinking"
-FILLING, FILLER_ENDING, HANGUP = "filling", "filler_ending", "hangup"
+#: Roles of states in which a reply is prepared, heard or paused.
+REPLYING = frozenset(
+    [
+        *("greeting", "thinking", "filler", "filler_ending", "speaking"),
+        *("overlapped", "interrupted", "transferring"),
+    ]
+)
+#: Roles of states in which the turn is the caller's.
+CALLERS_TURN = frozenset(["listening", "settling"])
+FILLING = frozenset(["filler", "filler_ending"])
 
-#: Parents that every state of the default call has: their names say nothing to a reader.
-PARENTS = ("call.", "turn.")
-
-#: Purposes of replies that say that something went wrong.
+#: Purposes of replies that report an error.
 TROUBLE = ("apology", "regret")
 
 
@@ -34,25 +36,28 @@ class Ending(StrEnum):
 
     SAID = "said"  # heard to its end
     INTERRUPTED = "interrupted"  # the caller took the turn
-    FAILED = "failed"  # a provider failed; what there was of it may have been heard
-    CUT = "cut"  # by anything else: a hangup, a timer, the end of the journal
+    FAILED = "failed"  # a provider failed; the finished part may have been heard
+    CUT = "cut"  # by something else: a hangup, a timer, the end of the journal
 
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """The call came into `state` (its full name) at `at`, because of `event`."""
+    """The call entered `state` (its full name) at `at`, because of `event`.
+
+    `name` is its short name, see `short`."""
 
     at: float
     state: str
+    name: str
     event: str
 
 
 @dataclass(frozen=True, slots=True)
 class Utterance:
-    """What the caller said, from the first sound of it to the last (None: the call ended first).
+    """An utterance of the caller, from its first sound to its last (None: the call ended first).
 
-    `text` is the final's, or the last partial's where no final came; "" for a sound without words.
-    `known` is when the final was there."""
+    `text` is that of the final, or of the last partial without one; "" for a sound without words.
+    `known` is the time of the final."""
 
     number: int
     began: float
@@ -63,7 +68,9 @@ class Utterance:
 
 @dataclass(frozen=True, slots=True)
 class Sound:
-    """The agent was heard from `began` (the first frame's mark) to `ended`, saying `heard`."""
+    """A stretch of the agent's speech, from `began` (the first frame's mark) to `ended`.
+
+    `heard` are its words."""
 
     began: float
     ended: float
@@ -72,8 +79,9 @@ class Sound:
 
 @dataclass(frozen=True, slots=True)
 class Filler:
-    """A filler was heard from `began` (the first frame's mark) on; `cut`: the answer or the caller
-    stopped it at `ended`."""
+    """A filler, heard from `began` (the first frame's mark) to `ended`.
+
+    `cut`: the answer or the caller stopped it."""
 
     text: str
     began: float
@@ -83,11 +91,10 @@ class Filler:
 
 @dataclass(frozen=True, slots=True)
 class BargeIn:
-    """The caller began to speak into a reply at `speech`, which fell silent `silent_after`
-    seconds later.
+    """The caller spoke into a reply at `speech`, and `silent_after` seconds later it fell silent.
 
-    Where the reply went on, at `resumed`, it was a backchannel, or without words (`said` is "") a
-    false alarm."""
+    If the reply continued, at `resumed`, it was a backchannel, or a false alarm without words
+    (`said` is "")."""
 
     speech: float
     silent_after: float
@@ -96,22 +103,46 @@ class BargeIn:
 
 
 @dataclass(frozen=True, slots=True)
+class ToolUse:
+    """A use of a tool; `number` counts the uses of the call.
+
+    `began` is None for a tool that is cancelled with its reply: the journal has only its end.
+    `ended` is None if the call ended first. A redacted journal blanks `arguments` (JSON) and
+    `result`."""
+
+    number: int
+    name: str
+    began: float | None
+    ended: float | None
+    arguments: str
+    result: str
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A key of the caller's telephone; `digit` is "x" in a redacted journal."""
+
+    at: float
+    digit: str
+
+
+@dataclass(frozen=True, slots=True)
 class Latency:
-    """Where the time went; None where that part was not passed.
+    """The parts of a reply's latency, in seconds; None for a part that did not happen.
 
     `total` = `end_of_turn` + `ready` + `filler_wait` + `sound`."""
 
-    #: From the end of the caller's speech: their words are known; the turn is called ended.
+    #: From the end of the caller's speech to their words, and to the end of their turn.
     text: float | None = None
     end_of_turn: float | None = None
-    #: From there (for a script: from its beginning): a filler is heard; the model's first chunk is
-    #: written; the first sound is made.
+    #: From there (for a script: from its beginning) to the filler, to the model's first chunk, and
+    #: to the first synthesized sound.
     filler: float | None = None
     first_chunk: float | None = None
     ready: float | None = None
-    #: The answer is ready, and waits for the filler's word to end.
+    #: The wait of a ready answer for the end of the filler's word.
     filler_wait: float | None = None
-    #: From there: the first sound is heard.
+    #: From there to the first heard sound.
     sound: float | None = None
     #: From the end of the caller's speech to the first sound of the answer.
     total: float | None = None
@@ -119,7 +150,7 @@ class Latency:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """`what` failed (a stage of a reply, a provider, a timer that went off), for which reply."""
+    """A failed stage of a reply, a failed provider, or a timer that fired; with its reply."""
 
     at: float
     what: str
@@ -129,20 +160,19 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One reply of the agent's, and what led to it since the reply before was over.
+    """One reply of the agent, and the time before it since the previous reply.
 
     `asked` are the caller's words that it answers ("" for a greeting, a reprompt, a goodbye),
-    `said` those that the caller heard of it. `called` is when it was begun. Its text was cut into
-    `chunks`, `marked` of the cuts were the model's own; None where it was over before its text was
-    whole. `states` are those passed in this turn; those of all turns, one after the other, are the
-    whole call."""
+    `said` the words that the caller heard. `called` is when it began. Its text was cut into
+    `chunks`; `marked` of the cuts were the model's own; both are None if it ended before its text
+    was complete. `states` are the states of this turn; those of all turns make up the call."""
 
     reply: int
     purpose: str
     asked: str
     said: str
     ending: Ending
-    #: When the caller fell silent before it, if there was a question.
+    #: When the caller fell silent before it, if they asked something.
     speech_ended: float | None
     called: float
     latency: Latency
@@ -164,7 +194,7 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class CallEnd:
-    """The call went into its hangup at `at`, from `state`; `cause` in words."""
+    """The begin of the hangup, at `at` and from `state`, with its cause in words."""
 
     at: float
     state: str
@@ -173,11 +203,11 @@ class CallEnd:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """A whole call. All times are seconds since it began, to the millisecond.
+    """A whole call. All times are seconds since its begin, to the millisecond.
 
-    `unanswered` are words of the caller's that no reply was begun for. `ended` is None where the
-    journal stops in the middle of the call. `drafts` is how many answers were begun before the turn
-    was over, `drafts_dropped` how many of them in vain."""
+    `unanswered` are the caller's words without a reply. `ended` is None if the journal stops in the
+    middle of the call. `drafts` counts the answers that began before the end of a turn,
+    `drafts_dropped` those of them that were not used."""
 
     call: str
     chart: str
@@ -191,14 +221,16 @@ class Report:
     failures: tuple[Failure, ...]
     drafts: int = 0
     drafts_dropped: int = 0
+    tools: tuple[ToolUse, ...] = ()
+    keys: tuple[Key, ...] = ()
 
     @property
     def states(self) -> tuple[Visit, ...]:
-        """Every state passed, in order."""
+        """Every state of the call, in order."""
         return tuple(visit for turn in self.turns for visit in turn.states)
 
     def counts(self) -> dict[str, int]:
-        """How often what happened."""
+        """Return how often each kind of thing happened."""
         purposes = [turn.purpose for turn in self.turns]
         return {
             "turns": len(self.turns),
@@ -212,38 +244,41 @@ class Report:
             "failures": len(self.failures),
             "drafts": self.drafts,
             "drafts_dropped": self.drafts_dropped,
+            "tools": len(self.tools),
+            "keys": len(self.keys),
         }
 
     def as_json(self) -> dict[str, Any]:
-        """The same, ready for `json.dumps`."""
+        """Return the report as a value for `json.dumps`."""
         return {"report": "callchart", "version": 1, **asdict(self), "counts": self.counts()}
 
 
-def report(head: JournalLine, lines: Sequence[JournalLine]) -> Report:
-    """What the journal tells (see `callchart.engine.journal.read`).
+def report(chart: Chart, head: JournalLine, lines: Sequence[JournalLine]) -> Report:
+    """Return the report of a journal (`callchart.engine.journal.read`) of this chart.
 
-    Raises `JournalError` for a line that cannot be understood."""
-    reading = _Reading()
+    A state that the chart does not have is shown by its name, without a role. Raises `JournalError`
+    for a line that cannot be understood."""
+    reading = _Reading(chart)
     for n, line in enumerate(lines):
         try:
             reading.take(line)
         except (KeyError, TypeError, AttributeError) as error:
             raise JournalError(
                 f"step {n} of the journal cannot be understood ({type(error).__name__}: {error}); "
-                f"drop it and those after it to report what came before"
+                f"remove it and the lines after it to report the steps before"
             ) from None
     return reading.report(head)
 
 
 def in_words(event: Mapping[str, Any]) -> str:
-    """An event as people say it: "speech started", "after no_input"."""
+    """Return an event in words: "speech started", "after no_input"."""
     if event["type"] == "TimerFired":
         return f"after {event['timer']}"
     return re.sub(r"(?<=.)([A-Z])", r" \1", event["type"]).lower()
 
 
 def ending_in_words(event: Mapping[str, Any]) -> str:
-    """Why a call went into its hangup: the event that took it there."""
+    """Return the cause of a hangup in words: the event that led there."""
     match event["type"]:
         case "CallerHungUp":
             cause = event["cause"]
@@ -256,11 +291,24 @@ def ending_in_words(event: Mapping[str, Any]) -> str:
             return in_words(event)
 
 
-def short(state: str) -> str:
-    """A state's name without the parents that all states have: `speaking.chunks`."""
-    for parent in PARENTS:
-        state = state.removeprefix(parent)
-    return state
+def roles(chart: Chart, state: str | None) -> frozenset[str]:
+    """Return the roles of a state and of its parents; none for a state that is not the chart's."""
+    node = chart.nodes.get(state or "")
+    lineage = node.lineage if node else ()
+    return frozenset(role for path in lineage if (role := chart.nodes[path].state.role))
+
+
+def short(chart: Chart, state: str) -> str:
+    """Return a state's name without the parents around states with roles: `speaking.chunks`."""
+    node, name = chart.nodes.get(state), state
+    for parent in node.ancestors if node else ():
+        prefix = f"{parent}{SEPARATOR}"
+        if chart.nodes[parent].state.role or not any(
+            other.state.role for path, other in chart.nodes.items() if path.startswith(prefix)
+        ):
+            break
+        name = state.removeprefix(prefix)
+    return name
 
 
 def _seconds(microseconds: int) -> float:
@@ -275,17 +323,17 @@ def _between(begun: int | None, ended: int | None) -> float | None:
 
 @dataclass
 class _Reply:
-    """A reply as the lines tell of it. Times in microseconds."""
+    """A reply, as far as the lines read so far show it. Times in microseconds."""
 
     number: int
     purpose: str
     called: int
-    #: Index of the first state that was entered for it.
+    #: Index of the first state of its turn.
     visit: int
     asked: str
     speech_ended: int | None = None
     text_known: int | None = None
-    #: What `ReplyWritten` says of its text.
+    #: From `ReplyWritten`.
     chunks: int | None = None
     marked: int | None = None
     first_chunk: float | None = None
@@ -299,12 +347,12 @@ class _Reply:
     said: list[str] = field(default_factory=list)
     failed: bool = False
     finished: bool = False
-    #: Index of the first state after it: the next turn's first.
+    #: Index of the first state of the next turn.
     over: int | None = None
 
     @property
     def barged_in(self) -> bool:
-        """The caller spoke into it, and it has not gone on."""
+        """Did the caller speak into it, without its continuing since?"""
         return bool(self.barge_ins) and self.barge_ins[-1].resumed is None
 
     def ending(self) -> Ending:
@@ -329,35 +377,38 @@ class _Reply:
 
 
 class _Reading:
-    """Takes a journal's lines in order. Local to `report`; what leaves this module is frozen."""
+    """Reads the lines of a journal in order. Mutable, and local to `report`."""
 
-    def __init__(self) -> None:
+    def __init__(self, chart: Chart) -> None:
+        self.chart = chart
         self.at = 0
         self.visits: list[Visit] = []
         self.replies: list[_Reply] = []
-        #: Answers begun before they were certain, by number.
+        #: Drafts, by number.
         self.drafts: dict[int, _Reply] = {}
         self.utterances: dict[int, Utterance] = {}
         self.failures: list[Failure] = []
+        self.tools: dict[int, ToolUse] = {}
+        self.keys: list[Key] = []
         self.ended: CallEnd | None = None
-        #: Finals that no reply was begun for yet, partials without one by their utterance, and when
-        #: the last final was known.
+        #: Finals without a reply so far, partials without a final by utterance, and the time of the
+        #: last final.
         self.question: list[str] = []
         self.partials: dict[int, str] = {}
         self.text_known: int | None = None
-        #: Numbers of utterances: the last begun, ended (and when), and answered.
+        #: Numbers of utterances: the last that began, ended (and when), and was answered.
         self.begun = 0
         self.silent = 0
         self.silent_since: int | None = None
         self.answered = 0
-        #: Since when what sounds or waits: a reply, a filler, a reply for a filler.
+        #: Since when a reply sounds, a filler sounds, and a reply waits for a filler.
         self.sounding: int | None = None
         self.filling: tuple[int, str] | None = None
         self.waiting: int | None = None
 
     @property
     def reply(self) -> _Reply | None:
-        """The reply under way."""
+        """The current reply, if it has not finished."""
         if self.replies and not self.replies[-1].finished:
             return self.replies[-1]
         return None
@@ -365,15 +416,20 @@ class _Reading:
     def take(self, line: JournalLine) -> None:
         self.at = line["at"]
         event, outcome = line["event"], line["outcome"]
-        before = (line["from"] or "").split(".")
+        before, after = roles(self.chart, line["from"]), roles(self.chart, line["to"])
         if outcome == "taken":
             self._came_into(line["to"], line["from"], event)
         match event["type"]:
             case "SpeechStarted" | "SpeechEnded" | "PartialHeard" | "FinalHeard":
-                takes_the_turn = [TAKES_THE_TURN, False] not in line.get("guards", ())
-                self._caller(event, outcome, line["to"], takes_the_turn)
+                # Into a reply, words count only if they take the turn.
+                takes_the_turn = not (REPLYING & before) or bool(CALLERS_TURN & after)
+                self._caller(event, outcome, after, takes_the_turn)
+            case "ToolUnderWay" | "ToolFinished":
+                self._tool(event)
+            case "DigitReceived":
+                self.keys.append(Key(_seconds(self.at), event["digit"]))
             case _ if outcome in ("stale", "late"):
-                pass  # of a reply that was over
+                pass  # about a reply that has ended
             case "ReplyFailed" | "HearingFailed":
                 self._failed(event)
             case "ReplyWritten":
@@ -384,8 +440,8 @@ class _Reading:
                 self.filling = (self.at, event["text"])
             case "PlaybackStopped":
                 self._stopped(event)
-        if outcome == "taken" and BARGED_IN in before and THINKING in line["to"].split("."):
-            self._goes_on(self.reply)
+        if outcome == "taken" and "interrupted" in before and "thinking" in after:
+            self._resume(self.reply)
         for effect in line.get("effects", ()):
             if effect["effect"] == "StartReply":
                 self._begin(effect, event)
@@ -396,17 +452,20 @@ class _Reading:
     # --- the states ----------------------------------------------------------------------------
 
     def _came_into(self, state: str, before: str, event: Mapping[str, Any]) -> None:
-        at = _seconds(self.at)
-        self.visits.append(Visit(at, state, in_words(event)))
-        names = state.split(".")
-        if HANGUP in names and self.ended is None:
+        at, entered = _seconds(self.at), roles(self.chart, state)
+        self.visits.append(Visit(at, state, short(self.chart, state), in_words(event)))
+        if "hangup" in entered and self.ended is None:
             self.ended = CallEnd(at, before, ending_in_words(event))
-        if BARGED_IN in names and event["type"] == "TimerFired" and self.begun in self.utterances:
-            # Of what the caller's own event leads to, the event tells: it knows the utterance.
+        if (
+            "interrupted" in entered
+            and event["type"] == "TimerFired"
+            and self.begun in self.utterances
+        ):
+            # An event of the caller names its utterance itself, see `_caller`.
             self._barge_in(self.utterances[self.begun])
-        if FILLING not in names:
+        if not FILLING & entered:
             self._filler_over(cut=event["type"] != "FillerFinished")
-        if FILLER_ENDING in names:
+        if "filler_ending" in entered:
             self.waiting = self.at
         elif self.waiting is not None:
             if self.replies:
@@ -423,10 +482,10 @@ class _Reading:
     # --- the caller ----------------------------------------------------------------------------
 
     def _caller(
-        self, event: Mapping[str, Any], outcome: str, state: str, takes_the_turn: bool
+        self, event: Mapping[str, Any], outcome: str, after: frozenset[str], takes_the_turn: bool
     ) -> None:
         number, at = event["utterance"], _seconds(self.at)
-        # An event that was put off comes twice: what it says was true the first time.
+        # A deferred event comes twice; the first time counts.
         known = self.utterances.setdefault(number, Utterance(number, at, None, "", None))
         self.begun = max(self.begun, number)
         match event["type"]:
@@ -443,12 +502,12 @@ class _Reading:
         self.utterances[number] = known
         if outcome in ("taken", "stayed"):
             self._words(event, takes_the_turn)
-        if outcome == "taken" and event["type"] != "SpeechEnded" and OVERLAPPED not in state:
+        if outcome == "taken" and event["type"] != "SpeechEnded" and "overlapped" not in after:
             self._barge_in(known)
 
     @property
     def words(self) -> str:
-        """What the caller said that no reply was begun for yet."""
+        """The caller's words without a reply so far."""
         return " ".join([*self.question, *(self.partials[of] for of in sorted(self.partials))])
 
     def _words(self, event: Mapping[str, Any], takes_the_turn: bool) -> None:
@@ -457,22 +516,22 @@ class _Reading:
             case "PartialHeard", text if text:
                 self.partials[number] = text
             case "FinalHeard", text:
-                owed = [self.partials[of] for of in sorted(self.partials) if of < number]
+                earlier = [self.partials[of] for of in sorted(self.partials) if of < number]
                 self.partials = {of: t for of, t in self.partials.items() if of > number}
-                if takes_the_turn and (said := [*owed, *([text] if text else [])]):
+                if takes_the_turn and (said := [*earlier, *([text] if text else [])]):
                     self.question += said
                     self.text_known = self.at
 
     def _barge_in(self, spoken: Utterance) -> None:
         reply = self.reply
         if reply is None or reply.barged_in:
-            return  # they go on speaking, or their words arrive
+            return  # the caller continues, or their words arrive
         silent_after = round(_seconds(self.at) - spoken.began, 3)
         reply.barge_ins.append(BargeIn(spoken.began, silent_after, None))
         reply.over = len(self.visits) - 1
 
-    def _goes_on(self, reply: _Reply | None) -> None:
-        """If the caller spoke into it, they did not interrupt it."""
+    def _resume(self, reply: _Reply | None) -> None:
+        """Note that a reply continues: speech into it was no interruption."""
         if reply is not None and reply.barged_in:
             reply.barge_ins[-1] = replace(reply.barge_ins[-1], resumed=_seconds(self.at))
             reply.over, self.partials = None, {}
@@ -486,7 +545,7 @@ class _Reading:
         if effect["purpose"] in TROUBLE and event["type"] == "TimerFired":
             number = before.number if before else None
             self.failures.append(
-                Failure(_seconds(self.at), event["timer"], f"went off in {event['state']}", number)
+                Failure(_seconds(self.at), event["timer"], f"fired in {event['state']}", number)
             )
             if before is not None:
                 before.failed = True
@@ -513,7 +572,7 @@ class _Reading:
         if event["type"] == "ReplyReady":
             reply.ready = self.at if reply.ready is None else reply.ready
             return
-        self._goes_on(reply)
+        self._resume(reply)
         if event["type"] == "PlaybackStarted":
             self.sounding = self.at
             reply.first_sound = self.at if reply.first_sound is None else reply.first_sound
@@ -538,6 +597,16 @@ class _Reading:
         what = event["stage"] if "stage" in event else event["provider"]
         self.failures.append(Failure(_seconds(self.at), what, event["reason"], number))
 
+    def _tool(self, event: Mapping[str, Any]) -> None:
+        number, at = event["use"], _seconds(self.at)
+        if number not in self.tools:
+            under_way = event["type"] == "ToolUnderWay"
+            self.tools[number] = ToolUse(
+                number, event["name"], at if under_way else None, None, event["arguments"], ""
+            )
+        if event["type"] == "ToolFinished":
+            self.tools[number] = replace(self.tools[number], ended=at, result=event["result"])
+
     def _of(self, number: int | None) -> _Reply | None:
         replies = (*self.drafts.values(), *self.replies)
         return next((r for r in reversed(replies) if r.number == number), None)
@@ -547,7 +616,7 @@ class _Reading:
     def report(self, head: JournalLine) -> Report:
         facts = head.get("facts") or {}
         if self.sounding is not None and self.replies:
-            # The journal stops while the agent speaks: which words were heard is not known.
+            # The journal stops while the agent speaks: the heard words are unknown.
             self.replies[-1].sounds.append(Sound(_seconds(self.sounding), _seconds(self.at), ""))
         self._filler_over(cut=True)
         return Report(
@@ -563,6 +632,8 @@ class _Reading:
             failures=tuple(self.failures),
             drafts=len(self.drafts),
             drafts_dropped=sum(draft not in self.replies for draft in self.drafts.values()),
+            tools=tuple(self.tools[number] for number in sorted(self.tools)),
+            keys=tuple(self.keys),
         )
 
     def _turns(self) -> tuple[Turn, ...]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Final
 
-from callchart.adapters.service.report.report import Ending, Report, Sound, Turn, Visit, short
+from callchart.adapters.service.report.report import Ending, Report, Sound, Turn, Visit
 from callchart.adapters.service.report.timeline_notes import Note, notes
 from callchart.adapters.service.report.timeline_style import (
     AGENT_COLOUR,
@@ -44,9 +44,9 @@ _GROUPS, _LEAVES, _NOTES = 196, 215, 249
 _LEADING, _TRACK, _GROUP_HEIGHT, _LEAF_HEIGHT, _NOTE_HEIGHT = 15, 46, 19, 15, 20
 
 
-def _group_and_leaf(state: str) -> tuple[str, str]:
-    """Return the two storeys of a state: of `call.turn.speaking.chunks`, speaking and chunks."""
-    group, *below = short(state).split(".")
+def _group_and_leaf(name: str) -> tuple[str, str]:
+    """Return the two storeys of a state: of `speaking.chunks`, speaking and chunks."""
+    group, *below = name.split(".")
     return group, below[-1] if below else ""
 
 
@@ -79,7 +79,7 @@ def _stays(report: Report) -> Iterator[_Stay]:
     ends = [*(visit.at for visit in report.states[1:]), report.duration]
     for visit, ended in zip(report.states, ends, strict=False):
         if ended > visit.at:
-            yield _Stay(*_group_and_leaf(visit.state), visit, ended)
+            yield _Stay(*_group_and_leaf(visit.name), visit, ended)
 
 
 def _sounds(turn: Turn) -> tuple[Sound, ...]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 import logging
 from dataclasses import asdict, dataclass, field
 
-from callchart.adapters.service.report.report import HANGUP, ending_in_words, short
+from callchart.adapters.service.report.report import ending_in_words, roles, short
 from callchart.adapters.service.run.metrics import Answers
 from callchart.engine.chart import Chart, Outcome, Step
 from callchart.engine.events import ReplyWritten
@@ -53,9 +53,11 @@ class CallLog:
         if step.outcome is not Outcome.TAKEN or leaf == standing.state:
             return
         standing.state = leaf
-        log.debug("call %s: %s at %.3f s", call_id, short(leaf), step.at_us / 1_000_000)
+        log.debug(
+            "call %s: %s at %.3f s", call_id, short(self._chart, leaf), step.at_us / 1_000_000
+        )
         over = self._chart.is_final(leaf)
-        if not standing.cause and (over or HANGUP in leaf.split(".")):
+        if not standing.cause and (over or "hangup" in roles(self._chart, leaf)):
             event = step.event
             standing.cause = ending_in_words({"type": type(event).__name__, **asdict(event)})
         if over:
@@ -74,7 +76,7 @@ class CallLog:
     def cut_off(self) -> int:
         """Log each running call as cut off, and return their number."""
         for call_id, standing in self._standing.items():
-            log.warning("call %s: cut off in %s", call_id, short(standing.state))
+            log.warning("call %s: cut off in %s", call_id, short(self._chart, standing.state))
         return len(self._standing)
 
 

@@ -25,8 +25,6 @@ from callchart.adapters.service.run.stop import Stop, stopped_by_signals
 from callchart.adapters.service.run.supervisor import open_supervisor
 from callchart.adapters.service.user_code import UserError
 from callchart.engine.call import Inspector
-from callchart.engine.drawing.model import diagram_of
-from callchart.engine.drawing.palette import palette_of
 from callchart.engine.exception_groups import leaves
 from callchart.engine.ports import Line
 from callchart.engine.supervisor import Supervisor
@@ -45,7 +43,7 @@ OpenCarrier = Callable[[AsteriskSettings], AbstractAsyncContextManager[CallingCa
 
 def run_call(config: Config, target: str) -> int:
     """Place the call; 1 where it was not answered, or failed. Raises `UserError`, and as below."""
-    view = LiveView(Console(), palette_of(diagram_of(config.chart)))
+    view = LiveView(Console(), config.chart)
     failure = ""
     try:
         with carrier_mistakes():

@@ -1,4 +1,4 @@
-"""Calls told event by event: the default chart decides them, nothing runs, a journal is left."""
+"""Calls written event by event: the chart decides them, nothing runs, and a journal results."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ from callchart.engine.journal import JournalLine, head, line
 from callchart.engine.settings import Settings
 from callchart.states import CHART
 
-#: A question is waited for like all else.
+#: A question ends a turn no sooner than other words.
 SETTINGS = Settings(end_of_turn_least=0.7)
 FACTS = Facts(call_id="told", fillers=(FillerClip("Well,", 0.6, (0.6,)),))
 
 
 class Told:
-    """A call so far. `then` says what happens next; timers go off by themselves on the way."""
+    """A call so far. `then` adds the next event; timers fire on the way."""
 
     def __init__(
         self,
@@ -57,12 +57,13 @@ class Told:
         return self._step.after.leaf
 
     def report(self) -> Report:
-        """From the journal as it would be read: through JSON."""
-        return report(*json.loads(json.dumps([self.head, self.lines])))
+        """Return the report of the journal, which goes through JSON as a file would."""
+        return report(self._chart, *json.loads(json.dumps([self.head, self.lines])))
 
     def then(self, at: float, event: Event, *, heard: str = "") -> Self:
-        """`event` at `at` seconds; `heard` is what was heard of a reply that it stops, or that a
-        timer stops after it."""
+        """Add `event` at `at` seconds.
+
+        `heard` are the heard words of a reply that the event stops, or a timer after it."""
         self.until(at)
         self._heard = heard or self._heard
         activation = next(
@@ -77,7 +78,7 @@ class Told:
         return self
 
     def until(self, at: float) -> Self:
-        """Nothing but timers up to `at` seconds."""
+        """Let timers fire up to `at` seconds."""
         while (timer := next_occurrence(self._step.after)) and timer.at_us < at * 1_000_000:
             self._decide(timer)
         return self
@@ -102,8 +103,8 @@ class Told:
         self._watch(step)
 
 
-#: Event by event: the greeting; a question, a filler that the answer cuts short, an answer that is
-#: interrupted; a question that is answered to the end; then the caller hangs up.
+#: A call: the greeting; a question, a filler that the answer cuts, an answer that is interrupted; a
+#: question that is answered to its end; then the caller hangs up.
 WHOLE_CALL: Mapping[float, tuple[Event, str]] = {
     0.01: (ReplyReady(1), ""),
     0.02: (PlaybackStarted(1), ""),

@@ -13,10 +13,12 @@ from callchart.engine.drawing.model import diagram_of
 from callchart.engine.drawing.palette import palette_of
 from callchart.engine.events import (
     CallerHungUp,
+    DigitReceived,
     FinalHeard,
     LineClosed,
     PlaybackStarted,
     SpeechStarted,
+    ToolFinished,
 )
 from callchart.states import CHART
 from tests.adapters.service.told import WHOLE_CALL, Told
@@ -28,7 +30,7 @@ def seen(*, words: bool = False, terminal: bool = False, width: int = 120) -> st
     """`WHOLE_CALL` as it is printed, with its table of turns."""
     out = io.StringIO()
     console = Console(file=out, force_terminal=terminal, width=width)
-    view = LiveView(console, PALETTE, words=words)
+    view = LiveView(console, CHART, words=words)
     told = Told(watch=lambda step: view.step("told", step))
     for at, (event, heard) in WHOLE_CALL.items():
         told.then(at, event, heard=heard)
@@ -75,7 +77,7 @@ def test_a_pipe_gets_no_control_codes_and_no_wrapped_lines() -> None:
 
 def test_words_are_no_markup() -> None:
     out = io.StringIO()
-    view = LiveView(Console(file=out, width=80), PALETTE, words=True)
+    view = LiveView(Console(file=out, width=80), CHART, words=True)
     told = Told(watch=lambda step: view.step("told", step)).then(1.0, SpeechStarted(1))
     told.then(2.0, FinalHeard(1, "[red]stop[/]"))
     assert "“[red]stop[/]”" in out.getvalue()
@@ -83,7 +85,7 @@ def test_words_are_no_markup() -> None:
 
 def test_two_calls_at_once_say_whose_line_it_is() -> None:
     out = io.StringIO()
-    view = LiveView(Console(file=out, width=80), PALETTE)
+    view = LiveView(Console(file=out, width=80), CHART)
     first = Told(watch=lambda step: view.step("first", step))
     Told(watch=lambda step: view.step("second", step))
     first.then(1.0, CallerHungUp()).then(1.0, LineClosed())
@@ -114,16 +116,28 @@ def test_a_narrow_table_is_one_of_figures() -> None:
 def test_a_call_whose_journal_stops_is_said_to() -> None:
     out = io.StringIO()
     told = Told().then(0.1, PlaybackStarted(1))
-    LiveView(Console(file=out, width=80), PALETTE).turns(told.report())
-    assert "its journal stops in the middle" in out.getvalue()
+    LiveView(Console(file=out, width=80), CHART).turns(told.report())
+    assert "the journal stops in the middle" in out.getvalue()
 
 
 def test_a_states_name_has_the_colour_that_the_state_has_in_the_chart() -> None:
     console = Console(file=io.StringIO(), record=True, force_terminal=True, width=120)
-    view = LiveView(console, PALETTE)
+    view = LiveView(console, CHART)
     told = Told(watch=lambda step: view.step("told", step))
     for at, (event, heard) in WHOLE_CALL.items():
         told.then(at, event, heard=heard)
     colour = PALETTE["call.turn.speaking"].console
     html = console.export_html(inline_styles=True)
     assert re.search(rf'color: {colour};[^"]*">speaking.opening', html)
+
+
+@pytest.mark.parametrize("words", [True, False])
+def test_keys_and_tools_are_shown_and_their_contents_only_with_words(words: bool) -> None:
+    out = io.StringIO()
+    view = LiveView(Console(file=out, width=80), CHART, words=words)
+    told = Told(watch=lambda step: view.step("told", step)).then(1.0, DigitReceived("4"))
+    told.then(1.1, ToolFinished(1, "hours", "{}", "from nine to six"))
+    shown = out.getvalue()
+    assert "key" in shown
+    assert "hours ended" in shown
+    assert ("“4”" in shown, "from nine to six" in shown) == (words, words)

@@ -4,23 +4,28 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from callchart.adapters.service.report.report import (
     Ending,
     Failure,
+    Key,
     Report,
+    ToolUse,
     Visit,
     in_words,
     report,
-    short,
 )
 from callchart.engine.chart import Chart, State, stay, to
+from callchart.engine.chart.state import To, reactions_of
 from callchart.engine.data import Reply
 from callchart.engine.effects import StartReply, StopPlayback
 from callchart.engine.events import (
     CallerHungUp,
+    DigitReceived,
     FinalHeard,
     HangUpRequested,
     HearingFailed,
@@ -35,9 +40,12 @@ from callchart.engine.events import (
     SoundQueued,
     SpeechEnded,
     SpeechStarted,
+    ToolFinished,
+    ToolUnderWay,
 )
 from callchart.engine.journal import JournalError
 from callchart.engine.settings import Settings
+from callchart.states import CHART
 from tests.adapters.service.told import WHOLE_CALL, Told, whole_call
 
 
@@ -90,7 +98,7 @@ def test_a_filler_that_the_answer_stopped_was_cut_and_one_said_to_its_end_was_no
 
 def test_states_belong_to_the_turn_that_they_led_to() -> None:
     told = whole_call().report()
-    assert [short(visit.state) for visit in told.turns[2].states] == [
+    assert [visit.name for visit in told.turns[2].states] == [
         "barged_in.speech",
         "listening.hearing",
         "settling.pause",
@@ -105,7 +113,7 @@ def test_states_belong_to_the_turn_that_they_led_to() -> None:
         "ended",
     ]
     assert told.turns[2].states[0] == Visit(
-        7.1, "call.turn.barged_in.speech", "after barge_in_speech"
+        7.1, "call.turn.barged_in.speech", "barged_in.speech", "after barge_in_speech"
     )
 
 
@@ -238,7 +246,7 @@ def test_a_providers_failure_and_the_apology_for_it_are_two_turns() -> None:
 def test_an_answer_that_never_came_is_a_failure_by_the_name_of_its_timer() -> None:
     told = asked().until(12.71)
     made = told.report()
-    assert made.failures == (Failure(12.7, "reply_wait", "went off in call.turn.thinking", 2),)
+    assert made.failures == (Failure(12.7, "reply_wait", "fired in call.turn.thinking", 2),)
     assert made.turns[1].ending is Ending.FAILED
     assert made.turns[1].filler is not None
     assert made.turns[1].filler.ended == 12.7
@@ -361,8 +369,8 @@ def test_states_of_a_chart_of_your_own_are_just_shown() -> None:
 def test_a_line_that_cannot_be_understood_is_named() -> None:
     told = whole_call()
     del told.lines[5]["event"]["utterance"]
-    with pytest.raises(JournalError, match=r"step 5 of the journal .* drop it and those after"):
-        report(told.head, told.lines)
+    with pytest.raises(JournalError, match=r"step 5 of the journal .* remove it and the lines"):
+        report(CHART, told.head, told.lines)
 
 
 def test_how_the_model_wrote_stands_in_the_turn_of_its_answer() -> None:
@@ -388,7 +396,7 @@ def test_the_json_holds_what_the_report_holds() -> None:
 
 def test_a_call_without_a_line_is_an_empty_report() -> None:
     told = Told()
-    empty: Report = report(told.head, [])
+    empty: Report = report(CHART, told.head, [])
     assert (empty.turns, empty.duration, empty.ended) == ((), 0.0, None)
 
 
@@ -432,3 +440,63 @@ def test_a_draft_that_is_heard_was_ready_when_it_was_called() -> None:
     assert (answer.called, answer.latency.ready) == (5.3, 0.0)
     assert (made.drafts, made.drafts_dropped) == (2, 1)
     assert made.counts()["drafts_dropped"] == 1
+
+
+def test_tools_are_reported_with_their_times() -> None:
+    told = asked().then(5.1, ToolUnderWay(1, "set_aside", '{"article": "bread"}', 3.0))
+    told.then(5.4, ToolFinished(1, "set_aside", '{"article": "bread"}', "it is set aside"))
+    told.then(5.5, ToolFinished(2, "hours", "{}", "from nine to six")).until(5.6)
+    made = told.report()
+    assert made.tools == (
+        ToolUse(1, "set_aside", 5.1, 5.4, '{"article": "bread"}', "it is set aside"),
+        ToolUse(2, "hours", None, 5.5, "{}", "from nine to six"),
+    )
+    assert made.counts()["tools"] == 2
+
+
+def test_a_tool_that_the_call_outlives_has_no_end() -> None:
+    told = asked().then(5.1, ToolUnderWay(1, "set_aside", "{}", 3.0)).until(5.2)
+    assert told.report().tools == (ToolUse(1, "set_aside", 5.1, None, "{}", ""),)
+
+
+def test_keys_are_reported_and_a_redacted_journal_hides_them() -> None:
+    assert asked().then(5.1, DigitReceived("4")).report().keys == (Key(5.1, "4"),)
+    redacted = Told(redacted=True).then(1.0, DigitReceived("4"))
+    assert redacted.report().keys == (Key(1.0, "x"),)
+
+
+def renamed(name: str) -> str:
+    """Return the name of a state of the renamed chart: each part gets an "x"."""
+    return ".".join(f"{part}x" for part in name.split("."))
+
+
+def with_other_names(state: State) -> State:
+    """Return the state with other names for itself, its children and its targets."""
+
+    def retargeted(reactions: Any) -> Any:
+        return tuple(
+            replace(each, target=renamed(each.target)) if isinstance(each, To) else each
+            for each in reactions_of(reactions)
+        )
+
+    return replace(
+        state,
+        name=renamed(state.name),
+        on={event: retargeted(reactions) for event, reactions in state.on.items()},
+        after={t: (delay, retargeted(each)) for t, (delay, each) in state.after.items()},
+        children=[with_other_names(child) for child in state.children],
+        initial=state.initial and renamed(state.initial),
+    )
+
+
+def test_a_chart_with_other_names_is_reported_the_same() -> None:
+    chart = Chart("renamed", [with_other_names(state) for state in CHART.states], late=CHART.late)
+    told = Told(chart)
+    for at, (event, heard) in WHOLE_CALL.items():
+        told.then(at, event, heard=heard)
+    made, usual = told.report(), whole_call().report()
+    assert [renamed(visit.name) for visit in usual.states] == [v.name for v in made.states]
+    for ours, theirs in zip(made.turns, usual.turns, strict=True):
+        assert replace(ours, states=()) == replace(theirs, states=())
+    assert (made.utterances, made.failures) == (usual.utterances, usual.failures)
+    assert made.ended == replace(usual.ended, state=renamed(usual.ended.state))  # type: ignore[type-var, union-attr]

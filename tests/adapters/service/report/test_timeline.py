@@ -313,7 +313,7 @@ def test_states_have_the_colours_of_their_chart_and_added_states_their_own() -> 
     palette = palette_of(diagram_of(MESSAGES))
     report = whole_call().report()
     last = report.turns[-1]
-    added = Visit(11.0, "call.turn.take_message.taking", "x")
+    added = Visit(11.0, "call.turn.take_message.taking", "take_message.taking", "x")
     mine = replace(report, turns=(*report.turns[:-1], replace(last, states=(added,))))
     svg = timeline_of(mine, palette)
     assert "take_message" in said(svg, "")
