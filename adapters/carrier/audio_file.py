@@ -16,14 +16,14 @@ from callchart.engine.ports import frame_bytes
 
 FLOAT, EXTENSIBLE = 3, 0xFFFE
 
-#: What a format code of the RIFF registry is called, where a phone's files are likely to have it.
+#: The names of the RIFF registry's format codes that recordings of phones commonly have.
 COMPRESSED = {2: "ADPCM", 6: "G.711 A-law", 7: "G.711 u-law", 0x11: "IMA ADPCM", 0x55: "MP3"}
 
 CURE = "convert it to 16-bit PCM, for example with: ffmpeg -i IN -c:a pcm_s16le OUT.wav"
 
 
 class AudioFileError(Exception):
-    """A sound file cannot be read or written. One line: which file, what is wrong, what to do."""
+    """A sound file cannot be read or written. The text is one line: file, problem, cure."""
 
     def __init__(self, path: Path, problem: str, cure: str) -> None:
         super().__init__(f"{path}: {problem}; {cure}")
@@ -41,7 +41,7 @@ class Recording:
 
 @dataclass(frozen=True, slots=True)
 class _Format:
-    """A WAV's `fmt ` chunk, as far as it says how to read samples."""
+    """The part of a WAV's `fmt ` chunk that decoding the samples needs."""
 
     code: int
     channels: int
@@ -50,13 +50,13 @@ class _Format:
 
 
 def read_wav(path: Path, rate_hz: int) -> bytes:
-    """The file's sound as mono s16le at `rate_hz`, padded with silence to whole 20 ms frames.
+    """Return the file's audio as mono s16le at `rate_hz`, padded to whole 20 ms frames.
 
-    Takes PCM of 8, 16, 24 and 32 bits and float of 32 and 64, mono or stereo (mixed down), at any
-    rate. Raises `AudioFileError`.
+    Supports PCM of 8, 16, 24 and 32 bits and float of 32 and 64, mono or stereo (mixed down), at
+    any rate. Raises `AudioFileError`.
 
-    soxr resamples: a 0.5 MB wheel that needs numpy alone, at the quality of a mastering tool; its
-    delay, which forbids it on a live stream, does not matter to a file."""
+    soxr resamples: a 0.5 MB wheel that needs only numpy, with the quality of a mastering tool. Its
+    delay excludes it for a live stream, and does not matter for a file."""
     form, data = _parse(path, _content(path))
     samples = _samples(path, form, data)
     if not len(samples):
@@ -70,8 +70,8 @@ def read_wav(path: Path, rate_hz: int) -> bytes:
 def write_wav(path: Path, recording: Recording) -> None:
     """Write the call as a 16-bit stereo WAV: the caller left, the agent right.
 
-    The file appears whole or not at all (a neighbour is written and renamed), and only its owner
-    can read it, as is right for what people said. Raises `AudioFileError`, for a full disk too."""
+    The file appears complete or not at all: a temporary file is written and renamed. Only its owner
+    can read it, because it holds a conversation. Raises `AudioFileError`, also for a full disk."""
     stereo = np.column_stack((recording.caller, recording.agent)).astype("<i2")
     data = stereo.tobytes()
     header = wav_header(recording.rate_hz, 2, len(data))
@@ -106,10 +106,10 @@ def _content(path: Path) -> bytes:
 
 
 def _parse(path: Path, content: bytes) -> tuple[_Format, bytes]:
-    """The format and the bytes of the sound.
+    """Return the format and the bytes of the audio.
 
-    A `data` chunk that is longer than its file ends where the file does: a program that writes to
-    a pipe cannot know the length, and what is there can be heard."""
+    Cut a `data` chunk that is longer than its file: a program that writes to a pipe cannot know the
+    length, and the audio in the file is good."""
     if not content:
         raise AudioFileError(path, "is empty", "give a WAV with sound in it")
     if len(content) < 12 and b"RIFF".startswith(content[:4]):
@@ -149,7 +149,7 @@ def _format(path: Path, body: bytes) -> _Format:
 
 
 def _samples(path: Path, form: _Format, data: bytes) -> NDArray[np.float64]:
-    """The sound, mixed down to mono, as floats of which 1.0 is full scale."""
+    """Return the audio, mixed down to mono, as floats. Full scale is 1.0."""
     block = form.bits // 8 * form.channels
     data = data[: len(data) // block * block]
     samples: NDArray[np.float64]

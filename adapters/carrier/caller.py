@@ -1,7 +1,7 @@
-"""What a scripted caller says, when, and when they hang up.
+"""A scripted caller: a script's lines, their cues, and the hangup.
 
-Decided frame by frame by what is heard, never by a clock: the same frames in, the same frames out.
-No wait lasts for ever.
+The caller decides frame by frame from the audio that they hear, never by a clock: the same frames
+in give the same frames out. Every wait is limited.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ from callchart.engine.ports import frame_bytes
 
 FRAMES_PER_SECOND: Final = 50
 
-#: Seconds. The longest wait for any cue; then the caller goes on as if it had come.
+#: The longest wait for a cue, in seconds; then the caller continues as if it had come.
 LONGEST_WAIT: Final = 20.0
 
-#: Seconds of silence after an answer before a caller without more to say hangs up.
+#: Seconds of silence after an answer, before a caller at the end of their script hangs up.
 HANGUP_AFTER: Final = 2.5
 
-#: Frames. A pause within speech: espeak-ng leaves 0.28-0.30 s between two sentences.
+#: The longest pause within speech, in frames: espeak-ng leaves 0.28-0.30 s between two sentences.
 PAUSE: Final = 20
 
-#: RMS of a frame that is speech: -44 dB of full scale. Speech on a phone line is near -26 dB,
+#: The lowest RMS of a frame of speech: -44 dB of full scale. Speech on a phone line is near -26 dB,
 #: comfort noise below -50 dB.
 LOUD: Final = 200
 
@@ -38,15 +38,16 @@ When = Literal["at once", "agent silent", "agent speaking"]
 
 
 class CallerScriptError(Exception):
-    """A caller's script makes no sense. One line: which file, where in it, what is wrong."""
+    """A caller's script is invalid. The text is one line: the file, the place, the problem."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cue:
-    """What a caller waits for after their last line (or the answer), and for how many frames.
+    """The condition for the next line, and its duration in frames.
 
     "agent silent": the agent has spoken since the caller's last sound, and has then been silent
-    for that long. "agent speaking": the agent has been speaking for that long without a pause."""
+    for that long. "agent speaking": the agent has been speaking for that long without a pause.
+    Both count from the end of the caller's last line, or from the answer."""
 
     when: When
     frames: int = 0
@@ -54,7 +55,7 @@ class Cue:
 
 @dataclass(frozen=True, slots=True)
 class ScriptLine:
-    """One thing the caller says: whole frames of mono s16le, and what it waits for."""
+    """One line of the caller: whole frames of mono s16le, and the cue before them."""
 
     pcm: bytes
     cue: Cue
@@ -62,9 +63,9 @@ class ScriptLine:
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """All that a caller says, in order; then they hang up at a cue.
+    """The lines of a caller, in order, and the cue for their hangup.
 
-    `at_most`, in seconds from the answer, ends the call wherever it is."""
+    `at_most`, in seconds from the answer, ends the call at any place of the script."""
 
     rate_hz: int
     lines: tuple[ScriptLine, ...]
@@ -73,7 +74,7 @@ class Script:
 
 
 def read_caller(path: Path, rate_hz: int) -> Script:
-    """A caller's script (`.toml`), or any other file as a WAV that is said at once.
+    """Read a caller's script (`.toml`), or a WAV that the caller plays right after the answer.
 
     Raises `CallerScriptError`, or for a WAV `AudioFileError`."""
     if path.suffix.lower() == ".toml":
@@ -82,16 +83,16 @@ def read_caller(path: Path, rate_hz: int) -> Script:
 
 
 def one_line(pcm: bytes, rate_hz: int, hangup_after: float = HANGUP_AFTER) -> Script:
-    """A caller who says `pcm` as soon as the line is answered.
+    """Return the script of a caller who says `pcm` right after the answer.
 
-    They hang up after the answer to it and `hangup_after` seconds of mutual silence, at the latest
-    `LONGEST_WAIT` after their words."""
+    They hang up after the agent's reply and `hangup_after` seconds of mutual silence, at the latest
+    `LONGEST_WAIT` seconds after their words."""
     hangup = Cue("agent silent", _frames(hangup_after))
     return Script(rate_hz, (ScriptLine(pcm, Cue("at once")),), hangup)
 
 
 def read_script(path: Path, rate_hz: int) -> Script:
-    """A script in TOML; adapters/service/demo/caller.toml shows and explains all there is."""
+    """Read a script in TOML. adapters/service/demo/caller.toml shows and explains every key."""
     try:
         table = tomllib.loads(path.read_text("utf-8"))
     except FileNotFoundError as error:
@@ -121,7 +122,7 @@ def read_script(path: Path, rate_hz: int) -> Script:
 
 
 class ScriptedCaller:
-    """A person who follows a script: the `Caller` of a `WavLine`."""
+    """A caller who follows a script: the `Caller` of a `WavLine`."""
 
     def __init__(self, script: Script) -> None:
         self._script = script
@@ -141,7 +142,7 @@ class ScriptedCaller:
         return self._script.rate_hz
 
     def speak(self, heard: bytes) -> bytes | None:
-        """The next frame, given what is heard in it; None: the caller hangs up."""
+        """Return the next frame after hearing `heard`, or None to hang up."""
         self._ear.listen(heard)
         if self._call >= self._script.at_most * FRAMES_PER_SECOND:
             return None
@@ -161,7 +162,7 @@ class ScriptedCaller:
     def _next_frame(self) -> bytes:
         begin, self._said = self._said, self._said + self._frame_bytes
         if self._said == self._last_sound:
-            # What the agent said until here is no answer to what the caller said.
+            # The agent's speech before the caller's last sound cannot be a reply to it.
             self._ear.forget()
         return self._saying[begin : self._said]
 
@@ -174,7 +175,7 @@ class ScriptedCaller:
 
 
 class _Ear:
-    """What the caller has heard of the agent since the caller's own last sound, in frames."""
+    """The agent's speech since the caller's own last sound, in frames."""
 
     def __init__(self, silence: bytes) -> None:
         self._silence = silence
@@ -202,7 +203,7 @@ def _is_loud(frame: bytes) -> bool:
 
 
 def _end_of_sound(pcm: bytes, size: int) -> int:
-    """Where the last loud frame ends, in bytes; 0 in silence."""
+    """Return the end of the last loud frame in bytes, or 0 for silence."""
     for end in range(len(pcm), 0, -size):
         if _is_loud(pcm[end - size : end]):
             return end
@@ -230,7 +231,7 @@ def _cue(entry: dict[str, Any], where: str) -> Cue:
     when = entry.get("when")
     if when not in get_args(When):
         choices = ", ".join(f'"{choice}"' for choice in get_args(When))
-        raise CallerScriptError(f"{where}: `when` must be one of {choices}, not {when!r}")
+        raise CallerScriptError(f"{where}: `when` must be one of {choices}, got {when!r}")
     if when == "at once":
         if "for" in entry:
             raise CallerScriptError(f'{where}: "at once" waits for nothing; remove `for`')

@@ -1,8 +1,8 @@
-"""A line without a network: it behaves as Asterisk's chan_websocket media does, on any clock.
+"""A line without a network: it behaves as Asterisk's chan_websocket media, on any clock.
 
-One task ticks at absolute 20 ms deadlines. Each tick ends one frame's time and begins the next:
-what was on the air is now heard, the caller's frame of that time is now ours, and the next frame
-of the playback queue goes on the air.
+One task ticks at absolute 20 ms deadlines. Each tick ends one frame's time and begins the next: the
+caller has now heard the frame on the air, we receive the caller's frame of that time, and the next
+frame of the playback queue goes on the air.
 """
 
 from __future__ import annotations
@@ -30,29 +30,28 @@ FRAMES_PER_SECOND: Final = 50
 #: Asterisk's chan_websocket holds 1000 frames (20 s) and drops the excess.
 QUEUE_FRAMES: Final = 1000
 
-#: A caller gives up when nobody answers; networks commonly let a phone ring for 30 to 60 s.
+#: The longest time that the caller waits for an answer. Networks let a phone ring for 30 to 60 s.
 RINGING_FRAMES: Final = 30 * FRAMES_PER_SECOND
 
 
 class Caller(Protocol):
-    """The person at the other end, frame by frame from the moment the line is answered."""
+    """The person at the other end, called for each frame from the answer on."""
 
     @property
     def rate_hz(self) -> int:
-        """Samples a second, both ways; 8000 or 16000."""
+        """Samples per second, both ways; 8000 or 16000."""
         ...
 
     def speak(self, heard: bytes) -> bytes | None:
-        """The caller's next frame, or None to hang up, given the frame heard meanwhile."""
+        """Return the caller's next frame, or None to hang up. `heard` is the agent's frame."""
         ...
 
 
 class WavLine:
-    """`callchart.engine.ports.Line` to a scripted caller.
+    """A `callchart.engine.ports.Line` to a scripted caller.
 
-    Before `answer()` nothing is heard on either side and playback waits in its queue. After the
-    line has closed, commands are without effect. `dropped_frames` counts what a full queue
-    refused."""
+    Before `answer()` both sides hear silence and playback waits in its queue. After the line has
+    closed, commands do nothing. `dropped_frames` counts the frames that a full queue dropped."""
 
     def __init__(self, caller: Caller, call_id: str = "wav") -> None:
         self.dropped_frames = 0
@@ -67,7 +66,7 @@ class WavLine:
 
         self._queue: deque[bytes] = deque()
         self._on_air: bytes | None = None
-        # A mark stands at the number of frames that must have been heard when it is reached.
+        # Pairs: the number of heard frames at which a mark is reached, and the mark.
         self._marks: deque[tuple[int, int]] = deque()
         self._accepted = 0
         self._heard = 0
@@ -90,12 +89,12 @@ class WavLine:
 
     @property
     def parties(self) -> Parties:
-        """Nobody has a number here."""
+        """Empty: a WAV line has no phone numbers."""
         return Parties()
 
     @property
     def recording(self) -> Recording:
-        """What both sides said so far; its first sample is of the moment the line began to run."""
+        """Both sides' audio so far, from the moment `run` started."""
         return Recording(
             self._rate_hz,
             np.frombuffer(bytes(self._caller_side), "<i2"),
@@ -103,14 +102,15 @@ class WavLine:
         )
 
     async def run(self) -> None:
-        """Tick until the line closes. After a stall the missed ticks follow at once, in order."""
+        """Tick until the line closes. After a stall the missed ticks follow without a delay."""
         began = trio.current_time()
         try:
             with self._ticking:
                 ticks = 0
                 while True:
                     ticks += 1
-                    # A quotient: a sum of 0.02s drifts away from the deadlines of others.
+                    # Divide instead of adding 0.02 s each time: a sum's rounding errors drift away
+                    # from the deadlines of other tasks.
                     await trio.sleep_until(began + ticks / FRAMES_PER_SECOND)
                     self._tick(ticks)
         finally:
@@ -123,11 +123,13 @@ class WavLine:
         self._close()
 
     def play(self, pcm: bytes) -> None:
-        """Append whole frames; a partial one raises `ValueError`, as Asterisk would drop it."""
+        """Append whole frames. A partial one raises `ValueError`: Asterisk would drop it."""
         if self._closed:
             return
         if len(pcm) % self._frame_bytes:
-            raise ValueError(f"{len(pcm)} bytes are no whole frames of {self._frame_bytes}")
+            raise ValueError(
+                f"pcm must be whole frames of {self._frame_bytes} bytes, got {len(pcm)} bytes"
+            )
         room = (QUEUE_FRAMES - len(self._queue)) * self._frame_bytes
         self._queue.extend(
             pcm[at : at + self._frame_bytes]
@@ -142,20 +144,20 @@ class WavLine:
         self._marks.append((self._accepted, mark))
 
     def flush(self) -> None:
-        """Drop queue and marks. The frame on the air is heard to its end: it has been sent."""
+        """Drop queue and marks. The frame on the air continues to its end: it has been sent."""
         self._accepted -= len(self._queue)
         self._queue.clear()
         self._marks.clear()
 
     def send_digits(self, digits: str) -> None:
-        """Nobody is there to hear them: a WAV file has no keys."""
+        """Do nothing: a scripted caller does not listen to keys."""
 
     def transfer(self, target: str) -> None:
         if not self._closed:
             self._post(TransferRefused("this line leads nowhere else"))
 
     async def hear(self) -> bytes:
-        """All that came since the last time. Cancelling it loses nothing."""
+        """Wait for audio of the caller, and return all of it. A cancelled wait loses none."""
         if self._closed or self._unheard:
             await trio.lowlevel.checkpoint()
         while not (self._closed or self._unheard):
@@ -221,7 +223,7 @@ class WavLine:
 
 
 class WavCarrier:
-    """A `Carrier` with one call, which arrives at once and ticks in `nursery`."""
+    """A `Carrier` with one call, which arrives immediately and ticks in `nursery`."""
 
     def __init__(self, line: WavLine, nursery: trio.Nursery) -> None:
         self._nursery = nursery

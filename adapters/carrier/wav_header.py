@@ -1,18 +1,18 @@
-"""The beginning of a 16-bit WAV."""
+"""The header of a 16-bit WAV."""
 
 from __future__ import annotations
 
 import struct
 
-#: The format code of samples as they are.
+#: The format code of uncompressed samples.
 PCM = 1
 
-#: A length that nobody knows yet: readers take what there is.
+#: A size for audio of unknown length: readers stop at the end of the file.
 UNKNOWN = 0xFFFF_FFFF - 36
 
 
 def wav_header(rate_hz: int, channels: int, size: int) -> bytes:
-    """44 bytes, behind which `size` bytes of s16le follow."""
+    """Return the 44 bytes before `size` bytes of s16le."""
     frame = channels * 2
     return struct.pack(
         "<4sI4s4sIHHIIHH4sI",

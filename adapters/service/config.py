@@ -11,13 +11,13 @@ from typing import get_args
 
 from callchart.adapters.carrier.asterisk.numbers import Allowed
 from callchart.adapters.carrier.asterisk.settings import (
-    Answer,
+    AnswerMode,
     AsteriskSettings,
-    AudioSocketServer,
-    ControlWay,
-    Files,
-    Listen,
-    MediaWayName,
+    AudioSocketSettings,
+    ControlMode,
+    FilesSettings,
+    ListenSettings,
+    MediaName,
 )
 from callchart.adapters.llm.prompts import Language
 from callchart.adapters.service.providers.models import ModelConfig, read_model
@@ -30,9 +30,9 @@ from callchart.engine.chart import Chart, ChartError
 from callchart.engine.data import Scripts
 from callchart.engine.settings import SettingError, Settings
 
-_CONTROLS: tuple[ControlWay, ...] = get_args(ControlWay)
-_MEDIA: tuple[MediaWayName, ...] = get_args(MediaWayName)
-_ANSWERS: tuple[Answer, ...] = get_args(Answer)
+_CONTROLS: tuple[ControlMode, ...] = get_args(ControlMode)
+_MEDIA: tuple[MediaName, ...] = get_args(MediaName)
+_ANSWERS: tuple[AnswerMode, ...] = get_args(AnswerMode)
 _LEVELS = ("debug", "info", "warning", "error")
 
 _PORT = {"least": 1, "most": 65535}
@@ -120,9 +120,9 @@ def _asterisk(file: Section) -> AsteriskSettings:
         file.section("transfer") as transfer,
         file.section("outgoing") as outgoing,
     ):
-        control: ControlWay = section.choice("control", _CONTROLS, "connect")
-        media: MediaWayName = section.choice("media", _MEDIA, "websocket")
-        answer: Answer = section.choice("answer", _ANSWERS, "at_once")
+        control: ControlMode = section.choice("control", _CONTROLS, "connect")
+        media: MediaName = section.choice("media", _MEDIA, "websocket")
+        answer: AnswerMode = section.choice("answer", _ANSWERS, "at_once")
         is_dialled = control != "connect" or media == "websocket_client"
         return AsteriskSettings(
             url=section.url("url", plain.url).removesuffix("/ari"),
@@ -141,7 +141,7 @@ def _asterisk(file: Section) -> AsteriskSettings:
                 right="letters and digits, 12 at most",
             ),
             control=control,
-            control_grace=section.seconds("control_grace", plain.control_grace, most=600),
+            control_grace_s=section.seconds("control_grace", plain.control_grace_s, most=600),
             media=media,
             rate_hz=section.choice("rate_hz", (8000, 16000), plain.rate_hz),
             answer=answer,
@@ -170,10 +170,10 @@ def _asterisk(file: Section) -> AsteriskSettings:
         )
 
 
-def _listen(section: Section, *, needed: bool) -> Listen | None:
-    plain = Listen()
+def _listen(section: Section, *, needed: bool) -> ListenSettings | None:
+    plain = ListenSettings()
     with section:
-        listen = Listen(
+        listen = ListenSettings(
             host=section.host("host", plain.host),
             port=section.whole("port", plain.port, **_PORT),
             user=section.text("user", plain.user),
@@ -182,21 +182,21 @@ def _listen(section: Section, *, needed: bool) -> Listen | None:
     return listen if needed else None
 
 
-def _audiosocket(section: Section) -> AudioSocketServer:
-    plain = AudioSocketServer()
+def _audiosocket(section: Section) -> AudioSocketSettings:
+    plain = AudioSocketSettings()
     with section:
-        return AudioSocketServer(
+        return AudioSocketSettings(
             host=section.host("host", plain.host),
             port=section.whole("port", plain.port, **_PORT),
             advertise=section.text("advertise", plain.advertise),
         )
 
 
-def _files(section: Section, *, needed: bool) -> Files | None:
+def _files(section: Section, *, needed: bool) -> FilesSettings | None:
     with section:
         if not (needed or section.keys):
             return None
-        return Files(ours=section.path("ours"), asterisk=section.text("asterisk"))
+        return FilesSettings(ours=section.path("ours"), asterisk=section.text("asterisk"))
 
 
 def _scripts(section: Section, language: Language) -> Scripts:

@@ -1,7 +1,6 @@
-"""One phone call at the phone: what was signalled, what was said, what was heard.
+"""One phone call at the phone: its signalling, and the audio of both sides.
 
-Moments are Trio's clock. Whoever waits for what can come no more, since the call is over, gets
-`CallEnded`.
+Moments are Trio's clock. A wait that the end of the call makes hopeless raises `CallEnded`.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ DECLINED, CANCELLED = 603, 487
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """Who ended the call: we at the phone, or they at the other end."""
+    """The end of a call, by us at the phone or by them at the other end."""
 
     by: Literal["us", "them"]
     #: SIP's status where the call was never answered, as 486; None if we gave up before one came.
@@ -41,7 +40,7 @@ class Ending:
 
 
 class CallEnded(Exception):
-    """The call is over; `ending` says how."""
+    """The call has ended, in the manner of `ending`."""
 
     def __init__(self, ending: Ending) -> None:
         super().__init__(f"the call is over: {ending}")
@@ -173,7 +172,7 @@ class Call:
         self._media.press(keys)
 
     async def said(self) -> float:
-        """When the last of what was said and pressed so far is out."""
+        """Wait until all audio and keys so far are sent, and return that moment."""
         await self._until(lambda: True if self._media.silent else None)
         return self.mouth.ends() or trio.current_time()
 
@@ -310,7 +309,7 @@ class Call:
             self._transactions.request(self._dialog.cancel(self._invite))
 
     def _referral(self) -> sip.Request:
-        """What RFC 3515 wants to be told after a REFER."""
+        """Return the NOTIFY that RFC 3515 requires after a REFER."""
         more = (("Event", "refer"), ("Subscription-State", "terminated;reason=noresource"))
         said = "SIP/2.0 200 OK\r\n"
         return self._dialog.request(

@@ -1,4 +1,4 @@
-"""How the phone's sound travels in RTP packets: G.711 in both laws, and linear 16-bit at 16 kHz.
+"""The codecs of the phone's RTP packets: G.711 in both laws, and linear 16-bit at 16 kHz.
 
 Sound is mono s16le at the codec's rate; a payload is 20 ms of it.
 """
@@ -42,7 +42,7 @@ class Codec:
 
 
 def _ulaw_levels() -> NDArray[np.int16]:
-    """What each of the 256 codes sounds as (ITU-T G.711, table 2)."""
+    """Return the level of each of the 256 codes (ITU-T G.711, table 2)."""
     code = ~np.arange(256) & 0xFF
     magnitude = (((code & 15) << 3) + 132 << (code >> 4 & 7)) - 132
     levels: NDArray[np.int16] = np.where(code & 0x80, -magnitude, magnitude).astype(np.int16)
@@ -50,7 +50,7 @@ def _ulaw_levels() -> NDArray[np.int16]:
 
 
 def _alaw_levels() -> NDArray[np.int16]:
-    """What each of the 256 codes sounds as (ITU-T G.711, table 1)."""
+    """Return the level of each of the 256 codes (ITU-T G.711, table 1)."""
     code = np.arange(256) ^ 0x55
     segment = code >> 4 & 7
     magnitude = ((code & 15) << 4) + np.where(segment, 0x108, 8) << np.maximum(segment - 1, 0)

@@ -12,9 +12,9 @@ class Dialog:
         self, *, call_id: str, local: str, remote: str, target: str, via: str, contact: str
     ) -> None:
         self.call_id = call_id
-        #: From of what we send, with our tag; To of what they send.
+        #: The From of our messages, with our tag, and the To of theirs.
         self.local = local
-        #: To of what we send; with their tag once they have answered.
+        #: The To of our messages, with their tag after they have answered.
         self.remote = remote
         #: The URI that requests are for.
         self.target = target

@@ -24,7 +24,7 @@ from tests.asterisk.track import Track
 SO_TIMESTAMPNS = 35
 TIMESPEC = struct.Struct("@qq")
 
-#: How long a key is down, how often its end is told (RFC 4733, 2.5.1.4), and the pause behind it.
+#: A key press: its frames, the repetitions of its end (RFC 4733, 2.5.1.4), and the pause after it.
 KEY_FRAMES = 5
 KEY_ENDS = 3
 KEY_PAUSE_FRAMES = 3
@@ -32,7 +32,7 @@ KEY_PAUSE_FRAMES = 3
 
 @dataclass(frozen=True, slots=True)
 class _Frame:
-    """What one tick sends."""
+    """The content of one tick's packet."""
 
     payload: bytes
     is_key: bool = False
@@ -50,7 +50,7 @@ class Media:
         self.keys = ""
         #: When it began to speak and to listen.
         self.began: float | None = None
-        #: Wakes whoever waits for sound, keys, or the end of both.
+        #: Parking lot, unparked by audio, keys, and the end of both.
         self.changed = trio.lowlevel.ParkingLot()
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._socket.bind(("127.0.0.1", 0))
@@ -68,14 +68,14 @@ class Media:
         self._running = trio.CancelScope()
 
     def connect(self, remote: tuple[str, int], audio_type: int, key_type: int) -> None:
-        """Where packets go to and come from, and the payload types that the other side wants."""
+        """Set the other side's address, and the payload types that it wants."""
         self._remote = remote
         self._audio_type = audio_type
         self._key_type = key_type
 
     @property
     def silent(self) -> bool:
-        """Whether all was sent."""
+        """True if all audio and keys are sent."""
         return not self._frames
 
     def say(self, pcm: bytes) -> None:

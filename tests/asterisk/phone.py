@@ -20,7 +20,7 @@ from tests.asterisk.dialog import Dialog, new_tag
 from tests.asterisk.media import Media
 from tests.asterisk.transactions import Transactions
 
-#: How long the other side may take to confirm that a call is over, when the phone closes.
+#: Time limit for the other side to confirm the end of a call, when the phone closes.
 CLOSING_SECONDS = 1.0
 
 Address = tuple[str, int]

@@ -45,7 +45,9 @@ def parse(datagram: bytes, at: float) -> Packet | None:
 
 
 def key_event(key: str, samples: int, ended: bool) -> bytes:
-    """A key that has been down for so many samples; raises `ValueError` for what is no key."""
+    """Return the event of a key that has been down for so many samples.
+
+    Raises `ValueError` for an unknown key."""
     return EVENT.pack(KEYS.index(key), VOLUME | (END if ended else 0), samples)
 
 

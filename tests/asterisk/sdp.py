@@ -1,4 +1,4 @@
-"""Which sound goes where: the session descriptions (RFC 8866) that SIP carries."""
+"""The session descriptions (RFC 8866) that SIP carries."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ STATIC = {codec.payload_type: codec.rtpmap for codec in (PCMU, PCMA)}
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """Where one side wants its sound, and the formats that it takes, best first."""
+    """One side's address for audio, and the formats that it accepts, best first."""
 
     address: tuple[str, int]
     #: Each payload type's rtpmap, as 0: "PCMU/8000".
@@ -35,7 +35,7 @@ class Session:
 
 
 def parse(body: str) -> Session:
-    """The audio of a description. Raises `ValueError` where there is none."""
+    """Return the audio session of a description. Raises `ValueError` without one."""
     address = re.search(r"^c=IN IP4 (\S+)", body, re.MULTILINE)
     audio = re.search(r"^m=audio (\d+) RTP/AVP ([\d ]+)", body, re.MULTILINE)
     if address is None or audio is None:

@@ -1,7 +1,7 @@
 """One running Asterisk: its own folder, its own ports of 127.0.0.1, its own password.
 
 The binary and the modules come from the cache (see `install`); configuration, sounds, recordings
-and logs are in a temporary folder that goes when the instance does. Any number may run at once.
+and logs are in a temporary folder, deleted with the instance. Any number may run in parallel.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ import trio
 
 from tests.asterisk.install import CONF, Installation, installed
 
-#: Below the ports that the system gives away, so that nobody takes them while Asterisk restarts.
+#: Below the system's ephemeral ports, so that no process gets one while Asterisk restarts.
 PORTS = range(10000, 20000)
 
 START_SECONDS = 10.0
@@ -105,7 +105,7 @@ class Asterisk:
             await asterisk.start()
             yield asterisk
         finally:
-            # What it might still write nobody reads: a kill is quicker than a stop by 0.8 s.
+            # Kill it: that is 0.8 s faster than a stop, and no test reads its last output.
             with trio.CancelScope(shield=True):
                 await asterisk.kill()
             asterisk.remove()
@@ -116,7 +116,7 @@ class Asterisk:
 
     @property
     def url(self) -> str:
-        """Where HTTP is, without a path: `/ari` and `/media` are below it."""
+        """The URL of its HTTP server, without a path: `/ari` and `/media` are below it."""
         return f"http://127.0.0.1:{self.http_port}"
 
     @property
@@ -130,12 +130,12 @@ class Asterisk:
 
     @property
     def recordings(self) -> Path:
-        """Where ARI's recordings are written."""
+        """The folder of ARI's recordings."""
         return self.folder / "spool/recording"
 
     @property
     def pid(self) -> int:
-        """Of the process that runs, or ran last."""
+        """The id of the process that runs or ran last."""
         if self._process is None:
             raise AsteriskFailed("Asterisk was not started")
         return self._process.pid
@@ -194,8 +194,9 @@ class Asterisk:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     async def ari(self, method: str, path: str, **parameters: str) -> Any:
-        """What ARI answers, as JSON, to a request for `path` below `/ari`. Raises
-        `httpx2.HTTPStatusError`."""
+        """Return the JSON of ARI's answer to a request for `path` below `/ari`.
+
+        Raises `httpx2.HTTPStatusError`."""
         async with self._client() as client:
             answer = await client.request(method, f"{self.ari_url}/{path}", params=parameters)
             answer.raise_for_status()
@@ -218,7 +219,7 @@ class Asterisk:
         return messages.read_text(errors="replace") if messages.exists() else ""
 
     async def command(self, line: str) -> str:
-        """What Asterisk's own command line prints for `line`, as `core show channels`."""
+        """Return the output of Asterisk's command line for `line`, such as `core show channels`."""
         done = await trio.run_process(
             [
                 *self._installation.command,
@@ -313,7 +314,7 @@ async def _ended(process: subprocess.Popen[bytes]) -> None:
 
 
 def _free_port(kind: socket.SocketKind) -> int:
-    """A port of 127.0.0.1 that nobody has now."""
+    """Return a free port of 127.0.0.1."""
     for port in random.sample(PORTS, 100):
         with socket.socket(socket.AF_INET, kind) as probe:
             try:

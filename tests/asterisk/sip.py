@@ -17,7 +17,7 @@ Headers = tuple[tuple[str, str], ...]
 
 
 class NotSip(ValueError):
-    """A datagram is no SIP message."""
+    """A datagram is not a SIP message."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class Message:
     body: str
 
     def get(self, name: str) -> str:
-        """The header's first value; "" where there is none."""
+        """Return the header's first value, or "" without one."""
         return next((value for key, value in self.headers if key.lower() == name.lower()), "")
 
     @property
@@ -41,7 +41,7 @@ class Message:
 
     @property
     def branch(self) -> str:
-        """What tells a request sent again from a new one."""
+        """The branch of the Via header, which is the same in a request that is sent again."""
         found = re.search(r";\s*branch=([^;,\s]+)", self.get("Via"))
         return found[1] if found else ""
 

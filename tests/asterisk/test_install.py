@@ -1,4 +1,4 @@
-"""Where Asterisk cannot be had, one line says why; where it can, one copy is there for all."""
+"""Unpacking Asterisk: one copy for all tests, or one line with the cause of the failure."""
 
 from __future__ import annotations
 

@@ -70,7 +70,7 @@ async def test_its_folder_and_its_process_are_gone_when_the_block_is(
 async def test_it_dies_with_the_process_that_started_it(
     asterisk_installed: Installation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("TMPDIR", str(tmp_path))  # nobody is left to remove its folder
+    monkeypatch.setenv("TMPDIR", str(tmp_path))  # the killed process cannot delete its folder
     program = (
         "import trio; from tests.asterisk.server import Asterisk\n"
         "asterisk = Asterisk(); trio.run(asterisk.start)\n"

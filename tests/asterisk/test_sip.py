@@ -1,4 +1,4 @@
-"""SIP and SDP as bytes: what Asterisk writes is read, and what is no SIP is refused."""
+"""SIP and SDP as bytes: messages of Asterisk are parsed, other datagrams are refused."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a track of packets sounds like when the network loses, shakes and reorders them."""
+"""The audio of a track whose packets the network loses, delays and reorders."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def track(*packets: tuple[float, int, bytes]) -> Track:
 
 
 def loud_spans(pcm: bytes) -> list[tuple[int, int]]:
-    """Where sound begins and ends, in samples."""
+    """Return the beginning and the end of the sound, in samples."""
     loud = np.abs(np.frombuffer(pcm, "<i2").astype(int)) > 1000
     edges = np.flatnonzero(np.diff(np.concatenate(([0], loud.view(np.int8), [0]))))
     return [(int(begin), int(end)) for begin, end in edges.reshape(-1, 2)]

@@ -1,4 +1,4 @@
-"""All packets of sound that went one way in a call, and what they sound like against the clock."""
+"""All audio packets of one direction of a call, and their audio on the clock."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ADRIFT_SECONDS = 0.06
 
 @dataclass(frozen=True, slots=True)
 class Traffic:
-    """How well packets arrived."""
+    """Statistics of the arrival of packets."""
 
     received: int
     #: By the gaps in their sequence numbers.
@@ -103,5 +103,5 @@ class Track:
         return Traffic(len(self.packets), lost, disordered, longest)
 
     def ends(self) -> float | None:
-        """When the last packet's sound is over."""
+        """Return the end of the last packet's audio."""
         return self.packets[-1].at + FRAME_SECONDS if self.packets else None

@@ -1,4 +1,4 @@
-"""What UDP loses is sent again: requests until they are answered, answers until acknowledged."""
+"""Retransmission over UDP: requests until their answer, answers until their ACK."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import trio
 
 from tests.asterisk import sip
 
-#: RFC 3261's T1, T2, and 64 times T1, after which nobody is there.
+#: RFC 3261's T1, T2, and 64 times T1, the time limit for an answer.
 FIRST_SECONDS = 0.5
 LONGEST_SECONDS = 4.0
 GIVE_UP_SECONDS = 32.0
@@ -22,12 +22,12 @@ class Transactions:
     def __init__(self, nursery: trio.Nursery, transmit: Transmit) -> None:
         self._nursery = nursery
         self._transmit = transmit
-        # What is sent again until its event, by the CSeq of the answer that it waits for.
+        # The events that stop a retransmission, by the CSeq of the answer.
         self._unanswered: dict[tuple[int, str], trio.Event] = {}
         self._answers: dict[tuple[str, str], sip.Response] = {}
 
     def once(self, message: sip.Request) -> None:
-        """ACK: nobody answers it."""
+        """Send an ACK once: it has no answer."""
         self._transmit(message)
 
     def request(self, request: sip.Request) -> None:
@@ -53,7 +53,7 @@ class Transactions:
         self._stop(ack.cseq)
 
     def repeated(self, request: sip.Request) -> bool:
-        """Whether this came before; if so it was answered as before."""
+        """Return True for a request that came before, after repeating its answer."""
         before = self._answers.get((request.branch, request.method))
         if before is None:
             return False

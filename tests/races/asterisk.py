@@ -1,8 +1,8 @@
-"""An Asterisk in memory, on the virtual clock: as far as one carrier needs it, and as slow as told.
+"""An Asterisk in memory, on the virtual clock: the part that one carrier needs.
 
-All of the carrier's own code runs on it: requests come as a `Transport` gets them, sound as
-chan_websocket does. How long each answer and event takes is the schedule's to move, so that they
-come in every order. What a real Asterisk would refuse is refused, what it would lose is counted."""
+The carrier's own code runs on it: requests arrive as at an `AriTransport`, audio as at
+chan_websocket. The schedule moves the duration of each answer and event, so that they come in every
+order. It refuses the requests that a real Asterisk refuses, and counts the audio that it loses."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from trio_websocket import ConnectionClosed, WebSocketConnection
 
 from callchart.adapters.carrier.asterisk import carrier as carriers
 from callchart.adapters.carrier.asterisk.carrier import AsteriskCarrier
-from callchart.adapters.carrier.asterisk.control.ari import Ari, AriError, ControlLost, Request
-from callchart.adapters.carrier.asterisk.control.control import Control, Link
+from callchart.adapters.carrier.asterisk.control.ari import Ari, AriError, AriRequest, ControlLost
+from callchart.adapters.carrier.asterisk.control.control import Control, ControlLink
 from callchart.adapters.carrier.asterisk.control.events import (
-    Channel,
+    AriChannel,
     ChannelDestroyed,
     HangupRequest,
     StasisEnd,
     StasisStart,
 )
 from callchart.adapters.carrier.asterisk.media.open import MODULES
-from callchart.adapters.carrier.asterisk.media.websocket import AcceptedMedia
+from callchart.adapters.carrier.asterisk.media.websocket import AcceptedMediaTransport
 from callchart.adapters.carrier.asterisk.settings import AsteriskSettings
 from callchart.engine.ports import LineGone, MarkReached, frame_bytes
 from callchart.engine.testing import FakeLine, Story
@@ -46,7 +46,7 @@ OVERTAKEN = 0.055
 
 
 class Phone(FakeLine):
-    """The far end of one call's sound. It gives less at once than the carrier keeps."""
+    """The far end of one call's audio. It sends less in one piece than the carrier buffers."""
 
     def __init__(self) -> None:
         super().__init__(rate_hz=RATE_HZ)
@@ -159,12 +159,12 @@ class FakeAsterisk:
             app=APP, media="websocket_client", control="connect", **settings
         )
         self._control: Control
-        self._link: Link
+        self._link: ControlLink
         self._nursery: trio.Nursery
         #: Channels by id: are they in our application yet, and were they answered?
         self.in_stasis: dict[str, bool] = {}
         self.answered: set[str] = set()
-        #: Callers who were handed on, and those of them whom we hung up all the same.
+        #: Transferred callers, and those of them that we wrongly hung up.
         self.elsewhere: set[str] = set()
         self.torn_away: set[str] = set()
         #: Whether it says no to a transfer.
@@ -190,16 +190,16 @@ class FakeAsterisk:
             yield self._control
 
         @asynccontextmanager
-        async def way(*given: object) -> AsyncIterator[AcceptedMedia]:
-            yield AcceptedMedia("media", self, RATE_HZ)
+        async def transport(*given: object) -> AsyncIterator[AcceptedMediaTransport]:
+            yield AcceptedMediaTransport("media", self, RATE_HZ)
 
         with monkeypatch.context() as patched:
             patched.setattr(carriers, "open_control", control)
-            patched.setattr(carriers, "open_way", way)
+            patched.setattr(carriers, "open_media_transport", transport)
             async with trio.open_nursery() as self._nursery:
                 self._control = Control(APP, f"{self._settings.instance}-", self._nursery)
                 self._link = self._control.link(APP)
-                self._link.up(self)
+                self._link.mark_up(self)
                 async with AsteriskCarrier.open(self._settings) as carrier:
                     yield carrier
                 self._nursery.cancel_scope.cancel()
@@ -226,14 +226,14 @@ class FakeAsterisk:
     async def loses_control(self) -> None:
         """Answers and events that are on their way are lost."""
         self._losses += 1
-        self._link.down(self, "told to")
+        self._link.mark_down(self, "told to")
 
     async def has_control_again(self) -> None:
-        self._link.up(self)
+        self._link.mark_up(self)
         await self._link.catch_up(Ari(self))
 
     def phone(self, caller: str) -> Phone | None:
-        """What that caller hears and says, once it is joined with a call's media."""
+        """Return the phone of that caller, or None before it is bridged with a call's media."""
         joined = self.joined.get(caller)
         return self.sockets[joined[0]].phone if joined else None
 
@@ -242,9 +242,9 @@ class FakeAsterisk:
         """Channels and bridges that are still there."""
         return [*self.in_stasis, *self.bridges]
 
-    # --- control.ari.Transport
+    # --- control.ari.AriTransport
 
-    async def ask(self, request: Request) -> Any:
+    async def send_request(self, request: AriRequest) -> Any:
         losses = self._losses
         try:
             await trio.sleep(self._story.around(SOON))
@@ -260,13 +260,13 @@ class FakeAsterisk:
             raise AriError(str(request), answer, "as Asterisk says")
         return answer
 
-    async def _gets(self, request: Request) -> None:
-        """What was cancelled on its way comes all the same; what is asked next overtakes it."""
+    async def _gets(self, request: AriRequest) -> None:
+        """Carry out a cancelled request late, after the requests that follow it."""
         await trio.sleep(self._story.around(OVERTAKEN))
         self._answer(request)
 
-    def _answer(self, request: Request) -> Any:
-        """What Asterisk says, and does; a number is HTTP's for a refusal."""
+    def _answer(self, request: AriRequest) -> Any:
+        """Carry out a request, and return its answer, or HTTP's status of a refusal."""
         match (request.method, *request.path.split("/")):
             case ("GET", "asterisk", "info"):
                 return {"system": {"version": "22.10.1"}}
@@ -378,7 +378,7 @@ class FakeAsterisk:
     def _tell(self, event: StasisStart | HangupRequest | StasisEnd | ChannelDestroyed) -> None:
         self._story.note(type(event).__name__)
         if self._link.is_up:
-            self._control.tell(event, self._link)
+            self._control.deliver_event(event, self._link)
 
     # --- media.websocket.MediaServer
 
@@ -395,8 +395,8 @@ class FakeAsterisk:
         yield socket
 
 
-def _channel(id: str) -> Channel:
-    return Channel(id, "", "Ring", "", "")
+def _channel(id: str) -> AriChannel:
+    return AriChannel(id, "", "Ring", "", "")
 
 
 def _object(channel: str) -> dict[str, object]:

@@ -209,7 +209,7 @@ async def test_23_a_flush_leaves_no_backlog_loses_nothing_and_no_mark_is_taken_f
     for mark, at in reached:
         assert mark > 1
         assert at <= (flushed[mark - 1] if mark - 1 < len(flushed) else math.inf)
-    # What is played after a flush is heard at once: a frame, and the way there.
+    # The caller hears playback after a flush within a frame and the network's delay.
     for at in flushed:
         old = [
             played

@@ -50,7 +50,7 @@ async def test_no_new_calls_are_taken_while_one_is_opened(
         story.event("no new calls", drains, at=3.02)
         await story.happens(until=6.0)
         assert len(lines) == 2 - len(asterisk.refused)
-        # Whoever was there before goes on; nobody waits for nothing.
+        # Each caller is refused as busy or has a line.
         assert set(asterisk.refused.values()) <= {"busy"}
         assert len(carrier.calls) == len(lines)
     assert (asterisk.left, carrier.calls) == ([], set())
@@ -89,7 +89,7 @@ ALLOWED = Allowed(("100",))
 
 
 class Transfer:
-    """A call that is handed on at `at`; whoever is told that it was not hangs up."""
+    """A call that is transferred at `at`, and that hangs up if the transfer is refused."""
 
     def __init__(self, story: Story, asterisk: FakeAsterisk, at: float) -> None:
         self.asterisk = asterisk
@@ -187,7 +187,7 @@ async def test_control_is_lost_while_a_caller_is_handed_on(
 async def test_a_caller_who_was_not_handed_on_is_found_after_control_was_lost(
     story: Story, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asterisk = FakeAsterisk(story, allowed=ALLOWED, control_grace=0.2)
+    asterisk = FakeAsterisk(story, allowed=ALLOWED, control_grace_s=0.2)
     asterisk.refuses_transfers = True
     transfer = Transfer(story, asterisk, at=3.0)
     story.event("control is lost", asterisk.loses_control, at=3.065)

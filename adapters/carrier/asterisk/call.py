@@ -1,8 +1,8 @@
 """One call in Asterisk, from StasisStart to the last of its traces: one cancel scope.
 
-Whatever ends it (a hangup from either side, sound that breaks, control that stays lost, the service
-that stops), the way out is the same: nothing of the call is left in Asterisk. What cannot be
-cleared because control is lost is found by its name when control is back (leftovers.py)."""
+A call ends by a hangup of either side, by broken audio, by control that stays lost, or by a stop of
+the service. Every ending runs the same cleanup, which removes the call's objects from Asterisk.
+If control is lost during the cleanup, orphans.py removes them when control is back."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import trio
 
 from callchart.adapters.carrier.asterisk.control.ari import AriError, ControlLost
-from callchart.adapters.carrier.asterisk.control.control import Events, Link
+from callchart.adapters.carrier.asterisk.control.control import ChannelEvents, ControlLink
 from callchart.adapters.carrier.asterisk.control.events import (
     ChannelDestroyed,
     DtmfReceived,
@@ -22,12 +22,12 @@ from callchart.adapters.carrier.asterisk.control.events import (
 )
 from callchart.adapters.carrier.asterisk.line import (
     AsteriskLine,
-    Order,
+    LineOrder,
     PickUp,
     SendDigits,
     Transfer,
 )
-from callchart.adapters.carrier.asterisk.media.media import MediaFailed, MediaWay
+from callchart.adapters.carrier.asterisk.media.media import MediaFailed, MediaTransport
 from callchart.adapters.carrier.asterisk.orphans import HANDED_ON, OWNER
 from callchart.adapters.carrier.asterisk.settings import AsteriskSettings
 from callchart.engine.exception_groups import leaves
@@ -35,10 +35,10 @@ from callchart.engine.ports import DigitPressed, RemoteHungUp, TransferDone, Tra
 
 log = logging.getLogger("callchart")
 
-#: Seconds for the way out, in which each request takes milliseconds.
-WAY_OUT = 5.0
+#: Time limit for the cleanup. Each of its requests takes milliseconds.
+CLEANUP_SECONDS = 5.0
 
-#: Q.850's causes that a bot meets, in ARI's words.
+#: The common causes of Q.850, in ARI's words.
 CAUSES = {
     0: "normal",
     1: "unallocated",
@@ -56,43 +56,44 @@ CAUSES = {
 
 
 def cause(number: int) -> str:
-    """A hangup cause in a word; "cause 41" for one that is rare."""
+    """Return the hangup cause as a word, or "cause 41" for a rare one."""
     return CAUSES.get(number, f"cause {number}")
 
 
 @dataclass
 class AsteriskCall:
-    """One call. `ready` is told when the line can be taken by the engine."""
+    """One call, from its arrival to its cleanup."""
 
     line: AsteriskLine
-    link: Link
+    link: ControlLink
     channel: str
-    way: MediaWay
+    transport: MediaTransport
     settings: AsteriskSettings
 
     def __post_init__(self) -> None:
-        #: The channel is ours no more.
+        #: The channel has left our application or was destroyed.
         self._gone = False
-        #: It was told to go on elsewhere, and did not refuse as far as we know.
+        #: We sent the channel to another place, and know of no refusal.
         self._leaving = False
         self._over = trio.Event()
 
-    async def hold(self, events: Events, ready: Callable[[], None]) -> None:
-        """Everything between the channel's arrival and its end. `events` are the channel's.
+    async def hold(self, events: ChannelEvents, ready: Callable[[], None]) -> None:
+        """Run the call from the channel's arrival to its end. `events` are the channel's.
 
-        Raises nothing that this call alone is to blame for: it is logged, and the call ends."""
+        Call `ready` when the engine can take the line. Log an error of this call and end the
+        call, instead of raising."""
         try:
             await self._hold(events, ready)
         except* (AriError, ControlLost, MediaFailed) as failures:
             for failure in leaves(failures):
                 log.error("call %s: %s; it is ended", self.line.call_id, failure)
         finally:
-            # Shielded: also when the service stops, nothing of a call may be left in Asterisk.
-            with trio.CancelScope(shield=True), trio.move_on_after(WAY_OUT):
+            # Shielded: a stop of the service must also remove the call from Asterisk.
+            with trio.CancelScope(shield=True), trio.move_on_after(CLEANUP_SECONDS):
                 await self._clear(events)
             self.line.close()
 
-    async def _hold(self, events: Events, ready: Callable[[], None]) -> None:
+    async def _hold(self, events: ChannelEvents, ready: Callable[[], None]) -> None:
         link, call = self.link, self.line.call_id
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._watch, events)
@@ -100,10 +101,10 @@ class AsteriskCall:
             await link.ari.set_variable(self.channel, OWNER, call)
             parties, variables = self.line.parties, await self._variables()
             self.line.parties = replace(parties, variables=variables)
-            async with self.way.open(link, call, self.channel, self.line.reached) as media:
+            async with self.transport.open(link, call, self.channel, self.line.reached) as media:
                 self.line.connect(media)
                 if media.channel is not None:
-                    # Shielded: one that is cancelled half-way may be made after it was deleted.
+                    # Shielded: Asterisk may carry out a cancelled request after our delete.
                     with trio.CancelScope(shield=True):
                         await link.ari.create_bridge(self.bridge)
                     await link.ari.bridge(self.bridge, [self.channel, media.channel])
@@ -117,7 +118,7 @@ class AsteriskCall:
             self._over.set()
 
     async def _variables(self) -> tuple[tuple[str, str], ...]:
-        """The facts that were asked for. One that cannot be had is "", and the call goes on."""
+        """Return the channel variables that the settings name; "" for one that cannot be read."""
         found = []
         for name in self.settings.variables:
             try:
@@ -139,12 +140,12 @@ class AsteriskCall:
         await self.line.hung_up()
         self._over.set()
 
-    async def _watch(self, events: Events) -> None:
-        """What happens to the channel."""
+    async def _watch(self, events: ChannelEvents) -> None:
+        """Turn the channel's events into signals of the line, until the channel ends."""
         while True:
             match await events.next():
                 case HangupRequest(cause=number):
-                    self.line.tell(RemoteHungUp(cause(number)))
+                    self.line.deliver_signal(RemoteHungUp(cause(number)))
                     break
                 case ChannelDestroyed(cause=number):
                     self._is_gone(RemoteHungUp(cause(number)))
@@ -153,29 +154,29 @@ class AsteriskCall:
                     self._is_gone(TransferDone() if self._leaving else RemoteHungUp())
                     break
                 case DtmfReceived(digit=digit):
-                    self.line.tell(DigitPressed(digit))
+                    self.line.deliver_signal(DigitPressed(digit))
                 case _:
                     pass
         self._over.set()
 
     def _is_gone(self, why: RemoteHungUp | TransferDone) -> None:
-        """The channel is ours no more: whoever learns of it first says why."""
+        """Record that the channel has left us, and signal the first reason only."""
         if not self._gone:
             self._gone = True
-            self.line.tell(why)
+            self.line.deliver_signal(why)
         self._over.set()
 
     async def _control(self) -> None:
-        """A call goes on without control, for a while."""
+        """End the call if control stays lost for `control_grace_s`."""
         while True:
-            await self.link.lost()
-            with trio.move_on_after(self.settings.control_grace) as waited:
-                await self.link.back()
+            await self.link.wait_lost()
+            with trio.move_on_after(self.settings.control_grace_s) as waited:
+                await self.link.wait_up()
             if waited.cancelled_caught:
                 log.error(
                     "call %s: control did not come back within %g s; it is ended",
                     self.line.call_id,
-                    self.settings.control_grace,
+                    self.settings.control_grace_s,
                 )
                 self._over.set()
 
@@ -189,14 +190,14 @@ class AsteriskCall:
                 log.error("call %s: %s", self.line.call_id, error)
                 match order:
                     case PickUp():
-                        # Nobody would hear a word of it.
+                        # The caller would never hear us.
                         self._over.set()
                     case Transfer():
-                        self.line.tell(TransferRefused(str(error)))
+                        self.line.deliver_signal(TransferRefused(str(error)))
                     case SendDigits():
                         pass
 
-    async def _carry_out(self, order: Order) -> None:
+    async def _carry_out(self, order: LineOrder) -> None:
         ari = self.link.ari
         match order:
             case PickUp():
@@ -205,22 +206,26 @@ class AsteriskCall:
                 await ari.send_digits(self.channel, digits)
             case Transfer(target):
                 if target not in self.settings.allowed:
-                    # Not the target itself: a log holds no numbers.
+                    # Leave the target out: a log must not hold phone numbers.
                     log.warning(
                         "call %s: a transfer was refused: transfer.allow does not name its target",
                         self.line.call_id,
                     )
-                    self.line.tell(TransferRefused("transfer.allow does not name that target"))
+                    self.line.deliver_signal(
+                        TransferRefused("transfer.allow does not name that target")
+                    )
                     return
                 await self._hand_on(target)
 
     async def _hand_on(self, target: str) -> None:
-        """Where this raises, the channel is ours still, or nobody can tell."""
+        """Send the channel to `target` in the dialplan.
+
+        After an error the channel is still ours, or its place is unknown."""
         ari, context = self.link.ari, self.settings.transfer_context
         self._leaving = True
         try:
-            # Shielded: a request that is cancelled half-way may be carried out after the hangup.
-            # The transport bounds each.
+            # Shielded: Asterisk may carry out a cancelled request after our hangup. The transport
+            # limits the time of each request.
             with trio.CancelScope(shield=True):
                 await ari.set_variable(self.channel, OWNER, self.line.call_id + HANDED_ON)
                 await ari.continue_in_dialplan(self.channel, context, target)
@@ -228,24 +233,24 @@ class AsteriskCall:
             return
         except (AriError, ControlLost) as error:
             failed = error
-        await self.link.back()
+        await self.link.wait_up()
         await self._take_back()
         if not self._gone:
             raise failed
 
     async def _take_back(self) -> None:
-        """Own a channel again that was told to leave, unless it did."""
+        """Mark a channel that was sent away as ours again, unless it has left."""
         try:
             await self.link.ari.set_variable(self.channel, OWNER, self.line.call_id)
         except AriError as error:
-            if error.status == 409:  # it is in no application any more
+            if error.status == 409:  # the channel has left the application
                 self._is_gone(TransferDone())
             elif error.status != 404:
                 raise
         self._leaving = False
 
     async def _pick_up(self) -> None:
-        """An answer that was lost on its way is asked for again: twice is once."""
+        """Answer the channel. Repeat the request if control was lost: a second one is harmless."""
         ari = self.link.ari
         pick_up = ari.progress if self.settings.answer == "early" else ari.answer
         while True:
@@ -253,11 +258,11 @@ class AsteriskCall:
                 await pick_up(self.channel)
                 break
             except ControlLost:
-                await self.link.back()
+                await self.link.wait_up()
         self.line.picked_up()
 
-    async def _clear(self, events: Events) -> None:
-        """Nothing is left. The line is closed no sooner than the channel is gone."""
+    async def _clear(self, events: ChannelEvents) -> None:
+        """Remove the call's channel and bridge, and wait until the channel is gone."""
         try:
             if self._leaving and not self._gone:
                 await self._take_back()
@@ -265,9 +270,9 @@ class AsteriskCall:
                 self._gone = not await self.link.ari.hang_up(self.channel, self.line.reason)
             await self.link.ari.delete_bridge(self.bridge)
             while not self._gone:
-                # Of the two the first is enough: after the one the other may not be told.
+                # Wait for one of the two only: Asterisk may not send the second.
                 self._gone = isinstance(await events.next(), ChannelDestroyed | StasisEnd)
         except ControlLost:
-            log.warning("call %s is cleared when control is back", self.line.call_id)
+            log.warning("call %s: control socket lost; cleanup waits for it", self.line.call_id)
         except AriError as error:
             log.error("call %s: %s", self.line.call_id, error)

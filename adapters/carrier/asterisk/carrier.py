@@ -1,10 +1,10 @@
-"""Where calls come from: an Asterisk, and everything that is open towards it.
+"""The carrier of calls from an Asterisk, with every connection to it.
 
-Theory of operation. Control brings arrivals. Each is counted before anything is awaited, so that no
-two slip through one free place, and becomes a call (call.py) in a task of its own; as soon as its
-sound is connected its line is handed to whoever accepts. Calls end by themselves; closing the
-carrier ends those that are left, and refuses those that still arrive. What a crash or lost control
-left in Asterisk is cleared at the start, and each time control is back."""
+Theory of operation. Control brings arrivals. The carrier counts each before its first await, so
+that two calls cannot take one free place. Each runs as a call (call.py) in its own task, which
+hands its line to `accept` as soon as its audio is connected. Closing the carrier ends the calls
+under way and refuses new ones. At the start, and each time control is back, the carrier removes
+the channels and bridges that a crash or lost control left in Asterisk (orphans.py)."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ from typing import Self
 import trio
 
 from callchart.adapters.carrier.asterisk import orphans
-from callchart.adapters.carrier.asterisk.call import WAY_OUT, AsteriskCall, cause
+from callchart.adapters.carrier.asterisk.call import CLEANUP_SECONDS, AsteriskCall, cause
 from callchart.adapters.carrier.asterisk.control.ari import AriError, ControlLost
 from callchart.adapters.carrier.asterisk.control.control import (
     Arrival,
+    ChannelEvents,
     Control,
     ControlError,
-    Events,
-    Link,
+    ControlLink,
 )
 from callchart.adapters.carrier.asterisk.control.events import ChannelDestroyed, StasisStart
 from callchart.adapters.carrier.asterisk.control.open import open_control
 from callchart.adapters.carrier.asterisk.line import AsteriskLine
-from callchart.adapters.carrier.asterisk.media.media import MediaFailed, MediaWay
-from callchart.adapters.carrier.asterisk.media.open import needed_modules, open_way
-from callchart.adapters.carrier.asterisk.recorder import Recorder
-from callchart.adapters.carrier.asterisk.service_nursery import background
+from callchart.adapters.carrier.asterisk.media.media import MediaFailed, MediaTransport
+from callchart.adapters.carrier.asterisk.media.open import needed_modules, open_media_transport
+from callchart.adapters.carrier.asterisk.recorder import CallRecorder
+from callchart.adapters.carrier.asterisk.service_nursery import open_service_nursery
 from callchart.adapters.carrier.asterisk.settings import AsteriskSettings
 from callchart.adapters.carrier.asterisk.websocket.server import WebSocketServer
 from callchart.engine.data import Parties
@@ -44,15 +44,15 @@ from callchart.engine.ports import LineGone
 
 log = logging.getLogger("callchart")
 
-#: How long an outgoing call may ring.
-RINGING = 30
+#: The longest time that an outgoing call rings.
+RINGING_SECONDS = 30
 
-#: A channel that has left is let go within milliseconds.
-RELEASE = 1.0
+#: Time limit for Asterisk to release the application's channels; it takes milliseconds.
+RELEASE_SECONDS = 1.0
 
 
 class CallFailed(Exception):
-    """A call of ours was not answered, or may not be placed. `cause` is ARI's word for it."""
+    """An outgoing call was not answered, or is not allowed. `cause` is ARI's word for it."""
 
     def __init__(self, cause: str, text: str) -> None:
         super().__init__(text)
@@ -60,27 +60,36 @@ class CallFailed(Exception):
 
 
 class AsteriskCarrier:
-    """`callchart.engine.ports.Carrier`. Made by `open`."""
+    """A `callchart.engine.ports.Carrier`. Create it with `open`."""
 
     def __init__(
-        self, settings: AsteriskSettings, control: Control, way: MediaWay, nursery: trio.Nursery
+        self,
+        settings: AsteriskSettings,
+        control: Control,
+        transport: MediaTransport,
+        nursery: trio.Nursery,
     ) -> None:
-        self._settings, self._control, self._way, self._nursery = settings, control, way, nursery
+        self._settings, self._control, self._transport, self._nursery = (
+            settings,
+            control,
+            transport,
+            nursery,
+        )
         self._prefix = f"{settings.instance}-"
-        # Not the same in two processes: what an earlier one left behind is none of our calls.
+        # Differs in each process, so that an earlier one's orphans cannot have our calls' ids.
         self._mark = secrets.token_hex(2)
         self._numbers = count(1)
-        #: The ids of the calls that are under way, or being placed.
+        #: The ids of the calls that are under way or being placed.
         self.calls: set[str] = set()
         self._rings, self._ringing = trio.open_memory_channel[AsteriskLine](math.inf)
 
     @classmethod
     @asynccontextmanager
     async def open(cls, settings: AsteriskSettings) -> AsyncIterator[Self]:
-        """A carrier whose Asterisk was found as it should be, for as long as the block.
+        """Open a carrier for the length of the block, after checking its Asterisk.
 
-        Raises `ControlError` and `MediaFailed`, with cause and cure; within the block too, where
-        another client takes our application."""
+        Raises `ControlError` and `MediaFailed`, with cause and cure. The block ends with
+        `ControlError` if another client takes our application."""
         async with AsyncExitStack() as stack:
             server = None
             if settings.listen is not None:
@@ -89,11 +98,11 @@ class AsteriskCarrier:
                 open_control(settings, server, random.Random())
             )
             stack.push_async_callback(_released, control)
-            way = await stack.enter_async_context(open_way(settings, server))
-            nursery = await stack.enter_async_context(background())
-            carrier = cls(settings, control, way, nursery)
+            transport = await stack.enter_async_context(open_media_transport(settings, server))
+            nursery = await stack.enter_async_context(open_service_nursery())
+            carrier = cls(settings, control, transport, nursery)
             if settings.control == "per_call":
-                log.info("what Asterisk offers is seen when the first call opens control")
+                log.info("Asterisk check skipped: control opens with the first call")
             else:
                 await carrier._look_around()
                 nursery.start_soon(carrier._clear_when_control_is_back)
@@ -102,7 +111,7 @@ class AsteriskCarrier:
 
     @property
     def rate_hz(self) -> int:
-        """Samples a second of every line."""
+        """Samples per second of every line."""
         return self._settings.rate_hz
 
     async def accept(self) -> AsteriskLine:
@@ -112,13 +121,11 @@ class AsteriskCarrier:
             raise LineGone("no new calls are taken") from None
 
     def stop_accepting(self) -> None:
-        """Further calls are refused as busy; those under way go on."""
+        """Refuse further calls as busy. Calls under way continue."""
         self._rings.close()
 
     async def call(self, target: str) -> AsteriskLine:
-        """Place a call, and wait until it is answered.
-
-        Raises `CallFailed`, and what opening a call's sound raises."""
+        """Place a call, and wait until it is answered. Raises `CallFailed`."""
         if target not in self._settings.allowed:
             raise CallFailed("not_allowed", "transfer.allow does not name that number")
         line: AsteriskLine = await self._nursery.start(self._place, target)
@@ -127,7 +134,7 @@ class AsteriskCarrier:
     # --- what Asterisk offers -------------------------------------------------------------------
 
     async def _look_around(self) -> None:
-        """At the start: is what was chosen there, and was anything left behind?"""
+        """Check Asterisk's modules, and remove orphans of an earlier run."""
         ari, settings = self._control.ari, self._settings
         try:
             version, modules = await ari.version(), await ari.modules()
@@ -143,17 +150,17 @@ class AsteriskCarrier:
             raise ControlError(f"{error} (see Asterisk's log)") from None
 
     async def _clear(self) -> None:
-        await orphans.clear(self._control.ari, self._control.app, self._prefix, self.calls)
+        await orphans.clear_orphans(self._control.ari, self._control.app, self._prefix, self.calls)
 
     async def _clear_when_control_is_back(self) -> None:
         link = self._control.link(self._settings.app)
         while True:
-            await link.lost()
-            await link.back()
+            await link.wait_lost()
+            await link.wait_up()
             try:
                 await self._clear()
             except (AriError, ControlLost) as error:
-                log.warning("what is left of calls is not cleared yet: %s", error)
+                log.warning("orphan cleanup failed: %s", error)
 
     # --- calls ----------------------------------------------------------------------------------
 
@@ -171,7 +178,7 @@ class AsteriskCarrier:
         return bool(statistics.open_send_channels) and len(self.calls) < self._settings.max_calls
 
     def _begin(self) -> str:
-        """The id of a call that is counted from now on."""
+        """Return the id of a new call, and count it."""
         call = f"{self._prefix}{self._mark}-{next(self._numbers)}"
         self.calls.add(call)
         return call
@@ -186,12 +193,12 @@ class AsteriskCarrier:
             self.calls.discard(call)
 
     def _offer(self, line: AsteriskLine) -> None:
-        """Hand a line to whoever accepts; no calls may be taken any more since it was begun."""
+        """Hand a line to `accept`, or refuse it if the carrier stopped accepting meanwhile."""
         try:
             self._rings.send_nowait(line)
         except trio.ClosedResourceError:
             line.refuse()
-            log.warning("a call was refused as busy")
+            log.warning("call refused as busy")
 
     async def _place(self, target: str, task_status: trio.TaskStatus[AsteriskLine]) -> None:
         settings, was_answered = self._settings, False
@@ -215,16 +222,18 @@ class AsteriskCarrier:
         finally:
             self.calls.discard(call)
 
-    async def _dial(self, link: Link, channel: str, target: str, events: Events) -> None:
-        """Ring, until it is answered. Raises `CallFailed`; nothing of the channel is left then."""
+    async def _dial(
+        self, link: ControlLink, channel: str, target: str, events: ChannelEvents
+    ) -> None:
+        """Ring until the call is answered. Raises `CallFailed`, after removing the channel."""
         settings = self._settings
         endpoint = settings.endpoint.replace("{}", target)
         answered = False
         try:
-            # Shielded: a request that is cancelled half-way may be carried out after the hangup.
+            # Shielded: Asterisk may carry out a cancelled request after our hangup.
             with trio.CancelScope(shield=True):
                 await link.ari.originate(
-                    channel, endpoint, link.app, caller=settings.caller, seconds=RINGING
+                    channel, endpoint, link.app, caller=settings.caller, seconds=RINGING_SECONDS
                 )
             while not answered:
                 match await events.next():
@@ -238,63 +247,63 @@ class AsteriskCarrier:
             raise CallFailed("failure", str(error)) from None
         finally:
             if not answered:
-                with trio.move_on_after(WAY_OUT, shield=True):
+                with trio.move_on_after(CLEANUP_SECONDS, shield=True):
                     with suppress(AriError, ControlLost):
                         await link.ari.hang_up(channel)
 
     async def _hold(
         self,
         call: str,
-        link: Link,
+        link: ControlLink,
         channel: str,
         parties: Parties,
-        events: Events,
+        events: ChannelEvents,
         ready: Callable[[AsteriskLine], None],
     ) -> None:
         recorder = self._recorder(call)
         line = AsteriskLine(call, parties, self._settings.rate_hz, recorder)
         try:
-            held = AsteriskCall(line, link, channel, self._way, self._settings)
+            held = AsteriskCall(line, link, channel, self._transport, self._settings)
             await held.hold(events, partial(ready, line))
         finally:
             if recorder is not None:
                 recorder.close()
 
-    def _recorder(self, call: str) -> Recorder | None:
+    def _recorder(self, call: str) -> CallRecorder | None:
         folder = self._settings.record
         if folder is None:
             return None
         try:
-            return Recorder(folder / f"{call}.wav", self._settings.rate_hz)
+            return CallRecorder(folder / f"{call}.wav", self._settings.rate_hz)
         except OSError as error:
             log.error("call %s is not recorded: %s: %s", call, error.filename, error.strerror)
             return None
 
 
 async def _refuse(arrival: Arrival) -> None:
-    # Shielded: whoever is turned away as the service stops does not wait on.
-    with arrival.events, trio.move_on_after(WAY_OUT, shield=True):
+    # Shielded: a stop of the service must not leave the caller waiting.
+    with arrival.events, trio.move_on_after(CLEANUP_SECONDS, shield=True):
         try:
             await arrival.link.ari.hang_up(arrival.start.channel.id, "busy")
-            log.warning("a call was refused as busy")
+            log.warning("call refused as busy")
         except (AriError, ControlLost) as error:
-            log.error("a call that was to be refused as busy may wait on: %s", error)
+            log.error("call not refused, its caller may still wait: %s", error)
 
 
 async def _refuse_all(control: Control, nursery: trio.Nursery) -> None:
-    """Calls that nobody takes any more: those that waited, and those that still come."""
+    """Refuse the calls that wait, and those that still arrive."""
     with suppress(ControlError):
         while True:
             nursery.start_soon(_refuse, await control.arrival())
 
 
 async def _released(control: Control) -> None:
-    """Wait until the application has nothing any more.
+    """Wait until the application holds no channel and no bridge.
 
-    Where control is closed while one is on its way out, Asterisk goes on to name an application
-    that nobody serves."""
-    with trio.move_on_after(RELEASE, shield=True), suppress(AriError, ControlLost):
-        async with background() as nursery:
+    If control closes while a channel is leaving, Asterisk keeps listing the application although
+    it has no client."""
+    with trio.move_on_after(RELEASE_SECONDS, shield=True), suppress(AriError, ControlLost):
+        async with open_service_nursery() as nursery:
             nursery.start_soon(_refuse_all, control, nursery)
-            while await control.ari.held_by(control.app):  # noqa: ASYNC110 (ARI does not tell)
+            while await control.ari.application_resources(control.app):  # noqa: ASYNC110 (ARI does not tell)
                 await trio.sleep(0.01)

@@ -1,9 +1,9 @@
-"""One call's leg as the engine sees it: commands out, signals in, sound both ways.
+"""One call's leg as the engine sees it: commands out, signals in, audio both ways.
 
-Theory of operation. The line itself never waits for Asterisk. A command of sound goes straight to
-the call's media; one of control is put down as an order, which the call's scope (call.py) carries
-out one after the other. What happens to the channel comes back as signals, of which `Closed` is
-the last. Until we have picked up, sound waits here, and what the caller says is not heard."""
+Theory of operation. The line itself never waits for Asterisk. An audio command goes straight to the
+call's media. A control command becomes an order, and the call's scope (call.py) carries out the
+orders one after the other. The channel's events come back as signals, the last of them `Closed`.
+Until we have picked up, the line queues playback and drops the caller's audio."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from dataclasses import dataclass
 import trio
 
 from callchart.adapters.carrier.asterisk.media.media import Media
-from callchart.adapters.carrier.asterisk.recorder import Recorder
+from callchart.adapters.carrier.asterisk.recorder import CallRecorder
 from callchart.engine.data import Parties
 from callchart.engine.ports import Closed, LineGone, MarkReached, Signal, frame_bytes
 
 
 @dataclass(frozen=True, slots=True)
 class PickUp:
-    """Order: answer the channel, or let it hear us without."""
+    """Order: answer the channel, or play to it as early media."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,30 +33,30 @@ class SendDigits:
 
 @dataclass(frozen=True, slots=True)
 class Transfer:
-    """Order: hand the other side on."""
+    """Order: send the other side to `target`."""
 
     target: str
 
 
-Order = PickUp | SendDigits | Transfer
+LineOrder = PickUp | SendDigits | Transfer
 
 
 class AsteriskLine:
-    """`callchart.engine.ports.Line` of one channel."""
+    """The `callchart.engine.ports.Line` of one channel."""
 
     def __init__(
-        self, call_id: str, parties: Parties, rate_hz: int, recorder: Recorder | None = None
+        self, call_id: str, parties: Parties, rate_hz: int, recorder: CallRecorder | None = None
     ) -> None:
         self.call_id, self.parties, self.rate_hz = call_id, parties, rate_hz
         self._recorder = recorder
         self._media: Media
-        self._orders, self.orders = trio.open_memory_channel[Order](math.inf)
+        self._orders, self.orders = trio.open_memory_channel[LineOrder](math.inf)
         self._picked_up = self._heard = False
-        #: What was played and marked before we were heard.
+        #: Playback and marks that wait for the pick-up.
         self._waiting: list[bytes | int] = []
         self._signals: deque[Signal] = deque()
         self._signalled = trio.lowlevel.ParkingLot()
-        #: How the channel is hung up, in ARI's words.
+        #: The hangup reason, in ARI's words.
         self.reason = "normal"
         self._hung_up = trio.Event()
         self._closed = trio.Event()
@@ -72,9 +72,10 @@ class AsteriskLine:
         self._hung_up.set()
 
     def play(self, pcm: bytes) -> None:
-        """Append whole frames; a partial one raises `ValueError`: Asterisk would drop it."""
+        """Append whole frames. A partial one raises `ValueError`: Asterisk would drop it."""
         if len(pcm) % frame_bytes(self.rate_hz):
-            raise ValueError(f"{len(pcm)} bytes are no whole frames at {self.rate_hz} Hz")
+            size = frame_bytes(self.rate_hz)
+            raise ValueError(f"pcm must be whole frames of {size} bytes, got {len(pcm)} bytes")
         if self._over:
             return
         if self._heard:
@@ -107,10 +108,10 @@ class AsteriskLine:
 
     async def hear(self) -> bytes:
         while not self._over:
-            pcm = await self._media.hear()
+            pcm = await self._media.receive_audio()
             if self._heard:
                 if self._recorder:
-                    self._recorder.hear(pcm)
+                    self._recorder.record_caller(pcm)
                 return pcm
         raise self._gone()
 
@@ -126,18 +127,18 @@ class AsteriskLine:
     # --- the call's side ------------------------------------------------------------------------
 
     def connect(self, media: Media) -> None:
-        """The path of sound is open."""
+        """Use `media` for the line's audio."""
         self._media = media
 
     def reached(self, mark: int) -> None:
-        """The media's mark: all before it was heard."""
-        self.tell(MarkReached(mark))
+        """Signal a mark: the caller has heard all playback before it."""
+        self.deliver_signal(MarkReached(mark))
 
     def picked_up(self) -> None:
-        """The other side hears us from now on."""
+        """Start the audio: send the queued playback to the media."""
         self._picked_up = self._heard = True
         if self._recorder:
-            self._recorder.begin()
+            self._recorder.start()
         waiting, self._waiting = self._waiting, []
         for each in waiting:
             if isinstance(each, int):
@@ -145,27 +146,27 @@ class AsteriskLine:
             else:
                 self._play(each)
 
-    def tell(self, signal: Signal) -> None:
-        """Something happened to the channel."""
+    def deliver_signal(self, signal: Signal) -> None:
+        """Queue a signal for the engine."""
         if not self._closed.is_set():
             self._signals.append(signal)
             self._signalled.unpark_all()
 
     def close(self) -> None:
-        """The channel is gone: nothing happens any more."""
+        """Deliver `Closed`, and end all waits: the channel is gone."""
         if not self._closed.is_set():
-            self.tell(Closed())
+            self.deliver_signal(Closed())
             self._hung_up.set()
             self._closed.set()
             self._signalled.unpark_all()
 
     def refuse(self) -> None:
-        """Nobody takes the call."""
+        """Hang up as busy."""
         self.reason = "busy"
         self.hang_up()
 
     async def hung_up(self) -> None:
-        """Wait until we want the call to end."""
+        """Wait until our side hangs up."""
         await self._hung_up.wait()
 
     @property
@@ -175,7 +176,7 @@ class AsteriskLine:
     def _play(self, pcm: bytes) -> None:
         self._media.play(pcm)
         if self._recorder:
-            self._recorder.play(pcm)
+            self._recorder.record_agent(pcm)
 
     def _gone(self) -> LineGone:
         return LineGone(f"call {self.call_id}: the line is closed")

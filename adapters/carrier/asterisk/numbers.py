@@ -1,4 +1,4 @@
-"""Whom a call may be connected with: one list for transfers, outgoing calls and models' tools."""
+"""The allowed numbers: one list for transfers, outgoing calls and models' tools."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-#: What a dialplan's extension is made of; nothing that could be read as anything else.
+#: The characters of a dialplan's extension, without those that have another meaning to Asterisk.
 _TARGET = re.compile(r"[0-9A-Za-z*#+_-]{1,40}")
 
 
 @dataclass(frozen=True, slots=True)
 class Allowed:
-    """Numbers and patterns of them: in a pattern X is any digit, everything else is itself."""
+    """Numbers and patterns of numbers. In a pattern X matches any digit."""
 
     patterns: Sequence[str] = ()
 

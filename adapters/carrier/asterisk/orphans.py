@@ -1,8 +1,8 @@
-"""What a crash, or lost control, left behind in Asterisk: found by name, and cleared.
+"""Channels and bridges that a crash or lost control left in Asterisk.
 
-Everything that is made for a call carries an id that begins with this instance's prefix, and the
-caller's own channel carries the call's id in a variable. Calls that are alive are left alone, and
-so are callers who were handed on."""
+Every object that we create for a call has an id that begins with this instance's prefix, and the
+caller's channel holds the call's id in a variable. Calls under way and transferred callers are not
+orphans."""
 
 from __future__ import annotations
 
@@ -13,25 +13,27 @@ from callchart.adapters.carrier.asterisk.control.ari import Ari
 
 log = logging.getLogger("callchart")
 
-#: The channel variable that names the call which a channel belongs to.
+#: The channel variable that holds the id of the channel's call.
 OWNER = "CALLCHART_CALL"
 
-#: Behind the call's id, from when the channel is told to go on elsewhere.
+#: The suffix of the call's id after a transfer.
 HANDED_ON = ".handed_on"
 
 
-async def clear(ari: Ari, app: str, prefix: str, alive: Collection[str]) -> int:
-    """Hang up channels and delete bridges of calls that are over; how many there were.
+async def clear_orphans(ari: Ari, app: str, prefix: str, alive: Collection[str]) -> int:
+    """Hang up orphaned channels, delete orphaned bridges, and return their number.
 
-    `app` is our application. `prefix` begins every call's id of ours; `alive` are the ids of calls
-    that go on. Raises `AriError` and `ControlLost`."""
+    `app` is our application. `prefix` begins the id of each of our calls. `alive` holds the ids of
+    calls under way. Raises `AriError` and `ControlLost`."""
 
     def is_left(owner: str) -> bool:
         return owner.startswith(prefix) and owner.partition(".")[0] not in alive
 
     async def goes_on_elsewhere(handed_on: str) -> bool:
-        # One that we placed is named with our application to its end, wherever it is.
-        return handed_on.startswith(prefix) or handed_on not in (await ari.held_by(app) or ())
+        # Asterisk lists a channel that we originated with our application until it ends.
+        return handed_on.startswith(prefix) or handed_on not in (
+            await ari.application_resources(app) or ()
+        )
 
     cleared = 0
     for bridge in await ari.bridges():
@@ -46,7 +48,5 @@ async def clear(ari: Ari, app: str, prefix: str, alive: Collection[str]) -> int:
             await ari.hang_up(channel.id)
             cleared += 1
     if cleared:
-        log.warning(
-            "%d channels and bridges of calls that are over were found and cleared", cleared
-        )
+        log.warning("orphans of ended calls cleared: %d channels and bridges", cleared)
     return cleared

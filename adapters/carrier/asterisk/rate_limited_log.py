@@ -1,5 +1,6 @@
-"""Warnings of what others do wrong, which they may do a thousand times a second: each kind is
-logged when it is met, and then seldom."""
+"""Warnings about a peer's mistakes, limited to one line per text in 30 s.
+
+A faulty peer may repeat a mistake a thousand times a second."""
 
 from __future__ import annotations
 
@@ -11,21 +12,21 @@ import trio
 
 log = logging.getLogger("callchart")
 
-#: From one line about a kind to the next one.
-SECONDS: Final = 30.0
+#: The shortest time between two lines of the same text.
+INTERVAL_SECONDS: Final = 30.0
 
 
-class Complaints:
-    """One for whatever the complaints are about."""
+class RateLimitedLog:
+    """A log that counts the repetitions of a text instead of writing them."""
 
     def __init__(self) -> None:
         self._logged: dict[str, float] = {}
         self._left_out: dict[str, int] = {}
 
-    def about(self, kind: str) -> None:
-        """Log `kind`: one of a few texts, none of which holds what somebody sent."""
+    def warning(self, kind: str) -> None:
+        """Log `kind`. Pass one of a few fixed texts, never a peer's data."""
         now = trio.current_time()
-        if now < self._logged.get(kind, -math.inf) + SECONDS:
+        if now < self._logged.get(kind, -math.inf) + INTERVAL_SECONDS:
             self._left_out[kind] = self._left_out.get(kind, 0) + 1
             return
         self._logged[kind] = now

@@ -1,7 +1,7 @@
 """The recording of one call: both legs in one file, at the same instants.
 
-A call may last long, so the file grows with it: what lies behind the present is written, and only
-what is still ahead in the carrier's queue is kept here, for a flush may drop it."""
+A call may last long, so the recorder writes audio of the past to the file as the call goes on. It
+keeps in memory the audio that is still ahead in the carrier's queue: a flush may drop that."""
 
 from __future__ import annotations
 
@@ -18,56 +18,56 @@ from callchart.adapters.carrier.wav_header import UNKNOWN, wav_header
 
 log = logging.getLogger("callchart")
 
-#: How far the caller's sound may lag behind the clock before the gap is filled with silence: a
-#: network's jitter stays below it.
-JITTER = 0.1
-#: Seconds of sound that are written at a time.
-PIECE = 1.0
+#: The lag of the caller's audio behind the clock beyond which silence fills the gap. A network's
+#: jitter stays below it.
+JITTER_SECONDS = 0.1
+#: Audio that one write holds.
+WRITE_SECONDS = 1.0
 
 
-class Recorder:
+class CallRecorder:
     """A stereo WAV, the caller left, the agent right, that only its owner can read.
 
-    A disk that is full is said once, and the call goes on. Raises OSError where the file cannot be
-    made at all."""
+    After a write error (a full disk) it logs one line, the call continues and the recording ends.
+    Raises OSError if the file cannot be created."""
 
     def __init__(self, path: Path, rate_hz: int) -> None:
         self.path, self._rate_hz = path, rate_hz
-        self._began: float | None = None
-        #: Samples that are in the file; what follows of each leg is kept here.
+        self._began_s: float | None = None
+        #: Samples in the file. The legs hold the audio after these.
         self._written = 0
         self._caller = _Leg()
         self._agent = _Leg()
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        # Unbuffered: after a write that failed nothing is left that would fail again.
+        # Unbuffered: after a failed write, close() has no buffer to write that would fail again.
         self._file = os.fdopen(descriptor, "wb", buffering=0)
         self._append(wav_header(rate_hz, 2, UNKNOWN))
 
-    def begin(self) -> None:
-        """The recording's first sample is of this moment."""
-        if self._began is None:
-            self._began = trio.current_time()
+    def start(self) -> None:
+        """Start the recording: its first sample belongs to this moment."""
+        if self._began_s is None:
+            self._began_s = trio.current_time()
 
-    def hear(self, pcm: bytes) -> None:
-        """The caller's sound, as it comes."""
+    def record_caller(self, pcm: bytes) -> None:
+        """Append the caller's audio, as it arrives."""
         begins = self._now() - len(pcm) // 2
-        if begins - self._caller.end > JITTER * self._rate_hz:
+        if begins - self._caller.end > JITTER_SECONDS * self._rate_hz:
             self._caller.end = begins
         self._caller.append(pcm)
-        if self._now() - self._written > PIECE * self._rate_hz:
+        if self._now() - self._written > WRITE_SECONDS * self._rate_hz:
             self._write(min(self._now(), self._caller.end))
 
-    def play(self, pcm: bytes) -> None:
-        """The agent's sound: it is heard behind what was sent before it, or from now on."""
+    def record_agent(self, pcm: bytes) -> None:
+        """Append the agent's audio: it plays after the audio before it, or from now on."""
         self._agent.end = max(self._agent.end, self._now())
         self._agent.append(pcm)
 
     def flush(self) -> None:
-        """What is ahead of now was not heard."""
+        """Drop the agent's audio after the present moment: the caller never heard it."""
         self._agent.cut(self._now())
 
     def close(self) -> None:
-        """The call is over: write what is left. Closing twice is closing once."""
+        """Write the remaining audio and close the file. A second call does nothing."""
         self._write(max(self._caller.end, min(self._agent.end, self._now())))
         if self._file.closed:
             return
@@ -79,10 +79,10 @@ class Recorder:
             self._complain(error)
 
     def _now(self) -> int:
-        """The present, in samples of the recording."""
-        if self._began is None:
+        """Return the present moment, in samples of the recording."""
+        if self._began_s is None:
             return 0
-        return round((trio.current_time() - self._began) * self._rate_hz)
+        return round((trio.current_time() - self._began_s) * self._rate_hz)
 
     def _write(self, until: int) -> None:
         if until <= self._written or self._file.closed:
@@ -108,7 +108,7 @@ class Recorder:
 
 
 class _Leg:
-    """One side's sound that is not written yet, in pieces, each with the sample it begins at."""
+    """One side's audio that is not in the file yet, in pieces, each with its first sample."""
 
     def __init__(self) -> None:
         self.end = 0
@@ -127,7 +127,7 @@ class _Leg:
         self.end = min(self.end, at)
 
     def take(self, begin: int, end: int) -> NDArray[np.int16]:
-        """The samples from `begin` to `end`, silence where there is nothing; they are gone here."""
+        """Remove and return the samples from `begin` to `end`, with silence in the gaps."""
         taken = np.zeros(end - begin, np.int16)
         while self._pieces and self._pieces[0][0] < end:
             at, pcm = self._pieces.popleft()

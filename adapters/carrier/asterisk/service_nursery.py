@@ -1,7 +1,7 @@
 """A nursery for tasks that serve a block and raise nothing themselves.
 
-An error of the block leaves it as it is: a nursery would put it into a group of one, in which
-whoever called cannot catch it by name."""
+It passes an error of the block on unchanged. A plain nursery would wrap it in an exception group of
+one, which the caller cannot catch by its class."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import trio
 
 
 @asynccontextmanager
-async def background() -> AsyncIterator[trio.Nursery]:
-    """Its tasks are cancelled when the block ends."""
+async def open_service_nursery() -> AsyncIterator[trio.Nursery]:
+    """Open a nursery whose tasks are cancelled when the block ends."""
     alone: BaseException
     try:
         async with trio.open_nursery() as nursery:
@@ -24,5 +24,5 @@ async def background() -> AsyncIterator[trio.Nursery]:
         if len(group.exceptions) != 1:
             raise
         alone = group.exceptions[0]
-    # Outside of the handler: there, the group would become its context.
+    # Raised outside of the handler: inside, the group would become its context.
     raise alone

@@ -1,7 +1,7 @@
-"""What the Asterisk carrier must be told: how to reach Asterisk, and what it may do there.
+"""The settings of the Asterisk carrier: how to reach Asterisk, and how to use it.
 
-Values are checked where they are read (the service's configuration): here they are as they should
-be. Durations are seconds."""
+The service's configuration checks the values when it reads them; this module does not check again.
+Durations are seconds."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from typing import Literal
 
 from callchart.adapters.carrier.asterisk.numbers import Allowed
 
-ControlWay = Literal["connect", "persistent", "per_call"]
-MediaWayName = Literal["websocket", "websocket_client", "audiosocket", "files"]
-Answer = Literal["at_once", "early"]
+ControlMode = Literal["connect", "persistent", "per_call"]
+MediaName = Literal["websocket", "websocket_client", "audiosocket", "files"]
+AnswerMode = Literal["at_once", "early"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Listen:
+class ListenSettings:
     """Our WebSocket server, which Asterisk dials for control or for media (websocket_client.conf).
 
-    `user` and `password` are what Asterisk must show. Port 0 is any that is free."""
+    Asterisk must send `user` and `password`. Port 0 picks a free one."""
 
     host: str = "127.0.0.1"
     port: int = 8090
@@ -29,11 +29,11 @@ class Listen:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AudioSocketServer:
+class AudioSocketSettings:
     """Our TCP server for AudioSocket.
 
-    `advertise` is what Asterisk is told to dial, "host" or "host:port"; "" means `host`. Without a
-    port it is the one that is listened on, which may be any that is free (0)."""
+    Asterisk dials `advertise`, "host" or "host:port"; "" means `host`. Without a port it dials the
+    port that we listen on. Port 0 picks a free one."""
 
     host: str = "127.0.0.1"
     port: int = 9092
@@ -41,9 +41,9 @@ class AudioSocketServer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Files:
+class FilesSettings:
     """Asterisk's folder of recordings (astspooldir's `recording`), shared with us on one machine:
-    `ours` is its path here, `asterisk` its path there. Files in it are for owner and group."""
+    `ours` is its path here, `asterisk` its path there. Owner and group can read files in it."""
 
     ours: Path
     asterisk: str
@@ -55,41 +55,41 @@ class AsteriskSettings:
 
     `control`: we dial Asterisk's ARI ("connect"; it alone needs `user` and `password`), or it dials
     `listen`, once ("persistent") or for each call ("per_call"). `media`: we dial its /media
-    ("websocket"), or it dials `listen` ("websocket_client") or `audiosocket`, or `files` are played
-    and recorded. `listen`, `audiosocket` and `files` are there where one of these asks for them."""
+    ("websocket"), or it dials `listen` ("websocket_client") or `audiosocket`, or it plays and
+    records `files`. `listen`, `audiosocket` and `files` are None unless one of these needs them."""
 
-    #: Where Asterisk's HTTP is, without a path: /ari and /media are below it.
+    #: The URL of Asterisk's HTTP server, without a path: /ari and /media are below it.
     url: str = "http://127.0.0.1:8088"
     user: str = ""
     password: str = field(default="", repr=False)
     #: The Stasis application that the dialplan hands calls to.
     app: str = "callchart"
-    #: Begins the ids of all that we make in Asterisk: letters and digits, at most 12. Services that
-    #: share an Asterisk must differ in it: what begins so and is no call of ours is cleared.
+    #: The prefix of every id that we create in Asterisk: letters and digits, at most 12. Services
+    #: that share an Asterisk must differ in it: each hangs up unknown channels with its prefix.
     instance: str = "callchart"
-    control: ControlWay = "connect"
-    #: How long a call goes on without control before it is ended.
-    control_grace: float = 10.0
-    media: MediaWayName = "websocket"
+    control: ControlMode = "connect"
+    #: The longest time that a call continues without control.
+    control_grace_s: float = 10.0
+    media: MediaName = "websocket"
     rate_hz: int = 16000
-    #: "early": the caller hears us without being answered, and is not charged.
-    answer: Answer = "at_once"
+    #: "early": the caller hears us before the answer, and is not charged.
+    answer: AnswerMode = "at_once"
     #: Channel variables and functions, as "CHANNEL(language)", that become facts of the call.
     variables: tuple[str, ...] = ()
-    #: The folder for recordings of both legs, or none are made.
+    #: The folder for recordings of both legs. None records nothing.
     record: Path | None = None
-    #: Calls at once; those beyond are refused as busy.
+    #: The most simultaneous calls. Further ones are refused as busy.
     max_calls: int = 50
-    listen: Listen | None = None
+    listen: ListenSettings | None = None
     #: The name of the section of websocket_client.conf that dials `listen` for media.
     media_client: str = "media"
-    audiosocket: AudioSocketServer | None = None
-    files: Files | None = None
-    #: Whom a caller may be handed on to, and whom we may call.
+    audiosocket: AudioSocketSettings | None = None
+    files: FilesSettings | None = None
+    #: The numbers that we may transfer to and call.
     allowed: Allowed = field(default_factory=Allowed)
     #: The dialplan's context in which transfers go on.
     transfer_context: str = "transfers"
-    #: Where an outgoing call goes: "{}" stands for the number.
+    #: The endpoint of an outgoing call, with "{}" in the number's place.
     endpoint: str = "PJSIP/{}"
     #: The caller's number that an outgoing call shows; "" leaves it to Asterisk.
     caller: str = ""

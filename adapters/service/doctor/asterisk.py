@@ -200,7 +200,7 @@ async def modules(ari: Ari, settings: AsteriskSettings) -> Finding:
 
 async def application(ari: Ari, settings: AsteriskSettings) -> Finding:
     """Whether somebody serves our application now; we cannot know whether that is we ourselves."""
-    channels = await ari.held_by(settings.app)
+    channels = await ari.application_resources(settings.app)
     if channels is None:
         return ok("application", f"{settings.app} is free")
     return ok(

@@ -7,17 +7,17 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from callchart.adapters.carrier.asterisk.control.ari import Ari, AriError
-from callchart.adapters.carrier.asterisk.control.control import Link
+from callchart.adapters.carrier.asterisk.control.control import ControlLink
 from callchart.adapters.carrier.asterisk.control.open import open_control
 from callchart.adapters.carrier.asterisk.media.media import Media
-from callchart.adapters.carrier.asterisk.media.open import open_way
+from callchart.adapters.carrier.asterisk.media.open import open_media_transport
 from callchart.adapters.carrier.asterisk.settings import AsteriskSettings
 from callchart.adapters.carrier.asterisk.websocket.server import WebSocketServer
 from callchart.adapters.service.doctor.finding import Finding, failed, ok, unknown
 
 
 @asynccontextmanager
-async def open_sound(settings: AsteriskSettings) -> AsyncIterator[tuple[Link, Media]]:
+async def open_sound(settings: AsteriskSettings) -> AsyncIterator[tuple[ControlLink, Media]]:
     """The sound of a call, with a link to ask about its channel; afterwards nothing is left of it.
 
     `settings` are those of a process beside the service (see `outgoing`). Raises `ControlError`,
@@ -27,9 +27,9 @@ async def open_sound(settings: AsteriskSettings) -> AsyncIterator[tuple[Link, Me
         if settings.listen is not None:
             server = await stack.enter_async_context(WebSocketServer.open(settings.listen))
         control = await stack.enter_async_context(open_control(settings, server, random.Random()))
-        way = await stack.enter_async_context(open_way(settings, server))
+        transport = await stack.enter_async_context(open_media_transport(settings, server))
         link, call = control.link(settings.app), f"{settings.instance}-1"
-        media = await stack.enter_async_context(way.open(link, call, "", lambda mark: None))
+        media = await stack.enter_async_context(transport.open(link, call, "", lambda mark: None))
         yield link, media
 
 

@@ -12,7 +12,7 @@ from callchart.engine.ports import frame_bytes
 
 
 class Person:
-    """Says what it is told to, remembers every frame it hears, hangs up when told to."""
+    """A caller under the test's control, who keeps every frame that they hear."""
 
     def __init__(self, rate_hz: int = 16000) -> None:
         self.rate_hz = rate_hz
@@ -44,7 +44,7 @@ class Person:
 async def calling(person: Person) -> AsyncIterator[Person]:
     """The person's call, accepted and not yet answered; closed at the end of the block.
 
-    The bound is for a line that is broken: what waits for it for ever fails, and does not hang."""
+    The time limit makes a test of a broken line fail instead of hang."""
     with trio.fail_after(1000):
         async with trio.open_nursery() as nursery:
             assert await WavCarrier(person.line, nursery).accept() is person.line

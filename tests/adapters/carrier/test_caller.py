@@ -1,4 +1,4 @@
-"""Callers who follow a script: what they say when, told as stories of who spoke at what second."""
+"""Callers who follow a script: their words and hangup, in stories with seconds."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ def line(number: int, cue: Cue, seconds: float = 1.0, pause: float = 0.0) -> Scr
 def story(
     script: Script, *agent_speaks: tuple[float, float], lasts: float = 600.0
 ) -> list[tuple[str, float]]:
-    """What the caller does and at what second, to an agent who speaks from one second to another.
+    """Return the caller's actions with their seconds, for an agent who speaks in these intervals.
 
-    Ends when the caller hangs up, or, as a failure of the caller, after `lasts` seconds."""
+    Stop when the caller hangs up, or, as a failure of the caller, after `lasts` seconds."""
     caller = ScriptedCaller(script)
     loud, silence = tone(0.02, RATE), bytes(SIZE)
     did: list[tuple[str, float]] = []

@@ -43,7 +43,7 @@ async def agent(line: Line) -> None:
 
 
 async def call(caller: ScriptedCaller) -> WavLine:
-    """The whole call; the line when it is over."""
+    """Run a whole call, and return its line."""
     line = WavLine(caller)
     with trio.fail_after(300):  # more than `at_most`, for a caller who is broken
         async with trio.open_nursery() as nursery:
@@ -63,7 +63,7 @@ def turns(side: NDArray[np.int16], rate_hz: int) -> list[tuple[float, float]]:
 
 
 def speech(name: str) -> float:
-    """How long the words of a sample last, in seconds."""
+    """Return the duration of a sample's words, in seconds."""
     return float(MANIFEST[name]["speech_end_s"] - MANIFEST[name]["speech_start_s"])
 
 

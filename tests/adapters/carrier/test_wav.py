@@ -101,7 +101,7 @@ async def test_after_a_stall_the_missed_frames_follow_at_once_and_the_pace_is_as
         person.line.play(frames(*range(101, 131)))
         await trio.sleep(0.105)
         assert values(await person.line.hear()) == [1, 2, 3, 4, 5]
-        autojump_clock.jump(0.25)  # the process was stopped: nobody ran meanwhile
+        autojump_clock.jump(0.25)  # as if the process had been stopped
         heard: list[tuple[float, int]] = []
         while trio.current_time() < began + 0.37:
             now_heard = values(await person.line.hear())
@@ -143,7 +143,7 @@ async def test_a_partial_frame_is_refused_and_nothing_of_it_is_heard(
 ) -> None:
     async with calling(Person()) as person:
         person.line.answer()
-        with pytest.raises(ValueError, match="641 bytes are no whole frames of 640"):
+        with pytest.raises(ValueError, match="whole frames of 640 bytes, got 641 bytes"):
             person.line.play(bytes([1]) * 641)
         await trio.sleep(0.1)
         assert set(person.heard()) == {0}

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from callchart.adapters.carrier.asterisk.settings import AsteriskSettings, Listen
+from callchart.adapters.carrier.asterisk.settings import AsteriskSettings, ListenSettings
 from callchart.adapters.service.config import ConfigError, read_config
 from callchart.adapters.service.providers.scripts import SCRIPTS
 from callchart.adapters.service.section import Section
@@ -102,7 +102,9 @@ def test_everything_can_be_set(read: Read, tmp_path: Path) -> None:
     """)
     asterisk = config.asterisk
     assert asterisk.url == "http://pbx.example:8089/prefix"
-    assert asterisk.listen == Listen(host="0.0.0.0", port=9000, user="pbx", password="other")
+    assert asterisk.listen == ListenSettings(
+        host="0.0.0.0", port=9000, user="pbx", password="other"
+    )
     assert asterisk.audiosocket is not None
     assert asterisk.audiosocket.advertise == "bot.example"
     assert asterisk.files is not None
@@ -146,7 +148,7 @@ def test_who_is_dialled_by_asterisk_needs_no_user_of_it_but_a_password_for_it(re
         'write a text, { env = "NAME" } or { file = "PATH" }'
     ]
     config = read(text + '[asterisk.listen]\npassword = "s3same"\n')
-    assert config.asterisk.listen == Listen(password="s3same")
+    assert config.asterisk.listen == ListenSettings(password="s3same")
 
 
 def test_a_chart_of_ones_own_stands_beside_the_configuration(read: Read, tmp_path: Path) -> None:

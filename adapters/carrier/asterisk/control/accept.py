@@ -1,7 +1,7 @@
-"""Control that Asterisk dials (outbound WebSockets): once for the application, or for each call.
+"""Control over sockets that Asterisk dials: one for the application, or one for each call.
 
-Asterisk says first which application a socket is for. It dials again by itself when a socket
-breaks; then its link goes on with the new one."""
+Asterisk's first message on a socket names its application. When a socket breaks, Asterisk dials
+again, and the link continues with the new socket."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ import trio
 from trio_websocket import WebSocketConnection
 
 from callchart.adapters.carrier.asterisk.control.ari import Ari, AriError, ControlLost
-from callchart.adapters.carrier.asterisk.control.control import Control, ControlError, Link
-from callchart.adapters.carrier.asterisk.control.events import ApplicationRegistered, Event
+from callchart.adapters.carrier.asterisk.control.control import Control, ControlError, ControlLink
+from callchart.adapters.carrier.asterisk.control.events import ApplicationRegistered, AriEvent
 from callchart.adapters.carrier.asterisk.control.socket import ControlSocket
-from callchart.adapters.carrier.asterisk.rate_limited_log import Complaints
-from callchart.adapters.carrier.asterisk.service_nursery import background
+from callchart.adapters.carrier.asterisk.rate_limited_log import RateLimitedLog
+from callchart.adapters.carrier.asterisk.service_nursery import open_service_nursery
 from callchart.adapters.carrier.asterisk.settings import AsteriskSettings
 from callchart.adapters.carrier.asterisk.websocket.server import WebSocketServer
 
 log = logging.getLogger("callchart")
 
-#: For a persistent socket at the start: Asterisk dials every 0.5 s by default.
+#: Time limit for a persistent socket at the start. Asterisk dials every 0.5 s by default.
 DIAL_SECONDS: Final = 10.0
 
 #: Asterisk names the application with its first message, within milliseconds.
@@ -33,15 +33,15 @@ REGISTER_SECONDS: Final = 5.0
 
 @asynccontextmanager
 async def persistent(settings: AsteriskSettings, server: WebSocketServer) -> AsyncIterator[Control]:
-    """See `control_ways.open_control`."""
-    async with background() as nursery:
+    """Open control over one socket for the application; see `open.open_control`."""
+    async with open_service_nursery() as nursery:
         control = Control(settings.app, f"{settings.instance}-", nursery)
         sockets = _Sockets(control, nursery, per_call=False)
-        # Held here: a link that nobody holds is forgotten, and this one outlives its sockets.
+        # Keep a reference: `Control` holds links weakly, and this one outlives its sockets.
         link = control.link(settings.app)
         with server.serve_control(sockets.serve):
             with trio.move_on_after(DIAL_SECONDS):
-                await link.back()
+                await link.wait_up()
             if not link.is_up:
                 raise ControlError(
                     f"no control of Asterisk: it did not dial port {server.port} for the"
@@ -54,8 +54,8 @@ async def persistent(settings: AsteriskSettings, server: WebSocketServer) -> Asy
 
 @asynccontextmanager
 async def per_call(settings: AsteriskSettings, server: WebSocketServer) -> AsyncIterator[Control]:
-    """See `control_ways.open_control`."""
-    async with background() as nursery:
+    """Open control over one socket for each call; see `open.open_control`."""
+    async with open_service_nursery() as nursery:
         control = Control(settings.app, f"{settings.instance}-", nursery)
         sockets = _Sockets(control, nursery, per_call=True)
         with server.serve_control(sockets.serve):
@@ -63,15 +63,15 @@ async def per_call(settings: AsteriskSettings, server: WebSocketServer) -> Async
 
 
 class _Sockets:
-    """Those that Asterisk opened and that are open, by their application."""
+    """The open sockets that Asterisk dialled, by their application."""
 
     def __init__(self, control: Control, nursery: trio.Nursery, *, per_call: bool) -> None:
         self._control, self._nursery, self._per_call = control, nursery, per_call
         self._open: dict[str, ControlSocket] = {}
-        self._complaints = Complaints()
+        self._limited_log = RateLimitedLog()
 
     async def serve(self, ws: WebSocketConnection) -> None:
-        """Serve one until it ends, or control does."""
+        """Serve one socket until it or control ends."""
         done = trio.Event()
         self._nursery.start_soon(self._serve, ws, done)
         await done.wait()
@@ -84,61 +84,61 @@ class _Sockets:
 
     async def _serve_registered(self, ws: WebSocketConnection) -> None:
         settled = trio.Event()
-        link: Link | None = None
+        link: ControlLink | None = None
 
-        def tell(event: Event) -> None:
+        def receive_event(event: AriEvent) -> None:
             nonlocal link
             if link is not None:
-                self._control.tell(event, link)
+                self._control.deliver_event(event, link)
             elif isinstance(event, ApplicationRegistered):
-                # Up at once: a call may arrive right behind this message.
+                # Mark the link up before the next message: it may be a call that arrives.
                 link = self._registered(event.app, socket)
                 settled.set()
 
         async def end() -> None:
             await socket.ended()
             if not settled.is_set():
-                self._complaints.about(
-                    "a control socket of Asterisk's ended before it named its application"
+                self._limited_log.warning(
+                    "control socket lost before Asterisk named its application"
                 )
                 settled.set()
 
-        socket = ControlSocket(ws, tell, self._complaints)
-        async with background() as nursery:
+        socket = ControlSocket(ws, receive_event, self._limited_log)
+        async with open_service_nursery() as nursery:
             nursery.start_soon(socket.run)
             nursery.start_soon(end)
             with trio.move_on_after(REGISTER_SECONDS) as waited:
                 await settled.wait()
             if waited.cancelled_caught:
-                self._complaints.about(
-                    "a control socket of Asterisk's named no application within"
+                self._limited_log.warning(
+                    "control socket closed: timeout, Asterisk named no application within"
                     f" {REGISTER_SECONDS:g} s"
                 )
             if link is not None:
                 await self._hold(link, socket)
 
-    def _registered(self, app: str, socket: ControlSocket) -> Link | None:
+    def _registered(self, app: str, socket: ControlSocket) -> ControlLink | None:
         ours = self._control.app
         if not (app.startswith(f"{ours}:") if self._per_call else app == ours):
-            self._complaints.about(
-                f"Asterisk dialled for another application than {ours!r}, or in the other way:"
-                " such sockets are closed (see apps in its ari.conf, and connection_type in its"
+            self._limited_log.warning(
+                f"control socket refused: its application or connection type must be {ours!r}'s"
+                " (see apps in Asterisk's ari.conf, and connection_type in its"
                 " websocket_client.conf)"
             )
             return None
         older = self._open.get(app)
         self._open[app] = socket
         link = self._control.link(app)
-        link.up(socket)
+        link.mark_up(socket)
         if older is not None:
-            self._complaints.about(
-                f"Asterisk dialled again for {ours!r}: the older socket is closed (if this goes on,"
-                " more than one Asterisk dials here)"
+            self._limited_log.warning(
+                f"Asterisk dialled again for {ours!r}: older control socket closed (if this"
+                " repeats, more than one Asterisk dials here)"
             )
             older.end("a newer one took its place")
         return link
 
-    async def _hold(self, link: Link, socket: ControlSocket) -> None:
+    async def _hold(self, link: ControlLink, socket: ControlSocket) -> None:
         try:
             await link.catch_up(Ari(socket))
             why = await socket.ended()
@@ -147,6 +147,6 @@ class _Sockets:
         finally:
             if self._open.get(link.app) is socket:
                 del self._open[link.app]
-        # Asterisk closes the socket of a call that is over.
+        # Asterisk closes a call's socket when the call ends.
         expected = self._per_call and socket.was_closed
-        link.down(socket, why, logging.DEBUG if expected else logging.WARNING)
+        link.mark_down(socket, why, logging.DEBUG if expected else logging.WARNING)

@@ -1,6 +1,6 @@
-"""What we ask of Asterisk: the requests of ARI that a call is made of, each a method.
+"""The requests of ARI that a call needs, each a method.
 
-How a request travels, over HTTP or over the events' own socket, is the `Transport`'s business."""
+An `AriTransport` carries them, over HTTP or over the control socket."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 from urllib.parse import quote
 
-from callchart.adapters.carrier.asterisk.control.events import Channel, channel
+from callchart.adapters.carrier.asterisk.control.events import AriChannel, read_channel
 
 
 class ControlLost(Exception):
-    """There is no link to Asterisk at the moment: what was asked may or may not have been done."""
+    """The connection to Asterisk is lost: Asterisk may or may not have carried out the request."""
 
 
 class AriError(Exception):
-    """Asterisk said no. `status` is HTTP's, `reason` Asterisk's own words."""
+    """Asterisk refused a request. `status` is HTTP's, `reason` Asterisk's own words."""
 
     def __init__(self, asked: str, status: int, reason: str) -> None:
         super().__init__(f"Asterisk answered {asked} with {status}: {reason}")
@@ -26,7 +26,7 @@ class AriError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class AriRequest:
     """One request. `path` has no slash in front: "channels/17.1/answer"; ids in it are quoted."""
 
     method: str
@@ -34,29 +34,29 @@ class Request:
     query: Mapping[str, str]
 
     def __str__(self) -> str:
-        # Without the query: it may hold a number.
+        # Leave the query out: it may hold a phone number.
         return f"{self.method} {self.path}"
 
 
-class Transport(Protocol):
+class AriTransport(Protocol):
     """Carries requests to one Asterisk."""
 
-    async def ask(self, request: Request) -> Any:
-        """The answer's JSON, or None where there is none. Raises `AriError`, `ControlLost`."""
+    async def send_request(self, request: AriRequest) -> Any:
+        """Return the answer's JSON, or None if it is empty. Raises `AriError`, `ControlLost`."""
         ...
 
 
-def answered(request: Request, status: int, phrase: str, body: str) -> Any:
-    """What an answer of Asterisk says: its JSON, or None where it has none.
+def parse_answer(request: AriRequest, status: int, phrase: str, body: str) -> Any:
+    """Return the JSON of Asterisk's answer, or None if its body is empty.
 
-    Raises `AriError`; `ControlLost` where the answer is not ARI's."""
+    Raises `AriError`, or `ControlLost` if the answer is not ARI's."""
     try:
         content = json.loads(body) if body.strip() else None
     except (ValueError, RecursionError):
         if status < 400:
             raise ControlLost(
-                f"what answered {request} is not Asterisk's ARI: no JSON"
-                " (what is between us and Asterisk?)"
+                f"the answer to {request} must be JSON of Asterisk's ARI"
+                " (check for a proxy between us and Asterisk)"
             ) from None
         content = None
     if 200 <= status < 300:
@@ -67,7 +67,7 @@ def answered(request: Request, status: int, phrase: str, body: str) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class Bridge:
-    """Where channels hear each other."""
+    """A bridge: its channels hear each other."""
 
     id: str
     name: str
@@ -75,12 +75,12 @@ class Bridge:
 
 
 class Ari:
-    """ARI as far as we use it. Every method raises `AriError` and `ControlLost`.
+    """The part of ARI that we use. Every method raises `AriError` and `ControlLost`.
 
-    Ids of what is made are ours to choose, so that whoever waits for news of it can begin to listen
-    before Asterisk is asked: its first event may come before the answer."""
+    We choose the ids of new objects, and so can subscribe to an object's events before we request
+    it: its first event may come before the answer."""
 
-    def __init__(self, transport: Transport) -> None:
+    def __init__(self, transport: AriTransport) -> None:
         self._transport = transport
 
     # --- the caller's channel -------------------------------------------------------------------
@@ -89,16 +89,17 @@ class Ari:
         await self._post("channels", channel, "answer")
 
     async def progress(self, channel: str) -> None:
-        """The caller hears us without being charged (early media)."""
+        """Let the caller hear us without being charged (early media)."""
         await self._post("channels", channel, "progress")
 
     async def hang_up(self, channel: str, reason: str = "normal") -> bool:
-        """`reason`: normal, busy, congestion, no_answer, rejected, ... One that is gone is fine;
-        whether there was one."""
+        """Hang up, and return False if the channel was already gone.
+
+        `reason` is one of ARI's words: normal, busy, congestion, no_answer, rejected, ..."""
         return await self._gone_is_fine("DELETE", "channels", channel, reason=reason)
 
     async def continue_in_dialplan(self, channel: str, context: str, extension: str) -> None:
-        """The channel leaves us and goes on in the dialplan."""
+        """Send the channel out of our application, to the dialplan."""
         await self._post(
             "channels", channel, "continue", context=context, extension=extension, priority="1"
         )
@@ -107,7 +108,7 @@ class Ari:
         await self._post("channels", channel, "dtmf", dtmf=digits)
 
     async def variable(self, channel: str, name: str) -> str:
-        """A channel variable or a dialplan function's value; "" where it is not set."""
+        """Return the value of a channel variable or a dialplan function, or "" if it is not set."""
         try:
             found = await self._get("channels", channel, "variable", variable=name)
         except AriError as error:
@@ -122,16 +123,18 @@ class Ari:
     async def originate(
         self, channel: str, endpoint: str, app: str, *, caller: str = "", seconds: int = 30
     ) -> None:
-        """Place a call to `endpoint` ("PJSIP/100"); it enters `app` when it is answered."""
+        """Place a call to `endpoint` ("PJSIP/100"), which enters `app` when it is answered.
+
+        It rings for at most `seconds`."""
         query = {"endpoint": endpoint, "app": app, "channelId": channel, "timeout": str(seconds)}
         if caller:
             query["callerId"] = caller
-        await self._ask("POST", ("channels",), query)
+        await self._request("POST", ("channels",), query)
 
     async def create(self, channel: str, endpoint: str, app: str) -> None:
-        """Make a channel to `endpoint` that enters `app`, and call nobody."""
+        """Create a channel to `endpoint` that enters `app`, without dialling."""
         query = {"endpoint": endpoint, "app": app, "channelId": channel}
-        await self._ask("POST", ("channels", "create"), query)
+        await self._request("POST", ("channels", "create"), query)
 
     # --- media ----------------------------------------------------------------------------------
 
@@ -148,7 +151,7 @@ class Ari:
         data: str = "",
         transport_data: str = "",
     ) -> Mapping[str, str]:
-        """Make a media channel of that id; the variables that Asterisk gave it."""
+        """Create a media channel with the id `channel`, and return its channel variables."""
         asked = {
             "app": app,
             "channelId": channel,
@@ -161,7 +164,7 @@ class Ari:
             "transport_data": transport_data,
         }
         given = {k: v for k, v in asked.items() if v}
-        made = await self._ask("POST", ("channels", "externalMedia"), given)
+        made = await self._request("POST", ("channels", "externalMedia"), given)
         return dict(made.get("channelvars") or {})
 
     async def create_bridge(self, bridge: str) -> None:
@@ -182,35 +185,36 @@ class Ari:
         await self._gone_is_fine("DELETE", "playbacks", playback)
 
     async def snoop(self, channel: str, app: str, snoop: str, *, spy: str) -> None:
-        """A channel of the id `snoop` that hears what `channel` says ("in") or hears ("out")."""
+        """Create the channel `snoop`, which hears what `channel` says ("in") or hears ("out")."""
         await self._post("channels", channel, "snoop", snoop, spy=spy, app=app)
 
     async def record(self, channel: str, name: str, format: str) -> None:
-        """Record what a channel says into a file of that name, or over the one that is there."""
+        """Record what a channel says into a file of that name, replacing an older one."""
         await self._post(
             "channels", channel, "record", name=name, format=format, ifExists="overwrite"
         )
 
     async def delete_recording(self, name: str) -> None:
-        """Remove the file of a recording that is over."""
+        """Delete the file of a finished recording."""
         await self._gone_is_fine("DELETE", "recordings", "stored", name)
 
     # --- Asterisk itself ------------------------------------------------------------------------
 
     async def version(self) -> str:
-        """Such as "22.10.1"."""
+        """Return Asterisk's version, such as "22.10.1"."""
         info = await self._get("asterisk", "info", only="system")
         return str(info["system"]["version"])
 
     async def modules(self) -> frozenset[str]:
-        """The names of the modules that run: "chan_websocket.so", ..."""
+        """Return the names of the running modules: "chan_websocket.so", ..."""
         found = await self._get("asterisk", "modules")
         return frozenset(m["name"] for m in found if m.get("status") == "Running")
 
-    async def held_by(self, app: str) -> tuple[str, ...] | None:
-        """The ids of channels, bridges and endpoints that an application has to do with, or None
-        where Asterisk does not know it: no client is connected for it, nor was one that left
-        something in it."""
+    async def application_resources(self, app: str) -> tuple[str, ...] | None:
+        """Return the ids of an application's channels, bridges and endpoints.
+
+        Return None if Asterisk does not know the application: no client is connected for it, and
+        no earlier client left objects in it."""
         try:
             found = await self._get("applications", app)
         except AriError as error:
@@ -219,8 +223,8 @@ class Ari:
             raise
         return (*found["channel_ids"], *found["bridge_ids"], *found["endpoint_ids"])
 
-    async def channels(self) -> tuple[Channel, ...]:
-        return tuple(channel(fields) for fields in await self._get("channels"))
+    async def channels(self) -> tuple[AriChannel, ...]:
+        return tuple(read_channel(fields) for fields in await self._get("channels"))
 
     async def bridges(self) -> tuple[Bridge, ...]:
         return tuple(
@@ -230,20 +234,20 @@ class Ari:
     # --------------------------------------------------------------------------------------------
 
     async def _get(self, *path: str, **query: str) -> Any:
-        return await self._ask("GET", path, query)
+        return await self._request("GET", path, query)
 
     async def _post(self, *path: str, **query: str) -> None:
-        await self._ask("POST", path, query)
+        await self._request("POST", path, query)
 
     async def _gone_is_fine(self, method: str, *path: str, **query: str) -> bool:
         try:
-            await self._ask(method, path, query)
+            await self._request(method, path, query)
         except AriError as error:
             if error.status != 404:
                 raise
             return False
         return True
 
-    async def _ask(self, method: str, path: Sequence[str], query: Mapping[str, str]) -> Any:
+    async def _request(self, method: str, path: Sequence[str], query: Mapping[str, str]) -> Any:
         quoted = "/".join(quote(part, safe="") for part in path)
-        return await self._transport.ask(Request(method, quoted, query))
+        return await self._transport.send_request(AriRequest(method, quoted, query))

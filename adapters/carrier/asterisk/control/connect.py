@@ -1,7 +1,7 @@
-"""Control that we dial: requests over HTTP, news over Asterisk's events' WebSocket.
+"""Control that we dial: requests over HTTP, events over a WebSocket.
 
-At the start a failure is an error with its cause and cure; later it is a loss, and we dial again
-until it works."""
+A failure of the first attempt raises an error with its cause and cure. After a later failure
+control is lost, and we reconnect until it works."""
 
 from __future__ import annotations
 
@@ -19,24 +19,25 @@ from callchart.adapters.carrier.asterisk.control.ari import Ari, AriError, Contr
 from callchart.adapters.carrier.asterisk.control.control import Control, ControlError
 from callchart.adapters.carrier.asterisk.control.http import HttpTransport
 from callchart.adapters.carrier.asterisk.control.socket import ControlSocket
-from callchart.adapters.carrier.asterisk.control.startup_check import check
-from callchart.adapters.carrier.asterisk.rate_limited_log import Complaints
-from callchart.adapters.carrier.asterisk.service_nursery import background
+from callchart.adapters.carrier.asterisk.control.startup_check import check_asterisk
+from callchart.adapters.carrier.asterisk.rate_limited_log import RateLimitedLog
+from callchart.adapters.carrier.asterisk.service_nursery import open_service_nursery
 from callchart.adapters.carrier.asterisk.settings import AsteriskSettings
 from callchart.adapters.carrier.asterisk.websocket.client import DialFailed, dial
 from callchart.adapters.carrier.asterisk.websocket.server import MESSAGE_BYTES
 
 CONNECT_SECONDS: Final = 5.0
 
+#: Random jitter, so that the clients of one Asterisk do not all reconnect in the same moment.
 RECONNECT: Final = Backoff(first_s=0.1, longest_s=5.0, jitter=(1.0, 1.5))
 
 
 @asynccontextmanager
 async def connected(settings: AsteriskSettings, random: Random) -> AsyncIterator[Control]:
-    """See `control_ways.open_control`."""
+    """Open control that we dial; see `open.open_control`."""
     async with HttpTransport.open(settings.url, settings.user, settings.password) as http:
-        await check(Ari(http), settings)
-        async with background() as nursery:
+        await check_asterisk(Ari(http), settings)
+        async with open_service_nursery() as nursery:
             control = Control(settings.app, f"{settings.instance}-", nursery)
             connection = _Connection(settings, http, control, random)
             await nursery.start(connection.run)
@@ -44,7 +45,7 @@ async def connected(settings: AsteriskSettings, random: Random) -> AsyncIterator
 
 
 class _Connection:
-    """The one link, and its sockets, one after the other."""
+    """The one link, and its successive sockets."""
 
     def __init__(
         self, settings: AsteriskSettings, http: HttpTransport, control: Control, random: Random
@@ -52,12 +53,12 @@ class _Connection:
         self._settings, self._http, self._control = settings, http, control
         self._random = random
         self._link = control.link(settings.app)
-        self._complaints = Complaints()
+        self._limited_log = RateLimitedLog()
 
     async def run(self, task_status: trio.TaskStatus[None]) -> None:
-        """Stay connected until another client takes the application over.
+        """Stay connected until another client takes over the application.
 
-        Raises `ControlError` where the first attempt fails."""
+        Raises `ControlError` if the first attempt fails."""
         is_first, retries = True, 0
         while not self._control.is_over:
             try:
@@ -66,8 +67,8 @@ class _Connection:
                     if is_first:
                         task_status.started()
                     is_first = False
-                    self._link.down(self._http, await socket.ended())
-                # One that was lost again at once is not dialled at once.
+                    self._link.mark_down(self._http, await socket.ended())
+                # Start with short delays again only if the connection lasted.
                 if trio.current_time() - up_at > RECONNECT.longest_s:
                     retries = 0
                 wait = RECONNECT.delay_s(retries, self._random)
@@ -77,16 +78,16 @@ class _Connection:
                         f"no control of Asterisk: its events' WebSocket cannot be opened: {failure}"
                         " (is res_http_websocket.so loaded?)"
                     ) from None
-                self._link.down(self._http, str(failure))
+                self._link.mark_down(self._http, str(failure))
                 wait = RECONNECT.delay_s(retries, self._random)
                 if wait >= RECONNECT.longest_s:
-                    self._complaints.about(f"control of Asterisk is still lost: {failure}")
+                    self._limited_log.warning(f"control reconnect failed: {failure}")
             retries += 1
             await trio.sleep(wait)
 
     @asynccontextmanager
     async def _open(self) -> AsyncIterator[ControlSocket]:
-        """A socket that serves the link, which is up."""
+        """Open a socket for the link, and mark the link up."""
         url = self._settings.url.replace("http", "ws", 1)
         user = f"{self._settings.user}:{self._settings.password}".encode()
         async with (
@@ -97,13 +98,13 @@ class _Connection:
                 message_bytes=MESSAGE_BYTES,
                 headers=[(b"Authorization", b"Basic " + b64encode(user))],
             ) as ws,
-            background() as nursery,
+            open_service_nursery() as nursery,
         ):
             socket = ControlSocket(
-                ws, lambda event: self._control.tell(event, self._link), self._complaints
+                ws, lambda event: self._control.deliver_event(event, self._link), self._limited_log
             )
             nursery.start_soon(socket.run)
-            # Up before the first message is read: it may be a call that arrives.
-            self._link.up(self._http)
+            # Mark the link up before reading the first message: it may be a call that arrives.
+            self._link.mark_up(self._http)
             await self._link.catch_up(Ari(self._http))
             yield socket

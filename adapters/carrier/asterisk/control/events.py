@@ -1,6 +1,6 @@
-"""What Asterisk tells us, as values: the events of ARI that a call is made of.
+"""The events of ARI that a call needs, as values.
 
-An event that we have no use for is `Unknown`, with its name; one that we should know and cannot
+An event that we do not use becomes `UnknownEvent`, with its name. An event that we use and cannot
 read raises `MalformedEvent`. Neither ends a call."""
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from typing import Any
 
 
 class MalformedEvent(ValueError):
-    """A message is no event of ARI. The text says what is wrong with it, and quotes none of it."""
+    """A message is not an event of ARI. The text names the fault, and quotes no content."""
 
 
 @dataclass(frozen=True, slots=True)
-class Channel:
+class AriChannel:
     """One leg as Asterisk knows it. `state` is ARI's word for it: Ring, Ringing, Up, Down, ..."""
 
     id: str
@@ -28,23 +28,23 @@ class Channel:
 
 @dataclass(frozen=True, slots=True)
 class StasisStart:
-    """A channel was handed to the application `app`."""
+    """A channel entered the application `app`."""
 
     app: str
-    channel: Channel
+    channel: AriChannel
     args: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class StasisEnd:
-    """A channel left the application: it hung up, or was sent on."""
+    """A channel left the application: it hung up or was transferred."""
 
     channel: str
 
 
 @dataclass(frozen=True, slots=True)
 class HangupRequest:
-    """The other side hangs up. `cause` is a Q.850 number, 0 where Asterisk does not say."""
+    """The other side hangs up. `cause` is a Q.850 number, or 0 if Asterisk gives none."""
 
     channel: str
     cause: int
@@ -52,7 +52,7 @@ class HangupRequest:
 
 @dataclass(frozen=True, slots=True)
 class ChannelDestroyed:
-    """A channel is gone. `cause` is a Q.850 number, `text` Asterisk's words for it."""
+    """A channel has ended. `cause` is a Q.850 number, `text` Asterisk's words for it."""
 
     channel: str
     cause: int
@@ -61,7 +61,7 @@ class ChannelDestroyed:
 
 @dataclass(frozen=True, slots=True)
 class ChannelStateChange:
-    """A channel rings, was answered, ..."""
+    """A channel changed its state: it rings, was answered, ..."""
 
     channel: str
     state: str
@@ -77,7 +77,7 @@ class DtmfReceived:
 
 @dataclass(frozen=True, slots=True)
 class PlaybackStarted:
-    """A file is being played. `target` is the channel's id."""
+    """Asterisk plays a file. `target` is the channel's id."""
 
     playback: str
     target: str
@@ -85,7 +85,7 @@ class PlaybackStarted:
 
 @dataclass(frozen=True, slots=True)
 class PlaybackFinished:
-    """A file was played, or was not; `failed` where Asterisk says so (it does not always)."""
+    """A playback ended. `failed` if Asterisk reports a failure, which it does not always."""
 
     playback: str
     target: str
@@ -94,26 +94,26 @@ class PlaybackFinished:
 
 @dataclass(frozen=True, slots=True)
 class ApplicationRegistered:
-    """Asterisk dialled us for the application: the first that it says on such a socket."""
+    """The first message on a socket that Asterisk dialled: it names the application."""
 
     app: str
 
 
 @dataclass(frozen=True, slots=True)
 class ApplicationReplaced:
-    """Another client took our application: its calls are not ours any more."""
+    """Another client took our application, and with it the calls."""
 
     app: str
 
 
 @dataclass(frozen=True, slots=True)
-class Unknown:
-    """Some other event of Asterisk's."""
+class UnknownEvent:
+    """An event of Asterisk that we do not use."""
 
     type: str
 
 
-Event = (
+AriEvent = (
     StasisStart
     | StasisEnd
     | HangupRequest
@@ -124,25 +124,25 @@ Event = (
     | PlaybackFinished
     | ApplicationRegistered
     | ApplicationReplaced
-    | Unknown
+    | UnknownEvent
 )
 
 
-def channel_of(event: Event) -> str | None:
-    """The id of the channel that an event is about, or None."""
+def channel_of(event: AriEvent) -> str | None:
+    """Return the id of the event's channel, or None."""
     match event:
         case StasisStart(channel=channel):
             return channel.id
         case PlaybackStarted() | PlaybackFinished():
             return event.target
-        case ApplicationRegistered() | ApplicationReplaced() | Unknown():
+        case ApplicationRegistered() | ApplicationReplaced() | UnknownEvent():
             return None
         case _:
             return event.channel
 
 
 def decode(message: str | bytes) -> Mapping[str, Any]:
-    """The fields of one message of the events' socket. Raises `MalformedEvent`."""
+    """Return the fields of one message of the control socket. Raises `MalformedEvent`."""
     try:
         fields = json.loads(message)
     except (ValueError, RecursionError):
@@ -152,23 +152,23 @@ def decode(message: str | bytes) -> Mapping[str, Any]:
     return fields
 
 
-def event_of(fields: Mapping[str, Any]) -> Event:
-    """The event that a message is. Raises `MalformedEvent`."""
+def read_event(fields: Mapping[str, Any]) -> AriEvent:
+    """Return a message's event. Raises `MalformedEvent`."""
     kind = fields.get("type")
     if not isinstance(kind, str):
         raise MalformedEvent("it has no type")
     read = _READ.get(kind)
     if read is None:
-        return Unknown(kind)
+        return UnknownEvent(kind)
     try:
         return read(fields)
     except (KeyError, TypeError, AttributeError) as error:
         raise MalformedEvent(f"a {kind} with a field missing or wrong: {error}") from None
 
 
-def channel(fields: Mapping[str, Any]) -> Channel:
-    """A channel, of ARI's object of that name."""
-    return Channel(
+def read_channel(fields: Mapping[str, Any]) -> AriChannel:
+    """Return the channel in an ARI object."""
+    return AriChannel(
         id=_text(fields["id"]),
         name=_text(fields["name"]),
         state=_text(fields["state"]),
@@ -179,13 +179,13 @@ def channel(fields: Mapping[str, Any]) -> Channel:
 
 def _text(value: Any) -> str:
     if not isinstance(value, str):
-        raise TypeError(f"{type(value).__name__} instead of a text")
+        raise TypeError(f"must be a string, got {type(value).__name__}")
     return value
 
 
 def _number(value: Any) -> int:
     if not isinstance(value, int):
-        raise TypeError(f"{type(value).__name__} instead of a number")
+        raise TypeError(f"must be an integer, got {type(value).__name__}")
     return value
 
 
@@ -194,13 +194,13 @@ def _channel_id(fields: Mapping[str, Any]) -> str:
 
 
 def _target(thing: Mapping[str, Any]) -> str:
-    """The id in a target such as "channel:1690.3"."""
+    """Return the id in a target such as "channel:1690.3"."""
     return _text(thing["target_uri"]).partition(":")[2]
 
 
-_READ: Mapping[str, Callable[[Mapping[str, Any]], Event]] = {
+_READ: Mapping[str, Callable[[Mapping[str, Any]], AriEvent]] = {
     "StasisStart": lambda f: StasisStart(
-        _text(f["application"]), channel(f["channel"]), tuple(_text(a) for a in f["args"])
+        _text(f["application"]), read_channel(f["channel"]), tuple(_text(a) for a in f["args"])
     ),
     "StasisEnd": lambda f: StasisEnd(_channel_id(f)),
     "ChannelHangupRequest": lambda f: HangupRequest(_channel_id(f), _number(f.get("cause", 0))),

@@ -9,20 +9,20 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, Final, Self
 
-import httpx  # noqa: ASYNC127 - chosen on purpose: what it is asked for is plain
+import httpx  # noqa: ASYNC127 - chosen on purpose: the requests are simple
 import trio
 
-from callchart.adapters.carrier.asterisk.control.ari import ControlLost, Request, answered
+from callchart.adapters.carrier.asterisk.control.ari import AriRequest, ControlLost, parse_answer
 from callchart.engine.exception_groups import causes
 
-# It logs the address of each request, query included: that may hold a number.
+# httpx logs the URL of each request with its query, which may hold a phone number.
 logging.getLogger("httpx").setLevel(logging.WARNING)
 
-#: From the first attempt to connect to the last byte of the answer. Most requests take 5 ms.
+#: Time limit from the connection to the last byte of the answer. Most requests take 5 ms.
 ANSWER_SECONDS: Final = 5.0
 
-#: Asterisk counts each connection as a session, of which http.conf allows 100 by default; it closes
-#: one that was idle for 15 s.
+#: Asterisk counts each connection as a session. http.conf allows 100 sessions by default, and
+#: Asterisk closes one that was idle for 15 s.
 _LIMITS: Final = httpx.Limits(
     max_connections=20, max_keepalive_connections=20, keepalive_expiry=10.0
 )
@@ -38,9 +38,11 @@ class HttpTransport:
     @classmethod
     @asynccontextmanager
     async def open(cls, url: str, user: str, password: str) -> AsyncIterator[Self]:
-        """A transport, with its connections, for as long as the block. `url` is that of Asterisk's
-        HTTP, without a path: nothing is asked of it yet."""
-        # The proxies of the environment are for the Internet: the control socket knows none either.
+        """Open a transport for the length of the block, without sending a request.
+
+        `url` is that of Asterisk's HTTP server, without a path."""
+        # Ignore the proxies of the environment: they are for the Internet, and the control socket
+        # uses none either.
         async with httpx.AsyncClient(
             base_url=f"{url}/ari/",
             auth=(user, password),
@@ -51,7 +53,7 @@ class HttpTransport:
         ) as client:
             yield cls(client)
 
-    async def ask(self, request: Request) -> Any:
+    async def send_request(self, request: AriRequest) -> Any:
         """See `ari.Transport`."""
         response = None
         failure = f"gave no answer within {ANSWER_SECONDS:g} s (is it overloaded, or the network?)"
@@ -63,9 +65,10 @@ class HttpTransport:
             except httpx.TransportError as error:
                 failure = _trouble(error)
         if response is None:
-            # Out here: httpx's errors quote the request, which may hold a number.
+            # Raised outside of the handler: httpx's errors quote the request, which may hold a
+            # phone number.
             raise ControlLost(f"Asterisk at {self._where} {failure}")
-        return answered(request, response.status_code, response.reason_phrase, response.text)
+        return parse_answer(request, response.status_code, response.reason_phrase, response.text)
 
 
 def _trouble(error: httpx.TransportError) -> str:

@@ -1,4 +1,4 @@
-"""The three ways to control Asterisk, of which the settings name one."""
+"""The three modes of control. The settings name one."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from callchart.adapters.carrier.asterisk.websocket.server import WebSocketServer
 def open_control(
     settings: AsteriskSettings, server: WebSocketServer | None, random: Random
 ) -> AbstractAsyncContextManager[Control]:
-    """Control of Asterisk for as long as the block. Entering raises `ControlError`.
+    """Open control of Asterisk for the length of the block. Entering raises `ControlError`.
 
-    `server` is where Asterisk dials; only "connect" does without. `random` spreads the attempts to
-    reconnect. In the way "per_call" there is nothing to wait for at the start, and requests that
-    are no call's business raise `ControlLost` while there is no call."""
+    Asterisk dials `server`; the mode "connect" does not need it. `random` spreads the attempts to
+    reconnect. The mode "per_call" waits for nothing at the start, and `Control.ari` raises
+    `ControlLost` while no call is open."""
     if settings.control == "connect":
         return connected(settings, random)
     assert server is not None

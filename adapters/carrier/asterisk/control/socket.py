@@ -1,7 +1,7 @@
-"""ARI over its events' WebSocket: news as it comes, and requests with their answers in between.
+"""ARI over its WebSocket: events, and requests with their answers.
 
-One task reads, one writes what is asked, one sees to it that the other end still lives. All three
-end together, and whoever waits for an answer then learns that control is lost."""
+One task reads, one writes requests, one pings the other end. All three end together, and a request
+without an answer then raises `ControlLost`."""
 
 from __future__ import annotations
 
@@ -16,51 +16,54 @@ from typing import Any, Final
 import trio
 from trio_websocket import ConnectionClosed, WebSocketConnection
 
-from callchart.adapters.carrier.asterisk.control.ari import ControlLost, Request, answered
+from callchart.adapters.carrier.asterisk.control.ari import AriRequest, ControlLost, parse_answer
 from callchart.adapters.carrier.asterisk.control.events import (
     ApplicationReplaced,
-    Event,
+    AriEvent,
     MalformedEvent,
     decode,
-    event_of,
+    read_event,
 )
-from callchart.adapters.carrier.asterisk.rate_limited_log import Complaints
+from callchart.adapters.carrier.asterisk.rate_limited_log import RateLimitedLog
 from callchart.adapters.carrier.asterisk.websocket.server import MESSAGE_BYTES
 
 log = logging.getLogger("callchart")
 
-#: From a request to its answer, its writing included. Most take less than a millisecond.
+#: Time limit from a request to its answer, writing included. Most take less than a millisecond.
 ANSWER_SECONDS: Final = 5.0
 
-#: From one sign of life to the next, and for how long one may take.
+#: The time between two pings, and the time limit for a pong.
 PING_SECONDS: Final = 10.0
 PONG_SECONDS: Final = 5.0
 
-#: A goodbye that is not answered within this time is not waited for.
+#: Time limit for the close handshake.
 CLOSE_SECONDS: Final = 0.05
 
 
 @dataclass(slots=True)
-class _Answer:
-    """What came of a request: `fields` are None where the socket broke first."""
+class _PendingAnswer:
+    """The answer that a request waits for. `fields` stay None if the socket breaks first."""
 
     came: trio.Event = field(default_factory=trio.Event)
     fields: Mapping[str, Any] | None = None
 
 
 class ControlSocket:
-    """One open socket: an `ari.Transport`, and the source of events, for which `tell` is called."""
+    """One open socket: an `ari.AriTransport` that calls `on_event` for each event."""
 
     def __init__(
-        self, ws: WebSocketConnection, tell: Callable[[Event], None], complaints: Complaints
+        self,
+        ws: WebSocketConnection,
+        on_event: Callable[[AriEvent], None],
+        limited_log: RateLimitedLog,
     ) -> None:
-        self._ws, self._tell, self._complaints = ws, tell, complaints
+        self._ws, self._on_event, self._limited_log = ws, on_event, limited_log
         self._numbers = count(1)
-        self._answers: dict[str, _Answer] = {}
+        self._answers: dict[str, _PendingAnswer] = {}
         self._asked, self._to_write = trio.open_memory_channel[tuple[str, str]](inf)
         self._why: str | None = None
         self._over = trio.Event()
-        #: Whether the other end closed it, as one does whose work is done.
+        #: True if the other end closed the socket normally (code 1000).
         self.was_closed = False
 
     async def run(self) -> None:
@@ -78,23 +81,23 @@ class ControlSocket:
                 await self._ws.aclose()
 
     async def ended(self) -> str:
-        """Wait until the socket is of no use any more; why."""
+        """Wait until the socket has ended, and return the reason."""
         await self._over.wait()
         assert self._why is not None
         return self._why
 
-    async def ask(self, request: Request) -> Any:
+    async def send_request(self, request: AriRequest) -> Any:
         """See `ari.Transport`."""
         if self._why is not None:
             raise ControlLost(f"control of Asterisk is lost: {self._why}")
         number = str(next(self._numbers))
-        answer = self._answers[number] = _Answer()
+        answer = self._answers[number] = _PendingAnswer()
         self._asked.send_nowait((number, _message(number, request)))
         try:
             with trio.move_on_after(ANSWER_SECONDS) as waiting:
                 await answer.came.wait()
         finally:
-            # An answer that comes later finds nobody.
+            # `_read_message` drops an answer that comes later.
             del self._answers[number]
         if answer.fields is not None:
             return _content(request, answer.fields)
@@ -113,19 +116,19 @@ class ControlSocket:
             try:
                 self._read_message(message)
             except MalformedEvent as malformed:
-                self._complaints.about(f"Asterisk sent what is no event of ARI: {malformed}")
+                self._limited_log.warning(f"malformed event of ARI dropped: {malformed}")
 
     def _read_message(self, message: str | bytes) -> None:
         fields = decode(message)
         if fields.get("type") != "RESTResponse":
-            event = event_of(fields)
-            self._tell(event)
+            event = read_event(fields)
+            self._on_event(event)
             if isinstance(event, ApplicationReplaced):
                 self.end("another client took the application over")
             return
         answer = self._answers.get(str(fields.get("request_id")))
         if answer is None:
-            log.debug("an answer of Asterisk's came too late")
+            log.debug("late answer of Asterisk dropped")
             return
         answer.fields = fields
         answer.came.set()
@@ -133,7 +136,7 @@ class ControlSocket:
     async def _write(self) -> None:
         async for number, message in self._to_write:
             if number not in self._answers:
-                continue  # whoever asked has gone
+                continue  # the request was cancelled
             with trio.move_on_after(ANSWER_SECONDS) as writing:
                 try:
                     await self._ws.send_message(message)
@@ -144,7 +147,7 @@ class ControlSocket:
                 return
 
     async def _watch(self) -> None:
-        """A peer that went without a word is found out."""
+        """Ping the other end, and end the socket if it does not answer."""
         while True:
             await trio.sleep(PING_SECONDS)
             with trio.move_on_after(PONG_SECONDS) as waiting:
@@ -157,7 +160,7 @@ class ControlSocket:
                 return
 
     def end(self, why: str) -> None:
-        """Be of no use any more: `run` returns."""
+        """End the socket for the reason `why`: `run` returns, requests raise `ControlLost`."""
         if self._why is None:
             self._why = why
             self._over.set()
@@ -165,7 +168,7 @@ class ControlSocket:
                 answer.came.set()
 
 
-def _message(number: str, request: Request) -> str:
+def _message(number: str, request: AriRequest) -> str:
     message = {
         "type": "RESTRequest",
         "transaction_id": number,
@@ -177,18 +180,18 @@ def _message(number: str, request: Request) -> str:
     return json.dumps(message)
 
 
-def _content(request: Request, fields: Mapping[str, Any]) -> Any:
+def _content(request: AriRequest, fields: Mapping[str, Any]) -> Any:
     status, body = fields.get("status_code"), fields.get("message_body") or ""
     if not isinstance(status, int) or not isinstance(body, str):
         raise ControlLost(f"Asterisk's answer to {request} cannot be read")
-    return answered(request, status, str(fields.get("reason_phrase") or ""), body)
+    return parse_answer(request, status, str(fields.get("reason_phrase") or ""), body)
 
 
 def _why(closed: ConnectionClosed) -> str:
     reason = closed.reason
     if reason is None:
         return "the connection broke"
-    if reason.code == 1006:  # no close frame came: RFC 6455's number for what nobody sent
+    if reason.code == 1006:  # RFC 6455's code for a connection that ended without a close frame
         return "the connection broke"
     if reason.code == 1009:
         return f"a message of Asterisk's was longer than {MESSAGE_BYTES} bytes"

@@ -1,5 +1,7 @@
-"""What must be true of an Asterisk before we take its calls: that it is one, lets us in, is not too
-old, and that nobody else serves our application."""
+"""The checks of an Asterisk before we take its calls.
+
+It must speak ARI, accept our user and password, be new enough, and have no other client for our
+application."""
 
 from __future__ import annotations
 
@@ -12,17 +14,17 @@ from callchart.adapters.carrier.asterisk.control.ari import Ari, AriError, Contr
 from callchart.adapters.carrier.asterisk.control.control import ControlError
 from callchart.adapters.carrier.asterisk.settings import AsteriskSettings
 
-#: The oldest version that has what we ask for (16.6 brought external media).
-OLDEST: Final = 16
+#: The oldest version that supports our requests (16.6 added external media).
+OLDEST_VERSION: Final = 16
 
-#: A channel that may enter an application does so within milliseconds.
+#: Time limit for the probe channel to enter the application; it takes milliseconds.
 PROBE_SECONDS: Final = 0.3
-PROBE_POLL: Final = 0.02
+PROBE_POLL_SECONDS: Final = 0.02
 
-#: What Asterisk may take to notice that a client has left: one that is restarted meets itself.
-#: Up to 0.1 s where there is a core for it, more than 0.5 s where there is none.
+#: Time limit for Asterisk to notice that a client has left: a service that restarts may find its
+#: earlier process. Asterisk took up to 0.1 s on a free core, more than 0.5 s on a busy machine.
 LEAVE_SECONDS: Final = 2.0
-LEAVE_POLL: Final = 0.25
+LEAVE_POLL_SECONDS: Final = 0.25
 
 _CURES: Final = {
     401: "the user or the password is wrong: see the user's section in Asterisk's ari.conf",
@@ -32,16 +34,16 @@ _CURES: Final = {
 }
 
 
-async def check(ari: Ari, settings: AsteriskSettings) -> None:
-    """Raises `ControlError` with the cause and the cure."""
+async def check_asterisk(ari: Ari, settings: AsteriskSettings) -> None:
+    """Check Asterisk. Raises `ControlError` with the cause and the cure."""
     try:
         await _check_version(ari)
         await _check_writing(ari, f"{settings.instance}-nobody")
-        held = await is_held(ari, settings.app, f"{settings.instance}-probe")
+        held = await has_client(ari, settings.app, f"{settings.instance}-probe")
         until = trio.current_time() + LEAVE_SECONDS
         while held and trio.current_time() < until:
-            await trio.sleep(LEAVE_POLL)
-            held = await is_held(ari, settings.app, f"{settings.instance}-probe")
+            await trio.sleep(LEAVE_POLL_SECONDS)
+            held = await has_client(ari, settings.app, f"{settings.instance}-probe")
     except AriError as error:
         cure = _CURES.get(error.status, "see Asterisk's log")
         raise ControlError(f"no control of Asterisk: {error} ({cure})") from None
@@ -59,18 +61,19 @@ async def _check_version(ari: Ari) -> None:
         version = await ari.version()
     except (KeyError, TypeError):
         raise ControlError(
-            "no control of Asterisk: what answers there is no ARI (check the url)"
+            "no control of Asterisk: the server at asterisk.url must be ARI, got another answer"
+            " (check the url)"
         ) from None
-    # Such as "22.10.1", "certified-18.9-cert5", "GIT-20-1a2b3c"; of others we cannot tell.
+    # Such as "22.10.1", "certified-18.9-cert5", "GIT-20-1a2b3c". Other forms pass unchecked.
     number = re.match(r"(?:certified[-/]|GIT-|SVN-branch-)?(\d+)", version)
-    if number is not None and int(number[1]) < OLDEST:
+    if number is not None and int(number[1]) < OLDEST_VERSION:
         raise ControlError(
-            f"Asterisk {version} is too old: {OLDEST} or newer is needed (upgrade it)"
+            f"Asterisk {version} is too old: {OLDEST_VERSION} or newer is needed (upgrade it)"
         )
 
 
 async def _check_writing(ari: Ari, nobody: str) -> None:
-    """A user that may only read learns it now, and not in the first call."""
+    """Refuse a read-only user now, instead of in the first call."""
     try:
         await ari.answer(nobody)
     except AriError as error:
@@ -78,20 +81,20 @@ async def _check_writing(ari: Ari, nobody: str) -> None:
             raise
 
 
-async def is_held(ari: Ari, app: str, probe: str) -> bool:
-    """Whether a client is connected for the application.
+async def has_client(ari: Ari, app: str, probe: str) -> bool:
+    """Return True if a client is connected for the application.
 
-    Asterisk goes on to name an application whose client crashed in a call, but lets no channel
-    into it: so a channel is made that calls nobody, and is gone afterwards."""
-    if await ari.held_by(app) is None:
+    Asterisk keeps listing an application whose client crashed during a call, but lets no channel
+    enter it. So this creates a channel that dials nothing, looks if it enters, and hangs it up."""
+    if await ari.application_resources(app) is None:
         return False
     try:
         await ari.create(probe, "Local/nobody@nowhere", app)
         with trio.move_on_after(PROBE_SECONDS):
             while probe in {channel.id for channel in await ari.channels()}:
-                if probe in (await ari.held_by(app) or ()):
+                if probe in (await ari.application_resources(app) or ()):
                     return True
-                await trio.sleep(PROBE_POLL)
+                await trio.sleep(PROBE_POLL_SECONDS)
         return False
     finally:
         with trio.CancelScope(shield=True):

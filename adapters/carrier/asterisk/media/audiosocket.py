@@ -1,9 +1,9 @@
-"""A call's sound over AudioSocket: Asterisk dials our TCP port, one connection a call.
+"""A call's audio over AudioSocket: Asterisk dials our TCP port, one connection per call.
 
-A connection says first whose it is, by the UUID that Asterisk was given with the request for the
-media channel; one that names no call that waits is closed. Asterisk does not pace what it gets, so
-we do, and from the beginning: Asterisk may read from a connection on which nothing comes (seen with
-22.10.1), and then holds a lock until something does, which stops other calls too."""
+A connection begins with the UUID that we gave Asterisk in the request for the media channel. We
+close one whose UUID belongs to no waiting call. Asterisk does not pace playback, so we do, and send
+frames from the beginning: Asterisk may block in a read of a silent connection (seen with 22.10.1)
+while it holds a lock, which stops other calls too."""
 
 from __future__ import annotations
 
@@ -18,45 +18,50 @@ from uuid import UUID, uuid4
 
 import trio
 
-from callchart.adapters.carrier.asterisk.media.audiosocket_codec import Decoder, Kind, Message
-from callchart.adapters.carrier.asterisk.media.caller_buffer import CallerAudio
+from callchart.adapters.carrier.asterisk.media.audiosocket_codec import (
+    AudioSocketMessage,
+    MessageDecoder,
+    MessageKind,
+)
+from callchart.adapters.carrier.asterisk.media.caller_buffer import CallerBuffer
 from callchart.adapters.carrier.asterisk.media.channel import media_channel
 from callchart.adapters.carrier.asterisk.media.media import MediaFailed
 from callchart.adapters.carrier.asterisk.media.paced_playback import PacedPlayback
-from callchart.adapters.carrier.asterisk.service_nursery import background
-from callchart.adapters.carrier.asterisk.settings import AudioSocketServer
+from callchart.adapters.carrier.asterisk.service_nursery import open_service_nursery
+from callchart.adapters.carrier.asterisk.settings import AudioSocketSettings
 from callchart.engine.ports import frame_bytes
 
 if TYPE_CHECKING:
-    from callchart.adapters.carrier.asterisk.control.control import Link
+    from callchart.adapters.carrier.asterisk.control.control import ControlLink
 
 log = logging.getLogger("callchart")
 
-FORMATS: Final = {8000: ("slin", Kind.SLIN), 16000: ("slin16", Kind.SLIN16)}
+FORMATS: Final = {8000: ("slin", MessageKind.SLIN), 16000: ("slin16", MessageKind.SLIN16)}
 
-#: From the request to the connection, and from the connection to its UUID: milliseconds, as a rule.
+#: Time limits from the request to the connection, and from there to its UUID; each usually takes
+#: milliseconds.
 CONNECT_SECONDS: Final = 5.0
 UUID_SECONDS: Final = 5.0
 
-#: Asterisk reads at once; a frame that waits this long is never read.
+#: Time limit for a write. Asterisk reads a frame immediately, or never.
 WRITE_SECONDS: Final = 5.0
 
 RECEIVE_BYTES: Final = 4096
 
-#: The port behind a host's name or address; an IPv6 address stands in brackets.
+#: The port at the end of a host's name or address. An IPv6 address is in brackets.
 _PORT: Final = re.compile(r":\d+$")
 
 
 class _Connection:
-    """One connection of Asterisk's, message by message."""
+    """One connection of Asterisk, as messages."""
 
     def __init__(self, stream: trio.SocketStream) -> None:
         self._stream = stream
-        self._decoder = Decoder()
-        self._messages: deque[Message] = deque()
+        self._decoder = MessageDecoder()
+        self._messages: deque[AudioSocketMessage] = deque()
 
-    async def receive(self) -> Message | None:
-        """The next message, or None when there is none any more."""
+    async def receive(self) -> AudioSocketMessage | None:
+        """Return the next message, or None at the end of the connection."""
         while not self._messages:
             try:
                 received = await self._stream.receive_some(RECEIVE_BYTES)
@@ -64,18 +69,18 @@ class _Connection:
                 return None
             if not received:
                 return None
-            self._messages.extend(self._decoder.feed(received))
+            self._messages.extend(self._decoder.decode(received))
         return self._messages.popleft()
 
-    async def send(self, message: Message) -> None:
-        """In one piece: Asterisk misreads a head that comes in two."""
-        # A connection that is gone is the reader's to notice.
+    async def send(self, message: AudioSocketMessage) -> None:
+        """Send a message in one piece: Asterisk misreads a header that arrives in two."""
+        # The reader also sees a broken connection, and handles it.
         with suppress(trio.BrokenResourceError):
             await self._stream.send_all(message.encode())
 
 
 class AudioSocketMedia:
-    """One call's sound over a connection that has said whose it is: `media.Media`."""
+    """A `media.Media` over a connection that has sent its UUID."""
 
     def __init__(
         self,
@@ -89,7 +94,7 @@ class AudioSocketMedia:
         self._connection, self._call, self._channel = connection, call, channel
         self._rate_hz, self._reached = rate_hz, reached
         self._kind = FORMATS[rate_hz][1]
-        self._caller = CallerAudio(call, rate_hz)
+        self._caller = CallerBuffer(call, rate_hz)
         self._playback = PacedPlayback(frame_bytes(rate_hz), trio.current_time)
         self._over = trio.Event()
 
@@ -112,14 +117,14 @@ class AudioSocketMedia:
     def flush(self) -> None:
         self._playback.flush()
 
-    async def hear(self) -> bytes:
-        return await self._caller.hear()
+    async def receive_audio(self) -> bytes:
+        return await self._caller.receive_audio()
 
     async def closed(self) -> None:
         await self._over.wait()
 
     async def run(self) -> None:
-        """Read and write until the connection is closed or fails; that is logged."""
+        """Read and write until the connection closes or fails. Log the cause."""
         try:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._read)
@@ -138,45 +143,45 @@ class AudioSocketMedia:
         else:
             self._fail("Asterisk closed the AudioSocket connection")
 
-    def _take(self, message: Message) -> None:
+    def _take(self, message: AudioSocketMessage) -> None:
         match message.kind:
             case self._kind:
                 if len(message.payload) % 2:
                     raise MediaFailed(
-                        f"Asterisk sent {len(message.payload)} bytes of sound, which is no s16le"
-                        " (something between us and Asterisk changes the media)"
+                        "audio from Asterisk must be s16le, an even number of bytes, got"
+                        f" {len(message.payload)} bytes (does a proxy change the media?)"
                     )
-                self._caller.feed(message.payload)
-            case Kind.HANGUP:
+                self._caller.append_audio(message.payload)
+            case MessageKind.HANGUP:
                 raise MediaFailed("Asterisk hung up the AudioSocket connection")
-            case Kind.ERROR:
+            case MessageKind.ERROR:
                 raise MediaFailed(f"Asterisk's AudioSocket failed: error {message.payload.hex()}")
-            case Kind.UUID | Kind.DTMF:
-                pass  # keys come by control
-            case kind if self._kind is Kind.SLIN16 and kind == Kind.SLIN:
+            case MessageKind.UUID | MessageKind.DTMF:
+                pass  # control delivers keys
+            case kind if self._kind is MessageKind.SLIN16 and kind == MessageKind.SLIN:
                 raise MediaFailed(
-                    "Asterisk sends 8 kHz instead of 16 kHz (AudioSocket at 16 kHz needs Asterisk"
-                    " 20.17, 22.7 or 23.1, or newer; with an older one set rate_hz to 8000)"
+                    "audio from Asterisk must be 16000 Hz, got 8000 Hz (AudioSocket at 16 kHz needs"
+                    " Asterisk 20.17, 22.7, 23.1 or newer; with an older one set rate_hz to 8000)"
                 )
             case kind:
                 raise MediaFailed(
-                    f"Asterisk sends sound of kind {kind:#x} instead of {self._kind:#x}"
+                    f"audio from Asterisk must be of kind {self._kind:#x}, got {kind:#x}"
                 )
 
     async def _write(self) -> None:
         while True:
-            await trio.sleep_until(self._playback.due)
+            await trio.sleep_until(self._playback.due_s)
             due = self._playback.next()
             if isinstance(due, int):
                 self._reached(due)
             else:
-                await self._send(Message(self._kind, due))
+                await self._send(AudioSocketMessage(self._kind, due))
 
-    async def _send(self, message: Message) -> None:
+    async def _send(self, message: AudioSocketMessage) -> None:
         with trio.move_on_after(WRITE_SECONDS) as writing:
             await self._connection.send(message)
         if writing.cancelled_caught:
-            self._fail(f"Asterisk took no sound for {WRITE_SECONDS:g} s (does it still run?)")
+            self._fail(f"timeout: Asterisk read no audio for {WRITE_SECONDS:g} s (is it running?)")
 
     def _fail(self, what: str) -> None:
         if not self._over.is_set():
@@ -189,18 +194,20 @@ class AudioSocketMedia:
         self._caller.close()
 
 
-class AudioSocketWay:
-    """A way of media, for as long as `listening` lasts."""
+class AudioSocketTransport:
+    """A `media.MediaTransport` over AudioSocket. Create it with `listening`."""
 
     def __init__(self, address: str, rate_hz: int) -> None:
-        """`address` is what Asterisk dials: "host:port"."""
+        """Create a transport whose server Asterisk dials at `address`, "host:port"."""
         self.address, self.rate_hz = address, rate_hz
         self._expected: dict[bytes, _Expected] = {}
 
     @classmethod
     @asynccontextmanager
-    async def listening(cls, at: AudioSocketServer, rate_hz: int) -> AsyncIterator[AudioSocketWay]:
-        """Raises `MediaFailed` where nobody can listen."""
+    async def listening(
+        cls, at: AudioSocketSettings, rate_hz: int
+    ) -> AsyncIterator[AudioSocketTransport]:
+        """Listen for the length of the block. Raises `MediaFailed` if the port cannot be opened."""
         try:
             listeners = await trio.open_tcp_listeners(at.port, host=at.host)
         except OSError as error:
@@ -211,14 +218,14 @@ class AudioSocketWay:
         told = at.advertise or at.host
         if not _PORT.search(told):
             told += f":{listeners[0].socket.getsockname()[1]}"
-        way = cls(told, rate_hz)
-        async with background() as nursery:
-            await nursery.start(partial(trio.serve_listeners, way._serve, listeners))
-            yield way
+        transport = cls(told, rate_hz)
+        async with open_service_nursery() as nursery:
+            await nursery.start(partial(trio.serve_listeners, transport._serve, listeners))
+            yield transport
 
     @asynccontextmanager
     async def open(
-        self, link: Link, call: str, channel: str, reached: Callable[[int], None]
+        self, link: ControlLink, call: str, channel: str, reached: Callable[[int], None]
     ) -> AsyncIterator[AudioSocketMedia]:
         name = uuid4()
         with self._expecting(name) as expected:
@@ -247,7 +254,7 @@ class AudioSocketWay:
                     rate_hz=self.rate_hz,
                     reached=reached,
                 )
-                async with background() as nursery:
+                async with open_service_nursery() as nursery:
                     nursery.start_soon(served.run)
                     await media.in_stasis()
                     yield served
@@ -262,17 +269,17 @@ class AudioSocketWay:
             expected.over.set()
 
     async def _serve(self, stream: trio.SocketStream) -> None:
-        """One connection, until its call is over."""
+        """Serve one connection until its call ends."""
         async with stream:
             connection, first = _Connection(stream), None
             with trio.move_on_after(UUID_SECONDS):
                 first = await connection.receive()
-            if first is None or first.kind != Kind.UUID:
-                log.warning("an AudioSocket connection that did not say whose it is was closed")
+            if first is None or first.kind != MessageKind.UUID:
+                log.warning("AudioSocket connection closed: it sent no UUID")
                 return
             expected = self._expected.get(first.payload)
             if expected is None or expected.came.is_set():
-                log.warning("an AudioSocket connection of no call that waits for one was closed")
+                log.warning("AudioSocket connection closed: no call waits for its UUID")
                 return
             expected.connection = connection
             expected.came.set()
@@ -280,7 +287,7 @@ class AudioSocketWay:
 
 
 class _Expected:
-    """A call that waits for its connection, and then has it until it is over."""
+    """A call's place for its connection."""
 
     connection: _Connection
 

@@ -1,4 +1,4 @@
-"""AudioSocket's messages: a head of three bytes (kind, length) and a payload. No I/O here."""
+"""AudioSocket's messages: a header of three bytes (kind, length) and a payload. No I/O here."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Final
 HEAD_BYTES: Final = 3
 
 
-class Kind(IntEnum):
-    """What a message is. Kinds that are not here are others' to know."""
+class MessageKind(IntEnum):
+    """The kinds of messages that we use. A message may have another kind."""
 
     HANGUP = 0x00
     UUID = 0x01
@@ -21,7 +21,7 @@ class Kind(IntEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Message:
+class AudioSocketMessage:
     kind: int
     payload: bytes
 
@@ -29,20 +29,22 @@ class Message:
         return bytes((self.kind,)) + len(self.payload).to_bytes(2, "big") + self.payload
 
 
-class Decoder:
-    """Messages out of a stream of bytes. It keeps less than one message, of at most 64 KiB."""
+class MessageDecoder:
+    """A decoder of a byte stream. It buffers less than one message, which has at most 64 KiB."""
 
     def __init__(self) -> None:
         self._unread = bytearray()
 
-    def feed(self, received: bytes) -> list[Message]:
-        """The messages that are complete by now."""
+    def decode(self, received: bytes) -> list[AudioSocketMessage]:
+        """Add bytes, and return the messages that they complete."""
         self._unread += received
         complete = []
         while len(self._unread) >= HEAD_BYTES:
             end = HEAD_BYTES + int.from_bytes(self._unread[1:HEAD_BYTES], "big")
             if len(self._unread) < end:
                 break
-            complete.append(Message(self._unread[0], bytes(self._unread[HEAD_BYTES:end])))
+            complete.append(
+                AudioSocketMessage(self._unread[0], bytes(self._unread[HEAD_BYTES:end]))
+            )
             del self._unread[:end]
         return complete

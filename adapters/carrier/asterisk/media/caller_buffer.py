@@ -1,7 +1,7 @@
-"""What the caller says, on its way from the media to whoever hears: whole frames, and not too many.
+"""The buffer of the caller's audio, from the media to the reader: whole frames, at most 2 s.
 
-Media come in whatever pieces the network makes. They wait here until they are whole frames and
-somebody asks; a reader that stalls loses the oldest, so that it later hears the present."""
+Media arrive in pieces of any size. The buffer joins them to whole frames. A reader that stalls
+loses the oldest frames, so that it continues with the present."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from callchart.engine.ports import LineGone, frame_bytes
 
 log = logging.getLogger("callchart")
 
-#: Of the caller's sound that nobody has heard yet, in frames: 2 s.
+#: The most frames that the buffer holds: 2 s.
 BACKLOG_FRAMES: Final = 100
 
 
-class CallerAudio:
-    """One call's sound from the caller, mono s16le at `rate_hz`."""
+class CallerBuffer:
+    """The buffer of one caller's audio, mono s16le at `rate_hz`."""
 
     def __init__(self, call: str, rate_hz: int) -> None:
         self._call = call
@@ -28,8 +28,8 @@ class CallerAudio:
         self._dropped = self._closed = False
         self._hearers = trio.lowlevel.ParkingLot()
 
-    def feed(self, pcm: bytes) -> None:
-        """The caller's next sound, of any length."""
+    def append_audio(self, pcm: bytes) -> None:
+        """Append the caller's next audio, of any length."""
         if self._closed:
             return
         self._unheard += pcm
@@ -39,17 +39,17 @@ class CallerAudio:
             if not self._dropped:
                 self._dropped = True
                 log.warning(
-                    "call %s: nobody hears the caller for 2 s; the oldest sound is dropped from"
-                    " now on (is this machine overloaded?)",
+                    "call %s: caller audio not read for 2 s; dropping the oldest from now on"
+                    " (is this machine overloaded?)",
                     self._call,
                 )
         if self._whole:
             self._hearers.unpark_all()
 
-    async def hear(self) -> bytes:
-        """The whole frames that came since the last time. Cancelling it loses nothing.
+    async def receive_audio(self) -> bytes:
+        """Wait for whole frames, and return all. A cancelled wait loses none.
 
-        Raises `LineGone` once it is closed."""
+        Raises `LineGone` after `close`."""
         if self._closed or self._whole:
             await trio.lowlevel.checkpoint()
         while not (self._closed or self._whole):
@@ -62,12 +62,12 @@ class CallerAudio:
         return pcm
 
     def close(self) -> None:
-        """There is no more; whoever waits learns it."""
+        """Drop the audio, and raise `LineGone` in the tasks that wait."""
         self._closed = True
         self._unheard.clear()
         self._hearers.unpark_all()
 
     @property
     def _whole(self) -> int:
-        """Bytes that are whole frames."""
+        """The number of bytes in whole frames."""
         return len(self._unheard) // self._frame_bytes * self._frame_bytes

@@ -1,4 +1,4 @@
-"""The channel that carries a call's sound in Asterisk: news of it, and its end."""
+"""The channel that carries a call's audio in Asterisk: its events and its end."""
 
 from __future__ import annotations
 
@@ -19,26 +19,27 @@ from callchart.adapters.carrier.asterisk.control.events import (
 from callchart.adapters.carrier.asterisk.media.media import MediaFailed
 
 if TYPE_CHECKING:
-    from callchart.adapters.carrier.asterisk.control.control import Events, Link
+    from callchart.adapters.carrier.asterisk.control.control import ChannelEvents, ControlLink
 
 log = logging.getLogger("callchart")
 
-#: From the request to the channel's StasisStart; it takes milliseconds.
+#: Time limit from the request to the channel's StasisStart; it takes milliseconds.
 STASIS_SECONDS: Final = 5.0
 
-#: A hangup takes milliseconds, and must not hold the call's end when Asterisk is in trouble.
+#: Time limit for a hangup. It takes milliseconds, and must not delay the call's end if Asterisk
+#: does not answer.
 HANGUP_SECONDS: Final = 2.0
 
 
 @dataclass(frozen=True, slots=True)
 class MediaChannel:
-    """A channel that somebody is about to ask for."""
+    """A media channel that the block of `media_channel` is about to request."""
 
     id: str
-    _events: Events
+    _events: ChannelEvents
 
     async def in_stasis(self) -> None:
-        """Wait until our application has it: only then can it be bridged. Raises `MediaFailed`."""
+        """Wait until our application has the channel, to bridge it. Raises `MediaFailed`."""
         with trio.move_on_after(STASIS_SECONDS):
             while True:
                 match await self._events.next():
@@ -57,14 +58,14 @@ class MediaChannel:
 
 
 @asynccontextmanager
-async def media_channel(link: Link, id: str) -> AsyncIterator[MediaChannel]:
-    """News of the channel `id` from before it is asked for; it is gone when the block is.
+async def media_channel(link: ControlLink, id: str) -> AsyncIterator[MediaChannel]:
+    """Listen to the channel `id` from before its request, and hang it up after the block.
 
-    Truly gone, not merely told to go: where control is closed while a channel is on its way out of
-    the application, Asterisk goes on to name an application that nobody serves.
+    The exit waits until the channel has left the application: if control closes before, Asterisk
+    keeps listing the application although it has no client.
 
-    The request for it belongs into a shield: one that was cancelled half-way may be carried out
-    after the hangup here, and then nobody would know of the channel."""
+    Shield the request from cancellation. Asterisk may carry out a cancelled request after our
+    hangup, and the channel would stay."""
     with link.listen(id) as events:
         try:
             yield MediaChannel(id, events)
@@ -74,9 +75,9 @@ async def media_channel(link: Link, id: str) -> AsyncIterator[MediaChannel]:
                     if await link.ari.hang_up(id):
                         await _gone(events)
                 except (AriError, ControlLost) as error:
-                    log.warning("media channel %s may be left behind: %s", id, error)
+                    log.warning("media channel %s not hung up: %s", id, error)
 
 
-async def _gone(events: Events) -> None:
+async def _gone(events: ChannelEvents) -> None:
     while not isinstance(await events.next(), ChannelDestroyed | StasisEnd):
         pass

@@ -1,9 +1,9 @@
-"""A call's sound by files, for an Asterisk that has no socket for it: any since 16.
+"""A call's audio by files, for an Asterisk without media sockets: any version since 16.
 
-Theory of operation. We share a folder with Asterisk, that of its recordings, on one machine. What
-is played is written there piece by piece and played by name (file_playback.py); what the caller
-says is recorded by a snoop channel into a named pipe (recording_pipe.py). Both need control: what
-is under way when control is lost is given up, and nothing is played until it is back."""
+Theory of operation. We share Asterisk's folder of recordings with it, on one machine. We write
+playback there piece by piece, and Asterisk plays each file by name (file_playback.py). A snoop
+channel records the caller into a named pipe (recording_pipe.py). Both need control: when it is
+lost, we drop the playback under way, and play nothing until it is back."""
 
 from __future__ import annotations
 
@@ -25,62 +25,62 @@ from callchart.adapters.carrier.asterisk.control.events import (
     PlaybackStarted,
     StasisEnd,
 )
-from callchart.adapters.carrier.asterisk.media.caller_buffer import CallerAudio
+from callchart.adapters.carrier.asterisk.media.caller_buffer import CallerBuffer
 from callchart.adapters.carrier.asterisk.media.channel import media_channel
-from callchart.adapters.carrier.asterisk.media.file_playback import FilePlayback, Piece
+from callchart.adapters.carrier.asterisk.media.file_playback import FilePlayback, PlaybackPiece
 from callchart.adapters.carrier.asterisk.media.media import MediaFailed
 from callchart.adapters.carrier.asterisk.media.recording_pipe import FORMAT, RecordingPipe
-from callchart.adapters.carrier.asterisk.service_nursery import background
-from callchart.adapters.carrier.asterisk.settings import Files
+from callchart.adapters.carrier.asterisk.service_nursery import open_service_nursery
+from callchart.adapters.carrier.asterisk.settings import FilesSettings
 
 if TYPE_CHECKING:
-    from callchart.adapters.carrier.asterisk.control.control import Events, Link
+    from callchart.adapters.carrier.asterisk.control.control import ChannelEvents, ControlLink
 
 log = logging.getLogger("callchart")
 
-#: The extensions by which Asterisk knows s16le without a head.
+#: Asterisk's file extensions for s16le without a header.
 EXTENSIONS: Final = {8000: "sln", 16000: "sln16"}
 
-#: From the order to record to the pipe being open; it takes milliseconds.
+#: Time limit from the request to record to the open pipe; it takes milliseconds.
 RECORD_SECONDS: Final = 2.0
 
-#: To stop what is played; it takes milliseconds, and must not hold the call's end.
+#: Time limit to stop the playback. It takes milliseconds, and must not delay the call's end.
 STOP_SECONDS: Final = 2.0
 
-#: A caller's hangup is told so long after the recording's end, at most.
+#: The longest time from the recording's end to the event of the caller's hangup.
 HANGUP_SECONDS: Final = 0.5
 
-#: A piece from which it can be told whether it was played.
-LONG_ENOUGH: Final = 0.1
+#: The shortest piece whose duration shows if Asterisk played it.
+VERIFIABLE_SECONDS: Final = 0.1
 
 NOT_FOUND: Final = 404
 
-#: The ends of names that we give.
-LEFTOVER: Final = re.compile(rf"\.(p\d+\.sln(16)?|rec\.{FORMAT})$")
+#: The suffixes of our files' names.
+OUR_FILE: Final = re.compile(rf"\.(p\d+\.sln(16)?|rec\.{FORMAT})$")
 
-#: For the owner, and for the group to read: Asterisk may run as another user.
+#: Group-readable: Asterisk may run as another user.
 MODE: Final = 0o640
 
 
 class FilesMedia:
-    """One call's sound: `media.Media`."""
+    """A `media.Media` over files."""
 
     def __init__(
         self,
-        way: FilesWay,
-        link: Link,
+        transport: FilesTransport,
+        link: ControlLink,
         call: str,
         channel: str,
         pipe: RecordingPipe,
         reached: Callable[[int], None],
     ) -> None:
-        self._way, self._link, self._call, self._channel = way, link, call, channel
+        self._transport, self._link, self._call, self._channel = transport, link, call, channel
         self._pipe, self._reached = pipe, reached
-        self._caller = CallerAudio(call, way.rate_hz)
-        self._playback = FilePlayback(way.rate_hz, trio.current_time)
-        #: Playbacks that Asterisk is still to be told to stop.
+        self._caller = CallerBuffer(call, transport.rate_hz)
+        self._playback = FilePlayback(transport.rate_hz, trio.current_time)
+        #: Playbacks that Asterisk must stop.
         self._to_stop: list[int] = []
-        #: Where tasks wait for something to do.
+        #: Parking lot of the tasks, unparked by each command and event.
         self._idle = trio.lowlevel.ParkingLot()
         self._has_control = True
         self._hung_up = trio.Event()
@@ -88,7 +88,7 @@ class FilesMedia:
 
     @property
     def rate_hz(self) -> int:
-        return self._way.rate_hz
+        return self._transport.rate_hz
 
     @property
     def channel(self) -> None:
@@ -105,31 +105,31 @@ class FilesMedia:
             self._idle.unpark_all()
 
     def flush(self) -> None:
-        # The one behind first: it would begin where the other is stopped.
+        # The last one first: it would start when the one before it stops.
         for piece in reversed(self._playback.flush()):
-            # Asterisk reads as it plays: now there is nothing to be read any more, should the
-            # order to stop be late.
+            # Asterisk reads a file while it plays: an empty one is silent even if the stop is late.
             with suppress(OSError):
                 os.truncate(self._path(piece.number), 0)
             self._to_stop.append(piece.number)
         self._idle.unpark_all()
 
-    async def hear(self) -> bytes:
-        return await self._caller.hear()
+    async def receive_audio(self) -> bytes:
+        return await self._caller.receive_audio()
 
     async def closed(self) -> None:
         await self._over.wait()
 
-    async def run(self, events: Events) -> None:
-        """Play and hear until the call is over or something fails; that is logged. `events` are
-        those of the caller's channel."""
+    async def run(self, events: ChannelEvents) -> None:
+        """Play and record until the call ends or a failure, which is logged.
+
+        `events` are those of the caller's channel."""
         try:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._play)
                 nursery.start_soon(self._stop)
-                nursery.start_soon(self._tell_marks)
+                nursery.start_soon(self._report_marks)
                 nursery.start_soon(self._watch, events)
-                nursery.start_soon(self._hear)
+                nursery.start_soon(self._receive_audio)
                 nursery.start_soon(self._follow_control)
                 await self._over.wait()
                 nursery.cancel_scope.cancel()
@@ -138,7 +138,7 @@ class FilesMedia:
             self._end()
             with trio.move_on_after(STOP_SECONDS, shield=True), suppress(ControlLost):
                 await self._stop_all()
-            # Also those of which Asterisk could not be told.
+            # Also delete the files that Asterisk could not stop.
             for number in self._to_stop:
                 self._path(number).unlink(missing_ok=True)
 
@@ -154,15 +154,15 @@ class FilesMedia:
                 _write(self._path(piece.number), piece.pcm)
                 await self._link.ari.play(
                     self._channel,
-                    f"sound:{self._way.files.asterisk}/{self._name(piece.number)}",
+                    f"sound:{self._transport.files.asterisk}/{self._name(piece.number)}",
                     self._name(piece.number),
                 )
             except OSError as error:
-                self._fail(f"{self._way.files.ours} cannot be written to: {error.strerror}")
+                self._fail(f"{self._transport.files.ours} cannot be written to: {error.strerror}")
             except ControlLost as lost:
-                log.warning("call %s: what was to be played is lost: %s", self._call, lost)
+                log.warning("call %s: playback dropped: %s", self._call, lost)
                 self.flush()
-                await self._link.back()
+                await self._link.wait_up()
             except AriError as error:
                 if error.status == NOT_FOUND:
                     self._hung_up.set()
@@ -176,7 +176,7 @@ class FilesMedia:
             try:
                 await self._stop_all()
             except ControlLost:
-                await self._link.back()
+                await self._link.wait_up()
 
     async def _stop_all(self) -> None:
         while self._to_stop:
@@ -184,18 +184,18 @@ class FilesMedia:
             try:
                 await self._link.ari.stop_playback(self._name(number))
             except AriError as error:
-                log.warning("call %s: a playback may go on: %s", self._call, error)
+                log.warning("call %s: playback not stopped: %s", self._call, error)
             self._path(number).unlink(missing_ok=True)
             self._to_stop.remove(number)
 
-    async def _tell_marks(self) -> None:
+    async def _report_marks(self) -> None:
         while True:
             for mark in self._playback.reached():
                 self._reached(mark)
-            with trio.move_on_at(self._playback.due):
+            with trio.move_on_at(self._playback.due_s):
                 await self._idle.park()
 
-    async def _watch(self, events: Events) -> None:
+    async def _watch(self, events: ChannelEvents) -> None:
         while True:
             match await events.next():
                 case PlaybackStarted(playback=name) if self._is_ours(name):
@@ -203,32 +203,37 @@ class FilesMedia:
                 case PlaybackFinished(playback=name, failed=failed) if self._is_ours(name):
                     for piece in self._playback.finished(self._number(name)):
                         self._path(piece.number).unlink(missing_ok=True)
-                        self._judge(piece, failed)
+                        self._verify_played(piece, failed)
                 case HangupRequest() | StasisEnd() | ChannelDestroyed():
                     self._hung_up.set()
                 case _:
                     pass
             self._idle.unpark_all()
 
-    def _judge(self, piece: Piece, failed: bool) -> None:
-        """Asterisk calls a playback finished that it could not begin, too."""
-        if self._way.is_proven or self._hung_up.is_set() or piece.seconds < LONG_ENOUGH:
+    def _verify_played(self, piece: PlaybackPiece, failed: bool) -> None:
+        """Check that Asterisk really played a file: it also reports a failed one as finished."""
+        if (
+            self._transport.is_proven
+            or self._hung_up.is_set()
+            or piece.seconds < VERIFIABLE_SECONDS
+        ):
             return
-        played = 0.0 if piece.began is None else trio.current_time() - piece.began
+        played = 0.0 if piece.began_s is None else trio.current_time() - piece.began_s
         if failed or played < piece.seconds / 2:
             self._fail(
                 "Asterisk does not play our files (is the shared folder there"
-                f" {self._way.files.asterisk}, and may it read files of ours? Its log says more)"
+                f" {self._transport.files.asterisk}, and may it read files of ours?"
+                " Its log says more)"
             )
         else:
-            self._way.is_proven = True
+            self._transport.is_proven = True
 
     # --- hearing --------------------------------------------------------------------------------
 
-    async def _hear(self) -> None:
+    async def _receive_audio(self) -> None:
         while pcm := await self._pipe.read():
-            self._caller.feed(pcm)
-        # It ends as the caller hangs up, which is told a moment later.
+            self._caller.append_audio(pcm)
+        # The recording ends at the caller's hangup; the event of that comes a moment later.
         with trio.move_on_after(HANGUP_SECONDS):
             await self._hung_up.wait()
         self._fail("Asterisk does not record the caller any more (its log says why)")
@@ -237,10 +242,10 @@ class FilesMedia:
 
     async def _follow_control(self) -> None:
         while True:
-            await self._link.lost()
+            await self._link.wait_lost()
             self._has_control = False
             self.flush()
-            await self._link.back()
+            await self._link.wait_up()
             self._has_control = True
 
     @property
@@ -257,7 +262,7 @@ class FilesMedia:
         return int(playback.removeprefix(f"{self._call}.p"))
 
     def _path(self, number: int) -> Path:
-        return self._way.files.ours / f"{self._name(number)}.{EXTENSIONS[self.rate_hz]}"
+        return self._transport.files.ours / f"{self._name(number)}.{EXTENSIONS[self.rate_hz]}"
 
     def _fail(self, what: str) -> None:
         if not (self._over.is_set() or self._hung_up.is_set()):
@@ -269,28 +274,29 @@ class FilesMedia:
         self._caller.close()
 
 
-class FilesWay:
-    """A way of media. `files` is the folder of Asterisk's recordings, as we and as Asterisk see it.
+class FilesTransport:
+    """A `media.MediaTransport` over the folder of Asterisk's recordings.
 
-    `is_proven`: a file of ours was played in full, so Asterisk must see the folder as we do."""
+    `is_proven`: Asterisk has played one of our files in full, so it sees the same folder."""
 
-    def __init__(self, files: Files, rate_hz: int) -> None:
+    def __init__(self, files: FilesSettings, rate_hz: int) -> None:
         self.files, self.rate_hz = files, rate_hz
         self.is_proven = False
 
     def clear(self, prefix: str) -> None:
-        """Remove what a crash left of calls whose ids begin with `prefix`. Raises `MediaFailed`
-        where the folder is of no use."""
+        """Delete the files that a crash left of calls whose ids begin with `prefix`.
+
+        Raises `MediaFailed` if the folder cannot be read or written."""
         try:
             for path in self.files.ours.iterdir():
-                if path.name.startswith(prefix) and LEFTOVER.search(path.name):
+                if path.name.startswith(prefix) and OUR_FILE.search(path.name):
                     path.unlink(missing_ok=True)
         except OSError as error:
             raise self._unusable(error) from None
 
     @asynccontextmanager
     async def open(
-        self, link: Link, call: str, channel: str, reached: Callable[[int], None]
+        self, link: ControlLink, call: str, channel: str, reached: Callable[[int], None]
     ) -> AsyncIterator[FilesMedia]:
         recording, is_here = f"{call}.rec", False
         try:
@@ -313,7 +319,7 @@ class FilesWay:
                     )
                 media = FilesMedia(self, link, call, channel, pipe, reached)
                 with link.listen(channel) as events:
-                    async with background() as nursery:
+                    async with open_service_nursery() as nursery:
                         nursery.start_soon(media.run, events)
                         yield media
         finally:
@@ -324,13 +330,12 @@ class FilesWay:
 
     def _unusable(self, error: OSError) -> MediaFailed:
         return MediaFailed(
-            f"the shared folder {self.files.ours} is of no use: {error.strerror}"
-            " (it must be Asterisk's folder of recordings, and the service must be able to write"
-            " there)"
+            f"the shared folder {self.files.ours} cannot be used: {error.strerror}"
+            " (it must be Asterisk's folder of recordings, and writable for the service)"
         )
 
 
-async def _delete_recording(link: Link, name: str) -> None:
+async def _delete_recording(link: ControlLink, name: str) -> None:
     with suppress(AriError, ControlLost):
         await link.ari.delete_recording(name)
 
@@ -338,5 +343,5 @@ async def _delete_recording(link: Link, name: str) -> None:
 def _write(path: Path, pcm: bytes) -> None:
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, MODE)
     with open(descriptor, "wb") as file:
-        os.fchmod(descriptor, MODE)  # whatever the umask
+        os.fchmod(descriptor, MODE)  # independent of the umask
         file.write(pcm)

@@ -1,8 +1,8 @@
-"""What the sound of one call is, by whichever way it travels between Asterisk and us.
+"""The protocols of one call's audio, independent of how it travels between Asterisk and us.
 
-A way of media makes Asterisk open a path for one call's sound, both ways, and closes it again:
-chan_websocket, AudioSocket, or files. Which one is a setting; a call's line needs to know nothing
-of it but this."""
+A media transport (chan_websocket, AudioSocket or files; a setting chooses) makes Asterisk open a
+path for one call's audio in both directions, and closes it. A call's line knows these protocols
+only."""
 
 from __future__ import annotations
 
@@ -11,59 +11,58 @@ from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from callchart.adapters.carrier.asterisk.control.control import Link
+    from callchart.adapters.carrier.asterisk.control.control import ControlLink
 
 
 class MediaFailed(Exception):
-    """A call's sound could not be opened, or broke. The text says how, and what to do."""
+    """A call's audio could not be opened, or broke. The text holds the cause and the cure."""
 
 
 class Media(Protocol):
-    """One call's sound, mono s16le at `rate_hz`, in whole frames of 20 ms both ways.
+    """One call's audio, mono s16le at `rate_hz`, in whole frames of 20 ms both ways.
 
-    Commands are plain: they hand something over and return. After the path is closed they do
-    nothing."""
+    Commands never wait. After the path is closed they do nothing."""
 
     @property
     def rate_hz(self) -> int: ...
 
     @property
     def channel(self) -> str | None:
-        """The media channel, in our application by now, to be bridged with the caller's; None
-        where the sound goes to the caller's channel itself."""
+        """The media channel in our application, to bridge with the caller's channel.
+
+        None if the audio goes to the caller's channel directly."""
         ...
 
     def play(self, pcm: bytes) -> None:
-        """Append whole frames to what is played."""
+        """Append whole frames to the playback."""
         ...
 
     def mark(self, mark: int) -> None:
-        """Ask for `reached(mark)` when all that was played before it was heard."""
+        """Request `reached(mark)` for when the caller has heard all playback before it."""
         ...
 
     def flush(self) -> None:
-        """Drop what is queued, here and in Asterisk, marks included."""
+        """Drop the queued playback, here and in Asterisk, with its marks."""
         ...
 
-    async def hear(self) -> bytes:
-        """The caller's next frames. Raises `LineGone` once the path is closed."""
+    async def receive_audio(self) -> bytes:
+        """Return the caller's next frames. Raises `LineGone` after the path is closed."""
         ...
 
     async def closed(self) -> None:
-        """Wait until the path is closed by the other end or by an error."""
+        """Wait until the other end or an error closes the path."""
         ...
 
 
-class MediaWay(Protocol):
-    """A way of media, ready to open the sound of any number of calls."""
+class MediaTransport(Protocol):
+    """A transport of media that opens the audio of any number of calls."""
 
     def open(
-        self, link: Link, call: str, channel: str, reached: Callable[[int], None]
+        self, link: ControlLink, call: str, channel: str, reached: Callable[[int], None]
     ) -> AbstractAsyncContextManager[Media]:
-        """The sound of one call, for as long as the block: afterwards nothing of it is left in
-        Asterisk or in a folder.
+        """Open one call's audio for the length of the block, and remove its objects after it.
 
-        `call` is an id of ours that begins the ids of all that is made for it (f"{call}.media", at
-        most 40 characters), `channel` the caller's channel, `reached` is told of marks. Entering
-        raises `MediaFailed`, `AriError` or `ControlLost`."""
+        `call` begins the ids of all objects of the call (f"{call}.media", at most 40 characters).
+        `channel` is the caller's channel. `reached` is called with each mark that is reached.
+        Entering raises `MediaFailed`, `AriError` or `ControlLost`."""
         ...

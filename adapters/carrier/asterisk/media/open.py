@@ -1,18 +1,21 @@
-"""The way of media that the settings choose, and what it needs of Asterisk."""
+"""The media transport that the settings choose, and the Asterisk modules that it needs."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from callchart.adapters.carrier.asterisk.media.audiosocket import AudioSocketWay
-from callchart.adapters.carrier.asterisk.media.files import FilesWay
-from callchart.adapters.carrier.asterisk.media.media import MediaWay
-from callchart.adapters.carrier.asterisk.media.websocket import AcceptedMedia, DialledMedia
+from callchart.adapters.carrier.asterisk.media.audiosocket import AudioSocketTransport
+from callchart.adapters.carrier.asterisk.media.files import FilesTransport
+from callchart.adapters.carrier.asterisk.media.media import MediaTransport
+from callchart.adapters.carrier.asterisk.media.websocket import (
+    AcceptedMediaTransport,
+    DialledMediaTransport,
+)
 from callchart.adapters.carrier.asterisk.settings import AsteriskSettings
 from callchart.adapters.carrier.asterisk.websocket.server import WebSocketServer
 
-#: Asterisk's modules that each way of media rests on.
+#: The Asterisk modules that each media transport needs.
 MODULES = {
     "websocket": frozenset({"chan_websocket.so", "res_http_websocket.so"}),
     "websocket_client": frozenset({"chan_websocket.so", "res_websocket_client.so"}),
@@ -30,28 +33,30 @@ MODULES = {
 
 
 def needed_modules(settings: AsteriskSettings) -> frozenset[str]:
-    """The names of the modules that must run in Asterisk."""
+    """Return the names of the modules that Asterisk must run."""
     return MODULES[settings.media]
 
 
 @asynccontextmanager
-async def open_way(
+async def open_media_transport(
     settings: AsteriskSettings, server: WebSocketServer | None
-) -> AsyncIterator[MediaWay]:
-    """The way of media, for as long as the block. Raises `MediaFailed`."""
+) -> AsyncIterator[MediaTransport]:
+    """Open the media transport for the length of the block. Raises `MediaFailed`."""
     match settings.media:
         case "websocket":
             url = "ws" + settings.url.removeprefix("http")
-            yield DialledMedia(url, settings.rate_hz)
+            yield DialledMediaTransport(url, settings.rate_hz)
         case "websocket_client":
             assert server is not None, "the configuration sees to it"
-            yield AcceptedMedia(settings.media_client, server, settings.rate_hz)
+            yield AcceptedMediaTransport(settings.media_client, server, settings.rate_hz)
         case "audiosocket":
             assert settings.audiosocket is not None, "the configuration sees to it"
-            async with AudioSocketWay.listening(settings.audiosocket, settings.rate_hz) as way:
-                yield way
+            async with AudioSocketTransport.listening(
+                settings.audiosocket, settings.rate_hz
+            ) as transport:
+                yield transport
         case "files":
             assert settings.files is not None, "the configuration sees to it"
-            files = FilesWay(settings.files, settings.rate_hz)
+            files = FilesTransport(settings.files, settings.rate_hz)
             files.clear(f"{settings.instance}-")
             yield files

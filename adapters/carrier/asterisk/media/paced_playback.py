@@ -1,9 +1,8 @@
-"""Playback that we pace ourselves, for media that are heard the moment they are sent.
+"""Playback that we pace ourselves, for media that the caller hears as soon as we send them.
 
-A frame is due each 20 ms, at deadlines that do not drift; where there is nothing to play, it is
-silence. After a stall of ours, the frames of its last moments follow at once, so that no phone's
-jitter buffer runs dry for good; of a longer one the rest is a gap: a burst of all that was missed
-would be thrown away by the phone."""
+A frame is due every 20 ms, at deadlines that do not drift; without playback it is silence. After a
+stall of ours, the frames of its last 60 ms follow immediately, so that the phone's jitter buffer
+fills up again. The rest of a longer stall becomes a gap: the phone would drop a longer burst."""
 
 from __future__ import annotations
 
@@ -13,19 +12,19 @@ from typing import Final
 
 from callchart.engine.ports import FRAME_SECONDS
 
-#: How much of a stall is made up for, in seconds: what a phone's jitter buffer bears.
+#: The part of a stall that is caught up: what a phone's jitter buffer can hold.
 CATCH_UP_SECONDS: Final = 0.06
 
 
 class PacedPlayback:
-    """What is played, frame by frame and mark by mark, by the clock `now` (seconds)."""
+    """A queue of frames and marks, paced by the clock `now` (seconds)."""
 
     def __init__(self, frame_bytes: int, now: Callable[[], float]) -> None:
         self._frame_bytes, self._now = frame_bytes, now
         self._silence = bytes(frame_bytes)
         self._queue: deque[bytes | int] = deque()
-        #: When `next` is to be called: the last frame that was sent has been heard by then.
-        self.due = now()
+        #: The moment of the next call of `next`, when the caller has heard the last frame.
+        self.due_s = now()
 
     def play(self, pcm: bytes) -> None:
         """Append whole frames."""
@@ -40,8 +39,8 @@ class PacedPlayback:
         self._queue.clear()
 
     def next(self) -> bytes | int:
-        """The frame that is to be sent now that it is due, or the mark that is reached."""
+        """Return the frame to send now, or the mark that is reached. Call it at `due_s`."""
         first = self._queue.popleft() if self._queue else self._silence
         if isinstance(first, bytes):
-            self.due = max(self.due, self._now() - CATCH_UP_SECONDS) + FRAME_SECONDS
+            self.due_s = max(self.due_s, self._now() - CATCH_UP_SECONDS) + FRAME_SECONDS
         return first

@@ -1,10 +1,9 @@
-"""The ear of media by files: a named pipe, into which Asterisk writes what it takes for a file.
+"""The caller's audio of media by files: a named pipe that Asterisk records into.
 
-Theory of operation. Asterisk writes a recording through a buffer of 32 KiB, so that whoever reads
-along with a file is a second late at 16 kHz. Of a recording at 96 kHz, the same buffer holds 171 ms
-(at 192 kHz it would be half of that, and eight times the work for Asterisk); and a pipe keeps none
-of it on a disk. What Asterisk has filled in between the samples of the line's own rate is left out
-again here."""
+Theory of operation. Asterisk writes a recording through a buffer of 32 KiB, which holds 1 s at
+16 kHz: a reader of the file would be that late. At 96 kHz the buffer holds 171 ms (192 kHz would
+halve that, at eight times the work for Asterisk). So Asterisk records at 96 kHz into a pipe, which
+also keeps the audio off the disk, and we drop the samples that it interpolates."""
 
 from __future__ import annotations
 
@@ -19,21 +18,22 @@ import trio
 
 RECORDED_HZ: Final = 96_000
 
-#: Asterisk's name of s16le at that rate: of the format, and of the file's extension.
+#: Asterisk's name of s16le at that rate, for the format and the file's extension.
 FORMAT: Final = "sln96"
 
-#: Where the pipe is full, Asterisk waits, and with it what else wants that channel: after 1.4 s.
+#: The pipe's size: 1.4 s. If it is full, Asterisk blocks, with all other users of the channel.
 PIPE_BYTES: Final = 2**18
 
-#: For owner and group: Asterisk may run as another user.
+#: Group-writable: Asterisk may run as another user.
 MODE: Final = 0o660
 
 POLL_SECONDS: Final = 0.01
 
 
 class RecordingPipe:
-    """One recording, heard as it is made, mono s16le at `rate_hz`. Raises OSError where it cannot
-    be made."""
+    """One recording, read while Asterisk makes it, mono s16le at `rate_hz`.
+
+    Raises OSError if the pipe cannot be created."""
 
     def __init__(self, path: Path, rate_hz: int) -> None:
         self._path = path
@@ -42,25 +42,25 @@ class RecordingPipe:
         os.mkfifo(path)
         try:
             path.chmod(MODE)
-            # Before Asterisk opens it: it would wait for us to do so.
+            # Open it before Asterisk does: Asterisk's open would block until ours.
             self._descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
         except OSError:
             path.unlink(missing_ok=True)
             raise
-        with suppress(OSError):  # beyond a user's allowance it stays at 64 KiB: 0.3 s
+        with suppress(OSError):  # beyond the user's quota it stays at 64 KiB: 0.3 s
             fcntl.fcntl(self._descriptor, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
 
     async def opened(self) -> None:
-        """Wait until Asterisk has it open."""
+        """Wait until Asterisk has opened the pipe."""
         while not self._recorded:
             try:
                 self._recorded += os.read(self._descriptor, PIPE_BYTES)
             except BlockingIOError:
-                return  # somebody is there, who has written nothing yet
+                return  # Asterisk has opened the pipe, and has not written yet
             await trio.sleep(POLL_SECONDS)
 
     async def read(self) -> bytes:
-        """The next sound, 171 ms of it; b"" when the recording is over."""
+        """Return the next audio, 171 ms of it, or b"" at the end of the recording."""
         while not (pcm := self._settled()):
             await trio.lowlevel.wait_readable(self._descriptor)
             with suppress(BlockingIOError):
@@ -71,7 +71,7 @@ class RecordingPipe:
         return pcm
 
     def close(self) -> None:
-        """It is gone; Asterisk's recording, if there is one still, ends by that."""
+        """Delete the pipe. That also ends a recording under way."""
         os.close(self._descriptor)
         self._path.unlink(missing_ok=True)
 

@@ -1,7 +1,7 @@
-"""A call's sound over a WebSocket to Asterisk's chan_websocket, whichever of the two dials.
+"""A call's audio over a WebSocket to Asterisk's chan_websocket, dialled by us or by Asterisk.
 
-Two tasks serve the socket: one reads (sound, marks reached, XOFF and XON), one writes what the
-playback (websocket_playback.py) says is next. Asterisk is asked for JSON control messages."""
+Two tasks serve the socket: one reads (audio, marks reached, XOFF and XON), one writes the next
+message of the playback (websocket_playback.py). We request control messages in JSON."""
 
 from __future__ import annotations
 
@@ -19,38 +19,38 @@ from trio_websocket import (
     WebSocketConnection,
 )
 
-from callchart.adapters.carrier.asterisk.media.caller_buffer import CallerAudio
+from callchart.adapters.carrier.asterisk.media.caller_buffer import CallerBuffer
 from callchart.adapters.carrier.asterisk.media.channel import MediaChannel, media_channel
 from callchart.adapters.carrier.asterisk.media.media import MediaFailed
 from callchart.adapters.carrier.asterisk.media.websocket_playback import WebSocketPlayback
-from callchart.adapters.carrier.asterisk.service_nursery import background
+from callchart.adapters.carrier.asterisk.service_nursery import open_service_nursery
 from callchart.adapters.carrier.asterisk.websocket.client import DialFailed, dial
 from callchart.engine.ports import frame_bytes
 
 if TYPE_CHECKING:
-    from callchart.adapters.carrier.asterisk.control.control import Link
+    from callchart.adapters.carrier.asterisk.control.control import ControlLink
 
 log = logging.getLogger("callchart")
 
 #: Asterisk's names of s16le.
 FORMATS: Final = {8000: "slin", 16000: "slin16"}
 
-#: To be connected, and from there to MEDIA_START. Each takes milliseconds.
+#: Time limits to connect, and from there to MEDIA_START. Each takes milliseconds.
 CONNECT_SECONDS: Final = 5.0
 START_SECONDS: Final = 5.0
 
-#: Asterisk takes a message within milliseconds; one that takes this long is never taken.
+#: Time limit for a write. Asterisk reads a message within milliseconds, or never.
 WRITE_SECONDS: Final = 5.0
 
-#: A goodbye that is not answered within this time is not waited for.
+#: Time limit for the close handshake.
 CLOSE_SECONDS: Final = 0.005
 
-#: The most that Asterisk sends in one message is 65,535 bytes.
+#: The longest message. Asterisk sends at most 65,535 bytes in one.
 MESSAGE_BYTES: Final = 2**16
 
 
 class WebSocketMedia:
-    """One call's sound over a socket that is open: `media.Media`."""
+    """A `media.Media` over an open socket."""
 
     def __init__(
         self,
@@ -63,7 +63,7 @@ class WebSocketMedia:
     ) -> None:
         self._ws, self._call, self._channel, self._rate_hz = ws, call, channel, rate_hz
         self._reached = reached
-        self._caller = CallerAudio(call, rate_hz)
+        self._caller = CallerBuffer(call, rate_hz)
         self._playback = WebSocketPlayback(rate_hz, trio.current_time)
         self._news = trio.Event()
         self._over = trio.Event()
@@ -92,14 +92,14 @@ class WebSocketMedia:
             self._playback.flush()
             self._news.set()
 
-    async def hear(self) -> bytes:
-        return await self._caller.hear()
+    async def receive_audio(self) -> bytes:
+        return await self._caller.receive_audio()
 
     async def closed(self) -> None:
         await self._over.wait()
 
     async def started(self) -> None:
-        """Wait for Asterisk's MEDIA_START: what is sent before it is lost. Raises `MediaFailed`."""
+        """Wait for Asterisk's MEDIA_START: audio sent before it is lost. Raises `MediaFailed`."""
         with trio.move_on_after(START_SECONDS):
             while True:
                 try:
@@ -110,9 +110,9 @@ class WebSocketMedia:
                         " (its log says why)"
                     ) from None
                 if isinstance(message, bytes):
-                    self._hear(message)
+                    self._receive_audio(message)
                     continue
-                control = self._control(message)
+                control = self._parse_control(message)
                 if control.get("event") == "MEDIA_START":
                     self._check(control)
                     return
@@ -122,7 +122,7 @@ class WebSocketMedia:
         )
 
     async def run(self) -> None:
-        """Read and write until the socket is closed or fails; that is logged."""
+        """Read and write until the socket closes or fails. Log the cause."""
         try:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._read)
@@ -137,9 +137,9 @@ class WebSocketMedia:
             while True:
                 message = await self._ws.get_message()
                 if isinstance(message, bytes):
-                    self._hear(message)
+                    self._receive_audio(message)
                 else:
-                    self._told(self._control(message))
+                    self._receive_control(self._parse_control(message))
         except ConnectionClosed as closed:
             self._fail(f"Asterisk closed the media socket: {_why(closed)} (its log says why)")
         except MediaFailed as failure:
@@ -155,27 +155,29 @@ class WebSocketMedia:
                 try:
                     await self._ws.send_message(message)
                 except ConnectionClosed:
-                    return  # the reader learns it too
+                    return  # the reader also sees this, and handles it
             if writing.cancelled_caught:
-                self._fail(f"Asterisk took no sound for {WRITE_SECONDS:g} s (does it still run?)")
+                self._fail(
+                    f"timeout: Asterisk read no audio for {WRITE_SECONDS:g} s (is it running?)"
+                )
                 return
 
     async def _wait_for_news(self) -> None:
-        """Until something was queued, flushed or told, or until there is room for what waits."""
-        with trio.move_on_at(self._playback.due):
+        """Wait for a command, an event, or room in Asterisk for the queued audio."""
+        with trio.move_on_at(self._playback.due_s):
             await self._news.wait()
         self._news = trio.Event()
 
-    def _hear(self, pcm: bytes) -> None:
-        # Messages may be of any whole number of samples: a phone need not send 20 ms at a time.
+    def _receive_audio(self, pcm: bytes) -> None:
+        # A message may hold any whole number of samples: not every phone sends 20 ms at a time.
         if len(pcm) % 2:
             raise MediaFailed(
-                f"Asterisk sent {len(pcm)} bytes of sound, which is no {FORMATS[self._rate_hz]}"
-                " (something between us and Asterisk changes the media)"
+                f"audio from Asterisk must be {FORMATS[self._rate_hz]}, an even number of bytes,"
+                f" got {len(pcm)} bytes (does a proxy change the media?)"
             )
-        self._caller.feed(pcm)
+        self._caller.append_audio(pcm)
 
-    def _control(self, message: str) -> dict[str, Any]:
+    def _parse_control(self, message: str) -> dict[str, Any]:
         try:
             control = json.loads(message)
         except ValueError:
@@ -185,13 +187,13 @@ class WebSocketMedia:
         if not self._complained:
             self._complained = True
             log.warning(
-                "call %s: a control message of the media socket is no JSON object; such messages"
-                " are left out",
+                "call %s: malformed control message of the media socket dropped: it must be a JSON"
+                " object (logged once per call)",
                 self._call,
             )
         return {}
 
-    def _told(self, control: dict[str, Any]) -> None:
+    def _receive_control(self, control: dict[str, Any]) -> None:
         match control.get("event"):
             case "MEDIA_MARK_PROCESSED":
                 mark = self._playback.processed(control.get("correlation_id"))
@@ -204,7 +206,7 @@ class WebSocketMedia:
                 self._news.set()
             case "ERROR":
                 log.warning(
-                    "call %s: Asterisk's media complains: %s",
+                    "call %s: Asterisk reports a media error: %s",
                     self._call,
                     control.get("error_text"),
                 )
@@ -216,9 +218,9 @@ class WebSocketMedia:
         given = (start.get("format"), start.get("optimal_frame_size"))
         if given != expected:
             raise MediaFailed(
-                f"Asterisk's media are {given[0]} in frames of {given[1]} bytes instead of"
-                f" {expected[0]} in frames of {expected[1]} bytes (is the format fixed by a proxy,"
-                " or by c() of a dial string?)"
+                f"Asterisk's media must be {expected[0]} in frames of {expected[1]} bytes, got"
+                f" {given[0]} in frames of {given[1]} bytes (does a proxy, or c() of a dial string,"
+                " fix the format?)"
             )
 
     def _fail(self, what: str) -> None:
@@ -232,15 +234,15 @@ class WebSocketMedia:
 
 
 @dataclass(frozen=True, slots=True)
-class DialledMedia:
-    """A way of media: we dial Asterisk, whose HTTP is at `url`: "ws://host:8088" or "wss:..."."""
+class DialledMediaTransport:
+    """A `media.MediaTransport` that dials Asterisk at `url`: "ws://host:8088" or "wss:..."."""
 
     url: str
     rate_hz: int
 
     @asynccontextmanager
     async def open(
-        self, link: Link, call: str, channel: str, reached: Callable[[int], None]
+        self, link: ControlLink, call: str, channel: str, reached: Callable[[int], None]
     ) -> AsyncIterator[WebSocketMedia]:
         async with media_channel(link, f"{call}.media") as media:
             variables: Mapping[str, str] = {}
@@ -279,19 +281,20 @@ class DialledMedia:
 
 
 class MediaServer(Protocol):
-    """Where Asterisk's media sockets arrive."""
+    """The server that accepts Asterisk's media sockets."""
 
     def expect_media(
         self, call: str
     ) -> AbstractAsyncContextManager[Callable[[], Awaitable[WebSocketConnection]]]:
-        """From now on a socket for `call` is let in; the value waits for it."""
+        """Accept one socket for `call`. Calling the yielded value waits for it."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
-class AcceptedMedia:
-    """A way of media: Asterisk dials us. `client` is the name of the section in Asterisk's
-    websocket_client.conf that says where we are."""
+class AcceptedMediaTransport:
+    """A `media.MediaTransport` whose sockets Asterisk dials.
+
+    `client` names the section of Asterisk's websocket_client.conf that holds our address."""
 
     client: str
     server: MediaServer
@@ -299,7 +302,7 @@ class AcceptedMedia:
 
     @asynccontextmanager
     async def open(
-        self, link: Link, call: str, channel: str, reached: Callable[[int], None]
+        self, link: ControlLink, call: str, channel: str, reached: Callable[[int], None]
     ) -> AsyncIterator[WebSocketMedia]:
         async with (
             self.server.expect_media(call) as dialled,
@@ -333,12 +336,12 @@ async def _served(
     rate_hz: int,
     reached: Callable[[int], None],
 ) -> AsyncIterator[WebSocketMedia]:
-    """The sound over `ws`, which is closed when the block is: politely, if that is quick."""
+    """Serve a call's audio over `ws`, and close it after the block."""
     media = WebSocketMedia(ws, call=call, channel=channel.id, rate_hz=rate_hz, reached=reached)
     try:
         await media.started()
         await channel.in_stasis()
-        async with background() as nursery:
+        async with open_service_nursery() as nursery:
             nursery.start_soon(media.run)
             yield media
     finally:

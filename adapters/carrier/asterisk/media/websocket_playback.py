@@ -1,10 +1,10 @@
-"""What one call's playback sends to Asterisk's chan_websocket, message by message: no I/O here.
+"""One call's playback to Asterisk's chan_websocket, as messages. No I/O here.
 
-Theory of operation. Asterisk paces what it gets, out of a queue of 1000 frames, and drops without
-a word what does not fit. So most of the sound waits here, and Asterisk is given no more than
-`HELD_SECONDS`, by our own count; its MEDIA_XOFF is a second bound, that holds until MEDIA_XON comes
-or, should that be lost, until by our count nothing is left to play there. A flush overtakes
-everything: it empties the queue here, and its command is the next message."""
+Theory of operation. Asterisk paces playback from a queue of 1000 frames, and silently drops the
+excess. So most audio waits here, and Asterisk holds at most `HELD_SECONDS`, by our own count. Its
+MEDIA_XOFF is a second limit: it lasts until MEDIA_XON or, if that is lost, until Asterisk's queue
+is empty by our count. A flush overtakes everything: it empties the queue here, and its command is
+the next message."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final
 
-#: Sound that Asterisk holds. Half of its queue: far enough from 900 frames, where it says XOFF.
+#: The most audio that Asterisk holds: half of its queue, well below the 900 frames of an XOFF.
 HELD_SECONDS: Final = 10.0
 
-#: One message of sound: a flush waits for no more than one that is being written. At most 65,000
-#: bytes, and whole frames: Asterisk drops what is beyond either.
+#: The audio in one message: a flush waits for at most one that is being written. A message must
+#: have at most 65,000 bytes, and whole frames: Asterisk drops the excess of either.
 MESSAGE_SECONDS: Final = 0.2
 
 
@@ -27,14 +27,14 @@ class WebSocketPlayback:
 
     def __init__(self, rate_hz: int, now: Callable[[], float]) -> None:
         self._now = now
-        self._bytes_a_second = rate_hz * 2
-        self._message_bytes = round(MESSAGE_SECONDS * self._bytes_a_second)
-        #: Sound, and marks as the correlation ids that Asterisk will tell us.
+        self._bytes_per_s = rate_hz * 2
+        self._message_bytes = round(MESSAGE_SECONDS * self._bytes_per_s)
+        #: Audio, and marks as the correlation ids that Asterisk will return.
         self._queue: deque[bytes | str] = deque()
         self._marks: dict[str, int] = {}
         self._marked = 0
-        #: When Asterisk will have played all that it was given.
-        self._ends_at = -math.inf
+        #: The moment when Asterisk has played all audio sent to it.
+        self._ends_at_s = -math.inf
         self._flushing = self._buffering = self._xoff = False
 
     def play(self, pcm: bytes) -> None:
@@ -44,8 +44,8 @@ class WebSocketPlayback:
         )
 
     def mark(self, mark: int) -> None:
-        # A number of our own: a mark that was flushed may be on its way to us, and its number may
-        # be used again.
+        # Number the marks ourselves: the engine may reuse the number of a flushed mark while
+        # Asterisk's message about that mark is still on its way.
         self._marked += 1
         self._marks[str(self._marked)] = mark
         self._queue.append(str(self._marked))
@@ -54,50 +54,50 @@ class WebSocketPlayback:
         """Drop everything, here and (by the next message) in Asterisk."""
         self._queue.clear()
         self._marks.clear()
-        self._ends_at = -math.inf
+        self._ends_at_s = -math.inf
         self._flushing, self._buffering, self._xoff = True, False, False
 
     def processed(self, correlation_id: object) -> int | None:
-        """The mark that Asterisk has reached; None if it was flushed meanwhile."""
+        """Return the mark that Asterisk has reached, or None if it was flushed meanwhile."""
         return self._marks.pop(correlation_id, None) if isinstance(correlation_id, str) else None
 
     def xoff(self) -> None:
-        """Asterisk's queue is nearly full."""
+        """Pause: Asterisk's queue is nearly full."""
         self._xoff = True
 
     def xon(self) -> None:
-        """It has room again."""
+        """Resume: Asterisk's queue has room again."""
         self._xoff = False
 
     def next(self) -> str | bytes | None:
-        """The message to be sent now, which counts as sent; None while there is none."""
+        """Remove and return the message to send now, or None."""
         if self._flushing:
             self._flushing = False
             return _command("FLUSH_MEDIA")
-        if not self._queue or self.due > self._now():
+        if not self._queue or self.due_s > self._now():
             return None
         if not self._buffering:
-            # Without it, and after each flush, Asterisk would drop what is not exactly one frame.
+            # Without it, also after a flush, Asterisk drops a message that is not one frame.
             self._buffering = True
             return _command("START_MEDIA_BUFFERING")
         first = self._queue.popleft()
         if isinstance(first, str):
             return _command("MARK_MEDIA", correlation_id=first)
-        self._ends_at = max(self._ends_at, self._now()) + len(first) / self._bytes_a_second
+        self._ends_at_s = max(self._ends_at_s, self._now()) + len(first) / self._bytes_per_s
         return first
 
     @property
-    def due(self) -> float:
-        """When the first of the queue may be sent, if nothing else happens before."""
+    def due_s(self) -> float:
+        """The moment to send the first message of the queue, unless a command comes before."""
         if self._flushing:
             return -math.inf
         if not self._queue:
             return math.inf
         if isinstance(self._queue[0], str):
-            return -math.inf  # marks take no room
-        return self._ends_at if self._xoff else self._ends_at - HELD_SECONDS
+            return -math.inf  # marks need no room
+        return self._ends_at_s if self._xoff else self._ends_at_s - HELD_SECONDS
 
 
 def _command(name: str, **fields: str) -> str:
-    """A command of chan_websocket, below the 128 bytes beyond which Asterisk drops it."""
+    """Return a command of chan_websocket. Asterisk drops one of more than 128 bytes."""
     return json.dumps({"command": name, **fields}, separators=(",", ":"))

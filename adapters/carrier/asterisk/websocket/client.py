@@ -1,8 +1,8 @@
-"""A WebSocket that we open to Asterisk, and of which nothing is left when the block is over.
+"""A WebSocket that we open to Asterisk, and close on every exit of the block.
 
-trio-websocket's own `open_websocket` waits without end for a peer that takes the connection and
-says nothing, and leaves its TCP socket open where a peer refused or broke off. So the TCP
-connection is ours here, and it is closed on every way out."""
+trio-websocket's own `open_websocket` waits without limit for a peer that accepts the connection and
+sends nothing, and leaves its TCP socket open after a refusal or a broken connection. So this module
+opens the TCP connection, and always closes it."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from urllib.parse import urlsplit
 import trio
 from trio_websocket import ConnectionRejected, WebSocketConnection, wrap_client_stream
 
-from callchart.adapters.carrier.asterisk.service_nursery import background
-from callchart.adapters.carrier.asterisk.websocket.reader import NoHandshake, read
-from callchart.adapters.carrier.asterisk.websocket.stream import WrappedStream
+from callchart.adapters.carrier.asterisk.service_nursery import open_service_nursery
+from callchart.adapters.carrier.asterisk.websocket.reader import HandshakeFailed, run_reader
+from callchart.adapters.carrier.asterisk.websocket.stream_proxy import StreamProxy
 from callchart.engine.exception_groups import first_leaf
 
 
 class DialFailed(Exception):
-    """There is no WebSocket; the text says why: "it answered 401", "Connection refused", ..."""
+    """The WebSocket could not be opened. The text gives the cause: "it answered 401", ..."""
 
 
 @asynccontextmanager
@@ -34,10 +34,10 @@ async def dial(
     message_bytes: int,
     headers: Sequence[tuple[bytes, bytes]] = (),
 ) -> AsyncIterator[WebSocketConnection]:
-    """A WebSocket to `url` (ws: or wss:), for as long as the block.
+    """Open a WebSocket to `url` (ws: or wss:) for the length of the block.
 
-    It is open within `seconds`, or `DialFailed` is raised. Of the peer's messages, one that is
-    longer than `message_bytes` closes it."""
+    Raises `DialFailed` if it is not open within `seconds`. A message of the peer that is longer
+    than `message_bytes` closes the socket."""
     parts = urlsplit(url)
     peer_left = False
     with trio.CancelScope(deadline=trio.current_time() + seconds) as connecting:
@@ -63,11 +63,11 @@ async def dial(
 
         stream = await _connect(url)
         try:
-            async with background() as nursery:
-                yield await nursery.start(read, shake_hands)
+            async with open_service_nursery() as nursery:
+                yield await nursery.start(run_reader, shake_hands)
         except ConnectionRejected as rejected:
             raise DialFailed(f"it answered {rejected.status_code}") from None
-        except NoHandshake:
+        except HandshakeFailed:
             raise DialFailed("its answer is not a WebSocket's") from None
         finally:
             await trio.aclose_forcefully(stream)
@@ -77,8 +77,8 @@ async def dial(
         raise DialFailed(f"no answer within {seconds:g} s")
 
 
-class _Watched(WrappedStream):
-    """A connection of which the end is told: trio-websocket would wait on for its handshake."""
+class _Watched(StreamProxy):
+    """A connection that reports its end; trio-websocket would keep waiting for the handshake."""
 
     def __init__(self, stream: trio.abc.Stream, ended: Callable[[], None]) -> None:
         super().__init__(stream)
@@ -90,7 +90,7 @@ class _Watched(WrappedStream):
         except (trio.BrokenResourceError, trio.ClosedResourceError):
             data = b""
         if not data:
-            # Whoever waited for the last bytes goes first: they may have been the handshake.
+            # Let the reader of the last bytes run first: they may complete the handshake.
             await trio.lowlevel.cancel_shielded_checkpoint()
             self._ended()
         return data
@@ -119,7 +119,7 @@ async def _connect(url: str) -> trio.SocketStream | trio.SSLStream[trio.SocketSt
 
 
 def _reason(error: OSError) -> str:
-    """The innermost words of an error that may hold one for each address that was tried."""
+    """Return the text of the innermost error; the outer one may hold one for each address."""
     cause = first_leaf(error.__cause__ or error)
-    told = cause if isinstance(cause, OSError) else error
-    return told.strerror or str(told)
+    innermost = cause if isinstance(cause, OSError) else error
+    return innermost.strerror or str(innermost)

@@ -1,7 +1,7 @@
-"""trio-websocket's reader, kept by itself: it lets through what the libraries below it raise.
+"""The task of trio-websocket that reads a socket, in a nursery of its own.
 
-They raise at a peer that breaks the rules of HTTP, or whose ping crosses our close. In a nursery
-that the reader shared with others, that would be the end of all of them."""
+It passes on the errors of h11 and wsproto, which they raise if a peer breaks the rules of HTTP, or
+if its ping crosses our close. In a shared nursery such an error would cancel all other tasks."""
 
 from __future__ import annotations
 
@@ -12,31 +12,31 @@ import h11
 import trio
 from wsproto.utilities import ProtocolError
 
-from callchart.adapters.carrier.asterisk.service_nursery import background
+from callchart.adapters.carrier.asterisk.service_nursery import open_service_nursery
 
 Opened = TypeVar("Opened")
 
-#: UnicodeError: of a header that is not ASCII.
+#: UnicodeError: raised for a header that is not ASCII.
 RULES_BROKEN: Final = (h11.ProtocolError, ProtocolError, UnicodeError)
 
 
-class NoHandshake(Exception):
-    """What the peer said first is no part of a WebSocket."""
+class HandshakeFailed(Exception):
+    """The peer's first bytes are not a WebSocket handshake."""
 
 
-async def read(
+async def run_reader(
     wrap: Callable[[trio.Nursery], Awaitable[Opened]], *, task_status: trio.TaskStatus[Opened]
 ) -> None:
-    """Run the reader of what `wrap` opens, which is told to `task_status`, until cancelled.
+    """Open a socket with `wrap`, pass it to `task_status`, and read from it until cancelled.
 
-    Raises `NoHandshake`, and what `wrap` and the reader do until it is open. When a peer breaks
-    the rules later, the socket is one whose connection broke."""
+    Raises `HandshakeFailed`, and the errors of `wrap`, until the socket is open. If the peer breaks
+    the rules later, the socket ends as after a broken connection."""
     is_open = False
     try:
-        async with background() as nursery:
+        async with open_service_nursery() as nursery:
             task_status.started(await wrap(nursery))
             is_open = True
             await trio.sleep_forever()
     except RULES_BROKEN:
         if not is_open:
-            raise NoHandshake from None
+            raise HandshakeFailed from None

@@ -1,7 +1,7 @@
 """Our WebSocket server, which Asterisk dials: for control at /ari, for a call's sound at /media.
 
-Every connection is a task of its own, shows the right user and password, and is let in only for
-something that is waited for. Nothing of it is left when whoever was waiting has done with it."""
+Every connection runs in its own task. The server accepts it only with the right user and password,
+and only if control or a call waits for it, and closes it when that has finished with it."""
 
 from __future__ import annotations
 
@@ -22,47 +22,47 @@ from trio_websocket import (
     wrap_server_stream,
 )
 
-from callchart.adapters.carrier.asterisk.rate_limited_log import Complaints
-from callchart.adapters.carrier.asterisk.service_nursery import background
-from callchart.adapters.carrier.asterisk.settings import Listen
-from callchart.adapters.carrier.asterisk.websocket.reader import NoHandshake, read
-from callchart.adapters.carrier.asterisk.websocket.stream import WrappedStream
+from callchart.adapters.carrier.asterisk.rate_limited_log import RateLimitedLog
+from callchart.adapters.carrier.asterisk.service_nursery import open_service_nursery
+from callchart.adapters.carrier.asterisk.settings import ListenSettings
+from callchart.adapters.carrier.asterisk.websocket.reader import HandshakeFailed, run_reader
+from callchart.adapters.carrier.asterisk.websocket.stream_proxy import StreamProxy
 
-#: The longest message that a socket may carry; a longer one closes it. Asterisk's longest are lists
-#: of channels on the control socket: a channel takes 900 bytes.
+#: The longest message; a longer one closes the socket. Asterisk's longest are lists of channels on
+#: the control socket: a channel takes 900 bytes.
 MESSAGE_BYTES: Final = 2**23
 
-#: From the connection to the end of the handshake; Asterisk needs milliseconds.
+#: Time limit from the connection to the end of the handshake; Asterisk needs milliseconds.
 HANDSHAKE_SECONDS: Final = 5.0
 
 
 class ListenFailed(Exception):
-    """Our server cannot listen where it should; the text says why, and what to do."""
+    """Our server cannot listen on its address. The text holds the cause and the cure."""
 
 
 class WebSocketServer:
-    """Where Asterisk's sockets arrive. `port` is the one that is listened on."""
+    """The server that Asterisk's sockets dial. It listens on `port`."""
 
-    def __init__(self, listen: Listen, port: int) -> None:
+    def __init__(self, listen: ListenSettings, port: int) -> None:
         self.port = port
         self._expected_token = b64encode(f"{listen.user}:{listen.password}".encode())
         self._control: Callable[[WebSocketConnection], Awaitable[None]] | None = None
         self._expected_media: dict[str, _ExpectedMedia] = {}
-        self._complaints = Complaints()
+        self._limited_log = RateLimitedLog()
 
     @classmethod
     @asynccontextmanager
-    async def open(cls, listen: Listen) -> AsyncIterator[Self]:
-        """A server for as long as the block. Raises `ListenFailed`."""
+    async def open(cls, listen: ListenSettings) -> AsyncIterator[Self]:
+        """Listen for the length of the block. Raises `ListenFailed`."""
         try:
             listeners = await trio.open_tcp_listeners(listen.port, host=listen.host)
         except OSError as error:
             raise ListenFailed(
                 f"cannot listen on {listen.host}:{listen.port}: {error.strerror or error}"
-                " (is it taken by another service, or no address of this machine?)"
+                " (is it in use by another service, or not an address of this machine?)"
             ) from None
         server = cls(listen, listeners[0].socket.getsockname()[1])
-        async with background() as nursery:
+        async with open_service_nursery() as nursery:
             await nursery.start(partial(trio.serve_listeners, server._serve, listeners))
             yield server
 
@@ -70,7 +70,7 @@ class WebSocketServer:
     def serve_control(
         self, handler: Callable[[WebSocketConnection], Awaitable[None]]
     ) -> Iterator[None]:
-        """Control's sockets are let in: each is the handler's for as long as the handler runs."""
+        """Accept control sockets in the block, and run `handler` with each."""
         self._control = handler
         try:
             yield
@@ -81,9 +81,9 @@ class WebSocketServer:
     async def expect_media(
         self, call: str
     ) -> AsyncIterator[Callable[[], Awaitable[WebSocketConnection]]]:
-        """A socket to /media?call=`call` is let in, one; the value waits for it.
+        """Accept one socket to /media?call=`call`. Calling the yielded value waits for it.
 
-        When the block is over, so is the socket."""
+        The end of the block closes the socket."""
         expected = self._expected_media[call] = _ExpectedMedia()
         try:
             yield expected.dialled
@@ -98,7 +98,7 @@ class WebSocketServer:
                 request: WebSocketRequest | None = None
                 with trio.move_on_after(HANDSHAKE_SECONDS):
                     request = await nursery.start(
-                        read,
+                        run_reader,
                         partial(
                             wrap_server_stream,
                             stream=_PromptStream(stream),
@@ -106,18 +106,18 @@ class WebSocketServer:
                         ),
                     )
                 if request is None:
-                    self._complaints.about(
-                        "a connection to our WebSocket server was closed:"
-                        f" no handshake within {HANDSHAKE_SECONDS:g} s"
+                    self._limited_log.warning(
+                        "WebSocket connection closed: timeout, no handshake within"
+                        f" {HANDSHAKE_SECONDS:g} s"
                     )
                 else:
                     await self._route(request)
                 nursery.cancel_scope.cancel()
         except* ConnectionClosed:
             pass  # the peer left half-way
-        except* NoHandshake:
-            self._complaints.about(
-                "a connection to our WebSocket server was closed: it did not begin as a WebSocket"
+        except* HandshakeFailed:
+            self._limited_log.warning(
+                "WebSocket connection closed: the peer's first bytes are not a WebSocket handshake"
             )
         finally:
             await trio.aclose_forcefully(stream)
@@ -128,21 +128,21 @@ class WebSocketServer:
             await self._refuse(
                 request,
                 401,
-                "wrong user or password: username and password of its section in Asterisk's"
-                " websocket_client.conf are not those that we listen with",
+                "wrong user or password (username and password in Asterisk's"
+                " websocket_client.conf must be those of asterisk.listen)",
             )
         elif path == "/ari":
             await self._let_in_control(request)
         elif path == "/media":
             await self._let_in_media(request, parse_qs(query).get("call", [""])[0])
         else:
-            await self._refuse(request, 404, "its path is neither /ari nor /media")
+            await self._refuse(request, 404, "the path must be /ari or /media")
 
     async def _let_in_control(self, request: WebSocketRequest) -> None:
         if self._control is None:
-            await self._refuse(request, 404, "we do not wait for Asterisk to dial for control")
+            await self._refuse(request, 404, "no control socket is expected")
         elif "ari" not in request.proposed_subprotocols:
-            await self._refuse(request, 400, "without the subprotocol ari (protocols=ari)")
+            await self._refuse(request, 400, "the subprotocol must be ari (protocols=ari)")
         else:
             ws = await request.accept(subprotocol="ari")
             if self._control is not None:
@@ -151,11 +151,11 @@ class WebSocketServer:
     async def _let_in_media(self, request: WebSocketRequest, call: str) -> None:
         expected = self._expected_media.get(call)
         if expected is None:
-            await self._refuse(request, 404, "no call waits for that sound")
+            await self._refuse(request, 404, "no call waits for this media socket")
         elif "media" not in request.proposed_subprotocols:
-            await self._refuse(request, 400, "without the subprotocol media (protocols=media)")
+            await self._refuse(request, 400, "the subprotocol must be media (protocols=media)")
         elif expected.is_taken:
-            await self._refuse(request, 409, "that call has its sound already")
+            await self._refuse(request, 409, "the call has a media socket already")
         else:
             await expected.take(request)
 
@@ -169,13 +169,13 @@ class WebSocketServer:
         return False
 
     async def _refuse(self, request: WebSocketRequest, status: int, why: str) -> None:
-        self._complaints.about(f"a WebSocket was refused with {status}: {why}")
+        self._limited_log.warning(f"WebSocket refused with {status}: {why}")
         headers = [(b"WWW-Authenticate", b'Basic realm="callchart"')] if status == 401 else []
         await request.reject(status, extra_headers=headers, body=why.encode())
 
 
 class _ExpectedMedia:
-    """One call's socket, from the wait for it to its end."""
+    """One call's media socket, from the wait for it to its end."""
 
     def __init__(self) -> None:
         self.is_taken = False
@@ -191,7 +191,7 @@ class _ExpectedMedia:
         return self._ws
 
     async def take(self, request: WebSocketRequest) -> None:
-        """Let the socket in, and hold it until it is done with."""
+        """Accept the socket, and keep it open until `end`."""
         self.is_taken = True
         self._closed = trio.Event()
         try:
@@ -199,7 +199,7 @@ class _ExpectedMedia:
             self._open.set()
             await self._done.wait()
         finally:
-            # A peer that left in the handshake may come again.
+            # A peer that left during the handshake may retry.
             self.is_taken = self._open.is_set()
             self._closed.set()
 
@@ -208,11 +208,11 @@ class _ExpectedMedia:
         await self._closed.wait()
 
 
-class _PromptStream(WrappedStream):
+class _PromptStream(StreamProxy):
     """A connection that Asterisk opened.
 
-    Asterisk sends without TCP_NODELAY there: it waits until we have acknowledged what it sent
-    before, which a kernel puts off by 40 ms unless it is told not to, after each read anew."""
+    Asterisk sends on it without TCP_NODELAY: it waits for our acknowledgement of the data before.
+    A kernel delays that by 40 ms, unless TCP_QUICKACK is set again after each read."""
 
     def __init__(self, stream: trio.SocketStream) -> None:
         super().__init__(stream)

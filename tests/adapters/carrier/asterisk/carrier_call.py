@@ -47,7 +47,7 @@ async def carrying(asterisk: Asterisk, **others: Any) -> AsyncIterator[AsteriskC
 
 
 async def nothing_is_left(asterisk: Asterisk, *, but_application: bool = False) -> None:
-    """Within a moment there is no channel, no bridge and no application in Asterisk."""
+    """Wait until Asterisk has neither channels nor bridges nor applications; fail after 5 s."""
     left: list[dict[str, Any]] = []
     with trio.move_on_after(5):
         while True:

@@ -11,15 +11,15 @@ from functools import partial
 import trio
 from trio_websocket import WebSocketConnection, wrap_server_stream
 
-from callchart.adapters.carrier.asterisk.websocket.stream import WrappedStream
+from callchart.adapters.carrier.asterisk.websocket.stream_proxy import StreamProxy
 
 #: How one request is answered, on its connection.
-Answer = Callable[[trio.SocketStream], Awaitable[None]]
+ScriptedAnswer = Callable[[trio.SocketStream], Awaitable[None]]
 
 USER, PASSWORD = "bot", "a-password"
 
 
-def says(status: int, content: object = None) -> Answer:
+def says(status: int, content: object = None) -> ScriptedAnswer:
     """The answer is JSON, or a text as it is."""
     body = content if isinstance(content, str) else json.dumps(content)
 
@@ -47,13 +47,13 @@ async def leaves(stream: trio.SocketStream) -> None:
 
 
 class ScriptedAsterisk:
-    """`answers` holds what is not answered with 404, by "METHOD path", "GET events" included."""
+    """An Asterisk with scripted `answers` by "METHOD path", "GET events" included, and else 404."""
 
     def __init__(self) -> None:
         self.port = 0
         #: As "GET asterisk/info", without queries.
         self.asked: list[str] = []
-        self.answers: dict[str, Answer] = {
+        self.answers: dict[str, ScriptedAnswer] = {
             "GET asterisk/info": says(200, {"system": {"version": "22.10.1"}}),
             "GET channels": says(200, []),
             "GET events": self._events,
@@ -97,7 +97,7 @@ class ScriptedAsterisk:
             self._opened.send_nowait(await request.accept(subprotocol="ari"))
 
 
-class _Replayed(WrappedStream):
+class _Replayed(StreamProxy):
     """A stream of which something was read already."""
 
     def __init__(self, head: bytes, stream: trio.SocketStream) -> None:

@@ -114,7 +114,7 @@ async def test_the_excess_is_refused_as_busy_and_a_place_that_is_free_again_is_g
 
 async def until_free(carrier: AsteriskCarrier) -> None:
     with trio.fail_after(5):
-        while carrier.calls:  # noqa: ASYNC110 (nobody else waits for it)
+        while carrier.calls:  # noqa: ASYNC110 (a set has no event)
             await trio.sleep(0.005)
 
 
@@ -174,7 +174,7 @@ async def test_a_caller_who_is_handed_on_goes_on_elsewhere(asterisk: Asterisk) -
             assert await far.line.signal() == TransferDone()
         far.line.hang_up()
         await is_over(far)
-        # Extension 100 has a tone for whoever comes.
+        # Extension 100 plays a tone to every caller.
         with trio.fail_after(5):
             await far.phone.until_loud(after=trio.current_time())
         with trio.move_on_after(0.2):
@@ -191,7 +191,7 @@ async def test_both_legs_are_recorded(asterisk: Asterisk, tmp_path: Path) -> Non
         far.line.answer()
         with trio.fail_after(5):
             await far.phone.answered()
-        # One after the other: two tones at once may cancel each other.
+        # One after the other: two simultaneous tones may cancel each other.
         far.line.play(tone(0.6, RATE_HZ))
         far.line.mark(1)
         with trio.fail_after(5):

@@ -11,7 +11,7 @@ import pytest
 import trio
 
 from callchart.adapters.carrier.asterisk.carrier import AsteriskCarrier
-from callchart.adapters.carrier.asterisk.settings import Listen
+from callchart.adapters.carrier.asterisk.settings import ListenSettings
 from callchart.engine.ports import Closed
 from tests.adapters.carrier.asterisk.carrier_call import FarEnd, calling, carrying
 from tests.adapters.carrier.asterisk.media.cable import Cable, cable
@@ -46,7 +46,7 @@ async def network(start_asterisk: StartAsterisk, **others: Any) -> AsyncIterator
             asterisk,
             url=f"http://127.0.0.1:{control.port}",
             media="websocket_client",
-            listen=Listen(port=port, password="secret"),
+            listen=ListenSettings(port=port, password="secret"),
             **others,
         ) as carrier,
     ):
@@ -107,7 +107,7 @@ async def test_a_caller_who_hangs_up_while_control_is_lost_is_missed_by_nobody(
 async def test_a_call_without_control_ends_in_the_end_and_is_cleared_when_it_is_back(
     start_asterisk: StartAsterisk,
 ) -> None:
-    async with network(start_asterisk, control_grace=0.3) as there:
+    async with network(start_asterisk, control_grace_s=0.3) as there:
         async with calling(there.asterisk, there.carrier) as far:
             far.line.answer()
             with trio.fail_after(5):

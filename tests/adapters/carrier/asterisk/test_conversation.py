@@ -13,7 +13,7 @@ import pytest
 import trio
 
 from callchart.adapters.carrier.asterisk.carrier import AsteriskCarrier
-from callchart.adapters.carrier.asterisk.settings import AudioSocketServer, Listen
+from callchart.adapters.carrier.asterisk.settings import AudioSocketSettings, ListenSettings
 from callchart.adapters.carrier.audio_file import read_wav
 from callchart.adapters.llm.openai import OpenAIModel
 from callchart.adapters.service.demo import answers
@@ -120,7 +120,7 @@ async def a_call(
 
 
 async def scripted(inspector: Inspector) -> Supervisor:
-    """Providers that keep to a script: speech is what is not silent, and is answered at once."""
+    """Scripted providers: every sound counts as speech, and the reply comes without a delay."""
     return await supervisor(
         Script(first_token=0.3, chunk=0.4),
         settings=replace(SETTINGS, end_of_turn=0.2),
@@ -183,9 +183,9 @@ async def test_a_turn_over_other_media(start_asterisk: StartAsterisk, media: str
     port = free_port()
     others: dict[str, Any] = {"media": media}
     if media == "audiosocket":
-        others["audiosocket"] = AudioSocketServer(port=port)
+        others["audiosocket"] = AudioSocketSettings(port=port)
     else:
-        others["listen"] = Listen(port=port, password="secret")
+        others["listen"] = ListenSettings(port=port, password="secret")
     async with start_asterisk(media_url=f"ws://127.0.0.1:{port}/media") as own:
         await a_turn(own, others)
 
@@ -200,7 +200,9 @@ async def test_a_turn_where_asterisk_dials_us(start_asterisk: StartAsterisk, con
         "persistent" if control == "persistent" else "per_call_config",
     )
     async with start_asterisk(control=dials) as own:
-        await a_turn(own, {"control": control, "listen": Listen(port=port, password="secret")})
+        await a_turn(
+            own, {"control": control, "listen": ListenSettings(port=port, password="secret")}
+        )
 
 
 async def a_turn(asterisk: Asterisk, others: dict[str, Any]) -> None:

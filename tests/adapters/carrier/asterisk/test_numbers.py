@@ -1,4 +1,4 @@
-"""Nobody is called who is not named."""
+"""Only allowed numbers match."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ import trio
 from numpy.typing import NDArray
 from trio.testing import MockClock
 
-from callchart.adapters.carrier.asterisk.recorder import Recorder
+from callchart.adapters.carrier.asterisk.recorder import CallRecorder
 
 RATE_HZ = 8000
 FRAME = 160
@@ -26,11 +26,11 @@ def frames(value: int, count: int) -> bytes:
     return np.full(count * FRAME, value, "<i2").tobytes()
 
 
-async def hear(recorder: Recorder, value: int, count: int) -> None:
+async def hear(recorder: CallRecorder, value: int, count: int) -> None:
     """The caller speaks for `count` frames, in real time."""
     for _ in range(count):
         await trio.sleep(0.02)
-        recorder.hear(frames(value, 1))
+        recorder.record_caller(frames(value, 1))
 
 
 def legs(path: Path) -> tuple[NDArray[np.int16], NDArray[np.int16]]:
@@ -60,17 +60,17 @@ def full_disk() -> Iterator[None]:
 
 
 @pytest.fixture
-def recorder(tmp_path: Path) -> Recorder:
-    return Recorder(tmp_path / "call.wav", RATE_HZ)
+def recorder(tmp_path: Path) -> CallRecorder:
+    return CallRecorder(tmp_path / "call.wav", RATE_HZ)
 
 
 async def test_both_legs_stand_at_their_instants(
-    recorder: Recorder, autojump_clock: MockClock
+    recorder: CallRecorder, autojump_clock: MockClock
 ) -> None:
-    recorder.begin()
-    recorder.play(frames(7, 10))
+    recorder.start()
+    recorder.record_agent(frames(7, 10))
     await hear(recorder, 0, 100)
-    recorder.play(frames(8, 5))
+    recorder.record_agent(frames(8, 5))
     await hear(recorder, 3, 20)
     recorder.close()
 
@@ -80,15 +80,15 @@ async def test_both_legs_stand_at_their_instants(
 
 
 async def test_what_a_flush_dropped_was_not_heard(
-    recorder: Recorder, autojump_clock: MockClock
+    recorder: CallRecorder, autojump_clock: MockClock
 ) -> None:
-    recorder.begin()
-    recorder.play(frames(7, 50))
-    recorder.play(frames(7, 50))
+    recorder.start()
+    recorder.record_agent(frames(7, 50))
+    recorder.record_agent(frames(7, 50))
     await hear(recorder, 1, 20)
     recorder.flush()
     await hear(recorder, 1, 10)
-    recorder.play(frames(9, 10))
+    recorder.record_agent(frames(9, 10))
     await hear(recorder, 1, 70)
     recorder.close()
 
@@ -97,9 +97,9 @@ async def test_what_a_flush_dropped_was_not_heard(
 
 
 async def test_a_gap_of_the_network_is_silence_and_jitter_is_not(
-    recorder: Recorder, autojump_clock: MockClock
+    recorder: CallRecorder, autojump_clock: MockClock
 ) -> None:
-    recorder.begin()
+    recorder.start()
     await hear(recorder, 1, 10)
     await trio.sleep(0.04)
     await hear(recorder, 2, 10)
@@ -112,10 +112,10 @@ async def test_a_gap_of_the_network_is_silence_and_jitter_is_not(
 
 
 async def test_what_the_agent_had_still_to_say_at_the_end_is_left_out(
-    recorder: Recorder, autojump_clock: MockClock
+    recorder: CallRecorder, autojump_clock: MockClock
 ) -> None:
-    recorder.begin()
-    recorder.play(frames(7, 100))
+    recorder.start()
+    recorder.record_agent(frames(7, 100))
     await hear(recorder, 1, 30)
     recorder.close()
     recorder.close()
@@ -124,16 +124,18 @@ async def test_what_the_agent_had_still_to_say_at_the_end_is_left_out(
     assert (stretches(caller), stretches(agent)) == ([(1, 30)], [(7, 30)])
 
 
-async def test_only_its_owner_can_read_it(recorder: Recorder, autojump_clock: MockClock) -> None:
+async def test_only_its_owner_can_read_it(
+    recorder: CallRecorder, autojump_clock: MockClock
+) -> None:
     recorder.close()
     assert recorder.path.stat().st_mode & 0o777 == 0o600
 
 
 async def test_a_recording_takes_nobodys_place(
-    recorder: Recorder, autojump_clock: MockClock
+    recorder: CallRecorder, autojump_clock: MockClock
 ) -> None:
     with pytest.raises(FileExistsError):
-        Recorder(recorder.path, RATE_HZ)
+        CallRecorder(recorder.path, RATE_HZ)
     recorder.close()
 
 
@@ -141,9 +143,9 @@ async def test_a_full_disk_is_said_once_and_the_call_goes_on(
     tmp_path: Path, autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
 ) -> None:
     path = tmp_path / "call.wav"
-    recorder = Recorder(path, RATE_HZ)
+    recorder = CallRecorder(path, RATE_HZ)
     with caplog.at_level(logging.ERROR), full_disk():
-        recorder.begin()
+        recorder.start()
         await hear(recorder, 1, 150)
         recorder.close()
     assert [record.getMessage() for record in caplog.records] == [

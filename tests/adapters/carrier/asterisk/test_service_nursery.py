@@ -6,7 +6,7 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from callchart.adapters.carrier.asterisk.service_nursery import background
+from callchart.adapters.carrier.asterisk.service_nursery import open_service_nursery
 
 
 async def test_its_tasks_end_with_the_block(autojump_clock: MockClock) -> None:
@@ -18,7 +18,7 @@ async def test_its_tasks_end_with_the_block(autojump_clock: MockClock) -> None:
         finally:
             ended.set()
 
-    async with background() as nursery:
+    async with open_service_nursery() as nursery:
         nursery.start_soon(serve)
         await trio.sleep(1)
     assert ended.is_set()
@@ -26,7 +26,7 @@ async def test_its_tasks_end_with_the_block(autojump_clock: MockClock) -> None:
 
 async def test_an_error_of_the_block_comes_out_as_it_is_with_its_cause() -> None:
     async def serve_and_fail() -> None:
-        async with background() as nursery:
+        async with open_service_nursery() as nursery:
             nursery.start_soon(trio.sleep_forever)
             raise KeyError from OSError("mine")
 
@@ -42,7 +42,7 @@ async def test_errors_that_are_more_than_one_stay_a_group() -> None:
         raise ValueError
 
     with pytest.RaisesGroup(ValueError, KeyError):
-        async with background() as nursery:
+        async with open_service_nursery() as nursery:
             nursery.start_soon(fail)
             try:
                 await trio.sleep_forever()
@@ -52,7 +52,7 @@ async def test_errors_that_are_more_than_one_stay_a_group() -> None:
 
 async def test_cancelling_the_block_cancels_it(autojump_clock: MockClock) -> None:
     with trio.move_on_after(1) as scope:
-        async with background() as nursery:
+        async with open_service_nursery() as nursery:
             nursery.start_soon(trio.sleep_forever)
             await trio.sleep_forever()
     assert scope.cancelled_caught

@@ -14,7 +14,11 @@ import trio
 from callchart.adapters.carrier.asterisk.control.ari import Ari
 from callchart.adapters.carrier.asterisk.control.open import open_control
 from callchart.adapters.carrier.asterisk.numbers import Allowed
-from callchart.adapters.carrier.asterisk.settings import AsteriskSettings, AudioSocketServer, Listen
+from callchart.adapters.carrier.asterisk.settings import (
+    AsteriskSettings,
+    AudioSocketSettings,
+    ListenSettings,
+)
 from callchart.adapters.service.doctor import asterisk as doctor
 from callchart.adapters.service.doctor.finding import Finding, Verdict
 from tests.asterisk.fixtures import StartAsterisk
@@ -74,7 +78,7 @@ async def test_an_asterisk_that_is_fit_is_found_so_and_left_as_it_was(asterisk: 
 async def test_the_sound_of_8_khz_and_over_audiosocket_is_opened_too(
     asterisk: Asterisk, free_port: int
 ) -> None:
-    server = AudioSocketServer(port=free_port)
+    server = AudioSocketSettings(port=free_port)
     found = await examined(
         settings_for(asterisk, media="audiosocket", audiosocket=server, rate_hz=8000)
     )
@@ -94,7 +98,7 @@ async def test_an_application_that_somebody_serves_is_told_and_not_taken(
     settings = settings_for(asterisk)
     async with open_control(settings, None, Random(1)) as control:
         found = await examined(settings)
-        assert await control.ari.held_by(settings.app) == ()
+        assert await control.ari.application_resources(settings.app) == ()
     assert found["application"].verdict is OK
     assert "doctored is served by somebody, with 0 channels" in found["application"].what
 
@@ -102,7 +106,7 @@ async def test_an_application_that_somebody_serves_is_told_and_not_taken(
 async def test_asterisk_that_dials_us_is_waited_for(
     start_asterisk: StartAsterisk, free_port: int
 ) -> None:
-    listen = Listen(port=free_port, password="secret")
+    listen = ListenSettings(port=free_port, password="secret")
     dials = DialsBot(f"ws://127.0.0.1:{free_port}/ari")
     async with start_asterisk(control=dials) as asterisk:
         settings = settings_for(asterisk, control="persistent", listen=listen, app=asterisk.app)
@@ -122,7 +126,7 @@ async def test_asterisk_that_dials_us_is_waited_for(
 async def test_sound_that_asterisk_dials_is_waited_for(
     start_asterisk: StartAsterisk, free_port: int
 ) -> None:
-    listen = Listen(port=free_port, password="secret")
+    listen = ListenSettings(port=free_port, password="secret")
     url = f"ws://127.0.0.1:{free_port}/media"
     async with start_asterisk(media_url=url) as asterisk:
         found = await examined(settings_for(asterisk, media="websocket_client", listen=listen))
@@ -197,7 +201,7 @@ async def test_an_asterisk_that_cannot_tell_its_contexts(start_asterisk: StartAs
 
 async def test_ports_that_are_in_use_are_not_taken_from_the_service(asterisk: Asterisk) -> None:
     with socket.create_server(("127.0.0.1", 0)) as running:
-        listen = Listen(port=running.getsockname()[1], password="secret")
+        listen = ListenSettings(port=running.getsockname()[1], password="secret")
         found = await examined(
             settings_for(asterisk, control="persistent", media="websocket_client", listen=listen)
         )
@@ -215,7 +219,7 @@ async def test_an_asterisk_that_does_not_dial_us(
     asterisk: Asterisk, free_port: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(doctor, "LONGEST", 0.2)
-    listen = Listen(port=free_port, password="secret")
+    listen = ListenSettings(port=free_port, password="secret")
     found = await examined(
         settings_for(asterisk, control="persistent", listen=listen, user="", password="")
     )
@@ -224,7 +228,7 @@ async def test_an_asterisk_that_does_not_dial_us(
 
 
 async def test_control_for_each_call_is_seen_with_a_call(asterisk: Asterisk) -> None:
-    listen = Listen(port=0, password="secret")
+    listen = ListenSettings(port=0, password="secret")
     found = await examined(settings_for(asterisk, control="per_call", listen=listen))
     assert found["control"].verdict is UNKNOWN
 
@@ -246,7 +250,7 @@ async def test_an_asterisk_that_is_too_old_for_what_was_chosen(
             return version
 
     class Nothing:
-        async def ask(self, request: object) -> None:
+        async def send_request(self, request: object) -> None:
             raise AssertionError
 
     finding = await doctor.version(Old(Nothing()), AsteriskSettings(**needs))

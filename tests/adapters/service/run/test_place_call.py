@@ -12,7 +12,11 @@ import pytest
 import trio
 
 from callchart.adapters.carrier.asterisk.carrier import AsteriskCarrier, CallFailed
-from callchart.adapters.carrier.asterisk.settings import AsteriskSettings, AudioSocketServer, Listen
+from callchart.adapters.carrier.asterisk.settings import (
+    AsteriskSettings,
+    AudioSocketSettings,
+    ListenSettings,
+)
 from callchart.adapters.service.cli import main
 from callchart.adapters.service.config import Config, read_config
 from callchart.adapters.service.demo.model_server import MODEL, ModelServer
@@ -26,7 +30,9 @@ from tests.adapters.service.command import write_config
 from tests.asterisk.phone import Phone
 from tests.asterisk.server import Asterisk
 
-SERVICE = AsteriskSettings(user="bot", password="secret", control="per_call", listen=Listen())
+SERVICE = AsteriskSettings(
+    user="bot", password="secret", control="per_call", listen=ListenSettings()
+)
 
 
 def test_it_has_names_of_its_own_and_opens_control_itself() -> None:
@@ -42,12 +48,12 @@ def test_it_has_names_of_its_own_and_opens_control_itself() -> None:
 
 def test_it_needs_no_port_of_the_service() -> None:
     dialled = replace(SERVICE, media="websocket_client")
-    assert under_other_names(dialled, "out").listen == Listen()
+    assert under_other_names(dialled, "out").listen == ListenSettings()
     assert without_the_services_ports(dialled).media == "websocket"
     assert without_the_services_ports(dialled).listen is None
-    server = AudioSocketServer(port=9092, advertise="bot.example:9999")
+    server = AudioSocketSettings(port=9092, advertise="bot.example:9999")
     audiosocket = without_the_services_ports(replace(SERVICE, audiosocket=server)).audiosocket
-    assert audiosocket == AudioSocketServer(port=0, advertise="bot.example")
+    assert audiosocket == AudioSocketSettings(port=0, advertise="bot.example")
     files = replace(SERVICE, media="files")
     assert without_the_services_ports(files) == files
 

@@ -22,7 +22,11 @@ from callchart.adapters.carrier.asterisk.control.ari import ControlLost
 from callchart.adapters.carrier.asterisk.control.control import Control, ControlError
 from callchart.adapters.carrier.asterisk.control.events import StasisEnd
 from callchart.adapters.carrier.asterisk.control.open import open_control
-from callchart.adapters.carrier.asterisk.settings import AsteriskSettings, ControlWay, Listen
+from callchart.adapters.carrier.asterisk.settings import (
+    AsteriskSettings,
+    ControlMode,
+    ListenSettings,
+)
 from callchart.adapters.carrier.asterisk.websocket.client import DialFailed, dial
 from callchart.adapters.carrier.asterisk.websocket.server import WebSocketServer
 from tests.asterisk.fixtures import StartAsterisk
@@ -30,7 +34,7 @@ from tests.asterisk.server import DialsBot
 
 pytestmark = pytest.mark.real
 
-LISTEN = Listen(port=0, user="asterisk", password="a-password")
+LISTEN = ListenSettings(port=0, user="asterisk", password="a-password")
 AUTHORIZATION = b"Basic " + base64.b64encode(b"asterisk:a-password")
 
 
@@ -75,7 +79,7 @@ async def closed(ws: WebSocketConnection) -> None:
                 return
 
 
-def way(control: ControlWay) -> AsteriskSettings:
+def transport(control: ControlMode) -> AsteriskSettings:
     return AsteriskSettings(control=control, instance="bot", listen=LISTEN)
 
 
@@ -83,7 +87,7 @@ def way(control: ControlWay) -> AsteriskSettings:
 async def per_call() -> AsyncIterator[tuple[WebSocketServer, Control]]:
     async with (
         WebSocketServer.open(LISTEN) as server,
-        open_control(way("per_call"), server, random.Random(1)) as control,
+        open_control(transport("per_call"), server, random.Random(1)) as control,
     ):
         yield server, control
 
@@ -102,7 +106,7 @@ async def persistent() -> AsyncIterator[tuple[WebSocketServer, Control, WebSocke
                 await trio.sleep_forever()
 
         nursery.start_soon(asterisk)
-        async with open_control(way("persistent"), server, random.Random(1)) as control:
+        async with open_control(transport("persistent"), server, random.Random(1)) as control:
             yield server, control, await sockets.receive()
         nursery.cancel_scope.cancel()
 
@@ -113,7 +117,7 @@ async def test_an_asterisk_that_never_dials_is_one_error_with_its_cure(
     monkeypatch.setattr(accept_module, "DIAL_SECONDS", 0.1)
     async with WebSocketServer.open(LISTEN) as server:
         with pytest.raises(ControlError) as failed:
-            async with open_control(way("persistent"), server, random.Random(1)):
+            async with open_control(transport("persistent"), server, random.Random(1)):
                 pass
     assert f"did not dial port {server.port} for the application 'callchart'" in str(failed.value)
     assert "type=outbound_websocket" in str(failed.value)
@@ -127,19 +131,18 @@ async def test_control_is_lost_with_its_socket_and_back_with_the_next(
         link = control.link("callchart")
         await ws.aclose(1001, "restarting")
         with trio.fail_after(5):
-            await link.lost()
+            await link.wait_lost()
         with pytest.raises(ControlLost, match="1001 restarting"):
             await link.ari.version()
         async with dialled(server, "callchart") as again:
             with trio.fail_after(5):
-                await link.back()
+                await link.wait_up()
             await start(again, "1", "callchart")
             with trio.fail_after(5):
                 assert (await control.arrival()).link is link
             assert caplog.messages == [
-                "control of Asterisk for callchart is lost: Asterisk closed the socket:"
-                " 1001 restarting",
-                "control of Asterisk for callchart is back",
+                "control socket lost for callchart: Asterisk closed the socket: 1001 restarting",
+                "control socket reconnected for callchart",
             ]
 
 
@@ -178,7 +181,7 @@ async def test_a_taken_over_application_ends_control() -> None:
     ],
 )
 async def test_a_socket_for_another_application_is_closed(
-    control: ControlWay,
+    control: ControlMode,
     app: str,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
@@ -188,7 +191,7 @@ async def test_a_socket_for_another_application_is_closed(
     ):
         await start(ws, "1", app)
         await closed(ws)
-    assert caplog.messages[0].startswith("Asterisk dialled for another application")
+    assert caplog.messages[0].startswith("control socket refused: its application")
     assert "555" not in caplog.text
 
 
@@ -204,7 +207,10 @@ async def test_a_socket_that_names_no_application_is_closed(
             await start(ws, "2", "callchart:PJSIP/5550123-2")
             with trio.fail_after(5):
                 assert (await control.arrival()).start.channel.id == "2"
-    assert caplog.messages[0] == "a control socket of Asterisk's named no application within 0.1 s"
+    assert (
+        caplog.messages[0]
+        == "control socket closed: timeout, Asterisk named no application within 0.1 s"
+    )
 
 
 async def test_a_socket_that_leaves_before_it_names_its_application_is_not_waited_for(
@@ -216,9 +222,7 @@ async def test_a_socket_that_leaves_before_it_names_its_application_is_not_waite
         with trio.fail_after(2):
             while not caplog.messages:  # noqa: ASYNC110 (a list)
                 await trio.sleep(0.01)
-    assert caplog.messages == [
-        "a control socket of Asterisk's ended before it named its application"
-    ]
+    assert caplog.messages == ["control socket lost before Asterisk named its application"]
 
 
 async def test_a_call_that_is_over_loses_its_socket_without_a_word(
@@ -235,7 +239,7 @@ async def test_a_call_that_is_over_loses_its_socket_without_a_word(
                     assert await events.next() == StasisEnd("1")
             await ws.aclose()
         with trio.fail_after(5):
-            await arrival.link.lost()
+            await arrival.link.wait_lost()
     assert caplog.messages == []
 
 
@@ -249,11 +253,11 @@ async def test_one_calls_broken_socket_leaves_the_others_alone() -> None:
             with trio.fail_after(5):
                 other = (await control.arrival()).link
         with trio.fail_after(5):
-            await broken.lost()
+            await broken.wait_lost()
         assert other.is_up
         async with dialled(server, "callchart:a"):
             with trio.fail_after(5):
-                await broken.back()
+                await broken.wait_up()
 
 
 async def test_the_sockets_end_with_control_and_the_server_goes_on(
@@ -269,12 +273,12 @@ async def test_the_sockets_end_with_control_and_the_server_goes_on(
                 async with dialled(server, "callchart:b"):
                     pass
 
-        async with open_control(way("per_call"), server, random.Random(1)) as control:
+        async with open_control(transport("per_call"), server, random.Random(1)) as control:
             nursery.start_soon(asterisk)
             with trio.fail_after(5):
                 await control.arrival()
     (line,) = caplog.messages
-    assert line.startswith("a WebSocket was refused with 404: we do not wait for Asterisk")
+    assert line.startswith("WebSocket refused with 404: no control socket is expected")
 
 
 async def test_asterisk_is_answered_without_delay(start_asterisk: StartAsterisk) -> None:
@@ -282,7 +286,7 @@ async def test_asterisk_is_answered_without_delay(start_asterisk: StartAsterisk)
         dials = DialsBot(f"ws://127.0.0.1:{server.port}/ari", LISTEN.user, LISTEN.password)
         async with (
             start_asterisk(control=dials) as asterisk,
-            open_control(way("persistent"), server, random.Random(1)) as control,
+            open_control(transport("persistent"), server, random.Random(1)) as control,
         ):
             slow = 0
             for number in range(20):
@@ -293,5 +297,5 @@ async def test_asterisk_is_answered_without_delay(start_asterisk: StartAsterisk)
                     began = trio.current_time()
                     await request(f"bot-{number}")
                     slow += trio.current_time() - began > 0.035
-            # Half of them, by 40 ms each, where a kernel puts off what it acknowledges.
+            # With delayed acknowledgements of the kernel, half of them are late by 40 ms.
             assert slow < 10

@@ -10,36 +10,36 @@ import pytest
 from callchart.adapters.carrier.asterisk.control.ari import (
     Ari,
     AriError,
+    AriRequest,
     Bridge,
     ControlLost,
-    Request,
-    answered,
+    parse_answer,
 )
-from callchart.adapters.carrier.asterisk.control.events import Channel
+from callchart.adapters.carrier.asterisk.control.events import AriChannel
 
 
 class Asked:
-    """A transport that remembers what it was asked, and gives one answer to all."""
+    """A transport that records its requests, and gives one answer to all."""
 
     def __init__(self, answer: Any = None) -> None:
-        self.requests: list[Request] = []
+        self.requests: list[AriRequest] = []
         self._answer = answer
 
-    async def ask(self, request: Request) -> Any:
+    async def send_request(self, request: AriRequest) -> Any:
         self.requests.append(request)
         if isinstance(self._answer, Exception):
             raise self._answer
         return self._answer
 
 
-ORDERS: list[tuple[Callable[[Ari], Awaitable[object]], Request]] = [
-    (lambda ari: ari.answer("c"), Request("POST", "channels/c/answer", {})),
-    (lambda ari: ari.progress("c"), Request("POST", "channels/c/progress", {})),
-    (lambda ari: ari.hang_up("c"), Request("DELETE", "channels/c", {"reason": "normal"})),
-    (lambda ari: ari.hang_up("c", "busy"), Request("DELETE", "channels/c", {"reason": "busy"})),
+ORDERS: list[tuple[Callable[[Ari], Awaitable[object]], AriRequest]] = [
+    (lambda ari: ari.answer("c"), AriRequest("POST", "channels/c/answer", {})),
+    (lambda ari: ari.progress("c"), AriRequest("POST", "channels/c/progress", {})),
+    (lambda ari: ari.hang_up("c"), AriRequest("DELETE", "channels/c", {"reason": "normal"})),
+    (lambda ari: ari.hang_up("c", "busy"), AriRequest("DELETE", "channels/c", {"reason": "busy"})),
     (
         lambda ari: ari.continue_in_dialplan("c", "transfers", "100"),
-        Request(
+        AriRequest(
             "POST",
             "channels/c/continue",
             {"context": "transfers", "extension": "100", "priority": "1"},
@@ -47,15 +47,15 @@ ORDERS: list[tuple[Callable[[Ari], Awaitable[object]], Request]] = [
     ),
     (
         lambda ari: ari.send_digits("c", "12#"),
-        Request("POST", "channels/c/dtmf", {"dtmf": "12#"}),
+        AriRequest("POST", "channels/c/dtmf", {"dtmf": "12#"}),
     ),
     (
         lambda ari: ari.set_variable("c", "V", "x y"),
-        Request("POST", "channels/c/variable", {"variable": "V", "value": "x y"}),
+        AriRequest("POST", "channels/c/variable", {"variable": "V", "value": "x y"}),
     ),
     (
         lambda ari: ari.originate("c", "PJSIP/100", "app", seconds=5),
-        Request(
+        AriRequest(
             "POST",
             "channels",
             {"endpoint": "PJSIP/100", "app": "app", "channelId": "c", "timeout": "5"},
@@ -63,7 +63,7 @@ ORDERS: list[tuple[Callable[[Ari], Awaitable[object]], Request]] = [
     ),
     (
         lambda ari: ari.originate("c", "PJSIP/100", "app", caller="200"),
-        Request(
+        AriRequest(
             "POST",
             "channels",
             {
@@ -77,7 +77,7 @@ ORDERS: list[tuple[Callable[[Ari], Awaitable[object]], Request]] = [
     ),
     (
         lambda ari: ari.create("c", "Local/nobody@nowhere", "app"),
-        Request(
+        AriRequest(
             "POST",
             "channels/create",
             {"endpoint": "Local/nobody@nowhere", "app": "app", "channelId": "c"},
@@ -85,26 +85,26 @@ ORDERS: list[tuple[Callable[[Ari], Awaitable[object]], Request]] = [
     ),
     (
         lambda ari: ari.create_bridge("b"),
-        Request("POST", "bridges/b", {"type": "mixing", "name": "b"}),
+        AriRequest("POST", "bridges/b", {"type": "mixing", "name": "b"}),
     ),
     (
         lambda ari: ari.bridge("b", ["c", "d"]),
-        Request("POST", "bridges/b/addChannel", {"channel": "c,d"}),
+        AriRequest("POST", "bridges/b/addChannel", {"channel": "c,d"}),
     ),
-    (lambda ari: ari.delete_bridge("b"), Request("DELETE", "bridges/b", {})),
+    (lambda ari: ari.delete_bridge("b"), AriRequest("DELETE", "bridges/b", {})),
     (
         lambda ari: ari.play("c", "sound:/greeting", "p"),
-        Request("POST", "channels/c/play/p", {"media": "sound:/greeting"}),
+        AriRequest("POST", "channels/c/play/p", {"media": "sound:/greeting"}),
     ),
-    (lambda ari: ari.stop_playback("p"), Request("DELETE", "playbacks/p", {})),
-    (lambda ari: ari.delete_recording("r"), Request("DELETE", "recordings/stored/r", {})),
+    (lambda ari: ari.stop_playback("p"), AriRequest("DELETE", "playbacks/p", {})),
+    (lambda ari: ari.delete_recording("r"), AriRequest("DELETE", "recordings/stored/r", {})),
     (
         lambda ari: ari.snoop("c", "app", "s", spy="in"),
-        Request("POST", "channels/c/snoop/s", {"spy": "in", "app": "app"}),
+        AriRequest("POST", "channels/c/snoop/s", {"spy": "in", "app": "app"}),
     ),
     (
         lambda ari: ari.record("c", "r", "wav"),
-        Request(
+        AriRequest(
             "POST", "channels/c/record", {"name": "r", "format": "wav", "ifExists": "overwrite"}
         ),
     ),
@@ -120,7 +120,7 @@ CLEARING: dict[str, Callable[[Ari], Awaitable[object]]] = {
 
 @pytest.mark.parametrize(("order", "expected"), ORDERS)
 async def test_an_order_is_one_request(
-    order: Callable[[Ari], Awaitable[object]], expected: Request
+    order: Callable[[Ari], Awaitable[object]], expected: AriRequest
 ) -> None:
     asked = Asked()
     await order(Ari(asked))
@@ -173,14 +173,18 @@ async def test_a_variable_that_is_not_set_is_empty() -> None:
 async def test_an_application_that_asterisk_does_not_know_has_no_channels_at_all() -> None:
     assert await Ari(
         Asked({"channel_ids": ["c"], "bridge_ids": ["b"], "endpoint_ids": []})
-    ).held_by("app") == ("c", "b")
+    ).application_resources("app") == ("c", "b")
     assert (
-        await Ari(Asked({"channel_ids": [], "bridge_ids": [], "endpoint_ids": []})).held_by("app")
+        await Ari(
+            Asked({"channel_ids": [], "bridge_ids": [], "endpoint_ids": []})
+        ).application_resources("app")
         == ()
     )
-    assert await Ari(Asked(AriError("GET x", 404, "not found"))).held_by("app") is None
+    assert (
+        await Ari(Asked(AriError("GET x", 404, "not found"))).application_resources("app") is None
+    )
     with pytest.raises(AriError, match="500"):
-        await Ari(Asked(AriError("GET x", 500, "no memory"))).held_by("app")
+        await Ari(Asked(AriError("GET x", 500, "no memory"))).application_resources("app")
 
 
 async def test_what_asterisk_holds_is_told_as_values() -> None:
@@ -192,7 +196,7 @@ async def test_what_asterisk_holds_is_told_as_values() -> None:
         "dialplan": {"exten": "5550100"},
     }
     assert await Ari(Asked([channel])).channels() == (
-        Channel("c", "PJSIP/trunk-1", "Up", "5550123", "5550100"),
+        AriChannel("c", "PJSIP/trunk-1", "Up", "5550123", "5550100"),
     )
     bridge = {"id": "b", "name": "n", "channels": ["c"]}
     assert await Ari(Asked([bridge])).bridges() == (Bridge("b", "n", ("c",)),)
@@ -202,11 +206,11 @@ async def test_what_asterisk_holds_is_told_as_values() -> None:
 
 
 def test_a_request_is_named_without_what_may_hold_a_number() -> None:
-    request = Request("POST", "channels", {"endpoint": "PJSIP/5550123"})
+    request = AriRequest("POST", "channels", {"endpoint": "PJSIP/5550123"})
     assert str(request) == "POST channels"
 
 
-ASKED = Request("POST", "channels/c/answer", {})
+ASKED = AriRequest("POST", "channels/c/answer", {})
 
 
 @pytest.mark.parametrize(
@@ -214,7 +218,7 @@ ASKED = Request("POST", "channels/c/answer", {})
     [(200, '{"id": "c"}', {"id": "c"}), (204, "", None), (200, " ", None), (201, "[]", [])],
 )
 def test_an_answer_is_its_json(status: int, body: str, content: object) -> None:
-    assert answered(ASKED, status, "OK", body) == content
+    assert parse_answer(ASKED, status, "OK", body) == content
 
 
 @pytest.mark.parametrize(
@@ -233,11 +237,11 @@ def test_a_refusal_has_asterisks_own_words_or_else_the_protocols(
     status: int, body: str, reason: str
 ) -> None:
     with pytest.raises(AriError) as refusal:
-        answered(ASKED, status, "the phrase", body)
+        parse_answer(ASKED, status, "the phrase", body)
     assert (refusal.value.status, refusal.value.reason) == (status, reason)
     assert str(refusal.value) == f"Asterisk answered POST channels/c/answer with {status}: {reason}"
 
 
 def test_a_page_instead_of_an_answer_is_not_asterisks() -> None:
-    with pytest.raises(ControlLost, match="is not Asterisk's ARI"):
-        answered(ASKED, 200, "OK", "<html>Welcome</html>")
+    with pytest.raises(ControlLost, match="must be JSON of Asterisk's ARI"):
+        parse_answer(ASKED, 200, "OK", "<html>Welcome</html>")

@@ -24,7 +24,7 @@ from tests.adapters.carrier.asterisk.media.media_call import nothing_left
 from tests.adapters.carrier.asterisk.scripted_asterisk import (
     PASSWORD,
     USER,
-    Answer,
+    ScriptedAnswer,
     ScriptedAsterisk,
     says,
     says_nothing,
@@ -81,9 +81,9 @@ async def failure(settings: AsteriskSettings) -> str:
         ("GET asterisk/info", says(401, {"message": "No"}), "the user or the password is wrong"),
         ("GET asterisk/info", says(404, ""), "ARI is not there: set enabled=yes in ari.conf"),
         ("GET asterisk/info", says(503, ""), "with 503: As Scripted (see Asterisk's log)"),
-        ("GET asterisk/info", says(200, "<html>"), "is not Asterisk's ARI"),
-        ("GET asterisk/info", says(200, {"system": {}}), "what answers there is no ARI"),
-        ("GET asterisk/info", says(200, ["22"]), "there is no ARI (check the url)"),
+        ("GET asterisk/info", says(200, "<html>"), "must be JSON of Asterisk's ARI"),
+        ("GET asterisk/info", says(200, {"system": {}}), "must be ARI, got another answer"),
+        ("GET asterisk/info", says(200, ["22"]), "the server at asterisk.url must be ARI"),
         (
             "GET asterisk/info",
             says(200, {"system": {"version": "13.38.3"}}),
@@ -100,7 +100,7 @@ async def failure(settings: AsteriskSettings) -> str:
     ],
 )
 async def test_what_is_wrong_with_an_asterisk_is_one_error_with_its_cure(
-    asked: str, answer: Answer, said: str
+    asked: str, answer: ScriptedAnswer, said: str
 ) -> None:
     async with scripted_asterisk() as asterisk:
         asterisk.answers[asked] = answer
@@ -192,7 +192,7 @@ async def test_another_client_that_takes_the_application_over_ends_control(
             with trio.fail_after(5), pytest.raises(ControlError, match="another client took over"):
                 await control.arrival()
             with trio.fail_after(5):
-                await link.lost()
+                await link.wait_lost()
             with pytest.raises(ControlLost, match="another client took the application over"):
                 await link.ari.version()
 
@@ -218,7 +218,7 @@ async def test_noise_on_the_events_socket_does_not_disturb_a_call(
             await ws.send_message(json.dumps({"type": "StasisEnd", "channel": {"id": "1"}}))
             with trio.fail_after(5):
                 assert await events.next() == StasisEnd("1")
-    assert all(line.startswith("Asterisk sent what is no event") for line in caplog.messages)
+    assert all(line.startswith("malformed event of ARI dropped") for line in caplog.messages)
 
 
 async def test_control_comes_back_after_a_message_that_was_too_long(
@@ -231,16 +231,16 @@ async def test_control_comes_back_after_a_message_that_was_too_long(
             asterisk.answers["GET channels"] = says(200, [START["channel"]])
             await (await asterisk.socket()).send_message("x" * (MESSAGE_BYTES + 1))
             with trio.fail_after(5):
-                await link.lost()
-                await link.back()
+                await link.wait_lost()
+                await link.wait_up()
             ws = await asterisk.socket()
             await ws.send_message(json.dumps({"type": "StasisEnd", "channel": {"id": "1"}}))
             with trio.fail_after(5):
                 assert await events.next() == StasisEnd("1")
     assert caplog.messages == [
-        "control of Asterisk for callchart is lost: a message of Asterisk's was longer than"
+        "control socket lost for callchart: a message of Asterisk's was longer than"
         f" {MESSAGE_BYTES} bytes",
-        "control of Asterisk for callchart is back",
+        "control socket reconnected for callchart",
     ]
 
 
@@ -253,14 +253,14 @@ async def test_while_control_is_lost_requests_fail_at_once_and_one_line_says_so(
         asterisk.answers["GET events"] = says(503, "")
         await (await asterisk.socket()).aclose(1001, "restarting")
         with trio.fail_after(5):
-            await link.lost()
+            await link.wait_lost()
             while asterisk.asked.count("GET events") < 4:  # noqa: ASYNC110 (a list)
                 with pytest.raises(ControlLost, match="1001 restarting"):
                     await link.ari.version()
                 await trio.sleep(0.01)
         del asterisk.answers["GET events"]
     assert caplog.messages == [
-        "control of Asterisk for callchart is lost: Asterisk closed the socket: 1001 restarting"
+        "control socket lost for callchart: Asterisk closed the socket: 1001 restarting"
     ]
 
 
@@ -278,7 +278,7 @@ async def test_control_comes_back_after_an_answer_that_is_not_a_websockets(answe
             while asterisk.asked.count("GET events") < 3:  # noqa: ASYNC110 (a list)
                 await trio.sleep(0.01)
             asterisk.answers["GET events"] = events
-            await link.back()
+            await link.wait_up()
         await asterisk.socket()
 
 
@@ -292,7 +292,7 @@ async def test_what_keeps_control_from_coming_back_is_said_when_it_takes_long(
         with trio.fail_after(5):
             while asterisk.asked.count("GET events") < 4:  # noqa: ASYNC110 (a list)
                 await trio.sleep(0.01)
-    assert caplog.messages[1:] == ["control of Asterisk is still lost: it answered 401"]
+    assert caplog.messages[1:] == ["control reconnect failed: it answered 401"]
 
 
 async def test_a_socket_that_cannot_catch_up_is_not_used() -> None:
@@ -302,12 +302,12 @@ async def test_a_socket_that_cannot_catch_up_is_not_used() -> None:
             asterisk.answers["GET channels"] = says(500, {"error": "no memory"})
             await (await asterisk.socket()).aclose()
             with trio.fail_after(5):
-                await link.lost()
+                await link.wait_lost()
                 await asterisk.socket()
             asterisk.answers["GET channels"] = says(200, [])
             with trio.fail_after(5):
                 gone = await events.next()
-                await link.back()
+                await link.wait_up()
             assert gone.channel == "1"  # type: ignore[union-attr]
 
 

@@ -1,5 +1,5 @@
-"""Who is told what: calls that arrive, channels that somebody listens for, and control that is
-lost and comes back."""
+"""Delivery of events: calls that arrive, channels with listeners, and control that is lost and
+comes back."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ import trio
 import trio.testing
 
 from callchart.adapters.carrier.asterisk.control import control as control_module
-from callchart.adapters.carrier.asterisk.control.ari import Ari, AriError, ControlLost, Request
-from callchart.adapters.carrier.asterisk.control.control import Control, ControlError, Events
+from callchart.adapters.carrier.asterisk.control.ari import Ari, AriError, AriRequest, ControlLost
+from callchart.adapters.carrier.asterisk.control.control import ChannelEvents, Control, ControlError
 from callchart.adapters.carrier.asterisk.control.events import (
     ApplicationReplaced,
-    Channel,
+    AriChannel,
+    AriEvent,
     ChannelDestroyed,
     DtmfReceived,
-    Event,
     StasisEnd,
     StasisStart,
-    Unknown,
+    UnknownEvent,
 )
 
 APP = "callchart"
@@ -35,7 +35,7 @@ class Asterisk:
         self.channels, self.refuses = channels, refuses
         self.asked: list[str] = []
 
-    async def ask(self, request: Request) -> Any:
+    async def send_request(self, request: AriRequest) -> Any:
         await trio.lowlevel.checkpoint()
         self.asked.append(str(request))
         if self.refuses:
@@ -52,12 +52,12 @@ def control(nursery: trio.Nursery) -> Control:
 
 
 def start(channel: str, app: str = APP) -> StasisStart:
-    return StasisStart(app, Channel(channel, "PJSIP/trunk-1", "Ring", "", ""), ())
+    return StasisStart(app, AriChannel(channel, "PJSIP/trunk-1", "Ring", "", ""), ())
 
 
-async def heard(events: Events) -> list[Event]:
+async def heard(events: ChannelEvents) -> list[AriEvent]:
     """All that waits to be heard."""
-    found: list[Event] = []
+    found: list[AriEvent] = []
 
     async def hear() -> None:
         while True:
@@ -72,7 +72,7 @@ async def heard(events: Events) -> list[Event]:
 
 async def test_a_channel_that_nobody_listens_for_is_a_call_that_arrives(control: Control) -> None:
     link = control.link(APP)
-    control.tell(start("1"), link)
+    control.deliver_event(start("1"), link)
     arrival = await control.arrival()
     assert (arrival.start, arrival.link) == (start("1"), link)
 
@@ -81,8 +81,8 @@ async def test_a_caller_who_hangs_up_before_the_call_is_taken_is_known_to_have(
     control: Control,
 ) -> None:
     link = control.link(APP)
-    control.tell(start("1"), link)
-    control.tell(StasisEnd("1"), link)
+    control.deliver_event(start("1"), link)
+    control.deliver_event(StasisEnd("1"), link)
     with (await control.arrival()).events as events:
         assert await events.next() == StasisEnd("1")
 
@@ -90,16 +90,16 @@ async def test_a_caller_who_hangs_up_before_the_call_is_taken_is_known_to_have(
 async def test_a_channel_that_somebody_waits_for_is_no_call(control: Control) -> None:
     link = control.link(APP)
     with link.listen("bot-1.media", "bot-2.media") as events:
-        control.tell(start("bot-1.media"), link)
-        control.tell(StasisEnd("bot-1.media"), link)
-        control.tell(DtmfReceived("other", "1"), link)
-        control.tell(start("bot-2.media"), link)
+        control.deliver_event(start("bot-1.media"), link)
+        control.deliver_event(StasisEnd("bot-1.media"), link)
+        control.deliver_event(DtmfReceived("other", "1"), link)
+        control.deliver_event(start("bot-2.media"), link)
         assert await heard(events) == [
             start("bot-1.media"),
             StasisEnd("bot-1.media"),
             start("bot-2.media"),
         ]
-    control.tell(start("1"), link)
+    control.deliver_event(start("1"), link)
     assert (await control.arrival()).start == start("1")
 
 
@@ -108,20 +108,23 @@ async def test_a_channel_of_ours_that_nobody_waits_for_is_no_call(
 ) -> None:
     caplog.set_level(logging.DEBUG, "callchart")
     link = control.link(APP)
-    control.tell(start("bot-1.media"), link)
-    control.tell(Unknown("ChannelVarset"), link)
-    control.tell(start("bottle-1"), link)
+    control.deliver_event(start("bot-1.media"), link)
+    control.deliver_event(UnknownEvent("ChannelVarset"), link)
+    control.deliver_event(start("bottle-1"), link)
     assert (await control.arrival()).start == start("bottle-1")
-    assert caplog.messages == ["nobody waits for a StasisStart", "nobody waits for a Unknown"]
+    assert caplog.messages == [
+        "event dropped: no listener for a StasisStart",
+        "event dropped: no listener for a UnknownEvent",
+    ]
 
 
 async def test_two_who_listen_for_one_channel_are_both_told(control: Control) -> None:
     link = control.link(APP)
     with link.listen("1") as one:
         with control.listen("1", "1") as other:
-            control.tell(StasisEnd("1"), link)
+            control.deliver_event(StasisEnd("1"), link)
             assert await heard(other) == [StasisEnd("1")]
-        control.tell(DtmfReceived("1", "5"), link)
+        control.deliver_event(DtmfReceived("1", "5"), link)
         assert await heard(one) == [StasisEnd("1"), DtmfReceived("1", "5")]
         assert await heard(other) == []
 
@@ -129,7 +132,7 @@ async def test_two_who_listen_for_one_channel_are_both_told(control: Control) ->
 async def test_who_was_interrupted_while_waiting_loses_no_news(control: Control) -> None:
     link = control.link(APP)
     with link.listen("1") as events:
-        found: list[Event] = []
+        found: list[AriEvent] = []
 
         async def wait(scope: trio.CancelScope) -> None:
             with scope:
@@ -140,7 +143,7 @@ async def test_who_was_interrupted_while_waiting_loses_no_news(control: Control)
             nursery.start_soon(wait, scope)
             await trio.testing.wait_all_tasks_blocked()
             scope.cancel()
-            control.tell(StasisEnd("1"), link)
+            control.deliver_event(StasisEnd("1"), link)
         assert found + await heard(events) == [StasisEnd("1")]
 
 
@@ -157,7 +160,7 @@ async def test_who_was_interrupted_while_waiting_loses_no_call(control: Control)
         nursery.start_soon(wait, scope)
         await trio.testing.wait_all_tasks_blocked()
         scope.cancel()
-        control.tell(start("1"), link)
+        control.deliver_event(start("1"), link)
     if not found:
         found.append((await control.arrival()).start)
     assert found == [start("1")]
@@ -166,28 +169,28 @@ async def test_who_was_interrupted_while_waiting_loses_no_call(control: Control)
 async def test_more_calls_than_can_wait_are_refused(
     nursery: trio.Nursery, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(control_module, "ARRIVALS", 2)
+    monkeypatch.setattr(control_module, "MAX_ARRIVALS", 2)
     control, asterisk = Control(APP, "bot-", nursery), Asterisk()
     link = control.link(APP)
-    link.up(asterisk)
+    link.mark_up(asterisk)
     for number in range(3):
-        control.tell(start(str(number)), link)
+        control.deliver_event(start(str(number)), link)
     await trio.testing.wait_all_tasks_blocked()
     assert asterisk.asked == ["DELETE channels/2"]
-    assert caplog.messages == ["a call was refused: 2 are waiting to be taken"]
+    assert caplog.messages == ["call refused: 2 calls wait already"]
     assert [(await control.arrival()).start for _ in range(2)] == [start("0"), start("1")]
 
 
 async def test_a_call_that_cannot_even_be_refused_disturbs_nobody(
     nursery: trio.Nursery, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(control_module, "ARRIVALS", 1)
+    monkeypatch.setattr(control_module, "MAX_ARRIVALS", 1)
     control = Control(APP, "bot-", nursery)
     link = control.link(APP)
     for number in range(2):
-        control.tell(start(str(number)), link)
+        control.deliver_event(start(str(number)), link)
     await trio.testing.wait_all_tasks_blocked()
-    assert caplog.messages[1].startswith("a call that was refused may wait on: control of Asterisk")
+    assert caplog.messages[1].startswith("call not refused, its caller may still wait: control of")
     assert (await control.arrival()).start == start("0")
 
 
@@ -204,10 +207,10 @@ async def test_whose_application_was_taken_over_gets_no_calls_but_an_error(
         nursery.start_soon(wait)
         await trio.testing.wait_all_tasks_blocked()
         assert not control.is_over
-        control.tell(ApplicationReplaced(APP), link)
+        control.deliver_event(ApplicationReplaced(APP), link)
     assert control.is_over
-    control.tell(start("1"), link)
-    control.tell(ApplicationReplaced(APP), link)
+    control.deliver_event(start("1"), link)
+    control.deliver_event(ApplicationReplaced(APP), link)
     for _ in range(2):
         with pytest.raises(ControlError, match="took over"):
             await control.arrival()
@@ -217,9 +220,9 @@ async def test_a_link_that_is_not_up_refuses_requests_at_once(control: Control) 
     link, asterisk = control.link(APP), Asterisk()
     with pytest.raises(ControlLost, match="not connected yet"):
         await link.ari.answer("1")
-    link.up(asterisk)
+    link.mark_up(asterisk)
     await link.ari.answer("1")
-    link.down(asterisk, "the connection broke")
+    link.mark_down(asterisk, "the connection broke")
     with pytest.raises(ControlLost, match="the connection broke"):
         await link.ari.answer("1")
     assert asterisk.asked == ["POST channels/1/answer"]
@@ -230,31 +233,31 @@ async def test_who_waits_learns_that_control_is_lost_and_that_it_is_back(
 ) -> None:
     caplog.set_level(logging.INFO, "callchart")
     link, asterisk = control.link(APP), Asterisk()
-    link.up(asterisk)
+    link.mark_up(asterisk)
     learned: list[str] = []
 
     async def watch() -> None:
         while True:
-            await link.lost()
+            await link.wait_lost()
             learned.append("lost")
-            await link.back()
+            await link.wait_up()
             learned.append("back")
 
     async with trio.open_nursery() as nursery:
         nursery.start_soon(watch)
         for _ in range(2):
             await trio.testing.wait_all_tasks_blocked()
-            link.down(asterisk, "the connection broke")
+            link.mark_down(asterisk, "the connection broke")
             await trio.testing.wait_all_tasks_blocked()
-            link.up(asterisk)
+            link.mark_up(asterisk)
         await trio.testing.wait_all_tasks_blocked()
         nursery.cancel_scope.cancel()
     assert learned == ["lost", "back"] * 2
     assert (
         caplog.messages
         == [
-            "control of Asterisk for callchart is lost: the connection broke",
-            "control of Asterisk for callchart is back",
+            "control socket lost for callchart: the connection broke",
+            "control socket reconnected for callchart",
         ]
         * 2
     )
@@ -262,9 +265,9 @@ async def test_who_waits_learns_that_control_is_lost_and_that_it_is_back(
 
 async def test_the_end_of_an_older_way_does_not_take_down_the_newer(control: Control) -> None:
     link, older, newer = control.link(APP), Asterisk(), Asterisk()
-    link.up(older)
-    link.up(newer)
-    link.down(older, "the connection broke")
+    link.mark_up(older)
+    link.mark_up(newer)
+    link.mark_down(older, "the connection broke")
     assert link.is_up
     await link.ari.answer("1")
     assert (older.asked, newer.asked) == ([], ["POST channels/1/answer"])
@@ -274,9 +277,9 @@ async def test_the_log_does_not_name_the_channel_of_a_call_with_a_link_of_its_ow
     control: Control, caplog: pytest.LogCaptureFixture
 ) -> None:
     link, asterisk = control.link(f"{APP}:PJSIP/5550123-1"), Asterisk()
-    link.up(asterisk)
-    link.down(asterisk, "the connection broke")
-    assert caplog.messages == ["control of Asterisk for callchart is lost: the connection broke"]
+    link.mark_up(asterisk)
+    link.mark_down(asterisk, "the connection broke")
+    assert caplog.messages == ["control socket lost for callchart: the connection broke"]
 
 
 async def test_channels_that_ended_while_control_was_lost_are_told_of_when_it_is_back(
@@ -301,7 +304,7 @@ async def test_a_call_that_arrives_while_we_catch_up_is_not_taken_for_gone(
         async with trio.open_nursery() as nursery:
             nursery.start_soon(link.catch_up, Ari(asterisk))
             await trio.testing.wait_all_tasks_blocked(0)
-            control.tell(start("2"), link)
+            control.deliver_event(start("2"), link)
     with (await control.arrival()).events as events:
         assert await heard(events) == []
 
@@ -319,10 +322,10 @@ async def test_an_application_has_one_link_for_as_long_as_somebody_holds_it(
     assert control.link("callchart:1") is link
     assert other is not link
     asterisk = Asterisk()
-    link.up(asterisk)
+    link.mark_up(asterisk)
     await control.ari.answer("1")
     del link
     gc.collect()
-    with pytest.raises(ControlLost, match="no link to Asterisk"):
+    with pytest.raises(ControlLost, match="no control socket to Asterisk"):
         await control.ari.answer("1")
     assert asterisk.asked == ["POST channels/1/answer"]

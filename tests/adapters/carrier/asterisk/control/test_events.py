@@ -1,4 +1,4 @@
-"""What Asterisk says becomes an event, or a complaint that quotes nothing of it."""
+"""A message of Asterisk becomes an event, or an error that quotes none of its content."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 
 from callchart.adapters.carrier.asterisk.control import events
 from callchart.adapters.carrier.asterisk.control.events import (
-    Event,
+    AriEvent,
     MalformedEvent,
     channel_of,
     decode,
-    event_of,
+    read_event,
 )
 
 #: As Asterisk 22 sends them; ids and numbers are made up.
@@ -25,9 +25,9 @@ RECORDED: list[dict[str, Any]] = json.loads(
 )
 
 CALLER = "1690000000.2"
-CHANNEL = events.Channel(CALLER, "PJSIP/trunk-00000001", "Ring", "5550123", "5550100")
+CHANNEL = events.AriChannel(CALLER, "PJSIP/trunk-00000001", "Ring", "5550123", "5550100")
 
-EXPECTED: list[Event] = [
+EXPECTED: list[AriEvent] = [
     events.StasisStart("callchart", CHANNEL, ("sales",)),
     events.StasisEnd(CALLER),
     events.HangupRequest(CALLER, 16),
@@ -40,24 +40,24 @@ EXPECTED: list[Event] = [
     events.PlaybackFinished("callchart-1.p1", CALLER, failed=True),
     events.ApplicationRegistered("callchart"),
     events.ApplicationReplaced("callchart"),
-    events.Unknown("ChannelVarset"),
+    events.UnknownEvent("ChannelVarset"),
 ]
 
-OF_NO_CHANNEL = (events.ApplicationRegistered, events.ApplicationReplaced, events.Unknown)
+OF_NO_CHANNEL = (events.ApplicationRegistered, events.ApplicationReplaced, events.UnknownEvent)
 
 
-def parse(message: str | bytes) -> Event:
-    return event_of(decode(message))
+def parse(message: str | bytes) -> AriEvent:
+    return read_event(decode(message))
 
 
 @pytest.mark.parametrize(("message", "expected"), list(zip(RECORDED, EXPECTED, strict=True)))
-def test_a_recorded_message_is_its_event(message: dict[str, Any], expected: Event) -> None:
+def test_a_recorded_message_is_its_event(message: dict[str, Any], expected: AriEvent) -> None:
     assert parse(json.dumps(message)) == expected
     assert parse(json.dumps(message).encode()) == expected
 
 
 @pytest.mark.parametrize("event", EXPECTED)
-def test_an_event_knows_the_channel_that_it_is_about(event: Event) -> None:
+def test_an_event_knows_the_channel_that_it_is_about(event: AriEvent) -> None:
     about = channel_of(event)
     if isinstance(event, OF_NO_CHANNEL):
         assert about is None
@@ -86,13 +86,13 @@ def test_what_is_no_message_of_ari_is_malformed(message: str | bytes, complaint:
 def test_an_event_without_what_it_is_about_is_malformed(message: dict[str, Any]) -> None:
     bare = {"type": message["type"]}
     with pytest.raises(MalformedEvent, match=message["type"]):
-        event_of(bare)
+        read_event(bare)
 
 
 def test_a_complaint_quotes_nothing_of_what_came() -> None:
     message = {**RECORDED[2], "cause": "+15550123"}
     with pytest.raises(MalformedEvent) as complaint:
-        event_of(message)
+        read_event(message)
     assert str(complaint.value).startswith("a ChannelHangupRequest with a field missing or wrong")
     assert "5550123" not in str(complaint.value)
 
@@ -111,7 +111,7 @@ def test_whatever_stands_in_a_field_an_event_comes_of_it_or_a_complaint(
     field = data.draw(st.sampled_from(sorted(message)))
     changed = {**message, field: data.draw(_JSON)}
     try:
-        event = event_of(changed)
+        event = read_event(changed)
     except MalformedEvent:
         return
-    assert isinstance(event, Event)
+    assert isinstance(event, AriEvent)

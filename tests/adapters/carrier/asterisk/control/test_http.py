@@ -16,7 +16,7 @@ from tests.adapters.carrier.asterisk.media.media_call import nothing_left
 from tests.adapters.carrier.asterisk.scripted_asterisk import (
     PASSWORD,
     USER,
-    Answer,
+    ScriptedAnswer,
     ScriptedAsterisk,
     hangs_up,
     leaves,
@@ -32,7 +32,7 @@ ANSWERING = "POST channels/1/answer"
 
 
 @asynccontextmanager
-async def asking(answer: Answer) -> AsyncIterator[tuple[Ari, ScriptedAsterisk]]:
+async def asking(answer: ScriptedAnswer) -> AsyncIterator[tuple[Ari, ScriptedAsterisk]]:
     """Requests to an Asterisk that answers one of them so."""
     async with (
         scripted_asterisk() as asterisk,
@@ -83,7 +83,7 @@ async def test_many_requests_at_once_share_a_few_connections(asterisk: Asterisk)
     ],
     ids=["404", "500", "a page"],
 )
-async def test_a_refusal_has_asterisks_own_words(answer: Answer, reason: str) -> None:
+async def test_a_refusal_has_asterisks_own_words(answer: ScriptedAnswer, reason: str) -> None:
     async with asking(answer) as (ari, _):
         with pytest.raises(AriError, match=reason):
             await ari.answer("1")
@@ -92,14 +92,14 @@ async def test_a_refusal_has_asterisks_own_words(answer: Answer, reason: str) ->
 @pytest.mark.parametrize(
     ("answer", "reason"),
     [
-        (says(200, "<html>"), r"is not Asterisk's ARI: no JSON"),
+        (says(200, "<html>"), r"must be JSON of Asterisk's ARI"),
         (hangs_up, "does not speak HTTP, or broke off"),
         (lambda stream: stream.send_all(b"SSH-2.0-OpenSSH\r\n"), "does not speak HTTP"),
         (leaves, "broke off"),
     ],
     ids=["no JSON", "half an answer", "another protocol", "no answer"],
 )
-async def test_what_is_no_answer_is_control_lost(answer: Answer, reason: str) -> None:
+async def test_what_is_no_answer_is_control_lost(answer: ScriptedAnswer, reason: str) -> None:
     async with asking(answer) as (ari, _):
         with pytest.raises(ControlLost, match=reason):
             await ari.answer("1")

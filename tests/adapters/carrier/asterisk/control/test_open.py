@@ -1,4 +1,4 @@
-"""What every way of control owes its users, at a real Asterisk."""
+"""The contract of all modes of control, with a real Asterisk."""
 
 from __future__ import annotations
 
@@ -12,16 +12,20 @@ import pytest
 import trio
 
 from callchart.adapters.carrier.asterisk.control.ari import AriError, ControlLost
-from callchart.adapters.carrier.asterisk.control.control import Arrival, Control, Events
+from callchart.adapters.carrier.asterisk.control.control import Arrival, ChannelEvents, Control
 from callchart.adapters.carrier.asterisk.control.events import (
+    AriEvent,
     ChannelDestroyed,
     ChannelStateChange,
-    Event,
     StasisEnd,
     StasisStart,
 )
 from callchart.adapters.carrier.asterisk.control.open import open_control
-from callchart.adapters.carrier.asterisk.settings import AsteriskSettings, ControlWay, Listen
+from callchart.adapters.carrier.asterisk.settings import (
+    AsteriskSettings,
+    ControlMode,
+    ListenSettings,
+)
 from callchart.adapters.carrier.asterisk.websocket.server import WebSocketServer
 from tests.adapters.carrier.asterisk.media.cable import Cable, cable
 from tests.asterisk.fixtures import StartAsterisk
@@ -29,9 +33,9 @@ from tests.asterisk.server import Asterisk, DialsBot
 
 pytestmark = pytest.mark.real
 
-WAYS: tuple[ControlWay, ...] = ("connect", "persistent", "per_call")
-ONE_LINK: tuple[ControlWay, ...] = ("connect", "persistent")
-CONNECTIONS: dict[ControlWay, Literal["persistent", "per_call_config"]] = {
+WAYS: tuple[ControlMode, ...] = ("connect", "persistent", "per_call")
+ONE_LINK: tuple[ControlMode, ...] = ("connect", "persistent")
+CONNECTIONS: dict[ControlMode, Literal["persistent", "per_call_config"]] = {
     "persistent": "persistent",
     "per_call": "per_call_config",
 }
@@ -55,9 +59,9 @@ class Controlled:
 
 
 @asynccontextmanager
-async def controlled(way: ControlWay, start_asterisk: StartAsterisk) -> AsyncIterator[Controlled]:
+async def controlled(mode: ControlMode, start_asterisk: StartAsterisk) -> AsyncIterator[Controlled]:
     async with AsyncExitStack() as stack:
-        if way == "connect":
+        if mode == "connect":
             asterisk = await stack.enter_async_context(start_asterisk())
             between = await stack.enter_async_context(cable(asterisk.http_port))
             settings = AsteriskSettings(
@@ -69,24 +73,24 @@ async def controlled(way: ControlWay, start_asterisk: StartAsterisk) -> AsyncIte
             )
             server = None
         else:
-            listen = Listen(port=0, user="asterisk", password="a-password")
+            listen = ListenSettings(port=0, user="asterisk", password="a-password")
             server = await stack.enter_async_context(WebSocketServer.open(listen))
             between = await stack.enter_async_context(cable(server.port))
             dials = DialsBot(
                 f"ws://127.0.0.1:{between.port}/ari",
                 listen.user,
                 listen.password,
-                CONNECTIONS[way],
+                CONNECTIONS[mode],
             )
             asterisk = await stack.enter_async_context(start_asterisk(control=dials))
             settings = AsteriskSettings(
-                app=asterisk.app, instance="bot", control=way, listen=listen
+                app=asterisk.app, instance="bot", control=mode, listen=listen
             )
         control = await stack.enter_async_context(open_control(settings, server, random.Random(1)))
         yield Controlled(asterisk, control, between)
 
 
-async def until(events: Events, kind: type[Event]) -> Event:
+async def until(events: ChannelEvents, kind: type[AriEvent]) -> AriEvent:
     """The next event of that kind; those before it are left out."""
     with trio.fail_after(10):
         while not isinstance(event := await events.next(), kind):
@@ -94,30 +98,30 @@ async def until(events: Events, kind: type[Event]) -> Event:
     return event
 
 
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("mode", WAYS)
 async def test_a_call_arrives_is_answered_and_ends(
-    way: ControlWay, start_asterisk: StartAsterisk
+    mode: ControlMode, start_asterisk: StartAsterisk
 ) -> None:
-    async with controlled(way, start_asterisk) as line:
+    async with controlled(mode, start_asterisk) as line:
         arrival = await line.call()
         channel, ari = arrival.start.channel, arrival.link.ari
         assert (channel.dialled, channel.state) == ("bot", "Ring")
         with arrival.events as events:
             await ari.answer(channel.id)
             assert await until(events, ChannelStateChange) == ChannelStateChange(channel.id, "Up")
-            assert await ari.held_by(arrival.link.app) == (channel.id,)
+            assert await ari.application_resources(arrival.link.app) == (channel.id,)
             await ari.hang_up(channel.id)
             assert await until(events, StasisEnd) == StasisEnd(channel.id)
         with pytest.raises(AriError, match=r"with 40[49]: Channel not "):
             await ari.answer(channel.id)
 
 
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("mode", WAYS)
 async def test_what_is_asked_arrives_as_it_was_said(
-    way: ControlWay, start_asterisk: StartAsterisk
+    mode: ControlMode, start_asterisk: StartAsterisk
 ) -> None:
     text = 'a +b&c=d%20;/?#"ü'
-    async with controlled(way, start_asterisk) as line:
+    async with controlled(mode, start_asterisk) as line:
         arrival = await line.call()
         ari, channel = arrival.link.ari, arrival.start.channel.id
         await ari.set_variable(channel, "ODD", text)
@@ -125,11 +129,11 @@ async def test_what_is_asked_arrives_as_it_was_said(
         assert await ari.variable(channel, "NEVER_SET") == ""
 
 
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("mode", WAYS)
 async def test_a_hundred_requests_at_once_are_all_answered(
-    way: ControlWay, start_asterisk: StartAsterisk
+    mode: ControlMode, start_asterisk: StartAsterisk
 ) -> None:
-    async with controlled(way, start_asterisk) as line:
+    async with controlled(mode, start_asterisk) as line:
         arrival = await line.call()
         ari, channel = arrival.link.ari, arrival.start.channel.id
         found: list[str] = []
@@ -145,11 +149,11 @@ async def test_a_hundred_requests_at_once_are_all_answered(
         assert sorted(found, key=int) == [str(number) for number in range(100)]
 
 
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("mode", WAYS)
 async def test_a_channel_of_ours_is_no_call_whether_somebody_waits_for_it_or_not(
-    way: ControlWay, start_asterisk: StartAsterisk
+    mode: ControlMode, start_asterisk: StartAsterisk
 ) -> None:
-    async with controlled(way, start_asterisk) as line:
+    async with controlled(mode, start_asterisk) as line:
         link = (await line.call()).link
         with link.listen("bot-1.media") as events:
             await link.ari.create("bot-1.media", "Local/nobody@nowhere", link.app)
@@ -160,22 +164,22 @@ async def test_a_channel_of_ours_is_no_call_whether_somebody_waits_for_it_or_not
             assert (await line.control.arrival()).start.channel.id == "stranger"
 
 
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("mode", WAYS)
 async def test_a_call_outlives_a_socket_that_was_cut(
-    way: ControlWay, start_asterisk: StartAsterisk
+    mode: ControlMode, start_asterisk: StartAsterisk
 ) -> None:
-    async with controlled(way, start_asterisk) as line:
+    async with controlled(mode, start_asterisk) as line:
         arrival = await line.call()
         link, channel = arrival.link, arrival.start.channel.id
         with arrival.events as events:
             await line.cable.cut()
             with trio.fail_after(5):
-                await link.lost()
+                await link.wait_lost()
             with pytest.raises(ControlLost):
                 await link.ari.answer(channel)
             line.cable.mend()
             with trio.fail_after(5):
-                await link.back()
+                await link.wait_up()
             await link.ari.answer(channel)
             assert await until(events, ChannelStateChange) == ChannelStateChange(channel, "Up")
             await link.ari.hang_up(channel)
@@ -183,15 +187,15 @@ async def test_a_call_outlives_a_socket_that_was_cut(
         assert (await line.call()).start.channel.id != channel
 
 
-@pytest.mark.parametrize("way", ONE_LINK)
+@pytest.mark.parametrize("mode", ONE_LINK)
 async def test_a_call_that_ended_while_control_was_lost_is_known_to_have(
-    way: ControlWay, start_asterisk: StartAsterisk
+    mode: ControlMode, start_asterisk: StartAsterisk
 ) -> None:
-    async with controlled(way, start_asterisk) as line:
+    async with controlled(mode, start_asterisk) as line:
         over, goes_on = await line.call(), await line.call()
         with over.events as events, goes_on.events as others:
             await line.cable.cut()
-            await over.link.lost()
+            await over.link.wait_lost()
             await line.asterisk.ari("DELETE", f"channels/{over.start.channel.id}")
             line.cable.mend()
             assert await until(events, ChannelDestroyed) == ChannelDestroyed(
@@ -201,11 +205,11 @@ async def test_a_call_that_ended_while_control_was_lost_is_known_to_have(
             assert await until(others, StasisEnd) == StasisEnd(goes_on.start.channel.id)
 
 
-@pytest.mark.parametrize("way", ONE_LINK)
+@pytest.mark.parametrize("mode", ONE_LINK)
 async def test_control_comes_back_to_an_asterisk_that_was_restarted(
-    way: ControlWay, start_asterisk: StartAsterisk
+    mode: ControlMode, start_asterisk: StartAsterisk
 ) -> None:
-    async with controlled(way, start_asterisk) as line:
+    async with controlled(mode, start_asterisk) as line:
         before = await line.call()
         with before.events as events:
             await line.asterisk.restart()
@@ -215,13 +219,13 @@ async def test_control_comes_back_to_an_asterisk_that_was_restarted(
         await after.link.ari.answer(after.start.channel.id)
 
 
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("mode", WAYS)
 async def test_requests_that_belong_to_no_call_are_made_too(
-    way: ControlWay, start_asterisk: StartAsterisk
+    mode: ControlMode, start_asterisk: StartAsterisk
 ) -> None:
-    async with controlled(way, start_asterisk) as line:
-        if way == "per_call":
-            with pytest.raises(ControlLost, match="no link to Asterisk"):
+    async with controlled(mode, start_asterisk) as line:
+        if mode == "per_call":
+            with pytest.raises(ControlLost, match="no control socket to Asterisk"):
                 await line.control.ari.version()
         arrival = await line.call()
         assert line.asterisk.version == f"Asterisk {await line.control.ari.version()}"

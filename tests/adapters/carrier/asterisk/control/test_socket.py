@@ -19,10 +19,14 @@ from trio_websocket import (
 
 from callchart.adapters.carrier.asterisk.control import socket as socket_module
 from callchart.adapters.carrier.asterisk.control.ari import Ari, AriError, ControlLost
-from callchart.adapters.carrier.asterisk.control.events import ApplicationReplaced, Event, StasisEnd
+from callchart.adapters.carrier.asterisk.control.events import (
+    ApplicationReplaced,
+    AriEvent,
+    StasisEnd,
+)
 from callchart.adapters.carrier.asterisk.control.socket import ControlSocket
-from callchart.adapters.carrier.asterisk.rate_limited_log import Complaints
-from callchart.adapters.carrier.asterisk.service_nursery import background
+from callchart.adapters.carrier.asterisk.rate_limited_log import RateLimitedLog
+from callchart.adapters.carrier.asterisk.service_nursery import open_service_nursery
 from callchart.adapters.carrier.asterisk.websocket.server import MESSAGE_BYTES
 
 MemoryStream = trio.StapledStream[trio.testing.MemorySendStream, trio.testing.MemoryReceiveStream]
@@ -36,9 +40,9 @@ class Wire:
     def __init__(
         self, ours: WebSocketConnection, theirs: WebSocketConnection, far: MemoryStream
     ) -> None:
-        self.told: list[Event] = []
+        self.told: list[AriEvent] = []
         self.theirs, self.far = theirs, far
-        self.ours = ControlSocket(ours, self.told.append, Complaints())
+        self.ours = ControlSocket(ours, self.told.append, RateLimitedLog())
         self.ari = Ari(self.ours)
 
     async def asked(self) -> dict[str, Any]:
@@ -223,11 +227,10 @@ async def test_what_is_no_event_is_complained_of_once_and_disturbs_nobody(
         await trio.sleep(31)
         await line.say("{")
         await trio.testing.wait_all_tasks_blocked()
-    no_json = "Asterisk sent what is no event of ARI: not JSON"
+    no_json = "malformed event of ARI dropped: not JSON"
     assert caplog.messages == [
         no_json,
-        "Asterisk sent what is no event of ARI: a StasisEnd with a field missing or wrong:"
-        " 'channel'",
+        "malformed event of ARI dropped: a StasisEnd with a field missing or wrong: 'channel'",
         f"{no_json} (and 2 times before)",
     ]
 
@@ -260,7 +263,7 @@ async def test_a_far_end_that_reads_is_asked_for_signs_of_life_and_kept(
 
 async def test_a_far_end_that_reads_nothing_is_given_up(autojump_clock: object) -> None:
     near, far = trio.testing.memory_stream_pair()
-    async with background() as nursery:
+    async with open_service_nursery() as nursery:
 
         async def accept() -> None:
             await (await wrap_server_stream(nursery, far)).accept()
@@ -268,7 +271,7 @@ async def test_a_far_end_that_reads_nothing_is_given_up(autojump_clock: object) 
         nursery.start_soon(accept)
         ws = await open_near_end(nursery, near)
         near.send_stream.send_all_hook = trio.sleep_forever
-        socket = ControlSocket(ws, lambda event: None, Complaints())
+        socket = ControlSocket(ws, lambda event: None, RateLimitedLog())
         nursery.start_soon(socket.run)
         with pytest.raises(ControlLost):
             await Ari(socket).answer("c")

@@ -1,4 +1,4 @@
-"""A phone in a call whose sound one way of media carries: what the tests of every way need."""
+"""A phone in a call over one media transport, for the tests of all transports."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import trio
 
 from callchart.adapters.carrier.asterisk.control.control import Control
 from callchart.adapters.carrier.asterisk.control.open import open_control
-from callchart.adapters.carrier.asterisk.media.media import Media, MediaWay
+from callchart.adapters.carrier.asterisk.media.media import Media, MediaTransport
 from callchart.adapters.carrier.asterisk.settings import AsteriskSettings
 from tests.asterisk.call import Call
 from tests.asterisk.codec import Codec
@@ -64,10 +64,11 @@ async def controlled(asterisk: Asterisk) -> AsyncIterator[Control]:
 
 @asynccontextmanager
 async def media_call(
-    asterisk: Asterisk, way: MediaWay, *codecs: Codec, control: Control | None = None
+    asterisk: Asterisk, transport: MediaTransport, *codecs: Codec, control: Control | None = None
 ) -> AsyncIterator[MediaCall]:
-    """A phone that was answered, bridged with its media; afterwards nothing of it is left. Calls
-    that are up at once share a `control`."""
+    """Open an answered call of a phone, bridged with its media, and clean it up after the block.
+
+    Simultaneous calls share a `control`."""
     async with AsyncExitStack() as stack:
         if control is None:
             control = await stack.enter_async_context(controlled(asterisk))
@@ -80,7 +81,7 @@ async def media_call(
         call = MediaCall(f"media-{next(_numbers)}", dialled)
         bridge = f"{call.id}.bridge"
         try:
-            async with way.open(link, call.id, channel, call.mark_reached) as media:
+            async with transport.open(link, call.id, channel, call.mark_reached) as media:
                 call.media = media
                 if media.channel is not None:
                     await link.ari.create_bridge(bridge)

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import trio
 
-from callchart.adapters.carrier.asterisk.media.media import MediaWay
+from callchart.adapters.carrier.asterisk.media.media import MediaTransport
 from callchart.engine.ports import LineGone, frame_bytes
 from tests.adapters.carrier.asterisk.media.media_call import (
     MediaCall,
@@ -28,22 +28,22 @@ class Exchange(NamedTuple):
     """A running Asterisk, and a way of media that is ready to be used with it."""
 
     asterisk: Asterisk
-    way: MediaWay
+    transport: MediaTransport
 
 
 def loud_seconds(pcm: bytes, rate_hz: int) -> float:
-    """How much of the sound is in loud frames: resampling and G.711 only round its corners."""
+    """Return the seconds in loud frames, which resampling and G.711 change only at the edges."""
     samples = np.frombuffer(pcm, "<i2")
     frames = samples[: len(samples) // 160 * 160].reshape(-1, 160).astype(int)
     return int((np.abs(frames).max(axis=1) > 1000).sum()) * 160 / rate_hz
 
 
 async def hear(call: MediaCall, seconds: float) -> bytes:
-    """What comes from the caller, until that much of it is loud."""
+    """Receive the caller's audio until it holds `seconds` of loud frames."""
     pcm = b""
     with trio.fail_after(seconds + 5):
         while loud_seconds(pcm, call.media.rate_hz) < seconds - FRAME_SECONDS:
-            pcm += await call.media.hear()
+            pcm += await call.media.receive_audio()
     return pcm
 
 
@@ -95,7 +95,7 @@ class MediaContract:
             call.media.flush()
             with trio.fail_after(5):
                 silent = await call.phone.until_silent(for_seconds=0.3)
-            # The packet's own sound is part of what was sent before.
+            # The packet's own audio was sent before the mark.
             assert silent - FRAME_SECONDS - flushed <= self.flush_seconds
             assert call.reached == []
 
@@ -154,7 +154,7 @@ class MediaContract:
             with trio.fail_after(5):
                 while loud_seconds(pcm, call.media.rate_hz) < 0.6 - FRAME_SECONDS:
                     with trio.move_on_after(0.003):
-                        pcm += await call.media.hear()
+                        pcm += await call.media.receive_audio()
             assert loud_seconds(pcm, call.media.rate_hz) == pytest.approx(
                 0.6, abs=1.5 * FRAME_SECONDS
             )
@@ -198,7 +198,7 @@ class MediaContract:
         async def hear_to_the_end(call: MediaCall) -> None:
             with suppress(LineGone):
                 while True:
-                    await call.media.hear()
+                    await call.media.receive_audio()
             learned.set()
 
         async with trio.open_nursery() as nursery:
@@ -211,12 +211,12 @@ class MediaContract:
             call.media.mark(1)
             call.media.flush()
             with pytest.raises(LineGone):
-                await call.media.hear()
+                await call.media.receive_audio()
             assert call.reached == []
 
 
 class MediaChannelContract(MediaContract):
-    """What is more to be kept by media that have a channel of their own in Asterisk."""
+    """Further tests for media with their own channel in Asterisk."""
 
     async def test_when_its_channel_is_hung_up_the_media_are_closed(
         self, exchange: Exchange

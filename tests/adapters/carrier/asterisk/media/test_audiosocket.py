@@ -12,10 +12,17 @@ import pytest
 import trio
 
 from callchart.adapters.carrier.asterisk.media import audiosocket
-from callchart.adapters.carrier.asterisk.media.audiosocket import AudioSocketMedia, AudioSocketWay
-from callchart.adapters.carrier.asterisk.media.audiosocket_codec import Decoder, Kind, Message
+from callchart.adapters.carrier.asterisk.media.audiosocket import (
+    AudioSocketMedia,
+    AudioSocketTransport,
+)
+from callchart.adapters.carrier.asterisk.media.audiosocket_codec import (
+    AudioSocketMessage,
+    MessageDecoder,
+    MessageKind,
+)
 from callchart.adapters.carrier.asterisk.media.media import MediaFailed
-from callchart.adapters.carrier.asterisk.settings import AudioSocketServer
+from callchart.adapters.carrier.asterisk.settings import AudioSocketSettings
 from callchart.engine.ports import LineGone, frame_bytes
 from tests.adapters.carrier.asterisk.media.media_call import controlled, media_call
 from tests.adapters.carrier.asterisk.media.media_contract import (
@@ -32,25 +39,25 @@ pytestmark = pytest.mark.real
 
 RATE = 16000
 FRAME = bytes(frame_bytes(RATE))
-SOUND = Message(Kind.SLIN16, FRAME)
+SOUND = AudioSocketMessage(MessageKind.SLIN16, FRAME)
 
 
 def listening(
     rate_hz: int = RATE, host: str = "127.0.0.1", advertise: str = ""
-) -> AbstractAsyncContextManager[AudioSocketWay]:
-    at = AudioSocketServer(host=host, port=0, advertise=advertise)
-    return AudioSocketWay.listening(at, rate_hz)
+) -> AbstractAsyncContextManager[AudioSocketTransport]:
+    at = AudioSocketSettings(host=host, port=0, advertise=advertise)
+    return AudioSocketTransport.listening(at, rate_hz)
 
 
 class TestAudioSocket(MediaChannelContract):
     @pytest.fixture
     async def exchange(self, asterisk: Asterisk) -> AsyncIterator[Exchange]:
-        async with listening() as way:
-            yield Exchange(asterisk, way)
+        async with listening() as transport:
+            yield Exchange(asterisk, transport)
 
 
 async def test_at_8_khz_both_sides_are_heard(asterisk: Asterisk) -> None:
-    async with listening(8000) as way, media_call(asterisk, way) as call:
+    async with listening(8000) as transport, media_call(asterisk, transport) as call:
         call.media.play(tone(0.4, 8000))
         call.media.mark(1)
         call.phone.say(tone(0.4, call.phone.rate_hz))
@@ -63,14 +70,14 @@ async def test_at_8_khz_both_sides_are_heard(asterisk: Asterisk) -> None:
 
 async def test_two_calls_at_once_hear_each_their_own_caller(asterisk: Asterisk) -> None:
     async with (
-        listening() as way,
+        listening() as transport,
         controlled(asterisk) as control,
-        media_call(asterisk, way, control=control) as one,
-        media_call(asterisk, way, control=control) as other,
+        media_call(asterisk, transport, control=control) as one,
+        media_call(asterisk, transport, control=control) as other,
     ):
         one.phone.say(tone(0.3, one.phone.rate_hz))
         await hear(one, 0.3)
-        assert loud_seconds(await other.media.hear(), RATE) == 0
+        assert loud_seconds(await other.media.receive_audio(), RATE) == 0
 
 
 # --- who listens where ---------------------------------------------------------------------------
@@ -87,27 +94,27 @@ async def test_two_calls_at_once_hear_each_their_own_caller(asterisk: Asterisk) 
     ],
 )
 async def test_asterisk_is_told_where_to_dial(advertise: str, told: str) -> None:
-    async with listening(advertise=advertise) as way:
-        address, _, port = way.address.rpartition(":")
+    async with listening(advertise=advertise) as transport:
+        address, _, port = transport.address.rpartition(":")
         expected, _, fixed = told.rpartition(":")
         assert address == expected
         assert port == fixed or (fixed == "PORT" and int(port) > 0)
 
 
 async def test_a_port_in_use_fails_with_cause_and_cure() -> None:
-    async with listening() as way:
-        at = AudioSocketServer(port=int(way.address.rpartition(":")[2]))
+    async with listening() as transport:
+        at = AudioSocketSettings(port=int(transport.address.rpartition(":")[2]))
         with pytest.raises(MediaFailed, match=r"no AudioSocket server at 127.0.0.1:\d+: .*in use"):
-            async with AudioSocketWay.listening(at, RATE):
+            async with AudioSocketTransport.listening(at, RATE):
                 pass
 
 
 # --- strangers at the port -----------------------------------------------------------------------
 
 
-async def closed_at_once(way: AudioSocketWay, said: bytes) -> None:
-    """Whoever says that is shut out, without an answer."""
-    host, _, port = way.address.rpartition(":")
+async def closed_at_once(transport: AudioSocketTransport, said: bytes) -> None:
+    """Check that the server closes a connection that sends `said`, without an answer."""
+    host, _, port = transport.address.rpartition(":")
     async with await trio.open_tcp_stream(host, int(port)) as stream:
         await stream.send_all(said)
         with trio.fail_after(2):
@@ -117,26 +124,28 @@ async def closed_at_once(way: AudioSocketWay, said: bytes) -> None:
 @pytest.mark.parametrize(
     "said",
     [
-        Message(Kind.UUID, uuid4().bytes).encode(),
-        Message(Kind.UUID, b"short").encode(),
+        AudioSocketMessage(MessageKind.UUID, uuid4().bytes).encode(),
+        AudioSocketMessage(MessageKind.UUID, b"short").encode(),
         SOUND.encode(),
         b"GET / HTTP/1.1\r\n\r\n" + bytes(20000),
     ],
     ids=["a UUID of nobody", "half a UUID", "sound at once", "a browser"],
 )
-async def test_a_stranger_is_shut_out(said: bytes, caplog: pytest.LogCaptureFixture) -> None:
-    async with listening() as way:
-        await closed_at_once(way, said)
-    assert caplog.text.count("was closed") == 1
+async def test_a_connection_of_no_call_is_closed(
+    said: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with listening() as transport:
+        await closed_at_once(transport, said)
+    assert caplog.text.count("AudioSocket connection closed") == 1
 
 
-async def test_who_says_nothing_is_shut_out(
+async def test_a_connection_without_a_uuid_is_closed(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(audiosocket, "UUID_SECONDS", 0.05)
-    async with listening() as way:
-        await closed_at_once(way, b"")
-    assert "did not say whose it is" in caplog.text
+    async with listening() as transport:
+        await closed_at_once(transport, b"")
+    assert "it sent no UUID" in caplog.text
 
 
 # --- far ends that misbehave ---------------------------------------------------------------------
@@ -149,14 +158,14 @@ class FarEnd:
     stream: trio.SocketStream
     uuid: UUID
 
-    async def say(self, *messages: Message) -> None:
+    async def say(self, *messages: AudioSocketMessage) -> None:
         await self.stream.send_all(b"".join(message.encode() for message in messages))
 
-    async def the_rest(self) -> list[Message]:
+    async def the_rest(self) -> list[AudioSocketMessage]:
         """All that comes until we close."""
-        decoder, messages = Decoder(), []
+        decoder, messages = MessageDecoder(), []
         while received := await self.stream.receive_some():
-            messages += decoder.feed(received)
+            messages += decoder.decode(received)
         return messages
 
 
@@ -173,16 +182,18 @@ async def call(script: Script | None) -> AsyncIterator[tuple[AudioSocketMedia, S
         host, _, port = query["external_host"].rpartition(":")
         async with await trio.open_tcp_stream(host, int(port)) as stream:
             far = FarEnd(stream, UUID(query["data"]))
-            await far.say(Message(Kind.UUID, far.uuid.bytes))
+            await far.say(AudioSocketMessage(MessageKind.UUID, far.uuid.bytes))
             await script(far)
 
-    async with listening() as way, trio.open_nursery() as nursery:
+    async with listening() as transport, trio.open_nursery() as nursery:
         asterisk = ScriptedControl(
             lambda query: nursery.start_soon(dial, query) if script else None
         )
         with trio.fail_after(5):
             try:
-                async with way.open(asterisk.link, "c", "caller", asterisk.marks.append) as media:
+                async with transport.open(
+                    asterisk.link, "c", "caller", asterisk.marks.append
+                ) as media:
                     yield media, asterisk
             finally:
                 assert asterisk.requests[-1] == "DELETE channels/c.media"
@@ -211,7 +222,7 @@ async def test_a_second_connection_for_the_same_call_is_shut_out(
     async def far_end(far: FarEnd) -> None:
         address = far.stream.socket.getpeername()
         async with await trio.open_tcp_stream(*address) as second:
-            await second.send_all(Message(Kind.UUID, far.uuid.bytes).encode())
+            await second.send_all(AudioSocketMessage(MessageKind.UUID, far.uuid.bytes).encode())
             assert await second.receive_some() == b""
         shut_out.set()
         await far.say(SOUND)
@@ -219,8 +230,8 @@ async def test_a_second_connection_for_the_same_call_is_shut_out(
 
     async with call(far_end) as (media, _):
         await shut_out.wait()
-        assert await media.hear() == FRAME
-    assert "of no call that waits" in caplog.text
+        assert await media.receive_audio() == FRAME
+    assert "no call waits for its UUID" in caplog.text
 
 
 async def test_sound_in_pieces_of_any_length_becomes_whole_frames() -> None:
@@ -228,7 +239,8 @@ async def test_sound_in_pieces_of_any_length_becomes_whole_frames() -> None:
 
     async def far_end(far: FarEnd) -> None:
         wire = b"".join(
-            Message(Kind.SLIN16, said[at : at + 300]).encode() for at in range(0, len(said), 300)
+            AudioSocketMessage(MessageKind.SLIN16, said[at : at + 300]).encode()
+            for at in range(0, len(said), 300)
         )
         for at in range(0, len(wire), 997):
             await far.stream.send_all(wire[at : at + 997])
@@ -237,7 +249,7 @@ async def test_sound_in_pieces_of_any_length_becomes_whole_frames() -> None:
     async with call(far_end) as (media, _):
         heard = b""
         while len(heard) < len(said):
-            pcm = await media.hear()
+            pcm = await media.receive_audio()
             assert len(pcm) % len(FRAME) == 0
             heard += pcm
         assert heard == said
@@ -245,25 +257,29 @@ async def test_sound_in_pieces_of_any_length_becomes_whole_frames() -> None:
 
 async def test_keys_and_a_second_uuid_are_left_out() -> None:
     async def far_end(far: FarEnd) -> None:
-        await far.say(Message(Kind.DTMF, b"5"), Message(Kind.UUID, far.uuid.bytes), SOUND)
+        await far.say(
+            AudioSocketMessage(MessageKind.DTMF, b"5"),
+            AudioSocketMessage(MessageKind.UUID, far.uuid.bytes),
+            SOUND,
+        )
         await far.the_rest()
 
     async with call(far_end) as (media, _):
-        assert await media.hear() == FRAME
+        assert await media.receive_audio() == FRAME
 
 
 @pytest.mark.parametrize(
     ("said", "told"),
     [
-        (Message(Kind.SLIN, bytes(320)), "8 kHz instead of 16 kHz"),
-        (Message(0x11, bytes(480)), "kind 0x11 instead of 0x12"),
-        (Message(Kind.SLIN16, bytes(639)), "639 bytes of sound"),
-        (Message(Kind.HANGUP, b""), "hung up"),
-        (Message(Kind.ERROR, b"\x02"), "error 02"),
+        (AudioSocketMessage(MessageKind.SLIN, bytes(320)), "must be 16000 Hz, got 8000 Hz"),
+        (AudioSocketMessage(0x11, bytes(480)), "kind 0x12, got 0x11"),
+        (AudioSocketMessage(MessageKind.SLIN16, bytes(639)), "got 639 bytes"),
+        (AudioSocketMessage(MessageKind.HANGUP, b""), "hung up"),
+        (AudioSocketMessage(MessageKind.ERROR, b"\x02"), "error 02"),
     ],
 )
-async def test_what_cannot_go_on_closes_the_media_and_is_said(
-    said: Message, told: str, caplog: pytest.LogCaptureFixture
+async def test_a_fatal_message_closes_the_media_with_its_cause(
+    said: AudioSocketMessage, told: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def far_end(far: FarEnd) -> None:
         await far.say(said)
@@ -272,8 +288,8 @@ async def test_what_cannot_go_on_closes_the_media_and_is_said(
     async with call(far_end) as (media, _):
         await media.closed()
         with pytest.raises(LineGone):
-            await media.hear()
-    assert "call c: Asterisk" in caplog.text
+            await media.receive_audio()
+    assert caplog.text.count("call c: ") == 1
     assert told in caplog.text
 
 
@@ -305,36 +321,36 @@ async def test_a_far_end_that_takes_nothing_closes_the_media(
     async with call(far_end) as (media, _):
         media.play(tone(60.0, RATE))
         await media.closed()
-    assert "took no sound" in caplog.text
+    assert "read no audio" in caplog.text
 
 
 async def test_each_frame_is_one_message_and_a_mark_is_reached_when_they_are_out() -> None:
-    got: list[Message] = []
+    got: list[AudioSocketMessage] = []
     loud = tone(0.1, RATE)
 
     async def far_end(far: FarEnd) -> None:
-        decoder = Decoder()
+        decoder = MessageDecoder()
         while received := await far.stream.receive_some():
-            got.extend(decoder.feed(received))
+            got.extend(decoder.decode(received))
 
     async with call(far_end) as (media, asterisk):
         media.play(loud)
         media.mark(1)
         while not asterisk.marks:  # noqa: ASYNC110 (a list)
             await trio.sleep(0.005)
-    assert {message.kind for message in got} == {Kind.SLIN16}
+    assert {message.kind for message in got} == {MessageKind.SLIN16}
     assert {len(message.payload) for message in got} == {640}
     assert loud in b"".join(message.payload for message in got)
 
 
 async def test_silence_flows_while_nothing_is_played() -> None:
     enough = trio.Event()
-    got: list[Message] = []
+    got: list[AudioSocketMessage] = []
 
     async def far_end(far: FarEnd) -> None:
-        decoder = Decoder()
+        decoder = MessageDecoder()
         while received := await far.stream.receive_some():
-            got.extend(decoder.feed(received))
+            got.extend(decoder.decode(received))
             if len(got) == 10:
                 enough.set()
 
@@ -349,11 +365,11 @@ async def test_two_calls_on_which_nobody_speaks_do_not_stop_each_other(
     asterisk: Asterisk,
 ) -> None:
     # Asterisk 22.10.1 would, now and then, if no silence flowed.
-    async with listening() as way, controlled(asterisk) as control:
+    async with listening() as transport, controlled(asterisk) as control:
         for _ in range(10):
             with trio.fail_after(4):
                 async with (
-                    media_call(asterisk, way, control=control),
-                    media_call(asterisk, way, control=control),
+                    media_call(asterisk, transport, control=control),
+                    media_call(asterisk, transport, control=control),
                 ):
                     pass

@@ -5,24 +5,30 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from callchart.adapters.carrier.asterisk.media.audiosocket_codec import Decoder, Kind, Message
+from callchart.adapters.carrier.asterisk.media.audiosocket_codec import (
+    AudioSocketMessage,
+    MessageDecoder,
+    MessageKind,
+)
 
-messages = st.lists(st.builds(Message, st.integers(0, 255), st.binary(max_size=700)), max_size=8)
+messages = st.lists(
+    st.builds(AudioSocketMessage, st.integers(0, 255), st.binary(max_size=700)), max_size=8
+)
 
 
 def test_a_message_is_its_kind_its_length_and_its_payload() -> None:
-    assert Message(Kind.SLIN16, b"sound").encode() == b"\x12\x00\x05sound"
-    assert Message(Kind.SLIN, bytes(640)).encode()[:3] == b"\x10\x02\x80"
+    assert AudioSocketMessage(MessageKind.SLIN16, b"sound").encode() == b"\x12\x00\x05sound"
+    assert AudioSocketMessage(MessageKind.SLIN, bytes(640)).encode()[:3] == b"\x10\x02\x80"
 
 
 @given(messages, st.lists(st.integers(1, 700), min_size=1))
 def test_messages_are_the_same_in_whatever_pieces_they_come(
-    sent: list[Message], pieces: list[int]
+    sent: list[AudioSocketMessage], pieces: list[int]
 ) -> None:
     wire = b"".join(message.encode() for message in sent)
-    decoder, received, at, turn = Decoder(), [], 0, 0
+    decoder, received, at, turn = MessageDecoder(), [], 0, 0
     while at < len(wire):
         size = pieces[turn % len(pieces)]
-        received += decoder.feed(wire[at : at + size])
+        received += decoder.decode(wire[at : at + size])
         at, turn = at + size, turn + 1
     assert received == sent

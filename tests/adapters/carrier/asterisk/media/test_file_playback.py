@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from callchart.adapters.carrier.asterisk.media.file_playback import FilePlayback, Piece
+from callchart.adapters.carrier.asterisk.media.file_playback import FilePlayback, PlaybackPiece
 
 RATE = 8000
 SECOND = bytes(RATE * 2)
@@ -18,7 +18,7 @@ class Played:
         self.now = 10.0
         self.playback = FilePlayback(RATE, lambda: self.now)
 
-    def given(self) -> list[Piece]:
+    def given(self) -> list[PlaybackPiece]:
         """All pieces that Asterisk is to be given now."""
         pieces = []
         while (piece := self.playback.next()) is not None:
@@ -63,11 +63,11 @@ def test_a_mark_is_reached_by_the_clock_from_when_its_piece_began(played: Played
     played.given()
     assert played.reached_at(5.0) == []
     played.playback.started(1)
-    assert played.playback.due == pytest.approx(15.02)
+    assert played.playback.due_s == pytest.approx(15.02)
     assert played.reached_at(5.01) == []
     assert played.reached_at(5.03) == [1]
     assert played.reached_at(6.03) == [2]
-    assert played.playback.due == math.inf
+    assert played.playback.due_s == math.inf
 
 
 def test_the_end_of_a_piece_reaches_its_marks(played: Played) -> None:
@@ -77,14 +77,14 @@ def test_the_end_of_a_piece_reaches_its_marks(played: Played) -> None:
     played.playback.mark(2)
     played.playback.started(1)
     assert [piece.number for piece in played.playback.finished(1)] == [1]
-    assert played.playback.due == -math.inf
+    assert played.playback.due_s == -math.inf
     assert played.reached_at(0.99) == [1, 2]
     assert played.reached_at(2.0) == []
 
 
 def test_a_mark_with_nothing_before_it_is_reached_at_once(played: Played) -> None:
     played.playback.mark(1)
-    assert played.playback.due == -math.inf
+    assert played.playback.due_s == -math.inf
     assert played.reached_at(0.0) == [1]
 
 
@@ -126,4 +126,4 @@ def test_pieces_after_a_flush_have_numbers_of_their_own(played: Played) -> None:
     (piece,) = played.given()
     assert piece.number == 2
     played.playback.started(1)
-    assert played.playback.due == math.inf
+    assert played.playback.due_s == math.inf

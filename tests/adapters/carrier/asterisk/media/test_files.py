@@ -11,10 +11,10 @@ import trio
 import trio.testing
 
 from callchart.adapters.carrier.asterisk.media import files as files_module
-from callchart.adapters.carrier.asterisk.media.files import FilesMedia, FilesWay
+from callchart.adapters.carrier.asterisk.media.files import FilesMedia, FilesTransport
 from callchart.adapters.carrier.asterisk.media.media import MediaFailed
 from callchart.adapters.carrier.asterisk.media.recording_pipe import RecordingPipe
-from callchart.adapters.carrier.asterisk.settings import Files
+from callchart.adapters.carrier.asterisk.settings import FilesSettings
 from tests.adapters.carrier.asterisk.media.media_call import controlled, media_call, nothing_left
 from tests.adapters.carrier.asterisk.media.media_contract import Exchange, MediaContract, hear
 from tests.adapters.carrier.asterisk.scripted import ScriptedControl
@@ -27,12 +27,12 @@ pytestmark = pytest.mark.real
 RATE = 16000
 
 
-def files(asterisk: Asterisk) -> Files:
-    return Files(ours=asterisk.recordings, asterisk=str(asterisk.recordings))
+def files(asterisk: Asterisk) -> FilesSettings:
+    return FilesSettings(ours=asterisk.recordings, asterisk=str(asterisk.recordings))
 
 
 def list_of(folder: Path) -> list[str]:
-    """The names of what is there."""
+    """Return the names of the folder's files."""
     return sorted(path.name for path in folder.iterdir())
 
 
@@ -43,20 +43,20 @@ def no_files_are_left(asterisk: Asterisk) -> Iterator[None]:
 
 
 @pytest.fixture
-def way(asterisk: Asterisk) -> FilesWay:
-    return FilesWay(files(asterisk), RATE)
+def transport(asterisk: Asterisk) -> FilesTransport:
+    return FilesTransport(files(asterisk), RATE)
 
 
 class TestFiles(MediaContract):
     delay = 0.25
 
     @pytest.fixture
-    def exchange(self, asterisk: Asterisk, way: FilesWay) -> Exchange:
-        return Exchange(asterisk, way)
+    def exchange(self, asterisk: Asterisk, transport: FilesTransport) -> Exchange:
+        return Exchange(asterisk, transport)
 
 
 async def test_at_8_khz_both_sides_are_heard(asterisk: Asterisk) -> None:
-    async with media_call(asterisk, FilesWay(files(asterisk), 8000)) as call:
+    async with media_call(asterisk, FilesTransport(files(asterisk), 8000)) as call:
         call.media.play(tone(0.4, 8000))
         call.media.mark(1)
         call.phone.say(tone(0.4, call.phone.rate_hz))
@@ -68,9 +68,9 @@ async def test_at_8_khz_both_sides_are_heard(asterisk: Asterisk) -> None:
 
 
 async def test_what_comes_piece_by_piece_is_heard_without_a_gap(
-    asterisk: Asterisk, way: FilesWay
+    asterisk: Asterisk, transport: FilesTransport
 ) -> None:
-    async with media_call(asterisk, way) as call:
+    async with media_call(asterisk, transport) as call:
         # As the engine does: more as soon as half of the backlog was heard.
         call.media.play(tone(0.4, RATE))
         for mark in range(1, 6):
@@ -87,11 +87,13 @@ async def test_what_comes_piece_by_piece_is_heard_without_a_gap(
         assert loud[-1] - loud[0] == pytest.approx(1.38, abs=0.1)
 
 
-async def test_files_are_gone_as_soon_as_they_were_heard(asterisk: Asterisk, way: FilesWay) -> None:
+async def test_files_are_gone_as_soon_as_they_were_heard(
+    asterisk: Asterisk, transport: FilesTransport
+) -> None:
     def played() -> list[Path]:
         return list(asterisk.recordings.glob("*.p*"))
 
-    async with media_call(asterisk, way) as call:
+    async with media_call(asterisk, transport) as call:
         call.media.play(tone(0.2, RATE))
         call.media.mark(1)
         with trio.fail_after(5):
@@ -103,9 +105,9 @@ async def test_files_are_gone_as_soon_as_they_were_heard(asterisk: Asterisk, way
 
 
 async def test_a_caller_who_hangs_up_is_no_failure(
-    asterisk: Asterisk, way: FilesWay, caplog: pytest.LogCaptureFixture
+    asterisk: Asterisk, transport: FilesTransport, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async with media_call(asterisk, way) as call:
+    async with media_call(asterisk, transport) as call:
         call.media.play(tone(5.0, RATE))
         with trio.fail_after(5):
             await call.phone.until_loud()
@@ -115,9 +117,9 @@ async def test_a_caller_who_hangs_up_is_no_failure(
 
 
 async def test_a_snoop_channel_that_ends_closes_the_media_and_is_said(
-    asterisk: Asterisk, way: FilesWay, caplog: pytest.LogCaptureFixture
+    asterisk: Asterisk, transport: FilesTransport, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async with media_call(asterisk, way) as call:
+    async with media_call(asterisk, transport) as call:
         await asterisk.ari("DELETE", f"channels/{call.id}.snoop")
         with trio.fail_after(5):
             await call.media.closed()
@@ -128,10 +130,12 @@ async def test_a_folder_that_is_not_asterisks_fails_with_cause_and_cure(
     asterisk: Asterisk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(files_module, "RECORD_SECONDS", 0.2)
-    way = FilesWay(Files(ours=tmp_path, asterisk=str(asterisk.recordings)), RATE)
+    transport = FilesTransport(
+        FilesSettings(ours=tmp_path, asterisk=str(asterisk.recordings)), RATE
+    )
     told = "records somewhere else than in"
     with pytest.RaisesGroup(pytest.RaisesExc(MediaFailed, match=told), flatten_subgroups=True):
-        async with media_call(asterisk, way):
+        async with media_call(asterisk, transport):
             pass
     assert list_of(tmp_path) == []
 
@@ -139,8 +143,10 @@ async def test_a_folder_that_is_not_asterisks_fails_with_cause_and_cure(
 async def test_a_folder_that_asterisk_sees_elsewhere_fails_with_cause_and_cure(
     asterisk: Asterisk, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    way = FilesWay(Files(ours=asterisk.recordings, asterisk=str(tmp_path)), RATE)
-    async with media_call(asterisk, way) as call:
+    transport = FilesTransport(
+        FilesSettings(ours=asterisk.recordings, asterisk=str(tmp_path)), RATE
+    )
+    async with media_call(asterisk, transport) as call:
         call.media.play(tone(1.0, RATE))
         with trio.fail_after(5):
             await call.media.closed()
@@ -150,10 +156,10 @@ async def test_a_folder_that_asterisk_sees_elsewhere_fails_with_cause_and_cure(
 async def test_a_folder_that_cannot_be_written_to_fails_before_anything_is_made(
     asterisk: Asterisk, tmp_path: Path
 ) -> None:
-    nowhere = FilesWay(Files(ours=tmp_path / "nowhere", asterisk="/nowhere"), RATE)
-    with pytest.raises(MediaFailed, match=r"nowhere is of no use: No such file"):
+    nowhere = FilesTransport(FilesSettings(ours=tmp_path / "nowhere", asterisk="/nowhere"), RATE)
+    with pytest.raises(MediaFailed, match=r"nowhere cannot be used: No such file"):
         nowhere.clear("c-")
-    told = "is of no use: No such file"
+    told = "cannot be used: No such file"
     with pytest.RaisesGroup(pytest.RaisesExc(MediaFailed, match=told), flatten_subgroups=True):
         async with media_call(asterisk, nowhere):
             pass
@@ -162,14 +168,14 @@ async def test_a_folder_that_cannot_be_written_to_fails_before_anything_is_made(
 
 async def test_a_disk_that_is_full_in_a_call_closes_the_media_and_is_said(
     asterisk: Asterisk,
-    way: FilesWay,
+    transport: FilesTransport,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     def full(path: Path, pcm: bytes) -> None:
         raise OSError(28, "No space left on device")
 
-    async with media_call(asterisk, way) as call:
+    async with media_call(asterisk, transport) as call:
         monkeypatch.setattr(files_module, "_write", full)
         call.media.play(tone(1.0, RATE))
         with trio.fail_after(5):
@@ -182,7 +188,7 @@ def test_what_a_crash_left_of_our_calls_is_removed_and_nothing_else(tmp_path: Pa
     others = ["d-1.p1.sln16", "c-1.wav", "c-notes.txt", "cc-1.p1.sln", "c-1.rec.sln96.old"]
     for name in left + others:
         (tmp_path / name).touch()
-    FilesWay(Files(ours=tmp_path, asterisk="/there"), RATE).clear("c-")
+    FilesTransport(FilesSettings(ours=tmp_path, asterisk="/there"), RATE).clear("c-")
     assert {path.name for path in tmp_path.iterdir()} == set(others)
 
 
@@ -190,23 +196,23 @@ async def test_what_is_under_way_when_control_is_lost_is_given_up(
     start_asterisk: StartAsterisk,
 ) -> None:
     async with start_asterisk() as asterisk, controlled(asterisk) as control:
-        way = FilesWay(files(asterisk), RATE)
-        async with media_call(asterisk, way, control=control) as call:
+        transport = FilesTransport(files(asterisk), RATE)
+        async with media_call(asterisk, transport, control=control) as call:
             link = control.link(asterisk.app)
             call.media.play(tone(5.0, RATE))
             call.media.mark(1)
             with trio.fail_after(5):
                 await call.phone.until_loud()
-                transport = link._transport
-                assert transport is not None
+                ari_transport = link._transport
+                assert ari_transport is not None
                 lost = trio.current_time()
-                link.down(transport, "the test")
-                # Asterisk plays what it has read already: 4 KiB.
+                link.mark_down(ari_transport, "the test")
+                # Asterisk plays the 4 KiB that it has read already.
                 silent = await call.phone.until_silent(for_seconds=0.3)
                 assert silent - lost < 0.13 + 0.1
                 call.media.play(tone(5.0, RATE))
                 call.media.mark(2)
-                link.up(transport)
+                link.mark_up(ari_transport)
                 await trio.testing.wait_all_tasks_blocked()
                 call.media.play(tone(0.2, RATE))
                 call.media.mark(3)
@@ -220,8 +226,8 @@ async def test_a_call_that_ends_while_control_is_lost_leaves_no_files(tmp_path: 
     recording = tmp_path / "c.rec.sln96"
     pipe = RecordingPipe(recording, RATE)
     asterisks = os.open(recording, os.O_WRONLY)
-    way = FilesWay(Files(ours=tmp_path, asterisk="/there"), RATE)
-    media = FilesMedia(way, control.link, "c", "1", pipe, control.marks.append)
+    transport = FilesTransport(FilesSettings(ours=tmp_path, asterisk="/there"), RATE)
+    media = FilesMedia(transport, control.link, "c", "1", pipe, control.marks.append)
     with control.link.listen("1") as events:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(media.run, events)
@@ -229,7 +235,7 @@ async def test_a_call_that_ends_while_control_is_lost_leaves_no_files(tmp_path: 
                 media.play(tone(1.0, RATE))
                 await trio.testing.wait_all_tasks_blocked()
             assert list_of(tmp_path) == ["c.p1.sln16", "c.p2.sln16", recording.name]
-            control.link.down(control, "the test")
+            control.link.mark_down(control, "the test")
             nursery.cancel_scope.cancel()
     assert list_of(tmp_path) == [recording.name]
     pipe.close()

@@ -20,10 +20,10 @@ class Pace:
         self.playback = PacedPlayback(4, lambda: self.now)
 
     def run(self, seconds: float) -> Sent:
-        """What is sent and reached up to then, each with its moment, counted from the beginning."""
+        """Return the frames and marks until then, each with its seconds from the beginning."""
         until, sent = 50.0 + seconds, []
-        while self.playback.due <= until + 1e-6:
-            self.now = max(self.now, self.playback.due)
+        while self.playback.due_s <= until + 1e-6:
+            self.now = max(self.now, self.playback.due_s)
             sent.append((round(self.now - 50.0, 6), self.playback.next()))
         self.now = max(self.now, until)
         return sent
@@ -88,7 +88,7 @@ def test_a_short_stall_is_made_up_for(pace: Pace) -> None:
     pace.run(0.0)
     pace.now += 0.065
     assert [sent for _, sent in pace.run(0.065)] == FRAMES[1:4]
-    assert pace.playback.due == pytest.approx(50.08)
+    assert pace.playback.due_s == pytest.approx(50.08)
 
 
 def test_of_a_long_stall_only_the_last_moments_are_made_up_for(pace: Pace) -> None:
@@ -100,6 +100,6 @@ def test_of_a_long_stall_only_the_last_moments_are_made_up_for(pace: Pace) -> No
 
 def test_deadlines_do_not_drift(pace: Pace) -> None:
     for n in range(5000):
-        assert pace.playback.due == pytest.approx(50.0 + n * 0.02, abs=1e-6)
-        pace.now = pace.playback.due + 0.003
+        assert pace.playback.due_s == pytest.approx(50.0 + n * 0.02, abs=1e-6)
+        pace.now = pace.playback.due_s + 0.003
         pace.playback.next()

@@ -21,11 +21,11 @@ from callchart.adapters.carrier.asterisk.control.events import ChannelDestroyed,
 from callchart.adapters.carrier.asterisk.media import channel, websocket
 from callchart.adapters.carrier.asterisk.media.media import MediaFailed
 from callchart.adapters.carrier.asterisk.media.websocket import (
-    AcceptedMedia,
-    DialledMedia,
+    AcceptedMediaTransport,
+    DialledMediaTransport,
     WebSocketMedia,
 )
-from callchart.adapters.carrier.asterisk.settings import Listen
+from callchart.adapters.carrier.asterisk.settings import ListenSettings
 from callchart.adapters.carrier.asterisk.websocket.server import WebSocketServer
 from callchart.engine.ports import LineGone, frame_bytes
 from tests.adapters.carrier.asterisk.media.media_call import controlled, media_call, nothing_left
@@ -48,12 +48,14 @@ FRAME = bytes(frame_bytes(RATE))
 class TestDialled(MediaChannelContract):
     @pytest.fixture
     def exchange(self, asterisk: Asterisk) -> Exchange:
-        return Exchange(asterisk, DialledMedia(f"ws://127.0.0.1:{asterisk.http_port}", RATE))
+        return Exchange(
+            asterisk, DialledMediaTransport(f"ws://127.0.0.1:{asterisk.http_port}", RATE)
+        )
 
 
 async def test_at_8_khz_both_sides_are_heard(asterisk: Asterisk) -> None:
-    way = DialledMedia(f"ws://127.0.0.1:{asterisk.http_port}", 8000)
-    async with media_call(asterisk, way) as call:
+    transport = DialledMediaTransport(f"ws://127.0.0.1:{asterisk.http_port}", 8000)
+    async with media_call(asterisk, transport) as call:
         call.media.play(tone(0.4, 8000))
         call.media.mark(1)
         call.phone.say(tone(0.4, call.phone.rate_hz))
@@ -67,10 +69,10 @@ async def test_at_8_khz_both_sides_are_heard(asterisk: Asterisk) -> None:
 @asynccontextmanager
 async def dialling_us(start_asterisk: StartAsterisk) -> AsyncIterator[Exchange]:
     """An Asterisk that opens the media sockets."""
-    async with WebSocketServer.open(Listen(port=0, password="secret")) as server:
+    async with WebSocketServer.open(ListenSettings(port=0, password="secret")) as server:
         url = f"ws://127.0.0.1:{server.port}/media"
         async with start_asterisk(media_url=url) as asterisk:
-            yield Exchange(asterisk, AcceptedMedia("media", server, RATE))
+            yield Exchange(asterisk, AcceptedMediaTransport("media", server, RATE))
 
 
 async def test_a_socket_that_asterisk_opens_carries_both_sides(
@@ -126,18 +128,18 @@ def media_fails(match: str) -> pytest.RaisesGroup[MediaFailed]:
 async def test_no_asterisk_at_the_media_address_fails_with_cause_and_cure(
     asterisk: Asterisk,
 ) -> None:
-    way = DialledMedia(f"ws://127.0.0.1:{await nobodys_port()}", RATE)
+    transport = DialledMediaTransport(f"ws://127.0.0.1:{await nobodys_port()}", RATE)
     with media_fails(r"no media socket to ws://127.0.0.1:.*http.conf"):
-        async with media_call(asterisk, way):
+        async with media_call(asterisk, transport):
             pass
 
 
 async def test_an_address_that_takes_no_websockets_fails_with_its_answer(
     asterisk: Asterisk,
 ) -> None:
-    way = DialledMedia(f"ws://127.0.0.1:{asterisk.http_port}/elsewhere", RATE)
+    transport = DialledMediaTransport(f"ws://127.0.0.1:{asterisk.http_port}/elsewhere", RATE)
     with media_fails(r"no media socket .* it answered 404"):
-        async with media_call(asterisk, way):
+        async with media_call(asterisk, transport):
             pass
 
 
@@ -147,9 +149,11 @@ async def test_an_address_that_says_nothing_is_not_waited_for_long(
     monkeypatch.setattr(websocket, "CONNECT_SECONDS", 0.1)
     (listener,) = await trio.open_tcp_listeners(0, host="127.0.0.1")
     async with listener:
-        way = DialledMedia(f"ws://127.0.0.1:{listener.socket.getsockname()[1]}", RATE)
+        transport = DialledMediaTransport(
+            f"ws://127.0.0.1:{listener.socket.getsockname()[1]}", RATE
+        )
         with media_fails(r"no answer within 0\.1 s"):
-            async with media_call(asterisk, way):
+            async with media_call(asterisk, transport):
                 pass
 
 
@@ -159,11 +163,11 @@ async def test_an_asterisk_that_dials_somewhere_else_fails_with_cause_and_cure(
     monkeypatch.setattr(websocket, "CONNECT_SECONDS", 0.1)
     url = f"ws://127.0.0.1:{await nobodys_port()}/media"
     async with (
-        WebSocketServer.open(Listen(port=0, password="secret")) as server,
+        WebSocketServer.open(ListenSettings(port=0, password="secret")) as server,
         start_asterisk(media_url=url) as asterisk,
     ):
         with media_fails(r"uri of \[media\] in its websocket_client.conf"):
-            async with media_call(asterisk, AcceptedMedia("media", server, RATE)):
+            async with media_call(asterisk, AcceptedMediaTransport("media", server, RATE)):
                 pass
 
 
@@ -180,9 +184,9 @@ class ScriptedAsterisk(ScriptedControl):
 
     @asynccontextmanager
     async def call(self) -> AsyncIterator[WebSocketMedia]:
-        way = DialledMedia(self.url, RATE)
+        transport = DialledMediaTransport(self.url, RATE)
         try:
-            async with way.open(self.link, "c", "caller", self.marks.append) as media:
+            async with transport.open(self.link, "c", "caller", self.marks.append) as media:
                 yield media
         finally:
             assert self.requests[-1] == "DELETE channels/c.media"
@@ -221,7 +225,7 @@ async def the_rest(ws: WebSocketConnection) -> None:
 
 
 async def commands_and_sound(ws: WebSocketConnection) -> AsyncIterator[str | bytes]:
-    """What we send until we close: commands by their names, sound as it is."""
+    """Yield our messages until we close: commands by their names, audio as bytes."""
     with suppress(ConnectionClosed):
         while True:
             message = await ws.get_message()
@@ -252,7 +256,7 @@ async def test_sound_that_comes_before_the_start_is_heard() -> None:
         await the_rest(ws)
 
     async with scripted(far_end) as asterisk, asterisk.call() as media:
-        assert await media.hear() == FRAME
+        assert await media.receive_audio() == FRAME
 
 
 @pytest.mark.parametrize(
@@ -266,7 +270,9 @@ async def test_media_of_another_format_fail_with_cause_and_cure(
         await the_rest(ws)
 
     async with scripted(far_end) as asterisk:
-        with pytest.raises(MediaFailed, match=rf"{format} in frames of {size} .* slin16 in .* 640"):
+        with pytest.raises(
+            MediaFailed, match=rf"slin16 in .* 640 .* got {format} in frames of {size}"
+        ):
             async with asterisk.call():
                 pass
 
@@ -279,7 +285,10 @@ async def test_half_a_sample_ends_the_media(caplog: pytest.LogCaptureFixture) ->
 
     async with scripted(far_end) as asterisk, asterisk.call() as media:
         await media.closed()
-    assert "call c: Asterisk sent 639 bytes of sound, which is no slin16" in caplog.text
+    assert (
+        "call c: audio from Asterisk must be slin16, an even number of bytes, got 639 bytes"
+        in caplog.text
+    )
 
 
 async def test_pieces_of_any_length_become_whole_frames() -> None:
@@ -294,7 +303,7 @@ async def test_pieces_of_any_length_become_whole_frames() -> None:
     async with scripted(far_end) as asterisk, asterisk.call() as media:
         heard = b""
         while len(heard) < len(said):
-            pcm = await media.hear()
+            pcm = await media.receive_audio()
             assert len(pcm) % len(FRAME) == 0
             heard += pcm
         assert heard == said
@@ -313,8 +322,8 @@ async def test_control_that_is_no_json_is_said_once_and_left_out(
         await the_rest(ws)
 
     async with scripted(far_end) as asterisk, asterisk.call() as media:
-        assert await media.hear() == FRAME
-    assert caplog.text.count("no JSON object") == 1
+        assert await media.receive_audio() == FRAME
+    assert caplog.text.count("must be a JSON object") == 1
 
 
 async def test_a_socket_that_is_cut_closes_the_media_and_says_so(
@@ -329,7 +338,7 @@ async def test_a_socket_that_is_cut_closes_the_media_and_says_so(
         media.play(tone(0.2, RATE))
         await media.closed()
         with pytest.raises(LineGone):
-            await media.hear()
+            await media.receive_audio()
         media.play(tone(20.0, RATE))
         media.mark(1)
         media.flush()
@@ -398,7 +407,7 @@ async def test_xoff_holds_the_sound_and_xon_lets_it_go_on() -> None:
     async with scripted(far_end) as asterisk, asterisk.call() as media:
         media.play(tone(5.0, RATE))
         media.mark(1)
-        await media.hear()  # the XOFF came before it
+        await media.receive_audio()  # the XOFF came before it
         media.play(FRAME)
         go_on.set()
         await went_on.wait()
@@ -423,7 +432,7 @@ async def test_a_flush_ends_xoff() -> None:
     async with scripted(far_end) as asterisk, asterisk.call() as media:
         media.play(tone(5.0, RATE))
         media.mark(1)
-        await media.hear()  # the XOFF came before it
+        await media.receive_audio()  # the XOFF came before it
         media.flush()
         media.play(FRAME)
         await went_on.wait()
@@ -473,8 +482,8 @@ async def test_a_reader_that_stalls_hears_the_last_two_seconds(
         media.mark(1)
         while not asterisk.marks:  # noqa: ASYNC110 (a list)
             await trio.sleep(0.005)
-        assert await media.hear() == b"".join(frames[-100:])
-    assert caplog.text.count("nobody hears the caller") == 1
+        assert await media.receive_audio() == b"".join(frames[-100:])
+    assert caplog.text.count("caller audio not read") == 1
 
 
 async def test_a_far_end_that_takes_nothing_closes_the_media(
@@ -484,14 +493,14 @@ async def test_a_far_end_that_takes_nothing_closes_the_media(
 
     async def far_end(ws: WebSocketConnection) -> None:
         await ws.send_message(START)
-        # Nobody takes messages: the queue of one fills, then the network's buffers do.
+        # The peer reads no messages: the queue of one fills, then the network's buffers.
         await trio.sleep_forever()
 
     async with scripted(far_end) as asterisk, asterisk.call() as media:
         for mark in range(200_000):
             media.mark(mark)
         await media.closed()
-    assert "took no sound" in caplog.text
+    assert "read no audio" in caplog.text
 
 
 async def test_cancelling_it_while_it_opens_leaves_nothing() -> None:

@@ -1,4 +1,4 @@
-"""What is sent to chan_websocket, and when: no socket, and a clock that is set by hand."""
+"""The messages to chan_websocket and their moments, without a socket, on a manual clock."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ RATE = 16000
 
 
 class Wire:
-    """A playback, its clock, and what it has sent."""
+    """A playback, its clock, and the messages that it has sent."""
 
     def __init__(self) -> None:
         self.now = 100.0
@@ -47,7 +47,7 @@ def sound(sent: list[str | bytes]) -> bytes:
 
 def test_an_idle_playback_sends_nothing_and_waits_for_nothing(wire: Wire) -> None:
     assert wire.send() == []
-    assert wire.playback.due == math.inf
+    assert wire.playback.due_s == math.inf
 
 
 def test_buffering_starts_once_before_the_sound(wire: Wire) -> None:
@@ -87,8 +87,8 @@ def test_asterisk_is_given_ten_seconds_and_the_rest_as_it_plays(wire: Wire) -> N
     wire.playback.play(said)
     sent = sound(wire.send())
     assert 10.0 <= len(sent) / RATE / 2 <= 10.2
-    while wire.playback.due < math.inf:
-        wire.now = wire.playback.due
+    while wire.playback.due_s < math.inf:
+        wire.now = wire.playback.due_s
         more = sound(wire.send())
         assert len(more) <= 6400
         sent += more
@@ -111,7 +111,7 @@ def test_a_flush_overtakes_everything_and_buffering_starts_anew(wire: Wire) -> N
     wire.send()
     wire.playback.flush()
     wire.playback.play(frame)
-    assert wire.playback.due <= wire.now
+    assert wire.playback.due_s <= wire.now
     assert wire.send() == ["FLUSH_MEDIA", "START_MEDIA_BUFFERING", frame]
 
 
@@ -152,8 +152,8 @@ def test_an_xon_that_never_comes_is_not_waited_for_beyond_what_asterisk_has_to_p
     wire.send()
     wire.playback.xoff()
     wire.playback.play(frame)
-    assert wire.playback.due == pytest.approx(105.0)
-    wire.now = wire.playback.due
+    assert wire.playback.due_s == pytest.approx(105.0)
+    wire.now = wire.playback.due_s
     assert wire.send() == [frame]
 
 

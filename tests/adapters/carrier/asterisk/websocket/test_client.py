@@ -1,6 +1,6 @@
-"""A WebSocket that we open: what may be wrong with it, and that its TCP connection is gone.
+"""A WebSocket that we open: its failures, and the end of its TCP connection.
 
-An open socket that nobody closes is a warning of Python's, and so a failure here."""
+Python warns about a socket that stays open, and that warning fails the test."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ connect = partial(dial, subprotocol="media", seconds=5.0, message_bytes=1000)
 
 @asynccontextmanager
 async def tcp(handle: Callable[[trio.SocketStream], Awaitable[None]]) -> AsyncIterator[str]:
-    """A peer that is not what it should be."""
+    """Serve TCP connections with `handle`, as a peer that breaks the protocol."""
     async with trio.open_nursery() as nursery:
         (listener,) = await nursery.start(partial(trio.serve_tcp, handle, 0, host="127.0.0.1"))
         yield f"127.0.0.1:{listener.socket.getsockname()[1]}"
@@ -55,7 +55,7 @@ async def websocket(
 
 
 async def echo(request: WebSocketRequest) -> None:
-    """Tell what was asked for, then say everything back."""
+    """Send the request's path, then echo every message."""
     ws: WebSocketConnection = await request.accept(subprotocol=request.proposed_subprotocols[0])
     with suppress(ConnectionClosed):
         await ws.send_message(request.path)

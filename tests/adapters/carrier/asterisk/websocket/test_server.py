@@ -1,4 +1,4 @@
-"""Our WebSocket server lets in what is waited for and shows the password, and nobody else."""
+"""Our WebSocket server accepts expected sockets with the right password, and refuses all others."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import trio
 import trio.testing
 from trio_websocket import ConnectionClosed, WebSocketConnection
 
-from callchart.adapters.carrier.asterisk.settings import Listen
+from callchart.adapters.carrier.asterisk.settings import ListenSettings
 from callchart.adapters.carrier.asterisk.websocket import server as server_module
 from callchart.adapters.carrier.asterisk.websocket.client import DialFailed, dial
 from callchart.adapters.carrier.asterisk.websocket.server import ListenFailed, WebSocketServer
@@ -20,7 +20,7 @@ from tests.asterisk.fixtures import StartAsterisk
 
 pytestmark = pytest.mark.real
 
-LISTEN = Listen(port=0, user="asterisk", password="a-password")
+LISTEN = ListenSettings(port=0, user="asterisk", password="a-password")
 
 
 def basic(secret: str) -> bytes:
@@ -50,7 +50,7 @@ async def dialled(
     subprotocol: str = "media",
     authorization: bytes | None = RIGHT,
 ) -> AsyncIterator[WebSocketConnection]:
-    """What Asterisk does."""
+    """Dial our server, as Asterisk does."""
     headers = [] if authorization is None else [(b"Authorization", authorization)]
     async with dial(
         f"ws://127.0.0.1:{server.port}{path}",
@@ -69,7 +69,7 @@ async def refusal(
     subprotocol: str = "media",
     authorization: bytes | None = RIGHT,
 ) -> str:
-    """What a socket that is not let in is told."""
+    """Return the text of the `DialFailed` that a refused socket raises."""
     with pytest.raises(DialFailed) as refused:
         async with dialled(server, path, subprotocol=subprotocol, authorization=authorization):
             pass
@@ -157,7 +157,7 @@ async def test_a_wrong_password_is_refused(
         for _ in range(3):
             assert await refusal(server, authorization=authorization) == "it answered 401"
     (line,) = caplog.messages
-    assert line.startswith("a WebSocket was refused with 401: wrong user or password")
+    assert line.startswith("WebSocket refused with 401: wrong user or password")
     assert "a-password" not in line
 
 
@@ -171,12 +171,12 @@ async def test_the_right_password_is_known_however_its_scheme_is_written() -> No
 @pytest.mark.parametrize(
     ("path", "subprotocol", "answer", "why"),
     [
-        ("/", "media", 404, "neither /ari nor /media"),
-        ("/media/1", "media", 404, "neither /ari nor /media"),
-        ("/media", "media", 404, "no call waits for that sound"),
-        ("/media?call=2", "media", 404, "no call waits for that sound"),
-        ("/media?call=1", "ari", 400, "without the subprotocol media"),
-        ("/ari", "ari", 404, "we do not wait for Asterisk to dial for control"),
+        ("/", "media", 404, "must be /ari or /media"),
+        ("/media/1", "media", 404, "must be /ari or /media"),
+        ("/media", "media", 404, "no call waits for this media socket"),
+        ("/media?call=2", "media", 404, "no call waits for this media socket"),
+        ("/media?call=1", "ari", 400, "the subprotocol must be media"),
+        ("/ari", "ari", 404, "no control socket is expected"),
     ],
 )
 async def test_what_nobody_waits_for_is_refused(
@@ -219,9 +219,7 @@ async def test_who_says_nothing_is_closed_and_delays_nobody(
             with trio.fail_after(5):
                 assert await silent.receive_some() == b""
                 assert await slow.receive_some() == b""
-    assert caplog.messages == [
-        "a connection to our WebSocket server was closed: no handshake within 0.2 s"
-    ]
+    assert caplog.messages == ["WebSocket connection closed: timeout, no handshake within 0.2 s"]
 
 
 @pytest.mark.parametrize(
@@ -279,7 +277,7 @@ async def test_who_does_not_begin_as_a_websocket_is_closed_at_once_which_is_said
         with trio.fail_after(2):
             assert await stream.receive_some() == b""
     assert caplog.messages == [
-        "a connection to our WebSocket server was closed: it did not begin as a WebSocket"
+        "WebSocket connection closed: the peer's first bytes are not a WebSocket handshake"
     ]
 
 
@@ -305,15 +303,15 @@ async def test_a_ping_that_crosses_our_close_harms_nobody() -> None:
 
 async def test_a_port_that_is_taken_is_one_clear_error() -> None:
     async with WebSocketServer.open(LISTEN) as server:
-        taken = Listen(port=server.port, password="a-password")
-        with pytest.raises(ListenFailed, match=rf"127\.0\.0\.1:{server.port}: .* \(is it taken"):
+        taken = ListenSettings(port=server.port, password="a-password")
+        with pytest.raises(ListenFailed, match=rf"127\.0\.0\.1:{server.port}: .* \(is it in use"):
             async with WebSocketServer.open(taken):
                 pass
 
 
 async def test_a_real_asterisk_dials_for_a_calls_sound(start_asterisk: StartAsterisk) -> None:
     # As the tests' websocket_client.conf has it.
-    listen = Listen(port=0, user="asterisk", password="secret")
+    listen = ListenSettings(port=0, user="asterisk", password="secret")
     async with (
         WebSocketServer.open(listen) as server,
         start_asterisk(media_url=f"ws://127.0.0.1:{server.port}/media") as asterisk,

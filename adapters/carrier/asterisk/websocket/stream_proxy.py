@@ -1,12 +1,12 @@
-"""A stream that stands before another, for those who must see what is read from it."""
+"""A stream that passes everything to another stream."""
 
 from __future__ import annotations
 
 import trio
 
 
-class WrappedStream(trio.abc.Stream):
-    """`stream`, passed on as it is: subclasses change `receive_some`."""
+class StreamProxy(trio.abc.Stream):
+    """A proxy of `stream`. Subclasses override `receive_some` to see the data."""
 
     def __init__(self, stream: trio.abc.Stream) -> None:
         self._stream = stream
