@@ -1,4 +1,4 @@
-"""The least that a `Call` needs around it: a line on which nothing is heard, and no services."""
+"""The minimum for a `Call`: a line without sound, and no services."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from callchart.engine.scene import Services
 
 
 class QuietLine:
-    """A line that notes what is done to it, with the moment, and says what a test gives it."""
+    """A line that notes each command and its time, and passes on the signals of a test."""
 
     def __init__(
         self, rate_hz: int = 16000, *, now: Callable[[], float] = trio.current_time
     ) -> None:
         self.rate_hz, self.call_id, self._now = rate_hz, "a call", now
         self.parties = Parties()
-        #: (seconds, what): commands, and what a test's effects note.
+        #: (seconds, text) of each command, and of each note of a test's effects.
         self.noted: list[tuple[float, str]] = []
         self.played = bytearray()
         self.marks: list[int] = []
@@ -34,7 +34,7 @@ class QuietLine:
         return [text for _, text in self.noted]
 
     def signals(self, signal: Signal) -> None:
-        """Something happens at the other end."""
+        """Pass on a signal of the other side."""
         self._say.send_nowait(signal)
 
     def answer(self) -> None:
@@ -71,7 +71,7 @@ class QuietLine:
             raise LineGone from None
 
     def is_gone(self) -> None:
-        """Without the courtesy of a last signal."""
+        """Close the line without a last signal."""
         self._say.close()
 
 

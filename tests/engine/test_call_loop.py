@@ -1,4 +1,4 @@
-"""The loop of one call: what it takes first, in which order it carries out, what it leaves."""
+"""The loop of one call: the order of occurrences, the order of a step, and its scopes."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ async def idle(scene: Scene) -> None:
 
 
 def chart(*states: State) -> Chart:
-    """One top state `all` that lets everything pass but the end of the line, and `over`."""
+    """Return a chart whose top state `all` ignores all but the end of the line."""
     passing: dict[type[Event], Reactions] = {event: ignore("not here") for event in EVENTS}
     return Chart(
         "a test's",
@@ -79,7 +79,7 @@ def new_call(
 
 
 class Steps(list[Step]):
-    """The steps of a call, as an inspector sees them."""
+    """The steps of a call, in an inspector."""
 
     def __call__(self, call_id: str, step: Step) -> None:
         self.append(step)
@@ -120,7 +120,7 @@ async def test_an_event_posted_at_the_instant_of_a_timer_goes_first(
 
 @dataclass(frozen=True, slots=True)
 class PostAndRaise(Effect):
-    """Posts a Ring as another task would, and raises another one."""
+    """An effect that posts a Ring, as another task would, and raises another one."""
 
     def carry_out(self, call: Call) -> None:
         call.mailbox.post(Ring("posted"))
@@ -320,8 +320,8 @@ async def test_an_activity_whose_state_is_left_at_once_never_begins(
         )
         await call.run()
 
-    # The order in which Trio runs tasks decides whether it began before the event was taken, or
-    # not at all; what it must not do is begin afterwards.
+    # The order of Trio's tasks decides whether it began before the event was taken, or never. It
+    # must not begin afterwards.
     assert len(begun) < 8
 
 
@@ -427,7 +427,7 @@ async def test_a_charts_own_activity_goes_before_the_engines(autojump_clock: Moc
 
 @dataclass(frozen=True, slots=True)
 class Habit:
-    """What an activity does: events after these pauses (ms), then it ends or goes on."""
+    """The behaviour of an activity: events after these pauses (ms), then it returns or stays."""
 
     pauses: tuple[int, ...]
     ends: bool
@@ -436,13 +436,13 @@ class Habit:
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """What happens to a random call: events from outside at (ms, kind), and the habits."""
+    """The input of a random call: events from outside at (ms, kind), and the habits."""
 
     events: tuple[tuple[int, int], ...]
     habits: Mapping[str, Habit]
 
 
-#: On the grid of the charts' own delays, so that much happens at one instant, and beside it.
+#: Many on the grid of the charts' delays, for ties, and some off it.
 _pauses = st.sampled_from([5, 10, 10, 20, 30])
 worlds = st.builds(
     World,
@@ -464,12 +464,12 @@ worlds = st.builds(
 
 
 class Workshop:
-    """The activities of one random call, and the watch over them."""
+    """The activities of one random call, with checks of their tasks."""
 
     def __init__(self, world: World) -> None:
         self._world, self._numbers = world, iter(range(10_000))
         self.tasks: dict[int, int] = {}
-        #: The activations whose activity was cancelled, in that order.
+        #: The activations whose activities were cancelled, in order.
         self.cancelled: list[int] = []
         self.steps: list[Step] = []
         self.moments: list[float] = []
@@ -495,7 +495,7 @@ class Workshop:
             self.cancelled.append(scene.activation)
             raise
         finally:
-            # At the very instant at which its state is left.
+            # At the same time as its state is left.
             self._post(name, scene)
             self._count(scene, -1)
 
@@ -515,7 +515,7 @@ class Workshop:
         scene.post(WORKED[name](next(self._numbers)))
 
     def inspect(self, call_id: str, step: Step) -> None:
-        """Before the step is carried out: nothing is alive of what earlier steps left."""
+        """Check, before a step, that no task of a state left earlier is alive."""
         alive = {activation for activation, tasks in self.tasks.items() if tasks}
         assert alive <= {active.activation for active in step.before.active}
         if self.steps:
@@ -526,7 +526,7 @@ class Workshop:
         self._cancelled_before = len(self.cancelled)
 
     def _check_order_of_ends(self, last: Step) -> None:
-        """The last step ended what it left, and only that, innermost first."""
+        """Check that the last step cancelled exactly the states it left, innermost first."""
         ended = self.cancelled[self._cancelled_before :]
         assert ended == [a.activation for a in last.exits if a.activation in ended]
 
@@ -545,7 +545,7 @@ class Workshop:
 
 
 def run(chart: Chart, seed: int, world: World, *, order: int) -> tuple[Workshop, QuietLine]:
-    """One random call; `order` settles the order of tasks."""
+    """Run one random call; `order` is the seed of the order of tasks."""
     shop = Workshop(world)
     settle(order)
     _, line = trio.run(shop.run, chart, seed, clock=MockClock(autojump_threshold=0))

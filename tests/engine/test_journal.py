@@ -1,4 +1,4 @@
-"""A call's journal: written whole, readable by nobody else, and decided again from its lines."""
+"""A call's journal: written line by line, readable by its owner only, and replayed."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ ANSWER = "Xylophones cost nineteen crowns."
 
 
 async def a_call(telephone: Telephone) -> None:
-    """Question, answer, and the caller hangs up."""
+    """Hold a call with a question, an answer, and a caller who hangs up."""
     telephone.agent_will_say(ANSWER, latency=0.4)
     await telephone.until("listening")
     await telephone.caller_says(QUESTION)
@@ -57,7 +57,7 @@ async def a_call(telephone: Telephone) -> None:
 
 
 def as_written(lines: Sequence[JournalLine], path: Path) -> Path:
-    """The journal's lines in a file, as the service writes them."""
+    """Write the journal's lines to a file, as the service does."""
     complaints: list[str] = []
     journal = JournalFile(path, complaints.append)
     for each in lines:
@@ -68,7 +68,7 @@ def as_written(lines: Sequence[JournalLine], path: Path) -> Path:
 
 
 def redacted(telephone: Telephone) -> JournalList:
-    """What a service that redacts would have written of this call."""
+    """Return the lines that a redacting service writes for this call."""
     journal = JournalList()
     data = beginning(telephone.chart, telephone.journal.lines[0])
     journal_writer = JournalWriter(journal, telephone.chart, data, redacted=True)
@@ -102,14 +102,14 @@ def test_the_journals_of_earlier_calls_are_decided_as_they_were(path: Path) -> N
 
 @dataclass(frozen=True)
 class ShopSettings(Settings):
-    """A bot's own."""
+    """Settings of a bot."""
 
     patience: float = setting(3.0, "s", "a test's")
 
 
 @dataclass(frozen=True)
 class ShopData(CallData):
-    """A bot's own."""
+    """Data of a bot."""
 
     settings: Settings = field(default_factory=ShopSettings)
     orders: int = 7
@@ -148,7 +148,7 @@ def as_long_as_there_are_letters_e(data: CallData) -> float:
 
 
 def chart_that_goes_by_words() -> Chart:
-    """A guard and a delay that nobody could answer from blanked words."""
+    """Return a chart with a guard and a delay that read words, which redaction blanks."""
     return CHART.extended(
         "by words",
         on={"settling.pause": {FinalHeard: stay(update=add_words, when=names_a_number)}},
@@ -202,7 +202,7 @@ async def test_a_redacted_journal_holds_nothing_of_what_tools_were_given_and_gav
     make_telephone: MakeTelephone, tmp_path: Path
 ) -> None:
     def price(article: str) -> str:
-        """What an article costs."""
+        """The price of an article."""
         return f"{article}: nineteen crowns"
 
     tools = [tool(price, on_interruption="finish")]
@@ -235,14 +235,14 @@ async def test_answers_that_depend_on_words_are_taken_from_the_redacted_journal(
         timer for each in lines for timer in each.get("timers", [])
     ]
 
-    # Whoever asked the guards anew would get other answers.
+    # Without the recorded results, the guards read blank words and say something else.
     with pytest.raises(ReplayDiffers, match="names_a_number"):
         list(replay(chart, {**start, "redacted": False}, lines))
 
 
 @dataclass(frozen=True, slots=True)
 class Told(Event):
-    """Words, and a number that is none."""
+    """An event with one field of words, and one without."""
 
     words: ClassVar[tuple[str, ...]] = ("text",)
     utterance: int
@@ -251,7 +251,7 @@ class Told(Event):
 
 @dataclass(frozen=True, slots=True)
 class Repeat(Effect):
-    """Says the words again, loudly."""
+    """An effect that repeats the words."""
 
     words: ClassVar[tuple[str, ...]] = ("text",)
     text: str
@@ -297,7 +297,7 @@ def tick(data: Notes) -> float:
 
 
 def small() -> Chart:
-    """Two states; the guards are asked in order; one event comes from the call itself alone."""
+    """Return a chart with two states, and with guards that are asked in order."""
     return Chart(
         "small",
         [
@@ -313,7 +313,7 @@ def small() -> Chart:
 def journal_of(
     steps: Callable[[Hand], None], *, redacted: bool = False
 ) -> tuple[JournalLine, list[JournalLine]]:
-    """Head and lines of a call on the small chart, as read from a file."""
+    """Return the head and the lines of a call on the small chart, as read from a file."""
     hand = Hand(small())
     made = [hand.step]
     carry = hand.carry
@@ -583,7 +583,7 @@ def test_a_head_without_a_seed_is_refused() -> None:
         ({"at": None}, "at must be an integer, got null"),
         ({"at": 0.5}, "at must be an integer, got 0.5"),
         ({"activation": "a"}, 'activation must be an integer or null, got "a"'),
-        # Events that there are, in a place where they cannot happen.
+        # Known events, in a state where they cannot happen.
         ({"event": {"type": "CallStarted"}}, "CallStarted happened in b, and is not among"),
         ({"event": {"type": "TimerFired", "state": "a", "timer": "b"}}, "happened in b, and is"),
     ],
@@ -634,17 +634,17 @@ def test_a_step_without_its_moment_or_its_event_is_named(missing: str) -> None:
         list(replay(small(), start, lines))
 
 
-#: What may stand in the place of anything; the last one: nothing does.
+#: Damaged values for any place in a line; `...` removes the value.
 WRONG: Sequence[Any] = (
     *([], [None], {}, None, True, -1, 1.5, math.nan, math.inf, 1e308, 10**400, "", "\ud83d"),
     ...,
 )
-#: Of these, what is nowhere right.
+#: The ones that are wrong in every place.
 NEVER_RIGHT = WRONG[:3]
 
 
 def places(plain: Any, *before: Any) -> Iterator[tuple[Any, ...]]:
-    """The ways to all that is in a line."""
+    """Yield the path of keys to each value in a line."""
     inside = plain.items() if isinstance(plain, dict) else enumerate(plain)
     for key, value in inside:
         yield (*before, key)
@@ -665,7 +665,7 @@ def damaged(whole: JournalLine, way: Sequence[Any], wrong: Any) -> JournalLine:
 
 
 def one_line_of_each_event() -> Iterator[tuple[Path, int]]:
-    """In the journals of earlier calls: the file, and the line's place in it; heads, too."""
+    """Yield a file and a line in it for each event, and for each kind of head."""
     seen = set()
     for path in sorted((Path(__file__).parents[1] / "journals").glob("*.jsonl")):
         start, lines = read(path)
@@ -677,7 +677,7 @@ def one_line_of_each_event() -> Iterator[tuple[Path, int]]:
 
 
 def told_apart(lines: Sequence[JournalLine], place: int) -> bool:
-    """Is a damage of that line named? False where all is decided as recorded."""
+    """Return whether a replay reports that line; False if every step replays as recorded."""
     try:
         assert len(list(replay(CHART, lines[0], list(lines[1:])))) == len(lines) - 1
     except JournalError as refusal:
@@ -702,7 +702,7 @@ def test_whatever_is_damaged_in_a_line_is_named_or_changes_nothing(path: Path, p
         for wrong in WRONG:
             there = damaged(whole[place], way, wrong)
             told = told_apart([*whole[:place], there, *whole[place + 1 :]], place)
-            # Much that a call begins with makes no difference to its first steps.
+            # Many values of the head make no difference to the first steps.
             if place > 0 and wrong in NEVER_RIGHT and there != whole[place]:
                 assert told, (way, wrong)
 
@@ -824,7 +824,7 @@ def test_a_full_disk_is_told_once_and_the_call_goes_on() -> None:
 
 
 class LosesItsEnd(io.StringIO):
-    """A file of a system that finds out at the end that it could not keep it."""
+    """A file whose close fails: the system could not write it."""
 
     def close(self) -> None:
         if not self.closed:
@@ -866,7 +866,7 @@ def test_an_event_of_an_activity_is_written_with_its_stay() -> None:
 
 
 def test_what_counts_as_yes_is_written_as_yes() -> None:
-    """A guard that returns what an expression matched ends no call as its line is written."""
+    """A guard may return a match of an expression; its line in the journal holds a boolean."""
 
     def has_a_vowel() -> Any:
         return re.search("[aeiou]", "knock")

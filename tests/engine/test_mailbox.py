@@ -1,4 +1,4 @@
-"""What is taken next: raised, posted, or due."""
+"""The order in which a mailbox gives its events: raised, posted, timers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ HELLO, AGAIN = HangUpRequested("hello"), HangUpRequested("again")
 
 
 class Clock:
-    """A moment that a test sets, in us."""
+    """A clock that a test sets, in us."""
 
     def __init__(self) -> None:
         self.at = 0

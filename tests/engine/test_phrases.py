@@ -1,4 +1,4 @@
-"""Sounds made ahead of time."""
+"""Phrases that are synthesised before any call."""
 
 from __future__ import annotations
 

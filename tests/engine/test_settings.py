@@ -1,4 +1,4 @@
-"""The numbers of a call: what is refused, and in which words."""
+"""The settings of a call: which values are refused, and with which message."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from callchart.engine.settings import (
 
 @dataclass(frozen=True)
 class ShopSettings(Settings):
-    """A bot's own."""
+    """Settings of a bot."""
 
     patience: float = setting(3.0, "s", "a test's", least=0.5)
     voice: str = setting("jane", "", "a test's")
@@ -110,7 +110,7 @@ def test_a_subclasses_settings_are_unknown_to_the_base() -> None:
     ("name", "value", "complaint"),
     [
         ("patience", 0.4, "0.4 is below the least, 0.5 s"),
-        # A plain field is a setting, too: without a unit, and not below zero.
+        # A plain field is a setting, too: it has no unit, and must not be negative.
         ("tries", -1, "-1 is below the least, 0"),
         ("tries", 1.5, "1.5 is not a whole number"),
         ("no_input", -1, "-1 is below the least, 0 s"),

@@ -1,4 +1,4 @@
-"""Calls side by side: each ends by itself, and one that fails is the only one that does."""
+"""Calls in parallel: each has its own end, and the failure of one does not touch the others."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ REGRET_SECONDS = len(SCRIPTS.regret) / 20
 
 
 class Kept(JournalList):
-    """A journal that knows whether it was closed."""
+    """A journal that notes whether it was closed."""
 
     closed = False
 
@@ -54,13 +54,13 @@ class Kept(JournalList):
 
 @dataclass
 class Exchange:
-    """A supervisor between a fake carrier and fake providers; `bad` is the call in trouble."""
+    """A supervisor with a fake carrier and fake providers; the call `bad` is the one that fails."""
 
     chart: Chart = CHART
     settings: Settings = field(default_factory=Settings)
     scripts: Scripts = SCRIPTS
     redacted: bool = False
-    #: Opens the journal of the call `bad`, in place of the usual one.
+    #: Opens the journal of the call `bad`, instead of the usual one.
     bad_journal: Callable[[], Journal | None] | None = None
     told: Callable[[str, BaseException], None] = lambda call_id, error: None
 
@@ -101,13 +101,13 @@ class Exchange:
         return lines
 
     async def says(self, line: FakeLine, words: str) -> None:
-        """The caller says so, for a second."""
+        """Let the caller say this, for a second."""
         line.start_speaking(self.recognizer.knows(Spoken(words)))
         await trio.sleep(1)
         line.stop_speaking()
 
     def heard(self, line: FakeLine) -> list[str]:
-        """The texts that the caller heard, each to its end."""
+        """Return the texts that the caller heard completely."""
         heard: list[str] = []
         for played in line.played():
             for piece in pieces(played.pcm):
@@ -118,7 +118,7 @@ class Exchange:
 
     @property
     def under_way(self) -> list[int]:
-        """The providers' work that is not over."""
+        """The number of running jobs of each provider."""
         return [
             self.detectors.in_use,
             self.recognizer.in_use,
@@ -239,7 +239,7 @@ async def test_a_disk_that_is_full_ends_no_call(autojump_clock: MockClock) -> No
 
 
 class Crash(Exception):
-    """Something that nobody foresaw."""
+    """An error that no code expects."""
 
 
 Trouble = Callable[[Scene], Awaitable[None]]
@@ -258,7 +258,7 @@ async def babbles(scene: Scene) -> None:
 
 @cache  # half of what some tests would cost
 def broken_chart(trouble: Trouble = crashes) -> Chart:
-    """The default chart, but for the call `bad`: it is in trouble as soon as it should hear."""
+    """Return the default chart, in which the activity `hear` of the call `bad` fails."""
 
     async def hear_or_fail(scene: Scene) -> None:
         await (trouble if scene.line.call_id == "bad" else hear)(scene)
@@ -268,7 +268,7 @@ def broken_chart(trouble: Trouble = crashes) -> Chart:
 
 @dataclass(frozen=True)
 class PickyData(CallData):
-    """Data that cannot begin with the call `bad`."""
+    """Data whose `begin` fails for the call `bad`."""
 
     @classmethod
     def begin(cls, settings: Settings, seed: int, facts: Facts) -> Self:
@@ -414,7 +414,7 @@ async def test_what_was_being_said_is_cut_off_by_regret(autojump_clock: MockCloc
 
     await exchange.supervisor.attend(line)
 
-    # It failed at 1 s, within the greeting, of which the line held 0.4 s more.
+    # It failed at 1 s, during the greeting; the line held 0.4 s more of it.
     assert exchange.heard(line) == [SCRIPTS.regret]
     assert trio.current_time() == pytest.approx(1 + REGRET_SECONDS, abs=0.02)
 
@@ -505,7 +505,7 @@ async def test_regret_that_was_not_prepared_is_a_hangup_without_a_word(
 
 
 class TornLine(FakeLine):
-    """A broken adapter: whatever is played raises."""
+    """A broken adapter: every `play` raises."""
 
     def play(self, pcm: bytes) -> None:
         raise OSError("the socket is torn")
@@ -600,7 +600,7 @@ async def test_a_mailbox_that_is_full_does_not_keep_the_other_calls_from_being_a
             exchange.supervisor.request_hang_up("the service stops")
         exchange.carrier.close()
 
-    # A goodbye where a call reads its mail first; regret where its own events find no room.
+    # A call that reads its mailbox first says goodbye; one whose own events find no room, regret.
     last_words = {SCRIPTS.farewell, SCRIPTS.regret}
     assert all(exchange.heard(line)[-1] in last_words for line in lines)
 
@@ -633,7 +633,7 @@ async def test_stopping_the_service_hangs_up_every_line_and_leaves_nothing(
 
     async with trio.open_nursery() as nursery:
         nursery.start_soon(exchange.supervisor.serve, exchange.carrier)
-        # One hears its answer, one is greeted, one is told of our regret.
+        # One call hears its answer, one the greeting, one the regret.
         (answered,) = exchange.rings("answered")
         await trio.sleep(3)
         await exchange.says(answered, "Tell me a very long story about it")
@@ -669,7 +669,7 @@ async def test_a_call_to_which_something_happens_as_the_service_stops_has_not_fa
         (call,) = exchange.supervisor._running
         assert call.step.after.leaf == "call.turn.barged_in.silence"
         hearing = next(stay for stay in call.step.after.active if stay.state == "call")
-        # The greeting is to be played again, in a scope that is being cancelled.
+        # The chart plays the greeting again, in a scope that is being cancelled.
         call.mailbox.post(FinalHeard(1, ""), hearing.activation)
         nursery.cancel_scope.cancel()
     assert exchange.failures == []

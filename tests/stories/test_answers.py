@@ -1,4 +1,4 @@
-"""How the model writes is not how the agent speaks."""
+"""The text of the model becomes chunks, fillers and sound."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from callchart.engine.testing.questions import (
 
 pytestmark = [pytest.mark.schedules(3), pytest.mark.unmeasured]
 
-#: 1.15 s.
+#: Its sound lasts 1.15 s.
 FILLER = "One moment, let me see."
 ONE_FILLER = Scripts(fillers=(FILLER,))
 
@@ -39,7 +39,7 @@ async def test_a_model_that_never_writes_the_mark_is_cut_at_its_sentences(
     (_, written) = events(telephone.steps, ReplyWritten)
     assert (written.chunks, written.marked) == (3, 0)
     telephone.expect(states=[...], heard=text)
-    # "nine." is the fourth word, and known to end the sentence when the fifth is there.
+    # "nine." is the fourth word; the fifth shows that the sentence ended.
     assert entered(telephone.steps, "speaking") == [pytest.approx(4.82)]
 
 
@@ -89,7 +89,7 @@ async def test_a_filler_bridges_the_silence_and_is_cut_at_the_end_of_its_word(
     assert first_sound_after(telephone.recording, 4.0) == pytest.approx(4.42)
     filler = next(s for s in heard_sounds(telephone.recording) if s.text == FILLER)
     ends = [word.end for word in telephone.synthesizer.syntheses[filler.sound - 1].words]
-    # The next end of a word, if it is not further than 150 ms.
+    # The next end of a word within 150 ms.
     assert time_in(telephone.steps, "filler_ending") == pytest.approx(
         min(0.15, next(end for end in ends if end >= 0.53) - 0.53), abs=1e-5
     )

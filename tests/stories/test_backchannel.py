@@ -1,4 +1,4 @@
-"""The caller says that they listen, or answers before the end: words decide whose turn it is."""
+"""Backchannels and early answers: the caller's words decide whose turn it is."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An answer is begun before the turn is certain to be over, and heard if the words agree."""
+"""A draft begins before the turn is sure to have ended, and is heard if the words agree."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from callchart.engine.tools.tool import tool
 
 pytestmark = [pytest.mark.schedules(3), pytest.mark.call(settings={"drafts": 1})]
 
-#: The end of speech is heard a frame after it.
+#: Seconds: the detector finds the end of speech one frame later.
 SILENT = 4.02
 
 

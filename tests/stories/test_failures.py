@@ -1,4 +1,4 @@
-"""Providers die, hang, or lose what they owe: an apology is heard, and never a long silence."""
+"""Providers die, hang or lose results: the caller hears an apology, never a long silence."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.schedules(3), pytest.mark.unmeasured]
 
 APOLOGY = "I am sorry, something went wrong. Please say that again."
 REGRET = "I am sorry, I cannot go on with this call. Goodbye."
-#: s: `end_of_turn`, and a frame or two.
+#: Seconds: `end_of_turn`, and a frame or two.
 END_OF_TURN = 0.75
 
 
@@ -189,7 +189,7 @@ async def test_the_recogniser_dies_in_the_middle_of_what_the_caller_says(
 async def test_marks_are_lost_and_the_caller_is_not_left_in_silence(telephone: Telephone) -> None:
     telephone.line.confirms_marks = False
     await telephone.until_the_end()
-    # Each reply is given up a margin after its own length.
+    # Each reply times out a margin after its own length.
     assert longest_silence(telephone.recording, 0.0, telephone.now) <= 3.1
     assert telephone.history[0] == Said(
         "agent", "Hello, this is the shop. How can I help you?", reply=1

@@ -1,4 +1,4 @@
-"""Somebody hangs up, wherever the call happens to be."""
+"""One side hangs up, in every state of a call."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from callchart.engine.testing.plugin import MakeTelephone
 from callchart.engine.testing.questions import HeardReply, is_in, outcomes
 from callchart.states import CHART
 
-#: How a caller gets into each state, and stays there for a moment.
+#: Callers who bring a call into each state, and keep it there for a moment.
 Way = Callable[[Telephone], Awaitable[None]]
 
 
@@ -135,7 +135,7 @@ WAYS: dict[str, Way] = {
     "ended": ended,
 }
 
-#: s after the state was entered: at the same instant, within a frame, later.
+#: Seconds after the entry of the state: at the same time, within a frame, later.
 MOMENTS = (0.0, 0.007, 0.31)
 
 
@@ -144,7 +144,7 @@ def test_there_is_a_way_into_every_state() -> None:
 
 
 def prepare(telephone: Telephone) -> None:
-    """An answer that takes its time at each step, so that every state lasts."""
+    """Make each step of an answer slow, so that every state lasts."""
     telephone.agent_will_say("We open at nine.|", "We close at five.|", latency=1.2, pace=0.3)
     telephone.synthesizer.will("We", Manner(latency=0.2, piece=0.2, pace=0.1))
 
@@ -168,7 +168,7 @@ async def test_the_caller_hangs_up(telephone: Telephone, state: str, later: floa
     await telephone.caller_hangs_up(at=telephone.now + later)
     moment = telephone.now
     await telephone.until_the_end()
-    # What the history holds of the agent is what was heard: the telephone checks that itself.
+    # The telephone checks that the history holds only heard words of the agent.
     telephone.expect(states=[..., "hangup", "ended"], stale_frames=0)
     assert telephone.now - moment <= 2.0
 

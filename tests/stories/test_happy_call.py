@@ -1,4 +1,4 @@
-"""Calls in which all goes well."""
+"""Calls without failures and interruptions."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ async def test_an_answer_begins_when_the_turn_ends_and_the_providers_have_done_t
     await telephone.caller_says("When do you open?", at=4.0, until=5.0)
     await telephone.until("speaking")
     await telephone.until("listening")
-    # The end is heard a frame later, and 0.4 s of silence end a question.
+    # The detector finds the end a frame later; 0.4 s of silence end a question.
     assert entered(telephone.steps, "thinking") == [pytest.approx(5.42)]
     assert first_sound_after(telephone.recording, 5.0) == pytest.approx(6.12, abs=0.021)
 
@@ -122,7 +122,7 @@ async def test_a_line_that_gives_frames_hears_the_same_call(make_telephone: Make
             await telephone.caller_says("I mean on Sunday", at=6.0, until=7.3)
             await telephone.until("speaking")
             await telephone.until("listening")
-            # That a chunk is complete may be seen with its last sound, or behind it.
+            # A chunk is complete with its last sound, or after it.
             steps = [s for s in telephone.steps if not isinstance(s.event, SoundQueued)]
             told.append([(step.at_us, type(step.event), step.after.leaf) for step in steps])
     assert told[0] == told[1]
@@ -150,7 +150,7 @@ async def test_no_more_chunks_are_synthesised_at_once_than_the_setting_says(
     telephone.agent_will_say(*[f"This is sentence {n}.|" for n in range(1, 8)])
     telephone.synthesizer.manner = Manner(latency=0.4)
     await telephone.caller_says("Tell me a lot", at=3.5)
-    # The scripts were synthesised ahead of the call, all at once.
+    # All scripts were synthesised in parallel, before the call.
     telephone.synthesizer.most_at_once = 0
     await telephone.until("speaking")
     await telephone.until("listening")

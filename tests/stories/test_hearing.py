@@ -1,4 +1,4 @@
-"""What the caller says, and what the recogniser makes of it."""
+"""The caller's utterances, and the results of the recogniser for them."""
 
 from __future__ import annotations
 

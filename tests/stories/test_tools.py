@@ -1,4 +1,4 @@
-"""The model uses tools: what the caller hears meanwhile, and what becomes of them."""
+"""The model uses tools: the sound while they work, and their results."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ APOLOGY = "I am sorry, something went wrong. Please say that again."
 
 
 class Shop:
-    """The tools of a shop, each `latency` slow; it remembers what was begun and what was done."""
+    """The tools of a shop. Each takes `latency` seconds, and notes its start and its end."""
 
     def __init__(self, latency: float = 0.5) -> None:
         self.latency = latency
@@ -43,7 +43,7 @@ class Shop:
         return "booked"
 
     async def price(self, article: str) -> float:
-        """What an article costs."""
+        """The price of an article."""
         self.begun.append(article)
         if article == "nails":
             raise ToolError("nails are sold out")
@@ -59,12 +59,12 @@ SATURDAY = Use("opening_hours", {"day": "Saturday"})
 BOOK = Use("book", {"name": "Ada"})
 
 
-#: When the answer to the question is begun: the voice detector hears a frame at its end.
+#: Seconds: the answer begins then; the voice detector decides at the end of a frame.
 ASKED = 4.42
 
 
 async def ask(telephone: Telephone, question: str = "Are you open on Saturday?") -> None:
-    """A question, from second 3 to second 4."""
+    """Ask a question, from second 3 to second 4."""
     await telephone.caller_says(question, at=3.0, until=4.0)
 
 
@@ -434,8 +434,8 @@ async def test_a_service_that_stops_ends_the_answer_and_not_what_must_be_done(
         assert telephone.now == pytest.approx(ASKED + 3.9)
 
 
-#: s after the answer was begun: before its first words, within them, in the silence after them, as
-#: the tool ends, when all was said.
+#: Seconds after the answer began: before its first words, within them, in the silence after them,
+#: when the tool ends, after all words.
 MOMENTS = (0.0, 0.02, 0.3, 0.7, 1.5, 2.5, 2.9, 3.0, 3.02, 3.3, 4.5)
 
 
@@ -460,7 +460,7 @@ async def test_whatever_happens_when_what_must_be_done_is_done_once_and_written_
             case _:
                 await telephone.operator_hangs_up(at=moment)
         await telephone.until(11.0)
-    # What holds of every call was checked as the telephone was put down.
+    # The telephone checked the invariants of every call when it was closed.
     times_done = len(shop.booked)
     assert times_done == 1 or (times_done == 0 and later == 0.0)
     assert shop.begun == ["Ada"] * times_done
