@@ -1,10 +1,11 @@
-"""Mistakes put into the default chart, one by one, and whether an exploration finds them:
+"""Put mistakes into the default chart, one by one, and check that an exploration finds them:
 `python -m tests.mutants [--first N] [--last N]`.
 
-First in calls in which the caller speaks once at most. What is not found there is looked for in
-calls with drafts, then in calls of two turns, in which all words are of one kind, then in calls of
-two turns with drafts, and at last in all calls of two turns. Ends with 1 where one survives that
-`EXPLAINED` does not name, or is found that it names."""
+The first look explores calls with at most one utterance of the caller. Mistakes that survive are
+looked for in calls with drafts, then in calls of two turns with one kind of words, then in calls
+of two turns with drafts, and last in all calls of two turns. Exits with 1 if a mistake survives
+that `EXPLAINED` does not name, or is found although `EXPLAINED` names it.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +32,7 @@ from callchart.states import CHART, WITH_DRAFTS, WORLD
 
 PROCESSES = 2
 
-#: The worlds of each look: another one is taken at what survives the first.
+#: The environments of each look. A later look takes the mistakes that survive the earlier ones.
 LOOKS: Sequence[Sequence[Phone]] = (
     (replace(WORLD, turns=0), replace(WORLD, turns=1)),
     (WITH_DRAFTS,),
@@ -41,15 +42,14 @@ LOOKS: Sequence[Sequence[Phone]] = (
 )
 
 _ANY_WORDS = (
-    "here words without a final are more than a backchannel, and interrupt "
-    "(tests/states/test_barged_in.py)"
+    "here words without a final are no backchannel, and interrupt (tests/states/test_barged_in.py)"
 )
 #: Mistakes that no exploration can find, and why.
 EXPLAINED = {
-    "call: after longest_call is 0 s": "it may be due at any moment, whatever it is set to",
-    "call: after longest_call is never": "it may be due at any moment, whatever it is set to",
+    "call: after longest_call is 0 s": "it may fire at any moment, whatever its delay",
+    "call: after longest_call is never": "it may fire at any moment, whatever its delay",
     "call.turn.greeting.overlapped: on PlaybackFinished, its answer without note_said": (
-        "nothing can have failed before the greeting was said"
+        "no failure can come before the end of the greeting"
     ),
     "call.turn.settling.pause: on PartialHeard, answer 1 without note_partial": (
         "here the same words come twice; real ones may have a question mark the second time "
@@ -74,7 +74,7 @@ EXPLAINED = {
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """A mutant's number, and what came of looking at it."""
+    """The number of a mutant, and the verdict on it."""
 
     number: int
     verdict: Verdict
@@ -107,13 +107,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     console.print(table(judged, perf_counter() - began))
     wrong = [j for j in judged if j.survives != (j.mistake in EXPLAINED)]
     for one in wrong:
-        what = "survived, unexplained" if one.survives else "explained, and yet found"
+        what = "survived, unexplained" if one.survives else "explained, but found"
         console.print(f"{what}: {one.mistake}", markup=False)
     return 1 if wrong else 0
 
 
 def judge_all(numbers: Sequence[int], console: Console) -> list[Judged]:
-    """Those of these numbers, told one by one."""
+    """Return the verdicts on these mutants, and print each."""
     judged: dict[int, Judged] = {}
     with Progress(
         TextColumn("mistakes, look {task.fields[look]}"),
@@ -127,7 +127,7 @@ def judge_all(numbers: Sequence[int], console: Console) -> list[Judged]:
                 numbers = [n for n in unexplained if judged[n].survives]
             task = progress.add_task("", total=len(numbers), look=look + 1)
             baselines(look)
-            # A process that is forked knows them already: it is not to go through them for nothing.
+            # Forked processes share the baselines: keep the garbage collector from copying them.
             gc.freeze()
             with multiprocessing.get_context("fork").Pool(PROCESSES) as pool:
                 for one in pool.imap(partial(judge, look=look), numbers):
@@ -145,13 +145,13 @@ def judge(number: int, look: int) -> Judged:
 
 
 def around(world: Phone, chart: Chart) -> Phone:
-    """The same world, around another chart."""
+    """Return this environment around another chart."""
     return replace(world, chart=chart)
 
 
 @cache
 def baselines(look: int) -> list[Exploration]:
-    """What the default chart comes to in the worlds of that look."""
+    """Return the explorations of the default chart in the environments of a look."""
     return [baseline(CHART, partial(around, world)) for world in LOOKS[look]]
 
 
@@ -161,7 +161,7 @@ def all_mutants() -> list[Mutant]:
 
 
 def table(judged: Sequence[Judged], seconds: float) -> Table:
-    """How many were found, and how."""
+    """Return a table of the numbers of mistakes found, by evidence."""
     counts = Counter(one.verdict.caught for one in judged)
     survived = counts.pop(Caught.SURVIVED, 0)
     shown = Table("mistakes put into the chart", f"{len(judged):,}")

@@ -1,4 +1,4 @@
-"""Questions over a call that hold under every schedule, whatever met what."""
+"""Questions about a call that hold under every schedule."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from callchart.engine.testing.questions import (
     playing_stays,
 )
 
-#: s: a frame that is on the air is heard to its end.
+#: Seconds: a frame that is being played is heard to its end.
 FRAME = 0.02
 
 
 def begun(call: Telephone) -> dict[int, float]:
-    """When each reply was begun, by its number."""
+    """Return the time at which each reply was begun, by its number."""
     return {
         effect.reply.number: step.at_us / 1e6
         for step in call.steps
@@ -31,18 +31,18 @@ def begun(call: Telephone) -> dict[int, float]:
 
 
 def answers(call: Telephone) -> list[HeardReply]:
-    """What was heard of the model's answers, in order: without greeting, apologies and the like."""
+    """Return the heard answers of the model, in order, without greeting, apologies and the like."""
     return [heard for heard in call.heard if call.recording.replies[heard.reply].script is None]
 
 
 def caller(call: Telephone) -> list[str]:
-    """What the caller said, as the history has it."""
+    """Return the words of the caller in the history."""
     return [said.text for said in call.history if said.who == "caller"]
 
 
 def misfits(call: Telephone) -> list[tuple[str, str]]:
-    """Of a model that says what it heard: the answers that answer something else than what was said
-    before them, each with that."""
+    """For a model that repeats the words it heard: return each answer to other words than the
+    last question, with that question."""
     found, question = [], ""
     for said in call.history:
         if said.who == "caller":
@@ -53,9 +53,9 @@ def misfits(call: Telephone) -> list[tuple[str, str]]:
 
 
 def known(call: Telephone, words: str) -> tuple[float, float] | None:
-    """When the caller began to say these words, and when their final was known; None: it never was.
+    """Return when the caller began to say these words, and when their final came, in seconds.
 
-    Seconds."""
+    Return None if no final came."""
     for step in call.steps:
         if isinstance(step.event, FinalHeard) and step.event.text == words:
             utterance = step.event.utterance
@@ -69,7 +69,8 @@ def known(call: Telephone, words: str) -> tuple[float, float] | None:
 
 
 def heard_in_spite_of(call: Telephone, words: str) -> list[str]:
-    """The texts heard after these words were known, of replies begun before they were said."""
+    """Return the texts heard after the final of these words, of replies begun before they were
+    said."""
     if (moments := known(call, words)) is None:
         return []
     said, understood = moments
@@ -84,7 +85,7 @@ def heard_in_spite_of(call: Telephone, words: str) -> list[str]:
 
 
 def heard_of_others(call: Telephone) -> list[str]:
-    """Texts of one answer that were heard when a later one had been begun."""
+    """Return the texts of one answer that were heard after a later one was begun."""
     starts = begun(call)
     return [
         sound.text
@@ -96,12 +97,12 @@ def heard_of_others(call: Telephone) -> list[str]:
 
 
 def ends(call: Telephone, sound: HeardSound) -> float:
-    """When the last of that stretch was heard, in seconds since the call began."""
+    """Return when the last sample of that stretch was heard (s since the call began)."""
     return sound.at + (sound.end - sound.first) / call.line.rate_hz
 
 
 def is_answered(call: Telephone) -> bool:
-    """What the caller said last was followed by an answer of the model's."""
+    """Does an answer of the model follow the last words of the caller?"""
     last = max(n for n, said in enumerate(call.history) if said.who == "caller")
     spoken = {heard.reply for heard in answers(call)}
     return any(_is_of(said, spoken) for said in call.history[last:])
@@ -112,7 +113,7 @@ def _is_of(said: Said, replies: set[int]) -> bool:
 
 
 def silent_stays(call: Telephone, state: str) -> Iterator[tuple[float, float]]:
-    """From when until when the call was in a state, each stay by itself (s)."""
+    """Yield the beginning and the end of each stay in a state (s)."""
     since: float | None = None
     for step in call.steps:
         inside = f".{state}." in f".{step.after.leaf}."
@@ -124,7 +125,7 @@ def silent_stays(call: Telephone, state: str) -> Iterator[tuple[float, float]]:
 
 
 def heard_between(call: Telephone, begin: float, end: float) -> list[str]:
-    """The texts of which something was heard between two moments, but for a frame on the air."""
+    """Return the texts heard between two moments, without the frame that was already played."""
     return [
         sound.text
         for sound in heard_sounds(call.recording)
@@ -133,5 +134,5 @@ def heard_between(call: Telephone, begin: float, end: float) -> list[str]:
 
 
 def stays_of(call: Telephone, reply: int) -> list[PlayingStay]:
-    """The stays in which a reply was played."""
+    """Return the stays in which a reply was played."""
     return [stay for stay in playing_stays(call.recording) if stay.reply == reply]

@@ -1,4 +1,4 @@
-"""The call ends: in bounded time, once, and with nothing left, whoever ends it and when."""
+"""The call ends in bounded time, once, and leaves no task, at any moment and from any side."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ async def test_10_the_goodbye_is_said_to_its_end_and_the_call_ends_in_bounded_ti
     story: Story,
 ) -> None:
     call = story.telephone
-    call.line.closing = math.inf  # the carrier never says that it is closed
+    call.line.closing = math.inf  # the carrier never reports that it is closed
     call.agent_will_say("This is the answer, and it takes a while to say all of it.|")
     story.caller_says("Tell me", at=3.0, until=4.0)
     story.operator_hangs_up(at=5.0)
@@ -55,7 +55,7 @@ async def test_11_no_task_is_left_whenever_the_caller_hangs_up(story: Story) -> 
     story.caller_says("Put it aside", at=3.0, until=4.0)
     story.caller_hangs_up(at=5.2)
     await story.happens()
-    # That nothing is left is an invariant; what was begun was done.
+    # An invariant checks that no task is left; here: each begun booking was finished.
     assert len(booked) == len(call.tools_used) == len(entered(call.steps, "hangup")) or not booked
     assert [used.result for used in call.tools_used] == ["booked"] * len(booked)
 
@@ -65,7 +65,7 @@ async def test_12_both_sides_and_the_operator_hang_up_at_once(story: Story) -> N
     call.line.closing = 0.1
     call.agent_will_say("Goodbye!|", ends_call=True)
     story.caller_says("That was all", at=3.0, until=4.0)
-    # As the goodbye ends: 4.72 + 0.4 s.
+    # At the end of the goodbye: 4.72 + 0.4 s.
     story.caller_hangs_up(at=5.12)
     story.operator_hangs_up(at=5.12)
     await story.happens()
@@ -78,7 +78,7 @@ async def test_12_both_sides_and_the_operator_hang_up_at_once(story: Story) -> N
 async def test_14_a_carrier_that_loses_its_marks_wedges_no_call(story: Story) -> None:
     async def loses() -> None:
         call.line.confirms_marks = False
-        # What was heard is guessed from now on; so it is without the places of words.
+        # The engine estimates the heard words from now on, as it does without word timings.
         call.synthesizer.tells_words = False
 
     call = story.telephone

@@ -1,4 +1,4 @@
-"""What the recogniser makes of a caller comes late, in pieces or not at all: one answer each."""
+"""The recognizer's results come late, in pieces or never: the caller gets one answer each time."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ pytestmark = pytest.mark.unmeasured
 
 async def test_08_two_finals_of_one_utterance_have_one_answer(story: Story) -> None:
     call = story.telephone
-    # The second comes as the turn ends, and then as the answer is heard.
+    # The second final comes at the end of the turn, and then during the answer.
     first, second = story.around(0.1), story.around(0.6)
     finals = ((first, "I would like"), (first + second, "a hammer"))
     story.caller_says(Spoken("", finals=finals), at=3.0, until=4.0)
@@ -42,15 +42,15 @@ async def test_09_a_turn_of_which_only_partials_are_known_ends(story: Story) -> 
     call = story.telephone
     partials = ((0.3, "I would"), (0.6, "I would like a hammer"))
     story.caller_says(Spoken("", partials=partials, finals=()), at=3.0, until=4.0)
-    story.caller_makes_noise(at=6.7)  # as it is given up to wait for the words
+    story.caller_makes_noise(at=6.7)  # when the wait for the words ends
     await story.happens(until=14.0)
-    if not events(call.steps, PartialHeard):  # spoken too quickly for any
+    if not events(call.steps, PartialHeard):  # too short for a partial
         assert call.scripts.apology in [heard.text for heard in call.heard]
         return
     assert len(answers(call)) == 1
     assert caller(call)[0].startswith("I would")
     (ended, *_), (thought, *_) = times(call.steps, SpeechEnded), entered(call.steps, "thinking")
-    # Each of the two utterances may hold the turn, and is waited for.
+    # Each of the two utterances may extend the turn.
     assert thought - ended <= 2 * (call.settings.end_of_turn + call.settings.words_wait) + 0.7
 
 
@@ -69,7 +69,7 @@ async def test_13_a_model_that_dribbles_is_heard_and_who_asks_hello_is_answered(
 
 
 class LateModel(FakeModel):
-    """A model whose words still come when it was cancelled."""
+    """A model that still writes after its cancellation."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -85,7 +85,7 @@ class LateModel(FakeModel):
             raise
 
     async def writes_more(self) -> None:
-        """Words that were on their way arrive, however long ago they were cancelled."""
+        """Write words that were under way at the cancellation, however long ago it was."""
         for out in self.cancelled:
             out("This is of no use any more.|")
 
@@ -97,7 +97,7 @@ async def test_15_one_utterance_has_one_reply_and_a_superseded_one_is_never_hear
     call.model = model = LateModel()
     call.agent_will_say("This is a first guess.|", latency=0.3, hangs=True)
     call.agent_will_say("These are nails and a hammer.|", latency=0.3)
-    # A caller who goes on as their turn ends.
+    # The caller goes on at the end of the turn.
     story.caller_says("I would like nails", at=3.0, until=4.0)
     story.caller_says("and a hammer", at=4.72, until=5.4)
     for at in (5.5, 6.1, 7.0):
@@ -148,7 +148,7 @@ async def test_18_a_draft_uses_no_tool_before_it_is_certain(story: Story) -> Non
     used = 0
     for item in call.steps[-1].data.history:
         used = used + 1 if isinstance(item, ToolUsed) else used * (item.who != "caller")
-        assert used <= 1  # however many answers to it were begun
+        assert used <= 1  # independent of the number of drafts
 
 
 async def test_18_a_next_answer_knows_what_is_under_way_and_asking_is_bounded(

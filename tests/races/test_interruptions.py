@@ -1,8 +1,9 @@
-"""The caller speaks into what the agent says, or is about to say, at the worst moment.
+"""The caller interrupts the agent, during or before its reply, at the worst moment.
 
-The numbers of the tests in this folder are those of docs/races.md. What holds of every call
-(`engine.testing.invariants`) is asked after each schedule: no stale frame, one reply at a time, one
-end of each, the words that were heard in the history and no others."""
+The numbers of the tests in this folder are those of docs/races.md. The invariants of every call
+(`engine.testing.invariants`) are checked after each schedule: no stale frame, one reply at a
+time, one end of each, and exactly the heard words in the history.
+"""
 
 from __future__ import annotations
 
@@ -46,7 +47,7 @@ async def test_01_a_reply_interrupted_before_its_first_sound_is_not_heard_later(
 
 
 class LateSynthesizer(FakeSynthesizer):
-    """A voice that goes on sending what was cancelled."""
+    """A synthesizer that still sends audio after its cancellation."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -61,7 +62,7 @@ class LateSynthesizer(FakeSynthesizer):
             raise
 
     async def sends_more(self) -> None:
-        """Audio that was on its way arrives, however long ago it was cancelled."""
+        """Send audio that was under way at the cancellation, however long ago it was."""
         for out in self.cancelled:
             out(Speech(b"\1\1" * 16000))
 
@@ -92,7 +93,7 @@ async def test_03_to_silence_a_reply_is_to_end_its_writing(story: Story) -> None
         began = asked.began - call.recording.began
         assert asked.ended is not None
         ended = asked.ended - call.recording.began
-        # The turn that it was written in is over, or it is complete.
+        # Either its turn has ended, or the answer is complete.
         assert ended <= next(at for at in left if at >= began) + 1e-6
 
 
@@ -133,13 +134,13 @@ async def test_06_what_was_heard_is_in_the_history_before_what_interrupted_it(
     for asked in call.model.asked:
         said = [item for item in asked.history if isinstance(item, Said)]
         assert said[-1].who == "caller"
-        # A reply that was heard has one place, between what it answers and what cut it off.
+        # A heard reply has one place, between its question and its interruption.
         spoken = [item.reply for item in said if item.reply is not None]
         assert spoken == sorted(set(spoken))
     first = next((heard.text for heard in answers(call) if heard.reply == 2), None)
     written = [said.text for said in call.history if said.reply == 2]
     if first is not None:
-        # Give or take the word that was on the air: the invariants are exact about it.
+        # With a tolerance of one word; the invariants check it exactly.
         assert written == [] or first.startswith(written[0]) or written[0].startswith(first)
 
 
@@ -168,7 +169,7 @@ async def test_16_an_interruption_ends_one_reply_and_never_the_next(story: Story
     call.agent_will_say("This is a short answer.|")
     call.agent_will_say("This is what comes next.|")
     story.caller_says("Tell me", at=3.0, until=4.0)
-    # As the answer ends: 4.72 + 1.15 s.
+    # At the end of the answer: 4.72 + 1.15 s.
     story.caller_says(STOP, at=5.85, until=6.9)
     await story.happens(until=14.0)
     if "Tell me" in caller(call):
@@ -180,7 +181,7 @@ async def test_17_a_reply_paused_by_a_noise_is_heard_whole(story: Story) -> None
     call = story.telephone
     call.agent_will_say("This is the answer.|", "And this is the rest of it.|", latency=0.4)
     story.caller_says("Tell me", at=3.0, until=4.0)
-    story.caller_makes_noise(at=5.1)  # as the first frame is on its way
+    story.caller_makes_noise(at=5.1)  # when the first frame is under way
     story.caller_makes_noise(at=7.0)
     await story.happens(until=13.0)
     assert answers(call)[-1].text == "This is the answer. And this is the rest of it."
@@ -214,10 +215,10 @@ async def test_20_a_filler_is_cut_off_by_the_answer_and_nothing_by_the_wrong_flu
     for begin, end in silent_stays(call, "filler_ending"):
         assert end - begin <= 0.15 + 1e-6
     for begin, end in silent_stays(call, "speaking"):
-        # No gap between two sentences that were there in time.
+        # No gap between two sentences whose sound was ready in time.
         assert longest_silence(call.recording, begin + FIRST_SOUND, end) < 0.1 + FIRST_SOUND
     assert entered(call.steps, "speaking")
 
 
-#: s: from a state that speaks to its first frame.
+#: Seconds from the entry of a speaking state to its first frame.
 FIRST_SOUND = 0.02

@@ -1,4 +1,4 @@
-"""Each line of docs/races.md is told, and each story has its line."""
+"""Each line of docs/races.md has its story, and each story its line."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
-"""A call that is longer than the recogniser's sessions: no word is lost as one follows another.
+"""A call that is longer than the recognizer's sessions: no word is lost between two of them.
 
-SpeechKit's own adapter, on its fake: the sessions here last for 8 s instead of 5 minutes."""
+It runs SpeechKit's own adapter against its fake: the sessions here last for 8 s, not 5 minutes.
+"""
 
 from __future__ import annotations
 
@@ -21,14 +22,14 @@ from tests.servers.tones import speak, spoken
 pytestmark = pytest.mark.unmeasured
 
 LIMITS = Limits(seconds=8.0)
-#: No two alike: a word that is lost or heard twice is seen.
+#: All different, so that a lost or repeated word is visible.
 SAID = ("one two three", "four five six seven", "eight nine", "ten eleven twelve thirteen")
-#: s: what the line gives at once.
+#: The length (s) of one result of the line.
 PIECE_S = 0.1
 
 
 class HearingSession(ScriptedSession):
-    """A session that understands what it hears."""
+    """A session that recognizes the sound it gets."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -95,7 +96,7 @@ async def test_24_no_word_is_lost_as_one_session_follows_another(story: Story) -
                 story.note(f"{len(kit.sessions)} sessions")
                 await trio.sleep(0.5)
 
-        # From one silence to the next, and as a session is at its limits: 6.4 s and on.
+        # From one silence to the next, and at the limit of a session: from 6.4 s on.
         for words, at in zip(SAID, (1.0, 4.6, 8.5, 12.5), strict=True):
             lasting = len(speak(words, RATE_HZ).pcm) / 2 / RATE_HZ + 2 * PIECE_S
             said = partial(says, words)

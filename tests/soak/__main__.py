@@ -1,7 +1,8 @@
-"""Random calls, as many as `--calls` says, on all cores: `python -m tests.soak`.
+"""Make `--calls` random calls on all cores: `python -m tests.soak`.
 
-Ends with 1, and with the journal of the first call in which anything was wrong, if there is one;
-and with 1 if there was no time for all of them. `--call N` makes the call of that number again."""
+Exits with 1 and the journal of the first wrong call, if there is one; and with 1 if the time was
+too short for all calls. `--call N` repeats the call of that number.
+"""
 
 from __future__ import annotations
 
@@ -19,11 +20,11 @@ from rich.progress import MofNCompleteColumn, Progress, TextColumn, TimeRemainin
 
 from tests.soak import worker
 from tests.soak.tally import Tally
-from tests.soak.verdict import Verdict, judge
+from tests.soak.verdict import CallVerdict, judge
 
-#: Calls that a process makes before it tells.
+#: The number of calls that a process makes before it reports.
 BATCH = 100
-#: So many that went wrong are enough to know.
+#: The number of wrong calls after which the soak stops.
 ENOUGH = 20
 
 
@@ -51,18 +52,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _told(verdict: Verdict, console: Console) -> int:
+def _told(verdict: CallVerdict, console: Console) -> int:
     console.print(verdict.report, markup=False)
     console.print(f"\n{verdict.wrong or 'nothing'} went wrong", markup=False)
     return 1 if verdict.wrong else 0
 
 
 def _soak(first: int, calls: int, until: float, console: Console) -> Tally:
-    """All calls, or as many as there is time for."""
+    """Make all calls, or as many as the time allows."""
     tally = Tally()
     context = multiprocessing.get_context("spawn")
     with (
-        suppress(KeyboardInterrupt),  # then what came of the calls so far is told
+        suppress(KeyboardInterrupt),  # then report the calls made so far
         ProcessPoolExecutor(os.cpu_count(), context, worker.begin) as pool,
         Progress(
             TextColumn("random calls"),
@@ -74,9 +75,9 @@ def _soak(first: int, calls: int, until: float, console: Console) -> Tally:
     ):
         task = progress.add_task("", total=calls, wrong=0)
         batches = _batches(first, first + calls)
-        pending: set[Future[list[Verdict]]] = set()
+        pending: set[Future[list[CallVerdict]]] = set()
         while True:
-            # A few ahead, so that nobody waits, and no more, so that there is little to cancel.
+            # A few jobs ahead: no process waits, and there are few to cancel.
             while len(pending) < 2 * (os.cpu_count() or 1) and (batch := next(batches, None)):
                 pending.add(pool.submit(worker.judge_all, batch))
             if not pending:

@@ -1,7 +1,9 @@
-"""A random call: all of it, from what the caller says to how the providers fail, from one number.
+"""A random call: everything in it, from the words of the caller to failing providers, from one
+number.
 
-Moments are likely to be whole frames, and to lie as far apart as the chart's own timers do, so that
-what happens outside meets what happens inside."""
+Moments are often whole frames, and often as far apart as the delays of the chart's timers, so
+that outside events meet timers.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,7 @@ SENTENCES = (
     "{}, then ",
     "Is it {} that you want to know about?|",
 )
-#: s: the chart's timers, and a frame less, because voice is noticed when a frame of it is over.
+#: Seconds: the delays of timers, also less a frame, because voice is noticed after its first frame.
 INTERVALS = (0.02, 0.15, 0.3, 0.38, 0.4, 0.68, 0.7, 0.88, 0.9, 0.98, 1.0, 2.0, 2.68, 2.98, 3.0)
 FILLERS = ("One moment, let me see.", "Well,")
 
@@ -47,16 +49,16 @@ PUT_ASIDE = tool(put_aside, on_interruption="finish", seconds=3.0)
 
 
 class RandomCall:
-    """One, by its number. `tell` is a story's teller; `telephone` makes what it is told with."""
+    """The random call of a number. `tell` plans its story; `telephone` makes its telephone."""
 
     def __init__(self, number: int, chart: Chart = CHART) -> None:
         self.number, self._chart = number, chart
         self._luck = Random(f"random call {number}")
-        #: Uses of the tool that finishes: begun, and done.
+        #: The begun and the finished uses of the tool that an interruption does not stop.
         self.begun = self.done = 0
 
     def telephone(self) -> Telephone:
-        """A telephone with providers of this call's own."""
+        """Return a telephone with providers of its own."""
         luck = self._luck
         settings: dict[str, float] = {"longest_call": luck.choice((9.0, 14.0, 20.0))}
         settings["drafts"] = luck.choice((0, 0, 1, 3))
@@ -78,7 +80,7 @@ class RandomCall:
         )
 
     async def tell(self, story: Story) -> None:
-        """What is to happen, until the call is over."""
+        """Plan the events until the end of the call."""
         luck, call = self._luck, story.telephone
         call.recognizer.latency = luck.choice((0.0, 0.0, 0.1, 0.4, 0.7, 1.2, 2.5))
         call.line.closing = luck.choice((0.0, 0.0, 0.0, 0.1, math.inf))
@@ -147,7 +149,7 @@ class RandomCall:
             self.done += 1
             return "booked"
 
-        # The schemas are made once: that takes longer than a call.
+        # Make the schemas once: that takes longer than a call.
         return [replace(LOOK_UP, function=looks_up), replace(PUT_ASIDE, function=puts_aside)]
 
     def _sentence(self) -> str:
@@ -156,7 +158,7 @@ class RandomCall:
     # --- the caller, and others outside ----------------------------------------------------------
 
     def _moment(self, after: float) -> float:
-        """Some time later: an interval of the chart's own, or any."""
+        """Return a later moment: after a delay of one of the timers, or after any time."""
         luck = self._luck
         if luck.random() < 0.6:
             later = luck.choice(INTERVALS) + luck.choice((-1e-6, 0.0, 0.0, 1e-6))
@@ -165,7 +167,7 @@ class RandomCall:
         return after + max(0.02, later)
 
     def _speaks(self, story: Story, at: float) -> float:
-        """The caller makes some sound from then on; when they end."""
+        """Plan sound of the caller from then on, and return its end."""
         luck, kind = self._luck, self._luck.random()
         if kind < 0.2:
             spoken, lasting = Spoken(""), luck.choice((0.02, 0.1, 0.3, 0.3, 0.88, 0.9, 1.5))
@@ -178,7 +180,7 @@ class RandomCall:
         return at + lasting
 
     def _recognised(self, words: str) -> Spoken:
-        """What the recogniser makes of it: mostly what was said."""
+        """Return the recognizer's results: most often the spoken words."""
         luck, kind = self._luck, self._luck.random()
         later = luck.choice(INTERVALS) + luck.choice((-1e-6, 0.0, 1e-6))
         first, second = words[: len(words) // 2], words[len(words) // 2 :]
@@ -195,11 +197,11 @@ class RandomCall:
         return Spoken(words)
 
     def _happens_else(self, story: Story, at: float) -> None:
-        """Something that is none of the caller's words."""
+        """Plan an event other than words of the caller."""
 
         async def marks_are_lost() -> None:
             story.telephone.line.confirms_marks = False
-            # What was heard is guessed from now on; so it is without the places of words.
+            # The engine estimates the heard words from now on, as it does without word timings.
             story.telephone.synthesizer.tells_words = False
 
         match self._luck.choice(("hang up", "hang up", "key", "line", "operator", "ears", "marks")):

@@ -1,4 +1,4 @@
-"""What came of all random calls together, and how that is told."""
+"""The totals of all random calls, and the table that shows them."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 
 from rich.table import Table
 
-from tests.soak.verdict import Verdict, Wrong
+from tests.soak.verdict import CallVerdict, Wrong
 
-#: In the order in which they are told; each must be none.
+#: In the order of the table; the count of each must be 0.
 WRONG: tuple[Wrong, ...] = (
     "stale frames",
     "double replies",
@@ -21,7 +21,7 @@ WRONG: tuple[Wrong, ...] = (
 
 @dataclass(slots=True)
 class Tally:
-    """Sums over calls, and the first of those that went wrong."""
+    """Totals of calls, and the first wrong one."""
 
     calls: int = 0
     seconds: float = 0.0
@@ -29,10 +29,10 @@ class Tally:
     shapes: set[bytes] = field(default_factory=set)
     wrong: Counter[Wrong] = field(default_factory=Counter)
     failed: int = 0
-    first: Verdict | None = None
+    first: CallVerdict | None = None
 
-    def count(self, verdict: Verdict) -> None:
-        """One more."""
+    def count(self, verdict: CallVerdict) -> None:
+        """Add one call."""
         self.calls += 1
         self.seconds += verdict.seconds
         self.steps += verdict.steps
@@ -44,7 +44,7 @@ class Tally:
                 self.first = verdict
 
     def table(self, took: float) -> Table:
-        """All of it; `took` so many real seconds."""
+        """Return the table; `took` is the real time in seconds."""
         table = Table("random calls", f"{self.calls:,}", title="soak")
         table.columns[1].justify = "right"
         table.add_row("of them", f"{self.seconds / 3600:,.1f} hours of virtual time")

@@ -1,4 +1,4 @@
-"""A few dozen random calls, and what a soak makes of calls that go wrong."""
+"""A few dozen random calls, and the verdicts on wrong calls."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from callchart.engine.testing.sound import fake_sound
 from callchart.states import CHART
 from tests.soak.__main__ import main
 from tests.soak.tally import Tally
-from tests.soak.verdict import Verdict, judge
+from tests.soak.verdict import CallVerdict, judge
 
 pytestmark = pytest.mark.unmeasured
 
@@ -32,7 +32,7 @@ def test_a_random_call_comes_out_the_same_each_time() -> None:
 
 
 async def plays_on(scene: Scene) -> None:
-    """Bypasses whoever would drop it."""
+    """Play on after the stop, past the engine."""
     try:
         await play(scene)
     finally:
@@ -40,7 +40,7 @@ async def plays_on(scene: Scene) -> None:
 
 
 async def goes_on(scene: Scene) -> None:
-    """Takes one more of what it does not give back."""
+    """Count a detector that is never returned."""
     detectors = scene.services.detectors
     assert isinstance(detectors, FakeVoiceDetectors)
     detectors.in_use += 1
@@ -48,7 +48,7 @@ async def goes_on(scene: Scene) -> None:
 
 
 async def says_nothing(scene: Scene) -> None:
-    """Has sound, and keeps it."""
+    """Have sound, and never play it."""
     await trio.sleep_forever()
 
 
@@ -79,9 +79,9 @@ def test_a_defect_is_found_and_named(wrong: str, chart: Chart) -> None:
 def test_sums_are_told() -> None:
     tally = Tally()
     for verdict in (
-        Verdict(1, 1800.0, 20, b"one"),
-        Verdict(3, 900.0, 10, b"two", "stale frames", 7, "seven"),
-        Verdict(2, 900.0, 10, b"two", "stale frames", 5, "five"),
+        CallVerdict(1, 1800.0, 20, b"one"),
+        CallVerdict(3, 900.0, 10, b"two", "stale frames", 7, "seven"),
+        CallVerdict(2, 900.0, 10, b"two", "stale frames", 5, "five"),
     ):
         tally.count(verdict)
     console = Console(width=80)

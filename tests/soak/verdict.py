@@ -1,4 +1,4 @@
-"""What came of a random call: whether anything went wrong that must never go wrong, and what."""
+"""The verdict on a random call: did anything go wrong, and what?"""
 
 from __future__ import annotations
 
@@ -29,40 +29,40 @@ Wrong = Literal["stale frames", "double replies", "stuck calls", "leaked tasks",
 
 Heard = PartialHeard | FinalHeard
 
-#: s: nothing lasts longer without a step, but the longest call itself and its longest utterance.
+#: Seconds: the longest time without a step, except in the longest call or utterance.
 LONGEST_WITHOUT_A_STEP = 30.0
-#: s: `no_input`, behind a noise for whose words was waited: `end_of_turn` and `words_wait`.
+#: Seconds: `no_input` after a noise whose words did not come (`end_of_turn` and `words_wait`).
 LONGEST_SILENCE = 6.0 + 0.7 + 2.0 + 0.1
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
-    """One call's: how long it was (virtual seconds), and its shape, which differs where its journal
-    does, times and words aside."""
+class CallVerdict:
+    """The verdict on one call: its length (virtual seconds), and its shape, which is a hash of
+    its journal without times and words."""
 
     number: int
     seconds: float = 0.0
     steps: int = 0
     shape: bytes = b""
     wrong: Wrong | None = None
-    #: Of what was counted: frames, or 1.
+    #: The number of frames, or 1.
     count: int = 0
-    #: What went wrong, and the readable journal.
+    #: The reason, and the readable journal.
     report: str = ""
 
 
-def judge(number: int, chart: Chart = CHART, *, reports: bool = False) -> Verdict:
-    """Make the random call of that number. `reports`: also where all went well."""
+def judge(number: int, chart: Chart = CHART, *, reports: bool = False) -> CallVerdict:
+    """Make the random call of that number. `reports`: add a report of a correct call as well."""
     random = RandomCall(number, chart)
     story = Story(Schedule(number), random.telephone)
     running.settle(number)
     call, said = story.telephone, ""
     try:
         said = running.run(partial(_told, random, story))
-    except Exception as error:  # noqa: BLE001 (whatever goes wrong is what this looks for)
+    except Exception as error:  # noqa: BLE001 (any failure is a result)
         said = "\n".join(_leaves(error))
     wrong, count = _kind(said) if said else (None, 0)
-    return Verdict(
+    return CallVerdict(
         number,
         call.steps[-1].at_us / 1e6 if call.steps else 0.0,
         len(call.steps),
@@ -74,7 +74,7 @@ def judge(number: int, chart: Chart = CHART, *, reports: bool = False) -> Verdic
 
 
 async def _told(random: RandomCall, story: Story) -> str:
-    """Tell it; what is wrong with what came of it, beyond what holds of every call."""
+    """Run the story, and return the faults that the invariants of every call do not cover."""
     await random.tell(story)
     call = story.telephone
     return "\n".join(
@@ -90,7 +90,7 @@ async def _told(random: RandomCall, story: Story) -> str:
 
 
 def _shape(story: Story) -> bytes:
-    """The same in every process."""
+    """Return a hash that is the same in every process."""
     return hashlib.blake2b(repr(story.trace).encode(), digest_size=8).digest()
 
 
@@ -120,8 +120,8 @@ def _kind(said: str) -> tuple[Wrong, int]:
 
 
 def _answered_twice(call: Telephone) -> Iterator[str]:
-    """Between two things that the caller said, at most one answer of the model's was heard, and no
-    more in all than they have said things."""
+    """Check that the caller gets at most one answer between two utterances, and no more answers
+    than utterances in all."""
     heard = {said.reply for said in call.history if _is_an_answer(call, said)}
     results = (step.event for step in call.steps if isinstance(step.event, Heard))
     utterances = {result.utterance for result in results if result.text.strip()}
@@ -138,7 +138,7 @@ def _answered_twice(call: Telephone) -> Iterator[str]:
 
 
 def _lost(call: Telephone) -> Iterator[str]:
-    """Words that the chart acted on, and that are in no question of the caller's in the end."""
+    """Check that all words that the chart acted on are in a question of the caller."""
     asked = " ".join(said.text for said in call.history if said.who == "caller")
     heard = [step.event for step in call.steps if step.outcome in ACTED_ON]
     finals = {event.utterance: event.text for event in heard if isinstance(event, FinalHeard)}
@@ -159,7 +159,7 @@ def _stuck(call: Telephone) -> Iterator[str]:
 
 
 def _dead_air(call: Telephone) -> Iterator[str]:
-    """Until we hang up, nobody says nothing for longer than a caller bears."""
+    """Check that no silence before our hangup is longer than a caller accepts."""
     ends = min(entered(call.steps, "hangup"), default=0.0)
     sounds = [(begin, end) for begin, end in _sounds(call) if begin < ends]
     silent_since = 0.0
@@ -170,7 +170,7 @@ def _dead_air(call: Telephone) -> Iterator[str]:
 
 
 def _sounds(call: Telephone) -> Iterator[tuple[float, float]]:
-    """From when to when somebody is heard, at either end (s)."""
+    """Yield the beginning and end of each sound, at either end (s)."""
     recording = call.recording
     for played in call.line.played():
         yield recording.moment(played.begin), recording.moment(played.end)
@@ -183,7 +183,7 @@ def _sounds(call: Telephone) -> Iterator[tuple[float, float]]:
 
 
 def _half_done(random: RandomCall, call: Telephone) -> Iterator[str]:
-    """What was begun, and finishes whatever becomes of its reply, was done and is written down."""
+    """Check that each begun use of a tool that must finish was finished, and is in the history."""
     if random.begun != random.done:
         yield f"of {random.begun} things that finish, {random.done} were done"
     for used in call.tools_used:

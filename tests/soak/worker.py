@@ -1,4 +1,4 @@
-"""One of the processes that make random calls."""
+"""A process that makes random calls."""
 
 from __future__ import annotations
 
@@ -7,23 +7,23 @@ import logging
 import signal
 from collections.abc import Sequence
 
-from tests.soak.verdict import Verdict, judge
+from tests.soak.verdict import CallVerdict, judge
 
-#: Real seconds: a call takes a few hundredths of one.
+#: The limit in real seconds; a call takes a few hundredths of one.
 STUCK = 60
 
 
 def begin() -> None:
-    """Once, in a process of its own."""
-    logging.disable()  # what providers are told to do wrong is no news
+    """Prepare a worker process."""
+    logging.disable()  # scripted failures of providers are expected
     signal.signal(signal.SIGALRM, _is_stuck)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # to end it is the parent's business
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends its workers
     gc.collect()
     gc.freeze()
 
 
-def judge_all(numbers: Sequence[int]) -> list[Verdict]:
-    """The calls of these numbers, each within a bound of real time as well."""
+def judge_all(numbers: Sequence[int]) -> list[CallVerdict]:
+    """Return the verdicts on these calls, each made within a limit of real time."""
     verdicts = []
     for number in numbers:
         signal.alarm(STUCK)

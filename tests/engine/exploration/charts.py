@@ -1,4 +1,4 @@
-"""Small charts of phone calls, whole and holed, and their explorations."""
+"""Small charts of phone calls, correct and wrong, and their explorations."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from callchart.engine.exploration.environment import Phone
 
 @dataclass(frozen=True, slots=True)
 class Knock(Event):
-    """From outside."""
+    """An event from outside."""
 
 
 OVER = State("over", final=True)
@@ -30,7 +30,7 @@ BYE = State(
 
 
 def chart(*states: State, events: Sequence[type[Event]] = (), **rest: Any) -> Chart:
-    """A chart of `states`, which are left for `bye` when the line is closed."""
+    """Return a chart of `states`; when the line closes, they lead to `bye`."""
     return Chart(
         "a test's", [*states, BYE, OVER], events=(Knock, CallerHungUp, LineClosed, *events), **rest
     )
@@ -43,11 +43,11 @@ def state(
     after: Mapping[str, After],
     **rest: Any,
 ) -> State:
-    """A state that is left when the caller is gone; a knock is ignored, unless it is answered."""
+    """Return a state that the end of the line leaves, and that ignores a knock by default."""
     answers = {
         CallerHungUp: to("bye"),
         LineClosed: to("bye"),
-        Knock: ignore("nobody is in"),
+        Knock: ignore("the house is empty"),
         **(on or {}),
     }
     return State(name, on=answers, after=after, **rest)
@@ -59,7 +59,7 @@ WAITING = state(
 
 
 def explored(chart: Chart, **options: Any) -> Exploration:
-    """All of it."""
+    """Return the complete exploration of a chart."""
     exploration = Exploration(chart, Phone(chart), **options)
     for _ in exploration.run():
         pass
@@ -68,7 +68,7 @@ def explored(chart: Chart, **options: Any) -> Exploration:
 
 @dataclass(frozen=True)
 class Counted(CallData):
-    """Data with a number of one's own."""
+    """Call data with a number of its own."""
 
     knocks: int = 0
 

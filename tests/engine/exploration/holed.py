@@ -1,4 +1,4 @@
-"""Charts for the command line to load."""
+"""Wrong charts for the command line to load."""
 
 from __future__ import annotations
 

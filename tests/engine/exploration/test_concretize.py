@@ -1,4 +1,4 @@
-"""Ways through explorations of small charts, made real calls: their moments, and what cannot be."""
+"""Paths of small explorations, made real calls: their moments, and the paths no real call takes."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_no_call_waits_for_a_timer_beyond_one_that_is_due_before() -> None:
 
 
 def a_whole_call(limit: Delay) -> Chart:
-    """Over after 2 s, and something fails after `limit`."""
+    """Return a call that ends after 2 s, with a step that fails after `limit`."""
     room = State("room", on={Knock: ignore("")}, after={"out": (2, to("bye"))})
     return chart(state("call", children=[room], after={"limit": (limit, to("bye", update=fails))}))
 
@@ -94,7 +94,7 @@ def long_if_late(data: CallData, at_us: int) -> float:
 
 
 def test_delays_that_depend_on_their_moments_in_a_circle_fit_no_call() -> None:
-    """If the knock is early, its timer is short, so that the knock must be late; and so on."""
+    """After an early knock the timer is short, so the knock must be late; and the reverse."""
     shut = State("shut", on={Knock: to("call.room.open")})
     opened = State("open", after={"draught": (long_if_late, to("bye"))})
     room = State("room", children=[shut, opened], after={"out": (10, to("bye"))})

@@ -1,4 +1,4 @@
-"""What an exploration says of small charts, whole and holed."""
+"""The results of explorations of small charts, correct and wrong."""
 
 from __future__ import annotations
 
@@ -110,8 +110,8 @@ def never(data: Counted) -> bool:
     return data.knocks > 1
 
 
-def test_a_wait_that_a_guard_keeps_up_for_ever_is_found() -> None:
-    """The chart cannot see it: the timer's last answer leaves the state, the other does not."""
+def test_a_wait_that_a_guard_never_ends_is_found() -> None:
+    """The chart's own checks cannot see it: the last reaction of the timer leaves the state."""
     inner = State(
         "inner",
         after={"t": (3, [to("bye", when=never), ignore("again")]), "u": (1, to("call.other"))},
@@ -134,8 +134,8 @@ def test_a_call_whose_only_timer_fails_waits_for_ever_and_the_nearest_wait_is_to
     ]
 
 
-def test_of_two_circles_the_one_that_a_shorter_call_comes_to_is_told() -> None:
-    """Left alone, the call comes to the far one; who knocks comes to the near one."""
+def test_the_nearer_of_two_circles_is_reported() -> None:
+    """Timers alone lead to the far circle; a knock leads to the near one."""
     far = [state(f"far{n}", after={"t": (1, to(f"far{n + 1}"))}) for n in range(5)]
     back = state("far5", after={"t": (1, to("far4"))})
     begins = state("begins", on={Knock: to("near")}, after={"t": (1, to("far0"))})
@@ -169,7 +169,7 @@ def test_of_a_circle_and_a_wait_without_end_the_nearer_is_told(knock: str, how: 
 
 
 class Beyond(Phone):
-    """A world in which more can happen than its chart declares."""
+    """An environment with events that the chart does not declare."""
 
     def moves(self, standing: SearchState) -> Sequence[EnvironmentMove]:
         said = EnvironmentMove("speech ends", SpeechEnded(1), standing.environment)
@@ -187,7 +187,7 @@ def test_an_event_that_the_chart_does_not_declare_is_found() -> None:
 
 
 def test_an_event_that_is_answered_after_the_end_is_found() -> None:
-    """Its parent answers for a final state that has one."""
+    """The parent of a final state reacts for it."""
     done = State("done", final=True)
     asked = State("asked", entry=HangUpLine(), after={"t": (1, to("call.done"))})
     call = state("call", after={"longest": (100, to("bye"))}, children=[asked, done])
@@ -205,7 +205,7 @@ def test_a_function_that_fails_is_found_with_the_shortest_call_that_gets_there()
 
 
 def nothing() -> Any:
-    """As a function that forgets its `return`."""
+    """Forget to return the data."""
 
 
 @pytest.mark.parametrize(
@@ -242,8 +242,8 @@ def test_what_was_put_off_is_offered_again_when_the_state_changes() -> None:
     assert "Knock, deferred before" in keys
 
 
-def test_of_a_thousand_who_knock_at_once_two_are_gone_through() -> None:
-    """Else a chart that puts an event off has calls without number."""
+def test_at_most_two_deferred_events_of_a_kind_are_explored() -> None:
+    """Without a limit, a chart that defers an event has endlessly many calls."""
     busy = state("busy", on={Knock: defer("in a moment")}, after={"done": (1, to("waiting"))})
     exploration = explored(chart(busy, WAITING), most=60)
     kept = {len(e.state.configuration.deferred) for e in exploration.states}
@@ -253,7 +253,7 @@ def test_of_a_thousand_who_knock_at_once_two_are_gone_through() -> None:
 
 @dataclass(frozen=True, slots=True)
 class Rings(Event):
-    """Of an activity."""
+    """An event of an activity."""
 
     origin: ClassVar[str] = "ring"
 
@@ -313,6 +313,6 @@ def test_what_was_put_off_and_is_offered_at_once_ties_with_nothing() -> None:
     answers = {CallerHungUp: defer("in a moment"), LineClosed: ignore("")}
     busy = state("busy", on=answers, after={"done": (1, to("waiting"))})
     exploration = explored(chart(busy, WAITING))
-    # One timer runs everywhere, beside what may come: but not where the hang-up is offered again.
+    # In each state one timer runs, and ties with each event, except while a hangup is recalled.
     in_busy, in_waiting, in_bye = 3 + 2 + 1 + 1, 3 + 1, 3 + 2 + 1 + 1
     assert count_ties(exploration) == in_busy + in_waiting + in_bye

@@ -58,7 +58,7 @@ def test_what_only_the_data_know_is_no_difference() -> None:
 
 
 class Moody(Phone):
-    """Whoever knocks may have knocked twice before: the data do not say."""
+    """Every knock may be the third one: the data has one key for both."""
 
     def variants(self, data: CallData) -> Sequence[tuple[str, CallData]]:
         assert isinstance(data, Counted)
@@ -80,7 +80,7 @@ def test_data_that_make_a_difference_in_one_of_them_alone_are_one() -> None:
 
 
 class Quiet(Phone):
-    """Nobody knocks."""
+    """An environment without a knock."""
 
     def moves(self, state: SearchState) -> Sequence[EnvironmentMove]:
         return [move for move in super().moves(state) if not isinstance(move.event, Knock)]

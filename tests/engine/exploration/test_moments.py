@@ -1,4 +1,4 @@
-"""Functions that read the moment in a way that no exploration can follow: refused by name."""
+"""Functions whose result depends on the moment are refused by name."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ OUT = {"out": (5, to("waiting"))}
 
 @dataclass(frozen=True)
 class Knocked(CallData):
-    """Data with a moment that no environment knows."""
+    """Call data with a moment that the environment does not know."""
 
     knocked_at: int = 0
     is_early: bool = False

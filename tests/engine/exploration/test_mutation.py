@@ -1,4 +1,4 @@
-"""Mistakes in a small chart, and how an exploration finds each of them."""
+"""Mistakes in a small chart, and the way in which an exploration finds each of them."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ SMALL = Chart(
 
 
 def verdicts(whole: Chart) -> dict[str, Caught]:
-    """How each of its mutants is found."""
+    """Return the way in which each mutant is found."""
     before = [baseline(whole, Phone)]
     return {m.mistake: verdict(m, [Phone], before).caught for m in mutants(whole)}
 
@@ -83,7 +83,7 @@ def test_a_chart_that_comes_to_many_more_nodes_is_another_chart(
 
 def test_mistakes_that_do_not_matter_survive() -> None:
     survivors = {m for m, how in verdicts(SMALL).items() if how is Caught.SURVIVED}
-    # Nothing is late in this chart, and nothing of it is of a stay that is over.
+    # This chart has no late event, and no event of a state that was left.
     assert survivors == {"stale events are acted on", "late events are acted on"}
 
 
@@ -92,7 +92,7 @@ def test_a_bound_that_is_gone_leaves_its_answer_unexplored() -> None:
     call = state("call", children=[patient], after={"longest": (100, to("bye"))})
     whole = chart(call)
     gone = next(m for m in mutants(whole) if m.mistake == "call: after longest is gone")
-    # It was due at any moment: nothing else is seen of it.
+    # The timer may fire at any moment, so only coverage shows that it is gone.
     assert verdict(gone, [Phone], [baseline(whole, Phone)]) == Verdict(
         Caught.UNEXPLORED, "call, after call longest"
     )

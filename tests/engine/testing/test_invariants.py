@@ -1,4 +1,4 @@
-"""Each invariant is broken once, and said to be broken."""
+"""Each invariant is broken once, and reported."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from callchart.engine.tools.toolbox import Toolbox
 
 
 async def finished(make_telephone: MakeTelephone) -> Telephone:
-    """A call that is over, with an interruption, and nothing wrong about it."""
+    """Return a correct call that has ended, with an interruption."""
     async with make_telephone() as telephone:
         telephone.agent_will_say("For metals up to 600 kN take the REM-600-A.|")
         await telephone.caller_says("Tell me about the REM-600", at=3.0, until=4.0)
@@ -31,7 +31,7 @@ async def finished(make_telephone: MakeTelephone) -> Telephone:
 
 
 def _number(telephone: Telephone, words: str) -> int:
-    """The sound of a script, which was made ahead of the call."""
+    """Return the number of the sound of a script, which was synthesised before the call."""
     return next(s.number for s in telephone.synthesizer.syntheses if words in s.text)
 
 
@@ -123,7 +123,7 @@ def a_step_that_is_not_in_the_journal(recording: Recording, model: FakeModel) ->
         (a_step_that_is_not_in_the_journal, "are in the journal"),
     ],
 )
-async def test_what_is_broken_is_said(
+async def test_a_broken_invariant_is_reported(
     make_telephone: MakeTelephone,
     broken: Callable[[Recording, FakeModel], None],
     said: str,

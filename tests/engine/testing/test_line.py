@@ -1,4 +1,4 @@
-"""The fake line keeps a line's contract, and knows to the sample what was heard."""
+"""The fake line keeps the contract of a line, and knows each heard sample."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.contracts.line import FarEnd, Keypad, LineContract, TelephoneLineCont
 
 
 class Caller:
-    """The far end of a fake line, as the contract wants it."""
+    """The far end of a fake line, for the contract."""
 
     def __init__(self, line: FakeLine) -> None:
         self.line = line
@@ -60,7 +60,7 @@ class TestFakeLineAt8kHz(LineContract):
 
 
 async def hear_for(line: FakeLine, seconds: float) -> list[tuple[float, bytes]]:
-    """What the line gives, and when."""
+    """Return the results of the line, with their times."""
     given = []
     with trio.move_on_after(seconds):
         while True:
@@ -86,7 +86,7 @@ async def test_an_onset_and_an_end_are_given_a_frame_later(
         nursery.start_soon(caller)
         given = await hear_for(line, 4)
     voiced = [(at, pcm) for at, pcm in given if any(pcm)]
-    # The caller begins in mid-frame: the frame that shows it begins at 1.02 s.
+    # The caller begins within a frame: the next frame begins at 1.02 s.
     assert voiced[0][0] == pytest.approx(1.04)
     assert b"".join(pcm for _, pcm in voiced).rstrip(b"\0").lstrip(b"\0")
     (said,) = pieces(b"".join(pcm for _, pcm in given))
@@ -94,7 +94,7 @@ async def test_an_onset_and_an_end_are_given_a_frame_later(
     assert voiced[-1][0] == pytest.approx(2.04 if not frames else 2.02)
 
 
-async def test_spans_wake_nobody_while_nothing_changes(autojump_clock: MockClock) -> None:
+async def test_spans_are_long_while_the_sound_does_not_change(autojump_clock: MockClock) -> None:
     line = FakeLine()
     line.answer()
     assert [at for at, _ in await hear_for(line, 16)] == [5.0, 10.0, 15.0]

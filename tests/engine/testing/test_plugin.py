@@ -24,7 +24,7 @@ FAILING = """
 
 @pytest.fixture
 def run(pytester: pytest.Pytester, request: pytest.FixtureRequest) -> Run:
-    """Runs a test file with the plugin, which an installed Callchart brings by itself."""
+    """Run a test file with the plugin, which an installed Callchart loads automatically."""
     installed = request.config.pluginmanager.hasplugin("callchart")
     loaded = [] if installed else ["-p", "callchart.engine.testing.plugin"]
     pytester.makeini("[pytest]\ntrio_mode = true\n")
@@ -124,13 +124,13 @@ def test_a_chart_whose_function_fails_shows_the_functions_line(run: Run) -> None
     result.stdout.no_fnmatch_line("*Exception Group*")
 
 
-def test_a_test_that_cannot_wait_for_its_telephone_is_told_so(run: Run) -> None:
+def test_a_sync_test_with_a_telephone_fails_with_the_cure(run: Run) -> None:
     result = run("def test_plain(telephone):\n    pass\n")
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(["a test with `telephone` must be async: write `async def`"])
 
 
-def test_the_journal_of_a_failed_call_is_saved_where_one_asks(
+def test_the_journal_of_a_failed_call_is_saved_on_request(
     run: Run, pytester: pytest.Pytester
 ) -> None:
     run(FAILING, "--callchart-journals", "journals").assert_outcomes(failed=1)
@@ -141,7 +141,7 @@ def test_the_journal_of_a_failed_call_is_saved_where_one_asks(
     assert len(list(replay(CHART, head, lines))) == len(lines) > 10
 
 
-def test_a_folder_that_cannot_be_made_is_said_and_hides_nothing(
+def test_a_folder_that_cannot_be_made_is_reported_with_the_failure(
     run: Run, pytester: pytest.Pytester
 ) -> None:
     pytester.makefile(".txt", taken="a file")

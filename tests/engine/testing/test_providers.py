@@ -1,4 +1,4 @@
-"""The fake providers keep the contracts of their ports, and do what they are told."""
+"""The fake providers keep the contracts of their ports, and follow their scripts."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ class TestFakeModel(LanguageModelContract):
 async def results(
     recognizer: FakeRecognizer, spoken: Spoken, *, lasting: float, until: float
 ) -> list[tuple[float, Heard]]:
-    """What comes of one utterance, and when, from its onset."""
+    """Return the results for one utterance, with their times since its onset."""
     heard = []
     pcm = fake_sound(recognizer.knows(spoken), 0, 320)
     async with recognizer.recognition(16000) as call, trio.open_nursery() as nursery:
@@ -146,7 +146,7 @@ async def test_a_recogniser_may_give_up(autojump_clock: MockClock) -> None:
 async def spoken_by(
     synthesizer: FakeSynthesizer, text: str, *, until: float = 60
 ) -> list[tuple[float, Speech]]:
-    """The pieces of a text's sound, and when they came."""
+    """Return the pieces of a text's sound, with their times."""
     began, given = trio.current_time(), []
     with trio.move_on_after(until):
         await synthesizer.synthesize(

@@ -1,4 +1,4 @@
-"""One seed, one schedule. These tests say so when Trio changes the seam that this rests on."""
+"""One seed gives one schedule. These tests fail when Trio changes the private parts used."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from callchart.engine.testing import schedule
 
 
 def order(seed: int | str) -> list[int]:
-    """In which order twenty tasks run that are ready at the same instants."""
+    """Return the order of twenty tasks that are ready at the same instants."""
     ran: list[int] = []
 
     async def task(number: int) -> None:

@@ -1,4 +1,4 @@
-"""Fake sound can be read from any sample on, whatever is around it."""
+"""Fake sound can be read from any sample on, between any other sound."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Stories under many schedules: what is moved where, and what is made of it."""
+"""Stories under many schedules: the moved events, and the results."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def event(at: float, *, of_voice: bool = False, lag: float = 0.0) -> OutsideEven
 
 
 def moments(*events: OutsideEvent, instants: tuple[float, ...] = ()) -> list[list[float]]:
-    """When the events happen, under each of 200 schedules."""
+    """Return the moments of the events under each of 200 schedules."""
     schedules = [Schedule(0, number, instants) for number in range(200)]
     return [schedule.moments(events, schedule.luck()) for schedule in schedules]
 
@@ -49,7 +49,7 @@ def test_an_event_is_moved_before_onto_and_after_the_instants_near_it() -> None:
     moved = {at for (at,) in moments(event(2.0), instants=(1.0, 2.3, 3.0))}
     assert {2.0, 2.299999, 2.3, 2.300001} <= moved
     assert all(2.0 - REACH <= at <= 2.0 + REACH for at in moved)
-    assert len(moved) > 20  # anywhere else, too
+    assert len(moved) > 20  # other moments as well
 
 
 def test_what_is_noticed_later_happens_earlier_to_meet_an_instant() -> None:

@@ -1,4 +1,4 @@
-"""The telephone itself: what it waits for, when it gives up, and what it says then."""
+"""The telephone itself: its waits, their limits, and its messages."""
 
 from __future__ import annotations
 
@@ -173,7 +173,7 @@ async def test_settings_are_checked(make_telephone: MakeTelephone) -> None:
 
 
 def in_no_time() -> float:
-    """Nobody sees that before it is run."""
+    """Return 0 s: a delay that no check can see before it runs."""
     return 0.0
 
 

@@ -1,4 +1,4 @@
-"""Where calls come to, on small charts."""
+"""The reachable states of small charts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sample events: what is made up, and of what nothing is."""
+"""Sample events: the kinds that have samples, and those that have none."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Told(Event):
 
 @dataclass(frozen=True, slots=True)
 class Painted(Event):
-    """With a field of which no sample can be made."""
+    """An event with a field that has no samples."""
 
     text: str
     colour: complex
