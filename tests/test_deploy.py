@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import configparser
+import json
 import re
 import shlex
 import shutil
 import sys
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +22,7 @@ from callchart.adapters.llm.openai import (
     OPENAI_URL,
 )
 from callchart.adapters.service.cli import parser
-from callchart.adapters.service.config import Config, read_config
+from callchart.adapters.service.config import Config, config_schema, read_config
 from callchart.adapters.service.providers.scripts import SCRIPTS
 from callchart.adapters.service.providers.speech import SoundCache
 from callchart.adapters.service.run.serve import GOODBYE_SECONDS
@@ -62,6 +64,20 @@ def test_the_example_configuration_is_valid(tmp_path: Path) -> None:
     config = read(tmp_path, example())
     assert config.asterisk.password == "CHANGE-ME"
     assert not config.has_secrets
+
+
+def test_the_example_names_the_schema_that_editors_read() -> None:
+    named = example().splitlines()[0].removeprefix("#:schema ")
+    assert (DEPLOY / named).read_text() == config_schema()
+
+
+@pytest.mark.parametrize("text", [example(), uncommented()], ids=["example", "uncommented"])
+def test_the_example_matches_the_schema(text: str) -> None:
+    from jsonschema import Draft202012Validator
+
+    schema = json.loads(config_schema())
+    Draft202012Validator.check_schema(schema)
+    assert [*Draft202012Validator(schema).iter_errors(tomllib.loads(text))] == []
 
 
 def test_its_commented_keys_are_keys_with_their_defaults(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import shlex
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import fields
+from importlib.metadata import version
 from pathlib import Path
 
 from rich.console import Console
@@ -74,6 +75,7 @@ def parser() -> argparse.ArgumentParser:
     whole = argparse.ArgumentParser(
         prog="callchart", description="A phone call you can draw, replay and prove."
     )
+    whole.add_argument("--version", action="version", version=f"callchart {version('callchart')}")
     commands = whole.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
     def command(
@@ -201,8 +203,13 @@ def parser() -> argparse.ArgumentParser:
         help="a setting of the call; see `callchart settings`",
     )
 
-    of_chart(
-        "settings", _settings, "List what can be set for a call, and where the defaults come from."
+    settings = of_chart(
+        "settings", _settings, "List the settings of a call, and the sources of their defaults."
+    )
+    settings.add_argument(
+        "--schema",
+        action="store_true",
+        help="print the JSON schema of callchart.toml, for editors, instead of the list",
     )
     return whole
 
@@ -366,6 +373,11 @@ def _demo(options: argparse.Namespace) -> int:
 
 
 def _settings(options: argparse.Namespace) -> int:
+    if options.schema:
+        from callchart.adapters.service.config import config_schema
+
+        print(config_schema(), end="")
+        return 0
     chart = load_chart(options.chart)
     table = Table("setting", "default", "unit", "why")
     for field in fields(chart.data().settings):

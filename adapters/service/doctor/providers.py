@@ -11,7 +11,7 @@ import trio
 from callchart.adapters.llm.prompts import Language
 from callchart.adapters.service.doctor.finding import Finding, failed, ok, within_bounds
 from callchart.adapters.service.providers.models import ModelConfig, fixed_tokens
-from callchart.adapters.service.providers.provider import Opening, Provider
+from callchart.adapters.service.providers.provider import Provider, SharedResources
 from callchart.adapters.service.providers.speech import SpeechConfig
 from callchart.engine.data import Said
 from callchart.engine.ports import (
@@ -57,7 +57,7 @@ async def speech_findings(speech: SpeechConfig, rate_hz: int, language: Language
 async def _say(voice: Provider[Synthesizer], text: str, rate_hz: int, said: list[bytes]) -> str:
     pcm = bytearray()
     times: list[float] = []
-    async with Opening.begun(rate_hz) as opening, voice.open(opening) as opened:
+    async with SharedResources.open(rate_hz) as resources, voice.open(resources) as opened:
         begun = trio.current_time()
 
         def heard(piece: Speech) -> None:
@@ -77,8 +77,8 @@ async def _say(voice: Provider[Synthesizer], text: str, rate_hz: int, said: list
 
 async def _detect(provider: Provider[VoiceDetectors], pcm: bytes, rate_hz: int) -> str:
     async with (
-        Opening.begun(rate_hz) as opening,
-        provider.open(opening) as opened,
+        SharedResources.open(rate_hz) as resources,
+        provider.open(resources) as opened,
         opened.detector(rate_hz) as ear,
     ):
         began = any(edge.speaking for edge in ear.feed(pcm))
@@ -92,8 +92,8 @@ async def _hear(
         await provider.reach()
     onset = frame_bytes(rate_hz) * ONSET_FRAMES
     async with (
-        Opening.begun(rate_hz) as opening,
-        provider.open(opening) as opened,
+        SharedResources.open(rate_hz) as resources,
+        provider.open(resources) as opened,
         opened.recognition(rate_hz) as recognition,
     ):
         recognition.feed(pcm[:onset])

@@ -1,12 +1,13 @@
-"""[model]: who writes the answers, who does when that one fails, and what tools they have."""
+"""[model]: the language model that writes replies, a second one, and their tools."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import get_args
+from typing import Annotated
+
+from pydantic import Field, PlainValidator, ValidationInfo
 
 from callchart.adapters.fallback.breaker import Breaker
 from callchart.adapters.fallback.counters import FallbackCounters
@@ -22,22 +23,135 @@ from callchart.adapters.llm.openai import (
     OpenAIModel,
 )
 from callchart.adapters.llm.prompts import PROMPTS, Language
-from callchart.adapters.service.secret import Secret
-from callchart.adapters.service.section import Section
+from callchart.adapters.service.sections.fields import ApiKeyText, Secret, String, Url
+from callchart.adapters.service.sections.table import (
+    SECONDS,
+    Mistake,
+    Source,
+    Table,
+    mistake,
+    shown,
+)
 from callchart.adapters.service.user_code import UserError, load_tools
 from callchart.engine.ports import LanguageModel
 from callchart.engine.tools.tool import Tool
 from callchart.engine.tools.toolbox import Toolbox
 
-_APIS: tuple[ApiName, ...] = get_args(ApiName)
+#: Seconds to wait for a token.
+TokenSeconds = Annotated[float, Field(ge=0.1, le=30), SECONDS]
 
-#: Seconds that may be waited for a token, at least and at most.
-_TOKEN = {"least": 0.1, "most": 30}
+
+def _prompt(value: object, info: ValidationInfo[Source]) -> str:
+    """Return the text of the file that the configuration names."""
+    if not isinstance(value, str):
+        raise mistake(f" must be a path, got {shown(value)}")
+    path = info.context.folder / value
+    try:
+        text = path.read_text(encoding="utf-8").strip()
+    except UnicodeDecodeError:
+        raise mistake(f": {path} must be text in UTF-8") from None
+    except OSError as error:
+        raise mistake(f": {path}: {error.strerror}; write the prompt into that file") from None
+    if not text:
+        raise mistake(f": {path} must not be empty: write the prompt into that file")
+    return text
+
+
+def _tools(value: object, info: ValidationInfo[Source]) -> Sequence[Tool]:
+    """Return the tools that the configuration names as MODULE:NAME."""
+    if not isinstance(value, str):
+        raise mistake(f" must be a string, MODULE:NAME, got {shown(value)}")
+    try:
+        return load_tools(value, info.context.folder) if value else ()
+    except UserError as error:
+        raise mistake(f": {error}") from None
+
+
+class SecondModelSection(Table):
+    """[model.fallback]: the model for when the first fails before its first token."""
+
+    name: String
+    """The name of the model."""
+    key: ApiKeyText
+    """The API key."""
+    base_url: Url = OPENAI_URL
+    """The URL of the API."""
+    api: ApiName = "chat"
+    """"chat" (Chat Completions, which all servers have) or "responses"."""
+    first_token: TokenSeconds = FIRST_TOKEN_OF_TWO
+    """Seconds to wait for the first token, one retry included."""
+
+
+class ModelSection(Table):
+    """[model]: the language model, on any server that has OpenAI's API."""
+
+    name: String
+    """The name of the model."""
+    key: ApiKeyText
+    """The API key."""
+    base_url: Url = OPENAI_URL
+    """The URL of the API."""
+    api: ApiName = "chat"
+    """"chat" (Chat Completions, which all servers have) or "responses"."""
+    language: Language = "en"
+    """The language of the project's prompt and scripts, and of the offline providers."""
+    prompt: Annotated[str | None, PlainValidator(_prompt, json_schema_input_type=str)] = None
+    """A file with the instructions for the model; by default the project's own prompt."""
+    first_token: TokenSeconds | None = None
+    """Seconds to wait for the first token, one retry included: by default 3, and 1.5 with
+    [model.fallback]."""
+    between_tokens: TokenSeconds = BETWEEN_TOKENS
+    """Seconds to wait for the next token in the middle of a reply."""
+    context_tokens: Annotated[int, Field(ge=500, le=1_000_000)] = CONTEXT_TOKENS
+    """The most tokens of prompt, tools and conversation together, by estimate. Older turns are left
+    out."""
+    tools: Annotated[Sequence[Tool], PlainValidator(_tools, json_schema_input_type=str)] = ()
+    """The tools of the model, as MODULE:NAME. Python looks for the module in the folder of this
+    file too."""
+    fallback: SecondModelSection | None = None
+
+    def conflicts(self, source: Source) -> Iterator[Mistake]:
+        if (tokens := fixed_tokens(self.config())) > self.context_tokens:
+            yield (
+                ("context_tokens",),
+                f" must be at least {tokens}, for prompt and tools, got {self.context_tokens}; "
+                "shorten them, or raise it if the model takes more",
+            )
+
+    def config(self) -> ModelConfig:
+        """Return both models. Keys that the second one lacks are those of the first."""
+        second = self.fallback
+        first_token = self.first_token or (FIRST_TOKEN_OF_TWO if second else FIRST_TOKEN)
+        first = ModelConfig(
+            name=self.name,
+            key=self.key,
+            base_url=self.base_url,
+            api=self.api,
+            language=self.language,
+            prompt=self.prompt,
+            first_token=first_token,
+            between_tokens=self.between_tokens,
+            context_tokens=self.context_tokens,
+            tools=self.tools,
+        )
+        if second is None:
+            return first
+        return replace(
+            first,
+            fallback=replace(
+                first,
+                name=second.name,
+                key=second.key,
+                base_url=second.base_url,
+                api=second.api,
+                first_token=second.first_token,
+            ),
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class ModelConfig:
-    """One model. `prompt`: what it is told of its work; None is the project's own."""
+    """One model. A `prompt` of None is the project's own."""
 
     name: str
     key: Secret
@@ -52,8 +166,7 @@ class ModelConfig:
     tools: Sequence[Tool] = ()
 
     def open(self) -> AbstractAsyncContextManager[OpenAIModel]:
-        """This model alone. Entering raises `ProviderError` for a key or an address that cannot
-        work."""
+        """Open this model alone. Entering raises `ProviderError` for an unusable key or address."""
         return OpenAIModel.open(
             model=self.name,
             api_key=self.key.reveal(),
@@ -69,50 +182,17 @@ class ModelConfig:
 
 @dataclass(frozen=True, slots=True)
 class Writers:
-    """Who writes in calls; `models` are the first and the second by themselves.
+    """The language model of calls; `models` are the first and the second without failover.
 
-    `counters`: how often the second was asked, where there is one."""
+    `counters`: the counts of the second model, if there is one."""
 
     of_calls: LanguageModel
     models: Mapping[str, OpenAIModel]
     counters: FallbackCounters | None = None
 
 
-def read_model(section: Section, folder: Path) -> ModelConfig:
-    """The section, with its mistakes noted. `folder`: where tools are looked for as well."""
-    with section:
-        second = section.section("fallback")
-        has_second = "fallback" in section.keys
-        first_token = FIRST_TOKEN_OF_TWO if has_second else FIRST_TOKEN
-        prompt = section.optional_path("prompt")
-        model = ModelConfig(
-            name=section.text("name"),
-            key=section.api_key("key"),
-            base_url=section.url("base_url", OPENAI_URL),
-            api=section.choice("api", _APIS, "chat"),
-            language=section.choice("language", tuple(PROMPTS), "en"),
-            prompt=None if prompt is None else _text_of(section, "prompt", prompt),
-            first_token=section.seconds("first_token", first_token, **_TOKEN),
-            between_tokens=section.seconds("between_tokens", BETWEEN_TOKENS, **_TOKEN),
-            context_tokens=section.whole(
-                "context_tokens", CONTEXT_TOKENS, least=500, most=1_000_000
-            ),
-            tools=_tools(section, folder),
-        )
-        if (tokens := fixed_tokens(model)) > model.context_tokens:
-            section.mistake(
-                "context_tokens",
-                f"{model.context_tokens} are too few, for prompt and tools alone have about "
-                f"{tokens}; shorten them, or write more if the model takes more",
-            )
-        if not has_second:
-            return model
-        with second:
-            return replace(model, fallback=_second(second, model))
-
-
 def fixed_tokens(model: ModelConfig) -> int:
-    """What prompt and tools take of `context_tokens`, by a careful estimate."""
+    """Return the tokens of prompt and tools, by a cautious estimate."""
     prompt = PROMPTS[model.language] if model.prompt is None else model.prompt
     specs = (*Toolbox().specs, *(tool.spec for tool in model.tools))
     return tokens_of_words(prompt) + sum(map(tokens_of_tool, specs))
@@ -120,7 +200,7 @@ def fixed_tokens(model: ModelConfig) -> int:
 
 @asynccontextmanager
 async def open_writers(model: ModelConfig) -> AsyncIterator[Writers]:
-    """Whoever writes, the second model included. Raises `ProviderError`."""
+    """Open both models. Raise `ProviderError`."""
     async with model.open() as first:
         if model.fallback is None:
             yield Writers(first, {model.name: first})
@@ -130,38 +210,3 @@ async def open_writers(model: ModelConfig) -> AsyncIterator[Writers]:
             # Two servers may have one name for two models.
             names = (model.name, f"{model.fallback.name} (the second)")
             yield Writers(both, dict(zip(names, (first, second), strict=True)), both.counters)
-
-
-def _second(section: Section, first: ModelConfig) -> ModelConfig:
-    """What is not its own is as with the first."""
-    return replace(
-        first,
-        name=section.text("name"),
-        key=section.api_key("key"),
-        base_url=section.url("base_url", OPENAI_URL),
-        api=section.choice("api", _APIS, "chat"),
-        first_token=section.seconds("first_token", FIRST_TOKEN_OF_TWO, **_TOKEN),
-    )
-
-
-def _tools(section: Section, folder: Path) -> Sequence[Tool]:
-    name = section.text("tools", "")
-    try:
-        return load_tools(name, folder) if name else ()
-    except UserError as error:
-        section.mistake("tools", str(error))
-        return ()
-
-
-def _text_of(section: Section, key: str, path: Path) -> str:
-    try:
-        text = path.read_text(encoding="utf-8").strip()
-    except UnicodeDecodeError:
-        section.mistake(key, f"{path} is not text in UTF-8; save it as that")
-    except OSError as error:
-        section.mistake(key, f"{path}: {error.strerror}; write the prompt into that file")
-    else:
-        if text:
-            return text
-        section.mistake(key, f"{path} is empty; write the prompt into that file")
-    return ""

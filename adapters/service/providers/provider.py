@@ -1,4 +1,4 @@
-"""Providers that a configuration has chosen, how they are opened, and what they share then."""
+"""The providers that a configuration chooses, and the resources that they share while open."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ P = TypeVar("P", covariant=True)
 T = TypeVar("T")
 
 
-class Opening:
-    """What providers are opened with: calls have `rate_hz` samples a second. Made by `begun`."""
+class SharedResources:
+    """The sample rate of calls, and the resources that several providers share. Made by `open`."""
 
     def __init__(self, rate_hz: int, nursery: trio.Nursery) -> None:
         self.rate_hz = rate_hz
@@ -23,14 +23,15 @@ class Opening:
 
     @classmethod
     @asynccontextmanager
-    async def begun(cls, rate_hz: int) -> AsyncIterator[Self]:
-        """For as long as the block, in which all providers are opened and closed."""
+    async def open(cls, rate_hz: int) -> AsyncIterator[Self]:
+        """Yield the resources. Open and close all providers within the block."""
         async with trio.open_nursery() as nursery:
             yield cls(rate_hz, nursery)
             nursery.cancel_scope.cancel()
 
-    async def shared(self, open: Callable[[], AbstractAsyncContextManager[T]]) -> T:
-        """What `open` opens for all who ask for the same: once, until all of them are closed."""
+    async def share(self, open: Callable[[], AbstractAsyncContextManager[T]]) -> T:
+        """Return what `open` opens. Callers with an equal `open` get the same object, until the
+        block ends."""
         if open not in self._shared:
             self._shared[open] = await self._nursery.start(_hold, open)
         return cast(T, self._shared[open])
@@ -45,16 +46,16 @@ async def _hold(
         await trio.sleep_forever()
 
 
-#: Opens a provider; entering may raise `ProviderError`, maybe in a group.
-Opener = Callable[[Opening], AbstractAsyncContextManager[P]]
+#: A function that opens a provider; entering may raise `ProviderError`, maybe in a group.
+Opener = Callable[[SharedResources], AbstractAsyncContextManager[P]]
 
 
 @dataclass(frozen=True, slots=True)
 class Provider(Generic[P]):
     """A provider that was chosen by name, with its options in `open`.
 
-    `key`: of a voice, all of them that change how it sounds. `reach`, of one that goes on trying
-    where its server is not there: raises `ProviderError` for why it cannot be reached."""
+    `key` holds the options that change the sound of a synthesizer. `reach` checks the server of a
+    provider that itself retries without end: it raises `ProviderError` with the reason."""
 
     name: str
     open: Opener[P]

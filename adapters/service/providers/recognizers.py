@@ -1,7 +1,7 @@
-"""Who hears: recognisers and voice detectors by the names that a configuration uses.
+"""Recognisers and voice detectors, by the names that a configuration uses.
 
-One more is one function more, which reads its options and says how to open it, and its name in a
-table. Nothing of a provider is imported before it is asked for by name."""
+To add one, write a function that returns a `Provider` from its options, and add its name to the
+table. The function imports what only this provider needs."""
 
 from __future__ import annotations
 
@@ -9,47 +9,46 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
-from callchart.adapters.service.providers.options import Options
-from callchart.adapters.service.providers.provider import Opening, Provider
+from callchart.adapters.service.providers.options import (
+    OpenAISection,
+    Options,
+    WhisperSection,
+)
+from callchart.adapters.service.providers.provider import Provider, SharedResources
 from callchart.engine.ports import Recognizer, VoiceDetectors
 
 if TYPE_CHECKING:
     from callchart.adapters.vad.silero import SileroDetectors
 
-_LANGUAGE = {"form": "[a-z]{2,3}", "right": "a code such as en, ru or de"}
-
 
 def _pocketsphinx(options: Options) -> Provider[Recognizer]:
     from callchart.adapters.stt.pocketsphinx.recognizer import PocketsphinxRecognizer
 
-    with options.section("pocketsphinx"):
-        return Provider("pocketsphinx", lambda opening: PocketsphinxRecognizer.open())
+    return Provider("pocketsphinx", lambda resources: PocketsphinxRecognizer.open())
 
 
 def _whisper(options: Options) -> Provider[Recognizer]:
     from callchart.adapters.stt.whisper.recognizer import WhisperRecognizer
 
-    with options.section("whisper") as section:
-        folder = section.path("model")
-        language = section.text("language", options.language, **_LANGUAGE)
-        threads = section.whole("threads", 1, least=1, most=64)
+    section = options.section(WhisperSection)
+    language = section.language or options.language
     return Provider(
-        "whisper", lambda opening: WhisperRecognizer.open(folder, language, threads=threads)
+        "whisper",
+        lambda resources: WhisperRecognizer.open(section.model, language, threads=section.threads),
     )
 
 
 def _openai(options: Options) -> Provider[Recognizer]:
-    from callchart.adapters.stt.openai.recognizer import MODEL, OPENAI_URL, OpenAIRecognizer
+    from callchart.adapters.stt.openai.recognizer import OpenAIRecognizer
 
-    with options.section("openai") as section:
-        key = section.api_key("key")
-        model = section.text("model", MODEL)
-        url = section.url("base_url", OPENAI_URL)
-        language = section.text("language", options.language, **_LANGUAGE)
+    section = options.section(OpenAISection)
     return Provider(
         "openai",
-        lambda opening: OpenAIRecognizer.open(
-            api_key=key.reveal(), language=language, model=model, base_url=url
+        lambda resources: OpenAIRecognizer.open(
+            api_key=section.key.reveal(),
+            language=section.language or options.language,
+            model=section.model,
+            base_url=section.base_url,
         ),
     )
 
@@ -63,13 +62,12 @@ def _silero(options: Options) -> Provider[VoiceDetectors]:
     from callchart.adapters.vad.silero import SileroDetectors
 
     @asynccontextmanager
-    async def opened(opening: Opening) -> AsyncIterator[SileroDetectors]:
+    async def opened(resources: SharedResources) -> AsyncIterator[SileroDetectors]:
         detectors = SileroDetectors()
-        await detectors.build_ahead(opening.rate_hz)
+        await detectors.build_ahead(resources.rate_hz)
         yield detectors
 
-    with options.section("silero"):
-        return Provider("silero", opened)
+    return Provider("silero", opened)
 
 
 RECOGNIZERS: Mapping[str, Callable[[Options], Provider[Recognizer]]] = {

@@ -1,28 +1,42 @@
-"""[speech]: what the calls' sound goes through, and how its parts are put together."""
+"""[speech]: the recogniser, the synthesizers, the voice detector and the cache of sounds."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Collection, Mapping
+from collections.abc import AsyncIterator, Collection, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
 
 from callchart.adapters.fallback.breaker import Breaker
 from callchart.adapters.fallback.counters import FallbackCounters
 from callchart.adapters.llm.prompts import Language
-from callchart.adapters.service.providers.options import Options
-from callchart.adapters.service.providers.provider import Opening, Provider
+from callchart.adapters.service.providers.options import (
+    EspeakSection,
+    OpenAISection,
+    Options,
+    PocketsphinxSection,
+    SileroSection,
+    WhisperSection,
+)
+from callchart.adapters.service.providers.provider import Provider, SharedResources
 from callchart.adapters.service.providers.recognizers import RECOGNIZERS, VOICE_DETECTORS
 from callchart.adapters.service.providers.synthesizers import SYNTHESIZERS
-from callchart.adapters.service.section import Section
+from callchart.adapters.service.providers.yandex import YandexSection
+from callchart.adapters.service.sections.fields import FilePath
+from callchart.adapters.service.sections.table import SECONDS, Mistake, Source, Table, shown
 from callchart.adapters.tts.cache import LIMIT, CachedSynthesizer
 from callchart.adapters.tts.fallback import FIRST_SOUND, FallbackSynthesizer
 from callchart.engine.ports import Recognizer, Synthesizer, VoiceDetectors
 
-P = TypeVar("P")
+SynthesizerName = Literal["espeak", "yandex", "yandex_http"]
 
-#: Seconds for the first voice's sound while nobody waits for it: before the first call.
+#: The sections below [speech].
+_SECTIONS = ("espeak", "openai", "pocketsphinx", "silero", "whisper", "yandex")
+
+#: Seconds for the first synthesizer's sound before the first call, while no caller waits.
 UNHURRIED = 5.0
 
 _MEGABYTE = 1_000_000
@@ -30,7 +44,7 @@ _MEGABYTE = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class SoundCache:
-    """Where sounds are kept that are said again and again; `limit` in bytes."""
+    """The cache of sounds that calls repeat; `limit` in bytes."""
 
     folder: Path
     limit: int = LIMIT
@@ -38,8 +52,8 @@ class SoundCache:
 
 @dataclass(frozen=True, slots=True)
 class SpeechConfig:
-    """`fallback` is the voice for when the synthesizer fails, or has no sound after `first_sound`
-    seconds."""
+    """The chosen providers. `fallback` takes over when the synthesizer fails, or has no sound after
+    `first_sound` seconds."""
 
     recognizer: Provider[Recognizer]
     synthesizer: Provider[Synthesizer]
@@ -51,59 +65,94 @@ class SpeechConfig:
 
 @dataclass(frozen=True, slots=True)
 class Voices:
-    """The voice of calls, and the same without hurry, for what is said before anybody waits.
+    """The synthesizer of calls, and the same with more patience for the time before them.
 
-    `counters`: how often the second voice was asked in calls, where there is one."""
+    `counters`: the counts of the second synthesizer in calls, if there is one."""
 
     of_calls: Synthesizer
     unhurried: Synthesizer
     counters: FallbackCounters | None = None
 
 
-def read_speech(section: Section, language: Language) -> SpeechConfig:
-    """The section, with its mistakes noted. `language`: what the bot speaks, unless it says so."""
-    with section:
-        options = Options(section, language)
+class SpeechSection(Table):
+    """[speech]: the providers of speech, and their options."""
 
-        def chosen(
-            key: str, default: str, known: Mapping[str, Callable[[Options], Provider[P]]]
-        ) -> Provider[P]:
-            return known[section.choice(key, tuple(known), default)](options)
+    recognizer: Literal["openai", "pocketsphinx", "whisper", "yandex"] = "pocketsphinx"
+    """The speech recogniser: "pocketsphinx" (English, offline), "whisper" (a hundred languages,
+    offline), "openai" or "yandex" (SpeechKit over gRPC)."""
+    synthesizer: SynthesizerName = "espeak"
+    """The speech synthesizer: "espeak" (offline), "yandex" (SpeechKit over gRPC) or "yandex_http"
+    (SpeechKit over HTTP)."""
+    voice_detector: Literal["silero"] = "silero"
+    """The voice activity detector."""
+    synthesizer_fallback: Literal["", SynthesizerName] = ""
+    """A second synthesizer, for when the first fails or is late; "" is none."""
+    first_sound: Annotated[float, Field(ge=0.1, le=10), SECONDS] = FIRST_SOUND
+    """Seconds to wait for the first sound, before the second synthesizer is used."""
+    cache: FilePath | None = None
+    """The folder for the sound of scripts and of short texts. Without this key, nothing is kept."""
+    cache_megabytes: Annotated[int, Field(ge=1, le=1_000_000)] = LIMIT // _MEGABYTE
+    """The size of the cache."""
+    espeak: EspeakSection | None = None
+    openai: OpenAISection | None = None
+    pocketsphinx: PocketsphinxSection | None = None
+    silero: SileroSection | None = None
+    whisper: WhisperSection | None = None
+    yandex: YandexSection | None = None
 
-        synthesizer = chosen("synthesizer", "espeak", SYNTHESIZERS)
+    @classmethod
+    def prepared(cls, given: dict[str, Any]) -> dict[str, Any]:
+        """Return the table with the sections of the chosen providers alone: the others are not
+        validated."""
+        chosen = {
+            given.get(key, cls.model_fields[key].default)
+            for key in ("recognizer", "synthesizer", "voice_detector", "synthesizer_fallback")
+            if isinstance(given.get(key, ""), str)
+        }
+        sections = {name.removesuffix("_http") for name in chosen if name}
+        others = {name for name in _SECTIONS if name not in sections}
+        wanted = {name: given.get(name, {}) for name in _SECTIONS if name in sections}
+        kept = {
+            key: value
+            for key, value in given.items()
+            if key not in others or not isinstance(value, dict)
+        }
+        return {**kept, **wanted}
+
+    @classmethod
+    def missing(cls, given: Mapping[str, Any], source: Source) -> Iterator[Mistake]:
+        second, first = given.get("synthesizer_fallback"), given.get("synthesizer", "espeak")
+        if second and second == first:
+            text = f" must differ from synthesizer, got {shown(second)}"
+            yield ("synthesizer_fallback",), text
+
+    def config(self, language: Language) -> SpeechConfig:
+        """Return the chosen providers; `language` is the bot's."""
+        sections = [getattr(self, name) for name in _SECTIONS]
+        options = Options(language, [each for each in sections if each is not None])
+        second = self.synthesizer_fallback
         return SpeechConfig(
-            recognizer=chosen("recognizer", "pocketsphinx", RECOGNIZERS),
-            synthesizer=synthesizer,
-            voice_detector=chosen("voice_detector", "silero", VOICE_DETECTORS),
-            fallback=_fallback(section, options, synthesizer.name),
-            first_sound=section.seconds("first_sound", FIRST_SOUND, least=0.1, most=10),
-            cache=_cache(section),
+            recognizer=RECOGNIZERS[self.recognizer](options),
+            synthesizer=SYNTHESIZERS[self.synthesizer](options),
+            voice_detector=VOICE_DETECTORS[self.voice_detector](options),
+            fallback=SYNTHESIZERS[second](options) if second else None,
+            first_sound=self.first_sound,
+            cache=SoundCache(self.cache, self.cache_megabytes * _MEGABYTE) if self.cache else None,
         )
-
-
-def _fallback(section: Section, options: Options, first: str) -> Provider[Synthesizer] | None:
-    others = {"": None, **{name: each for name, each in SYNTHESIZERS.items() if name != first}}
-    read = others[section.choice("synthesizer_fallback", tuple(others), "")]
-    return read(options) if read else None
-
-
-def _cache(section: Section) -> SoundCache | None:
-    folder = section.optional_path("cache")
-    megabytes = section.whole("cache_megabytes", LIMIT // _MEGABYTE, least=1, most=1_000_000)
-    return SoundCache(folder, megabytes * _MEGABYTE) if folder else None
 
 
 @asynccontextmanager
 async def open_voices(
-    speech: SpeechConfig, opening: Opening, declared: Collection[str]
+    speech: SpeechConfig, resources: SharedResources, declared: Collection[str]
 ) -> AsyncIterator[Voices]:
-    """Whoever speaks, the second voice and the cache included. `declared`: texts that may be kept
-    from their first time on. Raises `ProviderError`."""
+    """Open the synthesizers and the cache. The cache keeps `declared` texts from their first use.
+
+    Raise `ProviderError`."""
     async with AsyncExitStack() as stack:
-        first = await stack.enter_async_context(speech.synthesizer.open(opening))
+        first = await stack.enter_async_context(speech.synthesizer.open(resources))
         voices = Voices(first, first)
         if speech.fallback:
-            second = await stack.enter_async_context(speech.fallback.open(opening))
+            second = await stack.enter_async_context(speech.fallback.open(resources))
             of_calls = FallbackSynthesizer(
                 first, second, Breaker("the first voice"), first_sound=speech.first_sound
             )

@@ -1,29 +1,30 @@
-"""Who speaks: synthesizers by the names that a configuration uses.
+"""Synthesizers, by the names that a configuration uses.
 
-One more is one function more, which reads its options and says how to open it, and its name in the
-table. Nothing of a provider is imported before it is asked for by name."""
+To add one, write a function that returns a `Provider` from its options, and add its name to the
+table. The function imports what only this provider needs."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
 from callchart.adapters.llm.prompts import Language
-from callchart.adapters.service.providers.options import Options
+from callchart.adapters.service.providers.options import EspeakSection, Options
 from callchart.adapters.service.providers.provider import Provider
 from callchart.engine.ports import Synthesizer
 
-#: What espeak-ng calls the voices of the languages that we have prompts in.
+#: espeak-ng's voices for the languages of the prompts.
 _ESPEAK: Mapping[Language, str] = {"en": "en-us", "ru": "ru"}
 
 
 def _espeak(options: Options) -> Provider[Synthesizer]:
-    from callchart.adapters.tts.espeak.synthesizer import FASTEST, SLOWEST, EspeakSynthesizer
+    from callchart.adapters.tts.espeak.synthesizer import EspeakSynthesizer
 
-    with options.section("espeak") as section:
-        voice = section.text("voice", _ESPEAK[options.language])
-        pace = section.whole("words_per_minute", 175, least=SLOWEST, most=FASTEST)
+    section = options.section(EspeakSection)
+    voice, rate = section.voice or _ESPEAK[options.language], section.words_per_minute
     return Provider(
-        "espeak", lambda opening: EspeakSynthesizer.open(voice, pace), ("espeak", voice, str(pace))
+        "espeak",
+        lambda resources: EspeakSynthesizer.open(voice, rate),
+        ("espeak", voice, str(rate)),
     )
 
 

@@ -1,21 +1,24 @@
-"""[speech.yandex]: one account at Yandex SpeechKit, and what is asked of it.
+"""[speech.yandex]: one account at Yandex SpeechKit, and its options.
 
-Its credentials are opened once for all who use them: one set of tokens, one task that renews it."""
+All providers share the credentials: one set of tokens, and one task that renews it."""
 
 from __future__ import annotations
 
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
+
+from pydantic import Field
 
 from callchart.adapters.grpc.dial import Address
 from callchart.adapters.grpc.errors import ConnectionLost
 from callchart.adapters.grpc.pool import Pool
-from callchart.adapters.service.providers.provider import Opening
-from callchart.adapters.service.section import Section
+from callchart.adapters.service.providers.provider import SharedResources
+from callchart.adapters.service.sections.fields import HostUrl, SecretText, String, pattern
+from callchart.adapters.service.sections.table import SECONDS, Expected, Mistake, Source, Table
 from callchart.adapters.stt.yandex.recognizer import HOST as STT_HOST
 from callchart.adapters.stt.yandex.recognizer import Listening, YandexRecognizer
 from callchart.adapters.tts.yandex.grpc import HOST as TTS_HOST
@@ -23,7 +26,8 @@ from callchart.adapters.tts.yandex.grpc import Voice, YandexSynthesizer
 from callchart.adapters.tts.yandex.http import URL as TTS_HTTP_URL
 from callchart.adapters.tts.yandex.http import YandexHttpSynthesizer
 from callchart.adapters.yandex.credentials import ApiKey, Credentials
-from callchart.adapters.yandex.iam import IamTokens, Source
+from callchart.adapters.yandex.iam import IamTokens
+from callchart.adapters.yandex.iam import Source as TokenSource
 from callchart.adapters.yandex.refusals import PROVIDER
 from callchart.adapters.yandex.token_sources import tokens_for_oauth, tokens_of_machine
 from callchart.engine.exception_groups import first_leaf
@@ -32,18 +36,15 @@ from callchart.engine.ports import ProviderError
 Method = Literal["utterance", "stream"]
 Sensitivity = Literal["default", "high"]
 
-_METHODS: tuple[Method, ...] = get_args(Method)
-_SENSITIVITIES: tuple[Sensitivity, ...] = get_args(Sensitivity)
-
-#: How we may say who we are: each is a key, of which one is needed.
-_WAYS = ("api_key", "iam", "oauth_token")
+#: The keys that identify the account; exactly one of them is needed.
+_ACCOUNTS = ("api_key", "iam", "oauth_token")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Yandex:
-    """`account`: an API key, or where tokens come from. URLs have no path."""
+    """An account. `account` is an API key or a source of tokens. URLs have no path."""
 
-    account: ApiKey | Source
+    account: ApiKey | TokenSource
     folder: str
     voice: Voice
     method: Method
@@ -56,14 +57,14 @@ class Yandex:
 
     @property
     def sound(self) -> tuple[str, ...]:
-        """What makes the voice sound as it does."""
+        """The options that change the sound of the voice."""
         return (self.voice.name, self.voice.role, f"{self.voice.speed:g}")
 
     @asynccontextmanager
-    async def synthesizer(self, opening: Opening) -> AsyncIterator[YandexSynthesizer]:
-        """The voice over gRPC."""
+    async def synthesizer(self, resources: SharedResources) -> AsyncIterator[YandexSynthesizer]:
+        """Open the synthesizer over gRPC."""
         async with YandexSynthesizer.open(
-            await opening.shared(self.credentials),
+            await resources.share(self.credentials),
             self.voice,
             folder=self.folder,
             method=self.method,
@@ -73,10 +74,12 @@ class Yandex:
             yield synthesizer
 
     @asynccontextmanager
-    async def http_synthesizer(self, opening: Opening) -> AsyncIterator[YandexHttpSynthesizer]:
-        """The voice over HTTP."""
+    async def http_synthesizer(
+        self, resources: SharedResources
+    ) -> AsyncIterator[YandexHttpSynthesizer]:
+        """Open the synthesizer over HTTP."""
         async with YandexHttpSynthesizer.open(
-            await opening.shared(self.credentials),
+            await resources.share(self.credentials),
             self.voice,
             language=self.language,
             folder=self.folder,
@@ -85,10 +88,10 @@ class Yandex:
             yield synthesizer
 
     @asynccontextmanager
-    async def recognizer(self, opening: Opening) -> AsyncIterator[YandexRecognizer]:
-        """The ear, over gRPC."""
+    async def recognizer(self, resources: SharedResources) -> AsyncIterator[YandexRecognizer]:
+        """Open the recogniser, over gRPC."""
         async with YandexRecognizer.open(
-            await opening.shared(self.credentials),
+            await resources.share(self.credentials),
             self.listening,
             folder=self.folder,
             address=_address(self.stt_url),
@@ -97,7 +100,7 @@ class Yandex:
             yield recognizer
 
     async def reach_recognizer(self) -> None:
-        """Raises `ProviderError` where there is no way to it: a call's recogniser tries on."""
+        """Raise `ProviderError` if the server is out of reach. In a call the recogniser retries."""
         try:
             async with Pool.open(_address(self.stt_url), 1) as pool:
                 await pool.ready()
@@ -107,7 +110,7 @@ class Yandex:
 
     @asynccontextmanager
     async def credentials(self) -> AsyncIterator[Credentials]:
-        """For `Opening.shared`."""
+        """Open the credentials, for `SharedResources.open`."""
         if isinstance(self.account, ApiKey):
             yield self.account
         else:
@@ -115,81 +118,110 @@ class Yandex:
                 yield tokens
 
 
-def read_yandex(section: Section) -> Yandex:
-    """The section, with its mistakes noted."""
-    plain = Listening()
-    with section:
-        # It goes into a request's head; a letter of another alphabet looks like one of its own.
-        folder = section.text(
-            "folder_id", "", form="[!-~]+", right="the folder's id, of Latin letters and digits"
-        )
-        language = section.text(
-            "language",
-            plain.language,
-            form="[a-z]{2,3}-[A-Z]{2}",
-            right="a language such as ru-RU",
-        )
+class YandexSection(Table):
+    """[speech.yandex]: one account for all of SpeechKit."""
+
+    api_key: SecretText | None = None
+    """The API key of a service account."""
+    iam: (
+        Annotated[Literal["machine"], Expected('"machine", for tokens of this virtual machine')]
+        | None
+    ) = None
+    """"machine": the tokens of a virtual machine of Yandex Cloud, in place of `api_key`."""
+    oauth_token: SecretText | None = None
+    """The token of a user, in place of `api_key`; it needs `folder_id`."""
+    # A request carries it in a header, which takes ASCII alone.
+    folder_id: (
+        Annotated[str, pattern("[!-~]+"), Expected("the folder's id, of Latin letters and digits")]
+        | None
+    ) = None
+    """The id of the folder that pays."""
+    voice: String = Voice().name
+    """The voice."""
+    role: String | None = None
+    """The role of the voice, such as "good", if the voice has several."""
+    speed: Annotated[float, Field(ge=0.1, le=3)] = 1.0
+    """The speed; 1 is the voice's own."""
+    method: Method = "utterance"
+    """The request of a synthesis over gRPC: "utterance", or "stream", which takes longer texts."""
+    language: Annotated[
+        str, pattern("[a-z]{2,3}-[A-Z]{2}"), Expected("a language such as ru-RU")
+    ] = Listening().language
+    """The language of recognition, and of synthesis over HTTP."""
+    recognition_model: String = Listening().model
+    """The model of recognition."""
+    normalized: bool = Listening().normalized
+    """Whether recognition writes numbers as digits, capitals and full stops; that is slower."""
+    sensitivity: Sensitivity = Listening().sensitivity
+    """"high" ends utterances sooner, and wrongly more often."""
+    max_pause: Annotated[float, Field(ge=0, le=5), SECONDS] = Listening().max_pause
+    """Seconds of silence between words that end an utterance; 0 leaves it to SpeechKit."""
+    final_wait: Annotated[float, Field(ge=0.1, le=10), SECONDS] = Listening().final_wait
+    """Seconds to wait for the final words of an utterance; then the last partial words are used."""
+    connections: Annotated[int, Field(ge=1, le=32)] = 2
+    """gRPC connections for recognition, and as many for synthesis."""
+    tts_url: HostUrl = f"https://{TTS_HOST}"
+    """The server of synthesis over gRPC; http:// is not encrypted."""
+    tts_http_url: HostUrl = TTS_HTTP_URL
+    """The server of synthesis over HTTP."""
+    stt_url: HostUrl = f"https://{STT_HOST}"
+    """The server of recognition."""
+
+    @classmethod
+    def missing(cls, given: Mapping[str, Any], source: Source) -> Iterator[Mistake]:
+        first, *others = [key for key in _ACCOUNTS if key in given] or [""]
+        if not first:
+            yield (
+                ("api_key",),
+                ' must be a secret such as { env = "YANDEX_API_KEY" }, got nothing; on a machine '
+                'of Yandex Cloud, iam = "machine" replaces it',
+            )
+        for other in others:
+            yield (other,), f" must not be set together with {first}; keep one of them"
+        if first == "oauth_token" and "folder_id" not in given:
+            text = " must be the id of the folder that pays, which oauth_token needs, got nothing"
+            yield ("folder_id",), text
+
+    def conflicts(self, source: Source) -> Iterator[Mistake]:
+        try:
+            self._account()
+        except ProviderError as error:
+            key = "oauth_token" if self.oauth_token else "api_key"
+            yield (key,), f": {error.reason}; {error.cure}"
+
+    def yandex(self) -> Yandex:
+        """Return the account with all its options."""
         return Yandex(
-            account=_account(section, folder),
-            folder=folder,
-            voice=Voice(
-                name=section.text("voice", Voice().name),
-                role=section.text("role", ""),
-                speed=section.number("speed", 1.0, least=0.1, most=3.0),
-            ),
-            method=section.choice("method", _METHODS, "utterance"),
-            language=language,
+            account=self._account(),
+            folder=self.folder_id or "",
+            voice=Voice(name=self.voice, role=self.role or "", speed=self.speed),
+            method=self.method,
+            language=self.language,
             listening=Listening(
-                language=language,
-                model=section.text("recognition_model", plain.model),
-                normalized=section.flag("normalized", plain.normalized),
-                sensitivity=section.choice("sensitivity", _SENSITIVITIES, plain.sensitivity),
-                max_pause=section.seconds("max_pause", plain.max_pause, most=5),
-                final_wait=section.seconds("final_wait", plain.final_wait, least=0.1, most=10),
+                language=self.language,
+                model=self.recognition_model,
+                normalized=self.normalized,
+                sensitivity=self.sensitivity,
+                max_pause=self.max_pause,
+                final_wait=self.final_wait,
             ),
-            connections=section.whole("connections", 2, least=1, most=32),
-            tts_url=_host(section, "tts_url", f"https://{TTS_HOST}"),
-            tts_http_url=_host(section, "tts_http_url", TTS_HTTP_URL),
-            stt_url=_host(section, "stt_url", f"https://{STT_HOST}"),
+            connections=self.connections,
+            tts_url=self.tts_url,
+            tts_http_url=self.tts_http_url,
+            stt_url=self.stt_url,
         )
 
-
-def _account(section: Section, folder: str) -> ApiKey | Source:
-    key = section.secret("api_key", required=False).reveal()
-    section.text("iam", "", form="machine", right='"machine", for tokens of this virtual machine')
-    token = section.secret("oauth_token", required=False).reveal()
-    given = [way for way in _WAYS if way in section.keys]
-    if not given:
-        section.mistake(
-            "api_key",
-            'it is missing; write { env = "YANDEX_API_KEY" }, or on a machine of Yandex Cloud '
-            'iam = "machine" in its place',
-        )
-    for another in given[1:]:
-        section.mistake(another, f"there is {given[0]} as well; keep one of them")
-    if given == ["oauth_token"] and not folder:
-        section.mistake("folder_id", "it is missing; a user's token needs the folder that pays")
-    try:
-        if token:
-            return tokens_for_oauth(token)
-        if key:
-            return ApiKey(key)
-    except ProviderError as error:
-        section.mistake(given[0], f"{error.reason}; {error.cure}")
-    return tokens_of_machine()
-
-
-def _host(section: Section, key: str, default: str) -> str:
-    """A URL without a path; http is in the clear."""
-    url = section.url(key, default)
-    if urlsplit(url).path:
-        section.mistake(key, f"it has a path; write no more than {default}")
-    return url
+    def _account(self) -> ApiKey | TokenSource:
+        if self.oauth_token:
+            return tokens_for_oauth(self.oauth_token.reveal())
+        if self.api_key:
+            return ApiKey(self.api_key.reveal())
+        return tokens_of_machine()
 
 
 def _address(url: str) -> Address:
     parts = urlsplit(url)
-    assert parts.hostname is not None, "it was checked as it was read"
+    assert parts.hostname is not None, "the configuration is validated"
     if parts.scheme == "https":
         return Address(parts.hostname, parts.port or 443, ssl.create_default_context())
     return Address(parts.hostname, parts.port or 80)

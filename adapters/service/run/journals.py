@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import trio
 
-from callchart.adapters.service.config import JournalConfig
+from callchart.adapters.service.sections.service import JournalConfig
 from callchart.adapters.service.user_code import UserError
 from callchart.engine.journal import JournalFile
 

@@ -18,7 +18,6 @@ from callchart.engine.current_call import CURRENT_CALL
 
 #: "console": for people, with colours on a terminal. "json": one JSON object a line.
 LogFormat = Literal["console", "json"]
-LOG_FORMATS: tuple[LogFormat, ...] = ("console", "json")
 
 
 def configure(level: int, log_format: LogFormat, stream: TextIO | None = None) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from callchart.adapters.service.config import Config
 from callchart.adapters.service.providers.models import Writers, open_writers
-from callchart.adapters.service.providers.provider import Opening
+from callchart.adapters.service.providers.provider import SharedResources
 from callchart.adapters.service.providers.speech import Voices, open_voices
 from callchart.engine.phrases import Phrases, script_texts
 from callchart.engine.scene import Services
@@ -28,10 +28,10 @@ async def open_services(config: Config) -> AsyncIterator[Opened]:
     """All of it is ready before the first call. Raises `ProviderError`, maybe in a group."""
     speech, rate_hz, scripts = config.speech, config.asterisk.rate_hz, script_texts(config.scripts)
     async with (
-        Opening.begun(rate_hz) as opening,
-        speech.voice_detector.open(opening) as detectors,
-        open_voices(speech, opening, scripts) as voices,
-        speech.recognizer.open(opening) as recognizer,
+        SharedResources.open(rate_hz) as resources,
+        speech.voice_detector.open(resources) as detectors,
+        open_voices(speech, resources, scripts) as voices,
+        speech.recognizer.open(resources) as recognizer,
         open_writers(config.model) as writers,
     ):
         phrases = Phrases(rate_hz)

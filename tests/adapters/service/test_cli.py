@@ -6,6 +6,7 @@ import json
 import re
 import sys
 from collections.abc import Sequence
+from importlib.metadata import version
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -191,6 +192,20 @@ def test_every_setting_is_listed_with_its_source(capsys: pytest.CaptureFixture[s
     listed = capsys.readouterr().out
     assert "end_of_turn" in listed
     assert "predecessor waited" in listed
+
+
+def test_the_schema_of_the_configuration_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["settings", "--schema"]) == 0
+    schema = json.loads(capsys.readouterr().out)
+    assert schema["required"] == ["asterisk", "model"]
+    assert schema["$defs"]["CallSection"]["properties"]["end_of_turn"]["default"] == 0.7
+
+
+def test_the_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["--version"])
+    assert ended.value.code == 0
+    assert capsys.readouterr().out == f"callchart {version('callchart')}\n"
 
 
 def test_drawings_are_checked_against_the_chart(

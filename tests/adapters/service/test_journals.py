@@ -11,8 +11,8 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from callchart.adapters.service.config import JournalConfig
 from callchart.adapters.service.run.journals import JournalFolder
+from callchart.adapters.service.sections.service import JournalConfig
 from callchart.adapters.service.user_code import UserError
 
 NOON = datetime(2026, 11, 24, 12, 0, 0, 250_000, UTC)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from callchart.adapters.service.secret import Secret
+from callchart.adapters.service.sections.fields import Secret
 
 
 @dataclass

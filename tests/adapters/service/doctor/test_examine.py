@@ -84,5 +84,5 @@ def test_a_configuration_that_cannot_be_read_is_no_finding(
 ) -> None:
     path = tmp_path / "callchart.toml"
     assert main(["doctor", "--config", str(path)]) == 2
-    told = f"callchart doctor: {path}: No such file or directory; name one with --config FILE"
+    told = f"callchart doctor: {path}: No such file or directory; name a file with --config FILE"
     assert capsys.readouterr().err.startswith(told)

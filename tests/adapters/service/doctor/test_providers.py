@@ -15,9 +15,9 @@ from callchart.adapters.service.doctor import finding
 from callchart.adapters.service.doctor.finding import Verdict, within_bounds
 from callchart.adapters.service.doctor.providers import model_findings, speech_findings
 from callchart.adapters.service.providers.models import ModelConfig
-from callchart.adapters.service.providers.provider import Opening, Provider
+from callchart.adapters.service.providers.provider import Provider, SharedResources
 from callchart.adapters.service.providers.speech import SpeechConfig
-from callchart.adapters.service.secret import Secret
+from callchart.adapters.service.sections.fields import Secret
 from callchart.engine.ports import ProviderError
 from callchart.engine.testing import FakeRecognizer, FakeSynthesizer, FakeVoiceDetectors, Spoken
 from tests.adapters.service.command import model_server
@@ -27,13 +27,13 @@ def provider(made: Any) -> Provider[Any]:
     """A provider that is there already."""
 
     @asynccontextmanager
-    async def opened(opening: Opening) -> AsyncIterator[Any]:
+    async def opened(resources: SharedResources) -> AsyncIterator[Any]:
         yield made
 
     return Provider("fake", opened)
 
 
-def missing(opening: Opening) -> Any:
+def missing(resources: SharedResources) -> Any:
     """One that cannot be opened, as adapters with tasks of their own say it: in a group."""
 
     @asynccontextmanager

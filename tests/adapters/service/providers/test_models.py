@@ -56,21 +56,21 @@ def test_tools_stand_beside_the_configuration(read: Read, tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("api = 'completions'", 'api: "completions" is none of "chat" or "responses"'),
-        ("language = 'de'", 'language: "de" is none of "en" or "ru"'),
-        ("first_token = 0", "first_token: 0 is out of range; write seconds, from 0.1 to 30"),
+        ("api = 'completions'", 'api must be "chat" or "responses", got "completions"'),
+        ("language = 'de'", 'language must be "en" or "ru", got "de"'),
+        ("first_token = 0", "first_token must be a number of seconds from 0.1 to 30, got 0"),
         (
             "between_tokens = 31",
-            "between_tokens: 31 is out of range; write seconds, from",
+            "between_tokens must be a number of seconds from 0.1 to 30, got 31",
         ),
-        ("context_tokens = 499", "context_tokens: 499 is out of range; write a whole number from"),
+        ("context_tokens = 499", "context_tokens must be an integer from 500 to 1000000, got 499"),
         ("tools = 'nowhere:TOOLS'", "tools: tools nowhere:TOOLS: there is no module 'nowhere'"),
         (
             "tools = 'os:path'",
             "tools: tools os:path: write a list of what callchart.engine.tools.tool.tool has",
         ),
-        ("tools = []", "tools: that is a list; write a text"),
-        ("fallback = 'spare'", "fallback: that is a text; write a table, [model.fallback]"),
+        ("tools = []", "tools must be a string, MODULE:NAME, got a list"),
+        ("fallback = 'spare'", 'fallback must be a section, got "spare"'),
     ],
 )
 def test_a_mistake_about_the_model_is_one_line(read: Read, text: str, said: str) -> None:
@@ -80,9 +80,9 @@ def test_a_mistake_about_the_model_is_one_line(read: Read, text: str, said: str)
 
 def test_a_second_model_needs_a_name_and_a_key_of_its_own(read: Read) -> None:
     assert mistakes(read, LEAST + "[model.fallback]\nprompt = 'p'\n") == [
-        "model.fallback.name: it is missing; write a text",
-        'model.fallback.key: it is missing; write a text, { env = "NAME" } or { file = "PATH" }',
-        "model.fallback.prompt: there is no such key; there are name, key, base_url, api, "
+        "model.fallback.name must be a non-empty string, got nothing",
+        'model.fallback.key must be a string, { env = "NAME" } or { file = "PATH" }, got nothing',
+        "model.fallback.prompt is not a known key; known keys: name, key, base_url, api, "
         "first_token",
     ]
 
@@ -90,10 +90,9 @@ def test_a_second_model_needs_a_name_and_a_key_of_its_own(read: Read) -> None:
 def test_a_prompt_that_is_larger_than_its_bound_is_one_line(read: Read, tmp_path: Path) -> None:
     (tmp_path / "prompt.txt").write_text("You sell bread. " * 200)
     (line,) = mistakes(read, LEAST + "prompt = 'prompt.txt'\ncontext_tokens = 500\n")
-    assert line.startswith(
-        "model.context_tokens: 500 are too few, for prompt and tools alone have about "
-    )
-    assert line.endswith("; shorten them, or write more if the model takes more")
+    assert line.startswith("model.context_tokens must be at least ")
+    assert ", for prompt and tools, got 500; " in line
+    assert line.endswith("; shorten them, or raise it if the model takes more")
 
 
 def test_tools_that_are_larger_than_the_bound_are_one_line(read: Read, tmp_path: Path) -> None:
@@ -103,7 +102,7 @@ def test_tools_that_are_larger_than_the_bound_are_one_line(read: Read, tmp_path:
     )
     text = LEAST + 'tools = "wordy_tools:bread_left"\ncontext_tokens = 1000\n'
     (line,) = mistakes(read, text)
-    assert line.startswith("model.context_tokens: 1000 are too few, for prompt and tools alone ")
+    assert line.startswith("model.context_tokens must be at least ")
 
 
 @pytest.mark.parametrize("key", ["sk-one two", "sk-one\\n", "ключ"])
@@ -111,8 +110,8 @@ def test_a_key_that_no_request_can_carry_is_named(read: Read, key: str) -> None:
     hearing = '[speech]\nrecognizer = "openai"\n[speech.openai]\n'
     text = LEAST.replace("sk-s3same", key) + SECOND.replace("sk-spare", key)
     assert mistakes(read, f'{text}{hearing}key = "{key}"\n') == [
-        f"{name}: it has spaces or unprintable signs; set it as the provider shows it"
-        for name in ("model.key", "model.fallback.key", "speech.openai.key")
+        f"{name} must be printable ASCII without spaces; write it as the provider shows it"
+        for name in ("speech.openai.key", "model.key", "model.fallback.key")
     ]
 
 
@@ -125,8 +124,8 @@ def test_our_own_prompts_leave_room_in_the_default_bound(read: Read) -> None:
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (b"\xff", "is not text in UTF-8; save it as that"),
-        (b" \n", "is empty; write the prompt into that file"),
+        (b"\xff", "must be text in UTF-8"),
+        (b" \n", "must not be empty: write the prompt into that file"),
         (None, "No such file or directory; write the prompt into that file"),
     ],
 )

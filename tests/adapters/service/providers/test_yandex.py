@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 import trio
 
-from callchart.adapters.service.providers.provider import Opening
-from callchart.adapters.service.providers.yandex import Yandex, read_yandex
-from callchart.adapters.service.section import Reading, Section
+from callchart.adapters.service.providers.provider import SharedResources
+from callchart.adapters.service.providers.yandex import Yandex, YandexSection
+from callchart.adapters.service.sections.table import Source
 from callchart.adapters.yandex.token_sources import tokens_of_machine
 from tests.contracts.recognizer import results
 from tests.servers.speechkit.server import SpeechKitServer
@@ -23,11 +23,9 @@ TOKENS = "/computeMetadata/v1/instance/service-accounts/default/token"
 
 def account(server: SpeechKitServer) -> Yandex:
     """A machine's, with that server for all of SpeechKit."""
-    reading = Reading(Path("callchart.toml"), {})
     grpc = f"http://127.0.0.1:{server.grpc_port}"
     keys = {"iam": "machine", "tts_url": grpc, "stt_url": grpc, "tts_http_url": server.url}
-    yandex = read_yandex(Section(reading, "speech.yandex", keys))
-    assert reading.mistakes == []
+    yandex = YandexSection.model_validate(keys, context=Source(Path(), {})).yandex()
     return replace(yandex, account=tokens_of_machine(server.url + TOKENS))
 
 
@@ -39,10 +37,10 @@ async def test_ears_and_both_ways_to_speak_have_one_token(monkeypatch: pytest.Mo
         yandex = account(server)
         with trio.fail_after(20):
             async with (
-                Opening.begun(16000) as opening,
-                yandex.synthesizer(opening) as voice,
-                yandex.http_synthesizer(opening) as other,
-                yandex.recognizer(opening) as ears,
+                SharedResources.open(16000) as resources,
+                yandex.synthesizer(resources) as voice,
+                yandex.http_synthesizer(resources) as other,
+                yandex.recognizer(resources) as ears,
                 ears.recognition(16000) as recognition,
             ):
                 for each in (voice, other):

@@ -279,5 +279,5 @@ def test_every_mistake_of_a_configuration_is_a_line(
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 5
     assert lines[-1] == (
-        f"callchart serve: {path}: modell: there is no such key; did you mean model?"
+        f"callchart serve: {path}: modell is not a known section; did you mean model?"
     )

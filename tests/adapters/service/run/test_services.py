@@ -13,7 +13,7 @@ import trio
 from callchart.adapters.carrier.caller import Cue, Script, ScriptedCaller, ScriptLine
 from callchart.adapters.carrier.wav import WavLine
 from callchart.adapters.service.config import Config
-from callchart.adapters.service.providers.provider import Opening, Provider
+from callchart.adapters.service.providers.provider import Provider, SharedResources
 from callchart.adapters.service.run.services import open_services
 from callchart.adapters.service.run.supervisor import open_supervisor
 from callchart.engine.chart import Step
@@ -108,7 +108,7 @@ def configured(
 
 
 @asynccontextmanager
-async def loudness(opening: Opening) -> AsyncIterator[VoiceDetectors]:
+async def loudness(resources: SharedResources) -> AsyncIterator[VoiceDetectors]:
     yield Voices()
 
 
@@ -221,8 +221,8 @@ async def test_what_providers_share_is_opened_once_and_closed_after_all_of_them(
         finally:
             happened.append("closed")
 
-    async with Opening.begun(16000) as opening:
-        assert await opening.shared(account) == "account"
-        assert await opening.shared(account) == "account"
+    async with SharedResources.open(16000) as resources:
+        assert await resources.share(account) == "account"
+        assert await resources.share(account) == "account"
         happened.append("used")
     assert happened == ["opened", "used", "closed"]

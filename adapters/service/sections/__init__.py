@@ -1,0 +1,1 @@
+"""The sections of `callchart.toml`, as pydantic models, and the kinds of values in them."""

@@ -1,0 +1,73 @@
+"""The section [call]: the chart, and the settings that the chart declares."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+from pydantic import ConfigDict
+
+from callchart.adapters.service.sections.fields import String
+from callchart.adapters.service.sections.table import Mistake, Source, Table, shown, unknown
+from callchart.adapters.service.user_code import DEFAULT_CHART, UserError, load_chart
+from callchart.engine.chart import Chart, ChartError
+from callchart.engine.settings import SettingError, Settings
+
+
+def _settings_schema(schema: dict[str, Any]) -> None:
+    """Add the settings of the default chart. Another chart may have more: these stay allowed."""
+    properties = schema["properties"]
+    for name, default in _defaults(load_chart(DEFAULT_CHART)).items():
+        metadata = Settings.__dataclass_fields__[name].metadata
+        properties[name] = {
+            "type": {int: "integer", float: "number", str: "string"}[type(default)],
+            "default": default,
+            "description": f"{metadata['why']} ({metadata['unit']})",
+        }
+    schema["additionalProperties"] = {"type": ["integer", "number", "string"]}
+
+
+class CallSection(Table):
+    """[call]: the statechart of calls, and any of its settings."""
+
+    model_config = ConfigDict(extra="allow", json_schema_extra=_settings_schema)
+
+    chart: String = DEFAULT_CHART
+    """The statechart, as MODULE:NAME. The folder of this file is searched too."""
+
+    @classmethod
+    def missing(cls, given: Mapping[str, Any], source: Source) -> Iterator[Mistake]:
+        name = given.get("chart", DEFAULT_CHART)
+        if not isinstance(name, str) or not name:
+            return
+        try:
+            chart = load_chart(name, source.folder)
+        except (UserError, ChartError) as error:
+            yield ("chart",), f": {error}"
+            chart = load_chart(DEFAULT_CHART)
+        defaults = _defaults(chart)
+        for key, value in given.items():
+            if key == "chart":
+                continue
+            if key not in defaults:
+                yield (key,), unknown(key, [*cls.model_fields, *defaults])
+            elif type(value) not in (int, float, str):
+                yield (key,), f" must be a number or a string, got {shown(value)}"
+            else:
+                try:
+                    type(chart.data().settings).of({**defaults, key: value})
+                except SettingError as error:
+                    yield (key,), str(error).removeprefix(f"setting {key}")
+
+    def chosen(self, folder: Path) -> tuple[Chart, Settings]:
+        """Return the chart and its settings."""
+        chart = load_chart(self.chart, folder)
+        given = self.model_extra or {}
+        return chart, type(chart.data().settings).of({**_defaults(chart), **given})
+
+
+def _defaults(chart: Chart) -> dict[str, Any]:
+    defaults = chart.data().settings
+    return {each.name: getattr(defaults, each.name) for each in fields(defaults)}
