@@ -1,4 +1,4 @@
-"""The set of files that `callchart draw` writes, and what `--check` says of a folder."""
+"""The files that `callchart draw` writes, and the differences that `--check` reports."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ CHART = Chart(
 
 @pytest.fixture
 def folder() -> dict[str, str]:
-    """As it is right after drawing."""
+    """Return the folder right after drawing."""
     return files(CHART)
 
 
@@ -78,7 +78,7 @@ def test_a_changed_file_is_named_with_its_first_line_that_differs(folder: dict[s
     assert "LineClosed" in line.split(" and should be ")[1]
 
 
-def test_a_file_cut_short_differs_where_it_ends(folder: dict[str, str]) -> None:
+def test_a_truncated_file_differs_at_its_end(folder: dict[str, str]) -> None:
     folder["chart.mmd"] = "".join(folder["chart.mmd"].splitlines(keepends=True)[:-1])
 
     (line,) = differences(CHART, folder)
@@ -86,19 +86,19 @@ def test_a_file_cut_short_differs_where_it_ends(folder: dict[str, str]) -> None:
     assert " is missing and should be " in line
 
 
-def test_a_file_with_other_line_ends_differs(folder: dict[str, str]) -> None:
+def test_a_file_with_other_line_endings_differs(folder: dict[str, str]) -> None:
     folder["chart.mmd"] = folder["chart.mmd"].replace("\n", "\r\n")
 
     assert differences(CHART, folder)[0].startswith("chart.mmd: line 1 is ")
 
 
-def test_the_picture_of_a_state_that_is_gone_has_no_place(folder: dict[str, str]) -> None:
+def test_the_picture_of_a_removed_state_is_named(folder: dict[str, str]) -> None:
     folder["states/waiting.svg"] = folder["states/open.svg"]
 
     assert differences(CHART, folder) == ["states/waiting.svg: the chart no longer has this state"]
 
 
-def test_what_is_written_by_hand_is_left_alone(folder: dict[str, str]) -> None:
+def test_files_written_by_hand_are_kept(folder: dict[str, str]) -> None:
     folder["semantics.md"] = "# Semantics\n"
     folder["states/notes.md"] = "# What the states are for\n"
 
@@ -113,7 +113,7 @@ def test_the_same_chart_is_drawn_the_same_in_another_process() -> None:
         "from tests.engine.drawing.test_model import TINY\n"
         "print(sha256(repr(files(TINY)).encode()).hexdigest())\n"
     )
-    # Other seeds of hashes: the order of a set must not show in a picture.
+    # With another hash seed a set has another order, which must not change a picture.
     runs = [
         subprocess.Popen(
             [sys.executable, "-c", program],

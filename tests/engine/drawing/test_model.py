@@ -1,4 +1,4 @@
-"""What is drawn is what is declared: the model, the layouts of pictures, Mermaid, the table."""
+"""The model of a diagram, the layouts of pictures, Mermaid and the table."""
 
 from __future__ import annotations
 
@@ -93,13 +93,13 @@ def picture(name: str) -> str:
 
 
 def texts(svg: str) -> str:
-    """All words in a picture, in the order in which they are written."""
+    """Return all words in a picture, in the order in which they are written."""
     root = ElementTree.fromstring(svg)
     return " ".join(" ".join("".join(text.itertext()).split()) for text in root.iter(f"{SVG}text"))
 
 
 every_chart = pytest.mark.parametrize("name", CHARTS)
-#: To lay out a whole call takes seconds: one is measured.
+#: The layout of a whole call takes seconds: coverage measures the small chart only.
 every_layout = pytest.mark.parametrize(
     "name",
     ["tiny", *(pytest.param(name, marks=pytest.mark.unmeasured) for name in ("default", "grown"))],
@@ -110,7 +110,7 @@ every_layout = pytest.mark.parametrize(
 
 
 @every_chart
-def test_every_declared_answer_is_in_the_diagram_once(name: str) -> None:
+def test_every_declared_reaction_is_in_the_diagram_once(name: str) -> None:
     chart = CHARTS[name]
     declared = {
         (edge.source, edge.trigger, id(edge.declared))
@@ -121,7 +121,7 @@ def test_every_declared_answer_is_in_the_diagram_once(name: str) -> None:
     assert len(diagram(name).reactions) == len(declared)
 
 
-def test_a_leaf_shows_its_parents_answers_up_to_the_first_that_is_sure() -> None:
+def test_a_leaf_has_reactions_of_its_parents_up_to_the_first_without_a_guard() -> None:
     answers = diagram("default").in_leaf["call.turn.speaking.chunks"]
 
     assert [r.source for r in answers["SpeechStarted"]] == ["call.turn.speaking.chunks"] * 2
@@ -153,7 +153,7 @@ def test_defaults_are_those_of_the_charts_own_settings() -> None:
     assert diagram_of(patient).states["talking"].timers[0].value == "60 s"
 
 
-def test_a_name_is_as_long_as_it_must_be_to_be_the_only_one() -> None:
+def test_a_name_is_the_shortest_unique_end_of_the_path() -> None:
     inner = [State("a", on={LineClosed: to("end")}, after={"t": (1, to("end"))})]
     one_more = [State("a", after={"t": (1, to("end"))})]
     chart = Chart(
@@ -172,12 +172,12 @@ def test_a_name_is_as_long_as_it_must_be_to_be_the_only_one() -> None:
 
 
 @every_layout
-def test_every_arrow_has_a_way_and_a_label(name: str) -> None:
+def test_every_arrow_has_a_route_and_a_label(name: str) -> None:
     assert layout(name).complete
 
 
 @every_layout
-def test_every_transition_is_an_arrow_or_stands_inside_a_block(name: str) -> None:
+def test_every_transition_is_an_arrow_or_inside_a_block(name: str) -> None:
     blocks = layout(name).placement.blocks
     arrows = {r for reactions in layout(name).placement.arrows.values() for r in reactions}
 
@@ -258,7 +258,7 @@ def test_no_text_is_smaller_than_eleven_px(name: str) -> None:
     assert all(float(text.get("font-size", "11")) >= 11 for text in root.iter(f"{SVG}text"))
 
 
-def test_a_guard_is_shown_only_where_another_answer_leads_elsewhere() -> None:
+def test_a_guard_is_shown_only_where_another_reaction_leads_elsewhere() -> None:
     reactions = diagram("default").reactions
     failed = [r for r in reactions if r.trigger == "ReplyFailed" and r.kind == "to"]
     ended = [r for r in reactions if r.guard == "question_is_complete"]
@@ -267,7 +267,7 @@ def test_a_guard_is_shown_only_where_another_answer_leads_elsewhere() -> None:
     assert summary(ended, reactions)[0].guard == "[question_is_complete]"
 
 
-def test_children_that_are_no_neighbours_are_linked_beside_them() -> None:
+def test_children_that_are_not_neighbours_are_linked_on_their_right() -> None:
     def child(name: str, **targets: str) -> State:
         after = {timer: (1.0, to(target)) for timer, target in targets.items()}
         return State(name, after=after)
@@ -287,7 +287,7 @@ def test_children_that_are_no_neighbours_are_linked_beside_them() -> None:
     assert {"on", "back", "enough"} <= set(texts(drawn(looped, laid, palette_of(looped))).split())
 
 
-def test_a_chart_too_dense_for_all_labels_is_drawn_nevertheless(
+def test_a_chart_too_dense_for_all_labels_is_drawn_without_some(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("callchart.engine.drawing.svg.whole_chart.GAPS", ((10, 10),))

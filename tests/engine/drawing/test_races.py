@@ -1,7 +1,7 @@
 """The races of a chart: calls end as the page says, in both orders.
 
-All of it is decided again, from the state on; and where the order counts, it is run: a call goes
-the whole way to the state on a virtual clock, and there meets both at one instant."""
+The test decides every pair again. Where the order matters to the state, it also runs a call on a
+virtual clock to that state, and lets both happen at one instant."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ LEAVES = {DIAGRAM.name(path): path for path in CHART.leaves if not CHART.is_fina
 
 @cache
 def all_ties() -> dict[str, list[Tie]]:
-    """By state, every tie that ends in different states, and one of every other pair."""
+    """Return by state every tie that ends in different states, and one of every other pair."""
     found: dict[str, list[Tie]] = {path: [] for path in LEAVES.values()}
     known = set()
     for tie in ties(CHART):
@@ -55,8 +55,9 @@ def orders(tie: Tie) -> Iterator[tuple[PossibleOccurrence, PossibleOccurrence, O
 
 
 def decided(state: ReachableState, first: Occurrence, second: Occurrence) -> Step:
-    """The last step of the instant in which the two are taken, each unless it is a timer's that
-    does not run any more."""
+    """Return the last step of the instant in which both happen.
+
+    A timer that no longer runs does not happen."""
     step = decide(CHART, state.step.after, state.step.data, first)
     step = until_the_end_of_the_instant(step, recalled_only=True)
     if not CHART.is_final(step.after.leaf) and (second.activation is None or runs(step, second)):
@@ -85,21 +86,21 @@ def until_the_end_of_the_instant(step: Step, *, recalled_only: bool = False) -> 
 
 
 async def silent(scene: Scene) -> None:
-    """An activity that says nothing: what happens to the call, the test posts."""
+    """Do nothing: the test posts all events of the activities."""
 
 
 class OpenLine(QuietLine):
-    """A line that is hung up, and says nothing of it."""
+    """A line that reports no event when it is hung up."""
 
     def hang_up(self) -> None:
         self.note("hang up")
 
 
 class Meeting:
-    """A call that goes the way to a state, and there meets two things at one instant.
+    """A call that goes the whole way to a state, in which two things then happen at one instant.
 
-    What comes next is posted as the step before it is told: nothing can come between them. Of a
-    timer, the instant is its deadline."""
+    The inspector posts each event while the loop reports the step before it, so that nothing comes
+    between the two. With a timer, the instant is its deadline."""
 
     def __init__(
         self, state: ReachableState, first: PossibleOccurrence, second: PossibleOccurrence
@@ -120,7 +121,7 @@ class Meeting:
         )
 
     async def run(self) -> Step:
-        """The last step of the instant."""
+        """Run the call, and return the last step of the instant."""
         begun = trio.current_time()
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self.call.run)
@@ -157,7 +158,7 @@ class Meeting:
 
 
 def can_be_met(tie: Tie) -> bool:
-    """Two events, or an event and the timer that is due next: no other one comes between."""
+    """Return whether both can happen at one instant: two events, or an event and the next timer."""
     if tie.one.is_event and tie.other.is_event:
         return True
     first, *others = tie.state.step.after.timers
@@ -171,7 +172,7 @@ def can_be_met(tie: Tie) -> bool:
 
 
 def instant(tie: Tie) -> int:
-    """When the two can meet: at once, or when the timer is due."""
+    """Return when both happen: now, or at the deadline of the timer."""
     step = tie.state.step
     return step.at_us if tie.other.is_event else step.after.timers[0].deadline_us
 
@@ -197,7 +198,7 @@ async def test_both_orders_end_as_the_page_says(state: str, autojump_clock: obje
 
 @dataclass(frozen=True, slots=True)
 class Told(Event):
-    """From outside, in some words or in none."""
+    """An event from outside, with or without words."""
 
     text: str
 

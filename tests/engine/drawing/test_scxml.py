@@ -1,9 +1,9 @@
-"""The chart as SCXML, run in lock-step with an interpreter that is not ours.
+"""The chart as SCXML, run in lock-step with another interpreter.
 
-python-statemachine reads the file that `callchart draw` writes and is given what `decide` takes:
-events, and timers as events. Its guards say what they said to `decide`, and one that `decide` did
-not ask fails the test. After each step both stand in the same states, have left and entered the
-same ones in the same order, and wait for the same timers."""
+python-statemachine reads the file that `callchart draw` writes, and takes the input of `decide`:
+events, and timers as events. Its guards return the same results as for `decide`; a guard that
+`decide` did not call fails the test. After each step both are in the same states, have left and
+entered the same states in the same order, and wait for the same timers."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ from tests.engine.chart.test_decide import Post, Wait, first_data, happenings, w
 
 
 class _ByHand(SyncEngine):
-    """python-statemachine's engine with its clock stopped: a timer is what waits to be sent."""
+    """The engine of python-statemachine without a clock: its waiting events are the timers."""
 
     def __init__(self, sm: Any) -> None:
         super().__init__(sm)
@@ -68,13 +68,13 @@ class _ByHand(SyncEngine):
 
 @cache
 def machine(text: str) -> Any:
-    """The document, ready to be run."""
-    processor = SCXMLProcessor(trusted=True)  # a document of our own
+    """Return the document, ready to run."""
+    processor = SCXMLProcessor(trusted=True)  # our own document
     processor.parse_scxml("chart", text)
     (compiled,) = processor.scs.values()
 
     class Machine(compiled):  # type: ignore[valid-type, misc]
-        catch_errors_as_events = False  # what goes wrong fails the test
+        catch_errors_as_events = False  # an error fails the test
 
         def _get_engine(self) -> _ByHand:
             return _ByHand(self)
@@ -84,7 +84,7 @@ def machine(text: str) -> Any:
 
 @cache
 def functions(text: str) -> Mapping[str, str]:
-    """What the document calls: the name of each function, and where it is called."""
+    """Yield the name of each function that the document calls, and the element that calls it."""
     calls = []
     for element in ET.fromstring(text).iter():
         if element.tag == f"{{{NAMESPACE}}}script":
@@ -124,7 +124,7 @@ class Interpreter:
 
     @property
     def waiting(self) -> set[str]:
-        """The timers that run."""
+        """The events of the running timers."""
         return self._machine._engine.waiting  # type: ignore[no-any-return]
 
     def take(self, event: str, said: Mapping[str, bool]) -> None:
@@ -141,11 +141,11 @@ def scxml(chart: Chart) -> str:
 
 
 def follow(chart: Chart, steps: Iterator[Step]) -> None:
-    """Both take the same, and come to the same."""
+    """Check that both take the same steps."""
     other = Interpreter(scxml(chart))
     for n, step in enumerate(steps):
         if step.outcome in (Outcome.STALE, Outcome.LATE):
-            continue  # SCXML has neither: it is not asked
+            continue  # SCXML has no stale and no late events
         if n:
             other.take(event_of(step.event), dict(step.guards))
         assert other.entered == [active.state for active in step.entries]
@@ -176,7 +176,7 @@ def test_a_random_chart_goes_where_its_scxml_goes(
 
 @dataclass(frozen=True, slots=True)
 class Chance:
-    """One thing that happens to a call: which of those that can, and what all guards say to it."""
+    """One occurrence: its number among the possible ones, and the results of all guards."""
 
     which: int
     guards: int
@@ -190,7 +190,7 @@ chances = st.lists(
 
 
 class Drawn(Evaluator):
-    """Guards say what was drawn; every timer is due after a second, and nothing is late."""
+    """Return the chart with guards that return drawn results, timers of 1 s, and no late events."""
 
     def __init__(self, bits: int) -> None:
         self._bits = bits
@@ -206,7 +206,7 @@ class Drawn(Evaluator):
 
 
 def random_call(drawn: Sequence[Chance]) -> Iterator[Step]:
-    """A call over the default chart: whatever can happen where it stands."""
+    """Yield the steps of a call over the default chart, with events that can happen there."""
     step = begin(CHART, CallData.begin(Settings(), 0, Facts()), evaluator=Drawn(0))
     yield step
     for chance in drawn:
@@ -220,7 +220,7 @@ def random_call(drawn: Sequence[Chance]) -> Iterator[Step]:
 
 def arriving(step: Step, chance: Chance) -> Iterator[Occurrence]:
     for event in CHART.arriving(step.after.leaf):
-        # Not every third event: calls are to last.
+        # Events that end the call are rare, so that calls last.
         if event not in ENDS or chance.which % 11 == 0:
             yield Occurrence(step.at_us, some(event), stay_of(step, event.origin))
 
@@ -233,7 +233,7 @@ def stay_of(step: Step, activity: str) -> int | None:
 
 
 def some(event: type[Event]) -> Event:
-    """An event of that kind. What it says does not matter: guards say what was drawn."""
+    """Return an event of that type. Its fields do not matter: the results of guards are drawn."""
     values = {int: 1, str: "yes", float: 0.5, bool: False}
     types = get_type_hints(event)
     return event(**{f.name: values.get(types[f.name]) for f in fields(event)})
@@ -250,7 +250,7 @@ def test_the_default_chart_goes_where_its_scxml_goes(drawn: list[Chance]) -> Non
     follow(CHART, random_call(drawn))
 
 
-# --- what the random calls seldom meet -----------------------------------------------------------
+# --- cases that random calls seldom reach --------------------------------------------------------
 
 FAR = to("deep.middle.other")
 DEEP = Chart(
@@ -283,7 +283,7 @@ DEEP = Chart(
 
 
 def by_hand(data: Notes, happens: Sequence[Event | str]) -> Iterator[Step]:
-    """The steps of a call to which these events happen, or timers, or what was put off."""
+    """Return the steps of a call with these events, timers and deferred events."""
     hand = Hand(DEEP, data)
     yield hand.step
     for event in happens:
@@ -300,7 +300,7 @@ def by_hand(data: Notes, happens: Sequence[Event | str]) -> Iterator[Step]:
 @pytest.mark.parametrize(
     "happens", [["far"], ["far", Knock()], [Knock()], ["aside", "far"], ["aside", Knock(), Knock()]]
 )
-def test_what_of_the_way_to_a_target_is_active_is_kept(happens: list[Event | str]) -> None:
+def test_active_states_on_the_way_to_a_target_are_kept(happens: list[Event | str]) -> None:
     follow(DEEP, by_hand(Notes(yes=False), happens))
 
 
@@ -308,13 +308,13 @@ def test_a_parent_rearms_the_timer_of_a_child_that_is_active() -> None:
     follow(DEEP, by_hand(Notes(), [Call(), "far", Call(), "knocks", Call(), "knocks"]))
 
 
-def test_what_is_put_off_is_kept_from_the_parents_and_offered_again_by_us() -> None:
+def test_deferred_events_do_not_reach_the_parents_and_are_offered_again() -> None:
     *_, last = steps = [*by_hand(Notes(yes=True), [Knock(), "aside", "recalled"])]
     assert (steps[1].outcome, last.after.leaf) == (Outcome.DEFERRED, "over")
     follow(DEEP, iter(steps))
 
 
-def test_a_document_says_of_every_timer_how_long_it_is() -> None:
+def test_a_document_has_the_length_of_every_timer() -> None:
     delays = {
         send.get("event"): send.get("delay") or send.get("delayexpr")
         for send in ET.fromstring(scxml(CHART)).iter(f"{{{NAMESPACE}}}send")

@@ -45,7 +45,7 @@ def timeline(report: Report, *loudness: list[float]) -> str:
 
 @dataclass(frozen=True)
 class Written:
-    """A text of the picture: what kind, what it says, and from where to where."""
+    """A text of the picture: its kind, its words and its place."""
 
     kind: str
     says: str
@@ -75,7 +75,7 @@ def said(svg: str, kind: str) -> list[str]:
 
 
 def edges(svg: str) -> Iterator[tuple[float, float, float, float]]:
-    """Left, top, right, bottom of all blocks, and of each path's points."""
+    """Yield left, top, right, bottom of all blocks, and of the points of each path."""
     for rect in drawn(svg).iter(f"{SVG}rect"):
         x, y, width, height = (float(rect.attrib[k]) for k in ("x", "y", "width", "height"))
         assert width > 0
@@ -95,7 +95,7 @@ def noise(seconds: float) -> tuple[list[float], list[float]]:
 
 
 def long_call() -> Told:
-    """Ten questions, each with a long answer: three minutes."""
+    """Return a call of three minutes: ten questions, each with a long answer."""
     told = Told().then(0.1, PlaybackStarted(1))
     told.then(2.0, PlaybackFinished(1), heard="Hello, how can I help?")
     at = 3.0
@@ -179,12 +179,12 @@ def test_the_same_report_gives_the_same_picture() -> None:
     assert timeline(whole_call().report(), *sound) == timeline(whole_call().report(), *sound)
 
 
-def test_it_shows_who_said_what_and_what_was_cut_off() -> None:
+def test_it_shows_the_words_of_both_sides_and_the_cut() -> None:
     svg = timeline(whole_call().report())
     words = " ".join(said(svg, "words"))
     for phrase in ("Hello, how can I help?", "are you open", "Today until six."):
         assert phrase in words
-    # The interrupted reply ends with a dash; nobody knows what it would have said.
+    # The words of the interrupted reply end with a dash.
     assert "We are open from —" in words
 
 
@@ -203,7 +203,7 @@ def test_a_false_alarm_says_how_long_the_reply_was_silent_for_it() -> None:
     assert notes == ["false alarm: silent after 100 ms, on again after 500 ms"]
 
 
-def test_a_backchannel_is_told_from_a_noise() -> None:
+def test_a_backchannel_differs_from_a_noise() -> None:
     svg = timeline(false_alarm("yes").report())
     assert said(svg, "note") == ["backchannel: silent after 100 ms, on again after 500 ms"]
     assert "1 backchannel" in svg
@@ -213,7 +213,7 @@ def test_a_backchannel_is_told_from_a_noise() -> None:
 def test_the_states_are_named_where_there_is_room() -> None:
     names = said(timeline(whole_call().report()), "state")
     assert {"greeting", "listening", "thinking", "speaking", "hearing", "pause"} <= {*names}
-    # 20 ms of hangup are a line, and are named in the legend.
+    # Hangup lasts 20 ms: a line without a name, which is in the legend.
     assert "hangup" not in names
     assert "hangup" in said(timeline(whole_call().report()), "")
 
@@ -238,13 +238,13 @@ def test_silence_draws_no_bars() -> None:
 def test_a_long_call_is_broken_where_nobody_speaks() -> None:
     report = long_call().report()
     svg = timeline(report)
-    assert said(svg, "").count("caller") > 9  # one is the legend's
-    # Whole brackets, whole sentences: none was broken in two.
+    assert said(svg, "").count("caller") > 9  # one is in the legend
+    # No bracket and no sentence is broken in two.
     assert sum(note.startswith("end of turn") for note in said(svg, "note")) == 10
     assert said(svg, "words").count("There is so much to tell.") == 1
 
 
-def test_what_is_said_without_a_pause_is_broken_between_words() -> None:
+def test_speech_without_a_pause_is_broken_between_words() -> None:
     told = Told().then(0.05, SoundQueued(1, 0, 50.0)).then(0.1, PlaybackStarted(1))
     text = " ".join(f"word{n:02d}" for n in range(60))
     told.then(50.0, PlaybackFinished(1), heard=text)
@@ -252,7 +252,7 @@ def test_what_is_said_without_a_pause_is_broken_between_words() -> None:
     assert shown == text
 
 
-def test_what_does_not_fit_ends_with_an_ellipsis() -> None:
+def test_words_that_do_not_fit_end_with_an_ellipsis() -> None:
     told = Told().then(0.1, PlaybackStarted(1)).then(1.0, PlaybackFinished(1), heard="well " * 99)
     told.then(1.1, SpeechStarted(1)).then(2.0, SpeechEnded(1))
     lines = said(timeline(told.report()), "words")
@@ -260,7 +260,7 @@ def test_what_does_not_fit_ends_with_an_ellipsis() -> None:
     assert lines[-1].endswith("…")
 
 
-def test_what_has_no_room_at_all_is_left_out() -> None:
+def test_words_without_room_are_left_out() -> None:
     told = Told().then(0.1, PlaybackStarted(1)).then(1.0, PlaybackFinished(1))
     told.then(2.0, SpeechStarted(1)).then(2.05, SpeechEnded(1)).then(2.06, FinalHeard(1, "well"))
     told.then(2.1, SpeechStarted(2)).then(3.0, SpeechEnded(2)).then(3.1, FinalHeard(2, "hello"))
@@ -282,7 +282,7 @@ def test_an_answer_that_was_not_heard_is_noted() -> None:
     assert notes == ["end of turn 700 ms · filler after 20 ms · no answer was heard"]
 
 
-def test_speech_that_was_put_off_is_noted_with_its_delay() -> None:
+def test_deferred_speech_is_noted_with_its_delay() -> None:
     told = Told().then(0.1, PlaybackStarted(1)).then(1.0, PlaybackFinished(1))
     told.until(7.1).then(7.1, PlaybackStarted(2)).then(7.2, SpeechStarted(1)).until(8.0)
     told.then(8.5, PartialHeard(1, "yes"))

@@ -22,9 +22,7 @@ def test_the_points_in_a_rectangle_are_those_inside_and_on_its_border() -> None:
     assert places == {(2, 2), (3, 2), (2, 3), (3, 3)}
 
 
-def test_of_a_rectangle_that_is_larger_than_the_picture_there_are_the_points_of_the_picture() -> (
-    None
-):
+def test_a_rectangle_larger_than_the_picture_has_the_points_of_the_picture() -> None:
     assert set(GRID.points_in(Rect(-50, -50, 300, 300))) == set(range(99))
     assert not set(GRID.points_in(Rect(130, 0, 40, 40)))
 

@@ -1,4 +1,4 @@
-"""Arrows around rectangles: what a route does where there is room, and where there is none."""
+"""Routes of arrows around rectangles, with and without room."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def request(
     return EdgeRequest(KEY, source, target, LABEL, frozenset(), leaving, entering)
 
 
-def test_between_two_blocks_an_arrow_is_straight_and_its_label_beside_it() -> None:
+def test_an_arrow_between_two_blocks_is_straight_with_its_label_next_to_it() -> None:
     route = Router(440, 260, [LEFT, RIGHT], []).route([request(LEFT, RIGHT)])[KEY]
 
     assert {y for _, y in route.points} == {route.points[0][1]}
@@ -33,7 +33,7 @@ def test_an_arrow_goes_round_a_block_in_its_way() -> None:
     assert not any(wall.overlaps(Rect(10 * x, 10 * y, 0, 0)) for x, y in route.points)
 
 
-def test_without_any_way_there_is_no_route() -> None:
+def test_an_arrow_that_is_blocked_has_no_route() -> None:
     wall = Rect(200, -20, 40, 300)
     asked = request(LEFT, RIGHT)
     router = Router(440, 260, [LEFT, RIGHT, wall], [])
@@ -42,7 +42,7 @@ def test_without_any_way_there_is_no_route() -> None:
     assert not router.is_complete(asked)
 
 
-def test_without_room_for_its_label_an_arrow_is_there_and_not_complete() -> None:
+def test_an_arrow_without_room_for_its_label_is_drawn_and_incomplete() -> None:
     near = Rect(120, 100, 60, 60)
     wide = EdgeRequest(KEY, LEFT, near, ((900.0, 14.0),), frozenset())
     router = Router(440, 260, [LEFT, near], [])
