@@ -13,8 +13,8 @@ from callchart.engine.reply.chunker import Chunker
 class TimedChunker:
     """A `Chunker` with a clock: gives `out` the chunks, text that is overdue among them.
 
-    Text is overdue `wait_s` seconds after the last cut. `marked` counts the cuts at the model's own
-    marks. `first_chunk_s` is the time from the request to the first chunk, in seconds, or None."""
+    Text is overdue when it has been pending for `wait_s` seconds. `marked` counts the cuts at the
+    model's own marks. `first_chunk_s` is the time from the request to the first chunk, or None."""
 
     def __init__(self, longest: int, wait_s: float, out: Callable[[Sequence[str]], None]) -> None:
         self._chunker = Chunker(longest)
