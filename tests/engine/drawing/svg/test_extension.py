@@ -9,7 +9,7 @@ import pytest
 from callchart.engine.chart import Chart, State, to
 from callchart.engine.drawing.model import diagram_of
 from callchart.engine.drawing.svg.extension import SIDES, Side, extended
-from callchart.engine.drawing.svg.placement import Gaps, Placement
+from callchart.engine.drawing.svg.placement import Gaps, Placement, frame_title_width
 from callchart.engine.drawing.svg.whole_chart import EDGE, GAPS, laid_out
 
 NAMES = ["one", "two", "three", "four", "five", "six"]
@@ -77,3 +77,17 @@ def test_an_extended_chart_may_be_extended_again() -> None:
     own = laid_out(diagram_of(third))
     assert own.complete
     assert places(own.placement).keys() == places(laid_out(diagram_of(OWN)).placement).keys()
+
+
+def test_a_frame_grows_for_a_longer_title() -> None:
+    timers = {f"a_very_long_name_of_a_timer_{n}": (50, to("end")) for n in range(5)}
+    own = laid_out(diagram_of(BASE.extended("titled", after={"all": timers})))
+    title = frame_title_width(diagram_of(BASE.extended("titled", after={"all": timers})), "all")
+    assert LAID.placement.frames["all"].w < title <= own.placement.frames["all"].w
+
+
+def test_a_larger_gap_keeps_the_additions() -> None:
+    own = laid_out(diagram_of(OWN))
+    wide = own.arrangement(Gaps(260, 160, EDGE))
+    assert places(wide).keys() == places(own.placement).keys()
+    assert wide.width > own.placement.width

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 from callchart.engine.chart import Chart, State, to
 from callchart.engine.drawing.model import Diagram, diagram_of
-from callchart.engine.drawing.svg.overview import overview_of
+from callchart.engine.drawing.svg.overview import overview_labels, overview_of
 from callchart.states import CHART
 from tests.examples.take_message import CHART as MESSAGES
 
@@ -50,3 +50,11 @@ def test_an_extended_chart_adds_its_own_states() -> None:
     small = overview_of(diagram_of(MESSAGES))
     assert "take_message" in [small.name(path) for path in small.leaves]
     assert ("take_message", "speaking") in ways(small)
+
+
+def test_a_label_has_two_lines_and_says_how_many_more_there_are() -> None:
+    small = overview_of(diagram_of(CHART))
+    ended = [r for r in small.transitions if (r.source, r.target) == ("call", "hangup")]
+    ((first, rest),) = overview_labels(small, ended)
+    assert first.text == "CallerHungUp"
+    assert (rest.guard, rest.events) == ("and 2 more", ("LineClosed", "CallTransferred"))
