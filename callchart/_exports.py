@@ -53,14 +53,16 @@ from callchart.engine.events import (
     ToolUnderWay,
     TransferFailed,
 )
-from callchart.engine.exploration.environment import Forgotten, Phone, Situation
+from callchart.engine.exploration.environment import CanonicalValues, EnvironmentState, Phone
 from callchart.engine.exploration.model import Property
-from callchart.engine.settings import SettingError, Settings, setting, settings
+from callchart.engine.settings import SettingError, Settings, setting
 from callchart.engine.tools.tool import Tool, ToolDeclarationError, ToolError, tool
 from callchart.states import CHART as PHONE_CALL
 from callchart.states import WORLD as PHONE_WORLD
+from callchart.states.data import PhoneData
 from callchart.states.hearing import add_words, note_partial, put_question, put_what_was_said
 from callchart.states.replies import script, start_reply
+from callchart.states.settings import PhoneSettings, settings
 
 __all__ = [
     "EVENTS",
@@ -72,19 +74,20 @@ __all__ = [
     "CallStarted",
     "CallTransferred",
     "CallerHungUp",
+    "CanonicalValues",
     "Chart",
     "ChartError",
     "Configuration",
     "DigitReceived",
     "Effect",
     "EndOfUtteranceHeard",
+    "EnvironmentState",
     "Event",
     "Facts",
     "FillerClip",
     "FillerFinished",
     "FillerStarted",
     "FinalHeard",
-    "Forgotten",
     "HangUpLine",
     "HangUpRequested",
     "HearingFailed",
@@ -93,6 +96,8 @@ __all__ = [
     "PartialHeard",
     "Parties",
     "Phone",
+    "PhoneData",
+    "PhoneSettings",
     "PlaybackFinished",
     "PlaybackStarted",
     "PlaybackStopped",
@@ -106,7 +111,6 @@ __all__ = [
     "SendDigits",
     "SettingError",
     "Settings",
-    "Situation",
     "SoundQueued",
     "SpeechEnded",
     "SpeechStarted",

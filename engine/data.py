@@ -1,15 +1,25 @@
-"""A call's extended state: everything that guards, updates and delays may read besides the event.
+"""The data of a call: all that guards, updates and delays read besides the event and the moment.
 
-It is frozen, and changes only by the named updates of a transition. It holds the call's settings,
-its seed and the facts it began with, so that a journal's head is enough to begin it again.
+Data is frozen; only the named updates of a transition change it. It holds the call's settings, its
+seed and the facts that are known when it begins, so a replay needs only the head of a journal.
 """
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal, Self
 
+from callchart.engine.memory import (
+    CONSTANT,
+    FIELD_BY_FIELD,
+    Seen,
+    capped,
+    forget,
+    is_set,
+    memory,
+    truthy,
+    utterance_number,
+)
 from callchart.engine.settings import Settings
 
 Speaker = Literal["caller", "agent"]
@@ -17,9 +27,10 @@ Speaker = Literal["caller", "agent"]
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """One side's words, as they were heard. `reply` is the agent's reply they belong to.
+    """The words that one side heard of the other.
 
-    `interrupted`: the caller cut the agent off after these words."""
+    `reply` is the number of the agent's reply that they are part of. `interrupted`: the caller
+    interrupted the agent after these words."""
 
     who: Speaker
     text: str
@@ -29,7 +40,7 @@ class Said:
 
 @dataclass(frozen=True, slots=True)
 class ToolUsed:
-    """A tool that the model used, and what came of it, as the model is to read it.
+    """A tool that the model used, and its result, as the model reads it.
 
     `arguments` is JSON, as the model wrote it. `use` counts the call's uses, from 1."""
 
@@ -40,18 +51,11 @@ class ToolUsed:
 
 
 @dataclass(frozen=True, slots=True)
-class AtWork:
-    """A use of a tool that finishes whatever becomes of its reply, at the latest `until` (us)."""
-
-    use: int
-    until: int
-
-
-@dataclass(frozen=True, slots=True)
 class FillerClip:
-    """A filler that was synthesised ahead of time: its text, length, and where its words end.
+    """A filler that was synthesised ahead of time.
 
-    Seconds from the beginning of its sound."""
+    `duration` and `word_ends` are seconds from the beginning of its sound; journals hold them by
+    these names."""
 
     text: str
     duration: float
@@ -60,9 +64,9 @@ class FillerClip:
 
 @dataclass(frozen=True, slots=True)
 class Scripts:
-    """What is said without a model, and what callers say to it that is no question.
+    """The words that a bot says without a model, and the words that it knows of its callers.
 
-    One place, so that a bot can be given another language."""
+    They are in one place, so that a bot can speak another language."""
 
     greeting: str = "Hello, this is the shop. How can I help you?"
     reprompt: str = "Are you still there?"
@@ -71,7 +75,7 @@ class Scripts:
     farewell: str = "Thank you for calling. Goodbye."
     waiting: str = "One moment, please."
     fillers: tuple[str, ...] = ("Well,", "So,", "Let me see,", "Right,")
-    #: What a caller says who listens, and does not want the turn: in any case and punctuation.
+    #: The words of a caller who listens and does not want the turn, in any case and punctuation.
     backchannels: tuple[str, ...] = (
         *("uh-huh", "mhm", "mm-hmm", "hmm", "mm", "aha", "ah", "oh"),
         *("yes", "yeah", "yep", "right", "all right", "alright", "ok", "okay", "sure"),
@@ -81,10 +85,10 @@ class Scripts:
 
 @dataclass(frozen=True, slots=True)
 class Parties:
-    """Who phones whom, as the carrier knows it; "" where it does not.
+    """The two sides of a call, as far as the carrier knows them; "" if it does not.
 
     `caller` and `dialled` are numbers or names of extensions. `variables` are the carrier's own
-    (a dialplan's channel variables), as (name, value), in the order asked for. `outgoing`: we
+    (a dialplan's channel variables), as (name, value), in the configured order. `outgoing`: we
     placed the call, and `dialled` is the other side."""
 
     caller: str = ""
@@ -95,7 +99,7 @@ class Parties:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What is known when the call begins."""
+    """The facts that are known when a call begins."""
 
     call_id: str = ""
     rate_hz: int = 16000
@@ -106,90 +110,85 @@ class Facts:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """One reply of the agent. `script` is its text, or None when the model writes it.
+    """One reply of the agent.
 
-    `purpose` says why it is said: "answer", or the name of a script. `ready`: its first sound is
-    there. `heard`: the caller has heard something of it. `chunks`: of how many pieces it is, once
-    its text is complete. `failure`: why it will not be complete. `transfer_to`: whom the caller is
-    handed on to once it is said, or ""."""
+    `purpose` says why the agent says it: "answer", or the name of a script."""
 
-    number: int
-    purpose: str
-    script: str | None = None
-    interruptible: bool = True
-    ends_call: bool = False
-    transfer_to: str = ""
-    ready: bool = False
-    heard: bool = False
-    chunks: int | None = None
-    failure: str | None = None
+    number: int = memory(abstraction=forget(1))
+    purpose: str = memory()
+    #: The text; None if the model writes it.
+    script: str | None = memory(None, abstraction=is_set("script"))
+    interruptible: bool = memory(True)
+    ends_call: bool = memory(False)
+    #: The number that the call is transferred to after the reply, or "".
+    transfer_to: str = memory("", abstraction=truthy("1000", ""))
+    #: Its first sound is synthesised.
+    ready: bool = memory(False)
+    #: The caller has heard some of it.
+    heard: bool = memory(False)
+    #: The number of its chunks, once its text is complete.
+    chunks: int | None = memory(None, abstraction=capped(2))
+    #: The reason why it cannot be completed.
+    failure: str | None = memory(None, abstraction=is_set("failed"))
+
+
+def _all_is_answered(seen: Seen) -> bool:
+    fields = seen.fields
+    return bool(max(fields["ended"], fields["recognised"]) <= fields["answered"])
+
+
+def _ended(seen: Seen) -> int:
+    """Return `ended`, or `answered`: of an answered utterance, the exact number does not count."""
+    return int(seen.fields["answered" if _all_is_answered(seen) else "ended"])
+
+
+def _recognised(seen: Seen) -> int:
+    """Return `recognised`; of answered utterances, only whether all of them have a final counts."""
+    ended, recognised = seen.fields["ended"], seen.fields["recognised"]
+    if _all_is_answered(seen):
+        return int(seen.fields["answered"] - (recognised < ended))
+    return int(recognised)
 
 
 @dataclass(frozen=True)
 class CallData:
-    """The data of one call. A chart of your own may subclass it to remember more."""
+    """The data of one call, as far as the engine reads it. A chart's subclass remembers more.
 
-    settings: Settings = field(default_factory=Settings)
-    seed: int = 0
-    facts: Facts = field(default_factory=Facts)
-    #: What was said, heard and done, oldest first: the model's prompt, and the report.
-    history: tuple[Said | ToolUsed, ...] = ()
-    #: Finals of utterances not answered yet, in order.
-    question: tuple[str, ...] = ()
-    #: The last partial of an utterance without a final, or "", and which utterance it is of.
-    partial: str = ""
-    partial_of: int = 0
-    #: Those of earlier utterances that have no final either, in order: (which, partial).
-    unfinished: tuple[tuple[int, str], ...] = ()
-    #: The last utterance that the caller ended, that has a final, and that was answered: a final
-    #: of an utterance already answered is late.
-    ended: int = 0
-    recognised: int = 0
-    answered: int = 0
-    #: A question is in the history, and nothing of a reply was heard after it.
-    unanswered: bool = False
-    #: The last utterance that the recogniser itself took to be over.
-    heard_out: int = 0
-    #: Since when the caller is silent, where they are (us).
-    silent_since: int = 0
-    #: The words that the reply under way answers unheard, as a draft, or "", and how many drafts
-    #: this turn had.
-    draft: str = ""
-    drafted: int = 0
-    #: The reply under way, or the last one.
-    reply: Reply = Reply(0, "none")
-    #: What the last barge-in spoke into: a false alarm goes back there.
-    interrupted: Literal["", "greeting", "thinking", "speaking"] = ""
-    #: How much of a reply was still to be said when it was spoken into (s).
-    left: float = math.inf
-    #: Index into `facts.fillers` of this turn's filler, of the one before, and its start (us).
-    filler: int | None = None
-    last_filler: int | None = None
-    filler_at: int = 0
-    #: Until when the sound lasts that is on its way to the line, as far as is known (us).
-    sound_until: int = 0
-    #: How many of the reply's chunks have all of their sound on its way to the line, or had.
-    queued: int = 0
-    #: In a row: reprompts without an answer of the caller's, apologies without one of ours.
-    reprompts: int = 0
-    apologies: int = 0
-    line_closed: bool = False
-    #: Tools that go on, whatever becomes of the reply that wanted them.
-    at_work: tuple[AtWork, ...] = ()
+    Each field declares how an exploration abstracts it (callchart.engine.memory)."""
 
-    @property
-    def partials(self) -> tuple[tuple[int, str], ...]:
-        """All words without a final, in order: (which utterance, partial)."""
-        last = ((self.partial_of, self.partial),) if self.partial else ()
-        return (*self.unfinished, *last)
+    settings: Settings = memory(default_factory=Settings, abstraction=CONSTANT)
+    seed: int = memory(0, abstraction=CONSTANT)
+    facts: Facts = memory(default_factory=Facts, abstraction=CONSTANT)
+    #: The words and the tools of the call, oldest first: the model's prompt, and the report.
+    #: An exploration keeps the words of a reply that was heard: updates mark and continue them.
+    history: tuple[Said | ToolUsed, ...] = memory(
+        (), abstraction=forget((Said("agent", "words", 1),))
+    )
+    #: The number of the last utterance that the caller ended, that has a final, and that was
+    #: answered. A final of an answered utterance is late.
+    ended: int = memory(0, abstraction=utterance_number(_ended))
+    recognised: int = memory(0, abstraction=utterance_number(_recognised))
+    answered: int = memory(0, abstraction=utterance_number())
+    #: The current reply, or the last one.
+    reply: Reply = memory(Reply(0, "none"), abstraction=FIELD_BY_FIELD)
+    #: The index into `facts.fillers` of this turn's filler.
+    filler: int | None = memory(None, abstraction=is_set(0))
 
     @property
     def said(self) -> tuple[Said, ...]:
-        """Of the history, what was said and heard."""
+        """The words of the history, without its tools."""
         return tuple(item for item in self.history if isinstance(item, Said))
 
     @classmethod
     def begin(cls, settings: Settings, seed: int, facts: Facts) -> Self:
-        """The data a call begins with: its greeting is the reply under way."""
+        """Return the data that a call begins with: its greeting is the current reply.
+
+        Raises `TypeError` if the settings are not of the class that the data has."""
+        expected = type(cls().settings)
+        if not isinstance(settings, expected):
+            raise TypeError(
+                f"settings of {cls.__name__} must be {expected.__name__}, "
+                f"got {type(settings).__name__}"
+            )
         greeting = Reply(1, "greeting", facts.scripts.greeting)
         return cls(settings=settings, seed=seed, facts=facts, reply=greeting)

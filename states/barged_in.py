@@ -9,7 +9,6 @@ from collections.abc import Sequence
 
 from callchart.engine.chart import Reaction, State, Update, ignore, stay, to
 from callchart.engine.events import FinalHeard, PartialHeard, SpeechEnded, SpeechStarted
-from callchart.engine.settings import settings
 from callchart.states.hearing import (
     add_words,
     drop_partial,
@@ -33,6 +32,7 @@ from callchart.states.replies import (
     start_reply,
     was_greeting,
 )
+from callchart.states.settings import settings
 
 
 def false_alarm(update: Sequence[Update]) -> list[Reaction]:

@@ -17,7 +17,6 @@ from callchart.engine.events import (
     ToolUnderWay,
     TransferFailed,
 )
-from callchart.engine.settings import settings
 from callchart.states.hearing import (
     note_heard_out,
     note_line_closed,
@@ -31,6 +30,7 @@ from callchart.states.replies import (
     saying_last_words,
     start_reply,
 )
+from callchart.states.settings import settings
 from callchart.states.tools import note_finished, note_under_way
 from callchart.states.turn import turn
 

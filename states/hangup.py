@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from callchart.engine.chart import State, ignore, stay, to
-from callchart.engine.data import CallData
 from callchart.engine.effects import HangUpLine
 from callchart.engine.events import (
     CallerHungUp,
@@ -16,15 +15,16 @@ from callchart.engine.events import (
     ToolUnderWay,
     TransferFailed,
 )
+from callchart.states.data import PhoneData
 from callchart.states.hearing import note_line_closed, words_heard
 from callchart.states.tools import note_finished, note_under_way, tools_are_at_work
 
 
-def until_all_is_done(data: CallData, at_us: int) -> float:
+def until_all_is_done(data: PhoneData, at_us: int) -> float:
     """Nothing, if it is; else a bound, in case a carrier or a tool never says so."""
     wait = data.settings.hangup_wait
-    if data.at_work:
-        return (max(work.until for work in data.at_work) - at_us) / 1_000_000 + wait
+    if data.running_tools:
+        return (max(work.until_us for work in data.running_tools) - at_us) / 1_000_000 + wait
     return 0.0 if data.line_closed else wait
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from callchart.engine.data import CallData, Said
+from callchart.engine.data import Said
 from callchart.engine.events import (
     EndOfUtteranceHeard,
     FinalHeard,
@@ -13,6 +13,7 @@ from callchart.engine.events import (
     PlaybackStopped,
     SpeechEnded,
 )
+from callchart.states.data import PhoneData
 from callchart.states.phrasing import is_made_of
 from callchart.states.replies import note_said
 
@@ -27,7 +28,7 @@ def has_words(event: Heard) -> bool:
     return bool(event.text.strip())
 
 
-def takes_the_turn(data: CallData, event: Heard) -> bool:
+def takes_the_turn(data: PhoneData, event: Heard) -> bool:
     """These words are more than a backchannel, or those of an utterance that has no final; near
     the end of a reply, any words answer it, unless it is a goodbye or leads to a transfer."""
     so_far = isinstance(event, PartialHeard)
@@ -35,14 +36,14 @@ def takes_the_turn(data: CallData, event: Heard) -> bool:
     return _take_the_turn(data, [event.text], so_far) or _take_the_turn(data, others, True)
 
 
-def partials_take_the_turn(data: CallData) -> bool:
+def partials_take_the_turn(data: PhoneData) -> bool:
     """What was said and has no final is more than a backchannel."""
     return _take_the_turn(data, [text for _, text in data.partials], True)
 
 
-def _take_the_turn(data: CallData, texts: Iterable[str], so_far: bool) -> bool:
+def _take_the_turn(data: PhoneData, texts: Iterable[str], so_far: bool) -> bool:
     leads_on = data.reply.ends_call or data.reply.transfer_to
-    nearly_said = data.left <= data.settings.early_answer and not leads_on
+    nearly_said = data.left_s <= data.settings.early_answer and not leads_on
     backchannels = data.facts.scripts.backchannels
     return any(
         nearly_said or not is_made_of(text, backchannels, so_far=so_far)
@@ -51,39 +52,39 @@ def _take_the_turn(data: CallData, texts: Iterable[str], so_far: bool) -> bool:
     )
 
 
-def question_is_complete(data: CallData) -> bool:
+def question_is_complete(data: PhoneData) -> bool:
     """There are words to answer, and none are still owed for what was said."""
     return bool(data.question) and data.recognised >= data.ended
 
 
-def there_is_a_question(data: CallData) -> bool:
+def there_is_a_question(data: PhoneData) -> bool:
     """There are words to answer."""
     return bool(data.question)
 
 
-def nothing_was_said(data: CallData, event: FinalHeard) -> bool:
+def nothing_was_said(data: PhoneData, event: FinalHeard) -> bool:
     """No words so far but those that this final takes back, and none are owed: this was noise."""
     if more_is_owed(data, event):
         return False
     return not data.question and all(of == event.utterance for of, _ in data.partials)
 
 
-def only_noise_since_a_question(data: CallData, event: FinalHeard) -> bool:
+def only_noise_since_a_question(data: PhoneData, event: FinalHeard) -> bool:
     """This was noise, and of an answer to what was said before it nothing was heard."""
     return data.unanswered and nothing_was_said(data, event)
 
 
-def has_words_of_before(data: CallData, event: PartialHeard) -> bool:
+def has_words_of_before(data: PhoneData, event: PartialHeard) -> bool:
     """The caller ended the utterance: its words come late, and nobody speaks."""
     return event.utterance <= data.ended and has_words(event)
 
 
-def more_is_owed(data: CallData, event: FinalHeard) -> bool:
+def more_is_owed(data: PhoneData, event: FinalHeard) -> bool:
     """The caller ended a later utterance: its final is still to come."""
     return event.utterance < data.ended
 
 
-def some_words_are_known(data: CallData) -> bool:
+def some_words_are_known(data: PhoneData) -> bool:
     """There are words to answer, if only a partial's."""
     return bool(data.question or data.partial)
 
@@ -91,7 +92,7 @@ def some_words_are_known(data: CallData) -> bool:
 # --- updates -----------------------------------------------------------------------------------
 
 
-def note_partial(data: CallData, event: PartialHeard) -> CallData:
+def note_partial(data: PhoneData, event: PartialHeard) -> PhoneData:
     """Remember the utterance so far, in case its final never comes."""
     if not (text := event.text.strip()):
         return data
@@ -100,17 +101,17 @@ def note_partial(data: CallData, event: PartialHeard) -> CallData:
     return _with_partials(data, {**dict(data.partials), event.utterance: text})
 
 
-def note_speech_ended(data: CallData, event: SpeechEnded, at_us: int) -> CallData:
+def note_speech_ended(data: PhoneData, event: SpeechEnded, at_us: int) -> PhoneData:
     """A final is owed for this utterance from now on, and the caller is silent."""
-    return replace(data, ended=event.utterance, silent_since=at_us)
+    return replace(data, ended=event.utterance, silent_since_us=at_us)
 
 
-def note_heard_out(data: CallData, event: EndOfUtteranceHeard) -> CallData:
+def note_heard_out(data: PhoneData, event: EndOfUtteranceHeard) -> PhoneData:
     """The recogniser itself takes this utterance to be over."""
-    return replace(data, heard_out=event.utterance)
+    return replace(data, end_recognised=event.utterance)
 
 
-def add_words(data: CallData, event: FinalHeard) -> CallData:
+def add_words(data: PhoneData, event: FinalHeard) -> PhoneData:
     """The final's words join the question; they replace its partial.
 
     Finals come in order: the partial of an earlier utterance stands for the one that never came."""
@@ -119,17 +120,17 @@ def add_words(data: CallData, event: FinalHeard) -> CallData:
     return replace(_recognised(data, event), question=(*data.question, *owed, *said))
 
 
-def pass_over(data: CallData, event: FinalHeard) -> CallData:
+def pass_over(data: PhoneData, event: FinalHeard) -> PhoneData:
     """A backchannel, or no words: nothing that asks for an answer."""
     return _recognised(data, event)
 
 
-def drop_partial(data: CallData) -> CallData:
+def drop_partial(data: PhoneData) -> PhoneData:
     """It was no more than a backchannel, whether its final comes or not."""
     return replace(data, partial="", unfinished=())
 
 
-def take_partial(data: CallData) -> CallData:
+def take_partial(data: PhoneData) -> PhoneData:
     """The final did not come in time: the partial stands for it."""
     if not data.partial:
         return data
@@ -142,7 +143,7 @@ def take_partial(data: CallData) -> CallData:
     )
 
 
-def put_question(data: CallData) -> CallData:
+def put_question(data: PhoneData) -> PhoneData:
     """The question enters the history; pieces between which nothing was heard of us are one."""
     text = " ".join(data.question)
     history = data.history
@@ -162,13 +163,13 @@ def put_question(data: CallData) -> CallData:
     )
 
 
-def put_what_was_said(data: CallData) -> CallData:
+def put_what_was_said(data: PhoneData) -> PhoneData:
     """The call ends: what the caller said last enters the history unanswered."""
     data = take_partial(data)
     return put_question(data) if data.question else data
 
 
-def words_heard(data: CallData, event: PlaybackStopped) -> CallData:
+def words_heard(data: PhoneData, event: PlaybackStopped) -> PhoneData:
     """What the caller heard of a reply, and only that, is its place in the history."""
     if not event.heard:
         return data
@@ -179,7 +180,7 @@ def words_heard(data: CallData, event: PlaybackStopped) -> CallData:
     return replace(data, history=(*history, Said("agent", text, event.reply)), unanswered=False)
 
 
-def mark_interrupted(data: CallData) -> CallData:
+def mark_interrupted(data: PhoneData) -> PhoneData:
     """The reply's last heard words were cut off by the caller: it leads to nothing any more."""
     history, reply = list(data.history), replace(data.reply, ends_call=False, transfer_to="")
     for place, item in reversed(list(enumerate(history))):
@@ -193,12 +194,12 @@ def mark_interrupted(data: CallData) -> CallData:
     return note_said(marked) if reply.heard and reply.failure is None else marked
 
 
-def note_line_closed(data: CallData) -> CallData:
+def note_line_closed(data: PhoneData) -> PhoneData:
     """There is nothing to hang up any more."""
     return replace(data, line_closed=True)
 
 
-def _recognised(data: CallData, event: FinalHeard) -> CallData:
+def _recognised(data: PhoneData, event: FinalHeard) -> PhoneData:
     """Its final is there; partials until then count no more."""
     heard = replace(data, recognised=max(data.recognised, event.utterance))
     if not data.partial:
@@ -206,7 +207,7 @@ def _recognised(data: CallData, event: FinalHeard) -> CallData:
     return _with_partials(heard, {of: text for of, text in data.partials if of > event.utterance})
 
 
-def _with_partials(data: CallData, partials: Mapping[int, str]) -> CallData:
+def _with_partials(data: PhoneData, partials: Mapping[int, str]) -> PhoneData:
     """With these words without a final, by their utterance."""
     if not partials:
         return replace(data, partial="", unfinished=())

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 from callchart.engine.chart import State, ignore, stay, to
-from callchart.engine.data import CallData
 from callchart.engine.events import (
     FinalHeard,
     PartialHeard,
@@ -13,7 +12,7 @@ from callchart.engine.events import (
     SpeechEnded,
     SpeechStarted,
 )
-from callchart.engine.settings import settings
+from callchart.states.data import PhoneData
 from callchart.states.hearing import (
     add_words,
     has_words,
@@ -30,11 +29,12 @@ from callchart.states.replies import (
     reprompts_are_used_up,
     start_reply,
 )
+from callchart.states.settings import settings
 
 
-def take_the_floor(data: CallData, at_us: int) -> CallData:
+def take_the_floor(data: PhoneData, at_us: int) -> PhoneData:
     """The caller goes on and on: from now on they count as silent."""
-    return replace(data, silent_since=at_us)
+    return replace(data, silent_since_us=at_us)
 
 
 waiting = State(

@@ -10,9 +10,9 @@ from callchart.engine.events import (
     SpeechEnded,
     SpeechStarted,
 )
-from callchart.engine.settings import settings
 from callchart.states.hearing import add_words, mark_interrupted, note_speech_ended, takes_the_turn
 from callchart.states.replies import leads_to_nothing, note_said
+from callchart.states.settings import settings
 
 
 def overlapped(back: str, update: Update) -> State:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from callchart.engine.chart import State, stay, to
-from callchart.engine.data import CallData
 from callchart.engine.events import (
     EndOfUtteranceHeard,
     FinalHeard,
@@ -11,6 +10,7 @@ from callchart.engine.events import (
     SpeechEnded,
     SpeechStarted,
 )
+from callchart.states.data import PhoneData
 from callchart.states.drafts import (
     begin_draft,
     begin_or_keep_answer,
@@ -45,13 +45,13 @@ from callchart.states.replies import (
 )
 
 
-def end_of_turn(data: CallData, at_us: int) -> float:
+def end_of_turn(data: PhoneData, at_us: int) -> float:
     """Silence ends a turn: less of it after what sounds like the end, more after what does not.
 
     Signs that contradict each other are none. It counts from the end of speech, whenever the words
     come."""
     chosen, words = data.settings, data.partial or "".join(data.question[-1:])
-    is_over = asks(words) or 0 < data.ended <= data.heard_out
+    is_over = asks(words) or 0 < data.ended <= data.end_recognised
     silence = chosen.end_of_turn
     if is_over and not sounds_unfinished(words):
         silence = min(silence, chosen.end_of_turn_least)
@@ -60,13 +60,13 @@ def end_of_turn(data: CallData, at_us: int) -> float:
     return _after_silence(silence, data, at_us)
 
 
-def words_overdue(data: CallData, at_us: int) -> float:
+def words_overdue(data: PhoneData, at_us: int) -> float:
     """`words_wait` beyond `end_of_turn`, whatever was said."""
     return _after_silence(data.settings.end_of_turn + data.settings.words_wait, data, at_us)
 
 
-def _after_silence(seconds: float, data: CallData, at: int) -> float:
-    return max(0.0, seconds - (at - data.silent_since) / 1_000_000)
+def _after_silence(seconds: float, data: PhoneData, at: int) -> float:
+    return max(0.0, seconds - (at - data.silent_since_us) / 1_000_000)
 
 
 #: It took the turn, and was none: the question that it was heard into is answered after all.

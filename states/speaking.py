@@ -10,7 +10,6 @@ from callchart.engine.events import (
     SoundQueued,
     SpeechStarted,
 )
-from callchart.engine.settings import settings
 from callchart.states.hearing import put_what_was_said
 from callchart.states.overlapped import overlapped
 from callchart.states.replies import (
@@ -30,6 +29,7 @@ from callchart.states.replies import (
     start_reply,
     transfers_after_it,
 )
+from callchart.states.settings import settings
 
 opening = State(
     "opening",

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 from callchart.engine.chart import State, ignore, stay, to
-from callchart.engine.data import CallData
 from callchart.engine.effects import StopPlayback
 from callchart.engine.events import (
     FillerFinished,
@@ -16,7 +15,7 @@ from callchart.engine.events import (
     SpeechStarted,
 )
 from callchart.engine.ports import FRAME_SECONDS
-from callchart.engine.settings import settings
+from callchart.states.data import PhoneData
 from callchart.states.replies import (
     apologies_are_used_up,
     begin_apology,
@@ -29,29 +28,30 @@ from callchart.states.replies import (
     only_hangs_up,
     start_reply,
 )
+from callchart.states.settings import settings
 
 
-def filler_is_due(data: CallData) -> bool:
+def filler_is_due(data: PhoneData) -> bool:
     """There are fillers, and this turn had none yet."""
     return data.filler is None and bool(data.facts.fillers)
 
 
-def choose_filler(data: CallData, at_us: int) -> CallData:
+def choose_filler(data: PhoneData, at_us: int) -> PhoneData:
     """Not the last one again; which of the others depends on the call's seed and the reply."""
     choices = [n for n in range(len(data.facts.fillers)) if n != data.last_filler] or [0]
     chosen = choices[(data.seed + data.reply.number) % len(choices)]
-    return replace(data, filler=chosen, last_filler=chosen, filler_at=at_us)
+    return replace(data, filler=chosen, last_filler=chosen, filler_at_us=at_us)
 
 
-def note_filler_started(data: CallData, at_us: int) -> CallData:
+def note_filler_started(data: PhoneData, at_us: int) -> PhoneData:
     """Its words are counted from when it was heard, a frame ago."""
-    return replace(data, filler_at=at_us - round(FRAME_SECONDS * 1_000_000))
+    return replace(data, filler_at_us=at_us - round(FRAME_SECONDS * 1_000_000))
 
 
-def end_of_fillers_word(data: CallData, at_us: int) -> float:
+def end_of_fillers_word(data: PhoneData, at_us: int) -> float:
     """Until the word that is being said ends, at most `settings.filler_ending`."""
     assert data.filler is not None, "a filler that ends was chosen"
-    said = (at_us - data.filler_at) / 1_000_000
+    said = (at_us - data.filler_at_us) / 1_000_000
     ends = data.facts.fillers[data.filler].word_ends
     rest = min((end - said for end in ends if end >= said), default=0.0)
     return min(rest, data.settings.filler_ending)

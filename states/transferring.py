@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from callchart.engine.chart import State, ignore, stay, to
-from callchart.engine.data import CallData
 from callchart.engine.effects import TransferCall
 from callchart.engine.events import FinalHeard, SpeechStarted, TransferFailed
-from callchart.engine.settings import settings
+from callchart.states.data import PhoneData
 from callchart.states.hearing import add_words
 from callchart.states.replies import apologies_are_used_up, begin_apology, begin_regret, start_reply
+from callchart.states.settings import settings
 from callchart.states.tools import note_not_transferred
 
 
-def transfer_call(data: CallData) -> TransferCall:
+def transfer_call(data: PhoneData) -> TransferCall:
     return TransferCall(data.reply.transfer_to)
 
 

@@ -10,7 +10,6 @@ import logging
 import shlex
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import fields
 from importlib.metadata import version
 from pathlib import Path
 
@@ -380,7 +379,7 @@ def _settings(options: argparse.Namespace) -> int:
         return 0
     chart = load_chart(options.chart)
     table = Table("setting", "default", "unit", "why")
-    for field in fields(chart.data().settings):
+    for field in chart.data().settings.declared():
         if "why" in field.metadata:
             table.add_row(
                 field.name, f"{field.default}", field.metadata["unit"], field.metadata["why"]

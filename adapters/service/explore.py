@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -87,10 +87,10 @@ def run_explore(
 
 def _begin(world: Phone) -> None:
     """Raise `UserError` if no call can begin: then there is no call to report."""
-    (data,) = world.beginnings()
+    (data,) = world.initial_data()
     try:
         step = begin(world.chart, data)
-        begun = SearchState(step.after, step.data, world.after(world.opening(), step))
+        begun = SearchState(step.after, step.data, world.after(world.initial_environment(), step))
         hash(world.key(world.representative(begun)))
     except Exception as error:  # noqa: BLE001 (a function of the chart or the environment may raise anything)
         raise UserError(
@@ -101,8 +101,13 @@ def _begin(world: Phone) -> None:
 def _of_any(chart: Chart) -> Phone:
     """Return the environment of any chart. It forgets nothing, so its limits are at most 1."""
     defaults = chart.data().settings
-    lowered = {name: min(1, getattr(defaults, name)) for name in ("apologies", "reprompts")}
+    lowered = {name: min(1, getattr(defaults, name)) for name in _counted(chart)}
     return Phone(chart, settings=lowered, turns=1)
+
+
+def _counted(chart: Chart) -> Sequence[str]:
+    """Return the names of the settings that count how often something may happen."""
+    return [f.name for f in fields(chart.data().settings) if f.metadata.get("unit") == "times"]
 
 
 @contextmanager
@@ -139,7 +144,7 @@ def _explore_known(number: int) -> dict[str, Any]:
 
 
 def _changed(world: Phone, turns: int, faults: int | None) -> Phone:
-    borne = {} if faults is None else {"apologies": faults, "reprompts": faults}
+    borne = {} if faults is None else dict.fromkeys(_counted(world.chart), faults)
     return replace(world, turns=max(0, turns), settings={**world.settings, **borne})
 
 

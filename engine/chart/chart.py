@@ -246,6 +246,11 @@ class Chart:
         `add` maps a parent to new children. `on` and `after` map a state to reactions to events
         and timers, which are tried before its existing ones; they replace those if the last new
         one has no guard. Raises `ChartError`, like any chart."""
+        if data is not None and not issubclass(data, self.data):
+            raise ChartError(
+                f"chart {name}: data must be a subclass of {self.data.__name__}, "
+                f"got {data.__name__}"
+            )
         changes: dict[str, dict[str, Any]] = {}
         for key, asked in (("add", add), ("on", on), ("after", after)):
             for state, change in (asked or {}).items():

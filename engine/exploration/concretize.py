@@ -79,7 +79,7 @@ def concretize(exploration: Exploration, path: Sequence[str]) -> list[Step]:
 
 def _timed(exploration: Exploration, path: Sequence[str], pace: int) -> list[Step]:
     chart, model = exploration.chart, exploration.model.of_one_call()
-    data = model.beginnings()[0]
+    data = model.initial_data()[0]
     times = list(range(len(path) + 1))
     for _ in range(8):
         tried = _attempt(chart, model, data, path, times, exploration.untimed)
@@ -105,7 +105,7 @@ def _attempt(
     untimed: frozenset[int],
 ) -> _Attempt:
     step = begin(chart, data)
-    environment = model.after(model.opening(), step)
+    environment = model.after(model.initial_environment(), step)
     steps, bounds, whole = [step], [], {}
     began = {(state, name): (0, delay) for state, name, delay in step.started}
     for k, key in enumerate(path, 1):

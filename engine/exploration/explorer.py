@@ -80,9 +80,9 @@ class Exploration:
 
     def run(self) -> Iterator[int]:
         """Explore, and yield the number of finished nodes after every 500 nodes."""
-        for data in self.model.beginnings():
+        for data in self.model.initial_data():
             step = begin(self.chart, data)
-            before = SearchState(step.before, data, self.model.opening())
+            before = SearchState(step.before, data, self.model.initial_environment())
             number, slots = self._representatives.arrive(
                 step, self.model.after(before.environment, step), ()
             )

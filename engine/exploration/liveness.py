@@ -194,7 +194,7 @@ def _of_the_whole_call(exploration: Exploration) -> list[tuple[str, str]]:
     delays.
 
     These timers are untimed: no zone knows when they fire."""
-    chart, data = exploration.chart, exploration.model.beginnings()[0]
+    chart, data = exploration.chart, exploration.model.initial_data()[0]
     reactions = (declaration.reaction for declaration in chart.declarations())
     afresh = {name for one in reactions if isinstance(one, Stay) for name in one.rearm}
     known = [

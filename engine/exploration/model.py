@@ -60,11 +60,11 @@ class Model(Protocol):
         """The properties that every step must have."""
         ...
 
-    def beginnings(self) -> Sequence[Any]:
+    def initial_data(self) -> Sequence[Any]:
         """The data that calls begin with."""
         ...
 
-    def opening(self) -> Any:
+    def initial_environment(self) -> Any:
         """The world before the first step."""
         ...
 

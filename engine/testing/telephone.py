@@ -81,7 +81,8 @@ class Telephone:
         self.chart, self.seed = chart, seed
         if not isinstance(settings, Settings):
             settings = type(chart.data().settings).of(dict(settings or {}))
-        self.settings = settings
+        #: Of the class that the chart's data have.
+        self.settings: Any = settings
         self.scripts = scripts or Scripts(fillers=())
         self.line = line or FakeLine()
         self.detectors = detectors or FakeVoiceDetectors()

@@ -1,10 +1,11 @@
-"""What an exploration of the default chart need not tell apart, and what its callers say.
+"""The models in which the default chart is explored: `WORLD`, and `WITH_DRAFTS`.
 
-Each value says of which data nothing depends any more where the call stands. That is claimed here,
-and checked indirectly alone: of the ways explored that tests draw by lot, three in four at least
-are gone by a real call with all its data, each step of which leads where the exploration says
-(tests/states/exploration/test_on_the_engine.py); and mistakes put into the chart are found in spite
-of what is forgotten (`make mutants`)."""
+Their canonical values say on which data nothing depends in a state of the chart, so that an
+exploration treats more calls as one. Two tests check this claim indirectly. One draws explored ways
+at random: at least three in four must be ways of a real call with all its data, and each step must
+lead where the exploration says (tests/states/exploration/test_on_the_engine.py). The other puts
+mistakes into the chart, and the exploration still finds them (`make mutants`).
+"""
 
 from __future__ import annotations
 
@@ -13,17 +14,24 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from callchart.engine.data import CallData
-from callchart.engine.exploration.environment import NOTHING, Forgotten, Phone, Situation, spoken
+from callchart.engine.exploration.environment import (
+    NOTHING,
+    CanonicalValues,
+    EnvironmentState,
+    Phone,
+    spoken,
+)
 from callchart.states.chart import CHART
+from callchart.states.data import PhoneData
 from callchart.states.exploration.properties import PROPERTIES
 
-#: Tools at work are asked for at the end alone, and one may begin as late as that.
-_TOOLS: Mapping[str, Any] = {"at_work": ()}
+#: Only `hangup` reads the running tools, and a tool may begin as late as that.
+_TOOLS: Mapping[str, Any] = {"running_tools": ()}
+_NO_TOOL: Mapping[str, Any] = {"tool_running": False}
 _NO_FILLER: Mapping[str, Any] = {"filler": None, "last_filler": None}
 
-#: Nothing that the caller says or that fails changes the last words.
-LAST_WORDS = Forgotten(
+#: Neither words of the caller nor failures change the last words.
+LAST_WORDS = CanonicalValues(
     data={
         **_TOOLS,
         **_NO_FILLER,
@@ -37,8 +45,8 @@ LAST_WORDS = Forgotten(
         "answered": 0,
         "unanswered": False,
         "interrupted": "",
-        "left": math.inf,
-        "queued": 0,
+        "left_s": math.inf,
+        "queued_chunks": 0,
         "reprompts": 0,
         "apologies": 0,
     },
@@ -51,28 +59,28 @@ LAST_WORDS = Forgotten(
         "chunks": 1,
         "failure": None,
     },
-    world={
+    environment={
         "utterance": 1,
         "speaking": False,
-        "owed": (1,),
+        "pending_finals": (1,),
         "recogniser_failed": False,
         "failed": False,
         "by_model": False,
         "draft": False,
         "drafts": 0,
         "turns": 1,
-        "at_work": False,
+        "tool_running": False,
     },
 )
-#: The call ends, whatever was said.
-THE_END = Forgotten(
-    data={k: v for k, v in LAST_WORDS.data.items() if k != "at_work"},
+#: The call ends, whatever the caller said.
+THE_END = CanonicalValues(
+    data={k: v for k, v in LAST_WORDS.data.items() if k != "running_tools"},
     reply={**LAST_WORDS.reply, "interruptible": False, "ends_call": True},
-    world={"turns": 0},
+    environment={"turns": 0},
 )
-#: No reply is alive: the next one is a new one.
-THE_CALLERS_TURN = Forgotten(
-    data={**_TOOLS, **_NO_FILLER, "interrupted": "", "left": math.inf, "queued": 0},
+#: There is no reply: the next one is new.
+THE_CALLERS_TURN = CanonicalValues(
+    data={**_TOOLS, **_NO_FILLER, "interrupted": "", "left_s": math.inf, "queued_chunks": 0},
     reply={
         "purpose": "",
         "script": None,
@@ -82,29 +90,56 @@ THE_CALLERS_TURN = Forgotten(
         "chunks": None,
         "failure": None,
     },
-    world={"at_work": False},
+    environment=_NO_TOOL,
 )
-#: A false alarm comes back to where it is played, whether it was ready or not.
-PLAYED = Forgotten(
+#: A false alarm returns to a reply that plays, even if it was not ready.
+PLAYED = CanonicalValues(
     data={**_TOOLS, **_NO_FILLER, "interrupted": ""},
     reply={"script": None, "ready": True},
-    world={"at_work": False},
+    environment=_NO_TOOL,
 )
-#: Of a script, all is written, and only a failure of it counts.
-SCRIPT = Forgotten(
-    data=PLAYED.data,
-    reply={**PLAYED.reply, "chunks": 1},
-    world={"at_work": False},
-)
-#: Nor does it count as an answer.
-NO_ANSWER = Forgotten(SCRIPT.data, {**SCRIPT.reply, "purpose": "apology"}, SCRIPT.world)
-#: What was interrupted before is forgotten as what it was not: whoever goes by it goes wrong.
-UNINTERRUPTED = Forgotten({**_TOOLS, "interrupted": "speaking"}, world={"at_work": False})
-INTERRUPTED = Forgotten(_TOOLS, world={"at_work": False})
+#: The text of a script is complete; only its failure counts.
+SCRIPT = CanonicalValues(PLAYED.data, {**PLAYED.reply, "chunks": 1}, _NO_TOOL)
+#: A script that does not count as an answer.
+NO_ANSWER = CanonicalValues(SCRIPT.data, {**SCRIPT.reply, "purpose": "apology"}, _NO_TOOL)
+#: Nothing reads which state was interrupted before. The value is a wrong one on purpose: a chart
+#: that does read it breaks a property.
+UNINTERRUPTED = CanonicalValues({**_TOOLS, "interrupted": "speaking"}, environment=_NO_TOOL)
+INTERRUPTED = CanonicalValues(_TOOLS, environment=_NO_TOOL)
 
 
-def forget(leaf: str, data: CallData, world: Situation) -> Forgotten:
-    """What is over and done."""
+def forget(leaf: str, data: PhoneData, environment: EnvironmentState) -> CanonicalValues:
+    """Return the canonical values of the fields on which nothing depends in a state."""
+    return cap_drafts(_canonical(leaf, data, environment), data, environment)
+
+
+def forget_but_drafts(leaf: str, data: PhoneData, environment: EnvironmentState) -> CanonicalValues:
+    """Return the same, but keep a draft that outlives its turn.
+
+    After the draft of a turn, only whether a partial has words counts, not which."""
+    if data.draft and not leaf.startswith("call.turn"):
+        return cap_drafts(NOTHING, data, environment)
+    canonical = forget(leaf, data, environment)
+    if not data.drafted or data.draft or "partial" in canonical.data:
+        return canonical
+    words = {
+        "partial": spoken(data.partial),
+        "unfinished": tuple((of, spoken(text)) for of, text in data.unfinished),
+    }
+    return replace(canonical, data={**canonical.data, **words})
+
+
+def cap_drafts(
+    canonical: CanonicalValues, data: PhoneData, environment: EnvironmentState
+) -> CanonicalValues:
+    """Count drafts up to one more than the setting allows: that breaks a property already."""
+    most = data.settings.drafts + 1
+    if environment.drafts <= most:
+        return canonical
+    return replace(canonical, environment={"drafts": most, **canonical.environment})
+
+
+def _canonical(leaf: str, data: PhoneData, environment: EnvironmentState) -> CanonicalValues:
     if not leaf.startswith("call"):
         return THE_END
     if data.reply.ends_call and not data.reply.interruptible:
@@ -113,29 +148,14 @@ def forget(leaf: str, data: CallData, world: Situation) -> Forgotten:
         return THE_CALLERS_TURN
     if "barged_in" in leaf:
         return INTERRUPTED
-    if not world.playing:
+    if not environment.playing:
         return UNINTERRUPTED
-    if world.by_model:
+    if environment.by_model:
         return PLAYED
     return NO_ANSWER if data.reply.purpose in ("apology", "reprompt") else SCRIPT
 
 
-def forget_but_drafts(leaf: str, data: CallData, world: Situation) -> Forgotten:
-    """The same, but for a draft that outlives its turn; and which words a partial has, once the
-    turn had its draft, and it is over."""
-    if data.draft and not leaf.startswith("call.turn"):
-        return NOTHING
-    forgotten = forget(leaf, data, world)
-    if not data.drafted or data.draft or "partial" in forgotten.data:
-        return forgotten
-    words = {
-        "partial": spoken(data.partial),
-        "unfinished": tuple((of, spoken(text)) for of, text in data.unfinished),
-    }
-    return replace(forgotten, data={**forgotten.data, **words})
-
-
-#: The world in which the default chart is explored. What counts up to a limit, counts up to one.
+#: The model in which the default chart is explored. Counters with a limit count up to one.
 WORLD = Phone(
     CHART,
     words=("", "words", "uh-huh"),
@@ -143,7 +163,7 @@ WORLD = Phone(
     more_properties=PROPERTIES,
     settings={"apologies": 1, "reprompts": 1},
 )
-#: The same where answers are begun early: which words were said matters, as a draft is for some.
+#: The model of calls with drafts. A draft answers certain words, so their wording counts.
 WITH_DRAFTS = replace(
     WORLD,
     name="with drafts",

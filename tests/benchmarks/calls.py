@@ -16,9 +16,9 @@ from callchart.engine.journal import JournalFile
 from callchart.engine.phrases import Phrases, script_texts
 from callchart.engine.ports import Journal
 from callchart.engine.scene import Services
-from callchart.engine.settings import Settings
 from callchart.engine.supervisor import Supervisor
 from callchart.states import CHART
+from callchart.states.settings import PhoneSettings
 from tests.benchmarks.caller import Caller, Script
 from tests.benchmarks.lines import FrameLine, SpanLine
 from tests.benchmarks.providers import Ears, Model, Voicebox, Voices
@@ -27,7 +27,7 @@ from tests.benchmarks.sink import RATE_HZ, Sink
 #: Without fillers: a filler may finish its word. That wait is on purpose, and would count as the
 #: engine's.
 SCRIPTS = Scripts(fillers=())
-SETTINGS = Settings(longest_call=86_400.0)
+SETTINGS = PhoneSettings(longest_call=86_400.0)
 
 
 class CallFailed(RuntimeError):
@@ -37,7 +37,7 @@ class CallFailed(RuntimeError):
 async def supervisor(
     script: Script,
     *,
-    settings: Settings = SETTINGS,
+    settings: PhoneSettings = SETTINGS,
     journal: Callable[[str], Journal | None] = lambda call_id: None,
     inspectors: Sequence[Inspector] = (),
 ) -> Supervisor:

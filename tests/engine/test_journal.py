@@ -33,12 +33,14 @@ from callchart.engine.journal import (
     replay,
 )
 from callchart.engine.ports import Journal
-from callchart.engine.settings import SettingRefs, Settings, setting
+from callchart.engine.settings import SettingRefs, setting
 from callchart.engine.testing import FakeLine, Telephone, Use
 from callchart.engine.testing.plugin import MakeTelephone
 from callchart.engine.tools.tool import tool
 from callchart.states import CHART
+from callchart.states.data import PhoneData
 from callchart.states.hearing import add_words
+from callchart.states.settings import PhoneSettings
 from tests.engine.chart.by_hand import OVER, Hand, Knock, Notes, leaf, no, yes
 
 QUESTION = "Quixotic zebras under 4711 kN, forthwith"
@@ -101,17 +103,17 @@ def test_the_journals_of_earlier_calls_are_decided_as_they_were(path: Path) -> N
 
 
 @dataclass(frozen=True)
-class ShopSettings(Settings):
+class ShopSettings(PhoneSettings):
     """Settings of a bot."""
 
     patience: float = setting(3.0, "s", "a test's")
 
 
 @dataclass(frozen=True)
-class ShopData(CallData):
+class ShopData(PhoneData):
     """Data of a bot."""
 
-    settings: Settings = field(default_factory=ShopSettings)
+    settings: PhoneSettings = field(default_factory=ShopSettings)
     orders: int = 7
 
 
@@ -526,8 +528,8 @@ def test_a_chart_that_was_changed_is_another_chart() -> None:
 @pytest.mark.parametrize(
     ("damage", "complaint"),
     [
-        ({"settings": {"no_input": -1}}, "setting no_input: -1 is below the least, 0 s"),
-        ({"settings": {"no_imput": 1}}, "there is no setting 'no_imput'; did you mean no_input?"),
+        ({"settings": {"longest_call": -1}}, "setting longest_call must be at least 1 s, got -1"),
+        ({"settings": {"longest": 1}}, "unknown setting 'longest'; did you mean longest_call?"),
         ({"settings": []}, "settings must be an object, got []"),
         ({"seed": "0"}, 'seed must be an integer, got "0"'),
         ({"facts": None}, "facts must be an object, got null"),
@@ -614,14 +616,14 @@ def test_all_mistakes_of_a_line_are_reported_together() -> None:
 
 def test_all_mistakes_of_a_head_are_reported_together() -> None:
     start, lines = journal_of(knock_and_wait)
-    start |= {"seed": None, "settings": {"no_input": -1}}
+    start |= {"seed": None, "settings": {"longest_call": -1}}
     start["facts"]["rate_hz"] = "fast"
 
     with pytest.raises(JournalError) as refused:
         list(replay(small(), start, lines))
     assert str(refused.value) == (
         "line 1: the journal's head is damaged: seed must be an integer, got null; facts.rate_hz "
-        'must be an integer, got "fast"; setting no_input: -1 is below the least, 0 s'
+        'must be an integer, got "fast"; setting longest_call must be at least 1 s, got -1'
     )
 
 

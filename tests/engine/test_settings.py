@@ -8,18 +8,12 @@ from typing import Any
 
 import pytest
 
-from callchart.engine.settings import (
-    SettingError,
-    SettingRef,
-    SettingRefs,
-    Settings,
-    setting,
-    settings,
-)
+from callchart.engine.settings import SettingError, SettingRef, SettingRefs, setting
+from callchart.states.settings import PhoneSettings, settings
 
 
 @dataclass(frozen=True)
-class ShopSettings(Settings):
+class ShopSettings(PhoneSettings):
     """Settings of a bot."""
 
     patience: float = setting(3.0, "s", "a test's", least=0.5)
@@ -28,68 +22,68 @@ class ShopSettings(Settings):
 
 
 def test_every_setting_says_its_unit_and_where_its_default_comes_from() -> None:
-    for field in fields(Settings):
+    for field in fields(PhoneSettings):
         assert field.metadata["unit"], field.name
         assert field.metadata["why"], field.name
 
 
 def test_what_is_not_given_keeps_its_default() -> None:
-    assert Settings.of({"no_input": 2.0}) == Settings(no_input=2.0)
-    assert Settings.of({}) == Settings()
+    assert PhoneSettings.of({"no_input": 2.0}) == PhoneSettings(no_input=2.0)
+    assert PhoneSettings.of({}) == PhoneSettings()
 
 
 def test_a_name_there_is_not_is_refused_with_the_one_that_was_meant() -> None:
     with pytest.raises(
-        SettingError, match=r"^there is no setting 'no_imput'; did you mean no_input\?$"
+        SettingError, match=r"^unknown setting 'no_imput'; did you mean no_input\?$"
     ):
-        Settings.of({"no_imput": 2.0})
+        PhoneSettings.of({"no_imput": 2.0})
 
 
 def test_a_name_that_is_like_no_other_is_refused_without_a_guess() -> None:
-    with pytest.raises(SettingError, match=r"^there is no setting 'xyzzy'$"):
-        Settings.of({"xyzzy": 1})
+    with pytest.raises(SettingError, match=r"^unknown setting 'xyzzy'$"):
+        PhoneSettings.of({"xyzzy": 1})
 
 
 @pytest.mark.parametrize(
     ("name", "value", "complaint"),
     [
-        ("no_input", -0.1, "-0.1 is below the least, 0 s"),
-        ("no_input", math.nan, "nan is no number up to 1e+09 s"),
-        ("no_input", math.inf, "inf is no number up to 1e+09 s"),
-        ("no_input", -math.inf, "-inf is below the least, 0 s"),
-        ("no_input", 10**400, f"{10**400} is no number up to 1e+09 s"),
-        ("no_input", True, "True is not a number"),
-        ("no_input", "6", "'6' is not a number"),
-        ("no_input", None, "None is not a number"),
-        ("reprompts", -1, "-1 is below the least, 0 times"),
-        ("reprompts", 2.0, "2.0 is not a whole number"),
-        ("reprompts", True, "True is not a whole number"),
-        ("reprompts", "2", "'2' is not a whole number"),
-        ("chunk_characters", 19, "19 is below the least, 20 characters"),
-        ("chunk_wait", 0, "0 is below the least, 0.05 s"),
-        ("parallel_synthesis", 0, "0 is below the least, 1 chunks"),
-        ("backlog", 0.039, "0.039 is below the least, 0.04 s"),
-        ("longest_call", 0.5, "0.5 is below the least, 1 s"),
-        ("mailbox", 7, "7 is below the least, 8 events"),
+        ("no_input", -0.1, "at least 0 s, got -0.1"),
+        ("no_input", math.nan, "at most 1e+09 s, got nan"),
+        ("no_input", math.inf, "at most 1e+09 s, got inf"),
+        ("no_input", -math.inf, "at least 0 s, got -inf"),
+        ("no_input", 10**400, f"at most 1e+09 s, got {10**400}"),
+        ("no_input", True, "a number, got True"),
+        ("no_input", "6", "a number, got '6'"),
+        ("no_input", None, "a number, got None"),
+        ("reprompts", -1, "at least 0 times, got -1"),
+        ("reprompts", 2.0, "a whole number, got 2.0"),
+        ("reprompts", True, "a whole number, got True"),
+        ("reprompts", "2", "a whole number, got '2'"),
+        ("chunk_characters", 19, "at least 20 characters, got 19"),
+        ("chunk_wait", 0, "at least 0.05 s, got 0"),
+        ("parallel_synthesis", 0, "at least 1 chunks, got 0"),
+        ("backlog", 0.039, "at least 0.04 s, got 0.039"),
+        ("longest_call", 0.5, "at least 1 s, got 0.5"),
+        ("mailbox", 7, "at least 8 events, got 7"),
     ],
 )
 def test_a_value_that_makes_no_sense_is_refused(name: str, value: Any, complaint: str) -> None:
     with pytest.raises(SettingError) as refused:
-        Settings.of({name: value})
-    assert str(refused.value) == f"setting {name}: {complaint}"
+        PhoneSettings.of({name: value})
+    assert str(refused.value) == f"setting {name} must be {complaint}"
 
 
 def test_the_least_value_is_allowed() -> None:
-    for field in fields(Settings):
+    for field in fields(PhoneSettings):
         whole = isinstance(field.default, int)
         least = field.metadata["least"]
         assert getattr(
-            Settings.of({field.name: int(least) if whole else least}), field.name
+            PhoneSettings.of({field.name: int(least) if whole else least}), field.name
         ) == pytest.approx(least)
 
 
 def test_a_duration_may_be_given_as_a_whole_number() -> None:
-    assert Settings.of({"no_input": 2}).no_input == 2
+    assert PhoneSettings.of({"no_input": 2}).no_input == 2
 
 
 # --- settings of one's own -----------------------------------------------------------------------
@@ -102,24 +96,24 @@ def test_a_subclass_adds_its_own_settings_to_those_there_are() -> None:
 
 
 def test_a_subclasses_settings_are_unknown_to_the_base() -> None:
-    with pytest.raises(SettingError, match="there is no setting 'patience'"):
-        Settings.of({"patience": 1.5})
+    with pytest.raises(SettingError, match="unknown setting 'patience'"):
+        PhoneSettings.of({"patience": 1.5})
 
 
 @pytest.mark.parametrize(
     ("name", "value", "complaint"),
     [
-        ("patience", 0.4, "0.4 is below the least, 0.5 s"),
+        ("patience", 0.4, "at least 0.5 s, got 0.4"),
         # A plain field is a setting, too: it has no unit, and must not be negative.
-        ("tries", -1, "-1 is below the least, 0"),
-        ("tries", 1.5, "1.5 is not a whole number"),
-        ("no_input", -1, "-1 is below the least, 0 s"),
+        ("tries", -1, "at least 0, got -1"),
+        ("tries", 1.5, "a whole number, got 1.5"),
+        ("no_input", -1, "at least 0 s, got -1"),
     ],
 )
 def test_a_subclasses_settings_are_checked_like_all(name: str, value: Any, complaint: str) -> None:
     with pytest.raises(SettingError) as refused:
         ShopSettings.of({name: value})
-    assert str(refused.value) == f"setting {name}: {complaint}"
+    assert str(refused.value) == f"setting {name} must be {complaint}"
 
 
 # --- settings by name ----------------------------------------------------------------------------
@@ -131,7 +125,7 @@ def test_a_chart_refers_to_a_setting_by_name() -> None:
 
 
 def test_a_reference_to_a_setting_there_is_not_fails_at_once() -> None:
-    with pytest.raises(AttributeError, match=r"^Settings has no setting 'patience'$"):
+    with pytest.raises(AttributeError, match=r"^PhoneSettings has no setting 'patience'$"):
         _ = settings.patience
     with pytest.raises(AttributeError, match=r"^ShopSettings has no setting 'hurry'$"):
         _ = SettingRefs(ShopSettings).hurry

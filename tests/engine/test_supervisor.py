@@ -18,7 +18,7 @@ from trio.testing import MockClock
 
 from callchart.engine.activities import hear
 from callchart.engine.chart import Chart, State, to
-from callchart.engine.data import CallData, Facts, Scripts
+from callchart.engine.data import Facts, Scripts
 from callchart.engine.events import FinalHeard, PartialHeard
 from callchart.engine.journal import JournalFile, JournalList
 from callchart.engine.phrases import Phrases, script_texts
@@ -38,6 +38,8 @@ from callchart.engine.testing import (
 )
 from callchart.engine.testing.sound import pieces, whole_blocks
 from callchart.states import CHART
+from callchart.states.data import PhoneData
+from callchart.states.settings import PhoneSettings
 
 SCRIPTS = Scripts(fillers=())
 REGRET_SECONDS = len(SCRIPTS.regret) / 20
@@ -57,7 +59,7 @@ class Exchange:
     """A supervisor with a fake carrier and fake providers; the call `bad` is the one that fails."""
 
     chart: Chart = CHART
-    settings: Settings = field(default_factory=Settings)
+    settings: PhoneSettings = field(default_factory=PhoneSettings)
     scripts: Scripts = SCRIPTS
     redacted: bool = False
     #: Opens the journal of the call `bad`, instead of the usual one.
@@ -184,7 +186,7 @@ async def test_a_carrier_that_has_none_at_all_ends_it_at_once(autojump_clock: Mo
 
 
 async def test_a_call_gives_the_data_that_it_ended_with(autojump_clock: MockClock) -> None:
-    exchange = await Exchange(settings=Settings(longest_call=3.0)).prepared()
+    exchange = await Exchange(settings=PhoneSettings(longest_call=3.0)).prepared()
 
     data = await exchange.supervisor.attend(FakeLine("lonely"))
 
@@ -218,7 +220,7 @@ async def test_by_default_there_is_no_journal_and_nobody_else_is_told(
     autojump_clock: MockClock,
 ) -> None:
     exchange = await Exchange().prepared()
-    supervisor = Supervisor(broken_chart(), exchange.supervisor.services, Settings(), SCRIPTS)
+    supervisor = Supervisor(broken_chart(), exchange.supervisor.services, PhoneSettings(), SCRIPTS)
 
     assert await supervisor.attend(FakeLine("bad")) is None
 
@@ -226,7 +228,7 @@ async def test_by_default_there_is_no_journal_and_nobody_else_is_told(
 async def test_a_disk_that_is_full_ends_no_call(autojump_clock: MockClock) -> None:
     complaints: list[str] = []
     exchange = await Exchange(
-        settings=Settings(longest_call=3.0),
+        settings=PhoneSettings(longest_call=3.0),
         bad_journal=lambda: JournalFile(Path("/dev/full"), complaints.append),
     ).prepared()
 
@@ -267,7 +269,7 @@ def broken_chart(trouble: Trouble = crashes) -> Chart:
 
 
 @dataclass(frozen=True)
-class PickyData(CallData):
+class PickyData(PhoneData):
     """Data whose `begin` fails for the call `bad`."""
 
     @classmethod
@@ -590,7 +592,7 @@ async def test_calls_that_are_asked_to_end_say_goodbye_and_new_ones_are_not_aske
 async def test_a_mailbox_that_is_full_does_not_keep_the_other_calls_from_being_asked(
     autojump_clock: MockClock,
 ) -> None:
-    exchange = await Exchange(settings=Settings(mailbox=8)).prepared()
+    exchange = await Exchange(settings=PhoneSettings(mailbox=8)).prepared()
     lines = exchange.rings("one", "two")
 
     async with trio.open_nursery() as nursery:
@@ -614,7 +616,7 @@ async def test_a_call_that_is_over_is_forgotten(autojump_clock: MockClock) -> No
 
     exchange = await Exchange(
         chart=CHART.extended("told", activities={"hear": hear_and_tell}),
-        settings=Settings(longest_call=3.0),
+        settings=PhoneSettings(longest_call=3.0),
     ).prepared()
     await exchange.supervisor.attend(FakeLine("over"))
 

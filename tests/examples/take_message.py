@@ -3,7 +3,6 @@
 from dataclasses import dataclass, replace
 
 from callchart.engine.chart import State, ignore, stay, to
-from callchart.engine.data import CallData
 from callchart.engine.effects import StopPlayback
 from callchart.engine.events import (
     FinalHeard,
@@ -13,16 +12,17 @@ from callchart.engine.events import (
     SoundQueued,
     SpeechStarted,
 )
-from callchart.engine.exploration.environment import Forgotten, Situation
+from callchart.engine.memory import forget, memory
 from callchart.states import CHART as PHONE_CALL
 from callchart.states import WORLD
+from callchart.states.data import PhoneData
 from callchart.states.hearing import add_words, note_partial, put_question, put_what_was_said
 from callchart.states.replies import script, start_reply
 
 
 @dataclass(frozen=True)
-class MessageData(CallData):
-    message: str = ""
+class MessageData(PhoneData):
+    message: str = memory("", abstraction=forget(""))
 
 
 def asks_to_leave_a_message(event: FinalHeard) -> bool:
@@ -84,11 +84,5 @@ CHART = PHONE_CALL.extended(
 )
 
 
-def forget(leaf: str, data: CallData, world: Situation) -> Forgotten:
-    """Nothing depends on what the message says."""
-    forgotten = WORLD.forget(leaf, data, world)
-    return replace(forgotten, data={**forgotten.data, "message": ""})
-
-
 #: What is around it while it is explored: as around the default call, and callers who ask for it.
-WORLDS = [replace(WORLD, chart=CHART, words=(*WORLD.words, "leave a message"), forget=forget)]
+WORLDS = [replace(WORLD, chart=CHART, words=(*WORLD.words, "leave a message"))]

@@ -14,7 +14,6 @@ from callchart.engine.data import CallData, Scripts
 from callchart.engine.phrases import Phrases, script_texts
 from callchart.engine.ports import Closed, Line, MarkReached, frame_bytes
 from callchart.engine.scene import Services
-from callchart.engine.settings import Settings
 from callchart.engine.supervisor import Supervisor
 from callchart.engine.testing import (
     FakeModel,
@@ -26,6 +25,7 @@ from callchart.engine.testing import (
 )
 from callchart.engine.testing.sound import pieces
 from callchart.states import CHART
+from callchart.states.settings import PhoneSettings
 from tests.races.asterisk import RATE_HZ, FakeAsterisk, Phone
 
 pytestmark = pytest.mark.unmeasured
@@ -55,7 +55,7 @@ class Service:
                 FakeModel(),
                 self.phrases,
             ),
-            Settings(),
+            PhoneSettings(),
             SCRIPTS,
             failed=self._failed,
         )

@@ -16,10 +16,11 @@ from callchart.engine.chart.decide import (
     microseconds,
     next_occurrence,
 )
-from callchart.engine.data import CallData, Facts, FillerClip, Reply
+from callchart.engine.data import Facts, FillerClip, Reply
 from callchart.engine.events import OUTSIDE, Event, TimerFired
-from callchart.engine.settings import Settings
 from callchart.states import CHART
+from callchart.states.data import PhoneData
+from callchart.states.settings import PhoneSettings
 
 GREETING = Reply(1, "greeting", "Hello, this is the shop. How can I help you?")
 ANSWER = Reply(2, "answer")
@@ -47,7 +48,7 @@ class Standing:
     """Where a call stands, since which moment (us), and the step that led there."""
 
     configuration: Configuration
-    data: CallData
+    data: PhoneData
     at: int = 0
     steps: tuple[Step, ...] = ()
 
@@ -115,7 +116,7 @@ class Standing:
 def standing(
     leaf: str,
     *,
-    settings: Settings | None = None,
+    settings: PhoneSettings | None = None,
     fillers: tuple[FillerClip, ...] = (),
     **data: Any,
 ) -> Standing:
@@ -123,7 +124,7 @@ def standing(
     path = CHART.resolve(leaf, why="a test")
     reply = next((r for state, r in _REPLIES.items() if path.startswith(state)), Reply(1, "none"))
     chosen: dict[str, Any] = {"reply": reply, **data}
-    known = CallData(settings=settings or Settings(), facts=Facts(fillers=fillers), **chosen)
+    known = PhoneData(settings=settings or PhoneSettings(), facts=Facts(fillers=fillers), **chosen)
     active = tuple(Active(state, n) for n, state in enumerate(CHART.nodes[path].lineage, 1))
     timers = (
         RunningTimer(

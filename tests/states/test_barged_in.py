@@ -19,7 +19,7 @@ from callchart.engine.events import (
     SpeechEnded,
     SpeechStarted,
 )
-from callchart.engine.settings import Settings
+from callchart.states.settings import PhoneSettings
 from tests.states.standing import ANSWER, APOLOGY, GREETING, SPOKEN, standing
 
 CUT_OFF = Said("agent", "For metals up to", 2, interrupted=True)
@@ -102,10 +102,10 @@ def test_a_backchannel_decides_nothing_while_later_words_are_owed() -> None:
 @pytest.mark.parametrize("leaf", ["barged_in.speech", "silence"])
 def test_a_yes_as_a_reply_ends_is_an_answer_to_it(leaf: str) -> None:
     for event in (PartialHeard(2, "Yes"), FinalHeard(2, "Yes")):
-        assert standing(leaf, left=1.0).on(event).state.startswith("listening")
-        assert not standing(leaf, left=1.1).on(event).state.startswith("listening")
-    sooner = Settings(early_answer=0.0)
-    stands = standing(leaf, left=0.1, settings=sooner)
+        assert standing(leaf, left_s=1.0).on(event).state.startswith("listening")
+        assert not standing(leaf, left_s=1.1).on(event).state.startswith("listening")
+    sooner = PhoneSettings(early_answer=0.0)
+    stands = standing(leaf, left_s=0.1, settings=sooner)
     assert not stands.on(FinalHeard(2, "Yes")).state.startswith("listening")
 
 
@@ -183,7 +183,7 @@ def test_the_reply_goes_on_being_written_unheard(leaf: str) -> None:
 
 
 def test_settings_say_what_an_interruption_is() -> None:
-    settings = Settings(interruption=0.3, false_alarm=0.5)
+    settings = PhoneSettings(interruption=0.3, false_alarm=0.5)
     assert standing("barged_in.speech", settings=settings).due("interruption").seconds == 0.3
     assert standing("silence", settings=settings).due("false_alarm").seconds == 0.5
 
@@ -208,7 +208,7 @@ def test_an_answer_that_was_heard_and_interrupted_makes_the_next_failure_the_fir
     "reply", [replace(SPOKEN, ends_call=True), replace(SPOKEN, transfer_to="1")]
 )
 def test_okay_near_the_end_of_what_asks_nothing_is_no_answer(reply: Reply) -> None:
-    stands = standing("speech", reply=reply, interrupted="speaking", left=0.5)
+    stands = standing("speech", reply=reply, interrupted="speaking", left_s=0.5)
     after = stands.on(PartialHeard(2, "okay"), SpeechEnded(2), FinalHeard(2, "Okay."))
     assert (after.state, after.data.reply) == ("speaking.opening", reply)
     assert stands.on(PartialHeard(2, "okay but wait")).state == "listening.hearing"

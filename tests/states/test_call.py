@@ -22,8 +22,8 @@ from callchart.engine.events import (
     ToolUnderWay,
     TransferFailed,
 )
-from callchart.engine.settings import Settings
 from callchart.states import CHART
+from callchart.states.settings import PhoneSettings
 from tests.states.standing import FAREWELL, WELL_NOW, Standing, standing
 
 #: Every leaf in which the parties talk.
@@ -103,14 +103,14 @@ def test_a_call_that_ends_is_past_keys_and_transfers(event: Event) -> None:
 
 
 def test_the_longest_call_ends_with_a_goodbye() -> None:
-    stands = standing("listening.waiting", settings=Settings(longest_call=5.0))
+    stands = standing("listening.waiting", settings=PhoneSettings(longest_call=5.0))
     after = stands.due("longest_call")
     assert (after.seconds, after.state, after.purpose) == (5.0, "speaking.opening", "farewell")
     assert after.effects == (StartReply(after.data.reply),)
 
 
 def test_a_goodbye_outlasts_the_longest_call() -> None:
-    short = Settings(longest_call=1.0)
+    short = PhoneSettings(longest_call=1.0)
     after = standing("speaking.chunks", settings=short, reply=FAREWELL).due("longest_call")
     assert (after.outcome, after.state) == (Outcome.IGNORED, "speaking.chunks")
 

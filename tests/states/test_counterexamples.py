@@ -56,7 +56,7 @@ class Told:
         self._rules = (*invariants(CHART), *self._world.properties)
         step = begin(CHART, data)
         self.steps, self.broken = [step], list[str]()
-        self._now = self._world.after(self._world.opening(), step)
+        self._now = self._world.after(self._world.initial_environment(), step)
 
     def tell(self, happened: Outside) -> None:
         """It happens, after all that is due by then; if there is anybody to say so."""

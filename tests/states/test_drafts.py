@@ -19,18 +19,18 @@ from callchart.engine.events import (
     SpeechStarted,
     ToolFinished,
 )
-from callchart.engine.settings import Settings
+from callchart.states.settings import PhoneSettings
 from tests.states.standing import ANSWER, Standing, standing
 
-ONE = Settings(drafts=1)
+ONE = PhoneSettings(drafts=1)
 
 
-def silent(leaf: str = "pause", settings: Settings = ONE, **data: Any) -> Standing:
+def silent(leaf: str = "pause", settings: PhoneSettings = ONE, **data: Any) -> Standing:
     return standing(leaf, settings=settings, ended=1, **data)
 
 
 def test_none_is_begun_unless_asked_for() -> None:
-    assert silent(settings=Settings()).on(FinalHeard(1, "nails")).effects == ()
+    assert silent(settings=PhoneSettings()).on(FinalHeard(1, "nails")).effects == ()
 
 
 def test_a_final_is_answered_before_the_turn_is_over_as_the_model_would_be_asked() -> None:
@@ -92,7 +92,7 @@ def test_the_final_that_was_owed_may_say_what_the_draft_answers() -> None:
 
 
 def test_a_draft_of_other_words_is_replaced_while_the_turn_may_have_more() -> None:
-    first = silent(settings=Settings(drafts=2)).on(FinalHeard(1, "nails"))
+    first = silent(settings=PhoneSettings(drafts=2)).on(FinalHeard(1, "nails"))
     second = first.on(SpeechEnded(2)).on(FinalHeard(2, "and glue"))
     assert second.effects[0] == StartDraft(
         replace(ANSWER, number=3), (Said("caller", "nails and glue"),)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from callchart.engine.chart import Outcome, begin
-from callchart.engine.data import CallData, Facts, Reply
+from callchart.engine.data import Facts, Reply
 from callchart.engine.effects import AnswerLine, StartReply, StopPlayback
 from callchart.engine.events import (
     PlaybackFinished,
@@ -13,13 +13,14 @@ from callchart.engine.events import (
     SpeechEnded,
     SpeechStarted,
 )
-from callchart.engine.settings import Settings
 from callchart.states import CHART
+from callchart.states.data import PhoneData
+from callchart.states.settings import PhoneSettings
 from tests.states.standing import GREETING, standing
 
 
 def test_a_call_begins_with_picking_up_and_the_greeting() -> None:
-    step = begin(CHART, CallData.begin(Settings(), 0, Facts()))
+    step = begin(CHART, PhoneData.begin(PhoneSettings(), 0, Facts()))
     assert step.after.leaf == "call.turn.greeting.clear"
     assert step.entry_effects == (AnswerLine(), StartReply(GREETING))
 

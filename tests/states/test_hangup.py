@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from callchart.engine.chart import Outcome
-from callchart.engine.data import AtWork, ToolUsed
+from callchart.engine.data import ToolUsed
 from callchart.engine.events import (
     CallerHungUp,
     Event,
@@ -14,8 +14,9 @@ from callchart.engine.events import (
     ToolFinished,
     ToolUnderWay,
 )
-from callchart.engine.settings import Settings
 from callchart.states import CHART
+from callchart.states.data import RunningTool
+from callchart.states.settings import PhoneSettings
 from tests.states.standing import standing
 
 
@@ -35,7 +36,7 @@ def test_who_else_hangs_up_makes_no_difference(event: Event) -> None:
 def test_a_line_that_does_not_close_is_let_go() -> None:
     after = standing("hangup").due("hangup_wait")
     assert (after.seconds, after.state) == (2.0, "ended")
-    patient = Settings(hangup_wait=5.0)
+    patient = PhoneSettings(hangup_wait=5.0)
     assert standing("hangup", settings=patient).due("hangup_wait").seconds == 5.0
 
 
@@ -55,7 +56,9 @@ def test_what_must_be_done_to_its_end_is_waited_for() -> None:
 
 
 def test_when_all_is_done_only_the_line_is_waited_for() -> None:
-    stands = standing("hangup", at_work=(AtWork(1, 5_000_000), AtWork(2, 4_000_000)))
+    stands = standing(
+        "hangup", running_tools=(RunningTool(1, 5_000_000), RunningTool(2, 4_000_000))
+    )
     one = stands.on(ToolFinished(1, "book", "{}", "booked"), after=0.5)
     assert one.remaining("hangup_wait") == 3.5 + 2.0
     both = one.on(ToolFinished(2, "book", "{}", "booked"))
@@ -64,7 +67,7 @@ def test_when_all_is_done_only_the_line_is_waited_for() -> None:
 
 
 def test_a_tool_that_does_not_keep_to_its_time_limit_is_let_go() -> None:
-    stands = standing("hangup", line_closed=True, at_work=(AtWork(1, 5_000_000),))
+    stands = standing("hangup", line_closed=True, running_tools=(RunningTool(1, 5_000_000),))
     after = stands.due("hangup_wait")
     assert (after.seconds, after.state) == (7.0, "ended")
 

@@ -6,8 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from callchart.engine.data import CallData, Reply, Said, ToolUsed
+from callchart.engine.data import Reply, Said, ToolUsed
 from callchart.engine.events import FinalHeard, PartialHeard, PlaybackStopped, SpeechEnded
+from callchart.states.data import PhoneData
 from callchart.states.hearing import (
     add_words,
     drop_partial,
@@ -34,71 +35,71 @@ def test_a_text_of_spaces_is_no_words(text: str, words: bool) -> None:
 
 
 def test_a_question_is_complete_when_no_final_is_owed() -> None:
-    one_of_two = CallData(question=("nails",), ended=2, recognised=1)
-    both = CallData(question=("nails", "a hammer"), ended=2, recognised=2)
+    one_of_two = PhoneData(question=("nails",), ended=2, recognised=1)
+    both = PhoneData(question=("nails", "a hammer"), ended=2, recognised=2)
     assert not question_is_complete(one_of_two)
     assert question_is_complete(both)
 
 
 def test_no_words_are_no_question_even_when_no_final_is_owed() -> None:
-    assert not question_is_complete(CallData(ended=1, recognised=1))
+    assert not question_is_complete(PhoneData(ended=1, recognised=1))
 
 
 @pytest.mark.parametrize(
     ("data", "known"),
     [
-        (CallData(), False),
-        (CallData(partial="nails", partial_of=2), True),
-        (CallData(question=("nails",)), True),
+        (PhoneData(), False),
+        (PhoneData(partial="nails", partial_of=2), True),
+        (PhoneData(question=("nails",)), True),
     ],
 )
-def test_words_are_known_from_a_final_or_a_partial(data: CallData, known: bool) -> None:
+def test_words_are_known_from_a_final_or_a_partial(data: PhoneData, known: bool) -> None:
     assert some_words_are_known(data) is known
     assert nothing_was_said(data, FinalHeard(1, "")) is not known
 
 
 def test_a_partial_is_kept_with_its_utterance() -> None:
-    data = note_partial(CallData(), PartialHeard(3, " a ham "))
+    data = note_partial(PhoneData(), PartialHeard(3, " a ham "))
     assert (data.partial, data.partial_of) == ("a ham", 3)
 
 
 def test_the_end_of_an_utterance_is_the_debt_of_a_final() -> None:
-    assert note_speech_ended(CallData(), SpeechEnded(3), 0).ended == 3
+    assert note_speech_ended(PhoneData(), SpeechEnded(3), 0).ended == 3
 
 
 def test_a_final_joins_the_question_and_takes_its_partials_place() -> None:
-    before = CallData(question=("nails",), partial="a ham", partial_of=2, recognised=1)
+    before = PhoneData(question=("nails",), partial="a ham", partial_of=2, recognised=1)
     data = add_words(before, FinalHeard(2, " a hammer "))
     assert data.question == ("nails", "a hammer")
     assert (data.partial, data.recognised) == ("", 2)
 
 
 def test_an_empty_final_pays_the_debt_and_adds_nothing() -> None:
-    data = add_words(CallData(question=("nails",), recognised=1), FinalHeard(2, " "))
+    data = add_words(PhoneData(question=("nails",), recognised=1), FinalHeard(2, " "))
     assert (data.question, data.recognised) == (("nails",), 2)
 
 
 def test_finals_in_the_wrong_order_leave_the_debt_paid() -> None:
-    data = add_words(CallData(recognised=2), FinalHeard(1, "nails"))
+    data = add_words(PhoneData(recognised=2), FinalHeard(1, "nails"))
     assert (data.question, data.recognised) == (("nails",), 2)
 
 
 def test_a_partial_stands_for_a_final_that_never_came() -> None:
-    before = CallData(question=("nails",), partial="a ham", partial_of=2, recognised=1, ended=2)
+    before = PhoneData(question=("nails",), partial="a ham", partial_of=2, recognised=1, ended=2)
     data = take_partial(before)
     assert data.question == ("nails", "a ham")
     assert (data.partial, data.recognised) == ("", 2)
 
 
 def test_a_partial_stands_for_a_final_that_never_came_when_that_of_a_later_utterance_does() -> None:
-    before = CallData(partial="nails", partial_of=1, ended=2)
+    before = PhoneData(partial="nails", partial_of=1, ended=2)
     data = add_words(before, FinalHeard(2, "and a hammer"))
     assert (data.question, data.partial) == (("nails", "and a hammer"), "")
     assert add_words(before, FinalHeard(2, "")).question == ("nails",)
 
 
 def test_partials_of_several_utterances_without_a_final_are_all_kept() -> None:
-    data = CallData()
+    data = PhoneData()
     for partial in (PartialHeard(1, "two"), PartialHeard(2, "and a"), PartialHeard(1, "two nails")):
         data = note_partial(data, partial)
     assert data.partials == ((1, "two nails"), (2, "and a"))
@@ -109,7 +110,7 @@ def test_partials_of_several_utterances_without_a_final_are_all_kept() -> None:
 
 
 def test_a_final_replaces_its_own_partial_and_brings_those_before_it_along() -> None:
-    data = CallData(unfinished=((1, "two nails"), (2, "and a")), partial="please", partial_of=3)
+    data = PhoneData(unfinished=((1, "two nails"), (2, "and a")), partial="please", partial_of=3)
     second = add_words(data, FinalHeard(2, "and a hammer"))
     assert second.question == ("two nails", "and a hammer")
     assert second.partials == ((3, "please"),)
@@ -119,12 +120,12 @@ def test_a_final_replaces_its_own_partial_and_brings_those_before_it_along() -> 
 
 
 def test_without_a_partial_nothing_stands_for_the_final() -> None:
-    data = CallData(question=("nails",), partial_of=2, recognised=1)
+    data = PhoneData(question=("nails",), partial_of=2, recognised=1)
     assert take_partial(data) is data
 
 
 def test_a_question_enters_the_history_as_one_and_is_answered_with_all_its_utterances() -> None:
-    before = CallData(
+    before = PhoneData(
         history=(Said("agent", "Hello.", 1),),
         question=("nails", "a hammer"),
         ended=2,
@@ -137,77 +138,77 @@ def test_a_question_enters_the_history_as_one_and_is_answered_with_all_its_utter
 
 
 def test_a_question_is_answered_as_far_as_the_caller_ended() -> None:
-    assert put_question(CallData(question=("nails",), ended=4, recognised=3)).answered == 4
+    assert put_question(PhoneData(question=("nails",), ended=4, recognised=3)).answered == 4
 
 
 def test_pieces_of_a_question_between_which_nothing_was_heard_of_us_are_one() -> None:
-    before = CallData(history=(Said("caller", "nails"),), question=("and a hammer",))
+    before = PhoneData(history=(Said("caller", "nails"),), question=("and a hammer",))
     assert put_question(before).history == (Said("caller", "nails and a hammer"),)
 
 
 def test_what_was_heard_of_a_reply_enters_the_history() -> None:
-    before = CallData(history=(Said("caller", "nails"),))
+    before = PhoneData(history=(Said("caller", "nails"),))
     data = words_heard(before, PlaybackStopped(2, "We have"))
     assert data.history == (Said("caller", "nails"), Said("agent", "We have", 2))
 
 
 def test_a_reply_of_which_nothing_was_heard_is_no_history() -> None:
-    data = CallData(history=(Said("caller", "nails"),))
+    data = PhoneData(history=(Said("caller", "nails"),))
     assert words_heard(data, PlaybackStopped(2, "")) is data
 
 
 def test_a_reply_that_was_paused_is_one_in_the_history() -> None:
-    before = CallData(history=(Said("caller", "nails"), Said("agent", "We have", 2)))
+    before = PhoneData(history=(Said("caller", "nails"), Said("agent", "We have", 2)))
     data = words_heard(before, PlaybackStopped(2, "some left."))
     assert data.history == (Said("caller", "nails"), Said("agent", "We have some left.", 2))
 
 
 def test_an_apology_after_an_answer_is_said_of_its_own() -> None:
-    before = CallData(history=(Said("agent", "We have", 2),))
+    before = PhoneData(history=(Said("agent", "We have", 2),))
     data = words_heard(before, PlaybackStopped(3, "I am sorry."))
     assert data.history == (Said("agent", "We have", 2), Said("agent", "I am sorry.", 3))
 
 
 def test_only_the_reply_that_was_cut_off_is_marked() -> None:
     said = (Said("agent", "Hello.", 1), Said("caller", "nails"), Said("agent", "We have", 2))
-    data = mark_interrupted(CallData(history=said, reply=SPOKEN))
+    data = mark_interrupted(PhoneData(history=said, reply=SPOKEN))
     assert [said.interrupted for said in data.said] == [False, False, True]
     assert data.said[-1].text == "We have"
 
 
 def test_a_reply_that_was_never_heard_marks_nothing() -> None:
     said = (Said("agent", "Hello.", 1), Said("caller", "nails"))
-    assert mark_interrupted(CallData(history=said, reply=SPOKEN)).history == said
-    assert mark_interrupted(CallData(reply=SPOKEN)).history == ()
+    assert mark_interrupted(PhoneData(history=said, reply=SPOKEN)).history == said
+    assert mark_interrupted(PhoneData(reply=SPOKEN)).history == ()
 
 
 def test_a_goodbye_that_was_cut_off_is_none() -> None:
-    goodbye = CallData(reply=Reply(2, "answer", ends_call=True))
+    goodbye = PhoneData(reply=Reply(2, "answer", ends_call=True))
     assert not mark_interrupted(goodbye).reply.ends_call
 
 
 def test_a_transfer_that_was_cut_off_is_none() -> None:
-    handing_on = CallData(reply=Reply(2, "answer", transfer_to="100"))
+    handing_on = PhoneData(reply=Reply(2, "answer", transfer_to="100"))
     assert mark_interrupted(handing_on).reply.transfer_to == ""
 
 
 def test_what_is_heard_of_a_reply_after_a_tool_stands_behind_it() -> None:
     used = ToolUsed("price", "{}", "nine", 1)
-    before = CallData(history=(Said("agent", "Let me see.", 2), used))
+    before = PhoneData(history=(Said("agent", "Let me see.", 2), used))
     data = words_heard(before, PlaybackStopped(2, "It is nine."))
     assert data.history == (*before.history, Said("agent", "It is nine.", 2))
 
 
 def test_a_reply_is_marked_as_cut_off_before_what_its_tool_has_done_since() -> None:
     used = ToolUsed("price", "{}", "nine", 1)
-    before = CallData(reply=SPOKEN, history=(Said("agent", "Let me", 2), used))
+    before = PhoneData(reply=SPOKEN, history=(Said("agent", "Let me", 2), used))
     data = mark_interrupted(before)
     assert data.history == (Said("agent", "Let me", 2, interrupted=True), used)
 
 
 def test_a_question_that_goes_on_after_a_tool_stands_behind_it() -> None:
     used = ToolUsed("price", "{}", "nine", 1)
-    before = CallData(history=(Said("caller", "nails"), used), question=("and a hammer",))
+    before = PhoneData(history=(Said("caller", "nails"), used), question=("and a hammer",))
     assert put_question(before).history == (
         *before.history,
         Said("caller", "and a hammer"),

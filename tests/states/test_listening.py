@@ -7,7 +7,7 @@ import pytest
 from callchart.engine.chart import Outcome
 from callchart.engine.effects import StartReply
 from callchart.engine.events import FinalHeard, PartialHeard, SpeechEnded, SpeechStarted
-from callchart.engine.settings import Settings
+from callchart.states.settings import PhoneSettings
 from tests.states.standing import standing
 
 
@@ -102,6 +102,6 @@ def test_nothing_of_an_interruption_is_lost_while_it_settles(
 
 
 def test_settings_say_how_long_silence_and_speech_may_last() -> None:
-    settings = Settings(no_input=1.5, longest_utterance=2.5)
+    settings = PhoneSettings(no_input=1.5, longest_utterance=2.5)
     assert standing("waiting", settings=settings).due("no_input").seconds == 1.5
     assert standing("hearing", settings=settings).due("longest_utterance").seconds == 2.5

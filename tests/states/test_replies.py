@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from callchart.engine.data import CallData, Facts, Reply, Scripts
+from callchart.engine.data import Facts, Reply, Scripts
 from callchart.engine.effects import StartReply
 from callchart.engine.events import (
     PlaybackFinished,
@@ -15,7 +15,7 @@ from callchart.engine.events import (
     ReplyWritten,
     SoundQueued,
 )
-from callchart.engine.settings import Settings
+from callchart.states.data import PhoneData
 from callchart.states.replies import (
     apologies_are_used_up,
     begin_answer,
@@ -44,6 +44,7 @@ from callchart.states.replies import (
     transfers_after_it,
     was_greeting,
 )
+from callchart.states.settings import PhoneSettings
 from tests.states.standing import ANSWER, APOLOGY, FAREWELL, SPOKEN
 
 ANY = PlaybackFinished(2)
@@ -53,10 +54,10 @@ SCRIPTS = Scripts(
 BROKEN = replace(ANSWER, failure="the connection broke")
 
 
-def data(**fields: object) -> CallData:
+def data(**fields: object) -> PhoneData:
     """In the middle of a call."""
-    known = {"reply": SPOKEN, "facts": Facts(scripts=SCRIPTS), "filler": 1, "sound_until": 9}
-    return CallData(**{**known, **fields})  # type: ignore[arg-type]
+    known = {"reply": SPOKEN, "facts": Facts(scripts=SCRIPTS), "filler": 1, "sound_until_us": 9}
+    return PhoneData(**{**known, **fields})  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -80,11 +81,11 @@ def data(**fields: object) -> CallData:
     ids=lambda given: given.purpose if isinstance(given, Reply) else "",
 )
 def test_the_next_reply_is_new_and_knows_nothing_of_the_one_before(
-    begin: Callable[[CallData], CallData], reply: Reply
+    begin: Callable[[PhoneData], PhoneData], reply: Reply
 ) -> None:
-    begun: CallData = begin(data())
+    begun: PhoneData = begin(data())
     assert begun.reply == reply
-    assert (begun.filler, begun.sound_until) == (None, 0)
+    assert (begun.filler, begun.sound_until_us) == (None, 0)
 
 
 def test_a_script_of_ones_own_is_named_in_diagrams_by_its_purpose() -> None:
@@ -104,7 +105,7 @@ def test_two_reprompts_and_two_apologies_are_allowed(counted: int, used_up: bool
 
 
 def test_settings_say_how_many() -> None:
-    settings = Settings(reprompts=0, apologies=1)
+    settings = PhoneSettings(reprompts=0, apologies=1)
     assert reprompts_are_used_up(data(settings=settings))
     assert not apologies_are_used_up(data(settings=settings))
 
@@ -130,7 +131,7 @@ def test_the_last_failure_is_one_after_the_last_apology(
     ],
 )
 def test_guards_of_the_reply_under_way(
-    guard: Callable[[CallData], bool], yes: Reply, no: Reply
+    guard: Callable[[PhoneData], bool], yes: Reply, no: Reply
 ) -> None:
     assert guard(data(reply=yes))
     assert not guard(data(reply=no))
@@ -177,18 +178,18 @@ def test_a_reply_that_was_said_makes_the_next_failure_the_first() -> None:
 
 
 def test_sound_that_is_queued_lasts_from_the_end_of_what_is_ahead() -> None:
-    one = note_sound(data(sound_until=0), SoundQueued(2, 0, 1.5), 1_000_000)
+    one = note_sound(data(sound_until_us=0), SoundQueued(2, 0, 1.5), 1_000_000)
     two = note_sound(one, SoundQueued(2, 1, 0.5), 2_000_000)
     after_a_gap = note_sound(two, SoundQueued(2, 2, 0.5), 5_000_000)
-    assert (one.sound_until, two.sound_until) == (2_500_000, 3_000_000)
-    assert after_a_gap.sound_until == 5_500_000
+    assert (one.sound_until_us, two.sound_until_us) == (2_500_000, 3_000_000)
+    assert after_a_gap.sound_until_us == 5_500_000
 
 
 def test_a_playback_is_overdue_a_margin_after_its_sound() -> None:
-    assert playback_is_overdue(data(sound_until=2_500_000), 1_000_000) == 1.5 + 3.0
-    assert playback_is_overdue(data(sound_until=2_500_000), 4_000_000) == 3.0
-    patient = Settings(playback_margin=5.0)
-    assert playback_is_overdue(data(sound_until=0, settings=patient), 4_000_000) == 5.0
+    assert playback_is_overdue(data(sound_until_us=2_500_000), 1_000_000) == 1.5 + 3.0
+    assert playback_is_overdue(data(sound_until_us=2_500_000), 4_000_000) == 3.0
+    patient = PhoneSettings(playback_margin=5.0)
+    assert playback_is_overdue(data(sound_until_us=0, settings=patient), 4_000_000) == 5.0
 
 
 def test_the_effect_starts_the_reply_that_is_next() -> None:

@@ -17,7 +17,7 @@ from callchart.engine.events import (
     SpeechEnded,
     SpeechStarted,
 )
-from callchart.engine.settings import Settings
+from callchart.states.settings import PhoneSettings
 from tests.states.standing import Standing, standing
 
 
@@ -143,7 +143,7 @@ def test_the_answer_follows_what_was_heard_before() -> None:
 
 
 def test_settings_say_how_long_silence_and_words_are_waited_for() -> None:
-    settings = Settings(end_of_turn=0.2, words_wait=0.4)
+    settings = PhoneSettings(end_of_turn=0.2, words_wait=0.4)
     assert standing("pause", settings=settings).due("end_of_turn").seconds == 0.2
     assert standing("words", settings=settings).due("words_wait").seconds == 0.6
 
@@ -185,15 +185,15 @@ def test_an_end_of_utterance_after_what_sounds_unfinished_is_no_sign() -> None:
 
 
 def test_the_end_of_an_earlier_utterance_says_nothing_about_a_later_one() -> None:
-    stands = standing("hearing", heard_out=1).on(SpeechEnded(2)).on(FinalHeard(2, "nails"))
+    stands = standing("hearing", end_recognised=1).on(SpeechEnded(2)).on(FinalHeard(2, "nails"))
     assert stands.due("end_of_turn").seconds == 0.7
 
 
 def test_bounds_beyond_the_ordinary_silence_are_none() -> None:
-    settings = Settings(end_of_turn=0.2)
+    settings = PhoneSettings(end_of_turn=0.2)
     asks = standing("pause", settings=settings, question=("Do you have nails?",))
     assert asks.due("end_of_turn").seconds == 0.2
-    settings = Settings(end_of_turn=1.5)
+    settings = PhoneSettings(end_of_turn=1.5)
     goes_on = standing("pause", settings=settings, question=("nails and",))
     assert goes_on.due("end_of_turn").seconds == 1.5
 

@@ -21,7 +21,7 @@ from callchart.engine.events import (
     SpeechEnded,
     SpeechStarted,
 )
-from callchart.engine.settings import Settings
+from callchart.states.settings import PhoneSettings
 from tests.states.standing import APOLOGY, FAREWELL, SPOKEN, standing
 
 LEAVES = ("opening", "chunks")
@@ -148,11 +148,11 @@ def test_how_much_was_still_to_be_said_is_known_once_the_last_chunk_plays(
     if written is not None:
         stands = stands.on(ReplyWritten(2, written, written, ends_call=False))
     after = stands.on(SpeechStarted(2), after=1.9).due("barge_in_speech")
-    assert after.data.left == left
+    assert after.data.left_s == left
 
 
 def test_settings_say_how_long_the_guard_and_the_margin_are() -> None:
-    settings = Settings(barge_in_guard=0.1, playback_margin=1.0)
+    settings = PhoneSettings(barge_in_guard=0.1, playback_margin=1.0)
     guarded = standing("opening", settings=settings).due("barge_in_guard")
     assert (guarded.seconds, guarded.due("playback_stuck").seconds) == (0.1, 1.0)
 

@@ -17,7 +17,7 @@ from callchart.engine.events import (
     ReplyWritten,
     SpeechStarted,
 )
-from callchart.engine.settings import Settings
+from callchart.states.settings import PhoneSettings
 from tests.states.standing import RIGHT, SO, SPOKEN, WELL_NOW, standing
 
 FILLERS = (WELL_NOW, SO, RIGHT)
@@ -77,8 +77,10 @@ def test_a_model_that_says_goodbye_and_hangs_up_is_waited_for() -> None:
 def test_a_filler_begins_at_once_unless_settings_say_otherwise() -> None:
     at_once = standing("silent", fillers=FILLERS).due("filler")
     assert (at_once.seconds, at_once.state) == (0.0, "thinking.filling.filler")
-    later = standing("silent", fillers=FILLERS, settings=Settings(filler_after=0.5)).due("filler")
-    assert (later.seconds, later.data.filler_at) == (0.5, 500_000)
+    later = standing("silent", fillers=FILLERS, settings=PhoneSettings(filler_after=0.5)).due(
+        "filler"
+    )
+    assert (later.seconds, later.data.filler_at_us) == (0.5, 500_000)
 
 
 def test_without_fillers_there_is_silence() -> None:
@@ -112,7 +114,7 @@ def test_an_only_filler_has_to_follow_itself() -> None:
 
 def test_a_fillers_words_are_counted_from_when_it_was_heard() -> None:
     after = standing("filling.filler", **FILLING).on(FillerStarted("Well now,"), after=0.1)
-    assert (after.outcome, after.data.filler_at) == (Outcome.STAYED, 80_000)
+    assert (after.outcome, after.data.filler_at_us) == (Outcome.STAYED, 80_000)
 
 
 @pytest.mark.parametrize(
@@ -137,7 +139,7 @@ def test_a_ready_answer_waits_for_the_end_of_a_word_but_not_for_long(
 
 
 def test_settings_say_how_long_a_ready_answer_may_wait() -> None:
-    settings = Settings(filler_ending=0.4)
+    settings = PhoneSettings(filler_ending=0.4)
     ending = standing("filling.filler", settings=settings, **FILLING).on(ReplyReady(2), after=0.35)
     assert ending.remaining("word_ends") == pytest.approx(0.4)
 

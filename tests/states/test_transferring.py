@@ -17,7 +17,7 @@ from callchart.engine.events import (
     SpeechStarted,
     TransferFailed,
 )
-from callchart.engine.settings import Settings
+from callchart.states.settings import PhoneSettings
 from tests.states.standing import SPOKEN, Standing, standing
 
 TARGET = '{"target": "100"}'
@@ -47,7 +47,7 @@ def test_a_carrier_that_does_not_answer_is_given_up(apologies: int, purpose: str
     assert (after.seconds, after.state, after.purpose) == (5.0, "speaking.opening", purpose)
     (used,) = after.data.history
     assert used == ToolUsed("transfer", TARGET, "Failed: nothing came of it.")
-    patient = transferring(settings=Settings(transfer_wait=9.0)).due("transfer_wait")
+    patient = transferring(settings=PhoneSettings(transfer_wait=9.0)).due("transfer_wait")
     assert patient.seconds == 9.0
 
 

@@ -6,11 +6,11 @@ import pytest
 
 from callchart.engine.data import Said, Scripts
 from callchart.engine.effects import StartDraft
-from callchart.engine.settings import Settings
 from callchart.engine.testing import Spoken, Telephone, Use
 from callchart.engine.testing.plugin import MakeTelephone
 from callchart.engine.testing.questions import HeardReply, entered, longest_silence
 from callchart.engine.tools.tool import tool
+from callchart.states.settings import PhoneSettings
 
 pytestmark = [pytest.mark.schedules(3), pytest.mark.call(settings={"drafts": 1})]
 
@@ -119,7 +119,7 @@ async def test_no_tool_works_before_the_turn_is_over(
         begun.append(telephone.now)
         return "booked"
 
-    settings = Settings(drafts=1)
+    settings = PhoneSettings(drafts=1)
     async with make_telephone(settings=settings, tools=[tool(book)]) as telephone:
         telephone.agent_will_say("I will.|", Use("book", {"name": "Ada"}), "It is {result}.|")
         await telephone.caller_says("Put one aside for Ada", at=3.0, until=4.0)

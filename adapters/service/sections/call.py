@@ -19,9 +19,10 @@ from callchart.engine.settings import SettingError, Settings
 def _settings_schema(schema: dict[str, Any]) -> None:
     """Add the settings of the default chart. Another chart may have more: these stay allowed."""
     properties = schema["properties"]
-    for name, default in _defaults(load_chart(DEFAULT_CHART)).items():
-        metadata = Settings.__dataclass_fields__[name].metadata
-        properties[name] = {
+    defaults = load_chart(DEFAULT_CHART).data().settings
+    for declared in defaults.declared():
+        metadata, default = declared.metadata, getattr(defaults, declared.name)
+        properties[declared.name] = {
             "type": {int: "integer", float: "number", str: "string"}[type(default)],
             "default": default,
             "description": f"{metadata['why']} ({metadata['unit']})",

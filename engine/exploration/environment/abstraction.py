@@ -1,82 +1,69 @@
-"""Which calls no chart can tell apart: a key that is equal for them, and one call for them all.
+"""The abstraction of calls: a key that is equal for all that no chart can tell apart, and one call
+that represents them.
 
-Numbers of utterances and replies count by their order alone, words by their class, moments not at
-all; the history is the model's to read. What else a chart need not tell apart, it says itself, by
-`Forgotten` values."""
+Theory of operation. Each field of a call's data declares its own abstraction
+(callchart.engine.memory). This module applies them, and adds what depends on more than one field:
+numbers of utterances keep only their order, replies are the current one or another. A chart adds
+`CanonicalValues`: in some of its states, nothing depends on a field any more, and one value
+replaces all.
+"""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, NamedTuple
 
 from callchart.engine.chart import Occurrence
-from callchart.engine.data import AtWork, CallData, Reply, Said
+from callchart.engine.data import CallData, Reply
 from callchart.engine.exploration import SearchState
-from callchart.engine.exploration.environment.situation import Situation
+from callchart.engine.exploration.environment.state import EnvironmentState
+from callchart.engine.memory import FIELD_BY_FIELD, Seen, abstraction_of
 
 
 @dataclass(frozen=True)
-class Forgotten:
-    """Values that stand for all others, where nothing depends on them any more."""
+class CanonicalValues:
+    """Values, by the name of a field, that replace all others while nothing depends on the field.
+
+    `environment` has the fields of `EnvironmentState`."""
 
     data: Mapping[str, Any] = field(default_factory=dict)
     reply: Mapping[str, Any] = field(default_factory=dict)
-    world: Mapping[str, Any] = field(default_factory=dict)
+    environment: Mapping[str, Any] = field(default_factory=dict)
 
 
-NOTHING = Forgotten()
+NOTHING = CanonicalValues()
 
-#: More chunks than that are so many.
-MOST_CHUNKS = 2
-
-#: (leaf, data, world) -> what is forgotten there.
-Forget = Callable[[str, CallData, Situation], Forgotten]
+#: (leaf, data, environment) -> the canonical values there.
+Forget = Callable[[str, Any, EnvironmentState], CanonicalValues]
 
 
-def nothing(leaf: str, data: CallData, world: Situation) -> Forgotten:
-    """All may matter."""
+def nothing(leaf: str, data: CallData, environment: EnvironmentState) -> CanonicalValues:
+    """Return no canonical values: everything may matter."""
     return NOTHING
 
 
 def spoken(text: str) -> str:
-    """Any words are words."""
+    """Return "words" for any words, and "" for none."""
     return "words" if text.strip() else ""
 
 
-class _Like(NamedTuple):
-    """A standing as far as it counts."""
+class _Key(NamedTuple):
+    """All of a search state that the chart or the environment can tell apart.
 
-    rest: tuple[Any, ...]
+    The values are those of the representative."""
+
+    data: tuple[Any, ...]
     reply: tuple[Any, ...]
-    question: bool
-    partial: str
-    unfinished: tuple[tuple[int, str], ...]
-    draft: str
-    numbers: tuple[int, int, int, int]
-    queued: int
-    left: float
-    has_filler: bool
-    at_work: bool
-    world: tuple[Any, ...]
+    environment: tuple[Any, ...]
     deferred: tuple[Any, ...]
     recalled: tuple[Any, ...]
 
 
-#: What is not taken as it is.
-_SEEN = frozenset(
-    [
-        *("settings", "seed", "facts", "history", "question", "partial", "partial_of"),
-        *("unfinished", "ended", "recognised", "answered", "draft", "reply", "filler"),
-        *("last_filler", "filler_at", "sound_until", "at_work", "queued", "left", "heard_out"),
-        "silent_since",
-    ]
-)
+class Abstraction:
+    """The abstraction of the calls of one chart, whose data are of the class `data`.
 
-
-class Likeness:
-    """`word_for` gives the words that stand for a text; `forget` says what else is forgotten."""
+    `word_for` returns the words that represent a text; `forget` the canonical values of a state."""
 
     def __init__(
         self,
@@ -85,142 +72,144 @@ class Likeness:
         word_for: Callable[[str], str] = spoken,
     ) -> None:
         self._forget, self._word_for = forget, word_for
-        self._rest = tuple(f.name for f in fields(data) if f.name not in _SEEN)
+        declared = {f.name: abstraction_of(f) for f in fields(data)}
+        kept = {
+            name: each
+            for name, each in declared.items()
+            if not (each.is_constant or each.is_forgotten or each is FIELD_BY_FIELD)
+        }
+        self._same = tuple(name for name, each in kept.items() if each.value is None)
+        self._values = tuple((name, each.value) for name, each in kept.items() if each.value)
+        self._names = (*self._same, *(name for name, _ in self._values))
+        self._normalized = tuple(
+            (name, each.normalized) for name, each in declared.items() if each.normalized
+        )
+        self._utterances = tuple(
+            (name, each.utterances) for name, each in declared.items() if each.utterances
+        )
+        nothing_seen = Seen({}, word_for, {})
+        self._forgotten = {
+            name: each.value(None, nothing_seen)
+            for name, each in declared.items()
+            if each.is_forgotten and each.value
+        }
+        self._extremes = tuple(
+            (name, each.extremes) for name, each in declared.items() if each.extremes
+        )
+        self._variants = tuple(
+            (name, each.variants) for name, each in declared.items() if each.variants
+        )
+        self._reply = tuple((f.name, abstraction_of(f).value) for f in fields(Reply))
 
-    def key(self, standing: SearchState) -> Hashable:
+    def key(self, state: SearchState) -> Hashable:
         """See `callchart.engine.exploration.Model`."""
-        configuration, data, now = standing
-        forgotten = self._forget(configuration.leaf, data, now)
-        seen: Mapping[str, Any] = vars(data)
-        if forgotten.data:
-            seen = {**seen, **forgotten.data}
-        answered, ended, recognised = seen["answered"], seen["ended"], seen["recognised"]
-        if ended <= answered and recognised <= answered:
-            # Of what was answered, only whether all of it was recognised still counts.
-            ended, recognised = answered, answered - (recognised < ended)
-        partial = self._word_for(seen["partial"])
-        partial_of = seen["partial_of"] if partial else 0
-        world = {**now._asdict(), **forgotten.world}
-        owed = [u for u in world["owed"] if u > answered]
-        unfinished: tuple[tuple[int, str], ...] = seen["unfinished"]
-        numbers = {0, answered, ended, recognised, partial_of, world["utterance"], *owed}
-        numbers.update(of for of, _ in unfinished)
+        configuration, data, now = state
+        canonical = self._forget(configuration.leaf, data, now)
+        values: dict[str, Any] = {**vars(data), **canonical.data}
+        rank: dict[int, int] = {}
+        seen = Seen(values, self._word_for, rank)
+        # All of them read the values as they were.
+        values.update([(name, normalized(seen)) for name, normalized in self._normalized])
+        environment = {**now._asdict(), **canonical.environment}
+        answered = values["answered"]
+        pending = [u for u in environment["pending_finals"] if u > answered]
+        numbers = {0, environment["utterance"], *pending}
+        for name, utterances in self._utterances:
+            numbers.update(utterances(values[name]))
         deferred, recalled = configuration.deferred, configuration.recalled
         for put_off in (*deferred, *recalled):
             numbers.add(getattr(put_off.event, "utterance", 0))
-        rank = {number: n for n, number in enumerate(sorted(numbers))}
-        world["utterance"] = rank[world["utterance"]]
-        world["owed"] = tuple([rank[u] for u in owed])
-        world["drafts"] = min(world["drafts"], data.settings.drafts + 1)  # one too many is enough
-        reply: Reply = data.reply
+        rank.update([(number, n) for n, number in enumerate(sorted(numbers))])
+        environment["utterance"] = rank[environment["utterance"]]
+        environment["pending_finals"] = tuple([rank[u] for u in pending])
         if now.reply:
-            world["reply"] = 1 if now.reply == reply.number else 2
-        said = {
-            "purpose": reply.purpose,
-            "script": None if reply.script is None else "script",
-            "interruptible": reply.interruptible,
-            "ends_call": reply.ends_call,
-            "transfer_to": reply.transfer_to and "1000",
-            "ready": reply.ready,
-            "heard": reply.heard,
-            "chunks": None if reply.chunks is None else min(reply.chunks, MOST_CHUNKS),
-            "failure": None if reply.failure is None else "failed",
-            **forgotten.reply,
-        }
-        queued, chunks = seen["queued"], said["chunks"]
-        # Once its text is complete: is the last of it on its way?
-        most = 1 if chunks is None else chunks
-        queued = min(queued, 1) if chunks is None or queued >= chunks else 0
-        queued *= most
-        return _Like(
-            tuple([seen[name] for name in self._rest]),
-            tuple(said.values()),
-            bool(seen["question"]),
-            partial,
-            tuple([(rank[of], self._word_for(text)) for of, text in unfinished]),
-            self._draft(seen["draft"], seen["question"]) if seen["draft"] else "",
+            environment["reply"] = 1 if now.reply == data.reply.number else 2
+        reply = tuple(
+            [
+                canonical.reply[name]
+                if name in canonical.reply
+                else getattr(data.reply, name)
+                if value is None
+                else value(getattr(data.reply, name), seen)
+                for name, value in self._reply
+            ]
+        )
+        values["reply"] = Reply(*reply)
+        return _Key(
             (
-                rank[answered],
-                rank[ended],
-                rank[recognised],
-                rank[partial_of],
+                *[values[name] for name in self._same],
+                *[value(values[name], seen) for name, value in self._values],
             ),
-            queued,
-            0.0 if seen["left"] <= data.settings.early_answer else math.inf,
-            seen["filler"] is not None,
-            bool(seen["at_work"]),
-            tuple(world.values()),
-            _alike(deferred, standing, rank) if deferred else (),
-            _alike(recalled, standing, rank) if recalled else (),
+            reply,
+            tuple(environment.values()),
+            _abstracted(deferred, state, rank) if deferred else (),
+            _abstracted(recalled, state, rank) if recalled else (),
         )
 
-    def _draft(self, draft: str, question: tuple[str, ...]) -> str:
-        """Of the words that it answers, only those count that were not said yet."""
-        words, said = draft.split(), " ".join(question).split()
-        if words[: len(said)] != said:
-            return "other words"
-        rest = self._word_for(" ".join(words[len(said) :]))
-        return " ".join(filter(None, (*(("words",) if said else ()), rest)))
-
-    def representative(self, standing: SearchState) -> SearchState:
+    def representative(self, state: SearchState) -> SearchState:
         """See `callchart.engine.exploration.Model`."""
-        like = self.key(standing)
-        assert isinstance(like, _Like)
-        configuration, data, _ = standing
-        answered, ended, recognised, partial_of = like.numbers
+        key = self.key(state)
+        assert isinstance(key, _Key)
+        configuration, data, _ = state
         data = replace(
             data,
-            # Of a reply that was heard: what marks or goes on with its words shows.
-            history=(Said("agent", "words", 1),),
-            question=("words",) if like.question else (),
-            partial=like.partial,
-            partial_of=partial_of,
-            unfinished=like.unfinished,
-            draft=like.draft,
-            ended=ended,
-            recognised=recognised,
-            answered=answered,
-            heard_out=0,
-            silent_since=0,
-            queued=like.queued,
-            left=like.left,
-            reply=Reply(1, *like.reply),
-            filler=0 if like.has_filler else None,
-            last_filler=None,
-            filler_at=0,
-            sound_until=0,
-            at_work=(AtWork(1, 0),) if like.at_work else (),
-            **dict(zip(self._rest, like.rest, strict=True)),
+            reply=Reply(*key.reply),
+            **self._forgotten,
+            **dict(zip(self._names, key.data, strict=True)),
         )
-        if like.deferred or like.recalled:
+        if key.deferred or key.recalled:
             configuration = replace(
                 configuration,
-                deferred=_represented(configuration.deferred, like.deferred),
-                recalled=_represented(configuration.recalled, like.recalled),
+                deferred=_represented(configuration.deferred, key.deferred),
+                recalled=_represented(configuration.recalled, key.recalled),
             )
-        return SearchState(configuration, data, Situation(*like.world))
+        return SearchState(configuration, data, EnvironmentState(*key.environment))
+
+    def variants(self, data: CallData, at_us: int) -> list[tuple[str, CallData]]:
+        """See `callchart.engine.exploration.Model`."""
+        return [
+            ("", data),
+            *(
+                (note, replace(data, **{name: value}))
+                for name, variants in self._variants
+                for note, value in variants(data, at_us)
+            ),
+        ]
+
+    def extremes(self, data: CallData, at_us: int) -> tuple[CallData, CallData]:
+        """Return two data: one that makes delays shortest, and one that makes them longest."""
+        values = [
+            (name, *extremes(getattr(data, name), at_us)) for name, extremes in self._extremes
+        ]
+        return (
+            replace(data, **{name: shortest for name, shortest, _ in values}),
+            replace(data, **{name: longest for name, _, longest in values}),
+        )
 
 
-def _alike(
-    occurrences: tuple[Occurrence, ...], standing: SearchState, rank: Mapping[int, int]
+def _abstracted(
+    occurrences: tuple[Occurrence, ...], state: SearchState, rank: Mapping[int, int]
 ) -> tuple[Any, ...]:
-    stays = [active.activation for active in standing.configuration.active]
-    alike = []
+    """Return (event, place of its stay) of each; utterances by rank.
+
+    The place is the index of the stay among the active ones, None for an event from outside."""
+    stays = [active.activation for active in state.configuration.active]
+    abstracted = []
     for occurrence in occurrences:
         event: Any = occurrence.event
         if hasattr(event, "utterance"):
             event = replace(event, utterance=rank[event.utterance])
         stay = occurrence.activation
-        # No False for a stay that is over: that equals 0, the place of the outermost one.
-        place = stays.index(stay) if stay in stays else "over"
-        alike.append((event, None if stay is None else place))
-    return tuple(alike)
+        # Not False for a stay that has ended: False equals 0, the place of the outermost one.
+        place = stays.index(stay) if stay in stays else "ended"
+        abstracted.append((event, None if stay is None else place))
+    return tuple(abstracted)
 
 
 def _represented(
-    occurrences: tuple[Occurrence, ...], alike: tuple[Any, ...]
+    occurrences: tuple[Occurrence, ...], abstracted: tuple[Any, ...]
 ) -> tuple[Occurrence, ...]:
     return tuple(
         replace(occurrence, event=event)
-        for occurrence, (event, _) in zip(occurrences, alike, strict=True)
+        for occurrence, (event, _) in zip(occurrences, abstracted, strict=True)
     )

@@ -9,7 +9,7 @@ from itertools import product
 from callchart.engine.chart import Chart, Configuration
 from callchart.engine.events import EVENTS, OUTSIDE, Event
 from callchart.engine.exploration import EnvironmentMove
-from callchart.engine.exploration.environment.situation import Situation
+from callchart.engine.exploration.environment.state import EnvironmentState
 
 #: Values that stand for all of a field, by its type.
 _VALUES: dict[str, Sequence[object]] = {
@@ -27,8 +27,8 @@ def examples(kind: type[Event]) -> Iterator[Event]:
         yield kind(**dict(zip([f.name for f in asked], values, strict=True)))
 
 
-def own_moves(
-    chart: Chart, configuration: Configuration, now: Situation
+def custom_moves(
+    chart: Chart, configuration: Configuration, now: EnvironmentState
 ) -> Iterator[EnvironmentMove]:
     """Those of the chart's own events that can arrive where the call stands."""
     for kind in chart.events:

@@ -1,5 +1,5 @@
-"""The world around a phone call, for an exploration: ports that may answer anything, and data
-without what no chart can tell apart."""
+"""The environment of a phone call, for an exploration: ports that may report anything, and the
+abstraction of the call's data."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Any
 
 from callchart.engine.chart import Chart, Step
-from callchart.engine.data import AtWork, CallData, Facts, FillerClip, Scripts
+from callchart.engine.data import CallData, Facts, FillerClip, Scripts
 from callchart.engine.effects import (
     AnswerLine,
     HangUpLine,
@@ -21,16 +21,21 @@ from callchart.engine.effects import (
 from callchart.engine.events import Event, PlaybackStopped, SpeechStarted
 from callchart.engine.exploration import NOW, EnvironmentMove, Property, SearchState
 from callchart.engine.exploration.environment import ports
-from callchart.engine.exploration.environment.abstraction import Forget, Likeness, nothing, spoken
-from callchart.engine.exploration.environment.custom_events import own_moves
+from callchart.engine.exploration.environment.abstraction import (
+    Abstraction,
+    Forget,
+    nothing,
+    spoken,
+)
+from callchart.engine.exploration.environment.custom_events import custom_moves
 from callchart.engine.exploration.environment.properties import properties
-from callchart.engine.exploration.environment.situation import Situation
+from callchart.engine.exploration.environment.state import EnvironmentState
 
-#: Classes of what a caller says, and the words that stand for each.
+#: The texts of a caller: one without words, and one with words.
 WORDS = ("", "words")
 
 FILLERS = (FillerClip("Well,", 0.5, (0.2, 0.5)),)
-#: As many as one call can have.
+#: More turns than one call can have.
 ALL_TURNS = 1_000_000
 #: One of each is enough.
 SCRIPTS = Scripts(fillers=("Well,",), backchannels=("uh-huh",))
@@ -40,10 +45,10 @@ SCRIPTS = Scripts(fillers=("Well,",), backchannels=("uh-huh",))
 class Phone:
     """`callchart.engine.exploration.Model` of calls on a phone line.
 
-    `name` tells it from other worlds around the chart. `words` stand for what a caller may say,
-    `word_for` finds the one that stands for a text. `settings` are those that differ from the
-    defaults; `turns` is how often the caller speaks, and so many utterances at most are
-    `under_way` at once, and so many of one event put off."""
+    `name` tells it from other models of the chart. `words` are the texts that a caller may say;
+    `word_for` returns the one that represents a text. `settings` are those that differ from the
+    defaults. The caller speaks at most `turns` times. At most `under_way` utterances have no final
+    yet, and at most as many equal events are deferred."""
 
     chart: Chart
     name: str = ""
@@ -57,10 +62,10 @@ class Phone:
 
     @property
     def properties(self) -> Sequence[Property]:
-        """What holds of every call on a phone line, and what the chart says of its own."""
+        """The properties of every call on a phone line, and those of the chart."""
         return (*properties(self.chart), *self.more_properties)
 
-    def beginnings(self) -> Sequence[CallData]:
+    def initial_data(self) -> Sequence[CallData]:
         settings = type(self.chart.data().settings).of(dict(self.settings))
         facts = Facts(scripts=SCRIPTS, fillers=FILLERS)
         return (self.chart.data.begin(settings, 0, facts),)
@@ -68,29 +73,29 @@ class Phone:
     def of_one_call(self) -> Phone:
         return replace(self, turns=ALL_TURNS, under_way=ALL_TURNS)
 
-    def opening(self) -> Situation:
-        return Situation(turns=self.turns)
+    def initial_environment(self) -> EnvironmentState:
+        return EnvironmentState(turns=self.turns)
 
-    # --- what the world may do -----------------------------------------------------------------
+    # --- the moves of the environment ----------------------------------------------------------
 
-    def is_urgent(self, world: Situation) -> bool:
-        return bool(world.raised)
+    def is_urgent(self, environment: EnvironmentState) -> bool:
+        return bool(environment.raised)
 
-    def moves(self, standing: SearchState) -> Sequence[EnvironmentMove]:
-        put_off = [occurrence.event for occurrence in standing.configuration.deferred]
+    def moves(self, state: SearchState) -> Sequence[EnvironmentMove]:
+        put_off = [occurrence.event for occurrence in state.configuration.deferred]
         return tuple(
             move
-            for move in self._moves(standing)
+            for move in self._moves(state)
             if type(move.event) in self._known
-            and (put_off.count(move.event) < self.under_way or standing.environment.raised)
+            and (put_off.count(move.event) < self.under_way or state.environment.raised)
         )
 
     @cached_property
     def _known(self) -> frozenset[type[Event]]:
         return frozenset(self.chart.events)
 
-    def _moves(self, standing: SearchState) -> Iterator[EnvironmentMove]:
-        configuration, data, now = standing
+    def _moves(self, state: SearchState) -> Iterator[EnvironmentMove]:
+        configuration, data, now = state
         if now.raised:
             first, *rest = now.raised
             yield EnvironmentMove(
@@ -101,30 +106,30 @@ class Phone:
         yield from ports.operator(now)
         put_off = (occurrence.event for occurrence in configuration.deferred)
         begun = {event.utterance for event in put_off if isinstance(event, SpeechStarted)}
-        may_speak = len(begun.union(now.owed)) < self.under_way
+        may_speak = len(begun.union(now.pending_finals)) < self.under_way
         yield from ports.hear(now, self.words, data, may_speak)
         yield from ports.reply(now, data.reply)
         yield from ports.tools(now)
         yield from ports.play(now, data.reply)
         yield from ports.fill(now, FILLERS[0].text)
-        yield from own_moves(self.chart, configuration, now)
+        yield from custom_moves(self.chart, configuration, now)
 
-    def late_moves(self, standing: SearchState) -> Sequence[EnvironmentMove]:
-        _, data, now = standing
+    def late_moves(self, state: SearchState) -> Sequence[EnvironmentMove]:
+        _, data, now = state
         late = ports.late(now, data)
         return tuple(move for move in late if type(move.event) in self._known)
 
-    def after(self, world: Situation, step: Step) -> Situation:
+    def after(self, environment: EnvironmentState, step: Step) -> EnvironmentState:
         nodes = self.chart.nodes
-        now = world
+        now = environment
         for effect in step.exit_effects:
             now = _carried_out(now, effect)
         for left in step.exits:
             match nodes[left.state].state.activity:
                 case "hear":
-                    now = now._replace(hearing="", speaking=False, owed=(), utterance=0)
+                    now = now._replace(hearing="", speaking=False, pending_finals=(), utterance=0)
                 case "reply":
-                    now = _silent(now)._replace(replying="")
+                    now = _without_reply(now)._replace(replying="")
                 case "play":
                     now = now._replace(playing="")
                 case "fill":
@@ -142,50 +147,30 @@ class Phone:
                 case "fill":
                     now = now._replace(filling=entered.state)
         if nodes[step.after.leaf].state.final:
-            now = Situation(answered=now.answered, closed=now.closed, hung_up=now.hung_up)
+            now = EnvironmentState(answered=now.answered, closed=now.closed, hung_up=now.hung_up)
         return now
 
-    # --- what stands for what ------------------------------------------------------------------
+    # --- the abstraction -----------------------------------------------------------------------
 
     @cached_property
-    def _likeness(self) -> Likeness:
-        return Likeness(self.chart.data, self.forget, self.word_for)
+    def _abstraction(self) -> Abstraction:
+        return Abstraction(self.chart.data, self.forget, self.word_for)
 
-    def key(self, standing: SearchState) -> Hashable:
-        return self._likeness.key(standing)
+    def key(self, state: SearchState) -> Hashable:
+        return self._abstraction.key(state)
 
-    def representative(self, standing: SearchState) -> SearchState:
-        return self._likeness.representative(standing)
+    def representative(self, state: SearchState) -> SearchState:
+        return self._abstraction.representative(state)
 
     def variants(self, data: CallData) -> Sequence[tuple[str, CallData]]:
-        if not data.queued:
-            return (("", data),)
-        # What is on its way has been heard, or is still to be.
-        still = replace(data, sound_until=NOW + round(ports.SOUND * 1_000_000))
-        return ("", data), ("its sound goes on", still)
+        return self._abstraction.variants(data, NOW)
 
-    def extremes(self, data: CallData, at: int) -> Sequence[CallData]:
-        longest, work = (at + round(s * 1_000_000) for s in (2 * ports.SOUND, ports.WORK))
-        return tuple(
-            replace(
-                data,
-                sound_until=sound,
-                filler_at=filler,
-                silent_since=filler,
-                partial=partial,
-                heard_out=heard_out,
-                at_work=tuple(AtWork(w.use, until) for w in data.at_work),
-            )
-            for sound, until, partial, heard_out in (
-                (0, at, "words", ALL_TURNS),
-                (longest, work, "words,", 0),
-            )
-            for filler in (at, at - 100_000, at - 10_000_000)
-        )
+    def extremes(self, data: CallData, at_us: int) -> Sequence[CallData]:
+        return self._abstraction.extremes(data, at_us)
 
 
-def _silent(now: Situation) -> Situation:
-    """Nothing is written any more."""
+def _without_reply(now: EnvironmentState) -> EnvironmentState:
+    """Return the environment in which no reply is written."""
     return now._replace(
         reply=0,
         by_model=False,
@@ -195,18 +180,18 @@ def _silent(now: Situation) -> Situation:
     )
 
 
-def _carried_out(now: Situation, effect: Any) -> Situation:
+def _carried_out(now: EnvironmentState, effect: Any) -> EnvironmentState:
     match effect:
         case StartDraft():
             drafts = now.drafts + 1
-            return _silent(now)._replace(
+            return _without_reply(now)._replace(
                 reply=effect.reply.number, by_model=True, draft=True, drafts=drafts
             )
         case StartReply() if now.draft and effect.reply.number == now.reply:
             return now._replace(draft=False, drafts=0)
         case StartReply():
             by_model = effect.reply.script is None
-            return _silent(now)._replace(
+            return _without_reply(now)._replace(
                 reply=effect.reply.number,
                 by_model=by_model,
                 written=not by_model,

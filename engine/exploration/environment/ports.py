@@ -34,11 +34,11 @@ from callchart.engine.events import (
     TransferFailed,
 )
 from callchart.engine.exploration import EnvironmentMove
-from callchart.engine.exploration.environment.situation import Situation
+from callchart.engine.exploration.environment.state import EnvironmentState
 
 #: Seconds of one chunk's sound, and what a tool may take.
-SOUND = 2.0
-WORK = 5.0
+SOUND_S = 2.0
+TOOL_S = 5.0
 
 #: What a model may write: its chunks, whether it hangs up, whom it hands the caller on to.
 ANSWERS = {
@@ -50,7 +50,7 @@ ANSWERS = {
 }
 
 
-def line(now: Situation) -> Iterator[EnvironmentMove]:
+def line(now: EnvironmentState) -> Iterator[EnvironmentMove]:
     """The carrier: hangs up, closes, presses keys, hands on or does not."""
     if not now.closed:
         if not now.remote_hung_up:
@@ -65,13 +65,13 @@ def line(now: Situation) -> Iterator[EnvironmentMove]:
         yield EnvironmentMove("the carrier refuses to transfer", TransferFailed("busy"), after)
 
 
-def operator(now: Situation) -> Iterator[EnvironmentMove]:
+def operator(now: EnvironmentState) -> Iterator[EnvironmentMove]:
     """The operator, or the service as it drains, as often as they like."""
     yield EnvironmentMove("the operator wants the call to end", HangUpRequested("drain"), now)
 
 
 def hear(
-    now: Situation, words: Sequence[str], data: CallData, may_speak: bool
+    now: EnvironmentState, words: Sequence[str], data: CallData, may_speak: bool
 ) -> Iterator[EnvironmentMove]:
     """Voice activity and the recogniser: finals late, never, early, twice; it may fail."""
     of = now.hearing
@@ -86,7 +86,7 @@ def hear(
         after = now._replace(
             utterance=utterance,
             speaking=True,
-            owed=(*now.owed, utterance),
+            pending_finals=(*now.pending_finals, utterance),
             turns=now.turns - 1,
         )
         yield EnvironmentMove(what, SpeechStarted(utterance), after, of)
@@ -96,30 +96,30 @@ def hear(
         yield EnvironmentMove(
             "the recogniser hears an end", EndOfUtteranceHeard(now.utterance), now, of
         )
-    for n, utterance in enumerate(now.owed):
+    for n, utterance in enumerate(now.pending_finals):
         speaking = now.speaking and utterance == now.utterance
-        which = f"of utterance {n - len(now.owed)}"
-        rest = tuple(u for u in now.owed if u != utterance)
-        after = now if speaking else now._replace(owed=rest)
+        which = f"of utterance {n - len(now.pending_finals)}"
+        rest = tuple(u for u in now.pending_finals if u != utterance)
+        after = now if speaking else now._replace(pending_finals=rest)
         for text in words:
             yield EnvironmentMove(
                 f"partial {text!r} {which}", PartialHeard(utterance, text), now, of
             )
             yield EnvironmentMove(f"final {text!r} {which}", FinalHeard(utterance, text), after, of)
     again = data.recognised
-    if again > data.answered and again not in now.owed:
+    if again > data.answered and again not in now.pending_finals:
         for text in words:
             what = f"final {text!r} of the recognised utterance, again"
             yield EnvironmentMove(what, FinalHeard(again, text), now, of)
     yield EnvironmentMove(
         "the recogniser fails",
         HearingFailed("recogniser", "gone"),
-        now._replace(recogniser_failed=True, speaking=False, owed=()),
+        now._replace(recogniser_failed=True, speaking=False, pending_finals=()),
         of,
     )
 
 
-def reply(now: Situation, said: Reply) -> Iterator[EnvironmentMove]:
+def reply(now: EnvironmentState, said: Reply) -> Iterator[EnvironmentMove]:
     """The model and the voice: slow, never, failing; an answer, a goodbye, a transfer."""
     of, number = now.replying, now.reply
     if not of or not number:
@@ -144,39 +144,39 @@ def reply(now: Situation, said: Reply) -> Iterator[EnvironmentMove]:
         yield EnvironmentMove("the reply is written, again", again, now, of)
 
 
-def tools(now: Situation) -> Iterator[EnvironmentMove]:
+def tools(now: EnvironmentState) -> Iterator[EnvironmentMove]:
     """The user's tools: those that end with their reply, and one that finishes whatever comes.
 
     They are never stale, and may come whenever: after their reply, after the call's last words."""
     if now.replying and now.by_model and not (now.written or now.failed or now.draft):
         yield EnvironmentMove("a tool answers", ToolFinished(0, "stock", "{}", "5"), now)
-    if now.at_work:
-        done = now._replace(at_work=False)
+    if now.tool_running:
+        done = now._replace(tool_running=False)
         yield EnvironmentMove("the tool finishes", ToolFinished(1, "order", "{}", "done"), done)
     else:
-        begun = now._replace(at_work=True)
+        begun = now._replace(tool_running=True)
         yield EnvironmentMove(
-            "a tool begins what it will finish", ToolUnderWay(1, "order", "{}", WORK), begun
+            "a tool begins what it will finish", ToolUnderWay(1, "order", "{}", TOOL_S), begun
         )
 
 
-def play(now: Situation, said: Reply) -> Iterator[EnvironmentMove]:
+def play(now: EnvironmentState, said: Reply) -> Iterator[EnvironmentMove]:
     """A reply's sound on the line: its marks may come, or not, or come twice."""
     of, number = now.playing, now.reply
     if not of:
         return
     chunks = said.chunks if now.by_model else 1
     if chunks is None or chunks > 1:
-        yield EnvironmentMove("sound is on its way", SoundQueued(number, 0, SOUND), now, of)
+        yield EnvironmentMove("sound is on its way", SoundQueued(number, 0, SOUND_S), now, of)
     if chunks:
-        last = SoundQueued(number, chunks - 1, SOUND)
+        last = SoundQueued(number, chunks - 1, SOUND_S)
         yield EnvironmentMove("the last of its sound is on its way", last, now, of)
     yield EnvironmentMove("the first sound is heard", PlaybackStarted(number), now, of)
     if now.written or now.failed:
         yield EnvironmentMove("the reply was heard to its end", PlaybackFinished(number), now, of)
 
 
-def fill(now: Situation, filler: str) -> Iterator[EnvironmentMove]:
+def fill(now: EnvironmentState, filler: str) -> Iterator[EnvironmentMove]:
     """A filler's sound on the line."""
     of = now.filling
     if of:
@@ -184,14 +184,14 @@ def fill(now: Situation, filler: str) -> Iterator[EnvironmentMove]:
         yield EnvironmentMove("the filler was heard", FillerFinished(), now, of)
 
 
-def late(now: Situation, data: CallData) -> Iterator[EnvironmentMove]:
+def late(now: EnvironmentState, data: CallData) -> Iterator[EnvironmentMove]:
     """What activities had said before they were cancelled, and was not taken yet; and what speaks
     of something that is over while its activity goes on."""
     number, utterance = data.reply.number, max(now.utterance, 1)
     over: list[tuple[str, Event]] = [
         *_of_reply(number),
         ("the start of a playback", PlaybackStarted(number)),
-        ("sound", SoundQueued(number, 0, SOUND)),
+        ("sound", SoundQueued(number, 0, SOUND_S)),
         ("the end of a playback", PlaybackFinished(number)),
         ("the start of a filler", FillerStarted("Well,")),
         ("the end of a filler", FillerFinished()),

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from callchart.engine.chart import Chart, Outcome, Step
-from callchart.engine.data import Said
 from callchart.engine.effects import HangUpLine, StartDraft, StartReply, StopPlayback
 from callchart.engine.events import (
     FinalHeard,
@@ -16,7 +15,7 @@ from callchart.engine.events import (
     ReplyWritten,
 )
 from callchart.engine.exploration import Property, SearchState
-from callchart.engine.exploration.environment.situation import Situation
+from callchart.engine.exploration.environment.state import EnvironmentState
 
 ACTED_ON = (Outcome.TAKEN, Outcome.STAYED)
 
@@ -27,13 +26,13 @@ def properties(chart: Chart) -> tuple[Property, ...]:
     def activities(states: Iterator[str]) -> set[str | None]:
         return {chart.nodes[state].state.activity for state in states}
 
-    def silence(before: SearchState, step: Step, after: Situation) -> str | None:
+    def silence(before: SearchState, step: Step, after: EnvironmentState) -> str | None:
         left = activities(active.state for active in step.exits)
         if left & {"play", "fill"} and StopPlayback() not in step.exit_effects:
             return f"{step.before.leaf} is left, and what it plays goes on"
         return None
 
-    def alive(before: SearchState, step: Step, after: Situation) -> str | None:
+    def alive(before: SearchState, step: Step, after: EnvironmentState) -> str | None:
         entered = activities(active.state for active in step.entries)
         if "play" in entered and (not after.reply or after.reply != step.data.reply.number):
             return f"{step.after.leaf} plays, and the reply that it is to play is over"
@@ -44,7 +43,7 @@ def properties(chart: Chart) -> tuple[Property, ...]:
             return f"in {step.after.leaf} a reply is replaced while it is played"
         return None
 
-    def hung_up(before: SearchState, step: Step, after: Situation) -> str | None:
+    def hung_up(before: SearchState, step: Step, after: EnvironmentState) -> str | None:
         if step.entries and chart.is_final(step.after.leaf) and not (after.hung_up or after.closed):
             return f"{step.after.leaf} is reached, and the line is open"
         return None
@@ -54,8 +53,6 @@ def properties(chart: Chart) -> tuple[Property, ...]:
         Property("what is played is alive", alive),
         Property("one reply at most is alive", _one_reply),
         Property("nothing of a draft is heard before its words are certain", _unheard),
-        Property("a draft is the answer to its own words alone", _certain),
-        Property("a turn has no more drafts than are set", _few_drafts),
         Property("what was replaced or answered is not acted on", _nothing_late),
         Property("each reply has one end", _one_end),
         Property("what was heard of a reply is known", _heard),
@@ -71,44 +68,29 @@ def _begun(step: Step) -> list[StartReply | StartDraft]:
     return [effect for effect in effects if isinstance(effect, StartReply | StartDraft)]
 
 
-def _one_reply(before: SearchState, step: Step, after: Situation) -> str | None:
+def _one_reply(before: SearchState, step: Step, after: EnvironmentState) -> str | None:
     begun = _begun(step)
     if len(begun) > 1:
         return f"{len(begun)} replies are begun at once"
     if begun and not after.replying:
         return f"a reply is begun in {step.after.leaf}, where nobody writes it"
-    if begun and begun[0].reply.number <= before.environment.reply and not _confirmed(before, step):
+    is_old = bool(begun) and begun[0].reply.number <= before.environment.reply
+    if is_old and not is_confirmed(before, step):
         return "a reply is begun under the number of another"
     return None
 
 
-def _confirmed(before: SearchState, step: Step) -> bool:
+def is_confirmed(before: SearchState, step: Step) -> bool:
     """Is what was a draft certain to be heard from now on?"""
     draft = before.environment.reply if before.environment.draft else None
     return any(isinstance(e, StartReply) and e.reply.number == draft for e in _begun(step))
 
 
-def _unheard(before: SearchState, step: Step, after: Situation) -> str | None:
+def _unheard(before: SearchState, step: Step, after: EnvironmentState) -> str | None:
     return f"{step.after.leaf} plays a draft" if after.draft and after.playing else None
 
 
-def _certain(before: SearchState, step: Step, after: Situation) -> str | None:
-    if not _confirmed(before, step):
-        return None
-    # What stands for all calls alike has nothing of the caller's in its history: here is what is
-    # answered, and no more.
-    match step.data.history:
-        case (*_, Said("caller", text)) if text.split() == before.data.draft.split():
-            return None
-    return f"in {step.after.leaf} the answer is a draft that was begun for other words"
-
-
-def _few_drafts(before: SearchState, step: Step, after: Situation) -> str | None:
-    most = step.data.settings.drafts
-    return f"a turn has {after.drafts} drafts, and {most} are set" if after.drafts > most else None
-
-
-def _nothing_late(before: SearchState, step: Step, after: Situation) -> str | None:
+def _nothing_late(before: SearchState, step: Step, after: EnvironmentState) -> str | None:
     event = step.event
     if step.outcome not in ACTED_ON:
         return None
@@ -122,7 +104,7 @@ def _nothing_late(before: SearchState, step: Step, after: Situation) -> str | No
     return None
 
 
-def _one_end(before: SearchState, step: Step, after: Situation) -> str | None:
+def _one_end(before: SearchState, step: Step, after: EnvironmentState) -> str | None:
     if isinstance(step.event, PlaybackFinished) and step.outcome in ACTED_ON:
         left = {active.state for active in step.exits}
         if before.environment.playing not in left:
@@ -130,7 +112,7 @@ def _one_end(before: SearchState, step: Step, after: Situation) -> str | None:
     return None
 
 
-def _made_up_for(before: SearchState, step: Step, after: Situation) -> str | None:
+def _made_up_for(before: SearchState, step: Step, after: EnvironmentState) -> str | None:
     if isinstance(step.event, PlaybackFinished) and step.outcome in ACTED_ON:
         goes_on = after.replying or after.hung_up or after.transferring
         if before.environment.failed and not goes_on:
@@ -138,7 +120,7 @@ def _made_up_for(before: SearchState, step: Step, after: Situation) -> str | Non
     return None
 
 
-def _heard(before: SearchState, step: Step, after: Situation) -> str | None:
+def _heard(before: SearchState, step: Step, after: EnvironmentState) -> str | None:
     event = step.event
     if not isinstance(event, PlaybackStopped) or step.outcome is Outcome.STALE:
         return None
@@ -147,7 +129,7 @@ def _heard(before: SearchState, step: Step, after: Situation) -> str | None:
     return None
 
 
-def _answered(before: SearchState, step: Step, after: Situation) -> str | None:
+def _answered(before: SearchState, step: Step, after: EnvironmentState) -> str | None:
     if not before.environment.answered and (
         before.environment.playing or before.environment.filling
     ):
@@ -155,7 +137,7 @@ def _answered(before: SearchState, step: Step, after: Situation) -> str | None:
     return None
 
 
-def _closed_once(before: SearchState, step: Step, after: Situation) -> str | None:
+def _closed_once(before: SearchState, step: Step, after: EnvironmentState) -> str | None:
     effects = (*step.exit_effects, *step.effects, *step.entry_effects)
     hung_up = sum(isinstance(effect, HangUpLine) for effect in effects)
     if hung_up > 1 or (hung_up and before.environment.hung_up):

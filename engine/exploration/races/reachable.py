@@ -18,7 +18,7 @@ from callchart.engine.chart.binding import bound
 from callchart.engine.chart.chart import Chart, timer_trigger
 from callchart.engine.chart.decide import Occurrence, Step, begin, decide, next_occurrence
 from callchart.engine.events import OUTSIDE, TimerFired
-from callchart.engine.exploration.races.sample_events import FACTS, SETTINGS, samples
+from callchart.engine.exploration.races.sample_events import FACTS, samples
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,8 @@ def reachable_states(chart: Chart) -> Iterator[ReachableState]:
     """Yield the states that wait for something: no event is recalled, and the call has not
     ended."""
     known: set[object] = set()
-    waiting = deque([ReachableState(chart, begin(chart, chart.data.begin(SETTINGS, 0, FACTS)))])
+    settings = type(chart.data().settings).examples()
+    waiting = deque([ReachableState(chart, begin(chart, chart.data.begin(settings, 0, FACTS)))])
     while waiting:
         state = waiting.popleft()
         here = state.step.after

@@ -14,13 +14,9 @@ from typing import Any, get_type_hints
 
 from callchart.engine.data import CallData, Facts, FillerClip
 from callchart.engine.events import Event, ReplyWritten
-from callchart.engine.settings import Settings
 
 #: With a filler, so that a state may play one.
 FACTS = Facts(fillers=(FillerClip("Well,", 0.5, (0.2, 0.5)),))
-
-#: With a draft: an answer that may begin before the end of the turn is certain.
-SETTINGS = Settings(drafts=1)
 
 #: No words, a backchannel, and other words.
 TEXTS = ("", "yes", "tell me more")

@@ -25,9 +25,9 @@ from callchart.engine.ports import (
     Synthesizer,
 )
 from callchart.engine.scene import Services
-from callchart.engine.settings import Settings
 from callchart.engine.supervisor import Supervisor
 from callchart.states import CHART
+from callchart.states.settings import PhoneSettings
 from tests.adapters.faults.problems import Problems
 from tests.benchmarks.asterisk.energy import EnergyDetectors
 from tests.benchmarks.caller import Caller, Script
@@ -53,7 +53,7 @@ SCRIPTS = Scripts(
     fillers=("Хм,",),
 )
 #: The chart's own last resort, after the adapters' bounds.
-SETTINGS = Settings(end_of_turn=0.1)
+SETTINGS = PhoneSettings(end_of_turn=0.1)
 CALLER = replace(
     Script(), question=0.2, partial=0.05, final=0.05, interrupted_every=0, chunks=1, chunk=1.0
 )

@@ -61,9 +61,9 @@ def test_a_chart_that_does_not_build_says_where(
 @pytest.mark.parametrize(
     ("setting", "said"),
     [
-        ("no_imput=3", "there is no setting 'no_imput'; did you mean no_input?"),
-        ("no_input=-1", "setting no_input: -1 is below the least"),
-        ("no_input=soon", "setting no_input: 'soon' is not a number"),
+        ("no_imput=3", "unknown setting 'no_imput'; did you mean no_input?"),
+        ("no_input=-1", "setting no_input must be at least 0 s, got -1"),
+        ("no_input=soon", "setting no_input must be a number, got 'soon'"),
         ("no_input", "write NAME=VALUE"),
     ],
 )

@@ -13,8 +13,8 @@ from callchart.adapters.carrier.asterisk.settings import AsteriskSettings, Liste
 from callchart.adapters.service.config import ConfigError, read_config
 from callchart.adapters.service.providers.scripts import SCRIPTS
 from callchart.engine.data import Scripts
-from callchart.engine.settings import Settings
 from callchart.states import CHART
+from callchart.states.settings import PhoneSettings
 from tests.adapters.service.reading import LEAST, Read, mistakes
 
 # --- what it means -------------------------------------------------------------------------------
@@ -28,7 +28,7 @@ def test_four_lines_are_enough_and_the_rest_has_defaults(read: Read) -> None:
     assert config.asterisk.listen is None
     assert config.model.key.reveal() == "sk-s3same"
     assert config.model.base_url == "https://api.openai.com/v1"
-    assert (config.scripts, config.chart, config.settings) == (Scripts(), CHART, Settings())
+    assert (config.scripts, config.chart, config.settings) == (Scripts(), CHART, PhoneSettings())
     assert config.speech.recognizer.name == "pocketsphinx"
     assert config.journal is None
     assert (config.drain_seconds, config.log_level) == (30.0, logging.INFO)
@@ -116,7 +116,7 @@ def test_everything_can_be_set(read: Read, tmp_path: Path) -> None:
         assert getattr(asterisk, each.name) != getattr(plain, each.name), each.name
     assert config.model.prompt == "You sell bread."
     assert config.scripts == Scripts(greeting="The bakery.", fillers=("Mm,",))
-    assert config.settings == Settings(no_input=4, reprompts=1)
+    assert config.settings == PhoneSettings(no_input=4, reprompts=1)
     assert config.journal is not None
     assert (config.journal.redacted, config.journal.keep_days) == (False, 3)
     assert (config.drain_seconds, config.log_level) == (5.5, logging.WARNING)
@@ -263,11 +263,11 @@ WRONG: Mapping[str, tuple[str, str]] = {
     ),
     "a setting below its least": (
         "[call]\nno_input = -1",
-        "call.no_input: -1 is below the least, 0 s",
+        "call.no_input must be at least 0 s, got -1",
     ),
     "a setting of another kind": (
         "[call]\nreprompts = 1.5",
-        "call.reprompts: 1.5 is not a whole number",
+        "call.reprompts must be a whole number, got 1.5",
     ),
     "a setting that is a list": (
         "[call]\nno_input = []",

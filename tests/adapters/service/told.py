@@ -26,11 +26,11 @@ from callchart.engine.events import (
     SpeechStarted,
 )
 from callchart.engine.journal import JournalLine, head, line
-from callchart.engine.settings import Settings
 from callchart.states import CHART
+from callchart.states.settings import PhoneSettings
 
 #: A question ends a turn no sooner than other words.
-SETTINGS = Settings(end_of_turn_least=0.7)
+SETTINGS = PhoneSettings(end_of_turn_least=0.7)
 FACTS = Facts(call_id="told", fillers=(FillerClip("Well,", 0.6, (0.6,)),))
 
 
@@ -41,7 +41,7 @@ class Told:
         self,
         chart: Chart = CHART,
         *,
-        settings: Settings | None = None,
+        settings: PhoneSettings | None = None,
         redacted: bool = False,
         watch: Callable[[Step], None] = lambda step: None,
     ) -> None:

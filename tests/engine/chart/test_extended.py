@@ -9,7 +9,7 @@ import pytest
 
 from callchart.engine.chart import Chart, ChartError, State, ignore, stay, to
 from callchart.engine.data import CallData
-from tests.engine.chart.by_hand import OVER, Call, Hand, Knock, Worked, chart, leaf
+from tests.engine.chart.by_hand import OVER, Call, Hand, Knock, Notes, Worked, chart, leaf
 
 
 async def work(scene: Any) -> None: ...
@@ -89,6 +89,20 @@ def test_an_unknown_state_is_named(what: str) -> None:
         ChartError, match=rf"^chart own, {what}: the state must be one of top, top.a, "
     ):
         base().extended("own", **{what: {"nobody": {}}})  # type: ignore[arg-type]
+
+
+def test_its_data_must_be_a_subclass_of_those_of_the_base() -> None:
+    class Own(Notes):
+        pass
+
+    class Other(Notes):
+        pass
+
+    own = base().extended("own", data=Own)
+    with pytest.raises(
+        ChartError, match=r"^chart more: data must be a subclass of Own, got Other$"
+    ):
+        own.extended("more", data=Other)
 
 
 # --- the hash: a journal belongs to one chart ----------------------------------------------------

@@ -18,7 +18,7 @@ from callchart.engine.chart import (
 )
 from callchart.engine.chart.decide import LIVE, next_occurrence
 from callchart.engine.events import Event
-from callchart.engine.settings import Settings, settings
+from callchart.engine.settings import SettingRef, Settings
 from tests.engine.chart.by_hand import (
     LONG,
     OVER,
@@ -480,12 +480,12 @@ def test_a_delay_is_a_number_a_setting_or_a_function_of_the_data() -> None:
                 on={Knock: ignore("")},
                 after={
                     "number": (0.25, ignore("")),
-                    "setting": (settings.no_input, ignore("")),
+                    "setting": (SettingRef("longest_call"), ignore("")),
                     "function": (computed, ignore("")),
                 },
             )
         ),
-        Notes(settings=Settings(no_input=4.5), delay=1.5),
+        Notes(settings=Settings(longest_call=4.5), delay=1.5),
     )
 
     assert hand.timers[:3] == [("number", 0.25), ("function", 1.5), ("setting", 4.5)]

@@ -9,7 +9,7 @@ import pytest
 
 from callchart.engine.chart import Effect, State, after_of, defer, ignore, stay, to
 from callchart.engine.chart.state import Defer, Ignore, Stay, To, named, reactions_of
-from callchart.engine.settings import settings
+from callchart.states.settings import settings
 from tests.engine.chart.by_hand import Call, Knock, Say, leaf, note, note_again, yes
 
 

@@ -14,11 +14,11 @@ pytestmark = pytest.mark.real
 AUTHOR = """
 from dataclasses import dataclass, replace
 
-from callchart import PHONE_CALL, CallData, DigitReceived, StartReply, stay, to
+from callchart import PHONE_CALL, PhoneData, DigitReceived, StartReply, stay, to
 
 
 @dataclass(frozen=True)
-class MessageData(CallData):
+class MessageData(PhoneData):
     message: str = ""
 
 

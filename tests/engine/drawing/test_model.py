@@ -10,7 +10,6 @@ from xml.etree import ElementTree
 import pytest
 
 from callchart.engine.chart import Chart, State, defer, ignore, stay, to
-from callchart.engine.data import CallData
 from callchart.engine.drawing.mermaid import one, whole
 from callchart.engine.drawing.model import Diagram, diagram_of
 from callchart.engine.drawing.palette import GREY, palette_of
@@ -23,8 +22,10 @@ from callchart.engine.drawing.svg.text import text_width
 from callchart.engine.drawing.svg.whole_chart import ChartDiagram, drawn, laid_out
 from callchart.engine.drawing.table import tables
 from callchart.engine.events import CallerHungUp, LineClosed, SpeechEnded, SpeechStarted
-from callchart.engine.settings import Settings, setting, settings
+from callchart.engine.settings import setting
 from callchart.states import CHART
+from callchart.states.data import PhoneData
+from callchart.states.settings import PhoneSettings, settings
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -57,6 +58,7 @@ TINY = Chart(
     "tiny & <small>",
     [talking, bye, State("ended", final=True)],
     events=[SpeechStarted, SpeechEnded, CallerHungUp],
+    data=PhoneData,
 )
 GROWN = CHART.extended(
     "a call with a message",
@@ -138,13 +140,13 @@ def test_a_delay_is_shown_by_its_setting_its_function_or_its_number() -> None:
 
 
 @dataclass(frozen=True)
-class PatientSettings(Settings):
+class PatientSettings(PhoneSettings):
     no_input: float = setting(60.0, "s", "no hurry")
 
 
 @dataclass(frozen=True)
-class PatientData(CallData):
-    settings: Settings = PatientSettings()
+class PatientData(PhoneData):
+    settings: PhoneSettings = PatientSettings()
 
 
 def test_defaults_are_those_of_the_charts_own_settings() -> None:

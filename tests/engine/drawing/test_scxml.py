@@ -36,12 +36,13 @@ from callchart.engine.chart import (
 from callchart.engine.chart.chart import TimerSpec
 from callchart.engine.chart.decide import Evaluator
 from callchart.engine.chart.state import Guard, named
-from callchart.engine.data import CallData, Facts
+from callchart.engine.data import Facts
 from callchart.engine.drawing.model import diagram_of, timer_event
 from callchart.engine.drawing.scxml import NAMESPACE, document
 from callchart.engine.events import CallerHungUp, CallTransferred, Event, LineClosed, TimerFired
-from callchart.engine.settings import Settings
 from callchart.states import CHART
+from callchart.states.data import PhoneData
+from callchart.states.settings import PhoneSettings
 from tests.engine.chart.by_hand import LONG, OVER, Call, Hand, Knock, Notes, leaf, yes
 from tests.engine.chart.random_charts import charts, seeds
 from tests.engine.chart.test_decide import Post, Wait, first_data, happenings, walk
@@ -207,7 +208,7 @@ class Drawn(Evaluator):
 
 def random_call(drawn: Sequence[Chance]) -> Iterator[Step]:
     """Yield the steps of a call over the default chart, with events that can happen there."""
-    step = begin(CHART, CallData.begin(Settings(), 0, Facts()), evaluator=Drawn(0))
+    step = begin(CHART, PhoneData.begin(PhoneSettings(), 0, Facts()), evaluator=Drawn(0))
     yield step
     for chance in drawn:
         if CHART.is_final(step.after.leaf):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from callchart.engine.chart import Effect, Step, stay, to
 from callchart.engine.exploration import Property, SearchState
-from callchart.engine.exploration.environment import Phone, Situation
+from callchart.engine.exploration.environment import EnvironmentState, Phone
 from tests.engine.exploration.charts import (
     WAITING,
     Counted,
@@ -36,7 +36,7 @@ def greet() -> Effect:
     raise KeyError("no greeting")
 
 
-def is_well(before: SearchState, step: Step, after: Situation) -> str | None:
+def is_well(before: SearchState, step: Step, after: EnvironmentState) -> str | None:
     raise AttributeError("no such data")
 
 

@@ -8,8 +8,9 @@ from callchart.engine.chart import Chart, State, defer, ignore, stay, to
 from callchart.engine.chart.state import Delay
 from callchart.engine.data import CallData
 from callchart.engine.exploration import Exploration, Infeasible, concretize
-from callchart.engine.exploration.environment import Forgotten, Phone, Situation
-from callchart.engine.settings import settings
+from callchart.engine.exploration.environment import CanonicalValues, EnvironmentState, Phone
+from callchart.states.data import PhoneData
+from callchart.states.settings import settings
 from tests.engine.exploration.charts import (
     WAITING,
     Counted,
@@ -70,8 +71,8 @@ def test_what_the_world_cannot_do_is_told() -> None:
         concretize(explored(chart(WAITING)), twice)
 
 
-def forget_knocks(leaf: str, data: CallData, world: Situation) -> Forgotten:
-    return Forgotten(data={"knocks": 0})
+def forget_knocks(leaf: str, data: CallData, environment: EnvironmentState) -> CanonicalValues:
+    return CanonicalValues(data={"knocks": 0})
 
 
 def test_no_real_call_goes_a_way_that_forgets_what_matters() -> None:
@@ -89,8 +90,8 @@ def test_no_real_call_goes_a_way_that_forgets_what_matters() -> None:
         concretize(exploration, knocks)
 
 
-def long_if_late(data: CallData, at_us: int) -> float:
-    return 1.0 if at_us - data.silent_since < 6 * SECOND else 10.0
+def long_if_late(data: PhoneData, at_us: int) -> float:
+    return 1.0 if at_us - data.silent_since_us < 6 * SECOND else 10.0
 
 
 def test_delays_that_depend_on_their_moments_in_a_circle_fit_no_call() -> None:
@@ -102,4 +103,4 @@ def test_delays_that_depend_on_their_moments_in_a_circle_fit_no_call() -> None:
     with pytest.raises(
         Infeasible, match="its delays and its moments depend on each other in a circle"
     ):
-        concretize(explored(chart(call)), ("Knock()", "after call.room out"))
+        concretize(explored(chart(call, data=PhoneData)), ("Knock()", "after call.room out"))

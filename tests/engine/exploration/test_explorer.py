@@ -265,13 +265,13 @@ def test_a_stay_that_is_over_is_not_taken_for_the_outermost_one() -> None:
     ringing = state("ringing", activity="ring", on={Rings: ignore("")}, after={"t": (1, to("bye"))})
     whole = chart(ringing, events=[Rings], activities={"ring": ring})
     world = Phone(whole)
-    (data,) = world.beginnings()
+    (data,) = world.initial_data()
     keys = {
         world.key(
             SearchState(
                 Configuration((Active("ringing", 3),), recalled=(Occurrence(0, Rings(), stay),)),
                 data,
-                world.opening(),
+                world.initial_environment(),
             )
         )
         for stay in (1, 3)

@@ -10,6 +10,7 @@ from callchart.engine.chart import Effect, State, defer, stay, to
 from callchart.engine.data import CallData
 from callchart.engine.effects import AnswerLine, HangUpLine, StopPlayback
 from callchart.engine.exploration.moments import MomentDependence
+from callchart.states.data import PhoneData
 from tests.engine.exploration.charts import WAITING, Knock, chart, explored, state
 
 OUT = {"out": (5, to("waiting"))}
@@ -51,8 +52,8 @@ def shorter_when_late(at_us: int) -> float:
     return 1.0 if at_us > 60_000_000 else 5.0
 
 
-def since_filler(data: CallData, at_us: int) -> float:
-    return 1.0 - (at_us - data.filler_at) / 1e6
+def since_filler(data: PhoneData, at_us: int) -> float:
+    return 1.0 - (at_us - data.filler_at_us) / 1e6
 
 
 @pytest.mark.parametrize(
@@ -102,7 +103,7 @@ def test_a_function_that_depends_on_the_moment_is_refused_by_name(
 
 def test_a_delay_since_a_moment_that_the_environment_knows_is_explored() -> None:
     door = state("door", on={Knock: to("waiting")}, after={"out": (since_filler, to("bye"))})
-    assert explored(chart(door, WAITING)).complete
+    assert explored(chart(door, WAITING, data=PhoneData)).complete
 
 
 def test_a_deferred_event_is_offered_again_at_each_of_the_moments() -> None:

@@ -9,7 +9,7 @@ from callchart.engine.data import CallData
 from callchart.engine.effects import StopPlayback
 from callchart.engine.events import Event, ReplyReady
 from callchart.engine.exploration import Property, SearchState
-from callchart.engine.exploration.environment import Phone, Situation
+from callchart.engine.exploration.environment import EnvironmentState, Phone
 from callchart.engine.exploration.mutation import mutants
 from callchart.engine.exploration.verdict import Caught, Verdict, baseline, verdict
 from tests.engine.exploration.charts import (
@@ -113,7 +113,7 @@ def test_a_stale_event_that_is_acted_on_breaks_a_property() -> None:
     )
 
 
-def uncounted(before: SearchState, step: Step, after: Situation) -> str | None:
+def uncounted(before: SearchState, step: Step, after: EnvironmentState) -> str | None:
     knocks = isinstance(step.event, Knock) and step.outcome is Outcome.STAYED
     return "a knock is lost" if knocks and not step.data.knocks else None
 

@@ -9,10 +9,11 @@ import trio
 
 from callchart.engine.chart import Chart, State, ignore, to
 from callchart.engine.events import CallerHungUp, HangUpRequested, LineClosed
-from callchart.engine.settings import SettingError, Settings
+from callchart.engine.settings import SettingError
 from callchart.engine.testing import Telephone
 from callchart.engine.testing.plugin import MakeTelephone
 from callchart.states import CHART
+from callchart.states.settings import PhoneSettings
 
 
 async def test_a_path_that_the_call_does_not_take_is_shown_with_the_states_it_took(
@@ -58,7 +59,7 @@ async def test_an_expectation_is_met_once(make_telephone: MakeTelephone) -> None
 
 
 async def test_settings_may_be_given_whole(make_telephone: MakeTelephone) -> None:
-    async with make_telephone(settings=Settings(no_input=1.0)) as telephone:
+    async with make_telephone(settings=PhoneSettings(no_input=1.0)) as telephone:
         await telephone.expect(states=["greeting", "listening", "speaking"])
         assert telephone.now == 3.2
 

@@ -7,11 +7,11 @@ from dataclasses import replace
 import pytest
 
 from callchart.engine.chart import ChartError
-from callchart.engine.data import CallData
 from callchart.engine.exploration import Exploration
-from callchart.engine.exploration.environment import NOTHING, Situation
+from callchart.engine.exploration.environment import NOTHING, EnvironmentState
 from callchart.engine.exploration.mutation import mutants
 from callchart.states import CHART, WITH_DRAFTS, WORLD
+from callchart.states.data import PhoneData
 
 MUTANTS = {mutant.mistake: mutant for mutant in mutants(CHART)}
 #: What is found by a call in which the caller says nothing, or says something once.
@@ -77,8 +77,8 @@ def test_a_mistake_is_found_in_a_call_in_which_the_caller_speaks(mistake: str, n
 
 
 def test_of_a_draft_that_outlives_its_turn_nothing_is_forgotten() -> None:
-    over = CallData(draft="words", drafted=1)
-    assert WITH_DRAFTS.forget("call.listening.hearing", over, Situation()) == NOTHING
+    over = PhoneData(draft="words", drafted=1)
+    assert WITH_DRAFTS.forget("call.listening.hearing", over, EnvironmentState()) == NOTHING
 
 
 def test_an_event_that_nothing_answers_is_refused() -> None:

@@ -29,9 +29,9 @@ from callchart.engine.chart import Step
 from callchart.engine.data import CallData, Scripts
 from callchart.engine.phrases import Phrases, script_texts
 from callchart.engine.scene import Services
-from callchart.engine.settings import Settings
 from callchart.engine.supervisor import Supervisor
 from callchart.states import CHART
+from callchart.states.settings import PhoneSettings
 from tests.adapters.carrier.asterisk.carrier_call import carrying
 from tests.asterisk.call import Call
 from tests.asterisk.codec import L16
@@ -136,7 +136,7 @@ async def test_a_caller_asks_interrupts_and_says_goodbye(asterisk: Asterisk) -> 
     async with offline_services() as services:
 
         async def offline(inspector: Inspector) -> Supervisor:
-            return Supervisor(CHART, services, Settings(), Scripts(), inspectors=[inspector])
+            return Supervisor(CHART, services, PhoneSettings(), Scripts(), inspectors=[inspector])
 
         async with a_call(asterisk, offline) as (call, bot):
             await bot.until("listening")

@@ -44,8 +44,8 @@ from callchart.engine.events import (
     ToolUnderWay,
 )
 from callchart.engine.journal import JournalError
-from callchart.engine.settings import Settings
 from callchart.states import CHART
+from callchart.states.settings import PhoneSettings
 from tests.adapters.service.told import WHOLE_CALL, Told, whole_call
 
 
@@ -276,7 +276,7 @@ def test_a_silent_caller_is_asked_again_and_then_bidden_goodbye() -> None:
 
 
 def test_an_answer_to_a_partial_has_no_moment_at_which_its_text_was_known() -> None:
-    told = Told(settings=Settings(words_wait=0.5))
+    told = Told(settings=PhoneSettings(words_wait=0.5))
     told.then(0.1, PlaybackStarted(1)).then(2.0, PlaybackFinished(1))
     told.then(3.0, SpeechStarted(1)).then(3.5, PartialHeard(1, "are you")).then(4.0, SpeechEnded(1))
     told.until(5.3).then(5.5, FinalHeard(1, "are you open"))
@@ -288,7 +288,7 @@ def test_an_answer_to_a_partial_has_no_moment_at_which_its_text_was_known() -> N
 
 
 def test_a_caller_who_never_stops_has_no_end_of_speech_to_count_from() -> None:
-    told = Told(settings=Settings(longest_utterance=5.0, words_wait=0.5))
+    told = Told(settings=PhoneSettings(longest_utterance=5.0, words_wait=0.5))
     told.then(0.1, PlaybackStarted(1)).then(2.0, PlaybackFinished(1))
     told.then(3.0, SpeechStarted(1)).then(4.0, PartialHeard(1, "and so on")).until(9.3)
     answer = told.report().turns[1]
@@ -427,7 +427,7 @@ def test_an_utterance_that_the_recogniser_split_is_one_known_since_its_first_fin
 
 
 def test_a_draft_that_is_heard_was_ready_when_it_was_called() -> None:
-    told = Told(settings=Settings(drafts=2)).then(0.1, PlaybackStarted(1))
+    told = Told(settings=PhoneSettings(drafts=2)).then(0.1, PlaybackStarted(1))
     told.then(2.0, PlaybackFinished(1)).then(3.0, SpeechStarted(1)).then(4.0, SpeechEnded(1))
     told.then(4.1, FinalHeard(1, "hello")).then(4.2, SpeechStarted(2)).then(4.6, SpeechEnded(2))
     told.then(4.7, FinalHeard(2, "you")).then(4.9, ReplyReady(3))
@@ -490,7 +490,8 @@ def with_other_names(state: State) -> State:
 
 
 def test_a_chart_with_other_names_is_reported_the_same() -> None:
-    chart = Chart("renamed", [with_other_names(state) for state in CHART.states], late=CHART.late)
+    states = [with_other_names(state) for state in CHART.states]
+    chart = Chart("renamed", states, data=CHART.data, late=CHART.late)
     told = Told(chart)
     for at, (event, heard) in WHOLE_CALL.items():
         told.then(at, event, heard=heard)

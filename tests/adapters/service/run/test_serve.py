@@ -32,7 +32,6 @@ from callchart.engine.data import Scripts
 from callchart.engine.events import HangUpRequested
 from callchart.engine.phrases import Phrases, script_texts
 from callchart.engine.scene import Services
-from callchart.engine.settings import Settings
 from callchart.engine.supervisor import Supervisor
 from callchart.engine.testing import (
     FakeCarrier,
@@ -43,6 +42,7 @@ from callchart.engine.testing import (
     FakeVoiceDetectors,
 )
 from callchart.states import CHART
+from callchart.states.settings import PhoneSettings
 from tests.adapters.service.command import write_config
 from tests.asterisk.server import Asterisk
 from tests.servers.process import free_port
@@ -85,7 +85,7 @@ class Running:
         supervisor = Supervisor(
             self.chart,
             Services(FakeVoiceDetectors(), FakeRecognizer(), synthesizer, FakeModel(), phrases),
-            Settings(no_input=1000.0),
+            PhoneSettings(no_input=1000.0),
             scripts,
             inspectors=[self.calls.step],
             failed=self.calls.failed,

@@ -8,11 +8,11 @@ from callchart.engine.data import CallData
 from callchart.engine.events import Event, ReplyWritten
 from callchart.engine.exploration.races.sample_events import (
     FACTS,
-    SETTINGS,
     TEXTS,
     WRITTEN,
     samples,
 )
+from callchart.engine.settings import Settings
 from tests.engine.chart.by_hand import Notes
 
 
@@ -39,7 +39,7 @@ def test_of_an_event_with_a_field_of_another_type_there_is_no_sample() -> None:
 
 
 def test_a_reply_is_written_in_each_way_and_is_the_one_under_way() -> None:
-    data = CallData.begin(SETTINGS, 0, FACTS)
+    data = CallData.begin(Settings(), 0, FACTS)
     assert samples(ReplyWritten, data) == [
         ReplyWritten(data.reply.number, *written) for written in WRITTEN
     ]

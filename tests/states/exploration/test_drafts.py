@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from callchart.engine.chart import Chart, Reaction, State, stay, to
-from callchart.engine.data import CallData, Reply, Said
+from callchart.engine.data import Reply, Said
 from callchart.engine.effects import AnswerLine, StartDraft, StartReply, StopPlayback
 from callchart.engine.events import (
     CallerHungUp,
@@ -20,39 +20,47 @@ from callchart.engine.events import (
     ReplyWritten,
 )
 from callchart.engine.exploration import Exploration
-from callchart.engine.exploration.environment import Phone
+from callchart.engine.exploration.environment import (
+    NOTHING,
+    CanonicalValues,
+    EnvironmentState,
+    Phone,
+)
+from callchart.states.data import PhoneData
+from callchart.states.exploration.properties import DRAFTS
+from callchart.states.exploration.worlds import cap_drafts
 from callchart.states.late import is_over
 from tests.engine.exploration.charts import BYE, OVER, Knock, state
 
 EVENTS: Sequence[type[Event]] = (ReplyReady, ReplyWritten, ReplyFailed, PlaybackStopped)
 
 
-def begin_draft(data: CallData) -> CallData:
+def begin_draft(data: PhoneData) -> PhoneData:
     reply = Reply(data.reply.number + 1, "answer")
     return replace(data, reply=reply, draft="words", drafted=min(data.drafted + 1, 3))
 
 
-def start_draft(data: CallData) -> StartDraft:
+def start_draft(data: PhoneData) -> StartDraft:
     return StartDraft(data.reply, (Said("caller", data.draft),))
 
 
-def put_words(data: CallData) -> CallData:
+def put_words(data: PhoneData) -> PhoneData:
     return replace(data, history=(Said("caller", "words"),), draft="", drafted=0)
 
 
-def put_other_words(data: CallData) -> CallData:
+def put_other_words(data: PhoneData) -> PhoneData:
     return replace(data, history=(Said("caller", "other words"),), draft="", drafted=0)
 
 
-def another_reply(data: CallData) -> CallData:
+def another_reply(data: PhoneData) -> PhoneData:
     return replace(put_words(data), reply=Reply(data.reply.number + 1, "answer"))
 
 
-def note_heard(data: CallData, event: PlaybackStopped) -> CallData:
+def note_heard(data: PhoneData, event: PlaybackStopped) -> PhoneData:
     return replace(data, history=(*data.history, Said("agent", event.heard, event.reply)))
 
 
-def start_reply(data: CallData) -> StartReply:
+def start_reply(data: PhoneData) -> StartReply:
     return StartReply(data.reply)
 
 
@@ -78,11 +86,16 @@ def drafting(*, knock: Reaction, then: Reaction) -> Chart:
     call = state("call", entry=AnswerLine(), children=[turn], after={"longest": (60, to("bye"))})
     bye = replace(BYE, on={**BYE.on, PlaybackStopped: stay(update=note_heard)})
     events = (Knock, CallerHungUp, LineClosed, *EVENTS)
-    return Chart("a test's", [call, bye, OVER], events=events, late=is_over)
+    return Chart("a test's", [call, bye, OVER], events=events, data=PhoneData, late=is_over)
+
+
+def forget(leaf: str, data: PhoneData, environment: EnvironmentState) -> CanonicalValues:
+    return cap_drafts(NOTHING, data, environment)
 
 
 def broken(whole: Chart, drafts: int = 1) -> dict[str, str]:
-    exploration = Exploration(whole, Phone(whole, settings={"drafts": drafts}))
+    phone = Phone(whole, forget=forget, more_properties=DRAFTS, settings={"drafts": drafts})
+    exploration = Exploration(whole, phone)
     for _ in exploration.run():
         pass
     return {violation.name: violation.how for violation in exploration.violations}

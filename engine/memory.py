@@ -1,0 +1,131 @@
+"""The fields of a call's data: `memory` declares one, and says how an exploration abstracts it.
+
+Theory of operation. An exploration treats two calls as one if no guard, update or delay can tell
+them apart. Each field says which of its values are equal in this sense: its abstraction maps a
+value to the one that represents it. So there are finitely many representatives, and the exploration
+ends. An abstraction must not merge values that a chart tells apart: the exploration would miss
+calls.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import MISSING, Field, dataclass, field
+from typing import Any, NamedTuple
+
+#: The key of an abstraction in the metadata of a dataclass field.
+ABSTRACTION = "abstraction"
+
+
+class Seen(NamedTuple):
+    """The values that the abstraction of one field may read.
+
+    `fields` are the data's, by name: after `normalized`, but before they are abstracted. The reply
+    is abstracted already."""
+
+    fields: Mapping[str, Any]
+    #: Texts that callers say -> the text that represents them.
+    word_for: Callable[[str], str]
+    #: Numbers of utterances -> their rank among all that the call still knows.
+    rank: Mapping[int, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FieldAbstraction:
+    """The way in which an exploration abstracts one field.
+
+    `value` returns the representative of a field's value; None: each value represents itself.
+    `utterances` returns the numbers of utterances in it: an exploration keeps their order alone.
+    `normalized` changes the value before ranks are given; it reads fields and `word_for`.
+    `extremes` returns two values of the field at a moment (us) between which all lie that the
+    representative replaces: one that makes the delays of timers shortest, and one that makes them
+    longest. `variants` returns values that a step can tell from the representative, each with a
+    note, given the data and a moment (us)."""
+
+    value: Callable[[Any, Seen], Any] | None = None
+    #: The value belongs to the call from its beginning: one exploration has one.
+    is_constant: bool = False
+    #: Every value has the same representative.
+    is_forgotten: bool = False
+    utterances: Callable[[Any], Iterable[int]] | None = None
+    normalized: Callable[[Seen], Any] | None = None
+    extremes: Callable[[Any, int], tuple[Any, Any]] | None = None
+    variants: Callable[[Any, int], Iterable[tuple[str, Any]]] | None = None
+
+
+#: Each value counts: flags, names, and counters with a limit.
+SAME = FieldAbstraction()
+#: The call keeps the value from its beginning to its end.
+CONSTANT = FieldAbstraction(is_constant=True)
+#: The value is a dataclass; each of its fields declares an abstraction of its own.
+FIELD_BY_FIELD = FieldAbstraction()
+#: Any words count as the words that represent them (`Phone.word_for`).
+WORDS = FieldAbstraction(value=lambda text, seen: seen.word_for(text))
+
+
+def forget(
+    representative: Any, *, extremes: Callable[[Any, int], tuple[Any, Any]] | None = None
+) -> FieldAbstraction:
+    """Return the abstraction of a field that no guard reads: one value represents all."""
+    return FieldAbstraction(
+        value=lambda value, seen: representative, is_forgotten=True, extremes=extremes
+    )
+
+
+def truthy(some: Any, none: Any) -> FieldAbstraction:
+    """Return the abstraction that only tells something (`some`) from nothing (`none`)."""
+    return FieldAbstraction(value=lambda value, seen: some if value else none)
+
+
+def is_set(some: Any) -> FieldAbstraction:
+    """Return the abstraction that only tells a value (`some`) from None."""
+    return FieldAbstraction(value=lambda value, seen: None if value is None else some)
+
+
+def capped(most: int) -> FieldAbstraction:
+    """Return the abstraction of a counter, or None, whose values above `most` are equal."""
+    return FieldAbstraction(value=lambda value, seen: None if value is None else min(value, most))
+
+
+def moment_us(*, earliest_s: float, latest_s: float, **also: Any) -> FieldAbstraction:
+    """Return the abstraction of a moment (us): a delay may read it, and no guard does.
+
+    A later moment must make delays longer. Delays see it between `earliest_s` and `latest_s`, in
+    seconds after the present. `also` are further arguments of `FieldAbstraction`."""
+
+    def extremes(value: int, at_us: int) -> tuple[int, int]:
+        return at_us + round(earliest_s * 1_000_000), at_us + round(latest_s * 1_000_000)
+
+    return FieldAbstraction(
+        value=lambda value, seen: 0, is_forgotten=True, extremes=extremes, **also
+    )
+
+
+def utterance_number(normalized: Callable[[Seen], int] | None = None) -> FieldAbstraction:
+    """Return the abstraction of an utterance's number: only its order among the others counts."""
+    return FieldAbstraction(
+        value=lambda number, seen: seen.rank[number],
+        utterances=lambda number: (number,),
+        normalized=normalized,
+    )
+
+
+def memory(
+    default: Any = MISSING,
+    *,
+    abstraction: FieldAbstraction = SAME,
+    default_factory: Any = MISSING,
+) -> Any:
+    """Declare a field of a call's data, with its default and its abstraction.
+
+    A plain dataclass field has the abstraction `SAME`."""
+    metadata = {ABSTRACTION: abstraction}
+    if default_factory is not MISSING:
+        return field(default_factory=default_factory, metadata=metadata)
+    return field(default=default, metadata=metadata)
+
+
+def abstraction_of(declared: Field[Any]) -> FieldAbstraction:
+    """Return the abstraction that a dataclass field declares."""
+    abstraction: FieldAbstraction = declared.metadata.get(ABSTRACTION, SAME)
+    return abstraction
