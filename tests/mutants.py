@@ -140,19 +140,19 @@ def judge_all(numbers: Sequence[int], console: Console) -> list[Judged]:
 
 
 def judge(number: int, look: int) -> Judged:
-    worlds = [partial(around, world) for world in LOOKS[look]]
-    return Judged(number, verdict(all_mutants()[number], worlds, baselines(look)))
+    environments = [partial(around, environment) for environment in LOOKS[look]]
+    return Judged(number, verdict(all_mutants()[number], environments, baselines(look)))
 
 
-def around(world: Phone, chart: Chart) -> Phone:
+def around(environment: Phone, chart: Chart) -> Phone:
     """Return this environment around another chart."""
-    return replace(world, chart=chart)
+    return replace(environment, chart=chart)
 
 
 @cache
 def baselines(look: int) -> list[Exploration]:
     """Return the explorations of the default chart in the environments of a look."""
-    return [baseline(CHART, partial(around, world)) for world in LOOKS[look]]
+    return [baseline(CHART, partial(around, environment)) for environment in LOOKS[look]]
 
 
 @cache

@@ -63,11 +63,13 @@ def run_explore(
     for option, number in (("--turns", turns), ("--faults", faults)):
         if number is not None and number < 0:
             raise UserError(f"{option} must be 0 or more, got {number}")
-    worlds, most = (own, MOST) if own else ([_of_any(chart)], MOST_IN_ANY)
-    more = 0 if turns is None else turns - worlds[0].turns
-    changed = [_changed(world, world.turns + more, faults) for world in worlds]
-    for world in changed:
-        _begin(world)
+    environments, most = (own, MOST) if own else ([_of_any(chart)], MOST_IN_ANY)
+    more = 0 if turns is None else turns - environments[0].turns
+    changed = [
+        _changed(environment, environment.turns + more, faults) for environment in environments
+    ]
+    for environment in changed:
+        _begin(environment)
     # The functions of a chart cannot be pickled; a forked process has them already.
     forks = multiprocessing.get_context("fork")
     workers = max(1, len(changed) - 1)
@@ -80,21 +82,24 @@ def run_explore(
         print(json.dumps(found, indent=2))
     else:
         show(found, Console(highlight=False, soft_wrap=True))
-    whole = all(each["complete"] for each in found["worlds"])
+    whole = all(each["complete"] for each in found["environments"])
     lacks = not whole or (every_answer and found["unexplored"])
     return 1 if found["violations"] or lacks else 0
 
 
-def _begin(world: Phone) -> None:
+def _begin(environment: Phone) -> None:
     """Raise `UserError` if no call can begin: then there is no call to report."""
-    (data,) = world.initial_data()
+    (data,) = environment.initial_data()
     try:
-        step = begin(world.chart, data)
-        begun = SearchState(step.after, step.data, world.after(world.initial_environment(), step))
-        hash(world.key(world.representative(begun)))
+        step = begin(environment.chart, data)
+        begun = SearchState(
+            step.after, step.data, environment.after(environment.initial_environment(), step)
+        )
+        hash(environment.key(environment.representative(begun)))
     except Exception as error:  # noqa: BLE001 (a function of the chart or the environment may raise anything)
         raise UserError(
-            f"chart {world.chart.name!r}: the exploration cannot begin a call: {what_failed(error)}"
+            f"chart {environment.chart.name!r}: the exploration cannot begin a call: "
+            f"{what_failed(error)}"
         ) from None
 
 
@@ -133,23 +138,23 @@ def progress(console: Console) -> Iterator[Callable[[str], None]]:
 _known: tuple[Sequence[Phone], Path]
 
 
-def _know(worlds: Sequence[Phone], out: Path) -> None:
+def _know(environments: Sequence[Phone], out: Path) -> None:
     global _known
-    _known = worlds, out
+    _known = environments, out
 
 
 def _explore_known(number: int) -> dict[str, Any]:
-    worlds, out = _known
-    return explored(worlds[number], out)
+    environments, out = _known
+    return explored(environments[number], out)
 
 
-def _changed(world: Phone, turns: int, faults: int | None) -> Phone:
-    borne = {} if faults is None else dict.fromkeys(_counted(world.chart), faults)
-    return replace(world, turns=max(0, turns), settings={**world.settings, **borne})
+def _changed(environment: Phone, turns: int, faults: int | None) -> Phone:
+    borne = {} if faults is None else dict.fromkeys(_counted(environment.chart), faults)
+    return replace(environment, turns=max(0, turns), settings={**environment.settings, **borne})
 
 
 def explored(
-    world: Phone,
+    environment: Phone,
     out: Path,
     tell: Callable[[str], None] = lambda text: None,
     most: int = MOST,
@@ -158,26 +163,29 @@ def explored(
 
     Writes the calls that break a property to the folder `out`. Stops at more than `most`
     configurations."""
-    exploration = Exploration(world.chart, world, most=most)
+    exploration = Exploration(environment.chart, environment, most=most)
     done = 0
     for done in _running(exploration):
         tell(f"{done} of {len(exploration.nodes)} known configurations explored")
     alone = check_liveness(exploration) if exploration.complete else None
     return {
-        "world": world.name,
-        "turns": world.turns,
+        "environment": environment.name,
+        "turns": environment.turns,
         "complete": exploration.complete,
         # The search is breadth first: it has explored all calls of so few steps.
         "steps_of_a_call": None if exploration.complete else len(exploration.path_to(done)),
         "configurations": len(exploration.nodes),
-        "standings": len(exploration.states),
+        "states": len(exploration.states),
         "steps": exploration.steps,
         "edges": len(exploration.taken),
         "ties": count_ties(exploration),
-        "unexplored": [declared.described(world.chart) for declared in unexplored(exploration)],
+        "unexplored": [
+            declared.described(environment.chart) for declared in unexplored(exploration)
+        ],
         "seconds_alone": alone,
         "violations": [
-            _broken(exploration, violation, world.name, out) for violation in exploration.violations
+            _broken(exploration, violation, environment.name, out)
+            for violation in exploration.violations
         ],
     }
 
@@ -205,7 +213,7 @@ def merged(chart: Chart, found: Sequence[dict[str, Any]]) -> dict[str, Any]:
             (each["seconds_alone"] for each in found if each["complete"]), default=None
         ),
         "violations": [broken for each in found for broken in each["violations"]],
-        "worlds": [
+        "environments": [
             {name: figure for name, figure in each.items() if name != "violations"}
             for each in found
         ],
@@ -213,13 +221,13 @@ def merged(chart: Chart, found: Sequence[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _broken(
-    exploration: Exploration, violation: Violation, world: str, out: Path
+    exploration: Exploration, violation: Violation, environment: str, out: Path
 ) -> dict[str, Any]:
     lines = list(trace_of(exploration, violation.path))
     found: dict[str, Any] = {
         "property": violation.name,
         "how": violation.how,
-        "world": world,
+        "environment": environment,
     }
     times: Sequence[float | None] = [None] * len(lines)
     try:
@@ -228,7 +236,7 @@ def _broken(
         found["no_journal"] = f"{unreal}; the steps are those of the exploration"
     else:
         out.mkdir(parents=True, exist_ok=True)
-        name = re.sub("[^a-z]+", "-", f"{violation.name} {world}".strip())
+        name = re.sub("[^a-z]+", "-", f"{violation.name} {environment}".strip())
         path = out / f"{name}.jsonl"
         write_journal(exploration, steps, path)
         found["journal"] = str(path)
@@ -261,14 +269,14 @@ def show(found: dict[str, Any], console: Console) -> None:
     def say(text: str) -> None:
         console.print(text, markup=False)
 
-    for each in found["worlds"]:
-        world = f", {each['world']}" if each["world"] else ""
+    for each in found["environments"]:
+        environment = f", {each['environment']}" if each["environment"] else ""
         say(
-            f"{found['chart']}{world}: {each['configurations']} configurations with turns up to "
-            f"{each['turns']}, {each['steps']} steps between them, {each['edges']} edges, "
-            f"{each['ties']} ties"
+            f"{found['chart']}{environment}: {each['configurations']} configurations "
+            f"with turns up to {each['turns']}, {each['steps']} steps between them, "
+            f"{each['edges']} edges, {each['ties']} ties"
         )
-    cut_off = [each for each in found["worlds"] if not each["complete"]]
+    cut_off = [each for each in found["environments"] if not each["complete"]]
     for each in cut_off:
         say(
             f"incomplete: explored every call of up to {each['steps_of_a_call']} "

@@ -45,19 +45,19 @@ def test_all_worlds_that_a_module_has_of_its_chart_are_explored(
 ) -> None:
     assert explore("ROUND", tmp_path, "--json") == 1
     found = json.loads(capsys.readouterr().out)
-    assert [(world["world"], world["turns"]) for world in found["worlds"]] == [
+    assert [(world["environment"], world["turns"]) for world in found["environments"]] == [
         ("", 2),
         ("with turns of none", 0),
     ]
     broken = "a call ends if only its timers fire"
-    assert [(v["world"], v["property"]) for v in found["violations"]] == [
+    assert [(v["environment"], v["property"]) for v in found["violations"]] == [
         ("", broken),
         ("with turns of none", broken),
     ]
     assert len(list(tmp_path.glob("*.jsonl"))) == 2
     assert explore("ROUND", tmp_path, "--json", "--turns", "3") == 1
     found = json.loads(capsys.readouterr().out)
-    assert [world["turns"] for world in found["worlds"]] == [3, 1]
+    assert [world["turns"] for world in found["environments"]] == [3, 1]
 
 
 def test_an_answer_that_is_never_given_is_named_and_fails_where_every_one_is_asked_for(
@@ -163,7 +163,7 @@ def test_what_was_not_gone_through_is_told_in_json(
     monkeypatch.setattr(command, "MOST_IN_ANY", 2_000)
     assert main([*BIG, "--out", str(tmp_path), "--json"]) == 1
     found = json.loads(capsys.readouterr().out)
-    (world,) = found["worlds"]
+    (world,) = found["environments"]
     assert (world["complete"], found["seconds_alone"], found["violations"]) == (False, None, [])
     assert 2 <= world["steps_of_a_call"] <= 20
 
@@ -176,7 +176,7 @@ def test_the_example_of_a_world_is_gone_through(
     assert main(["explore", "--chart", "tests.examples.take_message:CHART", *arguments]) == 0
     said = capsys.readouterr()
     found = json.loads(said.out)
-    (world,) = found["worlds"]
+    (world,) = found["environments"]
     assert (world["complete"], world["steps_of_a_call"]) == (True, None)
     # A second turn is what the message itself takes.
     assert [
