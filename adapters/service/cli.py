@@ -65,7 +65,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _mistake(error: BaseException) -> BaseException | None:
-    """What the user can mend, of what may be a group; None where anything else is in it."""
+    """Return the error that the user can mend; None if the group contains another error."""
     errors = list(leaves(error))
     return errors[0] if all(isinstance(each, USER_ERRORS) for each in errors) else None
 

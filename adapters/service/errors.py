@@ -1,4 +1,4 @@
-"""Errors that come out of nurseries, in groups: what is in them, and what of it a user can mend."""
+"""The errors of the carrier that a user can mend."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from callchart.engine.exception_groups import leaves
 
 @contextmanager
 def carrier_mistakes() -> Iterator[None]:
-    """What Asterisk, or the way to it, lacks comes out as `UserError`: its text has the cure."""
+    """Turn the carrier's errors into one `UserError`. Their texts contain the cures."""
     told: list[str] = []
     try:
         yield

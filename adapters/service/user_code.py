@@ -1,4 +1,4 @@
-"""What a user names, found and checked: a chart, tools for the model, settings."""
+"""Load and check the code and settings that a user names: a chart, tools, settings."""
 
 from __future__ import annotations
 
@@ -19,12 +19,11 @@ from callchart.engine.tools.toolbox import OURS
 
 
 class UserError(Exception):
-    """What a user named is not there, or not what it should be.
-
-    Each argument is a mistake: one line, and what to do."""
+    """A mistake of the user. Each argument is one mistake, with its cure, in one line."""
 
     @property
     def lines(self) -> tuple[str, ...]:
+        """The mistakes, one a line."""
         return tuple(" ".join(str(mistake).split()) for mistake in self.args)
 
 
@@ -32,40 +31,39 @@ DEFAULT_CHART = "callchart.states:CHART"
 
 
 def load_chart(name: str, folder: Path = Path()) -> Chart:
-    """The chart at `module:NAME`; modules are also looked for in the folder."""
+    """Return the chart at `MODULE:NAME`; the folder is searched for the module too."""
     chart = _load("chart", name, folder, example=DEFAULT_CHART, kind=Chart)
     if not isinstance(chart, Chart):
-        raise UserError(f"chart {name}: that is {type(chart).__name__}, and no Chart")
+        raise UserError(f"chart {name} must be a Chart, got {type(chart).__name__}")
     return chart
 
 
 def load_worlds(name: str, folder: Path = Path()) -> Sequence[Phone]:
-    """What is around the chart at `module:NAME` while it is explored: those of the module's
-    `WORLDS` that are of this chart."""
+    """Return the environments for an exploration of the chart at `MODULE:NAME`.
+
+    These are the members of the module's `WORLDS` that belong to this chart."""
     chart = load_chart(name, folder)
     module = name.partition(":")[0]
     own = vars(sys.modules[module]).get("WORLDS", ())
     if not isinstance(own, list | tuple) or not all(isinstance(world, Phone) for world in own):
-        raise UserError(f"chart {name}: WORLDS of {module} is no list of Phone")
+        raise UserError(f"chart {name}: WORLDS of {module} must be a list of Phone")
     return [world for world in own if world.chart is chart]
 
 
 def load_tools(name: str, folder: Path = Path()) -> Sequence[Tool]:
-    """The tools at `module:NAME`, a tool or a list of them, found as charts are."""
+    """Return the tools at `MODULE:NAME`, which is a tool or a list of tools."""
     try:
         found = _load("tools", name, folder, example="tools:TOOLS", kind=Tool)
         tools = (found,) if isinstance(found, Tool) else found
         if not isinstance(tools, list | tuple) or not all(isinstance(t, Tool) for t in tools):
-            raise UserError(
-                f"tools {name}: write a list of what callchart.engine.tools.tool.tool has made"
-            )
+            raise UserError(f"tools {name} must be a tool or a list of tools, which @tool makes")
         return tuple(by_name(tools, taken=OURS).values())
     except ToolDeclarationError as error:
         raise UserError(f"tools {name}: {error}") from None
 
 
 def _load(what: str, name: str, folder: Path, *, example: str, kind: type) -> object:
-    """What `module:NAME` is; where there is no such name, those of that kind are listed."""
+    """Return the object at `MODULE:NAME`. If the name is missing, the error lists likely ones."""
     module_name, colon, attribute = name.partition(":")
     if not colon or not module_name or not attribute:
         raise UserError(f"{what} {name}: write MODULE:NAME, such as {example}")
@@ -77,8 +75,8 @@ def _load(what: str, name: str, folder: Path, *, example: str, kind: type) -> ob
     except ModuleNotFoundError as error:
         raise UserError(f"{what} {name}: there is no module {error.name!r}") from None
     except (ChartError, SettingError, ToolDeclarationError):
-        raise  # they say themselves what to do
-    except Exception as error:  # noqa: BLE001 (whatever the user's own lines raise)
+        raise  # their messages contain the cure
+    except Exception as error:  # noqa: BLE001 (the user's code may raise anything)
         told = f"{type(error).__name__}: {error}".removesuffix(": ")
         raise UserError(
             f"{what} {name}: {module_name} cannot be imported; mend {_place(error, folder)}: {told}"
@@ -92,7 +90,7 @@ def _load(what: str, name: str, folder: Path, *, example: str, kind: type) -> ob
 
 
 def _place(error: Exception, folder: Path) -> str:
-    """The line that it comes from: the last one of the user's, where they are in the folder."""
+    """Return the file and line of the error: the last line in the folder, if there is one."""
     if isinstance(error, SyntaxError) and error.filename:
         return f"{error.filename}, line {error.lineno}"
     frames = traceback.extract_tb(error.__traceback__)
@@ -102,7 +100,7 @@ def _place(error: Exception, folder: Path) -> str:
 
 
 def what_failed(error: Exception) -> str:
-    """What it says, and of which line: the last that is none of ours, where there is one."""
+    """Return the text of an error and the last line of it outside Callchart, if there is one."""
     says = f"{type(error).__name__}: {error}".removesuffix(": ")
     ours = [Path(callchart.__file__).parent / name for name in ("engine", "adapters")]
     for frame in reversed(traceback.extract_tb(error.__traceback__)):
@@ -112,7 +110,7 @@ def what_failed(error: Exception) -> str:
 
 
 def parse_settings(chart: Chart, assignments: Sequence[str]) -> Settings:
-    """`NAME=VALUE` assignments on top of the chart's defaults. Raises `SettingError`."""
+    """Return the chart's defaults with `NAME=VALUE` assignments. Raise `SettingError`."""
     defaults = chart.data().settings
     values: dict[str, Any] = {f.name: getattr(defaults, f.name) for f in fields(defaults)}
     for assignment in assignments:

@@ -1,4 +1,4 @@
-"""What the doctor asks of Asterisk: whether it is there, lets us in, and has what calls need."""
+"""The doctor's checks of Asterisk: connection, password, version, modules, audio."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ _OF_CONTROL: Mapping[str, set[str]] = {
 
 
 def ports(settings: AsteriskSettings) -> list[Finding]:
-    """Where Asterisk dials us, if it does."""
+    """Check the ports to which Asterisk connects, if it does."""
     found = []
     if listen := settings.listen:
         found.append(port("listening", listen.host, listen.port, "asterisk.listen.port"))
@@ -62,7 +62,7 @@ def ports(settings: AsteriskSettings) -> list[Finding]:
 
 
 async def asterisk_findings(settings: AsteriskSettings) -> list[Finding]:
-    """Everything about Asterisk; what depends on an answer that did not come is left out."""
+    """Run all checks of Asterisk. Checks that depend on a failed one are left out."""
     found = ports(settings)
     may_listen = all(finding.verdict is Verdict.OK for finding in found)
     if settings.control != "connect":
@@ -86,7 +86,7 @@ async def asterisk_findings(settings: AsteriskSettings) -> list[Finding]:
 async def asked(
     part: str, check: Callable[[], Awaitable[Finding]], late: str = "see to Asterisk's load"
 ) -> Finding:
-    """The check's finding; a failure where Asterisk says no, is not there, or takes too long."""
+    """Run a check. A refusal, a missing Asterisk or a timeout is a failure."""
     found = failed(part, f"there was no result within {LONGEST:g} s", late)
     try:
         with trio.move_on_after(LONGEST):
@@ -100,13 +100,13 @@ async def asked(
 
 
 def _cause_and_cure(text: str) -> tuple[str, str]:
-    """The carrier's errors have their cure at the end, in brackets."""
+    """Split an error of the carrier into cause and cure, which is in brackets at the end."""
     cause, bracket, cure = text.rstrip(")").partition(" (")
     return (cause, cure) if bracket else (text, "see Asterisk's own log")
 
 
 async def control(settings: AsteriskSettings, may_listen: bool) -> Finding:
-    """Asterisk dials us, for an application as a whole."""
+    """Check that Asterisk connects to us, for control = "persistent"."""
     part = "control"
     if settings.control == "per_call":
         return unknown(part, "Asterisk dials us when a call comes", "make one")
@@ -114,7 +114,7 @@ async def control(settings: AsteriskSettings, may_listen: bool) -> Finding:
         return unknown(part, "its port is in use", "stop the service, to have it checked")
 
     async def dialled() -> Finding:
-        assert settings.listen is not None, "the configuration sees to it"
+        assert settings.listen is not None, "the configuration is validated"
         async with (
             WebSocketServer.open(settings.listen) as server,
             open_control(settings, server, random.Random()),
@@ -126,7 +126,7 @@ async def control(settings: AsteriskSettings, may_listen: bool) -> Finding:
 
 
 async def sound(settings: AsteriskSettings, may_listen: bool) -> list[Finding]:
-    """The sound of a call without a caller; its channel serves to ask about the dialplan."""
+    """Check the audio with a call of our own; ask about the dialplan on its channel."""
     part, on_its_channel = "sound", list[Finding]()
     if settings.media == "files":
         return [unknown(part, "files are played to callers only", "make a call")]
@@ -151,7 +151,7 @@ _CURES = {
 
 
 async def version(ari: Ari, settings: AsteriskSettings) -> Finding:
-    """It answers, takes our password, and is new enough for what was chosen."""
+    """Check that Asterisk accepts our password and is new enough for the configuration."""
     found = await ari.version()
     needs = [("ARI", OLDEST)]
     if settings.control != "connect":
@@ -172,9 +172,10 @@ async def version(ari: Ari, settings: AsteriskSettings) -> Finding:
 
 
 def is_older(version: str, since: Mapping[int, int]) -> bool:
-    """Whether a release lacks what came with these, (branch: minor release). Unknown ones do not.
+    """Return whether a release is older than `since` (minor release by branch).
 
-    A branch between those that are named ended before it could get it."""
+    A version that cannot be read is new enough.
+    A branch between the named ones never got the feature."""
     numbers = re.search(r"(\d+)\.(\d+)", version)
     if numbers is None:
         return False
@@ -187,7 +188,7 @@ def _in_words(since: Mapping[int, int]) -> str:
 
 
 async def modules(ari: Ari, settings: AsteriskSettings) -> Finding:
-    """Those that the chosen control and media need are running."""
+    """Check that the modules for the chosen control and media run."""
     needed = _EVERYBODY | _OF_CONTROL[settings.control] | needed_modules(settings)
     if missing := sorted(needed - await ari.modules()):
         return failed(
@@ -199,7 +200,7 @@ async def modules(ari: Ari, settings: AsteriskSettings) -> Finding:
 
 
 async def application(ari: Ari, settings: AsteriskSettings) -> Finding:
-    """Whether somebody serves our application now; we cannot know whether that is we ourselves."""
+    """Report whether a service serves our application now; it may be this one."""
     channels = await ari.application_resources(settings.app)
     if channels is None:
         return ok("application", f"{settings.app} is free")

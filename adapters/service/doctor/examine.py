@@ -1,4 +1,4 @@
-"""All of the doctor's checks together, and how what they found is told."""
+"""All of the doctor's checks, and the output of their findings."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _STYLES = {Verdict.OK: "green", Verdict.FAILED: "bold red", Verdict.UNKNOWN: "ye
 
 
 def run_doctor(config: Config, *, as_json: bool) -> int:
-    """Look at everything and say what was found; 1 where something has failed."""
+    """Run and print all checks. Return 1 if one failed, else 0."""
     findings = trio.run(examine, config)
     if as_json:
         print(in_json(findings))
@@ -32,7 +32,7 @@ def run_doctor(config: Config, *, as_json: bool) -> int:
 
 
 async def examine(config: Config) -> list[Finding]:
-    """Every part, in the order in which one would mend them; those that can, side by side."""
+    """Return the findings in the order in which to mend them. Checks run concurrently."""
     of_asterisk: list[Finding] = []
     of_providers: list[Finding] = []
 
@@ -52,12 +52,12 @@ async def examine(config: Config) -> list[Finding]:
 
 
 def is_fit(findings: Iterable[Finding]) -> bool:
-    """Whether nothing has failed."""
+    """Return whether no check failed."""
     return all(finding.verdict is not Verdict.FAILED for finding in findings)
 
 
 def show(findings: Sequence[Finding], console: Console) -> None:
-    """A line for each part, and below it what to do."""
+    """Print a line for each part, with the cure below it."""
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for name in ("part", "", "what was found, and what to do"):
         table.add_column(name, overflow="fold")
@@ -72,4 +72,5 @@ def show(findings: Sequence[Finding], console: Console) -> None:
 
 
 def in_json(findings: Sequence[Finding]) -> str:
+    """Return the findings as JSON."""
     return json.dumps([asdict(finding) for finding in findings], ensure_ascii=False, indent=2)

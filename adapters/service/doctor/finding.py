@@ -1,4 +1,4 @@
-"""What the doctor finds of one part, and how a check is held within its time."""
+"""A finding of the doctor, and the time limit of a check."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ import trio
 from callchart.engine.exception_groups import first_leaf
 from callchart.engine.ports import ProviderError
 
-#: Seconds that a check may take; what takes longer, even beside calls, callers would not wait for.
+#: Seconds that a check may take. Callers would not wait longer, even on a busy machine.
 LONGEST = 10.0
 
 
 class Verdict(StrEnum):
-    """What a check came to. `UNKNOWN`: it could not be made, which proves nothing."""
+    """The result of a check. `UNKNOWN`: the check could not run."""
 
     OK = "ok"
     FAILED = "failed"
@@ -25,7 +25,7 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One part: what was found, and what to do about it ("" where nothing is to be done)."""
+    """The result for one part, and its cure ("" if none is needed)."""
 
     part: str
     verdict: Verdict
@@ -48,8 +48,9 @@ def unknown(part: str, what: str, cure: str = "") -> Finding:
 async def within_bounds(
     part: str, check: Callable[[], Awaitable[str]], *, seconds: float = LONGEST
 ) -> Finding:
-    """What the check says of a part that works; a failure where it raises `ProviderError` (maybe
-    in a group), or takes longer than that."""
+    """Run a check and return its text as a finding.
+
+    A `ProviderError` (maybe in a group) or a timeout after `seconds` is a failure."""
     found = failed(
         part, f"there was no result within {seconds:g} s", "see to what slows this machine down"
     )

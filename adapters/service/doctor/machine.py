@@ -1,4 +1,4 @@
-"""What the doctor sees of this machine: folders that must be writable, ports, the clock."""
+"""The doctor's checks of this machine: folders, ports, the clock."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from pathlib import Path
 from callchart.adapters.service.config import Config
 from callchart.adapters.service.doctor.finding import Finding, failed, ok, unknown
 
-#: Nothing that runs this program is older.
+#: A clock that is before this date is wrong.
 OLDEST = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def machine_findings(config: Config) -> Iterable[Finding]:
-    """Everything that is known without asking anybody."""
+    """Yield the findings that need no other machine."""
     yield configuration(config)
     if config.journal is not None:
         yield folder("journal folder", config.journal.folder, "journal.folder")
@@ -32,7 +32,7 @@ def machine_findings(config: Config) -> Iterable[Finding]:
 
 
 def configuration(config: Config) -> Finding:
-    """It was read; and who else may read the secrets that stand in it."""
+    """Check that other users cannot read a file with secrets."""
     part = "configuration"
     mode = stat.S_IMODE(config.path.stat().st_mode)
     if mode & 0o004 and config.has_secrets:
@@ -45,7 +45,7 @@ def configuration(config: Config) -> Finding:
 
 
 def folder(part: str, path: Path, key: str) -> Finding:
-    """Files can be made in it; one that is not there can be made itself."""
+    """Check that the folder is writable, or that it can be created."""
     place = path
     while not place.exists() and place != place.parent:
         place = place.parent
@@ -62,7 +62,7 @@ def folder(part: str, path: Path, key: str) -> Finding:
 
 
 def port(part: str, host: str, number: int, key: str) -> Finding:
-    """It can be listened on."""
+    """Check that the port is free."""
     try:
         with socket.create_server((host, number)):
             pass
@@ -81,7 +81,7 @@ def port(part: str, host: str, number: int, key: str) -> Finding:
 
 
 def clock(now: datetime) -> Finding:
-    """Certificates, and the names of journals, go by it."""
+    """Check the clock, on which certificates and the names of journals depend."""
     part = "clock"
     if now < OLDEST:
         return failed(part, f"it says {now:%Y-%m-%d}", "set the clock, and keep it with NTP")

@@ -1,4 +1,4 @@
-"""What the doctor hears of the providers: each is asked for one small piece of its real work."""
+"""The doctor's checks of the providers: each does one small piece of its real work."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ from callchart.engine.ports import (
 )
 from callchart.engine.tools.toolbox import Toolbox
 
-#: Tokens that a conversation needs: some ten turns.
+#: Tokens for a conversation of about ten turns.
 LEAST_ROOM = 500
 
-#: How much of an utterance a recogniser has when it is told of its beginning.
+#: Frames that a recogniser gets before the start of an utterance is signalled.
 ONSET_FRAMES = 5
 
-#: What is said, and recognised again.
+#: Sentences for synthesis, which recognition then gets.
 SENTENCES: Mapping[Language, str] = {"en": "How are you today?", "ru": "Как у вас дела?"}
 
 
 async def speech_findings(speech: SpeechConfig, rate_hz: int, language: Language) -> list[Finding]:
-    """The synthesizers say a sentence; the voice detector and the recogniser hear it."""
+    """Synthesize a sentence; give its audio to the voice detector and the recogniser."""
     voices = {"synthesizer": speech.synthesizer}
     if speech.fallback:
         voices["second synthesizer"] = speech.fallback
@@ -45,7 +45,7 @@ async def speech_findings(speech: SpeechConfig, rate_hz: int, language: Language
     for part, voice in voices.items():
         saying = partial(_say, voice, SENTENCES[language], rate_hz, said)
         findings.append(await within_bounds(part, saying))
-    # Where nobody could speak, the ears are asked all the same.
+    # Without a synthesizer, the detector and the recogniser get a tone.
     pcm = said[0] if said else _tone(rate_hz)
     detecting = partial(_detect, speech.voice_detector, pcm, rate_hz)
     findings.append(await within_bounds("voice detector", detecting))
@@ -117,13 +117,13 @@ async def _hear(
 
 
 def _tone(rate_hz: int) -> bytes:
-    """A second of A, as loud as speech."""
+    """Return one second of 440 Hz, as loud as speech."""
     moments = np.arange(rate_hz) / rate_hz
     return (8000 * np.sin(2 * np.pi * 440 * moments)).astype("<i2").tobytes()
 
 
 async def model_findings(model: ModelConfig) -> list[Finding]:
-    """Each model is asked as a caller would ask it, up to the first words of its answer."""
+    """Ask each model a question, and wait for the first words of its reply."""
 
     def asking(one: ModelConfig) -> Callable[[], Awaitable[str]]:
         async def ask() -> str:
@@ -146,7 +146,7 @@ async def model_findings(model: ModelConfig) -> list[Finding]:
 
 
 def prompt(model: ModelConfig) -> Finding:
-    """It and the tools leave room for a conversation. Where they leave none, nothing is started."""
+    """Check that prompt and tools leave room for a conversation."""
     tokens, most = fixed_tokens(model), model.context_tokens
     if most - tokens < LEAST_ROOM:
         return failed(

@@ -1,4 +1,4 @@
-"""The doctor's own call, which has no caller: its sound is opened as any call's is."""
+"""The doctor's own call without a caller, with the audio of any call."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from callchart.adapters.service.doctor.finding import Finding, failed, ok, unkno
 
 @asynccontextmanager
 async def open_sound(settings: AsteriskSettings) -> AsyncIterator[tuple[ControlLink, Media]]:
-    """The sound of a call, with a link to ask about its channel; afterwards nothing is left of it.
+    """Open the audio of a call, with a link for questions about its channel. Then remove both.
 
-    `settings` are those of a process beside the service (see `outgoing`). Raises `ControlError`,
+    `settings` are those of a second process (see `second_instance`). Raise `ControlError`,
     `ListenFailed`, `MediaFailed`, `AriError` and `ControlLost`."""
     async with AsyncExitStack() as stack:
         server = None
@@ -34,7 +34,7 @@ async def open_sound(settings: AsteriskSettings) -> AsyncIterator[tuple[ControlL
 
 
 async def transfers(ari: Ari, channel: str, settings: AsteriskSettings) -> Finding:
-    """Whether the dialplan has what [transfer] names; `channel` is any, to ask on."""
+    """Check that the dialplan has the context and numbers of [transfer]; ask on any `channel`."""
     part, context = "transfers", settings.transfer_context
     numbers = [each for each in settings.allowed.patterns if "X" not in each]
     try:
@@ -48,7 +48,7 @@ async def transfers(ari: Ari, channel: str, settings: AsteriskSettings) -> Findi
     except AriError as error:
         if error.status != 500:
             raise
-        # Asterisk's answer where it does not know the function.
+        # Asterisk answers 500 if it does not know the function.
         cure = "load func_dialplan.so in modules.conf, for the doctor alone"
         return unknown(part, f"Asterisk cannot tell whether [{context}] exists", cure)
     if missing:

@@ -1,4 +1,4 @@
-"""What a bot says without a model, in each of the languages that the project's prompts are in."""
+"""The texts that a bot says without a model, in the languages of the project's prompts."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Final
 from callchart.adapters.llm.prompts import Language
 from callchart.engine.data import Scripts
 
-#: The fillers of the Russian set are those that callers of a Russian phone bot got used to.
+#: The Russian fillers come from a Russian phone bot that callers know.
 SCRIPTS: Final[Mapping[Language, Scripts]] = {
     "en": Scripts(),
     "ru": Scripts(

@@ -1,4 +1,4 @@
-"""The folder of calls' journals: a file for each call, and old ones go."""
+"""The folder of journals: one file a call. Old files are deleted."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def _utc() -> datetime:
 
 
 class JournalFolder:
-    """Opens journals, named by the time (UTC) and the call's id, and removes those that are old.
+    """A folder that opens journals, named by time (UTC) and call id, and removes old ones.
 
     Making it makes the folder, readable by its owner only, and raises `UserError` where that cannot
     be done."""
@@ -40,7 +40,7 @@ class JournalFolder:
             ) from None
 
     def open(self, call_id: str) -> JournalFile | None:
-        """The journal of a call that begins; None, and an error in the log, where it cannot be."""
+        """Open the journal of a new call. Log an error and return None if that fails."""
         path = self._folder / f"{self._now():{_TIME}}-{call_id}.jsonl"
         try:
             return JournalFile(path, log.error)
@@ -49,13 +49,13 @@ class JournalFolder:
             return None
 
     async def sweep(self) -> None:
-        """Remove what is older than it may be, now and every hour; never ends by itself."""
+        """Remove old journals, now and every hour, until cancelled."""
         while True:
             await trio.to_thread.run_sync(self.remove_old)
             await trio.sleep(_BETWEEN_SWEEPS)
 
     def remove_old(self) -> None:
-        """Remove the journals that are older than they may be; other files are left alone."""
+        """Remove the journals older than `keep_days`. Other files stay."""
         removed = 0
         for path in self._folder.glob("*-*.jsonl"):
             try:

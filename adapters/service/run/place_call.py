@@ -1,4 +1,4 @@
-"""`callchart call`: one call that we place, beside a service that may be running."""
+"""`callchart call`: place one call, next to a service that may be running."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class CallingCarrier(Protocol):
     """A carrier that can place calls."""
 
     async def call(self, target: str) -> Line:
-        """An outgoing call, once it is answered."""
+        """Place a call, and return its line when it is answered."""
         ...
 
 
@@ -42,7 +42,9 @@ OpenCarrier = Callable[[AsteriskSettings], AbstractAsyncContextManager[CallingCa
 
 
 def run_call(config: Config, target: str) -> int:
-    """Place the call; 1 where it was not answered, or failed. Raises `UserError`, and as below."""
+    """Place the call. Return 0, or 1 if it failed or was not answered.
+
+    Raise `UserError`, and the errors of `place_call` except `CallFailed`."""
     view = LiveView(Console(), config.chart)
     failure = ""
     try:
@@ -57,11 +59,11 @@ def run_call(config: Config, target: str) -> int:
 async def place_call(
     config: Config, target: str, open_carrier: OpenCarrier, inspector: Inspector
 ) -> bool:
-    """The whole call; whether it ended as its chart says. A signal hangs up, with a goodbye.
+    """Run the whole call. Return whether it ended as its chart says.
 
-    Whether it may be placed is known before anything is opened. Raises `CallFailed` where it was
-    not answered, also because of a signal; `UserError`, `ProviderError` and what the carrier
-    raises, maybe in groups."""
+    A signal ends the call with a goodbye. A call that `transfer.allow` forbids opens nothing. Raise
+    `CallFailed` if the call was not answered, `UserError`, `ProviderError`
+    and the carrier's errors, maybe in groups."""
     if not (config.asterisk.user and config.asterisk.password):
         raise UserError(
             "asterisk.user and asterisk.password are missing: this call opens a control connection "

@@ -1,7 +1,7 @@
-"""How a process of ours talks to an Asterisk beside the service: without getting into its way.
+"""Settings for a second process on the same Asterisk, which must not disturb the service.
 
-It has an application and an instance of its own, so that nothing of it is taken for the service's
-and cleared, and it opens the control connection itself, also where Asterisk opens the service's."""
+The process has its own application and instance, so that the service does not clear its channels.
+It opens the control connection itself, even if Asterisk opens the service's."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from callchart.adapters.carrier.asterisk.settings import AsteriskSettings
 
 
 def under_other_names(settings: AsteriskSettings, what: str) -> AsteriskSettings:
-    """The same Asterisk and way of media; `what` (three letters) is part of the names."""
+    """Return settings with other names; `what` (three letters) is part of the names."""
     mark = secrets.token_hex(3)
     return replace(
         settings,
@@ -24,7 +24,7 @@ def under_other_names(settings: AsteriskSettings, what: str) -> AsteriskSettings
 
 
 def without_the_services_ports(settings: AsteriskSettings) -> AsteriskSettings:
-    """The same sound over ports that the service does not listen on."""
+    """Return settings with the same transport of audio, on ports that the service does not use."""
     if settings.media == "websocket_client":
         return replace(settings, media="websocket", listen=None)
     if server := settings.audiosocket:

@@ -1,8 +1,9 @@
-"""`callchart serve`: takes calls until it is told to stop, and then lets those under way end.
+"""`callchart serve`: take calls until a signal, then let the running calls end.
 
-Theory of operation. A stop has stages, and each has a bound. First nobody new is taken, and who is
-talking may go on (`drain_seconds`). Then every call is asked to end: its chart says goodbye
-(`GOODBYE_SECONDS`). Then what is left is cut off. A second signal is for the last stage at once."""
+Theory of operation. A stop has three stages, and each has a time limit. First the carrier refuses
+new calls, and running calls continue (`drain_seconds`). Then every call is asked to end: its chart
+says goodbye (`GOODBYE_SECONDS`). Then the remaining calls are cut off. A second signal skips to the
+last stage."""
 
 from __future__ import annotations
 
@@ -37,10 +38,10 @@ FIGURES_EVERY = 3600.0
 
 
 class ServiceCarrier(Carrier, Protocol):
-    """A carrier that can be closed to new calls while old ones go on."""
+    """A carrier that can refuse new calls while running calls continue."""
 
     def stop_accepting(self) -> None:
-        """Further calls are refused as busy; `accept` raises `LineGone` once none is waiting."""
+        """Refuse new calls as busy; `accept` raises `LineGone` after the last waiting call."""
         ...
 
 
@@ -54,14 +55,16 @@ OpenCarrier = Callable[[AsteriskSettings], AbstractAsyncContextManager[ServiceCa
 
 
 def run_serve(config: Config) -> int:
-    """Serve until a signal; 0 where no call was cut off. Raises `UserError`, and as `serve`."""
+    """Serve until a signal. Return 0 if all calls ended, 1 if some were cut off.
+
+    Raise `UserError`, and the errors of `serve`."""
     configure(config.log_level, config.log_format)
     with carrier_mistakes():
         return 0 if trio.run(serve, config, AsteriskCarrier.open) else 1
 
 
 async def serve(config: Config, open_carrier: OpenCarrier) -> bool:
-    """The whole life of the service; whether it ended without cutting a call off.
+    """Run the service. Return whether all calls ended without being cut off.
 
     Raises `UserError`, `ProviderError` and what the carrier raises where something cannot be
     started, maybe in groups."""
@@ -92,7 +95,7 @@ async def serve(config: Config, open_carrier: OpenCarrier) -> bool:
 
 
 async def tell_figures(calls: CallLog, opened: Opened) -> None:
-    """Log the figures now and then, where there were calls since the last time."""
+    """Log the metrics every hour in which there were calls."""
     told = 0
     while True:
         await trio.sleep(FIGURES_EVERY)
@@ -113,7 +116,7 @@ async def take_calls(
     stop: Stop,
     drain_seconds: float,
 ) -> None:
-    """Calls, until `stop` asks for an end and the last one is over, or was cut off."""
+    """Take calls until `stop` asks for an end, and the last call has ended or was cut off."""
     with stop.serving():
         async with trio.open_nursery() as nursery:
             nursery.start_soon(_drain, supervisor, carrier, calls, stop, drain_seconds)
@@ -128,7 +131,7 @@ async def _drain(
     stop: Stop,
     drain_seconds: float,
 ) -> None:
-    """The stages of a stop. Cancelled as soon as there is no call any more."""
+    """Run the stages of a stop. The end of the last call cancels this."""
     await stop.asked.wait()
     carrier.stop_accepting()
     live = len(calls.under_way)
@@ -142,7 +145,7 @@ async def _drain(
 
 
 def _what_is_served(config: Config) -> str:
-    """The chosen parts, in a line without secrets."""
+    """Return the chosen parts in one line, without secrets."""
     asterisk, speech = config.asterisk, config.speech
     parts = (
         f"application {asterisk.app}, control {asterisk.control}, media {asterisk.media} "

@@ -1,4 +1,4 @@
-"""Everything that calls share, put together from what a configuration has chosen."""
+"""The services that calls share, opened as the configuration says."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from callchart.engine.scene import Services
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """The services of calls, and of whom they are made."""
+    """The services of calls, with the synthesizers and models that they contain."""
 
     services: Services
     voices: Voices
@@ -25,7 +25,7 @@ class Opened:
 
 @asynccontextmanager
 async def open_services(config: Config) -> AsyncIterator[Opened]:
-    """All of it is ready before the first call. Raises `ProviderError`, maybe in a group."""
+    """Open all services before the first call. Raise `ProviderError`, maybe in a group."""
     speech, rate_hz, scripts = config.speech, config.asterisk.rate_hz, script_texts(config.scripts)
     async with (
         SharedResources.open(rate_hz) as resources,

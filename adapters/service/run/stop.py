@@ -1,4 +1,4 @@
-"""How a process of ours is stopped: by a signal gently, by a second one at once."""
+"""The stop of a process: the first signal is gentle, the second immediate."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 class Stop:
-    """What was asked for so far: to stop (`asked`), or to stop `at_once`."""
+    """The requests so far: a gentle stop (`asked`), or an immediate one (`at_once`)."""
 
     def __init__(self) -> None:
         self.asked = trio.Event()
@@ -24,14 +24,15 @@ class Stop:
 
     @contextmanager
     def serving(self) -> Iterator[None]:
-        """A block with calls. Before it there is nothing to be gentle to; from now on a stop at
-        once ends this block alone: what is around it still has to end the calls."""
+        """Mark a block with calls. Before it, every stop is immediate.
+
+        An immediate stop then ends this block alone: the code around it still ends the calls."""
         self._is_serving = True
         with trio.CancelScope() as self.at_once:
             yield
 
     def ask(self) -> None:
-        """The first time gently; the second time, and before there are calls, at once."""
+        """Stop gently at first; immediately the second time, and before the block with calls."""
         if self.asked.is_set() or not self._is_serving:
             self.at_once.cancel()
         self.asked.set()
@@ -44,7 +45,7 @@ class Stop:
 
 @asynccontextmanager
 async def stopped_by_signals() -> AsyncIterator[Stop]:
-    """A block that signals stop; a stop at once ends it, and nothing is raised."""
+    """Yield the stop that signals trigger. An immediate stop ends the block without an error."""
     stop = Stop()
     with trio.open_signal_receiver(*SIGNALS) as signals, stop.at_once:
         async with trio.open_nursery() as nursery:

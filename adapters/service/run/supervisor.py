@@ -1,4 +1,4 @@
-"""A supervisor with all that its configuration names: chart, settings, scripts, journals."""
+"""The supervisor of calls, with the chart, settings, scripts and journals of a configuration."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ async def open_supervisor(
     inspectors: Sequence[Inspector],
     failed: Callable[[str, BaseException], None] = lambda call_id, error: None,
 ) -> AsyncIterator[Supervisor]:
-    """Ready for the first call. Old journals are removed for as long as the block.
+    """Yield the supervisor. Within the block, a task removes old journals.
 
-    Raises `UserError`."""
+    Raise `UserError`."""
     journals = JournalFolder(config.journal) if config.journal else None
     async with trio.open_nursery() as nursery:
         if journals:

@@ -1,9 +1,9 @@
 """The base of every section of `callchart.toml`, and the wording of mistakes in one.
 
-Theory of operation. Pydantic validates a section and finds what is wrong with each value. `Table`
-catches that, words each mistake as `must be <expected>, got <value>`, adds the mistakes that depend
-on several keys, and raises them together. So one reading of a file finds all its mistakes. The text
-of a mistake continues the name of its key: " must be ..." or ": ...".
+Theory of operation. Pydantic validates a section and finds the mistakes in its values. `Table`
+catches these, words each mistake as `must be <expected>, got <value>`, adds the mistakes that
+depend on several keys, and raises them together. So one reading of a file finds all its mistakes.
+The text of a mistake continues the name of its key: " must be ..." or ": ...".
 """
 
 from __future__ import annotations

@@ -36,7 +36,7 @@ class Command:
     @classmethod
     @asynccontextmanager
     async def started(cls, *arguments: str | Path) -> AsyncIterator[Command]:
-        """`callchart ARGUMENTS`; killed if it has not ended by itself when the block ends."""
+        """Start `callchart ARGUMENTS`; kill it at the end of the block."""
         process = await trio.lowlevel.open_process(
             [PROGRAM, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE
         )
@@ -72,7 +72,7 @@ class Command:
         self._process.terminate()
 
     async def ended(self) -> int:
-        """Its exit code."""
+        """Wait for the end; return the exit code."""
         with trio.fail_after(PATIENCE):
             return await self._process.wait()
 

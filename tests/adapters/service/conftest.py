@@ -13,7 +13,7 @@ from tests.adapters.service.reading import Read
 
 @pytest.fixture
 def read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Read:
-    """Reads a text as a configuration; modules that it names are beside it."""
+    """Return a function that reads a text as a configuration in `tmp_path`."""
     monkeypatch.setattr(sys, "path", [*sys.path])
 
     def read_text(text: str, **environment: str) -> Config:

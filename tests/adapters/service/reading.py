@@ -1,4 +1,4 @@
-"""A configuration as short as one can be, and what is said about one that is wrong."""
+"""The shortest configuration, and the mistakes in a wrong one."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Read = Callable[..., Config]
 
 
 def mistakes(read: Read, text: str, **environment: str) -> list[str]:
-    """What is said about it, without the file's name, which each line begins with."""
+    """Return the mistakes in a configuration, without the name of the file."""
     with pytest.raises(ConfigError) as raised:
         read(text, **environment)
     for line in raised.value.lines:

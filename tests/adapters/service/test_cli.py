@@ -1,4 +1,4 @@
-"""The command line: what it answers to bad input, one clear line and exit code 2."""
+"""The command line: bad input gets one clear line and exit code 2."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
         ("states", "write MODULE:NAME"),
         ("nowhere:CHART", "there is no module 'nowhere'"),
         ("states:CART", "states has no 'CART'; it has CHART"),
-        ("callchart.states.chart:is_over", "that is function, and no Chart"),
+        ("callchart.states.chart:is_over", "must be a Chart, got function"),
     ],
 )
 def test_a_chart_that_is_not_there_is_named(

@@ -1,4 +1,4 @@
-"""The configuration: what it means, and that each mistake in it is one line that helps."""
+"""The configuration: its values, and one helpful line for each mistake."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from callchart.states import CHART
 from callchart.states.settings import PhoneSettings
 from tests.adapters.service.reading import LEAST, Read, mistakes
 
-# --- what it means -------------------------------------------------------------------------------
+# --- values --------------------------------------------------------------------------------------
 
 
 def test_four_lines_are_enough_and_the_rest_has_defaults(read: Read) -> None:
@@ -135,12 +135,12 @@ def test_secrets_come_from_the_environment_and_from_files(read: Read, tmp_path: 
     assert config.model.key.reveal() == "sk-s3same"
 
 
-def test_no_secret_is_in_what_a_configuration_looks_like(read: Read) -> None:
+def test_repr_of_a_configuration_hides_secrets(read: Read) -> None:
     config = read(LEAST + '[asterisk.listen]\npassword = "s3same"\n')
     assert "s3same" not in repr(config)
 
 
-def test_who_is_dialled_by_asterisk_needs_no_user_of_it_but_a_password_for_it(read: Read) -> None:
+def test_persistent_control_needs_a_listen_password_and_no_ari_user(read: Read) -> None:
     text = LEAST.replace('user = "callchart"\npassword = "s3same"', 'control = "persistent"')
     assert mistakes(read, text) == [
         'asterisk.listen.password must be a string, { env = "NAME" } or { file = "PATH" }, '
@@ -150,14 +150,16 @@ def test_who_is_dialled_by_asterisk_needs_no_user_of_it_but_a_password_for_it(re
     assert config.asterisk.listen == ListenSettings(password="s3same")
 
 
-def test_a_chart_of_ones_own_stands_beside_the_configuration(read: Read, tmp_path: Path) -> None:
+def test_the_folder_of_the_configuration_is_searched_for_the_chart(
+    read: Read, tmp_path: Path
+) -> None:
     (tmp_path / "bakery_chart.py").write_text(
         "from states import CHART as PHONE_CALL\nCHART = PHONE_CALL.extended('bakery')\n"
     )
     assert read(LEAST + '[call]\nchart = "bakery_chart:CHART"\n').chart.name == "bakery"
 
 
-def test_scripts_are_in_the_language_of_the_model_unless_they_have_their_own(read: Read) -> None:
+def test_scripts_use_the_language_of_the_model_by_default(read: Read) -> None:
     russian = LEAST + 'language = "ru"\n'
     assert read(russian).scripts == SCRIPTS["ru"]
     assert read(russian + '[scripts]\nlanguage = "en"\n').scripts == SCRIPTS["en"]
@@ -357,7 +359,7 @@ def test_a_mistake_about_asterisk_is_one_line(read: Read, key: str, value: str, 
         ("{ file = 'noise' }", "noise must be text in UTF-8: write the secret on one line"),
     ],
 )
-def test_a_secret_that_cannot_be_had_is_one_line(
+def test_a_secret_that_cannot_be_read_is_one_line(
     read: Read, tmp_path: Path, secret: str, said: str
 ) -> None:
     (tmp_path / "two_lines").write_text("s3same\ns3same\n")
@@ -374,7 +376,7 @@ def test_files_as_media_need_both_names_of_the_folder(read: Read) -> None:
     ]
 
 
-def test_all_mistakes_are_told_at_once(read: Read) -> None:
+def test_all_mistakes_are_reported_together(read: Read) -> None:
     assert mistakes(read, "[asterisk]\nrate_hz = 1\n[modell]\n") == [
         "asterisk.user must be a non-empty string, got nothing",
         'asterisk.password must be a string, { env = "NAME" } or { file = "PATH" }, got nothing',

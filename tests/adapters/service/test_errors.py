@@ -1,4 +1,4 @@
-"""What of a nursery's errors a user can mend, and in which words."""
+"""The carrier's errors that a user can mend, and their messages."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from callchart.adapters.service.user_code import UserError
 from callchart.engine.exception_groups import leaves
 
 
-def test_what_asterisk_lacks_is_a_users_mistake_told_once() -> None:
+def test_errors_of_asterisk_become_one_user_error_without_repetition() -> None:
     with pytest.raises(UserError) as raised, carrier_mistakes():
         raise ExceptionGroup(
             "", [ControlLost("gone"), AriError("GET x", 500, "why"), ControlLost("gone")]
@@ -21,7 +21,7 @@ def test_what_asterisk_lacks_is_a_users_mistake_told_once() -> None:
         raise MediaFailed("silent")
 
 
-def test_an_error_of_ours_is_none() -> None:
+def test_other_errors_are_not_user_errors() -> None:
     with pytest.raises(ZeroDivisionError), carrier_mistakes():
         raise ZeroDivisionError
     with pytest.raises(ExceptionGroup) as raised, carrier_mistakes():

@@ -231,4 +231,4 @@ def test_worlds_that_are_none_are_named(
     monkeypatch.chdir(tmp_path)
     assert main(["explore", "--chart", "worldly:CHART"]) == 2
     said = capsys.readouterr().err
-    assert "chart worldly:CHART: WORLDS of worldly is no list of Phone" in said
+    assert "chart worldly:CHART: WORLDS of worldly must be a list of Phone" in said

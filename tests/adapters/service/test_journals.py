@@ -1,4 +1,4 @@
-"""Calls' journals in their folder: who can read them, what they are called, how long they stay."""
+"""The folder of journals: permissions, names, and the removal of old files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A secret is shown to nobody who did not ask for it."""
+"""Only `reveal` shows a secret."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ class Account:
     key: Secret
 
 
-def test_a_secret_is_in_no_text_that_is_made_of_it() -> None:
+def test_str_and_repr_hide_a_secret() -> None:
     account = Account(Secret("tops3cret"))
     for text in (f"{account.key}", f"{account!r}", f"{account.key!r:>40}", str([account.key])):
         assert "tops3cret" not in text

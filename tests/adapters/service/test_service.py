@@ -55,7 +55,7 @@ async def greeted(phone: Phone, asterisk: Asterisk) -> Call:
 
 
 async def is_cut_off(service: Command, call: Call) -> None:
-    """Two signals end the service at once, and the call with it."""
+    """End the service and its call with two signals."""
     service.stop()
     await service.says("stopping: ")
     service.stop()

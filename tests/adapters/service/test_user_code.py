@@ -1,4 +1,4 @@
-"""What a user names is found, or the mistake is named in one line."""
+"""The code that a user names is loaded, or one line names the mistake."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_tools_are_found_in_the_folder(folder: Path, name: str) -> None:
         ("my_tools:MODULE", "my_tools has no 'MODULE'"),
         (
             "my_tools:MIXED",
-            "tools my_tools:MIXED: write a list of what callchart.engine.tools.tool.tool has made",
+            "tools my_tools:MIXED must be a tool or a list of tools, which @tool makes",
         ),
         ("my_tools:TWICE", "tools my_tools:TWICE: tool price: the name must be unique"),
         ("my_tools:OURS", "tools my_tools:OURS: tool hang_up: the name must be unique"),
@@ -71,7 +71,7 @@ def test_tools_are_found_in_the_folder(folder: Path, name: str) -> None:
         ),
     ],
 )
-def test_tools_that_are_none_are_named(folder: Path, name: str, said: str) -> None:
+def test_wrong_tools_are_named(folder: Path, name: str, said: str) -> None:
     with pytest.raises(UserError) as refusal:
         load_tools(name, folder)
     assert said in refusal.value.lines[0]

@@ -1,4 +1,4 @@
-"""What the doctor asks of Asterisk, and what it says where something is wrong with the answers."""
+"""The doctor's checks of Asterisk, and its findings about wrong answers."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def settings_for(asterisk: Asterisk, **changed: Any) -> AsteriskSettings:
 
 
 async def examined(settings: AsteriskSettings) -> dict[str, Finding]:
-    """What was found, by part; every failure says what to do, and nothing tells a secret."""
+    """Return the findings by part. Check that failures have cures, and that secrets are hidden."""
     with trio.fail_after(30):
         findings = await doctor.asterisk_findings(settings)
     for finding in findings:
@@ -61,7 +61,7 @@ def free_port() -> int:
 # --- all is well ---------------------------------------------------------------------------------
 
 
-async def test_an_asterisk_that_is_fit_is_found_so_and_left_as_it_was(asterisk: Asterisk) -> None:
+async def test_a_healthy_asterisk_passes_and_is_left_unchanged(asterisk: Asterisk) -> None:
     found = await examined(settings_for(asterisk, allowed=Allowed(("100", "2XX"))))
     assert verdicts(found) == {
         "asterisk": OK,
@@ -92,7 +92,7 @@ async def test_the_sound_of_8_khz_and_over_audiosocket_is_opened_too(
     assert found["sound"].what == "audiosocket at 8000 Hz was opened, and closed"
 
 
-async def test_an_application_that_somebody_serves_is_told_and_not_taken(
+async def test_an_application_in_use_is_reported_and_not_taken(
     asterisk: Asterisk,
 ) -> None:
     settings = settings_for(asterisk)
@@ -103,7 +103,7 @@ async def test_an_application_that_somebody_serves_is_told_and_not_taken(
     assert "doctored is served by somebody, with 0 channels" in found["application"].what
 
 
-async def test_asterisk_that_dials_us_is_waited_for(
+async def test_the_doctor_waits_for_asterisks_control_connection(
     start_asterisk: StartAsterisk, free_port: int
 ) -> None:
     listen = ListenSettings(port=free_port, password="secret")
@@ -123,7 +123,7 @@ async def test_asterisk_that_dials_us_is_waited_for(
         assert verdicts(alone) == {"listening": OK, "control": OK, "asterisk": UNKNOWN}
 
 
-async def test_sound_that_asterisk_dials_is_waited_for(
+async def test_the_doctor_waits_for_asterisks_media_connection(
     start_asterisk: StartAsterisk, free_port: int
 ) -> None:
     listen = ListenSettings(port=free_port, password="secret")

@@ -1,4 +1,4 @@
-"""All that the doctor finds, and how it is told."""
+"""The doctor's findings together, and their output."""
 
 from __future__ import annotations
 
@@ -42,12 +42,12 @@ def test_each_part_has_its_line_and_below_it_what_to_do() -> None:
     assert shown(FINDINGS[:1]).endswith("ready to take calls\n")
 
 
-def test_only_a_failure_is_a_failure() -> None:
+def test_unknown_findings_are_not_failures() -> None:
     assert is_fit(FINDINGS[:2])
     assert not is_fit(FINDINGS)
 
 
-def test_machines_get_the_same() -> None:
+def test_json_has_the_same_findings() -> None:
     assert json.loads(in_json(FINDINGS))[2] == {
         "part": "model",
         "verdict": "failed",
@@ -56,7 +56,7 @@ def test_machines_get_the_same() -> None:
     }
 
 
-def test_a_doctor_who_finds_a_failure_tells_it_by_the_exit_code(
+def test_a_failure_sets_the_exit_code(
     asterisk: Asterisk, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     model = ModelServer("http://127.0.0.1:9/v1")
@@ -79,7 +79,7 @@ def test_a_doctor_who_finds_a_failure_tells_it_by_the_exit_code(
     }
 
 
-def test_a_configuration_that_cannot_be_read_is_no_finding(
+def test_an_unreadable_configuration_is_an_error_not_a_finding(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / "callchart.toml"

@@ -1,4 +1,4 @@
-"""What the doctor sees of this machine."""
+"""The doctor's checks of this machine."""
 
 from __future__ import annotations
 

@@ -46,7 +46,7 @@ def missing(resources: SharedResources) -> Any:
 
 
 def ears() -> FakeRecognizer:
-    """They understand what the fake voice says first."""
+    """Return a recogniser that understands the fake synthesizer's first sentence."""
     recognizer = FakeRecognizer()
     recognizer.knows(Spoken("How are you today?"))
     return recognizer

@@ -1,4 +1,4 @@
-"""The doctor and the real voices: what is wrong with an account, an address or a voice is said."""
+"""The doctor with real providers: it names a wrong account, address or voice."""
 
 from __future__ import annotations
 

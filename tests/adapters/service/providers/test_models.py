@@ -18,7 +18,7 @@ key = "sk-spare"
 """
 
 
-def test_one_model_has_all_of_a_callers_patience(read: Read) -> None:
+def test_one_model_has_the_whole_first_token_timeout(read: Read) -> None:
     model = read(LEAST).model
     assert (model.api, model.language, model.prompt) == ("chat", "en", None)
     assert (model.first_token, model.between_tokens, model.context_tokens) == (3.0, 2.0, 4000)
@@ -26,7 +26,7 @@ def test_one_model_has_all_of_a_callers_patience(read: Read) -> None:
     assert model.tools == ()
 
 
-def test_two_models_share_a_callers_patience(read: Read) -> None:
+def test_two_models_share_the_first_token_timeout(read: Read) -> None:
     model = read(LEAST + "between_tokens = 1\nlanguage = 'ru'\n" + SECOND).model
     second = model.fallback
     assert second
@@ -35,7 +35,7 @@ def test_two_models_share_a_callers_patience(read: Read) -> None:
     assert (second.language, second.between_tokens, second.fallback) == ("ru", 1, None)
 
 
-def test_each_of_two_models_may_have_its_own_patience_and_api(read: Read) -> None:
+def test_each_of_two_models_may_have_its_own_timeout_and_api(read: Read) -> None:
     own = "base_url = 'http://127.0.0.1:8000/v1/'\napi = 'responses'\nfirst_token = 2\n"
     model = read(LEAST + "first_token = 0.5\n" + SECOND + own).model
     assert model.fallback
@@ -44,7 +44,7 @@ def test_each_of_two_models_may_have_its_own_patience_and_api(read: Read) -> Non
     assert model.fallback.base_url == "http://127.0.0.1:8000/v1"
 
 
-def test_tools_stand_beside_the_configuration(read: Read, tmp_path: Path) -> None:
+def test_the_folder_of_the_configuration_is_searched_for_tools(read: Read, tmp_path: Path) -> None:
     (tmp_path / "bakery_tools.py").write_text(
         "from callchart.engine.tools.tool import tool\n"
         "@tool\ndef bread_left() -> int:\n    'How many loaves.'\n    return 3\n"
@@ -67,7 +67,7 @@ def test_tools_stand_beside_the_configuration(read: Read, tmp_path: Path) -> Non
         ("tools = 'nowhere:TOOLS'", "tools: tools nowhere:TOOLS: there is no module 'nowhere'"),
         (
             "tools = 'os:path'",
-            "tools: tools os:path: write a list of what callchart.engine.tools.tool.tool has",
+            "tools: tools os:path must be a tool or a list of tools, which @tool makes",
         ),
         ("tools = []", "tools must be a string, MODULE:NAME, got a list"),
         ("fallback = 'spare'", 'fallback must be a section, got "spare"'),
@@ -87,7 +87,7 @@ def test_a_second_model_needs_a_name_and_a_key_of_its_own(read: Read) -> None:
     ]
 
 
-def test_a_prompt_that_is_larger_than_its_bound_is_one_line(read: Read, tmp_path: Path) -> None:
+def test_a_prompt_above_context_tokens_is_one_line(read: Read, tmp_path: Path) -> None:
     (tmp_path / "prompt.txt").write_text("You sell bread. " * 200)
     (line,) = mistakes(read, LEAST + "prompt = 'prompt.txt'\ncontext_tokens = 500\n")
     assert line.startswith("model.context_tokens must be at least ")
@@ -95,7 +95,7 @@ def test_a_prompt_that_is_larger_than_its_bound_is_one_line(read: Read, tmp_path
     assert line.endswith("; shorten them, or raise it if the model takes more")
 
 
-def test_tools_that_are_larger_than_the_bound_are_one_line(read: Read, tmp_path: Path) -> None:
+def test_tools_above_context_tokens_are_one_line(read: Read, tmp_path: Path) -> None:
     (tmp_path / "wordy_tools.py").write_text(
         "from callchart.engine.tools.tool import tool\n"
         f"@tool\ndef bread_left() -> int:\n    '{'How many loaves. ' * 200}'\n    return 3\n"
@@ -106,7 +106,7 @@ def test_tools_that_are_larger_than_the_bound_are_one_line(read: Read, tmp_path:
 
 
 @pytest.mark.parametrize("key", ["sk-one two", "sk-one\\n", "ключ"])
-def test_a_key_that_no_request_can_carry_is_named(read: Read, key: str) -> None:
+def test_a_key_that_a_header_cannot_carry_is_named(read: Read, key: str) -> None:
     hearing = '[speech]\nrecognizer = "openai"\n[speech.openai]\n'
     text = LEAST.replace("sk-s3same", key) + SECOND.replace("sk-spare", key)
     assert mistakes(read, f'{text}{hearing}key = "{key}"\n') == [
@@ -115,7 +115,7 @@ def test_a_key_that_no_request_can_carry_is_named(read: Read, key: str) -> None:
     ]
 
 
-def test_our_own_prompts_leave_room_in_the_default_bound(read: Read) -> None:
+def test_the_default_prompts_leave_room_for_a_conversation(read: Read) -> None:
     for language in PROMPTS:
         model = read(LEAST + f"language = '{language}'\n").model
         assert fixed_tokens(model) < model.context_tokens / 2

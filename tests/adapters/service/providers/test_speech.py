@@ -1,4 +1,4 @@
-"""[speech]: who hears, who speaks, what stands behind them, and mistakes about them."""
+"""[speech]: recogniser, synthesizers, cache, and the mistakes in their options."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_a_second_voice_and_a_cache(read: Read, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("other", ['voice = "filipp"', 'role = "good"', "speed = 1.1"])
 @pytest.mark.parametrize("synthesizer", ["yandex", "yandex_http"])
-def test_sounds_are_kept_apart_by_all_that_changes_them(
+def test_the_cache_key_has_all_options_that_change_the_sound(
     read: Read, synthesizer: str, other: str
 ) -> None:
     plain = YANDEX.replace('"yandex"', f'"{synthesizer}"')
@@ -68,14 +68,14 @@ def test_offline_voices_and_recognisers_speak_the_language_of_the_model(read: Re
     assert config.synthesizer.key == ("espeak", "ru", "175")
 
 
-def test_a_provider_that_nobody_chose_needs_no_options(read: Read) -> None:
+def test_options_of_a_provider_that_is_not_chosen_are_not_validated(read: Read) -> None:
     speech(read, '[speech.yandex]\napi_key = { env = "NOBODY_SET_IT" }\n')
 
 
 # --- mistakes ------------------------------------------------------------------------------------
 
 
-def test_a_key_that_is_missing_says_how_it_can_be_given(read: Read) -> None:
+def test_a_missing_api_key_names_the_alternatives(read: Read) -> None:
     assert wrong(read, '[speech]\nsynthesizer = "yandex"\n') == [
         'speech.yandex.api_key must be a secret such as { env = "YANDEX_API_KEY" }, got nothing; '
         'on a machine of Yandex Cloud, iam = "machine" replaces it'
@@ -120,7 +120,7 @@ def test_a_mistake_about_yandex_is_one_line(read: Read, keys: str, said: str) ->
     assert wrong(read, of_yandex(keys))[0].startswith(f"speech.yandex.{said}")
 
 
-def test_a_key_with_a_space_in_it_is_no_key_and_not_shown(read: Read) -> None:
+def test_a_key_with_a_space_is_refused_and_not_shown(read: Read) -> None:
     text = YANDEX.replace('{ env = "YANDEX_API_KEY" }', '"AQVN s3same"')
     (line,) = wrong(read, text)
     assert line.startswith("speech.yandex.api_key: the API key is no such thing: it has spaces")
@@ -135,7 +135,7 @@ def test_a_users_token_needs_a_folder(read: Read) -> None:
     speech(read, token + 'folder_id = "b1g"\n')
 
 
-def test_a_section_that_both_voices_share_tells_its_mistakes_once(read: Read) -> None:
+def test_mistakes_in_a_shared_section_are_reported_once(read: Read) -> None:
     both = YANDEX.replace("[speech]\n", '[speech]\nsynthesizer_fallback = "yandex_http"\n')
     assert len(wrong(read, both + "speed = 9\nvioce = 'a'\n")) == 2
 
@@ -149,9 +149,7 @@ def test_a_section_that_both_voices_share_tells_its_mistakes_once(read: Read) ->
         ("cache = 3", " must be a path, got 3"),
     ],
 )
-def test_a_mistake_about_what_stands_behind_a_voice_is_one_line(
-    read: Read, keys: str, said: str
-) -> None:
+def test_a_mistake_about_fallback_or_cache_is_one_line(read: Read, keys: str, said: str) -> None:
     (line,) = wrong(read, f"[speech]\n{keys}\n")
     assert line.startswith(f"speech.{keys.partition(' ')[0]}{said}")
 

@@ -1,4 +1,4 @@
-"""One account at Yandex, whoever asks with it."""
+"""All providers share one account at Yandex."""
 
 from __future__ import annotations
 
@@ -29,7 +29,9 @@ def account(server: SpeechKitServer) -> Yandex:
     return replace(yandex, account=tokens_of_machine(server.url + TOKENS))
 
 
-async def test_ears_and_both_ways_to_speak_have_one_token(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_recogniser_and_both_synthesizers_share_one_token(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     # The environment's proxies lead elsewhere.
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     async with SpeechKitServer.started() as server:

@@ -40,7 +40,7 @@ def test_its_answers_are_told_where_there_were_any(caplog: pytest.LogCaptureFixt
     for at, (event, heard) in WHOLE_CALL.items():
         match event:
             case ReplyReady(reply=1):
-                # A script is no answer.
+                # A script does not count as an answer.
                 told.then(at, ReplyWritten(1, 1, 0, False))
             case ReplyReady(reply=2):
                 told.then(at, ReplyWritten(2, 3, 2, False, first_chunk=0.4))

@@ -35,18 +35,18 @@ SERVICE = AsteriskSettings(
 )
 
 
-def test_it_has_names_of_its_own_and_opens_control_itself() -> None:
+def test_a_second_instance_has_its_own_names_and_opens_control() -> None:
     one, other = (under_other_names(SERVICE, "out") for _ in range(2))
     assert one.app != other.app
     assert one.instance != other.instance
     assert one.app.startswith("callchart-out-")
-    # Neither begins with the other and a dash: nobody takes the other's calls for leftovers.
+    # Neither prefix contains the other: no process takes the other's calls for orphans.
     assert one.instance.isalnum()
     assert len(one.instance) <= 12
     assert (one.control, one.listen) == ("connect", None)
 
 
-def test_it_needs_no_port_of_the_service() -> None:
+def test_a_second_instance_uses_other_ports_than_the_service() -> None:
     dialled = replace(SERVICE, media="websocket_client")
     assert under_other_names(dialled, "out").listen == ListenSettings()
     assert without_the_services_ports(dialled).media == "websocket"
@@ -69,7 +69,7 @@ async def phone() -> AsyncIterator[Phone]:
 
 @pytest.fixture
 def path(tmp_path: Path, asterisk: Asterisk) -> Path:
-    # Nobody in these tests asks the model anything.
+    # These tests never send the model a request.
     return write_config(
         tmp_path / "callchart.toml",
         asterisk,
@@ -94,7 +94,7 @@ class Shown:
         self.states.append(step.after.leaf)
 
 
-async def test_a_signal_says_goodbye_to_who_was_called(
+async def test_a_signal_ends_the_call_with_a_goodbye(
     asterisk: Asterisk, phone: Phone, config: Config
 ) -> None:
     shown, ended = Shown(), list[bool]()
@@ -116,7 +116,7 @@ async def test_a_signal_says_goodbye_to_who_was_called(
     assert await asterisk.channels() == []
 
 
-async def test_a_signal_while_it_rings_ends_it_at_once(
+async def test_a_signal_while_ringing_ends_the_call_immediately(
     asterisk: Asterisk, phone: Phone, config: Config
 ) -> None:
     async def place() -> None:
@@ -155,7 +155,7 @@ def test_a_number_that_is_not_allowed_is_refused_before_asterisk_is_asked(
     assert capsys.readouterr().err == f"callchart call: {said.format(path=path)}\n"
 
 
-def test_who_is_only_dialled_by_asterisk_cannot_call(
+def test_a_call_needs_the_ari_user_and_password(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / "callchart.toml"

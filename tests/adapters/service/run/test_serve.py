@@ -1,4 +1,4 @@
-"""The service's life: it takes calls until it is told to stop, and then drains within bounds."""
+"""The service takes calls until a signal, and then drains within time limits."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ class Running:
         await take_calls(supervisor, self.carrier, self.calls, self.stop, DRAIN)
 
     async def ring(self, *call_ids: str) -> list[FakeLine]:
-        """Calls come in, and their greeting is over."""
+        """Let calls come in, and wait until their greeting has ended."""
         lines = [FakeLine(call_id) for call_id in call_ids]
         for line in lines:
             self.carrier.ring(line)
@@ -115,7 +115,7 @@ async def test_a_stop_without_calls_is_immediate(autojump_clock: MockClock) -> N
     assert not running.carrier.accepting
 
 
-async def test_who_is_talking_may_finish_and_the_service_ends_with_the_last_call(
+async def test_running_calls_may_finish_and_the_service_ends_with_the_last(
     autojump_clock: MockClock,
 ) -> None:
     running = Running()
@@ -131,7 +131,7 @@ async def test_who_is_talking_may_finish_and_the_service_ends_with_the_last_call
     assert running.calls.cut_off() == 0
 
 
-async def test_who_does_not_finish_is_told_goodbye(
+async def test_calls_that_do_not_finish_get_a_goodbye(
     autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, "callchart")
@@ -151,7 +151,7 @@ async def test_who_does_not_finish_is_told_goodbye(
     ]
 
 
-async def test_who_cannot_be_brought_to_an_end_is_cut_off(
+async def test_a_call_that_ignores_the_goodbye_is_cut_off(
     autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
 ) -> None:
     running = Running(chart=STUBBORN)
@@ -164,7 +164,7 @@ async def test_who_cannot_be_brought_to_an_end_is_cut_off(
     assert caplog.messages == ["call stubborn: cut off in listening.waiting"]
 
 
-async def test_a_second_signal_cuts_off_at_once(autojump_clock: MockClock) -> None:
+async def test_a_second_signal_cuts_off_immediately(autojump_clock: MockClock) -> None:
     running = Running()
     async with running.begun():
         lines = await running.ring("one", "other")
@@ -176,7 +176,7 @@ async def test_a_second_signal_cuts_off_at_once(autojump_clock: MockClock) -> No
     assert running.calls.cut_off() == 2
 
 
-async def test_figures_are_told_each_hour_in_which_there_were_calls(
+async def test_metrics_are_logged_each_hour_with_calls(
     autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, "callchart")
@@ -237,7 +237,7 @@ def test_it_serves_until_a_signal(
     assert asterisk.password not in log
 
 
-def test_where_asterisk_is_waited_for_is_said_before_it_has_dialled(
+def test_the_log_says_where_asterisk_must_connect_before_it_does(
     tmp_path: Path, own_logging: logging.Logger, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path, port = tmp_path / "callchart.toml", free_port()
@@ -254,7 +254,7 @@ def test_where_asterisk_is_waited_for_is_said_before_it_has_dialled(
     assert "ready: " not in log
 
 
-def test_what_keeps_it_from_starting_is_one_line(
+def test_an_error_at_start_is_one_line(
     asterisk: Asterisk,
     tmp_path: Path,
     own_logging: logging.Logger,

@@ -179,7 +179,7 @@ async def test_scripts_are_in_the_first_voice_also_where_it_is_too_slow_for_a_ca
         assert await speechkit.texts("tts:synthesize") == []
 
 
-async def test_what_is_kept_lets_a_service_start_while_no_voice_can_be_reached(
+async def test_a_cache_lets_a_service_start_without_its_synthesizer(
     configured: Config, read: Read, speechkit: SpeechKitServer, tmp_path: Path
 ) -> None:
     async with open_services(configured) as opened:
@@ -195,7 +195,7 @@ async def test_what_is_kept_lets_a_service_start_while_no_voice_can_be_reached(
         assert again.services.phrases[script] == opened.services.phrases[script]
 
 
-async def test_the_model_is_told_of_tools_and_of_whom_callers_may_be_handed_on_to(
+async def test_the_model_gets_tools_and_transfer_targets(
     configured: Config, read: Read, tmp_path: Path
 ) -> None:
     (tmp_path / "clock_tools.py").write_text(
@@ -210,7 +210,7 @@ async def test_the_model_is_told_of_tools_and_of_whom_callers_may_be_handed_on_t
     assert services.transfers == ("100", "2XX")
 
 
-async def test_what_providers_share_is_opened_once_and_closed_after_all_of_them() -> None:
+async def test_a_shared_resource_is_opened_once_and_closed_last() -> None:
     happened: list[str] = []
 
     @asynccontextmanager

@@ -1,4 +1,4 @@
-"""How a process is stopped: gently by the first signal, at once by the second."""
+"""The first signal stops a process gently, the second immediately."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ async def test_a_signal_asks_and_a_second_one_ends_the_block_with_calls_alone(
     assert caplog.messages == [f"{number.name} received"] * 2
 
 
-async def test_before_there_are_calls_one_signal_is_enough() -> None:
+async def test_one_signal_is_immediate_before_there_are_calls() -> None:
     with trio.fail_after(5):
         async with stopped_by_signals():
             send(signal.SIGTERM)
