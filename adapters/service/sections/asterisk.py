@@ -133,7 +133,8 @@ class AsteriskSection(Table):
             for key in ("user", "password"):
                 if key not in given:
                     yield (key,), nothing(cls.model_fields[key])
-        if _listens(control, given.get("media")) and "password" not in listen:
+        listens = _listens(control, given.get("media"))
+        if listens and isinstance(listen, dict) and "password" not in listen:
             yield ("listen", "password"), nothing(ListenSection.model_fields["password"])
 
     def settings(self, transfer: TransferSection, outgoing: OutgoingSection) -> AsteriskSettings:

@@ -329,6 +329,7 @@ def test_a_mistake_is_one_line_that_helps(read: Read, text: str, said: str) -> N
             'and -, got "call,chart"',
         ),
         ("rate_hz", "44100", " must be 8000 or 16000, got 44100"),
+        ("listen", "3\nmedia = 'websocket_client'", " must be a section, got 3"),
         (
             "media",
             "'rtp'",
