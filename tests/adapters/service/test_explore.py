@@ -13,6 +13,7 @@ from rich.console import Console
 
 from callchart.adapters.service import explore as command
 from callchart.adapters.service.cli import main
+from callchart.engine.drawing.files import MARK
 
 CHARTS = "tests.engine.exploration.holed"
 
@@ -83,6 +84,8 @@ def test_a_function_that_fails_leaves_the_steps_before_it(
 def test_a_chart_whose_calls_cannot_begin_is_told_in_a_line(
     arguments: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    # A drawing of an earlier version: without any, --check says so first.
+    (tmp_path / "chart.mmd").write_text(f"%% {MARK}\n")
     chart = ["--chart", f"{CHARTS}:UNBEGUN", "--out", str(tmp_path)]
     assert main([*arguments, *chart]) == 2
     (said,) = capsys.readouterr().err.splitlines()
