@@ -55,6 +55,8 @@ from callchart.engine.events import (
 )
 from callchart.engine.exploration.environment import CanonicalValues, EnvironmentState, Phone
 from callchart.engine.exploration.model import Property
+from callchart.engine.memory import SAME, WORDS, capped, forget, is_set, memory, truthy
+from callchart.engine.scene import Activity, Scene
 from callchart.engine.settings import SettingError, Settings, setting
 from callchart.engine.tools.tool import Tool, ToolDeclarationError, ToolError, tool
 from callchart.states import CHART as PHONE_CALL
@@ -69,6 +71,9 @@ __all__ = [
     "OUTSIDE",
     "PHONE_CALL",
     "PHONE_WORLD",
+    "SAME",
+    "WORDS",
+    "Activity",
     "AnswerLine",
     "CallData",
     "CallStarted",
@@ -107,6 +112,7 @@ __all__ = [
     "ReplyReady",
     "ReplyWritten",
     "Said",
+    "Scene",
     "Scripts",
     "SendDigits",
     "SettingError",
@@ -129,8 +135,12 @@ __all__ = [
     "TransferCall",
     "TransferFailed",
     "add_words",
+    "capped",
     "defer",
+    "forget",
     "ignore",
+    "is_set",
+    "memory",
     "note_partial",
     "put_question",
     "put_what_was_said",
@@ -141,4 +151,5 @@ __all__ = [
     "stay",
     "to",
     "tool",
+    "truthy",
 ]

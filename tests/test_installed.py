@@ -129,6 +129,10 @@ def test_draw_draws_the_chart_of_a_bot(python: Path, project: Path) -> None:
     assert "on_hold" in (project / "drawings/chart.svg").read_text("utf-8")
 
 
+def test_the_package_says_its_version(python: Path, project: Path) -> None:
+    assert run(python, project, "python", "-m", "callchart", "--version") == "callchart 0.1.0\n"
+
+
 def test_proto_plus_stays_whole(python: Path, tmp_path: Path) -> None:
     assert (
         run(python, tmp_path, "python", "-c", "import proto; print(proto.Message.__name__)")

@@ -1,23 +1,31 @@
-"""The default call, and a state more: a caller who asks for it may leave a message."""
+"""The default call with one more state: a caller who asks for it may leave a message."""
 
 from dataclasses import dataclass, replace
 
-from callchart.engine.chart import State, ignore, stay, to
-from callchart.engine.effects import StopPlayback
-from callchart.engine.events import (
+from callchart import (
+    PHONE_CALL,
+    PHONE_WORLD,
     FinalHeard,
     PartialHeard,
+    PhoneData,
     PlaybackFinished,
     PlaybackStarted,
     SoundQueued,
     SpeechStarted,
+    State,
+    StopPlayback,
+    add_words,
+    forget,
+    ignore,
+    memory,
+    note_partial,
+    put_question,
+    put_what_was_said,
+    script,
+    start_reply,
+    stay,
+    to,
 )
-from callchart.engine.memory import forget, memory
-from callchart.states import CHART as PHONE_CALL
-from callchart.states import WORLD
-from callchart.states.data import PhoneData
-from callchart.states.hearing import add_words, note_partial, put_question, put_what_was_said
-from callchart.states.replies import script, start_reply
 
 
 @dataclass(frozen=True)
@@ -40,7 +48,7 @@ TO_THANKS = to("speaking", update=[put_what_was_said, thanks], effects=start_rep
 
 take_message = State(
     "take_message",
-    "The caller says what we should know, and is thanked for it.",
+    "The caller leaves a message, and the agent thanks them.",
     children=[
         State(
             "inviting",
@@ -84,5 +92,7 @@ CHART = PHONE_CALL.extended(
 )
 
 
-#: What is around it while it is explored: as around the default call, and callers who ask for it.
-WORLDS = [replace(WORLD, chart=CHART, words=(*WORLD.words, "leave a message"))]
+#: The world of an exploration: the default call's, with callers who ask to leave a message.
+WORLDS = [
+    replace(PHONE_WORLD, chart=CHART, words=(*PHONE_WORLD.words, "leave a message")),
+]
