@@ -85,10 +85,11 @@ def markdown(results: Results) -> str:
         "|---" * len(COLUMNS) + "|",
         *(_row(*cells) for cells in _cells(results)),
         "",
-        "All times run from the moment at which the caller's turn is over and its text is there;",
+        "All times begin when the caller's turn has ended and its text is known;",
         f"in that timeline the filler is heard after {FILLER_HEARD * 1000:.0f} ms and the answer "
         f"after {ANSWER_HEARD * 1000:.0f} ms. *Heard*",
-        "is when a line played the first frame. *Overhead* is what the script does not ask for,",
+        "is the time at which a line played the first frame. *Overhead* is the",
+        "time beyond the script,",
         "without the wait for a filler's word to end. The *gRPC client's share* runs from a text",
         "handed over to its first sound, less the time between the server's own stamps: so the",
         "network and the server's library are in it, as they are in the official client's. The",
