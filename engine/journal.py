@@ -235,9 +235,10 @@ def beginning(chart: Chart, head: JournalLine) -> CallData:
     seed = member_of(int, head, "seed", mistakes)
     facts = member_of(Facts, head, "facts", mistakes)
     values = member_of(dict, head, "settings", mistakes)
+    settings = chart.data().settings
     if isinstance(values, dict):
         try:
-            settings = type(chart.data().settings).of(values)
+            settings = type(settings).of(values)
         except SettingError as error:
             mistakes.append(str(error))
     if mistakes:

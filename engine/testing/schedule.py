@@ -66,7 +66,7 @@ def run(
 
 def _only_exception(error: BaseException) -> BaseException | None:
     while isinstance(error, BaseExceptionGroup):
-        if len(error.exceptions) > 1:
+        error, *others = error.exceptions
+        if others:
             return None
-        error = error.exceptions[0]
     return error

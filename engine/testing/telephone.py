@@ -245,8 +245,8 @@ class Telephone:
         goodbye."""
         __tracebackhide__ = True
         await self._reach(None)
-        within = self.settings.longest_call + PATIENCE if within is None else within
-        await self._wait_for(lambda: self._over, "over", within)
+        longest = self.settings.longest_call + PATIENCE
+        await self._wait_for(lambda: self._over, "over", longest if within is None else within)
 
     def expect(
         self,

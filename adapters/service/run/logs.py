@@ -24,7 +24,7 @@ def configure(level: int, log_format: LogFormat, stream: TextIO | None = None) -
     """Send the log to `stream`: Callchart's from `level` on, the libraries' from warnings on.
 
     Without a stream, to standard error."""
-    stream = sys.stderr if stream is None else stream
+    output = sys.stderr if stream is None else stream
     for_people = log_format == "console"
     rendering: list[Processor] = [structlog.stdlib.ProcessorFormatter.remove_processors_meta]
     if for_people:
@@ -32,7 +32,7 @@ def configure(level: int, log_format: LogFormat, stream: TextIO | None = None) -
         # A plain traceback: structlog's own shows local variables, which may hold spoken words.
         rendering.append(
             structlog.dev.ConsoleRenderer(
-                colors=stream.isatty(),
+                colors=output.isatty(),
                 pad_event_to=0,
                 exception_formatter=structlog.dev.plain_traceback,
             )
@@ -40,7 +40,7 @@ def configure(level: int, log_format: LogFormat, stream: TextIO | None = None) -
     else:
         rendering.append(structlog.processors.format_exc_info)
         rendering.append(structlog.processors.JSONRenderer(ensure_ascii=False))
-    handler = logging.StreamHandler(stream)
+    handler = logging.StreamHandler(output)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=[
