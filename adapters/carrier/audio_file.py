@@ -60,7 +60,9 @@ def read_wav(path: Path, rate_hz: int) -> bytes:
     form, data = _parse(path, _content(path))
     samples = _samples(path, form, data)
     if not len(samples):
-        raise AudioFileError(path, "holds no sound", "give a WAV with at least one sample")
+        raise AudioFileError(
+            path, "the audio must have at least one sample, got none", "give a WAV with sound in it"
+        )
     if form.rate_hz != rate_hz:
         samples = soxr.resample(samples, form.rate_hz, rate_hz)
     pcm = np.clip(np.rint(samples * 32768.0), -32768, 32767).astype("<i2").tobytes()
@@ -98,7 +100,7 @@ def _content(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except FileNotFoundError as error:
-        raise AudioFileError(path, "there is no such file", "give the path of a WAV") from error
+        raise AudioFileError(path, "file not found", "give the path of a WAV") from error
     except OSError as error:
         raise AudioFileError(
             path, f"cannot be read ({error.strerror})", "give the path of a WAV"
@@ -111,11 +113,14 @@ def _parse(path: Path, content: bytes) -> tuple[_Format, bytes]:
     Cut a `data` chunk that is longer than its file: a program that writes to a pipe cannot know the
     length, and the audio in the file is good."""
     if not content:
-        raise AudioFileError(path, "is empty", "give a WAV with sound in it")
+        raise AudioFileError(
+            path, "the file must be a WAV, got 0 bytes", "give a WAV with sound in it"
+        )
     if len(content) < 12 and b"RIFF".startswith(content[:4]):
         raise _truncated(path)
     if content[:4] != b"RIFF" or content[8:12] != b"WAVE":
-        raise AudioFileError(path, "is not a WAV", CURE)
+        problem = f"the file must begin with RIFF....WAVE, as a WAV does, got {content[:12]!r}"
+        raise AudioFileError(path, problem, CURE)
     form: _Format | None = None
     at = 12
     while at + 8 <= len(content):
@@ -125,7 +130,9 @@ def _parse(path: Path, content: bytes) -> tuple[_Format, bytes]:
             form = _format(path, body)
         elif name == b"data":
             if form is None:
-                raise AudioFileError(path, "does not say its format before its sound", CURE)
+                raise AudioFileError(
+                    path, "the format chunk must come before the audio, got none there", CURE
+                )
             return form, body
         at += 8 + size + size % 2  # chunks begin at even offsets
     raise _truncated(path)
@@ -138,13 +145,18 @@ def _format(path: Path, body: bytes) -> _Format:
     if code == EXTENSIBLE and len(body) >= 26:
         (code,) = struct.unpack_from("<H", body, 24)  # the first bytes of the sub-format
     if code not in (PCM, FLOAT):
-        raise AudioFileError(path, f"is {COMPRESSED.get(code, f'in format {code:#x}')}", CURE)
-    if bits not in ((8, 16, 24, 32) if code == PCM else (32, 64)):
-        raise AudioFileError(path, f"has samples of {bits} bits", CURE)
+        got = COMPRESSED.get(code, f"format {code:#x}")
+        raise AudioFileError(path, f"the samples must be PCM or float, got {got}", CURE)
+    sizes = (8, 16, 24, 32) if code == PCM else (32, 64)
+    if bits not in sizes:
+        expected = ", ".join(map(str, sizes[:-1])) + f" or {sizes[-1]}"
+        raise AudioFileError(path, f"a sample must have {expected} bits, got {bits}", CURE)
     if channels not in (1, 2):
-        raise AudioFileError(path, f"has {channels} channels", "give a mono or a stereo WAV")
+        raise AudioFileError(
+            path, f"the channels must be 1 or 2, got {channels}", "give a mono or a stereo WAV"
+        )
     if not rate_hz:
-        raise AudioFileError(path, "says 0 samples a second", CURE)
+        raise AudioFileError(path, "the sample rate must be above 0 Hz, got 0", CURE)
     return _Format(code, channels, rate_hz, bits)
 
 
@@ -156,7 +168,7 @@ def _samples(path: Path, form: _Format, data: bytes) -> NDArray[np.float64]:
     if form.code == FLOAT:
         samples = np.frombuffer(data, f"<f{form.bits // 8}").astype(np.float64)
         if not np.isfinite(samples).all():
-            raise AudioFileError(path, "has samples that are no numbers", CURE)
+            raise AudioFileError(path, "the samples must be finite, got NaN or infinity", CURE)
     elif form.bits == 8:  # the only unsigned one
         samples = (np.frombuffer(data, np.uint8).astype(np.float64) - 128) / 128
     elif form.bits == 24:
@@ -171,5 +183,5 @@ def _samples(path: Path, form: _Format, data: bytes) -> NDArray[np.float64]:
 
 def _truncated(path: Path) -> AudioFileError:
     return AudioFileError(
-        path, "is a WAV that was cut off before its sound", "copy or record it again"
+        path, "the WAV must have audio, got a file that ends before it", "copy or record it again"
     )

@@ -21,18 +21,18 @@ from callchart.engine.ports import frame_bytes
 
 FRAMES_PER_SECOND: Final = 50
 
-#: The longest wait for a cue, in seconds; then the caller continues as if it had come.
-LONGEST_WAIT: Final = 20.0
+#: The longest wait for a cue; then the caller continues as if it had come.
+LONGEST_WAIT_SECONDS: Final = 20.0
 
-#: Seconds of silence after an answer, before a caller at the end of their script hangs up.
-HANGUP_AFTER: Final = 2.5
+#: The silence after an answer, before a caller at the end of their script hangs up.
+HANGUP_AFTER_SECONDS: Final = 2.5
 
-#: The longest pause within speech, in frames: espeak-ng leaves 0.28-0.30 s between two sentences.
-PAUSE: Final = 20
+#: The longest pause within speech: espeak-ng leaves 0.28-0.30 s between two sentences.
+PAUSE_FRAMES: Final = 20
 
 #: The lowest RMS of a frame of speech: -44 dB of full scale. Speech on a phone line is near -26 dB,
 #: comfort noise below -50 dB.
-LOUD: Final = 200
+LOUD_RMS: Final = 200
 
 When = Literal["at once", "agent silent", "agent speaking"]
 
@@ -65,12 +65,12 @@ class ScriptLine:
 class Script:
     """The lines of a caller, in order, and the cue for their hangup.
 
-    `at_most`, in seconds from the answer, ends the call at any place of the script."""
+    `at_most_s`, in seconds from the answer, ends the call at any place of the script."""
 
     rate_hz: int
     lines: tuple[ScriptLine, ...]
     hangup: Cue
-    at_most: float = math.inf
+    at_most_s: float = math.inf
 
 
 def read_caller(path: Path, rate_hz: int) -> Script:
@@ -82,12 +82,12 @@ def read_caller(path: Path, rate_hz: int) -> Script:
     return one_line(read_wav(path, rate_hz), rate_hz)
 
 
-def one_line(pcm: bytes, rate_hz: int, hangup_after: float = HANGUP_AFTER) -> Script:
+def one_line(pcm: bytes, rate_hz: int, hangup_after_s: float = HANGUP_AFTER_SECONDS) -> Script:
     """Return the script of a caller who says `pcm` right after the answer.
 
-    They hang up after the agent's reply and `hangup_after` seconds of mutual silence, at the latest
-    `LONGEST_WAIT` seconds after their words."""
-    hangup = Cue("agent silent", _frames(hangup_after))
+    They hang up after the agent's reply and `hangup_after_s` seconds of mutual silence, at the
+    latest `LONGEST_WAIT_SECONDS` after their words."""
+    hangup = Cue("agent silent", _frames(hangup_after_s))
     return Script(rate_hz, (ScriptLine(pcm, Cue("at once")),), hangup)
 
 
@@ -96,29 +96,34 @@ def read_script(path: Path, rate_hz: int) -> Script:
     try:
         table = tomllib.loads(path.read_text("utf-8"))
     except FileNotFoundError as error:
-        raise CallerScriptError(f"{path}: there is no such caller's script") from error
+        raise CallerScriptError(
+            f"{path}: file not found; give the path of a caller's script"
+        ) from error
     except OSError as error:
-        raise CallerScriptError(f"{path}: cannot be read ({error.strerror})") from error
+        raise CallerScriptError(
+            f"{path}: cannot be read ({error.strerror}); give the path of a caller's script"
+        ) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise CallerScriptError(f"{path}: is not TOML: {error}") from error
+        raise CallerScriptError(f"{path}: the script must be TOML: {error}") from error
 
     _check_keys(table, ("line", "hangup"), f"{path}")
     entries = table.get("line")
     if not isinstance(entries, list) or not entries:
-        raise CallerScriptError(f"{path}: the caller says nothing; give at least one [[line]]")
+        got = repr(entries) if entries else "none"
+        raise CallerScriptError(f"{path}: line must be a list of [[line]], got {got}; add one")
     lines = tuple(
-        _line(_table(entry, f"{path}: [[line]] {number}"), path, number, rate_hz)
+        _line(_table(entry, f"{path}: [[line]] {number}", "[[line]]"), path, number, rate_hz)
         for number, entry in enumerate(entries, 1)
     )
     if "hangup" not in table:
-        return Script(rate_hz, lines, Cue("agent silent", _frames(HANGUP_AFTER)))
+        return Script(rate_hz, lines, Cue("agent silent", _frames(HANGUP_AFTER_SECONDS)))
     where = f"{path}: [hangup]"
-    hangup = _table(table["hangup"], where)
+    hangup = _table(table["hangup"], where, "[hangup]")
     _check_keys(hangup, ("when", "for", "at_most"), where)
-    at_most = math.inf
+    at_most_s = math.inf
     if "at_most" in hangup:
-        at_most = _seconds(hangup["at_most"], f"{where}: at_most", math.inf)
-    return Script(rate_hz, lines, _cue(hangup, where), at_most)
+        at_most_s = _seconds(hangup["at_most"], f"{where}: at_most", math.inf)
+    return Script(rate_hz, lines, _cue(hangup, where), at_most_s)
 
 
 class ScriptedCaller:
@@ -128,7 +133,7 @@ class ScriptedCaller:
         self._script = script
         self._frame_bytes = frame_bytes(script.rate_hz)
         self._silence = bytes(self._frame_bytes)
-        self._ear = _Ear(self._silence)
+        self._agent = _AgentSpeech(self._silence)
         self._upcoming = iter(script.lines)
         self._next: ScriptLine | None = next(self._upcoming, None)
         self._saying = b""
@@ -143,13 +148,13 @@ class ScriptedCaller:
 
     def speak(self, heard: bytes) -> bytes | None:
         """Return the next frame after hearing `heard`, or None to hang up."""
-        self._ear.listen(heard)
-        if self._call >= self._script.at_most * FRAMES_PER_SECOND:
+        self._agent.add_frame(heard)
+        if self._call >= self._script.at_most_s * FRAMES_PER_SECOND:
             return None
         self._call += 1
         if self._said < len(self._saying):
             return self._next_frame()
-        if not self._comes(self._next.cue if self._next else self._script.hangup):
+        if not self._cue_came(self._next.cue if self._next else self._script.hangup):
             self._waited += 1
             return self._silence
         if self._next is None:
@@ -163,33 +168,33 @@ class ScriptedCaller:
         begin, self._said = self._said, self._said + self._frame_bytes
         if self._said == self._last_sound:
             # The agent's speech before the caller's last sound cannot be a reply to it.
-            self._ear.forget()
+            self._agent.reset()
         return self._saying[begin : self._said]
 
-    def _comes(self, cue: Cue) -> bool:
-        if cue.when == "at once" or self._waited >= LONGEST_WAIT * FRAMES_PER_SECOND:
+    def _cue_came(self, cue: Cue) -> bool:
+        if cue.when == "at once" or self._waited >= LONGEST_WAIT_SECONDS * FRAMES_PER_SECOND:
             return True
         if cue.when == "agent speaking":
-            return self._ear.speaking >= max(cue.frames, 1)
-        return self._ear.spoke and min(self._ear.silent, self._waited) >= cue.frames
+            return self._agent.speaking >= max(cue.frames, 1)
+        return self._agent.spoke and min(self._agent.silent, self._waited) >= cue.frames
 
 
-class _Ear:
+class _AgentSpeech:
     """The agent's speech since the caller's own last sound, in frames."""
 
     def __init__(self, silence: bytes) -> None:
         self._silence = silence
-        self.forget()
+        self.reset()
 
-    def forget(self) -> None:
+    def reset(self) -> None:
         self.spoke = False
         self.speaking = 0  # of speech in a row, its pauses included
         self.silent = 0  # since the last speech
 
-    def listen(self, frame: bytes) -> None:
+    def add_frame(self, frame: bytes) -> None:
         if frame == self._silence or not _is_loud(frame):
             self.silent += 1
-            if self.silent > PAUSE:
+            if self.silent > PAUSE_FRAMES:
                 self.speaking = 0
             return
         self.speaking += 1 + (self.silent if self.speaking else 0)
@@ -199,7 +204,7 @@ class _Ear:
 
 def _is_loud(frame: bytes) -> bool:
     samples = np.frombuffer(frame, "<i2").astype(np.float32)
-    return float(samples @ samples) >= LOUD**2 * len(samples)
+    return float(samples @ samples) >= LOUD_RMS**2 * len(samples)
 
 
 def _end_of_sound(pcm: bytes, size: int) -> int:
@@ -219,7 +224,10 @@ def _line(entry: dict[str, Any], path: Path, number: int, rate_hz: int) -> Scrip
     _check_keys(entry, ("say", "when", "for"), where)
     say = entry.get("say")
     if not isinstance(say, str):
-        raise CallerScriptError(f'{where}: give the WAV to be said, as in say = "question.wav"')
+        raise CallerScriptError(
+            f"{where}: say must be the path of a WAV, got {_shown(entry, 'say')}; "
+            'write for example say = "question.wav"'
+        )
     try:
         pcm = read_wav(path.parent / say, rate_hz)
     except AudioFileError as error:
@@ -231,30 +239,43 @@ def _cue(entry: dict[str, Any], where: str) -> Cue:
     when = entry.get("when")
     if when not in get_args(When):
         choices = ", ".join(f'"{choice}"' for choice in get_args(When))
-        raise CallerScriptError(f"{where}: `when` must be one of {choices}, got {when!r}")
+        raise CallerScriptError(
+            f"{where}: when must be one of {choices}, got {_shown(entry, 'when')}"
+        )
     if when == "at once":
         if "for" in entry:
-            raise CallerScriptError(f'{where}: "at once" waits for nothing; remove `for`')
+            raise CallerScriptError(
+                f'{where}: for must be absent with when = "at once", got {entry["for"]!r}; '
+                "remove it"
+            )
         return Cue("at once")
     if "for" not in entry:
-        raise CallerScriptError(f"{where}: say how long, as in for = 0.8 (seconds)")
-    return Cue(cast("When", when), _frames(_seconds(entry["for"], f"{where}: for", LONGEST_WAIT)))
+        raise CallerScriptError(
+            f"{where}: for must be a number of seconds, got none; write for example for = 0.8"
+        )
+    return Cue(
+        cast("When", when), _frames(_seconds(entry["for"], f"{where}: for", LONGEST_WAIT_SECONDS))
+    )
 
 
 def _seconds(value: Any, where: str, most: float) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or math.isnan(value):
-        raise CallerScriptError(f"{where}: {value!r} is not a number of seconds")
-    if value < 0:
-        raise CallerScriptError(f"{where}: {value!r} is negative; give 0 or more seconds")
-    if value > most:
-        raise CallerScriptError(f"{where}: {value!r} is too long; give at most {most:g} seconds")
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not is_number or not 0 <= value <= most:
+        expected = "0 or more seconds" if math.isinf(most) else f"0 to {most:g} seconds"
+        raise CallerScriptError(f"{where} must be {expected}, got {value!r}")
     return float(value)
 
 
-def _table(value: Any, where: str) -> dict[str, Any]:
+def _table(value: Any, where: str, header: str) -> dict[str, Any]:
     if not isinstance(value, dict):
-        raise CallerScriptError(f"{where}: must be a table of its own, not {value!r}")
+        raise CallerScriptError(
+            f"{where} must be a table, got {value!r}; write its keys below {header}"
+        )
     return value
+
+
+def _shown(table: dict[str, Any], key: str) -> str:
+    return repr(table[key]) if key in table else "none"
 
 
 def _check_keys(table: dict[str, Any], known: Iterable[str], where: str) -> None:
@@ -262,5 +283,5 @@ def _check_keys(table: dict[str, Any], known: Iterable[str], where: str) -> None
     for key in table:
         if key not in known:
             near = get_close_matches(key, known, 1)
-            hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known)}"
-            raise CallerScriptError(f"{where}: there is no {key!r}; {hint}")
+            cure = f"did you mean {near[0]}?" if near else f"the keys are {', '.join(known)}"
+            raise CallerScriptError(f"{where}: {key} is not a known key; {cure}")

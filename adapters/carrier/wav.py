@@ -154,7 +154,7 @@ class WavLine:
 
     def transfer(self, target: str) -> None:
         if not self._closed:
-            self._post(TransferRefused("this line leads nowhere else"))
+            self._post(TransferRefused("a WAV line cannot transfer a call"))
 
     async def hear(self) -> bytes:
         """Wait for audio of the caller, and return all of it. A cancelled wait loses none."""
@@ -232,7 +232,7 @@ class WavCarrier:
     async def accept(self) -> WavLine:
         await trio.lowlevel.checkpoint()
         if self._waiting is None:
-            raise LineGone("the WAV carrier has one call, and it was accepted already")
+            raise LineGone("accept() of a WAV carrier must be called once, got a second call")
         line, self._waiting = self._waiting, None
         self._nursery.start_soon(line.run, name=f"WAV line {line.call_id}")
         return line

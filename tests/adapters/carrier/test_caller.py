@@ -135,7 +135,7 @@ def test_noise_on_the_line_is_not_the_agent() -> None:
 
 
 def test_a_call_that_has_lasted_long_enough_is_ended_in_the_middle_of_a_line() -> None:
-    script = Script(RATE, (line(1, SILENT, seconds=9.0),), SILENT, at_most=4.0)
+    script = Script(RATE, (line(1, SILENT, seconds=9.0),), SILENT, at_most_s=4.0)
     assert story(script, (0.0, 1.0)) == [("says 1", 1.98), ("hangs up", 4.0)]
 
 
@@ -155,7 +155,7 @@ def test_the_default_caller_asks_agrees_interrupts_asks_again_and_says_goodbye()
         "agent silent",
     ]
     assert script.hangup == Cue("agent silent", 125)
-    assert script.at_most == 120.0
+    assert script.at_most_s == 120.0
 
 
 def write_script(folder: Path, text: str) -> Path:
@@ -186,37 +186,62 @@ def test_a_script_is_read_with_its_sounds_from_beside_it(tmp_path: Path) -> None
 
 def test_a_script_need_not_say_how_the_caller_hangs_up(tmp_path: Path) -> None:
     script = read_caller(write_script(tmp_path, GOOD_LINE), RATE)
-    assert (script.hangup, script.at_most) == (Cue("agent silent", 125), math.inf)
+    assert (script.hangup, script.at_most_s) == (Cue("agent silent", 125), math.inf)
 
 
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("", "the caller says nothing; give at least one [[line]]"),
-        ("line = []", "the caller says nothing"),
-        ('line = ["a.wav"]', "[[line]] 1: must be a table of its own, not 'a.wav'"),
-        ("[[line]", "is not TOML: "),
-        ("lines = 1", "there is no 'lines'; did you mean 'line'?"),
-        (GOOD_LINE + "wait = 3", "[[line]] 1: there is no 'wait'; there are say, when, for"),
-        (GOOD_LINE * 2 + "sya = 3", "[[line]] 2: there is no 'sya'; did you mean 'say'?"),
-        (GOOD_LINE.replace('"a.wav"', "7"), "[[line]] 1: give the WAV to be said, as in say = "),
-        (GOOD_LINE.replace("a.wav", "b.wav"), "b.wav: there is no such file"),
-        (GOOD_LINE.replace("a.wav", "caller.toml"), "caller.toml: is not a WAV"),
-        (GOOD_LINE.replace("agent ", ""), '`when` must be one of "at once", "agent silent", "ag'),
-        (GOOD_LINE.replace("0.8", "-1"), "[[line]] 1: for: -1 is negative; give 0 or more seconds"),
+        ("", "line must be a list of [[line]], got none; add one"),
+        ("line = []", "line must be a list of [[line]], got none"),
+        ("line = 3", "line must be a list of [[line]], got 3"),
+        (
+            'line = ["a.wav"]',
+            "[[line]] 1 must be a table, got 'a.wav'; write its keys below [[line]]",
+        ),
+        ("[[line]", "the script must be TOML: "),
+        ("lines = 1", "lines is not a known key; did you mean line?"),
+        (
+            GOOD_LINE + "wait = 3",
+            "[[line]] 1: wait is not a known key; the keys are say, when, for",
+        ),
+        (GOOD_LINE * 2 + "sya = 3", "[[line]] 2: sya is not a known key; did you mean say?"),
+        (
+            GOOD_LINE.replace('"a.wav"', "7"),
+            "[[line]] 1: say must be the path of a WAV, got 7; write for example say = ",
+        ),
+        (GOOD_LINE.replace("a.wav", "b.wav"), "b.wav: file not found"),
+        (
+            GOOD_LINE.replace("a.wav", "caller.toml"),
+            "caller.toml: the file must begin with RIFF....WAVE",
+        ),
+        (GOOD_LINE.replace("agent ", ""), 'when must be one of "at once", "agent silent", "ag'),
+        (GOOD_LINE.replace("0.8", "-1"), "[[line]] 1: for must be 0 to 20 seconds, got -1"),
         (
             GOOD_LINE.replace("0.8", "21"),
-            "[[line]] 1: for: 21 is too long; give at most 20 seconds",
+            "[[line]] 1: for must be 0 to 20 seconds, got 21",
         ),
-        (GOOD_LINE.replace("0.8", "nan"), "[[line]] 1: for: nan is not a number of seconds"),
-        (GOOD_LINE.replace("0.8", "true"), "[[line]] 1: for: True is not a number of seconds"),
-        (GOOD_LINE.replace("0.8", '"1 s"'), "[[line]] 1: for: '1 s' is not a number of seconds"),
-        (GOOD_LINE.replace("for = 0.8", ""), "[[line]] 1: say how long, as in for = 0.8 (seconds)"),
-        (GOOD_LINE.replace("agent silent", "at once"), '"at once" waits for nothing; remove `for`'),
-        (GOOD_LINE + "[hangup]\nfor = 1", "[hangup]: `when` must be one of "),
-        (GOOD_LINE + '[hangup]\nwhen = "at once"\nat_most = -2', "[hangup]: at_most: -2 is neg"),
-        (GOOD_LINE + "[hangup]\nat_least = 1", "[hangup]: there is no 'at_least'; "),
-        ("hangup = 3\n" + GOOD_LINE, "[hangup]: must be a table of its own, not 3"),
+        (GOOD_LINE.replace("0.8", "nan"), "[[line]] 1: for must be 0 to 20 seconds, got nan"),
+        (GOOD_LINE.replace("0.8", "true"), "[[line]] 1: for must be 0 to 20 seconds, got True"),
+        (GOOD_LINE.replace("0.8", '"1 s"'), "[[line]] 1: for must be 0 to 20 seconds, got '1 s'"),
+        (
+            GOOD_LINE.replace("for = 0.8", ""),
+            "[[line]] 1: for must be a number of seconds, got none; write for",
+        ),
+        (
+            GOOD_LINE.replace("agent silent", "at once"),
+            'for must be absent with when = "at once", got 0.8; remove it',
+        ),
+        (GOOD_LINE + "[hangup]\nfor = 1", "[hangup]: when must be one of "),
+        (
+            GOOD_LINE + '[hangup]\nwhen = "at once"\nat_most = -2',
+            "at_most must be 0 or more seconds, got -2",
+        ),
+        (GOOD_LINE + "[hangup]\nat_least = 1", "[hangup]: at_least is not a known key; "),
+        (
+            "hangup = 3\n" + GOOD_LINE,
+            "[hangup] must be a table, got 3; write its keys below [hangup]",
+        ),
     ],
 )
 def test_a_script_that_makes_no_sense_is_refused_in_one_clear_line(
@@ -232,7 +257,9 @@ def test_a_script_that_makes_no_sense_is_refused_in_one_clear_line(
 
 
 def test_a_script_that_is_not_there_is_named(tmp_path: Path) -> None:
-    with pytest.raises(CallerScriptError, match=r"no\.toml: there is no such caller's script"):
+    with pytest.raises(
+        CallerScriptError, match=r"no\.toml: file not found; give the path of a caller's"
+    ):
         read_caller(tmp_path / "no.toml", RATE)
 
 
@@ -245,11 +272,11 @@ def test_a_script_that_cannot_be_read_is_named(tmp_path: Path) -> None:
 def test_a_script_in_another_encoding_is_not_toml(tmp_path: Path) -> None:
     path = tmp_path / "caller.toml"
     path.write_bytes(b"# caf\xe9\n")
-    with pytest.raises(CallerScriptError, match="is not TOML"):
+    with pytest.raises(CallerScriptError, match="the script must be TOML"):
         read_caller(path, RATE)
 
 
 def test_a_plain_file_that_is_no_wav_is_refused_as_such(tmp_path: Path) -> None:
     (tmp_path / "a.mp3").write_bytes(b"ID3 and then some")
-    with pytest.raises(AudioFileError, match="is not a WAV"):
+    with pytest.raises(AudioFileError, match=r"the file must begin with RIFF\.\.\.\.WAVE"):
         read_caller(tmp_path / "a.mp3", RATE)

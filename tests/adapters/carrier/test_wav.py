@@ -46,7 +46,7 @@ async def test_the_carrier_has_one_call(autojump_clock: MockClock) -> None:
         carrier = WavCarrier(person.line, nursery)
         line = await carrier.accept()
         assert line.call_id == "test"
-        with pytest.raises(LineGone, match="one call"):
+        with pytest.raises(LineGone, match="must be called once, got a second call"):
             await carrier.accept()
         line.hang_up()
 

@@ -23,8 +23,9 @@ ANSWER_SECONDS: Final = 5.0
 
 #: Asterisk counts each connection as a session. http.conf allows 100 sessions by default, and
 #: Asterisk closes one that was idle for 15 s.
+_CONNECTIONS: Final = 20
 _LIMITS: Final = httpx.Limits(
-    max_connections=20, max_keepalive_connections=20, keepalive_expiry=10.0
+    max_connections=_CONNECTIONS, max_keepalive_connections=_CONNECTIONS, keepalive_expiry=10.0
 )
 
 
@@ -56,7 +57,7 @@ class HttpTransport:
     async def send_request(self, request: AriRequest) -> Any:
         """See `ari.Transport`."""
         response = None
-        failure = f"gave no answer within {ANSWER_SECONDS:g} s (is it overloaded, or the network?)"
+        failure = _no_answer()
         with trio.move_on_after(ANSWER_SECONDS):
             try:
                 response = await self._client.request(
@@ -71,6 +72,10 @@ class HttpTransport:
         return parse_answer(request, response.status_code, response.reason_phrase, response.text)
 
 
+def _no_answer() -> str:
+    return f"did not answer within {ANSWER_SECONDS:g} s (check its load, and the network)"
+
+
 def _trouble(error: httpx.TransportError) -> str:
     chain = tuple(causes(error))
 
@@ -78,18 +83,20 @@ def _trouble(error: httpx.TransportError) -> str:
         return any(isinstance(cause, kinds) for cause in chain)
 
     if caused_by(ConnectionRefusedError):
-        return "refused the connection (does it run, with http.conf enabled? is the url right?)"
+        return "refused the connection (start it, set enabled in its http.conf, or correct the url)"
     if caused_by(socket.gaierror):
         return "was not found (check the url and the name server)"
     if caused_by(ssl.SSLError):
         reason = next(str(cause) for cause in chain if isinstance(cause, ssl.SSLError))
         return f"failed the TLS handshake: {reason} (check its certificate, and https in the url)"
     if caused_by(httpx.PoolTimeout):
-        return "answers more slowly than it is asked (is it overloaded?)"
+        return f"kept all {_CONNECTIONS} connections busy for {ANSWER_SECONDS:g} s (check its load)"
     if caused_by(httpx.TimeoutException):
-        return f"gave no answer within {ANSWER_SECONDS:g} s (is it overloaded, or the network?)"
+        return _no_answer()
     if caused_by(httpx.ConnectError):
         return "cannot be reached (check the network and the url)"
     if caused_by(httpx.RemoteProtocolError):
-        return "does not speak HTTP, or broke off (is it Asterisk's http.conf that listens there?)"
-    return "broke off the connection (does it still run?)"
+        return (
+            "does not speak HTTP, or broke off its answer (check the url, and Asterisk's http.conf)"
+        )
+    return "broke off the connection (check that it still runs)"

@@ -44,7 +44,7 @@ CLOSE_SECONDS: Final = 0.05
 class _PendingAnswer:
     """The answer that a request waits for. `fields` stay None if the socket breaks first."""
 
-    came: trio.Event = field(default_factory=trio.Event)
+    arrived: trio.Event = field(default_factory=trio.Event)
     fields: Mapping[str, Any] | None = None
 
 
@@ -62,7 +62,7 @@ class ControlSocket:
         self._answers: dict[str, _PendingAnswer] = {}
         self._asked, self._to_write = trio.open_memory_channel[tuple[str, str]](inf)
         self._why: str | None = None
-        self._over = trio.Event()
+        self._ended = trio.Event()
         #: True if the other end closed the socket normally (code 1000).
         self.was_closed = False
 
@@ -73,16 +73,16 @@ class ControlSocket:
                 nursery.start_soon(self._read)
                 nursery.start_soon(self._write)
                 nursery.start_soon(self._watch)
-                await self._over.wait()
+                await self._ended.wait()
                 nursery.cancel_scope.cancel()
         finally:
-            self.end("the socket was closed")
+            self.end("callchart closed the socket")
             with trio.move_on_after(CLOSE_SECONDS, shield=True):
                 await self._ws.aclose()
 
     async def ended(self) -> str:
         """Wait until the socket has ended, and return the reason."""
-        await self._over.wait()
+        await self._ended.wait()
         assert self._why is not None
         return self._why
 
@@ -95,9 +95,9 @@ class ControlSocket:
         self._asked.send_nowait((number, _message(number, request)))
         try:
             with trio.move_on_after(ANSWER_SECONDS) as waiting:
-                await answer.came.wait()
+                await answer.arrived.wait()
         finally:
-            # `_read_message` drops an answer that comes later.
+            # `_read_message` drops an answer that arrives after this.
             del self._answers[number]
         if answer.fields is not None:
             return _content(request, answer.fields)
@@ -116,7 +116,7 @@ class ControlSocket:
             try:
                 self._read_message(message)
             except MalformedEvent as malformed:
-                self._limited_log.warning(f"malformed event of ARI dropped: {malformed}")
+                self._limited_log.warning(f"malformed ARI event dropped: {malformed}")
 
     def _read_message(self, message: str | bytes) -> None:
         fields = decode(message)
@@ -124,14 +124,14 @@ class ControlSocket:
             event = read_event(fields)
             self._on_event(event)
             if isinstance(event, ApplicationReplaced):
-                self.end("another client took the application over")
+                self.end("another client took over the application")
             return
         answer = self._answers.get(str(fields.get("request_id")))
         if answer is None:
-            log.debug("late answer of Asterisk dropped")
+            log.debug("late ARI answer dropped")
             return
         answer.fields = fields
-        answer.came.set()
+        answer.arrived.set()
 
     async def _write(self) -> None:
         async for number, message in self._to_write:
@@ -141,9 +141,9 @@ class ControlSocket:
                 try:
                     await self._ws.send_message(message)
                 except ConnectionClosed:
-                    return  # the reader learns it too
+                    return  # `_read` gets ConnectionClosed too, and ends the socket
             if writing.cancelled_caught:
-                self.end(f"Asterisk read nothing for {ANSWER_SECONDS:g} s")
+                self.end(f"timeout: Asterisk read nothing for {ANSWER_SECONDS:g} s")
                 return
 
     async def _watch(self) -> None:
@@ -154,18 +154,18 @@ class ControlSocket:
                 try:
                     await self._ws.ping()
                 except ConnectionClosed:
-                    return  # the reader learns it too
+                    return  # `_read` gets ConnectionClosed too, and ends the socket
             if waiting.cancelled_caught:
-                self.end(f"Asterisk gave no sign of life for {PONG_SECONDS:g} s")
+                self.end(f"timeout: no pong from Asterisk within {PONG_SECONDS:g} s")
                 return
 
     def end(self, why: str) -> None:
         """End the socket for the reason `why`: `run` returns, requests raise `ControlLost`."""
         if self._why is None:
             self._why = why
-            self._over.set()
+            self._ended.set()
             for answer in self._answers.values():
-                answer.came.set()
+                answer.arrived.set()
 
 
 def _message(number: str, request: AriRequest) -> str:
@@ -183,7 +183,10 @@ def _message(number: str, request: AriRequest) -> str:
 def _content(request: AriRequest, fields: Mapping[str, Any]) -> Any:
     status, body = fields.get("status_code"), fields.get("message_body") or ""
     if not isinstance(status, int) or not isinstance(body, str):
-        raise ControlLost(f"Asterisk's answer to {request} cannot be read")
+        raise ControlLost(
+            f"the answer to {request} must have an int as status_code and a str as message_body, "
+            f"got {type(status).__name__} and {type(body).__name__}"
+        )
     return parse_answer(request, status, str(fields.get("reason_phrase") or ""), body)
 
 
@@ -194,5 +197,5 @@ def _why(closed: ConnectionClosed) -> str:
     if reason.code == 1006:  # RFC 6455's code for a connection that ended without a close frame
         return "the connection broke"
     if reason.code == 1009:
-        return f"a message of Asterisk's was longer than {MESSAGE_BYTES} bytes"
+        return f"a message of Asterisk must be at most {MESSAGE_BYTES} bytes, got a longer one"
     return f"Asterisk closed the socket: {reason.code} {reason.reason or reason.name}"

@@ -127,7 +127,7 @@ def caller(*questions: str) -> ScriptedCaller:
     """Asks when the agent has been silent for half a second, and hangs up after the last answer."""
     silent = Cue("agent silent", 25)
     lines = tuple(ScriptLine(speak(each, 16000).pcm, silent) for each in questions)
-    return ScriptedCaller(Script(16000, lines, hangup=silent, at_most=25))
+    return ScriptedCaller(Script(16000, lines, hangup=silent, at_most_s=25))
 
 
 async def test_a_call_goes_on_over_http_and_with_the_second_model_when_the_first_of_each_is_dead(

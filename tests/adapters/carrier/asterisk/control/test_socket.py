@@ -133,7 +133,10 @@ async def test_an_answer_that_cannot_be_read_is_control_lost(
     async with wire() as line, trio.open_nursery() as nursery:
 
         async def ask() -> None:
-            with pytest.raises(ControlLost, match="cannot be read"):
+            with pytest.raises(
+                ControlLost,
+                match=r"must have an int as status_code .* got (str and str|int and dict)",
+            ):
                 await line.ari.answer("c")
 
         nursery.start_soon(ask)
@@ -227,10 +230,10 @@ async def test_what_is_no_event_is_complained_of_once_and_disturbs_nobody(
         await trio.sleep(31)
         await line.say("{")
         await trio.testing.wait_all_tasks_blocked()
-    no_json = "malformed event of ARI dropped: not JSON"
+    no_json = "malformed ARI event dropped: not JSON"
     assert caplog.messages == [
         no_json,
-        "malformed event of ARI dropped: a StasisEnd with a field missing or wrong: 'channel'",
+        "malformed ARI event dropped: a StasisEnd with a field missing or wrong: 'channel'",
         f"{no_json} (and 2 times before)",
     ]
 
@@ -241,14 +244,16 @@ async def test_a_message_that_is_too_long_ends_the_socket(
     monkeypatch.setattr(socket_module, "MESSAGE_BYTES", 1000)
     async with wire(message_bytes=1000) as line:
         await line.say({**END, "more": "x" * 1000})
-        assert await line.ours.ended() == "a message of Asterisk's was longer than 1000 bytes"
+        assert await line.ours.ended() == (
+            "a message of Asterisk must be at most 1000 bytes, got a longer one"
+        )
 
 
 async def test_a_far_end_that_went_without_a_word_is_found_out(autojump_clock: object) -> None:
     async with wire() as line:
         before = trio.current_time()
         line.far.send_stream.send_all_hook = trio.sleep_forever
-        assert await line.ours.ended() == "Asterisk gave no sign of life for 5 s"
+        assert await line.ours.ended() == "timeout: no pong from Asterisk within 5 s"
         assert trio.current_time() - before == 15
 
 
@@ -275,13 +280,13 @@ async def test_a_far_end_that_reads_nothing_is_given_up(autojump_clock: object) 
         nursery.start_soon(socket.run)
         with pytest.raises(ControlLost):
             await Ari(socket).answer("c")
-        assert await socket.ended() == "Asterisk read nothing for 5 s"
+        assert await socket.ended() == "timeout: Asterisk read nothing for 5 s"
 
 
 async def test_an_application_that_was_taken_over_ends_the_socket(autojump_clock: object) -> None:
     async with wire() as line:
         await line.say({"type": "ApplicationReplaced", "application": "callchart"})
-        assert await line.ours.ended() == "another client took the application over"
+        assert await line.ours.ended() == "another client took over the application"
         assert line.told == [ApplicationReplaced("callchart")]
 
 
@@ -297,5 +302,5 @@ async def test_our_end_says_goodbye(autojump_clock: object) -> None:
 async def test_a_socket_whose_task_is_cancelled_refuses_requests(autojump_clock: object) -> None:
     async with wire() as line:
         pass
-    with pytest.raises(ControlLost, match="the socket was closed"):
+    with pytest.raises(ControlLost, match="callchart closed the socket"):
         await line.ari.answer("c")
