@@ -26,7 +26,7 @@ from callchart.adapters.service.config import Config, config_schema, read_config
 from callchart.adapters.service.providers.scripts import SCRIPTS
 from callchart.adapters.service.providers.speech import SoundCache
 from callchart.adapters.service.run.serve import GOODBYE_SECONDS
-from callchart.adapters.tts.fallback import FIRST_SOUND
+from callchart.adapters.tts.fallback import FIRST_SOUND_S
 from tests.asterisk.server import Asterisk
 
 DEPLOY = Path(__file__).parent.parent / "deploy"
@@ -113,7 +113,7 @@ def test_its_providers_have_their_keys_with_their_defaults(
     config = read(tmp_path, text)
     assert config.speech.recognizer.name == recognizer
     assert config.speech.fallback
-    assert config.speech.first_sound == FIRST_SOUND
+    assert config.speech.first_sound == FIRST_SOUND_S
     assert config.speech.cache == SoundCache(Path("/var/lib/callchart/sounds"))
     assert (config.model.first_token, config.model.between_tokens) == (FIRST_TOKEN, BETWEEN_TOKENS)
     assert config.model.context_tokens == CONTEXT_TOKENS

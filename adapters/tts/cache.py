@@ -1,16 +1,16 @@
-"""Sounds that are said again and again, kept on disk: they cost nothing after the first time, over
-restarts as well.
+"""A synthesizer with a cache on disk: a repeated text is synthesised once, and survives restarts.
 
-A text that is there is given whole, at once. One that is not goes through as it is synthesised, is
-gathered meanwhile, and written by a thread that nobody waits for.
+A cached text comes immediately, in one piece. The sound of another text is passed on as it is
+synthesised, collected meanwhile, and written by a thread in the background.
 
-What is kept. The model's answers may hold what is the caller's own, and a sound says all that its
-text says. So only these are kept: texts that were declared (scripts: the same for every caller),
-and short ones that were asked for again in what must be another call, an hour later or more: what a
-model says twice in one call may well be about its caller.
+The cache must not keep a caller's private matters, which a model's answers may contain. Therefore
+it keeps only two kinds of text: declared texts (scripts, which are the same for every caller), and
+short texts that are requested again after an hour or more. By then the first call has ended, so two
+calls share the text. A text that a model says twice in one call may be about its caller.
 
-Where two ask for one text at the same time, both are synthesised. Scripts are asked for once, ahead
-of time; and who waits for another's sound would have to begin anew when that one is cancelled.
+Two requests for one text at the same time are both synthesised. To share one synthesis would help
+little: scripts are requested once, ahead of time. And a request that waits for another one's sound
+would have to start again when that one is cancelled.
 """
 
 from __future__ import annotations
@@ -28,24 +28,24 @@ from callchart.adapters.tts.joined_sound import Substitute
 from callchart.adapters.tts.sound_files import FORMAT, KeptSound, SoundFolder
 from callchart.engine.ports import OutsideWork, Speech, Synthesizer, WordTiming
 
-#: Bytes: half an hour of speech at 16 kHz.
-LIMIT: Final = 64_000_000
-#: Characters. A sentence or two: what is longer hardly ever comes again.
-LONGEST: Final = 250
-#: Seconds. Longer than a call.
-ANOTHER_CALL: Final = 3600.0
-#: Texts whose first request is remembered, as hashes.
-REMEMBERED: Final = 4096
-#: Seconds. A read takes less than one of these thousandths: a disk that hangs is not waited for.
-READ_WITHIN: Final = 0.05
-#: Sounds that wait to be written; with a disk that is slower than that, others are not kept.
-WAITING: Final = 16
-#: Seconds that the last of them have at the end.
-LAST_WRITES: Final = 1.0
+#: Half an hour of speech at 16 kHz.
+LIMIT_BYTES: Final = 64_000_000
+#: A sentence or two: a longer text is hardly ever repeated.
+LONGEST_CHARACTERS: Final = 250
+#: Longer than a call.
+ANOTHER_CALL_S: Final = 3600.0
+#: The most texts whose first request is remembered, as hashes.
+MOST_REMEMBERED: Final = 4096
+#: A read takes less than 1 ms. After this time the disk hangs, and the text is synthesised instead.
+READ_TIMEOUT_S: Final = 0.05
+#: The most sounds that wait to be written. While a slow disk has so many, no other is kept.
+MOST_WAITING: Final = 16
+#: The time for the last writes at the end.
+LAST_WRITES_S: Final = 1.0
 
 
 class CachedSynthesizer:
-    """`ports.Synthesizer` over another, with a memory on disk. Made by `open`."""
+    """A `ports.Synthesizer` over another one, with a cache on disk. Made by `open`."""
 
     def __init__(
         self,
@@ -59,10 +59,10 @@ class CachedSynthesizer:
         self._nursery: trio.Nursery | None = nursery
         self._synthesizer, self._folder, self._work = synthesizer, folder, work
         self._key, self._declared = tuple(key), frozenset(declared)
-        #: When each text was asked for first, by its name, oldest first.
-        self._asked: dict[str, float] = {}
+        #: When each text was requested first, by its name, oldest first.
+        self._requested_at: dict[str, float] = {}
         self._waiting = 0
-        # Threads of its own: a disk that hangs holds up nobody else's.
+        # Limits of its own: a disk that hangs must not use up Trio's common threads.
         self._reading, self._writing = trio.CapacityLimiter(4), trio.CapacityLimiter(1)
 
     @classmethod
@@ -74,35 +74,36 @@ class CachedSynthesizer:
         key: Sequence[str],
         *,
         declared: Collection[str] = (),
-        limit: int = LIMIT,
+        limit_bytes: int = LIMIT_BYTES,
         work: OutsideWork | None = None,
     ) -> AsyncIterator[Self]:
-        """A cache in `folder`, whose files take up to `limit` bytes; the last are written at the
-        end of the block.
+        """Open a cache in `folder`, of at most `limit_bytes`. Finish the last writes at the end.
 
-        `key`: all that changes a text's sound, but its rate: the provider, voice, role, speed, ...
-        `declared`: texts that may always be kept. Sound in a second voice (`Substitute`) is not
-        kept: so this goes around a `FallbackSynthesizer`, and a text that is kept needs neither of
-        its two."""
+        `key` holds all that changes the sound of a text, except the rate: the provider, voice,
+        role, speed, ... `declared` are the texts that may always be kept. Sound in a second voice
+        (`Substitute`) is not kept. So put the cache around a `FallbackSynthesizer`: a cached text
+        needs neither of its two voices."""
         async with trio.open_nursery() as nursery:
-            cached = cls(nursery, synthesizer, SoundFolder(folder, limit), key, declared, work)
+            cached = cls(
+                nursery, synthesizer, SoundFolder(folder, limit_bytes), key, declared, work
+            )
             try:
                 yield cached
             finally:
                 cached._nursery = None
-            nursery.cancel_scope.deadline = trio.current_time() + LAST_WRITES
+            nursery.cancel_scope.deadline = trio.current_time() + LAST_WRITES_S
 
     async def synthesize(self, text: str, rate_hz: int, out: Callable[[Speech], None]) -> None:
-        """See `ports.Synthesizer`. What is kept comes in one piece."""
+        """See `ports.Synthesizer`. A cached text comes in one piece."""
         declared = text in self._declared
-        if not declared and len(text) > LONGEST:
+        if not declared and len(text) > LONGEST_CHARACTERS:
             await self._synthesizer.synthesize(text, rate_hz, out)
             return
         name = self._name(text, rate_hz)
         if kept := await self._read(name):
             out(Speech(kept.pcm, _words(text, kept)))
             return
-        if not (declared or self._asked_in_another_call(name)):
+        if not (declared or self._requested_in_another_call(name)):
             await self._synthesizer.synthesize(text, rate_hz, out)
             return
         pieces: list[Speech] = []
@@ -119,23 +120,23 @@ class CachedSynthesizer:
         whole = json.dumps([FORMAT, *self._key, rate_hz, text])
         return hashlib.sha256(whole.encode()).hexdigest()
 
-    def _asked_in_another_call(self, name: str) -> bool:
+    def _requested_in_another_call(self, name: str) -> bool:
         now = trio.current_time()
-        asked = self._asked.setdefault(name, now)
-        if len(self._asked) > REMEMBERED:
-            del self._asked[next(iter(self._asked))]
-        return now >= asked + ANOTHER_CALL
+        first = self._requested_at.setdefault(name, now)
+        if len(self._requested_at) > MOST_REMEMBERED:
+            del self._requested_at[next(iter(self._requested_at))]
+        return now >= first + ANOTHER_CALL_S
 
     async def _read(self, name: str) -> KeptSound | None:
-        with self._outside(), trio.move_on_after(READ_WITHIN):
+        with self._outside(), trio.move_on_after(READ_TIMEOUT_S):
             return await trio.to_thread.run_sync(
                 self._folder.read, name, abandon_on_cancel=True, limiter=self._reading
             )
-        self._folder.say_once(f"its disk does not answer within {READ_WITHIN:g} s")
+        self._folder.warn_once(f"read timeout after {READ_TIMEOUT_S:g} s; check the folder's disk")
         return None
 
     def _keep(self, name: str, sound: KeptSound) -> None:
-        if self._nursery and self._waiting < WAITING:
+        if self._nursery and self._waiting < MOST_WAITING:
             self._waiting += 1
             self._nursery.start_soon(self._write, name, sound)
 
@@ -148,7 +149,7 @@ class CachedSynthesizer:
 
     @contextmanager
     def _outside(self) -> Iterator[None]:
-        """A clock that jumps stands still for as long as the block."""
+        """Count the block as outside work: a fake clock does not jump meanwhile."""
         if self._work:
             self._work.begin()
         try:
@@ -159,13 +160,13 @@ class CachedSynthesizer:
 
 
 def _kept(text: str, pieces: Sequence[Speech]) -> KeptSound:
-    """The sound in one, with the words' places where they are the text's own words."""
-    words, told = text.split(), pieces[-1].words
-    named = [word.word for word in told] == words[: len(told)]
-    places = tuple((word.start, word.end) for word in told)
+    """Return the sound in one piece, with the word timings if they fit the text's words."""
+    words, timings = text.split(), pieces[-1].words
+    named = [word.word for word in timings] == words[: len(timings)]
+    places = tuple((word.start, word.end) for word in timings)
     pcm = b"".join(piece.pcm for piece in pieces)
-    # The words themselves are not kept: they are read off the text that is asked for.
-    return KeptSound(pcm, places if named or len(told) == len(words) else ())
+    # Keep no words: the next request brings the text.
+    return KeptSound(pcm, places if named or len(timings) == len(words) else ())
 
 
 def _words(text: str, kept: KeptSound) -> tuple[WordTiming, ...]:

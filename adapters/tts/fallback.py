@@ -1,13 +1,13 @@
-"""Two voices, the second for when the first is late or fails: the caller hears no long silence.
+"""A synthesizer with a fallback: a second voice takes over when the first is late or fails.
 
-The first has a budget for its first sound. After that, a piece is late only where the caller could
-hear a gap: when all that was given would have been heard to its end. A first that is late or fails
-is over; the second is asked for the rest of the text, from the first word that was not wholly
-given, so that no word is lost, and only the one that was cut is said again.
+The first voice has `first_sound_s` for its first sound. After that, a piece is late when the caller
+has heard all earlier pieces and then `silence_s` of silence. When the first voice is late or fails,
+its request is cancelled, and the second voice speaks the rest of the text. The rest begins at the
+first word that the first voice did not complete. So no word is lost, and at most one is repeated.
 
-That one is heard begun and then whole, as when a speaker starts anew. To prevent it, every piece
-would have to wait for the end of its last word: some 0.3 s before the first sound of every text, to
-better one text in hundreds.
+The caller hears that word broken off and then whole, as when a speaker corrects himself. To prevent
+this, every piece would have to wait for the end of its last word. That costs some 0.3 s before the
+first sound of every text, and helps one text in hundreds.
 """
 
 from __future__ import annotations
@@ -23,20 +23,19 @@ from callchart.adapters.fallback.failures import Late, both_failed
 from callchart.adapters.tts.joined_sound import JoinedSound
 from callchart.engine.ports import ProviderError, Speech, Synthesizer
 
-#: Seconds to the first sound. The predecessor's voice took 0.15 s, and its goal was 0.25 s; beyond
-#: this, what the second needs is better begun with.
-FIRST_SOUND: Final = 0.4
-#: Seconds of silence within a text that pass for a breath.
-SILENCE: Final = 0.2
-#: Seconds without a piece, however much of the sound is still to be heard: the first hangs.
-LONGEST_PAUSE: Final = 5.0
+#: The predecessor's voice took 0.15 s to its first sound, and its goal was 0.25 s. After 0.4 s, the
+#: second voice is likely to be faster than a longer wait.
+FIRST_SOUND_S: Final = 0.4
+#: A silence within a text that sounds like a breath.
+SILENCE_S: Final = 0.2
+#: After this time without a piece the first voice hangs, however much sound is still to be heard.
+LONGEST_PAUSE_S: Final = 5.0
 
 
 class FallbackSynthesizer:
-    """`ports.Synthesizer` over two others. `breaker` is the first one's: it names and guards it.
+    """A `ports.Synthesizer` over two others. `breaker` guards the first one, and has its name.
 
-    `first_sound`: the seconds that the first may take to its first sound; `silence`: those that a
-    gap in its sound may last."""
+    `first_sound_s` limits the time to the first voice's first sound, `silence_s` a gap in it."""
 
     def __init__(
         self,
@@ -44,18 +43,18 @@ class FallbackSynthesizer:
         second: Synthesizer,
         breaker: Breaker,
         *,
-        first_sound: float = FIRST_SOUND,
-        silence: float = SILENCE,
+        first_sound_s: float = FIRST_SOUND_S,
+        silence_s: float = SILENCE_S,
     ) -> None:
         self._first, self._second, self._breaker = first, second, breaker
-        self._first_sound, self._silence = first_sound, silence
-        self._first_tells_words = False
+        self._first_sound_s, self._silence_s = first_sound_s, silence_s
+        self._first_times_words = False
         self.counters = FallbackCounters()
 
     async def synthesize(self, text: str, rate_hz: int, out: Callable[[Speech], None]) -> None:
-        """See `ports.Synthesizer`. What the second says comes as `Substitute`.
+        """See `ports.Synthesizer`. The second voice's pieces are of the type `Substitute`.
 
-        Raises `ProviderError`, naming both, when the second fails as well."""
+        Raises `ProviderError`, which names both voices, if the second fails too."""
         self.counters.requests += 1
         sound = JoinedSound(text, rate_hz, out)
         try:
@@ -64,7 +63,7 @@ class FallbackSynthesizer:
             return
         except ProviderError as error:
             failure = error
-        rest = sound.rest(tells_words=self._first_tells_words)
+        rest = sound.rest(times_words=self._first_times_words)
         if not rest:
             return
         self.counters.handed_on(failure)
@@ -76,14 +75,14 @@ class FallbackSynthesizer:
 
     async def _ask_first(self, text: str, rate_hz: int, sound: JoinedSound) -> None:
         heard_by = began = trio.current_time()
-        with trio.CancelScope(deadline=began + self._first_sound) as patience:
+        with trio.CancelScope(deadline=began + self._first_sound_s) as patience:
 
             def pass_on(speech: Speech) -> None:
                 nonlocal heard_by
                 now = trio.current_time()
                 heard_by = max(heard_by, now) + len(speech.pcm) / (rate_hz * 2)
-                patience.deadline = min(heard_by, now + LONGEST_PAUSE) + self._silence
-                self._first_tells_words = self._first_tells_words or bool(speech.words)
+                patience.deadline = min(heard_by, now + LONGEST_PAUSE_S) + self._silence_s
+                self._first_times_words = self._first_times_words or bool(speech.words)
                 sound.of_first(speech)
 
             await self._first.synthesize(text, rate_hz, pass_on)
@@ -92,6 +91,6 @@ class FallbackSynthesizer:
                 self._breaker.provider,
                 "its sound stopped in mid-text"
                 if sound.seconds
-                else f"no sound within {self._first_sound:g} s",
-                "see the provider's status page if it goes on",
+                else f"no sound within {self._first_sound_s:g} s",
+                "see the provider's status page if this happens again",
             )

@@ -1,8 +1,8 @@
-"""A folder of sounds, a file for each, bounded in bytes: those that were not used for longest go.
+"""A folder of sounds, one file each, bounded in bytes: the least recently used files are removed.
 
-A file holds sound, and where its words begin and end, but no text; its name is a hash. Everything
-here blocks, and is meant for threads. Nothing here fails for what is wrong with the disk: a sound
-that cannot be read is not there, one that cannot be written is not kept, and the log says so once.
+A file holds sound and the times of its words, but no text; its name is a hash. All functions block,
+so run them in threads. A broken disk raises no error here: a sound that cannot be read is missing,
+a sound that cannot be written is not kept, and the log says so once. The layout of a file:
 
     magic, SHA-256 of the name and all that follows, number of words, (start, end) of each, s16le
 """
@@ -23,20 +23,21 @@ from typing import Final
 
 log = logging.getLogger("callchart")
 
-#: Part of every name: sounds of another format have other names, and go when room is needed.
+#: A part of every name. Sounds of another format have other names, so they are never read; they are
+#: removed when space is needed.
 FORMAT: Final = "1"
 
 _MAGIC = b"callchart sound\n"
 _HASH_BYTES = hashlib.sha256().digest_size
 _NAME = re.compile(r"[0-9a-f]{64}\.sound")
 _UNFINISHED = re.compile(r"callchart-.+\.part")
-#: Seconds after which a file that was not finished is nobody's any more.
-_ABANDONED = 60.0
+#: An unfinished file that is older belongs to a process that died while it wrote.
+_ABANDONED_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
 class KeptSound:
-    """A text's whole sound (s16le), and where its words begin and end in it, in seconds."""
+    """A text's whole sound (mono s16le), and the (start, end) of its words in seconds."""
 
     pcm: bytes
     places: tuple[tuple[float, float], ...]
@@ -45,59 +46,59 @@ class KeptSound:
 class SoundFolder:
     """Sounds by their names (64 hexadecimal digits). Several processes may share one folder.
 
-    `limit`: in bytes, of all files together. The folder is made when the first sound is kept, for
-    its owner only; other files in it are left alone."""
+    All sounds together take at most `limit_bytes`. The first `write` makes the folder, which only
+    its owner can read. Other files in the folder stay untouched."""
 
-    def __init__(self, folder: Path, limit: int) -> None:
-        self._folder, self._limit = folder, limit
-        self._said: set[str] = set()
-        self._saying = threading.Lock()
+    def __init__(self, folder: Path, limit_bytes: int) -> None:
+        self._folder, self._limit_bytes = folder, limit_bytes
+        self._warned: set[str] = set()
+        self._warning = threading.Lock()
 
     def read(self, name: str) -> KeptSound | None:
-        """The sound of that name, which counts as used now; None where there is none."""
+        """Return the sound of this name and mark it as used now, or return None."""
         path = self._path(name)
         try:
             with path.open("rb") as file:
-                if os.fstat(file.fileno()).st_size <= self._limit:
+                if os.fstat(file.fileno()).st_size <= self._limit_bytes:
                     sound = _decoded(name, file.read())
                 else:
                     sound = None
                 if sound:
-                    with suppress(OSError):  # of a disk that is read only
+                    with suppress(OSError):  # a read-only disk
                         os.utime(file.fileno())
                     return sound
         except FileNotFoundError:
             return None
         except OSError as error:
-            self.say_once(f"a sound cannot be read: {error.strerror}")
+            self.warn_once(f"cannot read a sound: {error.strerror}")
             return None
-        self.say_once("a file is not a whole sound: it is removed, and its text synthesised anew")
+        self.warn_once("removed a damaged file; its text is synthesised again")
         with suppress(OSError):
             path.unlink()
         return None
 
     def write(self, name: str, sound: KeptSound) -> None:
-        """Keep a sound: all of it under its name at one instant, or nothing of it."""
+        """Keep a sound. A reader finds the whole file or no file, never a part."""
         try:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._write(self._path(name), _encoded(name, sound))
             self._make_room(self._path(name).stat().st_mtime)
         except OSError as error:
-            self.say_once(f"a sound cannot be kept: {error.strerror}; see to that folder's disk")
+            self.warn_once(f"cannot write a sound: {error.strerror}; check the folder's disk")
 
-    def say_once(self, what: str) -> None:
-        """Log a complaint, unless it was logged before."""
-        with self._saying:
-            if what in self._said:
+    def warn_once(self, warning: str) -> None:
+        """Log a warning, unless it was logged before."""
+        with self._warning:
+            if warning in self._warned:
                 return
-            self._said.add(what)
-        log.warning("the cache of sounds in %s: %s; calls go on", self._folder, what)
+            self._warned.add(warning)
+        log.warning("sound cache in %s: %s; calls go on", self._folder, warning)
 
     def _path(self, name: str) -> Path:
         return self._folder / f"{name}.sound"
 
     def _write(self, path: Path, content: bytes) -> None:
-        # It makes files that only their owner can read.
+        # `mkstemp` makes files that only their owner can read.
         descriptor, unfinished = tempfile.mkstemp(".part", "callchart-", self._folder)
         try:
             with open(descriptor, "wb") as file:
@@ -108,10 +109,10 @@ class SoundFolder:
                 os.unlink(unfinished)
             raise
 
-    def _make_room(self, now: float) -> None:
-        """Remove what was not used for longest, and what a process left that died in a write.
+    def _make_room(self, now_s: float) -> None:
+        """Remove the least recently used sounds, and the unfinished files of dead processes.
 
-        `now`: of the file system's own clock."""
+        `now_s` comes from the file system's clock, like the times of the files."""
         kept: list[tuple[float, int, str]] = []
         with os.scandir(self._folder) as entries:
             for entry in entries:
@@ -119,11 +120,13 @@ class SoundFolder:
                     status = entry.stat(follow_symlinks=False)
                     if _NAME.fullmatch(entry.name):
                         kept.append((status.st_mtime, status.st_size, entry.path))
-                    elif _UNFINISHED.fullmatch(entry.name) and status.st_mtime < now - _ABANDONED:
+                    elif (
+                        _UNFINISHED.fullmatch(entry.name) and status.st_mtime < now_s - _ABANDONED_S
+                    ):
                         os.unlink(entry.path)
         size = sum(each for _, each, _ in kept)
         for _, each, path in sorted(kept):
-            if size <= self._limit:
+            if size <= self._limit_bytes:
                 return
             Path(path).unlink(missing_ok=True)
             size -= each
@@ -136,7 +139,7 @@ def _encoded(name: str, sound: KeptSound) -> bytes:
 
 
 def _decoded(name: str, content: bytes) -> KeptSound | None:
-    """The sound in a file; None where the file was not written by `_encoded` for this name."""
+    """Return the sound in a file, or None if `_encoded` did not make the file for this name."""
     begin = len(_MAGIC) + _HASH_BYTES
     body = content[begin:]
     if content[:begin] != _MAGIC + _hash(name, body):

@@ -9,7 +9,7 @@ from grpclib.const import Status
 
 from callchart.adapters.grpc.errors import RpcError
 from callchart.adapters.service.demo.grpc_server import Call
-from callchart.adapters.tts.yandex.grpc import LONGEST
+from callchart.adapters.tts.yandex.grpc import LONGEST_CHARACTERS
 from callchart.engine.ports import ProviderError, Speech, Synthesizer
 from callchart.proto.messages.speechkit.tts.v3 import (
     AudioChunk,
@@ -87,10 +87,10 @@ class _Answer:
 def _text(request: UtteranceSynthesisRequest) -> str:
     if request.text is None:
         raise RpcError(Status.INVALID_ARGUMENT, "the request must carry a text, got a template")
-    if len(request.text) > LONGEST["utterance"]:
+    if len(request.text) > LONGEST_CHARACTERS["utterance"]:
         raise RpcError(
             Status.INVALID_ARGUMENT,
-            f"the text must be at most {LONGEST['utterance']} characters",
+            f"the text must be at most {LONGEST_CHARACTERS['utterance']} characters",
         )
     return request.text
 

@@ -19,7 +19,10 @@ from callchart.adapters.service.sections.fields import (
 )
 from callchart.adapters.service.sections.table import Table
 from callchart.adapters.stt.openai.recognizer import MODEL, OPENAI_URL
-from callchart.adapters.tts.espeak.synthesizer import FASTEST, SLOWEST
+from callchart.adapters.tts.espeak.synthesizer import (
+    FASTEST_WORDS_PER_MINUTE,
+    SLOWEST_WORDS_PER_MINUTE,
+)
 
 S = TypeVar("S", bound=Table)
 
@@ -29,7 +32,9 @@ class EspeakSection(Table):
 
     voice: String | None = None
     """The name of an espeak-ng voice; by default a voice of `model.language`."""
-    words_per_minute: Annotated[int, Field(ge=SLOWEST, le=FASTEST)] = 175
+    words_per_minute: Annotated[
+        int, Field(ge=SLOWEST_WORDS_PER_MINUTE, le=FASTEST_WORDS_PER_MINUTE)
+    ] = 175
     """The speaking rate."""
 
 

@@ -27,8 +27,8 @@ from callchart.adapters.service.providers.synthesizers import SYNTHESIZERS
 from callchart.adapters.service.providers.yandex import YandexSection
 from callchart.adapters.service.sections.fields import FilePath
 from callchart.adapters.service.sections.table import SECONDS, Mistake, Source, Table, shown
-from callchart.adapters.tts.cache import LIMIT, CachedSynthesizer
-from callchart.adapters.tts.fallback import FIRST_SOUND, FallbackSynthesizer
+from callchart.adapters.tts.cache import LIMIT_BYTES, CachedSynthesizer
+from callchart.adapters.tts.fallback import FIRST_SOUND_S, FallbackSynthesizer
 from callchart.engine.ports import Recognizer, Synthesizer, VoiceDetectors
 
 SynthesizerName = Literal["espeak", "yandex", "yandex_http"]
@@ -47,7 +47,7 @@ class SoundCache:
     """The cache of sounds that calls repeat; `limit` in bytes."""
 
     folder: Path
-    limit: int = LIMIT
+    limit: int = LIMIT_BYTES
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ class SpeechConfig:
     synthesizer: Provider[Synthesizer]
     voice_detector: Provider[VoiceDetectors]
     fallback: Provider[Synthesizer] | None = None
-    first_sound: float = FIRST_SOUND
+    first_sound: float = FIRST_SOUND_S
     cache: SoundCache | None = None
 
 
@@ -87,11 +87,11 @@ class SpeechSection(Table):
     """The voice activity detector."""
     synthesizer_fallback: Literal["", SynthesizerName] = ""
     """A second synthesizer, for when the first fails or is late; "" is none."""
-    first_sound: Annotated[float, Field(ge=0.1, le=10), SECONDS] = FIRST_SOUND
+    first_sound: Annotated[float, Field(ge=0.1, le=10), SECONDS] = FIRST_SOUND_S
     """Seconds to wait for the first sound, before the second synthesizer is used."""
     cache: FilePath | None = None
     """The folder for the sound of scripts and of short texts. Without this key, nothing is kept."""
-    cache_megabytes: Annotated[int, Field(ge=1, le=1_000_000)] = LIMIT // _MEGABYTE
+    cache_megabytes: Annotated[int, Field(ge=1, le=1_000_000)] = LIMIT_BYTES // _MEGABYTE
     """The size of the cache."""
     espeak: EspeakSection | None = None
     openai: OpenAISection | None = None
@@ -154,14 +154,14 @@ async def open_voices(
         if speech.fallback:
             second = await stack.enter_async_context(speech.fallback.open(resources))
             of_calls = FallbackSynthesizer(
-                first, second, Breaker("the first voice"), first_sound=speech.first_sound
+                first, second, Breaker("the first voice"), first_sound_s=speech.first_sound
             )
             unhurried = FallbackSynthesizer(
                 first,
                 second,
                 Breaker("the first voice"),
-                first_sound=UNHURRIED,
-                silence=UNHURRIED,
+                first_sound_s=UNHURRIED,
+                silence_s=UNHURRIED,
             )
             voices = Voices(of_calls, unhurried, of_calls.counters)
         if cache := speech.cache:
@@ -170,7 +170,7 @@ async def open_voices(
                 key = speech.synthesizer.key
                 return await stack.enter_async_context(
                     CachedSynthesizer.open(
-                        synthesizer, cache.folder, key, declared=declared, limit=cache.limit
+                        synthesizer, cache.folder, key, declared=declared, limit_bytes=cache.limit
                     )
                 )
 

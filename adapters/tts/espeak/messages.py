@@ -9,7 +9,7 @@ from callchart.engine.ports import WordTiming
 
 @dataclass(frozen=True, slots=True)
 class Speak:
-    """Synthesise this text, after those asked for before. Request numbers are never used twice."""
+    """A request to synthesise this text, after the earlier requests. Each number is used once."""
 
     request: int
     text: str
@@ -18,14 +18,14 @@ class Speak:
 
 @dataclass(frozen=True, slots=True)
 class Cancel:
-    """A request that was cancelled; its `Done` still follows."""
+    """The cancellation of a request. Its `Done` still follows."""
 
     request: int
 
 
 @dataclass(frozen=True, slots=True)
 class Sound:
-    """The request's next sound, s16le at its rate, and the words whose ends are known since."""
+    """The next sound of a request, mono s16le at its rate, and the words that have ended since."""
 
     request: int
     pcm: bytes
@@ -34,6 +34,6 @@ class Sound:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """All of the request's sound was sent before this."""
+    """The end of a request, after all of its sound."""
 
     request: int

@@ -1,7 +1,7 @@
 """The offline voice: espeak-ng, in a process that all calls share.
 
-It needs 5 to 10 ms for a second of sound, so requests wait for each other in one queue. A process
-that died is started again by the next request.
+A second of sound takes 5 to 10 ms, so all requests go through one queue. If the process has died,
+the next request starts another.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from callchart.engine.ports import OutsideWork, ProviderError, Speech, WordTimin
 
 PROVIDER = "espeak-ng"
 
-# espeak-ng's own bounds: it takes others for these without a word.
-SLOWEST, FASTEST = 80, 450
+# espeak-ng's own bounds. It replaces other values by them without an error.
+SLOWEST_WORDS_PER_MINUTE, FASTEST_WORDS_PER_MINUTE = 80, 450
 
 
 class EspeakSynthesizer:
-    """Speaks with one voice, for any number of calls. Made by `open`."""
+    """A `ports.Synthesizer` in one voice, for any number of calls. Made by `open`."""
 
     def __init__(
         self, nursery: trio.Nursery, settings: tuple[str, str], work: OutsideWork | None
@@ -46,14 +46,15 @@ class EspeakSynthesizer:
         *,
         work: OutsideWork | None = None,
     ) -> AsyncIterator[EspeakSynthesizer]:
-        """A synthesizer whose process is up; it is killed at the end of the block.
+        """Start the process, and kill it after the block.
 
-        Raises `ProviderError` when espeak-ng is not installed or has no such voice or speed."""
-        if not SLOWEST <= words_per_minute <= FASTEST:
+        Raises `ProviderError` if espeak-ng is not installed, or has no such voice or speed."""
+        if not SLOWEST_WORDS_PER_MINUTE <= words_per_minute <= FASTEST_WORDS_PER_MINUTE:
             raise ProviderError(
                 PROVIDER,
-                f"cannot speak {words_per_minute} words a minute",
-                f"choose {SLOWEST} to {FASTEST}",
+                f"words_per_minute must be {SLOWEST_WORDS_PER_MINUTE} to "
+                f"{FASTEST_WORDS_PER_MINUTE}, got {words_per_minute}",
+                "175 is espeak-ng's own speed",
             )
         settings = (voice, str(words_per_minute))
         worker = await _start(settings)
@@ -64,10 +65,10 @@ class EspeakSynthesizer:
             nursery.cancel_scope.cancel()
 
     async def synthesize(self, text: str, rate_hz: int, out: Callable[[Speech], None]) -> None:
-        """The sound comes in pieces of about 60 ms, each with the words that have ended so far.
+        """Pass on the sound in pieces of about 60 ms, each with the words that have ended so far.
 
-        Words are the text's own, split at white space, so that the last piece has them all; a
-        word's end is the beginning of the next. Raises `ProviderError`."""
+        The words are the text's own, split at white space, and the last piece has them all. A word
+        ends where the next begins. Raises `ProviderError`."""
         if self._work:
             self._work.begin()
         try:
@@ -79,7 +80,7 @@ class EspeakSynthesizer:
             try:
                 await self._pass_on(answers, out)
             finally:
-                # To a request that is done this says nothing new.
+                # The worker ignores this for a finished request.
                 worker.post(Cancel(request))
                 del self._requests[request]
         finally:
@@ -103,7 +104,7 @@ class EspeakSynthesizer:
                     raise answer
 
     async def _running(self) -> Worker:
-        """The process; one that died is started again, once for all who wait."""
+        """Return the process. If it has died, start another, once for all waiting requests."""
         async with self._starting:
             if self._worker is None:
                 self._use(await _start(self._settings))
@@ -126,7 +127,7 @@ class EspeakSynthesizer:
     def _received(self, message: object) -> None:
         match message:
             case Sound(request=number) | Done(request=number) as answer:
-                # Nobody waits for the answer to a request that was cancelled.
+                # A cancelled request is no longer in the table.
                 if request := self._requests.get(number):
                     request.send_nowait(answer)
 

@@ -1,7 +1,7 @@
-"""espeak-ng in a process of its own: texts in, sound out, one after the other.
+"""espeak-ng in a worker process: it synthesises the texts of all calls, one after the other.
 
-Run by `python -m` with VOICE WORDS_PER_MINUTE; it speaks `messages`.
-The library is GPL-3 and keeps global state: two reasons for a process that nothing else shares.
+Run by `python -m` with VOICE WORDS_PER_MINUTE; it exchanges `messages`.
+The library needs a process of its own for two reasons: it is GPL-3, and it keeps global state.
 """
 
 from __future__ import annotations
@@ -28,9 +28,10 @@ if TYPE_CHECKING:
 
 ESPEAK_RATE_HZ = 22050
 
-# A sentence ends in 300 ms of silence, a comma in 150. What follows a text should not wait for
-# the former, nor run into it; -60 dB is below any sound of espeak's and above its dither.
-TRAILING_SILENCE = round(0.15 * ESPEAK_RATE_HZ)
+# espeak-ng ends a sentence with 300 ms of silence, and a comma with 150 ms. Cut the silence after a
+# text to 150 ms, so that the next text neither waits too long nor follows without a pause. A sample
+# of at most 32 (-60 dB) is silence: espeak-ng's sound is louder, and its dither is quieter.
+TRAILING_SILENCE_SAMPLES = round(0.15 * ESPEAK_RATE_HZ)
 QUIET = 32
 
 # From espeak-ng's speak_lib.h.
@@ -71,24 +72,24 @@ _SynthCallback = ctypes.CFUNCTYPE(ctypes.c_int, _Samples, ctypes.c_int, ctypes.P
 
 
 class Words:
-    """The times of a text's words in its sound; words are split at white space.
+    """The timings of a text's words, split at white space.
 
-    A word ends where the next begins. One without a sound of its own takes no time there."""
+    A word ends where the next begins. A word that espeak-ng does not report takes no time."""
 
     def __init__(self, text: str) -> None:
         found = list(re.finditer(r"\S+", text))
         self._words = [word.group() for word in found]
         self._places = [word.start() for word in found]
-        self._begun = 0  # how many words have begun; the last of them has not ended
+        self._begun = 0  # the number of begun words; the last of them has not ended
         self._begun_at = 0.0
 
     def begin(self, character: int, seconds: float) -> list[WordTiming]:
-        """The sound of what stands at this character begins; the words that this ends."""
-        word = bisect_right(self._places, character)  # how many words begin up to there
+        """Begin the word at this character. Return the timings of the words that this ends."""
+        word = bisect_right(self._places, character)  # the number of words that begin up to there
         return self._advance(word, seconds) if word > self._begun else []
 
     def finish(self, seconds: float) -> list[WordTiming]:
-        """The sound ends; the rest of the words."""
+        """End the sound. Return the timings of the rest of the words."""
         return self._advance(len(self._words) + 1, seconds)
 
     def _advance(self, begun: int, seconds: float) -> list[WordTiming]:
@@ -101,7 +102,7 @@ class Words:
 
 
 class Spoken:
-    """One text's sound on its way out: silence at its end cut, resampled, its words timed."""
+    """The sound of one text: resampled, with word timings, and with its last silence cut."""
 
     def __init__(self, speak: Speak, send: Callable[[Sound], None]) -> None:
         self._request = speak.request
@@ -110,14 +111,14 @@ class Spoken:
         self._words = Words(speak.text)
         self._ended: list[WordTiming] = []
         self._silence: NDArray[np.int16] = np.zeros(0, np.int16)
-        self._samples = 0  # sent on: up to the last one that is no silence
+        self._samples = 0  # sent so far, up to the last loud one
 
     def word(self, character: int, sample: int) -> None:
-        """The word at this character of the text begins at this sample."""
+        """Begin the word at this character of the text, at this sample of espeak-ng's sound."""
         self._ended += self._words.begin(character, sample / ESPEAK_RATE_HZ)
 
     def add(self, samples: NDArray[np.int16]) -> None:
-        """The next of espeak's sound."""
+        """Add the next samples of espeak-ng's sound. Hold back the silence at their end."""
         held = np.concatenate((self._silence, samples))
         loud = np.flatnonzero((held > QUIET) | (held < -QUIET))
         end = int(loud[-1]) + 1 if len(loud) else 0
@@ -126,11 +127,11 @@ class Spoken:
         self._emit(self._resampler.resample(sounding.tobytes()))
 
     def finish(self) -> None:
-        """There is no more. A text that made no sound gets no silence either."""
+        """End the sound. A text without sound gets no silence either."""
         if not self._samples:
             return
         self._ended += self._words.finish(self._samples / ESPEAK_RATE_HZ)
-        rest = self._resampler.resample(self._silence[:TRAILING_SILENCE].tobytes())
+        rest = self._resampler.resample(self._silence[:TRAILING_SILENCE_SAMPLES].tobytes())
         self._emit(rest + self._resampler.finish())
 
     def _emit(self, pcm: bytes) -> None:
@@ -140,7 +141,9 @@ class Spoken:
 
 
 class Espeak:
-    """The library, loaded and set. Raises `ImportError`, or `LookupError` for the voice."""
+    """The loaded library, with its voice and speed.
+
+    Raises `ImportError` or `OSError` if it cannot be loaded, `LookupError` for an unknown voice."""
 
     def __init__(self, voice: str, words_per_minute: int) -> None:
         import espeakng_loader
@@ -151,7 +154,7 @@ class Espeak:
             AUDIO_OUTPUT_SYNCHRONOUS, BUFFER_MS, data, INITIALIZE_DONT_EXIT
         )
         if rate != ESPEAK_RATE_HZ:
-            raise ImportError(f"espeak_Initialize says {rate}, not {ESPEAK_RATE_HZ}")
+            raise ImportError(f"espeak_Initialize must return {ESPEAK_RATE_HZ} Hz, got {rate}")
         if self._library.espeak_SetVoiceByName(voice.encode()):
             raise LookupError(voice)
         self._library.espeak_SetParameter(PARAMETER_RATE, words_per_minute, 0)
@@ -161,7 +164,7 @@ class Espeak:
         ]
 
     def speak(self, text: str, spoken: Spoken, wanted: Callable[[], bool]) -> None:
-        """Speaks the text as far as it is wanted, which is asked every 60 ms of sound."""
+        """Speak the text. Stop as soon as `wanted()` is False; ask it every 60 ms of sound."""
 
         def heard(samples: Any, count: int, events: Any) -> int:
             if not wanted():
@@ -177,7 +180,8 @@ class Espeak:
 
         callback = _SynthCallback(heard)  # must outlive the call below
         self._library.espeak_SetSynthCallback(callback)
-        # A zero would end the text; a lone surrogate has no UTF-8. Both keep their place.
+        # A zero would end the text, and a lone surrogate has no UTF-8. Replace each by one
+        # character, so that the positions of the words stay.
         utf8 = text.replace("\0", " ").encode("utf-8", "replace")
         flags = CHARS_UTF8 | ENDPAUSE
         status = self._library.espeak_Synth(
@@ -197,11 +201,13 @@ def main() -> None:
         owner.send(Unable(f"cannot be loaded: {missing}", "pip install 'callchart[demo]'"))
         return
     except LookupError:
-        owner.send(Unable(f"has no voice {voice!r}", "choose one of its own, like en-us or ru"))
+        owner.send(
+            Unable(f"voice must be one of espeak-ng's, got {voice!r}", "for example en-us or ru")
+        )
         return
     owner.send(Ready())
 
-    # A thread reads, so that a text can be cancelled while it is spoken.
+    # Read in a thread, so that a text can be cancelled while it is spoken.
     speaks: SimpleQueue[Speak] = SimpleQueue()
     wanted: set[int] = set()
 

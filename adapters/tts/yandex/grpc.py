@@ -1,8 +1,8 @@
-"""Yandex SpeechKit's voices over gRPC (API v3), streamed: the sound comes while it is made.
+"""Yandex SpeechKit's voices over gRPC (API v3), streamed: sound arrives while more is synthesised.
 
-A text is one request (`UtteranceSynthesis`) or, where the setting asks for it, one stream
-(`StreamSynthesis`), which takes longer texts. What is longer still is spoken in several, one after
-the other, so that nothing is lost."""
+A text is one request (`UtteranceSynthesis`) or, with `method="stream"`, one stream
+(`StreamSynthesis`), which takes longer texts. A text that is too long for one request is split, and
+its parts are synthesised one after the other."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from callchart.adapters.grpc.dial import Address
 from callchart.adapters.grpc.method import Method
 from callchart.adapters.grpc.pool import Pool
 from callchart.adapters.grpc.stream import Stream
-from callchart.adapters.tts.yandex.sound import Sound
+from callchart.adapters.tts.yandex.sound import SpeechKitSound
 from callchart.adapters.tts.yandex.text import requests, spoken
 from callchart.adapters.yandex.access import Access
 from callchart.adapters.yandex.credentials import Credentials
@@ -40,8 +40,8 @@ from callchart.proto.messages.speechkit.tts.v3 import (
 HOST: Final = "tts.api.cloud.yandex.net"
 ROLE: Final = "ai.speechkit-tts.user"
 
-#: Characters of one request, by the way it is made: SpeechKit's own limits.
-LONGEST: Final[Mapping[str, int]] = {"utterance": 250, "stream": 5000}
+#: The most characters in one request, by method: SpeechKit's own limits.
+LONGEST_CHARACTERS: Final[Mapping[str, int]] = {"utterance": 250, "stream": 5000}
 
 UTTERANCE: Final = Method(
     "/speechkit.tts.v3.Synthesizer/UtteranceSynthesis",
@@ -61,18 +61,19 @@ STREAM: Final = Method(
 
 @dataclass(frozen=True, slots=True)
 class Voice:
-    """A voice of SpeechKit's list, how it speaks (a role that the voice has; empty: its own), and
-    how fast: 1.0 is its own speed."""
+    """A voice from SpeechKit's list, its role and its speed.
+
+    `role` is one of the voice's roles; empty is the voice's own manner. `speed` is from 0.1 to 3.0;
+    1.0 is the voice's own speed. Raises `ProviderError` for another speed."""
 
     name: str = "alena"
     role: str = ""
     speed: float = 1.0
 
     def __post_init__(self) -> None:
-        """Raises `ProviderError`."""
         if not 0.1 <= self.speed <= 3.0:
-            reason = f"no voice speaks at {self.speed:g} times its speed"
-            raise ProviderError(PROVIDER, reason, "choose 0.1 to 3.0")
+            reason = f"speed must be 0.1 to 3.0, got {self.speed:g}"
+            raise ProviderError(PROVIDER, reason, "1.0 is the voice's own speed")
 
     def __str__(self) -> str:
         role = f", its role {self.role!r}" if self.role else ""
@@ -83,7 +84,7 @@ ALENA: Final = Voice()
 
 
 class YandexSynthesizer:
-    """`ports.Synthesizer`, in one voice, for any number of calls. Made by `open`."""
+    """A `ports.Synthesizer` in one voice, for any number of calls. Made by `open`."""
 
     def __init__(
         self, pool: Pool, access: Access, voice: Voice, method: Literal["utterance", "stream"]
@@ -102,31 +103,33 @@ class YandexSynthesizer:
         address: Address | None = None,
         connections: int = 2,
     ) -> AsyncIterator[Self]:
-        """A synthesizer with its connections, for as long as the block. It is no failure if the
-        service cannot be reached: those who ask for speech are told. `folder`: see `Access`."""
+        """Open a synthesizer, and close its connections after the block. `folder`: see `Access`.
+
+        An unreachable service raises no error here, but in `synthesize`."""
         address = address or Address(HOST, 443, ssl.create_default_context())
         access = Access(Service(ROLE, str(voice)), credentials, folder)
         async with Pool.open(address, connections) as pool:
             yield cls(pool, access, voice, method)
 
     async def synthesize(self, text: str, rate_hz: int, out: Callable[[Speech], None]) -> None:
-        """See `ports.Synthesizer`. The sound comes in pieces of SpeechKit's own choice, up to a
-        whole sentence, each with the words in it; words are the text's, split at white space."""
-        sound = Sound(text, rate_hz, out)
+        """See `ports.Synthesizer`. SpeechKit chooses the pieces, up to a whole sentence.
+
+        The word timings are of the text's own words, split at white space."""
+        sound = SpeechKitSound(text, rate_hz, out)
         ask = self._utterance if self._method == "utterance" else self._stream
-        for part in requests(spoken(text), LONGEST[self._method]):
+        for part in requests(spoken(text), LONGEST_CHARACTERS[self._method]):
             sound.begin_request()
             job = partial(ask, part, rate_hz, sound)
             await self._access.ask(job, repeatable=lambda: sound.is_silent)
             if sound.is_silent and not sound.nothing_to_speak:
                 raise ProviderError(
                     PROVIDER,
-                    "the answer has no sound, for a text that has something to speak",
-                    f"check that {self._voice} fit the language of what is spoken",
+                    "the answer has no sound, although the text has words",
+                    f"check that {self._voice} fit the language of the text",
                 )
 
     async def _utterance(
-        self, text: str, rate_hz: int, sound: Sound, metadata: Mapping[str, str]
+        self, text: str, rate_hz: int, sound: SpeechKitSound, metadata: Mapping[str, str]
     ) -> None:
         voice = self._voice
         request = UtteranceSynthesisRequest(
@@ -143,13 +146,13 @@ class YandexSynthesizer:
             await _take(stream, sound)
 
     async def _stream(
-        self, text: str, rate_hz: int, sound: Sound, metadata: Mapping[str, str]
+        self, text: str, rate_hz: int, sound: SpeechKitSound, metadata: Mapping[str, str]
     ) -> None:
         voice = self._voice
         options = SynthesisOptions(
             voice=voice.name,
             role=voice.role,
-            # Its own speed is told by nothing at all: some models have no other.
+            # Leave the field out for the voice's own speed: some models have no other.
             speed=voice.speed if voice.speed != 1.0 else 0.0,
             output_audio_spec=_pcm(rate_hz),
         )
@@ -164,13 +167,13 @@ class YandexSynthesizer:
 async def _take(
     stream: Stream[UtteranceSynthesisRequest, UtteranceSynthesisResponse]
     | Stream[StreamSynthesisRequest, StreamSynthesisResponse],
-    sound: Sound,
+    sound: SpeechKitSound,
 ) -> None:
     while (response := await stream.receive()) is not None:
         sound.take(response)
 
 
 def _pcm(rate_hz: int) -> AudioFormatOptions:
-    """Mono s16le without a head."""
+    """Return the format mono s16le without a header."""
     raw = RawAudio(audio_encoding=RawAudioAudioEncoding.LINEAR16_PCM, sample_rate_hertz=rate_hz)
     return AudioFormatOptions(raw_audio=raw)

@@ -1,5 +1,6 @@
-"""Yandex SpeechKit's voices over HTTP (API v1): for where gRPC does not get through, or as the
-second way beside it. It tells no places of words, and knows fewer voices."""
+"""Yandex SpeechKit's voices over HTTP (API v1), where gRPC is blocked or as its fallback.
+
+This API sends no word timings, and has fewer voices than the one over gRPC."""
 
 from __future__ import annotations
 
@@ -10,12 +11,12 @@ from contextlib import asynccontextmanager
 from functools import partial
 from typing import Final, Self
 
-import httpx  # noqa: ASYNC127 - chosen on purpose for these plain requests
+import httpx  # noqa: ASYNC127 - plain requests need no httpx2
 import trio
 
 from callchart.adapters.grpc.errors import ConnectionLost
 from callchart.adapters.tts.yandex.grpc import ALENA, HOST, ROLE, Voice
-from callchart.adapters.tts.yandex.sound import Sound
+from callchart.adapters.tts.yandex.sound import SpeechKitSound
 from callchart.adapters.tts.yandex.text import requests, spoken
 from callchart.adapters.yandex.access import Access
 from callchart.adapters.yandex.credentials import Credentials
@@ -25,21 +26,21 @@ from callchart.engine.ports import ProviderError, Speech
 
 URL: Final = f"https://{HOST}"
 
-#: Characters of one request: SpeechKit's own limit.
-LONGEST: Final = 5000
+#: The most characters in one request: SpeechKit's own limit.
+LONGEST_CHARACTERS: Final = 5000
 
-#: Seconds of silence; to connect: a lost SYN is sent again after 1 s, and has time to be answered.
+#: Seconds. A lost SYN is sent again after 1 s, so 3 s to connect leave time for the second one.
 _TIMEOUT: Final = httpx.Timeout(10.0, connect=3.0)
 
-#: A connection outlives the pause between two turns, so that only the first pays for TLS. 100 calls
-#: may speak at once.
+#: A connection stays open over the pause between two turns, so only the first request waits for
+#: TLS. 100 calls may speak at the same time.
 _LIMITS: Final = httpx.Limits(
     max_connections=200, max_keepalive_connections=100, keepalive_expiry=60.0
 )
 
 
 class YandexHttpSynthesizer:
-    """`ports.Synthesizer`, in one voice, for any number of calls. Made by `open`."""
+    """A `ports.Synthesizer` in one voice, for any number of calls. Made by `open`."""
 
     def __init__(
         self, client: httpx.AsyncClient, access: Access, voice: Voice, language: str
@@ -59,7 +60,9 @@ class YandexHttpSynthesizer:
         url: str = URL,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> AsyncIterator[Self]:
-        """A synthesizer with its connections, for as long as the block. `folder`: see `Access`."""
+        """Open a synthesizer, and close its connections after the block. `folder`: see `Access`.
+
+        `language` is a code such as "ru-RU"."""
         access = Access(
             Service(ROLE, f"{voice}, and the language {language!r}"), credentials, folder
         )
@@ -69,13 +72,13 @@ class YandexHttpSynthesizer:
             yield cls(client, access, voice, language)
 
     async def synthesize(self, text: str, rate_hz: int, out: Callable[[Speech], None]) -> None:
-        """See `ports.Synthesizer`. The sound comes in pieces as the network brings them."""
-        sound = Sound(text, rate_hz, out)
-        for part in requests(spoken(text), LONGEST):
+        """See `ports.Synthesizer`. The pieces are those of the network, without word timings."""
+        sound = SpeechKitSound(text, rate_hz, out)
+        for part in requests(spoken(text), LONGEST_CHARACTERS):
             sound.begin_request()
             job = partial(self._ask, self._form(part, rate_hz), sound)
             await self._access.ask(job, repeatable=lambda: sound.is_silent)
-            # In the answer itself there is no word for a text with nothing to speak.
+            # Unlike gRPC, this API does not report that a text has nothing to speak.
             if sound.is_silent:
                 raise ProviderError(
                     PROVIDER,
@@ -101,7 +104,7 @@ class YandexHttpSynthesizer:
         return form
 
     async def _ask(
-        self, form: Mapping[str, str], sound: Sound, metadata: Mapping[str, str]
+        self, form: Mapping[str, str], sound: SpeechKitSound, metadata: Mapping[str, str]
     ) -> None:
         host = self._client.base_url.host
         try:
@@ -114,20 +117,21 @@ class YandexHttpSynthesizer:
                 return
         except httpx.RequestError as error:
             failure = _disconnection(error, host)
-        # Raised out here, not in a handler: the client's own error quotes the request.
+        # Raise outside the handler: the client's error quotes the request, and must not become the
+        # context of ours.
         raise failure
 
 
-async def _read(answer: httpx.Response, sound: Sound) -> None:
+async def _read(answer: httpx.Response, sound: SpeechKitSound) -> None:
     fault: Exception | None = None
-    # This loop is never left half-way: the client's generators would be closed whenever they are
-    # collected. What ends it early cancels the reading, and is raised after it.
+    # Never leave this loop early: the garbage collector would close the client's generators at any
+    # time. On an error, cancel the reading, and raise the error after the loop.
     with trio.CancelScope() as reading:
         async for pcm in answer.aiter_bytes():
             if fault is None:
                 try:
                     sound.take_pcm(pcm)
-                except Exception as error:  # noqa: BLE001 (the listener's own, raised below)
+                except Exception as error:  # noqa: BLE001 (an error of `out`, raised below)
                     fault = error
                     reading.cancel()
     if fault is not None:

@@ -1,4 +1,4 @@
-"""SpeechKit's answers as pieces of one text's sound: whole samples, and the times of its words."""
+"""The conversion of SpeechKit's responses to `Speech`: whole samples, with word timings."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from callchart.proto.messages.speechkit.tts.v3 import (
     UtteranceSynthesisResponseChunkType,
 )
 
-#: Chunks of sound and of text come together or one by one, as the model has it.
+#: A response carries sound, word timings, or both; that depends on the model.
 Response = UtteranceSynthesisResponse | StreamSynthesisResponse
 
 _NOTHING_TO_SPEAK = {
@@ -22,8 +22,8 @@ _NOTHING_TO_SPEAK = {
 }
 
 
-class Sound:
-    """Hands on to `out` what the answers to one or more requests give of `text`."""
+class SpeechKitSound:
+    """The sound of `text`, which the responses to one or more requests bring; it goes to `out`."""
 
     def __init__(self, text: str, rate_hz: int, out: Callable[[Speech], None]) -> None:
         self._rate_hz, self._out = rate_hz, out
@@ -34,21 +34,21 @@ class Sound:
     def begin_request(self) -> None:
         """Begin the next request: later messages belong to it."""
         self._half = b""
-        self._begins = self._samples / self._rate_hz
-        #: Nothing of this request's sound was handed on.
+        self._begins_s = self._samples / self._rate_hz
+        #: This request has given no sound yet.
         self.is_silent = True
-        #: SpeechKit says that there is nothing to be handed on.
+        #: SpeechKit reports that this request's text has nothing to speak.
         self.nothing_to_speak = False
 
     def take(self, response: Response) -> None:
-        """One message of an answer."""
+        """Take one response: its word timings, and its sound."""
         if response.chunk_type in _NOTHING_TO_SPEAK:
             self.nothing_to_speak = True
         self._places.spoken(
             WordTiming(
                 timing.word,
-                self._begins + timing.start_ms / 1000,
-                self._begins + (timing.start_ms + timing.length_ms) / 1000,
+                self._begins_s + timing.start_ms / 1000,
+                self._begins_s + (timing.start_ms + timing.length_ms) / 1000,
             )
             for timing in response.word_timings
         )
@@ -56,7 +56,7 @@ class Sound:
             self.take_pcm(response.audio_chunk.data)
 
     def take_pcm(self, pcm: bytes) -> None:
-        """Sound; half a sample waits for its other half, and is dropped where there is none."""
+        """Pass on whole samples, and keep half a sample for the next piece of this request."""
         pcm = self._half + pcm
         whole = len(pcm) // 2 * 2
         pcm, self._half = pcm[:whole], pcm[whole:]

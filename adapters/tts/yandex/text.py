@@ -1,9 +1,9 @@
-"""A text as SpeechKit is to speak it: without what it takes for markup, in requests of its size.
+"""The preparation of a text for SpeechKit: markup is removed, and a long text is split.
 
-A model writes Markdown and emoji; it does not know that SpeechKit takes "**" for emphasis,
-"<[small]>" and "sil<[300]>" for pauses and "[[...]]" for phonemes, and to speak emoji is nobody's
-wish. All that goes, the words in between stay. A "+" stays too: before a Russian vowel it marks
-stress, which a prompt may ask for, and anywhere else it is a plus that is read as such."""
+A model writes Markdown and emoji, but SpeechKit reads "**" as emphasis, "<[small]>" and
+"sil<[300]>" as pauses, "[[...]]" as phonemes, and speaks emoji. These marks are removed; the words
+between them stay. A "+" stays too: before a Russian vowel it marks stress, which a prompt may ask
+for; elsewhere SpeechKit reads it as "plus"."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ import unicodedata
 from collections.abc import Iterator
 from typing import Final
 
-#: SpeechKit's tags for pauses and emphasis; what is left of "**", "[[" and "]]" marks.
+#: SpeechKit's tags for pauses and emphasis, and its marks around emphasis and phonemes.
 _TAG: Final = re.compile(r"(?:\bsil)?<\[[^\]]*\]>")
 _MARK: Final = re.compile(r"\*\*|\[\[|\]\]")
 
-#: Unicode's categories of signs without a sound: control, format (joins emoji), surrogates,
-#: private, unassigned, enclosing (the box of a key); and of pictures, from the arrows on: below
-#: those are signs that are read, as №, ° and ™.
+#: Unicode's categories of silent signs: control, format (joins emoji), surrogate, private use,
+#: unassigned, enclosing mark (the box around a keycap). And its categories of pictures, which are
+#: silent from the arrows on: below the arrows are signs that are read aloud, such as №, ° and ™.
 _SILENT: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Me"})
 _PICTURES: Final = frozenset({"So", "Sk"})
 _FIRST_PICTURE: Final = "\u2190"
@@ -27,7 +27,7 @@ _SENTENCE: Final = re.compile(r"[.!?…]+[\"')»”]*\s")
 
 
 def spoken(text: str) -> str:
-    """`text` without markup and silent signs; empty where nothing of it can be spoken."""
+    """Return `text` without markup and silent signs, or "" if it has nothing to speak."""
     text = "".join(filter(_has_sound, _MARK.sub("", _TAG.sub(" ", text)))).strip()
     return text if _has_words(text) else ""
 
@@ -42,16 +42,17 @@ def _has_sound(sign: str) -> bool:
     category = unicodedata.category(sign)
     if category in _PICTURES:
         return sign < _FIRST_PICTURE
-    # Variation selectors say that the sign before them is a picture.
+    # A variation selector says that the sign before it is a picture.
     return category not in _SILENT and not "\ufe00" <= sign <= "\ufe0f"
 
 
 def requests(text: str, longest: int) -> Iterator[str]:
-    """A spoken text in parts of at most `longest` characters, each with something to speak: up to
-    a sentence's end where there is one, else to a word's, else wherever it must be."""
+    """Split a text into parts of at most `longest` characters, each with something to speak.
+
+    A part ends with a sentence if possible, otherwise with a word, otherwise at the limit."""
     rest = text
     while len(rest) > longest:
-        # A space right behind the limit ends a word that fits.
+        # A space directly after the limit ends a word that fits.
         ends = [match.end() - 1 for match in _SENTENCE.finditer(rest[: longest + 1])]
         end = ends[-1] if ends else rest.rfind(" ", 1, longest + 1)
         end = end if end > 0 else longest

@@ -1,8 +1,8 @@
-"""The times of a text's words, from the times of the words that SpeechKit spoke.
+"""The timings of a text's words, from the timings of the words that SpeechKit spoke.
 
-Those are of the normalized text: "25 kg" was spoken as "twenty five kilograms". So words are
-recognised where they are the same but for case and signs; what stands between two of them in the
-text took the time that was spoken between them, in shares of its characters."""
+SpeechKit times the normalized text: it speaks "25 kg" as "twenty five kilograms". A word is matched
+if it is the same in both, apart from case and signs. The words between two matched words share the
+time between them, in proportion to their characters."""
 
 from __future__ import annotations
 
@@ -11,48 +11,49 @@ from typing import Final
 
 from callchart.engine.ports import WordTiming
 
-#: How many words of a text may have been spoken in other words, before one is the same again.
-LOOKAHEAD: Final = 5
+#: The most words of a text that may be spoken in other words before the next match.
+LOOKAHEAD_WORDS: Final = 5
 
 
 class WordPlaces:
-    """The places of the words of one text; `known` grows, and what is in it stays."""
+    """The timings of the words of one text. `known` only grows; its timings never change."""
 
     def __init__(self, text: str) -> None:
         self._words = text.split()
-        #: What was spoken since the last word that was recognised, in other words than the text's.
-        self._otherwise: list[WordTiming] = []
+        #: The spoken words since the last match, which are not the text's words.
+        self._unmatched: list[WordTiming] = []
         self.known: tuple[WordTiming, ...] = ()
 
     def spoken(self, timings: Iterable[WordTiming]) -> None:
-        """More words were spoken, with their places in the whole sound."""
+        """Add spoken words, with their times in the whole sound."""
         for timing in timings:
-            ahead = self._words[len(self.known) : len(self.known) + LOOKAHEAD + 1]
+            ahead = self._words[len(self.known) : len(self.known) + LOOKAHEAD_WORDS + 1]
             keys = [_key(word) for word in ahead]
             if (key := _key(timing.word)) in keys and key:
                 self._share(ahead[: keys.index(key)], timing.start)
                 self._add(ahead[keys.index(key)], timing.start, timing.end)
             else:
-                self._otherwise.append(timing)
+                self._unmatched.append(timing)
 
     def _share(self, words: list[str], until: float) -> None:
-        """Give the words that were passed over the time that was spoken in other words."""
-        start = self._otherwise[0].start if self._otherwise else until
-        end = self._otherwise[-1].end if self._otherwise else until
+        """Share the time of the unmatched spoken words among these words of the text."""
+        start = self._unmatched[0].start if self._unmatched else until
+        end = self._unmatched[-1].end if self._unmatched else until
         characters, so_far = sum(len(_key(word)) for word in words) or 1, 0
         for word in words:
             begin = start + (end - start) * so_far / characters
             so_far += len(_key(word))
             self._add(word, begin, start + (end - start) * so_far / characters)
-        self._otherwise = []
+        self._unmatched = []
 
     def _add(self, word: str, start: float, end: float) -> None:
-        """Add the next word; one that begins before the last has ended begins when it ends."""
+        """Add the next word. It begins no earlier than the word before it ends."""
         start = max(start, self.known[-1].end if self.known else 0.0)
         self.known += (WordTiming(word, start, max(start, end)),)
 
 
 def _key(word: str) -> str:
-    """Return a word without case and signs, for comparison; empty for signs alone. Russian may be
-    written with the letter io or without it."""
+    """Return a word without case and signs, for comparison; "" for a word of signs alone.
+
+    The Russian letter io becomes ie, because Russian is written with it or without it."""
     return "".join(filter(str.isalnum, word.casefold())).replace("\u0451", "\u0435")

@@ -175,7 +175,7 @@ async def _one(
     async with YandexSynthesizer.open(ApiKey(fault.key), address=address) as first:
         # It says at once what the first one's failure was, and whose.
         breaker = Breaker(fault.tag, failures=1)
-        both = FallbackSynthesizer(first, second, breaker, first_sound=FIRST_SOUND)
+        both = FallbackSynthesizer(first, second, breaker, first_sound_s=FIRST_SOUND)
         voice = problems.of_voice(both)
         with problems.logged(fault.tag), trio.move_on_after(60):
             async with conversation(f"{fault.tag}?", model, voice, problems) as call:

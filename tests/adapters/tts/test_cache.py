@@ -35,8 +35,8 @@ Open = Callable[..., AbstractAsyncContextManager[CachedSynthesizer]]
 @pytest.fixture(autouse=True)
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """On a machine that is busy, a read may take its time."""
-    monkeypatch.setattr(cache, "READ_WITHIN", BOUND)
-    monkeypatch.setattr(cache, "LAST_WRITES", BOUND)
+    monkeypatch.setattr(cache, "READ_TIMEOUT_S", BOUND)
+    monkeypatch.setattr(cache, "LAST_WRITES_S", BOUND)
 
 
 @pytest.fixture
@@ -205,7 +205,7 @@ async def test_long_texts_are_kept_only_where_they_were_declared(
 async def test_only_so_many_texts_are_remembered(
     open_cache: Open, files: Path, mock_clock: MockClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cache, "REMEMBERED", 2)
+    monkeypatch.setattr(cache, "MOST_REMEMBERED", 2)
     async with open_cache() as cached:
         for text in ("One.", "Two.", "Three."):
             await sound(cached, text)
@@ -315,7 +315,7 @@ async def test_nobody_waits_for_a_disk_that_does_not_answer(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    monkeypatch.setattr(cache, "READ_WITHIN", 0.01)
+    monkeypatch.setattr(cache, "READ_TIMEOUT_S", 0.01)
     disk = HeldDisk(monkeypatch, "read")
     try:
         async with open_cache() as cached:
@@ -325,14 +325,14 @@ async def test_nobody_waits_for_a_disk_that_does_not_answer(
         disk.let_go()
     assert len(fake.syntheses) == 6
     assert disk.begun <= 4
-    assert [message.count("does not answer within") for message in caplog.messages] == [1]
+    assert [message.count("read timeout after") for message in caplog.messages] == [1]
 
 
 async def test_nobody_waits_for_a_write_and_those_that_wait_are_bounded(
     open_cache: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cache, "LAST_WRITES", 0.01)
-    monkeypatch.setattr(cache, "WAITING", 2)
+    monkeypatch.setattr(cache, "LAST_WRITES_S", 0.01)
+    monkeypatch.setattr(cache, "MOST_WAITING", 2)
     texts = ["One.", "Two.", "Three."]
     disk = HeldDisk(monkeypatch, "write")
     try:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from hypothesis import given
 from hypothesis import strategies as st
 
-from callchart.adapters.tts.joined_sound import SLOWEST, JoinedSound, Substitute
+from callchart.adapters.tts.joined_sound import SLOWEST_CHARACTERS_PER_S, JoinedSound, Substitute
 from callchart.engine.ports import Speech, WordTiming
 from callchart.engine.reply.word_timing import word_ends_s
 
@@ -68,12 +68,12 @@ def test_where_words_are_told_only_those_that_were_not_wholly_given_are_left(
         )
     whole = [word for word in truth if word.end * RATE <= until] if until else []
 
-    rest = joined.sound.rest(tells_words=True)
+    rest = joined.sound.rest(times_words=True)
 
     assert [word.word for word in whole] + rest.split() == text.split()
 
 
-@given(texts, st.floats(SLOWEST, 30.0), st.floats(0.0, 1.0), st.booleans())
+@given(texts, st.floats(SLOWEST_CHARACTERS_PER_S, 30.0), st.floats(0.0, 1.0), st.booleans())
 def test_where_no_words_are_told_none_is_lost(
     text: str, characters_a_second: float, share: float, anything: bool
 ) -> None:
@@ -89,7 +89,7 @@ def test_where_no_words_are_told_none_is_lost(
         if duration * before / characters <= until / RATE:
             words.append(word)
 
-    rest = joined.sound.rest(tells_words=False).split()
+    rest = joined.sound.rest(times_words=False).split()
 
     assert text.split()[len(text.split()) - len(rest) :] == rest
     assert len(words) + len(rest) >= len(text.split())
@@ -103,13 +103,13 @@ def test_where_no_words_are_told_none_is_lost(
     st.booleans(),
 )
 def test_whatever_is_told_what_is_left_is_the_end_of_the_text(
-    text: str, timings: list[WordTiming], cuts: list[int], tells_words: bool
+    text: str, timings: list[WordTiming], cuts: list[int], times_words: bool
 ) -> None:
     joined = Joined.of(text)
     for samples in cuts:
         joined.first_gives(samples, timings)
 
-    rest = joined.sound.rest(tells_words=tells_words).split()
+    rest = joined.sound.rest(times_words=times_words).split()
 
     assert text.split()[len(text.split()) - len(rest) :] == rest
 
@@ -123,7 +123,7 @@ def test_the_words_of_both_are_where_their_sound_is(
         until += samples
         joined.first_gives(samples, truth)
 
-    rest = joined.sound.rest(tells_words=True)
+    rest = joined.sound.rest(times_words=True)
     if rest:
         joined.second_says(rest)
 
@@ -141,37 +141,37 @@ def test_a_word_is_not_told_before_its_sound_was_given() -> None:
     joined.first_gives(4000, timings)
     joined.first_gives(3999, timings)
     assert [piece.words for piece in joined.pieces] == [timings[:1], timings[:1]]
-    assert joined.sound.rest(tells_words=True) == "two"
+    assert joined.sound.rest(times_words=True) == "two"
 
 
 def test_with_nothing_given_the_text_is_left_as_it_is() -> None:
-    assert Joined.of("  one  two\n").sound.rest(tells_words=True) == "  one  two\n"
+    assert Joined.of("  one  two\n").sound.rest(times_words=True) == "  one  two\n"
 
 
 def test_a_text_without_words_leaves_nothing() -> None:
-    assert Joined.of(" \n").sound.rest(tells_words=False) == ""
+    assert Joined.of(" \n").sound.rest(times_words=False) == ""
 
 
 def test_the_rest_is_as_it_stands_in_the_text() -> None:
     joined = Joined.of("one  two,  three")
     joined.first_gives(4000, [WordTiming("one", 0.0, 0.5)])
-    assert joined.sound.rest(tells_words=True) == "two,  three"
+    assert joined.sound.rest(times_words=True) == "two,  three"
 
 
 def test_before_the_first_word_is_told_a_voice_that_tells_words_has_said_none() -> None:
-    def rest(*, tells_words: bool) -> str:
+    def rest(*, times_words: bool) -> str:
         joined = Joined.of("I see.")
         joined.first_gives(4000, ())
-        return joined.sound.rest(tells_words=tells_words)
+        return joined.sound.rest(times_words=times_words)
 
-    assert rest(tells_words=True) == "I see."
-    assert rest(tells_words=False) == "see."
+    assert rest(times_words=True) == "I see."
+    assert rest(times_words=False) == "see."
 
 
 def test_words_behind_some_that_nobody_told_are_not_told() -> None:
     joined = Joined.of("one two three four")
     joined.first_gives(RATE, ())
-    rest = joined.sound.rest(tells_words=False)
+    rest = joined.sound.rest(times_words=False)
     assert rest == "three four"
     joined.second_says(rest)
     assert joined.pieces[-1].words == ()
@@ -180,5 +180,5 @@ def test_words_behind_some_that_nobody_told_are_not_told() -> None:
 def test_the_second_voice_can_be_told_from_the_first() -> None:
     joined = Joined.of("one two")
     joined.first_gives(4000, [WordTiming("one", 0.0, 0.5)])
-    joined.second_says(joined.sound.rest(tells_words=True))
+    joined.second_says(joined.sound.rest(times_words=True))
     assert [isinstance(piece, Substitute) for piece in joined.pieces] == [False, True]

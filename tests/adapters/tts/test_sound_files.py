@@ -113,8 +113,8 @@ def test_a_file_that_is_not_a_whole_sound_is_removed_and_said_once(
         assert folder.read(name) is None
     assert names(files) == []
     assert caplog.messages == [
-        f"the cache of sounds in {files}: a file is not a whole sound: "
-        "it is removed, and its text synthesised anew; calls go on"
+        f"sound cache in {files}: removed a damaged file; "
+        "its text is synthesised again; calls go on"
     ]
 
 
@@ -136,8 +136,8 @@ def test_a_folder_that_cannot_be_made_is_said_once(
     for name in (A, B):
         folder.write(name, SOUND)
     assert caplog.messages == [
-        f"the cache of sounds in {tmp_path / 'file' / 'sounds'}: a sound cannot be kept: "
-        "Not a directory; see to that folder's disk; calls go on"
+        f"sound cache in {tmp_path / 'file' / 'sounds'}: cannot write a sound: "
+        "Not a directory; check the folder's disk; calls go on"
     ]
 
 
@@ -165,7 +165,7 @@ def test_a_sound_that_cannot_be_read_is_not_there_and_said_once(
     for _ in range(2):
         assert folder.read(B) is None
     assert len(caplog.messages) == 1
-    assert "cannot be read: Is a directory" in caplog.messages[0]
+    assert "cannot read a sound: Is a directory" in caplog.messages[0]
 
 
 def test_a_sound_on_a_disk_that_is_read_only_is_read(

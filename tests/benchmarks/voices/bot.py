@@ -18,7 +18,7 @@ import trio
 from callchart.adapters.fallback.breaker import Breaker
 from callchart.adapters.grpc.dial import Address
 from callchart.adapters.llm.openai import OpenAIModel
-from callchart.adapters.tts.fallback import FIRST_SOUND, FallbackSynthesizer
+from callchart.adapters.tts.fallback import FIRST_SOUND_S, FallbackSynthesizer
 from callchart.adapters.tts.yandex.grpc import YandexSynthesizer
 from callchart.adapters.tts.yandex.http import YandexHttpSynthesizer
 from callchart.adapters.yandex.credentials import ApiKey
@@ -170,7 +170,7 @@ async def fallback(task: dict[str, Any]) -> dict[str, Any]:
             await watched.synthesize(text, RATE_HZ, lambda speech: None)
             heard_after = watched.asked[text].first
             assert heard_after is not None, "the second voice speaks"
-            overhead.append(heard_after - FIRST_SOUND)
+            overhead.append(heard_after - FIRST_SOUND_S)
     # The first text opens the connections.
     return {"seconds": overhead[1:]}
 
