@@ -19,7 +19,6 @@ from callchart.adapters.carrier.asterisk.settings import AsteriskSettings
 from callchart.adapters.service.providers.models import ModelConfig, ModelSection
 from callchart.adapters.service.providers.scripts import SCRIPTS
 from callchart.adapters.service.providers.speech import SpeechConfig, SpeechSection
-from callchart.adapters.service.run.logs import LogFormat
 from callchart.adapters.service.sections.asterisk import (
     AsteriskSection,
     OutgoingSection,
@@ -30,6 +29,7 @@ from callchart.adapters.service.sections.fields import Secret
 from callchart.adapters.service.sections.service import (
     JournalConfig,
     JournalSection,
+    LogFormat,
     LogSection,
     ScriptsSection,
     ServiceSection,

@@ -9,15 +9,13 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import MutableMapping
-from typing import Any, Literal, TextIO
+from typing import Any, TextIO
 
 import structlog
 from structlog.typing import Processor
 
+from callchart.adapters.service.sections.service import LogFormat
 from callchart.engine.current_call import CURRENT_CALL
-
-#: "console": for people, with colours on a terminal. "json": one JSON object a line.
-LogFormat = Literal["console", "json"]
 
 
 def configure(level: int, log_format: LogFormat, stream: TextIO | None = None) -> None:

@@ -9,12 +9,14 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from callchart.adapters.llm.prompts import Language
-from callchart.adapters.service.run.logs import LogFormat
 from callchart.adapters.service.sections.fields import FilePath, String, Strings
 from callchart.adapters.service.sections.table import SECONDS, Table
 from callchart.engine.data import Scripts
 
 Level = Literal["debug", "info", "warning", "error"]
+
+#: "console": for people, with colours on a terminal. "json": one JSON object a line.
+LogFormat = Literal["console", "json"]
 
 
 @dataclass(frozen=True, slots=True)

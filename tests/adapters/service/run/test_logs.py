@@ -10,7 +10,8 @@ from collections.abc import Iterator
 import pytest
 import trio
 
-from callchart.adapters.service.run.logs import LogFormat, configure
+from callchart.adapters.service.run.logs import configure
+from callchart.adapters.service.sections.service import LogFormat
 from callchart.engine.current_call import CURRENT_CALL, CurrentCall
 
 log = logging.getLogger("callchart")
