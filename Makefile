@@ -16,7 +16,7 @@ ASYNC_RULES := ASYNC101,ASYNC102,ASYNC103,ASYNC104,ASYNC106,ASYNC111,ASYNC112,AS
 
 .DEFAULT_GOAL := help
 .PHONY: help demo demo-ru test test-quick compiled tests computing-checks check lint lint-async types types-again \
-	imports messages format flakes explore mutants soak bench bench-asterisk bench-voices draw proto lock \
+	imports messages format flakes explore mutants soak bench bench-asterisk bench-voices draw schema proto lock \
 	clean
 
 help: ## this list
@@ -120,6 +120,9 @@ mutants: $(VENV)/ready ## mistakes put into the chart, one at a time: does explo
 
 draw: $(VENV)/ready ## write docs/statecharts/ from the code
 	$(BIN)/callchart draw
+
+schema: $(VENV)/ready ## write docs/callchart.schema.json from the code
+	$(BIN)/callchart settings --schema > docs/callchart.schema.json
 
 # Resolved with the oldest Python that is supported, so that every later one can install it; pip adds
 # what a package needs on a later one alone.
