@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -54,19 +54,42 @@ class CallSection(Table):
                 continue
             if key not in defaults:
                 yield (key,), unknown(key, [*cls.model_fields, *defaults])
-            elif type(value) not in (int, float, str):
-                yield (key,), f" must be a number or a string, got {shown(value)}"
+            elif type(value) not in _accepted(defaults[key]):
+                yield (key,), f" must be {_noun(defaults[key])}, got {shown(value)}"
             else:
                 try:
                     type(chart.data().settings).of({**defaults, key: value})
                 except SettingError as error:
-                    yield (key,), str(error).removeprefix(f"setting {key}")
+                    # The error calls it "setting no_input", the configuration "call.no_input".
+                    text = str(error)
+                    continued = text.removeprefix(f"setting {key}")
+                    yield (key,), continued if continued != text else f": {text}"
 
     def chosen(self, folder: Path) -> tuple[Chart, Settings]:
         """Return the chart and its settings."""
         chart = load_chart(self.chart, folder)
         given = self.model_extra or {}
         return chart, type(chart.data().settings).of({**_defaults(chart), **given})
+
+
+def _accepted(default: object) -> Collection[type]:
+    """Return the types that TOML may give for a setting with this default."""
+    match default:
+        case str():
+            return (str,)
+        case int():
+            return (int,)
+    return (int, float)
+
+
+def _noun(default: object) -> str:
+    """Return the words for a right value of a setting with this default."""
+    match default:
+        case str():
+            return "a string"
+        case int():
+            return "a whole number"
+    return "a number"
 
 
 def _defaults(chart: Chart) -> dict[str, Any]:

@@ -17,6 +17,31 @@ from callchart.states import CHART
 from callchart.states.settings import PhoneSettings
 from tests.adapters.service.reading import LEAST, Read, mistakes
 
+#: A chart with a setting of its own, which is a string.
+SHOP_CHART = """
+from dataclasses import dataclass, field
+
+from callchart import PHONE_CALL, PhoneData, PhoneSettings, SettingError, setting
+
+
+@dataclass(frozen=True)
+class ShopSettings(PhoneSettings):
+    shop: str = setting("grocery", "", "the shop that answers")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.shop == "bar":
+            raise SettingError("the shop is closed")
+
+
+@dataclass(frozen=True)
+class ShopData(PhoneData):
+    settings: ShopSettings = field(default_factory=ShopSettings)
+
+
+CHART = PHONE_CALL.extended("shop", data=ShopData)
+"""
+
 # --- values --------------------------------------------------------------------------------------
 
 
@@ -154,9 +179,20 @@ def test_the_folder_of_the_configuration_is_searched_for_the_chart(
     read: Read, tmp_path: Path
 ) -> None:
     (tmp_path / "bakery_chart.py").write_text(
-        "from states import CHART as PHONE_CALL\nCHART = PHONE_CALL.extended('bakery')\n"
+        "from callchart import PHONE_CALL\nCHART = PHONE_CALL.extended('bakery')\n"
     )
     assert read(LEAST + '[call]\nchart = "bakery_chart:CHART"\n').chart.name == "bakery"
+
+
+def test_settings_that_a_chart_declares_are_checked_by_their_type(
+    read: Read, tmp_path: Path
+) -> None:
+    (tmp_path / "shop_chart.py").write_text(SHOP_CHART)
+    chosen = LEAST + "[call]\nchart = 'shop_chart:CHART'\n"
+    settings = read(chosen + "shop = 'bakery'\n").settings
+    assert getattr(settings, "shop") == "bakery"  # noqa: B009 (mypy knows the base class only)
+    assert mistakes(read, chosen + "shop = 3\n") == ["call.shop must be a string, got 3"]
+    assert mistakes(read, chosen + "shop = 'bar'\n") == ["call.shop: the shop is closed"]
 
 
 def test_scripts_use_the_language_of_the_model_by_default(read: Read) -> None:
@@ -273,7 +309,15 @@ WRONG: Mapping[str, tuple[str, str]] = {
     ),
     "a setting that is a list": (
         "[call]\nno_input = []",
-        "call.no_input must be a number or a string, got a list",
+        "call.no_input must be a number, got a list",
+    ),
+    "a number in quotes": (
+        "[call]\nno_input = '6'",
+        'call.no_input must be a number, got "6"',
+    ),
+    "a boolean for a number of times": (
+        "[call]\nreprompts = true",
+        "call.reprompts must be a whole number, got true",
     ),
     "a level": (
         "[log]\nlevel = 'loud'",
