@@ -151,7 +151,7 @@ def parser() -> argparse.ArgumentParser:
     explore.add_argument(
         "--every-answer",
         action="store_true",
-        help="fail as well where a declared answer is never given",
+        help="fail also if a declared reaction is never taken",
     )
     explore.add_argument(
         "--out",
