@@ -111,8 +111,8 @@ def parser() -> argparse.ArgumentParser:
 
     of_service("serve", _serve, "Take the calls that Asterisk hands over, until it is stopped.")
 
-    doctor = of_service("doctor", _doctor, "Check each part that a service needs; say what to do.")
-    doctor.add_argument("--json", action="store_true", help="print what was found as JSON")
+    doctor = of_service("doctor", _doctor, "Check each part that a service needs; print the cures.")
+    doctor.add_argument("--json", action="store_true", help="print the findings as JSON")
 
     call = of_service("call", _call, "Place a call, and show the states that it goes through.")
     call.add_argument("extension", metavar="EXTENSION", help="whom to call; see transfer.allow")

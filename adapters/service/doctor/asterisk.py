@@ -55,9 +55,9 @@ def ports(settings: AsteriskSettings) -> list[Finding]:
     """Check the ports to which Asterisk connects, if it does."""
     found = []
     if listen := settings.listen:
-        found.append(port("listening", listen.host, listen.port, "asterisk.listen.port"))
+        found.append(port("listening", listen.host, listen.port, "asterisk.listen"))
     if settings.media == "audiosocket" and (server := settings.audiosocket):
-        found.append(port("audiosocket", server.host, server.port, "asterisk.audiosocket.port"))
+        found.append(port("audiosocket", server.host, server.port, "asterisk.audiosocket"))
     return found
 
 
@@ -68,8 +68,8 @@ async def asterisk_findings(settings: AsteriskSettings) -> list[Finding]:
     if settings.control != "connect":
         found.append(await control(settings, may_listen))
     if not (settings.user and settings.password):
-        what = "it dials us, and cannot be asked from here"
-        cure = "give asterisk.user and asterisk.password, for the doctor alone"
+        what = "version unknown: the configuration names no user of ARI"
+        cure = "set asterisk.user and asterisk.password (only the doctor uses them)"
         return [*found, unknown("asterisk", what, cure)]
     async with HttpTransport.open(settings.url, settings.user, settings.password) as transport:
         ari = Ari(transport)
@@ -84,16 +84,17 @@ async def asterisk_findings(settings: AsteriskSettings) -> list[Finding]:
 
 
 async def asked(
-    part: str, check: Callable[[], Awaitable[Finding]], late: str = "see to Asterisk's load"
+    part: str, check: Callable[[], Awaitable[Finding]], late: str = "check Asterisk's load"
 ) -> Finding:
     """Run a check. A refusal, a missing Asterisk or a timeout is a failure."""
-    found = failed(part, f"there was no result within {LONGEST:g} s", late)
+    found = failed(part, f"check timed out: no result within {LONGEST:g} s", late)
     try:
         with trio.move_on_after(LONGEST):
             found = await check()
     except* AriError as errors:
         refused = first_leaf(errors)
-        found = failed(part, str(refused), _CURES.get(refused.status, "see Asterisk's own log"))
+        cure = _CURES.get(refused.status, "check Asterisk's log")
+        found = failed(part, f"request refused: {refused}", cure)
     except* (ControlError, ControlLost, ListenFailed, MediaFailed) as errors:
         found = failed(part, *_cause_and_cure(str(first_leaf(errors))))
     return found
@@ -102,16 +103,20 @@ async def asked(
 def _cause_and_cure(text: str) -> tuple[str, str]:
     """Split an error of the carrier into cause and cure, which is in brackets at the end."""
     cause, bracket, cure = text.rstrip(")").partition(" (")
-    return (cause, cure) if bracket else (text, "see Asterisk's own log")
+    return (cause, cure) if bracket else (text, "check Asterisk's log")
 
 
 async def control(settings: AsteriskSettings, may_listen: bool) -> Finding:
     """Check that Asterisk connects to us, for control = "persistent"."""
     part = "control"
     if settings.control == "per_call":
-        return unknown(part, "Asterisk dials us when a call comes", "make one")
+        return unknown(part, "connection not open: Asterisk dials when a call comes", "make a call")
     if not may_listen:
-        return unknown(part, "its port is in use", "stop the service, to have it checked")
+        return unknown(
+            part,
+            "connection not open: its port is not free",
+            "stop the service, and run the doctor again",
+        )
 
     async def dialled() -> Finding:
         assert settings.listen is not None, "the configuration is validated"
@@ -119,9 +124,9 @@ async def control(settings: AsteriskSettings, may_listen: bool) -> Finding:
             WebSocketServer.open(settings.listen) as server,
             open_control(settings, server, random.Random()),
         ):
-            return ok(part, "Asterisk dialled us, and shows the right password")
+            return ok(part, "connection open: Asterisk dialled with the right password")
 
-    late = "see type = outbound_websocket in ari.conf, and uri in websocket_client.conf"
+    late = "correct type = outbound_websocket in ari.conf, and uri in websocket_client.conf"
     return await asked(part, dialled, late)
 
 
@@ -129,24 +134,32 @@ async def sound(settings: AsteriskSettings, may_listen: bool) -> list[Finding]:
     """Check the audio with a call of our own; ask about the dialplan on its channel."""
     part, on_its_channel = "sound", list[Finding]()
     if settings.media == "files":
-        return [unknown(part, "files are played to callers only", "make a call")]
+        return [
+            unknown(part, "audio not open: Asterisk plays files to callers only", "make a call")
+        ]
     if not may_listen:
-        return [unknown(part, "its port is in use", "stop the service, to have it checked")]
+        return [
+            unknown(
+                part,
+                "audio not open: its port is not free",
+                "stop the service, and run the doctor again",
+            )
+        ]
 
     async def opened() -> Finding:
         async with open_sound(under_other_names(settings, "doc")) as (link, media):
             if settings.allowed.patterns and media.channel is not None:
                 ask = partial(transfers, link.ari, media.channel, settings)
                 on_its_channel.append(await asked("transfers", ask))
-        return ok(part, f"{settings.media} at {settings.rate_hz} Hz was opened, and closed")
+        return ok(part, f"audio open: {settings.media} at {settings.rate_hz} Hz")
 
     return [await asked(part, opened), *on_its_channel]
 
 
 _CURES = {
     401: "correct asterisk.user and asterisk.password, or ari.conf",
-    403: "let that user write: read_only = no in ari.conf",
-    404: "load the modules res_ari_*.so, and see that asterisk.url is that of Asterisk",
+    403: "allow that user to write: set read_only = no in ari.conf",
+    404: "load the modules res_ari_*.so, and correct asterisk.url if it names another server",
 }
 
 
@@ -162,13 +175,13 @@ async def version(ari: Ari, settings: AsteriskSettings) -> Finding:
         needs.append(("AudioSocket at 16000 Hz", WIDE_AUDIOSOCKET))
     for what, since in needs:
         if is_older(found, since):
-            others = "; or choose other control or media" if since is not OLDEST else ""
+            others = ", or choose other control or media" if since is not OLDEST else ""
             return failed(
                 "asterisk",
-                f"{settings.url} is Asterisk {found}, too old for {what}",
+                f"version too old: {settings.url} is Asterisk {found}, which lacks {what}",
                 f"upgrade it to {_in_words(since)} or newer{others}",
             )
-    return ok("asterisk", f"{settings.url} is Asterisk {found}, and takes our password")
+    return ok("asterisk", f"password accepted: {settings.url} is Asterisk {found}")
 
 
 def is_older(version: str, since: Mapping[int, int]) -> bool:
@@ -193,19 +206,19 @@ async def modules(ari: Ari, settings: AsteriskSettings) -> Finding:
     if missing := sorted(needed - await ari.modules()):
         return failed(
             "modules",
-            f"not running: {', '.join(missing)}",
-            "load them in modules.conf, and see Asterisk's log for why one does not start",
+            f"modules not running: {', '.join(missing)}",
+            "load them in modules.conf; if one does not start, read the cause in Asterisk's log",
         )
-    return ok("modules", "all that are needed run")
+    return ok("modules", "modules running: all that the configuration needs")
 
 
 async def application(ari: Ari, settings: AsteriskSettings) -> Finding:
     """Report whether a service serves our application now; it may be this one."""
     channels = await ari.application_resources(settings.app)
     if channels is None:
-        return ok("application", f"{settings.app} is free")
+        return ok("application", f"application free: {settings.app}")
     return ok(
         "application",
-        f"{settings.app} is served by somebody, with {len(channels)} channels: until it is free, "
-        "no other service starts",
+        f"application in use: a service runs {settings.app}, with {len(channels)} channels; a "
+        "second one cannot start",
     )

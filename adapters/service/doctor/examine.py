@@ -59,16 +59,16 @@ def is_fit(findings: Iterable[Finding]) -> bool:
 def show(findings: Sequence[Finding], console: Console) -> None:
     """Print a line for each part, with the cure below it."""
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    for name in ("part", "", "what was found, and what to do"):
+    for name in ("part", "", "finding and cure"):
         table.add_column(name, overflow="fold")
     for finding in findings:
-        told = Text(finding.what)
+        text = Text(finding.what)
         if finding.cure:
-            told.append(f"\n-> {finding.cure}", "bold")
-        table.add_row(finding.part, Text(finding.verdict, _STYLES[finding.verdict]), told)
+            text.append(f"\n-> {finding.cure}", "bold")
+        table.add_row(finding.part, Text(finding.verdict, _STYLES[finding.verdict]), text)
     console.print(table)
     broken = sum(finding.verdict is Verdict.FAILED for finding in findings)
-    console.print(f"{broken} of {len(findings)} failed" if broken else "ready to take calls")
+    console.print(f"{broken} of {len(findings)} checks failed" if broken else "ready to take calls")
 
 
 def in_json(findings: Sequence[Finding]) -> str:

@@ -25,7 +25,9 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """The result for one part, and its cure ("" if none is needed)."""
+    """The result for one part, and its cure ("" if none is needed).
+
+    `what` is `<noun> <state>: <cause or detail>`; `cure` is an imperative."""
 
     part: str
     verdict: Verdict
@@ -51,13 +53,12 @@ async def within_bounds(
     """Run a check and return its text as a finding.
 
     A `ProviderError` (maybe in a group) or a timeout after `seconds` is a failure."""
-    found = failed(
-        part, f"there was no result within {seconds:g} s", "see to what slows this machine down"
-    )
+    late = f"check timed out: no result within {seconds:g} s"
+    found = failed(part, late, "find out what slows this machine down")
     try:
         with trio.move_on_after(seconds):
             found = ok(part, await check())
     except* ProviderError as failures:
         error = first_leaf(failures)
-        found = failed(part, error.reason, error.cure)
+        found = failed(part, f"{error.provider} failed: {error.reason}", error.cure)
     return found

@@ -14,7 +14,7 @@ from callchart.adapters.service.config import Config
 from callchart.adapters.service.doctor.finding import Finding, failed, ok, unknown
 
 #: A clock that is before this date is wrong.
-OLDEST = datetime(2026, 1, 1, tzinfo=UTC)
+EARLIEST = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def machine_findings(config: Config) -> Iterable[Finding]:
@@ -38,10 +38,10 @@ def configuration(config: Config) -> Finding:
     if mode & 0o004 and config.has_secrets:
         return failed(
             part,
-            f"{config.path} holds secrets, and everybody may read it",
-            f'chmod o= {config.path}, or write {{ env = "NAME" }} in place of the secrets',
+            f"file not protected: every user may read the secrets in {config.path}",
+            f'run chmod o= {config.path}, or write {{ env = "NAME" }} in place of the secrets',
         )
-    return ok(part, f"{config.path} is whole")
+    return ok(part, f"file valid: {config.path}")
 
 
 def folder(part: str, path: Path, key: str) -> Finding:
@@ -55,14 +55,15 @@ def folder(part: str, path: Path, key: str) -> Finding:
     except OSError as error:
         return failed(
             part,
-            f"{path}: {error.strerror}",
-            f"let this user write there, or name another folder in {key}",
+            f"folder not writable: {path}: {error.strerror}",
+            f"allow this user to write there, or set another folder in {key}",
         )
-    return ok(part, f"{path} {'is writable' if place == path else 'can be made'}")
+    state = "writable" if place == path else "not there yet, can be created"
+    return ok(part, f"folder {state}: {path}")
 
 
-def port(part: str, host: str, number: int, key: str) -> Finding:
-    """Check that the port is free."""
+def port(part: str, host: str, number: int, section: str) -> Finding:
+    """Check that the port, which `section` of the configuration sets, is free."""
     try:
         with socket.create_server((host, number)):
             pass
@@ -70,19 +71,24 @@ def port(part: str, host: str, number: int, key: str) -> Finding:
         if error.errno == errno.EADDRINUSE:
             return unknown(
                 part,
-                f"{host}:{number} is in use",
-                f"fine where the service is running; else choose another {key}",
+                f"port in use: {host}:{number}",
+                f"ignore this while the service runs; otherwise choose another {section}.port",
             )
         why = error.strerror or str(error)
         return failed(
-            part, f"{host}:{number}: {why}", f"choose an address of this machine in {key}"
+            part,
+            f"port not usable: {host}:{number}: {why}",
+            f"set {section}.host to an address of this machine, and {section}.port to a port that "
+            "this user may open",
         )
-    return ok(part, f"{host}:{number} can be listened on")
+    return ok(part, f"port free: {host}:{number}")
 
 
 def clock(now: datetime) -> Finding:
     """Check the clock, on which certificates and the names of journals depend."""
     part = "clock"
-    if now < OLDEST:
-        return failed(part, f"it says {now:%Y-%m-%d}", "set the clock, and keep it with NTP")
-    return ok(part, f"{now:%Y-%m-%d %H:%M:%S} UTC")
+    if now < EARLIEST:
+        return failed(
+            part, f"clock wrong: {now:%Y-%m-%d}", "set the clock, and keep it right with NTP"
+        )
+    return ok(part, f"clock set: {now:%Y-%m-%d %H:%M:%S} UTC")

@@ -66,12 +66,12 @@ async def _say(voice: Provider[Synthesizer], text: str, rate_hz: int, said: list
 
         await opened.synthesize(text, rate_hz, heard)
     if not times:
-        return f"{voice.name} runs, and was silent"
+        return f"{voice.name} silent: it made no audio of the sentence"
     seconds = len(pcm) / 2 / rate_hz
     said.append(bytes(pcm) + bytes(-len(pcm) % frame_bytes(rate_hz)))
     return (
-        f"{voice.name} said a sentence of {seconds:.1f} s, "
-        f"its first sound after {times[0] * 1000:.0f} ms"
+        f"{voice.name} working: {seconds:.1f} s of speech, "
+        f"first sound after {times[0] * 1000:.0f} ms"
     )
 
 
@@ -82,7 +82,7 @@ async def _detect(provider: Provider[VoiceDetectors], pcm: bytes, rate_hz: int) 
         opened.detector(rate_hz) as ear,
     ):
         began = any(edge.speaking for edge in ear.feed(pcm))
-    return f"{provider.name} {'heard the sentence begin' if began else 'runs'}"
+    return f"{provider.name} working: {'found' if began else 'found no'} start of speech"
 
 
 async def _hear(
@@ -105,15 +105,15 @@ async def _hear(
             pass
         lag = trio.current_time() - begun
     if not is_sentence:
-        return f"{provider.name} answers, after {lag:.1f} s; there was no sentence to hear"
+        return f"{provider.name} working: result after {lag:.1f} s, without a sentence to recognise"
     words = len(heard.text.split())
     if not words:
         raise ProviderError(
             provider.name,
-            f"{provider.name} made no word of the sentence within {lag:.1f} s",
-            "see that it hears the language that is spoken",
+            f"it recognised no word of the sentence, after {lag:.1f} s",
+            "set its language to the one that the synthesizer speaks",
         )
-    return f"{provider.name} made {words} words of the sentence within {lag:.1f} s"
+    return f"{provider.name} working: {words} words recognised after {lag:.1f} s"
 
 
 def _tone(rate_hz: int) -> bytes:
@@ -132,7 +132,7 @@ async def model_findings(model: ModelConfig) -> list[Finding]:
                 with trio.CancelScope() as enough:
                     question = [Said("caller", "Hello.")]
                     await opened.write(question, Toolbox(), lambda text: enough.cancel())
-                return f"{one.name} answers, after {trio.current_time() - begun:.1f} s"
+                return f"{one.name} working: first words after {trio.current_time() - begun:.1f} s"
 
         return ask
 
@@ -141,7 +141,7 @@ async def model_findings(model: ModelConfig) -> list[Finding]:
         findings.insert(1, await within_bounds("second model", asking(model.fallback)))
     if model.tools:
         names = ", ".join(tool.spec.name for tool in model.tools)
-        findings.append(ok("tools", f"the model may use {names}"))
+        findings.append(ok("tools", f"tools declared: {names}"))
     return findings
 
 
@@ -151,11 +151,11 @@ def prompt(model: ModelConfig) -> Finding:
     if most - tokens < LEAST_ROOM:
         return failed(
             "prompt",
-            f"with the tools it has about {tokens} tokens of the {most} that model.context_tokens "
-            "allows: the conversation would soon be forgotten",
-            "shorten them, or raise model.context_tokens if the model takes more",
+            f"prompt too long: about {tokens} tokens with the tools, of {most} in "
+            "model.context_tokens; the model would soon forget the conversation",
+            "shorten prompt or tools, or raise model.context_tokens if the model accepts more",
         )
     return ok(
         "prompt",
-        f"with the tools it has about {tokens} tokens of {most}; the rest is for the conversation",
+        f"prompt short enough: about {tokens} tokens with the tools, of {most}",
     )

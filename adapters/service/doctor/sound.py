@@ -41,23 +41,24 @@ async def transfers(ari: Ari, channel: str, settings: AsteriskSettings) -> Findi
         if not await _exists(ari, channel, context):
             return failed(
                 part,
-                f"the dialplan has no context [{context}]",
-                "make it in extensions.conf, or correct transfer.context",
+                f"context missing: [{context}] is not in the dialplan",
+                "add it to extensions.conf, or correct transfer.context",
             )
         missing = [n for n in numbers if not await _exists(ari, channel, f"{context},{n},1")]
     except AriError as error:
         if error.status != 500:
             raise
         # Asterisk answers 500 if it does not know the function.
-        cure = "load func_dialplan.so in modules.conf, for the doctor alone"
-        return unknown(part, f"Asterisk cannot tell whether [{context}] exists", cure)
+        cure = "load func_dialplan.so in modules.conf (only the doctor needs it)"
+        what = f"context unknown: Asterisk lacks DIALPLAN_EXISTS to look for [{context}]"
+        return unknown(part, what, cure)
     if missing:
         return failed(
             part,
-            f"[{context}] has no extension {', '.join(missing)}",
-            "add it in extensions.conf, or take it out of transfer.allow",
+            f"extension missing: {', '.join(missing)} in [{context}]",
+            "add it to extensions.conf, or remove it from transfer.allow",
         )
-    return ok(part, f"[{context}] exists, and has the extensions that transfer.allow names")
+    return ok(part, f"context complete: [{context}] has the extensions of transfer.allow")
 
 
 async def _exists(ari: Ari, channel: str, place: str) -> bool:

@@ -89,7 +89,7 @@ async def test_the_sound_of_8_khz_and_over_audiosocket_is_opened_too(
         "application": OK,
         "sound": OK,
     }
-    assert found["sound"].what == "audiosocket at 8000 Hz was opened, and closed"
+    assert found["sound"].what == "audio open: audiosocket at 8000 Hz"
 
 
 async def test_an_application_in_use_is_reported_and_not_taken(
@@ -100,7 +100,9 @@ async def test_an_application_in_use_is_reported_and_not_taken(
         found = await examined(settings)
         assert await control.ari.application_resources(settings.app) == ()
     assert found["application"].verdict is OK
-    assert "doctored is served by somebody, with 0 channels" in found["application"].what
+    assert (
+        "application in use: a service runs doctored, with 0 channels" in found["application"].what
+    )
 
 
 async def test_the_doctor_waits_for_asterisks_control_connection(
@@ -150,7 +152,7 @@ async def test_an_asterisk_that_says_nothing(
         url = f"http://127.0.0.1:{silent.getsockname()[1]}"
         found = await examined(settings_for(asterisk, url=url))
     assert verdicts(found) == {"asterisk": FAILED}
-    assert found["asterisk"].what == "there was no result within 0.2 s"
+    assert found["asterisk"].what == "check timed out: no result within 0.2 s"
 
 
 async def test_a_password_that_is_wrong(asterisk: Asterisk) -> None:
@@ -176,7 +178,7 @@ async def test_a_module_that_is_missing_is_named_and_shows_in_the_sound(
         "application": OK,
         "sound": FAILED,
     }
-    assert found["modules"].what == "not running: chan_websocket.so"
+    assert found["modules"].what == "modules not running: chan_websocket.so"
 
 
 async def test_a_context_that_transfers_would_miss(asterisk: Asterisk) -> None:
@@ -184,13 +186,13 @@ async def test_a_context_that_transfers_would_miss(asterisk: Asterisk) -> None:
         settings_for(asterisk, allowed=Allowed(("100",)), transfer_context="nowhere")
     )
     assert found["transfers"].verdict is FAILED
-    assert found["transfers"].what == "the dialplan has no context [nowhere]"
+    assert found["transfers"].what == "context missing: [nowhere] is not in the dialplan"
 
 
 async def test_an_extension_that_transfers_would_miss(asterisk: Asterisk) -> None:
     found = await examined(settings_for(asterisk, allowed=Allowed(("100", "200"))))
     assert found["transfers"].verdict is FAILED
-    assert found["transfers"].what == "[transfers] has no extension 200"
+    assert found["transfers"].what == "extension missing: 200 in [transfers]"
 
 
 async def test_an_asterisk_that_cannot_tell_its_contexts(start_asterisk: StartAsterisk) -> None:

@@ -17,9 +17,9 @@ from tests.adapters.service.command import write_config
 from tests.asterisk.server import Asterisk
 
 FINDINGS = [
-    ok("clock", "it goes [round] and round"),
-    unknown("control", "it cannot be told", "make a call"),
-    failed("model", "it is asleep", "wake it up"),
+    ok("clock", "clock set: [noon]"),
+    unknown("control", "connection not open", "make a call"),
+    failed("model", "model asleep", "wake it"),
 ]
 
 
@@ -32,12 +32,12 @@ def shown(findings: list[Finding]) -> str:
 def test_each_part_has_its_line_and_below_it_what_to_do() -> None:
     lines = [" ".join(line.split()) for line in shown(FINDINGS).splitlines() if line.strip()]
     assert lines[-6:] == [
-        "clock ok it goes [round] and round",
-        "control not checked it cannot be told",
+        "clock ok clock set: [noon]",
+        "control not checked connection not open",
         "-> make a call",
-        "model failed it is asleep",
-        "-> wake it up",
-        "1 of 3 failed",
+        "model failed model asleep",
+        "-> wake it",
+        "1 of 3 checks failed",
     ]
     assert shown(FINDINGS[:1]).endswith("ready to take calls\n")
 
@@ -51,8 +51,8 @@ def test_json_has_the_same_findings() -> None:
     assert json.loads(in_json(FINDINGS))[2] == {
         "part": "model",
         "verdict": "failed",
-        "what": "it is asleep",
-        "cure": "wake it up",
+        "what": "model asleep",
+        "cure": "wake it",
     }
 
 

@@ -50,7 +50,7 @@ def test_secrets_that_everybody_may_read_are_a_failure(config: Config, path: Pat
     path.chmod(0o644)
     finding = machine.configuration(config)
     assert finding.verdict is Verdict.FAILED
-    assert f"chmod o= {path}" in finding.cure
+    assert f"run chmod o= {path}" in finding.cure
 
 
 def test_a_file_that_holds_no_secret_may_be_read_by_everybody(path: Path) -> None:
@@ -62,13 +62,14 @@ def test_a_file_that_holds_no_secret_may_be_read_by_everybody(path: Path) -> Non
 
 def test_a_folder_is_tried_by_writing(tmp_path: Path) -> None:
     finding = machine.folder("folder", tmp_path, "journal.folder")
-    assert (finding.verdict, finding.what) == (Verdict.OK, f"{tmp_path} is writable")
+    assert (finding.verdict, finding.what) == (Verdict.OK, f"folder writable: {tmp_path}")
     assert [*tmp_path.iterdir()] == []
 
 
 def test_a_folder_that_can_be_made_is_not_made(tmp_path: Path) -> None:
     finding = machine.folder("folder", tmp_path / "a" / "b", "journal.folder")
-    assert (finding.verdict, finding.what) == (Verdict.OK, f"{tmp_path / 'a' / 'b'} can be made")
+    assert finding.verdict is Verdict.OK
+    assert finding.what == f"folder not there yet, can be created: {tmp_path / 'a' / 'b'}"
     assert [*tmp_path.iterdir()] == []
 
 
@@ -76,24 +77,25 @@ def test_a_folder_that_can_be_made_is_not_made(tmp_path: Path) -> None:
 def test_a_folder_in_which_nothing_can_be_made_is_a_failure(path: str) -> None:
     finding = machine.folder("folder", Path(path), "journal.folder")
     assert finding.verdict is Verdict.FAILED
-    assert finding.what.startswith(f"{path}: ")
+    assert finding.what.startswith(f"folder not writable: {path}: ")
     assert "journal.folder" in finding.cure
 
 
 def test_a_port_is_tried_by_listening() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         number = taken.getsockname()[1]
-        finding = machine.port("port", "127.0.0.1", number, "asterisk.listen.port")
+        finding = machine.port("port", "127.0.0.1", number, "asterisk.listen")
         assert finding.verdict is Verdict.UNKNOWN
-        assert "fine where the service is running" in finding.cure
+        assert finding.cure.endswith("otherwise choose another asterisk.listen.port")
     assert machine.port("port", "127.0.0.1", number, "p").verdict is Verdict.OK
 
 
 @pytest.mark.parametrize("host", ["192.0.2.1", "nowhere.invalid"])
 def test_an_address_that_is_not_of_this_machine_is_a_failure(host: str) -> None:
-    finding = machine.port("port", host, 8090, "asterisk.listen.host")
+    finding = machine.port("port", host, 8090, "asterisk.listen")
     assert finding.verdict is Verdict.FAILED
-    assert finding.what.startswith(f"{host}:8090: ")
+    assert finding.what.startswith(f"port not usable: {host}:8090: ")
+    assert "asterisk.listen.host" in finding.cure
 
 
 @pytest.mark.parametrize(("year", "verdict"), [(1970, Verdict.FAILED), (2026, Verdict.OK)])

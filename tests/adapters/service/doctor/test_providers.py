@@ -76,14 +76,14 @@ async def test_a_part_that_cannot_start_says_why_and_the_others_are_looked_at(pa
         f for f in ("synthesizer", "voice detector", "recognizer") if f != part.replace("_", " ")
     ]
     (failed,) = (f for f in findings if f.verdict is Verdict.FAILED)
-    assert (failed.what, failed.cure) == ("it is not installed", "install it")
+    assert (failed.what, failed.cure) == ("fake failed: it is not installed", "install it")
 
 
 async def test_a_sentence_of_which_no_word_is_understood_is_a_failure() -> None:
     deaf = speech(recognizer=provider(FakeRecognizer()))
     found = (await speech_findings(deaf, 16000, "en"))[-1]
     assert found.verdict is Verdict.FAILED
-    assert found.what == "fake made no word of the sentence within 0.0 s"
+    assert found.what == "fake failed: it recognised no word of the sentence, after 0.0 s"
 
 
 async def test_where_the_voice_fails_the_second_ones_sentence_is_heard() -> None:
@@ -95,7 +95,7 @@ async def test_where_the_voice_fails_the_second_ones_sentence_is_heard() -> None
         ("voice detector", Verdict.OK),
         ("recognizer", Verdict.OK),
     ]
-    assert findings[-1].what.startswith("fake made 4 words")
+    assert findings[-1].what.startswith("fake working: 4 words recognised")
 
 
 async def test_a_check_that_takes_too_long_is_a_failure(autojump_clock: object) -> None:
@@ -106,7 +106,7 @@ async def test_a_check_that_takes_too_long_is_a_failure(autojump_clock: object) 
     found = await within_bounds("part", never)
     assert trio.current_time() == finding.LONGEST
     assert found.verdict is Verdict.FAILED
-    assert found.what == "there was no result within 10 s"
+    assert found.what == "check timed out: no result within 10 s"
 
 
 @pytest.mark.real
@@ -114,7 +114,7 @@ async def test_a_model_is_asked_for_a_word() -> None:
     async with model_server() as server:
         found, _ = await model_findings(ModelConfig(MODEL, Secret("offline"), server.url))
     assert found.verdict is Verdict.OK
-    assert found.what.startswith(f"{MODEL} answers, after ")
+    assert found.what.startswith(f"{MODEL} working: first words after ")
 
 
 @pytest.mark.real
@@ -122,6 +122,6 @@ async def test_a_model_that_is_not_there_says_what_to_do() -> None:
     found, _ = await model_findings(ModelConfig(MODEL, Secret("s3same"), "http://127.0.0.1:9/v1"))
     assert found.verdict is Verdict.FAILED
     assert (found.what, found.cure) == (
-        "127.0.0.1:9 refused the connection",
+        "openai failed: 127.0.0.1:9 refused the connection",
         "start that server, or correct the base URL",
     )

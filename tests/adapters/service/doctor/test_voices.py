@@ -66,8 +66,8 @@ async def test_each_of_yandexs_services_is_asked_and_answers(
         "voice detector": Verdict.OK,
         "recognizer": Verdict.OK,
     }
-    assert parts["second synthesizer"].what.startswith("yandex_http said a sentence of ")
-    assert parts["recognizer"].what.startswith("yandex made 4 words of the sentence")
+    assert parts["second synthesizer"].what.startswith("yandex_http working: ")
+    assert parts["recognizer"].what.startswith("yandex working: 4 words recognised")
 
 
 async def test_a_key_that_is_not_accepted_is_told_by_each_that_was_given_it(
@@ -106,8 +106,10 @@ async def test_an_address_where_nobody_is_and_one_without_trust_are_told(
     async with SpeechKitServer.started(certificate=Certificate.made(tmp_path)) as secured:
         untrusted = await found(read, yandex(secured, over="https"))
     for part in ("synthesizer", "recognizer"):
-        assert refused[part].what == f"{dead} refused the connection"
-        assert untrusted[part].what.startswith("the certificate of 127.0.0.1 is not trusted")
+        assert refused[part].what == f"yandex failed: {dead} refused the connection"
+        assert untrusted[part].what.startswith(
+            "yandex failed: the certificate of 127.0.0.1 is not trusted"
+        )
         assert Verdict.OK not in (refused[part].verdict, untrusted[part].verdict)
         assert all((refused[part].cure, untrusted[part].cure))
 
@@ -133,7 +135,7 @@ async def test_both_models_are_asked_and_the_tools_are_named(
         ("prompt", Verdict.OK),
         ("tools", Verdict.OK),
     ]
-    assert findings[3].what == "the model may use today"
+    assert findings[3].what == "tools declared: today"
 
 
 async def test_a_prompt_that_leaves_no_room_for_a_conversation_is_told(
@@ -143,7 +145,7 @@ async def test_a_prompt_that_leaves_no_room_for_a_conversation_is_told(
     model = read(f'{LEAST}prompt = "prompt.txt"\ncontext_tokens = 900\n').model
     found = next(each for each in await model_findings(model) if each.part == "prompt")
     assert found.verdict is Verdict.FAILED
-    assert found.what.endswith("the conversation would soon be forgotten")
+    assert found.what.endswith("the model would soon forget the conversation")
 
 
 async def test_whisper_without_its_weights_says_how_to_get_them(read: Read, tmp_path: Path) -> None:
