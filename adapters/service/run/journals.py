@@ -15,7 +15,7 @@ from callchart.engine.journal import JournalFile
 log = logging.getLogger("callchart")
 
 _TIME = "%Y%m%dT%H%M%S.%fZ"
-_BETWEEN_SWEEPS = 3600.0
+_SWEEP_SECONDS = 3600.0
 
 
 def _utc() -> datetime:
@@ -25,8 +25,8 @@ def _utc() -> datetime:
 class JournalFolder:
     """A folder that opens journals, named by time (UTC) and call id, and removes old ones.
 
-    Making it makes the folder, readable by its owner only, and raises `UserError` where that cannot
-    be done."""
+    The constructor creates the folder, readable by its owner only. It raises `UserError` if it
+    cannot."""
 
     def __init__(self, config: JournalConfig, now: Callable[[], datetime] = _utc) -> None:
         self._folder, self._keep = config.folder, timedelta(days=config.keep_days)
@@ -35,8 +35,8 @@ class JournalFolder:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
             raise UserError(
-                f"journal.folder: {self._folder}: {error.strerror}; let this user write there, or "
-                "name another folder"
+                f"journal.folder must be a writable folder, got {self._folder}: {error.strerror}; "
+                "allow this user to write there, or set another folder"
             ) from None
 
     def open(self, call_id: str) -> JournalFile | None:
@@ -45,14 +45,16 @@ class JournalFolder:
         try:
             return JournalFile(path, log.error)
         except OSError as error:
-            log.error("journal %s: %s; the call goes on without one", path, error.strerror)
+            log.error(
+                "journal not opened: %s: %s; the call continues without one", path, error.strerror
+            )
             return None
 
     async def sweep(self) -> None:
         """Remove old journals, now and every hour, until cancelled."""
         while True:
             await trio.to_thread.run_sync(self.remove_old)
-            await trio.sleep(_BETWEEN_SWEEPS)
+            await trio.sleep(_SWEEP_SECONDS)
 
     def remove_old(self) -> None:
         """Remove the journals older than `keep_days`. Other files stay."""
@@ -66,8 +68,8 @@ class JournalFolder:
                 try:
                     path.unlink(missing_ok=True)
                 except OSError as error:
-                    log.error("journal %s is old and stays: %s", path, error.strerror)
+                    log.error("journal not removed: %s: %s", path, error.strerror)
                 else:
                     removed += 1
         if removed:
-            log.info("journals removed that were older than %d days: %d", self._keep.days, removed)
+            log.info("journals removed: %d, older than %d days", removed, self._keep.days)

@@ -47,7 +47,7 @@ class Answers:
         )
 
 
-def of_providers(opened: Opened) -> Iterator[str]:
+def provider_metrics(opened: Opened) -> Iterator[str]:
     """Yield a line for each model, for the second model and for the second voice."""
     for name, model in opened.writers.models.items():
         yield f"model {name}: {_of_model(model.counters)}"
@@ -59,8 +59,7 @@ def of_providers(opened: Opened) -> Iterator[str]:
 
 def _of_model(counters: ModelCounters) -> str:
     counts = (
-        f"requests: {counters.requests}, tried again: {counters.retries}, "
-        f"answers that failed: {counters.failures}"
+        f"requests: {counters.requests}, retries: {counters.retries}, failures: {counters.failures}"
     )
     if not counters.first_tokens:
         return counts
@@ -70,10 +69,9 @@ def _of_model(counters: ModelCounters) -> str:
 
 def _of_second(counters: FallbackCounters) -> str:
     return (
-        f"asked for {counters.by_second} of {counters.requests} ({counters.ratio:.0%}), "
-        "as the first was "
-        f"late: {counters.late}, failed: {counters.error}, was left alone: {counters.not_asked}; "
-        f"both failed: {counters.both_failed}"
+        f"used for {counters.by_second} of {counters.requests} requests ({counters.ratio:.0%}), "
+        f"timeouts of the first: {counters.late}, failures: {counters.error}, "
+        f"circuit open: {counters.not_asked}; both failed: {counters.both_failed}"
     )
 
 

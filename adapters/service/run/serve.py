@@ -21,7 +21,7 @@ from callchart.adapters.service.config import Config
 from callchart.adapters.service.errors import carrier_mistakes
 from callchart.adapters.service.run.call_log import CallLog
 from callchart.adapters.service.run.logs import configure
-from callchart.adapters.service.run.metrics import of_providers
+from callchart.adapters.service.run.metrics import provider_metrics
 from callchart.adapters.service.run.services import Opened, open_services
 from callchart.adapters.service.run.stop import Stop, stopped_by_signals
 from callchart.adapters.service.run.supervisor import open_supervisor
@@ -30,11 +30,11 @@ from callchart.engine.supervisor import Supervisor
 
 log = logging.getLogger("callchart")
 
-#: Seconds for a goodbye: the longest of the default chart takes 5, its hangup up to 2.
+#: Seconds for a goodbye: the longest one of the default chart takes 5 s, and its hangup up to 2 s.
 GOODBYE_SECONDS = 10.0
 
-#: Seconds between two times that figures are logged.
-FIGURES_EVERY = 3600.0
+#: Seconds between two logs of the metrics.
+METRICS_INTERVAL_SECONDS = 3600.0
 
 
 class ServiceCarrier(Carrier, Protocol):
@@ -50,7 +50,8 @@ class _Named(Protocol):
     def name(self) -> str: ...
 
 
-#: Opens the carrier; entering raises with cause and cure where Asterisk is not as it should be.
+#: A function that opens the carrier. Entering raises an error with cause and cure if Asterisk is
+#: missing or wrongly configured.
 OpenCarrier = Callable[[AsteriskSettings], AbstractAsyncContextManager[ServiceCarrier]]
 
 
@@ -66,8 +67,8 @@ def run_serve(config: Config) -> int:
 async def serve(config: Config, open_carrier: OpenCarrier) -> bool:
     """Run the service. Return whether all calls ended without being cut off.
 
-    Raises `UserError`, `ProviderError` and what the carrier raises where something cannot be
-    started, maybe in groups."""
+    Raise `UserError`, `ProviderError` or the carrier's errors if a part cannot start, maybe in
+    groups."""
     calls, asterisk = CallLog(config.chart), config.asterisk
     async with (
         stopped_by_signals() as stop,
@@ -76,37 +77,41 @@ async def serve(config: Config, open_carrier: OpenCarrier) -> bool:
     ):
         if asterisk.control == "persistent" and (listen := asterisk.listen):
             log.info(
-                "control: Asterisk is to dial %s:%d within %g s (uri in its websocket_client.conf)",
+                "control: waiting for Asterisk to dial %s:%d, for up to %g s (uri in its "
+                "websocket_client.conf)",
                 listen.host,
                 listen.port,
                 DIAL_SECONDS,
             )
         async with open_carrier(asterisk) as carrier, trio.open_nursery() as nursery:
             log.info("ready: %s", _what_is_served(config))
-            nursery.start_soon(tell_figures, calls, opened)
+            nursery.start_soon(log_metrics_hourly, calls, opened)
             await take_calls(supervisor, carrier, calls, stop, config.drain_seconds)
             nursery.cancel_scope.cancel()
-            _log_figures(calls, opened)
+            _log_metrics(calls, opened)
     cut_off = calls.cut_off()
     log.info(
-        "stopped: calls taken: %d, failed: %d, cut off: %d", calls.taken, calls.failures, cut_off
+        "service stopped: calls taken: %d, failed: %d, cut off: %d",
+        calls.taken,
+        calls.failures,
+        cut_off,
     )
     return cut_off == 0
 
 
-async def tell_figures(calls: CallLog, opened: Opened) -> None:
+async def log_metrics_hourly(calls: CallLog, opened: Opened) -> None:
     """Log the metrics every hour in which there were calls."""
-    told = 0
+    logged = 0
     while True:
-        await trio.sleep(FIGURES_EVERY)
-        if calls.taken > told:
-            told = calls.taken
-            _log_figures(calls, opened)
+        await trio.sleep(METRICS_INTERVAL_SECONDS)
+        if calls.taken > logged:
+            logged = calls.taken
+            _log_metrics(calls, opened)
 
 
-def _log_figures(calls: CallLog, opened: Opened) -> None:
-    for figure in (str(calls.answers), *of_providers(opened)):
-        log.info("since the start: %s", figure)
+def _log_metrics(calls: CallLog, opened: Opened) -> None:
+    for metric in (str(calls.answers), *provider_metrics(opened)):
+        log.info("totals since start: %s", metric)
 
 
 async def take_calls(
@@ -135,10 +140,12 @@ async def _drain(
     await stop.asked.wait()
     carrier.stop_accepting()
     live = len(calls.under_way)
-    log.info("stopping: no new calls; calls under way: %d, for up to %g s", live, drain_seconds)
+    log.info(
+        "drain begins: new calls refused, running calls: %d, time limit %g s", live, drain_seconds
+    )
     await trio.sleep(drain_seconds)
     live = len(calls.under_way)
-    log.info("stopping: calls asked to end: %d, within %g s", live, GOODBYE_SECONDS)
+    log.info("drain timeout: goodbyes requested: %d, time limit %g s", live, GOODBYE_SECONDS)
     supervisor.request_hang_up("the service stops")
     await trio.sleep(GOODBYE_SECONDS)
     stop.at_once.cancel()
@@ -152,8 +159,8 @@ def _what_is_served(config: Config) -> str:
         f"at {asterisk.rate_hz} Hz, at most {asterisk.max_calls} calls",
         f"{speech.recognizer.name}, {_then(speech.synthesizer, speech.fallback)} and "
         f"{speech.voice_detector.name} run",
-        f"model {_then(config.model, config.model.fallback)} (asked by the first caller; "
-        "`callchart doctor` asks it now)",
+        f"model {_then(config.model, config.model.fallback)} (first request when a "
+        "caller speaks; `callchart doctor` tests it now)",
     )
     return "; ".join(parts)
 

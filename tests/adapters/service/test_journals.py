@@ -72,8 +72,8 @@ def test_a_folder_that_cannot_be_made_is_named_with_its_key(tmp_path: Path) -> N
     with pytest.raises(UserError) as refused:
         JournalFolder(JournalConfig(folder))
     assert refused.value.lines == (
-        f"journal.folder: {folder}: Not a directory; let this user write there, or name another "
-        "folder",
+        f"journal.folder must be a writable folder, got {folder}: Not a directory; allow this user "
+        "to write there, or set another folder",
     )
 
 
@@ -83,7 +83,7 @@ def test_a_file_that_cannot_be_made_costs_no_call(
     folder.rmdir()
     assert journals.open("one") is None
     (message,) = caplog.messages
-    assert message.endswith("-one.jsonl: No such file or directory; the call goes on without one")
+    assert message.endswith("-one.jsonl: No such file or directory; the call continues without one")
 
 
 def test_journals_go_when_they_are_older_than_they_may_be_and_nothing_else_does(
@@ -102,7 +102,7 @@ def test_journals_go_when_they_are_older_than_they_may_be_and_nothing_else_does(
         "20261124T120001.250000Z-new-1.jsonl",
         "my-notes.jsonl",
     ]
-    assert caplog.messages == ["journals removed that were older than 2 days: 1"]
+    assert caplog.messages == ["journals removed: 1, older than 2 days"]
 
 
 def test_a_journal_that_cannot_be_removed_is_told(
@@ -111,7 +111,8 @@ def test_a_journal_that_cannot_be_removed_is_told(
     (folder / "20260101T000000.000000Z-folder.jsonl").mkdir()
     journals.remove_old()
     (message,) = caplog.messages
-    assert "-folder.jsonl is old and stays: " in message
+    assert message.startswith("journal not removed: ")
+    assert "-folder.jsonl: " in message
 
 
 async def test_the_folder_is_swept_every_hour(tmp_path: Path, autojump_clock: MockClock) -> None:

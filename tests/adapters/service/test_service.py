@@ -57,7 +57,7 @@ async def greeted(phone: Phone, asterisk: Asterisk) -> Call:
 async def is_cut_off(service: Command, call: Call) -> None:
     """End the service and its call with two signals."""
     service.stop()
-    await service.says("stopping: ")
+    await service.says("drain begins: ")
     service.stop()
     with trio.fail_after(4):
         assert (await call.ended()).by == "them"
@@ -90,9 +90,9 @@ async def test_a_stop_says_goodbye_to_who_is_talking_and_leaves_a_journal(
     await nothing_is_left(asterisk)
 
     log = [re.sub(r"^\S+ ", "", line) for line in service.log]
-    assert "[info     ] stopping: calls asked to end: 1, within 10 s" in log
-    assert "[info     ] since the start: answers: 0" in log
-    assert log[-1] == "[info     ] stopped: calls taken: 1, failed: 0, cut off: 0"
+    assert "[info     ] drain timeout: goodbyes requested: 1, time limit 10 s" in log
+    assert "[info     ] totals since start: answers: 0" in log
+    assert log[-1] == "[info     ] service stopped: calls taken: 1, failed: 0, cut off: 0"
     ended = next(line for line in log if "ended after" in line)
     assert ended.endswith(": the agent had said its last words")
     assert not re.search(f"5550123|{asterisk.password}|Hello|Goodbye", "\n".join(log))
@@ -116,7 +116,7 @@ async def test_while_it_drains_new_calls_are_busy_and_old_ones_go_on_to_their_en
         await service.says("ready: ")
         call = await greeted(phone, asterisk)
         service.stop()
-        await service.says("calls under way: 1, for up to 30 s")
+        await service.says("running calls: 1, time limit 30 s")
         with pytest.raises(CallEnded) as refused:
             await phone.dial("bot", asterisk.sip_port).answered()
         assert refused.value.ending.status == 486
@@ -133,7 +133,7 @@ async def test_a_second_signal_cuts_calls_off_and_leaves_nothing_in_asterisk(
     async with Command.started("serve", "--config", write()) as service:
         await service.says("ready: ")
         await is_cut_off(service, await greeted(phone, asterisk))
-    assert service.log[-1].endswith("stopped: calls taken: 1, failed: 0, cut off: 1")
+    assert service.log[-1].endswith("service stopped: calls taken: 1, failed: 0, cut off: 1")
     await nothing_is_left(asterisk)
 
 
@@ -194,7 +194,7 @@ async def test_a_call_by_hand_shows_its_states_and_disturbs_no_service(
         served.hang_up()
         service.stop()
         assert await service.ended() == 0
-    assert service.log[-1].endswith("stopped: calls taken: 1, failed: 0, cut off: 0")
+    assert service.log[-1].endswith("service stopped: calls taken: 1, failed: 0, cut off: 0")
     states = [line.split()[1] for line in placing.out.splitlines()[1:]]
     assert states[0] == "greeting.clear"
     assert states[-2:] == ["hangup", "ended"]

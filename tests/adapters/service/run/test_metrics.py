@@ -12,7 +12,7 @@ from callchart.adapters.fallback.failures import Late, NotAsked
 from callchart.adapters.llm.counters import ModelCounters
 from callchart.adapters.service.providers.models import Writers
 from callchart.adapters.service.providers.speech import Voices
-from callchart.adapters.service.run.metrics import Answers, of_providers
+from callchart.adapters.service.run.metrics import Answers, provider_metrics
 from callchart.adapters.service.run.services import Opened
 from callchart.engine.events import ReplyWritten
 from callchart.engine.ports import ProviderError
@@ -47,21 +47,21 @@ def asked(requests: int, *failures: ProviderError) -> FallbackCounters:
 
 def test_one_model_and_one_voice_have_one_line() -> None:
     counters = ModelCounters().asked().began(0.4).asked().began(1.0).tried_again().failed()
-    assert [*of_providers(opened({"gpt": counters}, None, None))] == [
-        "model gpt: requests: 2, tried again: 1, answers that failed: 1, "
+    assert [*provider_metrics(opened({"gpt": counters}, None, None))] == [
+        "model gpt: requests: 2, retries: 1, failures: 1, "
         "first token after 0.70 s on average, 1.00 s at most"
     ]
 
 
 def test_a_second_provider_has_a_line_that_says_how_often_it_was_asked_and_why() -> None:
     failures = (Late("a", ""), ProviderError("a", ""), ProviderError("a", ""), NotAsked("a", ""))
-    lines = [*of_providers(opened({"a": ModelCounters()}, asked(8, *failures), asked(0)))]
+    lines = [*provider_metrics(opened({"a": ModelCounters()}, asked(8, *failures), asked(0)))]
     assert lines == [
-        "model a: requests: 0, tried again: 0, answers that failed: 0",
-        "second model: asked for 4 of 8 (50%), as the first was late: 1, failed: 2, "
-        "was left alone: 1; both failed: 0",
-        "second voice: asked for 0 of 0 (0%), as the first was late: 0, failed: 0, "
-        "was left alone: 0; both failed: 0",
+        "model a: requests: 0, retries: 0, failures: 0",
+        "second model: used for 4 of 8 requests (50%), timeouts of the first: 1, failures: 2, "
+        "circuit open: 1; both failed: 0",
+        "second voice: used for 0 of 0 requests (0%), timeouts of the first: 0, failures: 0, "
+        "circuit open: 0; both failed: 0",
     ]
 
 

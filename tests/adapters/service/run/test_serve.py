@@ -20,10 +20,10 @@ from callchart.adapters.service.providers.models import Writers
 from callchart.adapters.service.providers.speech import Voices
 from callchart.adapters.service.run.call_log import CallLog
 from callchart.adapters.service.run.serve import (
-    FIGURES_EVERY,
     GOODBYE_SECONDS,
+    METRICS_INTERVAL_SECONDS,
+    log_metrics_hourly,
     take_calls,
-    tell_figures,
 )
 from callchart.adapters.service.run.services import Opened
 from callchart.adapters.service.run.stop import Stop
@@ -145,8 +145,8 @@ async def test_calls_that_do_not_finish_get_a_goodbye(
     assert running.calls.cut_off() == 0
     assert caplog.messages == [
         "call long: begins",
-        "stopping: no new calls; calls under way: 1, for up to 30 s",
-        "stopping: calls asked to end: 1, within 10 s",
+        "drain begins: new calls refused, running calls: 1, time limit 30 s",
+        "drain timeout: goodbyes requested: 1, time limit 10 s",
         f"call long: ended after {trio.current_time():.1f} s: the agent had said its last words",
     ]
 
@@ -184,15 +184,15 @@ async def test_metrics_are_logged_each_hour_with_calls(
     voices, writers = Voices(voice, voice, FallbackCounters()), Writers(FakeModel(), {})
     services = Services(FakeVoiceDetectors(), FakeRecognizer(), voice, FakeModel(), Phrases(16000))
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(tell_figures, calls, Opened(services, voices, writers))
-        await trio.sleep(1.5 * FIGURES_EVERY)
+        nursery.start_soon(log_metrics_hourly, calls, Opened(services, voices, writers))
+        await trio.sleep(1.5 * METRICS_INTERVAL_SECONDS)
         assert caplog.messages == []
         calls.failed("one", RuntimeError())
-        await trio.sleep(5 * FIGURES_EVERY)
+        await trio.sleep(5 * METRICS_INTERVAL_SECONDS)
         nursery.cancel_scope.cancel()
     assert [message.split(",")[0] for message in caplog.messages] == [
-        "since the start: answers: 0",
-        "since the start: second voice: asked for 0 of 0 (0%)",
+        "totals since start: answers: 0",
+        "totals since start: second voice: used for 0 of 0 requests (0%)",
     ]
 
 
@@ -233,7 +233,7 @@ def test_it_serves_until_a_signal(
     assert main(["serve", "--config", str(path)]) == 0
     log = capsys.readouterr().err
     assert "] ready: application callchart, control connect, media websocket at 16000 Hz" in log
-    assert log.endswith("[info     ] stopped: calls taken: 0, failed: 0, cut off: 0\n")
+    assert log.endswith("[info     ] service stopped: calls taken: 0, failed: 0, cut off: 0\n")
     assert asterisk.password not in log
 
 
@@ -246,7 +246,7 @@ def test_the_log_says_where_asterisk_must_connect_before_it_does(
         f'[asterisk.listen]\nport = {port}\npassword = "secret"\n'
         f'[model]\nname = "{MODEL}"\nkey = "none"\n'
     )
-    said = f"control: Asterisk is to dial 127.0.0.1:{port} within 10 s"
+    said = f"control: waiting for Asterisk to dial 127.0.0.1:{port}, for up to 10 s"
     own_logging.addHandler(StopOnce(said))
     assert main(["serve", "--config", str(path)]) == 0
     log = capsys.readouterr().err
