@@ -1,4 +1,4 @@
-"""The default call, and a state more: the caller presses * to make the agent wait."""
+"""The default call with one more state: the caller presses * to make the agent wait."""
 
 from callchart import (
     PHONE_CALL,
