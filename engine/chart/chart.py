@@ -72,14 +72,15 @@ class TimerSpec:
 
 
 def timer_trigger(state: str, timer: str) -> str:
-    """Return the trigger's name of a timer. An event's trigger is the name of its class."""
+    """Return the name of a timer's trigger. The trigger of an event is the name of its class."""
     return f"after {state} {timer}"
 
 
 @dataclass(frozen=True, slots=True)
 class Declaration:
-    """A reaction as `source` declares it on `trigger`; `where` says so in words, for messages.
+    """A reaction to `trigger`, as the state `source` declares it.
 
+    `where` describes the place of the declaration, for messages: "state call, on SpeechStarted".
     `event` is the event's class, or None for a timer."""
 
     source: str
@@ -107,19 +108,20 @@ class LeafReaction:
 class Chart:
     """A statechart, ready to run.
 
-    `states` are the top states; a call begins in the first. `events` are all events that a call
-    may receive. `data` is the class of a call's data. `late(data, event)` says whether an event is
-    about something finished; such an event is journalled and not acted on. `activities` maps the
+    `states` are the outermost states; a call begins in the first. `events` are all events that a
+    call may receive. `data` is the class of a call's data. `late(data, event)` returns whether an
+    event is about something finished; such an event is journalled and not acted on. `activities` maps the
     names of activities that the engine does not have to async functions of a
     `callchart.engine.scene.Scene`. `overview` names the few states of the smallest drawing. `base`
     is the chart that this one extends, or None: drawings keep its places and colours.
 
     Raises `ChartError`, with the state and the cure, for:
     - an event that can arrive in a state that has no reaction to it;
-    - a reaction that never applies, because one without a guard stands before it;
+    - a reaction that never applies, because one without a guard comes before it;
     - a target, child, timer, setting or role that does not exist, or an ambiguous target;
     - a state that no transition reaches;
     - a state that no timer is sure to leave;
+    - states that lead to each other after 0 s, in a circle;
     - a transition to an ancestor without `restart=True`;
     - a function with other parameters than `data`, `event` and `at_us`."""
 
@@ -157,9 +159,9 @@ class Chart:
         self.timers_of: Mapping[str, tuple[TimerSpec, ...]] = {
             path: tuple(t for t in self.timers if t.state == path) for path in self.nodes
         }
-        self.initial: tuple[str, ...] = self._entered_through(self.states[0].name)
+        self.initial: tuple[str, ...] = self._entered_from_outside(self.states[0].name)
         checks.check_declarations(self)
-        self.table: Mapping[str, Mapping[str, tuple[LeafReaction, ...]]] = self._ask_the_machine()
+        self.table: Mapping[str, Mapping[str, tuple[LeafReaction, ...]]] = self._build_table()
         checks.check_table(self)
 
     # --- reading a chart ---------------------------------------------------------------------
@@ -170,7 +172,7 @@ class Chart:
         return tuple(p for p, node in self.nodes.items() if not node.state.children)
 
     def resolve(self, name: str, *, why: str) -> str:
-        """Return the full name of the state that `name` is, or is the only end of.
+        """Return the full name of a state. `name` is the full name, or an end of only this one.
 
         Raises `ChartError`, which begins with `why`."""
         if name in self.nodes:
@@ -226,7 +228,7 @@ class Chart:
 
     @cached_property
     def hash(self) -> str:
-        """Twelve hex digits over everything that decides a call. A journal belongs to one hash."""
+        """The first 12 hex digits of a SHA-256 of the states. A journal belongs to one hash."""
         text = json.dumps([_hashed_node(node) for node in self.nodes.values()], default=str)
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
@@ -274,15 +276,15 @@ class Chart:
 
     # --- building the table --------------------------------------------------------------------
 
-    def _entered_through(self, path: str) -> tuple[str, ...]:
-        """Return the states that a call enters on its way into `path`, down to a leaf."""
+    def _entered_from_outside(self, path: str) -> tuple[str, ...]:
+        """Return the states that a call enters if it begins in `path`: from the outermost to a leaf."""
         entered = [*self.nodes[path].ancestors, path]
         while children := self.nodes[path].state.children:
             path = f"{path}{SEPARATOR}{self.nodes[path].state.initial or children[0].name}"
             entered.append(path)
         return tuple(entered)
 
-    def _ask_the_machine(self) -> dict[str, dict[str, tuple[LeafReaction, ...]]]:
+    def _build_table(self) -> dict[str, dict[str, tuple[LeafReaction, ...]]]:
         declared = list(self.declarations())
         of_machine = [
             MachineReaction(d.trigger, d.source, self.resolve(d.reaction.target, why=d.where))
@@ -339,7 +341,7 @@ def _for_machine(state: State) -> dict[str, object]:
     return made
 
 
-# The hash leaves out what decides nothing: a state's text and its role.
+# The hash leaves out a state's text and its role, because no decision reads them.
 
 
 def _hashed_node(node: Node) -> list[object]:

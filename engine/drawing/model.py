@@ -1,7 +1,7 @@
 """The model of a diagram: the declarations of a chart, as names and texts for every renderer.
 
-`diagram_of` reads it off the `Chart` that runs. Nothing here knows the shape of a picture or the
-format of a file.
+`diagram_of` builds it from the `Chart` that runs. Shapes of pictures and formats of files belong to
+the renderers.
 """
 
 from __future__ import annotations
@@ -119,8 +119,8 @@ class DrawnReaction:
 def timer_event(state: str, timer: str) -> str:
     """Return the name of the event of a timer.
 
-    It has a hyphen, which no name of a state has: in SCXML a name of an event also matches the
-    longer names that begin with the same words between dots."""
+    In SCXML, a transition on `a.b` also matches the event `a.b.c`. The hyphen prevents this: a
+    state's name is an identifier, so it never contains one."""
     return f"after.{state}-{timer}"
 
 
@@ -162,7 +162,7 @@ class Diagram:
 
     @property
     def blocks(self) -> tuple[str, ...]:
-        """The states drawn as blocks, with all inside: the others at the top or in a frame."""
+        """The states drawn as blocks: every other state at the top level or directly in a frame."""
         frames = self.frames
         around = (None, *frames)
         return tuple(

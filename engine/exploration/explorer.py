@@ -1,10 +1,10 @@
 """Breadth-first search over all calls of a chart: every event, at every moment, in every order.
 
-Theory of operation. The search explores what runs: `decide` makes each step, on a state that
-represents all states that the chart cannot tell apart. A search state has two parts. A *state*
-(`SearchState`) has no time: each occurrence in it is decided once. A *node* is a state with a
-zone, which says in which order its timers can fire. The path to each node is a shortest one, so
-the first call that breaks a property is a shortest call that does.
+Theory of operation. The search makes each step with `decide`, the function that decides the steps
+of real calls. One state represents all states that the chart cannot tell apart. A *state*
+(`SearchState`) has no time, and each occurrence in it is decided once. A *node* (`SearchNode`) is a
+state with a zone: the orders in which its timers can fire. The search finds a shortest path to each
+node, so the first violation of a property has the shortest path of all its violations.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ class Violation:
 
 @dataclass(frozen=True, slots=True)
 class SearchNode:
-    """The number of a state, with a zone; the node before it, and the key of the step between
-    them."""
+    """A state (by its number) with a zone, the node before it, and the key of the step from that
+    node."""
 
     state: int
     zone: Zone
@@ -66,12 +66,12 @@ class Exploration:
         )
         self.nodes: list[SearchNode] = []
         self.violations: list[Violation] = []
-        #: True when the search has reached every node.
+        #: True when the search is finished: each node that it reached is expanded.
         self.complete = False
         #: Steps from node to node.
         self.steps = 0
-        #: The successors that the timers allow at one node or more.
-        self.went: set[Successor] = set()
+        #: The successors that the timers allow in at least one node.
+        self.allowed_successors: set[Successor] = set()
         self._most, self._stop_at_first = most, stop_at_first
         self._broken: set[str] = set()
         self._zones: dict[Hashable, Zone | None] = {}
@@ -98,7 +98,9 @@ class Exploration:
         self.complete = True
 
     def violate(self, name: str, how: str, node: int, *keys: str) -> None:
-        """Note once for each property that it does not hold at a node, or `keys` after it."""
+        """Note that the property `name` does not hold at a node, or after the steps `keys` from it.
+
+        Only the first violation of each property is noted."""
         if name not in self._broken:
             self._broken.add(name)
             self.violations.append(Violation(name, how, (*self.path_to(node), *keys)))
@@ -110,13 +112,15 @@ class Exploration:
 
     @property
     def untimed(self) -> frozenset[int]:
-        """See `Representatives.untimed`."""
+        """The `order` of each timer of the whole call. Such a timer may fire at any moment."""
         return self._representatives.untimed
 
     @property
     def taken(self) -> Sequence[LeafReaction]:
-        """The reactions taken, one for each leaf in which it was taken."""
-        edges = {id(went.edge): went.edge for went in self.went if went.edge is not None}
+        """The reactions that were taken. A reaction of a parent counts once for each leaf."""
+        edges = {
+            id(step.edge): step.edge for step in self.allowed_successors if step.edge is not None
+        }
         return list(edges.values())
 
     def leaf(self, node: int) -> str:
@@ -131,7 +135,7 @@ class Exploration:
             node = self.nodes[node].before
         return tuple(keys[-2::-1])
 
-    def ahead(self, node: int) -> Iterator[tuple[Successor, int]]:
+    def successors_of(self, node: int) -> Iterator[tuple[Successor, int]]:
         """Yield each successor of an explored node, with the node that it leads to."""
         zone, record = self.nodes[node].zone, self.states[self.nodes[node].state]
         for successor in record.successors or ():
@@ -152,11 +156,11 @@ class Exploration:
         for successor in record.successors:
             if successor.idle:
                 self.steps += 1
-                self.went.add(successor)
+                self.allowed_successors.add(successor)
                 continue
             reached = self._after(zone, successor)
             if reached is not None:
-                self.went.add(successor)
+                self.allowed_successors.add(successor)
                 self._reach(successor.to, reached, node, successor.key)
 
     def _after(self, zone: Zone, successor: Successor) -> Zone | None:

@@ -71,7 +71,7 @@ def _due(exploration: Exploration, node: int) -> Iterator[tuple[int, int, str]]:
     """Yield (node, longest wait for it in us, key) of everything that can happen first."""
     zone = exploration.nodes[node].zone
     record = exploration.states[exploration.nodes[node].state]
-    for successor, to in exploration.ahead(node):
+    for successor, to in exploration.successors_of(node):
         if record.urgent:
             yield to, 0, successor.key
         elif successor.timer:

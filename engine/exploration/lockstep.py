@@ -70,8 +70,8 @@ def _together(
     one: Exploration, two: Exploration, nodes: tuple[int, int]
 ) -> Iterator[tuple[str, Observation, Observation, tuple[int, int]]]:
     """Yield (key, observation in each, the nodes that it leads to)."""
-    theirs = {step.key: (step, to) for step, to in two.ahead(nodes[1])}
-    for step, to in one.ahead(nodes[0]):
+    theirs = {step.key: (step, to) for step, to in two.successors_of(nodes[1])}
+    for step, to in one.successors_of(nodes[0]):
         # A key may end with a note about the data (`Model.variants`).
         same = theirs.get(step.key) or theirs.get(step.key.partition(" (")[0])
         if same is not None:

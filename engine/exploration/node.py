@@ -32,7 +32,7 @@ class Successor:
     does: tuple[Any, ...] = ()
 
     def is_like(self, other: Successor) -> bool:
-        """Do both have one key, target, slots and reaction?"""
+        """Return whether both have the same key, target, slots and reaction."""
         return (self.key, self.to, self.slots, self.edge) == (
             other.key,
             other.to,

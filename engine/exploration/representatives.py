@@ -33,7 +33,7 @@ class Representatives:
         self._chart, self._model = chart, model
         self._moments = MomentCheck(chart, model)
         self.states: list[StateRecord] = []
-        #: The orders of the timers of the whole call. Such a timer may fire at any moment, because
+        #: The `order` of each timer of the whole call. Such a timer may fire at any moment, because
         #: the call may have lasted for any time.
         self.untimed = frozenset(
             timer.order

@@ -54,7 +54,7 @@ class ReplyPipeline:
         #: The reply that was started last, in this turn; None before the first.
         self.current: Composition | None = None
         self._history: Sequence[Said | ToolUsed] = ()
-        #: The number of the last stay in a state, when `current` was started.
+        #: The number of stays in states that had begun when `current` was started.
         self._activations = 0
         #: Set when `current` waits for `run`.
         self._requested = trio.Event()
@@ -63,7 +63,7 @@ class ReplyPipeline:
     def start(self, reply: Reply, history: Sequence[Said | ToolUsed], activations: int) -> None:
         """Begin `reply`, or confirm its draft; end the reply before it.
 
-        `activations` is the number of the last stay in a state."""
+        `activations` is the number of stays in states that have begun in this call."""
         if self.current is None or self.current.reply.number != reply.number:
             self.draft(reply, history, activations)
         assert self.current is not None
@@ -82,7 +82,7 @@ class ReplyPipeline:
 
         `activation` is the number of this stay in the turn's state; `post` takes its events."""
         if self._activations < activation:
-            self._forget()  # it was started in a turn that was left before this activity began
+            self._forget()  # an earlier turn started it, and ended before this activity began
         try:
             while True:
                 if not self._requested.is_set():
@@ -92,7 +92,7 @@ class ReplyPipeline:
                 with trio.CancelScope() as self._writing:
                     await self._write(self.current, self._history, data, post)
         finally:
-            # A reply that was started in this turn and not begun must not begin in the next one.
+            # A reply of this turn that `run` has not taken must not begin in the next turn.
             self._forget()
 
     def _forget(self) -> None:
