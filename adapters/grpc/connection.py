@@ -1,8 +1,8 @@
 """One HTTP/2 connection: its reader, its writer, its pings, and the calls that share it.
 
-A task gives its frames to h2 and wakes the writer, without waiting; so a call can be reset from
-anywhere, even while it is being cancelled. Only the bodies of requests wait: for the server's
-windows and for the writer, which has at most `WRITE_BUFFER` bytes of them queued."""
+A task gives its frames to h2 and wakes the writer, without waiting. So a task can reset its call
+even while it is being cancelled. Only the body of a request waits: for the server's flow-control
+window, and while `WRITE_BUFFER` bytes are queued for the writer."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ WRITE_BUFFER: Final = 64 * 1024
 #: Calls in a row that a server refuses before we leave the connection.
 REFUSALS: Final = 3
 
-#: Bytes of one read.
+#: The most bytes of one read.
 READ_SIZE: Final = 64 * 1024
 
 
@@ -189,7 +189,7 @@ class Connection:
         except ProtocolError:
             self._lose(
                 ConnectionLost(
-                    f"what {self.server} says is no HTTP/2",
+                    f"{self.server} does not speak HTTP/2",
                     "check the port, and whether it expects TLS",
                 )
             )
@@ -200,7 +200,7 @@ class Connection:
                 exchange = self._exchanges.get(number)
                 if exchange is not None:
                     exchange.body_came(data)
-                    size -= len(data)  # the padding, which no caller takes
+                    size -= len(data)  # the padding: `take` never acknowledges it
                 if size:
                     self._http2.acknowledge_received_data(size, number)
             case ResponseReceived(stream_id=number, headers=headers):

@@ -1,8 +1,8 @@
-"""One HTTP/2 request and its response so far, with one side for the caller, one for the connection.
+"""One HTTP/2 request and its response so far, between the stream that uses it and the connection.
 
-Received bytes stay here until the caller takes them. The server's window opens again when the
-caller takes bytes, or waits for more than have arrived. So a slow reader delays only its own call,
-and costs at most the bytes of one window."""
+Received bytes stay here until the stream takes them. The server's flow-control window opens again
+when the stream takes bytes, or waits for more than have arrived. So a slow reader delays only its
+own call, and needs at most the memory of one window."""
 
 from __future__ import annotations
 
@@ -43,10 +43,10 @@ class Exchange:
         self._unacknowledged = 0
         self._news = trio.lowlevel.ParkingLot()
 
-    # --- the caller's end -----------------------------------------------------------------------
+    # --- the stream's side ----------------------------------------------------------------------
 
     async def send_data(self, data: bytes, end_stream: bool = False) -> None:
-        """Send a part of the request, as fast as windows and the wire allow.
+        """Send a part of the request, as fast as the flow-control window and the writer allow.
 
         After the server has ended the exchange, the data is dropped. Raises `RpcError` if the
         exchange failed, and `trio.ClosedResourceError` if the request had ended."""
@@ -62,7 +62,7 @@ class Exchange:
             else:
                 self._raise_failure()
         except trio.Cancelled:
-            # After half a message the call cannot go on.
+            # The server has a part of the message: the call cannot continue.
             if len(rest) < len(data):
                 self.leave()
             raise
@@ -104,7 +104,7 @@ class Exchange:
         self._body.clear()
         self._acknowledge_all_but(0)
         self._wire.leave(self)
-        self.ended(RpcError(Status.CANCELLED, "the call was left"))
+        self.ended(RpcError(Status.CANCELLED, "the call was cancelled here"))
 
     def _acknowledge_all_but(self, size: int) -> None:
         if self._unacknowledged > size:
@@ -115,7 +115,7 @@ class Exchange:
         if isinstance(self.end, RpcError):
             raise self.end.again()
 
-    # --- the connection's end -------------------------------------------------------------------
+    # --- the connection's side ------------------------------------------------------------------
 
     def head_came(self, head: Headers) -> None:
         self._head = head

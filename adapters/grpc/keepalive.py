@@ -8,16 +8,16 @@ from typing import Final, Self
 
 import trio
 
-#: The longest intervals, in seconds. With calls, a dead connection must be noticed within
-#: minutes; without calls, grpcio's server demands two hours.
+#: The longest intervals between pings, in seconds. With calls, a dead connection must be noticed
+#: within minutes. Without calls, grpcio's server allows one ping in two hours.
 RAREST_BUSY: Final = 60.0
 RAREST_IDLE: Final = 7200.0
 
 
 @dataclass(frozen=True, slots=True)
 class Keepalive:
-    """Seconds of silence before a ping (`busy`: with calls, `idle`: without), and seconds that its
-    `answer` may take.
+    """The times of pings, in seconds: the silence before a ping (`busy` with calls, `idle` without),
+    and the time limit for its `answer`.
 
     A dead connection is detected after the sum of the two, so they are short. Servers refuse
     clients that send many pings (grpcio: at the fourth in a row without data in between); such a
@@ -28,6 +28,7 @@ class Keepalive:
     answer: float = 5.0
 
     def calmer(self) -> Self:
+        """Return intervals twice as long, up to the longest ones."""
         busy, idle = min(self.busy * 2, RAREST_BUSY), min(self.idle * 2, RAREST_IDLE)
         return replace(self, busy=busy, idle=idle)
 
@@ -54,7 +55,7 @@ class Pulse:
         self._answer.unpark_all()
 
     def busy(self) -> None:
-        """Note that a call began: from now on the shorter interval counts."""
+        """Note that a call began: the shorter interval applies now."""
         self._opened.unpark_all()
 
     async def lost(self, is_busy: Callable[[], bool], ping: Callable[[], None]) -> float:

@@ -1,7 +1,7 @@
 """Our only use of grpclib: its message framing, its metadata, its statuses.
 
-grpclib's asyncio transport is unused; the parts used here do no I/O. Some are private: so the
-version of grpclib is pinned, and test_seam.py shows what a new version changes."""
+grpclib's asyncio transport is unused; the parts used here do no I/O. Some of them are private, so
+the version of grpclib is pinned, and test_seam.py shows what a new version changes."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ async def receive(source: Source, kind: type[A], server: str) -> A | None:
     except NotImplementedError:
         why, status = "compressed a message, which we never offered", Status.INTERNAL
     except _NoMessage:
-        why, status = f"sent a message that is no {kind.__name__}", Status.INTERNAL
+        why, status = f"sent a message that is not a valid {kind.__name__}", Status.INTERNAL
     raise RpcError(status, f"{server} {why}", "check which service listens there")
 
 
@@ -105,8 +105,8 @@ def _encoded(name: str, value: str) -> tuple[str, str]:
     except (TypeError, ValueError):
         # grpclib's error quotes the value, which may be a key.
         raise ValueError(
-            f"metadata {name!r} cannot be sent: a name is made of a-z, 0-9, '_', '-' and '.',"
-            " and is none of gRPC's own; a value is printable ASCII"
+            f"metadata {name!r} cannot be sent: its name must consist of a-z, 0-9, '_', '-' and"
+            " '.', and must not be reserved by gRPC; its value must be printable ASCII"
         ) from None
     return name, value
 

@@ -1,4 +1,4 @@
-"""A call from the caller's side: messages out, messages in, and its end."""
+"""A gRPC call as its user sees it: messages out, messages in, and its end."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ class Stream(Generic[Q, A]):
     async def send(self, message: Q, *, end: bool = False) -> None:
         """Send a message. The message of a unary request also ends the request.
 
-        Wait while the server takes no more. A send that is cancelled half-way ends the call. A
-        message after the server has ended the call is dropped; `receive` returns that end. Raises
-        `RpcError` if the call failed otherwise."""
+        Wait while the server's flow-control window is closed. A send that is cancelled half-way
+        ends the call. A message is dropped if the server has ended the call; `receive` reports that
+        end. Raises `RpcError` if the call failed otherwise."""
         if self._method.client_streams:
             await seam.send(self._exchange, message, end=end)
             return
@@ -82,7 +82,7 @@ class Stream(Generic[Q, A]):
             return await self._once_more(self._request)
 
     async def _once_more(self, request: Q) -> seam.Headers:
-        """Retry a call, once, that the server certainly did not process."""
+        """Retry once, as the server did not process the call."""
         self._request = None
         self._exchange.leave()
         self._exchange = await self._begin()

@@ -26,10 +26,10 @@ class Failure:
 
 
 def when_to_ask_again(response: httpx2.Response) -> float | None:
-    """Return the seconds before a retry; None: no retry, or too late for a phone call."""
+    """Return the seconds before a retry; None: no retry, or one that a caller cannot wait for."""
     said = response.headers.get("retry-after")
     if said is None:
         return AGAIN if response.status_code >= 500 else None
-    if not re.fullmatch(r"\d{1,9}(\.\d+)?", said):  # a date is too coarse: it has whole seconds
+    if not re.fullmatch(r"\d{1,9}(\.\d+)?", said):  # a date has whole seconds: too coarse
         return None
     return float(said) if float(said) <= _LONGEST_WAIT else None

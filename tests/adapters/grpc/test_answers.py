@@ -237,28 +237,30 @@ async def test_a_compressed_message_is_an_error(autojump_clock: MockClock) -> No
     assert error.reason == "speech.test:443 compressed a message, which we never offered"
 
 
-# --- no HTTP/2 ----------------------------------------------------------------------------------
+# --- not HTTP/2 ---------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     "said",
     [b"HTTP/1.1 400 Bad Request\r\n\r\n", b"\x15\x03\x01\0\x02\x02\x50 and more", bytes(100)],
 )
-async def test_what_is_no_http2_is_said_to_be_none(autojump_clock: MockClock, said: bytes) -> None:
+async def test_an_answer_that_is_not_http2_is_refused(
+    autojump_clock: MockClock, said: bytes
+) -> None:
     network = Network()
     async with network.pool() as pool:
         await (await network.dialled()).send_all(said)
-        with pytest.raises(ConnectionLost, match=r"^what speech\.test:443 says is no HTTP/2"):
+        with pytest.raises(ConnectionLost, match=r"^speech\.test:443 does not speak HTTP/2"):
             await pool.ready()
 
 
-async def test_what_is_no_http2_later_on_breaks_the_connection_and_names_it(
+async def test_bytes_that_are_not_http2_end_an_open_connection(
     autojump_clock: MockClock,
 ) -> None:
     async with Network().connected() as (pool, peer), pool.stream(asks("Say")) as stream:
-        # A frame of data that is no call's.
+        # A DATA frame of a stream that no call has.
         await peer.stream.send_all(b"\0\0\1" + b"\0\0" + bytes(4) + b"x")
-        with pytest.raises(ConnectionLost, match="no HTTP/2") as raised:
+        with pytest.raises(ConnectionLost, match="does not speak HTTP/2") as raised:
             await stream.receive()
         assert raised.value.status is Status.UNAVAILABLE
         assert not raised.value.unprocessed

@@ -166,7 +166,7 @@ async def test_a_message_that_is_too_large_is_refused_and_others_go_on(pool: Poo
 async def test_a_message_of_another_kind_is_no_message(pool: Pool) -> None:
     async with pool.stream(talks("Chat")) as stream:
         await stream.send(Raw(b"broken"), end=True)
-        with pytest.raises(RpcError, match="sent a message that is no Raw"):
+        with pytest.raises(RpcError, match="sent a message that is not a valid Raw"):
             await stream.receive()
 
 
@@ -237,7 +237,7 @@ async def test_an_error_of_the_block_comes_out_as_it_is(pool: Pool) -> None:
 async def test_a_call_that_is_over_says_so_to_those_who_go_on(pool: Pool) -> None:
     async with pool.stream(talks("Chat")) as stream:
         pass
-    with pytest.raises(RpcError, match="the call was left"):
+    with pytest.raises(RpcError, match="the call was cancelled here"):
         await stream.send(Raw(b"x"))
-    with pytest.raises(RpcError, match="the call was left"):
+    with pytest.raises(RpcError, match="the call was cancelled here"):
         await stream.receive()

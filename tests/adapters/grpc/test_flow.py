@@ -152,9 +152,9 @@ async def test_a_send_that_is_cancelled_half_way_ends_the_call(autojump_clock: M
         with trio.move_on_after(1):
             await stream.send(Raw(bytes(WINDOW)))
         assert (await peer.event(StreamReset)).stream_id == 1
-        with pytest.raises(RpcError, match="the call was left"):
+        with pytest.raises(RpcError, match="the call was cancelled here"):
             await stream.send(Raw(b"x"))
-        with pytest.raises(RpcError, match="the call was left"):
+        with pytest.raises(RpcError, match="the call was cancelled here"):
             await stream.receive()
 
 
