@@ -16,8 +16,10 @@ RAREST_IDLE: Final = 7200.0
 
 @dataclass(frozen=True, slots=True)
 class Keepalive:
-    """The times of pings, in seconds: the silence before a ping (`busy` with calls, `idle` without),
-    and the time limit for its `answer`.
+    """The times of pings, in seconds.
+
+    `busy` and `idle` are the silence before a ping, with calls and without. `answer` is the time
+    limit for the answer to a ping.
 
     A dead connection is detected after the sum of the two, so they are short. Servers refuse
     clients that send many pings (grpcio: at the fourth in a row without data in between); such a

@@ -110,8 +110,8 @@ class Chart:
 
     `states` are the outermost states; a call begins in the first. `events` are all events that a
     call may receive. `data` is the class of a call's data. `late(data, event)` returns whether an
-    event is about something finished; such an event is journalled and not acted on. `activities` maps the
-    names of activities that the engine does not have to async functions of a
+    event is about something finished; such an event is journalled and not acted on. `activities`
+    maps the names of activities that the engine does not have to async functions of a
     `callchart.engine.scene.Scene`. `overview` names the few states of the smallest drawing. `base`
     is the chart that this one extends, or None: drawings keep its places and colours.
 
@@ -277,7 +277,7 @@ class Chart:
     # --- building the table --------------------------------------------------------------------
 
     def _entered_from_outside(self, path: str) -> tuple[str, ...]:
-        """Return the states that a call enters if it begins in `path`: from the outermost to a leaf."""
+        """Return the states that a call enters if it begins in `path`, outermost first."""
         entered = [*self.nodes[path].ancestors, path]
         while children := self.nodes[path].state.children:
             path = f"{path}{SEPARATOR}{self.nodes[path].state.initial or children[0].name}"
