@@ -15,10 +15,10 @@ from typing import Any
 import pytest
 
 from callchart.adapters.llm.openai import (
-    BETWEEN_TOKENS,
+    BETWEEN_TOKENS_S,
     CONTEXT_TOKENS,
-    FIRST_TOKEN,
-    FIRST_TOKEN_OF_TWO,
+    FIRST_TOKEN_OF_TWO_S,
+    FIRST_TOKEN_S,
     OPENAI_URL,
 )
 from callchart.adapters.service.cli import parser
@@ -115,12 +115,15 @@ def test_its_providers_have_their_keys_with_their_defaults(
     assert config.speech.fallback
     assert config.speech.first_sound == FIRST_SOUND_S
     assert config.speech.cache == SoundCache(Path("/var/lib/callchart/sounds"))
-    assert (config.model.first_token, config.model.between_tokens) == (FIRST_TOKEN, BETWEEN_TOKENS)
+    assert (config.model.first_token, config.model.between_tokens) == (
+        FIRST_TOKEN_S,
+        BETWEEN_TOKENS_S,
+    )
     assert config.model.context_tokens == CONTEXT_TOKENS
     assert [tool.spec.name for tool in config.model.tools] == ["opening_hours", "set_aside"]
     second = config.model.fallback
     assert second
-    assert (second.base_url, second.first_token) == (OPENAI_URL, FIRST_TOKEN_OF_TWO)
+    assert (second.base_url, second.first_token) == (OPENAI_URL, FIRST_TOKEN_OF_TWO_S)
 
 
 def test_the_configurations_in_readme_and_providers_are_valid(tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ class GaveUp(Exception):
 
 @dataclass(frozen=True, slots=True)
 class ToolCall:
-    """A tool that the model wants used. `arguments` is JSON, as the model wrote it."""
+    """The model's request to use a tool. `arguments` is JSON, as the model wrote it."""
 
     name: str
     arguments: str
@@ -37,8 +37,8 @@ class ToolCall:
 class Part:
     """The part of the answer in one event of a stream.
 
-    `writing`: the model has written something, be it of a tool call that is not whole yet. `end`:
-    why the answer ends here, in the server's word; "" where it does not."""
+    `writing`: the model has written something, of the text or of a tool call. `end`: the server's
+    word for why the answer ends here; "" if it does not end here."""
 
     text: str = ""
     writing: bool = False
@@ -59,21 +59,21 @@ class Reading(Protocol):
 
     @property
     def calls(self) -> Sequence[ToolCall]:
-        """The tool calls so far, in the order in which they were begun."""
+        """The tool calls so far, in the order in which they began."""
         ...
 
     def part(self, event: object) -> Part:
-        """The next event, parsed from its JSON. Raises `BadStream` and `GaveUp`."""
+        """Parse the next event, a value from JSON. Raises `BadStream` and `GaveUp`."""
         ...
 
 
 class Api(Protocol):
-    """One of the ways to ask a model."""
+    """One of OpenAI's two APIs."""
 
     def ask(
         self, history: Sequence[Said | ToolUsed], specs: Sequence[ToolSpec]
     ) -> AbstractAsyncContextManager[httpx2.Response]:
-        """Ask, and have the response with its stream for as long as the block."""
+        """Send a request. The response and its stream stay open during the block."""
         ...
 
     def reading(self) -> Reading:

@@ -1,4 +1,4 @@
-"""One request and the stream that answers it, within the time that a caller can be kept waiting."""
+"""One request and its streamed answer, with limits for the time that a caller waits."""
 
 from __future__ import annotations
 
@@ -18,29 +18,30 @@ from callchart.adapters.openai.failure import Failure
 from callchart.engine.data import Said, ToolUsed
 from callchart.engine.ports import ToolSpec
 
-#: Seconds that a server has to end its response once the answer has ended; one that does not loses
-#: the connection, and the answer is not held up.
-_AFTER_END = 0.1
+#: The time for the server to end its response after the end of the answer. After it, we close the
+#: connection, so that the answer need not wait.
+_AFTER_END_S = 0.1
 
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """The most seconds that a caller waits: from the request to its first token, and from one
-    token to the next."""
+    """The longest waits: from the request to the first token, and from one token to the next."""
 
-    first_token: float
-    between_tokens: float
+    first_token_s: float
+    between_tokens_s: float
 
 
 class Attempt:
-    """One try. `begun_at`: when the first token came, of a text or of a tool call."""
+    """One try of a request.
+
+    `begun_at` is when the first token of a text or of a tool call came (Trio's clock), or None."""
 
     def __init__(
         self, api: Api, failures: Failures, out: Callable[[str], None], patience: Patience
     ) -> None:
         self._api, self._failures, self._out, self._patience = api, failures, out, patience
         self._reading = api.reading()
-        #: Open while the response comes in; its deadline is when the patience is over.
+        #: The scope around the response. Its deadline moves with each token.
         self._waiting = trio.CancelScope()
         self.begun_at: float | None = None
         self._thoughts = Thoughts()
@@ -49,17 +50,18 @@ class Attempt:
         self._failure: Failure | None = None
 
     async def run(
-        self, history: Sequence[Said | ToolUsed], specs: Sequence[ToolSpec], began: float
+        self, history: Sequence[Said | ToolUsed], specs: Sequence[ToolSpec], began_at: float
     ) -> Answer | Failure:
-        """Ask, and give out the text as it comes. `began`: since when the caller waits."""
-        self._waiting.deadline = began + self._patience.first_token
+        """Send the request, and pass on the text as it arrives.
+
+        The caller waits since `began_at`: the first token's deadline counts from there."""
+        self._waiting.deadline = began_at + self._patience.first_token_s
         with self._waiting:
             try:
                 async with self._api.ask(history, specs) as response:
-                    # The stream as such, not the client's own iterator over it: that one stops at
-                    # [DONE] and leaves four generators half-way, to be closed whenever they are
-                    # collected. This loop is never left half-way, for the same reason: what ends
-                    # it early cancels the reading.
+                    # Read the stream itself: the client's iterator stops at [DONE] and leaves four
+                    # open generators, which the garbage collector would close at any time. For the
+                    # same reason never leave this loop early: cancel the reading instead.
                     async for event in httpx2.EventSource(response):
                         if not self._waiting.cancel_called:
                             self._take(event.data)
@@ -89,11 +91,11 @@ class Attempt:
             self._failed(self._failures.gave_up(error.error))
         else:
             spoken = self._thoughts.taken_out_of(encodable(part.text))
-            # Of a thought the caller hears no more than of silence.
+            # A thought does not count as a token: the caller hears silence meanwhile.
             if part.writing and (spoken or not part.text):
                 now = trio.current_time()
                 self.begun_at = now if self.begun_at is None else self.begun_at
-                self._waiting.deadline = now + self._patience.between_tokens
+                self._waiting.deadline = now + self._patience.between_tokens_s
             self._say(spoken)
             if part.end:
                 self._ended(part.end)
@@ -106,7 +108,7 @@ class Attempt:
     def _ended(self, end: str) -> None:
         self._say(self._thoughts.rest())
         self._end = end
-        self._waiting.deadline = trio.current_time() + _AFTER_END
+        self._waiting.deadline = trio.current_time() + _AFTER_END_S
 
     def _failed(self, failure: Failure) -> None:
         self._failure = failure
@@ -117,5 +119,5 @@ class Attempt:
         if not self._waiting.cancelled_caught:
             return self._failures.cut_off()
         if self.begun_at is None:
-            return self._failures.late(self._patience.first_token)
-        return self._failures.stopped(self._patience.between_tokens)
+            return self._failures.late(self._patience.first_token_s)
+        return self._failures.stopped(self._patience.between_tokens_s)

@@ -1,4 +1,4 @@
-"""Chat completions: the API that every compatible server has."""
+"""Chat completions: the API that all compatible servers have."""
 
 from __future__ import annotations
 
@@ -18,18 +18,19 @@ from callchart.adapters.llm.history import Item, messages
 from callchart.engine.data import ToolUsed
 from callchart.engine.ports import ToolSpec
 
-#: What a caller says who waits for us to speak first. Chat templates of open models (Mistral's and
-#: Gemma's among them) refuse a conversation that the assistant begins, as our greeting does.
-_WAITS = "…"
+#: The caller's words before our greeting. Chat templates of open models (for example Mistral's and
+#: Gemma's) refuse a conversation that begins with the assistant.
+_BEFORE_GREETING = "…"
 
 
 class ChatCompletions:
-    """Asks one model by chat completions; an `answer.Api`."""
+    """An `answer.Api` for one model, by chat completions."""
 
     def __init__(
         self, client: openai.AsyncOpenAI, model: str, prompt: str, interrupted: str
     ) -> None:
-        # The client imports this part of itself when it is first touched: now, not in a call.
+        # Touch this attribute now: the client imports its module at the first use, which would
+        # delay a call.
         self._completions = client.chat.completions.with_streaming_response
         self._model, self._prompt, self._interrupted = model, prompt, interrupted
 
@@ -40,7 +41,7 @@ class ChatCompletions:
         async with self._completions.create(
             model=self._model,
             messages=chat(history, self._prompt, self._interrupted),
-            # Not an empty list: servers without tools refuse the field itself.
+            # Omit an empty list: servers without tools refuse the field itself.
             tools=[_tool(spec) for spec in specs] or openai.omit,
             stream=True,
         ) as response:
@@ -53,7 +54,7 @@ class ChatCompletions:
 def chat(
     history: Sequence[Item], prompt: str, interrupted: str
 ) -> list[ChatCompletionMessageParam]:
-    """A call's history as a chat."""
+    """Return a call's history as the messages of a chat."""
     chat: list[ChatCompletionMessageParam] = [{"role": "system", "content": prompt}]
     for number, item in enumerate(messages(history, interrupted)):
         if isinstance(item, ToolUsed):
@@ -62,13 +63,13 @@ def chat(
             chat.append({"role": "user", "content": item.text})
         else:
             if len(chat) == 1:
-                chat.append({"role": "user", "content": _WAITS})
+                chat.append({"role": "user", "content": _BEFORE_GREETING})
             chat.append({"role": "assistant", "content": item.text})
     return chat
 
 
 def _add_tool(chat: list[ChatCompletionMessageParam], used: ToolUsed, number: int) -> None:
-    # Nine letters and digits: the form of it that Mistral's models insist on.
+    # Mistral's models insist on an id of nine letters and digits.
     call_id = f"call{number:05}"
     call: ChatCompletionMessageFunctionToolCallParam = {
         "id": call_id,
@@ -77,7 +78,8 @@ def _add_tool(chat: list[ChatCompletionMessageParam], used: ToolUsed, number: in
     }
     last = chat[-1]
     if last["role"] == "assistant":
-        # Said just before, and of the same message: some servers refuse two of them in a row.
+        # Put the call into the message of the text before it: some servers refuse two messages of
+        # the assistant in a row.
         last["tool_calls"] = [call]
     else:
         chat.append({"role": "assistant", "content": None, "tool_calls": [call]})
@@ -96,7 +98,7 @@ def _tool(spec: ToolSpec) -> ChatCompletionToolParam:
 
 
 class ChatReading:
-    """Reads one streamed chat completion; an `answer.Reading`."""
+    """An `answer.Reading` of one streamed chat completion."""
 
     def __init__(self) -> None:
         self._calls = _StreamedCalls()
@@ -110,7 +112,7 @@ class ChatReading:
             case {"error": error} if error:
                 raise GaveUp(error)
             case {"choices": []}:
-                return Part()  # bookkeeping: usage, a content filter's report
+                return Part()  # no text: the usage, or a content filter's report
             case {"choices": [{"delta": dict(delta), **rest}, *_]}:
                 text = delta.get("content") or delta.get("refusal") or ""
                 calls = delta.get("tool_calls") or []
@@ -118,13 +120,13 @@ class ChatReading:
                     for call in calls:
                         self._calls.add(call)
                     return Part(text, bool(text or calls), str(rest.get("finish_reason") or ""))
-        raise BadStream("an event is no part of a chat completion")
+        raise BadStream("an event does not belong to a chat completion")
 
 
 class _StreamedCalls:
-    """Tool calls that come in pieces, several of them beside each other, told apart by index.
+    """Tool calls that come in pieces, several in parallel; the index of a piece names its call.
 
-    Ollama gives them all the index 0, and the whole call at once: there, another id is another
+    Ollama sends each call whole, and all with the index 0: there, another id begins another
     call."""
 
     def __init__(self) -> None:
@@ -152,7 +154,7 @@ class _StreamedCalls:
 
 
 class _Begun:
-    """A tool call as far as it has come in."""
+    """A tool call, as far as it has arrived."""
 
     def __init__(self) -> None:
         self.call_id: object = None

@@ -8,18 +8,20 @@ from typing import Self
 
 @dataclass(frozen=True, slots=True)
 class ModelCounters:
-    """Since the start. `requests` counts each one that was sent: an answer that uses tools has
-    several, and `retries` are among them. `failures`: answers that ended in an error.
+    """The counts since the start.
 
-    The first token's latency (s), from the request, or from the first try where there were two: of
-    how many requests, their sum, and the longest."""
+    `requests` counts all requests, `retries` included; an answer that uses tools has several.
+    `failures` counts the answers that ended in an error.
+
+    The latency of a first token is the time from the request, or from its first try, to that token:
+    `first_tokens` counts them, then come their sum and the longest, in seconds."""
 
     requests: int = 0
     retries: int = 0
     failures: int = 0
     first_tokens: int = 0
-    first_token_sum: float = 0.0
-    first_token_longest: float = 0.0
+    first_token_sum_s: float = 0.0
+    first_token_longest_s: float = 0.0
 
     def asked(self) -> Self:
         return replace(self, requests=self.requests + 1)
@@ -30,11 +32,11 @@ class ModelCounters:
     def failed(self) -> Self:
         return replace(self, failures=self.failures + 1)
 
-    def began(self, latency: float) -> Self:
-        """The first token came, `latency` seconds after the request."""
+    def began(self, latency_s: float) -> Self:
+        """Count a first token that came `latency_s` after the request."""
         return replace(
             self,
             first_tokens=self.first_tokens + 1,
-            first_token_sum=self.first_token_sum + latency,
-            first_token_longest=max(self.first_token_longest, latency),
+            first_token_sum_s=self.first_token_sum_s + latency_s,
+            first_token_longest_s=max(self.first_token_longest_s, latency_s),
         )

@@ -1,6 +1,6 @@
 """The failures of a model's server, as cause and cure.
 
-No text of the client or the server gets into our errors: it may quote keys and callers."""
+Our errors contain no text of the client or the server: such text may quote keys and callers."""
 
 from __future__ import annotations
 
@@ -16,29 +16,29 @@ from callchart.adapters.openai.failure import AGAIN, PROVIDER, Failure, when_to_
 from callchart.engine.exception_groups import causes
 from callchart.engine.ports import ProviderError
 
-#: Seconds to connect: a lost SYN is sent again after 1 s, and has time to be answered. Silence
-#: after that is watched where the stream is read.
+#: Seconds. A lost SYN is sent again after 1 s, so 2 s to connect leave time for the second one.
+#: `Attempt` limits the time between events, so reading has no limit here.
 TIMEOUT = httpx2.Timeout(10.0, connect=2.0, read=None)
 
-#: A connection outlives the pause between two turns, so that only the first pays for TLS. 100 calls
-#: may write at once.
+#: A connection stays open over the pause between two turns, so only the first request waits for
+#: TLS. 100 calls may have answers at the same time.
 LIMITS = httpx2.Limits(max_connections=200, max_keepalive_connections=100, keepalive_expiry=60.0)
 
 
 class Failures:
-    """The wording of the failures of one model on one server."""
+    """The failures of one model on one server, in words."""
 
     def __init__(self, host: str, model: str) -> None:
         self._host, self._model = host, model
 
     def refusal(self, error: openai.APIStatusError) -> Failure:
-        """The server answered with an error instead of a stream."""
+        """Return the failure of a request that the server answered with an error status."""
         status, code = error.status_code, _code(error.body)
         again_after = when_to_ask_again(error.response) if status == 429 or status >= 500 else None
         if _is_too_long(error.body):
             cure = _TOO_LONG
         elif "insufficient_quota" in code:
-            cure, again_after = "the account's credit is used up: see to its billing", None
+            cure, again_after = "the account's credit is used up: check its billing", None
         elif status >= 500:
             cure = "the server's own trouble: see the provider's status page if it goes on"
         else:
@@ -48,7 +48,7 @@ class Failures:
         return self._failure(f"answered {status}{code}", cure, again_after)
 
     def disconnection(self, error: Exception) -> Failure:
-        """The connection failed, before the response or in the middle of it."""
+        """Return the failure of a connection, before the response or in the middle of it."""
         chain = tuple(causes(error))
 
         def caused_by(*kinds: type[BaseException]) -> bool:
@@ -68,7 +68,7 @@ class Failures:
             what = f"did not accept a connection within {TIMEOUT.connect:g} s"
             cure = "check the network and the base URL"
         elif caused_by(httpx2.PoolTimeout):
-            what = f"is asked by more than {LIMITS.max_connections} calls at once"
+            what = f"has all {LIMITS.max_connections} connections in use"
             cure = "spread the calls over more processes"
         elif caused_by(httpx2.TimeoutException, openai.APITimeoutError):
             what = f"did not take the request within {TIMEOUT.write:g} s"
@@ -82,55 +82,56 @@ class Failures:
             again_after = AGAIN
         return self._failure(what, cure, again_after)
 
-    def late(self, seconds: float) -> Failure:
-        """Nothing of the answer came within that time."""
-        what = f"{self._host} wrote nothing within {seconds:g} s"
-        cure = "try a faster model, or one that does not think first, or raise first_token"
+    def late(self, timeout_s: float) -> Failure:
+        """Return the failure of an answer whose first token did not come in time."""
+        what = f"{self._host} sent no token within {timeout_s:g} s"
+        cure = "use a faster model, or one that does not reason first, or raise first_token"
         return Failure(Late(PROVIDER, what, cure))
 
-    def stopped(self, seconds: float) -> Failure:
-        """The answer began, and then nothing came for that time."""
+    def stopped(self, timeout_s: float) -> Failure:
+        """Return the failure of an answer that began, and then brought no token in time."""
         return self._failure(
-            f"fell silent for {seconds:g} s in the middle of an answer",
+            f"sent no token for {timeout_s:g} s in the middle of an answer",
             "see the provider's status page if it goes on, or raise between_tokens",
         )
 
     def gave_up(self, error: object) -> Failure:
-        """The server said, in the stream, that it will not go on."""
+        """Return the failure of an answer that the server ended with an error in the stream."""
+        what = f"sent an error in the stream{_code(error)}"
         if _is_too_long(error):
-            return self._failure(f"gave up while it was writing{_code(error)}", _TOO_LONG)
+            return self._failure(what, _TOO_LONG)
         return self._failure(
-            f"gave up while it was writing{_code(error)}",
+            what,
             "see the provider's status page if it goes on",
             AGAIN,
         )
 
     def cut_off(self) -> Failure:
-        """The stream ended, as if it were well, before the answer did."""
-        return self.malformed("it ended before the answer did", again_after=AGAIN)
+        """Return the failure of a stream that ended without an error, but before its answer."""
+        return self.malformed("it ended before the end of the answer", again_after=AGAIN)
 
     def malformed(self, what: str, again_after: float | None = None) -> Failure:
-        """The stream makes no sense: `what` says why."""
+        """Return the failure of a malformed stream; `what` is the reason."""
         error = ProviderError(
             PROVIDER,
             f"the stream from {self._host} is malformed: {what}",
-            "check that the base URL is one of an OpenAI-compatible API, and what is in between",
+            "check that the base URL leads to an OpenAI-compatible API, and check any proxy",
         )
         return Failure(error, again_after)
 
     def empty(self, end: str) -> ProviderError:
-        """The answer ended, for that reason in the server's word, with neither text nor tools."""
+        """Return the error of an answer with neither text nor tools; `end` is the server's word."""
         why = _code({"code": end}) if end != "stop" else ""
         return ProviderError(
             PROVIDER, f"the answer was empty{why}", "check the prompt and the model"
         )
 
     def endless(self, rounds: int) -> ProviderError:
-        """The model went on to use tools."""
+        """Return the error of an answer that used tools in each of its `rounds` requests."""
         return ProviderError(
             PROVIDER,
             f"the model used tools {rounds} times in one answer and did not end it",
-            "say in the prompt when a tool is of use, and make its results plain",
+            "say in the prompt when to use a tool, and make the tools' results plain",
         )
 
     def _failure(self, what: str, cure: str, again_after: float | None = None) -> Failure:
@@ -148,18 +149,22 @@ _CURES = {
     403: "this key may not use this model, or not from this country",
     404: "check the model's name and the base URL, which usually ends in /v1",
     413: _TOO_LONG,
-    429: "too many requests at once: ask the provider for a higher limit",
+    429: "too many requests: ask the provider for a higher limit",
 }
 
 
 def _is_too_long(error: object) -> bool:
-    """OpenAI has a code for it; vLLM, llama.cpp and others only say it, each in its own words."""
+    """Return whether the error says that the conversation is too long for the model.
+
+    OpenAI has a code for this; vLLM, llama.cpp and others have only a text, each its own."""
     said = r"context_length|maximum context|context (length|window|size)|number of input tokens"
     return re.search(said, str(error), re.IGNORECASE) is not None
 
 
 def _code(error: object) -> str:
-    """The provider's code for an error, as " (code)"; nothing that could be somebody's words."""
+    """Return the provider's code for an error, as " (code)", or "".
+
+    Take only short identifiers, never text that may quote a caller."""
     if isinstance(error, dict):
         for key in ("code", "type"):
             if re.fullmatch(r"[a-z][a-z0-9_]{0,39}", str(error.get(key) or "")):

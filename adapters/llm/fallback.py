@@ -1,8 +1,8 @@
-"""Two models, the second for when the first fails before it has said anything.
+"""A model with a fallback: a second model answers if the first fails before its first word.
 
-Once the caller may have heard the beginning of an answer, there is no way back: another model would
-begin anew. So the failure is passed on then, and what was said stays said. A tool that the first
-has used stays used as well: the second is told of it and of what it gave."""
+After the first word, the caller may have heard the beginning of the answer, and another model would
+start the answer again. So the failure is raised then. If the first model has used tools, the second
+model gets these tools and their results in its history."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from callchart.adapters.fallback.failures import both_failed
 from callchart.engine.data import Said, ToolUsed
 from callchart.engine.ports import LanguageModel, ProviderError, Tools, ToolSpec
 
-#: For the breaker of a model. A call asks for one answer at a time, so each failure in a row is a
-#: turn in which somebody waited for the first model in vain.
+#: For the breaker of a model. A call asks for one answer at a time, so each failure is a turn in
+#: which a caller waited for the first model in vain.
 FAILURES: Final = 3
 
 
 class FallbackModel:
-    """`ports.LanguageModel` over two others. `breaker` is the first one's: it names and guards it.
+    """A `ports.LanguageModel` over two others. `breaker` guards the first one, and has its name.
 
-    How long the first may take to its first token is for itself to know; two `OpenAIModel`s share
-    a caller's patience with `FIRST_TOKEN_OF_TWO` each."""
+    The first model limits the time to its first token itself: give each of two `OpenAIModel`s
+    `FIRST_TOKEN_OF_TWO_S`, so that together they stay within a caller's patience."""
 
     def __init__(self, first: LanguageModel, second: LanguageModel, breaker: Breaker) -> None:
         self._first, self._second, self._breaker = first, second, breaker
@@ -35,7 +35,7 @@ class FallbackModel:
     ) -> None:
         """See `ports.LanguageModel`.
 
-        Raises `ProviderError`, naming both, when the second fails as well."""
+        Raises `ProviderError`, which names both models, if the second fails too."""
         self.counters.requests += 1
         progress = _Progress(tools, out)
         try:
@@ -55,7 +55,7 @@ class FallbackModel:
 
 
 class _Progress:
-    """How far the first model came: the text that it gave, and its tools, pass through here."""
+    """The first model's progress: its text and its tools pass through here."""
 
     def __init__(self, tools: Tools, out: Callable[[str], None]) -> None:
         self._tools, self._out = tools, out

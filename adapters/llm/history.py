@@ -1,7 +1,7 @@
 """The part of a call's history that a model gets: the newest whole turns, within a token limit.
 
-No tokenizer is asked: each model has its own, and most of them would have to be downloaded. Tokens
-are estimated from bytes instead, and rather too many than too few."""
+Tokens are estimated from bytes, rather too many than too few. We use no tokenizer, because each
+model has its own, and most would have to be downloaded."""
 
 from __future__ import annotations
 
@@ -15,51 +15,52 @@ from callchart.engine.ports import ToolSpec
 
 Item = Said | ToolUsed
 
-#: Bytes of UTF-8 in a token, at the least. OpenAI's vocabularies were measured on prompts and talk:
-#: English has 4.3 bytes in a token; Russian 3.8 in the older (cl100k), which newer vocabularies,
-#: made for more languages, exceed (6.2 in o200k).
-_BYTES_OF_WORDS = 3
-#: The same for JSON, which is full of signs: 2.1 bytes in English, 2.7 in Russian.
-_BYTES_OF_JSON = 2
-#: Tokens that wrap a message: its role and its ends. OpenAI's chat format has 4 of them.
-_WRAPPING = 8
+#: A lower bound of the bytes of UTF-8 in a token of words. Measured on prompts and talk with
+#: OpenAI's vocabularies: English has 4.3 bytes in a token; Russian has 3.8 in the older vocabulary
+#: (cl100k) and 6.2 in a newer one (o200k), which is made for more languages.
+_BYTES_PER_TOKEN_OF_WORDS = 3
+#: The same for JSON, which is full of signs: measured 2.1 bytes in English, 2.7 in Russian.
+_BYTES_PER_TOKEN_OF_JSON = 2
+#: The tokens around a message: its role and its ends. OpenAI's chat format has 4 of them.
+_TOKENS_AROUND_MESSAGE = 8
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """Everything that one side said in a row, one line each."""
+    """All that one side said in a row, with a line for each item."""
 
     who: Speaker
     text: str
 
 
 def encodable(text: str) -> str:
-    """The text without halves of characters, which JSON can hold (as "\\ud83d") and UTF-8 cannot:
-    a model that cuts an emoji into two tokens may write them, and a tool may give them."""
+    """Return the text without lone surrogates, which JSON can hold (as "\\ud83d") and UTF-8 cannot.
+
+    A model that cuts an emoji into two tokens may write them, and a tool may return them."""
     return text.encode("utf-8", "ignore").decode("utf-8")
 
 
 def tokens_of_words(text: str) -> int:
     """Return an upper estimate of a message's tokens."""
-    return len(text.encode("utf-8", "ignore")) // _BYTES_OF_WORDS + _WRAPPING
+    return len(text.encode("utf-8", "ignore")) // _BYTES_PER_TOKEN_OF_WORDS + _TOKENS_AROUND_MESSAGE
 
 
 def tokens_of_json(text: str) -> int:
-    """The same for a message of JSON."""
-    return len(text.encode("utf-8", "ignore")) // _BYTES_OF_JSON + _WRAPPING
+    """Return an upper estimate of the tokens of a message of JSON."""
+    return len(text.encode("utf-8", "ignore")) // _BYTES_PER_TOKEN_OF_JSON + _TOKENS_AROUND_MESSAGE
 
 
 def tokens_of_tool(spec: ToolSpec) -> int:
-    """Return the same estimate for the description of a tool."""
+    """Return an upper estimate of the tokens of a tool's description."""
     described = json.dumps(dict(spec.parameters), ensure_ascii=False)
     return tokens_of_words(spec.description) + tokens_of_json(spec.name + described)
 
 
 def newest(history: Sequence[Item], tokens: int) -> Sequence[Item]:
-    """The newest turns that have at most so many tokens, whole.
+    """Return the newest whole turns that have at most `tokens` together.
 
-    A turn is what the caller said, and what was said and done until the caller spoke again. The
-    last one is always there: without it there would be nothing to answer."""
+    A turn begins with the caller's words and ends before their next words. The last turn is always
+    included, however long it is: it has the question to answer."""
     end = begin = len(history)
     while begin:
         previous = _beginning_of_turn(history, begin)
@@ -71,7 +72,7 @@ def newest(history: Sequence[Item], tokens: int) -> Sequence[Item]:
 
 
 def messages(history: Sequence[Item], interrupted: str) -> Iterator[Message | ToolUsed]:
-    """A history as a model is given it. `interrupted` ends what the caller cut off."""
+    """Yield the history in the model's form. `interrupted` marks the end of an interrupted text."""
     for who, items in groupby(history, key=_side):
         if who is None:
             for item in items:
@@ -88,8 +89,10 @@ def messages(history: Sequence[Item], interrupted: str) -> Iterator[Message | To
 
 
 def _object(arguments: str) -> str:
-    """The arguments, where they are an object in JSON. vLLM, SGLang and llama.cpp refuse a
-    conversation with others, and what came of them tells the model enough."""
+    """Return the arguments if they are a JSON object, otherwise "{}".
+
+    vLLM, SGLang and llama.cpp refuse a conversation with other arguments. The tool's result still
+    tells the model that its arguments were wrong."""
     try:
         return arguments if isinstance(json.loads(arguments), dict) else "{}"
     except ValueError:

@@ -1,4 +1,4 @@
-"""The OpenAI adapter: answers of a language model, streamed, from any server that has its API."""
+"""The OpenAI adapter: streamed answers of a language model, from any server with OpenAI's API."""
 
 from __future__ import annotations
 
@@ -27,18 +27,18 @@ OPENAI_URL: Final = "https://api.openai.com/v1"
 
 ApiName = Literal["chat", "responses"]
 
-#: Seconds from a request to its first token, another try included: no caller should hear silence
-#: for longer than 3 s. Where a second model stands in for the first, the two share them.
-FIRST_TOKEN: Final = 3.0
-FIRST_TOKEN_OF_TWO: Final = 1.5
-#: Seconds without a token in the middle of an answer: about as long as a chunk's sound, which hides
+#: The time to the first token, including a retry: no caller should hear silence for longer. A model
+#: and its fallback share it.
+FIRST_TOKEN_S: Final = 3.0
+FIRST_TOKEN_OF_TWO_S: Final = 1.5
+#: The time without a token in the middle of an answer. A chunk's sound is about as long, and hides
 #: a shorter pause.
-BETWEEN_TOKENS: Final = 2.0
-#: Tokens of prompt, tools and history together, by a careful estimate. Ollama has room for 4,096
-#: unless it is told otherwise, and cuts a longer conversation without a word.
+BETWEEN_TOKENS_S: Final = 2.0
+#: The limit of prompt, tools and history together, by an upper estimate. Ollama's default limit is
+#: 4,096, and it cuts a longer conversation without an error.
 CONTEXT_TOKENS: Final = 4_000
 
-#: Requests of one answer: a model that has not come to its end by then will not.
+#: The most requests for one answer. A model that still uses tools then does not come to an end.
 _ROUNDS = 5
 
 _APIS: Mapping[ApiName, Callable[[openai.AsyncOpenAI, str, str, str], Api]] = {
@@ -48,19 +48,18 @@ _APIS: Mapping[ApiName, Callable[[openai.AsyncOpenAI, str, str, str], Api]] = {
 
 
 class OpenAIModel:
-    """`ports.LanguageModel` on the OpenAI API. One serves any number of calls at once.
-
-    Made by `open`."""
+    """A `ports.LanguageModel` on the OpenAI API, for any number of calls. Made by `open`."""
 
     def __init__(
         self,
         api: Api,
         failures: Failures,
         patience: Patience,
-        room: int,
+        room_tokens: int,
     ) -> None:
-        """`room`: tokens for tools and history."""
-        self._api, self._failures, self._patience, self._room = api, failures, patience, room
+        """`room_tokens` is the limit of tools and history together."""
+        self._api, self._failures, self._patience = api, failures, patience
+        self._room_tokens = room_tokens
         self._counters = ModelCounters()
 
     @classmethod
@@ -74,41 +73,43 @@ class OpenAIModel:
         api: ApiName = "chat",
         language: Language = "en",
         prompt: str | None = None,
-        first_token: float = FIRST_TOKEN,
-        between_tokens: float = BETWEEN_TOKENS,
+        first_token_s: float = FIRST_TOKEN_S,
+        between_tokens_s: float = BETWEEN_TOKENS_S,
         context_tokens: int = CONTEXT_TOKENS,
         transport: httpx2.AsyncBaseTransport | None = None,
     ) -> AsyncIterator[Self]:
-        """A model, with its connections, for as long as the block.
+        """Open a model, and close its connections after the block.
 
-        `prompt` of None is the project's own in that language; one's own has to be in it as well,
-        and to explain the same marks. A `transport` of one's own is used as it is: proxies that
-        the environment names are not asked. Raises `ProviderError` for a key, an address or a
-        prompt that can never work."""
+        A `prompt` of None is the project's own prompt in `language`. Another prompt must be in the
+        same language, and explain the same marks ("|" and `INTERRUPTED`). A given `transport`
+        ignores the proxies of the environment. Raises `ProviderError` for a key, a URL or a prompt
+        that cannot work."""
         _check(api_key, base_url)
         prompt = PROMPTS[language] if prompt is None else prompt
-        room = context_tokens - tokens_of_words(prompt)
-        if room < 0:
+        prompt_tokens = tokens_of_words(prompt)
+        if prompt_tokens > context_tokens:
             raise ProviderError(
                 PROVIDER,
-                f"the prompt alone has about {context_tokens - room} tokens, and context_tokens "
-                f"is {context_tokens}",
+                f"the prompt must have at most {context_tokens} tokens (context_tokens), got about "
+                f"{prompt_tokens}",
                 "shorten the prompt, or raise context_tokens if the model takes more",
             )
         http = openai.DefaultAsyncHttpxClient(timeout=TIMEOUT, limits=LIMITS, transport=transport)
-        # Its own retries know nothing of how long a caller waits, nor of what was said already.
+        # No retries by the client: it knows neither how long the caller has waited, nor whether a
+        # part of the answer was spoken.
         client = openai.AsyncOpenAI(
             api_key=api_key, base_url=base_url, max_retries=0, http_client=http
         )
-        # The client would look this up in a thread during the first request: the first caller would
-        # wait for it, and a clock that jumps would not. There is no public way to do it now.
+        # Without this, the client finds its platform in a thread during the first request. Then the
+        # first caller waits for the thread, and a fake clock jumps meanwhile. The client has no
+        # public method for it.
         client._platform = get_platform()
         async with client:
             yield cls(
                 _APIS[api](client, model, prompt, INTERRUPTED[language]),
                 Failures(client.base_url.netloc.decode("ascii"), model),
-                Patience(first_token, between_tokens),
-                room,
+                Patience(first_token_s, between_tokens_s),
+                context_tokens - prompt_tokens,
             )
 
     @property
@@ -121,14 +122,14 @@ class OpenAIModel:
     ) -> None:
         """See `ports.LanguageModel`. `out` must not raise.
 
-        A request that failed before its first token, and may succeed in a moment, is made once
-        more. After a first token there is no second try."""
+        A request that fails before its first token is retried once, if a retry may succeed in
+        time. After a first token there is no retry."""
         specs = tools.specs
-        room = self._room - sum(map(tokens_of_tool, specs))
-        #: What this answer has said and done: the model is told when it is asked again.
+        room_tokens = self._room_tokens - sum(map(tokens_of_tool, specs))
+        #: This answer's texts and tools so far: the model's next request includes them.
         so_far: list[Item] = []
         for _ in range(_ROUNDS):
-            answer = await self._answer(newest([*history, *so_far], room), specs, out)
+            answer = await self._answer(newest([*history, *so_far], room_tokens), specs, out)
             if answer.text.strip():
                 so_far.append(Said("agent", answer.text))
             if not answer.calls:
@@ -147,17 +148,17 @@ class OpenAIModel:
         self, history: Sequence[Item], specs: Sequence[ToolSpec], out: Callable[[str], None]
     ) -> Answer:
         """Return the answer of a request or of its retry. Raises `ProviderError`."""
-        began = trio.current_time()
-        outcome = await self._attempt(history, specs, out, began)
+        began_at = trio.current_time()
+        outcome = await self._attempt(history, specs, out, began_at)
         if isinstance(outcome, Failure) and outcome.again_after is not None:
             again_at = trio.current_time() + outcome.again_after
-            if again_at < began + self._patience.first_token:
+            if again_at < began_at + self._patience.first_token_s:
                 await trio.sleep_until(again_at)
                 self._counters = self._counters.tried_again()
-                outcome = await self._attempt(history, specs, out, began)
+                outcome = await self._attempt(history, specs, out, began_at)
         if isinstance(outcome, Failure):
-            # Raised out here, not in a handler: the client's own errors quote keys and callers, and
-            # not one of them may come along as context.
+            # Raise outside the handler: the client's errors quote keys and callers, and must not
+            # become the context of ours.
             raise self._failed(outcome.error)
         return outcome
 
@@ -166,16 +167,16 @@ class OpenAIModel:
         history: Sequence[Item],
         specs: Sequence[ToolSpec],
         out: Callable[[str], None],
-        began: float,
+        began_at: float,
     ) -> Answer | Failure:
         self._counters = self._counters.asked()
         attempt = Attempt(self._api, self._failures, out, self._patience)
         try:
-            return await attempt.run(history, specs, began)
+            return await attempt.run(history, specs, began_at)
         finally:
-            # Also when the caller interrupts: a latency is one, whatever comes of the answer.
+            # Count the latency even if the caller interrupts the answer.
             if attempt.begun_at is not None:
-                self._counters = self._counters.began(attempt.begun_at - began)
+                self._counters = self._counters.began(attempt.begun_at - began_at)
 
     def _failed(self, error: ProviderError) -> ProviderError:
         self._counters = self._counters.failed()
@@ -184,11 +185,14 @@ class OpenAIModel:
 
 def _check(api_key: str, base_url: str) -> None:
     if not api_key or not api_key.isascii() or not api_key.isprintable() or " " in api_key:
-        what = "is not a key: it has spaces or unprintable signs" if api_key else "is missing"
-        raise ProviderError(PROVIDER, f"the API key {what}", "set it as the provider shows it")
+        # Never quote the key itself.
+        got = "one with other signs or spaces" if api_key else "an empty one"
+        what = f"the API key must be printable ASCII without spaces, got {got}"
+        raise ProviderError(PROVIDER, what, "set it as the provider shows it")
     try:
         url = httpx2.URL(base_url)
     except httpx2.InvalidURL:
         url = httpx2.URL()
     if url.scheme not in ("http", "https") or not url.host:
-        raise ProviderError(PROVIDER, "the base URL is none", f"write one such as {OPENAI_URL}")
+        what = f"the base URL must be an http or https URL, got {base_url!r}"
+        raise ProviderError(PROVIDER, what, f"for example {OPENAI_URL}")

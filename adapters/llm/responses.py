@@ -1,4 +1,4 @@
-"""Responses: OpenAI's newer API, which some compatible servers have as well."""
+"""Responses: OpenAI's newer API, which some compatible servers also have."""
 
 from __future__ import annotations
 
@@ -16,12 +16,13 @@ from callchart.engine.ports import ToolSpec
 
 
 class Responses:
-    """Asks one model for responses; an `answer.Api`."""
+    """An `answer.Api` for one model, by the Responses API."""
 
     def __init__(
         self, client: openai.AsyncOpenAI, model: str, prompt: str, interrupted: str
     ) -> None:
-        # The client imports this part of itself when it is first touched: now, not in a call.
+        # Touch this attribute now: the client imports its module at the first use, which would
+        # delay a call.
         self._responses = client.responses.with_streaming_response
         self._model, self._prompt, self._interrupted = model, prompt, interrupted
 
@@ -33,9 +34,9 @@ class Responses:
             model=self._model,
             instructions=self._prompt,
             input=conversation(history, self._interrupted),
-            # Not an empty list: servers without tools refuse the field itself.
+            # Omit an empty list: servers without tools refuse the field itself.
             tools=[_tool(spec) for spec in specs] or openai.omit,
-            # The history goes with each request, of heard words; nobody's words are kept there.
+            # Each request brings the whole history, so the server need not keep the caller's words.
             store=False,
             stream=True,
         ) as response:
@@ -46,7 +47,7 @@ class Responses:
 
 
 def conversation(history: Sequence[Item], interrupted: str) -> list[ResponseInputItemParam]:
-    """A call's history as a response's input."""
+    """Return a call's history as the input of a response."""
     items: list[ResponseInputItemParam] = []
     for number, item in enumerate(messages(history, interrupted)):
         if isinstance(item, ToolUsed):
@@ -77,13 +78,13 @@ def _tool(spec: ToolSpec) -> FunctionToolParam:
         "name": spec.name,
         "description": spec.description,
         "parameters": dict(spec.parameters),
-        # Strict mode has a JSON schema of its own, which not every tool's fits.
+        # Strict mode allows only a part of JSON schema, which not every tool's schema keeps to.
         "strict": False,
     }
 
 
 class ResponseReading:
-    """Reads one streamed response; an `answer.Reading`."""
+    """An `answer.Reading` of one streamed response."""
 
     def __init__(self) -> None:
         self._calls: list[ToolCall] = []
@@ -108,7 +109,7 @@ class ResponseReading:
                 "type": "response.output_item.done",
                 "item": {"type": "function_call", "name": str(name), "arguments": str(arguments)},
             }:
-                # Here it is whole: the pieces before it need not be kept.
+                # This event has the whole call, so the pieces before it are not kept.
                 self._calls.append(ToolCall(name, arguments))
                 return Part(writing=True)
             case {"type": "response.completed"}:
@@ -122,8 +123,8 @@ class ResponseReading:
             case {"type": "error", "code": code}:
                 raise GaveUp({"code": code})
             case {"type": str()}:
-                return Part()  # progress that nobody hears: items and parts that begin and end
-        raise BadStream("an event is no part of a response")
+                return Part()  # progress without text: an item or a part begins or ends
+        raise BadStream("an event does not belong to a response")
 
 
 def _why_incomplete(event: object) -> str:

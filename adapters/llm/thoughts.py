@@ -1,7 +1,7 @@
-"""Keeps a reasoning model's thoughts from being spoken, where its server lets them through.
+"""A filter that removes a reasoning model's thoughts from its text, so that they are not spoken.
 
 Servers that know the model's format send thoughts in a field of their own. Others leave them in
-the text, as `<think>...</think>`, in tokens that end wherever they like."""
+the text, as `<think>...</think>`; a token may end in the middle of such a mark."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ _END: Final = "</think>"
 
 
 class Thoughts:
-    """Takes the thoughts out of one text, piece by piece.
+    """A filter for one text, which arrives in pieces.
 
-    An end without a beginning is only left out: some servers swallow the beginning, and by then all
-    before it was spoken."""
+    An end mark without a beginning is removed, and the text before it stays: some servers swallow
+    the beginning mark, but the text before the end was spoken by then."""
 
     def __init__(self) -> None:
         self._thinking = False
-        #: What may be the beginning of a mark.
+        #: The end of the last piece, if it may be the beginning of a mark.
         self._held = ""
 
     def taken_out_of(self, piece: str) -> str:
-        """As much as can be spoken by now."""
+        """Add a piece, and return the text that can be spoken now."""
         *parts, last = re.split(f"({_BEGIN}|{_END})", self._held + piece)
         begin = last.rfind("<")
         is_held = begin >= 0 and any(mark.startswith(last[begin:]) for mark in (_BEGIN, _END))
@@ -38,5 +38,5 @@ class Thoughts:
         return spoken
 
     def rest(self) -> str:
-        """Return the rest of the text to speak, once the text has ended."""
+        """End the text, and return the rest to speak."""
         return "" if self._thinking else self._held

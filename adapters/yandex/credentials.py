@@ -44,9 +44,9 @@ def checked(secret: str, what: str) -> str:
     """Return the secret if a header can carry it. Raises `ProviderError`, without quoting it."""
     if secret and secret.isascii() and secret.isprintable() and " " not in secret:
         return secret
-    reason = f"{what} is no such thing: it has spaces or unprintable signs"
+    got = "one with other signs or spaces" if secret else "an empty one"
     raise ProviderError(
         PROVIDER,
-        reason if secret else f"{what} is missing",
+        f"{what} must be printable ASCII without spaces, got {got}",
         "set it as the console of Yandex Cloud shows it",
     )

@@ -14,10 +14,10 @@ from callchart.adapters.fallback.counters import FallbackCounters
 from callchart.adapters.llm.fallback import FAILURES, FallbackModel
 from callchart.adapters.llm.history import tokens_of_tool, tokens_of_words
 from callchart.adapters.llm.openai import (
-    BETWEEN_TOKENS,
+    BETWEEN_TOKENS_S,
     CONTEXT_TOKENS,
-    FIRST_TOKEN,
-    FIRST_TOKEN_OF_TWO,
+    FIRST_TOKEN_OF_TWO_S,
+    FIRST_TOKEN_S,
     OPENAI_URL,
     ApiName,
     OpenAIModel,
@@ -78,7 +78,7 @@ class SecondModelSection(Table):
     """The URL of the API."""
     api: ApiName = "chat"
     """"chat" (Chat Completions, which all servers have) or "responses"."""
-    first_token: TokenSeconds = FIRST_TOKEN_OF_TWO
+    first_token: TokenSeconds = FIRST_TOKEN_OF_TWO_S
     """Seconds to wait for the first token, one retry included."""
 
 
@@ -100,7 +100,7 @@ class ModelSection(Table):
     first_token: TokenSeconds | None = None
     """Seconds to wait for the first token, one retry included: by default 3, and 1.5 with
     [model.fallback]."""
-    between_tokens: TokenSeconds = BETWEEN_TOKENS
+    between_tokens: TokenSeconds = BETWEEN_TOKENS_S
     """Seconds to wait for the next token in the middle of a reply."""
     context_tokens: Annotated[int, Field(ge=500, le=1_000_000)] = CONTEXT_TOKENS
     """The most tokens of prompt, tools and conversation together, by estimate. Older turns are left
@@ -121,7 +121,7 @@ class ModelSection(Table):
     def config(self) -> ModelConfig:
         """Return both models. Keys that the second one lacks are those of the first."""
         second = self.fallback
-        first_token = self.first_token or (FIRST_TOKEN_OF_TWO if second else FIRST_TOKEN)
+        first_token = self.first_token or (FIRST_TOKEN_OF_TWO_S if second else FIRST_TOKEN_S)
         first = ModelConfig(
             name=self.name,
             key=self.key,
@@ -159,8 +159,8 @@ class ModelConfig:
     api: ApiName = "chat"
     language: Language = "en"
     prompt: str | None = None
-    first_token: float = FIRST_TOKEN
-    between_tokens: float = BETWEEN_TOKENS
+    first_token: float = FIRST_TOKEN_S
+    between_tokens: float = BETWEEN_TOKENS_S
     context_tokens: int = CONTEXT_TOKENS
     fallback: ModelConfig | None = None
     tools: Sequence[Tool] = ()
@@ -174,8 +174,8 @@ class ModelConfig:
             api=self.api,
             language=self.language,
             prompt=self.prompt,
-            first_token=self.first_token,
-            between_tokens=self.between_tokens,
+            first_token_s=self.first_token,
+            between_tokens_s=self.between_tokens,
             context_tokens=self.context_tokens,
         )
 

@@ -63,7 +63,9 @@ def _of_model(counters: ModelCounters) -> str:
     )
     if not counters.first_tokens:
         return counts
-    times = _times(counters.first_token_sum, counters.first_tokens, counters.first_token_longest)
+    times = _times(
+        counters.first_token_sum_s, counters.first_tokens, counters.first_token_longest_s
+    )
     return f"{counts}, first token after {times}"
 
 

@@ -195,13 +195,17 @@ def _wav(pcm: bytes, rate_hz: int) -> bytes:
 
 def _check(api_key: str, base_url: str, language: str) -> None:
     if not api_key or not api_key.isascii() or not api_key.isprintable() or " " in api_key:
-        what = "is not a key: it has spaces or unprintable signs" if api_key else "is missing"
-        raise ProviderError(PROVIDER, f"the API key {what}", "set it as the provider shows it")
+        # Never quote the key itself.
+        got = "one with other signs or spaces" if api_key else "an empty one"
+        what = f"the API key must be printable ASCII without spaces, got {got}"
+        raise ProviderError(PROVIDER, what, "set it as the provider shows it")
     try:
         url = httpx2.URL(base_url)
     except httpx2.InvalidURL:
         url = httpx2.URL()
     if url.scheme not in ("http", "https") or not url.host:
-        raise ProviderError(PROVIDER, "the base URL is none", f"write one such as {OPENAI_URL}")
+        what = f"the base URL must be an http or https URL, got {base_url!r}"
+        raise ProviderError(PROVIDER, what, f"for example {OPENAI_URL}")
     if not re.fullmatch("[a-z]{2,3}", language):
-        raise ProviderError(PROVIDER, f"no language is {language!r}", "write it as in en, ru or de")
+        what = f"language must be a code of 2 or 3 letters, got {language!r}"
+        raise ProviderError(PROVIDER, what, "for example en, ru or de")

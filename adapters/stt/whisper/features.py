@@ -1,4 +1,4 @@
-"""What Whisper sees of a sound: its log-mel spectrogram, as OpenAI's model was trained on it."""
+"""The input of Whisper: a log-mel spectrogram, as in the training of OpenAI's model."""
 
 from __future__ import annotations
 
@@ -12,15 +12,18 @@ if TYPE_CHECKING:
 
 RATE_HZ = 16000
 
-# From whisper/audio.py: windows of 25 ms every 10 ms, floors of 1e-10 and of 8 below the loudest.
-WINDOW = 400
-HOP = 160
+# From whisper/audio.py: windows of 25 ms every 10 ms. The values have a floor of 1e-10, and of 8
+# decades below the loudest.
+WINDOW_SAMPLES = 400
+HOP_SAMPLES = 160
 
 
 def log_mel(samples: NDArray[np.float32], bands: int) -> NDArray[np.float32]:
-    """The spectrogram of samples at 16 kHz in [-1, 1): (1, `bands`, one column each 10 ms)."""
-    padded = np.pad(samples, WINDOW // 2, mode="reflect")
-    windows = np.lib.stride_tricks.sliding_window_view(padded, WINDOW)[:-1:HOP]
+    """Return the spectrogram of samples at 16 kHz in [-1, 1).
+
+    Its shape is (1, `bands`, columns), with a column each 10 ms."""
+    padded = np.pad(samples, WINDOW_SAMPLES // 2, mode="reflect")
+    windows = np.lib.stride_tricks.sliding_window_view(padded, WINDOW_SAMPLES)[:-1:HOP_SAMPLES]
     power = np.abs(np.fft.rfft(windows * _hann())) ** 2
     log = np.log10(np.maximum(power @ _filters(bands), 1e-10))
     log = np.maximum(log, log.max() - 8.0)
@@ -29,16 +32,16 @@ def log_mel(samples: NDArray[np.float32], bands: int) -> NDArray[np.float32]:
 
 @lru_cache
 def _hann() -> NDArray[np.float32]:
-    return np.hanning(WINDOW + 1)[:-1].astype(np.float32)
+    return np.hanning(WINDOW_SAMPLES + 1)[:-1].astype(np.float32)
 
 
 @lru_cache
 def _filters(bands: int) -> NDArray[np.float32]:
-    """Triangles of equal area on Slaney's mel scale, (frequencies, bands), as librosa makes them.
+    """Return triangular filters of equal area on Slaney's mel scale, like librosa's.
 
-    The scale is linear below 1 kHz, 200/3 Hz a mel, and logarithmic above, 27 mels to 6.4 times
-    the frequency."""
-    frequencies = np.linspace(0.0, RATE_HZ / 2, WINDOW // 2 + 1)
+    The shape is (frequencies, bands). Below 1 kHz the scale is linear, with 200/3 Hz a mel; above,
+    it is logarithmic, with 27 mels for a factor of 6.4."""
+    frequencies = np.linspace(0.0, RATE_HZ / 2, WINDOW_SAMPLES // 2 + 1)
     highest = 15.0 + np.log(RATE_HZ / 2 / 1000.0) * 27.0 / np.log(6.4)
     mels = np.linspace(0.0, highest, bands + 2)
     corners = np.where(mels < 15.0, mels * 200.0 / 3.0, 1000.0 * 6.4 ** ((mels - 15.0) / 27.0))

@@ -4,11 +4,11 @@ The process transcribes one utterance at a time: finals in the order in which th
 and partials of running utterances while no final waits. A partial is never begun while a job waits,
 nor on a machine that is too slow, so it delays a final by at most the rest of its own time.
 
-The load of a core: 3 s of speech cost the base model 0.4 s of an EPYC's core without VNNI, and each
-look at a part of them little less. Callers who speak a third of the time load a core by 5 % each
-with their finals, and by 20 % with all their partials. So a core is half busy, and finals wait for
-each other seldom, at ten calls; partials get rarer from the third on. More callers than that want
-a recogniser on a machine of its own.
+The load of a core: a final of 3 s of speech takes the base model 0.4 s on one core of an EPYC
+without VNNI, and a partial takes little less. A caller who speaks a third of the time loads a core
+by 5 % with finals, and by 20 % with all partials. With ten calls, finals load the core by half, so
+they seldom wait for each other. From the third call on, partials become rarer. For more than ten
+calls, run the recogniser on a machine of its own.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ PARTIAL_SECONDS = 0.7
 #: No partial follows a job that took longer (s), so that the next final need not wait.
 SLOW_SECONDS = 0.7
 
-#: The most waiting jobs. The last of more would come too late for an answer.
+#: The most waiting jobs. With more, the last result would come too late for an answer.
 MOST_WAITING = 16
 
 
@@ -122,24 +122,24 @@ class _Queue:
         self._worker: Worker | None = None
         self._waiting: deque[_Job] = deque()
         self._under_way: _Job | None = None
-        self._unwanted = False  # whether the call of the running job has ended
+        self._unwanted = False  # the call of the running job has ended
         self._begun_at = 0.0
-        self._took = 0.0  # the last job, in seconds
+        self._took_s = 0.0  # the time of the last job
         self._arrival = trio.Event()
 
     @property
     def has_time(self) -> bool:
         """True if the process runs, is idle, and its last job was quick."""
         is_idle = self._under_way is None and not self._waiting
-        return self._worker is not None and is_idle and self._took <= SLOW_SECONDS
+        return self._worker is not None and is_idle and self._took_s <= SLOW_SECONDS
 
     def put(self, job: _Job) -> None:
         """Add a job. Raises `ProviderError` if too many wait."""
         if len(self._waiting) == MOST_WAITING:
             raise ProviderError(
                 PROVIDER,
-                f"{MOST_WAITING} utterances wait for it",
-                "take fewer calls at once, or use a smaller model or more threads",
+                f"queue full: {MOST_WAITING} utterances wait",
+                "take fewer calls, or use a smaller model or more threads",
             )
         if self._work:
             self._work.begin()
@@ -171,8 +171,8 @@ class _Queue:
     def done(self, text: str) -> None:
         """Deliver the text of the running job and begin the next one."""
         job, self._under_way = self._under_way, None
-        assert job is not None, "the process answers what it was asked"
-        self._took = trio.current_time() - self._begun_at
+        assert job is not None, "the process sends a result only for a job"
+        self._took_s = trio.current_time() - self._begun_at
         if not self._unwanted:
             job.recognition.transcribed(job.utterance, text, job.request.final)
             self._end()
@@ -203,7 +203,7 @@ class _Queue:
 
 
 class WhisperRecognizer:
-    """Hears any number of calls. Made by `open`."""
+    """A recogniser for any number of calls. Made by `open`."""
 
     def __init__(self, queue: _Queue, settings: tuple[str, str, str]) -> None:
         self._queue = queue
@@ -221,10 +221,11 @@ class WhisperRecognizer:
         threads: int = 1,
         work: OutsideWork | None = None,
     ) -> AsyncIterator[WhisperRecognizer]:
-        """A recogniser whose process is up; after the block there is none left.
+        """Start the process, and kill it after the block.
 
-        `model` is a folder with a Whisper model as CTranslate2 has them, `language` a code such as
-        "ru". Raises `ProviderError` when either is not there, or Whisper is not installed."""
+        `model` is a folder with a Whisper model in CTranslate2's format, `language` a code such as
+        "ru". Raises `ProviderError` for a folder without a model, a language that the model does
+        not have, or without the package."""
         settings = (str(model), language, str(threads))
         worker = await _start(settings)
         recognizer = cls(_Queue(work), settings)
@@ -239,9 +240,9 @@ class WhisperRecognizer:
 
     @asynccontextmanager
     async def recognition(self, rate_hz: int) -> AsyncIterator[WhisperRecognition]:
-        """A recogniser for one call at 8000 or 16000 Hz. Raises `ProviderError` on entering.
+        """Open a recogniser for one call at 8000 or 16000 Hz. Raises `ProviderError` on entering.
 
-        Leaving forgets what it was to hear, at once."""
+        The end of the block drops the call's jobs, and waits for none of them."""
         if self._closed:
             raise _closed()
         recognition = WhisperRecognition(self._queue, rate_hz)
@@ -254,7 +255,7 @@ class WhisperRecognizer:
             self._queue.drop(recognition)
 
     async def _run(self, worker: Worker) -> None:
-        """One process after the other: one that died is started again."""
+        """Run the process. When it dies, fail all jobs and start another."""
         while True:
             failure = await worker.run(self._received)
             self._queue.fail(failure)
@@ -262,7 +263,7 @@ class WhisperRecognizer:
             self._queue.use(worker)
 
     async def _another(self) -> Worker:
-        """Started at once; one that cannot be is tried again when somebody needs it."""
+        """Start another process. If that fails, wait for the next job, and try again."""
         while True:
             try:
                 return await _start(self._settings)

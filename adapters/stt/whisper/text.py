@@ -1,10 +1,12 @@
-"""Whisper's tokens as text, and whether to believe it: it learned from subtitles, and writes them
-into silence, or one word over and over.
+"""The text of Whisper's tokens, and the tests that reject a wrong text.
 
-Measured on 13 recorded sentences (16 kHz, 8 kHz, and with noise at 10 dB) against silence, noise,
-breath, hum, clicks, DTMF and ringback, with the base model: speech had a `no_speech` of at most
-0.17, the rest of at least 0.4. What the rest gave in Russian were captions of sounds and the names
-of subtitlers, at the score of speech; in English single words, at a score far below it.
+Whisper learned from subtitles. For sound without speech it writes subtitles, or repeats one word.
+
+Measured with the base model: 13 recorded sentences (16 kHz, 8 kHz, and with noise at 10 dB) against
+silence, noise, breath, hum, clicks, DTMF and ringback. Speech had a `no_speech` of at most 0.17,
+the other sounds of at least 0.4. From the other sounds Whisper wrote, in Russian, captions of
+sounds and names of subtitlers, with a score like that of speech; in English, single words with a
+much lower score.
 """
 
 from __future__ import annotations
@@ -13,14 +15,14 @@ import re
 import zlib
 from dataclasses import dataclass
 
-# Whisper's own: a text that zlib makes 2.4 times smaller repeats itself.
+# Whisper's own limit: a text that zlib makes more than 2.4 times smaller repeats itself.
 MOST_COMPRESSED = 2.4
 
-# A voice as odd as espeak-ng's came up to 0.78, at a score near -1; tones that were written down as
-# syllables, to 0.79 and more.
+# Above this, reject the text whatever its score. espeak-ng's odd voice reached 0.78, with a score
+# near -1; tones that became syllables reached 0.79 and more.
 SURELY_SILENT = 0.75
 
-# Doubtful, and with less sense in it than the worst of the recorded speech had.
+# Above this, reject the text if its score is lower than that of the worst recorded speech.
 MAYBE_SILENT = 0.3
 DOUBTFUL_SCORE = -1.0
 
@@ -33,13 +35,14 @@ _CAPTIONS = re.compile(
     re.IGNORECASE | re.VERBOSE,
 )
 
-# "СПОКОЙНАЯ МУЗЫКА", "[Music]", "(phone ringing)", "♪": a sound, told to who cannot hear it.
+# Captions of sounds, for the deaf: "СПОКОЙНАЯ МУЗЫКА", "[Music]", "(phone ringing)", "♪".
 _SOUND = re.compile(
     r"^(?: [^a-zа-яё]*[A-ZА-ЯЁ]{4,}[^a-zа-яё]* | \[.*\] | \(.*\) | \*.*\* | .*♪.* )$",
     re.DOTALL | re.VERBOSE,
 )
 
-# GPT-2's: printable Latin-1 stands for itself, the other bytes are written from U+0100 on.
+# GPT-2's alphabet of bytes: a printable Latin-1 character is its own byte, and the other bytes are
+# the characters from U+0100 on.
 _PLAIN = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
 _OTHERS = [byte for byte in range(256) if byte not in _PLAIN]
 _ALPHABET = {chr(byte): byte for byte in _PLAIN}
@@ -48,8 +51,11 @@ _ALPHABET |= {chr(0x100 + place): byte for place, byte in enumerate(_OTHERS)}
 
 @dataclass(frozen=True, slots=True)
 class Guess:
-    """What Whisper made of a sound: its tokens, their mean log probability, and how likely it
-    thinks that there is no speech. `cut`: it wanted to write more than a mouth can say."""
+    """Whisper's result for a sound.
+
+    `score` is the mean log probability of the tokens, `no_speech` the probability that the sound
+    has no speech. `cut` says that the text reached the limit of what a person can say in this
+    time."""
 
     tokens: tuple[str, ...]
     score: float
@@ -58,13 +64,13 @@ class Guess:
 
     @property
     def text(self) -> str:
-        """The words that the tokens spell."""
+        """The text of the tokens."""
         letters = "".join(token for token in self.tokens if not token.startswith("<|"))
         return bytes(map(_ALPHABET.__getitem__, letters)).decode("utf-8", "ignore").strip()
 
     @property
     def is_speech(self) -> bool:
-        """Whether somebody said this, and not a subtitler."""
+        """True if the text is plausible speech, and no caption or silence."""
         if self.no_speech > SURELY_SILENT:
             return False
         if self.no_speech > MAYBE_SILENT and self.score < DOUBTFUL_SCORE:
@@ -73,7 +79,7 @@ class Guess:
 
     @property
     def runs_on(self) -> bool:
-        """Whether it fell into a loop."""
+        """True if the text repeats itself."""
         return self.cut or _compression(self.text) > MOST_COMPRESSED
 
 

@@ -25,16 +25,16 @@ if TYPE_CHECKING:
 
 DOWNLOAD = "hf download Systran/faster-whisper-base --local-dir"
 
-# Whisper was trained on windows of 30 s. One of 8 s, or 2 s longer than the sound, is read in a
+# Whisper was trained on windows of 30 s. A window of 8 s, or 2 s longer than the sound, takes a
 # sixth of the time, with the same 7 errors in the 83 words of 13 recorded sentences. With less
 # silence after the sound, Whisper misses the end and repeats the text.
-WHOLE_WINDOW = 30.0
-SHORTEST_WINDOW = 8.0
-SILENCE_AFTER = 2.0
+WHOLE_WINDOW_S = 30.0
+SHORTEST_WINDOW_S = 8.0
+SILENCE_AFTER_S = 2.0
 
-# The recorded sentences have 3 to 6 tokens a second; the fastest speakers say twice as much. The
-# model itself ends at 224, half of its memory.
-TOKENS_A_SECOND = 12
+# The limit of tokens for a sound. The recorded sentences have 3 to 6 tokens a second; the fastest
+# speakers say twice as much. The model itself ends at 224, half of its context.
+TOKENS_PER_S = 12
 TOKENS_AT_LEAST = 8
 TOKENS_AT_MOST = 224
 
@@ -67,10 +67,12 @@ class Whisper:
         self._prompt = ["<|startoftranscript|>"]
         if self._model.is_multilingual:
             if not _knows(folder, language):
-                raise NoModel(f"knows no language {language!r}", "write it as in en, ru or de")
+                reason = f"language must be one of the model's codes, got {language!r}"
+                raise NoModel(reason, "for example en, ru or de")
             self._prompt += [f"<|{language}|>", "<|transcribe|>"]
         elif language != "en":
-            raise NoModel(f"the model in {folder} knows English alone", "choose one without .en")
+            reason = f"language must be 'en' for the English model in {folder}, got {language!r}"
+            raise NoModel(reason, "or use a model without .en in its name")
         self._prompt.append("<|notimestamps|>")
 
     def words(self, request: Transcribe) -> str:
@@ -82,27 +84,27 @@ class Whisper:
             resampler = Resampler(request.rate_hz, RATE_HZ)
             pcm = resampler.resample(pcm) + resampler.finish()
         samples = np.frombuffer(pcm, "<i2").astype(np.float32)
-        size = round((WHOLE_WINDOW - SILENCE_AFTER) * RATE_HZ)
+        size = round((WHOLE_WINDOW_S - SILENCE_AFTER_S) * RATE_HZ)
         pieces = (samples[start : start + size] for start in range(0, len(samples), size))
         heard = (self._piece(piece, request.final) for piece in pieces)
         return " ".join(text for text in heard if text)
 
     def _piece(self, samples: NDArray[np.float32], final: bool) -> str:
         seconds = len(samples) / RATE_HZ
-        guess = self._guess(samples, max(SHORTEST_WINDOW, seconds + SILENCE_AFTER))
+        guess = self._guess(samples, max(SHORTEST_WINDOW_S, seconds + SILENCE_AFTER_S))
         if guess.runs_on and final:
-            guess = self._guess(samples, WHOLE_WINDOW)
+            guess = self._guess(samples, WHOLE_WINDOW_S)
         return guess.text if guess.is_speech and not guess.runs_on else ""
 
-    def _guess(self, samples: NDArray[np.float32], window: float) -> Guess:
-        padded = np.pad(samples / np.float32(32768), (0, round(window * RATE_HZ) - len(samples)))
-        most = TOKENS_AT_LEAST + round(TOKENS_A_SECOND * len(samples) / RATE_HZ)
+    def _guess(self, samples: NDArray[np.float32], window_s: float) -> Guess:
+        padded = np.pad(samples / np.float32(32768), (0, round(window_s * RATE_HZ) - len(samples)))
+        most = TOKENS_AT_LEAST + round(TOKENS_PER_S * len(samples) / RATE_HZ)
         most = min(most, TOKENS_AT_MOST)
         result = self._model.generate(
             self._storage(log_mel(padded, self._model.n_mels)),
             [self._prompt],
             beam_size=1,
-            max_length=2 * most,  # CTranslate2 writes half of it, as OpenAI's own code does
+            max_length=2 * most,  # CTranslate2 writes half of it, like OpenAI's own code
             return_scores=True,
             return_no_speech_prob=True,
         )[0]
@@ -138,7 +140,7 @@ def main() -> None:
             case Transcribe() as request:
                 owner.send(Transcribed(whisper.words(request)))
             case unexpected:
-                raise TypeError(f"no message for this worker: {unexpected!r}")
+                raise TypeError(f"message must be a Transcribe, got {unexpected!r}")
 
 
 if __name__ == "__main__":

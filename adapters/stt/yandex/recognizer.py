@@ -62,19 +62,16 @@ class Listening:
     final_wait: float = 1.5
 
     def __post_init__(self) -> None:
-        """Raises `ProviderError`."""
+        """Check the values. Raises `ProviderError`."""
         if not re.fullmatch("[a-z]{2,3}-[A-Z]{2}", self.language):
-            raise ProviderError(
-                PROVIDER, f"no language is {self.language!r}", "write it as in ru-RU or en-US"
-            )
+            reason = f"language must be a code with a country, got {self.language!r}"
+            raise ProviderError(PROVIDER, reason, "for example ru-RU or en-US")
         if not 0.0 <= self.max_pause <= 5.0:
-            raise ProviderError(
-                PROVIDER, f"no pause between words is {self.max_pause:g} s", "choose 0 to 5"
-            )
+            reason = f"max_pause must be 0 to 5 s, got {self.max_pause:g}"
+            raise ProviderError(PROVIDER, reason, "0 leaves the choice to SpeechKit")
         if not 0.0 < self.final_wait <= 10.0:
-            raise ProviderError(
-                PROVIDER, f"a final cannot wait for {self.final_wait:g} s", "choose up to 10"
-            )
+            reason = f"final_wait must be above 0 and at most 10 s, got {self.final_wait:g}"
+            raise ProviderError(PROVIDER, reason, "the default is 1.5")
 
     def __str__(self) -> str:
         return f"the model {self.model!r} and the language {self.language!r}"

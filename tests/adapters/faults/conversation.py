@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import httpx2
 import trio
 
-from callchart.adapters.llm.openai import BETWEEN_TOKENS, FIRST_TOKEN, OpenAIModel
+from callchart.adapters.llm.openai import BETWEEN_TOKENS_S, FIRST_TOKEN_S, OpenAIModel
 from callchart.engine.chart import Step
 from callchart.engine.data import Said, Scripts, ToolUsed
 from callchart.engine.phrases import Phrases, script_texts
@@ -236,15 +236,15 @@ class _Ears:
 
 
 def open_model(
-    server: ModelServer, patience: float = BETWEEN_TOKENS
+    server: ModelServer, patience: float = BETWEEN_TOKENS_S
 ) -> AbstractAsyncContextManager[OpenAIModel]:
     """The model of a server that is well. `patience`: how long it may be silent (s)."""
     return OpenAIModel.open(
         model="scripted",
         api_key="secret",
         base_url=server.base_url,
-        first_token=max(FIRST_TOKEN, patience),
-        between_tokens=patience,
+        first_token_s=max(FIRST_TOKEN_S, patience),
+        between_tokens_s=patience,
         # The environment's proxies lead elsewhere.
         transport=httpx2.AsyncHTTPTransport(trust_env=False),
     )

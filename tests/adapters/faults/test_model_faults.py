@@ -80,7 +80,7 @@ FAULTS = [
         "gives up in the middle",
         Writing(text=TEXT, every=0.1, then="500", after=4),
         f"one two three {APOLOGY}",
-        "gave up while it was writing",
+        "sent an error in the stream",
         "status page",
     ),
     Fault("trickles", Writing(text="one two.| three four.", every=0.7), "one two three four"),
@@ -88,7 +88,7 @@ FAULTS = [
         "falls silent in the middle",
         Writing(text=TEXT, then="hang", after=4),
         f"one two three {APOLOGY}",
-        "fell silent for 2 s",
+        "sent no token for 2 s",
         "status page",
     ),
     Fault(
@@ -104,7 +104,7 @@ FAULTS = [
         "hangs",
         Writing(then="hang"),
         f"one moment please {APOLOGY}",
-        "wrote nothing within 3 s",
+        "sent no token within 3 s",
         "first_token",
     ),
 ]

@@ -31,7 +31,7 @@ WELL = f"data: {json.dumps(delta(content='Well, '))}\n\n".encode()
 def model_at(url: str) -> AbstractAsyncContextManager[OpenAIModel]:
     # Times for a busy machine: here, nothing is to be late.
     return OpenAIModel.open(
-        model="parrot", api_key=KEY, base_url=url, first_token=30.0, between_tokens=30.0
+        model="parrot", api_key=KEY, base_url=url, first_token_s=30.0, between_tokens_s=30.0
     )
 
 

@@ -96,7 +96,7 @@ async def test_a_conversation_may_be_found_too_long_in_the_stream(
     autojump_clock: MockClock,
 ) -> None:
     failure = await failure_of(({"error": {"code": "context_length_exceeded"}},))
-    assert failure.reason == "model.test gave up while it was writing (context_length_exceeded)"
+    assert failure.reason == "model.test sent an error in the stream (context_length_exceeded)"
     assert "lower context_tokens" in failure.cure
 
 
@@ -118,7 +118,7 @@ class _Caused(httpx2.ConnectError):
         (_Caused(OSError("no route")), "cannot be reached", "network"),
         (httpx2.ConnectTimeout("x"), "did not accept a connection within 2 s", "network"),
         (httpx2.WriteTimeout("x"), "did not take the request within 10 s", "network"),
-        (httpx2.PoolTimeout("x"), "is asked by more than 200 calls at once", "more processes"),
+        (httpx2.PoolTimeout("x"), "has all 200 connections in use", "more processes"),
         (httpx2.RemoteProtocolError("x"), "broke off the connection", "status page"),
     ],
 )
@@ -134,11 +134,17 @@ async def test_a_connection_that_fails_says_how(
     ("answer", "reason"),
     [
         ((FINE, "{", delta("stop")), "malformed: an event is not JSON"),
-        ((FINE, "[1]"), "malformed: an event is no part of a chat completion"),
+        ((FINE, "[1]"), "malformed: an event does not belong to a chat completion"),
         ((FINE, delta(tool_calls=[{}])), "malformed: a tool call in it has no function"),
-        ((FINE,), "malformed: it ended before the answer did"),
-        ((FINE, {"error": {"message": "Marmalade"}}), "gave up while it was writing"),
-        (({"error": {"code": "overloaded"}},), "gave up while it was writing (overloaded)"),
+        ((FINE,), "malformed: it ended before the end of the answer"),
+        (
+            (FINE, {"error": {"message": "Marmalade"}}),
+            "sent an error in the stream",
+        ),
+        (
+            ({"error": {"code": "overloaded"}},),
+            "sent an error in the stream (overloaded)",
+        ),
         (whole(" "), "the answer was empty"),
         ((delta("content_filter"),), "the answer was empty (content_filter)"),
         ((delta("Marmalade on toast"),), "the answer was empty"),
@@ -158,7 +164,7 @@ async def test_a_stream_that_makes_no_sense_is_a_failure(
     [
         (httpx2.ReadError("reset"), "broke off the connection"),
         ("{", "malformed"),
-        ({"error": {"code": "overloaded"}}, "gave up"),
+        ({"error": {"code": "overloaded"}}, "sent an error"),
     ],
 )
 async def test_what_came_before_a_stream_broke_was_given_and_nothing_after_it(

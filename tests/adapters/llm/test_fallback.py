@@ -14,7 +14,7 @@ from trio.testing import MockClock
 from callchart.adapters.fallback.breaker import Breaker
 from callchart.adapters.fallback.counters import FallbackCounters
 from callchart.adapters.llm.fallback import FAILURES, FallbackModel
-from callchart.adapters.llm.openai import FIRST_TOKEN, FIRST_TOKEN_OF_TWO
+from callchart.adapters.llm.openai import FIRST_TOKEN_OF_TWO_S, FIRST_TOKEN_S
 from callchart.engine.data import Said
 from callchart.engine.ports import LanguageModel, ProviderError
 from tests.adapters.llm.scripted import KEY, Server, Stock, answers, asking, delta, uses, whole
@@ -30,8 +30,10 @@ SECOND = whole("Second.|")
 async def two(first: Server, second: Server) -> AsyncIterator[FallbackModel]:
     """Two models that share what a caller waits."""
     async with (
-        asking(first, first_token=FIRST_TOKEN_OF_TWO) as primary,
-        asking(second, first_token=FIRST_TOKEN_OF_TWO, base_url="http://spare.test/v1") as spare,
+        asking(first, first_token_s=FIRST_TOKEN_OF_TWO_S) as primary,
+        asking(
+            second, first_token_s=FIRST_TOKEN_OF_TWO_S, base_url="http://spare.test/v1"
+        ) as spare,
     ):
         yield FallbackModel(primary, spare, Breaker("first model", failures=FAILURES))
 
@@ -53,8 +55,8 @@ class TestFallbackModel(LanguageModelContract):
         answering = Server(DOWN) if script.fails else Server(*answers(script))
         self.one, self.other = self.servers(answering, Server(DOWN))
         async with (
-            asking(self.one, between_tokens=10.0) as first,
-            asking(self.other, between_tokens=10.0) as second,
+            asking(self.one, between_tokens_s=10.0) as first,
+            asking(self.other, between_tokens_s=10.0) as second,
         ):
             yield FallbackModel(first, second, Breaker("first model", failures=FAILURES))
 
@@ -89,7 +91,7 @@ async def test_both_together_take_no_longer_than_a_caller_waits(autojump_clock: 
     async with two(Server(SILENT), Server((1.25, *SECOND))) as model:
         assert (await say(model)).pieces == [(2.75, "Second.|")]
         assert model.counters == FallbackCounters(requests=1, late=1)
-    assert 2 * FIRST_TOKEN_OF_TWO == FIRST_TOKEN
+    assert 2 * FIRST_TOKEN_OF_TWO_S == FIRST_TOKEN_S
 
 
 @pytest.mark.parametrize("fault", [SILENT, (httpx2.ReadError("reset"),), ("{",)], ids=str)
@@ -134,7 +136,7 @@ async def test_where_both_fail_the_error_says_so_of_each(autojump_clock: MockClo
             await say(model)
         assert model.counters == FallbackCounters(requests=1, late=1, both_failed=1)
     assert failure.value.reason == (
-        "model.test wrote nothing within 1.5 s; then spare.test answered 401 (invalid_api_key)"
+        "model.test sent no token within 1.5 s; then spare.test answered 401 (invalid_api_key)"
     )
     assert "first_token" in failure.value.cure
     assert "the key was refused" in failure.value.cure

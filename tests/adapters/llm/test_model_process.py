@@ -38,16 +38,20 @@ def server(one: ModelServer) -> ModelServer:
 
 @asynccontextmanager
 async def asking(
-    server: ModelServer, api: ApiName, *, first_token: float = 30.0, between_tokens: float = 30.0
+    server: ModelServer,
+    api: ApiName,
+    *,
+    first_token_s: float = 30.0,
+    between_tokens_s: float = 30.0,
 ) -> AsyncIterator[OpenAIModel]:
-    """A model at that server, with times for a busy machine unless a test is about them."""
+    """A model at that server, with timeouts that a busy machine does not reach."""
     async with OpenAIModel.open(
         model="scripted",
         api_key=KEY,
         base_url=server.base_url,
         api=api,
-        first_token=first_token,
-        between_tokens=between_tokens,
+        first_token_s=first_token_s,
+        between_tokens_s=between_tokens_s,
     ) as model:
         with trio.fail_after(60):
             yield model
@@ -106,13 +110,13 @@ async def test_an_answer_that_the_caller_interrupts_is_over_at_the_server_too(
     [
         (Writing(then="429"), "answered 429", 1),
         (Writing(then="503"), "answered 503", 2),
-        (Writing(then="503", after=1), "gave up while it was writing", 1),
+        (Writing(then="503", after=1), "sent an error in the stream", 1),
         (Writing(then="cut"), "broke off the connection", 2),
         (Writing(then="cut", after=1), "broke off the connection", 1),
         (Writing(then="garbage"), "malformed: an event is not JSON", 1),
         (Writing(then="garbage", after=1), "malformed: an event is not JSON", 1),
-        (Writing(then="end"), "malformed: it ended before the answer did", 2),
-        (Writing(then="end", after=1), "malformed: it ended before the answer did", 1),
+        (Writing(then="end"), "malformed: it ended before the end of the answer", 2),
+        (Writing(then="end", after=1), "malformed: it ended before the end of the answer", 1),
     ],
     ids=lambda value: f"{value.then} after {value.after}" if isinstance(value, Writing) else "",
 )
@@ -149,10 +153,10 @@ async def test_silence_is_given_up_and_the_server_is_told(
 ) -> None:
     await server.write(Writing(then="hang"), times=1)
     await server.write(Writing(then="hang", after=1))
-    async with asking(server, api, first_token=1.0) as model:
-        assert "wrote nothing within 1 s" in (await failure_of(model, Listener())).reason
-    async with asking(server, api, between_tokens=0.2) as model:
-        assert "fell silent for 0.2 s" in (await failure_of(model, Listener())).reason
+    async with asking(server, api, first_token_s=1.0) as model:
+        assert "sent no token within 1 s" in (await failure_of(model, Listener())).reason
+    async with asking(server, api, between_tokens_s=0.2) as model:
+        assert "sent no token for 0.2 s" in (await failure_of(model, Listener())).reason
     await server.until(open=0)
     assert [asked.outcome for asked in await server.ended()] == ["cancelled"] * 2
 

@@ -71,7 +71,7 @@ class TestChatCompletions(LanguageModelContract):
                 api_key=KEY,
                 base_url=server.url,
                 transport=loopback.transport(),
-                between_tokens=10.0,  # a hanging server is the contract's matter
+                between_tokens_s=10.0,  # a hanging server is the contract's matter
             ) as model:
                 yield model
             nursery.cancel_scope.cancel()
@@ -93,7 +93,7 @@ class TestResponses(LanguageModelContract):
         if script.fails:
             first = ({"type": "response.failed", "response": {"error": {"code": "server_error"}}},)
         self.server = Server(*((*steps, COMPLETED) for steps in (first, last)[: 1 + bool(last)]))
-        async with asking(self.server, api="responses", between_tokens=10.0) as model:
+        async with asking(self.server, api="responses", between_tokens_s=10.0) as model:
             yield model
 
 
@@ -217,14 +217,18 @@ async def test_the_first_answer_needs_no_thread(autojump_clock: MockClock) -> No
 @pytest.mark.parametrize(
     ("key", "url", "complaint"),
     [
-        ("", URL, "the API key is missing"),
-        ("sk-1\n", URL, "the API key is not a key"),
-        ("my key", URL, "the API key is not a key"),
-        ("ключ", URL, "the API key is not a key"),
-        (KEY, "model.test/v1", "the base URL is none"),
-        (KEY, "localhost:8000", "the base URL is none"),
-        (KEY, "http://", "the base URL is none"),
-        (KEY, "http://model.test:port/v1", "the base URL is none"),
+        ("", URL, "the API key must be printable ASCII without spaces, got an empty one"),
+        ("sk-1\n", URL, "the API key must be printable ASCII without spaces, got one with"),
+        ("my key", URL, "the API key must be printable ASCII without spaces, got one with"),
+        ("ключ", URL, "the API key must be printable ASCII without spaces, got one with"),
+        (KEY, "model.test/v1", "the base URL must be an http or https URL, got"),
+        (KEY, "localhost:8000", "the base URL must be an http or https URL, got"),
+        (KEY, "http://", "the base URL must be an http or https URL, got"),
+        (
+            KEY,
+            "http://model.test:port/v1",
+            "the base URL must be an http or https URL, got",
+        ),
     ],
 )
 async def test_a_key_or_an_address_that_cannot_work_is_refused_before_any_call(

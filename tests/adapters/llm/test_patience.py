@@ -8,7 +8,7 @@ import trio
 from trio.testing import MockClock
 
 from callchart.adapters.fallback.failures import Late
-from callchart.adapters.llm.openai import BETWEEN_TOKENS, FIRST_TOKEN
+from callchart.adapters.llm.openai import BETWEEN_TOKENS_S, FIRST_TOKEN_S
 from callchart.engine.data import Said
 from callchart.engine.ports import ProviderError
 from tests.adapters.llm.scripted import Server, Stock, asking, delta, uses, whole
@@ -61,9 +61,9 @@ async def test_a_model_that_does_not_begin_is_given_up_without_another_try(
     server = Server(script, latency=latency)
     failure, listener = await failure_of(server)
     assert isinstance(failure, Late)
-    assert failure.reason == "model.test wrote nothing within 3 s"
+    assert failure.reason == "model.test sent no token within 3 s"
     assert "first_token" in failure.cure
-    assert trio.current_time() == FIRST_TOKEN
+    assert trio.current_time() == FIRST_TOKEN_S
     assert len(server.requests) == 1
     assert listener.pieces == []
 
@@ -79,11 +79,11 @@ async def test_a_stream_that_stops_in_the_middle_is_a_failure_after_what_was_sai
 ) -> None:
     server = Server((0.5, WELL, 0.25, WELL, 100.0))
     failure, listener = await failure_of(server)
-    assert failure.reason == "model.test fell silent for 2 s in the middle of an answer"
+    assert failure.reason == "model.test sent no token for 2 s in the middle of an answer"
     assert "between_tokens" in failure.cure
     assert not isinstance(failure, Late)
     assert listener.text == "Well, Well, "
-    assert trio.current_time() == 0.75 + BETWEEN_TOKENS
+    assert trio.current_time() == 0.75 + BETWEEN_TOKENS_S
     assert len(server.requests) == 1
 
 
@@ -91,7 +91,7 @@ async def test_a_tool_call_that_stops_in_the_middle_is_not_used(autojump_clock: 
     piece = {"index": 0, "id": "a", "function": {"name": "look_up", "arguments": '{"th'}}
     stock = Stock()
     async with asking(Server((delta(tool_calls=[piece]), 100.0))) as model:
-        with pytest.raises(ProviderError, match="fell silent for 2 s"):
+        with pytest.raises(ProviderError, match="sent no token for 2 s"):
             await model.write(ASKED, stock, Listener())
     assert stock.used == []
 
@@ -220,7 +220,7 @@ async def test_both_tries_share_the_time_to_the_first_token(autojump_clock: Mock
     server = Server(refusal(503), (100.0, WELL), latency=2.0)
     failure, _ = await failure_of(server)
     assert isinstance(failure, Late)
-    assert trio.current_time() == FIRST_TOKEN
+    assert trio.current_time() == FIRST_TOKEN_S
 
 
 async def test_another_try_that_could_not_begin_in_time_is_not_made(

@@ -62,6 +62,6 @@ async def test_a_prompt_that_leaves_no_room_is_refused_before_any_call() -> None
         async with asking(Server(whole()), prompt="Be kind. " * 400, context_tokens=1000):
             pass
     assert refusal.value.reason == (
-        "the prompt alone has about 1208 tokens, and context_tokens is 1000"
+        "the prompt must have at most 1000 tokens (context_tokens), got about 1208"
     )
     assert "raise context_tokens" in refusal.value.cure

@@ -54,8 +54,8 @@ async def test_a_model_that_thinks_in_its_text_is_heard_without_it(
 
 async def test_a_model_that_only_thinks_is_late(autojump_clock: MockClock) -> None:
     thinking = Server((delta(content="<think>"), *(0.5, delta(content="Well, ")) * 20))
-    async with asking(thinking, first_token=3.0) as model:
-        with pytest.raises(ProviderError, match="wrote nothing within 3 s"):
+    async with asking(thinking, first_token_s=3.0) as model:
+        with pytest.raises(ProviderError, match="sent no token within 3 s"):
             await model.write((), Stock(), lambda text: pytest.fail(text))
 
 

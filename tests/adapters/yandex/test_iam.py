@@ -152,7 +152,7 @@ async def test_what_is_no_token_is_not_sent(autojump_clock: MockClock) -> None:
         return Token("two words", HOUR)
 
     async with IamTokens.open(strange) as tokens:
-        with pytest.raises(ProviderError, match="the IAM token is no such thing") as error:
+        with pytest.raises(ProviderError, match="the IAM token must be printable") as error:
             await tokens.authorization()
         assert "two words" not in str(error.value)
 

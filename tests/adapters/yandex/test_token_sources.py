@@ -96,5 +96,5 @@ async def test_a_machine_elsewhere_has_no_metadata(error: Exception, reason: str
 
 @pytest.mark.parametrize("oauth", ["", "two words", "ключ", "a\n"])
 def test_what_cannot_be_a_key_is_refused_at_once(oauth: str) -> None:
-    with pytest.raises(ProviderError, match="the OAuth token is"):
+    with pytest.raises(ProviderError, match="the OAuth token must be printable"):
         tokens_for_oauth(oauth)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from callchart.adapters.llm.openai import FIRST_TOKEN, FIRST_TOKEN_OF_TWO, OPENAI_URL
+from callchart.adapters.llm.openai import FIRST_TOKEN_OF_TWO_S, FIRST_TOKEN_S, OPENAI_URL
 from callchart.adapters.llm.prompts import PROMPTS
 from callchart.adapters.service.providers.models import fixed_tokens
 from tests.adapters.service.reading import LEAST, Read, mistakes
@@ -30,7 +30,7 @@ def test_two_models_share_the_first_token_timeout(read: Read) -> None:
     model = read(LEAST + "between_tokens = 1\nlanguage = 'ru'\n" + SECOND).model
     second = model.fallback
     assert second
-    assert model.first_token == second.first_token == FIRST_TOKEN_OF_TWO == FIRST_TOKEN / 2
+    assert model.first_token == second.first_token == FIRST_TOKEN_OF_TWO_S == FIRST_TOKEN_S / 2
     assert (second.name, second.key.reveal(), second.base_url) == ("spare", "sk-spare", OPENAI_URL)
     assert (second.language, second.between_tokens, second.fallback) == ("ru", 1, None)
 

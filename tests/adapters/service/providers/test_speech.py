@@ -123,7 +123,7 @@ def test_a_mistake_about_yandex_is_one_line(read: Read, keys: str, said: str) ->
 def test_a_key_with_a_space_is_refused_and_not_shown(read: Read) -> None:
     text = YANDEX.replace('{ env = "YANDEX_API_KEY" }', '"AQVN s3same"')
     (line,) = wrong(read, text)
-    assert line.startswith("speech.yandex.api_key: the API key is no such thing: it has spaces")
+    assert line.startswith("speech.yandex.api_key: the API key must be printable ASCII")
 
 
 def test_a_users_token_needs_a_folder(read: Read) -> None:

@@ -181,10 +181,13 @@ async def test_a_server_that_is_not_there_is_named() -> None:
 @pytest.mark.parametrize(
     ("wrong", "complaint"),
     [
-        ({"api_key": ""}, "the API key is missing"),
-        ({"api_key": "a key"}, "is not a key"),
-        ({"base_url": "api.openai.com"}, "the base URL is none"),
-        ({"language": "Russian"}, "no language is 'Russian'"),
+        ({"api_key": ""}, "the API key must be printable ASCII without spaces, got an empty one"),
+        ({"api_key": "a key"}, "got one with"),
+        (
+            {"base_url": "api.openai.com"},
+            "the base URL must be an http or https URL, got",
+        ),
+        ({"language": "Russian"}, "language must be a code of 2 or 3 letters, got 'Russian'"),
     ],
 )
 async def test_what_can_never_work_is_said_before_the_first_call(

@@ -1,5 +1,6 @@
-"""A Whisper that hears no words but how much sound there was: the real one's place, without its
-weights. Run like it; its LANGUAGE "none" is one that it does not know."""
+"""A fake of Whisper's worker, without a model: it writes the length of a sound instead of words.
+
+Run with the arguments of the real worker. It refuses the LANGUAGE "none"."""
 
 from __future__ import annotations
 
@@ -12,7 +13,7 @@ from callchart.adapters.worker.pipes import Owner, Ready, Unable
 def main() -> None:
     owner = Owner()
     if sys.argv[2] == "none":
-        owner.send(Unable("knows no language 'none'", "write it as in en, ru or de"))
+        owner.send(Unable("language must be one of the model's codes, got 'none'", "use en"))
         return
     owner.send(Ready())
     while True:

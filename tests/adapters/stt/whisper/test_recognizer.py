@@ -239,6 +239,6 @@ async def test_a_closed_recogniser_says_that_it_is_closed(processes: list[trio.P
 
 
 async def test_what_the_process_cannot_do_is_said_before_the_first_call() -> None:
-    with trio.fail_after(BOUND), pytest.raises(ProviderError, match=r"'none' \(write it as in en"):
+    with trio.fail_after(BOUND), pytest.raises(ProviderError, match=r"got 'none' \(use en"):
         async with WhisperRecognizer.open(NO_FOLDER, "none"):
             pytest.fail("it cannot be ready")

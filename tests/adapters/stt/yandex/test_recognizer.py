@@ -251,9 +251,12 @@ async def test_a_server_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPat
 @pytest.mark.parametrize(
     ("wrong", "complaint"),
     [
-        ({"language": "ru"}, r"no language is 'ru' \(write it as in ru-RU"),
-        ({"max_pause": 6.0}, r"no pause between words is 6 s \(choose 0 to 5\)"),
-        ({"final_wait": 0.0}, r"a final cannot wait for 0 s \(choose up to 10\)"),
+        (
+            {"language": "ru"},
+            r"language must be a code with a country, got 'ru' \(rite it as in ru-RU",
+        ),
+        ({"max_pause": 6.0}, r"max_pause must be 0 to 5 s, got 6"),
+        ({"final_wait": 0.0}, r"final_wait must be above 0 and at most 10 s, got 0"),
     ],
 )
 def test_what_cannot_be_is_refused(wrong: dict[str, float], complaint: str) -> None:
