@@ -62,7 +62,12 @@ from callchart.engine.tools.tool import Tool, ToolDeclarationError, ToolError, t
 from callchart.states import CHART as PHONE_CALL
 from callchart.states import WORLD as PHONE_WORLD
 from callchart.states.data import PhoneData
-from callchart.states.hearing import add_words, note_partial, put_question, put_what_was_said
+from callchart.states.hearing import (
+    add_words,
+    note_partial,
+    record_question,
+    record_unanswered,
+)
 from callchart.states.replies import script, start_reply
 from callchart.states.settings import PhoneSettings, settings
 
@@ -142,8 +147,8 @@ __all__ = [
     "is_set",
     "memory",
     "note_partial",
-    "put_question",
-    "put_what_was_said",
+    "record_question",
+    "record_unanswered",
     "script",
     "setting",
     "settings",

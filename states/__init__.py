@@ -1,6 +1,6 @@
-"""The call that Callchart makes unless told otherwise: a file a state, together in `CHART`.
+"""The default call, one file per state: `CHART`.
 
-`WORLDS` are what is around it while it is explored: `WORLD`, and one in which it has drafts."""
+`WORLDS` are the models in which `callchart explore` explores it: `WORLD`, and `WITH_DRAFTS`."""
 
 from callchart.states.chart import CHART
 from callchart.states.exploration.worlds import WITH_DRAFTS, WORLD, WORLDS

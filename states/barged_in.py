@@ -1,7 +1,7 @@
-"""The caller spoke into the reply: it is silent at once. An interruption, or a false alarm?
+"""The caller spoke into the reply, and it stopped. Is it an interruption or a false alarm?
 
-Words decide: more than a backchannel takes the turn. Until then the reply is kept: it goes on being
-written and synthesised, unheard."""
+The words decide: more than a backchannel takes the turn. Until then the reply is kept: the model
+still writes it and the voice still synthesises it, but none of it is played."""
 
 from __future__ import annotations
 
@@ -11,43 +11,48 @@ from callchart.engine.chart import Reaction, State, Update, ignore, stay, to
 from callchart.engine.events import FinalHeard, PartialHeard, SpeechEnded, SpeechStarted
 from callchart.states.hearing import (
     add_words,
+    drop_final,
     drop_partial,
     has_words,
+    later_final_is_pending,
     mark_interrupted,
-    more_is_owed,
     note_partial,
     note_speech_ended,
     partials_take_the_turn,
-    pass_over,
     takes_the_turn,
 )
 from callchart.states.replies import (
     begin_apology,
     begin_farewell,
     begin_regret,
-    can_be_spoken,
-    failed_for_the_last_time,
-    had_only_hung_up,
+    failed_with_apologies_used_up,
+    greeting_was_interrupted,
+    reply_can_be_spoken,
     reply_failed,
+    reply_hangs_up_without_words,
     start_reply,
-    was_greeting,
 )
 from callchart.states.settings import settings
 
 
 def false_alarm(update: Sequence[Update]) -> list[Reaction]:
-    """Back to where the caller spoke into, or on to what has become of the reply meanwhile."""
+    """Return the reactions to a false alarm: resume the reply, or handle how it ended meanwhile.
+
+    `update` runs first in each of them."""
     return [
-        to("greeting", update=update, when=was_greeting),
-        to("speaking", update=update, when=can_be_spoken),
+        to("greeting", update=update, when=greeting_was_interrupted),
+        to("speaking", update=update, when=reply_can_be_spoken),
         to(
-            "speaking", update=[*update, begin_farewell], effects=start_reply, when=had_only_hung_up
+            "speaking",
+            update=[*update, begin_farewell],
+            effects=start_reply,
+            when=reply_hangs_up_without_words,
         ),
         to(
             "speaking",
             update=[*update, begin_regret],
             effects=start_reply,
-            when=failed_for_the_last_time,
+            when=failed_with_apologies_used_up,
         ),
         to("speaking", update=[*update, begin_apology], effects=start_reply, when=reply_failed),
         to("thinking", update=update),
@@ -56,15 +61,15 @@ def false_alarm(update: Sequence[Update]) -> list[Reaction]:
 
 speech = State(
     "speech",
-    "The caller speaks; the words are not known yet.",
+    "The caller speaks. The words are not known yet.",
     on={
-        SpeechStarted: ignore("they are speaking already"),
+        SpeechStarted: ignore("the caller already speaks"),
         SpeechEnded: to("barged_in.silence", update=note_speech_ended),
         PartialHeard: [
             to("listening.hearing", update=[note_partial, mark_interrupted], when=takes_the_turn),
-            # "Uh-huh" so far: it may last, and yet be no more than that.
+            # A backchannel so far. It may take long, so its length alone must not take the turn.
             stay(update=note_partial, rearm="interruption", when=has_words),
-            ignore("no words in it"),
+            ignore("the partial has no words"),
         ],
         FinalHeard: to(
             "listening.hearing", update=[add_words, mark_interrupted], when=takes_the_turn
@@ -80,7 +85,7 @@ speech = State(
 
 silence = State(
     "silence",
-    "The caller is silent again; were there words?",
+    "The caller is silent again. Were there words?",
     on={
         SpeechStarted: to("barged_in.speech"),
         SpeechEnded: stay(update=note_speech_ended),
@@ -89,15 +94,15 @@ silence = State(
         ),
         FinalHeard: [
             to("listening.interrupted", update=[add_words, mark_interrupted], when=takes_the_turn),
-            stay(update=pass_over, when=more_is_owed),
-            *false_alarm([pass_over]),
+            stay(update=drop_final, when=later_final_is_pending),
+            *false_alarm([drop_final]),
         ],
     },
     after={
         "false_alarm": (
             settings.false_alarm,
             [
-                # They were heard before the reply fell silent.
+                # The partial came before the reply stopped (tests/states/test_barged_in.py).
                 to("listening.interrupted", update=mark_interrupted, when=partials_take_the_turn),
                 *false_alarm([drop_partial]),
             ],

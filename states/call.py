@@ -1,4 +1,4 @@
-"""The whole conversation. It hears the caller from the first moment to the last."""
+"""The whole conversation. The recogniser listens to the caller from start to end."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from callchart.engine.events import (
     TransferFailed,
 )
 from callchart.states.hearing import (
-    note_heard_out,
+    note_end_recognised,
     note_line_closed,
-    put_what_was_said,
-    words_heard,
+    record_heard_words,
+    record_unanswered,
 )
 from callchart.states.listening import listening
 from callchart.states.replies import (
@@ -31,7 +31,7 @@ from callchart.states.replies import (
     start_reply,
 )
 from callchart.states.settings import settings
-from callchart.states.tools import note_finished, note_under_way
+from callchart.states.tools import record_tool_result, record_tool_start
 from callchart.states.turn import turn
 
 call = State(
@@ -40,29 +40,29 @@ call = State(
     activity="hear",
     entry=[AnswerLine(), start_reply],
     on={
-        CallerHungUp: to("hangup", update=put_what_was_said),
-        LineClosed: to("hangup", update=[put_what_was_said, note_line_closed]),
+        CallerHungUp: to("hangup", update=record_unanswered),
+        LineClosed: to("hangup", update=[record_unanswered, note_line_closed]),
         DigitReceived: ignore("this call has no menu"),
-        CallTransferred: to("hangup", update=put_what_was_said),
-        TransferFailed: ignore("nobody waits for it any more"),
+        CallTransferred: to("hangup", update=record_unanswered),
+        TransferFailed: ignore("no transfer is awaited"),
         HangUpRequested: [
-            ignore("the goodbye is being said", when=saying_last_words),
+            ignore("the last words are being said", when=saying_last_words),
             to("turn.speaking", update=begin_farewell, effects=start_reply),
         ],
         HearingFailed: [
-            ignore("the goodbye is being said", when=saying_last_words),
+            ignore("the last words are being said", when=saying_last_words),
             to("turn.speaking", update=begin_regret, effects=start_reply),
         ],
-        EndOfUtteranceHeard: stay(update=note_heard_out),
-        PlaybackStopped: stay(update=words_heard),
-        ToolUnderWay: stay(update=note_under_way),
-        ToolFinished: stay(update=note_finished),
+        EndOfUtteranceHeard: stay(update=note_end_recognised),
+        PlaybackStopped: stay(update=record_heard_words),
+        ToolUnderWay: stay(update=record_tool_start),
+        ToolFinished: stay(update=record_tool_result),
     },
     after={
         "longest_call": (
             settings.longest_call,
             [
-                ignore("the goodbye is being said", when=saying_last_words),
+                ignore("the last words are being said", when=saying_last_words),
                 to("turn.speaking", update=begin_farewell, effects=start_reply),
             ],
         ),

@@ -1,4 +1,4 @@
-"""The default chart: the states of the other files, and the data that they read."""
+"""The default chart, `CHART`: its states, its data and its rule for late events."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from callchart.engine.chart import Chart
 from callchart.states.call import call
 from callchart.states.data import PhoneData
 from callchart.states.hangup import ended, hangup
-from callchart.states.late import is_over
+from callchart.states.late import is_late
 
 CHART = Chart(
     "phone call",
     [call, hangup, ended],
     data=PhoneData,
-    late=is_over,
+    late=is_late,
     overview=["greeting", "listening", "thinking", "speaking", "barged_in", "hangup"],
 )

@@ -37,7 +37,7 @@ class RunningTool:
 
 
 def _partial_of(seen: Seen) -> int:
-    """Return 0 if there is no partial: nothing reads the number then."""
+    """Return the number of the utterance, or 0 without a partial: then no function reads it."""
     return int(seen.fields["partial_of"]) if seen.word_for(seen.fields["partial"]) else 0
 
 
@@ -46,7 +46,7 @@ def _unfinished(partials: tuple[tuple[int, str], ...], seen: Seen) -> tuple[tupl
 
 
 def _draft(draft: str, seen: Seen) -> str:
-    """Return which words of the draft are not in the question yet: nothing else counts."""
+    """Return the words of the draft that are not in the question yet: only these count."""
     if not draft:
         return ""
     words, said = draft.split(), " ".join(seen.fields["question"]).split()
@@ -57,12 +57,12 @@ def _draft(draft: str, seen: Seen) -> str:
 
 
 def _left_s(left_s: float, seen: Seen) -> float:
-    """Return 0 if a word near the end of the reply is an answer to it; infinity if not."""
+    """Return 0 if the reply is so near its end that a word answers it; otherwise infinity."""
     return 0.0 if left_s <= seen.fields["settings"].early_answer else math.inf
 
 
 def _queued_chunks(queued: int, seen: Seen) -> int:
-    """Return whether any chunk is queued; once the text is complete, whether all of them are."""
+    """Return 1 if a chunk is queued, else 0. For a complete text: the count if all are, else 0."""
     chunks: int | None = seen.fields["reply"].chunks
     if chunks is None:
         return min(queued, 1)
@@ -77,7 +77,7 @@ def _running_tools(tools: tuple[RunningTool, ...], at_us: int) -> Any:
 
 
 def _sound_goes_on(data: PhoneData, at_us: int) -> list[tuple[str, int]]:
-    """Return a later end of the sound: a step can find it played, or still to be played."""
+    """Return a variant in which the sound ends later: a step may find it still playing."""
     if not data.queued_chunks:
         return []
     return [("its sound goes on", at_us + round(SOUND_S * SECOND_US))]
@@ -135,7 +135,7 @@ class PhoneData(CallData):
     last_filler: int | None = memory(None, abstraction=forget(None))
     #: The moment when the filler began (us).
     filler_at_us: int = memory(0, abstraction=moment_us(earliest_s=-10.0, latest_s=0.0))
-    #: The moment when all sound that was sent to the line is played, as far as is known (us).
+    #: The estimated moment when all sound that was sent to the line has played (us).
     sound_until_us: int = memory(
         0,
         abstraction=moment_us(earliest_s=0.0, latest_s=2 * SOUND_S, variants=_sound_goes_on),

@@ -1,7 +1,8 @@
-"""An answer that is begun before the turn is certain to be over: a draft, unheard until it is.
+"""Drafts: answers that begin before the end of the caller's turn is certain.
 
-`data.draft` are the words that it answers. It counts if those that end the turn are the same; else
-another answer begins. A turn has at most `settings.drafts` of them."""
+The caller does not hear a draft until the turn ends. `data.draft` holds the words that it answers.
+If the question that ends the turn has the same words, the draft becomes the answer; otherwise
+another answer begins. A turn has at most `settings.drafts` drafts."""
 
 from __future__ import annotations
 
@@ -14,9 +15,9 @@ from callchart.states.data import PhoneData
 from callchart.states.hearing import (
     add_words,
     has_words,
-    more_is_owed,
-    put_question,
+    later_final_is_pending,
     question_is_complete,
+    record_question,
 )
 from callchart.states.phrasing import words_of
 from callchart.states.replies import begin_answer, next_reply
@@ -25,25 +26,25 @@ from callchart.states.replies import begin_answer, next_reply
 
 
 def is_worth_a_draft(data: PhoneData, event: FinalHeard) -> bool:
-    """All words are known, none of them are answered by a draft, and the turn may have one."""
-    if not has_words(event) or more_is_owed(data, event):
+    """Return True if all words are known, no draft answers them, and the turn may have one."""
+    if not has_words(event) or later_final_is_pending(data, event):
         return False
     return _may_draft(add_words(data, event))
 
 
-def is_stable(data: PhoneData, event: PartialHeard) -> bool:
-    """The recogniser says the same twice, and the turn may have a draft."""
+def partial_is_stable(data: PhoneData, event: PartialHeard) -> bool:
+    """Return True if two partials have the same words, and the turn may have a draft."""
     same = words_of(event.text) == words_of(data.partial) != ()
     return same and event.utterance == data.partial_of and _may_draft(data)
 
 
 def draft_is_ready(data: PhoneData) -> bool:
-    """It answers what was said, and its first sound is there."""
+    """Return True if the draft answers the question, and its first sound is ready."""
     return question_is_complete(data) and _agrees(data) and data.reply.ready
 
 
-def final_makes_the_draft_ready(data: PhoneData, event: FinalHeard) -> bool:
-    """The last words owed are those that it answers, and its first sound is there."""
+def final_confirms_draft(data: PhoneData, event: FinalHeard) -> bool:
+    """Return True if, with this final, the draft answers the question and is ready."""
     return draft_is_ready(add_words(data, event))
 
 
@@ -51,23 +52,24 @@ def final_makes_the_draft_ready(data: PhoneData, event: FinalHeard) -> bool:
 
 
 def begin_draft(data: PhoneData) -> PhoneData:
-    """The answer to what is known so far; one before it is dropped."""
+    """Begin a draft that answers the words known so far. It replaces an earlier draft."""
     drafted = next_reply(data, Reply(data.reply.number + 1, "answer"))
     return replace(drafted, draft=_known(data), drafted=data.drafted + 1)
 
 
 def drop_draft(data: PhoneData) -> PhoneData:
-    """It is over with the turn."""
+    """Drop the draft: its turn has ended."""
     return replace(data, draft="")
 
 
 def start_draft(data: PhoneData) -> StartDraft:
-    as_asked = put_question(replace(data, question=(data.draft,)))
+    """Return the effect that starts the draft, with the history that an answer would get."""
+    as_asked = record_question(replace(data, question=(data.draft,)))
     return StartDraft(data.reply, as_asked.history)
 
 
 def begin_or_keep_answer(data: PhoneData) -> PhoneData:
-    """The draft, if it answers what was said; else another answer."""
+    """Keep the draft if it answers the question; otherwise begin another answer."""
     return data if _agrees(data) else begin_answer(data)
 
 

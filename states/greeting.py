@@ -1,4 +1,4 @@
-"""The call was answered: say who we are."""
+"""The call was answered. The agent says the greeting."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from callchart.engine.events import PlaybackFinished, PlaybackStarted, SoundQueu
 from callchart.states.overlapped import overlapped
 from callchart.states.replies import (
     begin_apology,
-    from_greeting,
+    interrupt_greeting,
     note_sound,
-    playback_is_overdue,
+    playback_limit,
     reply_failed,
     start_reply,
 )
 
 clear = State(
     "clear",
-    "Nobody speaks over it.",
+    "The caller does not speak over it.",
     on={SpeechStarted: to("greeting.overlapped")},
 )
 
@@ -28,7 +28,7 @@ greeting = State(
     activity="play",
     exit=StopPlayback(),
     on={
-        PlaybackStarted: ignore("only its end matters"),
+        PlaybackStarted: ignore("only the end of the greeting matters"),
         SoundQueued: stay(update=note_sound, rearm="playback_stuck"),
         PlaybackFinished: [
             to(
@@ -42,9 +42,9 @@ greeting = State(
     },
     after={
         "playback_stuck": (
-            playback_is_overdue,
+            playback_limit,
             to("speaking", update=begin_apology, effects=start_reply),
         ),
     },
-    children=[clear, overlapped("greeting.clear", from_greeting)],
+    children=[clear, overlapped("greeting.clear", interrupt_greeting)],
 )

@@ -1,4 +1,4 @@
-"""The call ends: the line is closed, and what must be done to its end is, and written down."""
+"""The call ends. The line closes, and running tools finish and enter the history."""
 
 from __future__ import annotations
 
@@ -16,12 +16,14 @@ from callchart.engine.events import (
     TransferFailed,
 )
 from callchart.states.data import PhoneData
-from callchart.states.hearing import note_line_closed, words_heard
-from callchart.states.tools import note_finished, note_under_way, tools_are_at_work
+from callchart.states.hearing import note_line_closed, record_heard_words
+from callchart.states.tools import record_tool_result, record_tool_start, tools_are_running
 
 
-def until_all_is_done(data: PhoneData, at_us: int) -> float:
-    """Nothing, if it is; else a bound, in case a carrier or a tool never says so."""
+def hangup_limit(data: PhoneData, at_us: int) -> float:
+    """Return the longest wait for the line and the running tools (s); 0 if neither is open.
+
+    The limit ends the call even if a carrier or a tool never reports its end."""
     wait = data.settings.hangup_wait
     if data.running_tools:
         return (max(work.until_us for work in data.running_tools) - at_us) / 1_000_000 + wait
@@ -35,19 +37,19 @@ hangup = State(
     entry=HangUpLine(),
     on={
         LineClosed: [
-            stay(update=note_line_closed, rearm="hangup_wait", when=tools_are_at_work),
+            stay(update=note_line_closed, rearm="hangup_wait", when=tools_are_running),
             to("ended"),
         ],
         CallerHungUp: ignore("both sides hung up"),
         DigitReceived: ignore("the call ends"),
         CallTransferred: ignore("the call ends"),
         TransferFailed: ignore("the call ends"),
-        HangUpRequested: ignore("it is being done"),
-        PlaybackStopped: stay(update=words_heard),
-        ToolUnderWay: stay(update=note_under_way, rearm="hangup_wait"),
-        ToolFinished: stay(update=note_finished, rearm="hangup_wait"),
+        HangUpRequested: ignore("the call already hangs up"),
+        PlaybackStopped: stay(update=record_heard_words),
+        ToolUnderWay: stay(update=record_tool_start, rearm="hangup_wait"),
+        ToolFinished: stay(update=record_tool_result, rearm="hangup_wait"),
     },
-    after={"hangup_wait": (until_all_is_done, to("ended"))},
+    after={"hangup_wait": (hangup_limit, to("ended"))},
 )
 
-ended = State("ended", "Nothing happens any more.", final=True)
+ended = State("ended", "The call has ended.", final=True)

@@ -1,4 +1,4 @@
-"""What the caller says, as data: words gathered into a question, and the history of both sides."""
+"""The words of the caller as data: the question, and the history of both sides."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from callchart.engine.events import (
     SpeechEnded,
 )
 from callchart.states.data import PhoneData
-from callchart.states.phrasing import is_made_of
-from callchart.states.replies import note_said
+from callchart.states.phrasing import consists_of
+from callchart.states.replies import reset_apologies
 
 Heard = PartialHeard | FinalHeard
 
@@ -24,20 +24,22 @@ Heard = PartialHeard | FinalHeard
 
 
 def has_words(event: Heard) -> bool:
-    """The event brings words: it was no cough."""
+    """Return True if the event has words. A cough has none."""
     return bool(event.text.strip())
 
 
 def takes_the_turn(data: PhoneData, event: Heard) -> bool:
-    """These words are more than a backchannel, or those of an utterance that has no final; near
-    the end of a reply, any words answer it, unless it is a goodbye or leads to a transfer."""
+    """Return True if the words are more than a backchannel.
+
+    Words of another utterance without a final count as well. Near the end of a reply, any words
+    answer it, unless the reply ends or transfers the call."""
     so_far = isinstance(event, PartialHeard)
     others = [text for of, text in data.partials if of != event.utterance]
     return _take_the_turn(data, [event.text], so_far) or _take_the_turn(data, others, True)
 
 
 def partials_take_the_turn(data: PhoneData) -> bool:
-    """What was said and has no final is more than a backchannel."""
+    """Return True if an utterance without a final has more than a backchannel."""
     return _take_the_turn(data, [text for _, text in data.partials], True)
 
 
@@ -46,46 +48,46 @@ def _take_the_turn(data: PhoneData, texts: Iterable[str], so_far: bool) -> bool:
     nearly_said = data.left_s <= data.settings.early_answer and not leads_on
     backchannels = data.facts.scripts.backchannels
     return any(
-        nearly_said or not is_made_of(text, backchannels, so_far=so_far)
+        nearly_said or not consists_of(text, backchannels, so_far=so_far)
         for text in texts
         if text.strip()
     )
 
 
 def question_is_complete(data: PhoneData) -> bool:
-    """There are words to answer, and none are still owed for what was said."""
+    """Return True if there is a question, and each utterance that ended has its final."""
     return bool(data.question) and data.recognised >= data.ended
 
 
-def there_is_a_question(data: PhoneData) -> bool:
-    """There are words to answer."""
+def has_question(data: PhoneData) -> bool:
+    """Return True if there is a question to answer."""
     return bool(data.question)
 
 
-def nothing_was_said(data: PhoneData, event: FinalHeard) -> bool:
-    """No words so far but those that this final takes back, and none are owed: this was noise."""
-    if more_is_owed(data, event):
+def was_only_noise(data: PhoneData, event: FinalHeard) -> bool:
+    """Return True if this final is the last one pending, and the turn has no other words."""
+    if later_final_is_pending(data, event):
         return False
     return not data.question and all(of == event.utterance for of, _ in data.partials)
 
 
-def only_noise_since_a_question(data: PhoneData, event: FinalHeard) -> bool:
-    """This was noise, and of an answer to what was said before it nothing was heard."""
-    return data.unanswered and nothing_was_said(data, event)
+def was_only_noise_after_question(data: PhoneData, event: FinalHeard) -> bool:
+    """Return True if there was only noise, after a question that is still unanswered."""
+    return data.unanswered and was_only_noise(data, event)
 
 
-def has_words_of_before(data: PhoneData, event: PartialHeard) -> bool:
-    """The caller ended the utterance: its words come late, and nobody speaks."""
+def has_words_of_ended_utterance(data: PhoneData, event: PartialHeard) -> bool:
+    """Return True if the partial has words of an utterance that has ended already."""
     return event.utterance <= data.ended and has_words(event)
 
 
-def more_is_owed(data: PhoneData, event: FinalHeard) -> bool:
-    """The caller ended a later utterance: its final is still to come."""
+def later_final_is_pending(data: PhoneData, event: FinalHeard) -> bool:
+    """Return True if a later utterance has ended too, and its final is pending."""
     return event.utterance < data.ended
 
 
-def some_words_are_known(data: PhoneData) -> bool:
-    """There are words to answer, if only a partial's."""
+def has_question_or_partial(data: PhoneData) -> bool:
+    """Return True if there is a question to answer, or at least a partial."""
     return bool(data.question or data.partial)
 
 
@@ -93,7 +95,7 @@ def some_words_are_known(data: PhoneData) -> bool:
 
 
 def note_partial(data: PhoneData, event: PartialHeard) -> PhoneData:
-    """Remember the utterance so far, in case its final never comes."""
+    """Keep the words of the partial, in case the final of its utterance never comes."""
     if not (text := event.text.strip()):
         return data
     if event.utterance == data.partial_of:
@@ -102,36 +104,37 @@ def note_partial(data: PhoneData, event: PartialHeard) -> PhoneData:
 
 
 def note_speech_ended(data: PhoneData, event: SpeechEnded, at_us: int) -> PhoneData:
-    """A final is owed for this utterance from now on, and the caller is silent."""
+    """Note that the caller is silent, and that the final of the utterance is pending."""
     return replace(data, ended=event.utterance, silent_since_us=at_us)
 
 
-def note_heard_out(data: PhoneData, event: EndOfUtteranceHeard) -> PhoneData:
-    """The recogniser itself takes this utterance to be over."""
+def note_end_recognised(data: PhoneData, event: EndOfUtteranceHeard) -> PhoneData:
+    """Note that the recogniser considers this utterance ended."""
     return replace(data, end_recognised=event.utterance)
 
 
 def add_words(data: PhoneData, event: FinalHeard) -> PhoneData:
-    """The final's words join the question; they replace its partial.
+    """Add the words of the final to the question, in place of the partial of its utterance.
 
-    Finals come in order: the partial of an earlier utterance stands for the one that never came."""
+    Finals come in order. An earlier utterance without a final gets none any more: its partial joins
+    the question as well."""
     owed = [text for of, text in data.partials if of < event.utterance]
     said = [text] if (text := event.text.strip()) else []
     return replace(_recognised(data, event), question=(*data.question, *owed, *said))
 
 
-def pass_over(data: PhoneData, event: FinalHeard) -> PhoneData:
-    """A backchannel, or no words: nothing that asks for an answer."""
+def drop_final(data: PhoneData, event: FinalHeard) -> PhoneData:
+    """Drop the words of the final: a backchannel, or none."""
     return _recognised(data, event)
 
 
 def drop_partial(data: PhoneData) -> PhoneData:
-    """It was no more than a backchannel, whether its final comes or not."""
+    """Drop all partials: they were no more than a backchannel."""
     return replace(data, partial="", unfinished=())
 
 
-def take_partial(data: PhoneData) -> PhoneData:
-    """The final did not come in time: the partial stands for it."""
+def take_partial_as_final(data: PhoneData) -> PhoneData:
+    """Add all partials to the question: their finals did not come in time."""
     if not data.partial:
         return data
     return replace(
@@ -143,8 +146,10 @@ def take_partial(data: PhoneData) -> PhoneData:
     )
 
 
-def put_question(data: PhoneData) -> PhoneData:
-    """The question enters the history; pieces between which nothing was heard of us are one."""
+def record_question(data: PhoneData) -> PhoneData:
+    """Move the question into the history.
+
+    If the caller heard no reply since their last words there, both become one entry."""
     text = " ".join(data.question)
     history = data.history
     match history:
@@ -163,14 +168,14 @@ def put_question(data: PhoneData) -> PhoneData:
     )
 
 
-def put_what_was_said(data: PhoneData) -> PhoneData:
-    """The call ends: what the caller said last enters the history unanswered."""
-    data = take_partial(data)
-    return put_question(data) if data.question else data
+def record_unanswered(data: PhoneData) -> PhoneData:
+    """Move all words of the caller that have no answer into the history: the call ends."""
+    data = take_partial_as_final(data)
+    return record_question(data) if data.question else data
 
 
-def words_heard(data: PhoneData, event: PlaybackStopped) -> PhoneData:
-    """What the caller heard of a reply, and only that, is its place in the history."""
+def record_heard_words(data: PhoneData, event: PlaybackStopped) -> PhoneData:
+    """Add to the history only those words of the reply that the caller heard."""
     if not event.heard:
         return data
     history, text = data.history, event.heard
@@ -181,26 +186,26 @@ def words_heard(data: PhoneData, event: PlaybackStopped) -> PhoneData:
 
 
 def mark_interrupted(data: PhoneData) -> PhoneData:
-    """The reply's last heard words were cut off by the caller: it leads to nothing any more."""
+    """Mark the reply as interrupted by the caller. It no longer ends or transfers the call."""
     history, reply = list(data.history), replace(data.reply, ends_call=False, transfer_to="")
     for place, item in reversed(list(enumerate(history))):
         if isinstance(item, Said):
-            # Behind it may be what a tool has done for the same reply.
+            # A tool of the same reply may follow its words in the history.
             if item.reply == reply.number:
                 history[place] = replace(item, interrupted=True)
             break
     marked = replace(data, history=tuple(history), reply=reply)
-    # What was heard of it was as it should be.
-    return note_said(marked) if reply.heard and reply.failure is None else marked
+    # The caller heard a part of a good reply: earlier failures no longer count.
+    return reset_apologies(marked) if reply.heard and reply.failure is None else marked
 
 
 def note_line_closed(data: PhoneData) -> PhoneData:
-    """There is nothing to hang up any more."""
+    """Note that the line is closed, so `hangup` does not wait for it."""
     return replace(data, line_closed=True)
 
 
 def _recognised(data: PhoneData, event: FinalHeard) -> PhoneData:
-    """Its final is there; partials until then count no more."""
+    """Note that the utterance has its final, and drop the partials up to it."""
     heard = replace(data, recognised=max(data.recognised, event.utterance))
     if not data.partial:
         return heard
@@ -208,7 +213,7 @@ def _recognised(data: PhoneData, event: FinalHeard) -> PhoneData:
 
 
 def _with_partials(data: PhoneData, partials: Mapping[int, str]) -> PhoneData:
-    """With these words without a final, by their utterance."""
+    """Replace all partials: the text by the number of the utterance."""
     if not partials:
         return replace(data, partial="", unfinished=())
     *before, (last, text) = sorted(partials.items())

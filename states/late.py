@@ -1,4 +1,4 @@
-"""What speaks of something that is over and done: journalled, and not acted on."""
+"""Late events: about a finished utterance or a replaced reply. They are journalled only."""
 
 from __future__ import annotations
 
@@ -19,9 +19,11 @@ from callchart.engine.events import (
 )
 
 
-def is_over(data: CallData, event: Event) -> bool:
-    """An utterance that was answered (a recogniser may split one in two), the beginning of one
-    that has ended (it was deferred), or a reply that was replaced."""
+def is_late(data: CallData, event: Event) -> bool:
+    """Return True if the event is about an answered utterance or a replaced reply.
+
+    A recogniser may split one utterance into two finals: the second is late. The start of an
+    utterance that has ended is late, too: it was deferred."""
     match event:
         case SpeechStarted():
             return event.utterance <= data.ended

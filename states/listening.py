@@ -1,4 +1,4 @@
-"""The caller's turn: no reply exists."""
+"""The caller's turn. There is no reply."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from callchart.engine.events import (
 from callchart.states.data import PhoneData
 from callchart.states.hearing import (
     add_words,
+    has_question,
     has_words,
-    has_words_of_before,
+    has_words_of_ended_utterance,
     mark_interrupted,
     note_partial,
     note_speech_ended,
-    there_is_a_question,
-    words_heard,
+    record_heard_words,
 )
 from callchart.states.replies import (
     begin_farewell,
@@ -32,21 +32,21 @@ from callchart.states.replies import (
 from callchart.states.settings import settings
 
 
-def take_the_floor(data: PhoneData, at_us: int) -> PhoneData:
-    """The caller goes on and on: from now on they count as silent."""
+def count_silence_from_now(data: PhoneData, at_us: int) -> PhoneData:
+    """Count the caller as silent from now on: the utterance is too long."""
     return replace(data, silent_since_us=at_us)
 
 
 waiting = State(
     "waiting",
-    "Silence. After a while the caller is asked again, and in the end bidden goodbye.",
+    "The caller is silent. After a while the agent asks again, and at last says goodbye.",
     on={
         SpeechStarted: to("listening.hearing"),
         SpeechEnded: to("settling", update=note_speech_ended),
         PartialHeard: [
-            to("settling", update=note_partial, when=has_words_of_before),
+            to("settling", update=note_partial, when=has_words_of_ended_utterance),
             to("listening.hearing", update=note_partial, when=has_words),
-            ignore("no words in it"),
+            ignore("the partial has no words"),
         ],
         FinalHeard: [
             to("settling", update=add_words, when=has_words),
@@ -73,31 +73,31 @@ hearing = State(
     "hearing",
     "The caller speaks.",
     on={
-        SpeechStarted: ignore("they are speaking already"),
+        SpeechStarted: ignore("the caller already speaks"),
         SpeechEnded: to("settling", update=note_speech_ended),
         PartialHeard: stay(update=note_partial),
         FinalHeard: stay(update=add_words),
-        # Words took the turn: only now is known what was heard of the reply before them.
-        PlaybackStopped: stay(update=[words_heard, mark_interrupted], when=there_is_a_question),
+        # Words took the turn in the step before. The line reports the heard words only now.
+        PlaybackStopped: stay(update=[record_heard_words, mark_interrupted], when=has_question),
     },
     after={
         "longest_utterance": (
             settings.longest_utterance,
-            to("settling.words", update=take_the_floor),
+            to("settling.words", update=count_silence_from_now),
         ),
     },
 )
 
 interrupted = State(
     "interrupted",
-    "The caller took the turn, and is silent already: what is left of a reply is gone by now.",
+    "The caller took the turn and is already silent. The reply stops.",
     on={
         SpeechStarted: to("listening.hearing"),
         SpeechEnded: stay(update=note_speech_ended),
         PartialHeard: stay(update=note_partial),
         FinalHeard: stay(update=add_words),
-        # The reply was left in the step before this: only now is known what was heard of it.
-        PlaybackStopped: stay(update=[words_heard, mark_interrupted]),
+        # The step before this left the reply. The line reports the heard words only now.
+        PlaybackStopped: stay(update=[record_heard_words, mark_interrupted]),
     },
     after={"settle": (0, to("settling"))},
 )

@@ -1,4 +1,4 @@
-"""The caller speaks over a reply, which still plays: a short noise leaves it playing."""
+"""The caller speaks over a reply that still plays. A short noise does not stop it."""
 
 from __future__ import annotations
 
@@ -11,22 +11,24 @@ from callchart.engine.events import (
     SpeechStarted,
 )
 from callchart.states.hearing import add_words, mark_interrupted, note_speech_ended, takes_the_turn
-from callchart.states.replies import leads_to_nothing, note_said
+from callchart.states.replies import callers_turn_is_next, reset_apologies
 from callchart.states.settings import settings
 
 
 def overlapped(back: str, update: Update) -> State:
-    """A child of a state that plays; a noise leads `back`, `update` goes with a barge-in."""
+    """Return a child for a state that plays. A noise leads `back`; a barge-in runs `update`."""
     return State(
         "overlapped",
         __doc__,
         role="overlapped",
         on={
-            SpeechStarted: ignore("they are speaking already"),
+            SpeechStarted: ignore("the caller already speaks"),
             SpeechEnded: to(back, update=note_speech_ended),
-            PlaybackStarted: ignore("something of it was heard before they spoke"),
-            # They are no caller who is silent: no other sign of their speaking will come.
-            PlaybackFinished: to("listening.hearing", update=note_said, when=leads_to_nothing),
+            PlaybackStarted: ignore("the caller spoke after the first sound"),
+            # The caller still speaks, and no other event will say so.
+            PlaybackFinished: to(
+                "listening.hearing", update=reset_apologies, when=callers_turn_is_next
+            ),
             FinalHeard: to(
                 "listening.hearing", update=[add_words, mark_interrupted], when=takes_the_turn
             ),

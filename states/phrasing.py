@@ -1,4 +1,4 @@
-"""What the wording of a caller's words tells about whose turn it is."""
+"""Signs in the caller's wording that tell whose turn it is."""
 
 from __future__ import annotations
 
@@ -8,25 +8,26 @@ from collections.abc import Sequence
 Words = tuple[str, ...]
 
 
-def is_made_of(text: str, phrases: Sequence[str], *, so_far: bool = False) -> bool:
-    """Nothing in it but these phrases, in whatever case and punctuation; and something.
+def consists_of(text: str, phrases: Sequence[str], *, so_far: bool = False) -> bool:
+    """Return True if the text has words, and all of them form these phrases.
 
-    `so_far`: the last one may still lack words: "OK, go" of "OK" and "go on"."""
+    Case and punctuation do not count. `so_far`: the last phrase may lack words, as "OK, go" lacks
+    one of "OK" and "go on"."""
     known = [words for phrase in phrases if (words := words_of(phrase))]
     words = words_of(text)
     return bool(words) and _are_made_of(words, known, so_far)
 
 
-def asks(text: str) -> bool:
-    """Its last sentence is a question that is asked: it ends in "?", or begins like one."""
+def is_question(text: str) -> bool:
+    """Return True if the last sentence ends in "?", or begins like a question."""
     last = re.split(r"[.!?…]\s+", text.strip())[-1]
     words = words_of(last)
-    # "How", "what about": a question that begins.
+    # "How" or "what about" alone is only the start of a question.
     return last.endswith("?") or (len(words) > 2 and words[0] in ASKING)
 
 
 def sounds_unfinished(text: str) -> bool:
-    """It ends in a comma, in a word that leads on, or in a hesitation."""
+    """Return True if the text ends in a comma, a word that leads on, or a hesitation."""
     if text.rstrip().endswith((",", "-", "\N{EN DASH}", "\N{EM DASH}", ":", "…", "...")):
         return True
     *_, last = words_of(text) or ("",)
@@ -34,11 +35,11 @@ def sounds_unfinished(text: str) -> bool:
 
 
 def words_of(text: str) -> Words:
-    """Its words alone: "Uh-huh, go on!" has four, none with a capital."""
+    """Return the words in lower case, without punctuation: "Uh-huh, go on!" has four."""
     return tuple(re.findall(r"\w+", text.casefold().replace("ё", "е")))
 
 
-#: What a question begins with, in English and in Russian.
+#: First words of questions, in English and in Russian.
 ASKING = frozenset(
     words_of(
         "what when where who whom whose which why how do does did can could is are "
@@ -47,7 +48,7 @@ ASKING = frozenset(
     )
 )
 
-#: What no sentence ends with, in English and in Russian.
+#: Words that do not end a sentence, in English and in Russian.
 JOINING = frozenset(
     words_of(
         "and or but because if with to of for from at by the a an my your our their "
@@ -56,7 +57,7 @@ JOINING = frozenset(
     )
 )
 
-#: Somebody looks for words: "um", "uh", "er", "hmm", "эээ", "эм", "ммм", and longer.
+#: A hesitation: "um", "uh", "er", "hmm", "эээ", "эм", "ммм", and longer.
 HESITATION = re.compile("u+h*m*|e+r+m*|h*m+|э+м*|м+")
 
 

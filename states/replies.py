@@ -1,4 +1,4 @@
-"""Which reply is next, and how the one under way is doing: guards, updates and effects by name."""
+"""The current reply and the next one: their guards, updates, effects and delays."""
 
 from __future__ import annotations
 
@@ -15,78 +15,78 @@ from callchart.states.data import PhoneData
 
 
 def may_not_be_interrupted(data: PhoneData) -> bool:
-    """A reply like the goodbye is said to its end."""
+    """Return True if the reply plays to its end, like the goodbye."""
     return not data.reply.interruptible
 
 
-def is_unheard(data: PhoneData) -> bool:
-    """Nothing of it was heard yet: who speaks now goes on with what they said before it."""
+def reply_is_unheard(data: PhoneData) -> bool:
+    """Return True if the caller has not heard the reply, and may interrupt it."""
     return data.reply.interruptible and not data.reply.heard
 
 
-def saying_goodbye(data: PhoneData) -> bool:
-    """The call ends after the reply under way."""
+def reply_ends_call(data: PhoneData) -> bool:
+    """Return True if the call ends after this reply."""
     return data.reply.ends_call
 
 
 def saying_last_words(data: PhoneData) -> bool:
-    """The call ends after the reply under way, whatever the caller says."""
+    """Return True if the call ends after this reply, whatever the caller says."""
     return data.reply.ends_call and not data.reply.interruptible
 
 
 def reply_failed(data: PhoneData) -> bool:
-    """The reply could not be completed."""
+    """Return True if the reply could not be completed."""
     return data.reply.failure is not None
 
 
 def apologies_are_used_up(data: PhoneData) -> bool:
-    """We apologised often enough in a row."""
+    """Return True if the agent has apologised `settings.apologies` times in a row."""
     return data.apologies >= data.settings.apologies
 
 
-def failed_for_the_last_time(data: PhoneData) -> bool:
-    """It could not be completed, and we apologised often enough in a row."""
+def failed_with_apologies_used_up(data: PhoneData) -> bool:
+    """Return True if the reply failed, and no apology is left."""
     return reply_failed(data) and apologies_are_used_up(data)
 
 
 def reprompts_are_used_up(data: PhoneData) -> bool:
-    """The caller was asked often enough."""
+    """Return True if the agent has asked again `settings.reprompts` times in a row."""
     return data.reprompts >= data.settings.reprompts
 
 
-def only_hangs_up(event: ReplyWritten) -> bool:
-    """The model asked to hang up, without a word."""
+def hangs_up_without_words(event: ReplyWritten) -> bool:
+    """Return True if the model asks to hang up without a word."""
     return event.ends_call and event.chunks == 0
 
 
-def had_only_hung_up(data: PhoneData) -> bool:
-    """The model asked to hang up, without a word, while the caller was speaking."""
+def reply_hangs_up_without_words(data: PhoneData) -> bool:
+    """Return True if the model asked to hang up without a word."""
     return data.reply.ends_call and data.reply.chunks == 0
 
 
-def transfers_after_it(data: PhoneData) -> bool:
-    """The caller is handed on after the reply under way."""
+def reply_transfers_call(data: PhoneData) -> bool:
+    """Return True if the call is transferred after this reply."""
     return bool(data.reply.transfer_to)
 
 
-def leads_to_nothing(data: PhoneData) -> bool:
-    """All of the reply was said, and the caller's turn is next."""
+def callers_turn_is_next(data: PhoneData) -> bool:
+    """Return True if the reply was complete, and does not end or transfer the call."""
     reply = data.reply
     return not (reply.ends_call or reply.transfer_to or reply.failure is not None)
 
 
-def is_ready(data: PhoneData) -> bool:
-    """The reply's first sound is there."""
+def reply_is_ready(data: PhoneData) -> bool:
+    """Return True if the first sound of the reply is ready."""
     return data.reply.ready
 
 
-def was_greeting(data: PhoneData) -> bool:
-    """It was the greeting that the caller spoke into."""
+def greeting_was_interrupted(data: PhoneData) -> bool:
+    """Return True if the caller last spoke into the greeting."""
     return data.interrupted == "greeting"
 
 
-def can_be_spoken(data: PhoneData) -> bool:
-    """The reply was being spoken, or its sound is there by now."""
+def reply_can_be_spoken(data: PhoneData) -> bool:
+    """Return True if the reply was already playing, or its first sound is ready."""
     return data.reply.ready or data.interrupted == "speaking"
 
 
@@ -94,7 +94,7 @@ def can_be_spoken(data: PhoneData) -> bool:
 
 
 def next_reply(data: PhoneData, reply: Reply) -> PhoneData:
-    """`reply` is the one under way from now on."""
+    """Make `reply` the current one, and reset the data of the previous one."""
     return replace(
         data, reply=reply, filler=None, sound_until_us=0, queued_chunks=0, left_s=math.inf, draft=""
     )
@@ -110,38 +110,38 @@ def _last_words(data: PhoneData, purpose: str, text: str) -> PhoneData:
 
 
 def begin_answer(data: PhoneData) -> PhoneData:
-    """The model's answer to the question."""
+    """Begin the model's answer to the question."""
     return next_reply(data, Reply(data.reply.number + 1, "answer"))
 
 
 def begin_reprompt(data: PhoneData) -> PhoneData:
-    """Nothing was heard for a while: ask again."""
+    """Ask again: the caller has been silent for a while."""
     asked = replace(data, reprompts=data.reprompts + 1)
     return _script(asked, "reprompt", data.facts.scripts.reprompt)
 
 
 def begin_apology(data: PhoneData) -> PhoneData:
-    """Something failed: say so."""
+    """Apologise: something failed."""
     failed = replace(data, apologies=data.apologies + 1)
     return _script(failed, "apology", data.facts.scripts.apology)
 
 
 def begin_farewell(data: PhoneData) -> PhoneData:
-    """The last words of this call."""
+    """Say goodbye and end the call."""
     return _last_words(data, "farewell", data.facts.scripts.farewell)
 
 
 def begin_regret(data: PhoneData) -> PhoneData:
-    """It will not work: say so, and end the call."""
+    """Say that the service does not work now, and end the call."""
     return _last_words(data, "regret", data.facts.scripts.regret)
 
 
 def script(
     purpose: str, text: str, *, interruptible: bool = True, ends_call: bool = False
 ) -> Update:
-    """For a chart of your own: the update by which `text` is the next reply.
+    """Return an update that makes `text` the next reply, for a chart of your own.
 
-    `purpose` names it in journals and reports. `start_reply` is the effect that goes with it."""
+    `purpose` names it in journals and reports. Use it together with the effect `start_reply`."""
 
     def begin(data: PhoneData) -> PhoneData:
         reply = Reply(
@@ -154,25 +154,25 @@ def script(
 
 
 def start_reply(data: PhoneData) -> StartReply:
-    """Begin the reply that the data holds: its text, synthesis and playback."""
+    """Return the effect that starts the current reply: its text and its synthesis."""
     return StartReply(data.reply)
 
 
-# --- updates: the reply under way --------------------------------------------------------------
+# --- updates: the current reply ----------------------------------------------------------------
 
 
 def note_ready(data: PhoneData) -> PhoneData:
-    """Its first sound is there."""
+    """Note that the first sound of the reply is ready."""
     return replace(data, reply=replace(data.reply, ready=True))
 
 
 def note_heard(data: PhoneData) -> PhoneData:
-    """Its first sound was heard."""
+    """Note that the caller heard the first sound of the reply."""
     return replace(data, reply=replace(data.reply, heard=True))
 
 
 def note_written(data: PhoneData, event: ReplyWritten) -> PhoneData:
-    """Its text is complete; the model may have asked to hang up, or to transfer, after it."""
+    """Note that the text is complete, and whether the model ends or transfers the call."""
     reply = replace(
         data.reply,
         chunks=event.chunks,
@@ -183,38 +183,38 @@ def note_written(data: PhoneData, event: ReplyWritten) -> PhoneData:
 
 
 def note_failure(data: PhoneData, event: ReplyFailed) -> PhoneData:
-    """It will not be complete; what there is of it can be said."""
+    """Note that the reply will not be complete. The part that exists can be played."""
     return replace(data, reply=replace(data.reply, failure=event.reason))
 
 
 def note_sound(data: PhoneData, event: SoundQueued, at_us: int) -> PhoneData:
-    """Sound is on its way: for so long no further sign of playback is needed."""
+    """Note the sound that was queued: until it ends, playback needs no other sign."""
     sound_until_us = max(data.sound_until_us, at_us) + round(event.seconds * 1_000_000)
     return replace(data, sound_until_us=sound_until_us, queued_chunks=event.chunk + event.complete)
 
 
-def note_said(data: PhoneData) -> PhoneData:
-    """A reply was said as it should be: the next failure is the first again."""
+def reset_apologies(data: PhoneData) -> PhoneData:
+    """Reset the count of apologies in a row, unless this reply is an apology or a reprompt."""
     return data if data.reply.purpose in ("apology", "reprompt") else replace(data, apologies=0)
 
 
-def from_greeting(data: PhoneData, at_us: int) -> PhoneData:
-    """A false alarm goes back to the greeting."""
+def interrupt_greeting(data: PhoneData, at_us: int) -> PhoneData:
+    """Note that the caller spoke into the greeting."""
     return _spoken_into(replace(data, interrupted="greeting"), at_us)
 
 
-def from_thinking(data: PhoneData) -> PhoneData:
-    """A false alarm goes back to thinking."""
+def interrupt_thinking(data: PhoneData) -> PhoneData:
+    """Note that the caller spoke before the reply was played."""
     return replace(data, interrupted="thinking", left_s=math.inf)
 
 
-def from_speaking(data: PhoneData, at_us: int) -> PhoneData:
-    """A false alarm goes back to speaking."""
+def interrupt_speaking(data: PhoneData, at_us: int) -> PhoneData:
+    """Note that the caller spoke into a reply."""
     return _spoken_into(replace(data, interrupted="speaking"), at_us)
 
 
 def _spoken_into(data: PhoneData, at_us: int) -> PhoneData:
-    # As far as is known: of the chunks behind the one that plays, only that they are to come.
+    # The length is known only if all chunks are queued: later ones have no sound yet.
     is_last = data.reply.chunks is not None and data.queued_chunks >= data.reply.chunks
     left = max(0, data.sound_until_us - at_us) / 1_000_000 if is_last else math.inf
     return replace(data, left_s=left, sound_until_us=0)
@@ -223,6 +223,6 @@ def _spoken_into(data: PhoneData, at_us: int) -> PhoneData:
 # --- delays ------------------------------------------------------------------------------------
 
 
-def playback_is_overdue(data: PhoneData, at_us: int) -> float:
-    """What is on its way to the line, and a margin."""
+def playback_limit(data: PhoneData, at_us: int) -> float:
+    """Return the seconds until all queued sound has played, plus a margin."""
     return max(0, data.sound_until_us - at_us) / 1_000_000 + data.settings.playback_margin

@@ -1,4 +1,4 @@
-"""The caller seems to have ended: is it the end of the turn, and what was said?"""
+"""The caller is silent. Has the turn ended, and are all words known?"""
 
 from __future__ import annotations
 
@@ -16,26 +16,26 @@ from callchart.states.drafts import (
     begin_or_keep_answer,
     draft_is_ready,
     drop_draft,
-    final_makes_the_draft_ready,
-    is_stable,
+    final_confirms_draft,
     is_worth_a_draft,
+    partial_is_stable,
     start_draft,
 )
 from callchart.states.hearing import (
     add_words,
+    has_question_or_partial,
     has_words,
-    more_is_owed,
-    note_heard_out,
+    later_final_is_pending,
+    note_end_recognised,
     note_partial,
     note_speech_ended,
-    nothing_was_said,
-    only_noise_since_a_question,
-    put_question,
     question_is_complete,
-    some_words_are_known,
-    take_partial,
+    record_question,
+    take_partial_as_final,
+    was_only_noise,
+    was_only_noise_after_question,
 )
-from callchart.states.phrasing import asks, sounds_unfinished
+from callchart.states.phrasing import is_question, sounds_unfinished
 from callchart.states.replies import (
     apologies_are_used_up,
     begin_answer,
@@ -46,22 +46,22 @@ from callchart.states.replies import (
 
 
 def end_of_turn(data: PhoneData, at_us: int) -> float:
-    """Silence ends a turn: less of it after what sounds like the end, more after what does not.
+    """Return the rest of the silence that ends the turn (s).
 
-    Signs that contradict each other are none. It counts from the end of speech, whenever the words
-    come."""
+    Words that sound complete need less silence, and unfinished ones more. Signs that contradict
+    each other cancel out. Silence counts from the end of speech, even if the words come later."""
     chosen, words = data.settings, data.partial or "".join(data.question[-1:])
-    is_over = asks(words) or 0 < data.ended <= data.end_recognised
+    sounds_ended = is_question(words) or 0 < data.ended <= data.end_recognised
     silence = chosen.end_of_turn
-    if is_over and not sounds_unfinished(words):
+    if sounds_ended and not sounds_unfinished(words):
         silence = min(silence, chosen.end_of_turn_least)
-    elif sounds_unfinished(words) and not is_over:
+    elif sounds_unfinished(words) and not sounds_ended:
         silence = max(silence, chosen.end_of_turn_most)
     return _after_silence(silence, data, at_us)
 
 
-def words_overdue(data: PhoneData, at_us: int) -> float:
-    """`words_wait` beyond `end_of_turn`, whatever was said."""
+def words_limit(data: PhoneData, at_us: int) -> float:
+    """Return the rest of `end_of_turn` plus `words_wait` (s), whatever the words are."""
     return _after_silence(data.settings.end_of_turn + data.settings.words_wait, data, at_us)
 
 
@@ -69,20 +69,20 @@ def _after_silence(seconds: float, data: PhoneData, at: int) -> float:
     return max(0.0, seconds - (at - data.silent_since_us) / 1_000_000)
 
 
-#: It took the turn, and was none: the question that it was heard into is answered after all.
+#: Reactions to a noise that took the turn. If it interrupted an answer, the answer begins again.
 noise = [
     to(
         "thinking",
         update=[add_words, begin_answer],
         effects=start_reply,
-        when=only_noise_since_a_question,
+        when=was_only_noise_after_question,
     ),
-    to("listening", update=[add_words, drop_draft], when=nothing_was_said),
+    to("listening", update=[add_words, drop_draft], when=was_only_noise),
 ]
 
 pause = State(
     "pause",
-    "Silence is being counted; a caller who goes on keeps the turn.",
+    "Silence is measured. A caller who continues keeps the turn.",
     on={
         SpeechEnded: stay(update=note_speech_ended, rearm="end_of_turn"),
         PartialHeard: [
@@ -90,11 +90,11 @@ pause = State(
                 update=[note_partial, begin_draft],
                 effects=start_draft,
                 rearm="end_of_turn",
-                when=is_stable,
+                when=partial_is_stable,
             ),
             stay(update=note_partial, rearm="end_of_turn"),
         ],
-        EndOfUtteranceHeard: stay(update=note_heard_out, rearm="end_of_turn"),
+        EndOfUtteranceHeard: stay(update=note_end_recognised, rearm="end_of_turn"),
         FinalHeard: [
             stay(
                 update=[add_words, begin_draft],
@@ -111,10 +111,10 @@ pause = State(
         "end_of_turn": (
             end_of_turn,
             [
-                to("speaking", update=put_question, effects=start_reply, when=draft_is_ready),
+                to("speaking", update=record_question, effects=start_reply, when=draft_is_ready),
                 to(
                     "thinking",
-                    update=[begin_or_keep_answer, put_question],
+                    update=[begin_or_keep_answer, record_question],
                     effects=start_reply,
                     when=question_is_complete,
                 ),
@@ -126,41 +126,41 @@ pause = State(
 
 words = State(
     "words",
-    "Silent for long enough; the recogniser still owes the words.",
+    "The silence was long enough, but a final is still pending.",
     on={
         FinalHeard: [
-            stay(update=add_words, when=more_is_owed),
+            stay(update=add_words, when=later_final_is_pending),
             to(
                 "speaking",
-                update=[add_words, put_question],
+                update=[add_words, record_question],
                 effects=start_reply,
-                when=final_makes_the_draft_ready,
+                when=final_confirms_draft,
             ),
             to(
                 "thinking",
-                update=[add_words, begin_or_keep_answer, put_question],
+                update=[add_words, begin_or_keep_answer, record_question],
                 effects=start_reply,
                 when=has_words,
             ),
             *noise,
             to(
                 "thinking",
-                update=[add_words, take_partial, put_question, begin_answer],
+                update=[add_words, take_partial_as_final, record_question, begin_answer],
                 effects=start_reply,
             ),
         ],
     },
     after={
         "words_wait": (
-            words_overdue,
+            words_limit,
             [
                 to(
                     "thinking",
-                    update=[take_partial, put_question, begin_answer],
+                    update=[take_partial_as_final, record_question, begin_answer],
                     effects=start_reply,
-                    when=some_words_are_known,
+                    when=has_question_or_partial,
                 ),
-                # They did speak: silence would be the worst answer. A final that comes later
+                # The caller did speak, so silence is the worst answer. A later final
                 # interrupts the apology.
                 to(
                     "speaking", update=begin_regret, effects=start_reply, when=apologies_are_used_up

@@ -1,4 +1,4 @@
-"""A reply is heard, chunk by chunk, strictly in order."""
+"""A reply plays, chunk by chunk and in order."""
 
 from __future__ import annotations
 
@@ -10,35 +10,35 @@ from callchart.engine.events import (
     SoundQueued,
     SpeechStarted,
 )
-from callchart.states.hearing import put_what_was_said
+from callchart.states.hearing import record_unanswered
 from callchart.states.overlapped import overlapped
 from callchart.states.replies import (
     apologies_are_used_up,
     begin_apology,
     begin_regret,
-    failed_for_the_last_time,
-    from_speaking,
-    is_unheard,
+    failed_with_apologies_used_up,
+    interrupt_speaking,
     may_not_be_interrupted,
     note_heard,
-    note_said,
     note_sound,
-    playback_is_overdue,
+    playback_limit,
+    reply_ends_call,
     reply_failed,
-    saying_goodbye,
+    reply_is_unheard,
+    reply_transfers_call,
+    reset_apologies,
     start_reply,
-    transfers_after_it,
 )
 from callchart.states.settings import settings
 
 opening = State(
     "opening",
-    "The first moments, in which the caller's last words or an echo may still be heard.",
+    "The first moments of a reply: speech may be an echo or the caller's last words.",
     on={
         PlaybackStarted: stay(update=note_heard, rearm=["barge_in_guard", "playback_stuck"]),
         SpeechStarted: [
-            to("barged_in", update=from_speaking, when=is_unheard),
-            defer("too early to be an interruption of this reply"),
+            to("barged_in", update=interrupt_speaking, when=reply_is_unheard),
+            defer("too early to interrupt this reply"),
         ],
     },
     after={"barge_in_guard": (settings.barge_in_guard, to("speaking.chunks"))},
@@ -48,10 +48,10 @@ chunks = State(
     "chunks",
     "The caller may interrupt.",
     on={
-        # Its first sound came late: the guard begins with it.
+        # The first sound came late: the guard begins now.
         PlaybackStarted: to("speaking.opening", update=note_heard),
         SpeechStarted: [
-            ignore("this reply is said to its end", when=may_not_be_interrupted),
+            ignore("this reply plays to its end", when=may_not_be_interrupted),
             to("speaking.overlapped"),
         ],
     },
@@ -66,13 +66,13 @@ speaking = State(
     on={
         SoundQueued: stay(update=note_sound, rearm="playback_stuck"),
         PlaybackFinished: [
-            to("hangup", update=put_what_was_said, when=saying_goodbye),
-            to("transferring", when=transfers_after_it),
+            to("hangup", update=record_unanswered, when=reply_ends_call),
+            to("transferring", when=reply_transfers_call),
             to(
                 "speaking",
                 update=begin_regret,
                 effects=start_reply,
-                when=failed_for_the_last_time,
+                when=failed_with_apologies_used_up,
             ),
             to(
                 "speaking",
@@ -80,15 +80,15 @@ speaking = State(
                 effects=start_reply,
                 when=reply_failed,
             ),
-            to("listening", update=note_said),
+            to("listening", update=reset_apologies),
         ],
     },
     after={
         "playback_stuck": (
-            playback_is_overdue,
+            playback_limit,
             [
-                to("hangup", update=put_what_was_said, when=saying_goodbye),
-                to("transferring", when=transfers_after_it),
+                to("hangup", update=record_unanswered, when=reply_ends_call),
+                to("transferring", when=reply_transfers_call),
                 to(
                     "speaking", update=begin_regret, effects=start_reply, when=apologies_are_used_up
                 ),
@@ -96,5 +96,5 @@ speaking = State(
             ],
         ),
     },
-    children=[opening, chunks, overlapped("speaking.chunks", from_speaking)],
+    children=[opening, chunks, overlapped("speaking.chunks", interrupt_speaking)],
 )

@@ -1,4 +1,4 @@
-"""The answer is being written. A filler bridges the silence until its first sound is there."""
+"""The model writes the answer. A filler bridges the silence until the first sound is ready."""
 
 from __future__ import annotations
 
@@ -21,35 +21,37 @@ from callchart.states.replies import (
     begin_apology,
     begin_farewell,
     begin_regret,
-    from_thinking,
-    is_ready,
+    hangs_up_without_words,
+    interrupt_thinking,
     note_failure,
     note_ready,
-    only_hangs_up,
+    reply_is_ready,
     start_reply,
 )
 from callchart.states.settings import settings
 
 
 def filler_is_due(data: PhoneData) -> bool:
-    """There are fillers, and this turn had none yet."""
+    """Return True if there are fillers, and this turn had none yet."""
     return data.filler is None and bool(data.facts.fillers)
 
 
 def choose_filler(data: PhoneData, at_us: int) -> PhoneData:
-    """Not the last one again; which of the others depends on the call's seed and the reply."""
+    """Choose a filler other than the last one.
+
+    The call's seed and the number of the reply decide which of the others."""
     choices = [n for n in range(len(data.facts.fillers)) if n != data.last_filler] or [0]
     chosen = choices[(data.seed + data.reply.number) % len(choices)]
     return replace(data, filler=chosen, last_filler=chosen, filler_at_us=at_us)
 
 
 def note_filler_started(data: PhoneData, at_us: int) -> PhoneData:
-    """Its words are counted from when it was heard, a frame ago."""
+    """Note when the caller first heard the filler: one frame before the event."""
     return replace(data, filler_at_us=at_us - round(FRAME_SECONDS * 1_000_000))
 
 
-def end_of_fillers_word(data: PhoneData, at_us: int) -> float:
-    """Until the word that is being said ends, at most `settings.filler_ending`."""
+def rest_of_filler_word(data: PhoneData, at_us: int) -> float:
+    """Return the seconds until the current word ends, at most `settings.filler_ending`."""
     assert data.filler is not None, "a filler that ends was chosen"
     said = (at_us - data.filler_at_us) / 1_000_000
     ends = data.facts.fillers[data.filler].word_ends
@@ -59,13 +61,13 @@ def end_of_fillers_word(data: PhoneData, at_us: int) -> float:
 
 silent = State(
     "silent",
-    "Nothing is heard; a filler may begin.",
+    "Silence. A filler may begin.",
     after={
         "filler": (
             settings.filler_after,
             [
                 to("filling", update=choose_filler, when=filler_is_due),
-                ignore("one filler a turn"),
+                ignore("a turn has one filler"),
             ],
         ),
     },
@@ -73,20 +75,20 @@ silent = State(
 
 filler = State(
     "filler",
-    "The filler is heard.",
+    "The filler plays.",
     on={ReplyReady: to("filler_ending", update=note_ready)},
 )
 
 filler_ending = State(
     "filler_ending",
-    "The answer is ready; the filler's word may end, for a moment.",
+    "The answer is ready. The current word of the filler may end first.",
     role="filler_ending",
     on={
-        ReplyReady: ignore("the answer is ready already"),
+        ReplyReady: ignore("the answer is already ready"),
         ReplyFailed: stay(update=note_failure),
         FillerFinished: to("speaking"),
     },
-    after={"word_ends": (end_of_fillers_word, to("speaking"))},
+    after={"word_ends": (rest_of_filler_word, to("speaking"))},
 )
 
 filling = State(
@@ -107,10 +109,10 @@ thinking = State(
     __doc__,
     role="thinking",
     on={
-        SpeechStarted: to("barged_in", update=from_thinking),
+        SpeechStarted: to("barged_in", update=interrupt_thinking),
         ReplyReady: to("speaking", update=note_ready),
         ReplyWritten: to(
-            "speaking", update=begin_farewell, effects=start_reply, when=only_hangs_up
+            "speaking", update=begin_farewell, effects=start_reply, when=hangs_up_without_words
         ),
         ReplyFailed: [
             to("speaking", update=begin_regret, effects=start_reply, when=apologies_are_used_up),
@@ -121,8 +123,8 @@ thinking = State(
         "reply_wait": (
             settings.reply_wait,
             [
-                # It waits for the filler's word, and no longer.
-                to("speaking", when=is_ready),
+                # The answer was waiting for the end of a filler's word.
+                to("speaking", when=reply_is_ready),
                 to(
                     "speaking", update=begin_regret, effects=start_reply, when=apologies_are_used_up
                 ),

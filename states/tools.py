@@ -1,4 +1,4 @@
-"""What the model's tools have done, as data: their place in the history, and which are at work."""
+"""The model's tools as data: their place in the history, and those that still run."""
 
 from __future__ import annotations
 
@@ -9,30 +9,32 @@ from callchart.engine.data import ToolUsed
 from callchart.engine.events import Event, ToolFinished, ToolUnderWay, TransferFailed
 from callchart.states.data import PhoneData, RunningTool
 
-#: The result of a tool that has none yet, as the next answer is told.
-UNDER_WAY = "This is still being done; how it ends is not known yet."
+#: The result that the model reads for a tool that still runs.
+UNDER_WAY = "The tool is still running; its result is not known yet."
 
 
 # --- guards ------------------------------------------------------------------------------------
 
 
-def tools_are_at_work(data: PhoneData) -> bool:
-    """What must be done to its end is not done yet."""
+def tools_are_running(data: PhoneData) -> bool:
+    """Return True if a tool that must finish is still running."""
     return bool(data.running_tools)
 
 
 # --- updates -----------------------------------------------------------------------------------
 
 
-def note_under_way(data: PhoneData, event: ToolUnderWay, at_us: int) -> PhoneData:
-    """It is in the history from its beginning: the next answer may be written before its end."""
+def record_tool_start(data: PhoneData, event: ToolUnderWay, at_us: int) -> PhoneData:
+    """Add the tool to the history when it starts.
+
+    The next answer may be written before the tool ends, and must know of it."""
     used = ToolUsed(event.name, event.arguments, UNDER_WAY, event.use)
     work = RunningTool(event.use, at_us + round(event.seconds * 1_000_000))
     return replace(data, history=(*data.history, used), running_tools=(*data.running_tools, work))
 
 
-def note_finished(data: PhoneData, event: ToolFinished) -> PhoneData:
-    """What came of it stays in the history, where it began. A draft does not know of it."""
+def record_tool_result(data: PhoneData, event: ToolFinished) -> PhoneData:
+    """Put the result into the tool's entry of the history. Drop a draft: it lacks the result."""
     used = ToolUsed(event.name, event.arguments, event.result, event.use)
     history = list(data.history)
     for place, item in enumerate(history):
@@ -45,8 +47,8 @@ def note_finished(data: PhoneData, event: ToolFinished) -> PhoneData:
     return replace(data, history=tuple(history), running_tools=running_tools, draft="")
 
 
-def note_not_transferred(data: PhoneData, event: Event) -> PhoneData:
-    """The next answer is to know that the caller could not be handed on."""
-    why = event.reason if isinstance(event, TransferFailed) else "nothing came of it"
+def record_failed_transfer(data: PhoneData, event: Event) -> PhoneData:
+    """Add the failed transfer to the history, so that the next answer knows of it."""
+    why = event.reason if isinstance(event, TransferFailed) else "the carrier did not answer"
     target = json.dumps({"target": data.reply.transfer_to})
     return replace(data, history=(*data.history, ToolUsed("transfer", target, f"Failed: {why}.")))

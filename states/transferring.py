@@ -1,4 +1,4 @@
-"""All was said: the carrier is asked to hand the caller on to whom the model chose."""
+"""The reply has ended. The carrier transfers the caller to the target that the model chose."""
 
 from __future__ import annotations
 
@@ -9,21 +9,22 @@ from callchart.states.data import PhoneData
 from callchart.states.hearing import add_words
 from callchart.states.replies import apologies_are_used_up, begin_apology, begin_regret, start_reply
 from callchart.states.settings import settings
-from callchart.states.tools import note_not_transferred
+from callchart.states.tools import record_failed_transfer
 
 
 def transfer_call(data: PhoneData) -> TransferCall:
+    """Return the effect that asks the carrier to transfer the caller."""
     return TransferCall(data.reply.transfer_to)
 
 
 not_transferred = [
     to(
         "speaking",
-        update=[note_not_transferred, begin_regret],
+        update=[record_failed_transfer, begin_regret],
         effects=start_reply,
         when=apologies_are_used_up,
     ),
-    to("speaking", update=[note_not_transferred, begin_apology], effects=start_reply),
+    to("speaking", update=[record_failed_transfer, begin_apology], effects=start_reply),
 ]
 
 transferring = State(
@@ -32,7 +33,7 @@ transferring = State(
     role="transferring",
     entry=transfer_call,
     on={
-        SpeechStarted: ignore("whom they are handed on to will hear them"),
+        SpeechStarted: ignore("the target of the transfer will hear the caller"),
         FinalHeard: stay(update=add_words),
         TransferFailed: not_transferred,
     },

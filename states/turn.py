@@ -1,4 +1,4 @@
-"""The agent's turn: every state in which a reply may exist. Leaving it kills all of the reply."""
+"""The agent's turn: all states that have a reply. Leaving it cancels the reply."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from callchart.states.barged_in import barged_in
 from callchart.states.greeting import greeting
 from callchart.states.hearing import (
     add_words,
+    drop_final,
     mark_interrupted,
     note_partial,
     note_speech_ended,
-    pass_over,
     takes_the_turn,
 )
 from callchart.states.replies import may_not_be_interrupted, note_failure, note_ready, note_written
@@ -36,9 +36,9 @@ turn = State(
         PartialHeard: stay(update=note_partial),
         FinalHeard: [
             stay(update=add_words, when=may_not_be_interrupted),
-            # A recogniser so slow that the alarm was called false: the words still count.
+            # A slow recogniser: the call has taken it for a false alarm. The words still count.
             to("listening.interrupted", update=[add_words, mark_interrupted], when=takes_the_turn),
-            stay(update=pass_over),
+            stay(update=drop_final),
         ],
         ReplyReady: stay(update=note_ready),
         ReplyWritten: stay(update=note_written),

@@ -48,7 +48,7 @@ _ANY_WORDS = (
 EXPLAINED = {
     "call: after longest_call is 0 s": "it may fire at any moment, whatever its delay",
     "call: after longest_call is never": "it may fire at any moment, whatever its delay",
-    "call.turn.greeting.overlapped: on PlaybackFinished, its answer without note_said": (
+    "call.turn.greeting.overlapped: on PlaybackFinished, its answer without reset_apologies": (
         "no failure can come before the end of the greeting"
     ),
     "call.turn.settling.pause: on PartialHeard, answer 1 without note_partial": (
@@ -59,7 +59,7 @@ EXPLAINED = {
         f"call.turn.barged_in.silence: after false_alarm, {which} without drop_partial": _ANY_WORDS
         for which in ("answer 4", "answer 5", "answer 6", "answer 7")
     },
-    "call.listening.hearing: after longest_utterance, its answer without take_the_floor": (
+    "call.listening.hearing: after longest_utterance, its answer without count_silence_from_now": (
         "here what is counted from the end of speech may be due at any moment "
         "(tests/states/test_settling.py)"
     ),

@@ -1,4 +1,4 @@
-"""What holds of every call of the default chart, beside what holds of all calls on a phone line."""
+"""The properties that each call of the default chart has, on top of those of any phone call."""
 
 from __future__ import annotations
 
@@ -17,10 +17,13 @@ from callchart.engine.exploration import Property, SearchState
 from callchart.engine.exploration.environment import EnvironmentState
 from callchart.engine.exploration.environment.properties import ACTED_ON, is_confirmed
 from callchart.states.data import PhoneData
-from callchart.states.phrasing import is_made_of
+from callchart.states.phrasing import consists_of
 
 
-def what_is_heard_is_known(before: SearchState, step: Step, after: EnvironmentState) -> str | None:
+def speech_events_are_recorded(
+    before: SearchState, step: Step, after: EnvironmentState
+) -> str | None:
+    """Return the datum that the step fails to keep of a speech event."""
     if step.outcome not in ACTED_ON:
         return None
     data: PhoneData = step.data
@@ -29,31 +32,32 @@ def what_is_heard_is_known(before: SearchState, step: Step, after: EnvironmentSt
             utterance,
             step.at_us,
         ):
-            return "since when the caller is silent is not known"
+            return "the data lacks the moment when the caller fell silent"
         case EndOfUtteranceHeard(utterance) if data.end_recognised != utterance:
-            return "that the recogniser heard the caller end is not known"
+            return "the data lacks the end of utterance that the recogniser reported"
         case PartialHeard(utterance, text) if text and dict(data.partials).get(utterance) != text:
-            return "what the caller says is not known"
-        case FinalHeard(utterance, text) if not is_made_of(text, data.facts.scripts.backchannels):
+            return "the data lacks the partial"
+        case FinalHeard(utterance, text) if not consists_of(text, data.facts.scripts.backchannels):
             if data.recognised < utterance or (text and not _is_kept(text, before.data, data)):
-                return "what the caller said is not known"
+                return "the data lacks the final"
     return None
 
 
 def _is_kept(text: str, before: PhoneData, data: PhoneData) -> bool:
-    """Is it to be answered, or part of what is answered?"""
+    """Return True if the text is in the new question, or in the new part of the history."""
     added = data.history[len(before.history) :]
     asked = data.question[len(before.question) :]
     return text in asked or any(isinstance(item, Said) and text in item.text for item in added)
 
 
 def no_words_are_lost(before: SearchState, step: Step, after: EnvironmentState) -> str | None:
+    """Return the partial that the step loses: neither kept nor answered."""
     data, said = before.data, step.data
     for of, text in data.partials:
-        if is_made_of(text, data.facts.scripts.backchannels, so_far=True):
+        if consists_of(text, data.facts.scripts.backchannels, so_far=True):
             continue
         if of <= data.recognised:
-            continue  # its final is there, and counts
+            continue  # its final came, and replaces it
         if isinstance(step.event, FinalHeard) and step.event.utterance == of:
             continue
         if of not in dict(said.partials) and not _is_kept(text, data, said):
@@ -61,42 +65,47 @@ def no_words_are_lost(before: SearchState, step: Step, after: EnvironmentState) 
     return None
 
 
-def who_is_silent_is_answered(
+def silent_caller_is_answered(
     before: SearchState, step: Step, after: EnvironmentState
 ) -> str | None:
+    """Return the event that makes a silent caller count as a speaker."""
     begun = step.before.leaf != step.after.leaf == "call.listening.hearing"
     if begun and isinstance(step.event, PartialHeard | FinalHeard) and not after.speaking:
-        return f"in {step.before.leaf}, {type(step.event).__name__} of an utterance that is over"
+        return f"in {step.before.leaf}, {type(step.event).__name__} of an utterance that has ended"
     return None
 
 
-def all_is_written_down(before: SearchState, step: Step, after: EnvironmentState) -> str | None:
+def history_is_complete(before: SearchState, step: Step, after: EnvironmentState) -> str | None:
+    """Return the hangup that leaves words of the caller outside the history."""
     if HangUpLine() in step.entry_effects and (step.data.question or step.data.partial):
-        return f"in {step.after.leaf}, what the caller said last is not in the history"
+        return f"in {step.after.leaf}, the last words of the caller are not in the history"
     return None
 
 
-def what_tools_do_is_written_down(
+def tool_events_are_recorded(
     before: SearchState, step: Step, after: EnvironmentState
 ) -> str | None:
+    """Return the tool event that is missing from the history."""
     used = [item for item in step.data.history if isinstance(item, ToolUsed)]
     match step.event:
         case ToolUnderWay(use, name) | ToolFinished(use, name) if step.outcome in ACTED_ON:
             if (use, name) not in [(item.use, item.name) for item in used]:
-                return f"{type(step.event).__name__} in {step.before.leaf} is forgotten"
+                return f"{type(step.event).__name__} in {step.before.leaf} is not in the history"
     return None
 
 
-def last_words(before: SearchState, step: Step, after: EnvironmentState) -> str | None:
+def last_words_are_final(before: SearchState, step: Step, after: EnvironmentState) -> str | None:
+    """Return the step that replaces the last words by another reply."""
     reply: Reply = before.data.reply
     if reply.ends_call and not reply.interruptible and step.data.reply.number != reply.number:
-        return f"in {step.before.leaf} the last words are said, and another reply is begun"
+        return f"in {step.before.leaf} another reply begins during the last words"
     return None
 
 
 def drafts_answer_their_own_words(
     before: SearchState, step: Step, after: EnvironmentState
 ) -> str | None:
+    """Return the confirmation of a draft for other words than it answers."""
     if not is_confirmed(before, step):
         return None
     # The history of a representative has no words of the caller, so these are the words that the
@@ -104,24 +113,29 @@ def drafts_answer_their_own_words(
     match step.data.history:
         case (*_, Said("caller", text)) if text.split() == before.data.draft.split():
             return None
-    return f"in {step.after.leaf} the answer is a draft that was begun for other words"
+    return f"in {step.after.leaf} the answer is a draft for other words"
 
 
-def drafts_are_few(before: SearchState, step: Step, after: EnvironmentState) -> str | None:
+def drafts_are_limited(before: SearchState, step: Step, after: EnvironmentState) -> str | None:
+    """Return the number of drafts if the turn has more than the setting allows."""
     most = step.data.settings.drafts
-    return f"a turn has {after.drafts} drafts, and {most} are set" if after.drafts > most else None
+    return (
+        f"a turn has {after.drafts} drafts, the setting allows {most}"
+        if after.drafts > most
+        else None
+    )
 
 
 DRAFTS = (
-    Property("a draft is the answer to its own words alone", drafts_answer_their_own_words),
-    Property("a turn has no more drafts than are set", drafts_are_few),
+    Property("a draft answers only the words that it was begun for", drafts_answer_their_own_words),
+    Property("a turn has at most as many drafts as the setting allows", drafts_are_limited),
 )
 PROPERTIES = (
     *DRAFTS,
-    Property("what is heard of the caller is known", what_is_heard_is_known),
-    Property("no words of the caller's are lost", no_words_are_lost),
-    Property("who is silent is not listened to as a speaker", who_is_silent_is_answered),
-    Property("a call ends with all that was said in its history", all_is_written_down),
-    Property("what tools do is in the history", what_tools_do_is_written_down),
-    Property("nothing is said after the last words", last_words),
+    Property("each report about the caller's speech is recorded", speech_events_are_recorded),
+    Property("no words of the caller are lost", no_words_are_lost),
+    Property("a silent caller is not treated as a speaker", silent_caller_is_answered),
+    Property("all words of the caller are in the history when we hang up", history_is_complete),
+    Property("each tool event is in the history", tool_events_are_recorded),
+    Property("no reply follows the last words", last_words_are_final),
 )

@@ -78,7 +78,7 @@ THE_END = CanonicalValues(
     reply={**LAST_WORDS.reply, "interruptible": False, "ends_call": True},
     environment={"turns": 0},
 )
-#: There is no reply: the next one is new.
+#: The caller's turn has no current reply: the next one is new.
 THE_CALLERS_TURN = CanonicalValues(
     data={**_TOOLS, **_NO_FILLER, "interrupted": "", "left_s": math.inf, "queued_chunks": 0},
     reply={
@@ -102,7 +102,7 @@ PLAYED = CanonicalValues(
 SCRIPT = CanonicalValues(PLAYED.data, {**PLAYED.reply, "chunks": 1}, _NO_TOOL)
 #: A script that does not count as an answer.
 NO_ANSWER = CanonicalValues(SCRIPT.data, {**SCRIPT.reply, "purpose": "apology"}, _NO_TOOL)
-#: Nothing reads which state was interrupted before. The value is a wrong one on purpose: a chart
+#: No function reads which state was interrupted before. The value is wrong on purpose: a chart
 #: that does read it breaks a property.
 UNINTERRUPTED = CanonicalValues({**_TOOLS, "interrupted": "speaking"}, environment=_NO_TOOL)
 INTERRUPTED = CanonicalValues(_TOOLS, environment=_NO_TOOL)

@@ -19,8 +19,8 @@ from callchart import (
     ignore,
     memory,
     note_partial,
-    put_question,
-    put_what_was_said,
+    record_question,
+    record_unanswered,
     script,
     start_reply,
     stay,
@@ -44,7 +44,7 @@ def note_message(data: MessageData, event: FinalHeard) -> MessageData:
 invite = script("invite", "Please leave your message now.")
 thanks = script("thanks", "Thank you, we will call back.", ends_call=True)
 
-TO_THANKS = to("speaking", update=[put_what_was_said, thanks], effects=start_reply)
+TO_THANKS = to("speaking", update=[record_unanswered, thanks], effects=start_reply)
 
 take_message = State(
     "take_message",
@@ -84,7 +84,7 @@ CHART = PHONE_CALL.extended(
             FinalHeard: to(
                 "take_message",
                 when=asks_to_leave_a_message,
-                update=[add_words, put_question, invite],
+                update=[add_words, record_question, invite],
                 effects=start_reply,
             )
         }

@@ -20,7 +20,7 @@ from callchart.engine.testing import schedule as running
 from callchart.engine.testing.moves import Schedule
 from callchart.engine.testing.questions import entered
 from callchart.states import CHART
-from callchart.states.phrasing import is_made_of
+from callchart.states.phrasing import consists_of
 from callchart.states.tools import UNDER_WAY
 from tests.races.questions import misfits
 from tests.soak.calls import RandomCall
@@ -144,7 +144,7 @@ def _lost(call: Telephone) -> Iterator[str]:
     finals = {event.utterance: event.text for event in heard if isinstance(event, FinalHeard)}
     partials = {event.utterance: event.text for event in heard if isinstance(event, PartialHeard)}
     for utterance, text in {**partials, **finals}.items():
-        if text.strip() not in asked and not is_made_of(text, call.scripts.backchannels):
+        if text.strip() not in asked and not consists_of(text, call.scripts.backchannels):
             yield f"{text!r} of utterance {utterance} is lost"
 
 

@@ -11,18 +11,18 @@ from callchart.engine.events import FinalHeard, PartialHeard, PlaybackStopped, S
 from callchart.states.data import PhoneData
 from callchart.states.hearing import (
     add_words,
+    drop_final,
     drop_partial,
+    has_question_or_partial,
     has_words,
     mark_interrupted,
     note_partial,
     note_speech_ended,
-    nothing_was_said,
-    pass_over,
-    put_question,
     question_is_complete,
-    some_words_are_known,
-    take_partial,
-    words_heard,
+    record_heard_words,
+    record_question,
+    take_partial_as_final,
+    was_only_noise,
 )
 from tests.states.standing import SPOKEN
 
@@ -54,8 +54,8 @@ def test_no_words_are_no_question_even_when_no_final_is_owed() -> None:
     ],
 )
 def test_words_are_known_from_a_final_or_a_partial(data: PhoneData, known: bool) -> None:
-    assert some_words_are_known(data) is known
-    assert nothing_was_said(data, FinalHeard(1, "")) is not known
+    assert has_question_or_partial(data) is known
+    assert was_only_noise(data, FinalHeard(1, "")) is not known
 
 
 def test_a_partial_is_kept_with_its_utterance() -> None:
@@ -86,7 +86,7 @@ def test_finals_in_the_wrong_order_leave_the_debt_paid() -> None:
 
 def test_a_partial_stands_for_a_final_that_never_came() -> None:
     before = PhoneData(question=("nails",), partial="a ham", partial_of=2, recognised=1, ended=2)
-    data = take_partial(before)
+    data = take_partial_as_final(before)
     assert data.question == ("nails", "a ham")
     assert (data.partial, data.recognised) == ("", 2)
 
@@ -103,9 +103,9 @@ def test_partials_of_several_utterances_without_a_final_are_all_kept() -> None:
     for partial in (PartialHeard(1, "two"), PartialHeard(2, "and a"), PartialHeard(1, "two nails")):
         data = note_partial(data, partial)
     assert data.partials == ((1, "two nails"), (2, "and a"))
-    assert nothing_was_said(data, FinalHeard(2, "")) is False
-    assert take_partial(data).question == ("two nails", "and a")
-    assert put_question(replace(data, ended=1)).partials == ((2, "and a"),)
+    assert was_only_noise(data, FinalHeard(2, "")) is False
+    assert take_partial_as_final(data).question == ("two nails", "and a")
+    assert record_question(replace(data, ended=1)).partials == ((2, "and a"),)
     assert drop_partial(data).partials == ()
 
 
@@ -116,12 +116,12 @@ def test_a_final_replaces_its_own_partial_and_brings_those_before_it_along() -> 
     assert second.partials == ((3, "please"),)
     first = add_words(data, FinalHeard(1, "Two nails."))
     assert (first.question, first.partials) == (("Two nails.",), ((2, "and a"), (3, "please")))
-    assert pass_over(data, FinalHeard(3, "yes")).partials == ()
+    assert drop_final(data, FinalHeard(3, "yes")).partials == ()
 
 
 def test_without_a_partial_nothing_stands_for_the_final() -> None:
     data = PhoneData(question=("nails",), partial_of=2, recognised=1)
-    assert take_partial(data) is data
+    assert take_partial_as_final(data) is data
 
 
 def test_a_question_enters_the_history_as_one_and_is_answered_with_all_its_utterances() -> None:
@@ -132,40 +132,40 @@ def test_a_question_enters_the_history_as_one_and_is_answered_with_all_its_utter
         recognised=3,
         reprompts=2,
     )
-    data = put_question(before)
+    data = record_question(before)
     assert data.history == (Said("agent", "Hello.", 1), Said("caller", "nails a hammer"))
     assert (data.question, data.partial, data.answered, data.reprompts) == ((), "", 3, 0)
 
 
 def test_a_question_is_answered_as_far_as_the_caller_ended() -> None:
-    assert put_question(PhoneData(question=("nails",), ended=4, recognised=3)).answered == 4
+    assert record_question(PhoneData(question=("nails",), ended=4, recognised=3)).answered == 4
 
 
 def test_pieces_of_a_question_between_which_nothing_was_heard_of_us_are_one() -> None:
     before = PhoneData(history=(Said("caller", "nails"),), question=("and a hammer",))
-    assert put_question(before).history == (Said("caller", "nails and a hammer"),)
+    assert record_question(before).history == (Said("caller", "nails and a hammer"),)
 
 
 def test_what_was_heard_of_a_reply_enters_the_history() -> None:
     before = PhoneData(history=(Said("caller", "nails"),))
-    data = words_heard(before, PlaybackStopped(2, "We have"))
+    data = record_heard_words(before, PlaybackStopped(2, "We have"))
     assert data.history == (Said("caller", "nails"), Said("agent", "We have", 2))
 
 
 def test_a_reply_of_which_nothing_was_heard_is_no_history() -> None:
     data = PhoneData(history=(Said("caller", "nails"),))
-    assert words_heard(data, PlaybackStopped(2, "")) is data
+    assert record_heard_words(data, PlaybackStopped(2, "")) is data
 
 
 def test_a_reply_that_was_paused_is_one_in_the_history() -> None:
     before = PhoneData(history=(Said("caller", "nails"), Said("agent", "We have", 2)))
-    data = words_heard(before, PlaybackStopped(2, "some left."))
+    data = record_heard_words(before, PlaybackStopped(2, "some left."))
     assert data.history == (Said("caller", "nails"), Said("agent", "We have some left.", 2))
 
 
 def test_an_apology_after_an_answer_is_said_of_its_own() -> None:
     before = PhoneData(history=(Said("agent", "We have", 2),))
-    data = words_heard(before, PlaybackStopped(3, "I am sorry."))
+    data = record_heard_words(before, PlaybackStopped(3, "I am sorry."))
     assert data.history == (Said("agent", "We have", 2), Said("agent", "I am sorry.", 3))
 
 
@@ -195,7 +195,7 @@ def test_a_transfer_that_was_cut_off_is_none() -> None:
 def test_what_is_heard_of_a_reply_after_a_tool_stands_behind_it() -> None:
     used = ToolUsed("price", "{}", "nine", 1)
     before = PhoneData(history=(Said("agent", "Let me see.", 2), used))
-    data = words_heard(before, PlaybackStopped(2, "It is nine."))
+    data = record_heard_words(before, PlaybackStopped(2, "It is nine."))
     assert data.history == (*before.history, Said("agent", "It is nine.", 2))
 
 
@@ -209,7 +209,7 @@ def test_a_reply_is_marked_as_cut_off_before_what_its_tool_has_done_since() -> N
 def test_a_question_that_goes_on_after_a_tool_stands_behind_it() -> None:
     used = ToolUsed("price", "{}", "nine", 1)
     before = PhoneData(history=(Said("caller", "nails"), used), question=("and a hammer",))
-    assert put_question(before).history == (
+    assert record_question(before).history == (
         *before.history,
         Said("caller", "and a hammer"),
     )

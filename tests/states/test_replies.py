@@ -23,26 +23,26 @@ from callchart.states.replies import (
     begin_farewell,
     begin_regret,
     begin_reprompt,
-    can_be_spoken,
-    failed_for_the_last_time,
-    from_greeting,
-    from_speaking,
-    from_thinking,
+    failed_with_apologies_used_up,
+    greeting_was_interrupted,
+    hangs_up_without_words,
+    interrupt_greeting,
+    interrupt_speaking,
+    interrupt_thinking,
     may_not_be_interrupted,
     note_failure,
     note_ready,
-    note_said,
     note_sound,
     note_written,
-    only_hangs_up,
-    playback_is_overdue,
+    playback_limit,
+    reply_can_be_spoken,
+    reply_ends_call,
     reply_failed,
+    reply_transfers_call,
     reprompts_are_used_up,
-    saying_goodbye,
+    reset_apologies,
     script,
     start_reply,
-    transfers_after_it,
-    was_greeting,
 )
 from callchart.states.settings import PhoneSettings
 from tests.states.standing import ANSWER, APOLOGY, FAREWELL, SPOKEN
@@ -118,16 +118,16 @@ def test_the_last_failure_is_one_after_the_last_apology(
     reply: Reply, apologies: int, last_time: bool
 ) -> None:
     known = data(reply=reply, apologies=apologies)
-    assert failed_for_the_last_time(known) is last_time
+    assert failed_with_apologies_used_up(known) is last_time
 
 
 @pytest.mark.parametrize(
     ("guard", "yes", "no"),
     [
         (may_not_be_interrupted, FAREWELL, SPOKEN),
-        (saying_goodbye, FAREWELL, SPOKEN),
+        (reply_ends_call, FAREWELL, SPOKEN),
         (reply_failed, BROKEN, SPOKEN),
-        (transfers_after_it, replace(SPOKEN, transfer_to="100"), SPOKEN),
+        (reply_transfers_call, replace(SPOKEN, transfer_to="100"), SPOKEN),
     ],
 )
 def test_guards_of_the_reply_under_way(
@@ -141,19 +141,19 @@ def test_guards_of_the_reply_under_way(
     ("chunks", "ends_call", "only"), [(0, True, True), (1, True, False), (0, False, False)]
 )
 def test_a_model_may_hang_up_without_a_word(chunks: int, ends_call: bool, only: bool) -> None:
-    assert only_hangs_up(ReplyWritten(2, chunks, 0, ends_call)) is only
+    assert hangs_up_without_words(ReplyWritten(2, chunks, 0, ends_call)) is only
 
 
 def test_what_the_caller_spoke_into_is_remembered() -> None:
-    assert was_greeting(from_greeting(data(), 0))
-    assert not was_greeting(from_thinking(data()))
-    assert not was_greeting(from_speaking(data(), 0))
+    assert greeting_was_interrupted(interrupt_greeting(data(), 0))
+    assert not greeting_was_interrupted(interrupt_thinking(data()))
+    assert not greeting_was_interrupted(interrupt_speaking(data(), 0))
 
 
 def test_a_reply_can_be_spoken_when_it_was_or_when_its_sound_is_there() -> None:
-    assert can_be_spoken(from_speaking(data(reply=ANSWER), 0))
-    assert can_be_spoken(from_thinking(data(reply=SPOKEN)))
-    assert not can_be_spoken(from_thinking(data(reply=ANSWER)))
+    assert reply_can_be_spoken(interrupt_speaking(data(reply=ANSWER), 0))
+    assert reply_can_be_spoken(interrupt_thinking(data(reply=SPOKEN)))
+    assert not reply_can_be_spoken(interrupt_thinking(data(reply=ANSWER)))
 
 
 def test_what_becomes_of_the_reply_is_noted() -> None:
@@ -173,8 +173,8 @@ def test_a_text_that_is_complete_takes_no_goodbye_back() -> None:
 
 
 def test_a_reply_that_was_said_makes_the_next_failure_the_first() -> None:
-    assert note_said(data(apologies=2)).apologies == 0
-    assert note_said(data(apologies=2, reply=APOLOGY)).apologies == 2
+    assert reset_apologies(data(apologies=2)).apologies == 0
+    assert reset_apologies(data(apologies=2, reply=APOLOGY)).apologies == 2
 
 
 def test_sound_that_is_queued_lasts_from_the_end_of_what_is_ahead() -> None:
@@ -186,10 +186,10 @@ def test_sound_that_is_queued_lasts_from_the_end_of_what_is_ahead() -> None:
 
 
 def test_a_playback_is_overdue_a_margin_after_its_sound() -> None:
-    assert playback_is_overdue(data(sound_until_us=2_500_000), 1_000_000) == 1.5 + 3.0
-    assert playback_is_overdue(data(sound_until_us=2_500_000), 4_000_000) == 3.0
+    assert playback_limit(data(sound_until_us=2_500_000), 1_000_000) == 1.5 + 3.0
+    assert playback_limit(data(sound_until_us=2_500_000), 4_000_000) == 3.0
     patient = PhoneSettings(playback_margin=5.0)
-    assert playback_is_overdue(data(sound_until_us=0, settings=patient), 4_000_000) == 5.0
+    assert playback_limit(data(sound_until_us=0, settings=patient), 4_000_000) == 5.0
 
 
 def test_the_effect_starts_the_reply_that_is_next() -> None:

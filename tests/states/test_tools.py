@@ -7,9 +7,9 @@ from callchart.engine.events import ToolFinished, ToolUnderWay
 from callchart.states.data import PhoneData, RunningTool
 from callchart.states.tools import (
     UNDER_WAY,
-    note_finished,
-    note_under_way,
-    tools_are_at_work,
+    record_tool_result,
+    record_tool_start,
+    tools_are_running,
 )
 
 QUESTION = Said("caller", "Put one aside")
@@ -18,24 +18,24 @@ FINISHED = ToolFinished(2, "book", "{}", "booked")
 
 
 def test_what_a_tool_has_done_is_history() -> None:
-    data = note_finished(PhoneData(history=(QUESTION,)), FINISHED)
+    data = record_tool_result(PhoneData(history=(QUESTION,)), FINISHED)
     assert data.history == (QUESTION, ToolUsed("book", "{}", "booked", 2))
 
 
 def test_a_tool_that_finishes_is_history_from_its_beginning() -> None:
-    begun = note_under_way(PhoneData(history=(QUESTION,)), BEGUN, 1_000_000)
+    begun = record_tool_start(PhoneData(history=(QUESTION,)), BEGUN, 1_000_000)
     assert begun.history == (QUESTION, ToolUsed("book", "{}", UNDER_WAY, 2))
     assert begun.running_tools == (RunningTool(2, 5_000_000),)
-    assert tools_are_at_work(begun)
+    assert tools_are_running(begun)
 
 
 def test_its_result_stands_where_it_began() -> None:
     other = ToolUsed("price", "{}", "nine", 1)
-    begun = note_under_way(PhoneData(history=(other,)), BEGUN, 0)
+    begun = record_tool_start(PhoneData(history=(other,)), BEGUN, 0)
     later = PhoneData(
         history=(*begun.history, QUESTION), running_tools=(RunningTool(9, 1), *begun.running_tools)
     )
-    data = note_finished(later, FINISHED)
+    data = record_tool_result(later, FINISHED)
     assert data.history == (other, ToolUsed("book", "{}", "booked", 2), QUESTION)
     assert data.running_tools == (RunningTool(9, 1),)
-    assert not tools_are_at_work(note_finished(begun, FINISHED))
+    assert not tools_are_running(record_tool_result(begun, FINISHED))

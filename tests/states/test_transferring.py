@@ -46,7 +46,7 @@ def test_a_carrier_that_does_not_answer_is_given_up(apologies: int, purpose: str
     after = transferring(apologies=apologies).due("transfer_wait")
     assert (after.seconds, after.state, after.purpose) == (5.0, "speaking.opening", purpose)
     (used,) = after.data.history
-    assert used == ToolUsed("transfer", TARGET, "Failed: nothing came of it.")
+    assert used == ToolUsed("transfer", TARGET, "Failed: the carrier did not answer.")
     patient = transferring(settings=PhoneSettings(transfer_wait=9.0)).due("transfer_wait")
     assert patient.seconds == 9.0
 

@@ -1,4 +1,4 @@
-"""The world around calls, as an exploration plays it: what each port may answer, and when."""
+"""The environment of a call in an exploration: which event each port may send, and when."""
 
 from callchart.engine.exploration.environment.abstraction import NOTHING, CanonicalValues, spoken
 from callchart.engine.exploration.environment.phone import Phone

@@ -1,4 +1,4 @@
-"""A chart's own events, beside the engine's: each may happen whenever its origin is there."""
+"""The moves of a chart's own events. Each may happen while its origin exists."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from callchart.engine.events import EVENTS, OUTSIDE, Event
 from callchart.engine.exploration import EnvironmentMove
 from callchart.engine.exploration.environment.state import EnvironmentState
 
-#: Values that stand for all of a field, by its type.
+#: Sample values of a field, by its type.
 _VALUES: dict[str, Sequence[object]] = {
     "str": ("", "words"),
     "bool": (False, True),
@@ -21,7 +21,7 @@ _VALUES: dict[str, Sequence[object]] = {
 
 
 def examples(kind: type[Event]) -> Iterator[Event]:
-    """Events of that kind, with a few values for each field that has no default."""
+    """Yield events of that kind, with the sample values of each field without a default."""
     asked = [f for f in fields(kind) if f.default is MISSING and f.default_factory is MISSING]
     for values in product(*(_VALUES.get(str(f.type), (None,)) for f in asked)):
         yield kind(**dict(zip([f.name for f in asked], values, strict=True)))
@@ -30,7 +30,7 @@ def examples(kind: type[Event]) -> Iterator[Event]:
 def custom_moves(
     chart: Chart, configuration: Configuration, now: EnvironmentState
 ) -> Iterator[EnvironmentMove]:
-    """Those of the chart's own events that can arrive where the call stands."""
+    """Yield a move for each of the chart's own events that can arrive in this configuration."""
     for kind in chart.events:
         if kind not in EVENTS:
             of = None

@@ -1,7 +1,7 @@
-"""What each port may answer, and when: late, never, twice, an error, after its cancel.
+"""The moves of each port: the events that it may send late, twice, after its cancel, or not at all.
 
-That something never comes needs no words here: nothing that may happen has to. Only what an effect
-raises has to, and at once."""
+A move may happen, but need not: so each event may also stay away. Only the events that an effect
+raises must happen, as the next step."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ from callchart.engine.events import (
 from callchart.engine.exploration import EnvironmentMove
 from callchart.engine.exploration.environment.state import EnvironmentState
 
-#: Seconds of one chunk's sound, and what a tool may take.
+#: Seconds of sound per chunk, and the longest time of a tool.
 SOUND_S = 2.0
 TOOL_S = 5.0
 
-#: What a model may write: its chunks, whether it hangs up, whom it hands the caller on to.
+#: The answers of the model: number of chunks, whether it hangs up, target of a transfer.
 ANSWERS = {
     "an answer": (2, False, ""),
     "a short answer": (1, False, ""),
@@ -51,7 +51,7 @@ ANSWERS = {
 
 
 def line(now: EnvironmentState) -> Iterator[EnvironmentMove]:
-    """The carrier: hangs up, closes, presses keys, hands on or does not."""
+    """Yield the moves of the carrier: hangup, closed line, key, result of a transfer."""
     if not now.closed:
         if not now.remote_hung_up:
             yield EnvironmentMove(
@@ -61,19 +61,21 @@ def line(now: EnvironmentState) -> Iterator[EnvironmentMove]:
         yield EnvironmentMove("the line closes", LineClosed(), now._replace(closed=True))
     if now.transferring:
         after = now._replace(transferring=False)
-        yield EnvironmentMove("the carrier hands the caller on", CallTransferred(), after)
+        yield EnvironmentMove("the carrier transfers the caller", CallTransferred(), after)
         yield EnvironmentMove("the carrier refuses to transfer", TransferFailed("busy"), after)
 
 
 def operator(now: EnvironmentState) -> Iterator[EnvironmentMove]:
-    """The operator, or the service as it drains, as often as they like."""
+    """Yield the move of the operator, or of a service that drains. It may repeat."""
     yield EnvironmentMove("the operator wants the call to end", HangUpRequested("drain"), now)
 
 
 def hear(
     now: EnvironmentState, words: Sequence[str], data: CallData, may_speak: bool
 ) -> Iterator[EnvironmentMove]:
-    """Voice activity and the recogniser: finals late, never, early, twice; it may fail."""
+    """Yield the moves of voice activity and recogniser.
+
+    Finals may be late, early, repeated or missing. The recogniser may fail."""
     of = now.hearing
     if not of:
         return
@@ -120,7 +122,7 @@ def hear(
 
 
 def reply(now: EnvironmentState, said: Reply) -> Iterator[EnvironmentMove]:
-    """The model and the voice: slow, never, failing; an answer, a goodbye, a transfer."""
+    """Yield the moves of model and voice: first sound, text (`ANSWERS`), failure."""
     of, number = now.replying, now.reply
     if not of or not number:
         return
@@ -136,7 +138,7 @@ def reply(now: EnvironmentState, said: Reply) -> Iterator[EnvironmentMove]:
         written = now._replace(written=True)
         for what, (chunks, ends_call, transfer_to) in ANSWERS.items():
             if now.draft and (ends_call or transfer_to):
-                continue  # such tools wait until it is certain, as all do
+                continue  # these are tools, and a draft uses none before it is confirmed
             event = ReplyWritten(number, chunks, 0, ends_call, transfer_to)
             yield EnvironmentMove(f"the reply is written: {what}", event, written, of)
     elif said.chunks is not None:
@@ -145,9 +147,9 @@ def reply(now: EnvironmentState, said: Reply) -> Iterator[EnvironmentMove]:
 
 
 def tools(now: EnvironmentState) -> Iterator[EnvironmentMove]:
-    """The user's tools: those that end with their reply, and one that finishes whatever comes.
+    """Yield the moves of the user's tools: one that ends with its reply, one that always finishes.
 
-    They are never stale, and may come whenever: after their reply, after the call's last words."""
+    The second is never stale. It may start and finish at any time, even after the last words."""
     if now.replying and now.by_model and not (now.written or now.failed or now.draft):
         yield EnvironmentMove("a tool answers", ToolFinished(0, "stock", "{}", "5"), now)
     if now.tool_running:
@@ -156,12 +158,12 @@ def tools(now: EnvironmentState) -> Iterator[EnvironmentMove]:
     else:
         begun = now._replace(tool_running=True)
         yield EnvironmentMove(
-            "a tool begins what it will finish", ToolUnderWay(1, "order", "{}", TOOL_S), begun
+            "a tool starts that always finishes", ToolUnderWay(1, "order", "{}", TOOL_S), begun
         )
 
 
 def play(now: EnvironmentState, said: Reply) -> Iterator[EnvironmentMove]:
-    """A reply's sound on the line: its marks may come, or not, or come twice."""
+    """Yield the moves of a reply's playback. Each mark may be missing or repeated."""
     of, number = now.playing, now.reply
     if not of:
         return
@@ -177,7 +179,7 @@ def play(now: EnvironmentState, said: Reply) -> Iterator[EnvironmentMove]:
 
 
 def fill(now: EnvironmentState, filler: str) -> Iterator[EnvironmentMove]:
-    """A filler's sound on the line."""
+    """Yield the moves of a filler's playback."""
     of = now.filling
     if of:
         yield EnvironmentMove("the filler is heard", FillerStarted(filler), now, of)
@@ -185,10 +187,12 @@ def fill(now: EnvironmentState, filler: str) -> Iterator[EnvironmentMove]:
 
 
 def late(now: EnvironmentState, data: CallData) -> Iterator[EnvironmentMove]:
-    """What activities had said before they were cancelled, and was not taken yet; and what speaks
-    of something that is over while its activity goes on."""
+    """Yield late events.
+
+    These are events that an activity posted before its cancel, and events of an activity that goes
+    on, about a replaced reply or an answered utterance."""
     number, utterance = data.reply.number, max(now.utterance, 1)
-    over: list[tuple[str, Event]] = [
+    cancelled: list[tuple[str, Event]] = [
         *_of_reply(number),
         ("the start of a playback", PlaybackStarted(number)),
         ("sound", SoundQueued(number, 0, SOUND_S)),
@@ -197,14 +201,14 @@ def late(now: EnvironmentState, data: CallData) -> Iterator[EnvironmentMove]:
         ("the end of a filler", FillerFinished()),
     ]
     if not now.hearing:
-        over += [
+        cancelled += [
             ("speech", SpeechStarted(utterance)),
             ("the end of speech", SpeechEnded(utterance)),
             ("a partial", PartialHeard(utterance, "words")),
             ("a final", FinalHeard(utterance, "words")),
             ("the recogniser's failure", HearingFailed("recogniser", "gone")),
         ]
-    for what, event in over:
+    for what, event in cancelled:
         yield EnvironmentMove(f"{what}, after its cancel", event, now, stale=True)
     if now.replying and now.reply:
         for what, event in _of_reply(now.reply - 1):

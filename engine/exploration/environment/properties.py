@@ -1,4 +1,4 @@
-"""What holds of every call on a phone line, whatever its chart: each a sentence and a function."""
+"""The properties that each phone call has, with any chart: a sentence and a function each."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ACTED_ON = (Outcome.TAKEN, Outcome.STAYED)
 
 
 def properties(chart: Chart) -> tuple[Property, ...]:
-    """Those of the steps of this chart."""
+    """Return the properties of the steps of this chart."""
 
     def activities(states: Iterator[str]) -> set[str | None]:
         return {chart.nodes[state].state.activity for state in states}
@@ -29,37 +29,41 @@ def properties(chart: Chart) -> tuple[Property, ...]:
     def silence(before: SearchState, step: Step, after: EnvironmentState) -> str | None:
         left = activities(active.state for active in step.exits)
         if left & {"play", "fill"} and StopPlayback() not in step.exit_effects:
-            return f"{step.before.leaf} is left, and what it plays goes on"
+            return f"{step.before.leaf} is left, and its sound still plays"
         return None
 
     def alive(before: SearchState, step: Step, after: EnvironmentState) -> str | None:
         entered = activities(active.state for active in step.entries)
         if "play" in entered and (not after.reply or after.reply != step.data.reply.number):
-            return f"{step.after.leaf} plays, and the reply that it is to play is over"
+            return f"{step.after.leaf} plays a reply that does not exist"
         if "fill" in entered and step.data.filler is None:
-            return f"{step.after.leaf} plays a filler, and none was chosen"
+            return f"{step.after.leaf} plays a filler before one is chosen"
         left = {active.state for active in step.exits}
         if before.environment.playing and before.environment.playing not in left and _begun(step):
-            return f"in {step.after.leaf} a reply is replaced while it is played"
+            return f"in {step.after.leaf} a reply is replaced while it plays"
         return None
 
     def hung_up(before: SearchState, step: Step, after: EnvironmentState) -> str | None:
         if step.entries and chart.is_final(step.after.leaf) and not (after.hung_up or after.closed):
-            return f"{step.after.leaf} is reached, and the line is open"
+            return f"{step.after.leaf} is reached while the line is open"
         return None
 
     return (
-        Property("nothing of a dead reply is heard", silence),
-        Property("what is played is alive", alive),
-        Property("one reply at most is alive", _one_reply),
-        Property("nothing of a draft is heard before its words are certain", _unheard),
-        Property("what was replaced or answered is not acted on", _nothing_late),
-        Property("each reply has one end", _one_end),
-        Property("what was heard of a reply is known", _heard),
-        Property("a reply that failed is not taken for said", _made_up_for),
+        Property("no sound of an ended reply is heard", silence),
+        Property("only the current reply or a chosen filler is played", alive),
+        Property("at most one reply runs at a time", _one_reply),
+        Property("a draft is not heard before the caller's words are certain", _unheard),
+        Property(
+            "events of a replaced reply or an answered utterance change nothing", _nothing_late
+        ),
+        Property("each reply ends once", _one_end),
+        Property("the heard words of a reply are in the history", _heard),
+        Property(
+            "a failed reply is followed by another reply, a hangup or a transfer", _made_up_for
+        ),
         Property("a call is answered before anything is said", _answered),
-        Property("closing twice is closing once", _closed_once),
-        Property("no line is left open", hung_up),
+        Property("the line is hung up only once", _closed_once),
+        Property("the line is hung up or closed when the call ends", hung_up),
     )
 
 
@@ -71,17 +75,17 @@ def _begun(step: Step) -> list[StartReply | StartDraft]:
 def _one_reply(before: SearchState, step: Step, after: EnvironmentState) -> str | None:
     begun = _begun(step)
     if len(begun) > 1:
-        return f"{len(begun)} replies are begun at once"
+        return f"a step begins {len(begun)} replies"
     if begun and not after.replying:
-        return f"a reply is begun in {step.after.leaf}, where nobody writes it"
+        return f"a reply begins in {step.after.leaf}, where no activity writes it"
     is_old = bool(begun) and begun[0].reply.number <= before.environment.reply
     if is_old and not is_confirmed(before, step):
-        return "a reply is begun under the number of another"
+        return "a reply begins with the number of an earlier one"
     return None
 
 
 def is_confirmed(before: SearchState, step: Step) -> bool:
-    """Is what was a draft certain to be heard from now on?"""
+    """Return True if the step confirms the draft: from now on it is the answer."""
     draft = before.environment.reply if before.environment.draft else None
     return any(isinstance(e, StartReply) and e.reply.number == draft for e in _begun(step))
 
@@ -98,9 +102,9 @@ def _nothing_late(before: SearchState, step: Step, after: EnvironmentState) -> s
         case ReplyReady() | ReplyWritten() | ReplyFailed() if (
             event.reply != before.environment.reply
         ):
-            return f"{type(event).__name__} of a reply that was replaced is acted on"
+            return f"{type(event).__name__} of a replaced reply has an effect"
         case FinalHeard() if event.utterance <= before.data.answered:
-            return "a final of an utterance that was answered is acted on"
+            return "a final of an answered utterance has an effect"
     return None
 
 
@@ -108,7 +112,7 @@ def _one_end(before: SearchState, step: Step, after: EnvironmentState) -> str | 
     if isinstance(step.event, PlaybackFinished) and step.outcome in ACTED_ON:
         left = {active.state for active in step.exits}
         if before.environment.playing not in left:
-            return "a reply was heard to its end, and its playback goes on"
+            return "a reply played to its end, and its playback still runs"
     return None
 
 
@@ -125,7 +129,7 @@ def _heard(before: SearchState, step: Step, after: EnvironmentState) -> str | No
     if not isinstance(event, PlaybackStopped) or step.outcome is Outcome.STALE:
         return None
     if step.data.history == before.data.history:
-        return f"in {step.before.leaf}, what was heard is {step.outcome.value} and forgotten"
+        return f"in {step.before.leaf}, the heard words are {step.outcome.value}, not recorded"
     return None
 
 
@@ -133,7 +137,7 @@ def _answered(before: SearchState, step: Step, after: EnvironmentState) -> str |
     if not before.environment.answered and (
         before.environment.playing or before.environment.filling
     ):
-        return f"in {step.before.leaf} something is said, and the call was not answered"
+        return f"in {step.before.leaf} sound plays before the call is answered"
     return None
 
 

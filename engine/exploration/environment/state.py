@@ -1,4 +1,4 @@
-"""The state of the environment of a call: what each port may still report, and what it was told."""
+"""The state of a call's environment: what each port knows and may still report."""
 
 from __future__ import annotations
 

@@ -288,7 +288,10 @@ def test_a_line_left_open_is_found() -> None:
     )
     silent = Chart("rude", [rude, OVER], events=(Knock, CallerHungUp, LineClosed))
     name, _, path = the_violation(explored(silent))
-    assert (name, path) == ("no line is left open", ("the caller hangs up",))
+    assert (name, path) == (
+        "the line is hung up or closed when the call ends",
+        ("the caller hangs up",),
+    )
 
 
 def test_a_line_hung_up_twice_is_found() -> None:
@@ -299,7 +302,7 @@ def test_a_line_hung_up_twice_is_found() -> None:
         after={"out": (5, to("bye"))},
     )
     name, how, _ = the_violation(explored(chart(twice)))
-    assert (name, how) == ("closing twice is closing once", "the line is hung up twice")
+    assert (name, how) == ("the line is hung up only once", "the line is hung up twice")
 
 
 def test_an_event_and_each_timer_that_may_be_due_first_are_ties() -> None:

@@ -29,7 +29,7 @@ from callchart.engine.exploration.environment import (
 from callchart.states.data import PhoneData
 from callchart.states.exploration.properties import DRAFTS
 from callchart.states.exploration.worlds import cap_drafts
-from callchart.states.late import is_over
+from callchart.states.late import is_late
 from tests.engine.exploration.charts import BYE, OVER, Knock, state
 
 EVENTS: Sequence[type[Event]] = (ReplyReady, ReplyWritten, ReplyFailed, PlaybackStopped)
@@ -86,7 +86,7 @@ def drafting(*, knock: Reaction, then: Reaction) -> Chart:
     call = state("call", entry=AnswerLine(), children=[turn], after={"longest": (60, to("bye"))})
     bye = replace(BYE, on={**BYE.on, PlaybackStopped: stay(update=note_heard)})
     events = (Knock, CallerHungUp, LineClosed, *EVENTS)
-    return Chart("a test's", [call, bye, OVER], events=events, data=PhoneData, late=is_over)
+    return Chart("a test's", [call, bye, OVER], events=events, data=PhoneData, late=is_late)
 
 
 def forget(leaf: str, data: PhoneData, environment: EnvironmentState) -> CanonicalValues:
@@ -116,15 +116,15 @@ def test_a_draft_that_another_answer_replaces_breaks_nothing() -> None:
 
 def test_a_draft_that_is_played_as_it_is_is_found() -> None:
     played = drafting(knock=stay(), then=to("turn.playing"))
-    name = "nothing of a draft is heard before its words are certain"
+    name = "a draft is not heard before the caller's words are certain"
     assert broken(played)[name] == "call.turn.playing plays a draft"
 
 
 def test_a_draft_that_answers_other_words_is_found() -> None:
     other = to("turn.playing", update=put_other_words, effects=start_reply)
     assert broken(drafting(knock=stay(), then=other)) == {
-        "a draft is the answer to its own words alone": (
-            "in call.turn.playing the answer is a draft that was begun for other words"
+        "a draft answers only the words that it was begun for": (
+            "in call.turn.playing the answer is a draft for other words"
         )
     }
 
@@ -132,6 +132,6 @@ def test_a_draft_that_answers_other_words_is_found() -> None:
 @pytest.mark.parametrize("drafts", [1, 2])
 def test_more_drafts_than_are_set_are_found(drafts: int) -> None:
     how = broken(drafting(knock=AGAIN, then=CONFIRMED), drafts)
-    assert how["a turn has no more drafts than are set"] == (
-        f"a turn has {drafts + 1} drafts, and {drafts} are set"
+    assert how["a turn has at most as many drafts as the setting allows"] == (
+        f"a turn has {drafts + 1} drafts, the setting allows {drafts}"
     )

@@ -17,40 +17,50 @@ MUTANTS = {mutant.mistake: mutant for mutant in mutants(CHART)}
 #: What is found by a call in which the caller says nothing, or says something once.
 SILENT = {
     "stale events are acted on": "no event of a state that was left is acted on",
-    "late events are acted on": "what was replaced or answered is not acted on",
+    "late events are acted on": (
+        "events of a replaced reply or an answered utterance change nothing"
+    ),
     "call: on entry, no AnswerLine": "a call is answered before anything is said",
-    "call: on CallerHungUp, its answer leads to ended": "no line is left open",
-    "call: on HangUpRequested, answer 1 is gone": "nothing is said after the last words",
-    "call: on HangUpRequested, answer 2 without begin_farewell": "one reply at most is alive",
-    "call: on HangUpRequested, answer 2 without start_reply": "what is played is alive",
-    "call: on EndOfUtteranceHeard, its answer without note_heard_out": (
-        "what is heard of the caller is known"
+    "call: on CallerHungUp, its answer leads to ended": (
+        "the line is hung up or closed when the call ends"
     ),
-    "call: on PlaybackStopped, its answer without words_heard": (
-        "what was heard of a reply is known"
+    "call: on HangUpRequested, answer 1 is gone": "no reply follows the last words",
+    "call: on HangUpRequested, answer 2 without begin_farewell": "at most one reply runs at a time",
+    "call: on HangUpRequested, answer 2 without start_reply": (
+        "only the current reply or a chosen filler is played"
     ),
-    "call: on ToolUnderWay, its answer without note_under_way": "what tools do is in the history",
-    "call.turn: on FinalHeard, answer 1 without add_words": "what is heard of the caller is known",
+    "call: on EndOfUtteranceHeard, its answer without note_end_recognised": (
+        "each report about the caller's speech is recorded"
+    ),
+    "call: on PlaybackStopped, its answer without record_heard_words": (
+        "the heard words of a reply are in the history"
+    ),
+    "call: on ToolUnderWay, its answer without record_tool_start": (
+        "each tool event is in the history"
+    ),
+    "call.turn: on FinalHeard, answer 1 without add_words": (
+        "each report about the caller's speech is recorded"
+    ),
     "call.turn.greeting: on PlaybackFinished, answer 1 is gone": (
-        "a reply that failed is not taken for said"
+        "a failed reply is followed by another reply, a hangup or a transfer"
     ),
-    "call.turn.greeting: on exit, no StopPlayback": "nothing of a dead reply is heard",
+    "call.turn.greeting: on exit, no StopPlayback": "no sound of an ended reply is heard",
 }
 SPOKEN = {
-    "call: on CallerHungUp, its answer without put_what_was_said": (
-        "a call ends with all that was said in its history"
+    "call: on CallerHungUp, its answer without record_unanswered": (
+        "all words of the caller are in the history when we hang up"
     ),
     "call.turn: on SpeechEnded, its answer without note_speech_ended": (
-        "what is heard of the caller is known"
+        "each report about the caller's speech is recorded"
     ),
     "call.turn: on PartialHeard, its answer without note_partial": (
-        "what is heard of the caller is known"
+        "each report about the caller's speech is recorded"
     ),
     "call.turn.barged_in.silence: after false_alarm, answer 1 is gone": (
-        "no words of the caller's are lost"
+        "no words of the caller are lost"
     ),
     "call.listening.waiting: on PartialHeard, answer 1 is gone": (
-        "who is silent is not listened to as a speaker"
+        "a silent caller is not treated as a speaker"
     ),
 }
 
