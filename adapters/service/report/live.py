@@ -1,6 +1,6 @@
 """The live view: the states of a call on a console, each with its time.
 
-The output is plain lines, also in a pipe: rich leaves out the colours where there is no terminal.
+The output is plain lines, also in a pipe: rich leaves out the colours without a terminal.
 Spoken words are shown only on request.
 """
 

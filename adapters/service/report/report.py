@@ -32,7 +32,7 @@ TROUBLE = ("apology", "regret")
 
 
 class Ending(StrEnum):
-    """How a reply ended."""
+    """The manner in which a reply ended."""
 
     SAID = "said"  # heard to its end
     INTERRUPTED = "interrupted"  # the caller took the turn

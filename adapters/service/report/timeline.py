@@ -1,4 +1,4 @@
-"""A call as a picture: the speech of both sides, the states, and the latencies of each turn.
+"""A call as a picture: the speech of both sides, keys, tools, states, and each turn's latencies.
 
 `timeline` makes an SVG from a `Report` and, where there is a recording, the loudness of both sides.
 Rows break the call as lines break a text, in quiet moments if possible. Sizes are in CSS px.
@@ -25,6 +25,7 @@ from callchart.adapters.service.report.timeline_style import (
     NAMES,
     RIGHT,
     TITLE,
+    TOOL_COLOUR,
     WIDTH,
 )
 from callchart.engine.drawing.palette import Palette
@@ -76,18 +77,20 @@ def timeline(
 def _draw_head(canvas: Canvas, report: Report, colours: dict[str, str]) -> None:
     counts = report.counts()
     facts = [f"{report.duration:.1f} s"]
-    for name, one in (
-        ("turns", "turn"),
-        ("interruptions", "interruption"),
-        ("backchannels", "backchannel"),
-        ("false_alarms", "false alarm"),
-        ("reprompts", "reprompt"),
-        ("apologies", "apology"),
-        ("failures", "failure"),
-        ("drafts_dropped", "draft dropped"),
+    for name, one, many in (
+        ("turns", "turn", "turns"),
+        ("interruptions", "interruption", "interruptions"),
+        ("backchannels", "backchannel", "backchannels"),
+        ("false_alarms", "false alarm", "false alarms"),
+        ("reprompts", "reprompt", "reprompts"),
+        ("apologies", "apology", "apologies"),
+        ("failures", "failure", "failures"),
+        ("drafts_dropped", "draft dropped", "drafts dropped"),
+        ("tools", "tool use", "tool uses"),
+        ("keys", "key", "keys"),
     ):
         if number := counts[name]:
-            facts.append(f"{number} {one if number == 1 else name.replace('_', ' ')}")
+            facts.append(f"{number} {one if number == 1 else many}")
     facts.append(report.ended.cause if report.ended else "the journal stops in the middle")
     if report.redacted:
         facts.append("words redacted")
@@ -100,6 +103,7 @@ def _draw_head(canvas: Canvas, report: Report, colours: dict[str, str]) -> None:
         ("agent", AGENT_COLOUR),
         ("filler", FILLER_COLOUR),
         ("cut off", CUT),
+        *([("tool", TOOL_COLOUR)] if report.tools else []),
     ]
     _draw_legend(canvas, tracks, RIGHT - _legend_width(tracks), 36)
     _draw_legend(canvas, colours.items(), MARGIN, 84)

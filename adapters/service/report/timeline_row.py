@@ -1,7 +1,7 @@
 """One row of a timeline: the part of a call between two moments.
 
-From the top: the time, the caller's words and sound, the agent's sound and words, the states in two
-storeys, and the notes."""
+From the top: the time, the caller's words, sound and keys, the agent's sound and words, the tools,
+the states in two storeys, and the notes."""
 
 from __future__ import annotations
 
@@ -11,6 +11,13 @@ from itertools import groupby
 from typing import Final
 
 from callchart.adapters.service.report.report import Ending, Report, Sound, Turn, Visit
+from callchart.adapters.service.report.timeline_axis import Axis
+from callchart.adapters.service.report.timeline_marks import (
+    TOOL_HEIGHT,
+    draw_keys,
+    draw_tools,
+    tool_lanes,
+)
 from callchart.adapters.service.report.timeline_notes import Note, notes
 from callchart.adapters.service.report.timeline_style import (
     AGENT_COLOUR,
@@ -40,7 +47,7 @@ LEVEL_SECONDS: Final = 0.02
 
 # The offsets from the top of a row, and the heights.
 _AXIS, _CALLER_WORDS, _CALLER, _AGENT, _AGENT_WORDS = 12, 34, 79, 129, 170
-_GROUPS, _LEAVES, _NOTES = 196, 215, 249
+_TOOLS, _GROUPS, _LEAVES, _NOTES = 191, 196, 215, 249
 _LEADING, _TRACK, _GROUP_HEIGHT, _LEAF_HEIGHT, _NOTE_HEIGHT = 15, 46, 19, 15, 20
 
 
@@ -119,45 +126,44 @@ class Row:
         scale: float,
     ) -> None:
         self._canvas, self._report, self._palette = canvas, report, palette
-        self._began, self._ended, self._top, self._scale = began, ended, top, scale
+        self._axis, self._top = Axis(began, ended, scale), top
+        self._tools = tool_lanes(report, self._axis)
+        #: The room that the tools take, from the top of the states' usual place.
+        self._tools_height = len(self._tools) * TOOL_HEIGHT
 
     def draw(self, caller: Sequence[float], agent: Sequence[float]) -> float:
         """Draw the row, and return its height."""
         lanes = self._place_notes()
-        height = _NOTES + len(lanes) * _NOTE_HEIGHT - (0 if lanes else 12)
+        height = self._tools_height + _NOTES + len(lanes) * _NOTE_HEIGHT - (0 if lanes else 12)
         self._draw_axis()
         for y in (_CALLER, _AGENT):
-            line = f"M{LEFT} {self._top + y:.1f}H{self._x(self._ended):.1f}"
+            line = f"M{LEFT} {self._top + y:.1f}H{self._axis.x(self._axis.ended):.1f}"
             self._canvas.path(line, EDGE, 1)
         for name, y in (
             ("caller", _CALLER),
             ("agent", _AGENT),
-            ("states", _GROUPS + 9),
-            *([("latency", _NOTES)] if lanes else []),
+            *([("tools", _TOOLS + 8)] if self._tools else []),
+            ("states", self._tools_height + _GROUPS + 9),
+            *([("latency", self._tools_height + _NOTES)] if lanes else []),
         ):
             self._canvas.text(MARGIN, self._top + y + 4, name, size=NAMES, fill=FAINT, bold=True)
         self._draw_caller(caller)
         self._draw_agent(agent)
+        draw_tools(self._canvas, self._tools, self._top + _TOOLS)
         self._draw_states()
         self._draw_notes(lanes)
         return height
 
-    def _x(self, at: float) -> float:
-        """Return the place of a moment; moments of other rows are at the edge."""
-        return LEFT + (min(max(at, self._began), self._ended) - self._began) * self._scale
-
-    def _part(self, began: float, ended: float) -> tuple[float, float] | None:
-        """Return the part of a stretch of time that is in this row."""
-        if ended <= self._began or began >= self._ended:
-            return None
-        return max(began, self._began), min(ended, self._ended)
+    @property
+    def _states_bottom(self) -> float:
+        return self._top + self._tools_height + _LEAVES + _LEAF_HEIGHT
 
     # --- time ------------------------------------------------------------------------------------
 
     def _draw_axis(self) -> None:
-        for second in range(int(-(-self._began // 1)), int(self._ended) + 1):
-            x = self._x(second)
-            top, bottom = self._top + _AXIS + 8, self._top + _LEAVES + _LEAF_HEIGHT
+        for second in range(int(-(-self._axis.began // 1)), int(self._axis.ended) + 1):
+            x = self._axis.x(second)
+            top, bottom = self._top + _AXIS + 8, self._states_bottom
             self._canvas.path(f"M{x:.1f} {top:.1f}V{bottom:.1f}", GRID, 1)
             label = f"{second // 60}:{second % 60:02d}"
             if second % 2 == 0 and x + text_width(label, NAMES - 1) / 2 < RIGHT:
@@ -174,7 +180,8 @@ class Row:
         ]
         y = self._top + _CALLER
         self._draw_stretches([s[:2] for s in stretches], y, CALLER_COLOUR, bool(loudness))
-        self._draw_loudness(loudness, y, [(self._began, self._ended, CALLER_COLOUR)])
+        self._draw_loudness(loudness, y, [(self._axis.began, self._axis.ended, CALLER_COLOUR)])
+        draw_keys(self._canvas, self._report.keys, self._axis, y)
         self._draw_words(stretches, (), self._top + _CALLER_WORDS, CALLER_COLOUR)
 
     def _draw_agent(self, loudness: Sequence[float]) -> None:
@@ -189,8 +196,8 @@ class Row:
                 self._draw_cut(turn.sounds[-1].ended, y)
         y = self._top + _AGENT_WORDS
         for filler in [turn.filler for turn in turns if turn.filler]:
-            if part := self._part(filler.began, filler.ended):
-                x, end = self._x(part[0]), self._x(part[1])
+            if part := self._axis.part(filler.began, filler.ended):
+                x, end = self._axis.x(part[0]), self._axis.x(part[1])
                 if text_width(filler.text, WORDS) <= end - x - 4:
                     self._canvas.text(
                         x, y, filler.text, size=WORDS, fill=FILLER_COLOUR, kind="words"
@@ -200,13 +207,13 @@ class Row:
     def _by_colour(
         self, fillers: Sequence[tuple[float, float]]
     ) -> Iterator[tuple[float, float, str]]:
-        at = self._began
+        at = self._axis.began
         for began, ended in fillers:
-            if part := self._part(began, ended):
+            if part := self._axis.part(began, ended):
                 yield at, part[0], AGENT_COLOUR
                 yield *part, FILLER_COLOUR
                 at = part[1]
-        yield at, self._ended, AGENT_COLOUR
+        yield at, self._axis.ended, AGENT_COLOUR
 
     def _draw_stretches(
         self, stretches: Iterable[tuple[float, float]], y: float, colour: str, behind: bool
@@ -214,8 +221,8 @@ class Row:
         """Draw blocks, pale ones where the sound is drawn on them."""
         height = _TRACK if behind else _TRACK * 0.55
         for stretch in stretches:
-            if part := self._part(*stretch):
-                x, end = self._x(part[0]), self._x(part[1])
+            if part := self._axis.part(*stretch):
+                x, end = self._axis.x(part[0]), self._axis.x(part[1])
                 self._canvas.rect(
                     Rect(x, y - height / 2, max(1.5, end - x), height),
                     fill=colour,
@@ -230,14 +237,14 @@ class Row:
         if not (peak := max(loudness, default=0.0)):
             return
         bars: dict[str, list[str]] = {}
-        slots = int((self._x(self._ended) - LEFT) / 4)
+        slots = int((self._axis.x(self._axis.ended) - LEFT) / 4)
         for began, ended, colour in stretches:
             for slot in range(slots):
-                at = self._began + (slot + 0.5) * 4 / self._scale
+                at = self._axis.began + (slot + 0.5) * 4 / self._axis.scale
                 if not began <= at < ended:
                     continue
-                first = int((at - 2 / self._scale) / LEVEL_SECONDS)
-                last = int((at + 2 / self._scale) / LEVEL_SECONDS)
+                first = int((at - 2 / self._axis.scale) / LEVEL_SECONDS)
+                last = int((at + 2 / self._axis.scale) / LEVEL_SECONDS)
                 within = loudness[first : max(last, first + 1)]
                 loud = sum(within) / max(1, len(within)) / peak
                 if loud < 0.02:
@@ -249,9 +256,9 @@ class Row:
             self._canvas.path("".join(moves), colour, 2.4, more=' stroke-linecap="round"')
 
     def _draw_cut(self, at: float, y: float) -> None:
-        if not self._began < at <= self._ended:
+        if not self._axis.has(at):
             return
-        x, half = self._x(at), _TRACK / 2
+        x, half = self._axis.x(at), _TRACK / 2
         bracket = f"M{x - 5:.1f} {y - half:.1f}h5v{2 * half:.1f}h-5"
         self._canvas.path(bracket, CUT, 2.2, more=' stroke-linejoin="round"')
 
@@ -265,21 +272,23 @@ class Row:
         """Write the words in two lines, up to the begin of the next or of one of `others`."""
         begins = sorted([*others, *(began for began, _, _ in stretches)])
         for began, ended, text in stretches:
-            if not (part := self._part(began, ended)):
+            if not (part := self._axis.part(began, ended)):
                 continue
             length = ended - began
             shown = _part_of(text, (part[0] - began) / length, (part[1] - began) / length)
-            x = self._x(part[0])
-            after = next((b for b in begins if began < b < self._ended), None)
-            bound = WORDS_RIGHT if after is None else self._x(after) - 8
-            for number, line in enumerate(fitted(shown, WORDS, self._x(part[1]) - x, bound - x)):
+            x = self._axis.x(part[0])
+            after = next((b for b in begins if began < b < self._axis.ended), None)
+            bound = WORDS_RIGHT if after is None else self._axis.x(after) - 8
+            for number, line in enumerate(
+                fitted(shown, WORDS, self._axis.x(part[1]) - x, bound - x)
+            ):
                 y_line = y + number * _LEADING
                 self._canvas.text(x, y_line, line, size=WORDS, fill=colour, kind="words")
 
     # --- states ----------------------------------------------------------------------------------
 
     def _draw_states(self) -> None:
-        stays = [s for s in _stays(self._report) if self._part(s.visit.at, s.ended)]
+        stays = [s for s in _stays(self._report) if self._axis.part(s.visit.at, s.ended)]
         for group, together in groupby(stays, key=lambda stay: stay.group):
             members = list(together)
             colour = _group_colour(members[0], self._palette)
@@ -313,11 +322,12 @@ class Row:
         height: float,
         opacity: float,
     ) -> None:
-        x, end = self._x(began), self._x(ended)
+        x, end = self._axis.x(began), self._axis.x(ended)
+        y += self._top + self._tools_height
         # Leave a thin gap between two states that are wide enough for it.
         width = max(0.6, end - x - (1 if end - x > 3 else 0))
         self._canvas.rect(
-            Rect(x, self._top + y, width, height - 1),
+            Rect(x, y, width, height - 1),
             fill=colour,
             rounded=0,
             opacity=opacity,
@@ -326,8 +336,7 @@ class Row:
         )
         size = NAMES if opacity == 1 else SMALL
         if label and text_width(label, size) + 4 <= width:
-            y = self._top + y + height - 5
-            self._canvas.text(x + 3, y, label, size=size, fill=INK, kind="state")
+            self._canvas.text(x + 3, y + height - 5, label, size=size, fill=INK, kind="state")
 
     # --- notes -----------------------------------------------------------------------------------
 
@@ -335,7 +344,7 @@ class Row:
         """Return the notes of this row in lanes without overlaps."""
         lanes: list[list[_Placed]] = []
         for note in sorted(notes(self._report), key=lambda note: note.moments):
-            if not self._began < note.moments[-1] <= self._ended:
+            if not self._axis.has(note.moments[-1]):
                 continue
             placed = self._placed(note)
             free = (lane for lane in lanes if lane[-1].ends + 14 <= placed.begins)
@@ -346,7 +355,7 @@ class Row:
 
     def _placed(self, note: Note) -> _Placed:
         """Return the note with its words after the bracket or before it, as many as have room."""
-        begin, end = self._x(note.moments[0]), self._x(note.moments[-1])
+        begin, end = self._axis.x(note.moments[0]), self._axis.x(note.moments[-1])
         for says in note.says:
             width = text_width(says, NAMES) + 9
             if end + width <= WORDS_RIGHT:
@@ -357,7 +366,7 @@ class Row:
 
     def _draw_notes(self, lanes: list[list[_Placed]]) -> None:
         placed = [
-            (each, self._top + _NOTES + number * _NOTE_HEIGHT)
+            (each, self._top + self._tools_height + _NOTES + number * _NOTE_HEIGHT)
             for number, lane in enumerate(lanes)
             for each in lane
         ]
@@ -383,13 +392,13 @@ class Row:
             )
 
     def _draw_bracket(self, note: Note, y: float) -> None:
-        places = [self._x(moment) for moment in note.moments]
+        places = [self._axis.x(moment) for moment in note.moments]
         ticks = "".join(f"M{place:.1f} {y - 4:.1f}v8" for place in places)
         self._canvas.path(f"{ticks}M{places[0]:.1f} {y:.1f}H{places[-1]:.1f}", note.colour, 1.4)
         # From the sound down to the bracket, with a gap where words may be.
         for top, bottom in (
             (self._top + _CALLER - _TRACK / 2, self._top + _AGENT + _TRACK / 2),
-            (self._top + _LEAVES + _LEAF_HEIGHT, y - 5),
+            (self._states_bottom, y - 5),
         ):
             guides = "".join(
                 f"M{place:.1f} {top:.1f}V{bottom:.1f}" for place in (places[0], places[-1])

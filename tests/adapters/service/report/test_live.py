@@ -1,4 +1,4 @@
-"""What a person sees of a call while it lasts, on a terminal and in a pipe."""
+"""The live view of a call, on a terminal and in a pipe."""
 
 from __future__ import annotations
 

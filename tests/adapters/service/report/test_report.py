@@ -107,7 +107,7 @@ def test_states_belong_to_the_turn_that_they_led_to() -> None:
         "thinking.silent",
         "speaking.opening",
         "speaking.chunks",
-        # The last turn's states last until the call is over.
+        # The last turn's states last until the call ends.
         "listening.waiting",
         "hangup",
         "ended",
@@ -119,7 +119,7 @@ def test_states_belong_to_the_turn_that_they_led_to() -> None:
 
 def test_an_interruption_is_timed_from_the_callers_first_sound() -> None:
     told = asked().then(5.0, ReplyReady(2)).then(5.2, PlaybackStarted(2))
-    # Within the guard of 0.4 s after the first sound: put off until it is over.
+    # Within the guard of 0.4 s after the first sound: deferred to the end of that guard.
     told.then(5.3, SpeechStarted(2)).until(5.8)
     told.then(5.9, PartialHeard(2, "no")).then(6.0, SpeechEnded(2)).then(6.1, FinalHeard(2, "no"))
     told.until(7.0).then(7.0, CallerHungUp()).then(7.0, LineClosed())

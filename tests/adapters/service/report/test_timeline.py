@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from callchart.adapters.service.report.report import BargeIn, Report, Visit
+from callchart.adapters.service.report.report import BargeIn, Key, Report, ToolUse, Visit
 from callchart.adapters.service.report.timeline import levels
 from callchart.adapters.service.report.timeline import timeline as timeline_of
 from callchart.adapters.service.report.timeline_style import WIDTH
@@ -20,6 +20,7 @@ from callchart.engine.drawing.palette import palette_of
 from callchart.engine.drawing.svg.text import text_width
 from callchart.engine.events import (
     CallerHungUp,
+    DigitReceived,
     FinalHeard,
     LineClosed,
     PartialHeard,
@@ -29,6 +30,8 @@ from callchart.engine.events import (
     SoundQueued,
     SpeechEnded,
     SpeechStarted,
+    ToolFinished,
+    ToolUnderWay,
 )
 from callchart.states import CHART
 from tests.adapters.service.told import WHOLE_CALL, Told, whole_call
@@ -116,6 +119,20 @@ def false_alarm(words: str = "") -> Told:
     return told.then(3.0, PlaybackFinished(1), heard="can I help?").until(4.0)
 
 
+def tools_and_keys(*, redacted: bool = False) -> Told:
+    """Return a call with keys and three tools: two overlap, one is cancelled, one does not end."""
+    told = Told(redacted=redacted).then(0.1, PlaybackStarted(1))
+    told.then(2.0, PlaybackFinished(1), heard="Hello, how can I help?")
+    told.then(2.5, DigitReceived("1")).then(2.6, DigitReceived("#"))
+    told.then(3.0, SpeechStarted(1)).then(3.5, DigitReceived("9")).then(4.0, SpeechEnded(1))
+    told.then(4.1, FinalHeard(1, "are you open"))
+    told.then(5.1, ToolUnderWay(1, "opening_hours", '{"day": "today"}', 3.0))
+    told.then(5.1, ToolUnderWay(2, "find_customer", "{}", 3.0))
+    told.then(5.3, ToolFinished(1, "opening_hours", '{"day": "today"}', "until six"))
+    told.then(5.85, ToolFinished(3, "set_aside", "{}", "cancelled"))
+    return told.then(5.9, DigitReceived("*"))
+
+
 def hung_up_after(moment: float) -> Callable[[], Told]:
     return lambda: whole_call(hang_up_after=moment)
 
@@ -129,6 +146,7 @@ CALLS: dict[str, Callable[[], Told]] = {
     "a long call": long_call,
     "a false alarm": false_alarm,
     "a call that was only begun": Told,
+    "tools and keys": tools_and_keys,
     **{f"a hangup at {moment} s": hung_up_after(moment) for moment in [*WHOLE_CALL][:-2]},
 }
 
@@ -330,3 +348,82 @@ def test_loudness_is_measured_a_fiftieth_of_a_second_at_a_time() -> None:
     heard, played = levels(stereo, 8000)
     assert heard == pytest.approx([0.5, 0.0, 0.5**0.5])
     assert played == [0.0, 0.0, 0.0]
+
+
+def titles(svg: str, kind: str) -> list[str]:
+    """Return what a browser shows over the rectangles of this kind."""
+    rects = [rect for rect in drawn(svg).iter(f"{SVG}rect") if rect.get("class") == kind]
+    return [rect.findtext(f"{SVG}title", "") for rect in rects]
+
+
+def test_tools_are_bars_with_their_names_and_never_their_arguments() -> None:
+    svg = timeline(tools_and_keys().report())
+    assert said(svg, "tool") == ["opening_hours", "set_aside", "find_customer"]
+    assert titles(svg, "tool") == [
+        "opening_hours, 5.100 s to 5.300 s",
+        "set_aside, ended at 5.850 s",
+        "find_customer, from 5.100 s, not ended",
+    ]
+    assert "today" not in svg
+    assert "until six" not in svg
+    assert "tool" in said(svg, "")  # the legend
+
+
+def test_tools_at_the_same_time_have_lanes_of_their_own() -> None:
+    report = tools_and_keys().report()
+    svg, plain = timeline(report), timeline(replace(report, tools=()))
+    lanes = {text.says: text.y for text in texts(svg) if text.kind == "tool"}
+    assert lanes["opening_hours"] == lanes["set_aside"] == lanes["find_customer"] - 20
+    heights = [float(drawn(picture).attrib["height"]) for picture in (plain, svg)]
+    assert heights[1] - heights[0] == 40
+
+
+def test_a_tool_that_outlasts_its_row_has_a_bar_in_the_next_one_too() -> None:
+    report = long_call().report()
+    tool = ToolUse(1, "search", 1.0, 30.0, "{}", "")
+    svg = timeline(replace(report, tools=(tool,)))
+    assert said(svg, "tool") == ["search", "search"]
+    assert said(svg, "").count("tools") == 2  # rows without tools have no lane
+
+
+def test_a_tools_name_near_the_right_edge_stays_in_the_picture() -> None:
+    report = whole_call().report()
+    tool = ToolUse(1, "find_customer", report.duration, None, "{}", "")
+    (name,) = (t for t in texts(timeline(replace(report, tools=(tool,)))) if t.kind == "tool")
+    assert name.says == "find_customer"
+    assert name.right <= WIDTH
+
+
+def test_keys_are_marks_in_the_callers_track_and_close_ones_share_a_mark() -> None:
+    svg = timeline(tools_and_keys().report())
+    assert said(svg, "key") == ["1#", "9", "*"]
+    assert titles(svg, "key") == [
+        "keys: 1 at 2.500 s, # at 2.600 s",
+        "keys: 9 at 3.500 s",
+        "keys: * at 5.900 s",
+    ]
+    assert "2 keys" in timeline(replace(whole_call().report(), keys=(Key(1, "1"), Key(2, "2"))))
+
+
+def test_keys_of_a_long_call_are_each_in_one_row() -> None:
+    report = long_call().report()
+    keys = tuple(Key(float(second), str(second % 10)) for second in range(170))
+    svg = timeline(replace(report, keys=keys))
+    assert said(svg, "key") == [key.digit for key in keys]
+
+
+def test_many_keys_at_once_are_cut_to_their_room() -> None:
+    report = whole_call().report()
+    keys = tuple(Key(report.duration, "5") for _ in range(999))
+    (mark,) = said(timeline(replace(report, keys=keys)), "key")
+    assert mark.endswith("…")
+
+
+def test_digits_of_a_redacted_call_are_not_shown() -> None:
+    assert said(timeline(tools_and_keys(redacted=True).report()), "key") == ["x#", "x", "*"]
+
+
+def test_a_call_without_tools_and_keys_has_no_place_for_them() -> None:
+    svg = timeline(whole_call().report())
+    assert "tool" not in svg
+    assert said(svg, "key") == []
