@@ -1,4 +1,4 @@
-"""The default call, and a way out of it: whoever presses 0 is handed on to a person."""
+"""The default call, and a way out of it: a caller who presses 0 is transferred to a person."""
 
 from callchart.engine.chart import State, ignore, to
 from callchart.engine.effects import TransferCall
@@ -28,7 +28,7 @@ handing_on = State(
         SpeechEnded: ignore("they will be heard by a person"),
         PartialHeard: ignore("they will be heard by a person"),
         FinalHeard: ignore("they will be heard by a person"),
-        DigitReceived: ignore("it is being done"),
+        DigitReceived: ignore("the transfer has begun"),
         TransferFailed: to("turn.speaking", update=busy, effects=start_reply),
     },
     after={"no_answer": (5.0, to("turn.speaking", update=busy, effects=start_reply))},

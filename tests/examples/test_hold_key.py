@@ -1,4 +1,4 @@
-"""The chart with a hold key, called."""
+"""Calls of the chart with a hold key."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A chart that hands its caller on, called."""
+"""Calls of a chart that transfers its caller."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.examples.operator import CHART
 pytestmark = pytest.mark.call(chart=CHART)
 
 
-async def test_whoever_presses_0_is_handed_on(telephone: Telephone) -> None:
+async def test_a_caller_who_presses_0_is_transferred(telephone: Telephone) -> None:
     telephone.line.transfers = {"100"}
     await telephone.caller_presses("50", at=1.0)
     await telephone.until_the_end()
@@ -18,7 +18,7 @@ async def test_whoever_presses_0_is_handed_on(telephone: Telephone) -> None:
     telephone.expect(states=["greeting", "handing_on", "hangup", "ended"], stale_frames=0)
 
 
-async def test_whoever_cannot_be_handed_on_is_told(telephone: Telephone) -> None:
+async def test_a_failed_transfer_is_reported_to_the_caller(telephone: Telephone) -> None:
     await telephone.caller_presses("0", at=1.0)
     await telephone.until("speaking")
     await telephone.until("listening")

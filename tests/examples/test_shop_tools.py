@@ -1,4 +1,4 @@
-"""Tools of one's own, used in calls."""
+"""Calls that use the example tools."""
 
 from __future__ import annotations
 

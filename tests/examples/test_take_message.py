@@ -1,4 +1,4 @@
-"""README's "write a state": the chart that it makes, called."""
+"""Calls of the chart of "write a state"."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.examples.take_message import CHART
 pytestmark = pytest.mark.call(chart=CHART)
 
 
-async def test_who_asks_for_it_leaves_a_message_and_is_thanked(telephone: Telephone) -> None:
+async def test_a_caller_who_asks_leaves_a_message_and_is_thanked(telephone: Telephone) -> None:
     await telephone.until("listening")
     await telephone.caller_says("May I leave a message?")
     await telephone.until("taking")
@@ -27,7 +27,7 @@ async def test_who_asks_for_it_leaves_a_message_and_is_thanked(telephone: Teleph
     telephone.expect(states=["greeting", ..., "take_message", "speaking", "hangup", "ended"])
 
 
-async def test_who_does_not_ask_is_answered_as_ever(telephone: Telephone) -> None:
+async def test_other_callers_are_answered_as_usual(telephone: Telephone) -> None:
     telephone.agent_will_say("From nine to five.")
     await telephone.until("listening")
     await telephone.caller_says("When are you open?")

@@ -1,4 +1,4 @@
-"""Calls in which a chart with a mistake broke a property, told to today's chart and engine."""
+"""Calls in which a mistake of a chart broke a property, repeated with today's chart and engine."""
 
 from __future__ import annotations
 
@@ -27,20 +27,20 @@ from callchart.engine.testing.script import take
 from callchart.states import CHART, WORLD
 
 FOLDER = Path(__file__).parent / "counterexamples"
-#: Nobody takes part any more by then, and the call ends on its own (steps).
+#: Most steps of a call: by then it has ended by its timers.
 MOST = 100
 
 
 @dataclass(frozen=True)
 class Outside:
-    """What happened to the call, and when (us)."""
+    """An event from outside the call, and its moment (us)."""
 
-    at: int
+    at_us: int
     event: Event
 
 
 def outside(lines: list[dict[str, Any]]) -> Iterator[Outside]:
-    """All of a journal but what the call itself brings about: timers, and the end of a playback."""
+    """Yield the events of a journal that the call did not cause: no timers, no stopped playback."""
     kinds = {kind.__name__: kind for kind in EVENTS if kind is not PlaybackStopped}
     for line in lines:
         fields = dict(line["event"])
@@ -48,8 +48,8 @@ def outside(lines: list[dict[str, Any]]) -> Iterator[Outside]:
             yield Outside(line["at"], kind(**fields))
 
 
-class Told:
-    """A call of today's chart; what breaks a property in it is `broken`."""
+class RepeatedCall:
+    """A call of today's chart. `broken` lists the properties that it breaks."""
 
     def __init__(self, data: Any) -> None:
         self._world = WORLD.of_one_call()
@@ -58,9 +58,9 @@ class Told:
         self.steps, self.broken = [step], list[str]()
         self._now = self._world.after(self._world.initial_environment(), step)
 
-    def tell(self, happened: Outside) -> None:
-        """It happens, after all that is due by then; if there is anybody to say so."""
-        while (next_one := self._by_itself()) and next_one.at_us <= happened.at:
+    def take_outside(self, happened: Outside) -> None:
+        """Take all steps due by then, then the event if a state of its origin is active."""
+        while (next_one := self._next_due()) and next_one.at_us <= happened.at_us:
             self._take(next_one)
         origin, activation = happened.event.origin, None
         if origin != OUTSIDE:
@@ -69,14 +69,14 @@ class Told:
             if not of:
                 return
             activation = of[0]
-        self._take(Occurrence(happened.at, happened.event, activation))
+        self._take(Occurrence(happened.at_us, happened.event, activation))
 
     def end(self) -> None:
-        """Nothing comes from outside any more."""
-        while len(self.steps) < MOST and (next_one := self._by_itself()):
+        """Take steps without outside events until the call ends."""
+        while len(self.steps) < MOST and (next_one := self._next_due()):
             self._take(next_one)
 
-    def _by_itself(self) -> Occurrence | None:
+    def _next_due(self) -> Occurrence | None:
         last = self.steps[-1]
         if self._now.raised:
             return Occurrence(last.at_us, self._now.raised[0])
@@ -101,12 +101,12 @@ class Told:
         self.steps.append(step)
 
 
-def told(path: Path) -> Told:
+def repeated(path: Path) -> RepeatedCall:
     head, lines = read(path)
-    # It was a call of the chart with the mistake: today's begins with the same.
-    call = Told(beginning(CHART, {**head, "hash": CHART.hash}))
+    # The journal has the hash of the chart with the mistake. Its data also fit today's chart.
+    call = RepeatedCall(beginning(CHART, {**head, "hash": CHART.hash}))
     for happened in outside(lines):
-        call.tell(happened)
+        call.take_outside(happened)
     call.end()
     return call
 
@@ -115,23 +115,25 @@ CALLS = sorted(FOLDER.glob("*.jsonl"))
 
 
 @pytest.mark.parametrize("path", CALLS, ids=lambda path: path.stem)
-def test_what_broke_a_property_breaks_none_any_more_and_the_call_ends(path: Path) -> None:
-    call = told(path)
+def test_a_kept_counterexample_breaks_no_property_and_ends(path: Path) -> None:
+    call = repeated(path)
     assert call.broken == []
     assert CHART.is_final(call.steps[-1].after.leaf)
 
 
-def seen(step: Step) -> tuple[object, ...]:
+def compared(step: Step) -> tuple[object, ...]:
     return step.at_us, step.event, step.outcome, step.after, step.data
 
 
 @pytest.mark.parametrize("seed", range(5))
 @pytest.mark.parametrize("path", CALLS, ids=lambda path: path.stem)
 def test_the_engine_takes_the_same_steps(path: Path, seed: int) -> None:
-    steps = told(path).steps
+    steps = repeated(path).steps
     schedule.settle(seed)
 
     async def call() -> None:
-        assert [seen(step) for step in await take(CHART, steps)] == [seen(step) for step in steps]
+        assert [compared(step) for step in await take(CHART, steps)] == [
+            compared(step) for step in steps
+        ]
 
     schedule.run(call)

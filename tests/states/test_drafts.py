@@ -1,4 +1,4 @@
-"""An answer that is begun before the turn is certain to be over."""
+"""Drafts: answers that begin before the end of the turn is certain."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ from callchart.engine.events import (
     ToolFinished,
 )
 from callchart.states.settings import PhoneSettings
-from tests.states.standing import ANSWER, Standing, standing
+from tests.states.situations import ANSWER, CallInState, call_in
 
 ONE = PhoneSettings(drafts=1)
 
 
-def silent(leaf: str = "pause", settings: PhoneSettings = ONE, **data: Any) -> Standing:
-    return standing(leaf, settings=settings, ended=1, **data)
+def silent(leaf: str = "pause", settings: PhoneSettings = ONE, **data: Any) -> CallInState:
+    return call_in(leaf, settings=settings, ended=1, **data)
 
 
-def test_none_is_begun_unless_asked_for() -> None:
+def test_no_draft_begins_by_default() -> None:
     assert silent(settings=PhoneSettings()).on(FinalHeard(1, "nails")).effects == ()
 
 
-def test_a_final_is_answered_before_the_turn_is_over_as_the_model_would_be_asked() -> None:
+def test_a_draft_begins_with_the_history_of_an_answer() -> None:
     history = (Said("agent", "Hello.", 1), Said("caller", "I would like"))
     after = silent(history=history).on(FinalHeard(1, "nails"))
     asked = (history[0], Said("caller", "I would like nails"))
@@ -42,7 +42,7 @@ def test_a_final_is_answered_before_the_turn_is_over_as_the_model_would_be_asked
     assert StartDraft(ANSWER, asked).described() == {"reply": 2, "purpose": "answer"}
 
 
-def test_what_a_tool_came_to_meanwhile_is_known_to_another_answer() -> None:
+def test_a_tools_result_drops_the_draft_and_another_answer_knows_it() -> None:
     begun = silent().on(FinalHeard(1, "which one"), ReplyReady(2))
     after = begun.on(ToolFinished(1, "book", "{}", "number 7")).due("end_of_turn")
     assert (after.state, after.data.reply.number) == ("thinking.silent", 3)
@@ -80,7 +80,7 @@ def test_a_draft_that_is_not_ready_goes_on_being_written() -> None:
     assert after.on(ReplyReady(2)).state == "speaking.opening"
 
 
-def test_the_final_that_was_owed_may_say_what_the_draft_answers() -> None:
+def test_the_pending_final_may_confirm_the_draft() -> None:
     owed = silent().on(PartialHeard(1, "nails"), PartialHeard(1, "nails"), ReplyReady(2))
     words = owed.due("end_of_turn")
     assert words.state == "settling.words"
@@ -103,7 +103,7 @@ def test_a_draft_of_other_words_is_replaced_while_the_turn_may_have_more() -> No
     assert (after.state, after.data.reply.number) == ("thinking.silent", 4)
 
 
-def test_words_that_are_still_owed_are_waited_for_before_a_draft() -> None:
+def test_no_draft_begins_while_a_final_is_pending() -> None:
     after = silent().on(SpeechEnded(2)).on(FinalHeard(1, "nails"))
     assert after.effects == ()
 
@@ -121,7 +121,7 @@ def test_a_caller_who_goes_on_ends_the_draft() -> None:
     assert again.due("end_of_turn").data.reply.number == 3
 
 
-def test_a_final_that_takes_the_words_back_ends_the_draft() -> None:
+def test_an_empty_final_that_removes_the_words_ends_the_draft() -> None:
     drafted = silent().on(PartialHeard(1, "nails"), PartialHeard(1, "nails"))
     after = drafted.on(FinalHeard(1, ""))
     assert (after.state, after.data.draft) == ("listening.waiting", "")

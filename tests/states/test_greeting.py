@@ -1,4 +1,4 @@
-"""The call was answered: say who we are."""
+"""The call was answered. The agent says the greeting."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from callchart.engine.events import (
 from callchart.states import CHART
 from callchart.states.data import PhoneData
 from callchart.states.settings import PhoneSettings
-from tests.states.standing import GREETING, standing
+from tests.states.situations import GREETING, call_in
 
 
 def test_a_call_begins_with_picking_up_and_the_greeting() -> None:
@@ -26,13 +26,13 @@ def test_a_call_begins_with_picking_up_and_the_greeting() -> None:
 
 
 def test_after_the_greeting_it_is_the_callers_turn() -> None:
-    after = standing("greeting.clear").on(PlaybackStarted(1), PlaybackFinished(1))
+    after = call_in("greeting.clear").on(PlaybackStarted(1), PlaybackFinished(1))
     assert after.state == "listening.waiting"
     assert after.effects == (StopPlayback(),)
 
 
 def test_a_caller_who_speaks_into_the_greeting_silences_it() -> None:
-    over = standing("greeting.clear").on(SpeechStarted(1))
+    over = call_in("greeting.clear").on(SpeechStarted(1))
     assert (over.state, over.effects) == ("greeting.overlapped", ())
     after = over.due("barge_in_speech")
     assert (after.seconds, after.state) == (0.1, "barged_in.speech")
@@ -40,12 +40,12 @@ def test_a_caller_who_speaks_into_the_greeting_silences_it() -> None:
 
 
 def test_a_click_leaves_the_greeting_playing() -> None:
-    after = standing("greeting.clear").on(SpeechStarted(1)).on(SpeechEnded(1), after=0.05)
+    after = call_in("greeting.clear").on(SpeechStarted(1)).on(SpeechEnded(1), after=0.05)
     assert (after.state, after.effects, after.data.ended) == ("greeting.clear", (), 1)
 
 
 def test_a_greeting_that_fails_is_apologised_for() -> None:
-    broken = standing("greeting.clear").on(ReplyFailed(1, "synthesis", "it broke"))
+    broken = call_in("greeting.clear").on(ReplyFailed(1, "synthesis", "it broke"))
     assert (broken.outcome, broken.state) == (Outcome.STAYED, "greeting.clear")
     after = broken.on(PlaybackFinished(1))
     assert (after.state, after.purpose) == ("speaking.opening", "apology")
@@ -53,17 +53,17 @@ def test_a_greeting_that_fails_is_apologised_for() -> None:
 
 
 def test_a_greeting_that_is_never_heard_is_given_up_after_the_margin() -> None:
-    after = standing("greeting.clear").due("playback_stuck")
+    after = call_in("greeting.clear").due("playback_stuck")
     assert (after.seconds, after.state, after.purpose) == (3.0, "speaking.opening", "apology")
     assert StartReply(after.data.reply) in after.effects
 
 
-def test_sound_on_its_way_is_waited_for() -> None:
-    after = standing("greeting.clear").on(SoundQueued(1, 0, 2.0), after=0.5)
+def test_playback_stuck_waits_for_queued_sound() -> None:
+    after = call_in("greeting.clear").on(SoundQueued(1, 0, 2.0), after=0.5)
     assert after.remaining("playback_stuck") == 2.0 + 3.0
 
 
 def test_the_first_sound_changes_nothing() -> None:
-    stands = standing("greeting.clear", reply=Reply(1, "greeting"))
-    after = stands.on(PlaybackStarted(1))
-    assert (after.outcome, after.configuration) == (Outcome.IGNORED, stands.configuration)
+    call = call_in("greeting.clear", reply=Reply(1, "greeting"))
+    after = call.on(PlaybackStarted(1))
+    assert (after.outcome, after.configuration) == (Outcome.IGNORED, call.configuration)

@@ -1,4 +1,4 @@
-"""What the caller says, as data: the question, and the history of both sides."""
+"""The words of the caller as data: the question, and the history of both sides."""
 
 from __future__ import annotations
 
@@ -24,24 +24,24 @@ from callchart.states.hearing import (
     take_partial_as_final,
     was_only_noise,
 )
-from tests.states.standing import SPOKEN
+from tests.states.situations import SPOKEN
 
 ANY = SpeechEnded(1)
 
 
 @pytest.mark.parametrize(("text", "words"), [("", False), (" \n", False), (" well ", True)])
-def test_a_text_of_spaces_is_no_words(text: str, words: bool) -> None:
+def test_a_text_of_spaces_has_no_words(text: str, words: bool) -> None:
     assert has_words(FinalHeard(1, text)) is words
 
 
-def test_a_question_is_complete_when_no_final_is_owed() -> None:
+def test_a_question_is_complete_when_no_final_is_pending() -> None:
     one_of_two = PhoneData(question=("nails",), ended=2, recognised=1)
     both = PhoneData(question=("nails", "a hammer"), ended=2, recognised=2)
     assert not question_is_complete(one_of_two)
     assert question_is_complete(both)
 
 
-def test_no_words_are_no_question_even_when_no_final_is_owed() -> None:
+def test_without_words_there_is_no_complete_question() -> None:
     assert not question_is_complete(PhoneData(ended=1, recognised=1))
 
 
@@ -63,7 +63,7 @@ def test_a_partial_is_kept_with_its_utterance() -> None:
     assert (data.partial, data.partial_of) == ("a ham", 3)
 
 
-def test_the_end_of_an_utterance_is_the_debt_of_a_final() -> None:
+def test_after_the_end_of_an_utterance_its_final_is_pending() -> None:
     assert note_speech_ended(PhoneData(), SpeechEnded(3), 0).ended == 3
 
 
@@ -74,24 +74,24 @@ def test_a_final_joins_the_question_and_takes_its_partials_place() -> None:
     assert (data.partial, data.recognised) == ("", 2)
 
 
-def test_an_empty_final_pays_the_debt_and_adds_nothing() -> None:
+def test_an_empty_final_is_no_longer_pending_and_adds_nothing() -> None:
     data = add_words(PhoneData(question=("nails",), recognised=1), FinalHeard(2, " "))
     assert (data.question, data.recognised) == (("nails",), 2)
 
 
-def test_finals_in_the_wrong_order_leave_the_debt_paid() -> None:
+def test_after_finals_in_the_wrong_order_none_is_pending() -> None:
     data = add_words(PhoneData(recognised=2), FinalHeard(1, "nails"))
     assert (data.question, data.recognised) == (("nails",), 2)
 
 
-def test_a_partial_stands_for_a_final_that_never_came() -> None:
+def test_a_partial_replaces_a_final_that_never_comes() -> None:
     before = PhoneData(question=("nails",), partial="a ham", partial_of=2, recognised=1, ended=2)
     data = take_partial_as_final(before)
     assert data.question == ("nails", "a ham")
     assert (data.partial, data.recognised) == ("", 2)
 
 
-def test_a_partial_stands_for_a_final_that_never_came_when_that_of_a_later_utterance_does() -> None:
+def test_a_later_final_adds_the_partial_of_an_earlier_utterance() -> None:
     before = PhoneData(partial="nails", partial_of=1, ended=2)
     data = add_words(before, FinalHeard(2, "and a hammer"))
     assert (data.question, data.partial) == (("nails", "and a hammer"), "")
@@ -119,7 +119,7 @@ def test_a_final_replaces_its_own_partial_and_brings_those_before_it_along() -> 
     assert drop_final(data, FinalHeard(3, "yes")).partials == ()
 
 
-def test_without_a_partial_nothing_stands_for_the_final() -> None:
+def test_without_a_partial_the_question_stays_as_it_is() -> None:
     data = PhoneData(question=("nails",), partial_of=2, recognised=1)
     assert take_partial_as_final(data) is data
 
@@ -141,7 +141,7 @@ def test_a_question_is_answered_as_far_as_the_caller_ended() -> None:
     assert record_question(PhoneData(question=("nails",), ended=4, recognised=3)).answered == 4
 
 
-def test_pieces_of_a_question_between_which_nothing_was_heard_of_us_are_one() -> None:
+def test_two_questions_without_a_heard_reply_between_them_become_one() -> None:
     before = PhoneData(history=(Said("caller", "nails"),), question=("and a hammer",))
     assert record_question(before).history == (Said("caller", "nails and a hammer"),)
 
@@ -152,7 +152,7 @@ def test_what_was_heard_of_a_reply_enters_the_history() -> None:
     assert data.history == (Said("caller", "nails"), Said("agent", "We have", 2))
 
 
-def test_a_reply_of_which_nothing_was_heard_is_no_history() -> None:
+def test_an_unheard_reply_does_not_enter_the_history() -> None:
     data = PhoneData(history=(Said("caller", "nails"),))
     assert record_heard_words(data, PlaybackStopped(2, "")) is data
 
@@ -182,17 +182,17 @@ def test_a_reply_that_was_never_heard_marks_nothing() -> None:
     assert mark_interrupted(PhoneData(reply=SPOKEN)).history == ()
 
 
-def test_a_goodbye_that_was_cut_off_is_none() -> None:
+def test_an_interrupted_goodbye_does_not_end_the_call() -> None:
     goodbye = PhoneData(reply=Reply(2, "answer", ends_call=True))
     assert not mark_interrupted(goodbye).reply.ends_call
 
 
-def test_a_transfer_that_was_cut_off_is_none() -> None:
+def test_an_interrupted_reply_does_not_transfer() -> None:
     handing_on = PhoneData(reply=Reply(2, "answer", transfer_to="100"))
     assert mark_interrupted(handing_on).reply.transfer_to == ""
 
 
-def test_what_is_heard_of_a_reply_after_a_tool_stands_behind_it() -> None:
+def test_words_heard_after_a_tool_follow_it_in_the_history() -> None:
     used = ToolUsed("price", "{}", "nine", 1)
     before = PhoneData(history=(Said("agent", "Let me see.", 2), used))
     data = record_heard_words(before, PlaybackStopped(2, "It is nine."))
@@ -206,7 +206,7 @@ def test_a_reply_is_marked_as_cut_off_before_what_its_tool_has_done_since() -> N
     assert data.history == (Said("agent", "Let me", 2, interrupted=True), used)
 
 
-def test_a_question_that_goes_on_after_a_tool_stands_behind_it() -> None:
+def test_a_question_that_goes_on_after_a_tool_follows_it_in_the_history() -> None:
     used = ToolUsed("price", "{}", "nine", 1)
     before = PhoneData(history=(Said("caller", "nails"), used), question=("and a hammer",))
     assert record_question(before).history == (

@@ -1,4 +1,4 @@
-"""What speaks of something that is over and done is written down, and not acted on."""
+"""Late events, about a finished utterance or a replaced reply, change nothing."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from callchart.engine.events import (
     SpeechEnded,
     SpeechStarted,
 )
-from tests.states.standing import standing
+from tests.states.situations import call_in
 
 
 @pytest.mark.parametrize(
@@ -35,17 +35,17 @@ from tests.states.standing import standing
         FinalHeard(2, "nails"),
     ],
 )
-def test_an_utterance_that_was_answered_is_over(event: Event) -> None:
-    stands = standing("speaking.chunks", answered=3)
-    after = stands.on(event)
-    assert (after.outcome, after.data) == (Outcome.LATE, stands.data)
+def test_an_event_of_an_answered_utterance_is_late(event: Event) -> None:
+    call = call_in("speaking.chunks", answered=3)
+    after = call.on(event)
+    assert (after.outcome, after.data) == (Outcome.LATE, call.data)
 
 
 @pytest.mark.parametrize(
     "event", [PartialHeard(4, "a"), FinalHeard(4, "a"), EndOfUtteranceHeard(4), SpeechEnded(4)]
 )
-def test_the_utterance_after_it_is_not(event: Event) -> None:
-    assert standing("speaking.chunks", answered=3).on(event).outcome is not Outcome.LATE
+def test_an_event_of_the_next_utterance_is_not_late(event: Event) -> None:
+    assert call_in("speaking.chunks", answered=3).on(event).outcome is not Outcome.LATE
 
 
 @pytest.mark.parametrize(
@@ -59,20 +59,20 @@ def test_the_utterance_after_it_is_not(event: Event) -> None:
         PlaybackFinished(1),
     ],
 )
-def test_a_reply_that_was_replaced_is_over(event: Event) -> None:
-    stands = standing("speaking.opening")
-    after = stands.on(event)
-    assert (after.outcome, after.data) == (Outcome.LATE, stands.data)
-    assert after.configuration == stands.configuration
+def test_an_event_of_a_replaced_reply_is_late(event: Event) -> None:
+    call = call_in("speaking.opening")
+    after = call.on(event)
+    assert (after.outcome, after.data) == (Outcome.LATE, call.data)
+    assert after.configuration == call.configuration
 
 
-def test_what_was_heard_of_a_reply_that_was_replaced_is_not() -> None:
-    after = standing("speaking.opening").on(PlaybackStopped(1, "Hello,"))
+def test_the_heard_words_of_a_replaced_reply_are_not_late() -> None:
+    after = call_in("speaking.opening").on(PlaybackStopped(1, "Hello,"))
     assert after.outcome is Outcome.STAYED
     assert after.data.history == (Said("agent", "Hello,", 1),)
 
 
 @pytest.mark.parametrize("event", [SpeechStarted(1), CallerHungUp()])
 def test_a_beginning_and_the_end_of_a_call_are_never_late(event: Event) -> None:
-    after = standing("speaking.chunks", answered=3).on(event)
+    after = call_in("speaking.chunks", answered=3).on(event)
     assert after.outcome is Outcome.TAKEN

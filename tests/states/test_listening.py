@@ -1,4 +1,4 @@
-"""The caller's turn: no reply exists."""
+"""The caller's turn, without a reply."""
 
 from __future__ import annotations
 
@@ -8,50 +8,50 @@ from callchart.engine.chart import Outcome
 from callchart.engine.effects import StartReply
 from callchart.engine.events import FinalHeard, PartialHeard, SpeechEnded, SpeechStarted
 from callchart.states.settings import PhoneSettings
-from tests.states.standing import standing
+from tests.states.situations import call_in
 
 
 def test_a_caller_who_begins_to_speak_is_heard() -> None:
-    assert standing("waiting").on(SpeechStarted(1)).state == "listening.hearing"
+    assert call_in("waiting").on(SpeechStarted(1)).state == "listening.hearing"
 
 
 def test_speech_whose_beginning_was_missed_is_heard_by_its_words() -> None:
-    after = standing("waiting").on(PartialHeard(1, "a ham"))
+    after = call_in("waiting").on(PartialHeard(1, "a ham"))
     assert (after.state, after.data.partial) == ("listening.hearing", "a ham")
 
 
 def test_a_partial_without_words_is_no_speech() -> None:
-    after = standing("waiting").on(PartialHeard(1, " "))
+    after = call_in("waiting").on(PartialHeard(1, " "))
     assert (after.outcome, after.state) == (Outcome.IGNORED, "listening.waiting")
 
 
 def test_speech_of_which_only_the_end_was_noticed_is_a_question_too() -> None:
-    after = standing("waiting").on(SpeechEnded(1))
+    after = call_in("waiting").on(SpeechEnded(1))
     assert (after.state, after.data.ended) == ("settling.pause", 1)
 
 
 def test_a_final_that_comes_into_the_silence_is_a_question() -> None:
-    after = standing("waiting").on(FinalHeard(1, "a hammer"))
+    after = call_in("waiting").on(FinalHeard(1, "a hammer"))
     assert (after.state, after.data.question) == ("settling.pause", ("a hammer",))
 
 
-def test_an_empty_final_in_the_silence_is_a_debt_paid_and_the_silence_goes_on() -> None:
-    after = standing("waiting").on(FinalHeard(1, ""), after=4.0)
+def test_an_empty_final_does_not_end_the_silence() -> None:
+    after = call_in("waiting").on(FinalHeard(1, ""), after=4.0)
     assert (after.outcome, after.data.recognised) == (Outcome.STAYED, 1)
     assert after.remaining("no_input") == 2.0
 
 
-def test_silence_is_asked_and_in_the_end_bidden_goodbye() -> None:
-    asked = standing("waiting", reprompts=1).due("no_input")
+def test_after_silence_the_agent_asks_again_and_at_last_says_goodbye() -> None:
+    asked = call_in("waiting", reprompts=1).due("no_input")
     assert (asked.seconds, asked.state, asked.purpose) == (6.0, "speaking.opening", "reprompt")
     assert (asked.data.reprompts, asked.effects) == (2, (StartReply(asked.data.reply),))
-    goodbye = standing("waiting", reprompts=2).due("no_input")
+    goodbye = call_in("waiting", reprompts=2).due("no_input")
     assert (goodbye.state, goodbye.purpose) == ("speaking.opening", "farewell")
     assert goodbye.effects == (StartReply(goodbye.data.reply),)
 
 
 def test_what_the_caller_says_is_gathered_until_they_end() -> None:
-    after = standing("hearing").on(
+    after = call_in("hearing").on(
         SpeechStarted(1), PartialHeard(1, "nai"), FinalHeard(1, "nails"), PartialHeard(1, "a ham")
     )
     assert after.state == "listening.hearing"
@@ -60,29 +60,29 @@ def test_what_the_caller_says_is_gathered_until_they_end() -> None:
     assert (ended.state, ended.data.ended) == ("settling.pause", 1)
 
 
-def test_words_of_an_utterance_that_is_over_are_settled() -> None:
-    after = standing("waiting", ended=1).on(PartialHeard(1, "nails"))
+def test_late_words_of_an_ended_utterance_lead_to_settling() -> None:
+    after = call_in("waiting", ended=1).on(PartialHeard(1, "nails"))
     assert (after.state, after.data.partial) == ("settling.pause", "nails")
-    assert standing("waiting", ended=1).on(PartialHeard(2, "nails")).state == "listening.hearing"
+    assert call_in("waiting", ended=1).on(PartialHeard(2, "nails")).state == "listening.hearing"
 
 
 def test_a_second_beginning_does_not_make_an_utterance_longer() -> None:
-    after = standing("hearing").on(SpeechStarted(2), after=10.0)
+    after = call_in("hearing").on(SpeechStarted(2), after=10.0)
     assert (after.outcome, after.remaining("longest_utterance")) == (Outcome.IGNORED, 20.0)
 
 
 def test_a_caller_who_never_ends_is_answered() -> None:
-    after = standing("hearing").due("longest_utterance")
+    after = call_in("hearing").due("longest_utterance")
     assert (after.seconds, after.state) == (30.0, "settling.words")
 
 
-def test_an_interruption_that_is_over_settles_in_a_step_of_its_own() -> None:
-    after = standing("interrupted").due("settle")
+def test_an_ended_interruption_settles_in_its_own_step() -> None:
+    after = call_in("interrupted").due("settle")
     assert (after.seconds, after.state) == (0.0, "settling.pause")
 
 
 def test_a_caller_who_goes_on_after_an_interruption_is_heard() -> None:
-    assert standing("interrupted").on(SpeechStarted(2)).state == "listening.hearing"
+    assert call_in("interrupted").on(SpeechStarted(2)).state == "listening.hearing"
 
 
 @pytest.mark.parametrize(
@@ -96,12 +96,12 @@ def test_a_caller_who_goes_on_after_an_interruption_is_heard() -> None:
 def test_nothing_of_an_interruption_is_lost_while_it_settles(
     event: SpeechEnded | PartialHeard | FinalHeard, field: str, value: object
 ) -> None:
-    after = standing("interrupted").on(event)
+    after = call_in("interrupted").on(event)
     assert (after.outcome, after.state) == (Outcome.STAYED, "listening.interrupted")
     assert getattr(after.data, field) == value
 
 
 def test_settings_say_how_long_silence_and_speech_may_last() -> None:
     settings = PhoneSettings(no_input=1.5, longest_utterance=2.5)
-    assert standing("waiting", settings=settings).due("no_input").seconds == 1.5
-    assert standing("hearing", settings=settings).due("longest_utterance").seconds == 2.5
+    assert call_in("waiting", settings=settings).due("no_input").seconds == 1.5
+    assert call_in("hearing", settings=settings).due("longest_utterance").seconds == 2.5

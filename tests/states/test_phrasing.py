@@ -1,4 +1,4 @@
-"""What the wording of a caller's words tells."""
+"""Signs in the caller's wording that tell whose turn it is."""
 
 from __future__ import annotations
 

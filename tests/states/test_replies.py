@@ -1,4 +1,4 @@
-"""Which reply is next, and how the one under way is doing."""
+"""The current reply and the next one."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ from callchart.states.replies import (
     start_reply,
 )
 from callchart.states.settings import PhoneSettings
-from tests.states.standing import ANSWER, APOLOGY, FAREWELL, SPOKEN
+from tests.states.situations import ANSWER, APOLOGY, FAREWELL, SPOKEN
 
 ANY = PlaybackFinished(2)
 SCRIPTS = Scripts(
@@ -55,7 +55,7 @@ BROKEN = replace(ANSWER, failure="the connection broke")
 
 
 def data(**fields: object) -> PhoneData:
-    """In the middle of a call."""
+    """Return the data of a call that speaks an answer."""
     known = {"reply": SPOKEN, "facts": Facts(scripts=SCRIPTS), "filler": 1, "sound_until_us": 9}
     return PhoneData(**{**known, **fields})  # type: ignore[arg-type]
 
@@ -80,7 +80,7 @@ def data(**fields: object) -> PhoneData:
     ],
     ids=lambda given: given.purpose if isinstance(given, Reply) else "",
 )
-def test_the_next_reply_is_new_and_knows_nothing_of_the_one_before(
+def test_the_next_reply_starts_without_the_data_of_the_last(
     begin: Callable[[PhoneData], PhoneData], reply: Reply
 ) -> None:
     begun: PhoneData = begin(data())
@@ -144,7 +144,7 @@ def test_a_model_may_hang_up_without_a_word(chunks: int, ends_call: bool, only: 
     assert hangs_up_without_words(ReplyWritten(2, chunks, 0, ends_call)) is only
 
 
-def test_what_the_caller_spoke_into_is_remembered() -> None:
+def test_the_interrupted_state_is_remembered() -> None:
     assert greeting_was_interrupted(interrupt_greeting(data(), 0))
     assert not greeting_was_interrupted(interrupt_thinking(data()))
     assert not greeting_was_interrupted(interrupt_speaking(data(), 0))
@@ -156,7 +156,7 @@ def test_a_reply_can_be_spoken_when_it_was_or_when_its_sound_is_there() -> None:
     assert not reply_can_be_spoken(interrupt_thinking(data(reply=ANSWER)))
 
 
-def test_what_becomes_of_the_reply_is_noted() -> None:
+def test_the_events_of_the_reply_are_noted() -> None:
     assert note_ready(data(reply=ANSWER)).reply == SPOKEN
     failed = note_failure(data(), ReplyFailed(2, "text", "it broke"))
     assert failed.reply == replace(SPOKEN, failure="it broke")
@@ -166,13 +166,13 @@ def test_what_becomes_of_the_reply_is_noted() -> None:
     assert handing_on.reply == replace(SPOKEN, chunks=1, transfer_to="100")
 
 
-def test_a_text_that_is_complete_takes_no_goodbye_back() -> None:
+def test_a_complete_text_does_not_cancel_a_goodbye() -> None:
     farewell = data(reply=FAREWELL)
     written = note_written(farewell, ReplyWritten(2, 1, 0, ends_call=False))
     assert written.reply == replace(FAREWELL, chunks=1)
 
 
-def test_a_reply_that_was_said_makes_the_next_failure_the_first() -> None:
+def test_a_completed_reply_resets_the_apologies() -> None:
     assert reset_apologies(data(apologies=2)).apologies == 0
     assert reset_apologies(data(apologies=2, reply=APOLOGY)).apologies == 2
 

@@ -1,4 +1,4 @@
-"""The answer is being written; a filler bridges the silence."""
+"""The model writes the answer. A filler bridges the silence."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from callchart.engine.events import (
     SpeechStarted,
 )
 from callchart.states.settings import PhoneSettings
-from tests.states.standing import RIGHT, SO, SPOKEN, WELL_NOW, standing
+from tests.states.situations import RIGHT, SO, SPOKEN, WELL_NOW, call_in
 
 FILLERS = (WELL_NOW, SO, RIGHT)
 LEAVES = ("silent", "filling.filler", "filling.filler_ending")
@@ -27,14 +27,14 @@ FILLING: dict[str, Any] = {"filler": 0, "last_filler": 0, "fillers": (WELL_NOW,)
 
 
 def test_the_first_sound_of_the_answer_is_spoken() -> None:
-    after = standing("silent").on(ReplyReady(2))
+    after = call_in("silent").on(ReplyReady(2))
     assert (after.state, after.data.reply) == ("speaking.opening", SPOKEN)
     assert after.effects == ()
 
 
 @pytest.mark.parametrize("leaf", LEAVES)
 def test_a_caller_who_goes_on_silences_whatever_is_heard(leaf: str) -> None:
-    after = standing(leaf, **FILLING).on(SpeechStarted(2))
+    after = call_in(leaf, **FILLING).on(SpeechStarted(2))
     assert (after.state, after.data.interrupted) == ("barged_in.speech", "thinking")
     assert (StopPlayback() in after.effects) is (leaf != "silent")
 
@@ -45,51 +45,51 @@ def test_a_failure_is_apologised_for_and_the_third_ends_the_call(
     leaf: str, apologies: int, purpose: str
 ) -> None:
     failed = ReplyFailed(2, "text", "it broke")
-    after = standing(leaf, apologies=apologies, **FILLING).on(failed)
+    after = call_in(leaf, apologies=apologies, **FILLING).on(failed)
     assert (after.state, after.purpose) == ("speaking.opening", purpose)
     assert StartReply(after.data.reply) in after.effects
 
 
 @pytest.mark.parametrize(("apologies", "purpose"), [(0, "apology"), (2, "regret")])
 def test_an_answer_that_never_comes_is_a_failure(apologies: int, purpose: str) -> None:
-    after = standing("silent", apologies=apologies).due("filler").due("reply_wait")
+    after = call_in("silent", apologies=apologies).due("filler").due("reply_wait")
     assert (after.seconds, after.state, after.purpose) == (8.0, "speaking.opening", purpose)
     assert after.effects == (StartReply(after.data.reply),)
 
 
 def test_fillers_do_not_make_the_wait_for_the_answer_longer() -> None:
-    filled = standing("silent", fillers=FILLERS).due("filler").on(FillerFinished(), after=1.0)
+    filled = call_in("silent", fillers=FILLERS).due("filler").on(FillerFinished(), after=1.0)
     assert filled.remaining("reply_wait") == 7.0
 
 
 def test_a_model_that_only_hangs_up_says_goodbye_with_our_words() -> None:
-    after = standing("silent").on(ReplyWritten(2, 0, 0, ends_call=True))
+    after = call_in("silent").on(ReplyWritten(2, 0, 0, ends_call=True))
     assert (after.state, after.purpose) == ("speaking.opening", "farewell")
     assert after.effects == (StartReply(after.data.reply),)
 
 
 def test_a_model_that_says_goodbye_and_hangs_up_is_waited_for() -> None:
-    after = standing("silent").on(ReplyWritten(2, 1, 1, ends_call=True))
+    after = call_in("silent").on(ReplyWritten(2, 1, 1, ends_call=True))
     assert (after.outcome, after.state) == (Outcome.STAYED, "thinking.silent")
     assert (after.purpose, after.data.reply.ends_call) == ("answer", True)
 
 
-def test_a_filler_begins_at_once_unless_settings_say_otherwise() -> None:
-    at_once = standing("silent", fillers=FILLERS).due("filler")
+def test_a_filler_begins_immediately_by_default() -> None:
+    at_once = call_in("silent", fillers=FILLERS).due("filler")
     assert (at_once.seconds, at_once.state) == (0.0, "thinking.filling.filler")
-    later = standing("silent", fillers=FILLERS, settings=PhoneSettings(filler_after=0.5)).due(
+    later = call_in("silent", fillers=FILLERS, settings=PhoneSettings(filler_after=0.5)).due(
         "filler"
     )
     assert (later.seconds, later.data.filler_at_us) == (0.5, 500_000)
 
 
 def test_without_fillers_there_is_silence() -> None:
-    after = standing("silent").due("filler")
+    after = call_in("silent").due("filler")
     assert (after.outcome, after.state) == (Outcome.IGNORED, "thinking.silent")
 
 
 def test_a_turn_has_one_filler() -> None:
-    filled = standing("silent", fillers=FILLERS).due("filler").on(FillerFinished(), after=1.0)
+    filled = call_in("silent", fillers=FILLERS).due("filler").on(FillerFinished(), after=1.0)
     assert (filled.state, filled.effects) == ("thinking.silent", (StopPlayback(),))
     assert filled.due("filler").outcome is Outcome.IGNORED
 
@@ -97,23 +97,23 @@ def test_a_turn_has_one_filler() -> None:
 @pytest.mark.parametrize("seed", range(6))
 @pytest.mark.parametrize("last", [None, 0, 1, 2])
 def test_no_filler_follows_itself(seed: int, last: int | None) -> None:
-    after = standing("silent", fillers=FILLERS, seed=seed, last_filler=last).due("filler")
+    after = call_in("silent", fillers=FILLERS, seed=seed, last_filler=last).due("filler")
     assert after.data.filler == after.data.last_filler != last
 
 
 def test_seeds_and_replies_vary_the_filler() -> None:
-    calls = [standing("silent", fillers=FILLERS, seed=seed) for seed in range(3)]
+    calls = [call_in("silent", fillers=FILLERS, seed=seed) for seed in range(3)]
     assert {call.due("filler").data.filler for call in calls} == {0, 1, 2}
-    replies = [standing("silent", fillers=FILLERS, reply=Reply(n, "answer")) for n in range(3)]
+    replies = [call_in("silent", fillers=FILLERS, reply=Reply(n, "answer")) for n in range(3)]
     assert {call.due("filler").data.filler for call in replies} == {0, 1, 2}
 
 
 def test_an_only_filler_has_to_follow_itself() -> None:
-    assert standing("silent", fillers=(SO,), last_filler=0).due("filler").data.filler == 0
+    assert call_in("silent", fillers=(SO,), last_filler=0).due("filler").data.filler == 0
 
 
-def test_a_fillers_words_are_counted_from_when_it_was_heard() -> None:
-    after = standing("filling.filler", **FILLING).on(FillerStarted("Well now,"), after=0.1)
+def test_a_fillers_words_count_from_its_first_sound() -> None:
+    after = call_in("filling.filler", **FILLING).on(FillerStarted("Well now,"), after=0.1)
     assert (after.outcome, after.data.filler_at_us) == (Outcome.STAYED, 80_000)
 
 
@@ -130,7 +130,7 @@ def test_a_fillers_words_are_counted_from_when_it_was_heard() -> None:
 def test_a_ready_answer_waits_for_the_end_of_a_word_but_not_for_long(
     ready: float, rest: float
 ) -> None:
-    ending = standing("filling.filler", **FILLING).on(ReplyReady(2), after=ready)
+    ending = call_in("filling.filler", **FILLING).on(ReplyReady(2), after=ready)
     assert (ending.state, ending.data.reply.ready) == ("thinking.filling.filler_ending", True)
     assert ending.effects == ()
     after = ending.due("word_ends")
@@ -140,22 +140,22 @@ def test_a_ready_answer_waits_for_the_end_of_a_word_but_not_for_long(
 
 def test_settings_say_how_long_a_ready_answer_may_wait() -> None:
     settings = PhoneSettings(filler_ending=0.4)
-    ending = standing("filling.filler", settings=settings, **FILLING).on(ReplyReady(2), after=0.35)
+    ending = call_in("filling.filler", settings=settings, **FILLING).on(ReplyReady(2), after=0.35)
     assert ending.remaining("word_ends") == pytest.approx(0.4)
 
 
-def test_a_filler_that_is_over_lets_the_answer_begin() -> None:
-    after = standing("filling.filler_ending", reply=SPOKEN, **FILLING).on(FillerFinished())
+def test_the_answer_begins_when_the_filler_ends() -> None:
+    after = call_in("filling.filler_ending", reply=SPOKEN, **FILLING).on(FillerFinished())
     assert (after.state, after.effects) == ("speaking.opening", (StopPlayback(),))
 
 
 def test_a_second_sign_of_readiness_changes_nothing() -> None:
-    stands = standing("filling.filler_ending", reply=SPOKEN, **FILLING)
-    assert stands.on(ReplyReady(2)).outcome is Outcome.IGNORED
+    call = call_in("filling.filler_ending", reply=SPOKEN, **FILLING)
+    assert call.on(ReplyReady(2)).outcome is Outcome.IGNORED
 
 
 def test_an_answer_that_fails_once_it_is_ready_is_said_as_far_as_it_goes() -> None:
-    stands = standing("filling.filler_ending", reply=SPOKEN, **FILLING)
-    after = stands.on(ReplyFailed(2, "synthesis", "it broke"))
+    call = call_in("filling.filler_ending", reply=SPOKEN, **FILLING)
+    after = call.on(ReplyFailed(2, "synthesis", "it broke"))
     assert (after.outcome, after.state) == (Outcome.STAYED, "thinking.filling.filler_ending")
     assert after.data.reply.failure == "it broke"

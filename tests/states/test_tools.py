@@ -1,4 +1,4 @@
-"""What the model's tools have done, as data."""
+"""The model's tools as data."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ BEGUN = ToolUnderWay(2, "book", "{}", 4.0)
 FINISHED = ToolFinished(2, "book", "{}", "booked")
 
 
-def test_what_a_tool_has_done_is_history() -> None:
+def test_a_tools_result_is_in_the_history() -> None:
     data = record_tool_result(PhoneData(history=(QUESTION,)), FINISHED)
     assert data.history == (QUESTION, ToolUsed("book", "{}", "booked", 2))
 
 
-def test_a_tool_that_finishes_is_history_from_its_beginning() -> None:
+def test_a_tool_is_in_the_history_from_its_start() -> None:
     begun = record_tool_start(PhoneData(history=(QUESTION,)), BEGUN, 1_000_000)
     assert begun.history == (QUESTION, ToolUsed("book", "{}", UNDER_WAY, 2))
     assert begun.running_tools == (RunningTool(2, 5_000_000),)
     assert tools_are_running(begun)
 
 
-def test_its_result_stands_where_it_began() -> None:
+def test_the_result_replaces_the_entry_of_the_start() -> None:
     other = ToolUsed("price", "{}", "nine", 1)
     begun = record_tool_start(PhoneData(history=(other,)), BEGUN, 0)
     later = PhoneData(

@@ -1,4 +1,4 @@
-"""The model hands the caller on."""
+"""The model transfers the caller."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ from callchart.engine.events import (
     TransferFailed,
 )
 from callchart.states.settings import PhoneSettings
-from tests.states.standing import SPOKEN, Standing, standing
+from tests.states.situations import SPOKEN, CallInState, call_in
 
 TARGET = '{"target": "100"}'
 
 
-def transferring(**data: Any) -> Standing:
-    return standing("transferring", reply=replace(SPOKEN, transfer_to="100"), **data)
+def transferring(**data: Any) -> CallInState:
+    return call_in("transferring", reply=replace(SPOKEN, transfer_to="100"), **data)
 
 
-def test_a_caller_who_was_handed_on_is_gone() -> None:
+def test_a_transferred_caller_ends_the_call() -> None:
     assert transferring().on(CallTransferred()).state == "hangup"
 
 
 @pytest.mark.parametrize(("apologies", "purpose"), [(0, "apology"), (2, "regret")])
-def test_a_carrier_that_refuses_is_apologised_for_and_the_model_is_told(
+def test_the_agent_apologises_for_a_refused_transfer_and_the_model_knows_it(
     apologies: int, purpose: str
 ) -> None:
     after = transferring(apologies=apologies).on(TransferFailed("busy"))
@@ -42,7 +42,7 @@ def test_a_carrier_that_refuses_is_apologised_for_and_the_model_is_told(
 
 
 @pytest.mark.parametrize(("apologies", "purpose"), [(0, "apology"), (2, "regret")])
-def test_a_carrier_that_does_not_answer_is_given_up(apologies: int, purpose: str) -> None:
+def test_a_transfer_without_an_answer_times_out(apologies: int, purpose: str) -> None:
     after = transferring(apologies=apologies).due("transfer_wait")
     assert (after.seconds, after.state, after.purpose) == (5.0, "speaking.opening", purpose)
     (used,) = after.data.history
@@ -52,9 +52,9 @@ def test_a_carrier_that_does_not_answer_is_given_up(apologies: int, purpose: str
 
 
 def test_what_the_caller_says_meanwhile_is_kept() -> None:
-    stands = transferring()
-    assert stands.on(SpeechStarted(2)).outcome is Outcome.IGNORED
-    after = stands.on(PartialHeard(2, "thank"), SpeechEnded(2), FinalHeard(2, "thank you"))
+    call = transferring()
+    assert call.on(SpeechStarted(2)).outcome is Outcome.IGNORED
+    after = call.on(PartialHeard(2, "thank"), SpeechEnded(2), FinalHeard(2, "thank you"))
     assert (after.state, after.data.question) == ("transferring", ("thank you",))
     ended = after.on(CallTransferred())
     assert ended.data.said[-1].text == "thank you"

@@ -1,4 +1,4 @@
-"""The agent's turn: what is heard and what becomes of the reply, whichever state it is in."""
+"""The agent's turn: reactions to speech and to the reply in all of its states."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from callchart.engine.chart import Outcome
 from callchart.engine.data import Reply, Said
 from callchart.engine.effects import StopPlayback
 from callchart.engine.events import FinalHeard, PartialHeard, ReplyReady, SpeechEnded
-from tests.states.standing import FAREWELL, SPOKEN, standing
+from tests.states.situations import FAREWELL, SPOKEN, call_in
 
 LEAVES = ("greeting.clear", "thinking.silent", "speaking.opening", "speaking.chunks")
 
 
 @pytest.mark.parametrize("leaf", LEAVES)
 def test_words_that_come_after_a_false_alarm_still_count(leaf: str) -> None:
-    after = standing(leaf).on(FinalHeard(2, "no, nothing"))
+    after = call_in(leaf).on(FinalHeard(2, "no, nothing"))
     assert (after.state, after.data.question) == ("listening.interrupted", ("no, nothing",))
     assert (StopPlayback() in after.effects) is (leaf != "thinking.silent")
     assert after.due("settle").state == "settling.pause"
@@ -25,33 +25,33 @@ def test_words_that_come_after_a_false_alarm_still_count(leaf: str) -> None:
 
 def test_words_that_come_into_a_reply_that_goes_on_after_a_pause_cut_it_off() -> None:
     said = (Said("agent", "Goodbye,", 2),)
-    stands = standing("speaking.chunks", reply=replace(SPOKEN, ends_call=True), history=said)
-    after = stands.on(FinalHeard(2, "wait"))
+    call = call_in("speaking.chunks", reply=replace(SPOKEN, ends_call=True), history=said)
+    after = call.on(FinalHeard(2, "wait"))
     assert after.data.history == (replace(said[0], interrupted=True),)
     assert not after.data.reply.ends_call
 
 
 @pytest.mark.parametrize("leaf", LEAVES)
 def test_an_empty_final_that_comes_late_changes_no_state(leaf: str) -> None:
-    stands = standing(leaf)
-    after = stands.on(FinalHeard(2, ""))
-    assert (after.configuration, after.data.recognised) == (stands.configuration, 2)
+    call = call_in(leaf)
+    after = call.on(FinalHeard(2, ""))
+    assert (after.configuration, after.data.recognised) == (call.configuration, 2)
 
 
 def test_words_into_a_goodbye_are_noted_and_the_goodbye_goes_on() -> None:
-    after = standing("speaking.chunks", reply=FAREWELL).on(FinalHeard(2, "wait"))
+    after = call_in("speaking.chunks", reply=FAREWELL).on(FinalHeard(2, "wait"))
     assert (after.outcome, after.state) == (Outcome.STAYED, "speaking.chunks")
     assert after.data.question == ("wait",)
 
 
 @pytest.mark.parametrize("leaf", ["greeting.clear", "thinking.silent", "speaking.chunks"])
 def test_partials_and_ends_of_speech_are_noted(leaf: str) -> None:
-    stands = standing(leaf)
-    after = stands.on(PartialHeard(2, "no"), SpeechEnded(2))
-    assert after.configuration == stands.configuration
+    call = call_in(leaf)
+    after = call.on(PartialHeard(2, "no"), SpeechEnded(2))
+    assert after.configuration == call.configuration
     assert (after.data.partial, after.data.ended) == ("no", 2)
 
 
 def test_a_reply_that_is_ready_while_something_else_is_heard_is_noted() -> None:
-    after = standing("speaking.chunks", reply=Reply(2, "answer")).on(ReplyReady(2))
+    after = call_in("speaking.chunks", reply=Reply(2, "answer")).on(ReplyReady(2))
     assert (after.outcome, after.data.reply) == (Outcome.STAYED, SPOKEN)

@@ -1,4 +1,4 @@
-"""The engine names no state of the default chart: what knows a state belongs to states/."""
+"""The engine names no state of the default chart: code that knows a state belongs to states/."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ OTHER_WORDS = {
 
 
 def strings(tree: ast.Module) -> Iterator[ast.Constant]:
-    """The string literals of a module, without its docstrings."""
+    """Yield the string literals of a module, without its docstrings."""
     docstrings = {
         id(node.body[0].value)
         for node in ast.walk(tree)

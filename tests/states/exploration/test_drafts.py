@@ -1,4 +1,4 @@
-"""What an exploration says of charts that are careless with drafts."""
+"""Explorations of charts with and without mistakes in their drafts."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ BEGIN = to("turn.drafting", update=begin_draft, effects=start_draft)
 
 
 def drafting(*, knock: Reaction, then: Reaction) -> Chart:
-    """A call that begins a draft at the first knock; `knock` is what the next ones do."""
+    """Return a chart that begins a draft at the first knock. Later knocks get `knock`."""
     turn = State(
         "turn",
         activity="reply",
@@ -114,7 +114,7 @@ def test_a_draft_that_another_answer_replaces_breaks_nothing() -> None:
     assert broken(drafting(knock=stay(), then=another)) == {}
 
 
-def test_a_draft_that_is_played_as_it_is_is_found() -> None:
+def test_a_draft_that_plays_unconfirmed_is_found() -> None:
     played = drafting(knock=stay(), then=to("turn.playing"))
     name = "a draft is not heard before the caller's words are certain"
     assert broken(played)[name] == "call.turn.playing plays a draft"
@@ -130,7 +130,7 @@ def test_a_draft_that_answers_other_words_is_found() -> None:
 
 
 @pytest.mark.parametrize("drafts", [1, 2])
-def test_more_drafts_than_are_set_are_found(drafts: int) -> None:
+def test_more_drafts_than_the_setting_allows_are_found(drafts: int) -> None:
     how = broken(drafting(knock=AGAIN, then=CONFIRMED), drafts)
     assert how["a turn has at most as many drafts as the setting allows"] == (
         f"a turn has {drafts + 1} drafts, the setting allows {drafts}"

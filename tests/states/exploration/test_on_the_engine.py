@@ -1,4 +1,4 @@
-"""Ways of the exploration, taken by the real engine under the virtual clock: as `decide` says."""
+"""Random paths of the exploration: the real engine takes the same steps as `decide`."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from callchart.engine.testing import schedule
 from callchart.engine.testing.script import take
 from callchart.states import CHART, WITH_DRAFTS, WORLD
 
-WAYS = 20
+PATHS = 20
 
 
-def seen(step: Step) -> tuple[object, ...]:
-    """What must be the same: all but the number of a stay that is over."""
+def compared(step: Step) -> tuple[object, ...]:
+    """Return the parts of a step that must be equal: not the activation of its event."""
     return step.at_us, step.event, step.outcome, step.after, step.data
 
 
@@ -44,38 +44,38 @@ def with_drafts() -> Exploration:
 WORK_AHEAD = (usual, with_drafts)
 
 
-def goes_the_ways(exploration: Exploration, nodes: Sequence[int], seed: int) -> None:
-    """Does the engine go ways to these nodes, drawn by lot?"""
+def check_paths(exploration: Exploration, nodes: Sequence[int], seed: int) -> None:
+    """Check that the engine follows random paths to these nodes."""
     chance = random.Random(seed)
     taken = 0
-    for _ in range(WAYS):
-        way = exploration.path_to(chance.choice(nodes))
+    for _ in range(PATHS):
+        path = exploration.path_to(chance.choice(nodes))
         try:
-            steps = concretize(exploration, way)
+            steps = concretize(exploration, path)
         except Infeasible:
             continue
         schedule.settle(seed)
 
         async def call(steps: list[Step] = steps) -> None:
-            assert [seen(s) for s in await take(CHART, steps)][: len(steps)] == [
-                seen(s) for s in steps
+            assert [compared(s) for s in await take(CHART, steps)][: len(steps)] == [
+                compared(s) for s in steps
             ]
 
         schedule.run(call)
         taken += 1
-    assert taken > WAYS * 3 / 4
+    assert taken > PATHS * 3 / 4
 
 
 @pytest.mark.parametrize("seed", [1, 10])
-def test_the_engine_goes_the_ways_that_were_explored(seed: int) -> None:
-    goes_the_ways(usual(), range(len(usual().nodes)), seed)
+def test_the_engine_follows_explored_paths(seed: int) -> None:
+    check_paths(usual(), range(len(usual().nodes)), seed)
 
 
-def test_the_engine_goes_the_ways_to_drafts_and_what_becomes_of_them() -> None:
+def test_the_engine_follows_explored_paths_with_drafts() -> None:
     exploration = with_drafts()
     drafted: list[int] = []
     for number, node in enumerate(exploration.nodes):
         world = exploration.states[node.state].state.environment
         if world.draft or node.before in drafted:
             drafted.append(number)
-    goes_the_ways(exploration, drafted, 1)
+    check_paths(exploration, drafted, 1)

@@ -1,4 +1,4 @@
-"""Mistakes in the default chart, and the property that finds each; all of them: `make mutants`."""
+"""Some mistakes in the default chart, and the property that finds each (all: `make mutants`)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from callchart.states import CHART, WITH_DRAFTS, WORLD
 from callchart.states.data import PhoneData
 
 MUTANTS = {mutant.mistake: mutant for mutant in mutants(CHART)}
-#: What is found by a call in which the caller says nothing, or says something once.
+#: Mistakes found in calls without a word of the caller, and in `SPOKEN` with one utterance.
 SILENT = {
     "stale events are acted on": "no event of a state that was left is acted on",
     "late events are acted on": (
@@ -66,7 +66,7 @@ SPOKEN = {
 
 
 def broken(mistake: str, turns: int) -> str:
-    """The first property that the chart with this mistake breaks."""
+    """Return the first property that the chart with this mistake breaks."""
     mutant = MUTANTS[mistake]
     chart = mutant.build()
     world = replace(WORLD, chart=chart, turns=turns)
@@ -86,12 +86,12 @@ def test_a_mistake_is_found_in_a_call_in_which_the_caller_speaks(mistake: str, n
     assert broken(mistake, turns=1) == name
 
 
-def test_of_a_draft_that_outlives_its_turn_nothing_is_forgotten() -> None:
+def test_a_draft_that_outlives_its_turn_keeps_all_its_data() -> None:
     over = PhoneData(draft="words", drafted=1)
     assert WITH_DRAFTS.forget("call.listening.hearing", over, EnvironmentState()) == NOTHING
 
 
-def test_an_event_that_nothing_answers_is_refused() -> None:
+def test_an_event_without_a_reaction_is_refused() -> None:
     gone = [m for m in MUTANTS if m.startswith("call: on ") and m.endswith("its answer is gone")]
     assert gone
     for mistake in gone:

@@ -1,4 +1,4 @@
-"""The default chart, explored: short calls here, longer ones by `make explore`."""
+"""Explorations of the default chart with short calls. `make explore` has longer ones."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from callchart.states import CHART, WORLD
 
 
 @pytest.mark.parametrize("turns", [0])
-def test_calls_in_which_the_caller_speaks_so_often_break_no_property(turns: int) -> None:
+def test_calls_with_this_many_turns_break_no_property(turns: int) -> None:
     exploration = Exploration(CHART, replace(WORLD, turns=turns))
     for _ in exploration.run():
         pass
-    # A call that nobody takes part in any more comes to its end.
+    # A call ends (within 90 s or less) if only its timers fire.
     assert check_liveness(exploration) < 90
     assert exploration.violations == []

@@ -1,7 +1,7 @@
-"""A call that stands in a state, and what an event makes of it: pure, through `decide`.
+"""A call in a given state, for tests that send it events through the pure `decide`.
 
-`standing("thinking.silent", apologies=2)` has just entered that state, at moment 0, with this data
-and the default chart's timers; `on` and `due` give the call as it stands afterwards."""
+`call_in("thinking.silent", apologies=2)` has just entered that state at moment 0, with this data
+and the default chart's timers. `on` and `due` return the call after the next steps."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from callchart.states.settings import PhoneSettings
 
 GREETING = Reply(1, "greeting", "Hello, this is the shop. How can I help you?")
 ANSWER = Reply(2, "answer")
-#: An answer whose first sound is there.
+#: An answer whose first sound is ready.
 SPOKEN = Reply(2, "answer", ready=True)
 APOLOGY = Reply(2, "apology", "I am sorry.")
 FAREWELL = Reply(2, "farewell", "Goodbye.", interruptible=False, ends_call=True)
@@ -34,7 +34,7 @@ WELL_NOW = FillerClip("Well now,", 1.0, (0.3, 0.9))
 SO = FillerClip("So,", 0.5, (0.5,))
 RIGHT = FillerClip("Right,", 0.5, (0.5,))
 
-#: The reply of a state that is entered without one of the test's own.
+#: The reply of a state, if the test gives none.
 _REPLIES = {
     "call.turn.greeting": GREETING,
     "call.turn.thinking": ANSWER,
@@ -44,25 +44,25 @@ _REPLIES = {
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
-    """Where a call stands, since which moment (us), and the step that led there."""
+class CallInState:
+    """A call: its configuration and data, the moment of its last step (us), and its steps."""
 
     configuration: Configuration
     data: PhoneData
-    at: int = 0
+    at_us: int = 0
     steps: tuple[Step, ...] = ()
 
-    def on(self, *events: Event, after: float = 0.0) -> Standing:
-        """The events arrive one after the other, `after` seconds from now."""
-        stands = replace(self, at=self.at + round(after * 1_000_000))
+    def on(self, *events: Event, after: float = 0.0) -> CallInState:
+        """Return the call after these events, which arrive in order, `after` seconds from now."""
+        call = replace(self, at_us=self.at_us + round(after * 1_000_000))
         for event in events:
-            stands = stands._taken(Occurrence(stands.at, event, stands._source_of(event)))
-        return stands
+            call = call._taken(Occurrence(call.at_us, event, call._source_of(event)))
+        return call
 
-    def due(self, timer: str = "") -> Standing:
-        """What is due next happens: a recalled event, or a timer, which is called `timer`."""
+    def due(self, timer: str = "") -> CallInState:
+        """Return the call after its next due occurrence: the timer `timer`, or a recalled event."""
         occurrence = next_occurrence(self.configuration)
-        assert occurrence is not None, f"nothing is due in {self.state}"
+        assert occurrence is not None, f"no occurrence is due in {self.state}"
         fired = occurrence.event.timer if isinstance(occurrence.event, TimerFired) else ""
         assert fired == timer
         return self._taken(occurrence)
@@ -75,13 +75,13 @@ class Standing:
                 return active.activation
         raise AssertionError(f"{event} cannot arrive in {self.state}")
 
-    def _taken(self, occurrence: Occurrence) -> Standing:
+    def _taken(self, occurrence: Occurrence) -> CallInState:
         step = decide(CHART, self.configuration, self.data, occurrence)
-        return Standing(step.after, step.data, occurrence.at_us, (*self.steps, step))
+        return CallInState(step.after, step.data, occurrence.at_us, (*self.steps, step))
 
     @property
     def state(self) -> str:
-        """The leaf's full name, without the "call." and the "turn." that most have."""
+        """The full name of the leaf, without "call." and "turn."."""
         return self.configuration.leaf.removeprefix("call.").removeprefix("turn.")
 
     @property
@@ -94,33 +94,33 @@ class Standing:
 
     @property
     def effects(self) -> tuple[Effect, ...]:
-        """What the last step commands, in order."""
+        """The effects of the last step, in order."""
         return (*self.step.exit_effects, *self.step.effects, *self.step.entry_effects)
 
     @property
     def purpose(self) -> str:
-        """Why the reply under way is said."""
+        """The purpose of the current reply."""
         return self.data.reply.purpose
 
     @property
     def seconds(self) -> float:
-        """The moment, in seconds since the call began for this test."""
-        return self.at / 1_000_000
+        """The moment of the last step, in seconds since the test entered the state."""
+        return self.at_us / 1_000_000
 
     def remaining(self, timer: str) -> float:
-        """Seconds until the timer of that name is due."""
+        """Return the seconds until the timer of that name is due."""
         (deadline,) = (t.deadline_us for t in self.configuration.timers if t.name == timer)
-        return (deadline - self.at) / 1_000_000
+        return (deadline - self.at_us) / 1_000_000
 
 
-def standing(
+def call_in(
     leaf: str,
     *,
     settings: PhoneSettings | None = None,
     fillers: tuple[FillerClip, ...] = (),
     **data: Any,
-) -> Standing:
-    """A call that has just entered `leaf`, at moment 0, with `data` other than the defaults."""
+) -> CallInState:
+    """Return a call that has just entered `leaf` at moment 0, with `data` in place of defaults."""
     path = CHART.resolve(leaf, why="a test")
     reply = next((r for state, r in _REPLIES.items() if path.startswith(state)), Reply(1, "none"))
     chosen: dict[str, Any] = {"reply": reply, **data}
@@ -134,4 +134,4 @@ def standing(
         for spec in CHART.timers_of[a.state]
     )
     by_deadline = tuple(sorted(timers, key=lambda timer: (timer.deadline_us, timer.order)))
-    return Standing(Configuration(active, by_deadline, activations=len(active)), known)
+    return CallInState(Configuration(active, by_deadline, activations=len(active)), known)
