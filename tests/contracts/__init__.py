@@ -1,7 +1,7 @@
-"""What every adapter of a port, and its fake, is held to.
+"""The contracts of the ports: each adapter and each fake passes the same tests.
 
-A contract is a class of tests over one fixture. An adapter's tests subclass it under a name that
-begins with Test, and give the fixture.
+A contract is a class of tests over one fixture. The tests of an adapter subclass it under a name
+that begins with Test, and define the fixture.
 """
 
 import pytest

@@ -1,7 +1,7 @@
 """The contract of `engine.ports.LanguageModel`: every model, real or fake, passes these same tests.
 
 A test module subclasses `LanguageModelContract` as `TestSomething` and gives it a `model()`, and
-its own `clock` where Trio's autojump clock does not do. Times are virtual and exact.
+its own `clock` instead of Trio's autojump clock if needed. Times are virtual and exact.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ HISTORY = (
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """What the provider does when it is asked: pieces at a pace (s), or another ending.
+    """The behaviour of the provider: pieces at a pace (s), and an end.
 
-    Behind the pieces it uses tools, by name and arguments, and then writes what is in `after`."""
+    After the pieces it uses tools, by name and arguments, and then writes `after`."""
 
     pieces: tuple[str, ...] = PIECES
     first_piece: float = 0.5
@@ -45,7 +45,7 @@ class Script:
 
 
 class Listener:
-    """Keeps what a model wrote, and when, counted from the listener's own beginning."""
+    """A listener that keeps the model's texts and their times since its creation."""
 
     def __init__(self) -> None:
         self._began = trio.current_time()
@@ -60,9 +60,9 @@ class Listener:
 
 
 class Drawers:
-    """`ports.Tools`: opens a drawer in a second, and says what is in it, unless told to `stop`.
+    """A `ports.Tools` that opens a drawer in 1 s and returns its content, or stops.
 
-    `done` holds what was written and what was used, in order: it is a listener too."""
+    `done` has the texts and the uses of tools, in order: this is also a listener."""
 
     specs = (
         ToolSpec("open", "Opens a drawer.", {"type": "object", "properties": {}}),
@@ -89,7 +89,7 @@ UPPER, LOWER = ("open", '{"drawer": "upper"}'), ("open", '{"drawer": "lower"}')
 async def write(
     model: LanguageModel, history: Sequence[Said] = HISTORY
 ) -> tuple[Listener, Toolbox]:
-    """Have an answer written with a toolbox, and listen to all of it."""
+    """Let the model write an answer with tools, and return the listener."""
     listener, tools = Listener(), Toolbox()
     await model.write(history, tools, listener)
     return listener, tools
@@ -97,11 +97,11 @@ async def write(
 
 class LanguageModelContract:
     def model(self, script: Script) -> AbstractAsyncContextManager[LanguageModel]:
-        """A model whose provider follows the script."""
+        """Return a model whose provider follows the script."""
         raise NotImplementedError
 
     def under_way(self) -> int:
-        """How many writes the model still holds something for."""
+        """Return the number of answers for which the model still holds resources."""
         raise NotImplementedError
 
     @pytest.fixture

@@ -1,7 +1,7 @@
 """The contract of `callchart.engine.ports.Line`: every line, real or fake, passes these same tests.
 
-A test module subclasses `LineContract` as `TestSomething` and gives it a `phone()`. Where the line
-needs the real clock, `clock` is overridden to give None, and `slack` says how late it may be.
+A test module subclasses `LineContract` as `TestSomething` and gives it a `phone()`. If the line
+needs the real clock, `clock` is overridden to return None, and `slack` limits its delay.
 """
 
 from __future__ import annotations
@@ -37,30 +37,30 @@ class FarEnd(Protocol):
     def line(self) -> Line: ...
 
     def say(self, pcm: bytes) -> None:
-        """Speak whole frames, after all that was said before."""
+        """Speak whole frames, after all earlier ones."""
         ...
 
     def heard(self) -> bytes:
-        """All that came out of the earpiece so far, mono s16le at the line's rate."""
+        """Return the sound of the earpiece so far, mono s16le at the line's rate."""
         ...
 
     def hang_up(self) -> None: ...
 
 
 def tone(seconds: float, rate_hz: int) -> bytes:
-    """Whole frames of a loud square wave: every sample of it is far from silence."""
+    """Return whole frames of a loud square wave, without a silent sample."""
     half_periods = np.arange(round(seconds / FRAME) * frame_bytes(rate_hz) // 2) // 8 % 2
     return np.where(half_periods, 8000, -8000).astype("<i2").tobytes()
 
 
 def loud_seconds(pcm: bytes, rate_hz: int) -> float:
-    """How much of the sound is tone."""
+    """Return the seconds of tone in the sound."""
     samples = np.frombuffer(pcm, "<i2").astype(int)
     return int((np.abs(samples) > 1000).sum()) / rate_hz
 
 
 async def hear_tone(line: Line, seconds: float) -> bytes:
-    """Hear the caller until that much tone came; the bound makes a loss a failure, not a hang."""
+    """Hear the caller until so much tone has come. Fail instead of hanging on a loss."""
     pcm = b""
     with trio.fail_after(seconds + 5):
         while loud_seconds(pcm, line.rate_hz) < seconds - FRAME / 2:
@@ -69,20 +69,20 @@ async def hear_tone(line: Line, seconds: float) -> bytes:
 
 
 class LineContract:
-    #: Seconds that the line may be late beyond a frame's time or two.
+    #: Seconds that the line may be late, in addition to one or two frames.
     slack = 0.0
 
     @pytest.fixture
     def clock(self) -> Clock | None:
-        """The clock that pytest-trio runs a test on: it takes the one among the arguments."""
+        """The clock of the test: pytest-trio takes it from the arguments."""
         return MockClock(autojump_threshold=0)
 
     def phone(self) -> AbstractAsyncContextManager[FarEnd]:
-        """A call that has arrived and was not answered; it is over when the block is."""
+        """Yield an unanswered call, which ends with the block."""
         raise NotImplementedError
 
     async def settle(self) -> None:
-        """Long enough for whatever is under way to arrive."""
+        """Wait until all sent messages have arrived."""
         await trio.sleep(5 * FRAME + self.slack)
 
     async def test_nobody_hears_anything_before_the_answer(self, clock: Clock | None) -> None:
@@ -267,25 +267,25 @@ class LineContract:
 
 
 class Keypad(FarEnd, Protocol):
-    """The other end is a telephone: it has keys."""
+    """A far end with keys: a telephone."""
 
     def press(self, digit: str) -> None: ...
 
     async def digits(self, count: int) -> str:
-        """So many keys that were pressed on our side, as they arrive there."""
+        """Return the first `count` keys that we pressed, as they arrive at the far end."""
         ...
 
 
 class TelephoneLineContract(LineContract):
-    """Of a line that leads to a telephone, and from there elsewhere.
+    """The contract of a line to a telephone, which can be transferred.
 
     `phone()` gives a `Keypad` as its far end."""
 
-    #: Whom the line may be handed on to, and whom it may not.
+    #: A number that the line may be transferred to, and one that it may not.
     allowed, forbidden = "100", "999"
 
     def telephone(self) -> AbstractAsyncContextManager[Keypad]:
-        """The same as `phone()`."""
+        """Return `phone()`, typed with a `Keypad`."""
         raise NotImplementedError
 
     def phone(self) -> AbstractAsyncContextManager[FarEnd]:

@@ -11,11 +11,11 @@ from callchart.engine.ports import EndOfUtterance, Heard, Recognition, Recognize
 from tests.recordings import RATE_HZ, frames, recording, silence
 
 WORDS = recording("en_operator").speech
-BOUND = 60.0  # s, for what has to come at all
+BOUND = 60.0  # seconds; a limit for results, not a measure
 
 
 def say(call: Recognition, utterance: int, pcm: bytes) -> None:
-    """An utterance as a call has it: its onset is found 100 ms late, its end too."""
+    """Feed an utterance as in a call: its onset and end are found 100 ms late."""
     late = len(silence(0.1))
     call.feed(silence(0.3) + pcm[:late])
     call.utterance_started(utterance)
@@ -25,14 +25,14 @@ def say(call: Recognition, utterance: int, pcm: bytes) -> None:
 
 
 async def result(call: Recognition) -> Heard:
-    """The next partial or final; an end that the recogniser itself hears is none."""
+    """Return the next partial or final. Skip the recogniser's own end of utterance."""
     while not isinstance(heard := await call.result(), Heard):
         pass
     return heard
 
 
 async def results(call: Recognition) -> list[Heard]:
-    """What comes, up to and with the next final."""
+    """Return the results up to the next final, including it."""
     heard = [await result(call)]
     while not heard[-1].final:
         heard.append(await result(call))
@@ -40,7 +40,7 @@ async def results(call: Recognition) -> list[Heard]:
 
 
 class RecognizerContract:
-    """Give a fixture `recognizer`."""
+    """The tests of the contract. A subclass defines the fixture `recognizer`."""
 
     async def test_each_utterance_has_one_final_after_its_partials_each_unlike_the_one_before(
         self, recognizer: Recognizer

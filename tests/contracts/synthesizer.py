@@ -11,11 +11,11 @@ import trio
 from callchart.engine.ports import Speech, Synthesizer
 
 TEXT = "It is in stock, and we deliver it within three days."
-BOUND = 60.0  # s, for what has to come at all
+BOUND = 60.0  # seconds; a limit for results, not a measure
 
 
 async def sound(synthesizer: Synthesizer, text: str, rate_hz: int = 16000) -> list[Speech]:
-    """All pieces of a text's sound."""
+    """Return all pieces of a text's sound."""
     pieces: list[Speech] = []
     with trio.fail_after(BOUND):
         await synthesizer.synthesize(text, rate_hz, pieces.append)
@@ -23,12 +23,12 @@ async def sound(synthesizer: Synthesizer, text: str, rate_hz: int = 16000) -> li
 
 
 def seconds(pieces: list[Speech], rate_hz: int = 16000) -> float:
-    """How long the sound is."""
+    """Return the length of the sound in seconds."""
     return sum(len(piece.pcm) for piece in pieces) / 2 / rate_hz
 
 
 class SynthesizerContract:
-    """Give a fixture `synthesizer`."""
+    """The tests of the contract. A subclass defines the fixture `synthesizer`."""
 
     async def test_a_text_becomes_sound_in_whole_samples(self, synthesizer: Synthesizer) -> None:
         pieces = await sound(synthesizer, TEXT)

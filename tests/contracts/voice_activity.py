@@ -10,12 +10,12 @@ CALLER = recording("en_interrupt").pcm
 
 
 def edges(voice: VoiceActivity, pcm: bytes) -> list[VoiceEdge]:
-    """The edges of sound that is fed frame by frame."""
+    """Feed the sound frame by frame, and return its edges."""
     return [edge for frame in frames(pcm) for edge in voice.feed(frame)]
 
 
 class VoiceDetectorsContract:
-    """Give a fixture `detectors`."""
+    """The tests of the contract. A subclass defines the fixture `detectors`."""
 
     async def test_edges_alternate_and_the_first_is_speech(self, detectors: VoiceDetectors) -> None:
         async with detectors.detector(RATE_HZ) as voice:
@@ -44,7 +44,7 @@ class VoiceDetectorsContract:
         assert [e.speaking for e in at_once] == [e.speaking for e in one_by_one]
 
     async def test_the_next_call_hears_nothing_of_this_one(self, detectors: VoiceDetectors) -> None:
-        """Both begin and end in mid-word, where what was heard before tells most."""
+        """Both calls begin and end in mid-word, where earlier sound matters most."""
         goodbye = recording("en_goodbye").pcm
         frame = frame_bytes(RATE_HZ)
         beginning, middle = goodbye[: 51 * frame], goodbye[45 * frame : 85 * frame]

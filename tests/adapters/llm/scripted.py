@@ -1,4 +1,4 @@
-"""A model's server without a socket, for tests of time: answers of scripted events, in order."""
+"""A fake model server without a socket, for tests of time: scripted answers, in order."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Stream(httpx2.AsyncByteStream):
 
 
 class Server:
-    """Gives its answers in order, and the last one to all who ask after that.
+    """A server that gives its answers in order, and then repeats the last one.
 
     An answer is the steps of a stream, an exception instead of a response, or a whole response;
     `latency` seconds pass before each."""
@@ -52,13 +52,13 @@ class Server:
     ) -> None:
         self._answers, self._latency = answers, latency
         self.requests: list[httpx2.Request] = []
-        #: When each request came, by Trio's clock.
+        #: The moment of each request, by Trio's clock.
         self.asked_at: list[float] = []
         self.streams: list[Stream] = []
 
     @property
     def asked(self) -> list[dict[str, Any]]:
-        """What each request says."""
+        """The content of each request."""
         return [json.loads(request.content) for request in self.requests]
 
     async def answer(self, request: httpx2.Request) -> httpx2.Response:
@@ -77,27 +77,27 @@ class Server:
 
 @asynccontextmanager
 async def asking(server: Server, **options: Any) -> AsyncIterator[OpenAIModel]:
-    """A model whose server is that one."""
+    """Open a model on this server."""
     transport = httpx2.MockTransport(server.answer)
     async with OpenAIModel.open(
         **{"model": "parrot", "api_key": KEY, "base_url": URL, "transport": transport, **options}
     ) as model:
         yield model
-    gc.collect(1)  # a generator that was left half-way would complain now
+    gc.collect(1)  # an open generator would warn now
 
 
 def delta(finish: str | None = None, **delta: object) -> dict[str, Any]:
-    """An event of a chat completion."""
+    """Return an event of a chat completion."""
     return {"choices": [{"index": 0, "delta": delta, "finish_reason": finish}]}
 
 
 def whole(*texts: str) -> tuple[object, ...]:
-    """A chat completion of these texts, all at once."""
+    """Return a chat completion of these texts, without pauses."""
     return (*(delta(content=text) for text in texts), delta("stop"), "[DONE]")
 
 
 def uses(*calls: tuple[str, str]) -> tuple[object, ...]:
-    """A chat completion that asks for tools, each by name and arguments."""
+    """Return a chat completion that calls tools, each by name and arguments."""
     return (
         delta(
             tool_calls=[
@@ -114,18 +114,18 @@ COMPLETED = {"type": "response.completed"}
 
 
 def text(piece: str) -> dict[str, Any]:
-    """An event of a response: more of its text."""
+    """Return an event of a response: a piece of its text."""
     return {"type": "response.output_text.delta", "delta": piece}
 
 
 def done(name: str, arguments: str) -> dict[str, Any]:
-    """An event of a response: a tool call is whole."""
+    """Return an event of a response: the end of a tool call."""
     item = {"type": "function_call", "name": name, "arguments": arguments, "call_id": "x"}
     return {"type": "response.output_item.done", "item": item}
 
 
 def answers(script: Script) -> list[tuple[object, ...]]:
-    """The chat completions that a contract's script comes to: one more once tools were used."""
+    """Return the chat completions of a contract's script: tools need a second one."""
     last = (*at_pace(script, [delta(content=piece) for piece in script.after]), *whole())
     first = at_pace(script, [delta(content=piece) for piece in script.pieces])
     if script.hangs:
@@ -136,7 +136,7 @@ def answers(script: Script) -> list[tuple[object, ...]]:
 
 
 def at_pace(script: Script, events: Sequence[object]) -> tuple[object, ...]:
-    """The events as steps of a stream, at the script's pace."""
+    """Return the events as steps of a stream, at the script's pace."""
     paced: list[object] = []
     for number, event in enumerate(events):
         paced += [script.per_piece if number else script.first_piece, event]
@@ -151,7 +151,7 @@ LOOK_UP = ToolSpec(
 
 
 class Stock:
-    """`ports.Tools`: one that looks up, in `takes` seconds, and one that ends the answer."""
+    """A `ports.Tools` of two: one looks up in `takes` seconds, the other ends the answer."""
 
     def __init__(self, *specs: ToolSpec, takes: float = 0.0, unit: str = "in stock") -> None:
         self.specs = specs or (LOOK_UP,)

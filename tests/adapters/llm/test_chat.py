@@ -1,4 +1,4 @@
-"""A call's history as a chat, and a streamed chat completion, of whichever compatible server."""
+"""The history as a chat, and streamed chat completions of several compatible servers."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def test_a_history_is_a_message_for_all_that_a_side_said_in_a_row() -> None:
     )
     assert chat(history, "Be kind.", "…[interrupted]") == [
         {"role": "system", "content": "Be kind."},
-        # Nobody said it: there are models that refuse a chat which the assistant begins.
+        # The caller did not say this: some models refuse a chat that begins with the assistant.
         {"role": "user", "content": "…"},
         {"role": "assistant", "content": "Hello."},
         {"role": "user", "content": "Are you open?\nOn Sunday?"},
@@ -68,7 +68,7 @@ def call(call_id: str, name: str, arguments: str) -> dict[str, Any]:
 
 
 def piece(index: int | None, call_id: str | None = None, **function: str) -> dict[str, Any]:
-    """A piece of a tool call, as it comes in a stream."""
+    """Return a piece of a tool call, as it comes in a stream."""
     named = {"index": index, "id": call_id, "function": function}
     return {key: value for key, value in named.items() if value is not None}
 

@@ -1,4 +1,4 @@
-"""What becomes of the connections to a model's server: real sockets, on the real clock."""
+"""Connections to a model's server, on real sockets and the real clock."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ WELL = f"data: {json.dumps(delta(content='Well, '))}\n\n".encode()
 
 
 def model_at(url: str) -> AbstractAsyncContextManager[OpenAIModel]:
-    # Times for a busy machine: here, nothing is to be late.
+    # Timeouts that a busy machine does not reach.
     return OpenAIModel.open(
         model="parrot", api_key=KEY, base_url=url, first_token_s=30.0, between_tokens_s=30.0
     )
@@ -37,7 +37,7 @@ def model_at(url: str) -> AbstractAsyncContextManager[OpenAIModel]:
 
 @asynccontextmanager
 async def serving(converse: Callable[[trio.SocketStream], Awaitable[None]]) -> AsyncIterator[str]:
-    """The address of a server that converses so on each connection."""
+    """Serve each connection with `converse`, and yield the address."""
     with trio.fail_after(60):
         async with trio.open_nursery() as nursery:
             listeners = await trio.open_tcp_listeners(0, host="127.0.0.1")
@@ -70,7 +70,7 @@ async def test_cancelling_an_answer_closes_the_connection() -> None:
             call.start_soon(model.write, ASKED, Stock(), lambda _: spoken.set())
             await spoken.wait()
             call.cancel_scope.cancel()
-        # The model is open still, and yet nothing of that answer is.
+        # The model is still open, but nothing of this answer.
         await closed.wait()
 
 
@@ -145,7 +145,7 @@ async def test_a_server_that_goes_in_the_middle_of_an_answer_is_not_asked_again(
         await stream.receive_some()
         await stream.send_all(HEAD + WELL)
         await spoken.wait()
-        if is_reset:  # a linger of 0 s: what the kernel does for a process that is no more
+        if is_reset:  # a linger of 0 s: a reset, as the kernel sends for a dead process
             stream.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         await trio.aclose_forcefully(stream)
 

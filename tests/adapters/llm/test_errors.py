@@ -101,7 +101,7 @@ async def test_a_conversation_may_be_found_too_long_in_the_stream(
 
 
 class _Caused(httpx2.ConnectError):
-    """A connection error as the network raises it: with what the system said underneath."""
+    """A connection error with the system's error as its cause."""
 
     def __init__(self, cause: Exception) -> None:
         super().__init__("Marmalade")
@@ -167,7 +167,7 @@ async def test_a_stream_that_makes_no_sense_is_a_failure(
         ({"error": {"code": "overloaded"}}, "sent an error"),
     ],
 )
-async def test_what_came_before_a_stream_broke_was_given_and_nothing_after_it(
+async def test_text_before_a_broken_stream_is_passed_on_and_nothing_after_it(
     autojump_clock: MockClock, fault: object, reason: str
 ) -> None:
     listener = Listener()

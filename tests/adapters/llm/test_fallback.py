@@ -1,4 +1,4 @@
-"""A second model writes where the first fails before its first word, and never after it."""
+"""A second model writes if the first fails before its first word, and never after it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ SECOND = whole("Second.|")
 
 @asynccontextmanager
 async def two(first: Server, second: Server) -> AsyncIterator[FallbackModel]:
-    """Two models that share what a caller waits."""
+    """Open two models that share a caller's patience."""
     async with (
         asking(first, first_token_s=FIRST_TOKEN_OF_TWO_S) as primary,
         asking(
@@ -45,7 +45,7 @@ async def say(model: LanguageModel) -> Listener:
 
 
 class TestFallbackModel(LanguageModelContract):
-    """Two real clients, of which the first does all the work."""
+    """Two real clients; the first one answers."""
 
     def under_way(self) -> int:
         return sum(s.is_open for server in (self.one, self.other) for s in server.streams)
@@ -65,7 +65,7 @@ class TestFallbackModel(LanguageModelContract):
 
 
 class TestFallbackModelWithoutItsFirst(TestFallbackModel):
-    """The first is refused each time, and soon left alone: the second does all the work."""
+    """The first is refused, until its circuit opens; the second one answers."""
 
     def servers(self, answering: Server, down: Server) -> tuple[Server, Server]:
         return down, answering

@@ -1,4 +1,4 @@
-"""A model is given whole turns, the newest, as many as there is room for."""
+"""A model gets the newest whole turns that fit its limit of tokens."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ HISTORY: tuple[Item, ...] = (GREETING, *FIRST, *SECOND, *QUESTION)
 def test_the_oldest_turns_are_dropped_whole(
     kept: tuple[Item, ...], dropped: tuple[Item, ...]
 ) -> None:
-    # The last turn is always kept, whatever the room: so its size is not asked for alone.
+    # The last turn is always included, so its size alone has no limit.
     room = sum(
         tokens_of_words(item.text)
         if isinstance(item, Said)

@@ -1,4 +1,4 @@
-"""Both APIs at a server in a process of its own, which can be told to fail, and be killed."""
+"""Both APIs against a server process that can fail on demand and be killed."""
 
 from __future__ import annotations
 
@@ -148,7 +148,7 @@ async def test_a_wrong_key_is_named_and_not_shown(server: ModelServer, api: ApiN
     assert failure.cure == "the key was refused: check it and the account it belongs to"
 
 
-async def test_silence_is_given_up_and_the_server_is_told(
+async def test_a_silent_server_times_out_and_sees_the_close(
     server: ModelServer, api: ApiName
 ) -> None:
     await server.write(Writing(then="hang"), times=1)

@@ -1,4 +1,4 @@
-"""The OpenAI adapter keeps a model's contract by both APIs, and asks for what it is to ask for."""
+"""The OpenAI adapter passes the model's contract by both APIs, and sends the right requests."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class TestChatCompletions(LanguageModelContract):
         return self.held.under_way
 
     def model(self, script: Script) -> AbstractAsyncContextManager[LanguageModel]:
-        # The demo's server asks for one tool alone, the one that hangs up.
+        # The demo's server calls only one tool, the one that hangs up.
         return asking(Server(*answers(script))) if script.uses else self._model(script)
 
     @asynccontextmanager
@@ -71,7 +71,7 @@ class TestChatCompletions(LanguageModelContract):
                 api_key=KEY,
                 base_url=server.url,
                 transport=loopback.transport(),
-                between_tokens_s=10.0,  # a hanging server is the contract's matter
+                between_tokens_s=10.0,  # the contract tests a hanging server itself
             ) as model:
                 yield model
             nursery.cancel_scope.cancel()
@@ -202,7 +202,7 @@ async def test_a_transport_of_ones_own_is_used_whatever_proxies_the_environment_
 
 
 async def test_the_first_answer_needs_no_thread(autojump_clock: MockClock) -> None:
-    # The client would look up the platform in one, were it not told beforehand.
+    # Without `client._platform`, the client would find the platform in a thread.
     limiter = trio.to_thread.current_default_thread_limiter()
     for number in range(int(limiter.total_tokens)):
         limiter.acquire_on_behalf_of_nowait(number)

@@ -1,4 +1,4 @@
-"""How long a caller waits for a model, and what is tried a second time, on a clock that jumps."""
+"""Timeouts and retries of a model, on a clock that jumps."""
 
 from __future__ import annotations
 
@@ -141,7 +141,7 @@ async def test_an_end_that_breaks_off_is_an_end_all_the_same(autojump_clock: Moc
     ],
     ids=["connect", "gone", "reset", "reset later", "cut off", "gave up", "500", "503"],
 )
-async def test_what_fails_before_the_first_token_is_tried_once_more(
+async def test_a_failure_before_the_first_token_is_retried_once(
     autojump_clock: MockClock, first: Exception
 ) -> None:
     server = Server(first, whole("Well,"))

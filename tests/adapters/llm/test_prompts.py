@@ -28,7 +28,7 @@ def test_a_prompts_example_is_cut_where_it_says(language: Language) -> None:
     chunks = chunker.feed_text(example)
     assert len(chunks) == chunker.marked == 3
     assert chunker.take_rest() == []
-    assert len(chunks[0]) < 20  # the caller waits for it in silence
+    assert len(chunks[0]) < 20  # the caller hears silence meanwhile
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -1,4 +1,4 @@
-"""A call of any length is asked for in a request of bounded size."""
+"""The size of a request has a limit, however long the call is."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ ASKED = [Said("caller", "Polly?")]
 
 
 def turns(count: int) -> list[Said | ToolUsed]:
-    """So many turns of about 117 tokens, by estimate, and a question."""
+    """Return `count` turns of about 117 estimated tokens, and a question."""
     turn = (Said("caller", "What? " * 25), Said("agent", "This. " * 25))
     return [*(turn * count), *ASKED]
 

@@ -1,4 +1,4 @@
-"""An answer is one request or several: tools are used between them, and all of it is counted."""
+"""An answer of several requests, with tools between them, and the counters."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ async def test_what_a_tool_gives_is_read_by_the_model_in_the_next_request(
     async with asking(server) as model:
         await model.write(ASKED, stock, listener)
     assert stock.used == [("look_up", '{"thing": "nails"}')]
-    # What comes before the tool is heard while it works.
+    # The caller hears the text before the tool while the tool works.
     assert listener.pieces == [(0.0, "Let me see.|"), (0.5, "One"), (0.5, " left.|")]
     first, second = server.asked
     assert second["tools"] == first["tools"]
@@ -147,10 +147,10 @@ async def test_an_answer_that_is_cut_for_its_length_is_one(autojump_clock: MockC
     assert listener.text == "Well, "
 
 
-# --- what is counted ----------------------------------------------------------------------------
+# --- the counters -------------------------------------------------------------------------------
 
 
-async def test_the_tally_counts_requests_and_how_long_the_first_token_took(
+async def test_the_counters_have_requests_and_first_token_latencies(
     autojump_clock: MockClock,
 ) -> None:
     server = Server(

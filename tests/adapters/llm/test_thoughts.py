@@ -1,4 +1,4 @@
-"""Thoughts in the text of a reasoning model: nobody hears them, wherever its tokens end."""
+"""Thoughts in a reasoning model's text are not spoken, wherever its tokens end."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is kept of synthesised sound, and what it saves."""
+"""The cache of sounds: the texts that it keeps, and the requests that it saves."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ Open = Callable[..., AbstractAsyncContextManager[CachedSynthesizer]]
 
 @pytest.fixture(autouse=True)
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """On a machine that is busy, a read may take its time."""
+    """Raise the timeouts of the disk, for a busy machine."""
     monkeypatch.setattr(cache, "READ_TIMEOUT_S", BOUND)
     monkeypatch.setattr(cache, "LAST_WRITES_S", BOUND)
 
@@ -51,7 +51,7 @@ def files(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def open_cache(fake: FakeSynthesizer, files: Path) -> Open:
-    """A cache over the fake that keeps HELLO; what was to be kept is, after its block."""
+    """Return a function that opens a cache over the fake, with HELLO declared."""
 
     def opened(
         synthesizer: Synthesizer = fake, key: tuple[str, ...] = KEY, **options: object
@@ -76,10 +76,10 @@ class TestContract(SynthesizerContract):
             yield cached
 
 
-# --- what it saves -------------------------------------------------------------------------------
+# --- the requests that it saves ------------------------------------------------------------------
 
 
-async def test_what_is_kept_comes_whole_and_at_once_and_is_the_same_sound(
+async def test_a_cached_text_comes_in_one_piece_with_the_same_sound(
     open_cache: Open, fake: FakeSynthesizer
 ) -> None:
     async with open_cache() as cached:
@@ -91,7 +91,9 @@ async def test_what_is_kept_comes_whole_and_at_once_and_is_the_same_sound(
     assert len(fake.syntheses) == 1
 
 
-async def test_a_second_start_asks_for_nothing(open_cache: Open, fake: FakeSynthesizer) -> None:
+async def test_a_second_start_finds_the_cached_texts(
+    open_cache: Open, fake: FakeSynthesizer
+) -> None:
     scripts = Scripts(fillers=("Well,", "Let me see,"))
     prepared = []
     for _ in range(2):
@@ -104,7 +106,7 @@ async def test_a_second_start_asks_for_nothing(open_cache: Open, fake: FakeSynth
     assert prepared[0] == prepared[1]
 
 
-async def test_a_text_that_is_not_kept_streams_through_while_it_is_gathered(
+async def test_an_uncached_text_streams_while_it_is_collected(
     open_cache: Open, fake: FakeSynthesizer
 ) -> None:
     under_way: list[int] = []
@@ -127,10 +129,10 @@ async def test_another_voice_or_rate_is_another_sound(
     assert len(fake.syntheses) == 2
 
 
-async def test_words_are_told_as_a_synthesizer_tells_them_that_has_other_names_for_them(
+async def test_word_timings_with_other_names_come_back_with_the_texts_words(
     open_cache: Open,
 ) -> None:
-    """The text's own words, for the file holds none."""
+    """The words are the text's own, because the file has none."""
 
     class Spelling(FakeSynthesizer):
         async def synthesize(self, text: str, rate_hz: int, out: Callable[[Speech], None]) -> None:
@@ -148,7 +150,7 @@ async def test_words_are_told_as_a_synthesizer_tells_them_that_has_other_names_f
     assert [word.end for word in again.words] == [word.end for word in first[-1].words]
 
 
-async def test_words_that_are_not_the_texts_are_not_kept(open_cache: Open) -> None:
+async def test_timings_that_do_not_fit_the_text_are_not_kept(open_cache: Open) -> None:
     class Counting(FakeSynthesizer):
         async def synthesize(self, text: str, rate_hz: int, out: Callable[[Speech], None]) -> None:
             out(Speech(bytes(640), (WordTiming("six", 0.0, 0.01), WordTiming("ty", 0.01, 0.02))))
@@ -159,10 +161,10 @@ async def test_words_that_are_not_the_texts_are_not_kept(open_cache: Open) -> No
         assert len(piece.words) == expected
 
 
-# --- what is kept --------------------------------------------------------------------------------
+# --- the texts that it keeps ---------------------------------------------------------------------
 
 
-async def test_what_a_caller_may_be_told_of_is_not_kept(
+async def test_a_text_of_one_call_is_not_kept(
     open_cache: Open, files: Path, fake: FakeSynthesizer
 ) -> None:
     async with open_cache() as cached:
@@ -172,7 +174,7 @@ async def test_what_a_caller_may_be_told_of_is_not_kept(
     assert len(fake.syntheses) == 3
 
 
-async def test_what_is_said_in_another_call_as_well_is_kept(
+async def test_a_text_that_another_call_repeats_is_kept(
     open_cache: Open, files: Path, fake: FakeSynthesizer, mock_clock: MockClock
 ) -> None:
     async with open_cache() as cached:
@@ -215,7 +217,7 @@ async def test_only_so_many_texts_are_remembered(
     assert len(kept(files)) == 1
 
 
-async def test_no_text_stands_in_a_file_or_its_name(open_cache: Open, files: Path) -> None:
+async def test_no_file_or_name_contains_a_text(open_cache: Open, files: Path) -> None:
     async with open_cache() as cached:
         await sound(cached, HELLO)
     (path,) = kept(files)
@@ -267,7 +269,7 @@ async def test_sound_in_a_second_voice_is_not_kept(
 # --- the disk ------------------------------------------------------------------------------------
 
 
-async def test_a_file_that_was_cut_is_made_anew(
+async def test_a_truncated_file_is_replaced(
     open_cache: Open, files: Path, fake: FakeSynthesizer
 ) -> None:
     async with open_cache() as cached:
@@ -288,12 +290,12 @@ async def test_without_a_folder_calls_go_on(
     async with open_cache() as cached:
         for _ in range(2):
             assert seconds(await sound(cached, HELLO)) > 1
-    assert len(caplog.messages) == 2  # that it can neither read nor write
+    assert len(caplog.messages) == 2  # one for the read, one for the write
     assert all("calls go on" in message for message in caplog.messages)
 
 
 class HeldDisk:
-    """A disk whose reads or writes take until they are let go."""
+    """A disk whose reads or writes wait until they are released."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, verb: str) -> None:
         self.begun = 0
@@ -309,7 +311,7 @@ class HeldDisk:
         self._let_go.set()
 
 
-async def test_nobody_waits_for_a_disk_that_does_not_answer(
+async def test_a_hanging_disk_does_not_delay_the_sound(
     open_cache: Open,
     fake: FakeSynthesizer,
     monkeypatch: pytest.MonkeyPatch,
@@ -328,7 +330,7 @@ async def test_nobody_waits_for_a_disk_that_does_not_answer(
     assert [message.count("read timeout after") for message in caplog.messages] == [1]
 
 
-async def test_nobody_waits_for_a_write_and_those_that_wait_are_bounded(
+async def test_writes_run_in_the_background_and_their_queue_is_bounded(
     open_cache: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(cache, "LAST_WRITES_S", 0.01)
@@ -344,7 +346,7 @@ async def test_nobody_waits_for_a_write_and_those_that_wait_are_bounded(
         disk.let_go()
 
 
-async def test_barge_in_ends_a_read_at_once(
+async def test_barge_in_cancels_a_read_immediately(
     open_cache: Open, fake: FakeSynthesizer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     disk = HeldDisk(monkeypatch, "read")
@@ -359,7 +361,7 @@ async def test_barge_in_ends_a_read_at_once(
     assert fake.syntheses == []
 
 
-async def test_after_its_end_it_keeps_nothing_more(open_cache: Open, files: Path) -> None:
+async def test_a_closed_cache_keeps_nothing(open_cache: Open, files: Path) -> None:
     async with open_cache() as cached:
         pass
     assert seconds(await sound(cached, HELLO)) > 1

@@ -1,4 +1,4 @@
-"""Two voices: when the second speaks, what it says, and what is counted."""
+"""Two voices: the moment when the second speaks, its text, and the counters."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ TEXT = "Seven kilos, ready, now."
 
 @dataclass
 class Voices:
-    """A first and a second voice, and how they speak together."""
+    """A first and a second voice, and the fallback over both."""
 
     first: FakeSynthesizer
     second: FakeSynthesizer
@@ -34,7 +34,7 @@ class Voices:
         return [synthesis.text for synthesis in self.second.syntheses]
 
     async def say(self, text: str = TEXT) -> list[tuple[float, Speech]]:
-        """The pieces of the text's sound, and when they came."""
+        """Return the pieces of the text's sound, and the moments when they came."""
         began, given = trio.current_time(), []
         with trio.fail_after(60):
             await self.together.synthesize(
@@ -54,7 +54,7 @@ def make(first: Manner = WELL, second: Manner = WELL, *, failures: int = 1000) -
     return Voices(one, other, breaker, FallbackSynthesizer(one, other, breaker))
 
 
-# By a mark, because a clock that the fixture below asked for would not be the test's own.
+# A mark sets the clock: a clock from the fixture below would not be the clock of the test.
 virtually = pytest.mark.trio(run=schedule.run)
 
 
@@ -70,7 +70,7 @@ virtually = pytest.mark.trio(run=schedule.run)
     ids=["well", "fails", "breaks-off", "hangs", "hangs-in-mid-text"],
 )
 class TestContract(SynthesizerContract):
-    """Whatever the first does."""
+    """The contract holds for each manner of the first voice."""
 
     @pytest.fixture
     def synthesizer(self, manner: Manner) -> FallbackSynthesizer:
@@ -80,7 +80,7 @@ class TestContract(SynthesizerContract):
 # --- who speaks ----------------------------------------------------------------------------------
 
 
-async def test_a_first_that_is_well_speaks_alone(autojump_clock: MockClock) -> None:
+async def test_a_healthy_first_voice_speaks_alone(autojump_clock: MockClock) -> None:
     voices = make(Manner(latency=0.39, piece=0.25, pace=0.2))
     given = await voices.say()
     assert [at for at, _ in given] == [0.39, 0.59, 0.79, 0.99, 1.19]
@@ -101,7 +101,9 @@ async def test_a_first_without_sound_in_its_budget_is_cancelled_and_the_second_s
     assert voices.together.counters == FallbackCounters(requests=1, late=1)
 
 
-async def test_a_first_that_fails_is_not_waited_for(autojump_clock: MockClock) -> None:
+async def test_a_failure_of_the_first_voice_starts_the_second_immediately(
+    autojump_clock: MockClock,
+) -> None:
     voices = make(Manner(latency=0.1, fails=0.0))
     assert [at for at, _ in await voices.say()] == [0.1]
     assert voices.asked_of_second == [TEXT]
@@ -116,7 +118,7 @@ async def test_a_pause_while_there_is_sound_to_hear_is_not_late(autojump_clock: 
 
 
 async def test_a_piece_is_late_once_the_caller_could_hear_a_gap(autojump_clock: MockClock) -> None:
-    """Half a second of sound, then the silence of a breath, then the second speaks."""
+    """After half a second of sound and the longest silence, the second voice speaks."""
     voices = make(Manner(piece=0.5, hangs=0.5))
     given = await voices.say()
     assert [at for at, _ in given] == [0.0, 0.7]
@@ -126,7 +128,7 @@ async def test_a_piece_is_late_once_the_caller_could_hear_a_gap(autojump_clock: 
 async def test_sound_that_came_early_gives_the_next_piece_more_time(
     autojump_clock: MockClock,
 ) -> None:
-    """Two pieces at once: the first was not yet heard when the second came."""
+    """Two pieces come together, so the second is heard after the first."""
     voices = make(Manner(piece=0.5, hangs=1.0))
     given = await voices.say()
     assert [at for at, _ in given] == [0.0, 0.0, 1.2]
@@ -151,13 +153,13 @@ async def test_a_chain_has_a_third_voice(autojump_clock: MockClock) -> None:
 # --- what the second says ------------------------------------------------------------------------
 
 
-async def test_what_was_given_is_not_said_again(autojump_clock: MockClock) -> None:
+async def test_the_second_voice_does_not_repeat_completed_words(autojump_clock: MockClock) -> None:
     voices = make(Manner(piece=0.25, fails=0.75))
     await voices.say()
     assert voices.asked_of_second == ["ready, now."]
 
 
-async def test_words_are_where_they_are_in_the_sound_of_both(autojump_clock: MockClock) -> None:
+async def test_word_timings_fit_the_joined_sound(autojump_clock: MockClock) -> None:
     voices = make(Manner(piece=0.25, fails=0.75), Manner(piece=0.25))
     given = [piece for _, piece in await voices.say()]
     *_, last = given
@@ -168,7 +170,7 @@ async def test_words_are_where_they_are_in_the_sound_of_both(autojump_clock: Moc
     assert last.words[-1].end == pytest.approx(seconds(given))
 
 
-async def test_a_voice_that_tells_no_words_has_said_what_slow_speech_would_have(
+async def test_without_word_timings_the_spoken_words_are_estimated_as_slow_speech(
     autojump_clock: MockClock,
 ) -> None:
     voices = make(Manner(piece=0.25, fails=1.0))
@@ -177,10 +179,10 @@ async def test_a_voice_that_tells_no_words_has_said_what_slow_speech_would_have(
     assert voices.asked_of_second == ["kilos, ready, now."]
 
 
-async def test_a_voice_that_told_words_once_is_known_to_tell_them(
+async def test_a_voice_that_sent_timings_once_needs_no_estimate(
     autojump_clock: MockClock,
 ) -> None:
-    """A word as slow as this one would pass for said, half of it being there."""
+    """By the estimate of slow speech, half of this slow word would count as the whole."""
     voices = make()
     voices.first.characters_a_second = 4.0
     await voices.say()
@@ -190,7 +192,7 @@ async def test_a_voice_that_told_words_once_is_known_to_tell_them(
 
 
 @pytest.mark.parametrize("manner", [Manner(fails=1.2), Manner(hangs=1.2)])
-async def test_with_everything_said_nobody_else_is_asked(
+async def test_a_completed_text_needs_no_second_voice(
     autojump_clock: MockClock, manner: Manner
 ) -> None:
     voices = make(manner)
@@ -199,7 +201,7 @@ async def test_with_everything_said_nobody_else_is_asked(
     assert voices.together.counters == FallbackCounters(requests=1)
 
 
-async def test_a_text_with_nothing_to_speak_is_nobodys_failure(autojump_clock: MockClock) -> None:
+async def test_a_text_without_words_is_not_a_failure(autojump_clock: MockClock) -> None:
     voices = make(Manner(fails=0.0))
     assert await voices.say(" \n") == []
     assert voices.asked_of_second == []
@@ -209,7 +211,7 @@ async def test_a_text_with_nothing_to_speak_is_nobodys_failure(autojump_clock: M
 
 
 class Failing:
-    """A synthesizer that fails, in its own words."""
+    """A synthesizer that fails with a given error."""
 
     def __init__(self, *error: str) -> None:
         self._error = error
@@ -234,7 +236,7 @@ async def test_when_both_fail_the_error_names_both_with_both_cures() -> None:
     assert together.counters == FallbackCounters(requests=1, error=1, both_failed=1)
 
 
-async def test_what_was_late_is_said_too(autojump_clock: MockClock) -> None:
+async def test_the_error_names_a_late_first_voice_too(autojump_clock: MockClock) -> None:
     voices = make(Manner(hangs=0.0), Manner(fails=0.0))
     with pytest.raises(ProviderError, match=r"no sound within 0\.4 s; then told to fail"):
         await voices.say()
@@ -247,7 +249,7 @@ async def test_what_was_late_is_said_too(autojump_clock: MockClock) -> None:
 
 
 @pytest.mark.parametrize("manner", [Manner(hangs=0.0), Manner(fails=0.0), Manner(latency=1.0)])
-async def test_a_first_that_keeps_failing_is_left_alone(
+async def test_repeated_failures_open_the_circuit_of_the_first_voice(
     autojump_clock: MockClock, manner: Manner
 ) -> None:
     voices = make(manner, failures=2)
@@ -261,7 +263,7 @@ async def test_a_first_that_keeps_failing_is_left_alone(
     assert voices.together.counters.ratio == 1.0
 
 
-async def test_a_first_that_is_well_again_speaks_again(autojump_clock: MockClock) -> None:
+async def test_a_recovered_first_voice_speaks_again(autojump_clock: MockClock) -> None:
     voices = make(Manner(fails=0.0), failures=1)
     await voices.say()
     voices.first.manner = Manner(latency=0.1)
@@ -271,7 +273,7 @@ async def test_a_first_that_is_well_again_speaks_again(autojump_clock: MockClock
     assert voices.breaker.state == "closed"
 
 
-async def test_a_probe_is_waited_for_no_longer_than_any_request(autojump_clock: MockClock) -> None:
+async def test_a_probe_has_the_same_timeout_as_a_request(autojump_clock: MockClock) -> None:
     voices = make(Manner(hangs=0.0), failures=1)
     await voices.say()
     await trio.sleep(5.0)
@@ -280,7 +282,7 @@ async def test_a_probe_is_waited_for_no_longer_than_any_request(autojump_clock: 
 
 
 @pytest.mark.parametrize("after", [0.1, 0.6], ids=["in-the-first", "in-the-second"])
-async def test_barge_in_ends_whoever_speaks_and_nobody_else_is_asked(
+async def test_barge_in_cancels_the_current_voice_and_starts_no_other(
     autojump_clock: MockClock, after: float
 ) -> None:
     voices = make(Manner(hangs=0.0), Manner(hangs=0.0), failures=2)
@@ -291,7 +293,7 @@ async def test_barge_in_ends_whoever_speaks_and_nobody_else_is_asked(
     assert voices.asked_of_second == ([TEXT] if after > 0.4 else [])
 
 
-async def test_barge_in_is_no_failure_of_the_first(autojump_clock: MockClock) -> None:
+async def test_barge_in_does_not_count_as_a_failure(autojump_clock: MockClock) -> None:
     voices = make(Manner(latency=0.3), failures=1)
     for _ in range(3):
         with trio.move_on_after(0.1):
@@ -300,7 +302,7 @@ async def test_barge_in_is_no_failure_of_the_first(autojump_clock: MockClock) ->
     assert voices.together.counters == FallbackCounters(requests=3)
 
 
-async def test_a_listener_that_fails_is_not_the_firsts_failure() -> None:
+async def test_an_error_of_the_listener_does_not_count_as_a_failure() -> None:
     def deaf(speech: Speech) -> None:
         raise BrokenPipeError
 

@@ -1,4 +1,4 @@
-"""What is left to say where a sound broke off, and where the words are in the whole."""
+"""A joined sound: the rest of a text that broke off, and the word timings of the whole."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ RATE = 8000
 texts = st.lists(st.text("abc,é1", min_size=1, max_size=6), max_size=8).flatmap(
     lambda words: st.sampled_from([" ", "  ", "\n"]).map(lambda space: space.join(words))
 )
-#: Seconds of each word: none are that many more.
+#: The samples of each word; a text has at most eight words.
 paces = st.lists(st.integers(0, 2 * RATE), min_size=8, max_size=8)
 cuts = st.lists(st.integers(1, RATE), max_size=6)
 
 
 @dataclass
 class Joined:
-    """A joined sound, and all that came out of it."""
+    """A joined sound, and all pieces that it passed on."""
 
     sound: JoinedSound
     pieces: list[Speech]
@@ -47,7 +47,7 @@ class Joined:
 
 
 def spoken(text: str, pace: Sequence[int]) -> tuple[WordTiming, ...]:
-    """The words' places, where each lasts as many samples as `pace` says."""
+    """Return the word timings of a text whose words last `pace` samples each."""
     timings, at = [], 0
     for word, samples in zip(text.split(), pace, strict=False):
         timings.append(WordTiming(word, at / RATE, (at + samples) / RATE))
@@ -56,10 +56,10 @@ def spoken(text: str, pace: Sequence[int]) -> tuple[WordTiming, ...]:
 
 
 @given(texts, paces, cuts, st.booleans())
-def test_where_words_are_told_only_those_that_were_not_wholly_given_are_left(
+def test_with_timings_the_rest_has_exactly_the_uncompleted_words(
     text: str, pace: list[int], cuts: list[int], ahead: bool
 ) -> None:
-    """Told with the sound that they are in, or all ahead with its first piece."""
+    """The timings come with their sound, or all ahead with the first piece."""
     joined, truth, until = Joined.of(text), spoken(text, pace), 0
     for samples in cuts:
         until += samples
@@ -74,7 +74,7 @@ def test_where_words_are_told_only_those_that_were_not_wholly_given_are_left(
 
 
 @given(texts, st.floats(SLOWEST_CHARACTERS_PER_S, 30.0), st.floats(0.0, 1.0), st.booleans())
-def test_where_no_words_are_told_none_is_lost(
+def test_without_timings_no_word_is_lost(
     text: str, characters_a_second: float, share: float, anything: bool
 ) -> None:
     duration = len(text) / characters_a_second
@@ -102,7 +102,7 @@ def test_where_no_words_are_told_none_is_lost(
     cuts,
     st.booleans(),
 )
-def test_whatever_is_told_what_is_left_is_the_end_of_the_text(
+def test_with_any_timings_the_rest_is_the_end_of_the_text(
     text: str, timings: list[WordTiming], cuts: list[int], times_words: bool
 ) -> None:
     joined = Joined.of(text)
@@ -115,7 +115,7 @@ def test_whatever_is_told_what_is_left_is_the_end_of_the_text(
 
 
 @given(texts, paces, cuts)
-def test_the_words_of_both_are_where_their_sound_is(
+def test_the_timings_of_both_voices_fit_their_sound(
     text: str, pace: list[int], cuts: list[int]
 ) -> None:
     joined, truth, until = Joined.of(text), spoken(text, pace), 0
@@ -135,7 +135,7 @@ def test_the_words_of_both_are_where_their_sound_is(
     assert word_ends_s(text, words, joined.samples / RATE) == [word.end for word in words]
 
 
-def test_a_word_is_not_told_before_its_sound_was_given() -> None:
+def test_a_timing_is_passed_on_after_its_sound() -> None:
     joined = Joined.of("one two")
     timings = (WordTiming("one", 0.0, 0.5), WordTiming("two", 0.5, 1.0))
     joined.first_gives(4000, timings)
@@ -144,21 +144,21 @@ def test_a_word_is_not_told_before_its_sound_was_given() -> None:
     assert joined.sound.rest(times_words=True) == "two"
 
 
-def test_with_nothing_given_the_text_is_left_as_it_is() -> None:
+def test_without_sound_the_rest_is_the_whole_text() -> None:
     assert Joined.of("  one  two\n").sound.rest(times_words=True) == "  one  two\n"
 
 
-def test_a_text_without_words_leaves_nothing() -> None:
+def test_a_text_without_words_has_no_rest() -> None:
     assert Joined.of(" \n").sound.rest(times_words=False) == ""
 
 
-def test_the_rest_is_as_it_stands_in_the_text() -> None:
+def test_the_rest_keeps_the_texts_white_space() -> None:
     joined = Joined.of("one  two,  three")
     joined.first_gives(4000, [WordTiming("one", 0.0, 0.5)])
     assert joined.sound.rest(times_words=True) == "two,  three"
 
 
-def test_before_the_first_word_is_told_a_voice_that_tells_words_has_said_none() -> None:
+def test_before_its_first_timing_a_voice_with_timings_has_completed_no_word() -> None:
     def rest(*, times_words: bool) -> str:
         joined = Joined.of("I see.")
         joined.first_gives(4000, ())
@@ -168,7 +168,7 @@ def test_before_the_first_word_is_told_a_voice_that_tells_words_has_said_none() 
     assert rest(times_words=False) == "see."
 
 
-def test_words_behind_some_that_nobody_told_are_not_told() -> None:
+def test_timings_after_a_word_without_timing_are_dropped() -> None:
     joined = Joined.of("one two three four")
     joined.first_gives(RATE, ())
     rest = joined.sound.rest(times_words=False)

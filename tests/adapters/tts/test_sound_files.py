@@ -1,4 +1,4 @@
-"""Sounds on disk: what comes back, what goes when room is needed, and what a broken disk does."""
+"""Sounds on disk: their content, the removal of old ones, and a broken disk."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_nothing_but_the_sound_is_left_of_a_write(files: Path) -> None:
 # --- room ----------------------------------------------------------------------------------------
 
 
-def test_what_was_not_used_for_longest_goes(tmp_path: Path) -> None:
+def test_the_least_recently_used_sound_is_removed(tmp_path: Path) -> None:
     folder = SoundFolder(tmp_path, 2500)
     for name, at in ((A, 1000.0), (B, 2000.0)):
         folder.write(name, SOUND)
@@ -79,9 +79,7 @@ def test_files_of_others_are_not_counted_and_stay(files: Path, folder: SoundFold
     assert names(files) == [f"{A}.sound", f"{B}.sound", "film.part", "letter.txt"]
 
 
-def test_what_a_process_left_that_died_in_a_write_is_removed(
-    files: Path, folder: SoundFolder
-) -> None:
+def test_old_unfinished_files_are_removed(files: Path, folder: SoundFolder) -> None:
     for name in ("callchart-old.part", "callchart-new.part"):
         (files / name).write_bytes(b"")
     os.utime(files / "callchart-old.part", (1000.0, 1000.0))

@@ -1,4 +1,4 @@
-"""Transcription over OpenAI's API, at a server of the test's own."""
+"""Transcription over OpenAI's API, against a server in the test."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ KEY = "sk-secret"
 
 @asynccontextmanager
 async def asking(*answers: Answers) -> AsyncIterator[tuple[Recognition, Server]]:
-    """A call's recogniser, and the server that it asks."""
+    """Open a call's recogniser, with its server."""
     with trio.fail_after(BOUND):
         async with (
             serving(*answers) as server,
@@ -55,7 +55,7 @@ async def test_an_utterance_is_sent_whole_when_it_ends() -> None:
         "response_format": "json",
     }
     assert asked.rate_hz == RATE_HZ
-    # What was fed before its onset was found (0.36 s of 0.4), and all until its end was.
+    # The sound before the onset was found (0.36 s of 0.4), and all sound up to the end.
     assert asked.seconds == pytest.approx(0.36 + len(WORDS) / 2 / RATE_HZ, abs=0.01)
 
 
@@ -141,7 +141,7 @@ async def test_a_trouble_that_stays_is_said_with_what_to_do(
             await call.result()
     assert len(server.asked) == tries
     error: BaseException | None = said.value
-    while error:  # neither the error nor what led to it quotes anybody
+    while error:  # neither the error nor its causes quote the caller
         assert "secret" not in str(error)
         assert "+44" not in str(error)
         error = error.__cause__ or error.__context__
@@ -190,7 +190,7 @@ async def test_a_server_that_is_not_there_is_named() -> None:
         ({"language": "Russian"}, "language must be a code of 2 or 3 letters, got 'Russian'"),
     ],
 )
-async def test_what_can_never_work_is_said_before_the_first_call(
+async def test_unusable_settings_fail_before_the_first_call(
     wrong: dict[str, str], complaint: str
 ) -> None:
     with pytest.raises(ProviderError, match=complaint):

@@ -46,7 +46,7 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """What the server says to a request: after `wait`, a response; without one it hangs up."""
+    """An answer: a response after `wait`, or a closed connection without a response."""
 
     text: str = "words"
     status: int = 200
@@ -57,22 +57,22 @@ class Answers:
 
 
 class Server:
-    """Gives its answers in order, and the last one to all who ask after that."""
+    """A server that gives its answers in order, and then repeats the last one."""
 
     def __init__(self, answers: tuple[Answers, ...]) -> None:
         self._answers = answers
         self.asked: list[Asked] = []
-        self.gone = 0  # connections that were closed, at whichever end
+        self.gone = 0  # connections that either side has closed
         self.url = ""
         self._news = trio.Event()
 
     async def came(self, requests: int) -> None:
-        """Until so many requests have come."""
+        """Wait until so many requests have come."""
         while len(self.asked) < requests:
             await self._news.wait()
 
     async def went(self) -> None:
-        """Until a connection was closed."""
+        """Wait until a connection is closed."""
         while not self.gone:
             await self._news.wait()
 
@@ -125,7 +125,7 @@ class Server:
 
 @asynccontextmanager
 async def serving(*answers: Answers) -> AsyncIterator[Server]:
-    """A server, up for as long as the block."""
+    """Run a server during the block."""
     server = Server(answers or (Answers(),))
     async with trio.open_nursery() as nursery:
         serve = partial(trio.serve_tcp, server.converse, 0, host="127.0.0.1")
@@ -136,7 +136,7 @@ async def serving(*answers: Answers) -> AsyncIterator[Server]:
 
 
 def refusal(status: int, code: str = "", **headers: str) -> Answers:
-    """An error as OpenAI words it, with what must not get out."""
+    """Return an error in OpenAI's form, with text that our errors must not quote."""
     error = {"message": "Incorrect key sk-secret: +44 20", "code": code or None}
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     return Answers(status=status, body=json.dumps({"error": error}).encode(), headers=named)

@@ -1,4 +1,4 @@
-"""pocketsphinx on recorded speech, and what becomes of its processes."""
+"""pocketsphinx on recorded speech, and the life of its processes."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class TestContract(RecognizerContract):
 
 
 def say_recording(call: Recognition, caller: Recording, rate_hz: int = RATE_HZ) -> None:
-    """The recording as utterance 1, with its edges found 100 ms late."""
+    """Feed the recording as utterance 1; its edges are found 100 ms late."""
     pcm = caller.pcm
     if rate_hz != RATE_HZ:
         pcm = Resampler(RATE_HZ, rate_hz).resample(pcm)
@@ -46,13 +46,13 @@ def say_recording(call: Recognition, caller: Recording, rate_hz: int = RATE_HZ) 
 
 
 def words(text: str) -> list[str]:
-    """As pocketsphinx writes them."""
+    """Return the words as pocketsphinx writes them."""
     plain = "".join(letter for letter in text.lower() if letter.isalpha() or letter in " '")
     return plain.replace("goodbye", "good bye").split()
 
 
 def errors(heard: list[str], said: list[str]) -> int:
-    """How many words must be put in, left out or changed to make one of the other."""
+    """Return the edit distance of two texts, in words."""
     row = list(range(len(said) + 1))
     for i, word in enumerate(heard, 1):
         above, row = row, [i]
@@ -65,7 +65,7 @@ def errors(heard: list[str], said: list[str]) -> int:
 async def test_clean_speech_comes_out_nearly_right(
     recognizer: PocketsphinxRecognizer, rate_hz: int, bound: float
 ) -> None:
-    """Not "uh huh", which its language model does not know."""
+    """Without "uh huh", which its language model does not know."""
     wrong = spoken = 0
     with trio.fail_after(BOUND):
         async with recognizer.recognition(rate_hz) as call:
@@ -93,7 +93,7 @@ async def test_partials_come_while_the_caller_speaks(recognizer: PocketsphinxRec
 async def test_the_first_word_is_heard_though_its_onset_is_found_late(
     recognizer: PocketsphinxRecognizer,
 ) -> None:
-    """Up to 160 ms late, on the samples; and the word needs some quiet before it."""
+    """The onset is found up to 160 ms late, and the word needs some silence before it."""
     speech = recording("en_operator").speech
     late = len(silence(0.16))
     with trio.fail_after(BOUND):
@@ -167,7 +167,9 @@ async def test_a_process_that_died_while_it_stood_ready_is_given_to_no_call(
             await results(call)
 
 
-async def test_nobody_waits_for_a_process_that_hangs(processes: list[trio.Process]) -> None:
+async def test_a_cancelled_text_does_not_wait_for_a_hanging_process(
+    processes: list[trio.Process],
+) -> None:
     work = WorkLedger()
     with trio.fail_after(BOUND):
         async with PocketsphinxRecognizer.open(work) as recognizer:

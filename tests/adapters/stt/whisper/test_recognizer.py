@@ -1,4 +1,4 @@
-"""The queue to Whisper's process, and what becomes of that: with a scripted one in its place."""
+"""The queue to Whisper's process, and the life of the process, with a fake worker."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ async def test_a_partial_is_not_asked_for_while_another_call_waits_for_its_final
             other.feed(WORDS)
             other.utterance_ended(1)
             processes[0].send_signal(signal.SIGCONT)
-            assert len(await results(one)) == 2  # nobody waited when it was at 0.7 s
+            assert len(await results(one)) == 2  # no job waited when it was at 0.7 s
             assert len(await results(other)) == 1
 
 
@@ -183,7 +183,9 @@ async def test_a_process_that_cannot_be_started_again_is_tried_again_when_it_is_
     assert len(processes) == 3
 
 
-async def test_nobody_waits_for_a_process_that_hangs(processes: list[trio.Process]) -> None:
+async def test_a_cancelled_text_does_not_wait_for_a_hanging_process(
+    processes: list[trio.Process],
+) -> None:
     work = WorkLedger()
     with trio.fail_after(BOUND):
         async with WhisperRecognizer.open(NO_FOLDER, "en", work=work) as recognizer:

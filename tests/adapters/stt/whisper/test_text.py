@@ -1,4 +1,4 @@
-"""Whisper's tokens as text, and what of it nobody said."""
+"""The text of Whisper's tokens, and the rejection of text without speech."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from callchart.adapters.stt.whisper.text import Guess
 
 
 def guess(text: str, score: float = -0.3, no_speech: float = 0.05) -> Guess:
-    """As if the model had a token for each letter of what it writes."""
+    """Return a guess with one token a letter."""
     plain = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
     others = [byte for byte in range(256) if byte not in plain]
     letters = [

@@ -1,4 +1,4 @@
-"""Whisper itself, with the weights of its base model, on recorded speech and on none."""
+"""Whisper itself, with the weights of its base model, on recorded speech and on other sounds."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def whisper(weights: Path) -> Whisper:
-    """It hears Russian."""
+    """Load the model, for Russian."""
     return Whisper(weights, "ru", threads=1)
 
 
 def transcribe(whisper: Whisper, pcm: bytes, *, final: bool = True) -> str:
-    """In lower case, without the marks between words."""
+    """Return the words in lower case, without punctuation."""
     return " ".join(re.findall(r"\w+", whisper.words(Transcribe(pcm, RATE_HZ, final)).lower()))
 
 
@@ -79,7 +79,7 @@ def test_the_spectrogram_has_a_tone_in_its_own_band() -> None:
     samples = np.sin(np.arange(RATE_HZ) * 2 * np.pi * 1000 / RATE_HZ).astype(np.float32)
     spectrogram = log_mel(samples, 80)
     assert spectrogram.shape == (1, 80, 100)
-    # 1 kHz is mel 15 of 45.25, and 81 steps lead there: the middle of band 26.
+    # 1 kHz is mel 15 of 45.25 in 81 steps: the middle of band 26.
     assert set(spectrogram[0, :, 5:-5].argmax(axis=0)) == {26}
 
 

@@ -1,4 +1,4 @@
-"""SpeechKit's recognition as a test scripts it, without a network: for the virtual clock."""
+"""A fake of SpeechKit's recognition without a network, for the virtual clock."""
 
 from __future__ import annotations
 
@@ -42,16 +42,16 @@ Said = tuple[str, float] | tuple[str, float, float]
 
 
 class ScriptedSession:
-    """One stream, from the server's side: all that came, and what a test says to it."""
+    """One stream at the server: the received messages, and the responses of the test."""
 
     def __init__(self) -> None:
         self.came: list[StreamingRequest] = []
-        #: How much sound came, silence too.
+        #: The received sound, with silence.
         self.seconds = 0.0
         self.is_open = True
-        #: Whether it takes what is sent.
+        #: False while the server reads nothing.
         self.flows = True
-        #: Seconds from what it says to when that is heard.
+        #: Seconds from a response to its arrival.
         self.lag = 0.0
         self._say, self._said = trio.open_memory_channel[
             tuple[float, StreamingResponse | RpcError | None]
@@ -60,7 +60,7 @@ class ScriptedSession:
         self._cursors = AudioCursors()
 
     def partial(self, *said: Said, until: float | None = None) -> None:
-        """What it takes the sound since the last final for; `until`: how far it has looked."""
+        """Send a partial for the sound since the last final, up to `until`."""
         update, end = _update(said)
         self._cursors.partial_time_ms = _ms(until or end)
         self.say(StreamingResponse(partial=update))
@@ -77,7 +77,7 @@ class ScriptedSession:
         self.say(StreamingResponse(eou_update=EouUpdate(time_ms=_ms(at))))
 
     def refine(self, text: str, *said: Said) -> None:
-        """The last final's text as one writes it; its words are as they sounded."""
+        """Send the last final's normalized text; its words stay as spoken."""
         update, _ = _update(said)
         update.alternatives[0].text = text
         self.say(
@@ -87,7 +87,7 @@ class ScriptedSession:
         )
 
     def say_bare(self, text: str, start: float, end: float) -> None:
-        """A partial without the places of its words."""
+        """Send a partial without word timings."""
         whole = Alternative(text=text, start_time_ms=_ms(start), end_time_ms=_ms(end))
         self.say(StreamingResponse(partial=AlternativeUpdate(alternatives=[whole])))
 
@@ -97,7 +97,7 @@ class ScriptedSession:
         self._say.send_nowait((trio.current_time() + self.lag, response))
 
     def end(self, error: RpcError | None = None) -> None:
-        """The stream ends: well, or with an error."""
+        """End the stream, with or without an error."""
         self._say.send_nowait((trio.current_time() + self.lag, error))
 
     # --- what the adapter sees ------------------------------------------------------------------
@@ -118,7 +118,7 @@ class ScriptedSession:
 
 
 class ScriptedSpeechKit:
-    """Takes sessions; each of `refusals` refuses one that begins."""
+    """A server that accepts sessions, and refuses one for each of `refusals`."""
 
     def __init__(self, session: Callable[[], ScriptedSession] = ScriptedSession) -> None:
         self._session = session
@@ -146,14 +146,14 @@ class ScriptedSpeechKit:
 
 
 class Call:
-    """A call on the virtual clock: its line is fed in real time."""
+    """A call on the virtual clock, whose line brings a frame each 20 ms."""
 
     def __init__(self, kit: ScriptedSpeechKit, recognition: YandexRecognition) -> None:
         self.kit, self.recognition = kit, recognition
-        #: Why it hears no more.
+        #: The error that ended the recognition.
         self.failure: ProviderError | None = None
         self._utterance = 0
-        #: Utterances whose end the session heard itself.
+        #: The utterances whose end SpeechKit reported.
         self.heard_out: list[int] = []
         self._results: list[Heard] = []
 
@@ -181,14 +181,14 @@ class Call:
 
     @property
     def session(self) -> ScriptedSession:
-        """The newest."""
+        """The newest session."""
         return self.kit.sessions[-1]
 
     async def silent(self, seconds: float) -> None:
         await self._hear(silence(FRAME_SECONDS), seconds)
 
     async def sounds(self, seconds: float, frames: int = 1) -> None:
-        """`frames`: that the line gives at once."""
+        """Let the line bring `frames` in one moment."""
         await self._hear(SOUND * frames, seconds)
 
     async def starts(self) -> int:
@@ -202,7 +202,7 @@ class Call:
         await settled()
 
     async def results(self) -> list[Heard]:
-        """All that were given out since the last time."""
+        """Return the results since the last call of this method."""
         await settled()
         results, self._results = self._results, []
         return results
@@ -219,7 +219,7 @@ class Call:
             self.failure = failure
 
     async def hears(self, pcm: bytes) -> None:
-        """Whole frames."""
+        """Let the line bring whole frames."""
         for frame in frames(pcm, RATE_HZ):
             self.recognition.feed(frame)
             await trio.sleep(FRAME_SECONDS)
@@ -233,12 +233,12 @@ class Call:
 
 
 async def settled() -> None:
-    """Until nobody has anything to do before the clock moves."""
+    """Wait until all tasks wait for the clock."""
     await trio.testing.wait_all_tasks_blocked()
 
 
 def length(request: StreamingRequest) -> float:
-    """Seconds of sound in a message."""
+    """Return the seconds of sound in a message."""
     if request.silence_chunk is not None:
         return request.silence_chunk.duration_ms / 1000
     return len(request.chunk.data) / 2 / RATE_HZ if request.chunk is not None else 0.0

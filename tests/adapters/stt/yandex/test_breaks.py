@@ -1,6 +1,6 @@
-"""However a caller speaks and sessions break, each word is heard once, in its utterance.
+"""Each word is heard once, in its utterance, however a caller speaks and sessions break.
 
-The service of these tests really listens: it understands the tone code."""
+The server of these tests understands the tone code."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from tests.recordings import silence
 from tests.servers.speechkit.ear import ToneEar
 from tests.servers.tones import speak
 
-#: Finals come when they are there.
+#: Finals come without delay.
 PATIENT = Listening(max_pause=0.5, final_wait=10.0)
 
 #: A word each, and the pause behind it, in frames: from none that a voice detector hears to one
@@ -39,12 +39,12 @@ UTTERANCES = st.lists(
     max_size=12,
 )
 
-#: After how many seconds of sound sessions break, one after the other.
+#: The seconds of sound after which sessions break, one after the other.
 BREAKS = st.lists(st.floats(0.0, 6.0), max_size=4)
 
 
 class ListeningSession(ScriptedSession):
-    """Understands the tone code. Breaks after so many seconds of sound."""
+    """A session that understands the tone code, and breaks after some seconds of sound."""
 
     def __init__(self, breaks: deque[float], lag: float) -> None:
         super().__init__()
@@ -97,7 +97,7 @@ async def _hear(
 
 
 async def _speak(call: Call, said: list[tuple[str, int]]) -> list[str]:
-    """The words, through a voice detector that is 100 ms late: the utterances that it makes."""
+    """Speak the words through a detector that is 100 ms late; return the utterances."""
     expected: list[str] = []
     await call.silent(0.5)
     late, speaking = len(silence(0.1)), False

@@ -1,4 +1,4 @@
-"""A call at SpeechKit on the virtual clock: what is sent, and whose words are whose."""
+"""A call at SpeechKit on the virtual clock: the sent sound, and the words of each utterance."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ async def test_a_line_that_gives_nothing_is_silent_for_as_long(autojump_clock: M
         await call.sounds(0.1)
         await trio.sleep(20.0)
         lengths = [length(request) for request in call.session.came[2:]]
-        assert max(lengths) < 5.0  # after which the session would be closed
+        assert max(lengths) < 5.0  # after this, the server would close the session
         assert sum(lengths) == pytest.approx(20.0, abs=2.1)
 
 
@@ -57,7 +57,7 @@ async def test_a_line_that_ends_with_the_words_has_the_silence_that_they_wait_fo
         await call.ends()
         await trio.sleep(0.5)
         assert call.session.seconds == pytest.approx(1.5, abs=0.3)
-        # While the caller goes on, a line that stutters is none that fell silent.
+        # While the caller speaks, a line that stutters is not silent.
         await call.starts()
         await call.sounds(0.1)
         heard = call.session.seconds
@@ -115,7 +115,7 @@ async def test_a_final_for_two_utterances_is_divided_by_the_places_of_its_words(
         await call.sounds(0.5)
         call.session.partial(("one", 0.6), ("two", 1.5))
         await call.ends()
-        # The second waits for the first, whose words are not final yet.
+        # The second utterance waits for the first, whose words are not final yet.
         assert await call.results() == [Heard(1, "one", final=False)]
         call.session.final(("one", 0.6), ("two", 1.5), until=2.0)
         assert await call.results() == [Heard(1, "one", final=True), Heard(2, "two", final=True)]

@@ -1,6 +1,6 @@
-"""SpeechKit's recognition over gRPC, at a server on the official stubs.
+"""SpeechKit's recognition over gRPC, against a server on the official stubs.
 
-It understands the tone code: what is missing, repeated or out of order in a text was really so."""
+The server understands the tone code, so a text shows each lost, repeated or moved word."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ pytestmark = pytest.mark.real
 
 KEY = ApiKey("secret")
 
-#: Whatever else this machine does, finals are the server's.
+#: So long that finals come from the server, also on a busy machine.
 PATIENT = Listening(max_pause=0.3, final_wait=10.0)
 
 #: Real seconds for a second of the line: a server in Python keeps up with it.
@@ -63,7 +63,7 @@ async def calling(
     rate_hz: int = RATE_HZ,
     limits: Limits = LIMITS,
 ) -> AsyncIterator[Recognition]:
-    """A call's recogniser at the server; after it nothing is left open there."""
+    """Open a call's recogniser; after the block, check that no stream is open."""
     with trio.fail_after(BOUND):
         async with (
             YandexRecognizer.open(
@@ -82,7 +82,7 @@ async def hear(call: Recognition, pcm: bytes, rate_hz: int = RATE_HZ) -> None:
 
 
 async def say(call: Recognition, utterance: int, text: str, rate_hz: int = RATE_HZ) -> None:
-    """An utterance as a call has it: found late at both ends, with silence around it."""
+    """Feed an utterance as in a call: silence around it, and both edges found late."""
     late = len(silence(0.1, rate_hz))
     pcm = speak(text, rate_hz).pcm
     await hear(call, silence(0.4, rate_hz) + pcm[:late], rate_hz)
@@ -253,7 +253,7 @@ async def test_a_server_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPat
     [
         (
             {"language": "ru"},
-            r"language must be a code with a country, got 'ru' \(rite it as in ru-RU",
+            r"must be a code with a country, got 'ru' \(for example ru-RU",
         ),
         ({"max_pause": 6.0}, r"max_pause must be 0 to 5 s, got 6"),
         ({"final_wait": 0.0}, r"final_wait must be above 0 and at most 10 s, got 0"),

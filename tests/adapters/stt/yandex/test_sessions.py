@@ -1,4 +1,4 @@
-"""A call's sessions at SpeechKit, on the virtual clock: how one takes over from another."""
+"""A call's sessions at SpeechKit, on the virtual clock: how one continues another."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def unavailable() -> RpcError:
 
 
 async def speaking(call: Call) -> ScriptedSession:
-    """A second of silence, and one of an utterance that goes on."""
+    """Feed a second of silence, then a second of an utterance that continues."""
     await call.silent(1.0)
     await call.starts()
     await call.sounds(1.0)
@@ -47,7 +47,7 @@ async def test_a_session_is_followed_by_another_in_a_silence_before_it_is_at_its
         await call.sounds(0.4)
         assert len(call.kit.sessions) == 2
         assert not first.is_open
-        # It hears what a late onset may lie in.
+        # The session gets the sound before a late onset.
         assert call.session.seconds == pytest.approx(0.36, abs=0.3)
         await call.starts()
         call.session.partial(("hello", 0.3))
@@ -83,7 +83,7 @@ async def test_in_mid_utterance_another_session_catches_up_before_it_leads(
         await call.sounds(0.2)
         second = call.session
         assert second is not first
-        # From the last final on, at once.
+        # From the last final on, without delay.
         assert second.seconds == pytest.approx(9.6 - 6.0, abs=0.15)
         second.partial(("two", 1.0))
         await settled()
@@ -194,7 +194,7 @@ async def test_a_session_that_is_lost_in_mid_utterance_is_replaced_without_losin
         assert second.came[0].session_options is not None
         since = 1.0 - 0.36
         assert second.seconds == pytest.approx(2.0 - since, abs=0.15)
-        # What was shown stays while it is recognised anew.
+        # The partial stays while its sound is recognised again.
         second.partial(("one", 1.2 - since))
         await call.sounds(0.5)
         second.partial(("one", 1.2 - since), ("two", 1.6 - since), ("three", 2.2 - since))
@@ -216,7 +216,7 @@ async def test_a_session_is_lost_between_utterances_and_nobody_notices(
         await trio.sleep(20.0)
         call.session.end(unavailable())
         await settled()
-        # There is no use in hearing 20 s again.
+        # To send 20 s again would take too long.
         assert call.session.seconds < 0.5
         await call.silent(0.1)
         await call.starts()
@@ -319,7 +319,7 @@ async def test_a_session_that_is_refused_for_its_token_has_another_with_all_the_
 
 
 class Tokens:
-    """Credentials that have another token when one is refused."""
+    """Credentials with a new token after each refusal."""
 
     async def authorization(self) -> str:
         await trio.lowlevel.checkpoint()
@@ -341,7 +341,7 @@ async def test_what_was_heard_before_a_failure_is_given_out_before_it(
         await call.sounds(5.0)
         assert await call.results() == [Heard(1, "one", final=False)]
         assert call.failure is not None
-        # The engine may go on for a moment before it knows.
+        # The engine may continue for a moment before it knows.
         await call.ends()
         await call.sounds(1.0)
 

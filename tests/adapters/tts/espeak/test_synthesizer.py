@@ -1,4 +1,4 @@
-"""espeak-ng's sound and its words' places, and what becomes of its process."""
+"""espeak-ng's sound, its word timings, and the life of its process."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class TestContract(SynthesizerContract):
 
 
 def samples(pieces: list[Speech]) -> NDArray[np.int64]:
-    """The whole sound, as numbers that can be subtracted."""
+    """Return the whole sound, as numbers that can be subtracted."""
     return np.frombuffer(b"".join(piece.pcm for piece in pieces), "<i2").astype(np.int64)
 
 
@@ -57,7 +57,7 @@ async def test_every_word_of_the_text_has_its_place(synthesizer: Synthesizer, te
 
 
 async def test_a_word_is_where_its_sound_is(synthesizer: Synthesizer) -> None:
-    """After the comma's pause: it belongs to the word before."""
+    """The pause after a comma belongs to the word before it."""
     pieces = await sound(synthesizer, "Yes, two")
     loud = np.flatnonzero(np.abs(samples(pieces)) > 300) / 16000
     pause = int(np.argmax(np.diff(loud)))
@@ -77,7 +77,7 @@ async def test_no_more_silence_follows_than_after_a_comma(
 
 
 async def test_pieces_join_without_a_click(synthesizer: Synthesizer) -> None:
-    """No step at a seam is greater than those that the sound itself has."""
+    """The largest step between two pieces is at most the largest step inside them."""
     pieces = await sound(synthesizer, TEXT)
     steps = np.abs(np.diff(samples(pieces), 2))
     seams = np.cumsum([len(piece.pcm) // 2 for piece in pieces])[:-1]
@@ -94,7 +94,7 @@ async def test_another_voice_and_speed_are_spoken() -> None:
             assert seconds(await sound(fast, "Добрый день!")) < unhurried / 1.5
 
 
-async def test_a_voice_there_is_not_is_refused(processes: list[trio.Process]) -> None:
+async def test_an_unknown_voice_is_refused(processes: list[trio.Process]) -> None:
     with pytest.raises(ProviderError, match="voice must be one of espeak-ng's, got 'xx-nobody'"):
         async with EspeakSynthesizer.open("xx-nobody"):
             pytest.fail("nobody speaks")
@@ -102,7 +102,7 @@ async def test_a_voice_there_is_not_is_refused(processes: list[trio.Process]) ->
 
 
 @pytest.mark.parametrize("words_per_minute", [0, 79, 451])
-async def test_a_speed_there_is_not_is_refused(words_per_minute: int) -> None:
+async def test_a_speed_outside_the_limits_is_refused(words_per_minute: int) -> None:
     with pytest.raises(ProviderError, match="words_per_minute must be 80 to 450, got"):
         async with EspeakSynthesizer.open(words_per_minute=words_per_minute):
             pytest.fail("nobody speaks like that")
@@ -134,7 +134,7 @@ async def test_texts_that_come_together_after_a_death_start_one_process(
     assert len(processes) == 2
 
 
-async def test_nobody_waits_for_a_process_that_hangs(
+async def test_a_cancelled_text_does_not_wait_for_a_hanging_process(
     synthesizer: Synthesizer, processes: list[trio.Process]
 ) -> None:
     processes[0].send_signal(signal.SIGSTOP)
@@ -152,7 +152,7 @@ async def test_nobody_waits_for_a_process_that_hangs(
 async def test_a_cancelled_text_is_not_spoken_to_its_end(
     synthesizer: Synthesizer, processes: list[trio.Process]
 ) -> None:
-    """Five hours of speech would take the process minutes, and the next text waits for it."""
+    """Five hours of speech would delay the next text by minutes."""
     with trio.fail_after(BOUND):
         with trio.CancelScope() as scope:
             await synthesizer.synthesize(
@@ -180,7 +180,7 @@ async def test_time_stands_still_from_a_text_to_the_last_of_its_sound() -> None:
 async def test_a_text_still_waiting_when_the_synthesizer_closes_fails(
     processes: list[trio.Process],
 ) -> None:
-    """Whoever still waits when the service ends is told so."""
+    """A waiting text raises an error when the service ends."""
     failures: list[ProviderError] = []
 
     async def speak(synthesizer: Synthesizer) -> None:

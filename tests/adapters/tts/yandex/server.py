@@ -13,18 +13,18 @@ from tests.servers.tones import heard
 
 
 def address(server: SpeechKitServer) -> Address:
-    """Where it speaks gRPC, in the clear."""
+    """Return the address of its gRPC without TLS."""
     return Address("127.0.0.1", server.grpc_port)
 
 
 @contextmanager
 def nobody() -> Iterator[Address]:
-    """An address where nobody listens, and nobody else can begin to."""
+    """Reserve an address where no server listens."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         yield Address("127.0.0.1", taken.getsockname()[1])
 
 
 def words(pieces: Sequence[Speech], rate_hz: int = 16000) -> str:
-    """What is heard in a sound."""
+    """Return the words that are heard in a sound."""
     return heard(b"".join(piece.pcm for piece in pieces), rate_hz)

@@ -1,4 +1,4 @@
-"""SpeechKit's voices over gRPC, at a server on the official stubs."""
+"""SpeechKit's voices over gRPC, against a server on the official stubs."""
 
 from __future__ import annotations
 
@@ -220,7 +220,7 @@ async def test_a_service_that_is_down_says_so() -> None:
 
 
 @pytest.mark.parametrize("speed", [0.0, 3.5])
-def test_a_speed_there_is_not_is_refused(speed: float) -> None:
+def test_a_speed_outside_the_limits_is_refused(speed: float) -> None:
     with pytest.raises(ProviderError, match=r"speed must be 0.1 to 3.0, got"):
         Voice(speed=speed)
 

@@ -6,7 +6,7 @@ import socket
 from collections.abc import AsyncIterator, Iterator
 from urllib.parse import urlsplit
 
-import httpx  # noqa: ASYNC127 - what is tested uses it
+import httpx  # noqa: ASYNC127 - the adapter uses it
 import pytest
 import trio
 

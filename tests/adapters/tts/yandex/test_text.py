@@ -1,4 +1,4 @@
-"""What SpeechKit is given to speak, and in how many requests."""
+"""The texts of the requests to SpeechKit: without markup, and split by length."""
 
 from __future__ import annotations
 

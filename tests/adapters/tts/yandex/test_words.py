@@ -1,4 +1,4 @@
-"""The text's words, recognised in the words that were spoken."""
+"""The timings of a text's words, from the timings of the spoken words."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from callchart.engine.ports import WordTiming
 
 
 def places(text: str, spoken: str) -> list[tuple[str, float, float]]:
-    """Of the words of `text`, when those of `spoken` last a second each."""
+    """Return the timings of the words of `text`, if each word of `spoken` lasts 1 s."""
     found = WordPlaces(text)
     timings = [WordTiming(word, at, at + 1) for at, word in enumerate(spoken.split())]
     for timing in timings:
@@ -31,7 +31,7 @@ def test_words_are_the_texts_own_whatever_their_case_and_signs() -> None:
     ]
 
 
-def test_what_was_spoken_in_other_words_is_shared_by_characters() -> None:
+def test_unmatched_time_is_shared_by_characters() -> None:
     assert places("стоит 250 кг , да", "стоит двести пятьдесят килограммов да") == [
         ("стоит", 0, 1),
         ("250", 1, pytest.approx(2.8)),
@@ -41,7 +41,7 @@ def test_what_was_spoken_in_other_words_is_shared_by_characters() -> None:
     ]
 
 
-def test_what_is_not_recognised_yet_is_not_known_yet() -> None:
+def test_words_after_the_last_match_are_not_known_yet() -> None:
     assert places("всего 25 штук", "всего двадцать пять") == [("всего", 0, 1)]
     assert places("25", "двадцать пять") == []
 
@@ -59,9 +59,7 @@ def test_places_never_overlap() -> None:
 @given(
     st.lists(st.sampled_from("ab1-"), max_size=12), st.lists(st.sampled_from("abc"), max_size=12)
 )
-def test_whatever_is_spoken_the_first_words_are_known_in_order(
-    text: list[str], spoken: list[str]
-) -> None:
+def test_the_known_words_are_the_first_ones_in_order(text: list[str], spoken: list[str]) -> None:
     known = places(" ".join(text), " ".join(spoken))
     assert [word for word, _, _ in known] == text[: len(known)]
     assert all(start <= end for _, start, end in known)
