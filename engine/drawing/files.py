@@ -103,34 +103,36 @@ def _index(diagram: Diagram) -> str:
 
 ![The whole chart](chart.svg)
 
-[The same as a page](chart.html), on which an event lights its arrows. [The overview](overview.svg)
-has the main states only; a way may lead through states that it leaves out.
+[The same as an HTML page](chart.html): point at an event's name to highlight its arrows. [The
+overview](overview.svg) has the main states only; its arrows may pass through states that it leaves
+out.
 
 How to read it:
 
-- A box is a state, a frame is a state around others. What a frame declares holds inside it, too.
+- A box is a state, a frame is a state around others. The reactions of a frame apply to the
+  states inside it, too.
 - The dot is where a state is entered. The call begins at the dot on the left of a box.
 - The triangle names the *activity* that runs for exactly as long as the state lasts.
-- The clock is a *timer*: it comes due after so long in the state. On an arrow, it is the trigger. A
+- The clock is a *timer*: it fires after that time in the state. On an arrow, it is the trigger. A
   timer without a number has a length that is computed during the call.
 - An arrow has the colour of the state that it leaves. Its label names the trigger (an event or a
   timer), and in brackets the guard, if another reaction leads somewhere else. `[…]` means several
-  guards, or one that had no room. Arrows begin and end at the edge of a box, also where they mean a
-  state inside it.
-- Little arrows before the lines of a label tell two arrows apart that share it: down, and up.
+  guards, or one for which there is too little room. Arrows begin and end at the edge of a box, also
+  where they mean a state inside it.
+- If two arrows share a label, a small arrow before each line shows the direction of its arrow.
 - The loop marks a state that is left and entered again.
 - A state has the same colour in the charts, in a call's timeline and in the live view.
-- The pictures leave out what changes no state (stays, ignores, defers). Each state's own picture
-  has it, with updates and effects: in grey, what a state inherits from its parents. So does the
-  [table of states and events](table.md).
+- The pictures leave out the reactions that change no state (stay, ignore, defer). Each state's own
+  picture shows them, with updates and effects; reactions of its parents are grey. The [table of
+  states and events](table.md) shows all reactions, too.
 - [Races](races.md) lists the events at one instant whose order matters.
 
 Groups in the SVG have the attributes `data-state` (the full name of a state), `data-edge`
 (`SOURCE->TARGET`), `data-reactions` (`SOURCE/TRIGGER/NUMBER`, separated by spaces) and `data-event`
 (the names of events; of a timer, `after.STATE-TIMER`). Scripts may rely on them.
 
-The same as Mermaid: [chart.mmd](chart.mmd), and one file a state next to its picture. The same for
-tools of the W3C's statecharts: [call.scxml](call.scxml).
+The same in Mermaid: [chart.mmd](chart.mmd), and a file for each state next to its picture. The same
+for tools that read SCXML, the W3C's format: [call.scxml](call.scxml).
 
 | State | What it is | Activity | Timers |
 | --- | --- | --- | --- |

@@ -8,14 +8,14 @@ from callchart.engine.drawing.model import Diagram, DrawnReaction
 
 INTRODUCTION = """\
 The reactions of every state to every event that can arrive there, and to every timer that can
-come due. They are read off the table that runs.
+come due. They come from the table that runs.
 
 - `→ state` goes there. *stays* leaves no state. *ignored* and *deferred* give the reason. A
   deferred event is offered again after the next change of state.
 - `[guard]` must hold for the reaction; reactions are tried from top to bottom.
 - After `/` are the updates of the call's data and the effects, in order.
 - *(state)* is the parent that declares the reaction, if the state does not.
-- An empty field: the event cannot arrive, because nothing that raises it runs there.
+- An empty field: the event cannot arrive, because no activity that posts it runs there.
 """
 
 

@@ -3,7 +3,7 @@ must have.
 """
 
 from callchart.engine.exploration.concretize import Infeasible, concretize
-from callchart.engine.exploration.coverage import Declared, answers, unexplored
+from callchart.engine.exploration.coverage import Declared, declared_reactions, unexplored
 from callchart.engine.exploration.explorer import Exploration, Violation
 from callchart.engine.exploration.liveness import check_liveness
 from callchart.engine.exploration.model import EnvironmentMove, Model, Property, SearchState
@@ -23,10 +23,10 @@ __all__ = [
     "Property",
     "SearchState",
     "Violation",
-    "answers",
     "check_liveness",
     "concretize",
     "count_ties",
+    "declared_reactions",
     "trace_of",
     "unexplored",
 ]

@@ -11,26 +11,26 @@ from callchart.engine.exploration.explorer import Exploration
 
 @dataclass(frozen=True, slots=True)
 class Declared:
-    """One reaction, as a state declares it: number `place` (from 0) of those to this trigger."""
+    """One declared reaction. `place` counts the reactions of a state to one trigger, from 0."""
 
     source: str
     trigger: str
     place: int
 
     def described(self, chart: Chart) -> str:
-        """Return the row of the chart's table: source, trigger, guard and target."""
-        answer = answers(chart)[self]
-        when = f" [{named(answer.when)}]" if answer.when else ""
-        what = f" -> {answer.target}" if isinstance(answer, To) else f" {_kind(answer)}"
+        """Return the reaction as a text: source, trigger, guard and target."""
+        reaction = declared_reactions(chart)[self]
+        when = f" [{named(reaction.when)}]" if reaction.when else ""
+        what = f" -> {reaction.target}" if isinstance(reaction, To) else f" {_kind(reaction)}"
         return f"{self.source}, {self.trigger}{when}{what}"
 
 
-def _kind(answer: Reaction) -> str:
-    return type(answer).__name__.lower()
+def _kind(reaction: Reaction) -> str:
+    return type(reaction).__name__.lower()
 
 
-def answers(chart: Chart) -> dict[Declared, Reaction]:
-    """All that are declared, in the order of declaration."""
+def declared_reactions(chart: Chart) -> dict[Declared, Reaction]:
+    """Return all reactions of a chart, in the order of declaration."""
     found: dict[Declared, Reaction] = {}
     for declaration in chart.declarations():
         source, trigger = declaration.source, declaration.trigger
@@ -40,10 +40,10 @@ def answers(chart: Chart) -> dict[Declared, Reaction]:
 
 
 def unexplored(exploration: Exploration) -> list[Declared]:
-    """Answers that no call ever gave."""
-    given = {(e.source, e.trigger, id(e.declared)) for e in exploration.taken}
+    """Return the reactions that no explored call took."""
+    taken = {(e.source, e.trigger, id(e.declared)) for e in exploration.taken}
     return [
         declared
-        for declared, answer in answers(exploration.chart).items()
-        if (declared.source, declared.trigger, id(answer)) not in given
+        for declared, reaction in declared_reactions(exploration.chart).items()
+        if (declared.source, declared.trigger, id(reaction)) not in taken
     ]

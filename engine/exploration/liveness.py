@@ -1,7 +1,7 @@
 """The check that each call ends if nothing happens except its timers.
 
-From every node the call must end within a bound, without the timers of the whole call; no state
-may wait without a limit, and no circle of timers may close.
+From each node, its timers must end the call within a bound; the timers of the whole call do not
+count. No state may wait without a limit, and timers may not lead back to the same node in a circle.
 """
 
 from __future__ import annotations
@@ -22,24 +22,24 @@ Due = dict[int, list[tuple[int, int, str]]]
 def check_liveness(exploration: Exploration) -> float:
     """Return the longest time (s) that a call lasts when nothing happens except its timers.
 
-    Notes violations in the exploration, each with a shortest call."""
+    Notes violations in the exploration, each with the shortest call to it."""
     _note_rivals(exploration)
     longest: dict[int, int] = {}
-    turning: set[str] = set()
+    broken: set[str] = set()
     for start in range(len(exploration.nodes)):
         if start not in longest:
-            turning |= _follow(exploration, start, longest)
-    _note_endless(exploration, turning)
+            broken |= _follow(exploration, start, longest)
+    _note_endless(exploration, broken)
     return max(longest.values(), default=0) / 1_000_000
 
 
 def _follow(exploration: Exploration, start: int, longest: dict[int, int]) -> set[str]:
     """Follow the timers depth first from `start`, and fill `longest` for all nodes reached.
 
-    Return the names of the properties that the circles found break."""
+    Return the names of the properties that are broken by the circles found."""
     path: dict[int, Iterator[tuple[int, int, str]]] = {}
     waited: list[int] = []
-    turning: set[str] = set()
+    broken: set[str] = set()
     stack = [start]
     path[start] = _due(exploration, start)
     longest[start] = 0
@@ -56,7 +56,7 @@ def _follow(exploration: Exploration, start: int, longest: dict[int, int]) -> se
         to, wait, _ = ahead
         if to in path:
             round_trip = sum(waited[stack.index(to) :]) + wait
-            turning.add(ENDS_ALONE if round_trip else NO_CIRCLE)
+            broken.add(ENDS_ALONE if round_trip else NO_CIRCLE)
         elif to in longest:
             longest[node] = max(longest[node], wait + longest[to])
         else:
@@ -64,7 +64,7 @@ def _follow(exploration: Exploration, start: int, longest: dict[int, int]) -> se
             path[to] = _due(exploration, to)
             stack.append(to)
             waited.append(wait)
-    return turning
+    return broken
 
 
 def _due(exploration: Exploration, node: int) -> Iterator[tuple[int, int, str]]:
@@ -81,16 +81,16 @@ def _due(exploration: Exploration, node: int) -> Iterator[tuple[int, int, str]]:
 # --- the shortest call -----------------------------------------------------------------------
 
 
-def _note_endless(exploration: Exploration, turning: set[str]) -> None:
+def _note_endless(exploration: Exploration, broken: set[str]) -> None:
     """Note the nearest wait without end, or circle, as a violation."""
     nodes = range(len(exploration.nodes))
     parked = next((node for node in nodes if _is_parked(exploration, node)), None)
-    due = {node: list(_due(exploration, node)) for node in nodes} if turning else {}
-    if NO_CIRCLE in turning:
+    due = {node: list(_due(exploration, node)) for node in nodes} if broken else {}
+    if NO_CIRCLE in broken:
         at_once = {node: [step for step in ahead if not step[1]] for node, ahead in due.items()}
         _note_circle(exploration, NO_CIRCLE, _circle(exploration, at_once, timed=False))
     circle = None
-    if ENDS_ALONE in turning:
+    if ENDS_ALONE in broken:
         circle = _circle(exploration, due, timed=True)
     if parked is not None:
         path = len(exploration.path_to(parked))
@@ -118,8 +118,8 @@ def _note_circle(
 def _circle(
     exploration: Exploration, due: Due, *, timed: bool
 ) -> tuple[int, tuple[str, ...]] | None:
-    """Return (the node where a call enters it, its keys) of the circle that is reached and
-    closed with the fewest steps. A `timed` circle takes time."""
+    """Return (the node where a call enters it, its keys) of the circle that needs the
+    fewest steps to reach and to close. A `timed` circle takes time."""
     due = _in_circles(due)
     found, most = None, len(exploration.nodes) * 3
     for start in sorted(due):  # as they were reached: the nearest first
@@ -143,21 +143,21 @@ def _in_circles(due: Due) -> Due:
 def _round(due: Due, start: int, most: int, *, timed: bool) -> tuple[str, ...] | None:
     """Return the keys of a shortest path from a node back to itself, of at most `most` steps, or
     None."""
-    ways: dict[tuple[int, bool], tuple[str, ...]] = {(start, not timed): ()}
-    rim = list(ways)
+    paths: dict[tuple[int, bool], tuple[str, ...]] = {(start, not timed): ()}
+    frontier = list(paths)
     for _ in range(most):
         reached = []
-        for node, passed in rim:
+        for node, passed in frontier:
             for to, wait, key in due[node]:
                 here = to, passed or wait > 0
-                path = (*ways[node, passed], key)
+                path = (*paths[node, passed], key)
                 if here == (start, True):
                     return path
-                if here not in ways:
-                    ways[here] = path
+                if here not in paths:
+                    paths[here] = path
                     reached.append(here)
-        rim = reached
-        if not rim:
+        frontier = reached
+        if not frontier:
             break
     return None
 
@@ -196,13 +196,13 @@ def _of_the_whole_call(exploration: Exploration) -> list[tuple[str, str]]:
     These timers are untimed: no zone knows when they fire."""
     chart, data = exploration.chart, exploration.model.initial_data()[0]
     reactions = (declaration.reaction for declaration in chart.declarations())
-    afresh = {name for one in reactions if isinstance(one, Stay) for name in one.rearm}
+    rearmed = {name for one in reactions if isinstance(one, Stay) for name in one.rearm}
     known = [
         (timer, microseconds(timer.delay, data, 0))
         for timer in chart.timers
         if timer.order in exploration.untimed
         and not callable(timer.delay)
-        and timer.name not in afresh
+        and timer.name not in rearmed
     ]
     return [
         (one.trigger, two.trigger)

@@ -15,9 +15,9 @@ from callchart.engine.exploration.zone import Slot, Zone, is_within
 class Successor:
     """A step that was explored, without the time.
 
-    `key` names the occurrence, as in `EnvironmentMove`. `timer` is the place of the timer that
-    fired, or 0 for an event or an untimed timer. `to` is the number of a state. `slots` says
-    which timers keep running and which begin."""
+    `key` names the occurrence, as in `EnvironmentMove`. `timer` is the index, in the zone, of the
+    timer that fired, or 0 for an event or an untimed timer. `to` is the number of a state. `slots`
+    says which timers keep running and which begin."""
 
     key: str
     trigger: str

@@ -1,10 +1,10 @@
-"""Time as the order of deadlines: a zone is a set of possible times left of the running timers.
+"""Time as the order of deadlines. A zone is a set of times that the running timers may have left.
 
 Theory of operation. A timer counts down: `x` is the time until it fires. A zone bounds each `x`
 and each difference of two of them, in whole microseconds: `zone[i][j]` is the greatest `x_i -
 x_j`, and place 0 is "now", where `x` is 0 (a difference bound matrix). The timers are in the
-order of their declaration, which decides between two with one deadline. All zones here are
-closed: the other bounds imply no tighter bound.
+order of their declaration, which decides between two with one deadline. Every zone here
+is closed: each bound is the tightest that follows from all of them.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def stepped(zone: Zone, slots: Sequence[Slot]) -> Zone:
 def elapsed(zone: Zone) -> Zone:
     """Return the zone after any time up to the first deadline."""
     timers = range(1, len(zone))
-    # The time left of a timer is at least its greatest lag behind another one.
+    # Each `x_j` is at least 0, so `x_i` is at least `x_i - x_j`, which is at least `-zone[j][i]`.
     first = tuple(min((zone[j][i] for j in timers), default=0) for i in timers)
     return ((0, *first), *zone[1:])
 
@@ -75,7 +75,7 @@ def longest_wait(zone: Zone, place: int) -> int:
 
 
 def is_within(zone: Zone, other: Zone) -> bool:
-    """Does `other` contain this zone?"""
+    """Return whether `other` contains this zone."""
     return all(
         bound <= most
         for row, bounds in zip(zone, other, strict=True)
@@ -84,12 +84,12 @@ def is_within(zone: Zone, other: Zone) -> bool:
 
 
 def always_at_once(zone: Zone, one: int, two: int) -> bool:
-    """Do two timers fire at one instant in every case?"""
+    """Return whether two timers fire at one instant in every case."""
     return zone[one][two] == zone[two][one] == 0
 
 
 def can_be_at_once(zone: Zone, one: int, two: int) -> bool:
-    """Can two timers fire at one instant, with no other before them?"""
+    """Return whether two timers can fire at one instant, before all others."""
     return (
         zone[one][two] >= 0
         and zone[two][one] >= 0

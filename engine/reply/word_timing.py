@@ -6,15 +6,15 @@ from collections.abc import Sequence
 
 from callchart.engine.ports import WordTiming
 
-#: Characters that the fastest speech has in a second; the least length that a text can have, while
-#: its sound is incomplete. Measured on fast read English.
+#: Characters per second of the fastest speech, measured on fast read English. It bounds the length
+#: of a text's sound from below, while the sound is incomplete.
 FASTEST_CHARACTERS_PER_S = 18.0
 
 
 def word_ends_s(text: str, timings: Sequence[WordTiming], duration_s: float) -> list[float]:
     """Return when each word of `text.split()` ends, in seconds from the beginning of its sound.
 
-    `timings` come from the synthesizer. If it gave one for each word, they are the answer.
+    `timings` come from the synthesizer. If it gave one for each word, their ends are returned.
     Otherwise each word gets a part of the sound in proportion to its characters; `duration_s` is
     the length of the sound so far. If the timings name the first words of the text, those words
     keep them, and the other words end after `duration_s`."""

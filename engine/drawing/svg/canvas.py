@@ -1,7 +1,7 @@
-"""SVG as text: shapes, words and little signs, in the order in which they are painted.
+"""SVG as text: shapes, words and icons, in the order in which they are painted.
 
-Charts and timelines are painted on it. Nothing here decides where anything stands. Lengths are CSS
-px.
+Charts and timelines are painted on it. The modules that paint compute the positions. Lengths are
+CSS px.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from callchart.engine.drawing.svg.text import FONTS, SMALL, escaped
 
 
 class Canvas:
-    """An SVG that grows; `finished` returns the whole of it."""
+    """An SVG that is painted part by part; `finished` returns its text."""
 
     def __init__(self, title: str) -> None:
         self._title = title
@@ -23,7 +23,7 @@ class Canvas:
         self._colours: dict[str, None] = {}
 
     def finished(self, width: float, height: float) -> str:
-        """Return the picture: a card of `width` x `height` with all that was painted."""
+        """Return the SVG: a card of `width` x `height` with everything painted so far."""
         w, h = _number(width), _number(height)
         heads = "".join(
             f'<marker id="to-{c[1:]}" viewBox="0 0 10 10" refX="9" refY="5" markerWidth="8" '
@@ -43,7 +43,7 @@ class Canvas:
 
     @contextmanager
     def group(self, **data: str) -> Iterator[None]:
-        """Paint what follows into a group with `data-` attributes; an empty one is left out."""
+        """Paint the `with` block into a group that has a `data-` attribute for each value."""
         given = "".join(f' data-{key}="{escaped(value)}"' for key, value in data.items() if value)
         self._parts.append(f"<g{given}>")
         yield
@@ -88,7 +88,7 @@ class Canvas:
         anchor: str = "start",
         kind: str = "",
     ) -> None:
-        """Write words on the line `y`; `anchor` says which part of them is at `x`."""
+        """Write a text with its baseline at `y`; `anchor` says which part of it is at `x`."""
         style = f' class="{kind}"' if kind else ""
         style += f' font-size="{size:g}"' if size != SMALL else ""
         style += ' font-weight="bold"' if bold else ""
@@ -99,24 +99,24 @@ class Canvas:
         )
 
     def spans(self, x: float, y: float, spans: Sequence[tuple[str, str, bool]]) -> None:
-        """Write words one after another: (text, colour, slanted?)."""
+        """Write texts one after another, each given as (text, colour, italic)."""
         parts = []
-        for text, fill, slanted in spans:
-            style = ' font-style="italic"' if slanted else ""
+        for text, fill, italic in spans:
+            style = ' font-style="italic"' if italic else ""
             parts.append(f'<tspan fill="{fill}"{style}>{escaped(text)}</tspan>')
         self._parts.append(f'<text x="{_number(x)}" y="{_number(y)}">{" ".join(parts)}</text>')
 
     def path(
         self, moves: str, stroke: str, width: float = 1, *, opacity: float = 1, more: str = ""
     ) -> None:
-        """Paint a line along `moves`, in the language of SVG; `more` are further attributes."""
+        """Paint a line; `moves` is SVG path data, `more` holds further attributes."""
         more += f' stroke-opacity="{opacity:g}"' if opacity != 1 else ""
         self._parts.append(
             f'<path d="{moves}" fill="none" stroke="{stroke}" stroke-width="{width:g}"{more}/>'
         )
 
     def shape(self, moves: str, fill: str, stroke: str = "") -> None:
-        """Paint an area with the border `moves`."""
+        """Paint an area; `moves` is the SVG path data of its border."""
         more = f' stroke="{stroke}"' if stroke else ""
         self._parts.append(f'<path d="{moves}" fill="{fill}"{more}/>')
 
@@ -132,7 +132,7 @@ class Canvas:
         path.append(f"L{points[-1][0]:g} {points[-1][1]:g}")
         self.path(" ".join(path), colour, width, more=f' marker-end="url(#to-{colour[1:]})"')
 
-    # --- signs, for a text that stands on the line `y` --------------------------------------------
+    # --- icons, before a text with its baseline at `y` --------------------------------------------
 
     def clock(self, x: float, y: float, colour: str) -> None:
         """Paint the clock of a timer."""
@@ -146,7 +146,7 @@ class Canvas:
         self.shape(f"M{x + 1:g} {y - 8:g} l8 4.2 l-8 4.2 z", colour)
 
     def loop(self, x: float, y: float, colour: str) -> None:
-        """Paint the loop of a state that is left and entered again."""
+        """Paint the loop that marks a state that is left and entered again."""
         self._parts.append(
             f'<g stroke="{colour}" stroke-width="1.3"><path fill="none" '
             f'd="M{x + 8.6:g} {y - 6.2:g} a4 4 0 1 0 0.4 3.4"/>'
@@ -162,7 +162,7 @@ class Canvas:
         self.shape(f"M{x + 3.5:g} {y + 0.5:g} h2 v-5 h3 l-4 -4.5 l-4 4.5 h3 z", colour)
 
     def dot(self, x: float, y: float, r: float = 4.5) -> None:
-        """Paint the dot of a beginning."""
+        """Paint the dot that marks an initial state."""
         self._parts.append(f'<circle cx="{x:g}" cy="{y:g}" r="{r:g}" fill="{INK}"/>')
 
     def bullseye(self, x: float, y: float) -> None:

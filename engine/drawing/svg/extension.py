@@ -156,14 +156,14 @@ class _Growing:
         return (TOP, *self._diagram.lineage(path)) if path else (TOP,)
 
     def _grow(self, frame: str, across: float, down: float) -> None:
-        """Make a frame larger, and all that is around it."""
+        """Make a frame and the frames around it larger."""
         across, down = _up(across), _up(down)
         self._insert(frame, across, down)
         old = self._rects[frame]
         self._rects[frame] = Rect(old.x, old.y, old.w + across, old.h + down)
 
     def _insert(self, path: str, across: float, down: float) -> None:
-        """Move what stands right of the state or below it, and stretch the frames around it."""
+        """Move the states right of this one or below it, and stretch the frames around it."""
         old = self._rects[path]
         around = {*self._around(self._diagram.states[path].parent or TOP)} if path else set()
         for other, r in self._rects.items():
