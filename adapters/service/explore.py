@@ -26,10 +26,10 @@ from callchart.engine.exploration import (
     MomentDependence,
     SearchState,
     Violation,
-    answers,
     check_liveness,
     concretize,
     count_ties,
+    declared_reactions,
     trace_of,
     unexplored,
 )
@@ -203,7 +203,7 @@ def merged(chart: Chart, found: Sequence[dict[str, Any]]) -> dict[str, Any]:
     it."""
     return {
         "chart": chart.name,
-        "answers": len(answers(chart)),
+        "answers": len(declared_reactions(chart)),
         "unexplored": [
             described
             for described in found[0]["unexplored"]

@@ -1,7 +1,8 @@
 """A worker: a Python process for code that must not run in the event loop's process.
 
 Some libraries hold the interpreter's lock for 200 ms, and some have a licence that requires a
-separate process. A worker is not stopped gently: it is killed, and the system cleans up.
+separate process. A worker is always stopped with SIGKILL; the operating system frees
+its memory and files.
 """
 
 from __future__ import annotations
@@ -109,10 +110,14 @@ class Worker:
         return self._arrived.popleft()
 
     async def _death(self) -> ProviderError:
-        """Return why the process exited; its pipe is closed already."""
+        """Return the reason why the process exited, as an error. Its pipe is closed already."""
         code = await self._process.wait()
-        how = f"killed by {signal.Signals(-code).name}" if code < 0 else f"ended with code {code}"
-        return ProviderError(self._provider, f"its process is gone, {how}", "try again")
+        how = (
+            f"was killed by {signal.Signals(-code).name}"
+            if code < 0
+            else f"exited with code {code}"
+        )
+        return ProviderError(self._provider, f"its process {how}", "try again")
 
     async def aclose(self) -> None:
         """Kill the process, wait for it, and close the pipes.

@@ -14,13 +14,13 @@ class Credentials(Protocol):
     """The source of the `authorization` header of a request."""
 
     async def authorization(self) -> str:
-        """Wait for a token and return the header. Raises `ProviderError` if it cannot be had."""
+        """Wait for a token and return the header. Raises `ProviderError` if there is none."""
         ...
 
     async def renew(self, refused: str) -> bool:
         """Replace a refused authorization, or return False if it cannot be replaced.
 
-        Wait for the new one. Raises `ProviderError` if it cannot be had."""
+        Wait for the new one. Raises `ProviderError` if there is none."""
         ...
 
 

@@ -60,7 +60,7 @@ async def test_a_process_that_cannot_work_says_why_and_is_gone(
 
 
 async def test_a_process_that_does_not_start_is_an_error(processes: list[trio.Process]) -> None:
-    with trio.fail_after(BOUND), pytest.raises(ProviderError, match="ended with code 1"):
+    with trio.fail_after(BOUND), pytest.raises(ProviderError, match="exited with code 1"):
         await Worker.start("echo", "tests.adapters.worker.no_such_module")
     assert processes[0].returncode == 1
 
@@ -70,7 +70,7 @@ async def test_whoever_runs_a_process_is_told_of_what_it_died() -> None:
     worker.post(3)
     death = await converse(worker, lambda message, scope: nothing(message))
     assert death is not None
-    assert death.reason == "its process is gone, ended with code 3"
+    assert death.reason == "its process exited with code 3"
     assert not worker.alive
 
 

@@ -171,7 +171,7 @@ async def test_a_process_that_cannot_be_started_again_is_tried_again_when_it_is_
             monkeypatch.setattr(recognizer_module, "WORKER", "tests.adapters.stt.nothing")
             processes[0].kill()
             say(one, 1, silence(0.3))
-            with pytest.raises(ProviderError, match="its process is gone"):
+            with pytest.raises(ProviderError, match="its process was killed"):
                 await results(one)
             while len(processes) < 2:
                 await trio.lowlevel.checkpoint()
