@@ -1,4 +1,4 @@
-"""SpeechKit's own messages, as its official stubs have them, beside ours."""
+"""SpeechKit's own messages, from its official stubs, to compare with ours."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ def official_class(service: str, message: str) -> type[Message]:
 
 
 def described(kind: type[Message]) -> Descriptor:
-    """Its descriptor; whichever of protobuf's two kinds of them it is, it answers the same."""
+    """Return its descriptor, of either of protobuf's two kinds."""
     return cast(Descriptor, kind.DESCRIPTOR)
 
 
 def ours(path: str, folder: Path) -> FileDescriptorProto:
-    """What one of our .proto files says; `folder` is for the compiler to write in."""
+    """Return the descriptor of one of our .proto files. The compiler writes into `folder`."""
     out = folder / "ours.bin"
     arguments = [f"--proto_path={FOLDER}", f"--descriptor_set_out={out}", path]
     # In a process of its own: with the compiler loaded, silero's library aborts the process.

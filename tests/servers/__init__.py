@@ -1,4 +1,4 @@
-"""Real servers, each in a process of its own, that do as a test tells them.
+"""Real servers, each in a process of its own, scripted by tests.
 
 - `speechkit`: Yandex SpeechKit on its official gRPC stubs, with its HTTP API and IAM tokens.
 - `model`: an OpenAI-compatible server: chat completions and responses, streamed.
@@ -15,10 +15,10 @@ A test says beforehand how requests are answered, and reads afterwards what was 
             yield server
 
     async def test_a_hung_synthesis_is_given_up(speechkit: SpeechKitServer) -> None:
-        await speechkit.reset()                          # each test begins anew
+        await speechkit.reset()                          # each test begins without scripts
         await speechkit.speak(Speaking(first=0.1, then="hang", after=1), containing="price")
         ...                                              # gRPC at 127.0.0.1:{speechkit.grpc_port}
-        await speechkit.until(open=0)                    # nothing is left open
+        await speechkit.until(open=0)                    # no request is open
         assert await speechkit.texts("UtteranceSynthesis") == ["The price is", "one euro."]
 
 `Speaking`, `Hearing` and `Writing` say what can be scripted: delays, pace, and what goes wrong

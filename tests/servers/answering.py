@@ -1,4 +1,4 @@
-"""What HTTP does of a script's faults, and what the record says of it."""
+"""A script's faults over HTTP, and their record."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a test server was asked, and how it is to answer: told by tests, read by tests.
+"""The requests to a test server, and the rules for its answers.
 
 Shared by all threads of a server. `Asked` is also what a test gets to see."""
 
@@ -22,7 +22,7 @@ class Asked:
 
     #: "UtteranceSynthesis", "RecognizeStreaming", "tts:synthesize", "chat/completions", ...
     method: str
-    #: What is to be spoken, or was said to the model; "" where there is no such text.
+    #: The text to speak, or the last message to the model; "" if there is none.
     text: str
     #: A hash of the key or token that came along (`fingerprint`); "" without one.
     key: str
@@ -31,7 +31,7 @@ class Asked:
     #: The request itself, as JSON; of a stream its first message.
     request: dict[str, Any] = field(default_factory=dict)
     at: float = 0.0
-    #: When the first sound or text was handed to the network, and when all was over.
+    #: When the first sound or text was sent, and when the request ended.
     first: float | None = None
     ended: float | None = None
     #: "open", "ok", "cancelled" by the other side, or how it was refused or broken off.
@@ -39,7 +39,7 @@ class Asked:
 
 
 class Exchange:
-    """A request that is being answered."""
+    """A request in progress."""
 
     def __init__(self, asked: Asked, changed: threading.Condition) -> None:
         self._asked, self._changed = asked, changed
@@ -55,7 +55,7 @@ class Exchange:
             self._asked.first = perf_counter()
 
     def end(self, outcome: str = "ok") -> None:
-        """It is over; the first word about how holds."""
+        """End the request. The first outcome counts."""
         with self._changed:
             if self._asked.outcome == OPEN:
                 self._asked.outcome, self._asked.ended = outcome, perf_counter()
@@ -85,7 +85,7 @@ class Exchanges:
             return [asdict(asked) for asked in self._asked]
 
     def wait(self, open_: int | None, asked: int | None, seconds: float) -> bool:
-        """Until so many are open, and at least so many were asked in all; False if in vain."""
+        """Wait for the number of open and of all requests; return False after a timeout."""
 
         def so() -> bool:
             still = sum(each.outcome == OPEN for each in self._asked)
@@ -103,7 +103,7 @@ class _Rule(Generic[Script]):
 
 
 class Rules(Generic[Script]):
-    """Which script answers a request: the first rule that fits its text and is not used up."""
+    """The rules that choose a script: the first that fits the text and is not used up."""
 
     def __init__(self, otherwise: Callable[[], Script]) -> None:
         self._otherwise = otherwise

@@ -67,7 +67,7 @@ class Conversation:
         self._handler.close_connection = True
 
     def wait_until(self, at: float) -> None:
-        """Until `time.perf_counter` reads `at`. Raises `Gone` when nobody waits any more."""
+        """Wait until `time.perf_counter` reads `at`. Raises `Gone` if the client has left."""
         while (left := at - perf_counter()) > 0:
             seconds = min(left, 3600.0)
             readable, _, _ = select.select([self._handler.connection], [], [], seconds)
@@ -111,14 +111,14 @@ def serve(port: int, routes: Mapping[tuple[str, str], Route]) -> None:
         do_GET = do_POST = _answer  # noqa: N815 (the base class's names)
 
         def log_message(self, format: str, *args: object) -> None:
-            """Nobody reads it."""
+            """Log nothing."""
 
     class Server(ThreadingHTTPServer):
         daemon_threads = True
         request_queue_size = 256
 
         def handle_error(self, request: Any, client_address: Any) -> None:
-            """A connection that its client reset is no news; all else is, with its traceback."""
+            """Ignore a connection that the client reset; print any other error."""
             if not isinstance(sys.exc_info()[1], ConnectionError):
                 super().handle_error(request, client_address)
 

@@ -1,4 +1,4 @@
-"""Who may ask: API keys, and IAM tokens that this server gives out and that end after a while."""
+"""Access: API keys, and IAM tokens that this server issues and that expire."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from time import perf_counter
 
-#: What tokens of ours begin with; others are not ours to end.
+#: The prefix of our tokens. `expire` affects no others.
 OURS = "t1.test-"
 
 TWELVE_HOURS = 43_200.0
@@ -28,29 +28,29 @@ class Keys:
             self._ends: dict[str, float] = {}
 
     def accept(self, keys: Sequence[str]) -> None:
-        """These keys and tokens alone, beside the tokens that are given out here."""
+        """Accept only these keys and tokens, and the tokens that this server issues."""
         with self._lock:
             self._accepted = frozenset(keys)
 
     def live(self, seconds: float) -> None:
-        """How long tokens live that are given out from now on."""
+        """Set the lifetime of new tokens."""
         with self._lock:
             self._life = seconds
 
     def expire(self) -> None:
-        """All tokens that were given out end now."""
+        """Expire all issued tokens now."""
         with self._lock:
             self._ends = dict.fromkeys(self._ends, 0.0)
 
     def token(self) -> tuple[str, float, datetime]:
-        """A new token, how many seconds it lives, and when it ends."""
+        """Return a new token, its lifetime in seconds, and when it expires."""
         token = OURS + secrets.token_hex(16)
         with self._lock:
             self._ends[token] = perf_counter() + self._life
             return token, self._life, datetime.now(UTC) + timedelta(seconds=self._life)
 
     def refuse(self, authorization: str) -> str:
-        """Why an `authorization` header is refused, or ""."""
+        """Return the reason to refuse an `authorization` header, or ""."""
         scheme, _, key = authorization.partition(" ")
         if scheme not in ("Api-Key", "Bearer") or not key:
             return "no key and no token came along"

@@ -20,7 +20,7 @@ import trio
 
 from tests.servers.exchanges import OPEN, Asked
 
-#: Below the ports that the system gives away, so that nobody takes them during a restart.
+#: Below the ports that the system gives away, so that no other process takes them during a restart.
 PORTS = range(20000, 30000)
 
 START_SECONDS = 20.0
@@ -28,13 +28,13 @@ READY = b"ready\n"
 
 
 class ServerFailed(Exception):
-    """A test server did not start or did not do as it was told; what it printed says why."""
+    """A test server did not start, or a command failed; the text has the server's output."""
 
 
 class ServerProcess:
     """One server; `started` starts it and ends it. Keeps its ports over restarts."""
 
-    #: What `python -m` runs; it is given the ports and options as JSON.
+    #: The module that `python -m` runs, with the ports and options as JSON.
     module: ClassVar[str]
 
     def __init__(self, **options: Any) -> None:
@@ -70,7 +70,7 @@ class ServerProcess:
 
     @property
     def url(self) -> str:
-        """Where its HTTP is, without a path."""
+        """The URL of its HTTP, without a path."""
         return f"http://127.0.0.1:{self.http_port}"
 
     @property
@@ -106,7 +106,7 @@ class ServerProcess:
         self._process = None
 
     async def restart(self) -> None:
-        """A crash and a new start on the same ports; scripts and counts begin anew."""
+        """A crash and a new start on the same ports; scripts and counts are empty."""
         self.kill()
         await self.start()
 
@@ -130,11 +130,11 @@ class ServerProcess:
                 await trio.sleep(0.01)
 
     async def texts(self, method: str | None = None) -> list[str]:
-        """What was to be spoken, or was said to the model, in order; repeats and all."""
+        """Return the texts to speak, or the messages to the model, in order."""
         return [each.text for each in await self.asked(method)]
 
     async def open(self) -> int:
-        """How many requests are being answered."""
+        """Return the number of requests in progress."""
         return sum(each.outcome == OPEN for each in await self.asked())
 
     async def until(
@@ -156,7 +156,7 @@ class ServerProcess:
 
 
 def free_port() -> int:
-    """A port of 127.0.0.1 that nobody has now."""
+    """Return a free port of 127.0.0.1."""
     for port in random.sample(PORTS, 100):
         with socket.socket() as probe:
             try:
@@ -168,7 +168,7 @@ def free_port() -> int:
 
 
 def serve_until_parent_ends() -> None:
-    """In the server's process, when all is up: says so, and ends when whoever started it does."""
+    """In the server's process, report the start, and exit with the parent process."""
     sys.stdout.buffer.write(READY)
     sys.stdout.flush()
     sys.stdin.read()

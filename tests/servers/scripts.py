@@ -1,4 +1,4 @@
-"""How a test server answers: the pace of an answer, and where and how it goes wrong."""
+"""The script of an answer: its pace, and its fault."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Broken(Exception):
 def paced(
     script: Script, pieces: Iterable[Piece], wait_until: Callable[[float], None]
 ) -> Iterator[Piece]:
-    """The pieces when they are due, by `time.perf_counter`. Raises `Broken`."""
+    """Yield the pieces when they are due, by `time.perf_counter`. Raises `Broken`."""
     at = perf_counter() + script.first
     for number, piece in enumerate(pieces):
         wait_until(at)

@@ -52,7 +52,7 @@ class Sound:
 
 
 def spoken(text: str) -> str:
-    """What `read` makes of the sound of `text`: lower case, without signs."""
+    """Return the text that `read` finds in the sound of `text`: lower case, without signs."""
     return " ".join(filter(None, map(_speakable, text.split())))
 
 
@@ -98,7 +98,7 @@ class Reader:
 
     @property
     def seconds(self) -> float:
-        """How much was read."""
+        """The length of the sound read so far, in seconds."""
         return self._frames * FRAME_SECONDS
 
     @property
@@ -117,14 +117,14 @@ class Reader:
             self.take(symbol)
 
     def end(self) -> None:
-        """No more sound: a word under way is over."""
+        """End the sound, and the word in progress."""
         if self._word:
             start, end = self._start * FRAME_SECONDS, self._end * FRAME_SECONDS
             self.words.append(Word(self._word, start, end))
         self._word, self._last = "", -1
 
     def take(self, symbol: int | None) -> None:
-        """The next 20 ms, looked at already: as `symbols` has them, None for what is no tone."""
+        """The next 20 ms, looked at already: as `symbols` has them, None for other sound."""
         number, self._frames = self._frames, self._frames + 1
         if symbol == PAUSE:
             self.end()
@@ -138,7 +138,7 @@ class Reader:
 
 
 def _classified(frames: np.ndarray) -> Iterator[int | None]:
-    """For each frame its symbol, `PAUSE` for silence, None for what is neither."""
+    """Return each frame's symbol: `PAUSE` for silence, None for other sound."""
     if not len(frames):
         return
     energy = (frames**2).mean(axis=1)
@@ -155,7 +155,7 @@ def _classified(frames: np.ndarray) -> Iterator[int | None]:
 
 
 def symbols(rate_hz: int) -> dict[bytes, int]:
-    """Whole frames, as `speak` makes them, and what they are: an index into `ALPHABET`, `AGAIN` or
+    """Classify whole frames, as `speak` makes them: an index into `ALPHABET`, `AGAIN` or
     `PAUSE`. Quicker than `read` where frames were not touched."""
     tones = {_tone(symbol, rate_hz): symbol for symbol in range(AGAIN + 1)}
     return {**tones, bytes(2 * (rate_hz // 50)): PAUSE}

@@ -1,4 +1,4 @@
-"""When a provider that keeps failing is left alone, and when it is asked again."""
+"""The breaker: when a circuit opens, half-opens and closes."""
 
 from __future__ import annotations
 

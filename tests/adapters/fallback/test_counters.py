@@ -1,4 +1,4 @@
-"""What an operator reads of fallbacks: the share, the reasons, and the error of two providers."""
+"""The operator's view of fallbacks: the ratio, the reasons, and the error of both providers."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""One call on the real engine with the adapters under test, and what its caller heard.
+"""One call on the real engine with the adapters under test, and the words that its caller heard.
 
 The caller asks, waits for the answer, and may ask again; ears and voice are scripted. Answers are
-spoken in the tone code, so that what was heard is known word for word; scripts come from a voice of
+spoken in the tone code, so that each heard word is known; scripts come from a voice of
 this process, as those that a service has prepared."""
 
 from __future__ import annotations
@@ -61,10 +61,11 @@ CALLER = replace(
 
 @dataclass(frozen=True, slots=True)
 class Came:
-    """What came of the call. `asked`: the questions, as they were understood; `heard`: for each
-    question all words of the answer, or of what was said instead; `silence_s`: the longest one
-    between the end of a question and the end of what was said upon it, less the time that this
-    process waited for a core."""
+    """The result of a call.
+
+    `asked` are the recognised questions; `heard` has, for each question, the words of the answer or
+    of an apology; `silence_s` is the longest silence between the end of a question and the end of
+    its answer, less the time that this process waited for a core."""
 
     asked: tuple[str, ...]
     heard: tuple[str, ...]
@@ -84,18 +85,18 @@ class Conversation:
         self._history = step.data.history
 
     async def hears(self, words: str, question: int = 1) -> None:
-        """Until these words were heard of the answer to that question, the first being 1."""
+        """Wait until the answer to a question (from 1) has these words."""
         while words not in self._words(question):
             await self._line.news.park()
 
     async def ends(self, words: str) -> None:
-        """Until these words were heard, whenever it was."""
+        """Wait until these words were heard in any answer."""
         while not any(words in heard.text for heard in self._line.earpiece.turns.values()):
             await self._line.news.park()
 
     @property
     def questions(self) -> int:
-        """How many were asked."""
+        """The number of questions so far."""
         return self._line.caller.number
 
     @property
@@ -251,7 +252,7 @@ def open_model(
 
 
 class Tones:
-    """Speaks at once, without a server."""
+    """A voice without a server, which speaks without delay."""
 
     async def synthesize(self, text: str, rate_hz: int, out: Callable[[Speech], None]) -> None:
         await trio.lowlevel.checkpoint()

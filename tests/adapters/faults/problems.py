@@ -1,4 +1,4 @@
-"""What adapters tell of their failures, as an operator reads it."""
+"""The failures of adapters, as an operator reads them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Problems(list[str]):
 
     @contextmanager
     def logged(self, name: str) -> Iterator[None]:
-        """What is logged in the block of `name` counts as well."""
+        """Add the log of `name` during the block."""
         keeper, log = _Keeper(name, self), logging.getLogger("callchart")
         log.addHandler(keeper)
         try:

@@ -1,6 +1,6 @@
-"""Whatever SpeechKit's recognition does, what the caller said is answered, or they are told soon.
+"""Faults of SpeechKit's recognition: the caller gets an answer, or soon an apology.
 
-All calls are made at once, by one fixture; each test looks at what came of its own. Each call's
+One fixture makes all calls in parallel; each test checks the result of its own call. Each call's
 recognition model has a name of its own, by which the server knows what to do."""
 
 from __future__ import annotations
@@ -39,9 +39,8 @@ QUESTION = "tell me more about it please"
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What the server does; which words of the question the model is asked with, at the least, or
-    "" where the caller is told that it is no use; and what the operator reads: a cause and its
-    cure."""
+    """A fault of the server: the words of the question that the model gets at least ("" if the
+    caller hears an apology), and the cause and cure that the operator reads."""
 
     name: str
     hearing: Hearing
@@ -79,7 +78,7 @@ FAULTS = [
 
 @pytest.fixture(scope="module")
 def all_came() -> Mapping[str, Came]:
-    """What came of each fault, by its name."""
+    """The result of each fault's call, by the fault's name."""
     return trio.run(_all_at_once)
 
 

@@ -1,6 +1,6 @@
-"""Whatever a model's server does, the caller hears something soon, and the operator reads why.
+"""Faults of a model's server: the caller hears something soon, and the operator reads why.
 
-All calls are made at once, by one fixture; each test looks at what came of its own."""
+One fixture makes all calls in parallel; each test checks the result of its own call."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ WHOLE = "one two three four five six"
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What the server does, what the caller hears then, and what the operator reads: a cause and
-    its cure, or nothing. `scheme` and `key` are the client's; `down`: it asks a port of nobody."""
+    """A fault of the server, the words that the caller hears, and the cause and cure that the
+    operator reads, if any. `scheme` and `key` are the client's; `down`: no server listens."""
 
     name: str
     writing: Writing
@@ -112,7 +112,7 @@ FAULTS = [
 
 @pytest.fixture(scope="module")
 def all_came() -> Mapping[str, Came]:
-    """What came of each fault, by its name."""
+    """The result of each fault's call, by the fault's name."""
     return trio.run(_all_at_once)
 
 

@@ -1,5 +1,5 @@
-"""Servers that are restarted, tokens that end, calls that end by the hundred: nobody notices, and
-nothing is left behind."""
+"""Restarted servers, expired tokens and a hundred ended calls: no caller notices, and nothing
+stays open."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Whatever SpeechKit's voice does, the second voice goes on, and the operator reads why.
+"""Faults of SpeechKit's voice: the second voice continues, and the operator reads why.
 
 The first is SpeechKit over gRPC, the second its API over HTTP, at another server. All calls are
-made at once, by one fixture; each test looks at what came of its own."""
+made in parallel by one fixture; each test checks the result of its own call."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ KEY = "right"
 TEXT = "beta gama delt."
 WORD = 0.28
 
-#: Seconds; more than the adapter's own, for a machine that is busy with all calls at once.
+#: Seconds; longer than the adapter's default, because all calls share the machine.
 FIRST_SOUND = 1.0
 
 
@@ -49,8 +49,8 @@ WORD_BY_WORD, SOON = Speaking(piece=WORD), Speaking(first=0.1)
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What the first voice does and the second, and what the operator reads: a cause and its cure,
-    or nothing. `tag`: four letters, the first word of the answer. `heard` is the rest."""
+    """A fault of the first voice and the second, and the cause and cure that the operator reads,
+    if any. `tag`: four letters, the first word of the answer. `heard` is the rest."""
 
     tag: str
     name: str
@@ -140,7 +140,7 @@ FAULTS = [
 
 @pytest.fixture(scope="module")
 def all_came() -> Mapping[str, Came]:
-    """What came of each fault, by its name."""
+    """The result of each fault's call, by the fault's name."""
     return trio.run(_all_at_once)
 
 
@@ -173,7 +173,7 @@ async def _one(
     address = Address("127.0.0.1", free_port() if fault.down else port, tls)
     problems = Problems()
     async with YandexSynthesizer.open(ApiKey(fault.key), address=address) as first:
-        # It says at once what the first one's failure was, and whose.
+        # Log the first voice's failure immediately, with its name.
         breaker = Breaker(fault.tag, failures=1)
         both = FallbackSynthesizer(first, second, breaker, first_sound_s=FIRST_SOUND)
         voice = problems.of_voice(both)

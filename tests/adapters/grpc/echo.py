@@ -46,7 +46,7 @@ class EchoServer:
         self.port = int(self._process.stdout.readline())
 
     def stop(self) -> None:
-        """Tell it to take no more calls, and to end when those that there are have ended."""
+        """Let it refuse new calls, and exit after the end of its open calls."""
         assert self._process is not None
         self._process.terminate()
 
@@ -59,7 +59,7 @@ class EchoServer:
 
 
 async def hanging(caller: Caller) -> int:
-    """How many calls of Hang are open at the server."""
+    """Return the number of open calls of Hang at the server."""
     ((counted),) = await ask(caller, "Count")
     return int(counted.split()[0])
 

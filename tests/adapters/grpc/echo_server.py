@@ -81,7 +81,7 @@ class Service(grpc.GenericRpcHandler):
         yield json.dumps([list(item) for item in context.invocation_metadata()]).encode()
 
     def peer(self, request: bytes, context: grpc.ServicerContext) -> Iterator[bytes]:
-        """Which connection the call came on."""
+        """Return the connection of the call."""
         yield context.peer().encode()
 
     def chat(self, requests: Iterator[bytes], context: grpc.ServicerContext) -> Iterator[bytes]:
@@ -89,7 +89,7 @@ class Service(grpc.GenericRpcHandler):
         yield from requests
 
     def count(self, request: bytes, context: grpc.ServicerContext) -> Iterator[bytes]:
-        """How many calls hang, and when the last of them ended."""
+        """Return the number of hanging calls, and when the last one ended."""
         with self.lock:
             yield f"{self.open} {self.ended_ns}".encode()
 

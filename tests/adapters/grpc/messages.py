@@ -13,7 +13,7 @@ from callchart.adapters.grpc.stream import Stream
 
 @dataclass(frozen=True, slots=True)
 class Raw:
-    """Bytes, as they are; b"broken" is none of its encodings."""
+    """A message of plain bytes. The bytes b"broken" cannot be decoded."""
 
     data: bytes
 
@@ -48,7 +48,7 @@ class Caller(Protocol):
 async def ask(
     caller: Caller, name: str, request: bytes = b"x", metadata: Mapping[str, str] | None = None
 ) -> list[bytes]:
-    """All that the server says to one message. Raises `RpcError`."""
+    """Return the server's answers to one message. Raises `RpcError`."""
     async with caller.stream(asks(name), metadata) as stream:
         await stream.send(Raw(request))
         return await rest(stream)

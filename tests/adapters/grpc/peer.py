@@ -38,7 +38,7 @@ def framed(*messages: bytes) -> bytes:
 
 
 class Network:
-    """What is dialled."""
+    """The network between the client and the test's servers."""
 
     def __init__(self) -> None:
         #: When each attempt was made.
@@ -74,7 +74,7 @@ class Network:
         self, connections: int = 1, keepalive: Keepalive = KEEPALIVE
     ) -> AsyncIterator[Pool]:
         """A pool. A test in which nothing happens any more fails: the pool's own timers would let
-        the time jump on for ever."""
+        the clock jump without end."""
         with trio.fail_after(1000):
             async with Pool.open(ADDRESS, connections, dial=self.dial, keepalive=keepalive) as pool:
                 yield pool
@@ -89,7 +89,7 @@ class Network:
 
 
 class Peer:
-    """A server that does what it is told, by h2."""
+    """A scripted server, on h2."""
 
     def __init__(self, stream: Ends) -> None:
         self.stream = stream

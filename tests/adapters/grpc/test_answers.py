@@ -20,7 +20,7 @@ Says = Callable[[Peer, int], None]
 
 
 async def failure(says: Says) -> RpcError:
-    """How a call fails to which a peer says this; and a call after it does not."""
+    """Return the error of a call with this answer; check that the next call succeeds."""
     async with Network().connected() as (pool, peer), trio.open_nursery() as nursery:
         failures: list[RpcError] = []
 
@@ -258,7 +258,7 @@ async def test_bytes_that_are_not_http2_end_an_open_connection(
     autojump_clock: MockClock,
 ) -> None:
     async with Network().connected() as (pool, peer), pool.stream(asks("Say")) as stream:
-        # A DATA frame of a stream that no call has.
+        # A DATA frame of an unknown stream.
         await peer.stream.send_all(b"\0\0\1" + b"\0\0" + bytes(4) + b"x")
         with pytest.raises(ConnectionLost, match="does not speak HTTP/2") as raised:
             await stream.receive()

@@ -1,4 +1,4 @@
-"""Calls to an official server: what is said arrives, in order, whole, and ends as it should."""
+"""Calls to an official server: messages arrive whole and in order, and calls end properly."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A channel connects by itself, comes back by itself, and lets no call wait without a bound."""
+"""A channel connects and reconnects automatically, and each wait of a call has a bound."""
 
 from __future__ import annotations
 

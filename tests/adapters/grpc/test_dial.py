@@ -1,4 +1,4 @@
-"""Connections over real sockets, in the clear and over TLS, and what is said when there is none."""
+"""Connections over real sockets, with and without TLS, and the errors of failed ones."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who sends more than the other side takes, or than can be written, waits."""
+"""Flow control: a sender waits while the other side or the socket takes no more."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ async def test_a_sender_who_waits_holds_up_no_other(autojump_clock: MockClock) -
         await wait_all_tasks_blocked()
         await other.send(Raw(bytes(50)))
         assert len(nursery.child_tasks) == 1
-        # The windows of the calls that there are grow as well.
+        # The windows of the open calls grow too.
         peer.h2.update_settings({SettingCodes.INITIAL_WINDOW_SIZE: 2000})
         await peer.flush()
     assert trio.current_time() == 0
@@ -132,7 +132,7 @@ async def test_what_is_sent_after_the_servers_end_is_dropped(autojump_clock: Moc
             await stream.send(Raw(b"x"))
             await stream.end()
             assert await rest(stream) == [b"enough"]
-        # The server has said all, and is told that no more comes.
+        # The server has sent all, and learns that no more comes.
         assert (await peer.event(StreamReset)).stream_id == number
 
 

@@ -109,7 +109,7 @@ async def test_it_is_made_again_only_once(autojump_clock: MockClock) -> None:
     async with network.connected() as (pool, old), pool.stream(asks("Say")) as stream:
         await stream.send(Raw(b"hello"))
         await old.request()
-        await trio.sleep(1)  # after a while there is no pause before the next attempt
+        await trio.sleep(1)  # after a while the next attempt comes without a pause
         await go_away(old, 0)
 
         async def refuse() -> None:

@@ -32,7 +32,7 @@ async def two(
 
 
 async def asked_next(pool: Pool, peers: tuple[Peer, Peer]) -> Peer:
-    """Make a call; whom?"""
+    """Make a call, and return the peer that gets it."""
     asked: list[Peer] = []
     async with pool.stream(asks("Say")), trio.open_nursery() as nursery:
 

@@ -1,4 +1,4 @@
-"""What is used of grpclib and h2 is what they have today: where they change, this says what did."""
+"""Checks of the private parts of grpclib and h2 that we use: a change fails here."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ def resampled(sound: NDArray[np.float64], source_hz: int, target_hz: int) -> NDA
 
 
 def decibels(sound: NDArray[np.float64]) -> float:
-    """Its power against a sine of 16000, without what is near its ends."""
+    """Return the power against a sine of 16000, without the samples near the ends."""
     middle = sound[len(sound) // 10 : -len(sound) // 10]
     return float(10 * np.log10(np.mean(middle**2) / (16000**2 / 2) + 1e-12))
 
@@ -54,7 +54,7 @@ def test_sound_keeps_its_length(source_hz: int, target_hz: int) -> None:
 
 
 def test_full_scale_does_not_wrap_around() -> None:
-    """A square wave overshoots beside its steps; between them it stands still."""
+    """A square wave overshoots at its steps, and is constant between them."""
     square = np.where(np.arange(8000) // 80 % 2, -32767.0, 32767.0)
     halves = resampled(square, 8000, 16000).reshape(-1, 160)[:, 10:-10]
     assert np.all(halves[0::2] > 30000)

@@ -1,4 +1,4 @@
-"""A worker's life, with a real process that says back what it is told."""
+"""A worker's life, with a real process that echoes messages."""
 
 from __future__ import annotations
 

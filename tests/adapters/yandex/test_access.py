@@ -1,4 +1,4 @@
-"""What goes along with a request, and when it is made once more."""
+"""The metadata of a request, and its retry with a new token."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Tokens:
 
 
 class Job:
-    """Notes what it is asked with; fails with these errors, one after the other, then no more."""
+    """A job that records its metadata, and raises these errors one after the other."""
 
     def __init__(self, *errors: RpcError) -> None:
         self._errors = list(errors)

@@ -34,7 +34,7 @@ class Exchange:
 
 
 async def all_of(jobs: list[Callable[[], Awaitable[object]]]) -> list[object]:
-    """What jobs that run at once return."""
+    """Run jobs at the same time, and return their results."""
     answers: list[object] = []
 
     async def run(job: Callable[[], Awaitable[object]]) -> None:

@@ -1,11 +1,11 @@
-"""Where tokens come from, as HTTP has it; the servers are answers made up here."""
+"""The sources of tokens over HTTP, with scripted answers."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable
 
-import httpx  # noqa: ASYNC127 - what is tested uses it
+import httpx  # noqa: ASYNC127 - the adapter uses it
 import pytest
 
 from callchart.adapters.yandex.iam import Source

@@ -39,7 +39,7 @@ class Model:
         self._numbers = count(1001)
 
     def commands(self) -> dict[str, Any]:
-        """What tests may tell it; see `server.ModelServer`."""
+        """Return the commands for tests; see `server.ModelServer`."""
 
         def script(script: dict[str, Any], containing: str, times: int | None) -> None:
             self.writing.add(Writing.of(script), containing, times)

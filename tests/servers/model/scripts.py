@@ -1,4 +1,4 @@
-"""What the model server writes."""
+"""The scripts of the model server."""
 
 from __future__ import annotations
 
@@ -32,6 +32,6 @@ class Writing(Script):
 
     @classmethod
     def of(cls, json: dict[str, Any]) -> Self:
-        """From what `dataclasses.asdict` made."""
+        """Make one from the result of `dataclasses.asdict`."""
         tools = tuple(ToolCall(**tool) for tool in json.pop("tools", ()))
         return cls(tools=tools, **json)

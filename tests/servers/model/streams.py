@@ -54,12 +54,12 @@ def response(writing: Writing, tokens: Iterator[str]) -> Iterator[bytes]:
 
 
 def failure(error: object) -> bytes:
-    """In the middle of a stream of either kind."""
+    """Return an error event for the middle of either stream."""
     return _data({"type": "error", "error": error})
 
 
 def said_last(request: dict[str, Any]) -> str:
-    """What the model is asked: the last message's text, or the last tool's result."""
+    """Return the last message's text, or the last tool's result."""
     messages: Sequence[Any] = request.get("messages") or request.get("input") or ()
     last = messages[-1] if isinstance(messages, list) and messages else {}
     return str(last.get("content") or last.get("output") or "")

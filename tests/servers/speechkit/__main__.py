@@ -49,7 +49,7 @@ class SpeechKit:
 
     def goaway(self, grace: float) -> None:
         """Send GOAWAY on all connections, whose calls may go on for `grace` seconds, and take new
-        connections at once."""
+        connections immediately."""
         with self._lock:
             self._server.stop(grace)
             self._server = self._started()
@@ -71,7 +71,7 @@ class SpeechKit:
         return server
 
     def commands(self) -> dict[str, Any]:
-        """What tests may tell it; see `server.SpeechKitServer`."""
+        """Return the commands for tests; see `server.SpeechKitServer`."""
 
         def script(
             service: str, script: dict[str, Any], containing: str, times: int | None

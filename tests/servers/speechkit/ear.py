@@ -1,4 +1,4 @@
-"""What is heard of a session's audio: by the tone code, or what the script says at which second.
+"""The recognition of a session's audio, by the tone code or by a script.
 
 No threads and no clock: audio in, results out."""
 
@@ -31,7 +31,7 @@ class Event:
 
 @dataclass(slots=True)
 class Cursors:
-    """How far the server is, in seconds of audio; -1 of a kind that there was none of yet."""
+    """The progress of each kind of result, in seconds of audio; -1 before the first."""
 
     received: float = 0.0
     partial: float = 0.0
@@ -41,7 +41,7 @@ class Cursors:
 
 
 class Ear(Protocol):
-    """Hears one session."""
+    """The recognition of one session."""
 
     def feed(self, pcm: bytes, received: float) -> Iterator[Event]:
         """`received` seconds of audio are there in all, these samples included."""
@@ -54,7 +54,7 @@ class Ear(Protocol):
 
 @dataclass
 class ToneEar:
-    """Understands `tones`. Raises nothing: what is no word is not heard."""
+    """An ear for `tones`. It ignores other sound, and raises nothing."""
 
     rate_hz: int
     pause: float
@@ -93,7 +93,7 @@ class ToneEar:
 
 
 class ScriptedEar:
-    """Hears what the script says, when so much audio was received, whatever the audio is."""
+    """An ear that returns the script's results at their seconds, for any audio."""
 
     def __init__(self, results: tuple[Result, ...]) -> None:
         self._results = deque(sorted(results, key=lambda result: result.at))

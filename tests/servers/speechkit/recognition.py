@@ -1,6 +1,6 @@
 """`speechkit.stt.v3.Recognizer`: hears a session, within the limits that the real one has.
 
-Two threads a session: one reads, one answers, with what is due in between."""
+Two threads a session: one reads, one sends the results that are due."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class Recognizer(stt_service_pb2_grpc.RecognizerServicer):
 
 
 class _Session:
-    """One stream's audio, and what is to be said about it.
+    """One stream's audio and its results.
 
     What `read` decides is put in a row, each with the moment at which it is due."""
 
@@ -157,7 +157,7 @@ class _Session:
         self._put(perf_counter(), response)
 
     def _put(self, due: float, response: stt_pb2.StreamingResponse) -> None:
-        # What is later in the audio is never told earlier.
+        # Keep the results in the order of the audio.
         due = max([due, *(earlier for earlier, _ in self._row)])
         self._row.append((due, response))
 

@@ -1,4 +1,4 @@
-"""What is asked over HTTP: speech (API v1), and IAM tokens, for a JWT or from the metadata."""
+"""The API over HTTP: speech (v1), and IAM tokens, for a JWT or from the metadata."""
 
 from __future__ import annotations
 

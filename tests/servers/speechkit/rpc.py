@@ -1,4 +1,4 @@
-"""What all calls over gRPC have in common: keys, records, waiting, refusals."""
+"""The common parts of calls over gRPC: keys, records, waiting, refusals."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Cancelled(Exception):
 class Call:
     """One call that is being answered, from its first message on.
 
-    Aborts it at once, UNAUTHENTICATED, for a key that is not accepted."""
+    A key that is not accepted aborts it immediately with UNAUTHENTICATED."""
 
     def __init__(
         self,
@@ -59,14 +59,14 @@ class Call:
             self.refuse("UNAUTHENTICATED", reason)
 
     def _ended(self) -> None:
-        # Who ended it well has said so before.
+        # A proper end was recorded before.
         self.exchange.end("cancelled")
         self._over.set()
         for wake in self._on_end:
             wake()
 
     def on_end(self, wake: Callable[[], None]) -> None:
-        """Call that, in any thread, when the call is over; look at `over` after this."""
+        """Register a function for the end of the call, run in any thread; then check `over`."""
         self._on_end.append(wake)
 
     @property
@@ -74,7 +74,7 @@ class Call:
         return self._over.is_set()
 
     def wait_until(self, at: float) -> None:
-        """Until `time.perf_counter` reads `at`. Raises `Cancelled`."""
+        """Wait until `time.perf_counter` reads `at`. Raises `Cancelled`."""
         if self._over.wait(max(0.0, at - perf_counter())):
             raise Cancelled
 
@@ -107,7 +107,7 @@ def _break_connection(peer: str) -> None:
     # gRPC's library hands out no sockets; but they are this process's.
     for descriptor in map(int, os.listdir("/proc/self/fd")):
         with (
-            suppress(OSError),  # it is no socket, or none that is connected
+            suppress(OSError),  # not a socket, or not a connected one
             socket.fromfd(descriptor, socket.AF_INET, socket.SOCK_STREAM) as connection,
         ):
             if connection.getpeername()[1] == port:
@@ -115,7 +115,7 @@ def _break_connection(peer: str) -> None:
 
 
 def _try_again(code: grpc.StatusCode, message: str, seconds: float) -> Any:
-    """When to try again: as gRPC's retries have it, and as its richer errors have it."""
+    """Return the delay of a retry, in the form of gRPC's retries and of its rich errors."""
     delay = duration_pb2.Duration()
     delay.FromMilliseconds(round(seconds * 1000))
     status = status_pb2.Status(code=code.value[0], message=message)

@@ -1,4 +1,4 @@
-"""What the SpeechKit server does when it speaks and when it hears."""
+"""The scripts of the SpeechKit server, for synthesis and recognition."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Speaking(Script):
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What is sent when the session has received `at` seconds of audio.
+    """A result, sent when the session has received `at` seconds of audio.
 
     `kind`: "partial", "final", "eou" (an `eou_update` at that time), "refinement" of the last
     final, or "warning" (a `status_code`). A text's words share the time since the final before."""
@@ -32,8 +32,8 @@ class Hearing:
     """One session of recognition.
 
     Without `results` the server understands the tone code (`tones`): a partial for each word, a
-    final and an `eou_update` after `pause` seconds of silence or when it is told of the end, and a
-    refinement where normalization is on. What it sends comes `lag` seconds after the audio; finals
+    final and an `eou_update` after `pause` seconds of silence or at the end of the utterance, and a
+    refinement where normalization is on. Results come `lag` seconds after the audio; finals
     take `final_lag` more, refinements `refinement_lag` on top.
 
     After `after` seconds of audio comes `then`, as in `Script` ("cut" and "garbage" apart), or
@@ -56,7 +56,7 @@ class Hearing:
 
     @classmethod
     def of(cls, json: dict[str, Any]) -> Self:
-        """From what `dataclasses.asdict` made."""
+        """Make one from the result of `dataclasses.asdict`."""
         results = json.pop("results", None)
         if results is not None:
             results = tuple(Result(**result) for result in results)

@@ -66,7 +66,7 @@ class SpeechKitServer(ServerProcess):
 
     async def go_away(self, grace: float = 5.0) -> None:
         """Send GOAWAY on every connection, as before a restart of the service: calls under way may
-        go on for `grace` seconds, new connections are taken at once."""
+        go on for `grace` seconds, and new connections are accepted immediately."""
         await self.control("goaway", grace=grace)
 
     async def _script(

@@ -29,7 +29,7 @@ Response = tts_pb2.UtteranceSynthesisResponse
 
 
 class BadRequest(Exception):
-    """The request asks for something that there is not."""
+    """The request asks for an unknown option."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +108,7 @@ class Synthesizer(tts_service_pb2_grpc.SynthesizerServicer):
     def _texts(
         self, call: Call, requests: Iterator[tts_pb2.StreamSynthesisRequest]
     ) -> Iterator[str]:
-        """What is to be spoken at a time: up to a sentence's end, a flush, or the end."""
+        """Yield the texts to speak: each ends with a sentence, a flush, or the stream."""
         pending, length = "", 0
         for request in requests:
             match request.WhichOneof("Event"):
@@ -150,7 +150,7 @@ class Synthesizer(tts_service_pb2_grpc.SynthesizerServicer):
 def _pieces(
     text: str, sound: Sound, seconds: float, rate_hz: int, live: bool
 ) -> Iterator[Response]:
-    """The messages for a text: the first says all of it; a word is told with its beginning."""
+    """Yield the messages for a text: first the text, and each word's timing with its start."""
     written = tts_pb2.TextChunk(text=text)
     if sound.silent:
         yield Response(text_chunk=written, chunk_type=Response.NO_SPEAKABLE_TEXT)
@@ -182,7 +182,7 @@ def _timing(word: Word) -> tts_pb2.WordTiming:
 
 
 def wav_head(rate_hz: int) -> bytes:
-    """Of a file whose length is not known yet."""
+    """Return the header of a WAV file of unknown length."""
     file = io.BytesIO()
     with wave.open(file, "wb") as head:
         head.setnchannels(1)

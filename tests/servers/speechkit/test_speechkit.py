@@ -96,7 +96,7 @@ def recognize(channel: grpc.Channel, requests: Iterable[stt_pb2.StreamingRequest
 
 
 def told(responses: Iterable[stt_pb2.StreamingResponse]) -> list[str]:
-    """What was answered, each as "kind text"."""
+    """Return the results, each as "kind text"."""
     lines = []
     for response in responses:
         kind = response.WhichOneof("Event")
