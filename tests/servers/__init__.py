@@ -7,7 +7,7 @@ What they speak is the tone code (`tones`): `tones.heard(pcm, rate_hz)` is the t
 played, word for word, so that a test sees what is missing, repeated or out of order. The speech
 that they understand is the same.
 
-A test says beforehand how requests are answered, and reads afterwards what was asked:
+A test says beforehand how requests are answered, and reads the requests afterwards:
 
     @pytest.fixture(scope="module")
     def speechkit() -> Iterator[SpeechKitServer]:

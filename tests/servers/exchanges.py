@@ -22,7 +22,7 @@ class Asked:
 
     #: "UtteranceSynthesis", "RecognizeStreaming", "tts:synthesize", "chat/completions", ...
     method: str
-    #: The text to speak, or the last message to the model; "" if there is none.
+    #: The text to speak, or the last message to the model; "" without a text.
     text: str
     #: A hash of the key or token that came along (`fingerprint`); "" without one.
     key: str

@@ -127,7 +127,7 @@ def serve(port: int, routes: Mapping[tuple[str, str], Route]) -> None:
 
 
 def control(commands: Mapping[str, Callable[..., Any]]) -> Route:
-    """`POST /control` with {"do": command, ...its arguments}: answers with what it returns."""
+    """`POST /control` with {"do": command, ...its arguments}: answers with its result."""
 
     def route(conversation: Conversation) -> None:
         command = json.loads(conversation.body)
