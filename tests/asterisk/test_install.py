@@ -27,7 +27,7 @@ def test_without_apt_the_reason_is_clear_and_nothing_is_left(
     assert [path.name for path in empty_cache.iterdir()] == ["asterisk.lock"]
 
 
-def test_a_cache_that_is_no_folder_is_a_clear_reason(empty_cache: Path) -> None:
+def test_a_cache_that_is_not_a_folder_fails_with_its_reason(empty_cache: Path) -> None:
     empty_cache.write_text("not a folder")
     with pytest.raises(AsteriskUnavailable, match="cannot be unpacked into"):
         installed()

@@ -49,7 +49,7 @@ async def no_channels(asterisk: Asterisk) -> None:
 
 
 @codecs
-async def test_what_is_said_to_an_echo_is_heard(asterisk: Asterisk, codec: Codec) -> None:
+async def test_an_echo_returns_the_audio(asterisk: Asterisk, codec: Codec) -> None:
     with trio.fail_after(SECONDS):
         async with Phone.open(codec) as phone:
             call = phone.dial("echo", asterisk.sip_port)
@@ -62,7 +62,7 @@ async def test_what_is_said_to_an_echo_is_heard(asterisk: Asterisk, codec: Codec
             assert call.traffic.lost == 0
 
 
-async def test_what_is_heard_stands_where_the_clock_says(asterisk: Asterisk, phone: Phone) -> None:
+async def test_heard_audio_is_placed_by_the_clock(asterisk: Asterisk, phone: Phone) -> None:
     with trio.fail_after(SECONDS):
         call = phone.dial("echo", asterisk.sip_port)
         await call.until_heard()
@@ -101,7 +101,7 @@ async def test_the_other_side_hangs_up(asterisk: Asterisk, phone: Phone) -> None
 @pytest.mark.parametrize(
     ("extension", "status"), [("busy", 486), ("reject", 403), ("decline", 603), ("nobody", 404)]
 )
-async def test_who_is_refused_learns_the_status(
+async def test_a_refused_call_has_the_status(
     asterisk: Asterisk, phone: Phone, extension: str, status: int
 ) -> None:
     with trio.fail_after(SECONDS):
@@ -176,9 +176,7 @@ async def test_a_call_that_comes_in_is_refused(asterisk: Asterisk, phone: Phone)
         await no_channels(asterisk)
 
 
-async def test_whoever_calls_gives_up_while_the_phone_rings(
-    asterisk: Asterisk, phone: Phone
-) -> None:
+async def test_the_caller_gives_up_while_the_phone_rings(asterisk: Asterisk, phone: Phone) -> None:
     with trio.fail_after(SECONDS):
         await no_channels(asterisk)
         call = await rung_by(asterisk, phone, "echo")

@@ -30,7 +30,7 @@ async def test_an_idle_asterisk_has_no_channels_bridges_or_applications(
         assert "0 active channels" in await asterisk.command("core show channels")
 
 
-async def test_two_run_at_once_and_do_not_answer_for_each_other(
+async def test_two_instances_run_independently(
     asterisk: Asterisk, start_asterisk: StartAsterisk
 ) -> None:
     async with start_asterisk() as other:
@@ -125,13 +125,13 @@ async def test_it_dials_the_bot_with_its_user_and_password(
     assert b"Sec-WebSocket-Protocol: ari\r\n" in request
 
 
-async def test_asked_to_stop_it_ends_by_itself(start_asterisk: StartAsterisk) -> None:
+async def test_stop_ends_the_process_without_a_kill(start_asterisk: StartAsterisk) -> None:
     async with start_asterisk() as asterisk:
         await asterisk.stop()
         assert "Asterisk cleanly ending" in asterisk.logs()
 
 
-async def test_what_keeps_ari_from_answering_is_in_the_error(
+async def test_the_error_has_the_reason_why_ari_does_not_answer(
     start_asterisk: StartAsterisk,
 ) -> None:
     with pytest.raises(AsteriskFailed, match=r"(?s)ARI does not answer.*res_ari"):

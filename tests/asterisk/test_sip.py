@@ -47,7 +47,7 @@ def test_an_answer_has_our_tag_unless_there_is_one() -> None:
 
 
 @pytest.mark.parametrize("datagram", [b"", b"\xff\x80", b"hello", b"A b SIP/2.0\r\nno colon"])
-def test_what_is_no_sip_is_refused(datagram: bytes) -> None:
+def test_an_invalid_sip_message_is_refused(datagram: bytes) -> None:
     with pytest.raises(sip.NotSip):
         sip.parse(datagram)
 

@@ -41,7 +41,7 @@ def test_a_lost_packet_is_a_gap_of_its_length() -> None:
     assert lossy.traffic().lost == 1
 
 
-def test_after_a_pause_sound_stands_where_the_clock_says() -> None:
+def test_after_a_pause_audio_is_placed_by_the_clock() -> None:
     """Asterisk sends nothing while a bot is silent, and its timestamps may not know."""
     paused = track((1.0, 0, LOUD), (1.5, 1, LOUD))
     assert loud_spans(paused.pcm(1.0, 2.0)) == [(0, 160), (4000, 4160)]
@@ -75,6 +75,6 @@ def test_traffic_tells_lost_from_late() -> None:
 
 
 @pytest.mark.parametrize("count", [0, 1])
-def test_a_track_with_next_to_nothing_in_it_ends_with_its_last_packet(count: int) -> None:
+def test_a_short_track_ends_with_its_last_packet(count: int) -> None:
     short = track(*[(1.0, 0, SILENT)] * count)
     assert short.ends() == (pytest.approx(1.02) if count else None)

@@ -94,7 +94,7 @@ class LineContract:
                 raise AssertionError("heard a caller who was not answered")
             assert loud_seconds(far.heard(), far.line.rate_hz) == 0
 
-    async def test_all_that_the_caller_says_is_heard_in_whole_frames(
+    async def test_all_audio_of_the_caller_arrives_in_whole_frames(
         self, clock: Clock | None
     ) -> None:
         async with self.phone() as far:

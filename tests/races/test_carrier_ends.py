@@ -149,7 +149,7 @@ Ending = Callable[[Transfer], Awaitable[None]]
         Transfer.service_stops,
     ],
 )
-async def test_a_call_ends_while_it_is_handed_on(
+async def test_a_call_ends_while_it_is_transferred(
     story: Story, monkeypatch: pytest.MonkeyPatch, ending: Ending
 ) -> None:
     transfer = Transfer(story, FakeAsterisk(story, allowed=ALLOWED), at=3.0)
@@ -166,7 +166,7 @@ async def test_a_call_ends_while_it_is_handed_on(
 
 
 @pytest.mark.parametrize("in_a_hurry", [False, True])
-async def test_control_is_lost_while_a_caller_is_handed_on(
+async def test_control_is_lost_while_a_caller_is_transferred(
     story: Story, monkeypatch: pytest.MonkeyPatch, in_a_hurry: bool
 ) -> None:
     transfer = Transfer(story, FakeAsterisk(story, allowed=ALLOWED), at=3.0)
@@ -184,7 +184,7 @@ async def test_control_is_lost_while_a_caller_is_handed_on(
         transfer.check_that_we_know()
 
 
-async def test_a_caller_who_was_not_handed_on_is_found_after_control_was_lost(
+async def test_a_caller_who_was_not_transferred_is_found_after_control_was_lost(
     story: Story, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asterisk = FakeAsterisk(story, allowed=ALLOWED, control_grace_s=0.2)

@@ -178,9 +178,7 @@ GOOD = wav(bytes(640))
         ),
     ],
 )
-def test_what_cannot_be_played_is_refused_in_one_clear_line(
-    tmp_path: Path, content: bytes, says: str
-) -> None:
+def test_an_invalid_wav_is_refused_in_one_line(tmp_path: Path, content: bytes, says: str) -> None:
     path = saved(tmp_path, content)
     with pytest.raises(AudioFileError) as refusal:
         read_wav(path, RATE)
@@ -195,7 +193,7 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
         read_wav(tmp_path / "missing.wav", RATE)
 
 
-def test_a_folder_is_no_sound(tmp_path: Path) -> None:
+def test_a_folder_instead_of_a_wav_is_refused(tmp_path: Path) -> None:
     with pytest.raises(AudioFileError, match=r"cannot be read \(Is a directory\); give the path"):
         read_wav(tmp_path, RATE)
 
@@ -243,7 +241,7 @@ def room_for(size: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
-def test_where_there_is_no_room_the_older_recording_stays_and_no_half_of_the_new_one(
+def test_on_a_full_disk_the_older_recording_stays(
     tmp_path: Path,
 ) -> None:
     path = tmp_path / "recording.wav"

@@ -65,12 +65,12 @@ def test_a_plain_file_is_said_at_once_and_after_the_answer_the_caller_hangs_up()
     assert story(script, (3.0, 8.0)) == [("says 1", 0.0), ("hangs up", 10.48)]
 
 
-def test_a_caller_whom_nobody_answers_a_word_hangs_up_after_20_s() -> None:
+def test_without_a_reply_the_caller_hangs_up_after_20_s() -> None:
     script = one_line(line(1, Cue("at once"), 2.0).pcm, RATE)
     assert story(script) == [("says 1", 0.0), ("hangs up", 22.0)]
 
 
-def test_a_caller_who_is_talked_to_for_ever_hangs_up_after_20_s() -> None:
+def test_during_an_endless_reply_the_caller_hangs_up_after_20_s() -> None:
     script = one_line(line(1, Cue("at once"), 2.0).pcm, RATE)
     assert story(script, (1.0, 600.0)) == [("says 1", 0.0), ("hangs up", 22.0)]
 
@@ -90,12 +90,12 @@ def test_the_caller_lets_the_agent_finish_before_each_line() -> None:
     ]
 
 
-def test_silence_before_the_agent_has_spoken_is_no_cue() -> None:
+def test_silence_before_the_agents_first_words_is_not_a_cue() -> None:
     script = Script(RATE, (line(1, SILENT),), SILENT)
     assert story(script, (7.0, 8.0), (10.0, 11.0))[0] == ("says 1", 8.98)
 
 
-def test_what_the_agent_said_before_a_line_does_not_answer_it() -> None:
+def test_speech_before_a_line_does_not_count_as_its_reply() -> None:
     # The agent talks into the first half of the caller's line; only from 6.0 on do they answer.
     script = Script(RATE, (line(1, Cue("at once"), 2.0), line(2, SILENT)), SILENT)
     assert story(script, (0.0, 1.0), (6.0, 7.0))[1] == ("says 2", 7.98)
@@ -117,7 +117,7 @@ def test_a_pause_between_two_sentences_does_not_start_the_count_again() -> None:
     assert story(script, (1.0, 2.0), (2.3, 9.0))[0] == ("says 1", 2.98)
 
 
-def test_a_filler_and_a_longer_silence_after_it_are_no_speech_in_a_row() -> None:
+def test_a_long_silence_after_a_filler_starts_the_count_again() -> None:
     script = Script(RATE, (line(1, SPEAKING),), SILENT)
     assert story(script, (1.0, 2.0), (2.5, 9.0))[0] == ("says 1", 4.48)
 
@@ -170,7 +170,7 @@ def write_script(folder: Path, text: str) -> Path:
 GOOD_LINE = '[[line]]\nsay = "a.wav"\nwhen = "agent silent"\nfor = 0.8\n'
 
 
-def test_a_script_is_read_with_its_sounds_from_beside_it(tmp_path: Path) -> None:
+def test_a_script_finds_its_sounds_relative_to_its_folder(tmp_path: Path) -> None:
     text = GOOD_LINE + '[[line]]\nsay = "a.wav"\nwhen = "at once"\n'
     hangup = '[hangup]\nwhen = "agent speaking"\nfor = 1\nat_most = 60\n'
     assert read_caller(write_script(tmp_path, text + hangup), RATE) == Script(
@@ -276,7 +276,7 @@ def test_a_script_in_another_encoding_is_not_toml(tmp_path: Path) -> None:
         read_caller(path, RATE)
 
 
-def test_a_plain_file_that_is_no_wav_is_refused_as_such(tmp_path: Path) -> None:
+def test_a_plain_file_must_be_a_wav(tmp_path: Path) -> None:
     (tmp_path / "a.mp3").write_bytes(b"ID3 and then some")
     with pytest.raises(AudioFileError, match=r"the file must begin with RIFF\.\.\.\.WAVE"):
         read_caller(tmp_path / "a.mp3", RATE)

@@ -120,7 +120,7 @@ async def test_a_burst_is_heard_frame_by_frame_without_a_gap(autojump_clock: Moc
         assert person.line.dropped_frames == 0
 
 
-async def test_what_a_full_queue_cannot_hold_is_dropped_and_counted(
+async def test_a_full_queue_drops_and_counts_the_excess(
     autojump_clock: MockClock,
 ) -> None:
     async with calling(Person()) as person:
@@ -229,7 +229,7 @@ async def test_the_recording_ends_with_the_call(autojump_clock: MockClock) -> No
         assert len(person.line.recording.caller) == len(person.line.recording.agent) == 5 * 320
 
 
-async def test_a_caller_whom_nobody_answers_gives_up(autojump_clock: MockClock) -> None:
+async def test_a_caller_gives_up_if_the_call_is_not_answered(autojump_clock: MockClock) -> None:
     async with calling(Person()) as person:
         began = trio.current_time()
         assert await person.line.signal() == RemoteHungUp("no answer")
@@ -237,7 +237,7 @@ async def test_a_caller_whom_nobody_answers_gives_up(autojump_clock: MockClock) 
         assert await person.line.signal() == Closed()
 
 
-async def test_signals_that_came_before_the_end_are_told_before_it(
+async def test_signals_before_the_end_are_delivered_before_it(
     autojump_clock: MockClock,
 ) -> None:
     async with calling(Person()) as person:

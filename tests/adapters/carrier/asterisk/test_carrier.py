@@ -41,7 +41,7 @@ async def is_over(far: FarEnd) -> None:
             pass
 
 
-async def test_who_calls_whom_is_known(asterisk: Asterisk) -> None:
+async def test_a_call_has_the_numbers_of_both_parties(asterisk: Asterisk) -> None:
     names = ("CHANNEL(channeltype)", "NEVER_SET")
     async with carrying(asterisk, variables=names) as carrier, Phone.open() as phone:
         phone.dial("bot", asterisk.sip_port, number="5550123")
@@ -62,7 +62,7 @@ async def test_a_caller_who_gives_up_while_it_rings_leaves_nothing(asterisk: Ast
             assert await line.signal() == Closed()
 
 
-async def test_a_call_that_nobody_answers_here_can_be_hung_up(asterisk: Asterisk) -> None:
+async def test_a_call_can_be_hung_up_before_it_is_answered(asterisk: Asterisk) -> None:
     async with carrying(asterisk) as carrier, Phone.open() as phone:
         refused = phone.dial("bot", asterisk.sip_port)
         (await carrier.accept()).hang_up()
@@ -164,7 +164,7 @@ async def test_early_media_are_heard_without_an_answer(asterisk: Asterisk) -> No
             raise AssertionError("it was answered")
 
 
-async def test_a_caller_who_is_handed_on_goes_on_elsewhere(asterisk: Asterisk) -> None:
+async def test_a_transferred_caller_reaches_the_target(asterisk: Asterisk) -> None:
     async with carrying(asterisk) as carrier, calling(asterisk, carrier) as far:
         far.line.answer()
         with trio.fail_after(5):
@@ -261,7 +261,7 @@ async def test_giving_up_a_call_that_rings_leaves_nothing(asterisk: Asterisk) ->
 # --- what goes wrong -----------------------------------------------------------------------------
 
 
-async def test_what_a_crash_left_behind_is_cleared_and_nothing_else(asterisk: Asterisk) -> None:
+async def test_only_orphans_of_a_crash_are_removed(asterisk: Asterisk) -> None:
     await asterisk.ari("POST", "bridges", type="mixing", bridgeId="callchart-dead-1.bridge")
     await asterisk.ari("POST", "bridges", type="mixing", bridgeId="another-1.bridge")
     for channel in ("callchart-dead-1.media", "another-1.media"):
@@ -296,7 +296,7 @@ async def is_no_leftover(asterisk: Asterisk, call: Call) -> None:
     await nothing_is_left(asterisk)
 
 
-async def test_a_caller_who_was_handed_on_was_not_left_behind(asterisk: Asterisk) -> None:
+async def test_a_transferred_caller_is_not_an_orphan(asterisk: Asterisk) -> None:
     async with Phone.open() as phone:
         async with AsteriskCarrier.open(settings_for(asterisk)) as carrier:
             call = phone.dial("bot", asterisk.sip_port)
@@ -304,7 +304,7 @@ async def test_a_caller_who_was_handed_on_was_not_left_behind(asterisk: Asterisk
         await is_no_leftover(asterisk, call)
 
 
-async def test_whoever_we_called_and_handed_on_was_not_left_behind(asterisk: Asterisk) -> None:
+async def test_a_transferred_outgoing_call_is_not_an_orphan(asterisk: Asterisk) -> None:
     settings = settings_for(
         asterisk,
         endpoint="PJSIP/phone/sip:phone@127.0.0.1:{}",

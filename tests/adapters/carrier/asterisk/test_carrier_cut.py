@@ -89,7 +89,7 @@ async def test_a_call_goes_on_while_control_is_lost(start_asterisk: StartAsteris
         await can_call(there)
 
 
-async def test_a_caller_who_hangs_up_while_control_is_lost_is_missed_by_nobody(
+async def test_a_hangup_while_control_is_lost_ends_the_call(
     start_asterisk: StartAsterisk,
 ) -> None:
     async with network(start_asterisk) as there:

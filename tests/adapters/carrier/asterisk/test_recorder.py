@@ -64,7 +64,7 @@ def recorder(tmp_path: Path) -> CallRecorder:
     return CallRecorder(tmp_path / "call.wav", RATE_HZ)
 
 
-async def test_both_legs_stand_at_their_instants(
+async def test_both_legs_are_at_the_same_instants(
     recorder: CallRecorder, autojump_clock: MockClock
 ) -> None:
     recorder.start()
@@ -79,7 +79,7 @@ async def test_both_legs_stand_at_their_instants(
     assert stretches(agent) == [(7, 10), (0, 90), (8, 5), (0, 15)]
 
 
-async def test_what_a_flush_dropped_was_not_heard(
+async def test_flushed_audio_is_not_in_the_recording(
     recorder: CallRecorder, autojump_clock: MockClock
 ) -> None:
     recorder.start()
@@ -111,7 +111,7 @@ async def test_a_gap_of_the_network_is_silence_and_jitter_is_not(
     assert stretches(caller) == [(1, 10), (2, 10), (0, 52), (3, 10)]
 
 
-async def test_what_the_agent_had_still_to_say_at_the_end_is_left_out(
+async def test_audio_queued_at_the_end_is_not_in_the_recording(
     recorder: CallRecorder, autojump_clock: MockClock
 ) -> None:
     recorder.start()
@@ -131,7 +131,7 @@ async def test_only_its_owner_can_read_it(
     assert recorder.path.stat().st_mode & 0o777 == 0o600
 
 
-async def test_a_recording_takes_nobodys_place(
+async def test_a_recording_never_replaces_a_file(
     recorder: CallRecorder, autojump_clock: MockClock
 ) -> None:
     with pytest.raises(FileExistsError):
@@ -139,7 +139,7 @@ async def test_a_recording_takes_nobodys_place(
     recorder.close()
 
 
-async def test_a_full_disk_is_said_once_and_the_call_goes_on(
+async def test_a_full_disk_is_logged_once_and_the_call_continues(
     tmp_path: Path, autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
 ) -> None:
     path = tmp_path / "call.wav"

@@ -225,7 +225,7 @@ async def test_a_socket_that_leaves_before_it_names_its_application_is_not_waite
     assert caplog.messages == ["control socket lost before Asterisk named its application"]
 
 
-async def test_a_call_that_is_over_loses_its_socket_without_a_word(
+async def test_a_socket_that_closes_after_its_call_is_not_logged(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     async with per_call() as (server, control):

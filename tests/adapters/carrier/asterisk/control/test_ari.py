@@ -133,7 +133,7 @@ async def test_an_id_cannot_leave_its_place_in_the_path() -> None:
     assert asked.requests[0].path == "channels/..%2F..%2Fbridges%2Fb%3Fx%3D1%20y/answer"
 
 
-async def test_external_media_asks_for_what_is_given_alone_and_tells_the_variables() -> None:
+async def test_external_media_sends_only_given_values_and_returns_the_variables() -> None:
     asked = Asked({"id": "m", "channelvars": {"MEDIA_WEBSOCKET_CONNECTION_ID": "17"}})
     variables = await Ari(asked).external_media("m", "app", host="INCOMING", format="slin16")
     assert variables == {"MEDIA_WEBSOCKET_CONNECTION_ID": "17"}
@@ -156,7 +156,7 @@ async def test_a_channel_without_variables_has_none() -> None:
 
 
 @pytest.mark.parametrize("what", CLEARING)
-async def test_what_is_gone_already_is_cleared(what: str) -> None:
+async def test_deleting_a_missing_object_succeeds(what: str) -> None:
     clear = CLEARING[what]
     await clear(Ari(Asked(AriError("DELETE x", 404, "not found"))))
     with pytest.raises(AriError, match="409"):
@@ -187,7 +187,7 @@ async def test_an_application_that_asterisk_does_not_know_has_no_channels_at_all
         await Ari(Asked(AriError("GET x", 500, "no memory"))).application_resources("app")
 
 
-async def test_what_asterisk_holds_is_told_as_values() -> None:
+async def test_lists_of_channels_and_bridges_are_values() -> None:
     channel = {
         "id": "c",
         "name": "PJSIP/trunk-1",
@@ -205,7 +205,7 @@ async def test_what_asterisk_holds_is_told_as_values() -> None:
     assert await Ari(Asked(modules)).modules() == {"a.so"}
 
 
-def test_a_request_is_named_without_what_may_hold_a_number() -> None:
+def test_the_text_of_a_request_holds_no_number() -> None:
     request = AriRequest("POST", "channels", {"endpoint": "PJSIP/5550123"})
     assert str(request) == "POST channels"
 
@@ -242,6 +242,6 @@ def test_a_refusal_has_asterisks_own_words_or_else_the_protocols(
     assert str(refusal.value) == f"Asterisk answered POST channels/c/answer with {status}: {reason}"
 
 
-def test_a_page_instead_of_an_answer_is_not_asterisks() -> None:
+def test_a_web_page_instead_of_json_is_control_lost() -> None:
     with pytest.raises(ControlLost, match="must be JSON of Asterisk's ARI"):
         parse_answer(ASKED, 200, "OK", "<html>Welcome</html>")

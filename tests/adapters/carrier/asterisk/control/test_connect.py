@@ -99,7 +99,7 @@ async def failure(settings: AsteriskSettings) -> str:
         ("GET events", says(404, ""), "is res_http_websocket.so loaded?"),
     ],
 )
-async def test_what_is_wrong_with_an_asterisk_is_one_error_with_its_cure(
+async def test_a_wrong_asterisk_fails_with_one_error_and_its_cure(
     asked: str, answer: ScriptedAnswer, said: str
 ) -> None:
     async with scripted_asterisk() as asterisk:
@@ -107,7 +107,7 @@ async def test_what_is_wrong_with_an_asterisk_is_one_error_with_its_cure(
         assert said in await failure(at(asterisk.url))
 
 
-async def test_nobody_there_is_one_error_with_its_cure() -> None:
+async def test_a_refused_connection_fails_with_one_error_and_its_cure() -> None:
     async with scripted_asterisk() as gone:
         pass
     assert "refused the connection (start it" in await failure(at(gone.url))
@@ -282,7 +282,7 @@ async def test_control_comes_back_after_an_answer_that_is_not_a_websockets(answe
         await asterisk.socket()
 
 
-async def test_what_keeps_control_from_coming_back_is_said_when_it_takes_long(
+async def test_a_long_reconnect_logs_its_cause(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(connect, "RECONNECT", Backoff(first_s=0.1, longest_s=0.1))

@@ -70,14 +70,14 @@ async def heard(events: ChannelEvents) -> list[AriEvent]:
     return found
 
 
-async def test_a_channel_that_nobody_listens_for_is_a_call_that_arrives(control: Control) -> None:
+async def test_a_channel_without_a_listener_is_a_new_call(control: Control) -> None:
     link = control.link(APP)
     control.deliver_event(start("1"), link)
     arrival = await control.arrival()
     assert (arrival.start, arrival.link) == (start("1"), link)
 
 
-async def test_a_caller_who_hangs_up_before_the_call_is_taken_is_known_to_have(
+async def test_a_hangup_before_the_call_is_accepted_is_delivered(
     control: Control,
 ) -> None:
     link = control.link(APP)
@@ -87,7 +87,7 @@ async def test_a_caller_who_hangs_up_before_the_call_is_taken_is_known_to_have(
         assert await events.next() == StasisEnd("1")
 
 
-async def test_a_channel_that_somebody_waits_for_is_no_call(control: Control) -> None:
+async def test_a_channel_with_a_listener_is_not_a_new_call(control: Control) -> None:
     link = control.link(APP)
     with link.listen("bot-1.media", "bot-2.media") as events:
         control.deliver_event(start("bot-1.media"), link)
@@ -103,7 +103,7 @@ async def test_a_channel_that_somebody_waits_for_is_no_call(control: Control) ->
     assert (await control.arrival()).start == start("1")
 
 
-async def test_a_channel_of_ours_that_nobody_waits_for_is_no_call(
+async def test_our_own_channel_without_a_listener_is_not_a_new_call(
     control: Control, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG, "callchart")
@@ -118,7 +118,7 @@ async def test_a_channel_of_ours_that_nobody_waits_for_is_no_call(
     ]
 
 
-async def test_two_who_listen_for_one_channel_are_both_told(control: Control) -> None:
+async def test_two_listeners_of_one_channel_both_get_its_events(control: Control) -> None:
     link = control.link(APP)
     with link.listen("1") as one:
         with control.listen("1", "1") as other:
@@ -129,7 +129,7 @@ async def test_two_who_listen_for_one_channel_are_both_told(control: Control) ->
         assert await heard(other) == []
 
 
-async def test_who_was_interrupted_while_waiting_loses_no_news(control: Control) -> None:
+async def test_a_cancelled_wait_loses_no_event(control: Control) -> None:
     link = control.link(APP)
     with link.listen("1") as events:
         found: list[AriEvent] = []
@@ -147,7 +147,7 @@ async def test_who_was_interrupted_while_waiting_loses_no_news(control: Control)
         assert found + await heard(events) == [StasisEnd("1")]
 
 
-async def test_who_was_interrupted_while_waiting_loses_no_call(control: Control) -> None:
+async def test_a_cancelled_wait_loses_no_call(control: Control) -> None:
     link = control.link(APP)
     found = []
 
@@ -181,7 +181,7 @@ async def test_more_calls_than_can_wait_are_refused(
     assert [(await control.arrival()).start for _ in range(2)] == [start("0"), start("1")]
 
 
-async def test_a_call_that_cannot_even_be_refused_disturbs_nobody(
+async def test_a_failed_refusal_does_not_affect_other_calls(
     nursery: trio.Nursery, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(control_module, "MAX_ARRIVALS", 1)
@@ -194,7 +194,7 @@ async def test_a_call_that_cannot_even_be_refused_disturbs_nobody(
     assert (await control.arrival()).start == start("0")
 
 
-async def test_whose_application_was_taken_over_gets_no_calls_but_an_error(
+async def test_after_a_takeover_of_the_application_accept_fails(
     control: Control,
 ) -> None:
     link = control.link(APP)
@@ -228,7 +228,7 @@ async def test_a_link_that_is_not_up_refuses_requests_at_once(control: Control) 
     assert asterisk.asked == ["POST channels/1/answer"]
 
 
-async def test_who_waits_learns_that_control_is_lost_and_that_it_is_back(
+async def test_listeners_get_the_loss_and_the_return_of_control(
     control: Control, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, "callchart")
@@ -282,7 +282,7 @@ async def test_the_log_does_not_name_the_channel_of_a_call_with_a_link_of_its_ow
     assert caplog.messages == ["control socket lost for callchart: the connection broke"]
 
 
-async def test_channels_that_ended_while_control_was_lost_are_told_of_when_it_is_back(
+async def test_channels_that_ended_while_control_was_lost_are_reported_after_reconnect(
     control: Control,
 ) -> None:
     link = control.link(APP)
@@ -295,7 +295,7 @@ async def test_channels_that_ended_while_control_was_lost_are_told_of_when_it_is
     assert len(told) == 2
 
 
-async def test_a_call_that_arrives_while_we_catch_up_is_not_taken_for_gone(
+async def test_a_call_that_arrives_during_catch_up_is_not_reported_as_ended(
     control: Control,
 ) -> None:
     link = control.link(APP)
@@ -309,13 +309,13 @@ async def test_a_call_that_arrives_while_we_catch_up_is_not_taken_for_gone(
         assert await heard(events) == []
 
 
-async def test_nobody_is_asked_for_channels_that_nobody_listens_for(control: Control) -> None:
+async def test_without_listeners_channels_are_not_requested(control: Control) -> None:
     asterisk = Asterisk(refuses=True)
     await control.link(APP).catch_up(Ari(asterisk))
     assert asterisk.asked == []
 
 
-async def test_an_application_has_one_link_for_as_long_as_somebody_holds_it(
+async def test_an_application_has_one_link_while_it_is_referenced(
     control: Control,
 ) -> None:
     link, other = control.link("callchart:1"), control.link("callchart:2")

@@ -77,19 +77,19 @@ def test_an_event_knows_the_channel_that_it_is_about(event: AriEvent) -> None:
         ('{"type": 5}', "no type"),
     ],
 )
-def test_what_is_no_message_of_ari_is_malformed(message: str | bytes, complaint: str) -> None:
+def test_invalid_messages_are_malformed(message: str | bytes, complaint: str) -> None:
     with pytest.raises(MalformedEvent, match=complaint):
         parse(message)
 
 
 @pytest.mark.parametrize("message", RECORDED[:-1])
-def test_an_event_without_what_it_is_about_is_malformed(message: dict[str, Any]) -> None:
+def test_an_event_without_its_fields_is_malformed(message: dict[str, Any]) -> None:
     bare = {"type": message["type"]}
     with pytest.raises(MalformedEvent, match=message["type"]):
         read_event(bare)
 
 
-def test_a_complaint_quotes_nothing_of_what_came() -> None:
+def test_an_error_quotes_nothing_of_the_message() -> None:
     message = {**RECORDED[2], "cause": "+15550123"}
     with pytest.raises(MalformedEvent) as complaint:
         read_event(message)
@@ -105,7 +105,7 @@ _JSON = st.recursive(
 
 
 @given(st.sampled_from(RECORDED), st.data())
-def test_whatever_stands_in_a_field_an_event_comes_of_it_or_a_complaint(
+def test_any_value_of_a_field_gives_an_event_or_an_error(
     message: dict[str, Any], data: st.DataObject
 ) -> None:
     field = data.draw(st.sampled_from(sorted(message)))

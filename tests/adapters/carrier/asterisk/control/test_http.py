@@ -99,13 +99,13 @@ async def test_a_refusal_has_asterisks_own_words(answer: ScriptedAnswer, reason:
     ],
     ids=["no JSON", "half an answer", "another protocol", "no answer"],
 )
-async def test_what_is_no_answer_is_control_lost(answer: ScriptedAnswer, reason: str) -> None:
+async def test_an_invalid_answer_is_control_lost(answer: ScriptedAnswer, reason: str) -> None:
     async with asking(answer) as (ari, _):
         with pytest.raises(ControlLost, match=reason):
             await ari.answer("1")
 
 
-async def test_an_asterisk_that_says_nothing_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_request_without_an_answer_times_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(http_module, "ANSWER_SECONDS", 0.1)
     async with asking(says_nothing) as (ari, _):
         with pytest.raises(ControlLost, match=r"did not answer within 0\.1 s"):
@@ -126,7 +126,7 @@ async def test_requests_that_were_cancelled_leave_no_connection_taken() -> None:
             assert await ari.version() == "22.10.1"
 
 
-async def test_nobody_there_is_control_lost() -> None:
+async def test_a_refused_connection_is_control_lost() -> None:
     async with scripted_asterisk() as gone:
         pass
     async with HttpTransport.open(gone.url, USER, PASSWORD) as http:

@@ -117,7 +117,7 @@ async def test_a_call_arrives_is_answered_and_ends(
 
 
 @pytest.mark.parametrize("mode", WAYS)
-async def test_what_is_asked_arrives_as_it_was_said(
+async def test_a_request_arrives_with_its_values_unchanged(
     mode: ControlMode, start_asterisk: StartAsterisk
 ) -> None:
     text = 'a +b&c=d%20;/?#"ü'
@@ -150,7 +150,7 @@ async def test_a_hundred_requests_at_once_are_all_answered(
 
 
 @pytest.mark.parametrize("mode", WAYS)
-async def test_a_channel_of_ours_is_no_call_whether_somebody_waits_for_it_or_not(
+async def test_our_own_channel_is_never_a_new_call(
     mode: ControlMode, start_asterisk: StartAsterisk
 ) -> None:
     async with controlled(mode, start_asterisk) as line:

@@ -148,7 +148,7 @@ async def test_an_answer_that_cannot_be_read_is_control_lost(
         await line.say({**answer, **changes})
 
 
-async def test_a_request_that_is_not_answered_is_given_up_and_its_late_answer_dropped(
+async def test_a_request_times_out_and_its_late_answer_is_dropped(
     autojump_clock: object,
 ) -> None:
     async with wire() as line:
@@ -189,7 +189,7 @@ async def test_a_request_that_was_cancelled_before_it_was_written_is_not_made(
             await line.answer(request)
 
 
-async def test_who_waits_for_an_answer_learns_that_the_socket_was_cut(
+async def test_a_lost_socket_fails_the_requests_that_wait(
     autojump_clock: object,
 ) -> None:
     async with wire() as line:
@@ -215,7 +215,7 @@ async def test_a_socket_that_asterisk_closes_ends_with_its_reason(autojump_clock
         assert line.ours.was_closed
 
 
-async def test_what_is_no_event_is_complained_of_once_and_disturbs_nobody(
+async def test_malformed_events_are_logged_once_and_dropped(
     autojump_clock: object, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with wire() as line:
@@ -249,7 +249,7 @@ async def test_a_message_that_is_too_long_ends_the_socket(
         )
 
 
-async def test_a_far_end_that_went_without_a_word_is_found_out(autojump_clock: object) -> None:
+async def test_a_far_end_without_a_pong_ends_the_socket(autojump_clock: object) -> None:
     async with wire() as line:
         before = trio.current_time()
         line.far.send_stream.send_all_hook = trio.sleep_forever
@@ -257,7 +257,7 @@ async def test_a_far_end_that_went_without_a_word_is_found_out(autojump_clock: o
         assert trio.current_time() - before == 15
 
 
-async def test_a_far_end_that_reads_is_asked_for_signs_of_life_and_kept(
+async def test_a_far_end_that_answers_pings_keeps_the_socket(
     autojump_clock: object,
 ) -> None:
     async with wire() as line:
@@ -266,7 +266,7 @@ async def test_a_far_end_that_reads_is_asked_for_signs_of_life_and_kept(
         assert waited.cancelled_caught
 
 
-async def test_a_far_end_that_reads_nothing_is_given_up(autojump_clock: object) -> None:
+async def test_a_far_end_that_reads_nothing_ends_the_socket(autojump_clock: object) -> None:
     near, far = trio.testing.memory_stream_pair()
     async with open_service_nursery() as nursery:
 
@@ -290,7 +290,7 @@ async def test_an_application_that_was_taken_over_ends_the_socket(autojump_clock
         assert line.told == [ApplicationReplaced("callchart")]
 
 
-async def test_our_end_says_goodbye(autojump_clock: object) -> None:
+async def test_our_end_closes_with_code_1000(autojump_clock: object) -> None:
     async with wire() as line:
         line.ours.end("enough")
         with pytest.raises(ConnectionClosed) as closed:

@@ -99,9 +99,7 @@ class MediaContract:
             assert silent - FRAME_SECONDS - flushed <= self.flush_seconds
             assert call.reached == []
 
-    async def test_what_is_played_after_a_flush_is_heard_whole_and_none_of_what_was_before(
-        self, exchange: Exchange
-    ) -> None:
+    async def test_after_a_flush_only_new_audio_is_heard(self, exchange: Exchange) -> None:
         async with media_call(*exchange) as call:
             for mark in (1, 2):
                 call.media.play(tone(2.0, call.media.rate_hz))
@@ -136,7 +134,7 @@ class MediaContract:
                 await call.until_reached(10)
             assert [mark for mark, _ in call.reached] == [10]
 
-    async def test_all_that_the_caller_says_is_heard_in_whole_frames(
+    async def test_all_audio_of_the_caller_arrives_in_whole_frames(
         self, exchange: Exchange
     ) -> None:
         async with media_call(*exchange) as call:
@@ -190,9 +188,7 @@ class MediaContract:
             assert scope.cancelled_caught
         await nothing_left(exchange.asterisk)
 
-    async def test_once_it_is_closed_commands_do_nothing_and_whoever_hears_learns_it(
-        self, exchange: Exchange
-    ) -> None:
+    async def test_after_close_commands_do_nothing_and_hear_fails(self, exchange: Exchange) -> None:
         learned = trio.Event()
 
         async def hear_to_the_end(call: MediaCall) -> None:

@@ -93,7 +93,7 @@ async def test_two_calls_at_once_hear_each_their_own_caller(asterisk: Asterisk) 
         ("[::1]:9000", "[::1]:9000"),
     ],
 )
-async def test_asterisk_is_told_where_to_dial(advertise: str, told: str) -> None:
+async def test_asterisk_gets_the_address_to_dial(advertise: str, told: str) -> None:
     async with listening(advertise=advertise) as transport:
         address, _, port = transport.address.rpartition(":")
         expected, _, fixed = told.rpartition(":")
@@ -361,7 +361,7 @@ async def test_silence_flows_while_nothing_is_played() -> None:
     assert set(got) == {SOUND}
 
 
-async def test_two_calls_on_which_nobody_speaks_do_not_stop_each_other(
+async def test_two_silent_calls_do_not_stop_each_other(
     asterisk: Asterisk,
 ) -> None:
     # Asterisk 22.10.1 would, now and then, if no silence flowed.

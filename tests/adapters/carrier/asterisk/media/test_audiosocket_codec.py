@@ -22,7 +22,7 @@ def test_a_message_is_its_kind_its_length_and_its_payload() -> None:
 
 
 @given(messages, st.lists(st.integers(1, 700), min_size=1))
-def test_messages_are_the_same_in_whatever_pieces_they_come(
+def test_messages_may_arrive_in_pieces_of_any_length(
     sent: list[AudioSocketMessage], pieces: list[int]
 ) -> None:
     wire = b"".join(message.encode() for message in sent)

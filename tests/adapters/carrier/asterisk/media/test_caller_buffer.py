@@ -36,7 +36,7 @@ async def test_less_than_a_frame_is_waited_for(
     assert await audio.receive_audio() == FRAMES[0]
 
 
-async def test_whoever_waits_hears_it_when_it_comes(
+async def test_a_waiting_reader_gets_audio_when_it_arrives(
     audio: CallerBuffer, autojump_clock: MockClock
 ) -> None:
     heard = []
@@ -72,7 +72,7 @@ async def test_cancelling_loses_nothing(audio: CallerBuffer) -> None:
     assert await audio.receive_audio() == FRAMES[0]
 
 
-async def test_once_it_is_closed_nobody_hears_or_waits(
+async def test_after_close_a_read_fails_without_waiting(
     audio: CallerBuffer, autojump_clock: MockClock
 ) -> None:
     audio.append_audio(FRAMES[0])
@@ -83,7 +83,7 @@ async def test_once_it_is_closed_nobody_hears_or_waits(
             await audio.receive_audio()
 
 
-async def test_whoever_waits_learns_that_it_is_closed(
+async def test_a_waiting_reader_fails_when_it_is_closed(
     audio: CallerBuffer, autojump_clock: MockClock
 ) -> None:
     async def hear() -> None:

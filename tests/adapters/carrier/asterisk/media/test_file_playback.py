@@ -88,7 +88,7 @@ def test_a_mark_with_nothing_before_it_is_reached_at_once(played: Played) -> Non
     assert played.reached_at(0.0) == [1]
 
 
-def test_a_piece_whose_end_was_not_told_is_over_when_the_next_one_is(played: Played) -> None:
+def test_a_piece_without_an_end_event_ends_with_the_next_piece(played: Played) -> None:
     for mark in (1, 2):
         played.playback.play(SECOND)
         played.playback.mark(mark)
@@ -97,7 +97,7 @@ def test_a_piece_whose_end_was_not_told_is_over_when_the_next_one_is(played: Pla
     assert played.reached_at(0.0) == [1, 2]
 
 
-def test_a_flush_drops_what_waits_and_what_is_under_way_with_all_marks(played: Played) -> None:
+def test_a_flush_drops_queued_and_playing_pieces_with_all_marks(played: Played) -> None:
     for mark in (1, 2, 3):
         played.playback.play(SECOND)
         played.playback.mark(mark)
@@ -111,7 +111,7 @@ def test_a_flush_drops_what_waits_and_what_is_under_way_with_all_marks(played: P
     assert played.playback.flush() == []
 
 
-def test_marks_that_were_reached_and_not_told_are_flushed_too(played: Played) -> None:
+def test_a_flush_drops_reached_marks_that_were_not_reported(played: Played) -> None:
     played.playback.mark(1)
     played.playback.flush()
     assert played.reached_at(1.0) == []

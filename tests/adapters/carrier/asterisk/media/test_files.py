@@ -67,7 +67,7 @@ async def test_at_8_khz_both_sides_are_heard(asterisk: Asterisk) -> None:
         assert len(call.phone.ear.loud()) == pytest.approx(20, abs=1)
 
 
-async def test_what_comes_piece_by_piece_is_heard_without_a_gap(
+async def test_pieces_are_heard_without_a_gap(
     asterisk: Asterisk, transport: FilesTransport
 ) -> None:
     async with media_call(asterisk, transport) as call:
@@ -104,7 +104,7 @@ async def test_files_are_gone_as_soon_as_they_were_heard(
                 await trio.sleep(0.01)
 
 
-async def test_a_caller_who_hangs_up_is_no_failure(
+async def test_a_hangup_of_the_caller_is_not_a_failure(
     asterisk: Asterisk, transport: FilesTransport, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with media_call(asterisk, transport) as call:
@@ -116,7 +116,7 @@ async def test_a_caller_who_hangs_up_is_no_failure(
     assert caplog.text == ""
 
 
-async def test_a_snoop_channel_that_ends_closes_the_media_and_is_said(
+async def test_the_end_of_the_snoop_channel_closes_the_media_and_is_logged(
     asterisk: Asterisk, transport: FilesTransport, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with media_call(asterisk, transport) as call:
@@ -166,7 +166,7 @@ async def test_a_folder_that_cannot_be_written_to_fails_before_anything_is_made(
     await nothing_left(asterisk)
 
 
-async def test_a_disk_that_is_full_in_a_call_closes_the_media_and_is_said(
+async def test_a_disk_that_fills_up_during_a_call_closes_the_media_and_is_logged(
     asterisk: Asterisk,
     transport: FilesTransport,
     monkeypatch: pytest.MonkeyPatch,
@@ -183,7 +183,7 @@ async def test_a_disk_that_is_full_in_a_call_closes_the_media_and_is_said(
     assert "cannot be written to: No space left on device" in caplog.text
 
 
-def test_what_a_crash_left_of_our_calls_is_removed_and_nothing_else(tmp_path: Path) -> None:
+def test_only_files_of_our_crashed_calls_are_removed(tmp_path: Path) -> None:
     left = ["c-1.p1.sln16", "c-2.p17.sln", "c-1.rec.sln96"]
     others = ["d-1.p1.sln16", "c-1.wav", "c-notes.txt", "cc-1.p1.sln", "c-1.rec.sln96.old"]
     for name in left + others:
@@ -192,7 +192,7 @@ def test_what_a_crash_left_of_our_calls_is_removed_and_nothing_else(tmp_path: Pa
     assert {path.name for path in tmp_path.iterdir()} == set(others)
 
 
-async def test_what_is_under_way_when_control_is_lost_is_given_up(
+async def test_playback_in_progress_is_dropped_when_control_is_lost(
     start_asterisk: StartAsterisk,
 ) -> None:
     async with start_asterisk() as asterisk, controlled(asterisk) as control:

@@ -34,7 +34,7 @@ def pace() -> Pace:
     return Pace()
 
 
-def test_where_there_is_nothing_to_play_it_is_silence(pace: Pace) -> None:
+def test_an_empty_queue_plays_silence(pace: Pace) -> None:
     assert pace.run(0.05) == [(0.0, SILENCE), (0.02, SILENCE), (0.04, SILENCE)]
 
 
@@ -74,7 +74,7 @@ def test_a_flush_drops_frames_and_marks(pace: Pace) -> None:
     assert pace.run(0.03) == [(0.02, SILENCE)]
 
 
-def test_what_follows_a_flush_waits_for_the_frame_that_was_sent(pace: Pace) -> None:
+def test_audio_after_a_flush_waits_for_the_frame_on_the_air(pace: Pace) -> None:
     pace.playback.play(FRAMES[0])
     pace.run(0.005)
     pace.playback.flush()

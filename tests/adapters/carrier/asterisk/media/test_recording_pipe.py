@@ -46,9 +46,7 @@ async def everything(pipe: RecordingPipe) -> bytes:
 
 @pytest.mark.parametrize("rate_hz", [8000, 16000])
 @pytest.mark.parametrize("size", [7, 4096, 32768])
-async def test_what_is_written_is_heard_in_whatever_pieces_it_comes(
-    path: Path, rate_hz: int, size: int
-) -> None:
+async def test_audio_is_read_in_pieces_of_any_length(path: Path, rate_hz: int, size: int) -> None:
     said = tone(0.1, rate_hz)
     wire = recorded(said, rate_hz)
     heard: list[bytes] = []
@@ -81,9 +79,7 @@ async def test_it_is_for_owner_and_group_whatever_the_umask(tmp_path: Path) -> N
     assert stat.S_IMODE(mode) == 0o660
 
 
-async def test_it_is_open_as_soon_as_somebody_writes_or_may(
-    pipe: RecordingPipe, path: Path
-) -> None:
+async def test_it_is_open_when_a_writer_opens_it(pipe: RecordingPipe, path: Path) -> None:
     with trio.move_on_after(0.05) as waiting:
         await pipe.opened()
     assert waiting.cancelled_caught
@@ -94,7 +90,7 @@ async def test_it_is_open_as_soon_as_somebody_writes_or_may(
     assert await everything(pipe) == tone(0.02, 16000)
 
 
-async def test_a_recording_that_is_over_before_it_was_seen_to_begin_is_heard(
+async def test_a_recording_that_ends_before_its_begin_is_noticed_is_read(
     pipe: RecordingPipe, path: Path
 ) -> None:
     with path.open("wb", buffering=0) as file:

@@ -143,7 +143,7 @@ async def test_an_address_that_takes_no_websockets_fails_with_its_answer(
             pass
 
 
-async def test_an_address_that_says_nothing_is_not_waited_for_long(
+async def test_an_address_that_does_not_answer_fails_after_a_timeout(
     asterisk: Asterisk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(websocket, "CONNECT_SECONDS", 0.1)
@@ -309,7 +309,7 @@ async def test_pieces_of_any_length_become_whole_frames() -> None:
         assert heard == said
 
 
-async def test_control_that_is_no_json_is_said_once_and_left_out(
+async def test_control_messages_that_are_not_json_are_logged_once_and_dropped(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     async def far_end(ws: WebSocketConnection) -> None:
@@ -326,7 +326,7 @@ async def test_control_that_is_no_json_is_said_once_and_left_out(
     assert caplog.text.count("must be a JSON object") == 1
 
 
-async def test_a_socket_that_is_cut_closes_the_media_and_says_so(
+async def test_a_lost_socket_closes_the_media_and_is_logged(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     async def far_end(ws: WebSocketConnection) -> None:
@@ -438,7 +438,7 @@ async def test_a_flush_ends_xoff() -> None:
         await went_on.wait()
 
 
-async def test_a_flush_overtakes_what_waits_and_starts_anew() -> None:
+async def test_a_flush_overtakes_queued_audio() -> None:
     got: list[str | bytes] = []
     second = trio.Event()
 

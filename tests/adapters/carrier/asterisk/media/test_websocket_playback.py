@@ -66,7 +66,7 @@ def test_long_sound_goes_in_short_messages_of_whole_frames(wire: Wire) -> None:
     assert sound(messages) == said
 
 
-def test_a_mark_stands_where_it_was_put_and_is_told_once(wire: Wire) -> None:
+def test_a_mark_is_reached_at_its_place_and_reported_once(wire: Wire) -> None:
     frame = tone(0.02, RATE)
     wire.playback.play(frame)
     wire.playback.mark(7)
@@ -77,7 +77,7 @@ def test_a_mark_stands_where_it_was_put_and_is_told_once(wire: Wire) -> None:
 
 
 @pytest.mark.parametrize("stranger", ["2", "", 1, None, ["1"]])
-def test_a_mark_that_nobody_set_is_no_mark(wire: Wire, stranger: object) -> None:
+def test_an_unknown_mark_is_ignored(wire: Wire, stranger: object) -> None:
     wire.playback.mark(7)
     assert wire.playback.processed(stranger) is None
 
@@ -104,7 +104,7 @@ def test_marks_do_not_wait_for_room(wire: Wire) -> None:
     assert wire.send() == ["MARK_MEDIA 1"]
 
 
-def test_a_flush_overtakes_everything_and_buffering_starts_anew(wire: Wire) -> None:
+def test_a_flush_overtakes_everything_and_restarts_buffering(wire: Wire) -> None:
     frame = tone(0.02, RATE)
     wire.playback.play(tone(60.0, RATE))
     wire.playback.mark(1)
@@ -115,7 +115,7 @@ def test_a_flush_overtakes_everything_and_buffering_starts_anew(wire: Wire) -> N
     assert wire.send() == ["FLUSH_MEDIA", "START_MEDIA_BUFFERING", frame]
 
 
-def test_a_mark_of_before_a_flush_is_never_told_even_if_its_number_is_used_again(
+def test_a_flushed_mark_is_never_reported_even_if_its_number_is_reused(
     wire: Wire,
 ) -> None:
     wire.playback.mark(1)
@@ -144,7 +144,7 @@ def test_xoff_holds_sound_until_xon(wire: Wire) -> None:
     assert wire.send() == [frame]
 
 
-def test_an_xon_that_never_comes_is_not_waited_for_beyond_what_asterisk_has_to_play(
+def test_without_an_xon_sending_resumes_when_asterisks_queue_is_empty(
     wire: Wire,
 ) -> None:
     frame = tone(0.02, RATE)

@@ -96,7 +96,7 @@ async def test_its_headers_reach_the_peer() -> None:
                 pass
 
 
-async def test_nobody_there_is_said_in_the_systems_words() -> None:
+async def test_a_refused_connection_has_the_systems_message() -> None:
     (listener,) = await trio.open_tcp_listeners(0, host="127.0.0.1")
     async with listener:
         port = listener.socket.getsockname()[1]
@@ -105,7 +105,7 @@ async def test_nobody_there_is_said_in_the_systems_words() -> None:
             pass
 
 
-async def test_a_peer_that_says_nothing_is_given_up_in_time() -> None:
+async def test_a_silent_peer_times_out() -> None:
     async with tcp(silence) as address:
         before = trio.current_time()
         with pytest.raises(DialFailed, match=r"no answer within 0\.1 s"):
@@ -114,7 +114,7 @@ async def test_a_peer_that_says_nothing_is_given_up_in_time() -> None:
         assert trio.current_time() - before < 0.5
 
 
-async def test_a_peer_that_takes_the_connection_and_closes_it_is_given_up_at_once() -> None:
+async def test_a_peer_that_closes_the_connection_fails_the_handshake() -> None:
     async def leave(stream: trio.SocketStream) -> None:
         await stream.receive_some()
         await stream.aclose()
@@ -137,7 +137,7 @@ async def test_a_peer_that_takes_the_connection_and_closes_it_is_given_up_at_onc
         b"HTTP/1.1 401 No\r\nTransfer-Encoding: chunked\r\n\r\nno number\r\n",
     ],
 )
-async def test_a_peer_that_answers_otherwise_than_a_websocket_is_given_up_at_once(
+async def test_a_peer_that_does_not_speak_websocket_fails_the_handshake(
     answer: bytes,
 ) -> None:
     async def greet(stream: trio.SocketStream) -> None:
@@ -153,7 +153,7 @@ async def test_a_peer_that_answers_otherwise_than_a_websocket_is_given_up_at_onc
                     pass
 
 
-async def test_a_ping_that_crosses_our_close_harms_nobody() -> None:
+async def test_a_ping_that_crosses_our_close_raises_nothing() -> None:
     async def ping_late(stream: trio.SocketStream) -> None:
         theirs = WSConnection(ConnectionType.SERVER)
         while theirs.state is not ConnectionState.CLOSED:
@@ -195,7 +195,7 @@ async def test_a_peer_that_breaks_off_leaves_no_socket_behind() -> None:
             await ws.get_message()
 
 
-async def test_messages_that_nobody_took_do_not_hold_the_end_of_the_block() -> None:
+async def test_unread_messages_do_not_delay_the_end_of_the_block() -> None:
     async def accept(request: WebSocketRequest) -> None:
         ws = await request.accept()
         with suppress(ConnectionClosed):
@@ -223,7 +223,7 @@ async def test_cancelling_it_cancels_it() -> None:
         assert scope.cancelled_caught
 
 
-async def test_a_certificate_is_taken_whose_authority_this_machine_trusts(
+async def test_a_certificate_of_a_trusted_authority_is_accepted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     authority = trustme.CA()
@@ -241,7 +241,7 @@ async def test_a_certificate_is_taken_whose_authority_this_machine_trusts(
             assert await ws.get_message() == "/media"
 
 
-async def test_a_peer_without_tls_is_said_to_have_none() -> None:
+async def test_a_peer_without_tls_is_reported() -> None:
     async def greet(stream: trio.SocketStream) -> None:
         await stream.send_all(b"HTTP/1.1 400 Bad Request\r\n\r\n")
 
@@ -251,7 +251,7 @@ async def test_a_peer_without_tls_is_said_to_have_none() -> None:
                 pass
 
 
-async def test_a_peer_that_does_not_answer_tls_is_given_up_in_time() -> None:
+async def test_a_peer_that_does_not_answer_tls_times_out() -> None:
     async with tcp(silence) as address:
         with pytest.raises(DialFailed, match="no answer within"):
             async with connect(f"wss://{address}", seconds=0.1):

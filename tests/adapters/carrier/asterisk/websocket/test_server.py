@@ -81,7 +81,7 @@ async def echo(ws: WebSocketConnection) -> None:
         await ws.send_message(await ws.get_message())
 
 
-async def test_a_calls_socket_reaches_the_one_who_waits_for_it() -> None:
+async def test_a_calls_socket_reaches_the_task_that_waits_for_it() -> None:
     async with (
         WebSocketServer.open(LISTEN) as server,
         server.expect_media("bot-1") as one,
@@ -161,7 +161,7 @@ async def test_a_wrong_password_is_refused(
     assert "a-password" not in line
 
 
-async def test_the_right_password_is_known_however_its_scheme_is_written() -> None:
+async def test_the_scheme_of_the_password_may_have_any_case() -> None:
     async with WebSocketServer.open(LISTEN) as server, server.expect_media("1"):
         shown = RIGHT.replace(b"Basic", b"basic ")
         async with dialled(server, "/media?call=1", authorization=shown):
@@ -179,7 +179,7 @@ async def test_the_right_password_is_known_however_its_scheme_is_written() -> No
         ("/ari", "ari", 404, "no control socket is expected"),
     ],
 )
-async def test_what_nobody_waits_for_is_refused(
+async def test_an_unexpected_socket_is_refused(
     path: str, subprotocol: str, answer: int, why: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with WebSocketServer.open(LISTEN) as server, server.expect_media("1"):
@@ -205,7 +205,7 @@ async def test_a_call_has_one_socket() -> None:
         assert await theirs.get_message() == "still there"
 
 
-async def test_who_says_nothing_is_closed_and_delays_nobody(
+async def test_a_silent_peer_is_closed_and_delays_no_other(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(server_module, "HANDSHAKE_SECONDS", 0.2)
@@ -237,7 +237,9 @@ async def test_who_says_nothing_is_closed_and_delays_nobody(
         b"",
     ],
 )
-async def test_garbage_harms_nobody(garbage: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_garbage_does_not_affect_other_sockets(
+    garbage: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(server_module, "HANDSHAKE_SECONDS", 0.2)
     async with WebSocketServer.open(LISTEN) as server, server.expect_media("1"):
         async with await trio.open_tcp_stream("127.0.0.1", server.port) as stream:
@@ -253,7 +255,7 @@ async def test_garbage_harms_nobody(garbage: bytes, monkeypatch: pytest.MonkeyPa
             pass
 
 
-async def test_a_peer_that_breaks_off_harms_nobody() -> None:
+async def test_a_peer_that_breaks_off_does_not_affect_other_sockets() -> None:
     async with WebSocketServer.open(LISTEN) as server:
         with server.serve_control(echo):
             for _ in range(20):
@@ -266,7 +268,7 @@ async def test_a_peer_that_breaks_off_harms_nobody() -> None:
                 assert await ws.get_message() == "hello"
 
 
-async def test_who_does_not_begin_as_a_websocket_is_closed_at_once_which_is_said(
+async def test_a_peer_that_does_not_speak_websocket_is_closed_and_logged(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     async with (
@@ -281,7 +283,7 @@ async def test_who_does_not_begin_as_a_websocket_is_closed_at_once_which_is_said
     ]
 
 
-async def test_a_ping_that_crosses_our_close_harms_nobody() -> None:
+async def test_a_ping_that_crosses_our_close_raises_nothing() -> None:
     async def close(ws: WebSocketConnection) -> None:
         with trio.move_on_after(0.1):
             await ws.aclose()
