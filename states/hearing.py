@@ -44,11 +44,11 @@ def partials_take_the_turn(data: PhoneData) -> bool:
 
 
 def _take_the_turn(data: PhoneData, texts: Iterable[str], so_far: bool) -> bool:
-    leads_on = data.reply.ends_call or data.reply.transfer_to
-    nearly_said = data.left_s <= data.settings.early_answer and not leads_on
+    ends_or_transfers = data.reply.ends_call or data.reply.transfer_to
+    nearly_played = data.left_s <= data.settings.early_answer and not ends_or_transfers
     backchannels = data.facts.scripts.backchannels
     return any(
-        nearly_said or not consists_of(text, backchannels, so_far=so_far)
+        nearly_played or not consists_of(text, backchannels, so_far=so_far)
         for text in texts
         if text.strip()
     )
@@ -118,9 +118,9 @@ def add_words(data: PhoneData, event: FinalHeard) -> PhoneData:
 
     Finals come in order. An earlier utterance without a final gets none any more: its partial joins
     the question as well."""
-    owed = [text for of, text in data.partials if of < event.utterance]
+    earlier = [text for of, text in data.partials if of < event.utterance]
     said = [text] if (text := event.text.strip()) else []
-    return replace(_recognised(data, event), question=(*data.question, *owed, *said))
+    return replace(_recognised(data, event), question=(*data.question, *earlier, *said))
 
 
 def drop_final(data: PhoneData, event: FinalHeard) -> PhoneData:

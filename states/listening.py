@@ -90,7 +90,7 @@ hearing = State(
 
 interrupted = State(
     "interrupted",
-    "The caller took the turn and is already silent. The reply stops.",
+    "The caller took the turn and is already silent. The reply has been cancelled.",
     on={
         SpeechStarted: to("listening.hearing"),
         SpeechEnded: stay(update=note_speech_ended),

@@ -69,7 +69,8 @@ def _after_silence(seconds: float, data: PhoneData, at: int) -> float:
     return max(0.0, seconds - (at - data.silent_since_us) / 1_000_000)
 
 
-#: Reactions to a noise that took the turn. If it interrupted an answer, the answer begins again.
+#: Reactions to a noise that took the turn. If the caller has heard nothing of the answer to an
+#: earlier question, another answer to it begins.
 noise = [
     to(
         "thinking",
