@@ -1,4 +1,4 @@
-"""The program as a user starts it: a process of its own, its log line by line, its exit code."""
+"""The program as a user starts it: its process, the lines of its log, its exit code."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from tests.asterisk.server import Asterisk
 
 PROGRAM = Path(sys.executable).with_name("callchart")
 
-#: Seconds for anything that a process is waited for.
+#: Time limit in seconds for each wait for a process.
 PATIENCE = 30.0
 
 
 class Command:
-    """A process that runs. `log` is its stderr so far, by line; `out` its stdout."""
+    """A running process. `log` has the lines of its stderr so far, `out` its stdout."""
 
     def __init__(self, process: trio.Process) -> None:
         self._process = process
@@ -68,11 +68,11 @@ class Command:
         raise AssertionError(f"{text!r} was not said, {why}:\n" + "\n".join(self.log))
 
     def stop(self) -> None:
-        """SIGTERM."""
+        """Send SIGTERM."""
         self._process.terminate()
 
     async def ended(self) -> int:
-        """Wait for the end; return the exit code."""
+        """Wait for the end of the process, and return its exit code."""
         with trio.fail_after(PATIENCE):
             return await self._process.wait()
 
@@ -93,7 +93,7 @@ class Command:
 
 @asynccontextmanager
 async def model_server() -> AsyncIterator[ModelServer]:
-    """The demo's model, where other processes find it."""
+    """Run the demo's model server in this process; other processes reach it over a socket."""
     async with trio.open_nursery() as nursery:
         script = Answers.read(DEMO_ANSWERS)
         yield await nursery.start(serve, script, Loopback(RealClock()))
@@ -103,7 +103,9 @@ async def model_server() -> AsyncIterator[ModelServer]:
 def write_config(
     path: Path, asterisk: Asterisk, model: ModelServer, /, **sections: dict[str, Any]
 ) -> Path:
-    """A configuration for this Asterisk and this model; `sections` are added, or added to."""
+    """Write a configuration for this Asterisk and this model, and return its path.
+
+    `sections` adds sections, or keys to existing sections."""
     whole: dict[str, dict[str, Any]] = {
         "asterisk": {"url": asterisk.url, "user": asterisk.user, "password": asterisk.password},
         "model": {"name": MODEL, "key": "offline", "base_url": model.url},

@@ -1,4 +1,4 @@
-"""Configurations to be read."""
+"""The fixture that reads configurations."""
 
 from __future__ import annotations
 

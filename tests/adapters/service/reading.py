@@ -1,4 +1,4 @@
-"""The shortest configuration, and the mistakes in a wrong one."""
+"""The shortest valid configuration, and a function for the mistakes of a wrong one."""
 
 from __future__ import annotations
 

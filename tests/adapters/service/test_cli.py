@@ -18,12 +18,12 @@ from callchart.adapters.service.user_code import load_chart
 from callchart.engine.chart import Chart
 from callchart.engine.ports import ProviderError
 
-#: The whole call's chart takes seconds to draw.
+#: A small chart: drawing the default one takes seconds.
 DRAW_SHORT = ("draw", "--chart", "tests.engine.drawing.test_files:CHART")
 
 
 def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
-    """The one line on stderr of a command that must be refused."""
+    """Return the one line on stderr of a command that is refused."""
     assert main(arguments) == 2
     err = capsys.readouterr().err
     assert err.count("\n") == 1
@@ -40,7 +40,7 @@ def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
         ("callchart.states.chart:is_over", "must be a Chart, got function"),
     ],
 )
-def test_a_chart_that_is_not_there_is_named(
+def test_a_missing_chart_is_named(
     capsys: pytest.CaptureFixture[str], chart: str, said: str
 ) -> None:
     assert said in refused(capsys, "draw", "--chart", chart)
@@ -76,7 +76,7 @@ def test_a_bad_setting_is_refused_before_anything_is_written(
 
 
 @pytest.mark.parametrize("content", [b"", b"RIFF", b"no sound at all", b"\0" * 100])
-def test_a_caller_that_is_no_wav_is_refused_before_anything_is_written(
+def test_a_caller_file_that_is_not_a_wav_is_refused_before_anything_is_written(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, content: bytes
 ) -> None:
     caller, out = tmp_path / "caller.wav", tmp_path / "call"
@@ -86,14 +86,12 @@ def test_a_caller_that_is_no_wav_is_refused_before_anything_is_written(
     assert not out.exists()
 
 
-def test_a_caller_that_is_not_there_is_named(
-    capsys: pytest.CaptureFixture[str], tmp_path: Path
-) -> None:
+def test_a_missing_caller_file_is_named(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     caller = tmp_path / "nobody.wav"
     assert str(caller) in refused(capsys, "demo", "--caller", str(caller))
 
 
-def test_where_it_is_said_how_a_caller_is_scripted(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_help_names_an_example_of_a_callers_script(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["demo", "--help"])
     (named,) = re.findall(r"\S+caller\.toml", capsys.readouterr().out)
@@ -132,7 +130,7 @@ def test_a_journal_that_was_cut_off_names_its_line(
         (2, {"event": {"type": "SpeechStarted", "utterance": []}, "at": 0}, "line 3: event.utter"),
     ],
 )
-def test_a_line_that_cannot_be_understood_is_named(
+def test_an_invalid_line_of_a_journal_is_named(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, place: int, line: dict[str, Any], said: str
 ) -> None:
     path, lines = tmp_path / "damaged.jsonl", journal()
@@ -158,7 +156,7 @@ def test_a_journal_of_another_chart_is_refused(
     assert "the chart must be" in refused(capsys, "replay", str(path))
 
 
-def test_a_journal_that_is_none_is_refused(
+def test_a_file_that_is_not_a_journal_is_refused(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     path = tmp_path / "letter.jsonl"
@@ -170,7 +168,7 @@ def test_a_journal_that_is_none_is_refused(
     )
 
 
-def test_a_step_that_comes_out_differently_is_named(
+def test_a_step_that_replays_differently_is_named(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     path = tmp_path / "forged.jsonl"
@@ -266,7 +264,7 @@ def test_check_in_a_folder_without_drawings_says_what_to_run(
     assert said == f"callchart draw: {tmp_path} has no drawings: run `{command}`\n"
 
 
-def test_what_was_drawn_of_a_state_that_is_no_more_goes_away(tmp_path: Path) -> None:
+def test_drawings_of_a_removed_state_are_deleted(tmp_path: Path) -> None:
     assert main([*DRAW_SHORT, "--out", str(tmp_path)]) == 0
     left = tmp_path / "states" / "daydreaming.svg"
     left.write_bytes((tmp_path / "states" / "open.svg").read_bytes())
@@ -275,7 +273,7 @@ def test_what_was_drawn_of_a_state_that_is_no_more_goes_away(tmp_path: Path) -> 
     assert not left.exists()
 
 
-def test_what_somebody_else_keeps_beside_drawings_is_left_alone(tmp_path: Path) -> None:
+def test_other_files_beside_the_drawings_stay(tmp_path: Path) -> None:
     kept = {
         tmp_path / "semantics.md": b"# Written by hand\n",
         tmp_path / "older.md": "Zum Gespräch\n".encode("latin-1"),
@@ -291,7 +289,7 @@ def test_what_somebody_else_keeps_beside_drawings_is_left_alone(tmp_path: Path) 
     assert {path: path.read_bytes() for path in kept} == kept
 
 
-def test_a_file_that_was_not_drawn_is_not_drawn_over(
+def test_a_file_that_is_not_a_drawing_is_not_overwritten(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     own = tmp_path / "README.md"
@@ -302,9 +300,7 @@ def test_a_file_that_was_not_drawn_is_not_drawn_over(
     assert own.read_text() == "# A project of one's own\n"
 
 
-def test_a_drawing_that_was_damaged_differs(
-    capsys: pytest.CaptureFixture[str], tmp_path: Path
-) -> None:
+def test_a_damaged_drawing_differs(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     assert main([*DRAW_SHORT, "--out", str(tmp_path)]) == 0
     drawn = tmp_path / "table.md"
     drawn.write_bytes(drawn.read_bytes() + b"\xff")
@@ -314,7 +310,7 @@ def test_a_drawing_that_was_damaged_differs(
     assert main([*DRAW_SHORT, "--check", "--out", str(tmp_path)]) == 0
 
 
-def test_a_journal_whose_call_had_not_ended_replays_as_far_as_it_goes(
+def test_a_journal_without_an_end_replays_to_its_last_line(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     path = tmp_path / "crashed.jsonl"
@@ -330,7 +326,7 @@ def test_a_journal_whose_call_had_not_ended_replays_as_far_as_it_goes(
         (ModuleNotFoundError(name="soxr"), "the demo needs soxr: pip install 'callchart[demo]'"),
     ],
 )
-def test_a_demo_that_lacks_a_part_says_which(
+def test_a_demo_without_its_extra_names_the_missing_package(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
     raised: Exception,
@@ -346,7 +342,7 @@ def test_a_demo_that_lacks_a_part_says_which(
     assert said in refused(capsys, "demo")
 
 
-def test_an_error_of_ours_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_internal_error_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(name: str) -> None:
         raise ExceptionGroup("", [ProviderError("espeak", "died"), ZeroDivisionError()])
 

@@ -1,4 +1,4 @@
-"""`callchart explore`: what it says of charts, whole and holed, and the journals that it leaves."""
+"""`callchart explore`: its output for right and wrong charts, and the journals that it writes."""
 
 from __future__ import annotations
 
@@ -22,14 +22,16 @@ def explore(chart: str, out: Path, *more: str) -> int:
     return main(["explore", "--chart", f"{CHARTS}:{chart}", "--out", str(out), *more])
 
 
-def test_a_whole_chart_is_said_to_be_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_complete_exploration_says_that_no_property_is_broken(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert explore("WHOLE", tmp_path) == 0
     said = capsys.readouterr().out
     assert "a test's: " in said
     assert "no property is broken; if only its timers fire, a call ends within 6.0 s" in said
 
 
-def test_a_call_that_breaks_a_property_is_told_and_replays(
+def test_a_call_that_breaks_a_property_is_printed_and_replays(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert explore("ROUND", tmp_path) == 1
@@ -41,7 +43,7 @@ def test_a_call_that_breaks_a_property_is_told_and_replays(
         assert "3 steps, all as recorded" in capsys.readouterr().out
 
 
-def test_all_worlds_that_a_module_has_of_its_chart_are_explored(
+def test_all_environments_of_a_module_are_explored(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert explore("ROUND", tmp_path, "--json") == 1
@@ -61,7 +63,7 @@ def test_all_worlds_that_a_module_has_of_its_chart_are_explored(
     assert [world["turns"] for world in found["environments"]] == [3, 1]
 
 
-def test_an_answer_that_is_never_given_is_named_and_fails_where_every_one_is_asked_for(
+def test_a_reaction_that_is_never_taken_is_named_and_fails_with_every_answer(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert explore("SLOW", tmp_path) == 0
@@ -70,7 +72,7 @@ def test_an_answer_that_is_never_given_is_named_and_fails_where_every_one_is_ask
     assert explore("WHOLE", tmp_path, "--every-answer", "--turns", "0", "--faults", "0") == 0
 
 
-def test_a_function_that_fails_leaves_the_steps_before_it(
+def test_a_function_that_fails_is_reported_with_the_steps_before_it(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert explore("FAILING", tmp_path, "--json") == 1
@@ -81,10 +83,10 @@ def test_a_function_that_fails_leaves_the_steps_before_it(
 
 
 @pytest.mark.parametrize("arguments", [["explore"], ["draw"], ["draw", "--check"]])
-def test_a_chart_whose_calls_cannot_begin_is_told_in_a_line(
+def test_a_chart_whose_calls_cannot_begin_is_one_line(
     arguments: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    # A drawing of an earlier version: without any, --check says so first.
+    # An outdated drawing: without any drawing, --check stops earlier with another message.
     (tmp_path / "chart.mmd").write_text(f"%% {MARK}\n")
     chart = ["--chart", f"{CHARTS}:UNBEGUN", "--out", str(tmp_path)]
     assert main([*arguments, *chart]) == 2
@@ -93,7 +95,7 @@ def test_a_chart_whose_calls_cannot_begin_is_told_in_a_line(
     assert "holed.py, line " in said
 
 
-def test_a_chart_that_depends_on_the_moment_is_refused_in_a_line(
+def test_a_chart_that_depends_on_the_moment_is_refused_in_one_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert explore("MOMENTARY", tmp_path) == 2
@@ -103,7 +105,7 @@ def test_a_chart_that_depends_on_the_moment_is_refused_in_a_line(
     )
 
 
-def test_a_property_that_fails_is_told_with_the_call(
+def test_a_property_that_fails_is_printed_with_the_call(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert explore("UNCHECKED", tmp_path) == 1
@@ -114,10 +116,10 @@ def test_a_property_that_fails_is_told_with_the_call(
     )
 
 
-def test_a_function_that_fails_today_differs_from_what_was_recorded(
+def test_a_replay_names_the_step_whose_function_now_fails(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A function's body is no part of a chart's hash: it may have changed since."""
+    """The hash of a chart does not cover the bodies of functions: they may change."""
     assert explore("ROUND", tmp_path, "--turns", "0") == 1
     journal = min(tmp_path.glob("*.jsonl"))
 
@@ -130,21 +132,21 @@ def test_a_function_that_fails_today_differs_from_what_was_recorded(
 
 
 @pytest.mark.parametrize("option", ["--turns", "--faults"])
-def test_less_than_none_is_refused(
+def test_negative_turns_and_faults_are_refused(
     option: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert explore("WHOLE", tmp_path, option, "-1") == 2
     assert f"{option} must be 0 or more, got -1" in capsys.readouterr().err
 
 
-#: The default call and a state more, of which no world is named.
+#: The default call with one more state, in a module without WORLDS.
 BIG = ("explore", "--chart", "tests.examples.operator:CHART")
 
 
 @pytest.mark.parametrize(
     ("options", "turns"), [((), 1), (("--turns", "2", "--faults", "0"), 2)], ids=["least", "more"]
 )
-def test_a_chart_without_a_world_begins_small_and_stops_with_a_line_that_says_so(
+def test_a_chart_without_an_environment_starts_small_and_reports_an_incomplete_exploration(
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
@@ -160,7 +162,7 @@ def test_a_chart_without_a_world_begins_small_and_stops_with_a_line_that_says_so
     assert said[-1] == "no property is broken in the explored part"
 
 
-def test_what_was_not_gone_through_is_told_in_json(
+def test_json_says_that_an_exploration_is_incomplete(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(command, "MOST_IN_ANY", 2_000)
@@ -171,7 +173,7 @@ def test_what_was_not_gone_through_is_told_in_json(
     assert 2 <= world["steps_of_a_call"] <= 20
 
 
-def test_the_example_of_a_world_is_gone_through(
+def test_the_example_of_an_environment_is_explored(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(command, "LINE_EVERY", 0.0)
@@ -181,7 +183,7 @@ def test_the_example_of_a_world_is_gone_through(
     found = json.loads(said.out)
     (world,) = found["environments"]
     assert (world["complete"], world["steps_of_a_call"]) == (True, None)
-    # A second turn is what the message itself takes.
+    # The message itself takes the second turn.
     assert [
         answer for answer in found["unexplored"] if "take_message" in answer.partition(",")[0]
     ] == [
@@ -198,7 +200,7 @@ def test_the_example_of_a_world_is_gone_through(
 
 
 @pytest.mark.parametrize("dumb", [False, True], ids=["file", "dumb terminal"])
-def test_how_far_it_is_is_a_line_now_and_then_where_there_is_no_terminal(
+def test_progress_without_a_terminal_is_a_line_now_and_then(
     monkeypatch: pytest.MonkeyPatch, dumb: bool
 ) -> None:
     monkeypatch.setenv("TERM", "dumb")
@@ -211,7 +213,7 @@ def test_how_far_it_is_is_a_line_now_and_then_where_there_is_no_terminal(
     assert console.file.getvalue() == "1 done\n3 done\n4 done\n"
 
 
-def test_how_far_it_is_stands_on_one_line_of_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_progress_on_a_terminal_stays_on_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TERM", "xterm")
     console = Console(file=StringIO(), force_terminal=True)
     with command.progress(console) as tell:
@@ -221,7 +223,7 @@ def test_how_far_it_is_stands_on_one_line_of_a_terminal(monkeypatch: pytest.Monk
 
 
 @pytest.mark.parametrize("worlds", ["WORLD", "(WORLD, 5)", "5"])
-def test_worlds_that_are_none_are_named(
+def test_wrong_worlds_are_named(
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
@@ -229,7 +231,9 @@ def test_worlds_that_are_none_are_named(
 ) -> None:
     (tmp_path / "worldly.py").write_text(f"from states import CHART, WORLD\nWORLDS = {worlds}\n")
     monkeypatch.setattr(sys, "path", [*sys.path])
-    monkeypatch.setitem(sys.modules, "worldly", ModuleType("worldly"))  # undone with all else
+    monkeypatch.setitem(
+        sys.modules, "worldly", ModuleType("worldly")
+    )  # removed with the other patches
     del sys.modules["worldly"]
     monkeypatch.chdir(tmp_path)
     assert main(["explore", "--chart", "worldly:CHART"]) == 2

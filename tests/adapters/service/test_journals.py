@@ -19,7 +19,7 @@ NOON = datetime(2026, 11, 24, 12, 0, 0, 250_000, UTC)
 
 
 class Calendar:
-    """A clock on the wall, which the test turns."""
+    """A wall clock that the test sets."""
 
     def __init__(self) -> None:
         self.now = NOON
@@ -66,7 +66,7 @@ def test_a_call_has_a_file_of_its_own_that_only_its_owner_reads(
     assert (mode(path), mode(folder)) == (0o600, 0o700)
 
 
-def test_a_folder_that_cannot_be_made_is_named_with_its_key(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_created_is_named_with_its_key(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     folder = tmp_path / "file" / "journals"
     with pytest.raises(UserError) as refused:
@@ -77,7 +77,7 @@ def test_a_folder_that_cannot_be_made_is_named_with_its_key(tmp_path: Path) -> N
     )
 
 
-def test_a_file_that_cannot_be_made_costs_no_call(
+def test_a_journal_that_cannot_be_opened_does_not_stop_the_call(
     journals: JournalFolder, folder: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     folder.rmdir()
@@ -86,7 +86,7 @@ def test_a_file_that_cannot_be_made_costs_no_call(
     assert message.endswith("-one.jsonl: No such file or directory; the call continues without one")
 
 
-def test_journals_go_when_they_are_older_than_they_may_be_and_nothing_else_does(
+def test_only_journals_older_than_keep_days_are_removed(
     journals: JournalFolder, folder: Path, calendar: Calendar, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, "callchart")
@@ -105,7 +105,7 @@ def test_journals_go_when_they_are_older_than_they_may_be_and_nothing_else_does(
     assert caplog.messages == ["journals removed: 1, older than 2 days"]
 
 
-def test_a_journal_that_cannot_be_removed_is_told(
+def test_a_journal_that_cannot_be_removed_is_logged(
     journals: JournalFolder, folder: Path, calendar: Calendar, caplog: pytest.LogCaptureFixture
 ) -> None:
     (folder / "20260101T000000.000000Z-folder.jsonl").mkdir()

@@ -1,4 +1,4 @@
-"""The service as it is run: processes, signals, a real Asterisk, real telephones."""
+"""The service as users run it: processes, signals, a real Asterisk, real telephones."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def write(tmp_path: Path, asterisk: Asterisk, model: ModelServer) -> Write:
 
 
 async def greeted(phone: Phone, asterisk: Asterisk) -> Call:
-    """A call of the phone's, in which the bot has begun to speak."""
+    """Place a call with the phone, and wait until the bot has begun to speak."""
     call = phone.dial("bot", asterisk.sip_port, number="5550123")
     with trio.fail_after(10):
         await call.answered()
@@ -72,7 +72,7 @@ async def nothing_is_left(asterisk: Asterisk) -> None:
 # --- serve ---------------------------------------------------------------------------------------
 
 
-async def test_a_stop_says_goodbye_to_who_is_talking_and_leaves_a_journal(
+async def test_a_stop_says_goodbye_to_callers_and_writes_their_journals(
     asterisk: Asterisk,
     phone: Phone,
     write: Write,
@@ -109,7 +109,7 @@ async def test_a_stop_says_goodbye_to_who_is_talking_and_leaves_a_journal(
     assert "all as recorded" in capsys.readouterr().out
 
 
-async def test_while_it_drains_new_calls_are_busy_and_old_ones_go_on_to_their_end(
+async def test_a_drain_refuses_new_calls_and_lets_running_calls_end(
     asterisk: Asterisk, phone: Phone, write: Write
 ) -> None:
     async with Command.started("serve", "--config", write()) as service:
@@ -127,7 +127,7 @@ async def test_while_it_drains_new_calls_are_busy_and_old_ones_go_on_to_their_en
     await nothing_is_left(asterisk)
 
 
-async def test_a_second_signal_cuts_calls_off_and_leaves_nothing_in_asterisk(
+async def test_a_second_signal_cuts_calls_off_and_removes_them_from_asterisk(
     asterisk: Asterisk, phone: Phone, write: Write
 ) -> None:
     async with Command.started("serve", "--config", write()) as service:
@@ -137,7 +137,7 @@ async def test_a_second_signal_cuts_calls_off_and_leaves_nothing_in_asterisk(
     await nothing_is_left(asterisk)
 
 
-async def test_a_call_that_is_cut_off_is_over_in_asterisk_where_that_opened_control_too(
+async def test_a_cut_off_call_ends_in_asterisk_with_persistent_control_too(
     asterisk_installed: object, phone: Phone, model: ModelServer, tmp_path: Path
 ) -> None:
     port = free_port()
@@ -158,7 +158,7 @@ async def test_a_call_that_is_cut_off_is_over_in_asterisk_where_that_opened_cont
 # --- doctor --------------------------------------------------------------------------------------
 
 
-async def test_the_doctor_finds_everything_fit(asterisk: Asterisk, write: Write) -> None:
+async def test_the_doctor_passes_a_working_service(asterisk: Asterisk, write: Write) -> None:
     config = write(transfer={"allow": ["100"]})
     async with Command.started("doctor", "--config", config) as doctor:
         assert await doctor.ended() == 0, doctor.out
@@ -202,7 +202,7 @@ async def test_a_call_by_hand_shows_its_states_and_disturbs_no_service(
     await nothing_is_left(asterisk)
 
 
-async def test_a_call_by_hand_that_is_not_answered_says_why(
+async def test_a_call_by_hand_that_is_not_answered_prints_the_cause(
     asterisk: Asterisk, phone: Phone, write: Write
 ) -> None:
     config = write(**TO_THE_PHONE)

@@ -1,5 +1,6 @@
-"""README's lines, word for word but for addresses, and keys in the environment: no more is needed
-to answer a telephone."""
+"""The configuration in README answers a telephone.
+
+The tests change only its addresses, and put the keys into the environment."""
 
 from __future__ import annotations
 
@@ -42,7 +43,7 @@ KEYS = {
 
 
 class Documented(Asterisk):
-    """An Asterisk that runs on README's lines, but for its ports."""
+    """An Asterisk that runs with the lines of README, on other ports."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
@@ -69,14 +70,14 @@ def documented(asterisk_installed: object) -> Iterator[Documented]:
 
 @pytest.fixture(autouse=True)
 def keys_are_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    # Its proxies lead elsewhere.
+    # Proxies of the environment would be used otherwise.
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     for name, value in KEYS.items():
         monkeypatch.setenv(name, value)
 
 
 def with_addresses(text: str, addresses: dict[str, str]) -> str:
-    """The configuration, where each of these sections has these lines more."""
+    """Return the configuration with these lines added to each of these sections."""
     for section, lines in addresses.items():
         text, times = re.subn(rf"^(\[{section}\].*\n)", rf"\1{lines}\n", text, flags=re.MULTILINE)
         assert times == 1, section
@@ -84,7 +85,7 @@ def with_addresses(text: str, addresses: dict[str, str]) -> str:
 
 
 async def greeted(phone: Phone, asterisk: Asterisk) -> Call:
-    """A call that has heard the greeting to its end."""
+    """Place a call, and wait until the caller has heard the whole greeting."""
     call = phone.dial("100", asterisk.sip_port)
     with trio.fail_after(15):
         await call.answered()
@@ -99,7 +100,9 @@ async def until_said(call: Call, text: str) -> None:
             await call.until_silent(0.2, after=trio.current_time())
 
 
-async def test_ten_lines_are_all_that_a_call_needs(documented: Documented, tmp_path: Path) -> None:
+async def test_the_ten_lines_of_the_readme_are_enough_for_a_call(
+    documented: Documented, tmp_path: Path
+) -> None:
     async with ModelServer.started() as model, Phone.open(L16) as phone:
         await model.accept([KEYS["OPENAI_API_KEY"]])
         config = with_addresses(
@@ -127,7 +130,7 @@ async def test_ten_lines_are_all_that_a_call_needs(documented: Documented, tmp_p
     assert any("answers: 1" in line for line in service.log)
 
 
-async def test_with_the_real_voices_lines_a_call_is_held_with_them(
+async def test_the_lines_for_speechkit_give_a_call_its_voices(
     documented: Documented, tmp_path: Path
 ) -> None:
     async with (
@@ -173,8 +176,8 @@ def sample(name: str) -> bytes:
 
 
 def question(word: str) -> bytes:
-    """Speech, by which the voice detector knows it for an utterance, around what SpeechKit's server
-    understands."""
+    """Return audio for a question: speech, which the voice detector detects, around the tones that
+    the SpeechKit server understands."""
     speech = sample("en_hours")
     second = 2 * RATE_HZ
     return speech[:second] + speak(word, RATE_HZ).pcm + speech[second : 2 * second]

@@ -31,7 +31,7 @@ MIXED = [price, len]
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """With a module `my_tools`, and ones with mistakes in them."""
+    """Yield a folder with a module `my_tools`, and with modules that have mistakes."""
     monkeypatch.setattr(sys, "path", [*sys.path])
     (tmp_path / "my_tools.py").write_text(MODULE)
     (tmp_path / "untyped_tool.py").write_text(
@@ -47,7 +47,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 @pytest.mark.parametrize("name", ["TOOLS", "price"])
-def test_tools_are_found_in_the_folder(folder: Path, name: str) -> None:
+def test_tools_are_loaded_from_the_folder(folder: Path, name: str) -> None:
     (price,) = load_tools(f"my_tools:{name}", folder)
     assert price.spec.name == "price"
 
@@ -71,7 +71,7 @@ def test_tools_are_found_in_the_folder(folder: Path, name: str) -> None:
         ),
     ],
 )
-def test_wrong_tools_are_named(folder: Path, name: str, said: str) -> None:
+def test_mistakes_in_tools_are_named(folder: Path, name: str, said: str) -> None:
     with pytest.raises(UserError) as refusal:
         load_tools(name, folder)
     assert said in refusal.value.lines[0]

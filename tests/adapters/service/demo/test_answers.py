@@ -1,4 +1,4 @@
-"""A file of scripted answers is read, or refused in one line; misheard words find an answer."""
+"""Files of scripted answers: their values and mistakes, and answers to misheard words."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_every_answer_of_the_demo_ends_with_a_piece_that_can_be_spoken(demo: Ans
         assert "\n" not in answer.text
 
 
-def test_the_demo_has_more_to_say_than_its_caller_lets_it(demo: Answers) -> None:
+def test_the_first_answer_of_the_demo_is_longer_than_its_caller_waits(demo: Answers) -> None:
     pieces = demo.answer_to("opening hours").text.rstrip("|").split("|")
     # A piece of 7 to 11 words takes 2 to 3 s at the 175 words a minute of espeak-ng.
     assert len(pieces) >= 4
@@ -139,7 +139,7 @@ RULE = '[pace]\n[otherwise]\nsays = "Pardon?"\n[[answer]]\n'
         ("Мама мыла раму", "[otherwise]"),
     ],
 )
-def test_russian_is_answered_by_what_was_heard(russian: Answers, words: str, name: str) -> None:
+def test_misheard_russian_finds_its_answer(russian: Answers, words: str, name: str) -> None:
     assert russian.answer_to(words).name == name
 
 

@@ -1,4 +1,4 @@
-"""The demo, whole: real speech in, real speech out, in processes of their own."""
+"""The whole demo, with real speech of both sides, in processes of its own."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ pytestmark = pytest.mark.real
 
 SAMPLES = Path(__file__).parents[4] / "adapters" / "service" / "demo" / "samples"
 
-#: A call with a backchannel and a barge-in, short enough to be held in real time. Of a pause within
-#: an utterance it would be luck whether it splits it in two.
+#: A call with a backchannel and a barge-in, short enough for real time. No utterance has a pause,
+#: which would split it in two on some machines and not on others.
 SHORT = f"""
 [[line]]
 say = "{SAMPLES / "en_hours.wav"}"
@@ -43,7 +43,7 @@ for = 0.5
 
 
 def states(out: Path) -> list[str]:
-    """The leaves that the call of this folder passed through, in order."""
+    """Return the leaves that the call of this folder passed through, in order."""
     _, lines = read(out / "journal.jsonl")
     passed = [line["to"] for line in lines if line["outcome"] == "taken"]
     return [leaf for n, leaf in enumerate(passed) if n == 0 or passed[n - 1] != leaf]
@@ -59,7 +59,7 @@ def course(out: Path) -> list[str]:
 
 
 def loud(samples: NDArray[np.int16], rate: int) -> NDArray[np.bool_]:
-    """Seconds that have speech in them, in steps of 0.1 s."""
+    """Return whether there is speech, for each 0.1 s."""
     steps = samples[: len(samples) // (rate // 10) * (rate // 10)].reshape(-1, rate // 10)
     is_loud: NDArray[np.bool_] = np.sqrt((steps.astype(float) ** 2).mean(axis=1)) > 200
     return is_loud
@@ -72,7 +72,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
-def test_a_call_leaves_its_four_files_and_nothing_else(demo: Path) -> None:
+def test_a_call_writes_four_files_and_no_more(demo: Path) -> None:
     assert sorted(path.name for path in demo.iterdir()) == [
         "journal.jsonl",
         "recording.wav",
@@ -93,7 +93,7 @@ def test_greeting_question_filler_answer_backchannel_interruption_answer_goodbye
         "call.turn.thinking.filling.filler",
         "call.turn.thinking.filling.filler_ending",
         "call.turn.barged_in.speech",
-        "call.turn.barged_in.silence",  # "yes": the answer goes on
+        "call.turn.barged_in.silence",  # "yes": the answer continues
         "call.turn.barged_in.speech",
         "call.listening.hearing",  # "wait": the caller has the turn
     ]
@@ -125,7 +125,7 @@ def test_the_recording_holds_both_sides_at_their_own_instants(demo: Path) -> Non
     )
     for step in (backchannel, interruption):
         assert caller[step - 1 : step + 5].any()
-    # Nothing of the reply is heard after the frame that was on the air; a backchannel ends that.
+    # The reply is silent from the next frame on. After a backchannel it continues.
     assert not agent[interruption + 1 : interruption + 8].any()
     assert not agent[backchannel + 1 : backchannel + 3].any()
     assert agent[backchannel + 4 : backchannel + 12].any()
@@ -143,7 +143,7 @@ def test_a_fast_call_takes_the_same_course_as_one_in_real_time(tmp_path: Path) -
     assert course(tmp_path / "fast") == course(tmp_path / "realtime")
 
 
-def test_a_caller_who_says_nothing_is_asked_and_then_bidden_goodbye(
+def test_a_silent_caller_gets_reprompts_and_then_a_goodbye(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     silent = tmp_path / "silent.wav"

@@ -43,7 +43,7 @@ def test_a_russian_caller_asks_interrupts_and_says_goodbye(tmp_path: Path) -> No
     passed = [str(line["to"]) for line in lines]
     assert any(to.endswith("barged_in.speech") for to in passed)
     assert any(to.endswith("filling.filler") for to in passed)
-    # The caller's goodbye was understood: the model asked to hang up after its own.
+    # The goodbye was recognised: the model hung up after its own goodbye.
     assert "всего доброго, до свидания" in said
     assert passed[-1].endswith("ended")
 

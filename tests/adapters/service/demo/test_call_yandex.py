@@ -1,4 +1,4 @@
-"""The demo with Yandex's and OpenAI's adapters, which ask servers in processes of their own."""
+"""The demo with the adapters for Yandex and OpenAI, and servers in their own processes."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ when = "agent speaking"
 for = 2.0
 """
 
-#: Milliseconds within which a process must notice that its owner has ended.
+#: Milliseconds that a process has to notice the end of its owner.
 PATIENCE = 10_000
 
 
 @pytest.fixture
 def mark(monkeypatch: pytest.MonkeyPatch) -> bytes:
-    """A mark in the environment of every process that this test starts, also indirectly."""
+    """Return a mark in the environment of each process that this test starts, also indirectly."""
     monkeypatch.setenv("CALLCHART_TEST", str(os.getpid()))
     return b"CALLCHART_TEST=%d\0" % os.getpid()
 
@@ -61,7 +61,7 @@ def carrying(mark: bytes) -> list[int]:
             if mark in environment.read_bytes() + b"\0":
                 found.append(int(environment.parent.name))
         except OSError:
-            continue  # it is gone, or another's
+            continue  # it has ended, or belongs to another user
     return found
 
 
@@ -79,7 +79,7 @@ def test_a_call_over_real_sockets_is_heard_answered_and_leaves_nothing_running(
     order = ["greeting", "barged_in", "listening", "settling", "thinking.filling", "speaking"]
     places = [passed.index(state) for state in [*order, "ended"]]
     assert places == sorted(places)
-    # Only an understood question has this answer.
+    # This answer needs a recognised question.
     assert "we are open" in (out / "report.json").read_text(encoding="utf-8")
 
     shown = capsys.readouterr().out
@@ -92,9 +92,7 @@ def test_a_call_over_real_sockets_is_heard_answered_and_leaves_nothing_running(
     assert int(asked[1]) > 10
 
 
-def test_real_time_is_all_that_servers_keep(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_yandex_demo_refuses_fast(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "call"
     assert main(["demo", "--providers", "yandex", "--fast", "--out", str(out)]) == 2
     (line,) = capsys.readouterr().err.splitlines()
@@ -104,7 +102,7 @@ def test_real_time_is_all_that_servers_keep(
     assert not out.exists()
 
 
-def test_a_server_that_cannot_begin_is_told_of_in_one_line(
+def test_a_server_that_cannot_start_is_one_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "call"

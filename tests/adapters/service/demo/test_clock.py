@@ -1,4 +1,4 @@
-"""The command line's clocks: one stands still while work outside is under way, one is real."""
+"""The clocks of the command line: one stops while outside work runs, one is real."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from callchart.adapters.service.demo.clock import HeldClock, RealClock
 
 
 class Outside(trio.abc.Instrument):
-    """Call `then`, which ends outside work, when Trio has nothing left to do but wait.
+    """Call `then`, which ends outside work, as soon as all of Trio's tasks wait.
 
-    It is also called when time has passed: too late, but so the test ends with a failure."""
+    It is also called after time has passed, so that a wrong clock fails the test instead of
+    blocking it."""
 
     def __init__(self, then: Callable[[], object]) -> None:
         self._then: Callable[[], object] | None = then
@@ -72,7 +73,7 @@ def test_work_that_began_before_the_run_holds_it_too() -> None:
     assert ended == [0, 5]
 
 
-def test_time_runs_again_only_when_the_last_work_has_ended() -> None:
+def test_time_continues_when_the_last_work_has_ended() -> None:
     clock = HeldClock()
     thresholds = []
     for step in (clock.begin, clock.begin, clock.end, clock.end):

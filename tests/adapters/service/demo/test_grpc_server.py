@@ -1,4 +1,4 @@
-"""The demo's gRPC server, asked by our own client: calls, their ends, and what ends them."""
+"""The demo's gRPC server with our own client: calls, and the causes and results of their end."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from tests.adapters.grpc.messages import Raw, ask, asks, rest, talks
 
 pytestmark = pytest.mark.real
 
-#: More than both sides' windows hold.
+#: More bytes than the flow-control windows of both sides hold.
 LARGE = bytes(1_000_000)
 
 
 class Answers:
-    """The services of the tests, and the ends of the calls that hang."""
+    """The services of the tests, and counts of their waiting and ended calls."""
 
     def __init__(self) -> None:
         self.called: list[str] = []
@@ -90,7 +90,7 @@ async def test_messages_of_any_size_go_both_ways_at_once(pool: Pool) -> None:
     assert heard == [b"a", b"", LARGE, b"z"]
 
 
-async def test_a_call_that_is_left_ends_its_job_and_no_other(pool: Pool, answers: Answers) -> None:
+async def test_a_cancelled_call_ends_its_job_and_no_other(pool: Pool, answers: Answers) -> None:
     async with pool.stream(asks("Hang")) as stays:
         await stays.send(Raw(b"x"))
         assert await stays.receive() == Raw(b"wait")
@@ -103,7 +103,7 @@ async def test_a_call_that_is_left_ends_its_job_and_no_other(pool: Pool, answers
     await answers.until_left(2)
 
 
-async def test_a_client_that_goes_ends_the_jobs_of_its_calls(answers: Answers) -> None:
+async def test_a_client_that_disconnects_ends_the_jobs_of_its_calls(answers: Answers) -> None:
     transports: list[trio.abc.Stream] = []
 
     async def dialled(address: Address) -> trio.abc.Stream:
@@ -125,7 +125,7 @@ async def test_a_client_that_goes_ends_the_jobs_of_its_calls(answers: Answers) -
             nursery.cancel_scope.cancel()
 
 
-async def test_how_a_job_fails_is_the_calls_status(pool: Pool, answers: Answers) -> None:
+async def test_a_jobs_failure_is_the_status_of_its_call(pool: Pool, answers: Answers) -> None:
     async with pool.stream(asks("Fail")) as stream:
         await stream.send(Raw(b"x"))
         assert await stream.receive() == Raw(b"so far")

@@ -1,4 +1,4 @@
-"""Over real sockets, and on a clock that jumps, an exchange takes the scripted time exactly."""
+"""An exchange over real sockets takes exactly the scripted time on a clock that jumps."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def scripted(
     hang: bool = False,
     fail: int | None = None,
 ) -> Answers:
-    """One answer to everything."""
+    """Return one answer to every question."""
     answer = Answer("all", (), tokens, first_token, per_token, hang_up=False, hang=hang, fail=fail)
     return Answers((), answer)
 
@@ -76,7 +76,7 @@ async def test_two_hundred_answers_take_exactly_their_scripted_time(
     assert trio.current_time() == 200 * 0.5
 
 
-async def test_tokens_that_share_a_packet_are_all_accounted_for(
+async def test_tokens_that_share_a_packet_are_all_counted(
     held: HeldClock, clock: MockClock
 ) -> None:
     answers = scripted(*["word "] * 50, first_token=1.0, per_token=0.0)
@@ -101,7 +101,7 @@ async def test_twenty_calls_at_once_are_each_exact(held: HeldClock, clock: MockC
 
 # 3/64 s apart, so that some fall together with a token, and others between two
 @pytest.mark.parametrize("after", [step * 3 / 64 for step in range(12)])
-async def test_a_request_that_is_cancelled_holds_nothing_any_more(
+async def test_a_cancelled_request_releases_the_clock(
     held: HeldClock, clock: MockClock, after: float
 ) -> None:
     answers = scripted("We ", "never ", "close.|", hang=True)
@@ -114,7 +114,7 @@ async def test_a_request_that_is_cancelled_holds_nothing_any_more(
             assert held.under_way == 0
 
 
-async def test_a_request_that_is_cancelled_while_it_goes_out_holds_nothing_any_more(
+async def test_a_request_cancelled_while_it_is_sent_releases_the_clock(
     held: HeldClock, clock: MockClock
 ) -> None:
     async with model_and_server(scripted("We ", "never ", "close.|"), held) as model:
@@ -127,14 +127,12 @@ async def test_a_request_that_is_cancelled_while_it_goes_out_holds_nothing_any_m
         assert await moments_of_an_answer(model) == [0.375, 0.4375, 0.5, 0.5]
 
 
-async def test_a_request_that_fails_holds_nothing_any_more(
-    held: HeldClock, clock: MockClock
-) -> None:
+async def test_a_failed_request_releases_the_clock(held: HeldClock, clock: MockClock) -> None:
     async with model_and_server(scripted(fail=503), held) as model:
         with pytest.raises(ProviderError):
             await moments_of_an_answer(model)
         assert held.under_way == 0
-        assert trio.current_time() == 0.1  # a refusal like this one is tried once more
+        assert trio.current_time() == 0.1  # the client retries such a refusal once
 
 
 async def test_a_request_to_a_closed_port_does_not_hold_the_clock(
@@ -179,7 +177,7 @@ async def test_time_stands_still_until_the_client_has_the_end_of_the_response_to
         await ours.aclose()
 
 
-def test_what_is_sent_in_parts_holds_time_until_all_of_it_was_received(held: HeldClock) -> None:
+def test_data_sent_in_parts_holds_the_clock_until_all_is_received(held: HeldClock) -> None:
     exchange = Exchange(held)
     exchange.sent(10)
     exchange.sent(5)
@@ -197,7 +195,7 @@ def test_receiving_more_than_was_sent_is_an_error(held: HeldClock) -> None:
         exchange.received(2)
 
 
-def test_what_is_said_about_a_closed_exchange_changes_nothing(held: HeldClock) -> None:
+def test_a_closed_exchange_ignores_late_reports(held: HeldClock) -> None:
     loopback = Loopback(held)
     name, exchange = loopback.begin()
     exchange.sent(1)
@@ -209,7 +207,7 @@ def test_what_is_said_about_a_closed_exchange_changes_nothing(held: HeldClock) -
     assert held.under_way == 0
 
 
-def test_a_program_that_we_do_not_know_holds_nothing(held: HeldClock) -> None:
+def test_an_unknown_program_does_not_hold_the_clock(held: HeldClock) -> None:
     exchange = Loopback(held).exchange("7")
     exchange.received(1)
     exchange.sent(100)

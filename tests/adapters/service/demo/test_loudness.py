@@ -1,4 +1,4 @@
-"""Speech is found by its loudness, above a line's own noise."""
+"""Speech is detected by its loudness above the line's noise."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ LUCK = np.random.default_rng(1)
 
 
 def noise(level: float, seconds: float) -> list[bytes]:
-    """Frames of noise of that level."""
+    """Return frames of noise with that level."""
     samples = LUCK.normal(0, level, round(RATE_HZ * seconds)).astype("<i2").tobytes()
     size = frame_bytes(RATE_HZ)
     return [samples[at : at + size] for at in range(0, len(samples), size)]
@@ -32,10 +32,10 @@ def test_speech_begins_after_60_ms_and_ends_with_its_pause() -> None:
     assert finder.quiet_ms == 1000
 
 
-def test_a_click_is_no_speech() -> None:
+def test_a_click_is_not_speech() -> None:
     assert edges(SpeechFinder(0.5), noise(0, 1.0), noise(3000, 0.04), noise(0, 1.0)) == []
 
 
-def test_noise_of_the_line_is_no_speech_however_loud() -> None:
+def test_line_noise_is_not_speech_however_loud() -> None:
     found = edges(SpeechFinder(0.5), noise(800, 2.0), noise(6000, 0.6), noise(800, 2.0))
     assert found == [(2.06, Edge.BEGINS), (3.1, Edge.ENDS)]

@@ -21,7 +21,7 @@ from callchart.adapters.service.demo.model_server import ModelServer, converse, 
 
 
 def answer(*says: str, hears: str = "", **how: Any) -> Answer:
-    """An answer to one keyword; the first word after 1 s, the others 0.5 s apart."""
+    """Return an answer to one keyword: the first word after 1 s, the others every 0.5 s."""
     plain: dict[str, Any] = {"hang_up": False, "hang": False, "fail": None}
     return Answer(hears, (hears,), says, first_token=1.0, per_token=0.5, **(plain | how))
 
@@ -48,7 +48,7 @@ def trio_clock(clock: HeldClock) -> MockClock:
 
 @asynccontextmanager
 async def asking(clock: HeldClock) -> AsyncIterator[httpx2.AsyncClient]:
-    """A plain HTTP client of the server."""
+    """Yield a plain HTTP client of the server."""
     loopback = Loopback(clock)
     async with trio.open_nursery() as nursery:
         server: ModelServer = await nursery.start(serve, ANSWERS, loopback)
@@ -133,7 +133,7 @@ async def test_a_failure_can_be_scripted(clock: HeldClock, trio_clock: MockClock
         response = await client.post("chat/completions", json=chat("Overloaded", stream=True))
         assert response.status_code == 503
         assert response.json()["error"]["type"] == "server_error"
-        # and the connection is as good as before
+        # and the connection still works
         response = await client.post("chat/completions", json=chat("Hello"))
         assert response.status_code == 200
 
@@ -145,7 +145,7 @@ async def test_an_answer_that_hangs_says_its_words_and_then_nothing(
     async with asking(clock) as client:
         with pytest.raises(httpx2.ReadTimeout):
             await client.post("chat/completions", json=chat("Think", stream=stream), timeout=60)
-        # 60 s after the last that came: the second word, or the request itself
+        # 60 s after the last data: the second word, or the request
         assert trio.current_time() == (61.5 if stream else 60)
 
 
@@ -199,7 +199,7 @@ async def conversation(bytes_of: Callable[[trio.StapledStream[Any, Any]], Any]) 
     return answered
 
 
-async def test_what_is_not_http_is_refused_and_the_connection_closed(
+async def test_bytes_that_are_not_http_are_refused_and_the_connection_closed(
     autojump_clock: MockClock,
 ) -> None:
     async def speak_nonsense(stream: trio.StapledStream[Any, Any]) -> None:
@@ -229,7 +229,7 @@ async def test_a_request_sent_while_another_is_answered_waits_its_turn(
 
 
 @pytest.mark.parametrize("after", [0.0, 1.25, 100.0])
-async def test_a_client_that_leaves_ends_its_request_at_once(
+async def test_a_client_that_disconnects_ends_its_request(
     autojump_clock: MockClock, after: float
 ) -> None:
     body = json.dumps(chat("Think", stream=True)).encode()
@@ -242,5 +242,5 @@ async def test_a_client_that_leaves_ends_its_request_at_once(
         )
         await trio.sleep(after)
         await ours.aclose()
-    # The nursery is done, so the server has let go of the connection; and no later than this:
+    # The nursery has ended, so the server has closed the connection, without a delay.
     assert trio.current_time() == after

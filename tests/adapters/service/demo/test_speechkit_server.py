@@ -34,7 +34,7 @@ def spoken(channel: grpc.Channel, text: str, key: Any = KEY) -> list[Any]:
 
 
 def session(name: str, silence: int) -> Iterator[stt_pb2.StreamingRequest]:
-    """A recording, followed by this many milliseconds of silence."""
+    """Yield the requests of a recording and `silence` milliseconds of silence."""
     raw = stt_pb2.RawAudio(
         audio_encoding=stt_pb2.RawAudio.LINEAR16_PCM,
         sample_rate_hertz=RATE_HZ,
@@ -81,7 +81,7 @@ def check_synthesis(channel: grpc.Channel) -> None:
 
 
 def check_recognition(channel: grpc.Channel) -> None:
-    # An utterance ends after its pause, or else with the stream.
+    # An utterance ends after a pause, or with the stream.
     for silence in (600, 20):
         responses = recognized(channel, session("en_goodbye.wav", silence))
         kinds = [response.WhichOneof("Event") for response in responses]
@@ -102,7 +102,7 @@ def check_recognition(channel: grpc.Channel) -> None:
     assert refused.value.code() is grpc.StatusCode.INVALID_ARGUMENT
 
 
-async def test_the_official_client_is_spoken_to_and_heard() -> None:
+async def test_the_official_client_synthesises_and_recognises() -> None:
     with trio.fail_after(60):
         async with ServerProcess.started("speechkit", MODULE, "en", "") as server:
 
@@ -115,13 +115,15 @@ async def test_the_official_client_is_spoken_to_and_heard() -> None:
             assert server.asked == {"UtteranceSynthesis": 4, "RecognizeStreaming": 3}
 
 
-async def test_a_server_that_cannot_begin_says_why() -> None:
+async def test_a_server_that_cannot_start_gives_the_cause() -> None:
     with trio.fail_after(20), pytest.raises(ProviderError, match="there is no model"):
         async with ServerProcess.started("speechkit", MODULE, "ru", "nowhere"):
             pass
 
 
-async def test_a_server_that_dies_ends_what_needs_it(processes: list[trio.Process]) -> None:
+async def test_a_server_that_dies_ends_the_block_that_uses_it(
+    processes: list[trio.Process],
+) -> None:
     with trio.fail_after(20), pytest.RaisesGroup(ProviderError):
         async with ServerProcess.started("speechkit", MODULE, "en", ""):
             processes[0].kill()

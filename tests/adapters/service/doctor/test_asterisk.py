@@ -58,7 +58,7 @@ def free_port() -> int:
         return number
 
 
-# --- all is well ---------------------------------------------------------------------------------
+# --- no failure ----------------------------------------------------------------------------------
 
 
 async def test_a_healthy_asterisk_passes_and_is_left_unchanged(asterisk: Asterisk) -> None:
@@ -75,7 +75,7 @@ async def test_a_healthy_asterisk_passes_and_is_left_unchanged(asterisk: Asteris
     assert await asterisk.bridges() == []
 
 
-async def test_the_sound_of_8_khz_and_over_audiosocket_is_opened_too(
+async def test_the_doctor_opens_audio_over_audiosocket_at_8_khz(
     asterisk: Asterisk, free_port: int
 ) -> None:
     server = AudioSocketSettings(port=free_port)
@@ -135,16 +135,16 @@ async def test_the_doctor_waits_for_asterisks_media_connection(
     assert found["sound"].verdict is OK
 
 
-# --- something is wrong --------------------------------------------------------------------------
+# --- failures ------------------------------------------------------------------------------------
 
 
-async def test_an_asterisk_that_is_not_there(asterisk: Asterisk, free_port: int) -> None:
+async def test_a_missing_asterisk_fails(asterisk: Asterisk, free_port: int) -> None:
     found = await examined(settings_for(asterisk, url=f"http://127.0.0.1:{free_port}"))
     assert verdicts(found) == {"asterisk": FAILED}
     assert "refused the connection" in found["asterisk"].what
 
 
-async def test_an_asterisk_that_says_nothing(
+async def test_a_silent_asterisk_fails_with_a_timeout(
     asterisk: Asterisk, free_port: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(doctor, "LONGEST", 0.2)
@@ -155,19 +155,19 @@ async def test_an_asterisk_that_says_nothing(
     assert found["asterisk"].what == "check timed out: no result within 0.2 s"
 
 
-async def test_a_password_that_is_wrong(asterisk: Asterisk) -> None:
+async def test_a_wrong_password_fails(asterisk: Asterisk) -> None:
     found = await examined(settings_for(asterisk, password="wrong one"))
     assert verdicts(found) == {"asterisk": FAILED}
     assert found["asterisk"].cure == "correct asterisk.user and asterisk.password, or ari.conf"
 
 
-async def test_an_address_that_is_not_aris(asterisk: Asterisk) -> None:
+async def test_an_address_without_ari_fails(asterisk: Asterisk) -> None:
     found = await examined(settings_for(asterisk, url=f"{asterisk.url}/elsewhere"))
     assert verdicts(found) == {"asterisk": FAILED}
     assert "asterisk.url" in found["asterisk"].cure
 
 
-async def test_a_module_that_is_missing_is_named_and_shows_in_the_sound(
+async def test_a_missing_module_is_named_and_fails_the_audio(
     start_asterisk: StartAsterisk,
 ) -> None:
     async with start_asterisk(without=["chan_websocket.so"]) as asterisk:
@@ -181,7 +181,7 @@ async def test_a_module_that_is_missing_is_named_and_shows_in_the_sound(
     assert found["modules"].what == "modules not running: chan_websocket.so"
 
 
-async def test_a_context_that_transfers_would_miss(asterisk: Asterisk) -> None:
+async def test_a_missing_transfer_context_fails(asterisk: Asterisk) -> None:
     found = await examined(
         settings_for(asterisk, allowed=Allowed(("100",)), transfer_context="nowhere")
     )
@@ -189,13 +189,15 @@ async def test_a_context_that_transfers_would_miss(asterisk: Asterisk) -> None:
     assert found["transfers"].what == "context missing: [nowhere] is not in the dialplan"
 
 
-async def test_an_extension_that_transfers_would_miss(asterisk: Asterisk) -> None:
+async def test_a_missing_transfer_extension_fails(asterisk: Asterisk) -> None:
     found = await examined(settings_for(asterisk, allowed=Allowed(("100", "200"))))
     assert found["transfers"].verdict is FAILED
     assert found["transfers"].what == "extension missing: 200 in [transfers]"
 
 
-async def test_an_asterisk_that_cannot_tell_its_contexts(start_asterisk: StartAsterisk) -> None:
+async def test_transfers_are_not_checked_without_func_dialplan(
+    start_asterisk: StartAsterisk,
+) -> None:
     async with start_asterisk(without=["func_dialplan.so"]) as asterisk:
         found = await examined(settings_for(asterisk, allowed=Allowed(("100",))))
     assert (found["sound"].verdict, found["transfers"].verdict) == (OK, UNKNOWN)
@@ -217,7 +219,7 @@ async def test_ports_that_are_in_use_are_not_taken_from_the_service(asterisk: As
     }
 
 
-async def test_an_asterisk_that_does_not_dial_us(
+async def test_control_fails_if_asterisk_does_not_dial(
     asterisk: Asterisk, free_port: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(doctor, "LONGEST", 0.2)
@@ -229,7 +231,7 @@ async def test_an_asterisk_that_does_not_dial_us(
     assert "outbound_websocket" in found["control"].cure
 
 
-async def test_control_for_each_call_is_seen_with_a_call(asterisk: Asterisk) -> None:
+async def test_control_per_call_is_not_checked_without_a_call(asterisk: Asterisk) -> None:
     listen = ListenSettings(port=0, password="secret")
     found = await examined(settings_for(asterisk, control="per_call", listen=listen))
     assert found["control"].verdict is UNKNOWN
@@ -244,7 +246,7 @@ async def test_control_for_each_call_is_seen_with_a_call(asterisk: Asterisk) -> 
         ("16.30.0", {"media": "audiosocket", "rate_hz": 16000}, "20.17, 22.7, 23.1 or newer"),
     ],
 )
-async def test_an_asterisk_that_is_too_old_for_what_was_chosen(
+async def test_an_asterisk_too_old_for_the_configuration_fails(
     version: str, needs: dict[str, Any], upgrade: str
 ) -> None:
     class Old(Ari):
@@ -280,5 +282,7 @@ async def test_an_asterisk_that_is_too_old_for_what_was_chosen(
         ("GIT-master-1a2b3c", doctor.JSON_MEDIA, False),
     ],
 )
-def test_what_a_release_has_is_known(version: str, since: Mapping[int, int], older: bool) -> None:
+def test_a_release_is_compared_by_branch(
+    version: str, since: Mapping[int, int], older: bool
+) -> None:
     assert doctor.is_older(version, since) is older

@@ -29,7 +29,7 @@ def shown(findings: list[Finding]) -> str:
     return out.getvalue()
 
 
-def test_each_part_has_its_line_and_below_it_what_to_do() -> None:
+def test_each_part_has_a_line_with_the_cure_below() -> None:
     lines = [" ".join(line.split()) for line in shown(FINDINGS).splitlines() if line.strip()]
     assert lines[-6:] == [
         "clock ok clock set: [noon]",

@@ -24,7 +24,7 @@ from tests.adapters.service.command import model_server
 
 
 def provider(made: Any) -> Provider[Any]:
-    """A provider that is there already."""
+    """Return a provider that opens as `made`."""
 
     @asynccontextmanager
     async def opened(resources: SharedResources) -> AsyncIterator[Any]:
@@ -34,7 +34,7 @@ def provider(made: Any) -> Provider[Any]:
 
 
 def missing(resources: SharedResources) -> Any:
-    """One that cannot be opened, as adapters with tasks of their own say it: in a group."""
+    """Fail to open, with the error in a group, as adapters with a nursery raise it."""
 
     @asynccontextmanager
     async def opened() -> AsyncIterator[None]:
@@ -53,14 +53,14 @@ def ears() -> FakeRecognizer:
 
 
 def speech(**parts: Any) -> SpeechConfig:
-    """Fakes of all parts, but for these."""
+    """Return fakes of all parts except `parts`."""
     fakes = SpeechConfig(
         provider(ears()), provider(FakeSynthesizer()), provider(FakeVoiceDetectors())
     )
     return replace(fakes, **parts)
 
 
-async def test_parts_that_work_say_so() -> None:
+async def test_working_parts_are_ok() -> None:
     findings = await speech_findings(speech(), 16000, "en")
     assert [(f.part, f.verdict, f.cure) for f in findings] == [
         ("synthesizer", Verdict.OK, ""),
@@ -70,7 +70,7 @@ async def test_parts_that_work_say_so() -> None:
 
 
 @pytest.mark.parametrize("part", ["recognizer", "synthesizer", "voice_detector"])
-async def test_a_part_that_cannot_start_says_why_and_the_others_are_looked_at(part: str) -> None:
+async def test_a_part_that_cannot_start_fails_and_the_others_are_checked(part: str) -> None:
     findings = await speech_findings(speech(**{part: Provider("fake", missing)}), 16000, "en")
     assert [f.part for f in findings if f.verdict is Verdict.OK] == [
         f for f in ("synthesizer", "voice detector", "recognizer") if f != part.replace("_", " ")
@@ -79,14 +79,14 @@ async def test_a_part_that_cannot_start_says_why_and_the_others_are_looked_at(pa
     assert (failed.what, failed.cure) == ("fake failed: it is not installed", "install it")
 
 
-async def test_a_sentence_of_which_no_word_is_understood_is_a_failure() -> None:
+async def test_a_sentence_without_a_recognised_word_fails() -> None:
     deaf = speech(recognizer=provider(FakeRecognizer()))
     found = (await speech_findings(deaf, 16000, "en"))[-1]
     assert found.verdict is Verdict.FAILED
     assert found.what == "fake failed: it recognised no word of the sentence, after 0.0 s"
 
 
-async def test_where_the_voice_fails_the_second_ones_sentence_is_heard() -> None:
+async def test_the_second_voice_speaks_for_recognition_if_the_first_fails() -> None:
     parts = speech(synthesizer=Provider("fake", missing), fallback=provider(FakeSynthesizer()))
     findings = await speech_findings(parts, 16000, "en")
     assert [(f.part, f.verdict) for f in findings] == [
@@ -98,7 +98,7 @@ async def test_where_the_voice_fails_the_second_ones_sentence_is_heard() -> None
     assert findings[-1].what.startswith("fake working: 4 words recognised")
 
 
-async def test_a_check_that_takes_too_long_is_a_failure(autojump_clock: object) -> None:
+async def test_a_check_that_times_out_fails(autojump_clock: object) -> None:
     async def never() -> str:
         await trio.sleep_forever()
         return ""
@@ -118,7 +118,7 @@ async def test_a_model_is_asked_for_a_word() -> None:
 
 
 @pytest.mark.real
-async def test_a_model_that_is_not_there_says_what_to_do() -> None:
+async def test_a_missing_model_server_fails_with_a_cure() -> None:
     found, _ = await model_findings(ModelConfig(MODEL, Secret("s3same"), "http://127.0.0.1:9/v1"))
     assert found.verdict is Verdict.FAILED
     assert (found.what, found.cure) == (

@@ -29,7 +29,7 @@ def one_speechkit() -> Iterator[SpeechKitServer]:
 async def speechkit(
     one_speechkit: SpeechKitServer, monkeypatch: pytest.MonkeyPatch
 ) -> SpeechKitServer:
-    # The environment's proxies lead elsewhere.
+    # Proxies of the environment would be used otherwise.
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     await one_speechkit.reset()
     return one_speechkit
@@ -70,7 +70,7 @@ async def test_each_of_yandexs_services_is_asked_and_answers(
     assert parts["recognizer"].what.startswith("yandex working: 4 words recognised")
 
 
-async def test_a_key_that_is_not_accepted_is_told_by_each_that_was_given_it(
+async def test_a_refused_key_fails_each_service_that_uses_it(
     read: Read, speechkit: SpeechKitServer
 ) -> None:
     await speechkit.accept(["another"])
@@ -87,9 +87,7 @@ async def test_a_key_that_is_not_accepted_is_told_by_each_that_was_given_it(
         )
 
 
-async def test_a_voice_that_the_server_does_not_know_is_told_by_its_name(
-    read: Read, speechkit: SpeechKitServer
-) -> None:
+async def test_an_unknown_voice_is_named(read: Read, speechkit: SpeechKitServer) -> None:
     await speechkit.speak(Speaking(then="INVALID_ARGUMENT"))
     parts = await found(read, yandex(speechkit) + 'voice = "alina"\n')
     assert parts["synthesizer"].verdict is Verdict.FAILED
@@ -97,7 +95,7 @@ async def test_a_voice_that_the_server_does_not_know_is_told_by_its_name(
     assert parts["second synthesizer"].verdict is Verdict.OK
 
 
-async def test_an_address_where_nobody_is_and_one_without_trust_are_told(
+async def test_an_address_without_a_server_and_an_untrusted_one_fail(
     read: Read, tmp_path: Path, speechkit: SpeechKitServer
 ) -> None:
     with nobody() as dead:
@@ -138,9 +136,7 @@ async def test_both_models_are_asked_and_the_tools_are_named(
     assert findings[3].what == "tools declared: today"
 
 
-async def test_a_prompt_that_leaves_no_room_for_a_conversation_is_told(
-    read: Read, tmp_path: Path
-) -> None:
+async def test_a_prompt_without_room_for_a_conversation_fails(read: Read, tmp_path: Path) -> None:
     (tmp_path / "prompt.txt").write_text("You sell bread. " * 100)
     model = read(f'{LEAST}prompt = "prompt.txt"\ncontext_tokens = 900\n').model
     found = next(each for each in await model_findings(model) if each.part == "prompt")
@@ -148,7 +144,7 @@ async def test_a_prompt_that_leaves_no_room_for_a_conversation_is_told(
     assert found.what.endswith("the model would soon forget the conversation")
 
 
-async def test_whisper_without_its_weights_says_how_to_get_them(read: Read, tmp_path: Path) -> None:
+async def test_whisper_without_weights_fails_with_a_cure(read: Read, tmp_path: Path) -> None:
     parts = await found(
         read, '[speech]\nrecognizer = "whisper"\n[speech.whisper]\nmodel = "weights"\n'
     )

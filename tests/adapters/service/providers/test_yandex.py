@@ -22,7 +22,7 @@ TOKENS = "/computeMetadata/v1/instance/service-accounts/default/token"
 
 
 def account(server: SpeechKitServer) -> Yandex:
-    """A machine's, with that server for all of SpeechKit."""
+    """Return the account of a machine, with this server for all of SpeechKit."""
     grpc = f"http://127.0.0.1:{server.grpc_port}"
     keys = {"iam": "machine", "tts_url": grpc, "stt_url": grpc, "tts_http_url": server.url}
     yandex = YandexSection.model_validate(keys, context=Source(Path(), {})).yandex()
@@ -32,7 +32,7 @@ def account(server: SpeechKitServer) -> Yandex:
 async def test_recogniser_and_both_synthesizers_share_one_token(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    # The environment's proxies lead elsewhere.
+    # Proxies of the environment would be used otherwise.
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     async with SpeechKitServer.started() as server:
         await server.accept([])

@@ -21,25 +21,25 @@ from callchart.engine.events import (
     ToolFinished,
 )
 from callchart.states import CHART
-from tests.adapters.service.told import WHOLE_CALL, Told
+from tests.adapters.service.scripted_call import WHOLE_CALL, ScriptedCall
 
 PALETTE = palette_of(diagram_of(CHART))
 
 
 def seen(*, words: bool = False, terminal: bool = False, width: int = 120) -> str:
-    """`WHOLE_CALL` as it is printed, with its table of turns."""
+    """Return the output for `WHOLE_CALL`, with its table of turns."""
     out = io.StringIO()
     console = Console(file=out, force_terminal=terminal, width=width)
     view = LiveView(console, CHART, words=words)
-    told = Told(watch=lambda step: view.step("told", step))
+    scripted = ScriptedCall(watch=lambda step: view.step("scripted", step))
     for at, (event, heard) in WHOLE_CALL.items():
-        told.then(at, event, heard=heard)
-    view.turns(told.report())
+        scripted.then(at, event, heard=heard)
+    view.turns(scripted.report())
     return out.getvalue()
 
 
 def rows(printed: str) -> list[list[str]]:
-    """The words of the table's rows."""
+    """Return the words of the table's rows."""
     table = printed[printed.index("──") :].splitlines()[1:]
     return [line.split() for line in table if line.strip()]
 
@@ -47,7 +47,7 @@ def rows(printed: str) -> list[list[str]]:
 def test_each_change_of_state_is_a_line_with_its_time_and_its_cause() -> None:
     lines = [line.split() for line in seen().splitlines()]
     assert lines[:10] == [
-        ["call", "told"],
+        ["call", "scripted"],
         ["0.000", "greeting.clear", "call", "started"],
         ["2.000", "listening.waiting", "playback", "finished"],
         ["3.000", "listening.hearing", "speech", "started"],
@@ -60,7 +60,7 @@ def test_each_change_of_state_is_a_line_with_its_time_and_its_cause() -> None:
     ]
 
 
-def test_nobodys_words_are_shown_unless_asked_for() -> None:
+def test_words_are_hidden_by_default() -> None:
     assert "are you" not in seen()
     assert "We are" not in seen()
     printed = seen(words=True)
@@ -75,25 +75,27 @@ def test_a_pipe_gets_no_control_codes_and_no_wrapped_lines() -> None:
     assert "\x1b[" in seen(terminal=True)
 
 
-def test_words_are_no_markup() -> None:
+def test_words_are_not_read_as_markup() -> None:
     out = io.StringIO()
     view = LiveView(Console(file=out, width=80), CHART, words=True)
-    told = Told(watch=lambda step: view.step("told", step)).then(1.0, SpeechStarted(1))
-    told.then(2.0, FinalHeard(1, "[red]stop[/]"))
+    scripted = ScriptedCall(watch=lambda step: view.step("scripted", step)).then(
+        1.0, SpeechStarted(1)
+    )
+    scripted.then(2.0, FinalHeard(1, "[red]stop[/]"))
     assert "“[red]stop[/]”" in out.getvalue()
 
 
-def test_two_calls_at_once_say_whose_line_it_is() -> None:
+def test_lines_of_two_calls_name_their_call() -> None:
     out = io.StringIO()
     view = LiveView(Console(file=out, width=80), CHART)
-    first = Told(watch=lambda step: view.step("first", step))
-    Told(watch=lambda step: view.step("second", step))
+    first = ScriptedCall(watch=lambda step: view.step("first", step))
+    ScriptedCall(watch=lambda step: view.step("second", step))
     first.then(1.0, CallerHungUp()).then(1.0, LineClosed())
     whose = [line for line in out.getvalue().splitlines() if line.startswith("call ")]
     assert whose == ["call first", "call second", "call first"]
 
 
-def test_the_table_tells_each_turns_latencies_and_how_it_ended() -> None:
+def test_the_table_shows_each_turns_latencies_and_ending() -> None:
     assert rows(seen())[:3] == [
         ["greeting", "20", "said"],
         ["answer", "700", "20", "700", "1400", "interrupted"],
@@ -109,23 +111,23 @@ def test_the_table_cuts_words_and_never_figures(width: int) -> None:
     assert "wait" in " ".join(rows(printed)[2])
 
 
-def test_a_narrow_table_is_one_of_figures() -> None:
+def test_a_narrow_table_has_figures_only() -> None:
     assert rows(seen(words=True, width=64)) == rows(seen())
 
 
-def test_a_call_whose_journal_stops_is_said_to() -> None:
+def test_a_journal_that_stops_early_is_reported_as_such() -> None:
     out = io.StringIO()
-    told = Told().then(0.1, PlaybackStarted(1))
-    LiveView(Console(file=out, width=80), CHART).turns(told.report())
-    assert "the journal stops in the middle" in out.getvalue()
+    scripted = ScriptedCall().then(0.1, PlaybackStarted(1))
+    LiveView(Console(file=out, width=80), CHART).turns(scripted.report())
+    assert "the journal stops in the middle" in " ".join(out.getvalue().split())
 
 
 def test_a_states_name_has_the_colour_that_the_state_has_in_the_chart() -> None:
     console = Console(file=io.StringIO(), record=True, force_terminal=True, width=120)
     view = LiveView(console, CHART)
-    told = Told(watch=lambda step: view.step("told", step))
+    scripted = ScriptedCall(watch=lambda step: view.step("scripted", step))
     for at, (event, heard) in WHOLE_CALL.items():
-        told.then(at, event, heard=heard)
+        scripted.then(at, event, heard=heard)
     colour = PALETTE["call.turn.speaking"].console
     html = console.export_html(inline_styles=True)
     assert re.search(rf'color: {colour};[^"]*">speaking.opening', html)
@@ -135,8 +137,10 @@ def test_a_states_name_has_the_colour_that_the_state_has_in_the_chart() -> None:
 def test_keys_and_tools_are_shown_and_their_contents_only_with_words(words: bool) -> None:
     out = io.StringIO()
     view = LiveView(Console(file=out, width=80), CHART, words=words)
-    told = Told(watch=lambda step: view.step("told", step)).then(1.0, DigitReceived("4"))
-    told.then(1.1, ToolFinished(1, "hours", "{}", "from nine to six"))
+    scripted = ScriptedCall(watch=lambda step: view.step("scripted", step)).then(
+        1.0, DigitReceived("4")
+    )
+    scripted.then(1.1, ToolFinished(1, "hours", "{}", "from nine to six"))
     shown = out.getvalue()
     assert "key" in shown
     assert "hours ended" in shown

@@ -1,4 +1,4 @@
-"""A report tells from the journal alone what became of a call, wherever it ended."""
+"""Reports of calls, from their journals alone, for calls that end in any state."""
 
 from __future__ import annotations
 
@@ -46,16 +46,16 @@ from callchart.engine.events import (
 from callchart.engine.journal import JournalError
 from callchart.states import CHART
 from callchart.states.settings import PhoneSettings
-from tests.adapters.service.told import WHOLE_CALL, Told, whole_call
+from tests.adapters.service.scripted_call import WHOLE_CALL, ScriptedCall, whole_call
 
 
-def asked() -> Told:
-    """The greeting was said, a question asked; the answer is being written since 4.7 s."""
-    told = Told()
+def asked() -> ScriptedCall:
+    """Return a call up to 5 s: a greeting, and a question whose answer is not ready yet."""
+    scripted = ScriptedCall()
     for at, (event, heard) in WHOLE_CALL.items():
         if at < 5:
-            told.then(at, event, heard=heard)
-    return told.until(5.0)
+            scripted.then(at, event, heard=heard)
+    return scripted.until(5.0)
 
 
 def test_a_turn_is_a_reply_and_the_question_that_it_answers() -> None:
@@ -76,12 +76,12 @@ def test_a_turn_is_a_reply_and_the_question_that_it_answers() -> None:
 
 def test_the_parts_of_a_latency_add_up_to_the_silence_that_the_caller_heard() -> None:
     _, first, second = whole_call().report().turns
-    # The turn is called 0.7 s after the caller fell silent; the filler has 0.1 s to end its word.
+    # The turn ends 0.7 s after the caller stopped; the filler has 0.1 s more to end its word.
     latency = first.latency
     assert (latency.text, latency.end_of_turn, latency.filler) == (0.1, 0.7, 0.02)
     assert (latency.ready, latency.filler_wait, latency.sound) == (0.5, 0.1, 0.1)
     assert latency.total == pytest.approx(0.7 + 0.5 + 0.1 + 0.1)
-    # Here the filler was over before the answer was there: nothing waited for it.
+    # Here the filler ended before the answer was ready, so the answer did not wait for it.
     latency = second.latency
     assert (latency.end_of_turn, latency.ready, latency.filler_wait) == (0.7, 0.8, None)
     assert latency.total == pytest.approx(0.7 + 0.8 + 0.1)
@@ -97,8 +97,8 @@ def test_a_filler_that_the_answer_stopped_was_cut_and_one_said_to_its_end_was_no
 
 
 def test_states_belong_to_the_turn_that_they_led_to() -> None:
-    told = whole_call().report()
-    assert [visit.name for visit in told.turns[2].states] == [
+    scripted = whole_call().report()
+    assert [visit.name for visit in scripted.turns[2].states] == [
         "barged_in.speech",
         "listening.hearing",
         "settling.pause",
@@ -107,38 +107,40 @@ def test_states_belong_to_the_turn_that_they_led_to() -> None:
         "thinking.silent",
         "speaking.opening",
         "speaking.chunks",
-        # The last turn's states last until the call ends.
+        # The last turn includes the states until the end of the call.
         "listening.waiting",
         "hangup",
         "ended",
     ]
-    assert told.turns[2].states[0] == Visit(
+    assert scripted.turns[2].states[0] == Visit(
         7.1, "call.turn.barged_in.speech", "barged_in.speech", "after barge_in_speech"
     )
 
 
 def test_an_interruption_is_timed_from_the_callers_first_sound() -> None:
-    told = asked().then(5.0, ReplyReady(2)).then(5.2, PlaybackStarted(2))
-    # Within the guard of 0.4 s after the first sound: deferred to the end of that guard.
-    told.then(5.3, SpeechStarted(2)).until(5.8)
-    told.then(5.9, PartialHeard(2, "no")).then(6.0, SpeechEnded(2)).then(6.1, FinalHeard(2, "no"))
-    told.until(7.0).then(7.0, CallerHungUp()).then(7.0, LineClosed())
-    interrupted = told.report().turns[1]
+    scripted = asked().then(5.0, ReplyReady(2)).then(5.2, PlaybackStarted(2))
+    # Speech within the guard of 0.4 s after the first sound: deferred until the guard ends.
+    scripted.then(5.3, SpeechStarted(2)).until(5.8)
+    scripted.then(5.9, PartialHeard(2, "no")).then(6.0, SpeechEnded(2)).then(
+        6.1, FinalHeard(2, "no")
+    )
+    scripted.until(7.0).then(7.0, CallerHungUp()).then(7.0, LineClosed())
+    interrupted = scripted.report().turns[1]
     assert interrupted.ending is Ending.INTERRUPTED
     (barge_in,) = interrupted.barge_ins
     assert (barge_in.speech, barge_in.silent_after, barge_in.resumed) == (5.3, 0.4, None)
 
 
 def test_after_a_false_alarm_the_reply_goes_on_and_is_one_reply() -> None:
-    told = asked().then(5.0, ReplyReady(2)).then(5.2, PlaybackStarted(2))
-    told.then(6.5, SpeechStarted(2), heard="We are open").then(6.8, SpeechEnded(2))
-    told.then(6.9, FinalHeard(2, ""))
-    assert told.state == "call.turn.speaking.opening"
-    told.then(6.9, SoundQueued(2, 0, 1.0)).then(7.0, PlaybackStarted(2))
-    told.then(8.0, PlaybackFinished(2), heard="from nine to five.")
-    told.then(9.0, CallerHungUp()).then(9.0, LineClosed())
+    scripted = asked().then(5.0, ReplyReady(2)).then(5.2, PlaybackStarted(2))
+    scripted.then(6.5, SpeechStarted(2), heard="We are open").then(6.8, SpeechEnded(2))
+    scripted.then(6.9, FinalHeard(2, ""))
+    assert scripted.state == "call.turn.speaking.opening"
+    scripted.then(6.9, SoundQueued(2, 0, 1.0)).then(7.0, PlaybackStarted(2))
+    scripted.then(8.0, PlaybackFinished(2), heard="from nine to five.")
+    scripted.then(9.0, CallerHungUp()).then(9.0, LineClosed())
 
-    made = told.report()
+    made = scripted.report()
     answer = made.turns[1]
     assert answer.ending is Ending.SAID
     assert answer.said == "We are open from nine to five."
@@ -149,15 +151,17 @@ def test_after_a_false_alarm_the_reply_goes_on_and_is_one_reply() -> None:
 
 
 def test_after_a_backchannel_the_reply_goes_on_and_the_next_one_does_not_answer_it() -> None:
-    told = asked().then(5.0, ReplyReady(2)).then(5.2, PlaybackStarted(2))
-    told.then(6.5, SpeechStarted(2), heard="We are open").then(6.8, PartialHeard(2, "uh"))
-    told.then(6.9, SpeechEnded(2)).then(6.9, FinalHeard(2, "uh-huh"))
-    told.then(6.9, SoundQueued(2, 0, 1.0)).then(7.0, PlaybackStarted(2))
-    told.then(8.0, PlaybackFinished(2), heard="from nine to five.")
-    told.then(9.0, SpeechStarted(3)).then(9.5, SpeechEnded(3)).then(9.6, FinalHeard(3, "Thanks"))
-    told.until(12.0).then(12.0, CallerHungUp()).then(12.0, LineClosed())
+    scripted = asked().then(5.0, ReplyReady(2)).then(5.2, PlaybackStarted(2))
+    scripted.then(6.5, SpeechStarted(2), heard="We are open").then(6.8, PartialHeard(2, "uh"))
+    scripted.then(6.9, SpeechEnded(2)).then(6.9, FinalHeard(2, "uh-huh"))
+    scripted.then(6.9, SoundQueued(2, 0, 1.0)).then(7.0, PlaybackStarted(2))
+    scripted.then(8.0, PlaybackFinished(2), heard="from nine to five.")
+    scripted.then(9.0, SpeechStarted(3)).then(9.5, SpeechEnded(3)).then(
+        9.6, FinalHeard(3, "Thanks")
+    )
+    scripted.until(12.0).then(12.0, CallerHungUp()).then(12.0, LineClosed())
 
-    made = told.report()
+    made = scripted.report()
     _, answer, thanks = made.turns
     assert answer.said == "We are open from nine to five."
     assert [(b.speech, b.resumed, b.said) for b in answer.backchannels] == [(6.5, 6.9, "uh-huh")]
@@ -166,24 +170,26 @@ def test_after_a_backchannel_the_reply_goes_on_and_the_next_one_does_not_answer_
 
 
 def test_speech_into_a_reply_not_heard_yet_interrupts_it_too() -> None:
-    told = asked().then(5.0, SpeechStarted(2)).then(5.3, PartialHeard(2, "sorry"))
-    told.then(6.0, SpeechEnded(2)).then(6.1, FinalHeard(2, "sorry I meant Sunday")).until(7.0)
-    unheard, next_one = told.report().turns[1:]
+    scripted = asked().then(5.0, SpeechStarted(2)).then(5.3, PartialHeard(2, "sorry"))
+    scripted.then(6.0, SpeechEnded(2)).then(6.1, FinalHeard(2, "sorry I meant Sunday")).until(7.0)
+    unheard, next_one = scripted.report().turns[1:]
     assert (unheard.ending, unheard.said, unheard.sounds) == (Ending.INTERRUPTED, "", ())
     assert unheard.filler is not None
     assert unheard.filler.cut
     assert next_one.asked == "sorry I meant Sunday"
 
 
-def test_noises_while_an_answer_is_written_are_false_alarms_each_with_its_own_moment() -> None:
-    told = (
+def test_noises_during_an_answer_are_false_alarms_with_their_own_times() -> None:
+    scripted = (
         asked().then(5.0, SpeechStarted(2)).then(5.2, SpeechEnded(2)).then(5.3, FinalHeard(2, ""))
     )
-    told.then(5.5, SpeechStarted(3)).then(5.7, SpeechEnded(3)).then(5.8, FinalHeard(3, "uh-huh"))
-    assert told.state == "call.turn.thinking.silent"
-    told.then(6.0, CallerHungUp()).then(6.0, LineClosed())
+    scripted.then(5.5, SpeechStarted(3)).then(5.7, SpeechEnded(3)).then(
+        5.8, FinalHeard(3, "uh-huh")
+    )
+    assert scripted.state == "call.turn.thinking.silent"
+    scripted.then(6.0, CallerHungUp()).then(6.0, LineClosed())
 
-    made = told.report()
+    made = scripted.report()
     answer = made.turns[1]
     assert [(b.speech, b.silent_after, b.resumed, b.said) for b in answer.barge_ins] == [
         (5.0, 0.0, 5.3, ""),
@@ -194,47 +200,47 @@ def test_noises_while_an_answer_is_written_are_false_alarms_each_with_its_own_mo
     assert (counts["false_alarms"], counts["backchannels"], counts["interruptions"]) == (1, 1, 0)
 
 
-def test_words_of_an_utterance_that_never_had_a_final_are_part_of_what_was_asked() -> None:
-    told = asked().then(5.0, SpeechStarted(2)).then(5.3, PartialHeard(2, "sorry I meant"))
-    told.then(5.4, SpeechEnded(2)).then(5.6, SpeechStarted(3)).then(5.8, PartialHeard(3, "Sun"))
-    told.then(6.0, SpeechEnded(3)).then(6.1, FinalHeard(3, "Sunday")).until(7.0)
-    assert told.report().turns[-1].asked == "sorry I meant Sunday"
+def test_words_without_a_final_are_part_of_the_question() -> None:
+    scripted = asked().then(5.0, SpeechStarted(2)).then(5.3, PartialHeard(2, "sorry I meant"))
+    scripted.then(5.4, SpeechEnded(2)).then(5.6, SpeechStarted(3)).then(5.8, PartialHeard(3, "Sun"))
+    scripted.then(6.0, SpeechEnded(3)).then(6.1, FinalHeard(3, "Sunday")).until(7.0)
+    assert scripted.report().turns[-1].asked == "sorry I meant Sunday"
 
 
 @pytest.mark.parametrize("moment", [*WHOLE_CALL][:-2])
-def test_a_caller_may_hang_up_at_any_moment(moment: float) -> None:
-    told = whole_call(hang_up_after=moment)
-    made = told.report()
+def test_a_call_is_reported_whenever_the_caller_hangs_up(moment: float) -> None:
+    scripted = whole_call(hang_up_after=moment)
+    made = scripted.report()
     assert made.ended is not None
     assert made.ended.cause == "the caller hung up"
     assert made.duration == pytest.approx(moment + 0.02, abs=0.001)
     # Every state that was entered is in exactly one turn.
-    entered = [line["to"] for line in told.lines if line["outcome"] == "taken"]
+    entered = [line["to"] for line in scripted.lines if line["outcome"] == "taken"]
     assert [visit.state for visit in made.states] == entered
     assert made.states[-1].state == "ended"
 
 
-def test_words_that_nobody_answered_are_reported_as_such() -> None:
+def test_words_without_an_answer_are_reported() -> None:
     assert whole_call(hang_up_after=4.1).report().unanswered == "are you open"
     assert whole_call(hang_up_after=3.4).report().unanswered == "are you"
     assert whole_call(hang_up_after=5.2).report().unanswered == ""
 
 
 def test_a_reply_that_a_hangup_stopped_was_cut_and_not_interrupted() -> None:
-    told = asked().then(5.0, ReplyReady(2)).then(5.2, PlaybackStarted(2))
-    told.then(6.0, CallerHungUp("busy"), heard="We are").then(6.0, LineClosed())
-    made = told.report()
+    scripted = asked().then(5.0, ReplyReady(2)).then(5.2, PlaybackStarted(2))
+    scripted.then(6.0, CallerHungUp("busy"), heard="We are").then(6.0, LineClosed())
+    made = scripted.report()
     assert (made.turns[1].ending, made.turns[1].said) == (Ending.CUT, "We are")
     assert made.ended is not None
     assert made.ended.state == "call.turn.speaking.chunks"
     assert made.ended.cause == "the caller hung up (busy)"
 
 
-def test_a_providers_failure_and_the_apology_for_it_are_two_turns() -> None:
-    told = asked().then(5.0, ReplyFailed(2, "text", "503")).then(5.1, ReplyReady(3))
-    told.then(5.2, PlaybackStarted(3)).then(7.0, PlaybackFinished(3), heard="I am sorry.")
-    told.then(8.0, CallerHungUp()).then(8.0, LineClosed())
-    made = told.report()
+def test_a_failure_and_its_apology_are_two_turns() -> None:
+    scripted = asked().then(5.0, ReplyFailed(2, "text", "503")).then(5.1, ReplyReady(3))
+    scripted.then(5.2, PlaybackStarted(3)).then(7.0, PlaybackFinished(3), heard="I am sorry.")
+    scripted.then(8.0, CallerHungUp()).then(8.0, LineClosed())
+    made = scripted.report()
     failed, apology = made.turns[1:]
     assert (failed.ending, failed.asked, failed.said) == (Ending.FAILED, "are you open", "")
     assert (apology.purpose, apology.asked, apology.said) == ("apology", "", "I am sorry.")
@@ -243,55 +249,57 @@ def test_a_providers_failure_and_the_apology_for_it_are_two_turns() -> None:
     assert (made.counts()["apologies"], made.counts()["failures"]) == (1, 1)
 
 
-def test_an_answer_that_never_came_is_a_failure_by_the_name_of_its_timer() -> None:
-    told = asked().until(12.71)
-    made = told.report()
+def test_a_missing_answer_is_a_failure_named_by_its_timer() -> None:
+    scripted = asked().until(12.71)
+    made = scripted.report()
     assert made.failures == (Failure(12.7, "reply_wait", "fired in call.turn.thinking", 2),)
     assert made.turns[1].ending is Ending.FAILED
     assert made.turns[1].filler is not None
     assert made.turns[1].filler.ended == 12.7
 
 
-def test_a_recogniser_that_gives_up_is_a_failure_of_no_reply() -> None:
+def test_a_recognisers_failure_belongs_to_no_reply() -> None:
     made = asked().then(5.0, HearingFailed("sphinx", "it is gone")).report()
     assert made.failures == (Failure(5.0, "sphinx", "it is gone", None),)
     assert made.turns[-1].purpose == "regret"
 
 
-def test_a_silent_caller_is_asked_again_and_then_bidden_goodbye() -> None:
-    told = Told().then(0.1, PlaybackStarted(1)).then(2.0, PlaybackFinished(1))
+def test_a_silent_caller_gets_a_reprompt_and_then_a_goodbye() -> None:
+    scripted = ScriptedCall().then(0.1, PlaybackStarted(1)).then(2.0, PlaybackFinished(1))
     for reply, at in ((2, 8.0), (3, 16.0), (4, 24.0)):
-        told.then(at + 0.1, ReplyReady(reply)).then(at + 0.1, PlaybackStarted(reply))
-        told.then(at + 2.0, PlaybackFinished(reply), heard="some words")
-    told.then(27.0, LineClosed())
-    made = told.report()
+        scripted.then(at + 0.1, ReplyReady(reply)).then(at + 0.1, PlaybackStarted(reply))
+        scripted.then(at + 2.0, PlaybackFinished(reply), heard="some words")
+    scripted.then(27.0, LineClosed())
+    made = scripted.report()
     purposes = [turn.purpose for turn in made.turns]
     assert purposes == ["greeting", "reprompt", "reprompt", "farewell"]
     assert made.counts()["reprompts"] == 2
     assert made.ended is not None
     assert made.ended.cause == "the agent had said its last words"
-    # A script's latency counts from its beginning; there was no question to count from.
+    # The latency of a script counts from its request, as there is no question.
     latency = made.turns[1].latency
     assert (latency.ready, latency.sound, latency.end_of_turn) == (0.1, 0.0, None)
 
 
-def test_an_answer_to_a_partial_has_no_moment_at_which_its_text_was_known() -> None:
-    told = Told(settings=PhoneSettings(words_wait=0.5))
-    told.then(0.1, PlaybackStarted(1)).then(2.0, PlaybackFinished(1))
-    told.then(3.0, SpeechStarted(1)).then(3.5, PartialHeard(1, "are you")).then(4.0, SpeechEnded(1))
-    told.until(5.3).then(5.5, FinalHeard(1, "are you open"))
-    answer = told.report().turns[1]
+def test_an_answer_to_a_partial_has_no_time_of_a_final_text() -> None:
+    scripted = ScriptedCall(settings=PhoneSettings(words_wait=0.5))
+    scripted.then(0.1, PlaybackStarted(1)).then(2.0, PlaybackFinished(1))
+    scripted.then(3.0, SpeechStarted(1)).then(3.5, PartialHeard(1, "are you")).then(
+        4.0, SpeechEnded(1)
+    )
+    scripted.until(5.3).then(5.5, FinalHeard(1, "are you open"))
+    answer = scripted.report().turns[1]
     assert (answer.asked, answer.latency.text, answer.latency.end_of_turn) == ("are you", None, 1.2)
-    # The final came late: too late for the answer, not for the record.
-    assert told.report().utterances[0].text == "are you open"
-    assert told.report().unanswered == ""
+    # The final came too late for the answer. The record of utterances has it.
+    assert scripted.report().utterances[0].text == "are you open"
+    assert scripted.report().unanswered == ""
 
 
-def test_a_caller_who_never_stops_has_no_end_of_speech_to_count_from() -> None:
-    told = Told(settings=PhoneSettings(longest_utterance=5.0, words_wait=0.5))
-    told.then(0.1, PlaybackStarted(1)).then(2.0, PlaybackFinished(1))
-    told.then(3.0, SpeechStarted(1)).then(4.0, PartialHeard(1, "and so on")).until(9.3)
-    answer = told.report().turns[1]
+def test_a_caller_who_never_stops_has_no_latency() -> None:
+    scripted = ScriptedCall(settings=PhoneSettings(longest_utterance=5.0, words_wait=0.5))
+    scripted.then(0.1, PlaybackStarted(1)).then(2.0, PlaybackFinished(1))
+    scripted.then(3.0, SpeechStarted(1)).then(4.0, PartialHeard(1, "and so on")).until(9.3)
+    answer = scripted.report().turns[1]
     assert (answer.asked, answer.speech_ended) == ("and so on", None)
     assert (answer.latency.end_of_turn, answer.latency.total) == (None, None)
 
@@ -305,10 +313,10 @@ def test_a_redacted_journal_gives_the_same_report_without_the_words() -> None:
     assert redacted.states == plain.states
 
 
-def test_a_journal_that_stops_in_the_middle_is_reported_as_far_as_it_goes() -> None:
-    told = asked().then(5.0, ReplyReady(2)).then(5.2, PlaybackStarted(2))
-    told.then(6.0, SoundQueued(2, 0, 1.0))
-    made = told.report()
+def test_a_journal_that_stops_early_is_reported_to_its_last_line() -> None:
+    scripted = asked().then(5.0, ReplyReady(2)).then(5.2, PlaybackStarted(2))
+    scripted.then(6.0, SoundQueued(2, 0, 1.0))
+    made = scripted.report()
     assert made.ended is None
     assert made.turns[-1].ending is Ending.CUT
     assert [(s.began, s.ended, s.heard) for s in made.turns[-1].sounds] == [(5.2, 6.0, "")]
@@ -318,9 +326,9 @@ def test_a_journal_that_stops_in_the_middle_is_reported_as_far_as_it_goes() -> N
 
 
 def test_a_goodbye_that_the_operator_asked_for_replaces_the_answer() -> None:
-    told = asked().then(5.0, HangUpRequested("drain")).then(5.1, PlaybackStarted(3))
-    told.then(6.0, PlaybackFinished(3), heard="Goodbye.").then(6.1, LineClosed())
-    assert [turn.purpose for turn in told.report().turns] == ["greeting", "answer", "farewell"]
+    scripted = asked().then(5.0, HangUpRequested("drain")).then(5.1, PlaybackStarted(3))
+    scripted.then(6.0, PlaybackFinished(3), heard="Goodbye.").then(6.1, LineClosed())
+    assert [turn.purpose for turn in scripted.report().turns] == ["greeting", "answer", "farewell"]
 
 
 def test_a_line_that_closes_by_itself_ends_the_call() -> None:
@@ -333,8 +341,8 @@ def begins_taking() -> StartReply:
     return StartReply(Reply(1, "message"))
 
 
-def test_states_of_a_chart_of_your_own_are_just_shown() -> None:
-    told = Told(
+def test_states_of_your_own_chart_are_shown() -> None:
+    scripted = ScriptedCall(
         Chart(
             "a mailbox",
             [
@@ -356,8 +364,8 @@ def test_states_of_a_chart_of_your_own_are_just_shown() -> None:
             events=[PlaybackFinished, PlaybackStopped],
         )
     )
-    told.then(2.0, PlaybackFinished(1)).until(70.0)
-    made = told.report()
+    scripted.then(2.0, PlaybackFinished(1)).until(70.0)
+    made = scripted.report()
     assert [(v.at, v.state, v.event) for v in made.states] == [
         (0.0, "taking", "call started"),
         (2.0, "noting", "playback finished"),
@@ -366,17 +374,17 @@ def test_states_of_a_chart_of_your_own_are_just_shown() -> None:
     assert (made.chart, made.turns[0].purpose, made.ended) == ("a mailbox", "message", None)
 
 
-def test_a_line_that_cannot_be_understood_is_named() -> None:
-    told = whole_call()
-    del told.lines[5]["event"]["utterance"]
+def test_an_invalid_line_of_a_journal_is_named() -> None:
+    scripted = whole_call()
+    del scripted.lines[5]["event"]["utterance"]
     with pytest.raises(JournalError, match=r"step 5 of the journal .* remove it and the lines"):
-        report(CHART, told.head, told.lines)
+        report(CHART, scripted.head, scripted.lines)
 
 
-def test_how_the_model_wrote_stands_in_the_turn_of_its_answer() -> None:
-    told = asked().then(5.1, ReplyWritten(2, 3, 2, False, first_chunk=0.31249))
-    told.then(5.2, ReplyReady(2)).until(6.0)
-    greeting, answer = told.report().turns
+def test_the_models_figures_are_in_the_turn_of_its_answer() -> None:
+    scripted = asked().then(5.1, ReplyWritten(2, 3, 2, False, first_chunk=0.31249))
+    scripted.then(5.2, ReplyReady(2)).until(6.0)
+    greeting, answer = scripted.report().turns
     assert (answer.chunks, answer.marked, answer.latency.first_chunk) == (3, 2, 0.312)
     assert (greeting.chunks, greeting.marked, greeting.latency.first_chunk) == (None, None, None)
 
@@ -384,7 +392,7 @@ def test_how_the_model_wrote_stands_in_the_turn_of_its_answer() -> None:
 def test_the_json_holds_what_the_report_holds() -> None:
     made = whole_call().report()
     read: dict[str, object] = json.loads(json.dumps(made.as_json()))
-    assert (read["report"], read["version"], read["call"]) == ("callchart", 1, "told")
+    assert (read["report"], read["version"], read["call"]) == ("callchart", 1, "scripted")
     assert read["duration"] == 12.02
     turns = read["turns"]
     assert isinstance(turns, list)
@@ -394,47 +402,47 @@ def test_the_json_holds_what_the_report_holds() -> None:
     assert re.fullmatch(r"[0-9a-f]{12}", str(read["hash"]))
 
 
-def test_a_call_without_a_line_is_an_empty_report() -> None:
-    told = Told()
-    empty: Report = report(CHART, told.head, [])
+def test_a_journal_without_lines_is_an_empty_report() -> None:
+    scripted = ScriptedCall()
+    empty: Report = report(CHART, scripted.head, [])
     assert (empty.turns, empty.duration, empty.ended) == ((), 0.0, None)
 
 
-def test_events_are_told_in_words() -> None:
+def test_events_are_described_in_words() -> None:
     assert in_words({"type": "CallerHungUp"}) == "caller hung up"
     assert in_words({"type": "TimerFired", "timer": "no_input"}) == "after no_input"
 
 
-def test_events_of_a_reply_that_is_over_change_nothing() -> None:
-    told = whole_call()
-    before = told.report()
-    last = told.lines[-1]
+def test_late_events_of_an_earlier_reply_change_nothing() -> None:
+    scripted = whole_call()
+    before = scripted.report()
+    last = scripted.lines[-1]
     for outcome in ("stale", "late"):
         event = {"type": "PlaybackFinished", "reply": 2}
-        told.lines.insert(-1, {**last, "event": event, "outcome": outcome})
-    assert told.report() == before
+        scripted.lines.insert(-1, {**last, "event": event, "outcome": outcome})
+    assert scripted.report() == before
 
 
-def test_an_utterance_that_the_recogniser_split_is_one_known_since_its_first_final() -> None:
-    told = Told().then(0.1, PlaybackStarted(1)).then(2.0, PlaybackFinished(1))
-    told.then(3.0, SpeechStarted(1)).then(4.0, SpeechEnded(1))
-    told.then(4.1, FinalHeard(1, "are you")).then(4.3, FinalHeard(1, "open")).until(5.0)
-    made = told.report()
+def test_finals_of_one_utterance_count_as_one_question() -> None:
+    scripted = ScriptedCall().then(0.1, PlaybackStarted(1)).then(2.0, PlaybackFinished(1))
+    scripted.then(3.0, SpeechStarted(1)).then(4.0, SpeechEnded(1))
+    scripted.then(4.1, FinalHeard(1, "are you")).then(4.3, FinalHeard(1, "open")).until(5.0)
+    made = scripted.report()
     assert [(u.text, u.known) for u in made.utterances] == [("are you open", 4.1)]
     assert made.turns[1].asked == "are you open"
     # All of its words were known with the last of them.
     assert made.turns[1].latency.text == 0.3
 
 
-def test_a_draft_that_is_heard_was_ready_when_it_was_called() -> None:
-    told = Told(settings=PhoneSettings(drafts=2)).then(0.1, PlaybackStarted(1))
-    told.then(2.0, PlaybackFinished(1)).then(3.0, SpeechStarted(1)).then(4.0, SpeechEnded(1))
-    told.then(4.1, FinalHeard(1, "hello")).then(4.2, SpeechStarted(2)).then(4.6, SpeechEnded(2))
-    told.then(4.7, FinalHeard(2, "you")).then(4.9, ReplyReady(3))
-    told.then(5.0, ReplyWritten(3, 2, 1, ends_call=False, first_chunk=0.1))
-    told.then(5.4, PlaybackStarted(3)).then(6.0, PlaybackFinished(3), heard="Yes?")
+def test_a_draft_that_is_used_was_ready_at_the_end_of_the_turn() -> None:
+    scripted = ScriptedCall(settings=PhoneSettings(drafts=2)).then(0.1, PlaybackStarted(1))
+    scripted.then(2.0, PlaybackFinished(1)).then(3.0, SpeechStarted(1)).then(4.0, SpeechEnded(1))
+    scripted.then(4.1, FinalHeard(1, "hello")).then(4.2, SpeechStarted(2)).then(4.6, SpeechEnded(2))
+    scripted.then(4.7, FinalHeard(2, "you")).then(4.9, ReplyReady(3))
+    scripted.then(5.0, ReplyWritten(3, 2, 1, ends_call=False, first_chunk=0.1))
+    scripted.then(5.4, PlaybackStarted(3)).then(6.0, PlaybackFinished(3), heard="Yes?")
 
-    made = told.report()
+    made = scripted.report()
     answer = made.turns[-1]
     assert (answer.reply, answer.asked, answer.chunks) == (3, "hello you", 2)
     assert (answer.called, answer.latency.ready) == (5.3, 0.0)
@@ -443,10 +451,10 @@ def test_a_draft_that_is_heard_was_ready_when_it_was_called() -> None:
 
 
 def test_tools_are_reported_with_their_times() -> None:
-    told = asked().then(5.1, ToolUnderWay(1, "set_aside", '{"article": "bread"}', 3.0))
-    told.then(5.4, ToolFinished(1, "set_aside", '{"article": "bread"}', "it is set aside"))
-    told.then(5.5, ToolFinished(2, "hours", "{}", "from nine to six")).until(5.6)
-    made = told.report()
+    scripted = asked().then(5.1, ToolUnderWay(1, "set_aside", '{"article": "bread"}', 3.0))
+    scripted.then(5.4, ToolFinished(1, "set_aside", '{"article": "bread"}', "it is set aside"))
+    scripted.then(5.5, ToolFinished(2, "hours", "{}", "from nine to six")).until(5.6)
+    made = scripted.report()
     assert made.tools == (
         ToolUse(1, "set_aside", 5.1, 5.4, '{"article": "bread"}', "it is set aside"),
         ToolUse(2, "hours", None, 5.5, "{}", "from nine to six"),
@@ -454,14 +462,14 @@ def test_tools_are_reported_with_their_times() -> None:
     assert made.counts()["tools"] == 2
 
 
-def test_a_tool_that_the_call_outlives_has_no_end() -> None:
-    told = asked().then(5.1, ToolUnderWay(1, "set_aside", "{}", 3.0)).until(5.2)
-    assert told.report().tools == (ToolUse(1, "set_aside", 5.1, None, "{}", ""),)
+def test_a_tool_that_still_runs_has_no_end() -> None:
+    scripted = asked().then(5.1, ToolUnderWay(1, "set_aside", "{}", 3.0)).until(5.2)
+    assert scripted.report().tools == (ToolUse(1, "set_aside", 5.1, None, "{}", ""),)
 
 
 def test_keys_are_reported_and_a_redacted_journal_hides_them() -> None:
     assert asked().then(5.1, DigitReceived("4")).report().keys == (Key(5.1, "4"),)
-    redacted = Told(redacted=True).then(1.0, DigitReceived("4"))
+    redacted = ScriptedCall(redacted=True).then(1.0, DigitReceived("4"))
     assert redacted.report().keys == (Key(1.0, "x"),)
 
 
@@ -492,10 +500,10 @@ def with_other_names(state: State) -> State:
 def test_a_chart_with_other_names_is_reported_the_same() -> None:
     states = [with_other_names(state) for state in CHART.states]
     chart = Chart("renamed", states, data=CHART.data, late=CHART.late)
-    told = Told(chart)
+    scripted = ScriptedCall(chart)
     for at, (event, heard) in WHOLE_CALL.items():
-        told.then(at, event, heard=heard)
-    made, usual = told.report(), whole_call().report()
+        scripted.then(at, event, heard=heard)
+    made, usual = scripted.report(), whole_call().report()
     assert [renamed(visit.name) for visit in usual.states] == [v.name for v in made.states]
     for ours, theirs in zip(made.turns, usual.turns, strict=True):
         assert replace(ours, states=()) == replace(theirs, states=())

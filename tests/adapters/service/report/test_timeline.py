@@ -1,4 +1,4 @@
-"""A timeline is a well-formed picture in which nothing overlaps and nothing sticks out."""
+"""A timeline is a well-formed picture: nothing overlaps, and nothing crosses its border."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from callchart.engine.events import (
     ToolUnderWay,
 )
 from callchart.states import CHART
-from tests.adapters.service.told import WHOLE_CALL, Told, whole_call
+from tests.adapters.service.scripted_call import WHOLE_CALL, ScriptedCall, whole_call
 from tests.examples.take_message import CHART as MESSAGES
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -48,7 +48,7 @@ def timeline(report: Report, *loudness: list[float]) -> str:
 
 @dataclass(frozen=True)
 class Written:
-    """A text of the picture: its kind, its words and its place."""
+    """A text of the picture: its kind, words and position."""
 
     kind: str
     says: str
@@ -97,43 +97,45 @@ def noise(seconds: float) -> tuple[list[float], list[float]]:
     return levels(samples, 8000)
 
 
-def long_call() -> Told:
+def long_call() -> ScriptedCall:
     """Return a call of three minutes: ten questions, each with a long answer."""
-    told = Told().then(0.1, PlaybackStarted(1))
-    told.then(2.0, PlaybackFinished(1), heard="Hello, how can I help?")
+    scripted = ScriptedCall().then(0.1, PlaybackStarted(1))
+    scripted.then(2.0, PlaybackFinished(1), heard="Hello, how can I help?")
     at = 3.0
     for n in range(1, 11):
-        told.then(at, SpeechStarted(n)).then(at + 1.2, SpeechEnded(n))
-        told.then(at + 1.3, FinalHeard(n, "would you please tell me " * n))
-        told.then(at + 2.4, ReplyReady(n + 1)).then(at + 2.7, SoundQueued(n + 1, 0, 12.0))
-        told.then(at + 2.8, PlaybackStarted(n + 1))
-        told.then(at + 14.0, PlaybackFinished(n + 1), heard="There is so much to tell. " * n)
+        scripted.then(at, SpeechStarted(n)).then(at + 1.2, SpeechEnded(n))
+        scripted.then(at + 1.3, FinalHeard(n, "would you please tell me " * n))
+        scripted.then(at + 2.4, ReplyReady(n + 1)).then(at + 2.7, SoundQueued(n + 1, 0, 12.0))
+        scripted.then(at + 2.8, PlaybackStarted(n + 1))
+        scripted.then(at + 14.0, PlaybackFinished(n + 1), heard="There is so much to tell. " * n)
         at += 17.5
-    return told.then(at, CallerHungUp()).then(at, LineClosed())
+    return scripted.then(at, CallerHungUp()).then(at, LineClosed())
 
 
-def false_alarm(words: str = "") -> Told:
-    told = Told().then(0.1, PlaybackStarted(1)).then(1.0, SpeechStarted(1), heard="Hello, how")
-    told.then(1.3, SpeechEnded(1)).then(1.5, FinalHeard(1, words))
-    told.then(1.5, SoundQueued(1, 0, 1.0)).then(1.6, PlaybackStarted(1))
-    return told.then(3.0, PlaybackFinished(1), heard="can I help?").until(4.0)
+def false_alarm(words: str = "") -> ScriptedCall:
+    scripted = (
+        ScriptedCall().then(0.1, PlaybackStarted(1)).then(1.0, SpeechStarted(1), heard="Hello, how")
+    )
+    scripted.then(1.3, SpeechEnded(1)).then(1.5, FinalHeard(1, words))
+    scripted.then(1.5, SoundQueued(1, 0, 1.0)).then(1.6, PlaybackStarted(1))
+    return scripted.then(3.0, PlaybackFinished(1), heard="can I help?").until(4.0)
 
 
-def tools_and_keys(*, redacted: bool = False) -> Told:
+def tools_and_keys(*, redacted: bool = False) -> ScriptedCall:
     """Return a call with keys and three tools: two overlap, one is cancelled, one does not end."""
-    told = Told(redacted=redacted).then(0.1, PlaybackStarted(1))
-    told.then(2.0, PlaybackFinished(1), heard="Hello, how can I help?")
-    told.then(2.5, DigitReceived("1")).then(2.6, DigitReceived("#"))
-    told.then(3.0, SpeechStarted(1)).then(3.5, DigitReceived("9")).then(4.0, SpeechEnded(1))
-    told.then(4.1, FinalHeard(1, "are you open"))
-    told.then(5.1, ToolUnderWay(1, "opening_hours", '{"day": "today"}', 3.0))
-    told.then(5.1, ToolUnderWay(2, "find_customer", "{}", 3.0))
-    told.then(5.3, ToolFinished(1, "opening_hours", '{"day": "today"}', "until six"))
-    told.then(5.85, ToolFinished(3, "set_aside", "{}", "cancelled"))
-    return told.then(5.9, DigitReceived("*"))
+    scripted = ScriptedCall(redacted=redacted).then(0.1, PlaybackStarted(1))
+    scripted.then(2.0, PlaybackFinished(1), heard="Hello, how can I help?")
+    scripted.then(2.5, DigitReceived("1")).then(2.6, DigitReceived("#"))
+    scripted.then(3.0, SpeechStarted(1)).then(3.5, DigitReceived("9")).then(4.0, SpeechEnded(1))
+    scripted.then(4.1, FinalHeard(1, "are you open"))
+    scripted.then(5.1, ToolUnderWay(1, "opening_hours", '{"day": "today"}', 3.0))
+    scripted.then(5.1, ToolUnderWay(2, "find_customer", "{}", 3.0))
+    scripted.then(5.3, ToolFinished(1, "opening_hours", '{"day": "today"}', "until six"))
+    scripted.then(5.85, ToolFinished(3, "set_aside", "{}", "cancelled"))
+    return scripted.then(5.9, DigitReceived("*"))
 
 
-def hung_up_after(moment: float) -> Callable[[], Told]:
+def hung_up_after(moment: float) -> Callable[[], ScriptedCall]:
     return lambda: whole_call(hang_up_after=moment)
 
 
@@ -141,11 +143,11 @@ def redacted_call() -> Report:
     return whole_call(redacted=True).report()
 
 
-CALLS: dict[str, Callable[[], Told]] = {
+CALLS: dict[str, Callable[[], ScriptedCall]] = {
     "a whole call": whole_call,
     "a long call": long_call,
     "a false alarm": false_alarm,
-    "a call that was only begun": Told,
+    "a call that was only begun": ScriptedCall,
     "tools and keys": tools_and_keys,
     **{f"a hangup at {moment} s": hung_up_after(moment) for moment in [*WHOLE_CALL][:-2]},
 }
@@ -157,7 +159,7 @@ def call(request: pytest.FixtureRequest) -> Report:
 
 
 @pytest.mark.parametrize("with_sound", [True, False], ids=["with sound", "journal only"])
-def test_nothing_sticks_out_of_the_picture(call: Report, with_sound: bool) -> None:
+def test_nothing_crosses_the_border_of_the_picture(call: Report, with_sound: bool) -> None:
     svg = timeline(call, *noise(call.duration) if with_sound else ())
     left, top, width, height = (float(n) for n in drawn(svg).attrib["viewBox"].split())
     assert (left, top) == (0, 0)
@@ -237,8 +239,8 @@ def test_the_states_are_named_where_there_is_room() -> None:
 
 
 def test_a_filler_has_a_colour_of_its_own() -> None:
-    def colours(told: Told) -> set[str]:
-        report = told.report()
+    def colours(scripted: ScriptedCall) -> set[str]:
+        report = scripted.report()
         svg = drawn(timeline(report, *noise(report.duration)))
         return {p.attrib["stroke"] for p in svg.iter(f"{SVG}path") if p.get("stroke-linecap")}
 
@@ -253,7 +255,7 @@ def test_silence_draws_no_bars() -> None:
     assert not [p for p in svg.iter(f"{SVG}path") if p.get("stroke-linecap")]
 
 
-def test_a_long_call_is_broken_where_nobody_speaks() -> None:
+def test_a_long_call_is_broken_at_silence() -> None:
     report = long_call().report()
     svg = timeline(report)
     assert said(svg, "").count("caller") > 9  # one is in the legend
@@ -263,26 +265,32 @@ def test_a_long_call_is_broken_where_nobody_speaks() -> None:
 
 
 def test_speech_without_a_pause_is_broken_between_words() -> None:
-    told = Told().then(0.05, SoundQueued(1, 0, 50.0)).then(0.1, PlaybackStarted(1))
+    scripted = ScriptedCall().then(0.05, SoundQueued(1, 0, 50.0)).then(0.1, PlaybackStarted(1))
     text = " ".join(f"word{n:02d}" for n in range(60))
-    told.then(50.0, PlaybackFinished(1), heard=text)
-    shown = " ".join(said(timeline(told.report()), "words"))
+    scripted.then(50.0, PlaybackFinished(1), heard=text)
+    shown = " ".join(said(timeline(scripted.report()), "words"))
     assert shown == text
 
 
 def test_words_that_do_not_fit_end_with_an_ellipsis() -> None:
-    told = Told().then(0.1, PlaybackStarted(1)).then(1.0, PlaybackFinished(1), heard="well " * 99)
-    told.then(1.1, SpeechStarted(1)).then(2.0, SpeechEnded(1))
-    lines = said(timeline(told.report()), "words")
+    scripted = (
+        ScriptedCall()
+        .then(0.1, PlaybackStarted(1))
+        .then(1.0, PlaybackFinished(1), heard="well " * 99)
+    )
+    scripted.then(1.1, SpeechStarted(1)).then(2.0, SpeechEnded(1))
+    lines = said(timeline(scripted.report()), "words")
     assert len(lines) == 2
     assert lines[-1].endswith("…")
 
 
 def test_words_without_room_are_left_out() -> None:
-    told = Told().then(0.1, PlaybackStarted(1)).then(1.0, PlaybackFinished(1))
-    told.then(2.0, SpeechStarted(1)).then(2.05, SpeechEnded(1)).then(2.06, FinalHeard(1, "well"))
-    told.then(2.1, SpeechStarted(2)).then(3.0, SpeechEnded(2)).then(3.1, FinalHeard(2, "hello"))
-    assert said(timeline(told.report()), "words") == ["hello"]
+    scripted = ScriptedCall().then(0.1, PlaybackStarted(1)).then(1.0, PlaybackFinished(1))
+    scripted.then(2.0, SpeechStarted(1)).then(2.05, SpeechEnded(1)).then(
+        2.06, FinalHeard(1, "well")
+    )
+    scripted.then(2.1, SpeechStarted(2)).then(3.0, SpeechEnded(2)).then(3.1, FinalHeard(2, "hello"))
+    assert said(timeline(scripted.report()), "words") == ["hello"]
 
 
 def test_a_redacted_call_says_so() -> None:
@@ -301,10 +309,10 @@ def test_an_answer_that_was_not_heard_is_noted() -> None:
 
 
 def test_deferred_speech_is_noted_with_its_delay() -> None:
-    told = Told().then(0.1, PlaybackStarted(1)).then(1.0, PlaybackFinished(1))
-    told.until(7.1).then(7.1, PlaybackStarted(2)).then(7.2, SpeechStarted(1)).until(8.0)
-    told.then(8.5, PartialHeard(1, "yes"))
-    assert "interrupted: silent after 400 ms" in said(timeline(told.report()), "note")
+    scripted = ScriptedCall().then(0.1, PlaybackStarted(1)).then(1.0, PlaybackFinished(1))
+    scripted.until(7.1).then(7.1, PlaybackStarted(2)).then(7.2, SpeechStarted(1)).until(8.0)
+    scripted.then(8.5, PartialHeard(1, "yes"))
+    assert "interrupted: silent after 400 ms" in said(timeline(scripted.report()), "note")
 
 
 def test_a_bracket_as_long_as_its_row_leaves_no_room_for_a_note() -> None:
@@ -317,10 +325,10 @@ def test_a_bracket_as_long_as_its_row_leaves_no_room_for_a_note() -> None:
 
 
 def test_words_may_hold_anything() -> None:
-    told = Told().then(0.1, PlaybackStarted(1)).then(2.0, PlaybackFinished(1))
-    told.then(3.0, SpeechStarted(1)).then(4.0, SpeechEnded(1))
-    told.then(4.1, FinalHeard(1, "<b>&\x00\ud800 привет 電話"))
-    report = replace(told.report(), call='"><script>')
+    scripted = ScriptedCall().then(0.1, PlaybackStarted(1)).then(2.0, PlaybackFinished(1))
+    scripted.then(3.0, SpeechStarted(1)).then(4.0, SpeechEnded(1))
+    scripted.then(4.1, FinalHeard(1, "<b>&\x00\ud800 привет 電話"))
+    report = replace(scripted.report(), call='"><script>')
     svg = timeline(report)
     assert "<b>&�� привет 電話" in " ".join(said(svg, "words"))
     assert drawn(svg).findtext(f"{SVG}title") == 'Call "><script>'

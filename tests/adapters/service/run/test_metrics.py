@@ -1,4 +1,4 @@
-"""Figures for an operator: how often a second provider was asked, and how the models write."""
+"""Metrics for an operator: the use of second providers, and the pace of the models."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from callchart.engine.testing import FakeModel, FakeSynthesizer
 
 @dataclass
 class Counted:
-    """What of a model is looked at here."""
+    """The part of a model that these tests read."""
 
     counters: ModelCounters
 
@@ -53,7 +53,7 @@ def test_one_model_and_one_voice_have_one_line() -> None:
     ]
 
 
-def test_a_second_provider_has_a_line_that_says_how_often_it_was_asked_and_why() -> None:
+def test_a_second_provider_has_a_line_with_counts_by_reason() -> None:
     failures = (Late("a", ""), ProviderError("a", ""), ProviderError("a", ""), NotAsked("a", ""))
     lines = [*provider_metrics(opened({"a": ModelCounters()}, asked(8, *failures), asked(0)))]
     assert lines == [
@@ -69,19 +69,19 @@ def test_a_second_provider_has_a_line_that_says_how_often_it_was_asked_and_why()
     ("chunks", "marked", "cuts"),
     [(3, 3, 0), (3, 2, 0), (3, 1, 1), (3, 0, 2), (1, 0, 0)],
 )
-def test_a_cut_is_ours_where_the_model_made_none(chunks: int, marked: int, cuts: int) -> None:
+def test_a_cut_without_a_mark_of_the_model_is_ours(chunks: int, marked: int, cuts: int) -> None:
     answers = Answers()
     answers.add(ReplyWritten(2, chunks, marked, False, first_chunk=0.5))
     assert (answers.written, answers.marked, answers.our_cuts) == (1, min(marked, 1), cuts)
 
 
-def test_what_only_asks_for_a_moment_is_no_cut() -> None:
+def test_a_bridge_does_not_count_as_a_cut() -> None:
     answers = Answers()
     answers.add(ReplyWritten(2, 5, 2, False, first_chunk=7.5, bridges=2))
     assert answers.our_cuts == 0
 
 
-def test_an_answer_that_only_hangs_up_is_none() -> None:
+def test_an_answer_without_words_is_not_counted() -> None:
     answers = Answers()
     answers.add(ReplyWritten(2, 0, 0, True))
     assert str(answers) == "answers: 0"

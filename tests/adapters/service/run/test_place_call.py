@@ -1,4 +1,4 @@
-"""A call that we place ourselves: how it ends, and that it keeps out of a service's way."""
+"""Outgoing calls: their ending, and that they do not disturb a running service."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_a_second_instance_has_its_own_names_and_opens_control() -> None:
     assert one.app != other.app
     assert one.instance != other.instance
     assert one.app.startswith("callchart-out-")
-    # Neither prefix contains the other: no process takes the other's calls for orphans.
+    # Neither prefix contains the other, so no process treats the other's calls as orphans.
     assert one.instance.isalnum()
     assert len(one.instance) <= 12
     assert (one.control, one.listen) == ("connect", None)
@@ -85,7 +85,7 @@ def config(path: Path) -> Config:
 
 
 class Shown:
-    """The states that the call went through."""
+    """Return the states that the call went through."""
 
     def __init__(self) -> None:
         self.states: list[str] = []

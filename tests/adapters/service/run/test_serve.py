@@ -68,7 +68,7 @@ class Exchange(FakeCarrier):
 
 @dataclass
 class Running:
-    """A service with calls of the fake carrier's. Lines stay on until the test hangs them up."""
+    """A service with a fake carrier. Its lines stay open until the test hangs them up."""
 
     chart: Chart = CHART
     carrier: Exchange = field(default_factory=Exchange)
@@ -79,7 +79,7 @@ class Running:
 
     @asynccontextmanager
     async def begun(self) -> AsyncIterator[None]:
-        """The service runs; after the block it has ended, and all that it started with it."""
+        """Run the service. After the block, it and everything that it started has ended."""
         scripts, phrases, synthesizer = Scripts(fillers=()), Phrases(16000), FakeSynthesizer()
         await phrases.prepare(synthesizer, script_texts(scripts))
         supervisor = Supervisor(
@@ -99,7 +99,7 @@ class Running:
         await take_calls(supervisor, self.carrier, self.calls, self.stop, DRAIN)
 
     async def ring(self, *call_ids: str) -> list[FakeLine]:
-        """Let calls come in, and wait until their greeting has ended."""
+        """Start incoming calls, and wait until their greetings have ended."""
         lines = [FakeLine(call_id) for call_id in call_ids]
         for line in lines:
             self.carrier.ring(line)
@@ -200,7 +200,7 @@ async def test_metrics_are_logged_each_hour_with_calls(
 
 
 class StopOnce(logging.Handler):
-    """Sends this process a signal as soon as the service says something that begins so."""
+    """A handler that sends SIGTERM to this process at the first message with this beginning."""
 
     def __init__(self, beginning: str) -> None:
         super().__init__()
@@ -213,7 +213,7 @@ class StopOnce(logging.Handler):
 
 @pytest.fixture
 def own_logging() -> Iterator[logging.Logger]:
-    """The log as it was, once the service has set it up for itself."""
+    """Yield our logger. Restore the log's handlers and level after the test."""
     root, ours = logging.getLogger(), logging.getLogger("callchart")
     handlers, level = [*root.handlers], ours.level
     yield ours
@@ -221,7 +221,7 @@ def own_logging() -> Iterator[logging.Logger]:
     ours.setLevel(level)
 
 
-def test_it_serves_until_a_signal(
+def test_serve_runs_until_a_signal(
     asterisk: Asterisk,
     tmp_path: Path,
     own_logging: logging.Logger,

@@ -1,4 +1,4 @@
-"""All providers that a configuration chooses, put together, with real servers behind them."""
+"""All providers of a configuration together, with real servers."""
 
 from __future__ import annotations
 
@@ -73,8 +73,8 @@ async def speechkit(one_speechkit: SpeechKitServer) -> SpeechKitServer:
 def configured(
     read: Read, model: ModelServer, speechkit: SpeechKitServer, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Config]:
-    """Everything is asked of servers; only the voice detector takes tones for speech."""
-    # The environment's proxies lead elsewhere.
+    """Yield a configuration with real servers, and a voice detector that detects tones."""
+    # Proxies of the environment would be used otherwise.
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     with nobody() as dead:
         config = read(
@@ -113,7 +113,7 @@ async def loudness(resources: SharedResources) -> AsyncIterator[VoiceDetectors]:
 
 
 def with_voice_at(config: Config, read: Read, server: SpeechKitServer) -> Config:
-    """The same, with gRPC's voice at another server."""
+    """Return the same configuration, with another server for the voice over gRPC."""
     text = config.path.read_text().splitlines()
     moved = [
         f'tts_url = "http://127.0.0.1:{server.grpc_port}"' if "tts_url" in line else line
@@ -124,13 +124,13 @@ def with_voice_at(config: Config, read: Read, server: SpeechKitServer) -> Config
 
 
 def caller(*questions: str) -> ScriptedCaller:
-    """Asks when the agent has been silent for half a second, and hangs up after the last answer."""
+    """Return a caller who asks after 0.5 s of silence, and hangs up after the last answer."""
     silent = Cue("agent silent", 25)
     lines = tuple(ScriptLine(speak(each, 16000).pcm, silent) for each in questions)
     return ScriptedCaller(Script(16000, lines, hangup=silent, at_most_s=25))
 
 
-async def test_a_call_goes_on_over_http_and_with_the_second_model_when_the_first_of_each_is_dead(
+async def test_a_call_continues_with_the_second_voice_and_model_when_the_first_ones_fail(
     configured: Config, read: Read, model: ModelServer, speechkit: SpeechKitServer
 ) -> None:
     await model.write(Writing(text="beta gama.|"), containing="open")
@@ -170,7 +170,7 @@ async def test_a_call_goes_on_over_http_and_with_the_second_model_when_the_first
     assert (opened.writers.counters.requests, opened.writers.counters.by_second) == (2, 2)
 
 
-async def test_scripts_are_in_the_first_voice_also_where_it_is_too_slow_for_a_call(
+async def test_scripts_use_the_first_voice_even_if_it_is_too_slow_for_a_call(
     configured: Config, speechkit: SpeechKitServer
 ) -> None:
     await speechkit.speak(Speaking(first=2 * configured.speech.first_sound))

@@ -19,7 +19,7 @@ def send(number: signal.Signals) -> None:
 
 
 @pytest.mark.parametrize("number", SIGNALS)
-async def test_a_signal_asks_and_a_second_one_ends_the_block_with_calls_alone(
+async def test_the_first_signal_asks_and_the_second_ends_the_block_with_calls(
     number: signal.Signals, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, "callchart")
@@ -32,19 +32,19 @@ async def test_a_signal_asks_and_a_second_one_ends_the_block_with_calls_alone(
                 send(number)
                 await trio.sleep_forever()
             assert stop.at_once.cancelled_caught
-            # What calls need to end is around that block, and goes on.
+            # The code around that block, which ends the calls, continues.
             await trio.lowlevel.checkpoint()
     assert caplog.messages == [f"{number.name} received"] * 2
 
 
-async def test_one_signal_is_immediate_before_there_are_calls() -> None:
+async def test_a_signal_before_the_block_with_calls_stops_immediately() -> None:
     with trio.fail_after(5):
         async with stopped_by_signals():
             send(signal.SIGTERM)
             await trio.sleep_forever()
 
 
-async def test_a_block_that_ends_by_itself_leaves_the_signals_as_they_were() -> None:
+async def test_the_signal_handlers_are_restored() -> None:
     before = [signal.getsignal(number) for number in SIGNALS]
     async with stopped_by_signals() as stop:
         pass

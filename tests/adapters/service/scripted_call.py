@@ -1,4 +1,6 @@
-"""Calls written event by event: the chart decides them, nothing runs, and a journal results."""
+"""Calls written event by event: the chart decides each event, and the result is a journal.
+
+No activity runs."""
 
 from __future__ import annotations
 
@@ -29,12 +31,12 @@ from callchart.engine.journal import JournalLine, head, line
 from callchart.states import CHART
 from callchart.states.settings import PhoneSettings
 
-#: A question ends a turn no sooner than other words.
+#: The wait after a question is as long as after other words.
 SETTINGS = PhoneSettings(end_of_turn_least=0.7)
-FACTS = Facts(call_id="told", fillers=(FillerClip("Well,", 0.6, (0.6,)),))
+FACTS = Facts(call_id="scripted", fillers=(FillerClip("Well,", 0.6, (0.6,)),))
 
 
-class Told:
+class ScriptedCall:
     """A call so far. `then` adds the next event; timers fire on the way."""
 
     def __init__(
@@ -130,12 +132,12 @@ WHOLE_CALL: Mapping[float, tuple[Event, str]] = {
 }
 
 
-def whole_call(*, hang_up_after: float | None = None, redacted: bool = False) -> Told:
-    """`WHOLE_CALL`, or until the caller hangs up 10 ms after the event at `hang_up_after`."""
-    told = Told(redacted=redacted)
+def whole_call(*, hang_up_after: float | None = None, redacted: bool = False) -> ScriptedCall:
+    """Return `WHOLE_CALL`. With `hang_up_after`, the caller hangs up 10 ms after that event."""
+    scripted = ScriptedCall(redacted=redacted)
     for at, (event, heard) in WHOLE_CALL.items():
-        told.then(at, event, heard=heard)
+        scripted.then(at, event, heard=heard)
         if at == hang_up_after:
-            told.then(at + 0.01, CallerHungUp()).then(at + 0.02, LineClosed())
+            scripted.then(at + 0.01, CallerHungUp()).then(at + 0.02, LineClosed())
             break
-    return told
+    return scripted
