@@ -31,7 +31,7 @@ from callchart.engine.journal import JournalError, ReplayDiffers, read, replay
 from callchart.engine.ports import ProviderError
 from callchart.engine.settings import SettingError
 
-#: What a user can mend: said in one line, without a traceback.
+#: Errors that a user can correct: printed as one line, without a traceback.
 USER_ERRORS = (
     ChartError,
     JournalError,
@@ -41,12 +41,12 @@ USER_ERRORS = (
     UserError,
 )
 
-#: Of the default chart.
+#: The folder of the default chart's drawings.
 DEFAULT_DRAWINGS = Path("docs/statecharts")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; the process's exit code."""
+    """Run one command, and return the exit code of the process."""
     options = parser().parse_args(arguments)
     logging.basicConfig(format="%(levelname)s %(message)s", level=logging.WARNING)
     try:
@@ -109,13 +109,15 @@ def parser() -> argparse.ArgumentParser:
         )
         return sub
 
-    of_service("serve", _serve, "Take the calls that Asterisk hands over, until it is stopped.")
+    of_service("serve", _serve, "Take calls from Asterisk until a signal.")
 
     doctor = of_service("doctor", _doctor, "Check each part that a service needs; print the cures.")
     doctor.add_argument("--json", action="store_true", help="print the findings as JSON")
 
-    call = of_service("call", _call, "Place a call, and show the states that it goes through.")
-    call.add_argument("extension", metavar="EXTENSION", help="whom to call; see transfer.allow")
+    call = of_service("call", _call, "Place a call, and show its states.")
+    call.add_argument(
+        "extension", metavar="EXTENSION", help="the number to call; transfer.allow must allow it"
+    )
 
     draw = of_chart(
         "draw", _draw, "Draw a chart: pictures, Mermaid, SCXML, table of state x event."
@@ -128,11 +130,13 @@ def parser() -> argparse.ArgumentParser:
         help="default: docs/statecharts, for the default chart alone; another needs its own",
     )
 
-    again = of_chart("replay", _replay, "Decide a call's journal again; fail where it differs.")
+    again = of_chart(
+        "replay", _replay, "Decide each event of a journal again; fail if a step differs."
+    )
     again.add_argument("journal", type=Path, metavar="FILE")
 
     explore = of_chart(
-        "explore", _explore, "Go through all that calls can come to; fail where a property breaks."
+        "explore", _explore, "Go through every call that is possible; fail if a property breaks."
     )
     explore.add_argument(
         "--turns",
@@ -158,41 +162,48 @@ def parser() -> argparse.ArgumentParser:
         type=Path,
         default=Path("explored"),
         metavar="DIR",
-        help="for the journals of calls that break a property (default: explored)",
+        help="the folder for journals of calls that break a property (default: explored)",
     )
-    explore.add_argument("--json", action="store_true", help="print what was found as JSON")
+    explore.add_argument("--json", action="store_true", help="print the results as JSON")
 
-    demo = of_chart("demo", _demo, "A phone call on real audio, offline, and what is left of it.")
+    demo = of_chart(
+        "demo",
+        _demo,
+        "Run a phone call with real audio, offline; write its journal, recording and report.",
+    )
     demo.add_argument(
         "--caller",
         type=Path,
         metavar="FILE",
-        help="a WAV of somebody speaking, or a caller's script, a .toml as "
-        "adapters/service/demo/caller.toml is, which says how; default: a sample caller",
+        help="a WAV file of speech, or a script of a caller: a .toml file such as "
+        "adapters/service/demo/caller.toml, which explains the format (default: a sample caller)",
     )
     demo.add_argument(
-        "--language", choices=["en", "ru"], default="en", help="what is spoken (default: en)"
+        "--language",
+        choices=["en", "ru"],
+        default="en",
+        help="the language of the call (default: en)",
     )
     demo.add_argument(
         "--providers",
         choices=["offline", "yandex"],
         default="offline",
-        help="who hears, speaks and answers; yandex: SpeechKit's and OpenAI's own adapters, with"
-        " servers on this machine (default: offline)",
+        help="the providers of speech and answers; yandex: the adapters for SpeechKit and OpenAI, "
+        "with servers on this machine (default: offline)",
     )
     demo.add_argument(
         "--whisper",
         type=Path,
         default=Path("whisper-base"),
         metavar="DIR",
-        help="a Whisper model's folder, which hears all but English (default: whisper-base)",
+        help="the folder of a Whisper model, needed for Russian (default: whisper-base)",
     )
     demo.add_argument(
         "--out", type=Path, default=Path("demo-call"), metavar="DIR", help="default: demo-call"
     )
     pace = demo.add_mutually_exclusive_group()
-    pace.add_argument("--realtime", action="store_true", help="as long as a call lasts (default)")
-    pace.add_argument("--fast", action="store_true", help="jump over all waiting")
+    pace.add_argument("--realtime", action="store_true", help="run in real time (default)")
+    pace.add_argument("--fast", action="store_true", help="skip all waiting")
     demo.add_argument("--json", action="store_true", help="print the report instead of the states")
     demo.add_argument(
         "--set",
@@ -213,8 +224,8 @@ def parser() -> argparse.ArgumentParser:
     return whole
 
 
-# The service's modules bring the model's client, which takes half a second to import: only for
-# those who use them.
+# Import the service's modules only where needed: they import the model's client, which takes half a
+# second.
 
 
 def _serve(options: argparse.Namespace) -> int:
@@ -320,7 +331,7 @@ def _replay(options: argparse.Namespace) -> int:
         return 1
     except JournalError as error:
         raise JournalError(f"{options.journal}, {error}") from None
-    except Exception as error:  # noqa: BLE001 (of the chart's functions: whatever)
+    except Exception as error:  # noqa: BLE001 (the chart's functions may raise anything)
         print(f"{options.journal}: step {steps} fails: {what_failed(error)}", file=sys.stderr)
         return 1
     if steps and chart.is_final(leaf):
@@ -350,7 +361,7 @@ def _demo(options: argparse.Namespace) -> int:
         from callchart.adapters.service.demo.cast import offline
         from callchart.adapters.service.demo.yandex_cast import yandex
     except ModuleNotFoundError as missing:
-        # The demo's speech is an extra: the other commands do without it.
+        # The demo needs an extra; the other commands do not.
         raise UserError(f"the demo needs {missing.name}: pip install 'callchart[demo]'") from None
     if options.fast and options.providers == "yandex":
         raise UserError("--fast: the servers of --providers yandex keep real time; leave it out")
