@@ -1,9 +1,8 @@
 """A real Asterisk for the tests: Debian's packages, unpacked into the user's cache without root.
 
-This machine's own apt says where a Debian mirror is and which packages Asterisk needs; those are
-unpacked and never installed. Asterisk then runs with the loader and the libraries that came with
-it, so that it does not matter which release of Debian this machine runs. It takes 14 MB to download
-and about 5 s, once for each content of this file.
+The machine's own apt names a Debian mirror and the packages that Asterisk needs. They are unpacked
+and never installed. Asterisk then runs with its own loader and libraries, so the machine may run
+any release of Debian. The download is 14 MB and takes about 5 s, once for each `_recipe`.
 """
 
 from __future__ import annotations
@@ -23,16 +22,19 @@ from tempfile import TemporaryDirectory
 #: The release of Debian that has Asterisk 22. It moves: packages there are renamed and updated.
 RELEASE = "sid"
 
-#: What the binary and the modules of `conf/modules.conf` are linked with, without the versions
-#: that Debian puts into the packages' names. All that Asterisk depends on would be 80 MB.
+#: The libraries of the binary and of the modules in `conf/modules.conf`, without the versions in
+#: the names of Debian's packages. All dependencies of Asterisk would be 80 MB.
 LIBRARIES = (
     "libbsd", "libc", "libcap", "libcrypt", "libedit", "libgcc-s", "libgsm", "libjansson", "libmd",
     "libsqlite3", "libssl", "libstdc++", "libsystemd", "libtinfo", "liburiparser", "libuuid",
     "libxml2", "libxslt", "libzstd", "zlib",
 )  # fmt: skip
 
-#: What is kept of the packages' content.
+#: The folders of the packages that are kept.
 KEPT = ("usr/sbin", "usr/lib", "usr/lib64", "usr/share/asterisk")
+
+#: The version of the unpacked folder, part of its cache key.
+LAYOUT = 1
 
 DOWNLOAD_SECONDS = 300
 
@@ -40,7 +42,7 @@ CONF = Path(__file__).with_name("conf")
 
 
 class AsteriskUnavailable(Exception):
-    """A real Asterisk cannot be had on this machine; the message says why, in one line."""
+    """No real Asterisk can be installed here. The message is one line with the reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +53,7 @@ class Installation:
 
     @property
     def command(self) -> list[str]:
-        """What starts the binary; arguments of Asterisk's own may follow."""
+        """The command that starts the binary; arguments for Asterisk may follow."""
         return [
             *(str(self._libraries / self._loader), "--library-path", str(self._libraries)),
             str(self.folder / "usr/sbin/asterisk"),
@@ -79,9 +81,9 @@ class Installation:
         return next(self._libraries.glob("ld-linux*.so.*")).name
 
     def missing_libraries(self) -> list[str]:
-        """What the binary or a module that the tests use is linked with, and is not there.
+        """Return the libraries that the binary or a used module needs and that are missing here.
 
-        A library of this machine's own does not count: the next machine may not have it."""
+        A library of the machine does not count: another machine may not have it."""
         linked = [self.folder / "usr/sbin/asterisk", *map(self.modules.joinpath, used_modules())]
         loader = ["env", "LD_TRACE_LOADED_OBJECTS=1", *self.command[:-1]]
         listed = "".join(_run([*loader, str(file)]) for file in linked)
@@ -90,15 +92,14 @@ class Installation:
 
 
 def used_modules() -> list[str]:
-    """The modules that `conf/modules.conf` loads."""
+    """Return the modules that `conf/modules.conf` loads."""
     return re.findall(r"^load=(\S+)", (CONF / "modules.conf").read_text(), re.MULTILINE)
 
 
 def installed() -> Installation:
-    """The Asterisk in the cache, unpacked now if it is not there. Raises `AsteriskUnavailable`."""
+    """Return the Asterisk of the cache; unpack it first if needed. Raises `AsteriskUnavailable`."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "callchart-tests"
-    recipe = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()[:12]
-    installation = Installation(cache / f"asterisk-{recipe}")
+    installation = Installation(cache / f"asterisk-{_recipe()}")
     try:
         cache.mkdir(parents=True, exist_ok=True)
         with _locked(cache / "asterisk.lock"):
@@ -110,16 +111,24 @@ def installed() -> Installation:
     return installation
 
 
+def _recipe() -> str:
+    """Return a hash of everything that decides the content of the installation, as a cache key.
+
+    A change of `_download` or `_unpack` that changes the content needs a new `LAYOUT`."""
+    parts = (LAYOUT, RELEASE, LIBRARIES, KEPT, sorted(used_modules()))
+    return hashlib.sha256(repr(parts).encode()).hexdigest()[:12]
+
+
 @contextmanager
 def _locked(path: Path) -> Iterator[None]:
-    """Others who want the same wait until this one has it."""
+    """Hold the lock file for the length of the block: other processes wait for it."""
     with path.open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
 
 def _unpack(work: Path) -> Installation:
-    """Download and unpack, all of it below `work`, and see that the result can start."""
+    """Download and unpack everything below `work`, and check that the result can start."""
     packages = work / "packages"
     content = work / "content"
     installation = Installation(work / "asterisk")
@@ -142,7 +151,7 @@ def _unpack(work: Path) -> Installation:
 
 
 def _download(work: Path, packages: Path) -> None:
-    """Fetch the packages with an apt that has a state of its own and nothing installed."""
+    """Download the packages with apt, on a state of its own in which nothing is installed."""
     for folder in ("lists/partial", "cache/archives/partial"):
         (work / folder).mkdir(parents=True)
     (work / "status").touch()
@@ -165,7 +174,7 @@ def _download(work: Path, packages: Path) -> None:
     apt = ["apt-get", "-qq", *(part for item in settings.items() for part in _setting(*item))]
     _run([*apt, "--error-on=any", "update"])
     needed = re.findall(r"^Inst (\S+)", _run([*apt, "--simulate", "install", "asterisk"]), re.M)
-    # What may stand between a library's name and the end of its package's: libssl3t64, zlib1g.
+    # The name of a package may continue after the library's: libssl3t64, zlib1g.
     library = re.compile(rf"(?:{'|'.join(map(re.escape, LIBRARIES))})[-.\d]*(?:t64|g)?")
     wanted = [name for name in needed if library.fullmatch(name)]
     _run([*apt, "download", "asterisk", "asterisk-modules", *wanted], folder=packages)
@@ -176,7 +185,7 @@ def _setting(name: str, value: object) -> tuple[str, str]:
 
 
 def _mirror() -> str:
-    """Where this machine gets Debian's packages from: a Debian mirror's path ends in debian."""
+    """Return the Debian mirror of this machine's apt: its path ends in debian."""
     sources = _run(["apt-get", "indextargets", "--format", "$(REPO_URI)", "Created-By: Packages"])
     for source in sources.splitlines():
         if source.rstrip("/").endswith("/debian"):
@@ -185,7 +194,7 @@ def _mirror() -> str:
 
 
 def _run(command: list[str], folder: Path | None = None) -> str:
-    """What the command printed."""
+    """Run the command, and return its output. Raises `AsteriskUnavailable`."""
     try:
         done = subprocess.run(
             command,
