@@ -24,11 +24,11 @@ from callchart.engine.drawing.svg.shapes import ICON, PAD, Rect
 from callchart.engine.drawing.svg.text import LINE, TITLE, text_width
 
 LEGEND = (
-    "where it begins",
+    "where the call begins, or the initial state",
     "runs as long as the state lasts",
-    "after so long in the state",
-    "leaves the state and enters it anew",
-    "the line belongs to the arrow down, up",
+    "fires after this time in the state",
+    "leaves the state and enters it again",
+    "belongs to the arrow that goes down, up",
     "[only if]  […]: guards, see the state's own picture",
 )
 LEGEND_SIZE = (max(2 * ICON + 2 + text_width(line) for line in LEGEND), LINE * len(LEGEND))
@@ -40,7 +40,7 @@ def edge_data(pair: tuple[str, str], reactions: Iterable[DrawnReaction]) -> dict
 
 
 def paint_line(canvas: Canvas, x: float, y: float, line: Line, colour: str) -> None:
-    """Write one line of a label; its text stands on `y`."""
+    """Write one line of a label, with its baseline at `y`."""
     with canvas.group(event=" ".join(line.events)):
         if line.way:
             (canvas.down if line.way == "down" else canvas.up)(x, y, colour)
@@ -55,14 +55,14 @@ def paint_line(canvas: Canvas, x: float, y: float, line: Line, colour: str) -> N
 def paint_label(
     canvas: Canvas, rect: Rect, lines: Sequence[Line], colour: str, ground: str = PAPER
 ) -> None:
-    """Write a label on the colour of its `ground`, so that its arrow may run behind it."""
+    """Write a label on a rectangle of the colour `ground`, so that an arrow may pass behind it."""
     canvas.rect(rect.grown(1), fill=ground, rounded=3)
     for n, line in enumerate(lines):
         paint_line(canvas, rect.x, rect.y + LINE * n + 11, line, colour)
 
 
 def paint_legend(canvas: Canvas, x: float, y: float) -> None:
-    """Explain the signs, in a rectangle of `LEGEND_SIZE`."""
+    """Write the legend of the icons, in a rectangle of `LEGEND_SIZE`."""
     y += 11
     canvas.dot(x + 5, y - 4, 3.5)
     for n, sign in enumerate((canvas.runs, canvas.clock, canvas.loop, canvas.down), 1):
@@ -76,10 +76,10 @@ def paint_legend(canvas: Canvas, x: float, y: float) -> None:
 def paint_block(
     canvas: Canvas, diagram: Diagram, block: Block, palette: Palette, *, depth: int = 0
 ) -> None:
-    """Paint a state and all inside, at `block.rect`."""
+    """Paint a state and everything inside it, at `block.rect`."""
     state, r, shade = diagram.states[block.path], block.rect, palette[block.path]
     compound = bool(block.children)
-    # A state that was added inside a block has a ground of its own.
+    # A state that was added inside a block has a different background.
     is_foreign = state.parent is not None and palette[state.parent] != shade
     leaf_fill = shade.fill if not depth or is_foreign else WHITE
     with canvas.group(state=block.path):
