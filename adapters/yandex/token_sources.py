@@ -83,7 +83,7 @@ async def _answer(client: httpx.AsyncClient, request: httpx.Request, cure: str) 
         try:
             answer = await client.send(request)
         except httpx.TimeoutException:
-            failure = f"{host} was silent when asked for an IAM token"
+            failure = f"timeout: {host} did not send an IAM token"
         except httpx.RequestError:
             failure = f"{host} cannot be reached for an IAM token"
         else:
@@ -114,5 +114,7 @@ def _seconds_to(moment: str, answer: httpx.Response) -> float:
 
 def _no_token(url: str) -> ProviderError:
     return ProviderError(
-        PROVIDER, f"what {url} answered is no IAM token", "check the address of the token service"
+        PROVIDER,
+        f"{url} did not answer with an IAM token",
+        "check the address of the token service",
     )

@@ -18,7 +18,7 @@ _FAILURES = frozenset(status.value for status in HTTPStatus if status >= 400)
 
 
 class AnswersError(ValueError):
-    """A file of answers is wrong. The message is one line: the file, the place, the cure."""
+    """A mistake in a file of answers. The message is one line: the file, the place, the cure."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +81,9 @@ class Answers:
 
     @classmethod
     def _of(cls, table: Mapping[str, Any]) -> Answers:
-        _know(table, {"pace", "answer", "otherwise"}, "the file")
+        _check_keys(table, {"pace", "answer", "otherwise"}, "the file")
         given = _table(table, "pace")
-        _know(given, {"first_token", "per_token"}, "[pace]")
+        _check_keys(given, {"first_token", "per_token"}, "[pace]")
         pace = {key: _seconds(given, key, "[pace]", {}) for key in ("first_token", "per_token")}
         otherwise = _table(table, "otherwise")
         if "hears" in otherwise:
@@ -103,7 +103,7 @@ class Answers:
 
 
 def _answer(rule: Mapping[str, Any], where: str, pace: Mapping[str, Any]) -> Answer:
-    _know(
+    _check_keys(
         rule,
         {"name", "hears", "says", "first_token", "per_token", "hang_up", "hang", "fail"},
         where,
@@ -156,7 +156,7 @@ def _table(table: Mapping[str, Any], key: str) -> Mapping[str, Any]:
     return value
 
 
-def _know(table: Mapping[str, Any], keys: set[str], where: str) -> None:
+def _check_keys(table: Mapping[str, Any], keys: set[str], where: str) -> None:
     if unknown := sorted(table.keys() - keys):
         raise AnswersError(f"{where}: unknown key {unknown[0]!r}; known: {', '.join(sorted(keys))}")
 

@@ -1,4 +1,4 @@
-"""The messages to pocketsphinx's process, which answers with `Heard`, and each with `Taken`."""
+"""The messages to pocketsphinx's process. It answers each with `Taken`, after any `Heard`."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Sound:
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """The utterance has ended; its final is expected."""
+    """The utterance has ended; the process must send its final."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,14 +73,14 @@ async def test_a_refusal_says_what_to_do(code: int, cure: str) -> None:
 )
 async def test_what_is_no_token_is_said_to_be_none(content: bytes) -> None:
     headers = {"date": "Mon, 01 Jan 2001 00:00:00 GMT"}
-    with pytest.raises(ProviderError, match="is no IAM token"):
+    with pytest.raises(ProviderError, match="did not answer with an IAM token"):
         await for_oauth(lambda request: httpx.Response(200, content=content, headers=headers))()
 
 
 @pytest.mark.parametrize(
     ("error", "reason"),
     [
-        (httpx.ConnectTimeout("quotes the request"), "was silent when asked"),
+        (httpx.ConnectTimeout("quotes the request"), "did not send an IAM token"),
         (httpx.ConnectError("quotes the request"), "cannot be reached"),
     ],
 )
