@@ -37,7 +37,7 @@ def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
         ("states", "write MODULE:NAME"),
         ("nowhere:CHART", "there is no module 'nowhere'"),
         ("states:CART", "states has no 'CART'; it has CHART"),
-        ("callchart.states.chart:is_over", "must be a Chart, got function"),
+        ("callchart.states.chart:is_late", "must be a Chart, got function"),
     ],
 )
 def test_a_missing_chart_is_named(
