@@ -7,8 +7,10 @@ import json
 import re
 import shlex
 import shutil
+import subprocess
 import sys
 import tomllib
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -169,6 +171,25 @@ def test_containers_mount_files_that_exist() -> None:
     }
     for path in mounted:
         assert (DEPLOY / path).is_file()
+
+
+@pytest.mark.real
+def test_the_container_copies_all_that_the_wheel_needs(tmp_path: Path) -> None:
+    for sources, target in re.findall(
+        r"^COPY (.+) (/src/\S*)$", (DEPLOY / "Dockerfile").read_text(), re.M
+    ):
+        for source in map(DEPLOY.parent.joinpath, sources.split()):
+            copied = tmp_path / target.removeprefix("/")
+            if source.is_dir():
+                shutil.copytree(source, copied, symlinks=True)
+            else:
+                copied.mkdir(exist_ok=True)
+                shutil.copy(source, copied)
+    build = [sys.executable, "-m", "hatchling", "build", "--target", "wheel"]
+    subprocess.run(build, cwd=tmp_path / "src", check=True, capture_output=True)
+    (wheel,) = (tmp_path / "src/dist").glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        assert "callchart/engine/call.py" in archive.namelist()
 
 
 def unit() -> configparser.SectionProxy:

@@ -30,6 +30,7 @@ from callchart.engine.exception_groups import leaves
 from callchart.engine.journal import JournalError, ReplayDiffers, read, replay
 from callchart.engine.ports import ProviderError
 from callchart.engine.settings import SettingError
+from callchart.engine.tools.tool import ToolDeclarationError
 
 #: Errors that a user can correct: printed as one line, without a traceback.
 USER_ERRORS = (
@@ -38,6 +39,7 @@ USER_ERRORS = (
     OSError,
     ProviderError,
     SettingError,
+    ToolDeclarationError,
     UserError,
 )
 
@@ -352,6 +354,7 @@ def _explore(options: argparse.Namespace) -> int:
         every_answer=options.every_answer,
         out=options.out,
         as_json=options.json,
+        chart_option="" if options.chart == DEFAULT_CHART else f" --chart {options.chart}",
     )
 
 

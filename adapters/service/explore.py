@@ -54,9 +54,10 @@ def run_explore(
     every_answer: bool,
     out: Path,
     as_json: bool,
+    chart_option: str = "",
 ) -> int:
     """Explore the chart in its own environments, in parallel, or in the environment of any
-    chart.
+    chart. `chart_option` is the option of `callchart replay` that names the chart.
 
     Return 1 if a property is broken, if an exploration is incomplete, or, with `every_answer`,
     if a declared reaction is never taken."""
@@ -81,7 +82,7 @@ def run_explore(
     if as_json:
         print(json.dumps(found, indent=2))
     else:
-        show(found, Console(highlight=False, soft_wrap=True))
+        show(found, Console(highlight=False, soft_wrap=True), chart_option)
     whole = all(each["complete"] for each in found["environments"])
     lacks = not whole or (every_answer and found["unexplored"])
     return 1 if found["violations"] or lacks else 0
@@ -263,7 +264,7 @@ def write_journal(exploration: Exploration, steps: Sequence[Step], path: Path) -
         raise UserError(*complaints)
 
 
-def show(found: dict[str, Any], console: Console) -> None:
+def show(found: dict[str, Any], console: Console, chart_option: str = "") -> None:
     """Print the figures, then each call that breaks a property, step by step."""
 
     def say(text: str) -> None:
@@ -293,7 +294,7 @@ def show(found: dict[str, Any], console: Console) -> None:
             at = "" if line["at"] is None else f"{line['at']:.3f} s"
             say(f"{at:>12}  {line['happened']}  ->  {line['state']}")
         if "journal" in violation:
-            say(f"callchart replay {violation['journal']}")
+            say(f"callchart replay{chart_option} {violation['journal']}")
         else:
             say(f"no journal: {violation['no_journal']}")
     if not found["violations"] and cut_off:

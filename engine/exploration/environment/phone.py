@@ -46,13 +46,15 @@ class Phone:
     """`callchart.engine.exploration.Model` of calls on a phone line.
 
     `name` tells it from other models of the chart. `words` are the texts that a caller may say;
-    `word_for` returns the one that represents a text. `settings` are those that differ from the
+    `word_for` returns the one that represents a text. `keys` are the keys that they may press, one
+    for each kind that a guard distinguishes. `settings` are those that differ from the
     defaults. The caller speaks at most `turns` times. At most `under_way` utterances have no final
     yet, and at most as many equal events are deferred."""
 
     chart: Chart
     name: str = ""
     words: Sequence[str] = WORDS
+    keys: Sequence[str] = ("1",)
     word_for: Callable[[str], str] = spoken
     forget: Forget = nothing
     more_properties: Sequence[Property] = ()
@@ -102,7 +104,7 @@ class Phone:
                 "what was heard is known", first, now._replace(raised=tuple(rest))
             )
             return
-        yield from ports.line(now)
+        yield from ports.line(now, self.keys)
         yield from ports.operator(now)
         put_off = (occurrence.event for occurrence in configuration.deferred)
         begun = {event.utterance for event in put_off if isinstance(event, SpeechStarted)}

@@ -50,14 +50,15 @@ ANSWERS = {
 }
 
 
-def line(now: EnvironmentState) -> Iterator[EnvironmentMove]:
+def line(now: EnvironmentState, keys: Sequence[str]) -> Iterator[EnvironmentMove]:
     """Yield the moves of the carrier: hangup, closed line, key, result of a transfer."""
     if not now.closed:
         if not now.remote_hung_up:
             yield EnvironmentMove(
                 "the caller hangs up", CallerHungUp(), now._replace(remote_hung_up=True)
             )
-            yield EnvironmentMove("the caller presses a key", DigitReceived("1"), now)
+            for key in keys:
+                yield EnvironmentMove(f"the caller presses {key}", DigitReceived(key), now)
         yield EnvironmentMove("the line closes", LineClosed(), now._replace(closed=True))
     if now.transferring:
         after = now._replace(transferring=False)

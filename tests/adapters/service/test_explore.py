@@ -95,6 +95,14 @@ def test_a_chart_whose_calls_cannot_begin_is_one_line(
     assert "holed.py, line " in said
 
 
+def test_the_command_that_replays_names_the_chart(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert explore("FAILING", tmp_path) == 1
+    said = capsys.readouterr().out
+    assert f"callchart replay --chart {CHARTS}:FAILING {tmp_path}" in said
+
+
 def test_a_chart_that_depends_on_the_moment_is_refused_in_one_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
