@@ -76,7 +76,7 @@ async def test_it_dies_with_the_process_that_started_it(
         "asterisk = Asterisk(); trio.run(asterisk.start)\n"
         "print(asterisk.pid, flush=True); input()"
     )
-    with trio.fail_after(10):
+    with trio.fail_after(60):
         async with trio.open_nursery() as nursery:
             starter: trio.Process = await nursery.start(
                 partial(
@@ -117,7 +117,7 @@ async def test_it_dials_the_bot_with_its_user_and_password(
     async with listeners[0] as listener, start_asterisk(control=control) as asterisk:
         if connection == "per_call_config":
             await asterisk.ari("POST", "channels", endpoint="Local/bot@inbound", app=asterisk.app)
-        with trio.fail_after(5):
+        with trio.fail_after(60):
             async with await listener.accept() as stream:
                 request = await stream.receive_some()
     assert request.startswith(b"GET /control")

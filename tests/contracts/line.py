@@ -228,7 +228,7 @@ class LineContract:
             far.hang_up()
             far.line.hang_up()
             signals = []
-            with trio.fail_after(5), suppress(LineGone):
+            with trio.fail_after(60), suppress(LineGone):
                 while True:
                     signals.append(await far.line.signal())
             assert signals.count(Closed()) == 1
@@ -245,7 +245,7 @@ class LineContract:
                     while True:
                         await far.line.hear()
 
-            with trio.fail_after(5):
+            with trio.fail_after(60):
                 async with trio.open_nursery() as nursery:
                     nursery.start_soon(hear_to_the_end)
                     await self.settle()
@@ -296,7 +296,7 @@ class TelephoneLineContract(LineContract):
             far.line.answer()
             for digit in "1#":
                 far.press(digit)
-            with trio.fail_after(5):
+            with trio.fail_after(60):
                 arrived = [await far.line.signal() for _ in range(2)]
             assert arrived == [DigitPressed("1"), DigitPressed("#")]
 
@@ -305,7 +305,7 @@ class TelephoneLineContract(LineContract):
             far.line.answer()
             await self.settle()
             far.line.send_digits("42")
-            with trio.fail_after(5):
+            with trio.fail_after(60):
                 assert await far.digits(2) == "42"
 
     async def test_a_caller_who_is_handed_on_is_ours_no_more(self, clock: Clock | None) -> None:
@@ -313,7 +313,7 @@ class TelephoneLineContract(LineContract):
             far.line.answer()
             await self.settle()
             far.line.transfer(self.allowed)
-            with trio.fail_after(5):
+            with trio.fail_after(60):
                 assert await far.line.signal() == TransferDone()
                 assert await far.line.signal() == Closed()
             far.line.hang_up()
@@ -327,7 +327,7 @@ class TelephoneLineContract(LineContract):
             far.line.answer()
             await self.settle()
             far.line.transfer(self.forbidden)
-            with trio.fail_after(5):
+            with trio.fail_after(60):
                 assert isinstance(await far.line.signal(), TransferRefused)
             far.say(tone(0.2, far.line.rate_hz))
             await hear_tone(far.line, 0.2)

@@ -31,7 +31,7 @@ def server() -> Iterator[EchoServer]:
 
 @pytest.fixture
 async def pool(server: EchoServer) -> AsyncIterator[Pool]:
-    with trio.fail_after(20):
+    with trio.fail_after(60):
         async with Pool.open(server.address, 1) as pool:
             await pool.ready()
             yield pool

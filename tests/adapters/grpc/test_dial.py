@@ -38,7 +38,7 @@ async def listening(
 
 
 async def failure(address: Address) -> ConnectionLost:
-    with trio.fail_after(10), pytest.raises(ConnectionLost) as raised:
+    with trio.fail_after(60), pytest.raises(ConnectionLost) as raised:
         await dial(address)
     assert raised.value.cure
     return raised.value
@@ -90,7 +90,7 @@ def serving(certificate: Certificate, *protocols: str) -> ssl.SSLContext:
 
 async def test_calls_are_made_over_tls(certificate: Certificate) -> None:
     files = certificate.files["key"], certificate.files["chain"]
-    with trio.fail_after(20), EchoServer.running({}, *files) as server:
+    with trio.fail_after(60), EchoServer.running({}, *files) as server:
         address = Address("localhost", server.port, certificate.trusting)
         async with Pool.open(address) as pool:
             assert len(await ask(pool, "Repeat", b"300 16000")) == 300
@@ -166,7 +166,7 @@ async def test_who_gives_up_a_handshake_leaves_no_socket(certificate: Certificat
             asked.set()
         closed.set()
 
-    with trio.fail_after(10):
+    with trio.fail_after(60):
         async with listening(wait) as port, trio.open_nursery() as nursery:
             nursery.start_soon(dial, Address("localhost", port, certificate.trusting))
             await asked.wait()

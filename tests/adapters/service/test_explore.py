@@ -237,7 +237,9 @@ def test_wrong_worlds_are_named(
     monkeypatch: pytest.MonkeyPatch,
     worlds: str,
 ) -> None:
-    (tmp_path / "worldly.py").write_text(f"from states import CHART, WORLD\nWORLDS = {worlds}\n")
+    (tmp_path / "worldly.py").write_text(
+        f"from callchart.states import CHART, WORLD\nWORLDS = {worlds}\n"
+    )
     monkeypatch.setattr(sys, "path", [*sys.path])
     monkeypatch.setitem(
         sys.modules, "worldly", ModuleType("worldly")

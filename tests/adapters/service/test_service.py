@@ -48,7 +48,7 @@ def write(tmp_path: Path, asterisk: Asterisk, model: ModelServer) -> Write:
 async def greeted(phone: Phone, asterisk: Asterisk) -> Call:
     """Place a call with the phone, and wait until the bot has begun to speak."""
     call = phone.dial("bot", asterisk.sip_port, number="5550123")
-    with trio.fail_after(10):
+    with trio.fail_after(60):
         await call.answered()
         await call.until_loud()
     return call
@@ -59,7 +59,7 @@ async def is_cut_off(service: Command, call: Call) -> None:
     service.stop()
     await service.says("drain begins: ")
     service.stop()
-    with trio.fail_after(4):
+    with trio.fail_after(60):
         assert (await call.ended()).by == "them"
         assert await service.ended() == 1
 
@@ -84,7 +84,7 @@ async def test_a_stop_says_goodbye_to_callers_and_writes_their_journals(
         await service.says("ready: ")
         call = await greeted(phone, asterisk)
         service.stop()
-        with trio.fail_after(20):
+        with trio.fail_after(60):
             assert (await call.ended()).by == "them"
         assert await service.ended() == 0
     await nothing_is_left(asterisk)
@@ -184,7 +184,7 @@ async def test_a_call_by_hand_shows_its_states_and_disturbs_no_service(
         await service.says("ready: ")
         served = await greeted(phone, asterisk)
         async with Command.started("call", str(phone.port), "--config", config) as placing:
-            with trio.fail_after(20):
+            with trio.fail_after(60):
                 placed = await phone.incoming()
                 placed.answer()
                 await placed.until_loud()
@@ -207,7 +207,7 @@ async def test_a_call_by_hand_that_is_not_answered_prints_the_cause(
 ) -> None:
     config = write(**TO_THE_PHONE)
     async with Command.started("call", str(phone.port), "--config", config) as placing:
-        with trio.fail_after(20):
+        with trio.fail_after(60):
             (await phone.incoming()).refuse(486)
         assert await placing.ended() == 1
     assert placing.log == ["callchart call: it was not answered: busy"]

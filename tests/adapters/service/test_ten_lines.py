@@ -87,7 +87,7 @@ def with_addresses(text: str, addresses: dict[str, str]) -> str:
 async def greeted(phone: Phone, asterisk: Asterisk) -> Call:
     """Place a call, and wait until the caller has heard the whole greeting."""
     call = phone.dial("100", asterisk.sip_port)
-    with trio.fail_after(15):
+    with trio.fail_after(60):
         await call.answered()
         await call.until_silent(0.4)
     return call
@@ -95,7 +95,7 @@ async def greeted(phone: Phone, asterisk: Asterisk) -> Call:
 
 async def until_said(call: Call, text: str) -> None:
     """Wait until the caller has heard this text, in the test servers' voice."""
-    with trio.fail_after(15):
+    with trio.fail_after(60):
         while spoken(text) not in heard(call.heard(), RATE_HZ):
             await call.until_silent(0.2, after=trio.current_time())
 
@@ -119,7 +119,7 @@ async def test_the_ten_lines_of_the_readme_are_enough_for_a_call(
             await service.says("ready: ")
             call = await greeted(phone, documented)
             call.say(sample("en_hours"))
-            with trio.fail_after(15):
+            with trio.fail_after(60):
                 await model.until(asked=1)
                 await call.until_silent(0.4, after=trio.current_time())
             call.hang_up()

@@ -187,7 +187,7 @@ async def test_a_call_that_ends_does_not_wait_for_its_model(
 
     monkeypatch.setattr(silero, "_model", slow)
     work = WorkLedger()
-    with trio.fail_after(30):
+    with trio.fail_after(60):
         async with trio.open_nursery() as nursery:
             nursery.start_soon(SileroDetectors(work=work).build_ahead, RATE_HZ)
             await trio.to_thread.run_sync(entered.wait)

@@ -91,7 +91,7 @@ async def calling(asterisk: Asterisk, carrier: AsteriskCarrier) -> AsyncIterator
     rate_hz = carrier.rate_hz
     async with Phone.open(CODECS[rate_hz]) as phone:
         dialled = phone.dial("bot", asterisk.sip_port)
-        with trio.fail_after(20):
+        with trio.fail_after(60):
             line = await carrier.accept()
         yield FarEnd(line, dialled)
         line.hang_up()

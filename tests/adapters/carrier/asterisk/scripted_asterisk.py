@@ -68,7 +68,7 @@ class ScriptedAsterisk:
 
     async def socket(self) -> WebSocketConnection:
         """The next events' socket that was opened; it may be open no more."""
-        with trio.fail_after(5):
+        with trio.fail_after(60):
             return await self._sockets.receive()
 
     async def serve(self, stream: trio.SocketStream) -> None:

@@ -36,7 +36,7 @@ RATE_HZ = 16000
 
 async def is_over(far: FarEnd) -> None:
     """The line says that it closed, within a moment."""
-    with trio.fail_after(5):
+    with trio.fail_after(60):
         while await far.line.signal() != Closed():
             pass
 
@@ -57,7 +57,7 @@ async def test_a_caller_who_gives_up_while_it_rings_leaves_nothing(asterisk: Ast
         given_up = phone.dial("bot", asterisk.sip_port)
         line = await carrier.accept()
         given_up.hang_up()
-        with trio.fail_after(5):
+        with trio.fail_after(60):
             assert isinstance(await line.signal(), RemoteHungUp)
             assert await line.signal() == Closed()
 
@@ -66,7 +66,7 @@ async def test_a_call_can_be_hung_up_before_it_is_answered(asterisk: Asterisk) -
     async with carrying(asterisk) as carrier, Phone.open() as phone:
         refused = phone.dial("bot", asterisk.sip_port)
         (await carrier.accept()).hang_up()
-        with pytest.raises(CallEnded), trio.fail_after(5):
+        with pytest.raises(CallEnded), trio.fail_after(60):
             await refused.answered()
 
 
@@ -78,12 +78,12 @@ async def test_two_callers_do_not_hear_each_other(asterisk: Asterisk) -> None:
     ):
         for far in (one, other):
             far.line.answer()
-            with trio.fail_after(5):
+            with trio.fail_after(60):
                 await far.phone.answered()
         one.say(tone(0.4, RATE_HZ))
         one.line.play(tone(0.4, RATE_HZ))
         await hear_tone(one.line, 0.4)
-        with trio.fail_after(5):
+        with trio.fail_after(60):
             await one.phone.until_silent(0.2)
         assert loud_seconds(other.heard(), RATE_HZ) == 0
         with trio.move_on_after(0.3):
@@ -101,19 +101,19 @@ async def test_the_excess_is_refused_as_busy_and_a_place_that_is_free_again_is_g
     ):
         first.line.answer()
         excess = phone.dial("bot", asterisk.sip_port)
-        with trio.fail_after(5):
+        with trio.fail_after(60):
             assert (await excess.ended()).status == 486
         first.hang_up()
         await is_over(first)
         await until_free(carrier)
         async with calling(asterisk, carrier) as second:
             second.line.answer()
-            with trio.fail_after(5):
+            with trio.fail_after(60):
                 await second.phone.answered()
 
 
 async def until_free(carrier: AsteriskCarrier) -> None:
-    with trio.fail_after(5):
+    with trio.fail_after(60):
         while carrier.calls:  # noqa: ASYNC110 (a set has no event)
             await trio.sleep(0.005)
 
@@ -130,7 +130,7 @@ async def test_a_carrier_that_takes_no_new_calls_lets_old_ones_go_on(asterisk: A
         with pytest.raises(LineGone):
             await carrier.accept()
         late = phone.dial("bot", asterisk.sip_port)
-        with trio.fail_after(5):
+        with trio.fail_after(60):
             assert (await late.ended()).status == 486
         old.say(tone(0.2, RATE_HZ))
         await hear_tone(old.line, 0.2)
@@ -142,9 +142,9 @@ async def test_closing_the_carrier_ends_its_calls(asterisk: Asterisk) -> None:
             call = phone.dial("bot", asterisk.sip_port)
             line = await carrier.accept()
             line.answer()
-            with trio.fail_after(5):
+            with trio.fail_after(60):
                 await call.answered()
-        with trio.fail_after(5):
+        with trio.fail_after(60):
             assert (await call.ended()).by == "them"
         with pytest.raises(LineGone):
             await line.hear()
@@ -157,7 +157,7 @@ async def test_early_media_are_heard_without_an_answer(asterisk: Asterisk) -> No
     ):
         far.line.answer()
         far.line.play(tone(0.5, RATE_HZ))
-        with trio.fail_after(5):
+        with trio.fail_after(60):
             await far.phone.until_loud()
         with trio.move_on_after(0.2):
             await far.phone.answered()
@@ -167,15 +167,15 @@ async def test_early_media_are_heard_without_an_answer(asterisk: Asterisk) -> No
 async def test_a_transferred_caller_reaches_the_target(asterisk: Asterisk) -> None:
     async with carrying(asterisk) as carrier, calling(asterisk, carrier) as far:
         far.line.answer()
-        with trio.fail_after(5):
+        with trio.fail_after(60):
             await far.phone.answered()
         far.line.transfer("100")
-        with trio.fail_after(5):
+        with trio.fail_after(60):
             assert await far.line.signal() == TransferDone()
         far.line.hang_up()
         await is_over(far)
         # Extension 100 plays a tone to every caller.
-        with trio.fail_after(5):
+        with trio.fail_after(60):
             await far.phone.until_loud(after=trio.current_time())
         with trio.move_on_after(0.2):
             await far.phone.ended()
@@ -189,12 +189,12 @@ async def test_both_legs_are_recorded(asterisk: Asterisk, tmp_path: Path) -> Non
         calling(asterisk, carrier) as far,
     ):
         far.line.answer()
-        with trio.fail_after(5):
+        with trio.fail_after(60):
             await far.phone.answered()
         # One after the other: two simultaneous tones may cancel each other.
         far.line.play(tone(0.6, RATE_HZ))
         far.line.mark(1)
-        with trio.fail_after(5):
+        with trio.fail_after(60):
             assert await far.line.signal() == MarkReached(1)
         far.say(tone(0.3, RATE_HZ))
         await hear_tone(far.line, 0.3)
@@ -222,13 +222,13 @@ async def test_a_call_that_we_place_is_a_call_like_others(asterisk: Asterisk) ->
             incoming.hang_up()
 
         nursery.start_soon(answer)
-        with trio.fail_after(5):
+        with trio.fail_after(60):
             line = await carrier.call(f"phone-{phone.port}")
         assert line.parties.outgoing
         assert line.parties.dialled == f"phone-{phone.port}"
         line.answer()
         line.play(tone(0.5, RATE_HZ))
-        with trio.fail_after(5):
+        with trio.fail_after(60):
             while await line.signal() != Closed():
                 pass
 
@@ -241,7 +241,7 @@ async def test_a_call_that_is_not_answered_says_why(
 ) -> None:
     allowed = Allowed(("busy", "decline"))
     async with carrying(asterisk, endpoint="Local/{}@inbound", allowed=allowed) as carrier:
-        with pytest.raises(CallFailed) as failed, trio.fail_after(5):
+        with pytest.raises(CallFailed) as failed, trio.fail_after(60):
             await carrier.call(target)
         assert failed.value.cause == cause
 
@@ -253,7 +253,7 @@ async def test_giving_up_a_call_that_rings_leaves_nothing(asterisk: Asterisk) ->
             await carrier.call("ring")
         assert given_up.cancelled_caught
         assert not carrier.calls
-        with trio.fail_after(5):
+        with trio.fail_after(60):
             while await asterisk.channels():  # noqa: ASYNC110 (ARI does not tell)
                 await trio.sleep(0.01)
 
@@ -282,14 +282,14 @@ async def test_only_orphans_of_a_crash_are_removed(asterisk: Asterisk) -> None:
 async def is_handed_on(line: AsteriskLine) -> None:
     line.answer()
     line.transfer("100")
-    with trio.fail_after(5):
+    with trio.fail_after(60):
         assert await line.signal() == TransferDone()
 
 
 async def is_no_leftover(asterisk: Asterisk, call: Call) -> None:
     """A carrier that starts lets the call go on; its caller ends it."""
     async with AsteriskCarrier.open(settings_for(asterisk)):
-        with trio.fail_after(5):
+        with trio.fail_after(60):
             await call.until_loud(after=trio.current_time())
         call.hang_up()
         await nothing_is_left(asterisk, but_application=True)
@@ -337,12 +337,12 @@ async def test_an_asterisk_that_dies_ends_its_calls_and_is_taken_up_again(
     async with start_asterisk() as asterisk, carrying(asterisk) as carrier:
         async with calling(asterisk, carrier) as far:
             far.line.answer()
-            with trio.fail_after(5):
+            with trio.fail_after(60):
                 await far.phone.answered()
             await asterisk.restart()
             await is_over(far)
         await until_free(carrier)
-        with trio.fail_after(10):
+        with trio.fail_after(60):
             while not await asterisk.applications():  # noqa: ASYNC110 (ARI does not tell)
                 await trio.sleep(0.02)
             async with calling(asterisk, carrier) as again:
@@ -361,14 +361,14 @@ async def test_fifty_calls_at_once(asterisk: Asterisk) -> None:
                     far = await stack.enter_async_context(calling(asterisk, carrier))
                     far.line.answer()
                     far.line.play(tone(0.3, RATE_HZ))
-                    with trio.fail_after(20):
+                    with trio.fail_after(60):
                         await far.phone.until_loud()
                 heard.append(far)
                 if len(heard) == 50:
                     all_are_heard.set()
                 await all_are_heard.wait()
                 far.hang_up()
-                with trio.fail_after(20):
+                with trio.fail_after(60):
                     while await far.line.signal() != Closed():
                         pass
 
@@ -380,7 +380,7 @@ async def test_two_hundred_calls_in_a_row_leave_nothing_behind(asterisk: Asteris
     async with carrying(asterisk) as carrier, Phone.open() as phone:
         for number in range(200):
             call = phone.dial("bot", asterisk.sip_port)
-            with trio.fail_after(5):
+            with trio.fail_after(60):
                 line = await carrier.accept()
                 line.answer()
                 await call.answered()

@@ -66,7 +66,7 @@ class Bot:
 
     async def until(self, name: str) -> None:
         """Wait until the call is in a state of that name."""
-        with trio.fail_after(20):
+        with trio.fail_after(60):
             while name not in self.state.split("."):
                 await self._changed.park()
 
@@ -111,7 +111,7 @@ async def a_call(
     ):
         nursery.start_soon(bot.serve, carrier, taking)  # noqa: ASYNC113 - the carrier keeps calls
         call = phone.dial("bot", asterisk.sip_port)
-        with trio.fail_after(5):
+        with trio.fail_after(60):
             await call.answered()
         yield call, bot
         call.hang_up()
@@ -142,20 +142,20 @@ async def test_a_caller_asks_interrupts_and_says_goodbye(asterisk: Asterisk) -> 
             await bot.until("listening")
             call.say(sample("en_hours"))
             await bot.until("speaking")
-            with trio.fail_after(5):
+            with trio.fail_after(60):
                 speaking = await call.until_loud(after=trio.current_time())
             # Into the answer.
             await trio.sleep_until(speaking + 1.5)
             call.say(sample("en_interrupt"))
             await bot.until("barged_in")
             interrupted = trio.current_time()
-            with trio.fail_after(5):
+            with trio.fail_after(60):
                 silent = await call.until_silent(0.2, after=speaking)
             assert silent - interrupted < 0.1
             await bot.until("speaking")
             await bot.until("listening")
             call.say(sample("en_goodbye"))
-            with trio.fail_after(20):
+            with trio.fail_after(60):
                 assert (await call.ended()).by == "them"
     ended = bot.ended[0]
     assert ended is not None

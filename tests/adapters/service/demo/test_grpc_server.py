@@ -68,7 +68,7 @@ async def pool(answers: Answers) -> AsyncIterator[Pool]:
         Service(asks("Fail"), answers.fail),
         Service(talks("Refuse"), answers.refuse),
     )
-    with trio.fail_after(20):
+    with trio.fail_after(60):
         async with trio.open_nursery() as nursery:
             port = await nursery.start(serve, services, answers.called.append)
             async with Pool.open(Address("127.0.0.1", port), 1) as pool:
@@ -110,7 +110,7 @@ async def test_a_client_that_disconnects_ends_the_jobs_of_its_calls(answers: Ans
         transports.append(await dial(address))
         return transports[-1]
 
-    with trio.fail_after(20):
+    with trio.fail_after(60):
         async with trio.open_nursery() as nursery:
             services = by_path(Service(asks("Hang"), answers.hang))
             port = await nursery.start(serve, services, answers.called.append)

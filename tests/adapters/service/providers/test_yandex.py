@@ -37,7 +37,7 @@ async def test_recogniser_and_both_synthesizers_share_one_token(
     async with SpeechKitServer.started() as server:
         await server.accept([])
         yandex = account(server)
-        with trio.fail_after(20):
+        with trio.fail_after(60):
             async with (
                 SharedResources.open(16000) as resources,
                 yandex.synthesizer(resources) as voice,

@@ -102,7 +102,7 @@ async def test_a_signal_ends_the_call_with_a_goodbye(
     async def place() -> None:
         ended.append(await place_call(config, str(phone.port), AsteriskCarrier.open, shown.step))
 
-    with trio.fail_after(30):
+    with trio.fail_after(60):
         async with trio.open_nursery() as nursery:
             nursery.start_soon(place)
             call = await phone.incoming()
@@ -123,7 +123,7 @@ async def test_a_signal_while_ringing_ends_the_call_immediately(
         with pytest.raises(CallFailed, match="it was given up before it was answered"):
             await place_call(config, str(phone.port), AsteriskCarrier.open, Shown().step)
 
-    with trio.fail_after(30):
+    with trio.fail_after(60):
         async with trio.open_nursery() as nursery:
             nursery.start_soon(place)
             call = await phone.incoming()

@@ -143,7 +143,7 @@ async def test_a_call_continues_with_the_second_voice_and_model_when_the_first_o
                 voice.kill()
 
         line = WavLine(caller("open", "shut"))
-        with trio.fail_after(30):
+        with trio.fail_after(60):
             async with (
                 open_services(config) as opened,
                 open_supervisor(config, opened.services, [step]) as supervisor,

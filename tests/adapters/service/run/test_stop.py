@@ -23,7 +23,7 @@ async def test_the_first_signal_asks_and_the_second_ends_the_block_with_calls(
     number: signal.Signals, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, "callchart")
-    with trio.fail_after(5):
+    with trio.fail_after(60):
         async with stopped_by_signals() as stop:
             with stop.serving():
                 send(number)
@@ -38,7 +38,7 @@ async def test_the_first_signal_asks_and_the_second_ends_the_block_with_calls(
 
 
 async def test_a_signal_before_the_block_with_calls_stops_immediately() -> None:
-    with trio.fail_after(5):
+    with trio.fail_after(60):
         async with stopped_by_signals():
             send(signal.SIGTERM)
             await trio.sleep_forever()

@@ -165,7 +165,7 @@ async def test_an_application_whose_client_crashed_in_a_call_is_taken(
                 context="inbound",
                 extension="echo",
             )
-            with trio.fail_after(5):
+            with trio.fail_after(60):
                 left_behind = (await control.arrival()).start.channel.id
         for _ in range(2):
             assert [each["name"] for each in await asterisk.applications()] == [asterisk.app]
@@ -189,9 +189,9 @@ async def test_another_client_that_takes_the_application_over_ends_control(
             seconds=5,
             message_bytes=MESSAGE_BYTES,
         ):
-            with trio.fail_after(5), pytest.raises(ControlError, match="another client took over"):
+            with trio.fail_after(60), pytest.raises(ControlError, match="another client took over"):
                 await control.arrival()
-            with trio.fail_after(5):
+            with trio.fail_after(60):
                 await link.wait_lost()
             with pytest.raises(ControlLost, match="another client took over the application"):
                 await link.ari.version()
@@ -202,7 +202,7 @@ async def test_a_call_that_arrives_first_of_all_can_be_answered_at_once() -> Non
         asterisk.answers["POST channels/1/answer"] = says(204, "")
         ws = await asterisk.socket()
         await ws.send_message(json.dumps(START))
-        with trio.fail_after(5):
+        with trio.fail_after(60):
             arrival = await control.arrival()
         await arrival.link.ari.answer(arrival.start.channel.id)
 
@@ -216,7 +216,7 @@ async def test_noise_on_the_events_socket_does_not_disturb_a_call(
             for noise in ("{", "[]", '{"type": "StasisEnd"}', '{"type": "New"}', b"\xff"):
                 await ws.send_message(noise)
             await ws.send_message(json.dumps({"type": "StasisEnd", "channel": {"id": "1"}}))
-            with trio.fail_after(5):
+            with trio.fail_after(60):
                 assert await events.next() == StasisEnd("1")
     assert all(line.startswith("malformed ARI event dropped") for line in caplog.messages)
 
@@ -230,12 +230,12 @@ async def test_control_comes_back_after_a_message_that_was_too_long(
         with control.listen("1") as events:
             asterisk.answers["GET channels"] = says(200, [START["channel"]])
             await (await asterisk.socket()).send_message("x" * (MESSAGE_BYTES + 1))
-            with trio.fail_after(5):
+            with trio.fail_after(60):
                 await link.wait_lost()
                 await link.wait_up()
             ws = await asterisk.socket()
             await ws.send_message(json.dumps({"type": "StasisEnd", "channel": {"id": "1"}}))
-            with trio.fail_after(5):
+            with trio.fail_after(60):
                 assert await events.next() == StasisEnd("1")
     assert caplog.messages == [
         "control socket lost for callchart: a message of Asterisk must be at most"
@@ -252,7 +252,7 @@ async def test_while_control_is_lost_requests_fail_at_once_and_one_line_says_so(
         link = control.link("callchart")
         asterisk.answers["GET events"] = says(503, "")
         await (await asterisk.socket()).aclose(1001, "restarting")
-        with trio.fail_after(5):
+        with trio.fail_after(60):
             await link.wait_lost()
             while asterisk.asked.count("GET events") < 4:  # noqa: ASYNC110 (a list)
                 with pytest.raises(ControlLost, match="1001 restarting"):
@@ -274,7 +274,7 @@ async def test_control_comes_back_after_an_answer_that_is_not_a_websockets(answe
         ws = await asterisk.socket()
         asterisk.answers["GET events"] = answers
         await ws.aclose()
-        with trio.fail_after(5):
+        with trio.fail_after(60):
             while asterisk.asked.count("GET events") < 3:  # noqa: ASYNC110 (a list)
                 await trio.sleep(0.01)
             asterisk.answers["GET events"] = events
@@ -289,7 +289,7 @@ async def test_a_long_reconnect_logs_its_cause(
     async with scripted_asterisk() as asterisk, to_scripted(asterisk):
         asterisk.answers["GET events"] = says(401, "")
         await (await asterisk.socket()).aclose()
-        with trio.fail_after(5):
+        with trio.fail_after(60):
             while asterisk.asked.count("GET events") < 4:  # noqa: ASYNC110 (a list)
                 await trio.sleep(0.01)
     assert caplog.messages[1:] == ["control reconnect failed: it answered 401"]
@@ -301,11 +301,11 @@ async def test_a_socket_that_cannot_catch_up_is_not_used() -> None:
         with control.listen("1") as events:
             asterisk.answers["GET channels"] = says(500, {"error": "no memory"})
             await (await asterisk.socket()).aclose()
-            with trio.fail_after(5):
+            with trio.fail_after(60):
                 await link.wait_lost()
                 await asterisk.socket()
             asterisk.answers["GET channels"] = says(200, [])
-            with trio.fail_after(5):
+            with trio.fail_after(60):
                 gone = await events.next()
                 await link.wait_up()
             assert gone.channel == "1"  # type: ignore[union-attr]

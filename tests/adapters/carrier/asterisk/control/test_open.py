@@ -54,7 +54,7 @@ class Controlled:
         await self.asterisk.ari(
             "POST", "channels", endpoint="Local/bot@inbound", context="inbound", extension="echo"
         )
-        with trio.fail_after(5):
+        with trio.fail_after(60):
             return await self.control.arrival()
 
 
@@ -92,7 +92,7 @@ async def controlled(mode: ControlMode, start_asterisk: StartAsterisk) -> AsyncI
 
 async def until(events: ChannelEvents, kind: type[AriEvent]) -> AriEvent:
     """The next event of that kind; those before it are left out."""
-    with trio.fail_after(10):
+    with trio.fail_after(60):
         while not isinstance(event := await events.next(), kind):
             pass
     return event
@@ -142,7 +142,7 @@ async def test_a_hundred_requests_at_once_are_all_answered(
             await ari.set_variable(channel, f"V{number}", str(number))
             found.append(await ari.variable(channel, f"V{number}"))
 
-        with trio.fail_after(30):
+        with trio.fail_after(60):
             async with trio.open_nursery() as nursery:
                 for number in range(100):
                     nursery.start_soon(ask, number)
@@ -160,7 +160,7 @@ async def test_our_own_channel_is_never_a_new_call(
             await until(events, StasisStart)
         await link.ari.create("bot-2.media", "Local/nobody@nowhere", link.app)
         await link.ari.create("stranger", "Local/nobody@nowhere", link.app)
-        with trio.fail_after(5):
+        with trio.fail_after(60):
             assert (await line.control.arrival()).start.channel.id == "stranger"
 
 
@@ -173,12 +173,12 @@ async def test_a_call_outlives_a_socket_that_was_cut(
         link, channel = arrival.link, arrival.start.channel.id
         with arrival.events as events:
             await line.cable.cut()
-            with trio.fail_after(5):
+            with trio.fail_after(60):
                 await link.wait_lost()
             with pytest.raises(ControlLost):
                 await link.ari.answer(channel)
             line.cable.mend()
-            with trio.fail_after(5):
+            with trio.fail_after(60):
                 await link.wait_up()
             await link.ari.answer(channel)
             assert await until(events, ChannelStateChange) == ChannelStateChange(channel, "Up")

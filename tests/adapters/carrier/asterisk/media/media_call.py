@@ -57,7 +57,7 @@ async def controlled(asterisk: Asterisk) -> AsyncIterator[Control]:
         yield control
     # The next one's registration must not be undone by the end of this one. Asterisk was seen to
     # take more than three seconds for it, on a machine with no time for it.
-    with trio.fail_after(10):
+    with trio.fail_after(60):
         while await asterisk.applications():  # noqa: ASYNC110 (ARI does not tell)
             await trio.sleep(0.01)
 
@@ -74,7 +74,7 @@ async def media_call(
             control = await stack.enter_async_context(controlled(asterisk))
         phone = await stack.enter_async_context(Phone.open(*codecs))
         dialled = phone.dial("bot", asterisk.sip_port)
-        with trio.fail_after(5):
+        with trio.fail_after(60):
             arrival = await control.arrival()
         stack.enter_context(arrival.events)
         link, channel = arrival.link, arrival.start.channel.id
@@ -98,7 +98,7 @@ async def media_call(
 
 async def nothing_left(asterisk: Asterisk, prefix: str = "", channel: str = "") -> None:
     """Wait until Asterisk has neither that channel nor channels and bridges of that prefix."""
-    with trio.fail_after(3):
+    with trio.fail_after(60):
         while any(  # noqa: ASYNC110 (ARI does not tell)
             each["id"].startswith(prefix) or each["id"] == channel
             for each in await asterisk.channels() + await asterisk.bridges()

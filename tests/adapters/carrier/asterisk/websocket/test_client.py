@@ -119,7 +119,7 @@ async def test_a_peer_that_closes_the_connection_fails_the_handshake() -> None:
         await stream.receive_some()
         await stream.aclose()
 
-    with trio.fail_after(2):
+    with trio.fail_after(60):
         async with tcp(leave) as address:
             with pytest.raises(DialFailed, match="it closed the connection without an answer"):
                 async with connect(f"ws://{address}"):
@@ -146,7 +146,7 @@ async def test_a_peer_that_does_not_speak_websocket_fails_the_handshake(
             await stream.send_all(answer)
             await trio.sleep_forever()
 
-    with trio.fail_after(2):
+    with trio.fail_after(60):
         async with tcp(greet) as address:
             with pytest.raises(DialFailed, match="its answer is not a WebSocket's"):
                 async with connect(f"ws://{address}"):
@@ -167,7 +167,7 @@ async def test_a_ping_that_crosses_our_close_raises_nothing() -> None:
     async with tcp(ping_late) as address, connect(f"ws://{address}") as ws:
         with trio.move_on_after(0.1):  # as we do: an answer to it is not waited for long
             await ws.aclose()
-        with trio.fail_after(2), pytest.raises(ConnectionClosed):
+        with trio.fail_after(60), pytest.raises(ConnectionClosed):
             await ws.get_message()
 
 
@@ -202,7 +202,7 @@ async def test_unread_messages_do_not_delay_the_end_of_the_block() -> None:
             while True:
                 await ws.send_message(b"sound")
 
-    with trio.fail_after(5):
+    with trio.fail_after(60):
         async with websocket(accept) as address, connect(f"ws://{address}"):
             await trio.sleep(0.05)
 
