@@ -16,7 +16,7 @@ ASYNC_RULES := ASYNC101,ASYNC102,ASYNC103,ASYNC104,ASYNC106,ASYNC111,ASYNC112,AS
 
 .DEFAULT_GOAL := help
 .PHONY: help demo demo-ru test test-quick compiled tests computing-checks check lint lint-async types types-again \
-	imports messages format flakes explore mutants soak bench bench-asterisk bench-voices draw schema proto lock \
+	imports messages prose format flakes explore mutants soak bench bench-asterisk bench-voices draw schema proto lock \
 	clean
 
 help: ## this list
@@ -52,8 +52,8 @@ computing-checks: $(VENV)/ready
 	nice -n 19 $(MAKE) check
 	nice -n 19 $(BIN)/callchart draw --check
 
-check: $(VENV)/ready ## lint, format, types, who imports whom, messages compared with their .proto
-	$(MAKE) --jobs 2 --output-sync lint types imports messages
+check: $(VENV)/ready ## lint, format, types, imports, plain English, messages compared with .proto
+	$(MAKE) --jobs 2 --output-sync lint types imports messages prose
 
 lint: $(VENV)/ready
 	$(BIN)/ruff check $(SOURCES)
@@ -68,6 +68,9 @@ types: $(VENV)/ready
 
 types-again: $(VENV)/ready ## pyright's second opinion on the types
 	PYRIGHT_PYTHON_IGNORE_WARNINGS=1 $(BIN)/pyright
+
+prose: $(VENV)/ready
+	$(BIN)/python -m tests.prose
 
 imports: $(VENV)/ready
 	$(BIN)/lint-imports

@@ -14,7 +14,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-PLACES = ("README.md", "CONTRIBUTING.md", "callchart", "engine", "states", "adapters", "docs")
+PAGES = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs")
+PLACES = (*PAGES, "callchart", "engine", "states", "adapters", "tests")
 #: Written by `callchart draw` from the docstrings and labels of the chart, or by a compiler.
 GENERATED = ("docs/statecharts/races.md", "docs/statecharts/table.md", "proto/messages")
 
