@@ -293,9 +293,7 @@ def ending_in_words(event: Mapping[str, Any]) -> str:
 
 def roles(chart: Chart, state: str | None) -> frozenset[str]:
     """Return the roles of a state and of its parents; none for a state that is not the chart's."""
-    node = chart.nodes.get(state or "")
-    lineage = node.lineage if node else ()
-    return frozenset(role for path in lineage if (role := chart.nodes[path].state.role))
+    return frozenset(chart.roles(state) if state is not None and state in chart.nodes else ())
 
 
 def short(chart: Chart, state: str) -> str:

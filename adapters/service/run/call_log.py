@@ -7,7 +7,7 @@ from __future__ import annotations
 import logging
 from dataclasses import asdict, dataclass, field
 
-from callchart.adapters.service.report.report import ending_in_words, roles, short
+from callchart.adapters.service.report.report import ending_in_words, short
 from callchart.adapters.service.run.metrics import Answers
 from callchart.engine.chart import Chart, Outcome, Step
 from callchart.engine.events import ReplyWritten
@@ -57,7 +57,7 @@ class CallLog:
             "call %s: %s at %.3f s", call_id, short(self._chart, leaf), step.at_us / 1_000_000
         )
         over = self._chart.is_final(leaf)
-        if not standing.cause and (over or "hangup" in roles(self._chart, leaf)):
+        if not standing.cause and (over or "hangup" in self._chart.roles(leaf)):
             event = step.event
             standing.cause = ending_in_words({"type": type(event).__name__, **asdict(event)})
         if over:
