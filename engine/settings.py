@@ -1,7 +1,7 @@
-"""The settings of a call that the engine reads, and how a chart declares settings of its own.
+"""The settings of a call that the engine reads, and the means to declare a chart's own.
 
 A chart refers to a setting by name (`settings.no_input`), so diagrams show the name and journals
-the value. Durations are seconds. The names are the keys of the user's configuration.
+the value. Durations are seconds. The names are the keys of `[settings]` in callchart.toml.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from inspect import get_annotations
 from typing import Any, Self
 
 #: The largest value of any setting: in seconds, thirty years.
-MOST = 1e9
+LARGEST = 1e9
 
 
 class SettingError(ValueError):
@@ -21,8 +21,8 @@ class SettingError(ValueError):
 def setting(default: Any, unit: str, why: str, *, least: float = 0.0, example: Any = None) -> Any:
     """Return a field of `Settings`.
 
-    `why` is the source of the default, `least` the smallest value. `example` is the value that
-    shows all of the chart in drawings of its races, if the default does not."""
+    `why` is the source of the default, and `least` is the smallest value. `example` replaces a
+    default with which the chart's races would leave out a part of the chart."""
     metadata = {"unit": unit, "why": why, "least": least, "example": example}
     return field(default=default, metadata=metadata)
 
@@ -36,12 +36,12 @@ class Settings:
     reply_wait: float = setting(
         8.0,
         "s",
-        "a reply without a sound by then has failed; the slowest turns of the predecessor took 4 s",
+        "a reply that is still silent after this has failed; the predecessor's slowest took 4 s",
     )
     voice_wait: float = setting(
         2.0,
         "s",
-        "a chunk without a sound this long after the request has failed; a second voice has taken "
+        "a chunk that is still silent this long after the request has failed; a second voice takes "
         "over long before",
     )
     longest_silence: float = setting(
@@ -57,21 +57,24 @@ class Settings:
     chunk_wait: float = setting(
         1.0,
         "s",
-        "a slow text without an end of a sentence is cut at a word after this",
+        "a text that comes slowly is cut at a word after this, not at the end of a sentence",
         least=0.05,
     )
     parallel_synthesis: int = setting(
-        3, "chunks", "the bot synthesises for one call at a time; enough to stay ahead", least=1
+        3, "chunks", "synthesised at a time for one call; enough to stay ahead of playback", least=1
     )
     backlog: float = setting(
         0.4,
         "s",
-        "the carrier holds at most this much sound; a flush throws it away",
+        "the most sound that the carrier holds; a flush discards it",
         least=0.04,
     )
-    longest_call: float = setting(900.0, "s", "then the bot says goodbye", least=1.0)
+    longest_call: float = setting(900.0, "s", "after this, the bot says goodbye", least=1.0)
     mailbox: int = setting(
-        256, "events", "more unread events mean a broken adapter; the call ends", least=8
+        256,
+        "events",
+        "the most that wait unread; more mean a broken adapter, and end the call",
+        least=8,
     )
 
     def __post_init__(self) -> None:
@@ -94,7 +97,7 @@ class Settings:
 
     @classmethod
     def declared(cls) -> list[Field[Any]]:
-        """Return the fields as a user reads them: those of a subclass before those of its base."""
+        """Return the fields in the order of docs: those of a subclass before those of its base."""
         own: dict[str, Field[Any]] = {}
         by_name = {f.name: f for f in fields(cls)}
         for each in cls.__mro__:
@@ -105,7 +108,7 @@ class Settings:
 
     @classmethod
     def examples(cls) -> Self:
-        """Return the settings that drawings of races use: the default, or `example`."""
+        """Return the settings for the races of a chart: `example`, or else the default."""
         given = {f.name: f.metadata.get("example") for f in fields(cls)}
         return cls(**{name: value for name, value in given.items() if value is not None})
 
@@ -119,8 +122,10 @@ def _check_number(declared: Field[Any], value: Any) -> None:
         raise SettingError(f"{what} must be {kind}, got {value!r}")
     if value < least:
         raise SettingError(f"{what} must be at least {f'{least:g} {unit}'.rstrip()}, got {value!r}")
-    if not value <= MOST:  # also refuses NaN
-        raise SettingError(f"{what} must be at most {f'{MOST:g} {unit}'.rstrip()}, got {value!r}")
+    if not value <= LARGEST:  # also refuses NaN
+        raise SettingError(
+            f"{what} must be at most {f'{LARGEST:g} {unit}'.rstrip()}, got {value!r}"
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """The default call, one file per state: `CHART`.
 
-`WORLDS` are the models in which `callchart explore` explores it: `WORLD`, and `WITH_DRAFTS`."""
+`callchart explore` explores it in the environments of `WORLDS`: `WORLD` and `WITH_DRAFTS`."""
 
 from callchart.states.chart import CHART
 from callchart.states.exploration.worlds import WITH_DRAFTS, WORLD, WORLDS

@@ -1,7 +1,8 @@
-"""The caller spoke into the reply, and it stopped. Is it an interruption or a false alarm?
+"""The caller spoke into the reply, and the reply stopped. The words decide what follows.
 
-The words decide: more than a backchannel takes the turn. Until then the reply is kept: the model
-still writes it and the voice still synthesises it, but none of it is played."""
+More than a backchannel is an interruption, anything else a false alarm. Until the words are known,
+the call keeps the reply: the model still writes it and the voice still synthesises it, but no sound
+is played."""
 
 from __future__ import annotations
 
@@ -12,7 +13,7 @@ from callchart.engine.events import FinalHeard, PartialHeard, SpeechEnded, Speec
 from callchart.states.hearing import (
     add_words,
     drop_final,
-    drop_partial,
+    drop_partials,
     has_words,
     later_final_is_pending,
     mark_interrupted,
@@ -36,7 +37,7 @@ from callchart.states.settings import settings
 
 
 def false_alarm(update: Sequence[Update]) -> list[Reaction]:
-    """Return the reactions to a false alarm: resume the reply, or handle how it ended meanwhile.
+    """Return the reactions to a false alarm: resume the reply, or handle its end.
 
     `update` runs first in each of them."""
     return [
@@ -67,7 +68,7 @@ speech = State(
         SpeechEnded: to("barged_in.silence", update=note_speech_ended),
         PartialHeard: [
             to("listening.hearing", update=[note_partial, mark_interrupted], when=takes_the_turn),
-            # A backchannel so far. It may take long, so its length alone must not take the turn.
+            # Only a backchannel so far. Its length alone must not take the turn.
             stay(update=note_partial, rearm="interruption", when=has_words),
             ignore("the partial has no words"),
         ],
@@ -85,7 +86,7 @@ speech = State(
 
 silence = State(
     "silence",
-    "The caller is silent again. Were there words?",
+    "The caller is silent again. The words may still come.",
     on={
         SpeechStarted: to("barged_in.speech"),
         SpeechEnded: stay(update=note_speech_ended),
@@ -102,9 +103,9 @@ silence = State(
         "false_alarm": (
             settings.false_alarm,
             [
-                # The partial came before the reply stopped (tests/states/test_barged_in.py).
+                # A partial may have come before the reply stopped (tests/states/test_barged_in.py).
                 to("listening.interrupted", update=mark_interrupted, when=partials_take_the_turn),
-                *false_alarm([drop_partial]),
+                *false_alarm([drop_partials]),
             ],
         ),
     },

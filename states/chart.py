@@ -1,4 +1,4 @@
-"""The default chart, `CHART`: its states, its data and its rule for late events."""
+"""The default chart, `CHART`: its states, the class of its data, its rule for late events."""
 
 from __future__ import annotations
 

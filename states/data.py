@@ -37,7 +37,7 @@ class RunningTool:
 
 
 def _partial_of(seen: Seen) -> int:
-    """Return the number of the utterance, or 0 without a partial: then no function reads it."""
+    """Return the number of the partial's utterance; 0 without a partial, where it is not read."""
     return int(seen.fields["partial_of"]) if seen.word_for(seen.fields["partial"]) else 0
 
 
@@ -46,7 +46,7 @@ def _unfinished(partials: tuple[tuple[int, str], ...], seen: Seen) -> tuple[tupl
 
 
 def _draft(draft: str, seen: Seen) -> str:
-    """Return the words of the draft that are not in the question yet: only these count."""
+    """Return a representative that depends on how the draft goes on after the question."""
     if not draft:
         return ""
     words, said = draft.split(), " ".join(seen.fields["question"]).split()
@@ -57,12 +57,14 @@ def _draft(draft: str, seen: Seen) -> str:
 
 
 def _left_s(left_s: float, seen: Seen) -> float:
-    """Return 0 if the reply is so near its end that a word answers it; otherwise infinity."""
+    """Return 0 if the reply is so near its end that any word answers it, otherwise infinity."""
     return 0.0 if left_s <= seen.fields["settings"].early_answer else math.inf
 
 
 def _queued_chunks(queued: int, seen: Seen) -> int:
-    """Return 1 if a chunk is queued, else 0. For a complete text: the count if all are, else 0."""
+    """Return whether a chunk is queued, as 1 or 0.
+
+    For a complete text, return the number of its chunks if all are queued, otherwise 0."""
     chunks: int | None = seen.fields["reply"].chunks
     if chunks is None:
         return min(queued, 1)
@@ -77,7 +79,7 @@ def _running_tools(tools: tuple[RunningTool, ...], at_us: int) -> Any:
 
 
 def _sound_goes_on(data: PhoneData, at_us: int) -> list[tuple[str, int]]:
-    """Return a variant in which the sound ends later: a step may find it still playing."""
+    """Return a variant in which the sound still plays, if any chunk is queued."""
     if not data.queued_chunks:
         return []
     return [("its sound goes on", at_us + round(SOUND_S * SECOND_US))]
@@ -94,7 +96,7 @@ class PhoneData(CallData):
     #: Finals of utterances that are not answered yet, in order.
     question: tuple[str, ...] = memory((), abstraction=truthy(("words",), ()))
     #: The last partial of an utterance without a final, or "", and the number of the utterance.
-    #: For delays, the first of its two extremes sounds complete, the second unfinished.
+    #: Delays depend on how it sounds: its first extreme sounds complete, the second unfinished.
     partial: str = memory(
         "",
         abstraction=FieldAbstraction(
@@ -115,23 +117,23 @@ class PhoneData(CallData):
     end_recognised: int = memory(
         0, abstraction=forget(0, extremes=lambda number, at_us: (FAR_UTTERANCE, 0))
     )
-    #: The moment since which the caller is silent, if they are (us).
+    #: The moment from which the silence of the caller counts (us).
     silent_since_us: int = memory(0, abstraction=moment_us(earliest_s=-10.0, latest_s=0.0))
 
     # --- drafts --------------------------------------------------------------------------------
 
-    #: The words that the current reply answers as a draft, which the caller does not hear yet; or
-    #: "". `drafted` counts the drafts of this turn.
+    #: The words that the current reply answers, if it is a draft; otherwise "".
     draft: str = memory("", abstraction=FieldAbstraction(value=_draft))
+    #: The number of drafts of this turn.
     drafted: int = memory(0)
 
     # --- the current reply ---------------------------------------------------------------------
 
     #: The state that the caller last spoke into: a false alarm returns to it.
     interrupted: Literal["", "greeting", "thinking", "speaking"] = memory("")
-    #: The length of the rest of the reply when the caller spoke into it (s).
+    #: The seconds of the reply that were left when the caller spoke into it.
     left_s: float = memory(math.inf, abstraction=FieldAbstraction(value=_left_s))
-    #: The index into `facts.fillers` of the filler before this turn's.
+    #: The index into `facts.fillers` of the last filler of the call.
     last_filler: int | None = memory(None, abstraction=forget(None))
     #: The moment when the filler began (us).
     filler_at_us: int = memory(0, abstraction=moment_us(earliest_s=-10.0, latest_s=0.0))
@@ -140,14 +142,14 @@ class PhoneData(CallData):
         0,
         abstraction=moment_us(earliest_s=0.0, latest_s=2 * SOUND_S, variants=_sound_goes_on),
     )
-    #: The number of the reply's chunks that were sent to the line with all of their sound.
+    #: The number of the reply's chunks whose whole sound was sent to the line.
     queued_chunks: int = memory(0, abstraction=FieldAbstraction(value=_queued_chunks))
 
     # --- the whole call ------------------------------------------------------------------------
 
     #: Reprompts in a row that the caller did not answer.
     reprompts: int = memory(0)
-    #: Apologies in a row, without an answer of ours between them.
+    #: Apologies in a row, without an answer between them.
     apologies: int = memory(0)
     line_closed: bool = memory(False)
     #: Tools that run to their end even if the reply that uses them is interrupted.

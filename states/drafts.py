@@ -1,7 +1,7 @@
 """Drafts: answers that begin before the end of the caller's turn is certain.
 
 The caller does not hear a draft until the turn ends. `data.draft` holds the words that it answers.
-If the question that ends the turn has the same words, the draft becomes the answer; otherwise
+If the question has the same words when the turn ends, the draft becomes the answer. Otherwise
 another answer begins. A turn has at most `settings.drafts` drafts."""
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ def is_worth_a_draft(data: PhoneData, event: FinalHeard) -> bool:
 
 
 def partial_is_stable(data: PhoneData, event: PartialHeard) -> bool:
-    """Return True if two partials have the same words, and the turn may have a draft."""
+    """Return True if the partial has the words of the last one, and the turn may have a draft."""
     same = words_of(event.text) == words_of(data.partial) != ()
     return same and event.utterance == data.partial_of and _may_draft(data)
 
 
 def draft_is_ready(data: PhoneData) -> bool:
     """Return True if the draft answers the question, and its first sound is ready."""
-    return question_is_complete(data) and _agrees(data) and data.reply.ready
+    return question_is_complete(data) and _draft_fits(data) and data.reply.ready
 
 
 def final_confirms_draft(data: PhoneData, event: FinalHeard) -> bool:
@@ -54,33 +54,36 @@ def final_confirms_draft(data: PhoneData, event: FinalHeard) -> bool:
 def begin_draft(data: PhoneData) -> PhoneData:
     """Begin a draft that answers the words known so far. It replaces an earlier draft."""
     drafted = next_reply(data, Reply(data.reply.number + 1, "answer"))
-    return replace(drafted, draft=_known(data), drafted=data.drafted + 1)
+    return replace(drafted, draft=_known_words(data), drafted=data.drafted + 1)
 
 
 def drop_draft(data: PhoneData) -> PhoneData:
-    """Drop the draft: its turn has ended."""
+    """Forget the draft: leaving the state `turn` cancels it."""
     return replace(data, draft="")
 
 
 def start_draft(data: PhoneData) -> StartDraft:
-    """Return the effect that starts the draft, with the history that an answer would get."""
+    """Return the effect that starts the draft, with the words that it answers in the history."""
     as_asked = record_question(replace(data, question=(data.draft,)))
     return StartDraft(data.reply, as_asked.history)
 
 
 def begin_or_keep_answer(data: PhoneData) -> PhoneData:
     """Keep the draft if it answers the question; otherwise begin another answer."""
-    return data if _agrees(data) else begin_answer(data)
+    return data if _draft_fits(data) else begin_answer(data)
 
 
-def _known(data: PhoneData) -> str:
+def _known_words(data: PhoneData) -> str:
+    """Return all words of the turn so far, those of partials too."""
     return " ".join((*data.question, *(text for _, text in data.partials)))
 
 
 def _may_draft(data: PhoneData) -> bool:
-    return data.drafted < data.settings.drafts and words_of(_known(data)) != words_of(data.draft)
+    is_new = words_of(_known_words(data)) != words_of(data.draft)
+    return is_new and data.drafted < data.settings.drafts
 
 
-def _agrees(data: PhoneData) -> bool:
+def _draft_fits(data: PhoneData) -> bool:
+    """Return True if the draft has not failed, and answers the words of the question."""
     same = words_of(" ".join(data.question)) == words_of(data.draft) != ()
     return same and data.reply.failure is None

@@ -1,4 +1,4 @@
-"""The call was answered. The agent says the greeting."""
+"""The call is answered, and the agent says the greeting."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from callchart.states.replies import (
 
 clear = State(
     "clear",
-    "The caller does not speak over it.",
+    "The greeting plays, and the caller is silent.",
     on={SpeechStarted: to("greeting.overlapped")},
 )
 

@@ -1,4 +1,4 @@
-"""The call ends. The line closes, and running tools finish and enter the history."""
+"""The call ends. It waits until the line is closed and the running tools have finished."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from callchart.states.tools import record_tool_result, record_tool_start, tools_
 
 
 def hangup_limit(data: PhoneData, at_us: int) -> float:
-    """Return the longest wait for the line and the running tools (s); 0 if neither is open.
+    """Return the longest wait (s) for the line to close and for running tools to finish.
 
-    The limit ends the call even if a carrier or a tool never reports its end."""
+    It ends the call even if the carrier or a tool never reports."""
     wait = data.settings.hangup_wait
     if data.running_tools:
         return (max(work.until_us for work in data.running_tools) - at_us) / 1_000_000 + wait

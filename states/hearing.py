@@ -24,22 +24,22 @@ Heard = PartialHeard | FinalHeard
 
 
 def has_words(event: Heard) -> bool:
-    """Return True if the event has words. A cough has none."""
+    """Return True if the event has words: a cough has none."""
     return bool(event.text.strip())
 
 
 def takes_the_turn(data: PhoneData, event: Heard) -> bool:
     """Return True if the words are more than a backchannel.
 
-    Words of another utterance without a final count as well. Near the end of a reply, any words
-    answer it, unless the reply ends or transfers the call."""
+    Partials of other utterances count as well. Near the end of a reply, any words answer it, unless
+    the reply ends or transfers the call."""
     so_far = isinstance(event, PartialHeard)
-    others = [text for of, text in data.partials if of != event.utterance]
+    others = [text for number, text in data.partials if number != event.utterance]
     return _take_the_turn(data, [event.text], so_far) or _take_the_turn(data, others, True)
 
 
 def partials_take_the_turn(data: PhoneData) -> bool:
-    """Return True if an utterance without a final has more than a backchannel."""
+    """Return True if the partials are more than backchannels."""
     return _take_the_turn(data, [text for _, text in data.partials], True)
 
 
@@ -68,7 +68,7 @@ def was_only_noise(data: PhoneData, event: FinalHeard) -> bool:
     """Return True if this final is the last one pending, and the turn has no other words."""
     if later_final_is_pending(data, event):
         return False
-    return not data.question and all(of == event.utterance for of, _ in data.partials)
+    return not data.question and all(number == event.utterance for number, _ in data.partials)
 
 
 def was_only_noise_after_question(data: PhoneData, event: FinalHeard) -> bool:
@@ -95,7 +95,7 @@ def has_question_or_partial(data: PhoneData) -> bool:
 
 
 def note_partial(data: PhoneData, event: PartialHeard) -> PhoneData:
-    """Keep the words of the partial, in case the final of its utterance never comes."""
+    """Keep the words of the partial: the final of its utterance may never come."""
     if not (text := event.text.strip()):
         return data
     if event.utterance == data.partial_of:
@@ -116,9 +116,9 @@ def note_end_recognised(data: PhoneData, event: EndOfUtteranceHeard) -> PhoneDat
 def add_words(data: PhoneData, event: FinalHeard) -> PhoneData:
     """Add the words of the final to the question, in place of the partial of its utterance.
 
-    Finals come in order. An earlier utterance without a final gets none any more: its partial joins
-    the question as well."""
-    earlier = [text for of, text in data.partials if of < event.utterance]
+    Finals come in order, so an earlier utterance will get no final: its partial joins the question
+    as well."""
+    earlier = [text for number, text in data.partials if number < event.utterance]
     said = [text] if (text := event.text.strip()) else []
     return replace(_recognised(data, event), question=(*data.question, *earlier, *said))
 
@@ -128,12 +128,12 @@ def drop_final(data: PhoneData, event: FinalHeard) -> PhoneData:
     return _recognised(data, event)
 
 
-def drop_partial(data: PhoneData) -> PhoneData:
-    """Drop all partials: they were no more than a backchannel."""
+def drop_partials(data: PhoneData) -> PhoneData:
+    """Drop all partials: they were only backchannels."""
     return replace(data, partial="", unfinished=())
 
 
-def take_partial_as_final(data: PhoneData) -> PhoneData:
+def take_partials_as_finals(data: PhoneData) -> PhoneData:
     """Add all partials to the question: their finals did not come in time."""
     if not data.partial:
         return data
@@ -149,7 +149,7 @@ def take_partial_as_final(data: PhoneData) -> PhoneData:
 def record_question(data: PhoneData) -> PhoneData:
     """Move the question into the history.
 
-    If the caller heard no reply since their last words there, both become one entry."""
+    If the history ends with words of the caller, the question joins that entry."""
     text = " ".join(data.question)
     history = data.history
     match history:
@@ -157,7 +157,9 @@ def record_question(data: PhoneData) -> PhoneData:
             history, text = tuple(before), f"{begun} {text}"
     answered = max(data.ended, data.recognised)
     return replace(
-        _with_partials(data, {of: words for of, words in data.partials if of > answered}),
+        _with_partials(
+            data, {number: words for number, words in data.partials if number > answered}
+        ),
         history=(*history, Said("caller", text)),
         question=(),
         draft="",
@@ -169,8 +171,8 @@ def record_question(data: PhoneData) -> PhoneData:
 
 
 def record_unanswered(data: PhoneData) -> PhoneData:
-    """Move all words of the caller that have no answer into the history: the call ends."""
-    data = take_partial_as_final(data)
+    """Move all unanswered words of the caller into the history: the call ends."""
+    data = take_partials_as_finals(data)
     return record_question(data) if data.question else data
 
 
@@ -209,11 +211,12 @@ def _recognised(data: PhoneData, event: FinalHeard) -> PhoneData:
     heard = replace(data, recognised=max(data.recognised, event.utterance))
     if not data.partial:
         return heard
-    return _with_partials(heard, {of: text for of, text in data.partials if of > event.utterance})
+    later = {number: text for number, text in data.partials if number > event.utterance}
+    return _with_partials(heard, later)
 
 
 def _with_partials(data: PhoneData, partials: Mapping[int, str]) -> PhoneData:
-    """Replace all partials: the text by the number of the utterance."""
+    """Replace all partials. `partials` maps numbers of utterances to texts."""
     if not partials:
         return replace(data, partial="", unfinished=())
     *before, (last, text) = sorted(partials.items())

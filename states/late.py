@@ -1,4 +1,4 @@
-"""Late events: about a finished utterance or a replaced reply. They are journalled only."""
+"""Late events, about a finished utterance or a replaced reply: they are only journalled."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from callchart.engine.events import (
 def is_late(data: CallData, event: Event) -> bool:
     """Return True if the event is about an answered utterance or a replaced reply.
 
-    A recogniser may split one utterance into two finals: the second is late. The start of an
-    utterance that has ended is late, too: it was deferred."""
+    A second final of an answered utterance is late. A deferred start of an utterance that has ended
+    meanwhile is late, too."""
     match event:
         case SpeechStarted():
             return event.utterance <= data.ended

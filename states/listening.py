@@ -1,4 +1,4 @@
-"""The caller's turn. There is no reply."""
+"""The caller's turn. The agent has no reply."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from callchart.states.settings import settings
 
 
 def count_silence_from_now(data: PhoneData, at_us: int) -> PhoneData:
-    """Count the caller as silent from now on: the utterance is too long."""
+    """Count the caller's silence from now on: the utterance is too long to wait for its end."""
     return replace(data, silent_since_us=at_us)
 
 
@@ -77,7 +77,7 @@ hearing = State(
         SpeechEnded: to("settling", update=note_speech_ended),
         PartialHeard: stay(update=note_partial),
         FinalHeard: stay(update=add_words),
-        # Words took the turn in the step before. The line reports the heard words only now.
+        # Leaving the reply raises this event, so it follows the step in which words took the turn.
         PlaybackStopped: stay(update=[record_heard_words, mark_interrupted], when=has_question),
     },
     after={
@@ -90,13 +90,13 @@ hearing = State(
 
 interrupted = State(
     "interrupted",
-    "The caller took the turn and is already silent. The reply has been cancelled.",
+    "The caller took the turn and is silent again. The reply is cancelled.",
     on={
         SpeechStarted: to("listening.hearing"),
         SpeechEnded: stay(update=note_speech_ended),
         PartialHeard: stay(update=note_partial),
         FinalHeard: stay(update=add_words),
-        # The step before this left the reply. The line reports the heard words only now.
+        # Leaving the reply raises this event, so it may follow the step that entered this state.
         PlaybackStopped: stay(update=[record_heard_words, mark_interrupted]),
     },
     after={"settle": (0, to("settling"))},

@@ -1,4 +1,4 @@
-"""The caller speaks over a reply that still plays. A short noise does not stop it."""
+"""The caller speaks over a reply that still plays. A short noise does not stop the reply."""
 
 from __future__ import annotations
 
@@ -16,7 +16,9 @@ from callchart.states.settings import settings
 
 
 def overlapped(back: str, update: Update) -> State:
-    """Return a child for a state that plays. A noise leads `back`; a barge-in runs `update`."""
+    """Return a child for a state that plays.
+
+    A short noise leads to the state `back`. A barge-in runs `update`."""
     return State(
         "overlapped",
         __doc__,
@@ -25,7 +27,7 @@ def overlapped(back: str, update: Update) -> State:
             SpeechStarted: ignore("the caller already speaks"),
             SpeechEnded: to(back, update=note_speech_ended),
             PlaybackStarted: ignore("the caller spoke after the first sound"),
-            # The caller still speaks, and no other event will say so.
+            # The caller still speaks, and no second `SpeechStarted` will come.
             PlaybackFinished: to(
                 "listening.hearing", update=reset_apologies, when=callers_turn_is_next
             ),

@@ -1,4 +1,4 @@
-"""Signs in the caller's wording that tell whose turn it is."""
+"""The wording of the caller: backchannels, questions, unfinished sentences."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ def may_not_be_interrupted(data: PhoneData) -> bool:
 
 
 def reply_is_unheard(data: PhoneData) -> bool:
-    """Return True if the caller has not heard the reply, and may interrupt it."""
+    """Return True if the caller may interrupt the reply, and has heard nothing of it yet."""
     return data.reply.interruptible and not data.reply.heard
 
 
@@ -45,7 +45,7 @@ def apologies_are_used_up(data: PhoneData) -> bool:
 
 
 def failed_with_apologies_used_up(data: PhoneData) -> bool:
-    """Return True if the reply failed, and no apology is left."""
+    """Return True if the reply failed, and `apologies_are_used_up`."""
     return reply_failed(data) and apologies_are_used_up(data)
 
 
@@ -141,7 +141,8 @@ def script(
 ) -> Update:
     """Return an update that makes `text` the next reply, for a chart of your own.
 
-    `purpose` names it in journals and reports. Use it together with the effect `start_reply`."""
+    `purpose` names the reply in journals and reports. Add the effect `start_reply` to the
+    reaction."""
 
     def begin(data: PhoneData) -> PhoneData:
         reply = Reply(
@@ -188,7 +189,7 @@ def note_failure(data: PhoneData, event: ReplyFailed) -> PhoneData:
 
 
 def note_sound(data: PhoneData, event: SoundQueued, at_us: int) -> PhoneData:
-    """Note the sound that was queued: until it ends, playback needs no other sign."""
+    """Note when the queued sound will have played: `playback_stuck` waits at least until then."""
     sound_until_us = max(data.sound_until_us, at_us) + round(event.seconds * 1_000_000)
     return replace(data, sound_until_us=sound_until_us, queued_chunks=event.chunk + event.complete)
 
@@ -214,7 +215,7 @@ def interrupt_speaking(data: PhoneData, at_us: int) -> PhoneData:
 
 
 def _spoken_into(data: PhoneData, at_us: int) -> PhoneData:
-    # The length is known only if all chunks are queued: later ones have no sound yet.
+    # Chunks that are not queued may have no sound yet: then the length is unknown.
     is_last = data.reply.chunks is not None and data.queued_chunks >= data.reply.chunks
     left = max(0, data.sound_until_us - at_us) / 1_000_000 if is_last else math.inf
     return replace(data, left_s=left, sound_until_us=0)

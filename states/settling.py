@@ -1,4 +1,4 @@
-"""The caller is silent. Has the turn ended, and are all words known?"""
+"""The caller is silent. The call waits until the turn has ended and all words are known."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from callchart.states.hearing import (
     note_speech_ended,
     question_is_complete,
     record_question,
-    take_partial_as_final,
+    take_partials_as_finals,
     was_only_noise,
     was_only_noise_after_question,
 )
@@ -48,30 +48,31 @@ from callchart.states.replies import (
 def end_of_turn(data: PhoneData, at_us: int) -> float:
     """Return the rest of the silence that ends the turn (s).
 
-    Words that sound complete need less silence, and unfinished ones more. Signs that contradict
-    each other cancel out. Silence counts from the end of speech, even if the words come later."""
-    chosen, words = data.settings, data.partial or "".join(data.question[-1:])
+    Words that sound complete need less silence, and words that sound unfinished need more. Where
+    signs of both exist, neither counts. Silence counts from the end of speech, even if the words
+    come later."""
+    settings, words = data.settings, data.partial or "".join(data.question[-1:])
     sounds_ended = is_question(words) or 0 < data.ended <= data.end_recognised
-    silence = chosen.end_of_turn
+    silence_s = settings.end_of_turn
     if sounds_ended and not sounds_unfinished(words):
-        silence = min(silence, chosen.end_of_turn_least)
+        silence_s = min(silence_s, settings.end_of_turn_least)
     elif sounds_unfinished(words) and not sounds_ended:
-        silence = max(silence, chosen.end_of_turn_most)
-    return _after_silence(silence, data, at_us)
+        silence_s = max(silence_s, settings.end_of_turn_most)
+    return _rest_s(silence_s, data, at_us)
 
 
 def words_limit(data: PhoneData, at_us: int) -> float:
-    """Return the rest of `end_of_turn` plus `words_wait` (s), whatever the words are."""
-    return _after_silence(data.settings.end_of_turn + data.settings.words_wait, data, at_us)
+    """Return the rest of the silence after which the call no longer waits for a final (s)."""
+    return _rest_s(data.settings.end_of_turn + data.settings.words_wait, data, at_us)
 
 
-def _after_silence(seconds: float, data: PhoneData, at: int) -> float:
-    return max(0.0, seconds - (at - data.silent_since_us) / 1_000_000)
+def _rest_s(silence_s: float, data: PhoneData, at_us: int) -> float:
+    return max(0.0, silence_s - (at_us - data.silent_since_us) / 1_000_000)
 
 
-#: Reactions to a noise that took the turn. If the caller has heard nothing of the answer to an
-#: earlier question, another answer to it begins.
-noise = [
+#: Reactions to a final, if the caller only made a noise. If the noise cancelled an answer before
+#: the caller heard any of it, another answer begins.
+noise_reactions = [
     to(
         "thinking",
         update=[add_words, begin_answer],
@@ -83,7 +84,7 @@ noise = [
 
 pause = State(
     "pause",
-    "Silence is measured. A caller who continues keeps the turn.",
+    "The silence is still short. A caller who speaks again keeps the turn.",
     on={
         SpeechEnded: stay(update=note_speech_ended, rearm="end_of_turn"),
         PartialHeard: [
@@ -104,7 +105,7 @@ pause = State(
                 when=is_worth_a_draft,
             ),
             stay(update=add_words, rearm="end_of_turn", when=has_words),
-            *noise,
+            *noise_reactions,
             stay(update=add_words),
         ],
     },
@@ -127,7 +128,7 @@ pause = State(
 
 words = State(
     "words",
-    "The silence was long enough, but a final is still pending.",
+    "The silence is long enough, but a final is still pending.",
     on={
         FinalHeard: [
             stay(update=add_words, when=later_final_is_pending),
@@ -143,10 +144,10 @@ words = State(
                 effects=start_reply,
                 when=has_words,
             ),
-            *noise,
+            *noise_reactions,
             to(
                 "thinking",
-                update=[add_words, take_partial_as_final, record_question, begin_answer],
+                update=[add_words, take_partials_as_finals, record_question, begin_answer],
                 effects=start_reply,
             ),
         ],
@@ -157,12 +158,12 @@ words = State(
             [
                 to(
                     "thinking",
-                    update=[take_partial_as_final, record_question, begin_answer],
+                    update=[take_partials_as_finals, record_question, begin_answer],
                     effects=start_reply,
                     when=has_question_or_partial,
                 ),
-                # The caller did speak, so silence is the worst answer. A later final
-                # interrupts the apology.
+                # The caller did speak, so the agent must say something. A later final interrupts
+                # the apology.
                 to(
                     "speaking", update=begin_regret, effects=start_reply, when=apologies_are_used_up
                 ),

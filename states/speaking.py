@@ -1,4 +1,4 @@
-"""A reply plays, chunk by chunk and in order."""
+"""A reply plays, chunk by chunk."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from callchart.states.settings import settings
 
 opening = State(
     "opening",
-    "The first moments of a reply: speech may be an echo or the caller's last words.",
+    "The reply begins: speech may be an echo, or the end of the caller's last words.",
     on={
         PlaybackStarted: stay(update=note_heard, rearm=["barge_in_guard", "playback_stuck"]),
         SpeechStarted: [
@@ -46,9 +46,9 @@ opening = State(
 
 chunks = State(
     "chunks",
-    "The caller may interrupt.",
+    "The reply plays, and the caller may interrupt.",
     on={
-        # The first sound came late: the guard begins now.
+        # The first sound came after `barge_in_guard`: the guard begins again.
         PlaybackStarted: to("speaking.opening", update=note_heard),
         SpeechStarted: [
             ignore("this reply plays to its end", when=may_not_be_interrupted),

@@ -37,9 +37,7 @@ def filler_is_due(data: PhoneData) -> bool:
 
 
 def choose_filler(data: PhoneData, at_us: int) -> PhoneData:
-    """Choose a filler other than the last one.
-
-    The call's seed and the number of the reply decide which of the others."""
+    """Choose a filler other than the last one, by the call's seed and the number of the reply."""
     choices = [n for n in range(len(data.facts.fillers)) if n != data.last_filler] or [0]
     chosen = choices[(data.seed + data.reply.number) % len(choices)]
     return replace(data, filler=chosen, last_filler=chosen, filler_at_us=at_us)
@@ -51,17 +49,17 @@ def note_filler_started(data: PhoneData, at_us: int) -> PhoneData:
 
 
 def rest_of_filler_word(data: PhoneData, at_us: int) -> float:
-    """Return the seconds until the current word ends, at most `settings.filler_ending`."""
-    assert data.filler is not None, "a filler that ends was chosen"
-    said = (at_us - data.filler_at_us) / 1_000_000
-    ends = data.facts.fillers[data.filler].word_ends
-    rest = min((end - said for end in ends if end >= said), default=0.0)
-    return min(rest, data.settings.filler_ending)
+    """Return the seconds until the filler's current word ends, at most `settings.filler_ending`."""
+    assert data.filler is not None, "filler_ending is entered with a filler"
+    played_s = (at_us - data.filler_at_us) / 1_000_000
+    ends_s = data.facts.fillers[data.filler].word_ends
+    rest_s = min((end_s - played_s for end_s in ends_s if end_s >= played_s), default=0.0)
+    return min(rest_s, data.settings.filler_ending)
 
 
 silent = State(
     "silent",
-    "Silence. A filler may begin.",
+    "The caller hears nothing. A filler may begin.",
     after={
         "filler": (
             settings.filler_after,
@@ -75,13 +73,13 @@ silent = State(
 
 filler = State(
     "filler",
-    "The filler plays.",
+    "The filler plays. The answer is not ready.",
     on={ReplyReady: to("filler_ending", update=note_ready)},
 )
 
 filler_ending = State(
     "filler_ending",
-    "The answer is ready. The current word of the filler may end first.",
+    "The answer is ready. It waits for the end of the filler's current word.",
     role="filler_ending",
     on={
         ReplyReady: ignore("the answer is already ready"),
@@ -93,7 +91,7 @@ filler_ending = State(
 
 filling = State(
     "filling",
-    "A filler is on its way to the line.",
+    "A filler bridges the silence.",
     role="filler",
     activity="fill",
     exit=StopPlayback(),
@@ -123,7 +121,7 @@ thinking = State(
         "reply_wait": (
             settings.reply_wait,
             [
-                # The answer was waiting for the end of a filler's word.
+                # In `filler_ending`, the answer is ready and waits for the end of a word.
                 to("speaking", when=reply_is_ready),
                 to(
                     "speaking", update=begin_regret, effects=start_reply, when=apologies_are_used_up

@@ -1,4 +1,4 @@
-"""The model's tools as data: their place in the history, and those that still run."""
+"""The model's tools as data: the entries in the history, and the tools that still run."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ def tools_are_running(data: PhoneData) -> bool:
 def record_tool_start(data: PhoneData, event: ToolUnderWay, at_us: int) -> PhoneData:
     """Add the tool to the history when it starts.
 
-    The next answer may be written before the tool ends, and must know of it."""
+    The model may write the next answer before the tool ends, and must know that it runs."""
     used = ToolUsed(event.name, event.arguments, UNDER_WAY, event.use)
     work = RunningTool(event.use, at_us + round(event.seconds * 1_000_000))
     return replace(data, history=(*data.history, used), running_tools=(*data.running_tools, work))
 
 
 def record_tool_result(data: PhoneData, event: ToolFinished) -> PhoneData:
-    """Put the result into the tool's entry of the history. Drop a draft: it lacks the result."""
+    """Put the result into the tool's entry in the history. Drop a draft, which lacks the result."""
     used = ToolUsed(event.name, event.arguments, event.result, event.use)
     history = list(data.history)
     for place, item in enumerate(history):

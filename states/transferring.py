@@ -1,4 +1,4 @@
-"""The reply has ended. The carrier transfers the caller to the target that the model chose."""
+"""The reply has played. The carrier transfers the caller to the target that the model chose."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The agent's turn: all states that have a reply. Leaving it cancels the reply."""
+"""The agent's turn: the states in which a reply may exist. Leaving the turn cancels the reply."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ turn = State(
         PartialHeard: stay(update=note_partial),
         FinalHeard: [
             stay(update=add_words, when=may_not_be_interrupted),
-            # A slow recogniser: the call has taken it for a false alarm. The words still count.
+            # The recogniser was slow, and the call took the speech for a false alarm.
             to("listening.interrupted", update=[add_words, mark_interrupted], when=takes_the_turn),
             stay(update=drop_final),
         ],

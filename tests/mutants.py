@@ -56,7 +56,7 @@ EXPLAINED = {
         "(tests/states/test_drafts.py)"
     ),
     **{
-        f"call.turn.barged_in.silence: after false_alarm, {which} without drop_partial": _ANY_WORDS
+        f"call.turn.barged_in.silence: after false_alarm, {which} without drop_partials": _ANY_WORDS
         for which in ("answer 4", "answer 5", "answer 6", "answer 7")
     },
     "call.listening.hearing: after longest_utterance, its answer without count_silence_from_now": (

@@ -25,7 +25,7 @@ from callchart.engine.chart.state import (
     reactions_of,
 )
 from callchart.engine.events import Event, TimerFired
-from callchart.engine.settings import MOST, SettingRef
+from callchart.engine.settings import LARGEST, SettingRef
 
 if TYPE_CHECKING:
     from callchart.engine.chart.chart import Chart, LeafReaction, TimerSpec
@@ -156,8 +156,8 @@ def _check_delay(timer: TimerSpec, chart: Chart) -> None:
         raise ChartError(
             f"{where}: a delay must be seconds, a setting or a function, got {delay!r}"
         )
-    elif not 0 <= delay <= MOST:
-        raise ChartError(f"{where}: a delay must be from 0 to {MOST:g} s, got {delay}")
+    elif not 0 <= delay <= LARGEST:
+        raise ChartError(f"{where}: a delay must be from 0 to {LARGEST:g} s, got {delay}")
 
 
 def _check_rearm(source: str, reaction: Stay, where: str, chart: Chart) -> None:

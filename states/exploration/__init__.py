@@ -1,1 +1,1 @@
-"""The worlds in which the default chart is explored, and the properties of its states."""
+"""The environments in which the default chart is explored, and the properties of its steps."""

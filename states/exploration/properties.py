@@ -1,4 +1,6 @@
-"""The properties that each call of the default chart has, on top of those of any phone call."""
+"""The properties of every step of the default chart, besides those of any phone call.
+
+Each function returns the reason why a step breaks the property, or None."""
 
 from __future__ import annotations
 
@@ -23,7 +25,7 @@ from callchart.states.phrasing import consists_of
 def speech_events_are_recorded(
     before: SearchState, step: Step, after: EnvironmentState
 ) -> str | None:
-    """Return the datum that the step fails to keep of a speech event."""
+    """Check that the data keep the report of a speech event."""
     if step.outcome not in ACTED_ON:
         return None
     data: PhoneData = step.data
@@ -51,16 +53,16 @@ def _is_kept(text: str, before: PhoneData, data: PhoneData) -> bool:
 
 
 def no_words_are_lost(before: SearchState, step: Step, after: EnvironmentState) -> str | None:
-    """Return the partial that the step loses: neither kept nor answered."""
-    data, said = before.data, step.data
-    for of, text in data.partials:
+    """Check that each partial stays in the data, or enters the question or the history."""
+    data, new_data = before.data, step.data
+    for utterance, text in data.partials:
         if consists_of(text, data.facts.scripts.backchannels, so_far=True):
             continue
-        if of <= data.recognised:
+        if utterance <= data.recognised:
             continue  # its final came, and replaces it
-        if isinstance(step.event, FinalHeard) and step.event.utterance == of:
+        if isinstance(step.event, FinalHeard) and step.event.utterance == utterance:
             continue
-        if of not in dict(said.partials) and not _is_kept(text, data, said):
+        if utterance not in dict(new_data.partials) and not _is_kept(text, data, new_data):
             return f"{text!r} is lost on {type(step.event).__name__} in {step.before.leaf}"
     return None
 
@@ -68,15 +70,15 @@ def no_words_are_lost(before: SearchState, step: Step, after: EnvironmentState) 
 def silent_caller_is_answered(
     before: SearchState, step: Step, after: EnvironmentState
 ) -> str | None:
-    """Return the event that makes a silent caller count as a speaker."""
-    begun = step.before.leaf != step.after.leaf == "call.listening.hearing"
-    if begun and isinstance(step.event, PartialHeard | FinalHeard) and not after.speaking:
+    """Check that words alone do not make a silent caller count as speaking."""
+    is_entered = step.before.leaf != step.after.leaf == "call.listening.hearing"
+    if is_entered and isinstance(step.event, PartialHeard | FinalHeard) and not after.speaking:
         return f"in {step.before.leaf}, {type(step.event).__name__} of an utterance that has ended"
     return None
 
 
 def history_is_complete(before: SearchState, step: Step, after: EnvironmentState) -> str | None:
-    """Return the hangup that leaves words of the caller outside the history."""
+    """Check that a hangup leaves no words of the caller outside the history."""
     if HangUpLine() in step.entry_effects and (step.data.question or step.data.partial):
         return f"in {step.after.leaf}, the last words of the caller are not in the history"
     return None
@@ -85,7 +87,7 @@ def history_is_complete(before: SearchState, step: Step, after: EnvironmentState
 def tool_events_are_recorded(
     before: SearchState, step: Step, after: EnvironmentState
 ) -> str | None:
-    """Return the tool event that is missing from the history."""
+    """Check that a tool event that is acted on has an entry in the history."""
     used = [item for item in step.data.history if isinstance(item, ToolUsed)]
     match step.event:
         case ToolUnderWay(use, name) | ToolFinished(use, name) if step.outcome in ACTED_ON:
@@ -95,7 +97,7 @@ def tool_events_are_recorded(
 
 
 def last_words_are_final(before: SearchState, step: Step, after: EnvironmentState) -> str | None:
-    """Return the step that replaces the last words by another reply."""
+    """Check that no other reply replaces the last words."""
     reply: Reply = before.data.reply
     if reply.ends_call and not reply.interruptible and step.data.reply.number != reply.number:
         return f"in {step.before.leaf} another reply begins during the last words"
@@ -105,11 +107,10 @@ def last_words_are_final(before: SearchState, step: Step, after: EnvironmentStat
 def drafts_answer_their_own_words(
     before: SearchState, step: Step, after: EnvironmentState
 ) -> str | None:
-    """Return the confirmation of a draft for other words than it answers."""
+    """Check that a draft becomes the answer only to the words that it was begun for."""
     if not is_confirmed(before, step):
         return None
-    # The history of a representative has no words of the caller, so these are the words that the
-    # step answers.
+    # A representative's history has no words of the caller: those at its end come from this step.
     match step.data.history:
         case (*_, Said("caller", text)) if text.split() == before.data.draft.split():
             return None
@@ -117,13 +118,11 @@ def drafts_answer_their_own_words(
 
 
 def drafts_are_limited(before: SearchState, step: Step, after: EnvironmentState) -> str | None:
-    """Return the number of drafts if the turn has more than the setting allows."""
-    most = step.data.settings.drafts
-    return (
-        f"a turn has {after.drafts} drafts, the setting allows {most}"
-        if after.drafts > most
-        else None
-    )
+    """Check that a turn has no more drafts than the setting allows."""
+    allowed = step.data.settings.drafts
+    if after.drafts <= allowed:
+        return None
+    return f"a turn has {after.drafts} drafts, the setting allows {allowed}"
 
 
 DRAFTS = (

@@ -1,10 +1,10 @@
-"""The models in which the default chart is explored: `WORLD`, and `WITH_DRAFTS`.
+"""The environments in which the default chart is explored: `WORLD`, and `WITH_DRAFTS`.
 
-Their canonical values say on which data nothing depends in a state of the chart, so that an
-exploration treats more calls as one. Two tests check this claim indirectly. One draws explored ways
-at random: at least three in four must be ways of a real call with all its data, and each step must
-lead where the exploration says (tests/states/exploration/test_on_the_engine.py). The other puts
-mistakes into the chart, and the exploration still finds them (`make mutants`).
+Their canonical values replace data that no later step of a call depends on, so that an exploration
+treats more calls as one. Two tests check them indirectly. One draws explored paths at random: at
+least three in four must be paths of a real call with all its data, and each step must lead where
+the exploration says (tests/states/exploration/test_on_the_engine.py). The other puts mistakes into
+the chart: the exploration must still find them (`make mutants`).
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ from callchart.states.chart import CHART
 from callchart.states.data import PhoneData
 from callchart.states.exploration.properties import PROPERTIES
 
-#: Only `hangup` reads the running tools, and a tool may begin as late as that.
+#: Only `hangup` reads the running tools, and a tool may still begin there.
 _TOOLS: Mapping[str, Any] = {"running_tools": ()}
 _NO_TOOL: Mapping[str, Any] = {"tool_running": False}
 _NO_FILLER: Mapping[str, Any] = {"filler": None, "last_filler": None}
 
-#: Neither words of the caller nor failures change the last words.
+#: While the last words play, neither words of the caller nor failures change anything.
 LAST_WORDS = CanonicalValues(
     data={
         **_TOOLS,
@@ -72,13 +72,13 @@ LAST_WORDS = CanonicalValues(
         "tool_running": False,
     },
 )
-#: The call ends, whatever the caller said.
+#: The call is at its end: the caller's words no longer count.
 THE_END = CanonicalValues(
     data={k: v for k, v in LAST_WORDS.data.items() if k != "running_tools"},
     reply={**LAST_WORDS.reply, "interruptible": False, "ends_call": True},
     environment={"turns": 0},
 )
-#: The caller's turn has no current reply: the next one is new.
+#: In the caller's turn there is no reply: the last one no longer counts.
 THE_CALLERS_TURN = CanonicalValues(
     data={**_TOOLS, **_NO_FILLER, "interrupted": "", "left_s": math.inf, "queued_chunks": 0},
     reply={
@@ -92,31 +92,31 @@ THE_CALLERS_TURN = CanonicalValues(
     },
     environment=_NO_TOOL,
 )
-#: A false alarm returns to a reply that plays, even if it was not ready.
+#: The reply plays. After a false alarm it goes on, even if it was not ready.
 PLAYED = CanonicalValues(
     data={**_TOOLS, **_NO_FILLER, "interrupted": ""},
     reply={"script": None, "ready": True},
     environment=_NO_TOOL,
 )
-#: The text of a script is complete; only its failure counts.
+#: The reply is a script: its text is complete, and only its failure counts.
 SCRIPT = CanonicalValues(PLAYED.data, {**PLAYED.reply, "chunks": 1}, _NO_TOOL)
-#: A script that does not count as an answer.
+#: The reply is an apology or a reprompt, which does not count as an answer.
 NO_ANSWER = CanonicalValues(SCRIPT.data, {**SCRIPT.reply, "purpose": "apology"}, _NO_TOOL)
-#: No function reads which state was interrupted before. The value is wrong on purpose: a chart
-#: that does read it breaks a property.
+#: No function reads the state that was interrupted before. The value is wrong on purpose: a chart
+#: that reads it breaks a property.
 UNINTERRUPTED = CanonicalValues({**_TOOLS, "interrupted": "speaking"}, environment=_NO_TOOL)
 INTERRUPTED = CanonicalValues(_TOOLS, environment=_NO_TOOL)
 
 
 def forget(leaf: str, data: PhoneData, environment: EnvironmentState) -> CanonicalValues:
-    """Return the canonical values of the fields on which nothing depends in a state."""
+    """Return the canonical values of the fields that no later step depends on."""
     return cap_drafts(_canonical(leaf, data, environment), data, environment)
 
 
 def forget_but_drafts(leaf: str, data: PhoneData, environment: EnvironmentState) -> CanonicalValues:
-    """Return the same, but keep a draft that outlives its turn.
+    """Return the canonical values like `forget`, but keep a draft that outlives its turn.
 
-    After the draft of a turn, only whether a partial has words counts, not which."""
+    After the draft of a turn, it only counts whether a partial has words."""
     if data.draft and not leaf.startswith("call.turn"):
         return cap_drafts(NOTHING, data, environment)
     canonical = forget(leaf, data, environment)
@@ -124,7 +124,7 @@ def forget_but_drafts(leaf: str, data: PhoneData, environment: EnvironmentState)
         return canonical
     words = {
         "partial": spoken(data.partial),
-        "unfinished": tuple((of, spoken(text)) for of, text in data.unfinished),
+        "unfinished": tuple((number, spoken(text)) for number, text in data.unfinished),
     }
     return replace(canonical, data={**canonical.data, **words})
 
@@ -132,11 +132,11 @@ def forget_but_drafts(leaf: str, data: PhoneData, environment: EnvironmentState)
 def cap_drafts(
     canonical: CanonicalValues, data: PhoneData, environment: EnvironmentState
 ) -> CanonicalValues:
-    """Count drafts up to one more than the setting allows: that breaks a property already."""
-    most = data.settings.drafts + 1
-    if environment.drafts <= most:
+    """Limit the count of drafts to one more than the setting allows, which breaks a property."""
+    limit = data.settings.drafts + 1
+    if environment.drafts <= limit:
         return canonical
-    return replace(canonical, environment={"drafts": most, **canonical.environment})
+    return replace(canonical, environment={"drafts": limit, **canonical.environment})
 
 
 def _canonical(leaf: str, data: PhoneData, environment: EnvironmentState) -> CanonicalValues:
@@ -155,7 +155,7 @@ def _canonical(leaf: str, data: PhoneData, environment: EnvironmentState) -> Can
     return NO_ANSWER if data.reply.purpose in ("apology", "reprompt") else SCRIPT
 
 
-#: The model in which the default chart is explored. Counters with a limit count up to one.
+#: Calls without drafts. The counters of apologies and reprompts have the limit one.
 WORLD = Phone(
     CHART,
     words=("", "words", "uh-huh"),
@@ -163,7 +163,7 @@ WORLD = Phone(
     more_properties=PROPERTIES,
     settings={"apologies": 1, "reprompts": 1},
 )
-#: The model of calls with drafts. A draft answers certain words, so their wording counts.
+#: Calls with drafts. A draft answers certain words, so an exploration tells words apart.
 WITH_DRAFTS = replace(
     WORLD,
     name="with drafts",

@@ -12,7 +12,7 @@ from callchart.states.data import PhoneData
 from callchart.states.hearing import (
     add_words,
     drop_final,
-    drop_partial,
+    drop_partials,
     has_question_or_partial,
     has_words,
     mark_interrupted,
@@ -21,7 +21,7 @@ from callchart.states.hearing import (
     question_is_complete,
     record_heard_words,
     record_question,
-    take_partial_as_final,
+    take_partials_as_finals,
     was_only_noise,
 )
 from tests.states.situations import SPOKEN
@@ -86,7 +86,7 @@ def test_after_finals_in_the_wrong_order_none_is_pending() -> None:
 
 def test_a_partial_replaces_a_final_that_never_comes() -> None:
     before = PhoneData(question=("nails",), partial="a ham", partial_of=2, recognised=1, ended=2)
-    data = take_partial_as_final(before)
+    data = take_partials_as_finals(before)
     assert data.question == ("nails", "a ham")
     assert (data.partial, data.recognised) == ("", 2)
 
@@ -104,9 +104,9 @@ def test_partials_of_several_utterances_without_a_final_are_all_kept() -> None:
         data = note_partial(data, partial)
     assert data.partials == ((1, "two nails"), (2, "and a"))
     assert was_only_noise(data, FinalHeard(2, "")) is False
-    assert take_partial_as_final(data).question == ("two nails", "and a")
+    assert take_partials_as_finals(data).question == ("two nails", "and a")
     assert record_question(replace(data, ended=1)).partials == ((2, "and a"),)
-    assert drop_partial(data).partials == ()
+    assert drop_partials(data).partials == ()
 
 
 def test_a_final_replaces_its_own_partial_and_brings_those_before_it_along() -> None:
@@ -121,7 +121,7 @@ def test_a_final_replaces_its_own_partial_and_brings_those_before_it_along() -> 
 
 def test_without_a_partial_the_question_stays_as_it_is() -> None:
     data = PhoneData(question=("nails",), partial_of=2, recognised=1)
-    assert take_partial_as_final(data) is data
+    assert take_partials_as_finals(data) is data
 
 
 def test_a_question_enters_the_history_as_one_and_is_answered_with_all_its_utterances() -> None:
