@@ -63,9 +63,9 @@ async def _frames(scene: Scene, detector: VoiceActivity, recognition: Recognitio
     line, utterance = scene.line, 0
     try:
         while True:
-            pcm = await line.hear()
-            recognition.feed(pcm)
-            for edge in detector.feed(pcm):
+            pcm = await line.receive_audio()
+            recognition.feed_frames(pcm)
+            for edge in detector.detect_edges(pcm):
                 if edge.speaking:
                     utterance += 1
                     recognition.utterance_started(utterance)

@@ -138,7 +138,7 @@ class Line(Protocol):
         `TransferDone` or `TransferRefused` follows, unless the line closes before."""
         ...
 
-    async def hear(self) -> bytes:
+    async def receive_audio(self) -> bytes:
         """Return the caller's next audio: whole frames, in real time. Raises `LineGone`."""
         ...
 
@@ -174,7 +174,7 @@ class VoiceActivity(Protocol):
     It bridges gaps of at most 100 ms (its hangover). The chart decides how much silence ends a
     turn."""
 
-    def feed(self, pcm: bytes) -> Sequence[VoiceEdge]:
+    def detect_edges(self, pcm: bytes) -> Sequence[VoiceEdge]:
         """Take whole frames, and return the edges found, in much less CPU time than a frame."""
         ...
 
@@ -206,7 +206,7 @@ class EndOfUtterance:
 class Recognition(Protocol):
     """One call's recogniser. It gets every frame, and where utterances begin and end."""
 
-    def feed(self, pcm: bytes) -> None:
+    def feed_frames(self, pcm: bytes) -> None:
         """Take whole frames. Keep some: an onset is found only after its first frames."""
         ...
 

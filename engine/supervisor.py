@@ -157,7 +157,7 @@ async def _let_talk(line: Line) -> None:
     Ignore errors: they may be the reason why the call failed, and the regret can still be heard."""
     with suppress(Exception):
         while True:
-            await line.hear()
+            await line.receive_audio()
 
 
 def _innermost(error: BaseException) -> str:

@@ -71,7 +71,7 @@ class WavLine:
         self._accepted = 0
         self._heard = 0
 
-        self._unheard = bytearray()  # of the caller, by hear()
+        self._unheard = bytearray()  # of the caller, by receive_audio()
         self._hearers = trio.lowlevel.ParkingLot()
         self._signals: deque[Signal] = deque()
         self._signalled = trio.lowlevel.ParkingLot()
@@ -156,7 +156,7 @@ class WavLine:
         if not self._closed:
             self._post(TransferRefused("a WAV line cannot transfer a call"))
 
-    async def hear(self) -> bytes:
+    async def receive_audio(self) -> bytes:
         """Wait for audio of the caller, and return all of it. A cancelled wait loses none."""
         if self._closed or self._unheard:
             await trio.lowlevel.checkpoint()

@@ -46,7 +46,7 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class StreamedAnswer:
     """The result of one request: a text, and the tools to use after it, in order."""
 
     text: str

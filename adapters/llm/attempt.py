@@ -10,7 +10,7 @@ import httpx2
 import openai
 import trio
 
-from callchart.adapters.llm.answer import Answer, Api, BadStream, GaveUp
+from callchart.adapters.llm.answer import Api, BadStream, GaveUp, StreamedAnswer
 from callchart.adapters.llm.errors import Failures
 from callchart.adapters.llm.history import encodable
 from callchart.adapters.llm.thoughts import Thoughts
@@ -51,7 +51,7 @@ class Attempt:
 
     async def run(
         self, history: Sequence[Said | ToolUsed], specs: Sequence[ToolSpec], began_at: float
-    ) -> Answer | Failure:
+    ) -> StreamedAnswer | Failure:
         """Send the request, and pass on the text as it arrives.
 
         The caller waits since `began_at`: the first token's deadline counts from there."""
@@ -70,7 +70,7 @@ class Attempt:
             except (openai.APIConnectionError, httpx2.RequestError) as error:
                 self._failure = self._failures.disconnection(error)
         if self._end is not None:
-            return Answer("".join(self._text), self._reading.calls, self._end)
+            return StreamedAnswer("".join(self._text), self._reading.calls, self._end)
         failure = self._failure or self._silence()
         # No retry after a first token: the caller must not hear the beginning twice.
         return failure if self.begun_at is None else replace(failure, again_after=None)

@@ -11,7 +11,7 @@ import openai
 import trio
 from openai._base_client import get_platform
 
-from callchart.adapters.llm.answer import Answer, Api
+from callchart.adapters.llm.answer import Api, StreamedAnswer
 from callchart.adapters.llm.attempt import Attempt, Patience
 from callchart.adapters.llm.chat import ChatCompletions
 from callchart.adapters.llm.counters import ModelCounters
@@ -146,7 +146,7 @@ class OpenAIModel:
 
     async def _answer(
         self, history: Sequence[Item], specs: Sequence[ToolSpec], out: Callable[[str], None]
-    ) -> Answer:
+    ) -> StreamedAnswer:
         """Return the answer of a request or of its retry. Raises `ProviderError`."""
         began_at = trio.current_time()
         outcome = await self._attempt(history, specs, out, began_at)
@@ -168,7 +168,7 @@ class OpenAIModel:
         specs: Sequence[ToolSpec],
         out: Callable[[str], None],
         began_at: float,
-    ) -> Answer | Failure:
+    ) -> StreamedAnswer | Failure:
         self._counters = self._counters.asked()
         attempt = Attempt(self._api, self._failures, out, self._patience)
         try:

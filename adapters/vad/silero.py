@@ -54,7 +54,7 @@ class SileroActivity:
         self._silent = 0  # consecutive silent windows
         self._skipped: deque[NDArray[np.float32]] = deque(maxlen=LEAD_WINDOWS)
 
-    def feed(self, pcm: bytes) -> list[VoiceEdge]:
+    def detect_edges(self, pcm: bytes) -> list[VoiceEdge]:
         """Take any number of whole 20 ms frames; return the edges that they decide.
 
         Edges alternate, and the first begins speech. The lag of an edge runs from the beginning of

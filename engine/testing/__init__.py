@@ -3,7 +3,7 @@
 from callchart.engine.testing.hearing import FakeRecognizer, FakeVoiceDetectors, Spoken
 from callchart.engine.testing.invariants import check_invariants
 from callchart.engine.testing.line import FakeCarrier, FakeLine
-from callchart.engine.testing.model import Answer, FakeModel, Use
+from callchart.engine.testing.model import FakeAnswer, FakeModel, Use
 from callchart.engine.testing.questions import Recording
 from callchart.engine.testing.schedule import settle, virtual_clock
 from callchart.engine.testing.speech import FakeSynthesizer, Manner
@@ -11,7 +11,7 @@ from callchart.engine.testing.story import Story
 from callchart.engine.testing.telephone import Telephone
 
 __all__ = [
-    "Answer",
+    "FakeAnswer",
     "FakeCarrier",
     "FakeLine",
     "FakeModel",

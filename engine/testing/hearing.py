@@ -52,7 +52,7 @@ class FakeVoiceActivity:
         self._frame = frame_bytes(rate_hz)
         self._speaking = False
 
-    def feed(self, pcm: bytes) -> Sequence[VoiceEdge]:
+    def detect_edges(self, pcm: bytes) -> Sequence[VoiceEdge]:
         edges: list[VoiceEdge] = []
         if not self._speaking and pcm.count(0) == len(pcm):
             return edges  # the most frequent case
@@ -146,7 +146,7 @@ class FakeRecognition:
         self._count = 0
         self._changed = trio.lowlevel.ParkingLot()
 
-    def feed(self, pcm: bytes) -> None:
+    def feed_frames(self, pcm: bytes) -> None:
         # The first frame of an onset comes last in its span; a few samples identify the sound.
         if any(pcm[-2:]):
             for piece in pieces(pcm[-_NAMING:]):

@@ -104,7 +104,7 @@ class FakeLine:
         self._closes_at = math.inf
 
         self._voices: deque[_Voice] = deque()
-        self._given = 0  # the caller's ticks that hear() gave
+        self._given = 0  # the caller's ticks that receive_audio() gave
         self._signals: deque[Signal] = deque()
         self._said = trio.lowlevel.ParkingLot()
         self._signalled = trio.lowlevel.ParkingLot()
@@ -179,7 +179,7 @@ class FakeLine:
         self._tell(TransferDone())
         self._close()
 
-    async def hear(self) -> bytes:
+    async def receive_audio(self) -> bytes:
         waited = False
         while not self.closed:
             due = self._next_given()
@@ -285,7 +285,7 @@ class FakeLine:
             self._signals.append(MarkReached(self._marks.popleft()[1]))
 
     def _next_given(self) -> int:
-        """Return the tick at which hear() returns: after the frame that shows an edge."""
+        """Return the tick at which receive_audio() returns: after the frame that shows an edge."""
         due = self._given + self._span
         for voice in self._voices:
             for edge in (voice.begin, voice.end):

@@ -32,7 +32,7 @@ class Use:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class FakeAnswer:
     """A scripted answer: `pieces` verbatim, the first after `latency` seconds, the others `pace`
     apart.
 
@@ -52,7 +52,7 @@ class Asked:
     """One request: its input and the written answer. `ended` is None while the model writes."""
 
     history: tuple[Said | ToolUsed, ...]
-    answer: Answer
+    answer: FakeAnswer
     began: float
     ended: float | None = None
     #: The offered tools.
@@ -69,9 +69,9 @@ class FakeModel:
     latency: float = 0.0
     #: All requests, in order.
     asked: list[Asked] = field(default_factory=list, init=False)
-    _answers: deque[Answer] = field(default_factory=deque, init=False)
+    _answers: deque[FakeAnswer] = field(default_factory=deque, init=False)
 
-    def will_write(self, answer: Answer) -> None:
+    def will_write(self, answer: FakeAnswer) -> None:
         """Script the answer to the next request that has no script yet."""
         self._answers.append(answer)
 
@@ -108,7 +108,7 @@ class FakeModel:
         finally:
             asked.ended = trio.current_time()
 
-    def _echo(self, history: Sequence[Said | ToolUsed]) -> Answer:
+    def _echo(self, history: Sequence[Said | ToolUsed]) -> FakeAnswer:
         said = [item.text for item in history if isinstance(item, Said)]
         question = said[-1] if said else ""
-        return Answer((f"You said: {question}.|",), self.latency)
+        return FakeAnswer((f"You said: {question}.|",), self.latency)

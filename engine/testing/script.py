@@ -44,7 +44,7 @@ class _SilentLine:
 
     def transfer(self, target: str) -> None: ...
 
-    async def hear(self) -> bytes:
+    async def receive_audio(self) -> bytes:
         await trio.sleep_forever()
         raise AssertionError
 

@@ -24,7 +24,7 @@ from callchart.engine.settings import Settings
 from callchart.engine.testing.hearing import FakeRecognizer, FakeVoiceDetectors, Spoken
 from callchart.engine.testing.invariants import check_invariants
 from callchart.engine.testing.line import FakeLine
-from callchart.engine.testing.model import Answer, FakeModel, Use
+from callchart.engine.testing.model import FakeAnswer, FakeModel, Use
 from callchart.engine.testing.path_diff import path_diff
 from callchart.engine.testing.questions import (
     HeardReply,
@@ -157,7 +157,7 @@ class Telephone:
                 pieces.append(text)
             else:
                 pieces += [f"{word} " for word in (text.split() if by_word else [text])]
-        self.model.will_write(Answer(tuple(pieces), latency, pace, ends_call, fails, hangs))
+        self.model.will_write(FakeAnswer(tuple(pieces), latency, pace, ends_call, fails, hangs))
 
     # --- events ---------------------------------------------------------------------------------
 

@@ -105,7 +105,7 @@ class FrameLine(_Line):
         self._queue.clear()
         self.flushed.setdefault(self._newest, trio.current_time())
 
-    async def hear(self) -> bytes:
+    async def receive_audio(self) -> bytes:
         if not self._answered.is_set():
             await self._answered.wait()
         deadline = self._heard_until + FRAME_SECONDS
@@ -176,7 +176,7 @@ class SpanLine(_Line):
         super().hang_up()
         self._plans.unpark_all()
 
-    async def hear(self) -> bytes:
+    async def receive_audio(self) -> bytes:
         """Return a silence and the first frame of a question; then the rest and a silent frame."""
         if not self._answered.is_set():
             await self._answered.wait()

@@ -30,7 +30,7 @@ class Voice:
     def __init__(self) -> None:
         self._speaking = False
 
-    def feed(self, pcm: bytes) -> Sequence[VoiceEdge]:
+    def detect_edges(self, pcm: bytes) -> Sequence[VoiceEdge]:
         speaking = pcm[-2:] != b"\0\0"
         if speaking == self._speaking:
             return ()
@@ -54,7 +54,7 @@ class Ear:
         self._news = trio.lowlevel.ParkingLot()
         self._number = 0
 
-    def feed(self, pcm: bytes) -> None:
+    def feed_frames(self, pcm: bytes) -> None:
         # Keep a copy, as the bare loop does.
         self._frame[:] = pcm[-FRAME:]
 

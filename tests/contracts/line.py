@@ -64,7 +64,7 @@ async def hear_tone(line: Line, seconds: float) -> bytes:
     pcm = b""
     with trio.fail_after(seconds + 5):
         while loud_seconds(pcm, line.rate_hz) < seconds - FRAME / 2:
-            pcm += await line.hear()
+            pcm += await line.receive_audio()
     return pcm
 
 
@@ -90,7 +90,7 @@ class LineContract:
             far.say(tone(0.2, far.line.rate_hz))
             far.line.play(tone(0.2, far.line.rate_hz))
             with trio.move_on_after(1.0):
-                await far.line.hear()
+                await far.line.receive_audio()
                 raise AssertionError("heard a caller who was not answered")
             assert loud_seconds(far.heard(), far.line.rate_hz) == 0
 
@@ -102,7 +102,7 @@ class LineContract:
             far.say(tone(1.0, far.line.rate_hz))
             pcm = await hear_tone(far.line, 1.0)
             await self.settle()
-            pcm += await far.line.hear()
+            pcm += await far.line.receive_audio()
             assert loud_seconds(pcm, far.line.rate_hz) == pytest.approx(1.0, abs=FRAME)
             assert len(pcm) % frame_bytes(far.line.rate_hz) == 0
 
@@ -116,7 +116,7 @@ class LineContract:
             for _ in range(20):
                 before = trio.current_time()
                 with trio.move_on_after(0.013):
-                    pcm += await far.line.hear()
+                    pcm += await far.line.receive_audio()
                 assert trio.current_time() - before <= 0.013 + FRAME + self.slack
             missing = 1.0 - loud_seconds(pcm, far.line.rate_hz)
             assert missing > FRAME
@@ -243,7 +243,7 @@ class LineContract:
             async def hear_to_the_end() -> None:
                 with suppress(LineGone):
                     while True:
-                        await far.line.hear()
+                        await far.line.receive_audio()
 
             with trio.fail_after(60):
                 async with trio.open_nursery() as nursery:
@@ -251,7 +251,7 @@ class LineContract:
                     await self.settle()
                     far.line.hang_up()
             with pytest.raises(LineGone):
-                await far.line.hear()
+                await far.line.receive_audio()
 
     async def test_commands_to_a_closed_line_do_nothing(self, clock: Clock | None) -> None:
         async with self.phone() as far:

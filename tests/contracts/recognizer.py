@@ -17,10 +17,10 @@ BOUND = 60.0  # seconds; a limit for results, not a measure
 def say(call: Recognition, utterance: int, pcm: bytes) -> None:
     """Feed an utterance as in a call: its onset and end are found 100 ms late."""
     late = len(silence(0.1))
-    call.feed(silence(0.3) + pcm[:late])
+    call.feed_frames(silence(0.3) + pcm[:late])
     call.utterance_started(utterance)
     for frame in frames(pcm[late:] + silence(0.1)):
-        call.feed(frame)
+        call.feed_frames(frame)
     call.utterance_ended(utterance)
 
 
@@ -71,7 +71,7 @@ class RecognizerContract:
     ) -> None:
         with trio.fail_after(BOUND):
             async with recognizer.recognition(RATE_HZ) as call:
-                call.feed(WORDS)
+                call.feed_frames(WORDS)
                 say(call, 7, silence(0.3))
                 assert {heard.utterance for heard in await results(call)} == {7}
 
@@ -119,7 +119,7 @@ class RecognizerContract:
         with trio.fail_after(BOUND):
             async with recognizer.recognition(RATE_HZ) as call:
                 call.utterance_started(1)
-                call.feed(WORDS)
+                call.feed_frames(WORDS)
             async with recognizer.recognition(RATE_HZ) as call:
                 say(call, 1, WORDS)
                 assert (await results(call))[-1].final

@@ -11,7 +11,7 @@ CALLER = recording("en_interrupt").pcm
 
 def edges(voice: VoiceActivity, pcm: bytes) -> list[VoiceEdge]:
     """Feed the sound frame by frame, and return its edges."""
-    return [edge for frame in frames(pcm) for edge in voice.feed(frame)]
+    return [edge for frame in frames(pcm) for edge in voice.detect_edges(frame)]
 
 
 class VoiceDetectorsContract:
@@ -40,7 +40,7 @@ class VoiceDetectorsContract:
         async with detectors.detector(RATE_HZ) as voice:
             one_by_one = edges(voice, CALLER + silence(0.5))
         async with detectors.detector(RATE_HZ) as voice:
-            at_once = voice.feed(CALLER + silence(0.5))
+            at_once = voice.detect_edges(CALLER + silence(0.5))
         assert [e.speaking for e in at_once] == [e.speaking for e in one_by_one]
 
     async def test_the_next_call_hears_nothing_of_this_one(self, detectors: VoiceDetectors) -> None:
@@ -63,7 +63,7 @@ class VoiceDetectorsContract:
             together: list[VoiceEdge] = []
             quiet: list[VoiceEdge] = []
             for frame in frames(CALLER):
-                together += one.feed(frame)
-                quiet += other.feed(bytes(len(frame)))
+                together += one.detect_edges(frame)
+                quiet += other.detect_edges(bytes(len(frame)))
         assert together == alone
         assert quiet == []

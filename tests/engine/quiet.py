@@ -61,7 +61,7 @@ class QuietLine:
     def transfer(self, target: str) -> None:
         self.note(f"transfer to {target}")
 
-    async def hear(self) -> bytes:
+    async def receive_audio(self) -> bytes:
         await trio.sleep_forever()
 
     async def signal(self) -> Signal:

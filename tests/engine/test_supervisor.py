@@ -429,8 +429,8 @@ async def test_what_the_caller_says_into_regret_does_not_pile_up(autojump_clock:
     heard: list[float] = []
 
     class Heard(FakeLine):
-        async def hear(self) -> bytes:
-            pcm = await super().hear()
+        async def receive_audio(self) -> bytes:
+            pcm = await super().receive_audio()
             heard.append(trio.current_time())
             return pcm
 

@@ -82,7 +82,7 @@ class MediaSocket:
             nursery.start_soon(self._reach_marks)
             with suppress(LineGone):
                 while True:
-                    self._send(await self.phone.hear())
+                    self._send(await self.phone.receive_audio())
             nursery.cancel_scope.cancel()
 
     def close(self) -> None:

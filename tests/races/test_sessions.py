@@ -45,7 +45,7 @@ class HearingSession(ScriptedSession):
             self._hear(bytes(2 * samples))
 
     def _hear(self, pcm: bytes) -> None:
-        for event in self._ear.feed(pcm, self.seconds):
+        for event in self._ear.feed_audio(pcm, self.seconds):
             self._tell(event)
 
     def _tell(self, event: Event) -> None:
@@ -83,7 +83,7 @@ async def test_24_no_word_is_lost_as_one_session_follows_another(story: Story) -
             while True:
                 pcm = bytes(line[:piece])
                 del line[:piece]
-                call.recognition.feed(pcm + bytes(piece - len(pcm)))
+                call.recognition.feed_frames(pcm + bytes(piece - len(pcm)))
                 await trio.sleep(PIECE_S)
 
         async def notes() -> None:

@@ -74,7 +74,7 @@ def speak(text: str, rate_hz: int) -> Sound:
 def read(pcm: bytes, rate_hz: int) -> list[Word]:
     """The words in a sound, in order; a word that is cut short ends where its sound does."""
     reader = Reader(rate_hz)
-    reader.feed(pcm)
+    reader.feed_audio(pcm)
     reader.end()
     return reader.words
 
@@ -108,7 +108,7 @@ class Reader:
             return 0.0
         return self.seconds - (self.words[-1].end if self.words else 0.0)
 
-    def feed(self, pcm: bytes) -> None:
+    def feed_audio(self, pcm: bytes) -> None:
         pcm = self._unread + pcm
         whole = len(pcm) // (2 * self._size)
         self._unread = pcm[whole * 2 * self._size :]

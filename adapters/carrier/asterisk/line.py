@@ -106,7 +106,7 @@ class AsteriskLine:
         if not self._over:
             self._orders.send_nowait(Transfer(target))
 
-    async def hear(self) -> bytes:
+    async def receive_audio(self) -> bytes:
         while not self._over:
             pcm = await self._media.receive_audio()
             if self._heard:

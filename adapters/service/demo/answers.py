@@ -22,7 +22,7 @@ class AnswersError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class DemoAnswer:
     """The model server's response to a request.
 
     `tokens` are words with the space after them: the first comes `first_token` seconds after the
@@ -48,10 +48,10 @@ class Answer:
 class Answers:
     """Scripted answers, and the one for all other words."""
 
-    answers: tuple[Answer, ...]
-    otherwise: Answer
+    answers: tuple[DemoAnswer, ...]
+    otherwise: DemoAnswer
 
-    def answer_to(self, words: str) -> Answer:
+    def answer_to(self, words: str) -> DemoAnswer:
         """Return the answer with the most keywords in `words`; at a tie, the first.
 
         Counting keywords, instead of requiring all of them, tolerates a recogniser's errors."""
@@ -102,7 +102,7 @@ class Answers:
         return cls(tuple(answers), _answer(otherwise, "[otherwise]", pace))
 
 
-def _answer(rule: Mapping[str, Any], where: str, pace: Mapping[str, Any]) -> Answer:
+def _answer(rule: Mapping[str, Any], where: str, pace: Mapping[str, Any]) -> DemoAnswer:
     _check_keys(
         rule,
         {"name", "hears", "says", "first_token", "per_token", "hang_up", "hang", "fail"},
@@ -121,7 +121,7 @@ def _answer(rule: Mapping[str, Any], where: str, pace: Mapping[str, Any]) -> Ans
         raise AnswersError(f"{where}: fail must be an HTTP error status such as 503, got {fail!r}")
     elif says or hang_up or hang:
         raise AnswersError(f"{where}: fail must be the only key of the response")
-    return Answer(
+    return DemoAnswer(
         name=name,
         hears=tuple(rule.get("hears", ())),
         tokens=tuple(re.findall(r"\S+\s*", says.strip())),

@@ -39,8 +39,8 @@ class SpeechFinder:
         self.quiet_ms = 0
         self.speaking = False
 
-    def feed(self, frame: bytes) -> Edge | None:
-        """Take 20 ms of mono s16le."""
+    def find_edge(self, frame: bytes) -> Edge | None:
+        """Take 20 ms of mono s16le; return the edge that they complete, if any."""
         samples = np.frombuffer(frame, "<i2").astype(np.float32)
         level = float(np.sqrt(np.mean(samples * samples)))
         self._noise = min(level, self._noise * NOISE_GROWTH + 1.0)

@@ -20,7 +20,7 @@ from typing import Any
 import h11
 import trio
 
-from callchart.adapters.service.demo.answers import Answer, Answers
+from callchart.adapters.service.demo.answers import Answers, DemoAnswer
 from callchart.adapters.service.demo.loopback import EXCHANGE_HEADER, Loopback
 
 #: The name of the only model; a request may name any.
@@ -275,7 +275,7 @@ async def _complete(
     await connection.end_events()
 
 
-def _duration(answer: Answer) -> float:
+def _duration(answer: DemoAnswer) -> float:
     return answer.first_token + max(0, len(answer.tokens) - 1) * answer.per_token
 
 
@@ -299,7 +299,7 @@ def _chunk(completion: str, delta: dict[str, Any], finish: str | None = None) ->
     )
 
 
-def _whole(completion: str, answer: Answer, hang_up: bool) -> dict[str, Any]:
+def _whole(completion: str, answer: DemoAnswer, hang_up: bool) -> dict[str, Any]:
     message: dict[str, Any] = {"role": "assistant", "content": answer.text}
     if hang_up:
         message["tool_calls"] = [_HANG_UP]

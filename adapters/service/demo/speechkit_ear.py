@@ -151,8 +151,8 @@ class _Session:
             frame = bytes(self._cut[:size])
             del self._cut[:size]
             self._samples += size // 2
-            self._recognition.feed(frame)
-            match self._finder.feed(frame):
+            self._recognition.feed_frames(frame)
+            match self._finder.find_edge(frame):
                 case Edge.BEGINS:
                     self._begun += 1
                     self._utterances.append(_Utterance(self._now - ONSET_MS))

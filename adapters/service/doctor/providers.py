@@ -81,7 +81,7 @@ async def _detect(provider: Provider[VoiceDetectors], pcm: bytes, rate_hz: int) 
         provider.open(resources) as opened,
         opened.detector(rate_hz) as ear,
     ):
-        began = any(edge.speaking for edge in ear.feed(pcm))
+        began = any(edge.speaking for edge in ear.detect_edges(pcm))
     return f"{provider.name} working: {'found' if began else 'found no'} start of speech"
 
 
@@ -96,9 +96,9 @@ async def _hear(
         provider.open(resources) as opened,
         opened.recognition(rate_hz) as recognition,
     ):
-        recognition.feed(pcm[:onset])
+        recognition.feed_frames(pcm[:onset])
         recognition.utterance_started(1)
-        recognition.feed(pcm[onset:])
+        recognition.feed_frames(pcm[onset:])
         recognition.utterance_ended(1)
         begun = trio.current_time()
         while not (isinstance(heard := await recognition.result(), Heard) and heard.final):

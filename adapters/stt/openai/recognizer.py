@@ -57,7 +57,7 @@ class OpenAIRecognition:
         self._failure: ProviderError | None = None
         self._hear, self._heard = trio.open_memory_channel[Heard](math.inf)
 
-    def feed(self, pcm: bytes) -> None:
+    def feed_frames(self, pcm: bytes) -> None:
         """Add whole frames. Between utterances, keep the last 360 ms."""
         self._said.add_frames(pcm)
 

@@ -14,8 +14,8 @@ class Begin:
 
 
 @dataclass(frozen=True, slots=True)
-class Sound:
-    """The next sound of the utterance: mono s16le, whole frames of 20 ms."""
+class Frames:
+    """The next audio of the utterance: whole frames, mono s16le."""
 
     pcm: bytes
 

@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager
 
 import trio
 
-from callchart.adapters.stt.pocketsphinx.messages import Begin, End, Sound, Taken
+from callchart.adapters.stt.pocketsphinx.messages import Begin, End, Frames, Taken
 from callchart.adapters.worker.process import Worker
 from callchart.engine.ports import FRAME_SECONDS, Heard, OutsideWork, ProviderError, frame_bytes
 
@@ -42,10 +42,10 @@ class PocketsphinxRecognition:
         self._scope = trio.CancelScope()
         self._hear, self._heard = trio.open_memory_channel[Heard](math.inf)
 
-    def feed(self, pcm: bytes) -> None:
+    def feed_frames(self, pcm: bytes) -> None:
         """Add whole frames. Between utterances, keep the last 360 ms."""
         if self._in_utterance:
-            self._post(Sound(pcm))
+            self._post(Frames(pcm))
         else:
             self._pre_roll += pcm
             del self._pre_roll[: -self._pre_roll_bytes]
@@ -54,7 +54,7 @@ class PocketsphinxRecognition:
         """Begin an utterance with the sound that was kept from before its onset."""
         self._in_utterance = True
         self._post(Begin(utterance, self._rate_hz))
-        self._post(Sound(bytes(self._pre_roll)))
+        self._post(Frames(bytes(self._pre_roll)))
         self._pre_roll.clear()
 
     def utterance_ended(self, utterance: int) -> None:
@@ -83,7 +83,7 @@ class PocketsphinxRecognition:
         self._fail(ProviderError(PROVIDER, "the call's recogniser is closed"))
         self._scope.cancel()
 
-    def _post(self, message: Begin | Sound | End) -> None:
+    def _post(self, message: Begin | Frames | End) -> None:
         if self._failure:
             return
         if self._waiting == MOST_WAITING:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from callchart.adapters.stt.pocketsphinx.messages import Begin, End, Sound, Taken
+from callchart.adapters.stt.pocketsphinx.messages import Begin, End, Frames, Taken
 from callchart.adapters.worker.pipes import Owner, Ready, Unable
 from callchart.engine.ports import Heard, frame_bytes
 
@@ -95,7 +95,7 @@ def main() -> None:
                     decoder.set_cmn(NARROW_CMN)
                 rate_hz = begin.rate_hz
                 utterance = Utterance(decoder, begin)
-            case Sound(pcm) if utterance:
+            case Frames(pcm) if utterance:
                 for partial in utterance.decode_frames(pcm):
                     owner.send(partial)
             case End() if utterance:

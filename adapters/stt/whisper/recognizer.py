@@ -53,7 +53,7 @@ class WhisperRecognition:
         self._failure: ProviderError | None = None
         self._hear, self._heard = trio.open_memory_channel[Heard](math.inf)
 
-    def feed(self, pcm: bytes) -> None:
+    def feed_frames(self, pcm: bytes) -> None:
         """Add whole frames. Ask for a partial of the utterance if the process has time."""
         self._said.add_frames(pcm)
         utterance, news = self._said.number, len(self._said) - self._looked_at

@@ -101,7 +101,7 @@ class YandexRecognition:
 
     # --- the port -------------------------------------------------------------------------------
 
-    def feed(self, pcm: bytes) -> None:
+    def feed_frames(self, pcm: bytes) -> None:
         """Add whole frames. All are recognised, so no sound is kept apart for an onset."""
         self._fed_at = trio.current_time()
         self._audio.append(pcm)

@@ -24,8 +24,10 @@ class Cancel:
 
 
 @dataclass(frozen=True, slots=True)
-class Sound:
-    """The next sound of a request, mono s16le at its rate, and the words that have ended since."""
+class SoundPiece:
+    """The next piece of a request's sound, and the words that ended since the piece before.
+
+    `pcm` is mono s16le at the rate of the request."""
 
     request: int
     pcm: bytes

@@ -13,7 +13,7 @@ from itertools import count
 
 import trio
 
-from callchart.adapters.tts.espeak.messages import Cancel, Done, Sound, Speak
+from callchart.adapters.tts.espeak.messages import Cancel, Done, SoundPiece, Speak
 from callchart.adapters.worker.process import Worker
 from callchart.engine.ports import OutsideWork, ProviderError, Speech, WordTiming
 
@@ -35,7 +35,7 @@ class EspeakSynthesizer:
         self._worker: Worker | None = None
         self._starting = trio.Lock()
         self._numbers = count(1)
-        self._requests: dict[int, trio.MemorySendChannel[Sound | Done | ProviderError]] = {}
+        self._requests: dict[int, trio.MemorySendChannel[SoundPiece | Done | ProviderError]] = {}
 
     @classmethod
     @asynccontextmanager
@@ -74,7 +74,7 @@ class EspeakSynthesizer:
         try:
             worker = await self._running()
             request = next(self._numbers)
-            send, answers = trio.open_memory_channel[Sound | Done | ProviderError](math.inf)
+            send, answers = trio.open_memory_channel[SoundPiece | Done | ProviderError](math.inf)
             self._requests[request] = send
             worker.post(Speak(request, text, rate_hz))
             try:
@@ -89,13 +89,13 @@ class EspeakSynthesizer:
 
     async def _pass_on(
         self,
-        answers: trio.MemoryReceiveChannel[Sound | Done | ProviderError],
+        answers: trio.MemoryReceiveChannel[SoundPiece | Done | ProviderError],
         out: Callable[[Speech], None],
     ) -> None:
         words: tuple[WordTiming, ...] = ()
         async for answer in answers:
             match answer:
-                case Sound():
+                case SoundPiece():
                     words += answer.words
                     out(Speech(answer.pcm, words))
                 case Done():
@@ -126,7 +126,7 @@ class EspeakSynthesizer:
 
     def _received(self, message: object) -> None:
         match message:
-            case Sound(request=number) | Done(request=number) as answer:
+            case SoundPiece(request=number) | Done(request=number) as answer:
                 # A cancelled request is no longer in the table.
                 if request := self._requests.get(number):
                     request.send_nowait(answer)

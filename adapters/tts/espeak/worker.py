@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from callchart.adapters.tts.espeak.messages import Cancel, Done, Sound, Speak
+from callchart.adapters.tts.espeak.messages import Cancel, Done, SoundPiece, Speak
 from callchart.adapters.worker.pipes import Owner, Ready, Unable
 from callchart.adapters.worker.polyphase import Resampler
 from callchart.engine.ports import WordTiming
@@ -104,7 +104,7 @@ class Words:
 class Spoken:
     """The sound of one text: resampled, with word timings, and with its last silence cut."""
 
-    def __init__(self, speak: Speak, send: Callable[[Sound], None]) -> None:
+    def __init__(self, speak: Speak, send: Callable[[SoundPiece], None]) -> None:
         self._request = speak.request
         self._send = send
         self._resampler = Resampler(ESPEAK_RATE_HZ, speak.rate_hz)
@@ -136,7 +136,7 @@ class Spoken:
 
     def _emit(self, pcm: bytes) -> None:
         if pcm:
-            self._send(Sound(self._request, pcm, tuple(self._ended)))
+            self._send(SoundPiece(self._request, pcm, tuple(self._ended)))
             self._ended = []
 
 

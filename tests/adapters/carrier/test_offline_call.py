@@ -29,7 +29,7 @@ async def agent(line: Line) -> None:
     quiet, asked = 0.0, False
     try:
         while True:
-            pcm = await line.hear()
+            pcm = await line.receive_audio()
             if loud_seconds(pcm, line.rate_hz) > 0:
                 line.flush()
                 quiet, asked = 0.0, True

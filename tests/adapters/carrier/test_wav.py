@@ -74,7 +74,7 @@ async def test_frame_n_is_heard_at_n_times_20_ms_for_minutes(autojump_clock: Moc
         person.line.answer()
         late = 0.0
         for n in range(1, 6_001):
-            assert len(await person.line.hear()) == SIZE
+            assert len(await person.line.receive_audio()) == SIZE
             late = max(late, abs(trio.current_time() - began - n * 0.02))
         assert late < 1e-9
 
@@ -86,9 +86,9 @@ async def test_a_slow_listener_is_given_all_that_is_pending_at_once(
         person.line.answer()
         person.say(frames(1, 2, 3, 4, 5))
         await trio.sleep(0.05)
-        assert values(await person.line.hear()) == [1, 2]
+        assert values(await person.line.receive_audio()) == [1, 2]
         await trio.sleep(0.04)
-        assert values(await person.line.hear()) == [3, 4]
+        assert values(await person.line.receive_audio()) == [3, 4]
 
 
 async def test_after_a_stall_the_missed_frames_follow_at_once_and_the_pace_is_as_before(
@@ -100,11 +100,11 @@ async def test_after_a_stall_the_missed_frames_follow_at_once_and_the_pace_is_as
         person.say(frames(*range(1, 31)))
         person.line.play(frames(*range(101, 131)))
         await trio.sleep(0.105)
-        assert values(await person.line.hear()) == [1, 2, 3, 4, 5]
+        assert values(await person.line.receive_audio()) == [1, 2, 3, 4, 5]
         autojump_clock.jump(0.25)  # as if the process had been stopped
         heard: list[tuple[float, int]] = []
         while trio.current_time() < began + 0.37:
-            now_heard = values(await person.line.hear())
+            now_heard = values(await person.line.receive_audio())
             heard += [(trio.current_time() - began, value) for value in now_heard]
         assert [value for _, value in heard] == list(range(6, 20))
         assert [at for at, _ in heard] == pytest.approx([0.355] * 12 + [0.36, 0.38])

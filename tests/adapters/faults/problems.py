@@ -80,7 +80,7 @@ class _WatchedEars:
 class _WatchedRecognition:
     def __init__(self, recognition: Recognition, problems: Problems) -> None:
         self._recognition, self._problems = recognition, problems
-        self.feed = recognition.feed
+        self.feed_frames = recognition.feed_frames
         self.utterance_started = recognition.utterance_started
         self.utterance_ended = recognition.utterance_ended
 

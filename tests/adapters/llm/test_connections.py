@@ -12,7 +12,7 @@ import pytest
 import trio
 
 from callchart.adapters.llm.openai import OpenAIModel
-from callchart.adapters.service.demo.answers import Answer, Answers
+from callchart.adapters.service.demo.answers import Answers, DemoAnswer
 from callchart.adapters.service.demo.clock import RealClock
 from callchart.adapters.service.demo.loopback import Loopback
 from callchart.adapters.service.demo.model_server import converse
@@ -76,7 +76,7 @@ async def test_cancelling_an_answer_closes_the_connection() -> None:
 
 async def test_turns_share_a_connection_and_closing_the_model_closes_it() -> None:
     connections, closed = [], trio.Event()
-    answer = Answer("all", (), ("Well,",), 0.0, 0.0, hang_up=False, hang=False, fail=None)
+    answer = DemoAnswer("all", (), ("Well,",), 0.0, 0.0, hang_up=False, hang=False, fail=None)
 
     async def answer_each(stream: trio.SocketStream) -> None:
         connections.append(stream)
@@ -93,7 +93,7 @@ async def test_turns_share_a_connection_and_closing_the_model_closes_it() -> Non
 
 
 async def test_a_connection_that_the_server_dropped_between_turns_costs_no_answer() -> None:
-    answer = Answer("all", (), ("Well,",), 0.0, 0.0, hang_up=False, hang=False, fail=None)
+    answer = DemoAnswer("all", (), ("Well,",), 0.0, 0.0, hang_up=False, hang=False, fail=None)
     streams: list[trio.SocketStream] = []
 
     async def answer_each(stream: trio.SocketStream) -> None:

@@ -11,7 +11,7 @@ from trio.testing import MockClock
 
 from callchart.adapters.llm.openai import OpenAIModel
 from callchart.adapters.llm.prompts import INTERRUPTED, PROMPTS
-from callchart.adapters.service.demo.answers import Answer, Answers
+from callchart.adapters.service.demo.answers import Answers, DemoAnswer
 from callchart.adapters.service.demo.clock import HeldClock
 from callchart.adapters.service.demo.loopback import Loopback
 from callchart.adapters.service.demo.model_server import ModelServer, serve
@@ -53,7 +53,7 @@ class TestChatCompletions(LanguageModelContract):
 
     @asynccontextmanager
     async def _model(self, script: Script) -> AsyncIterator[LanguageModel]:
-        answer = Answer(
+        answer = DemoAnswer(
             "all",
             (),
             script.pieces,

@@ -36,7 +36,9 @@ async def test_speech_is_found_soon_and_where_it_is(name: str) -> None:
         pcm = caller.pcm + silence(0.5)
         for frame in range(0, len(pcm), 640):
             now = frame / 2 / RATE_HZ + 0.02
-            found += [(now, now - edge.lag) for edge in voice.feed(pcm[frame : frame + 640])]
+            found += [
+                (now, now - edge.lag) for edge in voice.detect_edges(pcm[frame : frame + 640])
+            ]
     (begin_known, begin), (end_known, end) = found[0], found[-1]
     assert begin == pytest.approx(caller.start, abs=0.12)
     assert end == pytest.approx(caller.end, abs=0.07)
@@ -65,7 +67,7 @@ async def test_a_line_of_8_khz_is_heard_as_well() -> None:
     narrow = np.frombuffer(caller.pcm, "<i2")[::2].tobytes()
     narrow = narrow[: len(narrow) // 320 * 320] + silence(0.5, 8000)
     async with SileroDetectors().detector(8000) as voice:
-        found = voice.feed(narrow)
+        found = voice.detect_edges(narrow)
     assert [edge.speaking for edge in found] == [True, False]
 
 
@@ -90,7 +92,7 @@ def heard(model: SileroVAD, pcm: bytes) -> tuple[list[tuple[float, bool]], float
     found = [
         (0.02 * (number + 1) - edge.lag, edge.speaking)
         for number, frame in enumerate(frames(pcm))
-        for edge in voice.feed(frame)
+        for edge in voice.detect_edges(frame)
     ]
     return found, counted.asked * counted.window_size_samples * 2 / len(pcm)
 

@@ -21,7 +21,7 @@ class Energy:
         self._samples = frame_bytes(rate_hz) // 2
         self._speaking, self._agreeing = False, 0
 
-    def feed(self, pcm: bytes) -> list[VoiceEdge]:
+    def detect_edges(self, pcm: bytes) -> list[VoiceEdge]:
         frames = np.frombuffer(pcm, "<i2").astype(int).reshape(-1, self._samples)
         edges = []
         for at, peak in enumerate(np.abs(frames).max(axis=1)):

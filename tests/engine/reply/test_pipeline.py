@@ -19,7 +19,7 @@ from callchart.engine.ports import Tools, WordTiming
 from callchart.engine.reply.composition import Chunk, ChunkPhase, Composition, Cursor
 from callchart.engine.reply.pipeline import ReplyPipeline
 from callchart.engine.settings import Settings
-from callchart.engine.testing import Answer, FakeModel, FakeSynthesizer, Manner
+from callchart.engine.testing import FakeAnswer, FakeModel, FakeSynthesizer, Manner
 from callchart.engine.tools.toolbox import ToolRunner
 
 FRAME = 640
@@ -200,7 +200,7 @@ def texts(composition: Composition) -> list[str]:
 def model(*pieces: str, **manner: Any) -> FakeModel:
     """Return a model that writes these pieces."""
     made = FakeModel()
-    made.will_write(Answer(pieces, **manner))
+    made.will_write(FakeAnswer(pieces, **manner))
     return made
 
 
@@ -499,7 +499,7 @@ async def test_text_that_arrives_after_the_model_was_cancelled_is_dropped(
     autojump_clock: MockClock,
 ) -> None:
     desk = Desk(model=LateModel())
-    desk.model.will_write(Answer(("an answer|",), hangs=True))
+    desk.model.will_write(FakeAnswer(("an answer|",), hangs=True))
     assert isinstance(desk.model, LateModel)
 
     await desk.compose()

@@ -10,7 +10,7 @@ import trio
 
 from callchart.engine.events import LineClosed, PlaybackFinished, PlaybackStopped
 from callchart.engine.testing import FakeModel, Recording, Telephone, check_invariants
-from callchart.engine.testing.model import Answer, Asked
+from callchart.engine.testing.model import Asked, FakeAnswer
 from callchart.engine.testing.plugin import MakeTelephone
 from callchart.engine.testing.sound import fake_sound
 from callchart.engine.tools.toolbox import Toolbox
@@ -40,8 +40,8 @@ def index_of(recording: Recording, kind: type) -> int:
 
 
 def the_same_answer_twice(recording: Recording, model: FakeModel) -> None:
-    model.asked.append(Asked((), Answer(()), 0.0, 9.0))
-    model.asked.append(Asked((), Answer(()), 5.0, 6.0))
+    model.asked.append(Asked((), FakeAnswer(()), 0.0, 9.0))
+    model.asked.append(Asked((), FakeAnswer(()), 5.0, 6.0))
 
 
 def a_finish_twice(recording: Recording, model: FakeModel) -> None:

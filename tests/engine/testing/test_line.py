@@ -64,7 +64,7 @@ async def hear_for(line: FakeLine, seconds: float) -> list[tuple[float, bytes]]:
     given = []
     with trio.move_on_after(seconds):
         while True:
-            pcm = await line.hear()
+            pcm = await line.receive_audio()
             given.append((round(trio.current_time(), 6), pcm))
     return given
 

@@ -18,7 +18,7 @@ from callchart.engine.ports import (
     VoiceDetectors,
 )
 from callchart.engine.testing import (
-    Answer,
+    FakeAnswer,
     FakeModel,
     FakeRecognizer,
     FakeSynthesizer,
@@ -64,7 +64,7 @@ class TestFakeModel(LanguageModelContract):
         self._made = FakeModel()
         for _ in range(5):
             self._made.will_write(
-                Answer(
+                FakeAnswer(
                     (*script.pieces, *(Use(*use) for use in script.uses), *script.after),
                     script.first_piece,
                     script.per_piece,
@@ -92,10 +92,10 @@ async def results(
         began = trio.current_time()
 
         async def speak() -> None:
-            call.feed(bytes(640) + pcm)
+            call.feed_frames(bytes(640) + pcm)
             call.utterance_started(1)
             await trio.sleep(lasting)
-            call.feed(bytes(640))
+            call.feed_frames(bytes(640))
             call.utterance_ended(1)
 
         nursery.start_soon(speak)

@@ -43,7 +43,7 @@ class Cursors:
 class Ear(Protocol):
     """The recognition of one session."""
 
-    def feed(self, pcm: bytes, received: float) -> Iterator[Event]:
+    def feed_audio(self, pcm: bytes, received: float) -> Iterator[Event]:
         """`received` seconds of audio are there in all, these samples included."""
         ...
 
@@ -67,9 +67,9 @@ class ToneEar:
     def __post_init__(self) -> None:
         self._reader = Reader(self.rate_hz)
 
-    def feed(self, pcm: bytes, received: float) -> Iterator[Event]:
+    def feed_audio(self, pcm: bytes, received: float) -> Iterator[Event]:
         reader = self._reader
-        reader.feed(pcm)
+        reader.feed_audio(pcm)
         if len(reader.words) > self._shown:
             self._shown = len(reader.words)
             words = tuple(reader.words[self._told :])
@@ -99,7 +99,7 @@ class ScriptedEar:
         self._results = deque(sorted(results, key=lambda result: result.at))
         self._since = 0.0
 
-    def feed(self, pcm: bytes, received: float) -> Iterator[Event]:
+    def feed_audio(self, pcm: bytes, received: float) -> Iterator[Event]:
         # Half a sample's time for a sum of fractions.
         while self._results and self._results[0].at <= received + 1e-5:
             yield self._event(self._results.popleft())

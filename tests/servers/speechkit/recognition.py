@@ -129,7 +129,7 @@ class _Session:
     def _hear(self, pcm: bytes, sent: int | None = None) -> None:
         self._bytes += len(pcm) if sent is None else sent
         self._cursors.received += len(pcm) / 2 / self._rate_hz
-        self._say(self._ear.feed(pcm, self._cursors.received))
+        self._say(self._ear.feed_audio(pcm, self._cursors.received))
         ahead = self._cursors.received - (perf_counter() - self._began)
         if ahead > AHEAD and not self._warned:
             self._warned = True

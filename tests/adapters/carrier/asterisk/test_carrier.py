@@ -88,7 +88,7 @@ async def test_two_callers_do_not_hear_each_other(asterisk: Asterisk) -> None:
         assert loud_seconds(other.heard(), RATE_HZ) == 0
         with trio.move_on_after(0.3):
             while True:
-                assert loudness(await other.line.hear()) < 100
+                assert loudness(await other.line.receive_audio()) < 100
 
 
 async def test_the_excess_is_refused_as_busy_and_a_place_that_is_free_again_is_given(
@@ -147,7 +147,7 @@ async def test_closing_the_carrier_ends_its_calls(asterisk: Asterisk) -> None:
         with trio.fail_after(60):
             assert (await call.ended()).by == "them"
         with pytest.raises(LineGone):
-            await line.hear()
+            await line.receive_audio()
 
 
 async def test_early_media_are_heard_without_an_answer(asterisk: Asterisk) -> None:

@@ -11,7 +11,7 @@ import trio
 from trio.testing import MockClock, memory_stream_pair
 
 from callchart.adapters.llm.openai import OpenAIModel
-from callchart.adapters.service.demo.answers import Answer, Answers
+from callchart.adapters.service.demo.answers import Answers, DemoAnswer
 from callchart.adapters.service.demo.clock import HeldClock
 from callchart.adapters.service.demo.loopback import EXCHANGE_HEADER, Exchange, Loopback
 from callchart.adapters.service.demo.model_server import ModelServer, converse, serve
@@ -40,7 +40,9 @@ def scripted(
     fail: int | None = None,
 ) -> Answers:
     """Return one answer to every question."""
-    answer = Answer("all", (), tokens, first_token, per_token, hang_up=False, hang=hang, fail=fail)
+    answer = DemoAnswer(
+        "all", (), tokens, first_token, per_token, hang_up=False, hang=hang, fail=fail
+    )
     return Answers((), answer)
 
 

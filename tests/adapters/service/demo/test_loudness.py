@@ -21,7 +21,7 @@ def noise(level: float, seconds: float) -> list[bytes]:
 def edges(finder: SpeechFinder, *frames: list[bytes]) -> list[tuple[float, Edge]]:
     """Return each edge with its time in seconds."""
     whole = [frame for piece in frames for frame in piece]
-    found = [(number, finder.feed(frame)) for number, frame in enumerate(whole, 1)]
+    found = [(number, finder.find_edge(frame)) for number, frame in enumerate(whole, 1)]
     return [(number / 50, edge) for number, edge in found if edge]
 
 

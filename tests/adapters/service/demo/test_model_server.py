@@ -14,16 +14,16 @@ import trio
 from openai.types.chat import ChatCompletionChunk
 from trio.testing import MockClock, memory_stream_pair
 
-from callchart.adapters.service.demo.answers import Answer, Answers
+from callchart.adapters.service.demo.answers import Answers, DemoAnswer
 from callchart.adapters.service.demo.clock import HeldClock
 from callchart.adapters.service.demo.loopback import Loopback
 from callchart.adapters.service.demo.model_server import ModelServer, converse, serve
 
 
-def answer(*says: str, hears: str = "", **how: Any) -> Answer:
+def answer(*says: str, hears: str = "", **how: Any) -> DemoAnswer:
     """Return an answer to one keyword: the first word after 1 s, the others every 0.5 s."""
     plain: dict[str, Any] = {"hang_up": False, "hang": False, "fail": None}
-    return Answer(hears, (hears,), says, first_token=1.0, per_token=0.5, **(plain | how))
+    return DemoAnswer(hears, (hears,), says, first_token=1.0, per_token=0.5, **(plain | how))
 
 
 ANSWERS = Answers(

@@ -47,7 +47,7 @@ async def test_recogniser_and_both_synthesizers_share_one_token(
             ):
                 for each in (voice, other):
                     await each.synthesize("beta", 16000, lambda piece: None)
-                recognition.feed(speak("open", 16000).pcm)
+                recognition.feed_frames(speak("open", 16000).pcm)
                 recognition.utterance_started(1)
                 recognition.utterance_ended(1)
                 *_, heard = await results(recognition)

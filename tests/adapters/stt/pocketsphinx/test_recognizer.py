@@ -42,7 +42,7 @@ def say_recording(call: Recognition, caller: Recording, rate_hz: int = RATE_HZ) 
             call.utterance_started(1)
         if number == ended:
             call.utterance_ended(1)
-        call.feed(frame)
+        call.feed_frames(frame)
 
 
 def words(text: str) -> list[str]:
@@ -80,9 +80,9 @@ async def test_clean_speech_comes_out_nearly_right(
 async def test_partials_come_while_the_caller_speaks(recognizer: PocketsphinxRecognizer) -> None:
     with trio.fail_after(BOUND):
         async with recognizer.recognition(RATE_HZ) as call:
-            call.feed(silence(0.3))
+            call.feed_frames(silence(0.3))
             call.utterance_started(1)
-            call.feed(recording("en_hours").speech)
+            call.feed_frames(recording("en_hours").speech)
             partial = await call.result()
             assert not partial.final
             call.utterance_ended(1)
@@ -98,9 +98,9 @@ async def test_the_first_word_is_heard_though_its_onset_is_found_late(
     late = len(silence(0.16))
     with trio.fail_after(BOUND):
         async with recognizer.recognition(RATE_HZ) as call:
-            call.feed(silence(0.5) + speech[:late])
+            call.feed_frames(silence(0.5) + speech[:late])
             call.utterance_started(1)
-            call.feed(speech[late:])
+            call.feed_frames(speech[late:])
             call.utterance_ended(1)
             assert (await results(call))[-1].text.startswith("please connect")
 
@@ -130,8 +130,8 @@ async def test_two_callers_are_each_given_their_own_words(
             operator = frames(recording("en_operator").pcm)
             goodbye = frames(recording("en_goodbye").pcm)
             for frame, another in zip(operator, goodbye, strict=False):
-                one.feed(frame)
-                other.feed(another)
+                one.feed_frames(frame)
+                other.feed_frames(another)
             one.utterance_ended(1)
             other.utterance_ended(1)
             assert "manager" in (await results(one))[-1].text
@@ -144,7 +144,7 @@ async def test_a_process_killed_in_mid_utterance_ends_its_own_call_alone(
     with trio.fail_after(BOUND):
         async with recognizer.recognition(RATE_HZ) as call:
             call.utterance_started(1)
-            call.feed(recording("en_hours").speech)
+            call.feed_frames(recording("en_hours").speech)
             processes[0].kill()
             with pytest.raises(ProviderError, match=r"pocketsphinx: .*SIGKILL"):
                 await results(call)
@@ -209,7 +209,7 @@ async def test_time_stands_still_from_a_frame_to_what_was_heard_in_it() -> None:
             trio.open_nursery() as nursery,
         ):
             nursery.start_soon(listen, call)
-            call.feed(silence(0.5))
+            call.feed_frames(silence(0.5))
             assert work.under_way == 0
             say(call, 1, recording("en_operator").speech)
             assert work.under_way == 1

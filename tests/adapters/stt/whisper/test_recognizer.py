@@ -44,9 +44,9 @@ async def test_a_final_is_of_the_whole_utterance_and_a_third_of_a_second_before_
     loud = b"\1\0" * (rate_hz // 50)
     with trio.fail_after(BOUND):
         async with recognizer.recognition(rate_hz) as call:
-            call.feed(silence(5.0, rate_hz))
+            call.feed_frames(silence(5.0, rate_hz))
             call.utterance_started(1)
-            call.feed(loud * 20)
+            call.feed_frames(loud * 20)
             call.utterance_ended(1)
             assert await call.result() == Heard(1, "final of 0.76 s", final=True)
 
@@ -59,7 +59,7 @@ async def test_an_utterance_that_goes_on_is_looked_at_every_700_ms(
         async with recognizer.recognition(RATE_HZ) as call:
             call.utterance_started(1)
             for number, frame in enumerate(frames(recording("en_hours").pcm), 1):
-                call.feed(frame)
+                call.feed_frames(frame)
                 if number % 35 == 0:
                     heard.append((await call.result()).text)
     assert heard[:3] == ["part of 0.70 s", "part of 1.40 s", "part of 2.10 s"]
@@ -75,10 +75,10 @@ async def test_a_partial_is_not_asked_for_while_another_call_waits_for_its_final
         ):
             processes[0].send_signal(signal.SIGSTOP)
             one.utterance_started(1)
-            one.feed(WORDS)
+            one.feed_frames(WORDS)
             one.utterance_ended(1)
             other.utterance_started(1)
-            other.feed(WORDS)
+            other.feed_frames(WORDS)
             other.utterance_ended(1)
             processes[0].send_signal(signal.SIGCONT)
             assert len(await results(one)) == 2  # no job waited when it was at 0.7 s
@@ -135,7 +135,7 @@ async def test_a_caller_who_never_stops_is_heard_for_a_minute(
         async with recognizer.recognition(8000) as call:
             call.utterance_started(1)
             for _ in range(70):
-                call.feed(b"\1\0" * 8000)
+                call.feed_frames(b"\1\0" * 8000)
             call.utterance_ended(1)
             assert (await results(call))[-1].text == "final of 60.00 s"
 
@@ -221,7 +221,7 @@ async def test_time_stands_still_from_an_utterances_end_to_its_final() -> None:
             WhisperRecognizer.open(NO_FOLDER, "en", work=work) as recognizer,
             recognizer.recognition(RATE_HZ) as call,
         ):
-            call.feed(silence(0.5))
+            call.feed_frames(silence(0.5))
             assert work.under_way == 0
             say(call, 1, silence(0.2))
             assert work.under_way == 1

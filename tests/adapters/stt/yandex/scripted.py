@@ -221,13 +221,13 @@ class Call:
     async def hears(self, pcm: bytes) -> None:
         """Let the line bring whole frames."""
         for frame in frames(pcm, RATE_HZ):
-            self.recognition.feed(frame)
+            self.recognition.feed_frames(frame)
             await trio.sleep(FRAME_SECONDS)
 
     async def _hear(self, frame: bytes, seconds: float) -> None:
         every = len(frame) / 2 / RATE_HZ
         for _ in range(round(seconds / every)):
-            self.recognition.feed(frame)
+            self.recognition.feed_frames(frame)
             await trio.sleep(every)
         await settled()
 

@@ -57,7 +57,7 @@ class ListeningSession(ScriptedSession):
         if message.session_options is not None or not self.is_open:
             return
         pcm = message.chunk.data if message.chunk is not None else silence(length(message))
-        for event in self._ear.feed(pcm, self.seconds):
+        for event in self._ear.feed_audio(pcm, self.seconds):
             said = [(word.text, word.start, word.end) for word in event.words]
             match event.kind:
                 case "partial":

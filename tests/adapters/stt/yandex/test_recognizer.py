@@ -77,7 +77,7 @@ async def calling(
 
 async def hear(call: Recognition, pcm: bytes, rate_hz: int = RATE_HZ) -> None:
     for frame in frames(pcm, rate_hz):
-        call.feed(frame)
+        call.feed_frames(frame)
         await trio.sleep(0.02 * PACE)
 
 
