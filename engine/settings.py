@@ -10,6 +10,8 @@ from dataclasses import Field, dataclass, field, fields
 from inspect import get_annotations
 from typing import Any, Self
 
+from callchart.engine.did_you_mean import did_you_mean
+
 #: The largest value of any setting: in seconds, thirty years.
 LARGEST = 1e9
 
@@ -88,11 +90,7 @@ class Settings:
         known = [f.name for f in fields(cls)]
         for name in values:
             if name not in known:
-                from difflib import get_close_matches
-
-                near = get_close_matches(name, known, 1)
-                hint = f"; did you mean {near[0]}?" if near else ""
-                raise SettingError(f"unknown setting {name!r}{hint}")
+                raise SettingError(f"unknown setting {name!r}{did_you_mean(name, known)}")
         return cls(**values)
 
     @classmethod
@@ -144,6 +142,8 @@ class SettingRefs:
         self._settings = settings
 
     def __getattr__(self, name: str) -> SettingRef:
-        if name not in {f.name for f in fields(self._settings)}:
-            raise AttributeError(f"{self._settings.__name__} has no setting {name!r}")
+        known = [f.name for f in fields(self._settings)]
+        if name not in known:
+            hint = did_you_mean(name, known, repr)
+            raise AttributeError(f"{self._settings.__name__} has no setting {name!r}{hint}")
         return SettingRef(name)

@@ -10,13 +10,13 @@ import math
 import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Final, Literal, cast, get_args
 
 import numpy as np
 
 from callchart.adapters.carrier.audio_file import AudioFileError, read_wav
+from callchart.engine.did_you_mean import did_you_mean
 from callchart.engine.ports import frame_bytes
 
 FRAMES_PER_SECOND: Final = 50
@@ -282,6 +282,5 @@ def _check_keys(table: dict[str, Any], known: Iterable[str], where: str) -> None
     known = tuple(known)
     for key in table:
         if key not in known:
-            near = get_close_matches(key, known, 1)
-            cure = f"did you mean {near[0]}?" if near else f"the keys are {', '.join(known)}"
-            raise CallerScriptError(f"{where}: {key} is not a known key; {cure}")
+            cure = did_you_mean(key, known) or f"; the keys are {', '.join(known)}"
+            raise CallerScriptError(f"{where}: {key} is not a known key{cure}")

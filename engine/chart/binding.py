@@ -14,6 +14,7 @@ from functools import cache
 from types import UnionType
 from typing import Any, Protocol, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
+from callchart.engine.did_you_mean import did_you_mean
 from callchart.engine.events import Event
 
 R_co = TypeVar("R_co", covariant=True)
@@ -108,9 +109,16 @@ def reads(function: Callable[..., Any]) -> tuple[str, ...]:
     if parameters not in _BINDERS:
         raise BindingError(
             f"the parameters of {function.__name__} must be some of {', '.join(READABLE)}, in this "
-            f"order, got ({', '.join(parameters)})"
+            f"order, got ({', '.join(parameters)}){_cure(parameters)}"
         )
     return parameters
+
+
+def _cure(parameters: Sequence[str]) -> str:
+    unknown = [name for name in parameters if name not in READABLE]
+    if not unknown:
+        return f"; write ({', '.join(name for name in READABLE if name in parameters)})"
+    return did_you_mean(unknown[0], READABLE)
 
 
 @_cached

@@ -34,6 +34,7 @@ from callchart.engine.chart.state import (
     reactions_of,
 )
 from callchart.engine.data import CallData
+from callchart.engine.did_you_mean import did_you_mean
 from callchart.engine.events import EVENTS, OUTSIDE, Event
 
 
@@ -184,7 +185,17 @@ class Chart:
             raise ChartError(
                 f"{why}: the state {name!r} must be one of {', '.join(found)}; write its full name"
             )
-        raise ChartError(f"{why}: the state must be one of {', '.join(self.nodes)}, got {name!r}")
+        hint = did_you_mean(name, self._names(), repr)
+        raise ChartError(
+            f"{why}: the state must be one of the chart's, got {name!r}{hint} (the chart has "
+            f"{', '.join(self.nodes)})"
+        )
+
+    def _names(self) -> Iterator[str]:
+        """Yield each name that `resolve` takes."""
+        parts = [path.split(SEPARATOR) for path in self.nodes]
+        ends = [SEPARATOR.join(of[n:]) for of in parts for n in range(len(of))]
+        yield from (end for end in ends if end in self.nodes or ends.count(end) == 1)
 
     def reactions(self, leaf: str, trigger: str) -> tuple[LeafReaction, ...]:
         """Return the reactions that are tried in `leaf`, in order: its own, then its parents'."""

@@ -6,7 +6,9 @@ and `check_table` at where they lead.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import fields
+from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Any
 
 from callchart.engine.chart.binding import EVENT, BindingError, event_types, reads
@@ -24,6 +26,7 @@ from callchart.engine.chart.state import (
     named,
     reactions_of,
 )
+from callchart.engine.did_you_mean import did_you_mean
 from callchart.engine.events import Event, TimerFired
 from callchart.engine.settings import LARGEST, SettingRef
 
@@ -37,13 +40,20 @@ class ChartError(ValueError):
 
 def check_state(state: State, path: str) -> None:
     """Check one state, without the others; `path` is its full name."""
-    if not state.name.isidentifier():
+    if not isinstance(state.name, str) or not state.name.isidentifier():
         raise ChartError(f"a state's name must be an identifier, got {state.name!r}")
+    if not isinstance(state.children, (list, tuple)):
+        raise ChartError(
+            f"state {path}: children must be a list of States, got {type(state.children).__name__}"
+        )
+    for child in state.children:
+        if not isinstance(child, State):
+            raise ChartError(f"state {path}: a child must be a State, got {child!r}")
     children = [child.name for child in state.children]
     if state.initial is not None and state.initial not in children:
         raise ChartError(
             f"state {path}: initial must be one of its children ({', '.join(children) or 'none'}), "
-            f"got {state.initial!r}"
+            f"got {state.initial!r}{did_you_mean(state.initial, children, repr)}"
         )
     if state.final and (state.children or state.on or state.after or state.activity):
         raise ChartError(
@@ -52,7 +62,15 @@ def check_state(state: State, path: str) -> None:
     if state.role is not None and state.role not in ROLES:
         raise ChartError(
             f"state {path}: role must be one of {', '.join(ROLES)}, got {state.role!r}"
+            f"{did_you_mean(state.role, ROLES, repr)}"
         )
+    if state.activity is not None and not isinstance(state.activity, str):
+        raise ChartError(
+            f"state {path}: activity must be a name, got {state.activity!r}; give it a name in "
+            f"Chart(activities=...)"
+        )
+    _check_effects(state.entry_effects, f"state {path}, entry")
+    _check_effects(state.exit_effects, f"state {path}, exit")
     for event in state.on:
         if not isinstance(event, type):
             raise ChartError(f"state {path}: a key of `on` must be an event's class, got {event!r}")
@@ -73,6 +91,7 @@ def check_declarations(chart: Chart) -> None:
         reaction, where = declaration.reaction, declaration.where
         if not isinstance(reaction, (To, Stay, Ignore, Defer)):
             raise ChartError(f"{where}: must be to, stay, ignore or defer, got {reaction!r}")
+        _check_types(reaction, where)
         if isinstance(reaction, Stay):
             _check_rearm(declaration.source, reaction, where, chart)
     for function, where, event in functions(chart):
@@ -114,11 +133,37 @@ def functions(chart: Chart) -> Iterator[tuple[Callable[..., Any], str, type[Even
 
 
 def _functions_of(reaction: Reaction) -> Iterator[Callable[..., Any]]:
-    if reaction.when:
+    if reaction.when is not None:
         yield reaction.when
     if isinstance(reaction, (To, Stay)):
         yield from reaction.updates
         yield from (effect for effect in reaction.effects if not isinstance(effect, Effect))
+
+
+def _check_types(reaction: To | Stay | Ignore | Defer, where: str) -> None:
+    if reaction.when is not None and not callable(reaction.when):
+        raise ChartError(f"{where}: a guard must be a function, got {reaction.when!r}")
+    if isinstance(reaction, (Ignore, Defer)):
+        if not isinstance(reaction.reason, str):
+            raise ChartError(f"{where}: the reason must be a text, got {reaction.reason!r}")
+        return
+    if isinstance(reaction, To) and not isinstance(reaction.target, str):
+        target: object = reaction.target
+        got = f"a State; write to({target.name!r})" if isinstance(target, State) else repr(target)
+        raise ChartError(f"{where}: the target must be the name of a state, got {got}")
+    for update in reaction.updates:
+        if not callable(update):
+            raise ChartError(f"{where}: an update must be a function, got {update!r}")
+    _check_effects(reaction.effects, where)
+
+
+def _check_effects(effects: Iterable[object], where: str) -> None:
+    for effect in effects:
+        if not isinstance(effect, Effect) and not callable(effect):
+            raise ChartError(
+                f"{where}: an effect must be an Effect, or a function that returns one, got "
+                f"{effect!r}"
+            )
 
 
 def _check_function(function: Callable[..., Any], where: str, event: type[Event] | None) -> None:
@@ -126,6 +171,11 @@ def _check_function(function: Callable[..., Any], where: str, event: type[Event]
     if not getattr(function, "__name__", "").isidentifier():
         raise ChartError(
             f"{where}: a function must have a name, for diagrams, got {function!r}; use a def"
+        )
+    if iscoroutinefunction(function):
+        raise ChartError(
+            f"{where}: {named(function)} must be a plain def, got an async one; work that waits "
+            f"is an activity"
         )
     try:
         reads(function)
@@ -144,7 +194,9 @@ def _check_delay(timer: TimerSpec, chart: Chart) -> None:
     where, delay = f"state {timer.state}, after {timer.name}", timer.delay
     if isinstance(delay, SettingRef):
         if not hasattr(chart.data().settings, delay.name):
-            raise ChartError(f"{where}: there is no setting {delay.name!r}")
+            known = [f.name for f in fields(chart.data().settings)]
+            hint = did_you_mean(delay.name, known, repr)
+            raise ChartError(f"{where}: there is no setting {delay.name!r}{hint}")
     elif callable(delay):
         _check_function(delay, where, None)
         if EVENT in reads(delay):
@@ -169,7 +221,7 @@ def _check_rearm(source: str, reaction: Stay, where: str, chart: Chart) -> None:
         if timer not in known:
             raise ChartError(
                 f"{where}: rearm must name a timer of this state, its parents or its children "
-                f"({', '.join(known) or 'none'}), got {timer!r}"
+                f"({', '.join(known) or 'none'}), got {timer!r}{did_you_mean(timer, known, repr)}"
             )
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from difflib import get_close_matches
 from types import EllipsisType, TracebackType
 from typing import Any, Self
 
@@ -16,6 +15,7 @@ from callchart.engine.activities import ACTIVITIES
 from callchart.engine.call import Call
 from callchart.engine.chart import Chart, Step
 from callchart.engine.data import Facts, Said, Scripts, ToolUsed
+from callchart.engine.did_you_mean import did_you_mean
 from callchart.engine.events import HangUpRequested
 from callchart.engine.journal import JournalList, JournalWriter
 from callchart.engine.phrases import Phrases, script_texts
@@ -459,8 +459,8 @@ class Telephone:
     def _check_names(self, names: Sequence[str]) -> None:
         for name in names:
             if not any(is_in(leaf, name) for leaf in self.chart.leaves):
-                near = get_close_matches(name, {n.state.name for n in self.chart.nodes.values()}, 1)
-                hint = f"; did you mean {near[0]!r}?" if near else ""
+                known = {node.state.name for node in self.chart.nodes.values()}
+                hint = did_you_mean(name, known, repr)
                 raise ValueError(f"chart {self.chart.name!r} has no state {name!r}{hint}")
 
     def _with_place(self, message: str) -> str:

@@ -129,3 +129,6 @@ def test_a_reference_to_a_setting_there_is_not_fails_at_once() -> None:
         _ = settings.patience
     with pytest.raises(AttributeError, match=r"^ShopSettings has no setting 'hurry'$"):
         _ = SettingRefs(ShopSettings).hurry
+    misspelt = r"^PhoneSettings has no setting 'no_imput'; did you mean 'no_input'\?$"
+    with pytest.raises(AttributeError, match=misspelt):
+        _ = settings.no_imput

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from pathlib import Path
 from types import UnionType
 from typing import Annotated, Any, ClassVar, Literal, Self, Union, get_args, get_origin
@@ -26,6 +25,8 @@ from pydantic import (
 )
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
+
+from callchart.engine.did_you_mean import did_you_mean
 
 #: The key (or keys of nested sections) that is wrong, and the text that continues its name.
 Mistake = tuple[tuple[str, ...], str]
@@ -153,15 +154,13 @@ def nothing(declared: FieldInfo) -> str:
 
 def unknown(key: str, known: Sequence[str], noun: str = "key") -> str:
     """Return the text about a key that does not exist, with the keys that do."""
-    if near := get_close_matches(key, known, 1):
-        cure = f"did you mean {near[0]}?"
-    elif not known:
-        cure = "this section has no keys"
+    if not known:
+        cure = "; this section has no keys"
     elif len(known) <= _LISTED_KEYS:
-        cure = f"known {noun}s: {', '.join(known)}"
+        cure = f"; known {noun}s: {', '.join(known)}"
     else:
-        cure = "check its spelling"
-    return f" is not a known {noun}; {cure}"
+        cure = "; check its spelling"
+    return f" is not a known {noun}{did_you_mean(key, known) or cure}"
 
 
 def expected(declared: FieldInfo) -> Expected:
@@ -228,5 +227,4 @@ def _listed(values: Collection[object]) -> str:
 
 def _near(value: object, known: Collection[object]) -> str:
     words = [each for each in known if isinstance(each, str) and each]
-    near = get_close_matches(value, words, 1) if isinstance(value, str) else ()
-    return f'; did you mean "{near[0]}"?' if near else ""
+    return did_you_mean(value, words, shown)

@@ -10,7 +10,7 @@ from typing import Any, cast
 import pytest
 
 from callchart.engine.chart import ChartError, Effect, State, ignore, stay, to
-from callchart.engine.chart.binding import READABLE, bound, event_types, reads
+from callchart.engine.chart.binding import READABLE, BindingError, bound, event_types, reads
 from callchart.engine.events import DigitReceived, Event
 from callchart.states import CHART
 from tests.engine.chart.by_hand import Knock, Notes, Say, Worked, chart, leaf
@@ -73,10 +73,28 @@ def test_another_parameter_is_refused() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("names", "hint"),
+    [
+        ("evnt", "did you mean event?"),
+        ("dta", "did you mean data?"),
+        ("data, event, at_s", "did you mean at_us?"),
+        ("data, evnt, at", "did you mean event?"),
+    ],
+)
+def test_a_misspelt_parameter_is_answered_with_the_near_one(names: str, hint: str) -> None:
+    with pytest.raises(BindingError) as error:
+        reads(a_function_of(tuple(names.split(", "))))
+    assert str(error.value) == (
+        "the parameters of f must be some of data, event, at_us, in this order, got "
+        f"({names}); {hint}"
+    )
+
+
 def test_another_order_is_refused() -> None:
     refused(
         "state a, on Knock: the parameters of backwards must be some of data, event, at_us, in "
-        "this order, got (event, data)",
+        "this order, got (event, data); write (data, event)",
         leaf("a", on={Knock: [stay(when=cast(Any, backwards)), to("over")]}),
     )
 

@@ -21,6 +21,7 @@ from tests.engine.chart.by_hand import (
     chart,
     leaf,
     no,
+    note,
     yes,
 )
 
@@ -127,14 +128,36 @@ def test_a_timer_whose_reactions_all_have_guards_is_refused() -> None:
 def test_a_target_that_does_not_exist_is_refused() -> None:
     refused(
         leaf("a", on={Knock: to("nowhere")}),
-        says="state a, on Knock: the state must be one of a, over, got 'nowhere'",
+        says="state a, on Knock: the state must be one of the chart's, got 'nowhere' (the chart "
+        "has a, over)",
     )
 
 
 def test_a_timers_target_that_does_not_exist_is_refused() -> None:
     refused(
         leaf("a", on={Knock: ignore("")}, after={"tick": (1, to("nowhere"))}),
-        says="state a, after tick: the state must be one of a, over, got 'nowhere'",
+        says="state a, after tick: the state must be one of the chart's, got 'nowhere' (the chart "
+        "has a, over)",
+    )
+
+
+@pytest.mark.parametrize(
+    ("target", "meant"), [("quetsion", "question"), ("p.qestion", "p.question"), ("oevr", "over")]
+)
+def test_a_misspelt_target_is_answered_with_the_near_one(target: str, meant: str) -> None:
+    refused(
+        State("p", children=[leaf("question", on={Knock: to(target)})]),
+        says=f"state p.question, on Knock: the state must be one of the chart's, got {target!r}; "
+        f"did you mean {meant!r}? (the chart has p, p.question, over)",
+    )
+
+
+def test_an_ambiguous_name_is_never_proposed() -> None:
+    refused(
+        State("p", children=[leaf("same", on={Knock: to("q")})]),
+        State("q", children=[leaf("same", on={Knock: to("smae")})]),
+        says="state q.same, on Knock: the state must be one of the chart's, got 'smae'; did you "
+        "mean 'q.same'? (the chart has p, p.same, q, q.same, over)",
     )
 
 
@@ -240,7 +263,8 @@ def test_an_unknown_role_is_refused() -> None:
     refused(
         leaf("a", role=wrong),
         says="state a: role must be one of greeting, listening, settling, thinking, filler, "
-        "filler_ending, speaking, overlapped, interrupted, transferring, hangup, got 'talking'",
+        "filler_ending, speaking, overlapped, interrupted, transferring, hangup, got 'talking'; "
+        "did you mean 'thinking'?",
     )
 
 
@@ -323,6 +347,14 @@ def test_rearm_names_a_timer_that_there_is() -> None:
         leaf("a", on={Knock: stay(rearm="tick")}),
         says="state a, on Knock: rearm must name a timer of this state, its parents or its "
         "children (out), got 'tick'",
+    )
+
+
+def test_a_misspelt_timer_is_answered_with_the_near_one() -> None:
+    refused(
+        State("a", on={Knock: stay(rearm="patiense")}, after={"patience": (1, to("over"))}),
+        says="state a, on Knock: rearm must name a timer of this state, its parents or its "
+        "children (patience), got 'patiense'; did you mean 'patience'?",
     )
 
 
@@ -420,6 +452,10 @@ def test_a_lambda_is_refused(state: State) -> None:
     [
         ("5", "a delay must be seconds, a setting or a function, got '5'"),
         (SettingRef("no_such"), "there is no setting 'no_such'"),
+        (
+            SettingRef("longest_cal"),
+            "there is no setting 'longest_cal'; did you mean 'longest_call'?",
+        ),
     ],
 )
 def test_a_delay_of_another_type_is_refused(delay: Any, says: str) -> None:
@@ -448,4 +484,89 @@ def test_a_key_that_is_no_event_and_a_value_that_is_no_timer_are_refused() -> No
         State("a", after=wrong),
         says="state a, after out: must be (delay, reactions), got 5.0",
         events=(),
+    )
+
+
+# --- values of other types -----------------------------------------------------------------------
+
+
+def mistyped(value: object) -> Any:
+    """Return a value that a type checker would refuse where it is used."""
+    return value
+
+
+async def ask_somebody(data: Notes) -> bool:
+    return True
+
+
+@pytest.mark.parametrize(
+    ("reaction", "says"),
+    [
+        (to("over", update=mistyped("text")), "an update must be a function, got 'text'"),
+        (stay(update=mistyped([note, 5])), "an update must be a function, got 5"),
+        (stay(update=mistyped(None)), "an update must be a function, got None"),
+        (
+            stay(effects=mistyped("say_notes")),
+            "an effect must be an Effect, or a function that returns one, got 'say_notes'",
+        ),
+        (to("over", when=mistyped("yes")), "a guard must be a function, got 'yes'"),
+        (to("over", when=mistyped(False)), "a guard must be a function, got False"),
+        (ignore("", when=mistyped(True)), "a guard must be a function, got True"),
+        (
+            to(mistyped(OVER)),
+            "the target must be the name of a state, got a State; write to('over')",
+        ),
+        (to(mistyped(5)), "the target must be the name of a state, got 5"),
+        (ignore(mistyped(None)), "the reason must be a text, got None"),
+        (defer(mistyped(5)), "the reason must be a text, got 5"),
+        (
+            stay(when=mistyped(ask_somebody)),
+            "ask_somebody must be a plain def, got an async one; work that waits is an activity",
+        ),
+    ],
+)
+def test_a_reaction_of_wrong_types_is_refused(reaction: Reaction, says: str) -> None:
+    when = None if isinstance(reaction.when, bool | str) else reaction.when
+    last = [] if when is None else [ignore("")]
+    refused(leaf("a", on={Knock: [reaction, *last]}), says=f"state a, on Knock: {says}")
+
+
+@pytest.mark.parametrize("use", ["entry", "exit"])
+def test_an_effect_of_a_state_that_is_none_is_refused(use: str) -> None:
+    effects: dict[str, Any] = {use: "start_reply"}
+    refused(
+        leaf("a", on={Knock: ignore("")}, **effects),
+        says=f"state a, {use}: an effect must be an Effect, or a function that returns one, got "
+        "'start_reply'",
+    )
+
+
+def test_an_activity_that_is_no_name_is_refused() -> None:
+    refused(
+        leaf("a", activity=mistyped(ask_somebody)),
+        says=f"state a: activity must be a name, got {ask_somebody!r}; give it a name in "
+        "Chart(activities=...)",
+    )
+
+
+def test_children_that_are_no_states_are_refused() -> None:
+    refused(
+        State("p", children=mistyped(["a"])),
+        says="state p: a child must be a State, got 'a'",
+    )
+    refused(
+        State("p", children=mistyped(OVER)),
+        says="state p: children must be a list of States, got State",
+    )
+
+
+def test_a_name_that_is_no_text_is_refused() -> None:
+    refused(leaf(mistyped(5)), says="a state's name must be an identifier, got 5")
+
+
+def test_a_misspelt_initial_state_is_answered_with_the_near_one() -> None:
+    refused(
+        State("p", initial="quetsion", children=[leaf("question"), leaf("b")]),
+        says="state p: initial must be one of its children (question, b), got 'quetsion'; did you "
+        "mean 'question'?",
     )

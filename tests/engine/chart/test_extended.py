@@ -86,7 +86,9 @@ def test_the_result_is_checked_like_any_chart() -> None:
 @pytest.mark.parametrize("what", ["add", "on", "after"])
 def test_an_unknown_state_is_named(what: str) -> None:
     with pytest.raises(
-        ChartError, match=rf"^chart own, {what}: the state must be one of top, top.a, "
+        ChartError,
+        match=rf"^chart own, {what}: the state must be one of the chart's, got 'nobody' "
+        r"\(the chart has top, top.a, ",
     ):
         base().extended("own", **{what: {"nobody": {}}})  # type: ignore[arg-type]
 
