@@ -329,7 +329,7 @@ def _nodes(states: Sequence[State]) -> dict[str, Node]:
     nodes: dict[str, Node] = {}
 
     def place(state: State, ancestors: tuple[str, ...]) -> None:
-        path = SEPARATOR.join([*ancestors[-1:], state.name])
+        path = SEPARATOR.join([*ancestors[-1:], str(state.name)])
         if path in nodes:
             raise ChartError(f"state {path} must be declared once, got it twice")
         checks.check_state(state, path)
