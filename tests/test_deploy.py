@@ -82,7 +82,7 @@ def test_the_example_matches_the_schema(text: str) -> None:
     assert [*Draft202012Validator(schema).iter_errors(tomllib.loads(text))] == []
 
 
-def test_its_commented_keys_are_keys_with_their_defaults(tmp_path: Path) -> None:
+def test_the_commented_keys_of_the_example_are_keys_with_their_defaults(tmp_path: Path) -> None:
     as_it_is, whole = read(tmp_path, example()), read(tmp_path, uncommented())
     assert uncommented().count("\n#[") == 0
     assert (whole.scripts, whole.settings) == (as_it_is.scripts, as_it_is.settings)
@@ -100,7 +100,7 @@ def test_its_commented_keys_are_keys_with_their_defaults(tmp_path: Path) -> None
         ("yandex", "espeak", "yandex"),
     ],
 )
-def test_its_providers_have_their_keys_with_their_defaults(
+def test_the_providers_of_the_example_have_their_keys_with_their_defaults(
     tmp_path: Path, recognizer: str, synthesizer: str, fallback: str
 ) -> None:
     chosen = {
@@ -250,7 +250,7 @@ class Deployed(Asterisk):
 
 
 @pytest.mark.real
-async def test_asterisk_understands_every_line_of_its_files(asterisk_installed: object) -> None:
+async def test_asterisk_accepts_every_line_of_its_files(asterisk_installed: object) -> None:
     async with Deployed.started() as asterisk:
         endpoints = await asterisk.command("pjsip show endpoints")
         dialplan = await asterisk.command("dialplan show 100@from-trunk")

@@ -17,7 +17,7 @@ TERMS = re.findall(r"^- \*\*(.+?)\*\*", PAGE, re.MULTILINE)
 
 
 @pytest.mark.parametrize("place", PLACES)
-def test_a_module_or_a_name_in_one_exists(place: str) -> None:
+def test_every_module_and_name_in_the_glossary_exists(place: str) -> None:
     try:
         import_module(place)
     except ModuleNotFoundError:
@@ -26,11 +26,11 @@ def test_a_module_or_a_name_in_one_exists(place: str) -> None:
 
 
 @pytest.mark.parametrize("state", STATES)
-def test_a_state_exists(state: str) -> None:
+def test_every_state_in_the_glossary_exists(state: str) -> None:
     assert CHART.resolve(state, why="the glossary")
 
 
-def test_a_term_is_explained_once() -> None:
+def test_every_term_is_explained_once() -> None:
     assert PLACES
     assert STATES
     assert len(TERMS) == len(set(TERMS)) > 20

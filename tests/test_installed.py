@@ -133,7 +133,7 @@ def test_the_package_says_its_version(python: Path, project: Path) -> None:
     assert run(python, project, "python", "-m", "callchart", "--version") == "callchart 0.1.0\n"
 
 
-def test_proto_plus_stays_whole(python: Path, tmp_path: Path) -> None:
+def test_the_wheel_does_not_break_proto_plus(python: Path, tmp_path: Path) -> None:
     assert (
         run(python, tmp_path, "python", "-c", "import proto; print(proto.Message.__name__)")
         == "Message\n"

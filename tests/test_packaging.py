@@ -66,7 +66,7 @@ def test_the_wheel_holds_every_file_of_our_packages(wheel: zipfile.ZipFile) -> N
     assert files <= set(wheel.namelist())
 
 
-def test_type_checkers_find_that_the_package_is_typed(wheel: zipfile.ZipFile) -> None:
+def test_the_wheel_has_the_marker_of_a_typed_package(wheel: zipfile.ZipFile) -> None:
     assert "callchart/py.typed" in wheel.namelist()
 
 
@@ -108,9 +108,7 @@ def test_the_lock_holds_only_names_and_exact_versions(lock: list[str]) -> None:
     assert [line for line in lock if "/" in line] == []
 
 
-def test_the_lock_answers_every_dependency_we_declare(
-    lock: list[str], project: dict[str, Any]
-) -> None:
+def test_the_lock_has_every_declared_dependency(lock: list[str], project: dict[str, Any]) -> None:
     pinned = {
         canonicalize_name(name): version
         for name, _, version in (line.partition("==") for line in lock if not line.startswith("#"))

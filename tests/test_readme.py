@@ -28,7 +28,7 @@ PAGES = (
     ],
     ids=lambda value: value if value.endswith(".py") else "code",
 )
-def test_the_code_of_a_page_is_an_example_that_the_tests_run(code: str, example: str) -> None:
+def test_the_code_of_a_page_is_that_of_a_tested_example(code: str, example: str) -> None:
     assert code == (ROOT / "tests/examples" / example).read_text("utf-8")
 
 

@@ -29,7 +29,7 @@ def defines(path: Path, test: str) -> bool:
     return re.search(rf"^(async )?def {test}\(", path.read_text("utf-8"), re.MULTILINE) is not None
 
 
-def test_there_is_a_line_for_each_race_with_a_story_of_its_number() -> None:
+def test_each_race_has_a_line_with_stories_of_its_number() -> None:
     assert [int(row[0]) for row in ROWS] == list(range(1, 25))
     for number, _, _, _, stories, _ in ROWS:
         named = re.findall(r"`(\w+)`", stories)
@@ -39,20 +39,20 @@ def test_there_is_a_line_for_each_race_with_a_story_of_its_number() -> None:
             assert any(defines(path, story) for path in (ROOT / "tests/races").glob("test_*.py"))
 
 
-def test_every_test_that_it_names_is_there() -> None:
+def test_every_test_that_the_page_names_exists() -> None:
     named = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", PAGE)
     assert named
     for path, test in named:
         assert defines(ROOT / path, test), test
 
 
-def test_every_property_that_it_names_is_explored() -> None:
+def test_every_property_that_the_page_names_is_explored() -> None:
     known = {each.name for each in (*invariants(CHART), *WORLD.properties)}
     known |= {ANSWERED, ENDS_ALONE, FUNCTIONS_WORK, NO_CIRCLE, NO_RIVALS}
     assert {name for row in ROWS for name in row[3].split("; ")} - {""} <= known
 
 
-def test_every_page_and_state_that_it_points_to_is_there() -> None:
+def test_every_page_and_state_that_the_page_links_exists() -> None:
     atlas = (ROOT / "docs/statecharts/races.md").read_text("utf-8")
     states = {name.replace(".", "") for name in re.findall(r"^## (.+)$", atlas, re.MULTILINE)}
     for target, anchor in re.findall(r"\]\(([^)#:]+)#?([^)]*)\)", PAGE):

@@ -25,18 +25,20 @@ EVERY_SAMPLE = np.arange(-32768, 32768).astype("<i2")
         (PCMA, 0x2A, -32256),
     ],
 )
-def test_a_code_sounds_as_g711_says(codec: Codec, code: int, sample: int) -> None:
+def test_a_code_is_decoded_to_the_level_that_g711_gives(
+    codec: Codec, code: int, sample: int
+) -> None:
     assert np.frombuffer(codec.decode(bytes([code])), "<i2")[0] == sample
 
 
 @pytest.mark.parametrize("codec", [PCMU, PCMA], ids=lambda codec: codec.name)
-def test_a_code_survives_being_decoded_and_encoded(codec: Codec) -> None:
+def test_a_code_is_unchanged_after_decoding_and_encoding(codec: Codec) -> None:
     sound = codec.decode(bytes(range(256)))
     assert codec.decode(codec.encode(sound)) == sound
 
 
 @codecs
-def test_no_sample_is_off_by_more_than_its_step(codec: Codec) -> None:
+def test_each_sample_is_off_by_at_most_one_step(codec: Codec) -> None:
     heard = np.frombuffer(codec.decode(codec.encode(EVERY_SAMPLE.tobytes())), "<i2").astype(int)
     off = np.abs(heard - EVERY_SAMPLE)
     # Both laws have 16 steps a segment: half of one is at most 1/32 of a sample.

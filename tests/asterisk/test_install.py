@@ -18,7 +18,7 @@ def empty_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "callchart-tests"
 
 
-def test_without_apt_the_reason_is_clear_and_nothing_is_left(
+def test_a_failed_download_names_the_reason_and_leaves_no_files(
     empty_cache: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))

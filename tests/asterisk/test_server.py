@@ -39,7 +39,7 @@ async def test_two_instances_run_independently(
         assert "only-here" not in [bridge["id"] for bridge in await asterisk.bridges()]
 
 
-async def test_a_restarted_asterisk_has_forgotten_its_bridges_and_kept_its_port(
+async def test_a_restarted_asterisk_keeps_its_port_and_loses_its_bridges(
     start_asterisk: StartAsterisk,
 ) -> None:
     async with start_asterisk() as asterisk:
@@ -50,7 +50,7 @@ async def test_a_restarted_asterisk_has_forgotten_its_bridges_and_kept_its_port(
         assert asterisk.http_port == port
 
 
-async def test_a_killed_asterisk_answers_no_more(start_asterisk: StartAsterisk) -> None:
+async def test_a_killed_asterisk_does_not_answer(start_asterisk: StartAsterisk) -> None:
     async with start_asterisk() as asterisk:
         await asterisk.kill()
         assert not asterisk.running
@@ -58,7 +58,7 @@ async def test_a_killed_asterisk_answers_no_more(start_asterisk: StartAsterisk) 
             await asterisk.channels()
 
 
-async def test_its_folder_and_its_process_are_gone_when_the_block_is(
+async def test_the_end_of_the_block_ends_the_process_and_removes_the_folder(
     start_asterisk: StartAsterisk,
 ) -> None:
     async with start_asterisk() as asterisk:
@@ -67,7 +67,7 @@ async def test_its_folder_and_its_process_are_gone_when_the_block_is(
     assert not asterisk.running
 
 
-async def test_it_dies_with_the_process_that_started_it(
+async def test_asterisk_dies_with_the_process_that_started_it(
     asterisk_installed: Installation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TMPDIR", str(tmp_path))  # the killed process cannot delete its folder
@@ -100,7 +100,7 @@ async def test_a_module_is_left_out(start_asterisk: StartAsterisk) -> None:
         assert "1 modules loaded" in await asterisk.command("module show like chan_pjsip")
 
 
-async def test_more_dialplan_joins_a_context(start_asterisk: StartAsterisk) -> None:
+async def test_additional_dialplan_is_added_to_its_context(start_asterisk: StartAsterisk) -> None:
     async with start_asterisk(dialplan="[inbound]\nexten => new,1,Hangup()\n") as asterisk:
         shown = await asterisk.command("dialplan show inbound")
         assert "'new'" in shown
@@ -108,7 +108,7 @@ async def test_more_dialplan_joins_a_context(start_asterisk: StartAsterisk) -> N
 
 
 @pytest.mark.parametrize("connection", ["persistent", "per_call_config"])
-async def test_it_dials_the_bot_with_its_user_and_password(
+async def test_asterisk_dials_the_bot_with_the_user_and_password(
     start_asterisk: StartAsterisk, connection: Literal["persistent", "per_call_config"]
 ) -> None:
     listeners = await trio.open_tcp_listeners(0, host="127.0.0.1")

@@ -31,14 +31,14 @@ def test_a_response_is_read() -> None:
     assert response.cause == 17
 
 
-def test_a_request_comes_back_from_its_own_bytes() -> None:
+def test_a_request_is_parsed_back_from_its_own_bytes() -> None:
     headers = (("Via", "SIP/2.0/UDP 127.0.0.1;branch=z9"), ("To", "<sip:a@b>"))
     request = sip.Request((*headers, ("Content-Length", "2")), "hi", "MESSAGE", "sip:a@b")
     sent = sip.Request(headers, "hi", "MESSAGE", "sip:a@b")
     assert sip.parse(sent.to_bytes()) == request
 
 
-def test_an_answer_has_our_tag_unless_there_is_one() -> None:
+def test_an_answer_gets_our_tag_unless_it_has_one() -> None:
     request = sip.Request((("To", "<sip:a@b>"), ("Subject", "x")), "", "BYE", "sip:a@b")
     assert sip.answer(request, 200, "mine").headers == (("To", "<sip:a@b>;tag=mine"),)
     tagged = sip.Request((("To", "<sip:a@b>;tag=old"),), "", "BYE", "sip:a@b")

@@ -30,7 +30,7 @@ def loud_spans(pcm: bytes) -> list[tuple[int, int]]:
     return [(int(begin), int(end)) for begin, end in edges.reshape(-1, 2)]
 
 
-def test_packets_that_were_shaken_join_without_a_seam() -> None:
+def test_packets_with_jitter_join_without_a_gap() -> None:
     shaken = track((1.0, 0, LOUD), (1.025, 1, LOUD), (1.035, 2, LOUD))
     assert loud_spans(shaken.pcm(1.0, 1.1)) == [(0, 480)]
 
@@ -68,7 +68,7 @@ def test_loud_packets_are_found_by_the_clock() -> None:
     assert spoken.last_loud() == 1.06
 
 
-def test_traffic_tells_lost_from_late() -> None:
+def test_traffic_counts_lost_and_late_packets_separately() -> None:
     swapped = track(*((1.0, number, SILENT) for number in (65534, 65536, 65535, 65538)))
     assert swapped.traffic() == Traffic(received=4, lost=1, disordered=1, longest_gap=0.0)
     assert Track(PCMU).traffic() == Traffic(0, 0, 0, 0.0)

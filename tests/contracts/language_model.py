@@ -109,9 +109,7 @@ class LanguageModelContract:
         """The clock that the test runs on."""
         return MockClock(autojump_threshold=0)
 
-    async def test_each_piece_is_given_the_moment_that_it_is_written(
-        self, clock: MockClock
-    ) -> None:
+    async def test_each_piece_is_passed_on_as_soon_as_it_is_written(self, clock: MockClock) -> None:
         async with self.model(Script()) as model:
             listener, tools = await write(model)
         assert listener.pieces == [
@@ -123,15 +121,13 @@ class LanguageModelContract:
         ]
         assert not tools.ends_call
 
-    async def test_a_model_that_hangs_up_says_so_when_its_text_is_out(
-        self, clock: MockClock
-    ) -> None:
+    async def test_a_hangup_is_requested_after_the_whole_text(self, clock: MockClock) -> None:
         async with self.model(Script(ends_call=True)) as model:
             listener, tools = await write(model)
         assert listener.text == "".join(PIECES)
         assert tools.ends_call
 
-    async def test_tools_are_used_in_turn_when_the_text_before_them_is_out(
+    async def test_tools_are_used_one_by_one_after_the_text_before_them(
         self, clock: MockClock
     ) -> None:
         script = Script(uses=(UPPER, LOWER), after=("Jam ", "twice.|"))
@@ -151,7 +147,9 @@ class LanguageModelContract:
             assert self.under_way() == 0
         assert drawers.done == [*PIECES, UPPER, ("stop", "{}")]
 
-    async def test_cancelling_while_a_tool_works_ends_it_at_once(self, clock: MockClock) -> None:
+    async def test_cancelling_ends_an_answer_immediately_while_a_tool_works(
+        self, clock: MockClock
+    ) -> None:
         async with self.model(Script(uses=(UPPER,), after=("Jam.|",))) as model:
             drawers = Drawers()
             async with trio.open_nursery() as nursery:
@@ -164,16 +162,16 @@ class LanguageModelContract:
             await trio.sleep(5)
         assert drawers.done == [*PIECES, UPPER]
 
-    async def test_it_writes_again_and_again(self, clock: MockClock) -> None:
+    async def test_a_model_writes_several_answers_one_after_the_other(
+        self, clock: MockClock
+    ) -> None:
         async with self.model(Script()) as model:
             for _ in range(3):
                 listener, _ = await write(model)
                 assert [at for at, _ in listener.pieces] == [0.5, 0.75, 1.0, 1.25, 1.5]
                 assert self.under_way() == 0
 
-    async def test_calls_that_are_answered_at_once_do_not_hear_each_other(
-        self, clock: MockClock
-    ) -> None:
+    async def test_answers_of_parallel_calls_do_not_mix(self, clock: MockClock) -> None:
         listeners: list[Listener] = []
 
         async def one_call(model: LanguageModel) -> None:
@@ -189,7 +187,7 @@ class LanguageModelContract:
 
     # before the first piece, together with one, between two, and together with the last
     @pytest.mark.parametrize("after", [0.0, 0.25, 0.5, 0.875, 1.5])
-    async def test_cancelling_ends_it_at_once_and_leaves_nothing_behind(
+    async def test_cancelling_ends_an_answer_immediately_and_frees_its_resources(
         self, clock: MockClock, after: float
     ) -> None:
         async with self.model(Script(hangs=True)) as model:
@@ -205,14 +203,14 @@ class LanguageModelContract:
             await trio.sleep(5)
             assert len(listener.pieces) == written
 
-    async def test_after_a_cancelled_write_the_next_is_whole(self, clock: MockClock) -> None:
+    async def test_the_answer_after_a_cancelled_one_is_whole(self, clock: MockClock) -> None:
         async with self.model(Script()) as model:
             with trio.move_on_after(0.875):
                 await model.write(HISTORY, Toolbox(), Listener())
             listener, _ = await write(model)
         assert [at for at, _ in listener.pieces] == [0.5, 0.75, 1.0, 1.25, 1.5]
 
-    async def test_a_provider_that_fails_is_named_without_what_the_caller_said(
+    async def test_a_failure_names_the_provider_and_not_the_callers_words(
         self, clock: MockClock
     ) -> None:
         async with self.model(Script(fails=True)) as model:
@@ -224,7 +222,7 @@ class LanguageModelContract:
         assert "marmalade" not in str(failure.value).lower()
         assert "\n" not in str(failure.value)
 
-    async def test_the_failure_of_one_call_is_none_of_the_next(self, clock: MockClock) -> None:
+    async def test_each_failure_is_raised_again_for_the_next_call(self, clock: MockClock) -> None:
         async with self.model(Script(fails=True)) as model:
             for _ in range(3):
                 with pytest.raises(ProviderError):

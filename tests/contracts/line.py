@@ -85,7 +85,7 @@ class LineContract:
         """Wait until all sent messages have arrived."""
         await trio.sleep(5 * FRAME + self.slack)
 
-    async def test_nobody_hears_anything_before_the_answer(self, clock: Clock | None) -> None:
+    async def test_neither_side_is_heard_before_the_answer(self, clock: Clock | None) -> None:
         async with self.phone() as far:
             far.say(tone(0.2, far.line.rate_hz))
             far.line.play(tone(0.2, far.line.rate_hz))
@@ -106,7 +106,7 @@ class LineContract:
             assert loud_seconds(pcm, far.line.rate_hz) == pytest.approx(1.0, abs=FRAME)
             assert len(pcm) % frame_bytes(far.line.rate_hz) == 0
 
-    async def test_cancelling_hear_ends_at_once_and_loses_nothing(
+    async def test_cancelling_receive_audio_ends_immediately_and_loses_no_audio(
         self, clock: Clock | None
     ) -> None:
         async with self.phone() as far:
@@ -122,7 +122,7 @@ class LineContract:
             assert missing > FRAME
             await hear_tone(far.line, missing)
 
-    async def test_a_burst_is_paced_and_its_mark_comes_when_it_was_heard(
+    async def test_a_burst_is_paced_and_its_mark_is_reached_when_it_was_heard(
         self, clock: Clock | None
     ) -> None:
         async with self.phone() as far:
@@ -135,7 +135,7 @@ class LineContract:
             assert 1.0 - 1e-6 <= took <= 1.0 + 2 * FRAME + 1e-6 + self.slack
             assert loud_seconds(far.heard(), far.line.rate_hz) == pytest.approx(1.0, abs=FRAME)
 
-    async def test_marks_are_reached_in_order_each_at_its_own_place(
+    async def test_marks_are_reached_in_order_each_at_its_own_moment(
         self, clock: Clock | None
     ) -> None:
         async with self.phone() as far:
@@ -154,7 +154,9 @@ class LineContract:
             assert second - first == pytest.approx(0.5, abs=2 * FRAME + self.slack)
             assert third - second == pytest.approx(0.5, abs=FRAME + self.slack)
 
-    async def test_a_flush_drops_sound_and_marks_without_a_word(self, clock: Clock | None) -> None:
+    async def test_a_flush_drops_sound_and_marks_without_a_signal(
+        self, clock: Clock | None
+    ) -> None:
         async with self.phone() as far:
             far.line.answer()
             far.line.play(tone(2.0, far.line.rate_hz))
@@ -209,7 +211,7 @@ class LineContract:
             far.line.hang_up()
             assert await far.line.signal() == Closed()
 
-    async def test_when_the_caller_hangs_up_the_line_says_so_and_closes(
+    async def test_a_callers_hangup_is_signalled_before_the_line_closes(
         self, clock: Clock | None
     ) -> None:
         async with self.phone() as far:
@@ -220,7 +222,7 @@ class LineContract:
             with pytest.raises(LineGone):
                 await far.line.signal()
 
-    async def test_when_both_hang_up_at_once_the_line_closes_once(
+    async def test_the_line_closes_once_when_both_hang_up_together(
         self, clock: Clock | None
     ) -> None:
         async with self.phone() as far:
@@ -234,7 +236,7 @@ class LineContract:
             assert signals.count(Closed()) == 1
             assert signals[-1] == Closed()
 
-    async def test_whoever_hears_or_waits_learns_that_the_line_closed(
+    async def test_receive_audio_raises_line_gone_when_the_line_closes(
         self, clock: Clock | None
     ) -> None:
         async with self.phone() as far:
@@ -291,7 +293,7 @@ class TelephoneLineContract(LineContract):
     def phone(self) -> AbstractAsyncContextManager[FarEnd]:
         return self.telephone()
 
-    async def test_keys_that_are_pressed_arrive_in_order(self, clock: Clock | None) -> None:
+    async def test_keys_that_the_caller_presses_arrive_in_order(self, clock: Clock | None) -> None:
         async with self.telephone() as far:
             far.line.answer()
             for digit in "1#":
@@ -300,7 +302,7 @@ class TelephoneLineContract(LineContract):
                 arrived = [await far.line.signal() for _ in range(2)]
             assert arrived == [DigitPressed("1"), DigitPressed("#")]
 
-    async def test_keys_of_ours_arrive_at_the_other_end(self, clock: Clock | None) -> None:
+    async def test_keys_that_we_send_arrive_at_the_far_end(self, clock: Clock | None) -> None:
         async with self.telephone() as far:
             far.line.answer()
             await self.settle()
@@ -308,7 +310,7 @@ class TelephoneLineContract(LineContract):
             with trio.fail_after(60):
                 assert await far.digits(2) == "42"
 
-    async def test_a_caller_who_is_handed_on_is_ours_no_more(self, clock: Clock | None) -> None:
+    async def test_a_transfer_closes_our_line(self, clock: Clock | None) -> None:
         async with self.telephone() as far:
             far.line.answer()
             await self.settle()
@@ -320,9 +322,7 @@ class TelephoneLineContract(LineContract):
             with pytest.raises(LineGone):
                 await far.line.signal()
 
-    async def test_a_transfer_that_is_refused_leaves_the_line_as_it_was(
-        self, clock: Clock | None
-    ) -> None:
+    async def test_a_refused_transfer_leaves_the_line_unchanged(self, clock: Clock | None) -> None:
         async with self.telephone() as far:
             far.line.answer()
             await self.settle()

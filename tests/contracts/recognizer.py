@@ -42,7 +42,7 @@ async def results(call: Recognition) -> list[Heard]:
 class RecognizerContract:
     """The tests of the contract. A subclass defines the fixture `recognizer`."""
 
-    async def test_each_utterance_has_one_final_after_its_partials_each_unlike_the_one_before(
+    async def test_each_utterance_has_one_final_and_no_partial_repeats_the_one_before(
         self, recognizer: Recognizer
     ) -> None:
         with trio.fail_after(BOUND):
@@ -55,7 +55,7 @@ class RecognizerContract:
                     partials = [heard.text for heard in said[:-1]]
                     assert all(a != b for a, b in pairwise(["", *partials]))
 
-    async def test_an_utterance_without_any_sound_or_without_words_has_its_final_too(
+    async def test_an_utterance_without_sound_or_words_has_a_final(
         self, recognizer: Recognizer
     ) -> None:
         with trio.fail_after(BOUND):
@@ -66,16 +66,14 @@ class RecognizerContract:
                 say(call, 2, silence(0.3))
                 assert (await results(call))[-1].utterance == 2
 
-    async def test_what_is_said_between_utterances_has_no_result(
-        self, recognizer: Recognizer
-    ) -> None:
+    async def test_words_between_utterances_have_no_result(self, recognizer: Recognizer) -> None:
         with trio.fail_after(BOUND):
             async with recognizer.recognition(RATE_HZ) as call:
                 call.feed_frames(WORDS)
                 say(call, 7, silence(0.3))
                 assert {heard.utterance for heard in await results(call)} == {7}
 
-    async def test_an_end_that_it_hears_itself_is_said_once_and_of_an_utterance_that_ended(
+    async def test_the_recognizers_own_end_of_utterance_is_reported_at_most_once_and_in_order(
         self, recognizer: Recognizer
     ) -> None:
         with trio.fail_after(BOUND):
@@ -90,7 +88,7 @@ class RecognizerContract:
                             assert heard.utterance == utterance
         assert ends in ([], [1], [2], [1, 2])
 
-    async def test_waiting_for_a_result_is_cancelled_without_losing_one(
+    async def test_a_cancelled_wait_for_a_result_loses_no_result(
         self, recognizer: Recognizer
     ) -> None:
         with trio.fail_after(BOUND):
@@ -102,7 +100,7 @@ class RecognizerContract:
                 say(call, 1, WORDS)
                 assert (await results(call))[-1].final
 
-    async def test_two_calls_at_once_do_not_mix(self, recognizer: Recognizer) -> None:
+    async def test_results_of_parallel_calls_do_not_mix(self, recognizer: Recognizer) -> None:
         with trio.fail_after(BOUND):
             async with (
                 recognizer.recognition(RATE_HZ) as one,
@@ -113,7 +111,7 @@ class RecognizerContract:
                 assert {heard.utterance for heard in await results(one)} == {1}
                 assert {heard.utterance for heard in await results(other)} == {2}
 
-    async def test_a_caller_who_hangs_up_in_mid_word_keeps_nobody_waiting(
+    async def test_a_hangup_in_mid_word_does_not_block_the_next_call(
         self, recognizer: Recognizer
     ) -> None:
         with trio.fail_after(BOUND):

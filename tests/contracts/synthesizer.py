@@ -35,7 +35,7 @@ class SynthesizerContract:
         assert seconds(pieces) > 0
         assert all(piece.pcm and len(piece.pcm) % 2 == 0 for piece in pieces)
 
-    async def test_sound_is_as_long_at_either_rate(self, synthesizer: Synthesizer) -> None:
+    async def test_sound_lasts_equally_long_at_both_rates(self, synthesizer: Synthesizer) -> None:
         wide = seconds(await sound(synthesizer, TEXT, 16000), 16000)
         narrow = seconds(await sound(synthesizer, TEXT, 8000), 8000)
         assert narrow == pytest.approx(wide, abs=0.02)
@@ -48,7 +48,9 @@ class SynthesizerContract:
         assert all(0 <= word.start <= word.end <= seconds(pieces) for word in words)
         assert all(before.end <= after.start for before, after in pairwise(words))
 
-    async def test_timings_once_given_stay(self, synthesizer: Synthesizer) -> None:
+    async def test_later_pieces_keep_the_timings_of_earlier_ones(
+        self, synthesizer: Synthesizer
+    ) -> None:
         pieces = await sound(synthesizer, TEXT)
         assert all(b.words[: len(a.words)] == a.words for a, b in pairwise(pieces))
 
@@ -73,10 +75,10 @@ class SynthesizerContract:
         ],
         ids=["emoji", "markup", "zero", "control", "surrogate", "marks", "scripts", "word", "long"],
     )
-    async def test_no_text_is_an_error(self, synthesizer: Synthesizer, text: str) -> None:
+    async def test_every_text_is_accepted(self, synthesizer: Synthesizer, text: str) -> None:
         await sound(synthesizer, text)
 
-    async def test_two_texts_at_once_do_not_mix(self, synthesizer: Synthesizer) -> None:
+    async def test_sounds_of_parallel_texts_do_not_mix(self, synthesizer: Synthesizer) -> None:
         other = "Good morning."
         alone = [seconds(await sound(synthesizer, text)) for text in (TEXT, other)]
         pieces: tuple[list[Speech], list[Speech]] = ([], [])
@@ -86,7 +88,7 @@ class SynthesizerContract:
                     nursery.start_soon(synthesizer.synthesize, text, 16000, into.append)
         assert [seconds(each) for each in pieces] == pytest.approx(alone, rel=0.05)
 
-    async def test_a_cancelled_text_gives_no_more_sound_and_harms_no_other(
+    async def test_a_cancelled_text_gives_no_more_sound_and_the_next_is_whole(
         self, synthesizer: Synthesizer
     ) -> None:
         alone = seconds(await sound(synthesizer, TEXT))
@@ -103,7 +105,9 @@ class SynthesizerContract:
         assert seconds(await sound(synthesizer, TEXT)) == pytest.approx(alone, rel=0.05)
         assert len(pieces) == given
 
-    async def test_an_error_of_the_listener_ends_the_job(self, synthesizer: Synthesizer) -> None:
+    async def test_an_error_of_the_listener_ends_the_synthesis(
+        self, synthesizer: Synthesizer
+    ) -> None:
         def deaf(speech: Speech) -> None:
             raise BrokenPipeError
 

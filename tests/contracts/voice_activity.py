@@ -23,7 +23,7 @@ class VoiceDetectorsContract:
         assert found
         assert [edge.speaking for edge in found] == [True, False] * (len(found) // 2)
 
-    async def test_an_edge_was_in_the_sound_before_it_is_found(
+    async def test_an_edge_is_found_within_half_a_second_of_its_moment(
         self, detectors: VoiceDetectors
     ) -> None:
         async with detectors.detector(RATE_HZ) as voice:
@@ -34,7 +34,7 @@ class VoiceDetectorsContract:
         async with detectors.detector(RATE_HZ) as voice:
             assert edges(voice, silence(3)) == []
 
-    async def test_the_size_of_its_helpings_changes_no_edge(
+    async def test_the_edges_do_not_depend_on_how_the_sound_is_cut(
         self, detectors: VoiceDetectors
     ) -> None:
         async with detectors.detector(RATE_HZ) as voice:
@@ -43,7 +43,7 @@ class VoiceDetectorsContract:
             at_once = voice.detect_edges(CALLER + silence(0.5))
         assert [e.speaking for e in at_once] == [e.speaking for e in one_by_one]
 
-    async def test_the_next_call_hears_nothing_of_this_one(self, detectors: VoiceDetectors) -> None:
+    async def test_a_call_does_not_affect_the_next_one(self, detectors: VoiceDetectors) -> None:
         """Both calls begin and end in mid-word, where earlier sound matters most."""
         goodbye = recording("en_goodbye").pcm
         frame = frame_bytes(RATE_HZ)
@@ -54,9 +54,7 @@ class VoiceDetectorsContract:
         async with detectors.detector(RATE_HZ) as voice:
             assert edges(voice, middle) == fresh
 
-    async def test_two_calls_at_once_do_not_hear_each_other(
-        self, detectors: VoiceDetectors
-    ) -> None:
+    async def test_parallel_calls_do_not_affect_each_other(self, detectors: VoiceDetectors) -> None:
         async with detectors.detector(RATE_HZ) as voice:
             alone = edges(voice, CALLER)
         async with detectors.detector(RATE_HZ) as one, detectors.detector(RATE_HZ) as other:

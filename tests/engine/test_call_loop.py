@@ -127,7 +127,7 @@ class PostAndRaise(Effect):
         call.raise_(Ring("raised"))
 
 
-async def test_what_a_step_raises_goes_before_what_it_recalls_and_that_before_what_was_posted(
+async def test_raised_events_go_before_recalled_ones_and_recalled_ones_before_posted_ones(
     autojump_clock: MockClock,
 ) -> None:
     steps = Steps()
@@ -152,7 +152,7 @@ async def test_what_a_step_raises_goes_before_what_it_recalls_and_that_before_wh
     assert in_b[:3] == [Ring("raised"), Ring("put off"), Ring("posted")]
 
 
-async def test_timers_fire_at_their_very_moment(autojump_clock: MockClock) -> None:
+async def test_timers_fire_exactly_at_their_deadlines(autojump_clock: MockClock) -> None:
     steps = Steps()
     call, _ = new_call(
         chart(
@@ -168,7 +168,7 @@ async def test_timers_fire_at_their_very_moment(autojump_clock: MockClock) -> No
     assert trio.current_time() == pytest.approx(1.333333, abs=1e-9)
 
 
-async def test_what_the_line_says_becomes_events(autojump_clock: MockClock) -> None:
+async def test_signals_of_the_line_become_events(autojump_clock: MockClock) -> None:
     steps = Steps()
     call, line = new_call(chart(leaf("a")), inspect=steps)
     line.signals(RemoteHungUp("busy"))
@@ -179,7 +179,9 @@ async def test_what_the_line_says_becomes_events(autojump_clock: MockClock) -> N
     assert [step.event for step in steps[1:]] == [CallerHungUp("busy"), LineClosed()]
 
 
-async def test_a_line_that_vanishes_is_closed(autojump_clock: MockClock) -> None:
+async def test_a_line_that_is_gone_without_a_signal_counts_as_closed(
+    autojump_clock: MockClock,
+) -> None:
     steps = Steps()
     call, line = new_call(chart(leaf("a")), inspect=steps)
     line.is_gone()
@@ -398,7 +400,7 @@ async def test_a_mailbox_that_overflows_ends_the_call(autojump_clock: MockClock)
         await call.run()
 
 
-async def test_an_activity_that_nobody_implements_is_refused_before_the_call_begins() -> None:
+async def test_an_activity_without_an_implementation_is_refused_before_the_call_begins() -> None:
     with pytest.raises(
         UnknownActivity,
         match=r"^state all\.a: the activity must be one of sing, work, got 'dance'; add it to "
@@ -407,7 +409,7 @@ async def test_an_activity_that_nobody_implements_is_refused_before_the_call_beg
         new_call(chart(leaf("a", activity="dance")), {"work": idle, "sing": idle})
 
 
-async def test_a_charts_own_activity_goes_before_the_engines(autojump_clock: MockClock) -> None:
+async def test_a_charts_own_activity_replaces_the_engines(autojump_clock: MockClock) -> None:
     done: list[str] = []
 
     async def own(scene: Scene) -> None:
@@ -553,7 +555,7 @@ def run(chart: Chart, seed: int, world: World, *, order: int) -> tuple[Workshop,
 
 
 @given(charts(), seeds, worlds, st.integers(0, 3))
-def test_random_calls_act_on_nothing_stale_and_leave_nothing_behind(
+def test_random_calls_act_on_no_stale_event_and_leave_no_task(
     chart: Chart, seed: int, world: World, order: int
 ) -> None:
     shop, line = run(chart, seed, world, order=order)

@@ -83,7 +83,7 @@ def redacted(telephone: Telephone) -> JournalList:
 
 
 @pytest.mark.call(scripts=Scripts())
-async def test_a_call_is_decided_again_from_its_file(telephone: Telephone, tmp_path: Path) -> None:
+async def test_a_call_is_replayed_from_its_file(telephone: Telephone, tmp_path: Path) -> None:
     await a_call(telephone)
 
     start, lines = read(as_written(telephone.journal.lines, tmp_path / "call.jsonl"))
@@ -94,7 +94,7 @@ async def test_a_call_is_decided_again_from_its_file(telephone: Telephone, tmp_p
 @pytest.mark.parametrize(
     "path", sorted((Path(__file__).parents[1] / "journals").glob("*.jsonl")), ids=lambda p: p.stem
 )
-def test_the_journals_of_earlier_calls_are_decided_as_they_were(path: Path) -> None:
+def test_the_kept_journals_are_replayed(path: Path) -> None:
     start, lines = read(path)
 
     *_, last = replay(CHART, start, lines)
@@ -200,7 +200,7 @@ async def test_a_redacted_journal_holds_no_number_and_no_key(
     assert telephone.steps[0].data.facts.parties == parties
 
 
-async def test_a_redacted_journal_holds_nothing_of_what_tools_were_given_and_gave(
+async def test_a_redacted_journal_holds_no_arguments_and_no_results_of_tools(
     make_telephone: MakeTelephone, tmp_path: Path
 ) -> None:
     def price(article: str) -> str:
@@ -224,7 +224,7 @@ async def test_a_redacted_journal_holds_nothing_of_what_tools_were_given_and_gav
     assert len(list(replay(CHART, start, lines))) == len(lines) == len(telephone.steps)
 
 
-async def test_answers_that_depend_on_words_are_taken_from_the_redacted_journal(
+async def test_guards_and_delays_that_read_words_are_taken_from_the_redacted_journal(
     make_telephone: MakeTelephone,
 ) -> None:
     chart = chart_that_goes_by_words()
@@ -341,7 +341,7 @@ def knock_and_wait(hand: Hand) -> None:
     hand.take(Knock("second"))
 
 
-def test_a_line_tells_what_happened_and_what_became_of_it() -> None:
+def test_a_line_has_the_event_the_states_and_the_outcome() -> None:
     _, lines = journal_of(knock_and_wait)
 
     assert lines[:3] == [
@@ -401,7 +401,7 @@ def test_the_first_step_that_differs_is_named_with_what_differs() -> None:
     assert differs.value.decided == {**lines[2], "to": "a"}
 
 
-def test_all_that_differs_in_a_step_is_told_also_what_one_side_does_not_have() -> None:
+def test_every_difference_of_a_step_is_reported_also_missing_keys() -> None:
     start, lines = journal_of(knock_and_wait)
     del lines[1]["guards"]
     lines[1]["effects"] = [{"effect": "Wave"}]
@@ -478,7 +478,7 @@ HEAD = json.dumps(head(small(), Notes())).encode()
         *("empty", "cut head", "letter", "headless", "version", "no version"),
     ],
 )
-def test_a_file_that_is_no_whole_journal_is_refused_with_the_line_and_a_cure(
+def test_a_damaged_file_is_refused_with_the_line_and_the_cure(
     tmp_path: Path, content: bytes, complaint: str
 ) -> None:
     path = tmp_path / "call.jsonl"
@@ -501,7 +501,7 @@ def test_a_journal_that_was_cut_is_replayed_up_to_there(tmp_path: Path) -> None:
     assert len(list(replay(small(), *read(path)))) == 3
 
 
-def test_a_file_there_is_not_is_the_systems_own_error(tmp_path: Path) -> None:
+def test_a_missing_file_raises_the_systems_own_error(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         read(tmp_path / "nowhere.jsonl")
 
@@ -517,7 +517,7 @@ def test_a_journal_belongs_to_one_chart() -> None:
         list(replay(CHART, start, lines))
 
 
-def test_a_chart_that_was_changed_is_another_chart() -> None:
+def test_a_journal_is_refused_by_a_changed_chart() -> None:
     start, lines = journal_of(knock_and_wait)
     changed = small().extended("small", on={"b": {Knock: to("a")}})
 
@@ -697,7 +697,9 @@ def told_apart(lines: Sequence[JournalLine], place: int) -> bool:
     [*one_line_of_each_event()],
     ids=lambda value: value.stem if isinstance(value, Path) else str(value),
 )
-def test_whatever_is_damaged_in_a_line_is_named_or_changes_nothing(path: Path, place: int) -> None:
+def test_damage_in_a_line_is_reported_with_its_line_or_changes_nothing(
+    path: Path, place: int
+) -> None:
     start, lines = read(path)
     whole = [start, *lines[: max(place, 3)]]
     for way in places(whole[place]):
@@ -724,7 +726,7 @@ def test_whatever_is_damaged_in_a_line_is_named_or_changes_nothing(path: Path, p
         ({"timers": 5}, "line 3: timers must be a list, got 5"),
     ],
 )
-def test_a_redacted_journal_without_the_answers_it_owes_is_refused(
+def test_a_redacted_journal_without_its_results_of_guards_and_delays_is_refused(
     damage: JournalLine, complaint: str
 ) -> None:
     start, lines = journal_of(knock_and_wait, redacted=True)
@@ -736,7 +738,7 @@ def test_a_redacted_journal_without_the_answers_it_owes_is_refused(
     assert str(refused.value).startswith(complaint)
 
 
-def test_a_redacted_journal_says_itself_what_was_late() -> None:
+def test_late_events_of_a_redacted_journal_are_replayed_as_late() -> None:
     def late(data: CallData, event: Event) -> bool:
         return isinstance(event, Told) and event.text == "too late"
 
@@ -769,7 +771,7 @@ def test_a_journal_is_readable_by_its_owner_only(tmp_path: Path) -> None:
     assert path.stat().st_mode & 0o777 == 0o600
 
 
-def test_each_line_is_there_as_soon_as_it_is_written(tmp_path: Path) -> None:
+def test_each_line_is_in_the_file_as_soon_as_it_is_written(tmp_path: Path) -> None:
     path = tmp_path / "call.jsonl"
     journal = JournalFile(path, pytest.fail)
 
@@ -789,13 +791,13 @@ def test_half_a_surrogate_pair_in_the_callers_words_is_kept(tmp_path: Path) -> N
     assert [step.event for step in replay(parrot(), *read(path))][1:] == [Told(1, text)]
 
 
-def test_a_journal_that_cannot_be_made_is_the_systems_own_error(tmp_path: Path) -> None:
+def test_a_journal_that_cannot_be_created_raises_the_systems_own_error(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         JournalFile(tmp_path / "nowhere" / "call.jsonl", pytest.fail)
 
 
 @pytest.mark.parametrize("times", [1, 2])
-def test_closing_twice_is_closing_once(tmp_path: Path, times: int) -> None:
+def test_closing_a_journal_twice_changes_nothing(tmp_path: Path, times: int) -> None:
     journals: list[Journal] = [JournalFile(tmp_path / "call.jsonl", pytest.fail), JournalList()]
     for journal in journals:
         journal.write({"n": 0})
@@ -809,7 +811,7 @@ def read_lines(path: Path) -> list[Any]:
     return [json.loads(text) for text in path.read_text().splitlines()]
 
 
-def test_a_full_disk_is_told_once_and_the_call_goes_on() -> None:
+def test_a_full_disk_is_reported_once_and_the_call_goes_on() -> None:
     complaints: list[str] = []
     journal = JournalFile(Path("/dev/full"), complaints.append)
     hand = Hand(small())
@@ -834,9 +836,7 @@ class LosesItsEnd(io.StringIO):
             raise OSError(errno.EIO, "Input/output error")
 
 
-def test_a_journal_whose_end_is_lost_says_so_once(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_failed_close_is_reported_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def opened(descriptor: int, *args: Any, **kwargs: Any) -> LosesItsEnd:
         os.close(descriptor)
         return LosesItsEnd()
@@ -867,7 +867,7 @@ def test_an_event_of_an_activity_is_written_with_its_stay() -> None:
     assert line(1, step)["activation"] == 1
 
 
-def test_what_counts_as_yes_is_written_as_yes() -> None:
+def test_a_truthy_result_of_a_guard_is_written_as_true() -> None:
     """A guard may return a match of an expression; its line in the journal holds a boolean."""
 
     def has_a_vowel() -> Any:

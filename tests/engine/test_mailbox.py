@@ -51,9 +51,7 @@ def test_events_are_stamped_as_they_come_and_taken_in_that_order(
     assert mailbox.take(None) is None
 
 
-def test_what_an_effect_raised_goes_before_all_that_was_posted(
-    mailbox: Mailbox, clock: Clock
-) -> None:
+def test_raised_events_go_before_posted_ones(mailbox: Mailbox, clock: Clock) -> None:
     mailbox.post(HELLO)
     mailbox.raise_(AGAIN, 4)
     mailbox.raise_(HELLO, 4)
@@ -64,7 +62,7 @@ def test_what_an_effect_raised_goes_before_all_that_was_posted(
     assert taken == [Occurrence(4, AGAIN), Occurrence(4, HELLO), Occurrence(0, HELLO), timer(0)]
 
 
-def test_only_what_was_raised_is_taken_as_raised(mailbox: Mailbox) -> None:
+def test_take_raised_takes_raised_events_alone(mailbox: Mailbox) -> None:
     mailbox.post(HELLO)
     mailbox.raise_(AGAIN, 4)
 
@@ -83,7 +81,7 @@ def test_an_event_goes_before_a_timer_that_is_due_at_the_same_moment(
     assert mailbox.take(timer(10)) == timer(10)
 
 
-def test_after_a_stall_what_came_before_the_deadline_goes_before_the_timer(
+def test_after_a_stall_an_event_before_the_deadline_goes_before_the_timer(
     mailbox: Mailbox, clock: Clock
 ) -> None:
     clock.at = 9
@@ -93,7 +91,7 @@ def test_after_a_stall_what_came_before_the_deadline_goes_before_the_timer(
     assert mailbox.take(timer(10)) == Occurrence(9, HELLO)
 
 
-def test_after_a_stall_what_came_behind_the_deadline_waits_for_the_timer(
+def test_after_a_stall_an_event_after_the_deadline_goes_after_the_timer(
     mailbox: Mailbox, clock: Clock
 ) -> None:
     clock.at = 11
@@ -110,7 +108,7 @@ def test_a_timer_that_is_not_due_yet_is_not_taken(mailbox: Mailbox, clock: Clock
     assert mailbox.take(timer(10)) is None
 
 
-def test_an_overflow_is_loud(mailbox: Mailbox) -> None:
+def test_a_post_to_a_full_mailbox_raises(mailbox: Mailbox) -> None:
     for _ in range(8):
         mailbox.post(HELLO)
 
@@ -119,7 +117,7 @@ def test_an_overflow_is_loud(mailbox: Mailbox) -> None:
     assert len(mailbox) == 8
 
 
-def test_an_effect_may_raise_though_the_mailbox_is_full(mailbox: Mailbox) -> None:
+def test_an_effect_may_raise_an_event_into_a_full_mailbox(mailbox: Mailbox) -> None:
     for _ in range(8):
         mailbox.post(HELLO)
 

@@ -13,7 +13,7 @@ from callchart.engine.testing import FakeSynthesizer, Manner
 SCRIPTS = Scripts(fillers=("Well,", "Let me see,"))
 
 
-async def test_each_text_is_synthesised_once_and_all_side_by_side(
+async def test_each_text_is_synthesised_once_and_in_parallel(
     autojump_clock: MockClock,
 ) -> None:
     synthesizer = FakeSynthesizer(Manner(latency=1.0))
@@ -40,20 +40,20 @@ async def test_a_sound_is_put_together_from_its_pieces_in_whole_frames(
     assert [word.word for word in sound.words] == ["Good", "morning", "to", "you", "all."]
 
 
-async def test_a_text_that_was_not_prepared_is_none() -> None:
+async def test_get_returns_none_for_an_unprepared_text() -> None:
     assert Phrases(16000).get("Hello.") is None
     with pytest.raises(KeyError):
         Phrases(16000)["Hello."]
 
 
-async def test_a_synthesizer_that_fails_is_told_of() -> None:
+async def test_prepare_raises_the_error_of_a_synthesizer() -> None:
     synthesizer = FakeSynthesizer(Manner(fails=0.0))
 
     with pytest.RaisesGroup(ProviderError):
         await Phrases(16000).prepare(synthesizer, ["Hello."])
 
 
-async def test_the_chart_knows_how_long_fillers_last_and_where_their_words_end(
+async def test_filler_clips_have_the_length_of_the_sound_and_the_ends_of_its_words(
     autojump_clock: MockClock,
 ) -> None:
     phrases = Phrases(16000)
@@ -75,7 +75,7 @@ async def test_a_filler_without_timings_ends_with_its_sound(autojump_clock: Mock
     assert clip == FillerClip("Well,", clip.duration, (clip.duration,))
 
 
-async def test_a_filler_that_nobody_prepared_or_that_is_silent_is_none(
+async def test_an_unprepared_or_silent_filler_is_left_out(
     autojump_clock: MockClock,
 ) -> None:
     phrases = Phrases(16000)
@@ -84,6 +84,6 @@ async def test_a_filler_that_nobody_prepared_or_that_is_silent_is_none(
     assert phrases.fillers(Scripts(fillers=("Well,", " "))) == ()
 
 
-def test_everything_that_is_said_without_a_model_is_among_the_scripts() -> None:
+def test_the_script_texts_include_fillers_greeting_regret_and_farewell() -> None:
     assert script_texts(SCRIPTS)[-2:] == SCRIPTS.fillers
     assert set(script_texts(SCRIPTS)) >= {SCRIPTS.greeting, SCRIPTS.regret, SCRIPTS.farewell}

@@ -27,19 +27,19 @@ def test_every_setting_says_its_unit_and_where_its_default_comes_from() -> None:
         assert field.metadata["why"], field.name
 
 
-def test_what_is_not_given_keeps_its_default() -> None:
+def test_a_setting_that_is_not_given_keeps_its_default() -> None:
     assert PhoneSettings.of({"no_input": 2.0}) == PhoneSettings(no_input=2.0)
     assert PhoneSettings.of({}) == PhoneSettings()
 
 
-def test_a_name_there_is_not_is_refused_with_the_one_that_was_meant() -> None:
+def test_an_unknown_name_is_refused_with_the_nearest_one() -> None:
     with pytest.raises(
         SettingError, match=r"^unknown setting 'no_imput'; did you mean no_input\?$"
     ):
         PhoneSettings.of({"no_imput": 2.0})
 
 
-def test_a_name_that_is_like_no_other_is_refused_without_a_guess() -> None:
+def test_an_unknown_name_with_no_near_one_is_refused_without_a_suggestion() -> None:
     with pytest.raises(SettingError, match=r"^unknown setting 'xyzzy'$"):
         PhoneSettings.of({"xyzzy": 1})
 
@@ -67,7 +67,7 @@ def test_a_name_that_is_like_no_other_is_refused_without_a_guess() -> None:
         ("mailbox", 7, "at least 8 events, got 7"),
     ],
 )
-def test_a_value_that_makes_no_sense_is_refused(name: str, value: Any, complaint: str) -> None:
+def test_an_invalid_value_is_refused(name: str, value: Any, complaint: str) -> None:
     with pytest.raises(SettingError) as refused:
         PhoneSettings.of({name: value})
     assert str(refused.value) == f"setting {name} must be {complaint}"
@@ -89,7 +89,7 @@ def test_a_duration_may_be_given_as_a_whole_number() -> None:
 # --- settings of one's own -----------------------------------------------------------------------
 
 
-def test_a_subclass_adds_its_own_settings_to_those_there_are() -> None:
+def test_a_subclass_adds_its_own_settings() -> None:
     own = ShopSettings.of({"patience": 1.5, "voice": "ermil", "no_input": 2.0})
 
     assert (own.patience, own.voice, own.no_input, own.tries) == (1.5, "ermil", 2.0, 3)
@@ -124,7 +124,7 @@ def test_a_chart_refers_to_a_setting_by_name() -> None:
     assert SettingRefs(ShopSettings).patience == SettingRef("patience")
 
 
-def test_a_reference_to_a_setting_there_is_not_fails_at_once() -> None:
+def test_a_reference_to_an_unknown_setting_fails_immediately() -> None:
     with pytest.raises(AttributeError, match=r"^PhoneSettings has no setting 'patience'$"):
         _ = settings.patience
     with pytest.raises(AttributeError, match=r"^ShopSettings has no setting 'hurry'$"):

@@ -136,7 +136,7 @@ def tasks() -> int:
 # --- calls that go well --------------------------------------------------------------------------
 
 
-async def test_calls_go_on_side_by_side_each_with_its_own_caller(
+async def test_parallel_calls_answer_each_its_own_caller(
     autojump_clock: MockClock,
 ) -> None:
     exchange = await Exchange().prepared()
@@ -158,7 +158,7 @@ async def test_calls_go_on_side_by_side_each_with_its_own_caller(
     assert exchange.under_way == [0, 0, 0, 0]
 
 
-async def test_a_carrier_without_further_calls_ends_the_service_when_its_calls_have_ended(
+async def test_the_service_ends_with_the_last_call_of_a_closed_carrier(
     autojump_clock: MockClock,
 ) -> None:
     exchange = await Exchange().prepared()
@@ -176,7 +176,9 @@ async def test_a_carrier_without_further_calls_ends_the_service_when_its_calls_h
     assert tasks() == living
 
 
-async def test_a_carrier_that_has_none_at_all_ends_it_at_once(autojump_clock: MockClock) -> None:
+async def test_the_service_ends_immediately_when_a_closed_carrier_has_no_calls(
+    autojump_clock: MockClock,
+) -> None:
     exchange = await Exchange().prepared()
     exchange.carrier.close()
 
@@ -185,7 +187,7 @@ async def test_a_carrier_that_has_none_at_all_ends_it_at_once(autojump_clock: Mo
     assert trio.current_time() == 0
 
 
-async def test_a_call_gives_the_data_that_it_ended_with(autojump_clock: MockClock) -> None:
+async def test_attend_returns_the_data_at_the_end_of_the_call(autojump_clock: MockClock) -> None:
     exchange = await Exchange(settings=PhoneSettings(longest_call=3.0)).prepared()
 
     data = await exchange.supervisor.attend(FakeLine("lonely"))
@@ -196,7 +198,7 @@ async def test_a_call_gives_the_data_that_it_ended_with(autojump_clock: MockCloc
     assert data.facts.call_id == "lonely"
 
 
-async def test_a_journal_is_written_and_closed_also_a_redacted_one(
+async def test_a_redacted_journal_is_written_and_closed(
     autojump_clock: MockClock,
 ) -> None:
     exchange = await Exchange(redacted=True).prepared()
@@ -216,7 +218,7 @@ async def test_a_journal_is_written_and_closed_also_a_redacted_one(
     ]
 
 
-async def test_by_default_there_is_no_journal_and_nobody_else_is_told(
+async def test_a_failed_call_needs_neither_a_journal_nor_a_callback(
     autojump_clock: MockClock,
 ) -> None:
     exchange = await Exchange().prepared()
@@ -225,7 +227,7 @@ async def test_by_default_there_is_no_journal_and_nobody_else_is_told(
     assert await supervisor.attend(FakeLine("bad")) is None
 
 
-async def test_a_disk_that_is_full_ends_no_call(autojump_clock: MockClock) -> None:
+async def test_a_full_disk_does_not_end_the_call(autojump_clock: MockClock) -> None:
     complaints: list[str] = []
     exchange = await Exchange(
         settings=PhoneSettings(longest_call=3.0),
@@ -341,7 +343,7 @@ async def test_a_call_that_fails_ends_with_regret_and_the_others_go_on(
     assert all(journal.closed for journal in exchange.journals.values())
 
 
-async def test_a_chart_that_names_an_unknown_activity_is_a_failed_call(
+async def test_an_unknown_activity_fails_the_call(
     autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
 ) -> None:
     chart = Chart(
@@ -366,7 +368,7 @@ async def test_a_chart_that_names_an_unknown_activity_is_a_failed_call(
 
 
 @pytest.mark.parametrize("level", [logging.INFO, logging.DEBUG], ids=logging.getLevelName)
-async def test_a_traceback_is_logged_to_those_who_debug_only(
+async def test_a_traceback_is_logged_at_debug_level_only(
     autojump_clock: MockClock, caplog: pytest.LogCaptureFixture, level: int
 ) -> None:
     caplog.set_level(level, "callchart")
@@ -393,7 +395,7 @@ async def test_the_callers_words_are_in_no_log(
     assert "4711" not in caplog.text
 
 
-async def test_of_failures_at_one_instant_the_first_is_named_and_the_others_are_counted(
+async def test_the_log_names_the_first_of_several_failures_and_counts_the_others(
     autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def cannot_even_end(scene: Scene) -> None:
@@ -410,7 +412,7 @@ async def test_of_failures_at_one_instant_the_first_is_named_and_the_others_are_
     assert "Crash: the card reader is on fire (and 1 more); it ends" in caplog.text
 
 
-async def test_what_was_being_said_is_cut_off_by_regret(autojump_clock: MockClock) -> None:
+async def test_regret_cuts_off_the_current_reply(autojump_clock: MockClock) -> None:
     exchange = await Exchange(chart=broken_chart()).prepared()
     line = FakeLine("bad")
 
@@ -421,7 +423,7 @@ async def test_what_was_being_said_is_cut_off_by_regret(autojump_clock: MockCloc
     assert trio.current_time() == pytest.approx(1 + REGRET_SECONDS, abs=0.02)
 
 
-async def test_what_the_caller_says_into_regret_does_not_pile_up(autojump_clock: MockClock) -> None:
+async def test_the_sound_of_the_caller_is_read_during_regret(autojump_clock: MockClock) -> None:
     async def does_not_hear(scene: Scene) -> None:
         await trio.sleep(1)
         raise Crash
@@ -444,7 +446,7 @@ async def test_what_the_caller_says_into_regret_does_not_pile_up(autojump_clock:
 # --- regret that cannot be said ------------------------------------------------------------------
 
 
-async def test_a_line_that_goes_while_regret_is_said_is_let_go_at_once(
+async def test_a_hangup_during_regret_ends_the_call_immediately(
     autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
 ) -> None:
     exchange = await Exchange(chart=broken_chart()).prepared()
@@ -461,7 +463,7 @@ async def test_a_line_that_goes_while_regret_is_said_is_let_go_at_once(
     assert exchange.under_way == [0, 0, 0, 0]
 
 
-async def test_a_line_that_is_gone_before_regret_is_let_go_at_once(
+async def test_a_line_that_broke_before_regret_ends_the_call_immediately(
     autojump_clock: MockClock,
 ) -> None:
     async def breaks_the_line(scene: Scene) -> None:
@@ -478,7 +480,7 @@ async def test_a_line_that_is_gone_before_regret_is_let_go_at_once(
     assert [call_id for call_id, _ in exchange.failures] == ["bad"]
 
 
-async def test_a_line_that_confirms_nothing_is_hung_up_a_second_after_regret(
+async def test_a_line_that_confirms_no_mark_is_hung_up_a_second_after_regret(
     autojump_clock: MockClock,
 ) -> None:
     exchange = await Exchange(chart=broken_chart()).prepared()
@@ -492,7 +494,7 @@ async def test_a_line_that_confirms_nothing_is_hung_up_a_second_after_regret(
     assert trio.current_time() == pytest.approx(1 + REGRET_SECONDS + 1, abs=0.02)
 
 
-async def test_regret_that_was_not_prepared_is_a_hangup_without_a_word(
+async def test_a_failed_call_without_prepared_regret_hangs_up_without_a_word(
     autojump_clock: MockClock,
 ) -> None:
     exchange = Exchange(chart=broken_chart())
@@ -513,7 +515,7 @@ class TornLine(FakeLine):
         raise OSError("the socket is torn")
 
 
-async def test_a_line_on_which_even_regret_fails_does_not_harm_the_others(
+async def test_a_line_on_which_regret_fails_does_not_affect_other_calls(
     autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
 ) -> None:
     exchange = await Exchange().prepared()
@@ -536,7 +538,7 @@ async def test_a_line_on_which_even_regret_fails_does_not_harm_the_others(
     ]
 
 
-async def test_who_is_told_of_a_failure_and_fails_as_well_does_not_harm_the_others(
+async def test_a_failure_callback_that_fails_does_not_affect_other_calls(
     autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
 ) -> None:
     def fails(call_id: str, error: BaseException) -> None:
@@ -561,7 +563,7 @@ async def test_who_is_told_of_a_failure_and_fails_as_well_does_not_harm_the_othe
 # --- the service stops ---------------------------------------------------------------------------
 
 
-async def test_calls_that_are_asked_to_end_say_goodbye_and_new_ones_are_not_asked(
+async def test_request_hang_up_ends_current_calls_with_a_goodbye_and_no_new_ones(
     autojump_clock: MockClock,
 ) -> None:
     exchange = await Exchange().prepared()
@@ -589,7 +591,7 @@ async def test_calls_that_are_asked_to_end_say_goodbye_and_new_ones_are_not_aske
     assert reasons == ["the service stops"]
 
 
-async def test_a_mailbox_that_is_full_does_not_keep_the_other_calls_from_being_asked(
+async def test_request_hang_up_ends_every_call_when_a_mailbox_is_full(
     autojump_clock: MockClock,
 ) -> None:
     exchange = await Exchange(settings=PhoneSettings(mailbox=8)).prepared()
@@ -607,7 +609,7 @@ async def test_a_mailbox_that_is_full_does_not_keep_the_other_calls_from_being_a
     assert all(exchange.heard(line)[-1] in last_words for line in lines)
 
 
-async def test_a_call_that_is_over_is_forgotten(autojump_clock: MockClock) -> None:
+async def test_an_ended_call_is_freed(autojump_clock: MockClock) -> None:
     calls: list[weakref.ref[ReplyPipeline]] = []
 
     async def hear_and_tell(scene: Scene) -> None:
@@ -624,7 +626,7 @@ async def test_a_call_that_is_over_is_forgotten(autojump_clock: MockClock) -> No
     assert [call() for call in calls] == [None]
 
 
-async def test_stopping_the_service_hangs_up_every_line_and_leaves_nothing(
+async def test_stopping_the_service_hangs_up_every_line_and_leaves_no_task(
     autojump_clock: MockClock,
 ) -> None:
     async def breaks_at_once(scene: Scene) -> None:
@@ -655,7 +657,7 @@ async def test_stopping_the_service_hangs_up_every_line_and_leaves_nothing(
 
 
 @pytest.mark.schedules(10)
-async def test_a_call_to_which_something_happens_as_the_service_stops_has_not_failed(
+async def test_an_event_as_the_service_stops_does_not_fail_the_call(
     autojump_clock: MockClock,
 ) -> None:
     exchange = await Exchange().prepared()

@@ -68,17 +68,19 @@ def differences(mine: Facts, theirs: Facts) -> Iterator[str]:
 
 
 @pytest.mark.parametrize(("path", "service"), PROTOS.items())
-def test_each_field_of_ours_is_theirs(path: str, service: str, tmp_path: Path) -> None:
+def test_each_of_our_fields_equals_the_official_one(
+    path: str, service: str, tmp_path: Path
+) -> None:
     mine, theirs = facts([ours(path, tmp_path)]), facts(official(service))
     assert list(differences(mine, theirs)) == []
 
 
-def test_all_of_synthesis_is_there(tmp_path: Path) -> None:
+def test_our_tts_proto_has_every_official_name(tmp_path: Path) -> None:
     mine = facts([ours("speechkit/tts/v3/tts.proto", tmp_path)])
     assert facts(official("tts")).keys() == mine.keys()
 
 
-def test_enums_of_ours_have_all_their_values(tmp_path: Path) -> None:
+def test_our_enums_have_all_official_values(tmp_path: Path) -> None:
     mine, theirs = facts([ours("speechkit/stt/v3/stt.proto", tmp_path)]), facts(official("stt"))
     enums = tuple(f"{name}." for name, fact in mine.items() if fact == "enum")
     assert {name for name in theirs if name.startswith(enums)} <= mine.keys()

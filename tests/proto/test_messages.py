@@ -101,7 +101,7 @@ def our_message(descriptor: Descriptor, given: Values) -> betterproto2.Message:
 @pytest.mark.parametrize(("service", "kind"), WHOLE)
 @FEW
 @given(data=st.data())
-def test_they_read_what_we_write(
+def test_the_official_classes_read_our_messages(
     service: str, kind: type[betterproto2.Message], data: st.DataObject
 ) -> None:
     their_kind = official_class(service, kind.__name__)
@@ -113,7 +113,7 @@ def test_they_read_what_we_write(
 @pytest.mark.parametrize(("service", "kind"), WHOLE)
 @FEW
 @given(data=st.data())
-def test_we_read_what_they_write(
+def test_our_classes_read_the_official_messages(
     service: str, kind: type[betterproto2.Message], data: st.DataObject
 ) -> None:
     their_kind = official_class(service, kind.__name__)
@@ -125,7 +125,7 @@ def test_we_read_what_they_write(
 @pytest.mark.parametrize(("service", "kind"), WHOLE)
 @FEW
 @given(data=st.data())
-def test_fields_that_we_lack_are_kept(
+def test_unknown_fields_are_kept(
     service: str, kind: type[betterproto2.Message], data: st.DataObject
 ) -> None:
     their_kind = official_class(service, kind.__name__)
@@ -134,7 +134,7 @@ def test_fields_that_we_lack_are_kept(
     assert their_kind.FromString(bytes(ours)) == theirs
 
 
-def test_an_event_that_we_lack_is_no_event() -> None:
+def test_an_unknown_event_is_read_as_none() -> None:
     theirs = official_class("stt", "StreamingResponse")(
         speaker_analysis={"speaker_tag": "1"}, channel_tag="0"
     )

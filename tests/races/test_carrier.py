@@ -131,7 +131,7 @@ async def test_22_media_that_start_in_any_order_are_heard_both_ways(
     assert (asterisk.left, carrier.calls, service.failures) == ([], set(), [])
 
 
-async def test_19_two_calls_do_not_slip_through_one_free_place(
+async def test_19_two_calls_do_not_take_one_free_place(
     story: Story, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asterisk = FakeAsterisk(story, max_calls=2)
@@ -160,7 +160,7 @@ def sound(number: int, seconds: float) -> bytes:
     return number.to_bytes(2, "little") * round(seconds * RATE_HZ)
 
 
-async def test_23_a_flush_leaves_no_backlog_loses_nothing_and_no_mark_is_taken_for_another(
+async def test_23_a_flush_drops_the_backlog_with_its_marks_and_loses_no_other_audio(
     story: Story, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asterisk = FakeAsterisk(story)

@@ -184,7 +184,7 @@ async def test_control_is_lost_while_a_caller_is_transferred(
         transfer.check_that_we_know()
 
 
-async def test_a_caller_who_was_not_transferred_is_found_after_control_was_lost(
+async def test_a_caller_whose_transfer_was_refused_is_found_after_control_was_lost(
     story: Story, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asterisk = FakeAsterisk(story, allowed=ALLOWED, control_grace_s=0.2)

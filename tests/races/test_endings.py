@@ -23,7 +23,7 @@ from tests.races.questions import answers, caller
 pytestmark = pytest.mark.unmeasured
 
 
-async def test_10_the_goodbye_is_said_to_its_end_and_the_call_ends_in_bounded_time(
+async def test_10_the_goodbye_is_heard_whole_and_the_call_ends_in_bounded_time(
     story: Story,
 ) -> None:
     call = story.telephone
@@ -60,7 +60,7 @@ async def test_11_no_task_is_left_whenever_the_caller_hangs_up(story: Story) -> 
     assert [used.result for used in call.tools_used] == ["booked"] * len(booked)
 
 
-async def test_12_both_sides_and_the_operator_hang_up_at_once(story: Story) -> None:
+async def test_12_both_sides_and_the_operator_hang_up_together(story: Story) -> None:
     call = story.telephone
     call.line.closing = 0.1
     call.agent_will_say("Goodbye!|", ends_call=True)
@@ -75,7 +75,7 @@ async def test_12_both_sides_and_the_operator_hang_up_at_once(story: Story) -> N
     assert call.now < 7.0
 
 
-async def test_14_a_carrier_that_loses_its_marks_wedges_no_call(story: Story) -> None:
+async def test_14_lost_marks_do_not_block_the_call(story: Story) -> None:
     async def loses() -> None:
         call.line.confirms_marks = False
         # The engine estimates the heard words from now on, as it does without word timings.
@@ -94,7 +94,7 @@ async def test_14_a_carrier_that_loses_its_marks_wedges_no_call(story: Story) ->
     assert longest_silence(call.recording, 0.0, call.now) <= call.settings.no_input + 0.1
 
 
-async def test_14_speaking_without_a_sound_does_not_last(story: Story) -> None:
+async def test_14_a_speaking_state_without_sound_ends(story: Story) -> None:
     call = story.telephone
     call.agent_will_say("We open at nine.|", "We close at five.|", hangs=True)
     call.synthesizer.will("five", Manner(hangs=0.0))
@@ -105,7 +105,7 @@ async def test_14_speaking_without_a_sound_does_not_last(story: Story) -> None:
     assert call.scripts.apology in " ".join(heard.text for heard in call.heard)
 
 
-async def test_21_noise_cuts_no_reply_and_silence_is_asked_about(story: Story) -> None:
+async def test_21_noise_cuts_no_reply_and_silence_is_followed_by_a_question(story: Story) -> None:
     call = story.telephone
     call.agent_will_say("This is the answer, which is rather long, and then it ends.|")
     story.caller_says("Tell me", at=3.0, until=4.0)

@@ -38,7 +38,7 @@ async def test_08_two_finals_of_one_utterance_have_one_answer(story: Story) -> N
     assert caller(call) in (["I would like a hammer"], ["I would like"])
 
 
-async def test_09_a_turn_of_which_only_partials_are_known_ends(story: Story) -> None:
+async def test_09_a_turn_with_partials_only_ends(story: Story) -> None:
     call = story.telephone
     partials = ((0.3, "I would"), (0.6, "I would like a hammer"))
     story.caller_says(Spoken("", partials=partials, finals=()), at=3.0, until=4.0)
@@ -54,7 +54,7 @@ async def test_09_a_turn_of_which_only_partials_are_known_ends(story: Story) -> 
     assert thought - ended <= 2 * (call.settings.end_of_turn + call.settings.words_wait) + 0.7
 
 
-async def test_13_a_model_that_dribbles_is_heard_and_who_asks_hello_is_answered(
+async def test_13_a_slow_model_is_heard_and_a_caller_who_asks_hello_is_answered(
     story: Story,
 ) -> None:
     call = story.telephone
@@ -151,7 +151,7 @@ async def test_18_a_draft_uses_no_tool_before_it_is_certain(story: Story) -> Non
         assert used <= 1  # independent of the number of drafts
 
 
-async def test_18_a_next_answer_knows_what_is_under_way_and_asking_is_bounded(
+async def test_18_the_next_answer_knows_of_a_running_tool_and_requests_are_bounded(
     story: Story,
 ) -> None:
     async def book() -> str:

@@ -82,7 +82,7 @@ async def test_02_audio_that_comes_after_its_cancel_is_dropped(story: Story) -> 
     assert heard_in_spite_of(call, STOP) == []
 
 
-async def test_03_to_silence_a_reply_is_to_end_its_writing(story: Story) -> None:
+async def test_03_silencing_a_reply_ends_its_writing(story: Story) -> None:
     call = story.telephone
     call.agent_will_say("And so on and on and on. " * 20, by_word=True, pace=0.2)
     story.caller_says("Go on", at=3.0, until=3.6)
@@ -97,7 +97,7 @@ async def test_03_to_silence_a_reply_is_to_end_its_writing(story: Story) -> None
         assert ended <= next(at for at in left if at >= began) + 1e-6
 
 
-async def test_04_what_the_far_end_holds_is_flushed_as_the_caller_speaks(story: Story) -> None:
+async def test_04_the_far_ends_buffer_is_flushed_as_the_caller_speaks(story: Story) -> None:
     call = story.telephone
     call.agent_will_say("This is a sentence that lasts for a while, and then some more.|")
     story.caller_says("Go on", at=3.0, until=3.6)
@@ -122,7 +122,7 @@ async def test_05_no_sentence_of_an_earlier_turn_is_heard_in_this_one(story: Sto
         assert len({turn for turn in ("first", "second", "third") if turn in answer.text}) <= 1
 
 
-async def test_06_what_was_heard_is_in_the_history_before_what_interrupted_it(
+async def test_06_heard_words_enter_the_history_before_their_interruption(
     story: Story,
 ) -> None:
     call = story.telephone
@@ -144,7 +144,7 @@ async def test_06_what_was_heard_is_in_the_history_before_what_interrupted_it(
         assert written == [] or first.startswith(written[0]) or written[0].startswith(first)
 
 
-async def test_07_speech_before_the_first_sound_while_a_tool_works_parks_nothing(
+async def test_07_speech_before_the_first_sound_does_not_block_a_call_with_a_running_tool(
     story: Story,
 ) -> None:
     @tool
@@ -201,7 +201,7 @@ async def test_17_a_backchannel_interrupts_nothing(story: Story) -> None:
 
 
 @pytest.mark.call(scripts=Scripts(fillers=("One moment, let me see what I can find for you.",)))
-async def test_20_a_filler_is_cut_off_by_the_answer_and_nothing_by_the_wrong_flush(
+async def test_20_the_answer_cuts_off_a_filler_and_a_flush_cuts_off_no_other_reply(
     story: Story,
 ) -> None:
     call = story.telephone

@@ -20,13 +20,13 @@ pytestmark = pytest.mark.unmeasured
 
 
 @pytest.mark.parametrize("first", [0, 10, 20, 30])
-def test_random_calls_go_well(callchart_seed: int, first: int) -> None:
+def test_random_calls_have_no_defects(callchart_seed: int, first: int) -> None:
     numbers = range(1000 * callchart_seed + first, 1000 * callchart_seed + first + 10)
     for verdict in map(judge, numbers):
         assert verdict.wrong is None, f"call {verdict.number}:\n{verdict.report}"
 
 
-def test_a_random_call_comes_out_the_same_each_time() -> None:
+def test_a_random_call_is_the_same_each_time() -> None:
     assert judge(3) == judge(3)
     assert len({judge(number).shape for number in range(10)}) > 5
 
@@ -76,7 +76,7 @@ def test_a_defect_is_found_and_named(wrong: str, chart: Chart) -> None:
     assert "CallStarted" in tally.first.report
 
 
-def test_sums_are_told() -> None:
+def test_sums_are_printed() -> None:
     tally = Tally()
     for verdict in (
         CallVerdict(1, 1800.0, 20, b"one"),
@@ -94,7 +94,7 @@ def test_sums_are_told() -> None:
     assert tally.first.number == 2
 
 
-def test_one_call_is_made_again_with_its_journal(capsys: pytest.CaptureFixture[str]) -> None:
+def test_one_call_is_repeated_with_its_journal(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--call", "3"]) == 0
     told = capsys.readouterr().out
     assert "CallStarted()" in told

@@ -33,7 +33,9 @@ CUT_OFF = Said("agent", "For metals up to", 2, interrupted=True)
     ],
 )
 @pytest.mark.parametrize("event", [PartialHeard(2, "no"), FinalHeard(2, "no")])
-def test_words_are_an_interruption(leaf: str, heard: str, event: PartialHeard | FinalHeard) -> None:
+def test_words_of_the_caller_interrupt_the_reply(
+    leaf: str, heard: str, event: PartialHeard | FinalHeard
+) -> None:
     call = call_in(leaf, interrupted="speaking", reply=replace(SPOKEN, ends_call=True))
     after = call.on(PlaybackStopped(2, "For metals up to"), event)
     assert (after.state, after.data.history) == (heard, (CUT_OFF,))
@@ -60,7 +62,7 @@ def test_a_backchannel_does_not_take_the_turn() -> None:
     assert after.data.recognised == 2
 
 
-def test_a_backchannel_whose_final_never_comes_is_forgotten() -> None:
+def test_a_backchannel_without_a_final_is_a_false_alarm() -> None:
     speaks = call_in("barged_in.speech", interrupted="speaking")
     after = speaks.on(PartialHeard(2, "right"), SpeechEnded(2)).due("false_alarm")
     assert (after.state, after.data.partial) == ("speaking.opening", "")
@@ -123,12 +125,12 @@ def test_an_empty_final_while_the_caller_speaks_decides_nothing() -> None:
     assert after.remaining("interruption") == 0.4
 
 
-def test_a_caller_who_falls_silent_may_have_said_nothing() -> None:
+def test_an_end_of_speech_without_words_leads_to_silence() -> None:
     after = call_in("barged_in.speech").on(SpeechEnded(2))
     assert (after.state, after.data.ended) == ("barged_in.silence", 2)
 
 
-def test_a_caller_who_speaks_again_is_listened_to_from_the_start() -> None:
+def test_speech_that_begins_again_restarts_the_interruption_timer() -> None:
     after = call_in("silence").on(SpeechEnded(2), SpeechStarted(3), after=0.5)
     assert (after.state, after.data.ended) == ("barged_in.speech", 2)
     assert after.remaining("interruption") == 0.9
@@ -174,7 +176,7 @@ def test_a_false_alarm_after_the_last_failure_ends_the_call() -> None:
 
 
 @pytest.mark.parametrize("leaf", ["barged_in.speech", "silence"])
-def test_the_reply_goes_on_being_written_unheard(leaf: str) -> None:
+def test_the_reply_is_still_written_while_it_is_unheard(leaf: str) -> None:
     after = call_in(leaf, reply=ANSWER, interrupted="thinking").on(
         ReplyReady(2), ReplyWritten(2, 1, 1, ends_call=True), ReplyFailed(2, "synthesis", "broke")
     )
@@ -182,7 +184,7 @@ def test_the_reply_goes_on_being_written_unheard(leaf: str) -> None:
     assert after.data.reply == replace(SPOKEN, chunks=1, ends_call=True, failure="broke")
 
 
-def test_settings_say_what_an_interruption_is() -> None:
+def test_settings_set_the_times_of_interruptions_and_false_alarms() -> None:
     settings = PhoneSettings(interruption=0.3, false_alarm=0.5)
     assert call_in("barged_in.speech", settings=settings).due("interruption").seconds == 0.3
     assert call_in("silence", settings=settings).due("false_alarm").seconds == 0.5

@@ -64,14 +64,14 @@ def test_the_agent_says_last_words_before_a_requested_or_forced_end(
 
 
 @pytest.mark.parametrize("event", [HangUpRequested("drain"), BROKEN])
-def test_a_goodbye_that_is_being_said_is_not_said_again(event: Event) -> None:
+def test_a_goodbye_that_plays_is_not_begun_again(event: Event) -> None:
     call = call_in("speaking.chunks", reply=FAREWELL)
     after = call.on(event)
     assert (after.outcome, after.configuration) == (Outcome.IGNORED, call.configuration)
 
 
 @pytest.mark.parametrize("leaf", LEAVES)
-def test_a_key_that_nothing_waits_for_changes_nothing(leaf: str) -> None:
+def test_a_key_that_no_state_waits_for_changes_nothing(leaf: str) -> None:
     call = calls(leaf)
     after = call.on(DigitReceived("5"))
     assert (after.outcome, after.configuration) == (Outcome.IGNORED, call.configuration)

@@ -74,7 +74,7 @@ def test_a_draft_that_is_ready_is_heard_as_the_turn_ends() -> None:
     assert (after.data.draft, after.data.drafted) == ("", 0)
 
 
-def test_a_draft_that_is_not_ready_goes_on_being_written() -> None:
+def test_a_draft_that_is_not_ready_is_written_on_as_the_answer() -> None:
     after = silent().on(FinalHeard(1, "nails")).due("end_of_turn")
     assert (after.state, after.data.reply.number) == ("thinking.silent", 2)
     assert after.on(ReplyReady(2)).state == "speaking.opening"
@@ -108,7 +108,7 @@ def test_no_draft_begins_while_a_final_is_pending() -> None:
     assert after.effects == ()
 
 
-def test_a_draft_that_failed_is_no_answer() -> None:
+def test_a_failed_draft_is_replaced_by_an_answer() -> None:
     failed = silent().on(FinalHeard(1, "nails")).on(ReplyReady(2), ReplyFailed(2, "text", "broke"))
     after = failed.due("end_of_turn")
     assert (after.state, after.data.reply.number) == ("thinking.silent", 3)

@@ -31,7 +31,7 @@ def test_after_the_greeting_it_is_the_callers_turn() -> None:
     assert after.effects == (StopPlayback(),)
 
 
-def test_a_caller_who_speaks_into_the_greeting_silences_it() -> None:
+def test_a_caller_who_speaks_during_the_greeting_silences_it() -> None:
     over = call_in("greeting.clear").on(SpeechStarted(1))
     assert (over.state, over.effects) == ("greeting.overlapped", ())
     after = over.due("barge_in_speech")
@@ -44,7 +44,7 @@ def test_a_click_leaves_the_greeting_playing() -> None:
     assert (after.state, after.effects, after.data.ended) == ("greeting.clear", (), 1)
 
 
-def test_a_greeting_that_fails_is_apologised_for() -> None:
+def test_the_agent_apologises_for_a_failed_greeting() -> None:
     broken = call_in("greeting.clear").on(ReplyFailed(1, "synthesis", "it broke"))
     assert (broken.outcome, broken.state) == (Outcome.STAYED, "greeting.clear")
     after = broken.on(PlaybackFinished(1))
@@ -52,7 +52,7 @@ def test_a_greeting_that_fails_is_apologised_for() -> None:
     assert after.effects == (StopPlayback(), StartReply(after.data.reply))
 
 
-def test_a_greeting_that_is_never_heard_is_given_up_after_the_margin() -> None:
+def test_an_unheard_greeting_is_given_up_after_the_margin() -> None:
     after = call_in("greeting.clear").due("playback_stuck")
     assert (after.seconds, after.state, after.purpose) == (3.0, "speaking.opening", "apology")
     assert StartReply(after.data.reply) in after.effects

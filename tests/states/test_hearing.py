@@ -79,12 +79,12 @@ def test_an_empty_final_is_no_longer_pending_and_adds_nothing() -> None:
     assert (data.question, data.recognised) == (("nails",), 2)
 
 
-def test_after_finals_in_the_wrong_order_none_is_pending() -> None:
+def test_no_final_is_pending_after_finals_in_the_wrong_order() -> None:
     data = add_words(PhoneData(recognised=2), FinalHeard(1, "nails"))
     assert (data.question, data.recognised) == (("nails",), 2)
 
 
-def test_a_partial_replaces_a_final_that_never_comes() -> None:
+def test_a_partial_replaces_a_missing_final() -> None:
     before = PhoneData(question=("nails",), partial="a ham", partial_of=2, recognised=1, ended=2)
     data = take_partials_as_finals(before)
     assert data.question == ("nails", "a ham")
@@ -109,7 +109,7 @@ def test_partials_of_several_utterances_without_a_final_are_all_kept() -> None:
     assert drop_partials(data).partials == ()
 
 
-def test_a_final_replaces_its_own_partial_and_brings_those_before_it_along() -> None:
+def test_a_final_replaces_its_own_partial_and_adds_those_before_it() -> None:
     data = PhoneData(unfinished=((1, "two nails"), (2, "and a")), partial="please", partial_of=3)
     second = add_words(data, FinalHeard(2, "and a hammer"))
     assert second.question == ("two nails", "and a hammer")
@@ -124,7 +124,7 @@ def test_without_a_partial_the_question_stays_as_it_is() -> None:
     assert take_partials_as_finals(data) is data
 
 
-def test_a_question_enters_the_history_as_one_and_is_answered_with_all_its_utterances() -> None:
+def test_a_question_of_several_utterances_enters_the_history_as_one_entry() -> None:
     before = PhoneData(
         history=(Said("agent", "Hello.", 1),),
         question=("nails", "a hammer"),
@@ -137,7 +137,7 @@ def test_a_question_enters_the_history_as_one_and_is_answered_with_all_its_utter
     assert (data.question, data.partial, data.answered, data.reprompts) == ((), "", 3, 0)
 
 
-def test_a_question_is_answered_as_far_as_the_caller_ended() -> None:
+def test_a_question_includes_the_utterances_that_have_ended() -> None:
     assert record_question(PhoneData(question=("nails",), ended=4, recognised=3)).answered == 4
 
 
@@ -146,7 +146,7 @@ def test_two_questions_without_a_heard_reply_between_them_become_one() -> None:
     assert record_question(before).history == (Said("caller", "nails and a hammer"),)
 
 
-def test_what_was_heard_of_a_reply_enters_the_history() -> None:
+def test_the_heard_words_of_a_reply_enter_the_history() -> None:
     before = PhoneData(history=(Said("caller", "nails"),))
     data = record_heard_words(before, PlaybackStopped(2, "We have"))
     assert data.history == (Said("caller", "nails"), Said("agent", "We have", 2))
@@ -157,26 +157,26 @@ def test_an_unheard_reply_does_not_enter_the_history() -> None:
     assert record_heard_words(data, PlaybackStopped(2, "")) is data
 
 
-def test_a_reply_that_was_paused_is_one_in_the_history() -> None:
+def test_a_paused_reply_is_one_entry_of_the_history() -> None:
     before = PhoneData(history=(Said("caller", "nails"), Said("agent", "We have", 2)))
     data = record_heard_words(before, PlaybackStopped(2, "some left."))
     assert data.history == (Said("caller", "nails"), Said("agent", "We have some left.", 2))
 
 
-def test_an_apology_after_an_answer_is_said_of_its_own() -> None:
+def test_an_apology_after_an_answer_is_an_entry_of_its_own() -> None:
     before = PhoneData(history=(Said("agent", "We have", 2),))
     data = record_heard_words(before, PlaybackStopped(3, "I am sorry."))
     assert data.history == (Said("agent", "We have", 2), Said("agent", "I am sorry.", 3))
 
 
-def test_only_the_reply_that_was_cut_off_is_marked() -> None:
+def test_only_an_interrupted_reply_is_marked() -> None:
     said = (Said("agent", "Hello.", 1), Said("caller", "nails"), Said("agent", "We have", 2))
     data = mark_interrupted(PhoneData(history=said, reply=SPOKEN))
     assert [said.interrupted for said in data.said] == [False, False, True]
     assert data.said[-1].text == "We have"
 
 
-def test_a_reply_that_was_never_heard_marks_nothing() -> None:
+def test_an_unheard_reply_marks_no_entry() -> None:
     said = (Said("agent", "Hello.", 1), Said("caller", "nails"))
     assert mark_interrupted(PhoneData(history=said, reply=SPOKEN)).history == said
     assert mark_interrupted(PhoneData(reply=SPOKEN)).history == ()

@@ -73,6 +73,6 @@ def test_the_heard_words_of_a_replaced_reply_are_not_late() -> None:
 
 
 @pytest.mark.parametrize("event", [SpeechStarted(1), CallerHungUp()])
-def test_a_beginning_and_the_end_of_a_call_are_never_late(event: Event) -> None:
+def test_the_first_and_the_last_events_of_a_call_are_never_late(event: Event) -> None:
     after = call_in("speaking.chunks", answered=3).on(event)
     assert after.outcome is Outcome.TAKEN

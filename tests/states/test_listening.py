@@ -15,22 +15,22 @@ def test_a_caller_who_begins_to_speak_is_heard() -> None:
     assert call_in("waiting").on(SpeechStarted(1)).state == "listening.hearing"
 
 
-def test_speech_whose_beginning_was_missed_is_heard_by_its_words() -> None:
+def test_words_without_a_beginning_of_speech_lead_to_hearing() -> None:
     after = call_in("waiting").on(PartialHeard(1, "a ham"))
     assert (after.state, after.data.partial) == ("listening.hearing", "a ham")
 
 
-def test_a_partial_without_words_is_no_speech() -> None:
+def test_a_partial_without_words_is_ignored() -> None:
     after = call_in("waiting").on(PartialHeard(1, " "))
     assert (after.outcome, after.state) == (Outcome.IGNORED, "listening.waiting")
 
 
-def test_speech_of_which_only_the_end_was_noticed_is_a_question_too() -> None:
+def test_an_end_of_speech_without_a_beginning_leads_to_settling() -> None:
     after = call_in("waiting").on(SpeechEnded(1))
     assert (after.state, after.data.ended) == ("settling.pause", 1)
 
 
-def test_a_final_that_comes_into_the_silence_is_a_question() -> None:
+def test_a_final_during_silence_is_a_question() -> None:
     after = call_in("waiting").on(FinalHeard(1, "a hammer"))
     assert (after.state, after.data.question) == ("settling.pause", ("a hammer",))
 
@@ -41,7 +41,7 @@ def test_an_empty_final_does_not_end_the_silence() -> None:
     assert after.remaining("no_input") == 2.0
 
 
-def test_after_silence_the_agent_asks_again_and_at_last_says_goodbye() -> None:
+def test_the_agent_asks_again_after_silence_and_finally_says_goodbye() -> None:
     asked = call_in("waiting", reprompts=1).due("no_input")
     assert (asked.seconds, asked.state, asked.purpose) == (6.0, "speaking.opening", "reprompt")
     assert (asked.data.reprompts, asked.effects) == (2, (StartReply(asked.data.reply),))
@@ -50,7 +50,7 @@ def test_after_silence_the_agent_asks_again_and_at_last_says_goodbye() -> None:
     assert goodbye.effects == (StartReply(goodbye.data.reply),)
 
 
-def test_what_the_caller_says_is_gathered_until_they_end() -> None:
+def test_the_words_of_an_utterance_are_collected_until_its_end() -> None:
     after = call_in("hearing").on(
         SpeechStarted(1), PartialHeard(1, "nai"), FinalHeard(1, "nails"), PartialHeard(1, "a ham")
     )
@@ -71,7 +71,7 @@ def test_a_second_beginning_does_not_make_an_utterance_longer() -> None:
     assert (after.outcome, after.remaining("longest_utterance")) == (Outcome.IGNORED, 20.0)
 
 
-def test_a_caller_who_never_ends_is_answered() -> None:
+def test_an_utterance_without_an_end_is_answered() -> None:
     after = call_in("hearing").due("longest_utterance")
     assert (after.seconds, after.state) == (30.0, "settling.words")
 
@@ -93,7 +93,7 @@ def test_a_caller_who_goes_on_after_an_interruption_is_heard() -> None:
         (FinalHeard(2, "no"), "question", ("no",)),
     ],
 )
-def test_nothing_of_an_interruption_is_lost_while_it_settles(
+def test_every_event_of_an_interruption_counts_while_it_settles(
     event: SpeechEnded | PartialHeard | FinalHeard, field: str, value: object
 ) -> None:
     after = call_in("interrupted").on(event)
@@ -101,7 +101,7 @@ def test_nothing_of_an_interruption_is_lost_while_it_settles(
     assert getattr(after.data, field) == value
 
 
-def test_settings_say_how_long_silence_and_speech_may_last() -> None:
+def test_settings_bound_silence_and_speech() -> None:
     settings = PhoneSettings(no_input=1.5, longest_utterance=2.5)
     assert call_in("waiting", settings=settings).due("no_input").seconds == 1.5
     assert call_in("hearing", settings=settings).due("longest_utterance").seconds == 2.5

@@ -88,7 +88,7 @@ def test_the_next_reply_starts_without_the_data_of_the_last(
     assert (begun.filler, begun.sound_until_us) == (None, 0)
 
 
-def test_a_script_of_ones_own_is_named_in_diagrams_by_its_purpose() -> None:
+def test_a_script_of_an_author_is_named_in_diagrams_by_its_purpose() -> None:
     assert script("offer", "We have nails.").__name__ == "begin_offer"
 
 
@@ -104,7 +104,7 @@ def test_two_reprompts_and_two_apologies_are_allowed(counted: int, used_up: bool
     assert apologies_are_used_up(data(apologies=counted, reprompts=9 - counted)) is used_up
 
 
-def test_settings_say_how_many() -> None:
+def test_settings_set_the_number_of_reprompts_and_apologies() -> None:
     settings = PhoneSettings(reprompts=0, apologies=1)
     assert reprompts_are_used_up(data(settings=settings))
     assert not apologies_are_used_up(data(settings=settings))
@@ -114,7 +114,7 @@ def test_settings_say_how_many() -> None:
     ("reply", "apologies", "last_time"),
     [(BROKEN, 2, True), (BROKEN, 1, False), (SPOKEN, 2, False)],
 )
-def test_the_last_failure_is_one_after_the_last_apology(
+def test_a_failure_after_the_last_apology_is_the_last(
     reply: Reply, apologies: int, last_time: bool
 ) -> None:
     known = data(reply=reply, apologies=apologies)
@@ -130,7 +130,7 @@ def test_the_last_failure_is_one_after_the_last_apology(
         (reply_transfers_call, replace(SPOKEN, transfer_to="100"), SPOKEN),
     ],
 )
-def test_guards_of_the_reply_under_way(
+def test_guards_read_the_current_reply(
     guard: Callable[[PhoneData], bool], yes: Reply, no: Reply
 ) -> None:
     assert guard(data(reply=yes))
@@ -150,7 +150,7 @@ def test_the_interrupted_state_is_remembered() -> None:
     assert not greeting_was_interrupted(interrupt_speaking(data(), 0))
 
 
-def test_a_reply_can_be_spoken_when_it_was_or_when_its_sound_is_there() -> None:
+def test_a_reply_can_be_spoken_when_it_is_ready_or_was_spoken() -> None:
     assert reply_can_be_spoken(interrupt_speaking(data(reply=ANSWER), 0))
     assert reply_can_be_spoken(interrupt_thinking(data(reply=SPOKEN)))
     assert not reply_can_be_spoken(interrupt_thinking(data(reply=ANSWER)))
@@ -177,7 +177,7 @@ def test_a_completed_reply_resets_the_apologies() -> None:
     assert reset_apologies(data(apologies=2, reply=APOLOGY)).apologies == 2
 
 
-def test_sound_that_is_queued_lasts_from_the_end_of_what_is_ahead() -> None:
+def test_queued_sound_extends_the_end_of_the_sound_before_it() -> None:
     one = note_sound(data(sound_until_us=0), SoundQueued(2, 0, 1.5), 1_000_000)
     two = note_sound(one, SoundQueued(2, 1, 0.5), 2_000_000)
     after_a_gap = note_sound(two, SoundQueued(2, 2, 0.5), 5_000_000)
@@ -185,7 +185,7 @@ def test_sound_that_is_queued_lasts_from_the_end_of_what_is_ahead() -> None:
     assert after_a_gap.sound_until_us == 5_500_000
 
 
-def test_a_playback_is_overdue_a_margin_after_its_sound() -> None:
+def test_a_playback_is_overdue_after_its_sound_and_a_margin() -> None:
     assert playback_limit(data(sound_until_us=2_500_000), 1_000_000) == 1.5 + 3.0
     assert playback_limit(data(sound_until_us=2_500_000), 4_000_000) == 3.0
     patient = PhoneSettings(playback_margin=5.0)

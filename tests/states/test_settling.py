@@ -36,14 +36,14 @@ def test_silence_after_a_complete_question_is_the_end_of_the_turn() -> None:
     assert (after.data.question, after.data.answered) == ((), 1)
 
 
-def test_words_that_come_during_the_pause_do_not_make_it_longer() -> None:
+def test_words_during_the_pause_do_not_extend_it() -> None:
     after = call_in("pause", ended=1).on(FinalHeard(1, "nails"), after=0.5)
     assert (after.state, after.outcome) == ("settling.pause", Outcome.STAYED)
     assert after.remaining("end_of_turn") == 0.2
     assert asked(after.due("end_of_turn")) == "nails"
 
 
-def test_a_caller_who_goes_on_keeps_the_turn_and_what_was_said() -> None:
+def test_a_caller_who_goes_on_keeps_the_turn_and_the_question() -> None:
     for leaf in ("pause", "words"):
         after = call_in(leaf, question=("nails",)).on(SpeechStarted(2))
         assert (after.state, after.data.question) == ("listening.hearing", ("nails",))
@@ -55,7 +55,7 @@ def test_the_turn_waits_for_a_pending_final() -> None:
     assert one_of_two.due("end_of_turn").state == "settling.words"
 
 
-def test_an_empty_final_of_a_noise_gives_the_turn_back() -> None:
+def test_the_empty_final_of_a_noise_gives_the_turn_back() -> None:
     for leaf in ("pause", "words"):
         after = call_in(leaf, ended=1).on(FinalHeard(1, ""))
         assert (after.state, after.data.recognised) == ("listening.waiting", 1)
@@ -74,13 +74,13 @@ def test_after_a_noise_an_unanswered_question_is_answered_again(leaf: str) -> No
     assert answered.state == "listening.waiting"
 
 
-def test_an_empty_final_of_a_noise_after_the_question_does_not_take_it_away() -> None:
+def test_the_empty_final_of_a_noise_keeps_the_question_before_it() -> None:
     after = call_in("pause", question=("nails",), ended=2, recognised=1).on(FinalHeard(2, ""))
     assert (after.state, after.data.recognised) == ("settling.pause", 2)
     assert asked(after.due("end_of_turn")) == "nails"
 
 
-def test_a_noise_whose_final_comes_after_the_end_of_turn_leaves_the_question() -> None:
+def test_a_final_of_a_noise_after_the_end_of_turn_keeps_the_question() -> None:
     after = call_in("words", question=("nails",), ended=2, recognised=1).on(FinalHeard(2, ""))
     assert asked(after) == "nails"
 
@@ -90,7 +90,7 @@ def test_a_noise_before_a_pending_final_does_not_give_the_turn_back() -> None:
     assert (after.state, after.data.recognised) == ("settling.pause", 1)
 
 
-def test_a_noise_does_not_take_away_words_of_which_only_a_partial_is_known() -> None:
+def test_a_noise_keeps_words_that_have_only_a_partial() -> None:
     pause = call_in("pause", partial="nails", partial_of=1, ended=2).on(FinalHeard(2, ""))
     assert asked(pause.due("end_of_turn")) == "nails"
     words = call_in("words", partial="nails", partial_of=1, ended=2).on(FinalHeard(2, ""))
@@ -107,24 +107,24 @@ def test_a_final_that_never_comes_is_replaced_by_its_partial() -> None:
     assert (after.seconds, asked(after), after.data.answered) == (2.7, "nai", 1)
 
 
-def test_a_question_whose_last_utterance_stays_unknown_is_answered_without_it() -> None:
+def test_a_question_is_answered_without_an_utterance_that_has_no_result() -> None:
     after = call_in("words", question=("nails",), ended=2, recognised=1).due("words_wait")
     assert (asked(after), after.data.answered) == ("nails", 2)
 
 
-def test_speech_of_which_nothing_is_ever_known_is_apologised_for() -> None:
+def test_the_agent_apologises_for_speech_without_any_result() -> None:
     after = call_in("words", ended=1).due("words_wait")
     assert (after.state, after.purpose) == ("speaking.opening", "apology")
     assert after.effects == (StartReply(after.data.reply),)
 
 
-def test_speech_of_which_nothing_is_known_once_too_often_ends_the_call() -> None:
+def test_speech_without_any_result_after_the_last_apology_ends_the_call() -> None:
     after = call_in("words", ended=1, apologies=2).due("words_wait")
     assert (after.state, after.purpose) == ("speaking.opening", "regret")
     assert after.effects == (StartReply(after.data.reply),)
 
 
-def test_the_words_that_were_apologised_for_still_count_when_they_come() -> None:
+def test_late_words_after_an_apology_still_count() -> None:
     after = call_in("words", ended=1).due("words_wait").on(FinalHeard(1, "nails"))
     assert (after.state, after.data.question) == ("listening.interrupted", ("nails",))
 
@@ -136,7 +136,7 @@ def test_settling_keeps_ends_of_speech_and_partials() -> None:
         assert (after.data.ended, after.data.partial) == (2, "a ham")
 
 
-def test_the_answer_follows_what_was_heard_before() -> None:
+def test_a_question_follows_the_earlier_history() -> None:
     history = (Said("agent", "Hello.", 1),)
     after = call_in("pause", question=("nails",), history=history).due("end_of_turn")
     assert after.data.history == (*history, Said("caller", "nails"))
@@ -164,7 +164,7 @@ def test_settings_set_the_waits_for_silence_and_words() -> None:
     ],
 )
 @pytest.mark.parametrize("known", ["final", "partial"])
-def test_how_much_silence_ends_a_turn_depends_on_what_was_said(
+def test_the_wording_decides_how_much_silence_ends_a_turn(
     question: str, silence: float, known: str
 ) -> None:
     event = FinalHeard(1, question) if known == "final" else PartialHeard(1, question)
@@ -179,12 +179,12 @@ def test_the_recognisers_own_end_of_utterance_needs_less_silence() -> None:
     assert (late.seconds, asked(late)) == (0.6, "nails")
 
 
-def test_an_end_of_utterance_after_what_sounds_unfinished_is_no_sign() -> None:
+def test_an_end_of_utterance_after_unfinished_words_needs_the_default_silence() -> None:
     call = call_in("pause", ended=1).on(FinalHeard(1, "nails and"), EndOfUtteranceHeard(1))
     assert call.due("end_of_turn").seconds == 0.7
 
 
-def test_the_end_of_an_earlier_utterance_says_nothing_about_a_later_one() -> None:
+def test_the_end_of_an_earlier_utterance_does_not_shorten_the_silence() -> None:
     call = call_in("hearing", end_recognised=1).on(SpeechEnded(2)).on(FinalHeard(2, "nails"))
     assert call.due("end_of_turn").seconds == 0.7
 
@@ -205,11 +205,11 @@ def test_silence_counts_from_the_end_of_speech_whenever_the_words_come() -> None
     assert (after.seconds, asked(after)) == (0.9, "no")
 
 
-def test_a_caller_who_goes_on_and_on_counts_as_silent_from_then_on() -> None:
+def test_a_caller_beyond_the_longest_utterance_counts_as_silent() -> None:
     after = call_in("hearing").on(PartialHeard(1, "nai")).due("longest_utterance")
     assert (after.state, after.remaining("words_wait")) == ("settling.words", 2.7)
 
 
-def test_another_end_of_speech_begins_the_silence_again() -> None:
+def test_another_end_of_speech_restarts_the_silence() -> None:
     after = call_in("pause", ended=1).on(SpeechEnded(2), after=0.5).due("end_of_turn")
     assert after.seconds == pytest.approx(1.2)

@@ -53,7 +53,7 @@ def test_a_goodbye_that_failed_still_ends_the_call() -> None:
 
 
 @pytest.mark.parametrize(("apologies", "purpose"), [(0, "apology"), (1, "apology"), (2, "regret")])
-def test_a_reply_that_could_not_be_completed_is_apologised_for_at_its_end(
+def test_the_agent_apologises_at_the_end_of_an_incomplete_reply(
     apologies: int, purpose: str
 ) -> None:
     failed = call_in("chunks", apologies=apologies).on(ReplyFailed(2, "text", "it broke"))
@@ -65,9 +65,7 @@ def test_a_reply_that_could_not_be_completed_is_apologised_for_at_its_end(
 
 @pytest.mark.parametrize("leaf", LEAVES)
 @pytest.mark.parametrize(("apologies", "purpose"), [(0, "apology"), (2, "regret")])
-def test_a_playback_without_a_sign_of_life_is_given_up(
-    leaf: str, apologies: int, purpose: str
-) -> None:
+def test_a_playback_without_events_is_given_up(leaf: str, apologies: int, purpose: str) -> None:
     call = call_in(leaf, apologies=apologies)
     after = (call if leaf == "chunks" else call.due("barge_in_guard")).due("playback_stuck")
     assert (after.seconds, after.state, after.purpose) == (3.0, "speaking.opening", purpose)
@@ -106,7 +104,7 @@ def test_a_click_leaves_the_reply_playing() -> None:
     assert (after.state, after.effects, after.data.ended) == ("speaking.chunks", (), 2)
 
 
-def test_a_goodbye_is_said_to_its_end() -> None:
+def test_a_goodbye_is_not_interrupted() -> None:
     after = call_in("chunks", reply=FAREWELL).on(SpeechStarted(2))
     assert (after.state, after.outcome) == ("speaking.chunks", Outcome.IGNORED)
     after = call_in("opening", reply=FAREWELL).on(SpeechStarted(2))
@@ -139,7 +137,7 @@ def test_the_guard_lasts_from_the_first_sound() -> None:
         ([SoundQueued(2, 0, 2.5, complete=False), SoundQueued(2, 0, 0.0)], 1, 0.5),
     ],
 )
-def test_how_much_was_still_to_be_said_is_known_once_the_last_chunk_plays(
+def test_the_rest_of_a_reply_is_known_once_its_last_chunk_plays(
     sound: list[SoundQueued], written: int | None, left: float
 ) -> None:
     call = call_in("chunks").on(*sound)
@@ -149,7 +147,7 @@ def test_how_much_was_still_to_be_said_is_known_once_the_last_chunk_plays(
     assert after.data.left_s == left
 
 
-def test_settings_say_how_long_the_guard_and_the_margin_are() -> None:
+def test_settings_set_the_guard_and_the_margin() -> None:
     settings = PhoneSettings(barge_in_guard=0.1, playback_margin=1.0)
     guarded = call_in("opening", settings=settings).due("barge_in_guard")
     assert (guarded.seconds, guarded.due("playback_stuck").seconds) == (0.1, 1.0)
@@ -174,7 +172,7 @@ def test_a_cough_within_the_guard_does_not_even_pause_the_reply() -> None:
     assert (after.outcome, after.state) == (Outcome.LATE, "speaking.chunks")
 
 
-def test_words_within_the_guard_count_all_the_same() -> None:
+def test_words_within_the_guard_still_count() -> None:
     early = call_in("opening", reply=HEARD).on(
         SpeechStarted(2), SpeechEnded(2), FinalHeard(2, "stop")
     )

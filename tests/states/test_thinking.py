@@ -33,7 +33,7 @@ def test_the_first_sound_of_the_answer_is_spoken() -> None:
 
 
 @pytest.mark.parametrize("leaf", LEAVES)
-def test_a_caller_who_goes_on_silences_whatever_is_heard(leaf: str) -> None:
+def test_a_caller_who_goes_on_stops_the_playback(leaf: str) -> None:
     after = call_in(leaf, **FILLING).on(SpeechStarted(2))
     assert (after.state, after.data.interrupted) == ("barged_in.speech", "thinking")
     assert (StopPlayback() in after.effects) is (leaf != "silent")
@@ -41,7 +41,7 @@ def test_a_caller_who_goes_on_silences_whatever_is_heard(leaf: str) -> None:
 
 @pytest.mark.parametrize("leaf", LEAVES[:2])
 @pytest.mark.parametrize(("apologies", "purpose"), [(0, "apology"), (1, "apology"), (2, "regret")])
-def test_a_failure_is_apologised_for_and_the_third_ends_the_call(
+def test_the_agent_apologises_for_two_failures_and_the_third_ends_the_call(
     leaf: str, apologies: int, purpose: str
 ) -> None:
     failed = ReplyFailed(2, "text", "it broke")
@@ -51,24 +51,24 @@ def test_a_failure_is_apologised_for_and_the_third_ends_the_call(
 
 
 @pytest.mark.parametrize(("apologies", "purpose"), [(0, "apology"), (2, "regret")])
-def test_an_answer_that_never_comes_is_a_failure(apologies: int, purpose: str) -> None:
+def test_a_missing_answer_is_a_failure(apologies: int, purpose: str) -> None:
     after = call_in("silent", apologies=apologies).due("filler").due("reply_wait")
     assert (after.seconds, after.state, after.purpose) == (8.0, "speaking.opening", purpose)
     assert after.effects == (StartReply(after.data.reply),)
 
 
-def test_fillers_do_not_make_the_wait_for_the_answer_longer() -> None:
+def test_fillers_do_not_extend_the_wait_for_the_answer() -> None:
     filled = call_in("silent", fillers=FILLERS).due("filler").on(FillerFinished(), after=1.0)
     assert filled.remaining("reply_wait") == 7.0
 
 
-def test_a_model_that_only_hangs_up_says_goodbye_with_our_words() -> None:
+def test_a_hangup_of_the_model_without_words_begins_the_farewell() -> None:
     after = call_in("silent").on(ReplyWritten(2, 0, 0, ends_call=True))
     assert (after.state, after.purpose) == ("speaking.opening", "farewell")
     assert after.effects == (StartReply(after.data.reply),)
 
 
-def test_a_model_that_says_goodbye_and_hangs_up_is_waited_for() -> None:
+def test_a_hangup_of_the_model_with_words_waits_for_them() -> None:
     after = call_in("silent").on(ReplyWritten(2, 1, 1, ends_call=True))
     assert (after.outcome, after.state) == (Outcome.STAYED, "thinking.silent")
     assert (after.purpose, after.data.reply.ends_call) == ("answer", True)
@@ -83,7 +83,7 @@ def test_a_filler_begins_immediately_by_default() -> None:
     assert (later.seconds, later.data.filler_at_us) == (0.5, 500_000)
 
 
-def test_without_fillers_there_is_silence() -> None:
+def test_a_call_without_fillers_stays_silent() -> None:
     after = call_in("silent").due("filler")
     assert (after.outcome, after.state) == (Outcome.IGNORED, "thinking.silent")
 
@@ -96,7 +96,7 @@ def test_a_turn_has_one_filler() -> None:
 
 @pytest.mark.parametrize("seed", range(6))
 @pytest.mark.parametrize("last", [None, 0, 1, 2])
-def test_no_filler_follows_itself(seed: int, last: int | None) -> None:
+def test_the_same_filler_is_not_chosen_twice_in_a_row(seed: int, last: int | None) -> None:
     after = call_in("silent", fillers=FILLERS, seed=seed, last_filler=last).due("filler")
     assert after.data.filler == after.data.last_filler != last
 
@@ -108,7 +108,7 @@ def test_seeds_and_replies_vary_the_filler() -> None:
     assert {call.due("filler").data.filler for call in replies} == {0, 1, 2}
 
 
-def test_an_only_filler_has_to_follow_itself() -> None:
+def test_the_only_filler_is_chosen_every_time() -> None:
     assert call_in("silent", fillers=(SO,), last_filler=0).due("filler").data.filler == 0
 
 
@@ -127,7 +127,7 @@ def test_a_fillers_words_count_from_its_first_sound() -> None:
         (0.95, 0.0),  # all words are said
     ],
 )
-def test_a_ready_answer_waits_for_the_end_of_a_word_but_not_for_long(
+def test_a_ready_answer_waits_for_the_end_of_a_word_within_a_limit(
     ready: float, rest: float
 ) -> None:
     ending = call_in("filling.filler", **FILLING).on(ReplyReady(2), after=ready)
@@ -138,7 +138,7 @@ def test_a_ready_answer_waits_for_the_end_of_a_word_but_not_for_long(
     assert (after.state, after.effects) == ("speaking.opening", (StopPlayback(),))
 
 
-def test_settings_say_how_long_a_ready_answer_may_wait() -> None:
+def test_settings_limit_the_wait_of_a_ready_answer() -> None:
     settings = PhoneSettings(filler_ending=0.4)
     ending = call_in("filling.filler", settings=settings, **FILLING).on(ReplyReady(2), after=0.35)
     assert ending.remaining("word_ends") == pytest.approx(0.4)
@@ -149,12 +149,12 @@ def test_the_answer_begins_when_the_filler_ends() -> None:
     assert (after.state, after.effects) == ("speaking.opening", (StopPlayback(),))
 
 
-def test_a_second_sign_of_readiness_changes_nothing() -> None:
+def test_a_second_reply_ready_changes_nothing() -> None:
     call = call_in("filling.filler_ending", reply=SPOKEN, **FILLING)
     assert call.on(ReplyReady(2)).outcome is Outcome.IGNORED
 
 
-def test_an_answer_that_fails_once_it_is_ready_is_said_as_far_as_it_goes() -> None:
+def test_an_answer_that_fails_after_it_is_ready_is_still_spoken() -> None:
     call = call_in("filling.filler_ending", reply=SPOKEN, **FILLING)
     after = call.on(ReplyFailed(2, "synthesis", "it broke"))
     assert (after.outcome, after.state) == (Outcome.STAYED, "thinking.filling.filler_ending")

@@ -51,7 +51,7 @@ def test_a_transfer_without_an_answer_times_out(apologies: int, purpose: str) ->
     assert patient.seconds == 9.0
 
 
-def test_what_the_caller_says_meanwhile_is_kept() -> None:
+def test_words_during_a_transfer_are_kept() -> None:
     call = transferring()
     assert call.on(SpeechStarted(2)).outcome is Outcome.IGNORED
     after = call.on(PartialHeard(2, "thank"), SpeechEnded(2), FinalHeard(2, "thank you"))

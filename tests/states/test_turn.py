@@ -16,14 +16,14 @@ LEAVES = ("greeting.clear", "thinking.silent", "speaking.opening", "speaking.chu
 
 
 @pytest.mark.parametrize("leaf", LEAVES)
-def test_words_that_come_after_a_false_alarm_still_count(leaf: str) -> None:
+def test_late_words_after_a_false_alarm_still_count(leaf: str) -> None:
     after = call_in(leaf).on(FinalHeard(2, "no, nothing"))
     assert (after.state, after.data.question) == ("listening.interrupted", ("no, nothing",))
     assert (StopPlayback() in after.effects) is (leaf != "thinking.silent")
     assert after.due("settle").state == "settling.pause"
 
 
-def test_words_that_come_into_a_reply_that_goes_on_after_a_pause_cut_it_off() -> None:
+def test_late_words_cut_off_a_resumed_reply() -> None:
     said = (Said("agent", "Goodbye,", 2),)
     call = call_in("speaking.chunks", reply=replace(SPOKEN, ends_call=True), history=said)
     after = call.on(FinalHeard(2, "wait"))
@@ -32,13 +32,13 @@ def test_words_that_come_into_a_reply_that_goes_on_after_a_pause_cut_it_off() ->
 
 
 @pytest.mark.parametrize("leaf", LEAVES)
-def test_an_empty_final_that_comes_late_changes_no_state(leaf: str) -> None:
+def test_a_late_empty_final_changes_no_state(leaf: str) -> None:
     call = call_in(leaf)
     after = call.on(FinalHeard(2, ""))
     assert (after.configuration, after.data.recognised) == (call.configuration, 2)
 
 
-def test_words_into_a_goodbye_are_noted_and_the_goodbye_goes_on() -> None:
+def test_words_during_a_goodbye_are_noted_and_it_goes_on() -> None:
     after = call_in("speaking.chunks", reply=FAREWELL).on(FinalHeard(2, "wait"))
     assert (after.outcome, after.state) == (Outcome.STAYED, "speaking.chunks")
     assert after.data.question == ("wait",)
@@ -52,6 +52,6 @@ def test_partials_and_ends_of_speech_are_noted(leaf: str) -> None:
     assert (after.data.partial, after.data.ended) == ("no", 2)
 
 
-def test_a_reply_that_is_ready_while_something_else_is_heard_is_noted() -> None:
+def test_reply_ready_is_noted_while_a_reply_plays() -> None:
     after = call_in("speaking.chunks", reply=Reply(2, "answer")).on(ReplyReady(2))
     assert (after.outcome, after.data.reply) == (Outcome.STAYED, SPOKEN)

@@ -66,7 +66,7 @@ def test_the_engine_names_no_state_of_the_default_chart() -> None:
 
 
 @pytest.mark.parametrize("name", ["barged_in", "call.listening.hearing", "at speaking.chunks"])
-def test_a_name_of_a_state_is_found(name: str) -> None:
+def test_the_name_of_a_state_in_a_string_is_found(name: str) -> None:
     assert states_named_in(f'"""speaking"""\nleaf = {name!r}\n')
 
 

@@ -28,7 +28,7 @@ FILLER = "One moment, let me see."
 ONE_FILLER = Scripts(fillers=(FILLER,))
 
 
-async def test_a_model_that_never_writes_the_mark_is_cut_at_its_sentences(
+async def test_a_text_without_marks_is_cut_at_its_sentences(
     telephone: Telephone,
 ) -> None:
     text = "We open at nine. On Sunday we are closed. Is there anything else?"
@@ -43,7 +43,7 @@ async def test_a_model_that_never_writes_the_mark_is_cut_at_its_sentences(
     assert entered(telephone.steps, "speaking") == [pytest.approx(4.82)]
 
 
-async def test_a_model_that_dribbles_words_is_heard_before_it_ends_a_sentence(
+async def test_a_slow_model_is_heard_before_its_sentence_ends(
     telephone: Telephone,
 ) -> None:
     text = "so the thing about nails is that they come in many sizes"
@@ -55,7 +55,7 @@ async def test_a_model_that_dribbles_words_is_heard_before_it_ends_a_sentence(
     telephone.expect(states=[...], heard=text)
 
 
-async def test_a_long_answer_without_an_end_of_a_sentence_is_cut_at_its_words(
+async def test_a_long_answer_without_sentences_is_cut_at_its_words(
     telephone: Telephone,
 ) -> None:
     text = " ".join(["and nails"] * 40)
@@ -67,7 +67,7 @@ async def test_a_long_answer_without_an_end_of_a_sentence_is_cut_at_its_words(
     telephone.expect(states=[...], heard=text)
 
 
-async def test_without_a_filler_nothing_is_heard_until_the_answer(telephone: Telephone) -> None:
+async def test_the_line_is_silent_until_the_answer_without_a_filler(telephone: Telephone) -> None:
     telephone.agent_will_say("At nine.|", latency=1.0)
     await telephone.caller_says("When do you open?", at=3.0, until=4.0)
     await telephone.until("listening")
@@ -109,7 +109,7 @@ async def test_a_ready_answer_waits_for_the_filler_at_most_150_ms(
 
 
 @pytest.mark.call(scripts=ONE_FILLER, settings={"filler_after": 0.5})
-async def test_an_answer_that_is_ready_before_the_filler_has_none(telephone: Telephone) -> None:
+async def test_an_answer_that_is_ready_before_the_filler_skips_it(telephone: Telephone) -> None:
     telephone.agent_will_say("At nine.|", latency=0.4)
     await telephone.caller_says("When do you open?", at=3.0, until=4.0)
     await telephone.until("speaking")
@@ -119,7 +119,7 @@ async def test_an_answer_that_is_ready_before_the_filler_has_none(telephone: Tel
 
 
 @pytest.mark.call(scripts=ONE_FILLER)
-async def test_a_filler_that_is_over_before_the_answer_is_the_only_one(
+async def test_a_filler_that_ends_before_the_answer_is_the_only_one(
     telephone: Telephone,
 ) -> None:
     telephone.agent_will_say("At nine.|", latency=1.7)
@@ -145,7 +145,9 @@ async def test_no_filler_is_heard_twice_in_a_row(telephone: Telephone) -> None:
 
 
 @pytest.mark.call(scripts=ONE_FILLER)
-async def test_the_provider_dies_while_the_filler_ends(telephone: Telephone) -> None:
+async def test_the_agent_apologises_when_synthesis_fails_while_the_filler_ends(
+    telephone: Telephone,
+) -> None:
     telephone.agent_will_say("At nine in the morning, as every day.|", latency=0.3)
     telephone.synthesizer.will("nine", Manner(piece=0.2, pace=0.1, fails=0.2))
     await telephone.caller_says("When do you open?", at=3.0, until=4.0)
@@ -155,7 +157,7 @@ async def test_the_provider_dies_while_the_filler_ends(telephone: Telephone) -> 
     )
 
 
-async def test_a_piece_of_which_the_voice_made_no_sound_was_not_heard(
+async def test_a_chunk_without_sound_does_not_enter_the_history(
     make_telephone: MakeTelephone,
 ) -> None:
     class PartlyMute(FakeSynthesizer):

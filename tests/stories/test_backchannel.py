@@ -22,7 +22,7 @@ def says_all_of_it(telephone: Telephone) -> None:
 
 
 @pytest.mark.parametrize("words", ["Uh-huh", "Yeah, right.", "OK, go on"])
-async def test_a_backchannel_pauses_the_reply_and_it_goes_on_with_the_word_that_was_cut(
+async def test_a_backchannel_pauses_the_reply_which_resumes_at_the_cut_word(
     telephone: Telephone, words: str
 ) -> None:
     says_all_of_it(telephone)
@@ -51,7 +51,7 @@ async def test_a_russian_backchannel_does_not_interrupt(telephone: Telephone, wo
     assert len(telephone.model.asked) == 1
 
 
-async def test_more_than_a_backchannel_interrupts_as_soon_as_it_is_known(
+async def test_other_words_interrupt_as_soon_as_they_are_known(
     telephone: Telephone,
 ) -> None:
     says_all_of_it(telephone)
@@ -84,7 +84,7 @@ async def test_a_noise_below_the_minimum_leaves_the_reply_playing(telephone: Tel
     assert len(times(telephone.steps, PlaybackStopped)) == 2  # the greeting's, and the reply's
 
 
-async def test_a_noise_above_the_minimum_stops_it_at_once(telephone: Telephone) -> None:
+async def test_a_noise_above_the_minimum_stops_the_reply_immediately(telephone: Telephone) -> None:
     says_all_of_it(telephone)
     await telephone.caller_says("Tell me about the REM-600", at=3.0, until=4.0)
     await telephone.caller_makes_noise(at=5.5, lasting=0.3)
@@ -92,7 +92,7 @@ async def test_a_noise_above_the_minimum_stops_it_at_once(telephone: Telephone) 
     assert times(telephone.steps, PlaybackStopped)[-1] == pytest.approx(5.62)
 
 
-async def test_a_yes_just_as_a_question_ends_is_its_answer(telephone: Telephone) -> None:
+async def test_a_yes_at_the_end_of_a_question_is_its_answer(telephone: Telephone) -> None:
     telephone.agent_will_say("It is in stock.|", "Shall I set it aside for you?|")
     telephone.agent_will_say("Done.|")
     await telephone.caller_says("Tell me about the REM-600", at=3.0, until=4.0)
@@ -113,7 +113,7 @@ async def test_a_yes_long_before_the_end_is_a_backchannel(telephone: Telephone) 
     assert telephone.heard[-1].text == "It is in stock. Shall I set it aside for you?"
 
 
-async def test_a_backchannel_while_the_answer_is_written_delays_nothing(
+async def test_a_backchannel_before_the_answer_does_not_delay_it(
     telephone: Telephone,
 ) -> None:
     telephone.agent_will_say("Here it is.|", latency=1.5)
@@ -124,7 +124,9 @@ async def test_a_backchannel_while_the_answer_is_written_delays_nothing(
     assert len(telephone.model.asked) == 1
 
 
-async def test_a_backchannel_into_the_greeting_does_not_interrupt_it(telephone: Telephone) -> None:
+async def test_a_backchannel_during_the_greeting_does_not_interrupt_it(
+    telephone: Telephone,
+) -> None:
     await telephone.caller_says("Mhm", at=0.6, lasting=0.5)
     await telephone.expect(states=["greeting", "barged_in", "greeting", "listening"])
     assert telephone.heard == [HeardReply(1, telephone.scripts.greeting)]

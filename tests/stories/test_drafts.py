@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.schedules(3), pytest.mark.call(settings={"drafts": 1})
 SILENT = 4.02
 
 
-async def test_an_answer_that_is_ready_as_the_turn_ends_is_there_at_once(
+async def test_a_draft_that_is_ready_plays_as_the_turn_ends(
     telephone: Telephone,
 ) -> None:
     telephone.agent_will_say("At nine.|", latency=0.3)
@@ -33,7 +33,7 @@ async def test_an_answer_that_is_ready_as_the_turn_ends_is_there_at_once(
 
 
 @pytest.mark.call(settings={"drafts": 1}, scripts=Scripts(fillers=("Let me have a look,",)))
-async def test_a_slow_draft_has_a_filler_like_any_answer(telephone: Telephone) -> None:
+async def test_a_slow_draft_has_a_filler(telephone: Telephone) -> None:
     telephone.agent_will_say("At nine.|", latency=1.2)
     await telephone.caller_says("Tell me when you open", at=3.0, until=4.0)
     await telephone.expect(states=[..., "settling.pause", "thinking", "filling", ..., "speaking"])
@@ -43,7 +43,7 @@ async def test_a_slow_draft_has_a_filler_like_any_answer(telephone: Telephone) -
 @pytest.mark.parametrize(
     ("final", "requests"), [("Tell me when you open.", 1), ("Tell me when you open on Sunday", 2)]
 )
-async def test_a_partial_that_stays_the_same_is_enough_if_the_final_agrees(
+async def test_a_draft_begun_by_a_repeated_partial_is_used_if_the_final_agrees(
     telephone: Telephone, final: str, requests: int
 ) -> None:
     telephone.agent_will_say("At nine.|", latency=0.3)
@@ -61,7 +61,7 @@ async def test_a_partial_that_stays_the_same_is_enough_if_the_final_agrees(
     ]
 
 
-async def test_a_caller_who_goes_on_ends_the_draft_and_no_more_are_begun_than_the_turn_may_have(
+async def test_a_caller_who_goes_on_ends_the_draft_and_the_turn_has_no_second_one(
     telephone: Telephone,
 ) -> None:
     telephone.agent_will_say("Nails, then.|", latency=0.1)
@@ -79,14 +79,16 @@ LONG_WAIT = {"drafts": 1, "end_of_turn": 2.5, "end_of_turn_least": 2.5, "end_of_
 
 
 @pytest.mark.call(settings=LONG_WAIT)
-async def test_nobody_is_asked_for_a_moment_whose_turn_is_not_over(telephone: Telephone) -> None:
+async def test_the_agent_does_not_ask_for_a_moment_before_the_turn_ends(
+    telephone: Telephone,
+) -> None:
     telephone.agent_will_say("It is in stock.|", latency=2.0)
     await telephone.caller_says("Do you have the big one", at=3.0, until=4.0)
     await telephone.expect(states=[..., "speaking", "listening"], heard="It is in stock.")
 
 
 @pytest.mark.call(settings=LONG_WAIT)
-async def test_a_draft_that_is_slow_asks_for_a_moment_once_the_turn_is_over(
+async def test_the_agent_asks_for_a_moment_after_the_turn_if_the_draft_is_slow(
     telephone: Telephone,
 ) -> None:
     telephone.agent_will_say("It is in stock.|", latency=6.0)
@@ -99,7 +101,7 @@ async def test_a_draft_that_is_slow_asks_for_a_moment_once_the_turn_is_over(
 
 
 @pytest.mark.call(settings={"drafts": 0})
-async def test_without_drafts_the_model_is_asked_when_the_turn_is_over(
+async def test_the_model_is_asked_at_the_end_of_the_turn_without_drafts(
     telephone: Telephone,
 ) -> None:
     await telephone.caller_says("Tell me when you open", at=3.0, until=4.0)
@@ -109,7 +111,7 @@ async def test_without_drafts_the_model_is_asked_when_the_turn_is_over(
 
 
 @pytest.mark.parametrize("goes_on", [False, True])
-async def test_no_tool_works_before_the_turn_is_over(
+async def test_no_tool_begins_before_the_turn_ends(
     make_telephone: MakeTelephone, goes_on: bool
 ) -> None:
     begun: list[float] = []

@@ -27,7 +27,7 @@ ONE_FILLER = pytest.mark.call(scripts=Scripts(fillers=("Let me have a look at th
         ("Мне нужны гвозди и", 1.0),
     ],
 )
-async def test_a_question_is_answered_sooner_and_what_is_unfinished_later(
+async def test_a_question_is_answered_sooner_and_unfinished_words_later(
     telephone: Telephone, words: str, silence: float
 ) -> None:
     await telephone.caller_says(words, at=3.0, until=4.0)
@@ -36,7 +36,7 @@ async def test_a_question_is_answered_sooner_and_what_is_unfinished_later(
 
 
 @pytest.mark.parametrize(("after", "silence"), [(0.1, 0.4), (0.55, 0.55), (0.9, 0.7)])
-async def test_an_end_that_the_recogniser_itself_hears_is_answered_sooner(
+async def test_an_end_of_utterance_of_the_recogniser_is_answered_sooner(
     telephone: Telephone, after: float, silence: float
 ) -> None:
     spoken = Spoken("I would like nails", heard_out=after)
@@ -46,7 +46,7 @@ async def test_an_end_that_the_recogniser_itself_hears_is_answered_sooner(
     await telephone.until("listening")
 
 
-async def test_words_that_come_late_in_the_silence_do_not_begin_it_again(
+async def test_late_words_do_not_restart_the_silence(
     telephone: Telephone,
 ) -> None:
     telephone.recognizer.latency = 0.6
@@ -57,7 +57,7 @@ async def test_words_that_come_late_in_the_silence_do_not_begin_it_again(
 
 @pytest.mark.parametrize("latency", [0.0, 0.3])
 @ONE_FILLER
-async def test_a_caller_who_goes_on_into_the_filler_has_one_question(
+async def test_a_caller_who_goes_on_during_the_filler_has_one_question(
     telephone: Telephone, latency: float
 ) -> None:
     telephone.agent_will_say("Not this.|", latency=2.5)

@@ -23,7 +23,9 @@ REGRET = "I am sorry, I cannot go on with this call. Goodbye."
 END_OF_TURN = 0.75
 
 
-async def test_the_model_dies_at_once_and_the_next_answer_is_fine(telephone: Telephone) -> None:
+async def test_the_model_fails_immediately_and_the_next_answer_is_heard(
+    telephone: Telephone,
+) -> None:
     telephone.agent_will_say(fails=True)
     telephone.agent_will_say("At nine.|")
     await telephone.caller_says("When do you open?", at=3.0, until=4.0)
@@ -35,7 +37,7 @@ async def test_the_model_dies_at_once_and_the_next_answer_is_fine(telephone: Tel
     telephone.expect(states=[...], heard="At nine.")
 
 
-async def test_the_model_dies_in_mid_answer_and_what_was_written_is_heard_first(
+async def test_the_model_fails_in_mid_answer_and_the_written_text_is_heard_first(
     telephone: Telephone,
 ) -> None:
     telephone.agent_will_say("We open at nine.|", "We close", fails=True, pace=0.2)
@@ -45,7 +47,7 @@ async def test_the_model_dies_in_mid_answer_and_what_was_written_is_heard_first(
     assert longest_silence(telephone.recording, 4.8, 6.5) < 0.1
 
 
-async def test_the_model_dies_before_what_it_wrote_has_sound_and_that_is_heard_first(
+async def test_the_model_fails_before_the_first_sound_and_the_written_text_is_heard_first(
     telephone: Telephone,
 ) -> None:
     telephone.agent_will_say("We open at nine.|", "We close", fails=True, pace=0.1)
@@ -56,7 +58,7 @@ async def test_the_model_dies_before_what_it_wrote_has_sound_and_that_is_heard_f
     assert longest_silence(telephone.recording, 4.0, 8.0) <= 3.0
 
 
-async def test_neither_the_model_nor_the_voice_lives_and_the_apology_is_not_late(
+async def test_the_apology_is_not_late_when_the_model_fails_and_synthesis_hangs(
     telephone: Telephone,
 ) -> None:
     telephone.agent_will_say("We open at nine.|", "We close", fails=True, pace=0.1)
@@ -135,7 +137,9 @@ async def test_synthesis_hangs(telephone: Telephone) -> None:
 
 
 @pytest.mark.parametrize("at", [1.0, 3.3, 4.3, 4.9, 5.3])
-async def test_the_recogniser_dies_and_the_caller_is_told(telephone: Telephone, at: float) -> None:
+async def test_the_caller_hears_regret_when_the_recogniser_fails(
+    telephone: Telephone, at: float
+) -> None:
     telephone.agent_will_say("We open at nine in the morning.|", latency=0.4)
     await telephone.caller_says("When do you open?", at=3.0, until=3.2)
     await telephone.until(at) if at > 3.2 else None
@@ -144,7 +148,7 @@ async def test_the_recogniser_dies_and_the_caller_is_told(telephone: Telephone, 
     telephone.expect(states=[..., "speaking", "hangup", "ended"], heard=REGRET, stale_frames=0)
 
 
-async def test_a_voice_that_hangs_is_apologised_for_before_the_caller_wonders(
+async def test_the_agent_apologises_within_3_s_when_synthesis_hangs(
     telephone: Telephone, caplog: pytest.LogCaptureFixture
 ) -> None:
     telephone.agent_will_say("We open at nine.|")
@@ -157,7 +161,7 @@ async def test_a_voice_that_hangs_is_apologised_for_before_the_caller_wonders(
     assert "no sound within 2 s (set a second voice" in caplog.text
 
 
-async def test_the_operator_reads_why_a_model_failed_and_what_to_do(
+async def test_the_log_has_one_line_for_a_failed_model_without_the_callers_words(
     telephone: Telephone, caplog: pytest.LogCaptureFixture
 ) -> None:
     telephone.agent_will_say(fails=True)
@@ -169,7 +173,7 @@ async def test_the_operator_reads_why_a_model_failed_and_what_to_do(
 
 
 @pytest.mark.call(recognizer=FakeRecognizer(fails_to_open="no such model"))
-async def test_the_recogniser_cannot_even_begin(
+async def test_a_recogniser_that_cannot_be_opened_ends_the_call_with_regret(
     telephone: Telephone, caplog: pytest.LogCaptureFixture
 ) -> None:
     await telephone.until_the_end()
@@ -178,7 +182,7 @@ async def test_the_recogniser_cannot_even_begin(
     telephone.expect(states=[..., "speaking", "hangup", "ended"], heard=REGRET)
 
 
-async def test_the_recogniser_dies_in_the_middle_of_what_the_caller_says(
+async def test_the_recogniser_fails_in_mid_utterance(
     telephone: Telephone,
 ) -> None:
     await telephone.caller_says(Spoken("When do you open?", fails="too long"), at=3.0)
@@ -186,7 +190,7 @@ async def test_the_recogniser_dies_in_the_middle_of_what_the_caller_says(
     telephone.expect(states=[..., "speaking", "hangup", "ended"], heard=REGRET)
 
 
-async def test_marks_are_lost_and_the_caller_is_not_left_in_silence(telephone: Telephone) -> None:
+async def test_lost_marks_do_not_leave_the_caller_in_silence(telephone: Telephone) -> None:
     telephone.line.confirms_marks = False
     await telephone.until_the_end()
     # Each reply times out a margin after its own length.
@@ -220,7 +224,7 @@ async def test_the_line_breaks_off(telephone: Telephone, at: float) -> None:
     assert telephone.now == pytest.approx(at)
 
 
-async def test_a_line_that_never_says_it_is_closed_is_let_go(telephone: Telephone) -> None:
+async def test_a_call_ends_without_the_closed_signal_of_its_line(telephone: Telephone) -> None:
     telephone.line.closing = 60.0
     await telephone.operator_hangs_up(at=3.0)
     await telephone.until_the_end()

@@ -139,7 +139,7 @@ WAYS: dict[str, Way] = {
 MOMENTS = (0.0, 0.007, 0.31)
 
 
-def test_there_is_a_way_into_every_state() -> None:
+def test_every_state_has_a_caller_who_reaches_it() -> None:
     assert set(WAYS) == set(CHART.leaves)
 
 
@@ -203,7 +203,7 @@ async def test_both_hang_up_at_the_same_instant(telephone: Telephone) -> None:
 @pytest.mark.parametrize(
     ("at", "heard"), [(5.1, "For"), (5.53, "For metals up to"), (5.75, "For metals up to 600")]
 )
-async def test_words_heard_before_a_hangup_are_history_and_no_others(
+async def test_exactly_the_words_heard_before_a_hangup_are_history(
     make_telephone: MakeTelephone, at: float, heard: str
 ) -> None:
     async with make_telephone() as telephone:

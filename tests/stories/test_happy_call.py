@@ -49,7 +49,7 @@ async def test_an_answer_begins_when_the_turn_ends_and_the_providers_have_done_t
     assert first_sound_after(telephone.recording, 5.0) == pytest.approx(6.12, abs=0.021)
 
 
-async def test_every_reply_is_told_to_the_model_with_all_that_was_said_before(
+async def test_the_model_gets_the_whole_history_with_each_question(
     telephone: Telephone,
 ) -> None:
     for question in ("What is it?", "And what does it cost?", "Is it in stock?"):
@@ -81,7 +81,7 @@ async def test_the_model_says_goodbye_and_ends_the_call(telephone: Telephone) ->
     )
 
 
-async def test_a_model_that_ends_the_call_without_a_word_still_says_goodbye(
+async def test_the_agent_says_goodbye_when_the_model_ends_the_call_without_a_word(
     telephone: Telephone,
 ) -> None:
     telephone.agent_will_say(ends_call=True)
@@ -93,7 +93,7 @@ async def test_a_model_that_ends_the_call_without_a_word_still_says_goodbye(
     )
 
 
-async def test_a_model_that_ends_the_call_without_a_word_after_a_while_says_goodbye_as_well(
+async def test_the_agent_says_goodbye_when_the_model_ends_the_call_late_without_a_word(
     telephone: Telephone,
 ) -> None:
     telephone.agent_will_say(ends_call=True, latency=2.5)
@@ -113,7 +113,9 @@ async def test_a_reply_is_written_once_and_finished_once(telephone: Telephone) -
     assert [event.reply for event in events(telephone.steps, PlaybackFinished)] == [1, 2]
 
 
-async def test_a_line_that_gives_frames_hears_the_same_call(make_telephone: MakeTelephone) -> None:
+async def test_a_line_of_frames_and_a_line_of_spans_give_the_same_call(
+    make_telephone: MakeTelephone,
+) -> None:
     told = []
     for frames in (False, True):
         async with make_telephone(line=FakeLine(frames=frames)) as telephone:
@@ -128,7 +130,7 @@ async def test_a_line_that_gives_frames_hears_the_same_call(make_telephone: Make
     assert told[0] == told[1]
 
 
-async def test_sound_of_the_second_chunk_may_be_there_first_and_is_heard_second(
+async def test_sound_is_heard_in_order_when_the_second_chunk_is_ready_first(
     telephone: Telephone,
 ) -> None:
     telephone.agent_will_say("This comes first.|", "This comes second.|")
@@ -144,7 +146,7 @@ async def test_sound_of_the_second_chunk_may_be_there_first_and_is_heard_second(
 
 
 @pytest.mark.call(settings={"parallel_synthesis": 2})
-async def test_no_more_chunks_are_synthesised_at_once_than_the_setting_says(
+async def test_parallel_synthesis_limits_the_chunks_in_synthesis(
     telephone: Telephone,
 ) -> None:
     telephone.agent_will_say(*[f"This is sentence {n}.|" for n in range(1, 8)])
@@ -158,7 +160,7 @@ async def test_no_more_chunks_are_synthesised_at_once_than_the_setting_says(
     assert telephone.heard[-1].text == " ".join(f"This is sentence {n}." for n in range(1, 8))
 
 
-async def test_sound_that_comes_in_pieces_slower_than_it_is_heard_is_heard_whole(
+async def test_sound_that_arrives_more_slowly_than_it_plays_is_heard_whole(
     telephone: Telephone,
 ) -> None:
     telephone.agent_will_say("This is spoken by somebody who is rather slow today.|")

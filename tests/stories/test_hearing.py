@@ -20,7 +20,7 @@ from callchart.engine.testing.questions import (
 pytestmark = [pytest.mark.schedules(3), pytest.mark.unmeasured]
 
 
-async def test_two_finals_of_one_utterance_are_one_question_when_both_come_in_time(
+async def test_two_finals_of_one_utterance_are_one_question_before_the_turn_ends(
     telephone: Telephone,
 ) -> None:
     split = Spoken("", finals=((0.1, "I would like"), (0.4, "a hammer")))
@@ -42,7 +42,7 @@ async def test_a_second_final_after_the_answer_began_has_no_answer_of_its_own(
     assert outcomes(telephone.steps, FinalHeard)[-1] is Outcome.LATE
 
 
-async def test_a_turn_of_which_only_partials_are_known_is_answered(telephone: Telephone) -> None:
+async def test_a_turn_with_partials_only_is_answered(telephone: Telephone) -> None:
     partials = Spoken("", partials=((0.3, "I would"), (0.6, "I would like a hammer")), finals=())
     await telephone.caller_says(partials, at=3.0, until=4.0)
     await telephone.expect(states=[..., "settling.words", "thinking", "speaking", "listening"])
@@ -51,7 +51,7 @@ async def test_a_turn_of_which_only_partials_are_known_is_answered(telephone: Te
     assert entered(telephone.steps, "thinking") == [pytest.approx(4.02 + 0.7 + 2.0)]
 
 
-async def test_speech_of_which_nothing_is_ever_known_is_asked_for_again_before_silence_is_long(
+async def test_the_agent_apologises_within_3_s_for_speech_without_any_result(
     telephone: Telephone,
 ) -> None:
     await telephone.caller_says(Spoken("", finals=()), at=3.0, until=4.0)
@@ -78,7 +78,7 @@ async def test_a_recogniser_that_hangs_for_good_ends_the_call(telephone: Telepho
     ]
 
 
-async def test_words_without_a_final_are_answered_with_those_that_come_after_them(
+async def test_words_without_a_final_are_answered_with_the_next_ones(
     telephone: Telephone,
 ) -> None:
     begun = Spoken("", partials=((0.3, "Two nails"),), finals=())
@@ -89,7 +89,7 @@ async def test_words_without_a_final_are_answered_with_those_that_come_after_the
     assert telephone.model.asked[0].history[-1] == telephone.history[-1] == asked
 
 
-async def test_words_said_into_the_end_of_a_reply_and_known_after_it_are_answered(
+async def test_words_from_the_end_of_a_reply_are_answered_when_they_are_known(
     telephone: Telephone,
 ) -> None:
     late = Spoken("Nails?", partials=((0.5, "Nails"),), finals=((1.0, "Nails?"),))
@@ -99,7 +99,7 @@ async def test_words_said_into_the_end_of_a_reply_and_known_after_it_are_answere
     assert telephone.model.asked[0].history[-1] == Said("caller", "Nails?")
 
 
-async def test_words_that_come_after_all_interrupt_the_apology_and_are_answered(
+async def test_late_words_interrupt_the_apology_and_are_answered(
     telephone: Telephone,
 ) -> None:
     late = Spoken("", partials=(), finals=((3.5, "A hammer"),))
@@ -111,7 +111,7 @@ async def test_words_that_come_after_all_interrupt_the_apology_and_are_answered(
     assert telephone.history[-1] == Said("caller", "A hammer")
 
 
-async def test_a_noise_after_the_question_delays_the_answer_until_it_is_known_to_be_one(
+async def test_a_noise_after_the_question_delays_the_answer_until_its_final(
     telephone: Telephone,
 ) -> None:
     await telephone.caller_says("a hammer", at=3.0, until=4.0)
@@ -121,20 +121,20 @@ async def test_a_noise_after_the_question_delays_the_answer_until_it_is_known_to
     assert telephone.model.asked[0].history[-1] == Said("caller", "a hammer")
 
 
-async def test_a_noise_is_no_question(telephone: Telephone) -> None:
+async def test_a_noise_is_not_answered(telephone: Telephone) -> None:
     await telephone.caller_makes_noise(at=3.0)
     await telephone.expect(states=[..., "listening", "settling", "listening"])
     assert telephone.model.asked == []
 
 
-async def test_a_slow_recogniser_delays_the_answer_and_no_more(telephone: Telephone) -> None:
+async def test_a_slow_recogniser_delays_the_answer(telephone: Telephone) -> None:
     telephone.recognizer.latency = 1.2
     await telephone.caller_says("When do you open?", at=3.0, until=4.0)
     await telephone.expect(states=[..., "settling.words", "thinking", "speaking"])
     assert entered(telephone.steps, "thinking") == [pytest.approx(5.22)]
 
 
-async def test_a_caller_who_never_stops_is_answered(telephone: Telephone) -> None:
+async def test_a_caller_who_speaks_without_end_is_answered(telephone: Telephone) -> None:
     endless = Spoken("", partials=((0.3, "I have"), (29.0, "I have so much to tell")))
     await telephone.caller_starts_speaking(endless, at=3.0)
     await telephone.expect(states=[..., "listening", "settling.words", "thinking", "speaking"])
@@ -143,7 +143,7 @@ async def test_a_caller_who_never_stops_is_answered(telephone: Telephone) -> Non
 
 
 @pytest.mark.call(settings={"longest_call": 120.0})
-async def test_noise_that_never_stops_does_not_hold_the_call_for_ever(
+async def test_noise_without_end_does_not_keep_the_call_open(
     telephone: Telephone,
 ) -> None:
     await telephone.caller_starts_speaking(at=1.0)
@@ -152,7 +152,7 @@ async def test_noise_that_never_stops_does_not_hold_the_call_for_ever(
     telephone.expect(states=[..., "speaking", "hangup", "ended"])
 
 
-async def test_silence_is_asked_twice_and_then_bidden_goodbye(telephone: Telephone) -> None:
+async def test_a_silent_caller_is_asked_twice_and_then_hears_goodbye(telephone: Telephone) -> None:
     await telephone.until_the_end()
     reprompt = "Are you still there?"
     farewell = "Thank you for calling. Goodbye."

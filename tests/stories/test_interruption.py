@@ -15,7 +15,7 @@ pytestmark = [pytest.mark.schedules(3), pytest.mark.unmeasured]
 ONE_FILLER = Scripts(fillers=("Let me have a look at that,",))
 
 
-async def test_words_heard_before_the_reply_fell_silent_are_answered_if_their_final_never_comes(
+async def test_words_without_a_final_before_the_reply_fell_silent_are_answered(
     telephone: Telephone,
 ) -> None:
     telephone.agent_will_say("For metals up to four millimetres of thickness, take this one.|")
@@ -40,7 +40,7 @@ async def test_caller_interrupts_the_reply(telephone: Telephone) -> None:
     )
 
 
-async def test_the_model_is_told_what_was_heard_and_that_it_was_interrupted(
+async def test_the_model_gets_the_heard_words_marked_as_interrupted(
     telephone: Telephone,
 ) -> None:
     telephone.agent_will_say("For metals up to 600 kN take the REM-600-A.|", "It is in stock.|")
@@ -63,7 +63,7 @@ async def test_the_model_is_told_what_was_heard_and_that_it_was_interrupted(
 
 
 @pytest.mark.parametrize("moment", [4.8, 5.15, 5.62, 6.2, 6.4, 6.63])
-async def test_nothing_is_heard_of_a_reply_that_was_interrupted(
+async def test_an_interrupted_reply_is_not_heard_after_its_interruption(
     telephone: Telephone, moment: float
 ) -> None:
     telephone.agent_will_say("This is the first sentence.|", "And this is the second one.|")
@@ -77,7 +77,7 @@ async def test_nothing_is_heard_of_a_reply_that_was_interrupted(
     assert telephone.history[-3].interrupted
 
 
-async def test_a_backchannel_ends_no_reply_whose_voice_is_hardly_ahead_of_what_is_heard(
+async def test_a_backchannel_does_not_end_a_reply_whose_synthesis_is_barely_ahead(
     telephone: Telephone,
 ) -> None:
     told = "For metals up to six hundred kilonewton you take the large one and all of its grips."
@@ -106,7 +106,7 @@ async def test_the_caller_goes_on_while_the_answer_is_being_written(telephone: T
 
 
 @pytest.mark.call(scripts=ONE_FILLER)
-async def test_the_caller_speaks_into_the_filler(telephone: Telephone) -> None:
+async def test_the_caller_speaks_during_the_filler(telephone: Telephone) -> None:
     telephone.agent_will_say("This is not what you want to know.|", latency=2.0)
     telephone.agent_will_say("Nails and a hammer, then.|")
     await telephone.caller_says("I would like nails", at=3.0, until=4.0)
@@ -119,7 +119,7 @@ async def test_the_caller_speaks_into_the_filler(telephone: Telephone) -> None:
     assert telephone.heard[-1] == HeardReply(3, "Nails and a hammer, then.")
 
 
-async def test_a_noise_pauses_the_reply_and_it_goes_on_with_the_word_that_was_cut(
+async def test_a_noise_pauses_the_reply_which_resumes_at_the_cut_word(
     telephone: Telephone,
 ) -> None:
     text = "For metals up to 600 kN take the REM-600-A. It is in stock."
@@ -139,7 +139,7 @@ async def test_a_noise_pauses_the_greeting(telephone: Telephone) -> None:
     assert telephone.heard == [HeardReply(1, "Hello, this is the shop. How can I help you?")]
 
 
-async def test_a_noise_while_the_answer_is_written_delays_nothing(telephone: Telephone) -> None:
+async def test_a_noise_before_the_answer_does_not_delay_it(telephone: Telephone) -> None:
     telephone.agent_will_say("Here it is.|", latency=1.6)
     await telephone.caller_says("Look where it is.", at=3.0, until=4.0)
     await telephone.caller_makes_noise(at=5.5)
@@ -159,7 +159,7 @@ async def test_an_answer_that_is_ready_during_a_noise_is_heard_after_it(
     assert telephone.heard[-1] == HeardReply(2, "Here it is.")
 
 
-async def test_a_question_into_whose_answer_there_is_a_long_noise_is_answered_behind_it(
+async def test_a_question_is_answered_again_after_a_long_noise_before_its_answer(
     telephone: Telephone,
 ) -> None:
     telephone.agent_will_say("We open at nine.|", latency=1.5)
@@ -170,7 +170,7 @@ async def test_a_question_into_whose_answer_there_is_a_long_noise_is_answered_be
     assert telephone.heard[-1] == HeardReply(3, "We open at nine.")
 
 
-async def test_a_long_noise_takes_the_turn_and_the_reply_is_gone(telephone: Telephone) -> None:
+async def test_a_long_noise_takes_the_turn_and_ends_the_reply(telephone: Telephone) -> None:
     telephone.agent_will_say("For metals up to 600 kN take the REM-600-A.|")
     await telephone.caller_says("Tell me about the REM-600", at=3.0, until=4.0)
     await telephone.caller_makes_noise(at=5.5, lasting=1.4)
@@ -181,7 +181,7 @@ async def test_a_long_noise_takes_the_turn_and_the_reply_is_gone(telephone: Tele
     )
 
 
-async def test_speech_at_the_very_beginning_of_a_reply_waits_until_its_guard_is_over(
+async def test_speech_at_the_beginning_of_a_reply_interrupts_after_the_guard(
     telephone: Telephone,
 ) -> None:
     telephone.agent_will_say("For metals up to 600 kN take the REM-600-A.|")
@@ -194,7 +194,7 @@ async def test_speech_at_the_very_beginning_of_a_reply_waits_until_its_guard_is_
     assert outcomes(telephone.steps, SpeechStarted)[1:] == [Outcome.DEFERRED, Outcome.TAKEN]
 
 
-async def test_the_goodbye_is_said_to_its_end(telephone: Telephone) -> None:
+async def test_the_caller_does_not_interrupt_the_goodbye(telephone: Telephone) -> None:
     await telephone.operator_hangs_up(at=3.0)
     await telephone.caller_says("Wait, I have a question", at=3.8, lasting=1.5)
     await telephone.until_the_end()
@@ -219,7 +219,7 @@ async def test_a_slow_recogniser_turns_a_false_alarm_into_an_interruption(
     assert telephone.history[-2] == Said("caller", "No, nothing")
 
 
-async def test_an_interrupted_reply_that_came_in_pieces_is_known_to_the_word(
+async def test_the_heard_words_of_an_interrupted_reply_in_pieces_are_known(
     telephone: Telephone,
 ) -> None:
     telephone.agent_will_say("For metals up to 600 kN take the REM-600-A.|")

@@ -68,7 +68,7 @@ async def ask(telephone: Telephone, question: str = "Are you open on Saturday?")
     await telephone.caller_says(question, at=3.0, until=4.0)
 
 
-async def test_the_answer_is_made_of_what_the_tool_says(make_telephone: MakeTelephone) -> None:
+async def test_the_answer_contains_the_result_of_the_tool(make_telephone: MakeTelephone) -> None:
     async with make_telephone(tools=Shop().tools) as telephone:
         telephone.agent_will_say("I will look.|", SATURDAY, "We are open {result}.|")
         await ask(telephone)
@@ -88,7 +88,7 @@ async def test_the_answer_is_made_of_what_the_tool_says(make_telephone: MakeTele
         )
 
 
-async def test_words_before_a_tool_are_said_while_it_works(make_telephone: MakeTelephone) -> None:
+async def test_words_before_a_tool_are_spoken_while_it_works(make_telephone: MakeTelephone) -> None:
     async with make_telephone(tools=Shop(latency=1.0).tools) as telephone:
         telephone.agent_will_say("Let me look that up for you", SATURDAY, " {result}.|")
         await ask(telephone)
@@ -113,7 +113,7 @@ async def test_words_before_a_tool_are_said_while_it_works(make_telephone: MakeT
     ],
     ids=["its own refusal", "raises", "unknown", "a wrong argument", "a missing argument"],
 )
-async def test_the_model_is_told_what_went_wrong_and_goes_on(
+async def test_the_model_gets_the_error_of_a_tool_and_goes_on(
     make_telephone: MakeTelephone, use: Use, told: str
 ) -> None:
     async with make_telephone(tools=Shop().tools) as telephone:
@@ -125,7 +125,7 @@ async def test_the_model_is_told_what_went_wrong_and_goes_on(
         assert telephone.model.asked[0].results == [told]
 
 
-async def test_what_did_not_run_is_not_in_the_history(make_telephone: MakeTelephone) -> None:
+async def test_a_tool_that_did_not_run_is_not_in_the_history(make_telephone: MakeTelephone) -> None:
     shop = Shop()
     async with make_telephone(tools=shop.tools) as telephone:
         telephone.agent_will_say(Use("weather"), Use("opening_hours"), "I cannot say.|")
@@ -134,7 +134,7 @@ async def test_what_did_not_run_is_not_in_the_history(make_telephone: MakeTeleph
         assert (telephone.tools_used, shop.begun) == ((), [])
 
 
-async def test_a_tool_that_never_returns_is_given_up_and_the_caller_is_never_left_in_silence(
+async def test_a_tool_that_hangs_is_given_up_and_its_silence_is_bridged(
     make_telephone: MakeTelephone,
 ) -> None:
     async with make_telephone(tools=Shop(latency=1e6).tools) as telephone:
@@ -148,7 +148,7 @@ async def test_a_tool_that_never_returns_is_given_up_and_the_caller_is_never_lef
         assert longest_silence(telephone.recording, since=ASKED, until=telephone.now) < 2.1
 
 
-async def test_silence_behind_words_is_bridged_as_well(make_telephone: MakeTelephone) -> None:
+async def test_silence_after_words_is_bridged(make_telephone: MakeTelephone) -> None:
     async with make_telephone(tools=Shop(latency=4.5).tools) as telephone:
         telephone.agent_will_say("I will look.|", SATURDAY, "{result}.|")
         await ask(telephone)
@@ -159,7 +159,7 @@ async def test_silence_behind_words_is_bridged_as_well(make_telephone: MakeTelep
         assert longest_silence(telephone.recording, since=ASKED, until=telephone.now) < 2.1
 
 
-async def test_to_be_asked_for_a_moment_and_nothing_more_is_no_answer(
+async def test_the_agent_apologises_for_an_answer_without_words_of_its_own(
     make_telephone: MakeTelephone,
 ) -> None:
     async with make_telephone(tools=Shop(latency=3.0).tools) as telephone:
@@ -169,7 +169,7 @@ async def test_to_be_asked_for_a_moment_and_nothing_more_is_no_answer(
         assert telephone.heard[-2].text == WAITING
 
 
-async def test_a_model_that_falls_silent_after_a_tool_is_given_up(
+async def test_a_model_that_hangs_after_a_tool_is_given_up(
     make_telephone: MakeTelephone,
 ) -> None:
     async with make_telephone(tools=Shop().tools) as telephone:
@@ -181,7 +181,7 @@ async def test_a_model_that_falls_silent_after_a_tool_is_given_up(
         assert longest_silence(telephone.recording, since=ASKED, until=telephone.now) < 3.1
 
 
-async def test_a_tool_that_is_cancelled_leaves_nothing_behind(
+async def test_a_cancelled_tool_does_not_enter_the_history(
     make_telephone: MakeTelephone,
 ) -> None:
     shop = Shop(latency=4.0)
@@ -214,7 +214,7 @@ async def test_a_false_alarm_does_not_end_a_tool(make_telephone: MakeTelephone) 
         ]
 
 
-async def test_a_tool_that_finishes_does_so_once_and_the_next_answers_know(
+async def test_a_tool_that_must_finish_runs_once_and_the_next_answers_know_it(
     make_telephone: MakeTelephone,
 ) -> None:
     shop = Shop(latency=3.5)
@@ -239,7 +239,7 @@ async def test_a_tool_that_finishes_does_so_once_and_the_next_answers_know(
         )
 
 
-async def test_a_tool_that_is_at_work_is_not_begun_again(make_telephone: MakeTelephone) -> None:
+async def test_a_running_tool_is_not_begun_again(make_telephone: MakeTelephone) -> None:
     shop = Shop(latency=3.8)
     async with make_telephone(tools=shop.tools) as telephone:
         telephone.agent_will_say(BOOK, "It is {result}.|")
@@ -258,7 +258,7 @@ async def test_a_tool_that_is_at_work_is_not_begun_again(make_telephone: MakeTel
         assert [used.use for used in telephone.tools_used] == [1, 2]
 
 
-async def test_who_hangs_up_does_not_undo_what_must_be_done_to_its_end(
+async def test_a_hangup_does_not_cancel_a_tool_that_must_finish(
     make_telephone: MakeTelephone,
 ) -> None:
     shop = Shop(latency=3.0)
@@ -273,7 +273,7 @@ async def test_who_hangs_up_does_not_undo_what_must_be_done_to_its_end(
 
 
 @pytest.mark.parametrize("later", range(8))
-async def test_a_tool_that_begins_as_the_line_closes_is_done_to_its_end_or_not_begun(
+async def test_a_tool_that_begins_as_the_line_closes_finishes_or_does_not_begin(
     make_telephone: MakeTelephone, later: int
 ) -> None:
     class Model(FakeModel):
@@ -306,7 +306,7 @@ async def test_the_end_of_a_call_waits_for_a_tool_no_longer_than_its_time_limit(
         assert telephone.tools_used[0].result == "book took longer than 4 s and was given up."
 
 
-async def test_who_hangs_up_ends_a_tool_that_is_cancelled(make_telephone: MakeTelephone) -> None:
+async def test_a_hangup_cancels_a_tool_that_may_be_cancelled(make_telephone: MakeTelephone) -> None:
     async with make_telephone(tools=Shop(latency=3.0).tools) as telephone:
         telephone.agent_will_say(SATURDAY)
         await ask(telephone)
@@ -316,7 +316,7 @@ async def test_who_hangs_up_ends_a_tool_that_is_cancelled(make_telephone: MakeTe
         assert telephone.now == pytest.approx(5.0)
 
 
-async def test_all_that_must_be_done_to_its_end_is_waited_for(
+async def test_the_end_of_a_call_waits_for_every_tool_that_must_finish(
     make_telephone: MakeTelephone,
 ) -> None:
     shop = Shop(latency=3.5)
@@ -343,7 +343,7 @@ TRANSFER = Use("transfer", {"target": "100"})
 
 
 @pytest.mark.call(transfers=["100", "2XX"])
-async def test_the_model_hands_the_caller_on_when_its_words_were_heard(
+async def test_the_model_transfers_the_caller_after_its_words_were_heard(
     telephone: Telephone,
 ) -> None:
     telephone.line.transfers = {"100"}
@@ -360,7 +360,7 @@ async def test_the_model_hands_the_caller_on_when_its_words_were_heard(
 
 
 @pytest.mark.call(transfers=["100"])
-async def test_the_model_hands_the_caller_on_without_a_word(telephone: Telephone) -> None:
+async def test_the_model_transfers_the_caller_without_a_word(telephone: Telephone) -> None:
     telephone.line.transfers = {"100"}
     telephone.agent_will_say(TRANSFER)
     await ask(telephone, "Give me a person")
@@ -371,7 +371,7 @@ async def test_the_model_hands_the_caller_on_without_a_word(telephone: Telephone
 
 
 @pytest.mark.call(transfers=["100"])
-async def test_a_caller_who_cannot_be_handed_on_is_told_and_so_is_the_model(
+async def test_the_caller_and_the_model_learn_that_a_transfer_failed(
     telephone: Telephone,
 ) -> None:
     telephone.agent_will_say("I will connect you.|", TRANSFER)
@@ -389,7 +389,7 @@ async def test_a_caller_who_cannot_be_handed_on_is_told_and_so_is_the_model(
 
 
 @pytest.mark.call(transfers=["100"])
-async def test_who_says_no_is_not_handed_on(telephone: Telephone) -> None:
+async def test_a_caller_who_says_no_is_not_transferred(telephone: Telephone) -> None:
     telephone.line.transfers = {"100"}
     telephone.agent_will_say("I will connect you with one of my colleagues.|", TRANSFER)
     await ask(telephone, "Give me a person")
@@ -411,7 +411,7 @@ async def test_a_transfer_needs_a_target(telephone: Telephone, arguments: str) -
     )
 
 
-async def test_without_anybody_to_be_handed_on_to_there_is_no_transfer(
+async def test_a_call_without_transfer_targets_has_no_transfer_tool(
     telephone: Telephone,
 ) -> None:
     telephone.agent_will_say(TRANSFER, "I cannot.|")
@@ -420,7 +420,7 @@ async def test_without_anybody_to_be_handed_on_to_there_is_no_transfer(
     assert telephone.model.asked[0].results == ["There is no tool transfer."]
 
 
-async def test_a_service_that_stops_ends_the_answer_and_not_what_must_be_done(
+async def test_a_stopping_service_ends_the_answer_and_finishes_its_tool(
     make_telephone: MakeTelephone,
 ) -> None:
     shop = Shop(latency=3.9)
@@ -442,7 +442,7 @@ MOMENTS = (0.0, 0.02, 0.3, 0.7, 1.5, 2.5, 2.9, 3.0, 3.02, 3.3, 4.5)
 @pytest.mark.unmeasured
 @pytest.mark.parametrize("later", MOMENTS)
 @pytest.mark.parametrize("then", ["speaks", "coughs", "hangs up", "is hung up on"])
-async def test_whatever_happens_when_what_must_be_done_is_done_once_and_written_down(
+async def test_a_tool_that_must_finish_runs_once_and_is_recorded_in_every_case(
     make_telephone: MakeTelephone, then: str, later: float
 ) -> None:
     shop = Shop(latency=3.0)

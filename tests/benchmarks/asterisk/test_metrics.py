@@ -25,25 +25,25 @@ def test_an_interruption_is_split_at_the_first_speech_of_its_question() -> None:
     assert interruption(TURN, DECIDED) == pytest.approx((0.2, 0.1))
 
 
-def test_what_no_detector_heard_is_no_figure() -> None:
+def test_a_turn_without_detector_decisions_has_no_metrics() -> None:
     assert answer(TURN, ()) is None
     assert interruption(TURN, ()) is None
 
 
-def test_an_unanswered_question_was_missed_unless_the_call_ended_upon_it() -> None:
+def test_an_unanswered_question_is_missed_unless_it_is_the_last_of_the_call() -> None:
     unanswered = Turn(20.0, 20.5, 22.0, None, None)
     call = Record("0", False, (unanswered, TURN, unanswered), 0, 0, 0.02, 0)
     found = metrics([call], {"0": DECIDED})
     assert (found["missed"], found["turns"], found["interruptions"]) == (1, 1, 1)
 
 
-def test_silence_between_two_answers_is_no_gap() -> None:
+def test_silence_between_two_answers_is_not_counted_as_a_gap() -> None:
     assert gaps_in_replies([1.0, 1.02, 1.08, 5.0, 5.02], [5.0]) == pytest.approx([0.02, 0.06, 0.02])
 
 
-def test_moments_between_two_moments_hold_the_first_and_not_the_last() -> None:
+def test_between_includes_its_beginning_and_excludes_its_end() -> None:
     assert between([1.0, 2.0, 3.0, 4.0], 2.0, 4.0) == [2.0, 3.0]
 
 
-def test_a_name_with_parentheses_and_spaces_hides_no_cpu_time() -> None:
+def test_cpu_time_is_found_behind_a_name_with_parentheses_and_spaces() -> None:
     assert process_ticks("7 (a) b) S 1 7 7 0 -1 4194304 100 0 0 0 250 50 0 0 20 0 1 0") == 300

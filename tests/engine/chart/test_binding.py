@@ -187,6 +187,6 @@ def test_the_chart_lists_every_function_that_reads_the_moment() -> None:
     }
 
 
-def test_the_default_chart_knows_what_reads_the_moment() -> None:
+def test_the_default_chart_lists_its_functions_that_read_the_moment() -> None:
     assert CHART.reads_moment["note_sound"] == "state call.turn.speaking, on SoundQueued"
     assert "reprompts_are_used_up" not in CHART.reads_moment

@@ -77,7 +77,7 @@ def test_every_state_in_which_an_activity_runs_reacts_to_its_events() -> None:
     )
 
 
-def test_an_activitys_event_needs_no_reaction_where_the_activity_does_not_run() -> None:
+def test_an_activitys_event_needs_a_reaction_only_where_the_activity_runs() -> None:
     built = chart(leaf("a", activity="work", on={Worked: to("b")}), leaf("b"), events=(Worked,))
 
     assert (list(built.arriving("a")), list(built.arriving("b"))) == ([Worked], [])
@@ -180,7 +180,7 @@ def test_a_full_name_is_never_ambiguous() -> None:
 
 
 @pytest.mark.parametrize("target", ["parent", "top", "top.parent"])
-def test_going_to_an_ancestor_says_restart(target: str) -> None:
+def test_an_error_for_a_target_that_is_an_ancestor_suggests_restart(target: str) -> None:
     def nested(*, restart: bool) -> State:
         child = leaf("child", on={Knock: to(target, restart=restart)})
         return State("top", children=[State("parent", children=[child])])
@@ -215,7 +215,7 @@ def test_states_that_only_lead_to_each_other_are_refused() -> None:
     )
 
 
-def test_one_name_is_declared_once() -> None:
+def test_a_name_that_is_declared_twice_is_refused() -> None:
     refused(
         State("p", children=[leaf("a"), leaf("a")]),
         says="state p.a must be declared once, got it twice",
@@ -223,7 +223,7 @@ def test_one_name_is_declared_once() -> None:
 
 
 @pytest.mark.parametrize("name", ["", "two words", "a.b", "1st", "a-b"])
-def test_a_name_is_an_identifier(name: str) -> None:
+def test_a_name_must_be_an_identifier(name: str) -> None:
     refused(leaf(name), says=f"a state's name must be an identifier, got {name!r}")
 
 
@@ -251,7 +251,7 @@ def test_the_initial_state_is_one_of_the_children(state: State, children: str) -
         State("end", final=True, children=[leaf("a")]),
     ],
 )
-def test_a_final_state_is_empty(state: State) -> None:
+def test_a_final_state_with_anything_in_it_is_refused(state: State) -> None:
     refused(
         state,
         says="state end is final, so it must have no children, on, after or activity",
@@ -276,7 +276,7 @@ def test_a_leaf_has_the_roles_of_its_parents_and_its_own() -> None:
     assert table.roles("over") == ()
 
 
-def test_a_chart_has_a_state() -> None:
+def test_a_chart_without_states_is_refused() -> None:
     with pytest.raises(ChartError, match=r"^a chart must have at least one state, got none$"):
         Chart("nothing", [])
 
@@ -297,7 +297,7 @@ def test_a_state_has_a_bounded_way_out() -> None:
     lasts_without_limit(State("a", on={Knock: to("over")}), where="a")
 
 
-def test_the_bound_of_the_whole_call_is_no_way_out_of_one_state() -> None:
+def test_the_limit_of_the_whole_call_does_not_bound_a_state() -> None:
     lasts_without_limit(
         State(
             "call",
@@ -342,7 +342,7 @@ def test_a_parents_timer_that_moves_within_the_parent_bounds_nothing() -> None:
     lasts_without_limit(State("call", children=[inside]), where="call.p.b")
 
 
-def test_rearm_names_a_timer_that_there_is() -> None:
+def test_rearm_must_name_an_existing_timer() -> None:
     refused(
         leaf("a", on={Knock: stay(rearm="tick")}),
         says="state a, on Knock: rearm must name a timer of this state, its parents or its "

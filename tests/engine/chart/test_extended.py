@@ -36,7 +36,7 @@ def test_a_state_is_added_under_a_parent_and_a_reaction_leads_there() -> None:
     assert own.leaves == ("top.a", "top.b", "top.c", "over")
 
 
-def test_the_chart_that_was_extended_stays_as_it_was() -> None:
+def test_extending_a_chart_does_not_change_it() -> None:
     chart = base()
 
     chart.extended("own", add={"top": [leaf("c")]}, on={"a": {Knock: to("c")}})
@@ -93,7 +93,7 @@ def test_an_unknown_state_is_named(what: str) -> None:
         base().extended("own", **{what: {"nobody": {}}})  # type: ignore[arg-type]
 
 
-def test_its_data_must_be_a_subclass_of_those_of_the_base() -> None:
+def test_the_data_must_be_a_subclass_of_the_data_of_the_base() -> None:
     class Own(Notes):
         pass
 
@@ -125,11 +125,11 @@ def test_the_same_declarations_have_the_same_hash() -> None:
         {"after": {"b": {"tick": (1, stay(rearm="tick"))}}},
     ],
 )
-def test_every_other_declaration_changes_the_hash(changes: dict[str, Any]) -> None:
+def test_every_changed_declaration_changes_the_hash(changes: dict[str, Any]) -> None:
     assert base().extended("own", **changes).hash != base().hash
 
 
-def test_a_text_and_a_role_leave_the_hash_as_it_is() -> None:
+def test_texts_and_roles_do_not_change_the_hash() -> None:
     plain = chart(leaf("a", on={Knock: ignore("")}))
     described = chart(leaf("a", on={Knock: ignore("")}, doc="The caller waits.", role="listening"))
     assert described.hash == plain.hash

@@ -97,7 +97,7 @@ def test_reactions_are_tried_from_the_leaf_outwards_and_in_the_order_written() -
     assert step.reaction.declared == ignore("nobody else did")
 
 
-def test_no_guard_is_asked_behind_the_reaction_that_applies() -> None:
+def test_guards_behind_the_reaction_that_applies_are_not_asked() -> None:
     hand = Hand(
         chart(
             State(
@@ -112,7 +112,7 @@ def test_no_guard_is_asked_behind_the_reaction_that_applies() -> None:
     assert hand.leaf == "parent.child"
 
 
-def test_when_a_leafs_guard_says_no_the_parents_reaction_applies() -> None:
+def test_the_parents_reaction_applies_when_the_guard_of_the_leaf_refuses() -> None:
     hand = Hand(
         chart(
             State(
@@ -375,7 +375,7 @@ def test_a_state_that_is_entered_again_starts_its_timers_again() -> None:
     assert ("long", 8) in hand.timers
 
 
-def test_a_state_that_is_left_takes_its_timers_along() -> None:
+def test_leaving_a_state_stops_its_timers() -> None:
     hand = patient()
 
     hand.take(Knock(), at=0.5)
@@ -403,7 +403,7 @@ def test_rearm_starts_a_timer_that_has_fired_once_more() -> None:
     assert ("short", 3) in hand.timers
 
 
-def test_rearm_means_the_nearest_timer_of_that_name() -> None:
+def test_rearm_restarts_the_nearest_timer_of_that_name() -> None:
     hand = Hand(
         chart(
             State(
@@ -574,7 +574,7 @@ def test_each_deferred_event_is_a_step_of_its_own() -> None:
     assert next_occurrence(step.after) == step.after.recalled[0]
 
 
-def test_no_deferred_event_comes_again_while_the_state_stays() -> None:
+def test_deferred_events_do_not_come_again_while_the_state_stays() -> None:
     hand = Hand(
         chart(
             leaf("busy", on={Knock: defer("busy"), Call: stay()}),
@@ -635,7 +635,7 @@ def test_an_event_of_a_stay_that_has_ended_is_stale_and_changes_nothing() -> Non
     assert (step.outcome, step.after, step.data) == (Outcome.STALE, before, data)
 
 
-def test_a_new_stay_in_the_same_state_is_another_one() -> None:
+def test_a_new_stay_in_the_same_state_makes_events_of_the_old_one_stale() -> None:
     hand = Hand(
         chart(
             leaf("a", activity="work", on={Knock: to("a"), Worked: stay()}),
@@ -696,7 +696,7 @@ def test_the_same_arguments_give_an_equal_step() -> None:
     assert again == one.step
 
 
-def test_a_compound_state_does_not_remember_where_it_was_left() -> None:
+def test_a_compound_state_is_entered_at_its_initial_child_each_time() -> None:
     hand = family(on_child=to("parent", restart=True))
     hand.wait()
     assert hand.leaf == "top.parent.sibling"

@@ -45,7 +45,7 @@ def test_entry_and_exit_effects_are_tuples() -> None:
         (2, "2 s"),
     ],
 )
-def test_everything_that_a_diagram_shows_has_a_name(thing: Any, name: str) -> None:
+def test_every_part_that_a_diagram_shows_has_a_name(thing: Any, name: str) -> None:
     assert named(thing) == name
 
 
@@ -53,7 +53,7 @@ def test_an_effect_describes_its_fields() -> None:
     assert Say("hello").described() == {"text": "hello"}
 
 
-def test_an_effect_that_cannot_be_carried_out_says_which_it_is() -> None:
+def test_an_error_names_the_effect_that_cannot_be_carried_out() -> None:
     @dataclass(frozen=True, slots=True)
     class Wish(Effect):
         pass
@@ -111,7 +111,7 @@ def test_added_states_come_after_the_existing_children() -> None:
     assert [child.name for child in changed.children[0].children] == ["a", "b", "d"]
 
 
-def test_the_state_that_is_changed_stays_as_it_was() -> None:
+def test_changing_a_state_returns_a_new_one() -> None:
     original = nested()
 
     original.changed("", add=[leaf("d")], on={Knock: ignore("")})
@@ -119,6 +119,6 @@ def test_the_state_that_is_changed_stays_as_it_was() -> None:
     assert original == nested()
 
 
-def test_changing_an_unknown_child_names_it() -> None:
+def test_an_error_names_the_unknown_child() -> None:
     with pytest.raises(KeyError, match="state p has no child 'x'"):
         nested().changed("p.x")

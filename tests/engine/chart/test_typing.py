@@ -82,11 +82,11 @@ def check(path: Path, text: str) -> str:
     return subprocess.run([*command, str(path)], capture_output=True, text=True).stdout
 
 
-def test_an_authors_functions_pass_without_an_ignore(tmp_path: Path) -> None:
+def test_correct_functions_of_an_author_pass_the_type_checker(tmp_path: Path) -> None:
     assert check(tmp_path / "messages.py", AUTHOR) == "Success: no issues found in 1 source file\n"
 
 
-def test_each_wrong_function_is_found(tmp_path: Path) -> None:
+def test_the_type_checker_finds_each_wrong_function(tmp_path: Path) -> None:
     text = AUTHOR + WRONG
     found = [int(line) for line in re.findall(r":(\d+): error:", check(tmp_path / "w.py", text))]
     wrong = [n for n, line in enumerate(text.splitlines(), 1) if line.startswith("stay(")]

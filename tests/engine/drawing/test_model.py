@@ -341,7 +341,7 @@ def test_a_states_picture_shows_its_timers_effects_and_where_it_is_entered_from(
                 assert diagram(name).name(r.source) in words
 
 
-def test_no_line_of_a_states_picture_is_wider_than_its_room() -> None:
+def test_every_line_of_a_states_picture_fits_its_column() -> None:
     for path in diagram("default").states:
         laid = state_diagram_of(diagram("default"), path)
         _, left, middle, right, _ = laid.columns
@@ -396,7 +396,7 @@ def test_a_text_is_wider_when_it_is_longer_or_bold() -> None:
 # --- what readers and scripts rely on ------------------------------------------------------------
 
 
-def test_lines_say_which_of_two_arrows_they_belong_to() -> None:
+def test_the_lines_of_a_pair_of_arrows_point_up_or_down() -> None:
     block = block_of(diagram("default"), "call.turn.greeting")
 
     assert {link.pair[0].rpartition(".")[2]: link.lines[0].way for link in block.links} == {
@@ -405,7 +405,7 @@ def test_lines_say_which_of_two_arrows_they_belong_to() -> None:
     }
 
 
-def test_a_lone_arrow_needs_no_sign() -> None:
+def test_the_line_of_a_single_arrow_has_no_direction() -> None:
     block = block_of(diagram("default"), "call.turn.settling")
 
     assert [line.way for link in block.links for line in link.lines] == [""]

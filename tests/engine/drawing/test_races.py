@@ -227,7 +227,7 @@ def test_the_page_has_both_orders_of_a_pair_that_ends_in_different_states() -> N
     assert not any(line.startswith("a,Knock,Call,") for line in lines(knocked, "a"))
 
 
-def test_the_csv_has_the_commands_where_only_they_depend_on_the_order() -> None:
+def test_the_csv_has_the_commands_of_pairs_that_differ_in_them_alone() -> None:
     greeted = chart(
         leaf("a", on={Knock: to("b"), Ring: stay(effects=Say("hello"))}),
         leaf("b", on={Knock: ignore("it is open"), Ring: ignore("nobody calls")}),
@@ -237,7 +237,7 @@ def test_the_csv_has_the_commands_where_only_they_depend_on_the_order() -> None:
     assert "`Knock` | `Call`" not in page(diagram_of(greeted), ties(greeted))
 
 
-def test_the_csv_has_the_fields_of_the_data_where_only_it_depends_on_the_order() -> None:
+def test_the_csv_has_the_data_fields_of_pairs_that_differ_in_them_alone() -> None:
     noted = chart(
         leaf("a", on={Knock: stay(update=note), Ring: stay(update=note_again)}),
         events=(Knock, Ring),
@@ -245,7 +245,7 @@ def test_the_csv_has_the_fields_of_the_data_where_only_it_depends_on_the_order()
     assert "a,Knock,Call,notes,stays; stays,stays; stays,a" in lines(noted, "a")
 
 
-def test_the_csv_has_the_pairs_that_are_alike_with_the_state_in_which_they_end() -> None:
+def test_the_csv_has_the_last_state_of_pairs_that_are_alike() -> None:
     told = chart(
         leaf("a", on={Told: to("b"), Knock: to("over")}),
         leaf("b", on={Told: ignore("it is known"), Knock: ignore("it is open")}),
@@ -266,7 +266,7 @@ def test_a_state_whose_pairs_all_end_in_one_state_has_no_section() -> None:
     assert lines(hurried, "b")
 
 
-def test_the_page_names_the_end_of_an_instant_where_neither_of_the_two_led_there() -> None:
+def test_the_page_names_the_last_state_of_an_instant_if_a_third_step_leads_there() -> None:
     passing = chart(
         leaf("a", on={Knock: to("b"), Ring: to("over")}),
         leaf(
@@ -281,7 +281,7 @@ def test_the_page_names_the_end_of_an_instant_where_neither_of_the_two_led_there
     assert "| `Knock` | `Call` | → **b**; ignored = **c** | → **over**; over |" in text
 
 
-def test_a_deferred_event_comes_before_the_second_of_the_two() -> None:
+def test_a_recalled_event_comes_before_the_second_of_a_pair() -> None:
     put_off = chart(
         leaf("a", on={Knock: defer("not yet"), Ring: to("b"), Told: ignore("not yet")}),
         leaf("b", on={Knock: to("c"), Ring: ignore("it is open"), Told: ignore("not yet")}),

@@ -169,7 +169,7 @@ ENDS = {CallerHungUp, LineClosed, CallTransferred}
 
 @given(charts(), seeds, happenings)
 @settings(max_examples=30)
-def test_a_random_chart_goes_where_its_scxml_goes(
+def test_a_random_chart_and_its_scxml_take_the_same_steps(
     chart: Chart, seed: int, happens: list[Post | Wait]
 ) -> None:
     follow(chart, walk(chart, first_data(seed), happens))
@@ -247,7 +247,7 @@ def timers(step: Step) -> Iterator[Occurrence]:
 
 @given(chances)
 @settings(max_examples=20)
-def test_the_default_chart_goes_where_its_scxml_goes(drawn: list[Chance]) -> None:
+def test_the_default_chart_and_its_scxml_take_the_same_steps(drawn: list[Chance]) -> None:
     follow(CHART, random_call(drawn))
 
 

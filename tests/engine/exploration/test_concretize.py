@@ -27,7 +27,7 @@ from tests.engine.exploration.holed import FAILING
 SECOND = 1_000_000
 
 
-def test_what_was_put_off_happens_at_once_when_it_is_offered_again() -> None:
+def test_a_deferred_event_happens_immediately_when_it_is_offered_again() -> None:
     busy = state("busy", on={Knock: defer("in a moment")}, after={"done": (1, to("waiting"))})
     way = ("Knock()", "after busy done", "Knock, deferred before")
     steps = concretize(explored(chart(busy, WAITING), most=60), way)
@@ -40,7 +40,7 @@ def test_a_call_ends_before_the_step_that_cannot_be_decided() -> None:
     assert [step.data.knocks for step in steps] == [0, 1, 2]
 
 
-def test_no_call_waits_for_a_timer_beyond_one_that_is_due_before() -> None:
+def test_a_timer_cannot_fire_before_an_earlier_one() -> None:
     door = state("door", after={"soon": (1, ignore("")), "later": (5, to("bye"))})
     exploration = explored(chart(door))
     assert len(concretize(exploration, ("after door soon", "after door later"))) == 3
@@ -54,18 +54,18 @@ def a_whole_call(limit: Delay) -> Chart:
     return chart(state("call", children=[room], after={"limit": (limit, to("bye", update=fails))}))
 
 
-def test_the_bound_of_a_whole_call_may_be_what_cannot_be_decided() -> None:
+def test_a_step_that_fails_at_the_longest_call_is_feasible() -> None:
     exploration = explored(a_whole_call(settings.longest_call), stop_at_first=True)
     assert len(concretize(exploration, ("after call limit",))) == 1
 
 
-def test_what_cannot_be_decided_must_come_to_be() -> None:
+def test_a_step_that_fails_after_the_end_of_the_call_is_infeasible() -> None:
     exploration = explored(a_whole_call(60), stop_at_first=True)
     with pytest.raises(Infeasible, match="its timers cannot fire in this order"):
         concretize(exploration, ("after call limit",))
 
 
-def test_what_the_world_cannot_do_is_told() -> None:
+def test_an_impossible_move_is_named_with_its_state() -> None:
     twice = ("the caller hangs up", "the caller hangs up")
     with pytest.raises(Infeasible, match="'the caller hangs up' cannot happen in bye"):
         concretize(explored(chart(WAITING)), twice)
@@ -75,7 +75,7 @@ def forget_knocks(leaf: str, data: CallData, environment: EnvironmentState) -> C
     return CanonicalValues(data={"knocks": 0})
 
 
-def test_no_real_call_goes_a_way_that_forgets_what_matters() -> None:
+def test_a_path_that_forgets_data_that_matter_is_infeasible() -> None:
     answers = [to("bye", when=knocked), stay(update=count)]
     counting = chart(
         state("counting", on={Knock: answers}, after={"out": (5, to("bye"))}), data=Counted
@@ -94,7 +94,7 @@ def long_if_late(data: PhoneData, at_us: int) -> float:
     return 1.0 if at_us - data.silent_since_us < 6 * SECOND else 10.0
 
 
-def test_delays_that_depend_on_their_moments_in_a_circle_fit_no_call() -> None:
+def test_delays_and_moments_that_depend_on_each_other_in_a_circle_are_infeasible() -> None:
     """After an early knock the timer is short, so the knock must be late; and the reverse."""
     shut = State("shut", on={Knock: to("call.room.open")})
     opened = State("open", after={"draught": (long_if_late, to("bye"))})

@@ -41,7 +41,7 @@ def the_violation(exploration: Any) -> tuple[str, str, tuple[str, ...]]:
     return violation.name, violation.how, violation.path
 
 
-def test_a_whole_chart_breaks_nothing_and_gives_every_answer() -> None:
+def test_a_correct_chart_breaks_no_property_and_uses_every_answer() -> None:
     exploration = explored(chart(WAITING))
     assert check_liveness(exploration) == 6.0
     assert exploration.violations == []
@@ -49,7 +49,7 @@ def test_a_whole_chart_breaks_nothing_and_gives_every_answer() -> None:
     assert exploration.complete
 
 
-def test_an_event_that_nobody_answers_is_refused_when_the_chart_is_built() -> None:
+def test_a_chart_with_an_event_without_a_reaction_is_refused_when_it_is_built() -> None:
     with pytest.raises(ChartError, match="state deaf must react to Knock, which can arrive there"):
         chart(State("deaf", on={CallerHungUp: to("bye"), LineClosed: to("bye")}))
 
@@ -83,7 +83,7 @@ def test_two_timers_due_at_one_instant_may_lead_to_one_state() -> None:
     assert exploration.violations == []
 
 
-def test_a_wait_that_goes_round_and_never_ends_is_found() -> None:
+def test_an_endless_circle_of_timers_is_found() -> None:
     exploration = explored(ROUND)
     check_liveness(exploration)
     name, how, path = the_violation(exploration)
@@ -110,7 +110,7 @@ def never(data: Counted) -> bool:
     return data.knocks > 1
 
 
-def test_a_wait_that_a_guard_never_ends_is_found() -> None:
+def test_a_wait_without_end_behind_a_guard_is_found() -> None:
     """The chart's own checks cannot see it: the last reaction of the timer leaves the state."""
     inner = State(
         "inner",
@@ -123,7 +123,9 @@ def test_a_wait_that_a_guard_never_ends_is_found() -> None:
     assert the_violation(exploration)[0] == "a call ends if only its timers fire"
 
 
-def test_a_call_whose_only_timer_fails_waits_for_ever_and_the_nearest_wait_is_told() -> None:
+def test_a_call_whose_only_timer_fails_can_wait_without_end_and_the_nearest_wait_is_reported() -> (
+    None
+):
     here = state("here", on={Knock: to("there")}, after={"t": (3, to("bye", update=fails))})
     there = state("there", after={"t": (3, to("bye", update=fails))})
     exploration = explored(chart(here, there, data=Counted))
@@ -154,7 +156,7 @@ def test_the_nearer_of_two_circles_is_reported() -> None:
     ("knock", "how"),
     [("round", "it comes back from round to round"), ("stuck", "stuck can wait without end")],
 )
-def test_of_a_circle_and_a_wait_without_end_the_nearer_is_told(knock: str, how: str) -> None:
+def test_the_nearer_of_a_circle_and_a_wait_without_end_is_reported(knock: str, how: str) -> None:
     other = "stuck" if knock == "round" else "round"
     begins = state("begins", on={Knock: to(knock)}, after={"t": (1, to("on"))})
     on = state("on", after={"t": (1, to("and_on"))})
@@ -227,7 +229,7 @@ def test_a_function_that_returns_something_else_is_named(answer: To, how: str) -
     assert the_violation(exploration) == ("the chart's functions never fail", how, ("Knock()",))
 
 
-def test_a_step_that_time_does_not_allow_breaks_nothing() -> None:
+def test_a_timer_that_is_never_due_breaks_no_property() -> None:
     late = state("late", after={"out": (1, to("bye")), "never": (5, to("bye", update=fails))})
     exploration = explored(chart(late))
     assert exploration.violations == []
@@ -235,7 +237,7 @@ def test_a_step_that_time_does_not_allow_breaks_nothing() -> None:
     assert answer.described(exploration.chart) == "late, after late never -> bye"
 
 
-def test_what_was_put_off_is_offered_again_when_the_state_changes() -> None:
+def test_a_deferred_event_is_offered_again_when_the_state_changes() -> None:
     busy = state("busy", on={Knock: defer("in a moment")}, after={"done": (1, to("waiting"))})
     exploration = explored(chart(busy, WAITING), most=60)
     keys = {s.key for e in exploration.states for s in e.successors or ()}
@@ -258,7 +260,7 @@ class Rings(Event):
     origin: ClassVar[str] = "ring"
 
 
-def test_a_stay_that_is_over_is_not_taken_for_the_outermost_one() -> None:
+def test_an_event_of_an_ended_stay_has_another_key_than_one_of_the_current_stay() -> None:
     async def ring(scene: Any) -> None:
         pass
 
@@ -312,7 +314,7 @@ def test_an_event_and_each_timer_that_may_be_due_first_are_ties() -> None:
     assert count_ties(exploration) > 3
 
 
-def test_what_was_put_off_and_is_offered_at_once_ties_with_nothing() -> None:
+def test_a_recalled_event_ties_with_no_other() -> None:
     answers = {CallerHungUp: defer("in a moment"), LineClosed: ignore("")}
     busy = state("busy", on=answers, after={"done": (1, to("waiting"))})
     exploration = explored(chart(busy, WAITING))

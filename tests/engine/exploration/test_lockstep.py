@@ -35,23 +35,23 @@ OPENS = to("waiting", when=knocked)
 LEFT = {"out": (5, to("waiting"))}
 
 
-def test_a_chart_goes_the_ways_of_itself() -> None:
+def test_a_chart_does_not_diverge_from_itself() -> None:
     patient = state("door", on={Knock: [OPENS, COUNTS]}, after=LEFT)
     assert divergence(knocks(patient, WAITING), knocks(patient, WAITING)) is None
 
 
-def test_a_timer_that_runs_from_the_beginning_is_seen_at_once() -> None:
+def test_a_different_first_timer_diverges_at_the_beginning() -> None:
     assert divergence(waits(5), waits(6)) == Divergence((), "they begin differently")
 
 
-def test_the_shortest_call_is_found_in_which_the_third_knock_opens_or_does_not() -> None:
+def test_the_shortest_call_that_diverges_is_found() -> None:
     opening = knocks(state("door", on={Knock: [OPENS, COUNTS]}, after=LEFT), WAITING)
     closed = knocks(state("door", on={Knock: COUNTS}, after=LEFT), WAITING)
     found = divergence(opening, closed)
     assert found == Divergence(("Knock()", "Knock()", "Knock()"), "taken, not stayed")
 
 
-def test_what_only_the_data_know_is_no_difference() -> None:
+def test_a_difference_of_the_data_alone_is_not_a_divergence() -> None:
     counting = knocks(state("door", on={Knock: COUNTS}, after=LEFT), WAITING)
     forgetful = knocks(state("door", on={Knock: stay()}, after=LEFT), WAITING)
     assert divergence(counting, forgetful) is None
@@ -73,7 +73,7 @@ def moody(*states: State) -> Exploration:
     return exploration
 
 
-def test_data_that_make_a_difference_in_one_of_them_alone_are_one() -> None:
+def test_a_variant_of_the_data_that_matters_to_one_chart_alone_is_compared() -> None:
     opening = moody(state("door", on={Knock: [OPENS, stay()]}, after=LEFT), WAITING)
     closed = moody(state("door", on={Knock: stay()}, after=LEFT), WAITING)
     assert divergence(opening, closed) == Divergence(("Knock() (as ever)",), "taken, not stayed")
@@ -86,7 +86,7 @@ class Quiet(Phone):
         return [move for move in super().moves(state) if not isinstance(move.event, Knock)]
 
 
-def test_what_happens_in_one_of_them_alone_is_not_compared() -> None:
+def test_a_move_of_one_environment_alone_is_not_compared() -> None:
     whole = chart(state("door", on={Knock: COUNTS}, after=LEFT), WAITING, data=Counted)
     quiet = Exploration(whole, Quiet(whole))
     for _ in quiet.run():
@@ -94,7 +94,7 @@ def test_what_happens_in_one_of_them_alone_is_not_compared() -> None:
     assert divergence(explored(whole), quiet) is None
 
 
-def test_the_first_thing_that_is_not_the_same_is_told() -> None:
+def test_the_first_difference_between_two_steps_is_named() -> None:
     step = Observation(Outcome.TAKEN, "door", ("StopPlayback",), ())
     assert step.difference_from(replace(step, leaf="waiting")) == "door, not waiting"
     assert step.difference_from(replace(step, does=())) == "StopPlayback, not nothing"

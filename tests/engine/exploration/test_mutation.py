@@ -50,7 +50,7 @@ def verdicts(whole: Chart) -> dict[str, Caught]:
     return {m.mistake: verdict(m, [Phone], before).caught for m in mutants(whole)}
 
 
-def test_mistakes_that_matter_are_found_and_how() -> None:
+def test_each_mistake_that_matters_is_found_in_its_way() -> None:
     found = verdicts(SMALL)
     assert found["door: on Knock, answer 2 is gone"] is Caught.REFUSED
     assert found["door: after out is gone"] is Caught.REFUSED
@@ -64,13 +64,13 @@ def test_mistakes_that_matter_are_found_and_how() -> None:
     assert found["bye: on entry, no HangUpLine"] is Caught.BROKEN
 
 
-def test_a_timer_that_is_due_at_once_cannot_be_due_at_once_by_mistake() -> None:
+def test_a_timer_of_0_s_has_no_mutant_of_0_s() -> None:
     whole = chart(state("door", after={"out": (0, to("waiting"))}), WAITING)
     timers = [m.mistake for m in mutants(whole) if m.mistake.startswith("door: after out is")]
     assert timers == ["door: after out is gone", "door: after out is never"]
 
 
-def test_a_chart_that_comes_to_many_more_nodes_is_another_chart(
+def test_a_mutant_with_many_more_nodes_is_different(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     gone = next(m for m in mutants(SMALL) if m.mistake == "door: on Knock, answer 2 without count")
@@ -87,7 +87,7 @@ def test_mistakes_that_do_not_matter_survive() -> None:
     assert survivors == {"stale events are acted on", "late events are acted on"}
 
 
-def test_a_bound_that_is_gone_leaves_its_answer_unexplored() -> None:
+def test_a_removed_timer_of_the_whole_call_is_found_as_unexplored() -> None:
     patient = State("patient", after={"out": (5, to("bye"))})
     call = state("call", children=[patient], after={"longest": (100, to("bye"))})
     whole = chart(call)
@@ -122,7 +122,7 @@ def minding(whole: Chart) -> Phone:
     return Phone(whole, more_properties=[Property("knocks are counted", uncounted)])
 
 
-def test_of_several_worlds_one_in_which_a_property_is_broken_says_most() -> None:
+def test_a_property_that_another_environment_breaks_is_reported_instead_of_a_difference() -> None:
     before = [baseline(SMALL, Phone)]
     forgetful = next(m for m in mutants(SMALL) if m.mistake.endswith("without count"))
     different = verdict(forgetful, [Phone], before)

@@ -19,13 +19,13 @@ def begun(*seconds: int) -> tuple[tuple[int, ...], ...]:
     return elapsed(stepped(NOTHING, [(s, s) for s in seconds]))
 
 
-def test_the_shorter_of_two_timers_that_began_at_once_is_due_first() -> None:
+def test_the_shorter_of_two_timers_that_began_together_is_due_first() -> None:
     zone = begun(3, 5)
     assert fired(zone, 1) is not None
     assert fired(zone, 2) is None
 
 
-def test_what_is_left_of_the_longer_one_is_known_when_the_shorter_fires() -> None:
+def test_the_rest_of_the_longer_timer_is_known_when_the_shorter_one_fires() -> None:
     zone = fired(begun(3, 5), 1)
     assert zone is not None
     assert (zone[2][0], zone[0][2]) == (2, -2)
@@ -53,21 +53,21 @@ def test_a_timer_that_began_later_and_is_longer_is_never_due_first() -> None:
     assert not can_be_at_once(zone, 1, 2)
 
 
-def test_two_timers_are_not_due_at_once_when_a_third_is_always_before_them() -> None:
+def test_two_timers_are_never_due_together_when_a_third_always_fires_before_them() -> None:
     assert not can_be_at_once(begun(1, 3, 3), 2, 3)
 
 
-def test_three_timers_that_cannot_all_be_as_two_of_them_are() -> None:
+def test_a_timer_that_began_after_two_equal_ones_is_never_due_first() -> None:
     zone = elapsed(stepped(begun(4, 4), [1, 2, (4, 4)]))
     assert fired(zone, 1) is not None
     assert fired(zone, 3) is None
 
 
-def test_a_delay_within_bounds_lies_within_wider_ones() -> None:
+def test_a_zone_with_narrower_bounds_lies_within_a_wider_one() -> None:
     narrow, wide = (elapsed(stepped(NOTHING, [bounds])) for bounds in ((2, 3), (1, 4)))
     assert is_within(narrow, wide)
     assert not is_within(wide, narrow)
 
 
-def test_a_timer_that_ended_is_forgotten() -> None:
+def test_a_timer_that_ended_is_not_in_the_next_zone() -> None:
     assert elapsed(stepped(begun(3, 5), [2])) == begun(5)

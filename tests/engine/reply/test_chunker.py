@@ -114,7 +114,7 @@ def test_a_word_that_is_too_long_is_broken() -> None:
     assert cut(["x" * 45], longest=20) == ["x" * 20, "x" * 20, "x" * 5]
 
 
-def test_a_mark_or_a_sentence_beyond_the_limit_does_not_help() -> None:
+def test_text_is_cut_at_its_limit_before_a_later_mark_or_sentence() -> None:
     assert cut(["one two three four five|six"], longest=20) == ["one two three four", "five", "six"]
     assert cut(["one two three four five. Six"], longest=20) == [
         "one two three four",

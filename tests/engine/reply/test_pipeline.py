@@ -64,7 +64,7 @@ def test_a_reply_that_was_played_whole_was_heard_whole() -> None:
     assert composition.cursor == Cursor(2)
 
 
-def test_before_any_sound_no_word_is_heard() -> None:
+def test_no_word_is_heard_before_any_sound() -> None:
     composition = composed(chunk("We are open.", 50))
 
     assert composition.take_heard(Cursor(), 0) == ""
@@ -97,7 +97,7 @@ def test_the_rest_begins_at_a_whole_frame() -> None:
     assert composition.cursor.byte % FRAME == 0
 
 
-def test_of_a_broken_chunk_only_words_with_sound_are_heard() -> None:
+def test_only_words_with_sound_are_heard_of_a_broken_chunk() -> None:
     broken = chunk("one two three four", 100, phase=ChunkPhase.BROKEN)
     broken.words = [WordTiming(w, n, n + 1.0) for n, w in enumerate(broken.text.split())]
     composition = composed(chunk("Well,", 20), broken)
@@ -105,7 +105,7 @@ def test_of_a_broken_chunk_only_words_with_sound_are_heard() -> None:
     assert composition.take_heard(Cursor(), 120 * FRAME) == "Well, one two"
 
 
-def test_in_a_growing_chunk_words_end_as_in_the_fastest_speech() -> None:
+def test_words_of_a_growing_chunk_end_as_in_the_fastest_speech() -> None:
     # 18 characters take at least a second: the first word takes half of it, and 0.6 s are there.
     growing = chunk("x" * 9 + " " + "y" * 8, 30, phase=ChunkPhase.GROWING)
     composition = composed(growing)

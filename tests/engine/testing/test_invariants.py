@@ -134,7 +134,7 @@ async def test_a_broken_invariant_is_reported(
         check_invariants(telephone.recording, telephone.model)
 
 
-async def test_sound_of_a_reply_that_is_over_is_counted_in_frames(
+async def test_sound_of_an_ended_reply_is_counted_in_frames(
     make_telephone: MakeTelephone,
 ) -> None:
     async def call() -> None:
@@ -159,7 +159,7 @@ async def test_sound_of_another_reply_is_stale_at_any_time(make_telephone: MakeT
         await call()
 
 
-async def test_a_guess_at_the_words_is_not_held_against_the_engine(
+async def test_heard_words_are_not_checked_without_word_timings(
     make_telephone: MakeTelephone,
 ) -> None:
     telephone = await finished(make_telephone)
@@ -174,7 +174,7 @@ async def test_a_call_without_a_journal_has_none_to_replay(make_telephone: MakeT
     check_invariants(telephone.recording)
 
 
-async def test_what_is_left_under_way_is_named(make_telephone: MakeTelephone) -> None:
+async def test_jobs_left_under_way_are_counted(make_telephone: MakeTelephone) -> None:
     async def call(elsewhere: trio.Nursery) -> None:
         async with make_telephone() as telephone:
             telephone.agent_will_say(hangs=True)

@@ -112,7 +112,7 @@ async def test_frames_and_spans_give_the_same_audio(autojump_clock: MockClock) -
     assert heard[0] == heard[1]
 
 
-async def test_the_caller_says_one_thing_after_the_other(autojump_clock: MockClock) -> None:
+async def test_sounds_of_the_caller_follow_each_other(autojump_clock: MockClock) -> None:
     line = FakeLine()
     line.answer()
     line.say(fake_sound(1, 0, 3200))
@@ -134,7 +134,7 @@ async def test_a_flush_cuts_at_the_end_of_the_frame_on_the_air(autojump_clock: M
     assert (heard.sound, heard.first, heard.samples) == (3, 0, 26 * 320)
 
 
-async def test_what_was_heard_grows_with_time(autojump_clock: MockClock) -> None:
+async def test_the_heard_sound_grows_with_time(autojump_clock: MockClock) -> None:
     line = FakeLine()
     line.answer()
     line.play(fake_sound(1, 0, 16000))
@@ -163,7 +163,7 @@ async def test_a_carrier_that_loses_marks_confirms_none(autojump_clock: MockCloc
     assert patience.cancelled_caught
 
 
-async def test_a_line_may_take_its_time_to_close(autojump_clock: MockClock) -> None:
+async def test_a_line_may_close_late(autojump_clock: MockClock) -> None:
     line = FakeLine()
     line.closing = 1.5
     line.answer()

@@ -101,7 +101,7 @@ def test_a_path_that_is_not_taken_shows_a_diff_and_both_lines(run: Run) -> None:
     )
 
 
-def test_a_chart_whose_function_fails_shows_the_functions_line(run: Run) -> None:
+def test_a_failure_of_a_charts_function_shows_its_line(run: Run) -> None:
     result = run(
         """
         import pytest
@@ -207,7 +207,7 @@ def test_schedules_follow_the_seed(run: Run) -> None:
 
 
 @pytest.mark.parametrize("count", [0, -1])
-def test_a_test_under_no_schedule_is_refused(run: Run, count: int) -> None:
+def test_a_marker_with_less_than_one_schedule_is_refused(run: Run, count: int) -> None:
     result = run(
         f"""
         import pytest
@@ -225,7 +225,7 @@ def test_a_test_under_no_schedule_is_refused(run: Run, count: int) -> None:
 
 
 @pytest.mark.parametrize("count", ["0", "-1", "many"])
-def test_stories_under_no_schedule_are_a_usage_error(run: Run, count: str) -> None:
+def test_an_option_with_less_than_one_schedule_is_a_usage_error(run: Run, count: str) -> None:
     result = run("def test_it(): ...", f"--callchart-schedules={count}")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines(
@@ -260,7 +260,7 @@ def test_the_line_that_repeats_a_failure_repeats_it(run: Run) -> None:
     run(source, test, "--callchart-seed", "3").assert_outcomes(failed=1)
 
 
-def test_without_trio_mode_a_call_is_a_test_all_the_same(
+def test_a_test_with_a_telephone_runs_without_trio_mode(
     run: Run, pytester: pytest.Pytester
 ) -> None:
     pytester.makeini("[pytest]\n")

@@ -107,7 +107,7 @@ async def results(
     return heard
 
 
-async def test_a_recogniser_knows_half_of_it_after_a_while_and_the_rest_at_the_end(
+async def test_a_recogniser_gives_half_of_the_words_as_a_partial_and_all_at_the_end(
     autojump_clock: MockClock,
 ) -> None:
     spoken = Spoken("tell me about it")
@@ -135,7 +135,7 @@ async def test_a_recogniser_may_give_two_finals_or_none(autojump_clock: MockCloc
     ]
 
 
-async def test_a_recogniser_may_give_up(autojump_clock: MockClock) -> None:
+async def test_a_recogniser_may_fail(autojump_clock: MockClock) -> None:
     with pytest.RaisesGroup(pytest.RaisesExc(ProviderError, match="no idea")):
         await results(FakeRecognizer(), Spoken("a", fails="no idea"), lasting=1.0, until=5)
     closed = FakeRecognizer(fails_to_open="no more calls")
@@ -157,7 +157,7 @@ async def spoken_by(
     return given
 
 
-async def test_a_text_comes_piece_by_piece_with_the_words_that_are_in_it(
+async def test_each_piece_of_a_text_has_the_words_so_far(
     autojump_clock: MockClock,
 ) -> None:
     synthesizer = FakeSynthesizer(Manner(latency=0.2, piece=0.5, pace=0.1))
@@ -186,12 +186,14 @@ async def test_a_synthesizer_may_fail_in_the_middle_or_hang(autojump_clock: Mock
     assert len(await spoken_by(synthesizer, "and this is fine")) == 1
 
 
-async def test_a_synthesizer_may_keep_its_words_to_itself(autojump_clock: MockClock) -> None:
+async def test_a_synthesizer_may_omit_its_word_timings(autojump_clock: MockClock) -> None:
     (given,) = await spoken_by(FakeSynthesizer(tells_words=False), "one two three")
     assert given[1].words == ()
 
 
-async def test_a_model_without_a_script_says_what_it_heard(autojump_clock: MockClock) -> None:
+async def test_a_model_without_a_script_repeats_the_callers_words(
+    autojump_clock: MockClock,
+) -> None:
     listener, tools = await write(FakeModel())
     assert listener.text == "You said: Marmalade..|"
     assert not tools.ends_call

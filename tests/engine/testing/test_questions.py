@@ -41,7 +41,7 @@ LEAVES = ["call.turn.greeting.clear", "call.listening.waiting", "call.listening.
         [...],
     ],
 )
-def test_a_path_that_the_leaves_follow(path: list[str | EllipsisType]) -> None:
+def test_follows_returns_true_for_the_path_of_the_leaves(path: list[str | EllipsisType]) -> None:
     assert follows(LEAVES, path)
 
 
@@ -59,11 +59,11 @@ def test_a_path_that_the_leaves_follow(path: list[str | EllipsisType]) -> None:
         ["list", ...],
     ],
 )
-def test_a_path_that_they_do_not_follow(path: list[str | EllipsisType]) -> None:
+def test_follows_returns_false_for_another_path(path: list[str | EllipsisType]) -> None:
     assert not follows(LEAVES, path)
 
 
-def test_a_state_is_known_by_any_part_of_its_name_but_not_of_a_word() -> None:
+def test_a_state_is_found_by_whole_words_of_its_name() -> None:
     leaf = "call.turn.speaking.chunks"
     for part in ("call", "turn.speaking", "speaking", "speaking.chunks", "chunks", leaf):
         assert is_in(leaf, part)
@@ -71,7 +71,7 @@ def test_a_state_is_known_by_any_part_of_its_name_but_not_of_a_word() -> None:
         assert not is_in(leaf, other)
 
 
-async def test_what_a_call_is_asked(telephone: Telephone) -> None:
+async def test_each_question_has_the_expected_answer(telephone: Telephone) -> None:
     telephone.agent_will_say("We open at nine.|", latency=0.5)
     await telephone.caller_says("When do you open?", at=3.0, until=4.0)
     await telephone.expect(states=[..., "speaking", "listening"])
@@ -101,6 +101,6 @@ async def test_what_a_call_is_asked(telephone: Telephone) -> None:
     assert telephone.heard[1] == HeardReply(2, "We open at nine.")
 
 
-async def test_what_was_heard_can_be_asked_in_the_middle_of_a_word(telephone: Telephone) -> None:
+async def test_the_heard_words_are_known_in_the_middle_of_a_reply(telephone: Telephone) -> None:
     await telephone.until(0.65)
     assert telephone.heard == [HeardReply(1, "Hello, this")]

@@ -27,7 +27,7 @@ def order(seed: int | str) -> list[int]:
     return ran
 
 
-def test_a_seed_settles_the_order() -> None:
+def test_a_seed_fixes_the_order() -> None:
     assert order(7) == order(7)
     assert order("a name") == order("a name")
 
@@ -36,7 +36,7 @@ def test_seeds_differ() -> None:
     assert len({tuple(order(seed)) for seed in range(10)}) == 10
 
 
-def test_a_run_is_on_a_clock_that_jumps_unless_it_is_given_another() -> None:
+def test_a_run_uses_a_clock_that_jumps_unless_another_is_given() -> None:
     async def read() -> float:
         await trio.sleep(1000)
         return trio.current_time()

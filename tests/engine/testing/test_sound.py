@@ -28,7 +28,7 @@ def test_stretches_that_follow_each_other_are_the_whole(
 
 
 @given(numbers, numbers, st.integers(1, 50), st.integers(0, 50))
-def test_silence_and_another_sound_are_told_apart(
+def test_silence_and_another_sound_are_distinguished(
     number: int, other: int, blocks: int, silence: int
 ) -> None:
     samples = blocks * BLOCK

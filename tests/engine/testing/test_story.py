@@ -52,27 +52,27 @@ def test_an_event_is_moved_before_onto_and_after_the_instants_near_it() -> None:
     assert len(moved) > 20  # other moments as well
 
 
-def test_what_is_noticed_later_happens_earlier_to_meet_an_instant() -> None:
+def test_an_event_with_a_lag_is_moved_ahead_to_meet_an_instant() -> None:
     assert [2.28] in moments(event(2.0, lag=0.02), instants=(2.3,))
 
 
-def test_nothing_happens_before_the_call() -> None:
+def test_no_event_is_moved_before_the_call() -> None:
     assert min(at for (at,) in moments(event(0.1))) == 0.0
 
 
-def test_voice_stays_in_its_order_and_each_of_it_lasts_for_a_frame() -> None:
+def test_voice_events_keep_their_order_and_a_frame_between_them() -> None:
     voice = [event(at, of_voice=True) for at in (1.0, 1.1, 1.2, 1.3)]
     for moved in moments(*voice, instants=(0.9, 1.15, 1.25)):
         assert all(later - earlier > 0.02 - 1e-5 for earlier, later in pairwise(moved))
 
 
-def test_what_follows_an_event_moves_along_in_half_of_the_schedules() -> None:
+def test_later_events_move_along_in_up_to_half_of_the_schedules() -> None:
     moved = moments(event(2.0), event(9.0))
     kept = [second - first == pytest.approx(7.0) for first, second in moved if first != 2.0]
     assert 0.05 < sum(kept) / len(kept) < 0.5
 
 
-def test_a_schedule_is_settled_by_its_name() -> None:
+def test_a_schedule_is_fixed_by_its_name() -> None:
     schedule = Schedule(3, 7, (1.9, 2.1))
     assert schedule.moments([event(2.0)], schedule.luck()) == schedule.moments(
         [event(2.0)], Random("3.7")
@@ -89,7 +89,7 @@ async def hangs_up_as_the_answer_begins(story: Story) -> None:
     await story.happens()
 
 
-def test_a_story_takes_other_courses_under_other_schedules() -> None:
+def test_a_story_takes_several_courses_under_several_schedules() -> None:
     told = tell(hangs_up_as_the_answer_begins, telephone, schedules=20)
     assert told.schedules == 20
     assert 2 < told.distinct <= 20
@@ -127,14 +127,14 @@ def test_every_verb_happens_at_its_moment_under_the_first_schedule() -> None:
     assert tell(all_of_it, telephone, schedules=1).schedules == 1
 
 
-def test_a_delay_is_around_what_is_told() -> None:
+def test_a_delay_is_moved_around_its_value() -> None:
     delays = {Story(Schedule(0, n), telephone).around(0.5) for n in range(200)}
     assert {0.5, 0.5 - INSTANT, 0.5 + INSTANT} < delays
     assert all(0.0 <= delay <= 1.0 for delay in delays)
     assert len(delays) > 20
 
 
-def test_a_story_may_be_about_something_else_than_a_call() -> None:
+def test_a_story_may_have_events_of_its_own_and_no_call() -> None:
     async def two_bells(story: Story) -> None:
         async def rings() -> None:
             story.note("the first")
@@ -172,7 +172,7 @@ def test_a_story_that_never_happens_is_a_defect() -> None:
         tell(forgetful, telephone, schedules=5)
 
 
-def test_what_goes_wrong_says_under_which_schedule() -> None:
+def test_a_failed_assertion_names_its_schedule() -> None:
     async def wrong(story: Story) -> None:
         story.telephone.agent_will_say("At nine.|")
         story.caller_says("When do you open?", at=3.0, until=4.0)
@@ -218,7 +218,7 @@ STORY = """
 """
 
 
-def test_a_test_tells_a_story_and_more_schedules_are_reported(run: Run) -> None:
+def test_distinct_journals_are_reported_for_more_schedules_than_the_default(run: Run) -> None:
     result = run(STORY, "--callchart-schedules", "25")
     result.assert_outcomes(passed=1)
     result.stdout.fnmatch_lines(["* distinct journals of 25 schedules: *test_hangs_up?4.72?"])
@@ -241,7 +241,7 @@ def test_a_story_that_fails_shows_its_last_journal_and_its_schedule(run: Run) ->
     )
 
 
-def test_what_fails_under_a_later_schedule_is_repeated_by_the_line_that_says_so(run: Run) -> None:
+def test_a_failure_under_a_later_schedule_is_repeated_by_its_line(run: Run) -> None:
     late = STORY.replace("1 + 1 == 2", "not story.schedule.name.endswith('.20')")
     failed = run(late, "--callchart-schedules", "25")
     failed.assert_outcomes(failed=1)

@@ -16,7 +16,7 @@ from callchart.states import CHART
 from callchart.states.settings import PhoneSettings
 
 
-async def test_a_path_that_the_call_does_not_take_is_shown_with_the_states_it_took(
+async def test_a_missed_path_is_shown_with_the_states_of_the_call(
     make_telephone: MakeTelephone,
 ) -> None:
     async with make_telephone() as telephone:
@@ -42,7 +42,7 @@ async def test_an_expectation_that_is_not_awaited_is_met_before_the_next_verb(
         assert telephone.now == 2.2
 
 
-async def test_a_call_is_over_when_nothing_of_it_is_left(make_telephone: MakeTelephone) -> None:
+async def test_a_call_is_over_when_its_last_task_has_ended(make_telephone: MakeTelephone) -> None:
     async with make_telephone() as telephone:
         await telephone.caller_hangs_up(at=1.0)
         assert not telephone.over
@@ -58,7 +58,7 @@ async def test_an_expectation_is_met_once(make_telephone: MakeTelephone) -> None
         await greeting
 
 
-async def test_settings_may_be_given_whole(make_telephone: MakeTelephone) -> None:
+async def test_settings_may_be_given_as_one_object(make_telephone: MakeTelephone) -> None:
     async with make_telephone(settings=PhoneSettings(no_input=1.0)) as telephone:
         await telephone.expect(states=["greeting", "listening", "speaking"])
         assert telephone.now == 3.2
@@ -76,7 +76,9 @@ async def test_an_expectation_that_is_not_awaited_fails_at_the_end(
         await call()
 
 
-async def test_frames_that_are_not_stale_are_not_found(make_telephone: MakeTelephone) -> None:
+async def test_an_expected_number_of_stale_frames_must_be_heard(
+    make_telephone: MakeTelephone,
+) -> None:
     telephone = make_telephone()
     with pytest.raises(AssertionError, match="must hear 3 stale frames, heard 0"):
         async with telephone:
@@ -116,7 +118,7 @@ async def test_a_failure_of_the_call_is_a_failure_of_the_test(
     assert failure.value.split(ZeroDivisionError)[0]
 
 
-async def test_a_state_that_is_never_reached_is_waited_for_so_long(
+async def test_until_gives_up_after_its_limit_or_at_the_end_of_the_call(
     make_telephone: MakeTelephone,
 ) -> None:
     async with make_telephone() as telephone:
@@ -128,7 +130,7 @@ async def test_a_state_that_is_never_reached_is_waited_for_so_long(
             await telephone.until("thinking")
 
 
-async def test_what_belongs_to_the_instant_has_happened_when_a_wait_ends(
+async def test_a_wait_ends_after_all_steps_of_its_instant(
     make_telephone: MakeTelephone,
 ) -> None:
     async with make_telephone() as telephone:
@@ -137,14 +139,14 @@ async def test_what_belongs_to_the_instant_has_happened_when_a_wait_ends(
         assert [said.text for said in telephone.history] == [telephone.scripts.greeting]
 
 
-async def test_a_state_that_lasts_no_time_is_not_missed(make_telephone: MakeTelephone) -> None:
+async def test_until_finds_a_state_that_lasts_no_time(make_telephone: MakeTelephone) -> None:
     async with make_telephone() as telephone:
         await telephone.caller_says("Hello?", at=3.0)
         await telephone.until("thinking.silent")
         assert telephone.state == "call.turn.speaking.opening"
 
 
-async def test_the_past_cannot_be_told(make_telephone: MakeTelephone) -> None:
+async def test_a_moment_in_the_past_is_refused(make_telephone: MakeTelephone) -> None:
     async with make_telephone() as telephone:
         await telephone.until(3.0)
         with pytest.raises(
@@ -153,7 +155,7 @@ async def test_the_past_cannot_be_told(make_telephone: MakeTelephone) -> None:
             await telephone.caller_hangs_up(at=2.0)
 
 
-async def test_a_state_there_is_not_is_refused_with_the_nearest(
+async def test_an_unknown_state_is_refused_with_the_nearest_one(
     make_telephone: MakeTelephone,
 ) -> None:
     async with make_telephone() as telephone:
@@ -203,7 +205,7 @@ async def test_a_call_that_goes_round_in_a_circle_fails_instead_of_hanging(
     assert "goes round in a circle" in repr(circles)
 
 
-async def test_without_a_word_no_call_is_made(telephone: Telephone) -> None:
+async def test_a_telephone_without_a_verb_makes_no_call(telephone: Telephone) -> None:
     assert telephone.now == 0.0
     assert telephone.state == ""
     assert not telephone.steps

@@ -36,12 +36,12 @@ def test_the_default_chart_has_an_overview_of_six_boxes_in_the_frame_of_the_call
     assert {("listening", "thinking"), ("speaking", "barged_in"), ("call", "hangup")} <= ways(small)
 
 
-def test_a_way_passes_through_the_states_that_are_left_out() -> None:
+def test_a_transition_of_the_overview_passes_through_states_that_it_omits() -> None:
     small = overview_of(diagram_of(line("a", "b", "c", "d", overview=("a", "d"))))
     assert [(r.source, r.target, r.trigger) for r in small.transitions] == [("a", "d", "from_a")]
 
 
-def test_a_chart_that_names_no_states_is_shown_by_its_blocks() -> None:
+def test_a_chart_without_an_overview_of_its_own_shows_its_blocks() -> None:
     small = overview_of(diagram_of(line("a", "b", "c")))
     assert ways(small) == {("a", "b"), ("b", "c")}
 
@@ -52,7 +52,7 @@ def test_an_extended_chart_adds_its_own_states() -> None:
     assert ("take_message", "speaking") in ways(small)
 
 
-def test_a_label_has_two_lines_and_says_how_many_more_there_are() -> None:
+def test_a_label_has_two_lines_and_counts_the_triggers_it_omits() -> None:
     small = overview_of(diagram_of(CHART))
     ended = [r for r in small.transitions if (r.source, r.target) == ("call", "hangup")]
     ((first, rest),) = overview_labels(small, ended)

@@ -7,7 +7,7 @@ from callchart.engine.exploration.environment import EnvironmentState
 from callchart.engine.exploration.environment.ports import line
 
 
-def test_each_kind_of_key_is_a_move_of_its_own() -> None:
+def test_each_key_is_a_move_of_its_own() -> None:
     pressed = {
         move.key: move.event
         for move in line(EnvironmentState(), ("1", "*"))

@@ -9,7 +9,7 @@ from callchart.engine.exploration.races.reachable import reachable_states
 from tests.engine.chart.by_hand import OVER, Call, Knock, Worked, chart, leaf, no, yes
 
 
-def test_what_was_put_off_is_taken_before_a_call_stands_and_waits() -> None:
+def test_a_reachable_state_has_no_recalled_event_left() -> None:
     put_off = chart(
         leaf("a", on={Knock: defer("not yet"), Call: to("b")}),
         leaf("b", on={Knock: to("c"), Call: ignore("nobody calls")}),
@@ -21,7 +21,7 @@ def test_what_was_put_off_is_taken_before_a_call_stands_and_waits() -> None:
     assert [state.leaf for state in found] == ["a", "a", "b", "c"]
 
 
-def test_the_answer_is_the_first_whose_guard_says_yes() -> None:
+def test_the_answer_is_the_first_whose_guard_returns_true() -> None:
     guarded = chart(
         leaf("a", on={Knock: [to("over", when=no), to("b", when=yes), ignore("never")]}),
         leaf("b", on={Knock: ignore("it is open")}),
@@ -30,7 +30,7 @@ def test_the_answer_is_the_first_whose_guard_says_yes() -> None:
     assert [(h.trigger, h.answer) for h in first.possible] == [("Knock", 1), ("after a out", 0)]
 
 
-def test_what_is_late_is_given_no_answer() -> None:
+def test_a_late_event_has_no_answer() -> None:
     def is_knock(data: CallData, event: Event) -> bool:
         return isinstance(event, Knock)
 
@@ -41,7 +41,7 @@ def test_what_is_late_is_given_no_answer() -> None:
     assert [(h.trigger, h.answer) for h in only.possible] == [("Knock", -1), ("after a out", 0)]
 
 
-def test_a_call_goes_on_through_a_state_in_which_one_thing_alone_may_happen() -> None:
+def test_the_search_goes_on_behind_a_state_with_a_single_possible_trigger() -> None:
     working = chart(
         leaf("a", activity="work", on={Worked: to("b")}),
         State("b", after={"done": (1, to("c"))}),

@@ -30,15 +30,15 @@ class Painted(Event):
     colour: complex
 
 
-def test_words_are_some_and_none() -> None:
+def test_a_text_field_has_samples_with_and_without_words() -> None:
     assert samples(Told, Notes()) == [Told(text, 1) for text in TEXTS]
 
 
-def test_of_an_event_with_a_field_of_another_type_there_is_no_sample() -> None:
+def test_an_event_with_a_field_of_an_unknown_type_has_no_samples() -> None:
     assert samples(Painted, Notes()) == []
 
 
-def test_a_reply_is_written_in_each_way_and_is_the_one_under_way() -> None:
+def test_samples_of_a_written_reply_are_of_the_current_one_in_each_variant() -> None:
     data = CallData.begin(Settings(), 0, FACTS)
     assert samples(ReplyWritten, data) == [
         ReplyWritten(data.reply.number, *written) for written in WRITTEN

@@ -53,7 +53,7 @@ class MediaContract:
     #: Seconds that something is still heard after a flush, at most.
     flush_seconds = 0.04
 
-    async def test_a_burst_is_paced_and_its_mark_comes_when_it_was_heard(
+    async def test_a_burst_is_paced_and_its_mark_is_reached_when_it_was_heard(
         self, exchange: Exchange
     ) -> None:
         async with media_call(*exchange) as call:
@@ -69,7 +69,7 @@ class MediaContract:
             assert loud[0] - began < self.delay
             assert -0.01 < reached - loud[-1] < FRAME_SECONDS + self.delay
 
-    async def test_marks_are_reached_in_order_each_at_its_own_place(
+    async def test_marks_are_reached_in_order_each_at_its_own_moment(
         self, exchange: Exchange
     ) -> None:
         async with media_call(*exchange) as call:
