@@ -94,13 +94,13 @@ async def reply(scene: Scene) -> None:
 
 
 async def play(scene: Scene) -> None:
-    """Play the current reply from its cursor on, strictly in order."""
+    """Play the current reply from its cursor on."""
     composition = scene.replies.current
     assert composition is not None, "a state that plays is entered with a reply"
-    number, since = composition.reply.number, composition.cursor
+    number, start = composition.reply.number, composition.cursor
     playout, frame = scene.playout, frame_bytes(composition.rate_hz)
-    playback = playout.begin(number, lambda size: composition.take_heard(since, size))
-    chunk_number, byte, announced, complete = since.chunk, since.byte, since.byte, False
+    playback = playout.begin(number, lambda heard_bytes: composition.take_heard(start, heard_bytes))
+    chunk_number, byte, announced, complete = start.chunk, start.byte, start.byte, False
     while chunk_number < len(composition.chunks) or not composition.ended:
         if chunk_number == len(composition.chunks):
             await composition.wait_for_chunk(trio.current_time() + playout.queued_s(playback))
@@ -113,7 +113,7 @@ async def play(scene: Scene) -> None:
             announced, complete = known, chunk.ended
         if known > byte:
             if not playback.sent_bytes:
-                # Its mark comes back when the first frame was heard, not when it was sent.
+                # Send the first frame alone: its mark comes back when the caller has heard it.
                 first = bytes(chunk.pcm[byte : byte + frame])
                 playout.send(playback, first, lambda: scene.post(PlaybackStarted(number)))
                 byte += frame
@@ -126,7 +126,7 @@ async def play(scene: Scene) -> None:
             chunk_number, byte, announced, complete = chunk_number + 1, 0, 0, False
         else:
             await composition.wait_for_change()
-    await _heard_to_the_end(scene, playback)
+    await _wait_until_heard(scene, playback)
     scene.post(PlaybackFinished(number))
 
 
@@ -137,29 +137,29 @@ async def fill(scene: Scene) -> None:
     pcm = scene.services.phrases[clip.text].pcm
     frame = frame_bytes(scene.line.rate_hz)
     playout = scene.playout
-    playback = playout.begin(None, lambda size: "")
+    playback = playout.begin(None, lambda heard_bytes: "")
     playout.send(playback, pcm[:frame], lambda: scene.post(FillerStarted(clip.text)))
     while playback.sent_bytes < len(pcm):
         room = await _room(scene, playback)
         playout.send(playback, pcm[playback.sent_bytes : playback.sent_bytes + room * frame])
-    await _heard_to_the_end(scene, playback)
+    await _wait_until_heard(scene, playback)
     scene.post(FillerFinished())
 
 
 async def _room(scene: Scene, playback: Playback) -> int:
-    """Wait until the line may take more sound, and return how many frames, at least one.
+    """Wait until the line may take more sound, and return how many frames: at least one.
 
-    A full backlog falls to one half before it is filled again: few wake-ups, and never a gap."""
-    backlog = scene.data.settings.backlog
+    A full backlog is filled again at one half: few wake-ups, and no gap in the sound."""
+    backlog_s = scene.data.settings.backlog
     while True:
-        ahead = scene.playout.queued_s(playback)
-        frames = int((backlog - ahead) / FRAME_SECONDS + 1e-6)
+        queued_s = scene.playout.queued_s(playback)
+        frames = int((backlog_s - queued_s) / FRAME_SECONDS + 1e-6)
         if frames > 0:
             return frames
-        await trio.sleep(ahead - backlog / 2)
+        await trio.sleep(queued_s - backlog_s / 2)
 
 
-async def _heard_to_the_end(scene: Scene, playback: Playback) -> None:
+async def _wait_until_heard(scene: Scene, playback: Playback) -> None:
     if playback.sent_bytes:
         reached = trio.Event()
         scene.playout.mark(playback, reached.set)

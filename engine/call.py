@@ -175,9 +175,9 @@ class Call:
             if occurrence is None:
                 await self.mailbox.wait(deadline_s)
             elif timer is occurrence and not let_others_post and self.now_us() == occurrence.at_us:
-                # Let tasks that run at this same time post their events: at a tie, an event goes
-                # before the timer. Once time has advanced (always, on a real clock), no new event
-                # can have an earlier time than the timer.
+                # Other tasks may still post events at this microsecond, and at a tie an event goes
+                # before the timer: let them run once. When time has advanced, no new event can be
+                # as early as the timer.
                 let_others_post = True
                 await trio.lowlevel.checkpoint()
             else:
@@ -209,15 +209,15 @@ class Call:
                     state=active.state,
                     activation=active.activation,
                 )
-                around, scope = await self._around(active, nursery), _StateScope()
-                around.start_soon(scope.run, self._activities[name], scene)
+                outer, scope = await self._outer_nursery(active, nursery), _StateScope()
+                outer.start_soon(scope.run, self._activities[name], scene)
                 self._scopes[active] = scope
 
     def _carry_out_effects(self, effects: Sequence[Effect]) -> None:
         for effect in effects:
             effect.carry_out(self)
 
-    async def _around(self, active: Active, nursery: trio.Nursery) -> trio.Nursery:
+    async def _outer_nursery(self, active: Active, nursery: trio.Nursery) -> trio.Nursery:
         """Return the nursery of the nearest ancestor that has one, or the call's own."""
         ancestors = self.chart.nodes[active.state].ancestors
         for candidate in reversed(self._step.after.active):
@@ -226,7 +226,7 @@ class Call:
         return nursery
 
     async def _watch_line(self) -> None:
-        """Pass on the line's signals for the whole call, also in the states that hang up."""
+        """Post the line's signals as events until it closes, whatever the state of the call."""
         try:
             while True:
                 match await self.line.signal():

@@ -14,5 +14,5 @@ class CurrentCall:
     chart: str
 
 
-#: Trio copies it into each task that a task starts, so all tasks of a call have it.
+#: Trio copies it into each new task, so all tasks of a call have it.
 CURRENT_CALL: ContextVar[CurrentCall | None] = ContextVar("callchart_current_call", default=None)

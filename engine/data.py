@@ -1,7 +1,7 @@
 """The data of a call: all that guards, updates and delays read besides the event and the moment.
 
-Data is frozen; only the named updates of a transition change it. It holds the call's settings, its
-seed and the facts that are known when it begins, so a replay needs only the head of a journal.
+Data is frozen: only the named updates of a reaction replace it. It begins with the call's settings,
+its seed and the facts that are known then. A journal's head holds these three, for a replay.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ Speaker = Literal["caller", "agent"]
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """The words that one side heard of the other.
+    """Words that one side said and the other heard.
 
-    `reply` is the number of the agent's reply that they are part of. `interrupted`: the caller
+    `reply` is the number of the reply that contains the agent's words. `interrupted`: the caller
     interrupted the agent after these words."""
 
     who: Speaker
@@ -64,7 +64,7 @@ class FillerClip:
 
 @dataclass(frozen=True, slots=True)
 class Scripts:
-    """The words that a bot says without a model, and the words that it knows of its callers.
+    """The words that a bot says without a model, and the backchannels of its callers.
 
     They are in one place, so that a bot can speak another language."""
 
@@ -75,7 +75,7 @@ class Scripts:
     farewell: str = "Thank you for calling. Goodbye."
     waiting: str = "One moment, please."
     fillers: tuple[str, ...] = ("Well,", "So,", "Let me see,", "Right,")
-    #: The words of a caller who listens and does not want the turn, in any case and punctuation.
+    #: The words of a caller who only listens; case and punctuation do not count.
     backchannels: tuple[str, ...] = (
         *("uh-huh", "mhm", "mm-hmm", "hmm", "mm", "aha", "ah", "oh"),
         *("yes", "yeah", "yep", "right", "all right", "alright", "ok", "okay", "sure"),
@@ -88,7 +88,7 @@ class Parties:
     """The two sides of a call, as far as the carrier knows them; "" if it does not.
 
     `caller` and `dialled` are numbers or names of extensions. `variables` are the carrier's own
-    (a dialplan's channel variables), as (name, value), in the configured order. `outgoing`: we
+    (channel variables of a dialplan), as (name, value), in the configured order. `outgoing`: we
     placed the call, and `dialled` is the other side."""
 
     caller: str = ""
@@ -122,13 +122,13 @@ class Reply:
     ends_call: bool = memory(False)
     #: The number that the call is transferred to after the reply, or "".
     transfer_to: str = memory("", abstraction=truthy("1000", ""))
-    #: Its first sound is synthesised.
+    #: True when its first sound is synthesised.
     ready: bool = memory(False)
-    #: The caller has heard some of it.
+    #: True when the caller has heard some of it.
     heard: bool = memory(False)
-    #: The number of its chunks, once its text is complete.
+    #: The number of its chunks; None until its text is complete.
     chunks: int | None = memory(None, abstraction=capped(2))
-    #: The reason why it cannot be completed.
+    #: The reason why it cannot be completed, or None.
     failure: str | None = memory(None, abstraction=is_set("failed"))
 
 
@@ -138,12 +138,12 @@ def _all_is_answered(seen: Seen) -> bool:
 
 
 def _ended(seen: Seen) -> int:
-    """Return `ended`, or `answered`: of an answered utterance, the exact number does not count."""
+    """Return `ended`, or `answered` if all is answered: its exact value does not count then."""
     return int(seen.fields["answered" if _all_is_answered(seen) else "ended"])
 
 
 def _recognised(seen: Seen) -> int:
-    """Return `recognised`; of answered utterances, only whether all of them have a final counts."""
+    """Return `recognised`. If all is answered, it only counts whether every final has come."""
     ended, recognised = seen.fields["ended"], seen.fields["recognised"]
     if _all_is_answered(seen):
         return int(seen.fields["answered"] - (recognised < ended))
@@ -152,20 +152,20 @@ def _recognised(seen: Seen) -> int:
 
 @dataclass(frozen=True)
 class CallData:
-    """The data of one call, as far as the engine reads it. A chart's subclass remembers more.
+    """The data of one call that the engine reads. A chart's subclass adds fields.
 
     Each field declares how an exploration abstracts it (callchart.engine.memory)."""
 
     settings: Settings = memory(default_factory=Settings, abstraction=CONSTANT)
     seed: int = memory(0, abstraction=CONSTANT)
     facts: Facts = memory(default_factory=Facts, abstraction=CONSTANT)
-    #: The words and the tools of the call, oldest first: the model's prompt, and the report.
-    #: An exploration keeps the words of a reply that was heard: updates mark and continue them.
+    #: The words and the tools of the call, oldest first, for the model's prompt and the report.
+    #: The representative has words of the agent, because updates mark and continue such an entry.
     history: tuple[Said | ToolUsed, ...] = memory(
         (), abstraction=forget((Said("agent", "words", 1),))
     )
-    #: The number of the last utterance that the caller ended, that has a final, and that was
-    #: answered. A final of an answered utterance is late.
+    #: Three numbers of utterances: the last that the caller has ended, the last with a final, and
+    #: the last that is answered. A final of an answered utterance is late.
     ended: int = memory(0, abstraction=utterance_number(_ended))
     recognised: int = memory(0, abstraction=utterance_number(_recognised))
     answered: int = memory(0, abstraction=utterance_number())
@@ -181,9 +181,9 @@ class CallData:
 
     @classmethod
     def begin(cls, settings: Settings, seed: int, facts: Facts) -> Self:
-        """Return the data that a call begins with: its greeting is the current reply.
+        """Return the data at the beginning of a call: the current reply is the greeting.
 
-        Raises `TypeError` if the settings are not of the class that the data has."""
+        Raises `TypeError` if the settings have another class than those of the data."""
         expected = type(cls().settings)
         if not isinstance(settings, expected):
             raise TypeError(

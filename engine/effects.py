@@ -1,7 +1,7 @@
 """The effects of a call: commands as values, which `decide` returns and the loop carries out.
 
-Each passes a command to a part of the running call and never waits. Your chart may add more: make
-subclasses of `Effect`.
+Each passes a command to a part of the running call, without waiting. A chart may add effects of its
+own: subclasses of `Effect`.
 """
 
 from __future__ import annotations
@@ -58,9 +58,7 @@ class TransferCall(Effect):
 
 @dataclass(frozen=True, slots=True)
 class StartReply(Effect):
-    """Begin a reply, or confirm the draft with its number.
-
-    Any other reply ends, with its text and its synthesis."""
+    """Begin a reply, or confirm the draft with its number. Any other reply ends."""
 
     reply: Reply
 

@@ -1,8 +1,8 @@
 """The events of a call. An event is a fact that has happened, never a command.
 
-Each event names its origin: `OUTSIDE` (the line, a tool, the operator) or an activity. So the
-chart knows in which states an event can arrive, and refuses a state without a reaction to it. The
-fields have JSON's types, for the journal.
+Each event names its origin: `OUTSIDE` (the line, a tool, the operator) or an activity. So a chart
+knows in which states an event can arrive, and must have a reaction to it there. The fields have
+JSON's types, for the journal.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class CallStarted(Event):
-    """The first event of every call: it enters the initial states. No state reacts to it."""
+    """The first event of every call. It enters the initial states; no state reacts to it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,12 +180,12 @@ class ReplyFailed(Event):
     reason: str
 
 
-# --- the user's tools: never stale, because a tool has an effect outside the call ---------------
+# --- the user's tools: never stale, because a tool changes things outside the call --------------
 
 
 @dataclass(frozen=True, slots=True)
 class ToolUnderWay(Event):
-    """The model began to use a tool that finishes within `seconds`, even if its reply ends before.
+    """The model began to use a tool that takes at most `seconds`, and runs on if its reply ends.
 
     `use` counts the call's uses, from 1. `arguments` is JSON, as the model wrote it."""
 
@@ -198,7 +198,7 @@ class ToolUnderWay(Event):
 
 @dataclass(frozen=True, slots=True)
 class ToolFinished(Event):
-    """The use of a tool has ended; `result` is the text for the model, also after a failure."""
+    """The use of a tool has ended. `result` is the text for the model, also after a failure."""
 
     words: ClassVar[tuple[str, ...]] = ("arguments", "result")
     use: int
@@ -207,7 +207,7 @@ class ToolFinished(Event):
     result: str
 
 
-# --- the activity `play`: a reply's sound goes down the line, in order --------------------------
+# --- the activity `play`: the sound of a reply, in order -----------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,7 +223,7 @@ class SoundQueued(Event):
     """`seconds` more of a chunk's sound go to the line.
 
     It comes when a chunk begins, and again when its synthesis gives more sound or is `complete`.
-    A chart's timer for a playback that is stuck depends on it."""
+    A chart can compute from it when a playback is stuck."""
 
     origin: ClassVar[str] = "play"
     reply: int
@@ -234,7 +234,7 @@ class SoundQueued(Event):
 
 @dataclass(frozen=True, slots=True)
 class PlaybackFinished(Event):
-    """The caller heard the last sound of the reply, or no more sound will come."""
+    """The caller heard the reply to its end, as far as it has sound."""
 
     origin: ClassVar[str] = "play"
     reply: int
@@ -242,10 +242,10 @@ class PlaybackFinished(Event):
 
 @dataclass(frozen=True, slots=True)
 class PlaybackStopped(Event):
-    """A playback has ended, complete or not; `heard` are the words whose end was played.
+    """A playback has ended, complete or not. `heard` are the words that were played to their end.
 
-    The effect that stops the playback raises it when the state is left, so it is never stale. Heard
-    words reach the history only by this event."""
+    The effect `StopPlayback` raises it when the state is left, so it is never stale. Heard words
+    reach the history only by this event."""
 
     words: ClassVar[tuple[str, ...]] = ("heard",)
     reply: int

@@ -1,4 +1,4 @@
-"""The errors within exception groups: each nursery and each `except*` wraps an error in one."""
+"""The errors within exception groups: nurseries and `except*` wrap errors in groups."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def leaves(error: BaseExceptionGroup[E]) -> Iterator[E]: ...
 @overload
 def leaves(error: E) -> Iterator[E]: ...
 def leaves(error: BaseException) -> Iterator[BaseException]:
-    """Yield the errors in a group, in order and from every depth; any other error yields itself."""
+    """Yield the errors in a group and its nested groups, in order; yield any other error itself."""
     if isinstance(error, BaseExceptionGroup):
         for member in error.exceptions:
             yield from leaves(member)
@@ -26,15 +26,15 @@ def first_leaf(error: BaseExceptionGroup[E]) -> E: ...
 @overload
 def first_leaf(error: E) -> E: ...
 def first_leaf(error: BaseException) -> BaseException:
-    """Return the first error in a group; any other error is its own."""
+    """Return the first error in a group; return any other error itself."""
     return next(leaves(error))
 
 
 def causes(error: BaseException | None) -> Iterator[BaseException]:
-    """Yield an error, then its cause, the cause of that, and so on.
+    """Yield an error, then its cause, then the cause of the cause, and so on.
 
-    The context is the cause of an error that was raised without `from`. The members of a group
-    come after it, each with its own causes."""
+    For an error that was raised without `from`, the context counts as its cause. The members of a
+    group come after the group, each with its own causes."""
     while error is not None:
         yield error
         if isinstance(error, BaseExceptionGroup):

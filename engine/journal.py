@@ -1,8 +1,8 @@
-"""A call's journal: JSON lines, one a macrostep, from which the call can be decided again.
+"""A call's journal: one JSON line a macrostep, from which every decision can be repeated.
 
-The head holds the call's beginning: chart, settings, seed, facts. Each further line holds one step:
-the event, the outcome, and the results of guards and delays. The journal holds the caller's words
-unless it is redacted, so only the file's owner may read it.
+The head holds the beginning of the call: chart, settings, seed, facts. Each further line holds one
+step: the event, the outcome, and the results of guards and delays. A journal that is not redacted
+holds the caller's words, so only the owner of the file may read it.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ JournalLine = dict[str, Any]
 
 
 class JournalError(ValueError):
-    """A damaged journal. The message has the line, the mistakes in it, and the cure."""
+    """A damaged journal. The message names the line, the mistakes in it, and the cure."""
 
 
 class ReplayDiffers(Exception):
-    """The chart decides a step differently today. The message has the first one that differs."""
+    """The chart now decides a step differently. The message shows the first such step."""
 
     def __init__(self, n: int, recorded: JournalLine, decided: JournalLine) -> None:
         differing = [k for k in recorded if recorded[k] != decided.get(k)]
@@ -52,7 +52,7 @@ class ReplayDiffers(Exception):
 
 
 def head(chart: Chart, data: CallData, *, redacted: bool = False) -> JournalLine:
-    """Return the first line: everything that a replay begins with."""
+    """Return the first line: the beginning of the call, for a replay."""
     return {
         "journal": "callchart",
         "version": VERSION,
@@ -100,17 +100,17 @@ class JournalWriter:
 
 
 class JournalFile:
-    """A journal in a file that only its owner may read. Each line is written when it comes.
+    """A journal in a file that only its owner may read. Each line is written immediately.
 
-    A failing write (a full disk) is reported once, through `complain`, and the call goes on.
+    If a write fails (on a full disk), `complain` is called once, and the call goes on.
     Raises OSError if the file cannot be created."""
 
     def __init__(self, path: Path, complain: Callable[[str], None]) -> None:
         self.path, self._complain = path, complain
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         if stat.S_ISREG(os.fstat(descriptor).st_mode):
-            os.fchmod(descriptor, 0o600)  # the file may be older
-        # A recogniser's words may hold half a surrogate pair. The call must not end for it.
+            os.fchmod(descriptor, 0o600)  # an existing file keeps its mode otherwise
+        # A recogniser's words may hold half a surrogate pair, which must not end the call.
         self._file = os.fdopen(
             descriptor, "w", buffering=1, encoding="utf-8", errors="surrogatepass"
         )
@@ -156,7 +156,7 @@ def _plain(event: Event, redacted: bool) -> JournalLine:
 def _plain_effect(effect: Effect, redacted: bool) -> JournalLine:
     described = effect.described()
     if redacted:
-        # Not letter by letter: the replay makes the effect from words that are blank already.
+        # Not blanks: a replay computes the effect from blank words, maybe with another length.
         described = {k: "…" if k in effect.words else v for k, v in described.items()}
     return {"effect": effect.name, **described}
 
@@ -204,7 +204,7 @@ def read(path: Path) -> tuple[JournalLine, list[JournalLine]]:
     if len(whole) < len(rest):
         bad = rest.index(None)
         is_last = bad == len(rest) - 1
-        what = "is cut off, or no JSON object" if is_last else "must be a JSON object"
+        what = "is cut off, or is not a JSON object" if is_last else "must be a JSON object"
         drop = "this line" if is_last else "this line and all after it"
         raise JournalError(
             f"{path}, line {bad + 2}: {what}; to replay the lines before it, drop {drop}"
@@ -222,9 +222,9 @@ def _line_of(text: bytes) -> JournalLine | None:
 
 
 def beginning(chart: Chart, head: JournalLine) -> CallData:
-    """Return the data that the journal's call began with.
+    """Return the data with which the journal's call began.
 
-    Raises `JournalError` for a damaged head, and for the journal of another chart."""
+    Raises `JournalError` if the head is damaged, or if the journal belongs to another chart."""
     if (head.get("chart"), head.get("hash")) != (chart.name, chart.hash):
         raise JournalError(
             f"line 1: the chart must be {head.get('chart')!r} ({head.get('hash')}), got "
@@ -249,10 +249,9 @@ def beginning(chart: Chart, head: JournalLine) -> CallData:
 def replay(chart: Chart, head: JournalLine, lines: list[JournalLine]) -> Iterator[Step]:
     """Decide every line again, and yield the steps.
 
-    Guards and delays are computed again, except for a redacted journal: their results come from
-    the journal then, because the words that they read are blank. Raises `ReplayDiffers` at the
-    first step that differs, and `JournalError` for a damaged line; lines are counted as in the
-    file, the head being line 1."""
+    Guards and delays are computed again. For a redacted journal their recorded results are used,
+    because the words that they read are blank. Raises `ReplayDiffers` at the first step that
+    differs, and `JournalError` for a damaged line (the head is line 1)."""
     data = beginning(chart, head)
     configuration = Configuration(())
     redacted = bool(head.get("redacted"))
@@ -299,7 +298,7 @@ def _occurrence(n: int, recorded: JournalLine, events: Mapping[str, type[Event]]
             values = {key: value for key, value in plain.items() if key != "type"}
             event = made_of(events[name], values, "event", mistakes)
     _raise_if(mistakes, n)
-    assert event is not None, "without an event there is a mistake"
+    assert event is not None, "a line without an event has a mistake"
     return Occurrence(at_us, event, activation)
 
 

@@ -1,7 +1,7 @@
 """One call's mailbox: its events in the order of their arrival, each with its time.
 
-Audio never passes through it. Events that effects raise go before all posted ones, like SCXML's
-internal events: the words that a flush reports are known before the next event is taken."""
+Audio never passes through it. Events that effects raise go before all posted events, like SCXML's
+internal events: so a call knows which words were heard before it takes the next event."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ class Mailbox:
         self._reader = trio.lowlevel.ParkingLot()
 
     def post(self, event: Event, activation: int | None = None) -> None:
-        """Post an event from outside (no activation), or from an activity of that stay.
+        """Post an event from outside, or from an activity of the stay `activation`.
 
         Raises `MailboxFull`."""
         if len(self._posted) >= self._size:
-            # Only its class: the event may hold the caller's words, and the message is logged.
+            # Name only the class: the event may hold the caller's words, and the message is logged.
             kind = type(event).__name__
             raise MailboxFull(f"{self._size} events unread; the last one is a {kind}")
         self._posted.append(Occurrence(self._now_us(), event, activation))
@@ -49,10 +49,10 @@ class Mailbox:
         return self._raised.popleft() if self._raised else None
 
     def take(self, timer: Occurrence | None) -> Occurrence | None:
-        """Return the next occurrence of now or earlier, or None.
+        """Return the next occurrence that is due, or None.
 
-        Raised events go first. Then the earlier one of the oldest posted event and `timer` goes;
-        if both have the same time, the event goes."""
+        Raised events go first, then the earlier of the oldest posted event and `timer`. If both
+        have the same time, the event goes first."""
         if (raised := self.take_raised()) is not None:
             return raised
         if self._posted and (timer is None or self._posted[0].at_us <= timer.at_us):

@@ -1,10 +1,9 @@
-"""The fields of a call's data: `memory` declares one, and says how an exploration abstracts it.
+"""The fields of a call's data: `memory` declares a field and its abstraction in explorations.
 
 Theory of operation. An exploration treats two calls as one if no guard, update or delay can tell
 them apart. Each field says which of its values are equal in this sense: its abstraction maps a
-value to the one that represents it. So there are finitely many representatives, and the exploration
-ends. An abstraction must not merge values that a chart tells apart: the exploration would miss
-calls.
+value to its representative. So there are finitely many representatives, and the exploration ends.
+An abstraction must not merge values that a chart tells apart: the exploration would miss calls.
 """
 
 from __future__ import annotations
@@ -20,13 +19,13 @@ ABSTRACTION = "abstraction"
 class Seen(NamedTuple):
     """The values that the abstraction of one field may read.
 
-    `fields` are the data's, by name: after `normalized`, but before they are abstracted. The reply
-    is abstracted already."""
+    `fields` are the fields of the data, by name: normalized, but not abstracted yet, except for the
+    reply."""
 
     fields: Mapping[str, Any]
-    #: Texts that callers say -> the text that represents them.
+    #: A text of the caller -> its representative.
     word_for: Callable[[str], str]
-    #: Numbers of utterances -> their rank among all that the call still knows.
+    #: The number of an utterance -> its rank among all that the call still knows.
     rank: Mapping[int, int]
 
 
@@ -34,18 +33,18 @@ class Seen(NamedTuple):
 class FieldAbstraction:
     """The way in which an exploration abstracts one field.
 
-    `value` returns the representative of a field's value; None: each value represents itself.
-    `utterances` returns the numbers of utterances in it: an exploration keeps their order alone.
-    `normalized` changes the value before ranks are given; it reads fields and `word_for`.
-    `extremes` returns two values of the field at a moment (us) between which all lie that the
-    representative replaces: one that makes the delays of timers shortest, and one that makes them
-    longest. `variants` returns values that a step can tell from the representative, each with a
-    note, given the data and a moment (us)."""
+    `value` returns the representative of a value; without it, each value represents itself.
+    `utterances` returns the numbers of utterances in a value: an exploration keeps only their
+    order. `normalized` replaces the value before utterances get their ranks, so it must not read
+    `Seen.rank`. `extremes` returns, for a moment (us), the value that makes the delays of timers
+    shortest and the one that makes them longest; all values that the representative replaces lie
+    between them. `variants` returns, for the data and a moment (us), the values with which a step
+    may lead elsewhere than with the representative, each with a note."""
 
     value: Callable[[Any, Seen], Any] | None = None
-    #: The value belongs to the call from its beginning: one exploration has one.
+    #: The value is the same in all calls of an exploration.
     is_constant: bool = False
-    #: Every value has the same representative.
+    #: All values have the same representative.
     is_forgotten: bool = False
     utterances: Callable[[Any], Iterable[int]] | None = None
     normalized: Callable[[Seen], Any] | None = None
@@ -53,20 +52,20 @@ class FieldAbstraction:
     variants: Callable[[Any, int], Iterable[tuple[str, Any]]] | None = None
 
 
-#: Each value counts: flags, names, and counters with a limit.
+#: Each value represents itself: flags, names, and counters with a limit.
 SAME = FieldAbstraction()
-#: The call keeps the value from its beginning to its end.
+#: The value never changes in a call, and all explored calls have the same.
 CONSTANT = FieldAbstraction(is_constant=True)
 #: The value is a dataclass; each of its fields declares an abstraction of its own.
 FIELD_BY_FIELD = FieldAbstraction()
-#: Any words count as the words that represent them (`Phone.word_for`).
+#: The representative of a text is that of `Phone.word_for`.
 WORDS = FieldAbstraction(value=lambda text, seen: seen.word_for(text))
 
 
 def forget(
     representative: Any, *, extremes: Callable[[Any, int], tuple[Any, Any]] | None = None
 ) -> FieldAbstraction:
-    """Return the abstraction of a field that no guard reads: one value represents all."""
+    """Return the abstraction of a field that no guard reads: `representative` represents all."""
     return FieldAbstraction(
         value=lambda value, seen: representative, is_forgotten=True, extremes=extremes
     )
@@ -82,16 +81,16 @@ def is_set(some: Any) -> FieldAbstraction:
     return FieldAbstraction(value=lambda value, seen: None if value is None else some)
 
 
-def capped(most: int) -> FieldAbstraction:
-    """Return the abstraction of a counter, or None, whose values above `most` are equal."""
-    return FieldAbstraction(value=lambda value, seen: None if value is None else min(value, most))
+def capped(limit: int) -> FieldAbstraction:
+    """Return the abstraction of a counter, or None, whose values from `limit` on are equal."""
+    return FieldAbstraction(value=lambda value, seen: None if value is None else min(value, limit))
 
 
 def moment_us(*, earliest_s: float, latest_s: float, **also: Any) -> FieldAbstraction:
-    """Return the abstraction of a moment (us): a delay may read it, and no guard does.
+    """Return the abstraction of a moment (us) that only delays read.
 
-    A later moment must make delays longer. Delays see it between `earliest_s` and `latest_s`, in
-    seconds after the present. `also` are further arguments of `FieldAbstraction`."""
+    A later moment must make delays longer. Delays are computed for `earliest_s` and for `latest_s`,
+    in seconds from now. `also` are further arguments of `FieldAbstraction`."""
 
     def extremes(value: int, at_us: int) -> tuple[int, int]:
         return at_us + round(earliest_s * 1_000_000), at_us + round(latest_s * 1_000_000)
@@ -102,7 +101,7 @@ def moment_us(*, earliest_s: float, latest_s: float, **also: Any) -> FieldAbstra
 
 
 def utterance_number(normalized: Callable[[Seen], int] | None = None) -> FieldAbstraction:
-    """Return the abstraction of an utterance's number: only its order among the others counts."""
+    """Return the abstraction of an utterance's number: only the order of such numbers counts."""
     return FieldAbstraction(
         value=lambda number, seen: seen.rank[number],
         utterances=lambda number: (number,),

@@ -1,4 +1,4 @@
-"""Phrases that are synthesised before any call: fillers and scripts play without a wait."""
+"""Phrases that are synthesised before any call, so that fillers and scripts play immediately."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Sound:
 
 
 class Phrases:
-    """A cache of sounds at one rate, filled by `prepare`. `get` returns None for other texts."""
+    """A cache of sounds at one rate. `prepare` fills it; `get` returns None for an unknown text."""
 
     def __init__(self, rate_hz: int) -> None:
         self.rate_hz = rate_hz
@@ -48,7 +48,7 @@ class Phrases:
         self._sounds[text] = Sound(text, pcm, words)
 
     def fillers(self, scripts: Scripts) -> tuple[FillerClip, ...]:
-        """Return the length of each prepared filler, and where its words end."""
+        """Return each prepared filler with its length and the ends of its words."""
         clips = []
         for text in scripts.fillers:
             if (sound := self.get(text)) and sound.pcm:

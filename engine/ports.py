@@ -5,9 +5,8 @@ Audio is mono s16le at one rate for each call (`Line.rate_hz`), in whole frames 
 
 Methods have two forms. A *command* is a plain `def`: it hands something over and returns without
 waiting; its result is an event. A *job* is an `async def`: it returns when its work is done, and a
-cancelled job stops immediately and leaves nothing behind. A job with many results takes a callable
-for them. It is no async generator, because Python closes an unfinished generator at an unknown
-later time.
+cancelled job stops immediately and leaves nothing behind. A job with many results passes them to a
+callable. An async generator would be worse: Python may close an unfinished one much later.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ def frame_bytes(rate_hz: int) -> int:
 
 
 class ProviderError(Exception):
-    """A provider (recogniser, synthesizer, model) failed.
+    """A failure of a provider: a recogniser, a synthesizer or a model.
 
     `provider` is its name, `reason` says what happened, and `cure` what the operator can do."""
 
@@ -89,7 +88,7 @@ Signal = MarkReached | RemoteHungUp | DigitPressed | TransferDone | TransferRefu
 class Line(Protocol):
     """One phone call, as a carrier gives it to the engine.
 
-    Playback takes bursts of audio and plays them at their own pace. It reports a mark when playback
+    The line queues bursts of audio and plays them in real time. It reports a mark when playback
     *reaches* it. `flush` drops the queue and its marks without a report. On a closed line, commands
     do nothing."""
 
@@ -109,11 +108,11 @@ class Line(Protocol):
         ...
 
     def answer(self) -> None:
-        """Pick up. A second time does nothing."""
+        """Pick up. Do nothing the second time."""
         ...
 
     def hang_up(self) -> None:
-        """End the call; `Closed` follows. A second time does nothing."""
+        """End the call; `Closed` follows. Do nothing the second time."""
         ...
 
     def play(self, pcm: bytes) -> None:
@@ -121,7 +120,7 @@ class Line(Protocol):
         ...
 
     def mark(self, mark: int) -> None:
-        """Ask for `MarkReached(mark)` when the other side heard all that was played before it."""
+        """Ask for `MarkReached(mark)` when the other side has heard all audio before it."""
         ...
 
     def flush(self) -> None:
@@ -133,13 +132,15 @@ class Line(Protocol):
         ...
 
     def transfer(self, target: str) -> None:
-        """Transfer the other side to `target`, without a call there first (a blind transfer).
+        """Transfer the other side to `target`, without asking there first (a blind transfer).
 
-        `TransferDone` or `TransferRefused` follows, unless the line closes before."""
+        `TransferDone` or `TransferRefused` follows, unless the line closes first."""
         ...
 
     async def receive_audio(self) -> bytes:
-        """Return the caller's next audio: whole frames, in real time. Raises `LineGone`."""
+        """Return the caller's next audio: whole frames, in real time.
+
+        Raises `LineGone` when the line is closed."""
         ...
 
     async def signal(self) -> Signal:
@@ -162,7 +163,7 @@ class Carrier(Protocol):
 class VoiceEdge:
     """Speech begins (`speaking`) or ends, as decided at the end of the given frames.
 
-    `lag` is how long before that the edge was in the audio, in seconds."""
+    `lag` is the time from the edge in the audio to this decision, in seconds."""
 
     speaking: bool
     lag: float = 0.0
@@ -175,15 +176,15 @@ class VoiceActivity(Protocol):
     turn."""
 
     def detect_edges(self, pcm: bytes) -> Sequence[VoiceEdge]:
-        """Take whole frames, and return the edges found, in much less CPU time than a frame."""
+        """Take whole frames, and return the edges found, far faster than in real time."""
         ...
 
 
 class VoiceDetectors(Protocol):
-    """A pool of voice detectors: expensive ones are built outside Trio's loop, and used again."""
+    """A pool of voice detectors: costly ones are built outside Trio's loop, and used again."""
 
     def detector(self, rate_hz: int) -> AbstractAsyncContextManager[VoiceActivity]:
-        """Lend a detector to one call, for the block, without state from earlier calls."""
+        """Lend a detector to one call for an `async with` block, free of state of earlier calls."""
         ...
 
 
@@ -207,11 +208,11 @@ class Recognition(Protocol):
     """One call's recogniser. It gets every frame, and where utterances begin and end."""
 
     def feed_frames(self, pcm: bytes) -> None:
-        """Take whole frames. Keep some: an onset is found only after its first frames."""
+        """Take whole frames. Keep some: the detector finds an onset only after its first frames."""
         ...
 
     def utterance_started(self, utterance: int) -> None:
-        """Begin an utterance: the detector found its onset in frames that came already."""
+        """Begin an utterance: the detector found its onset in earlier frames."""
         ...
 
     def utterance_ended(self, utterance: int) -> None:
@@ -219,10 +220,11 @@ class Recognition(Protocol):
         ...
 
     async def result(self) -> Heard | EndOfUtterance:
-        """Return the next partial, final, or end that the recogniser itself decided.
+        """Return the next partial, final, or end of an utterance.
 
-        Such an end comes at most once for an utterance, before or after its final. Many recognisers
-        send none. Raises `ProviderError` when the recogniser cannot go on."""
+        An end is the recogniser's own decision. It comes at most once for an utterance, before or
+        after its final; many recognisers send none. Raises `ProviderError` when the recogniser
+        cannot go on."""
         ...
 
 
@@ -230,7 +232,7 @@ class Recognizer(Protocol):
     """A provider that turns speech into text."""
 
     def recognition(self, rate_hz: int) -> AbstractAsyncContextManager[Recognition]:
-        """Open a recogniser for one call. Entering may raise `ProviderError`."""
+        """Open a recogniser for one call. Entering it may raise `ProviderError`."""
         ...
 
 
@@ -251,8 +253,8 @@ class Speech:
     """A piece of synthesised sound: s16le at the requested rate, of any length in whole samples.
 
     `words` are the timings known so far, counted from the beginning of the whole sound. A
-    synthesizer without timings leaves them empty; the heard words are then estimated by the number
-    of characters."""
+    synthesizer without timings leaves them empty; the engine then estimates the heard words from
+    the number of characters."""
 
     pcm: bytes
     words: tuple[WordTiming, ...] = ()
@@ -282,15 +284,15 @@ class Tools(Protocol):
 
     @property
     def specs(self) -> Sequence[ToolSpec]:
-        """All tools, each with a name of its own."""
+        """All tools; their names are unique."""
         ...
 
     async def use(self, name: str, arguments: str) -> str | None:
         """Use a tool, and return its result for the model. Never raises.
 
         `arguments` is JSON, as the model wrote it. The result also reports an unknown tool, invalid
-        arguments, a failure or a timeout. None ends the answer: the model must write no more,
-        because the call ends or is transferred."""
+        arguments, a failure or a timeout. After None the model must write no more, because the call
+        ends or is transferred."""
         ...
 
 
@@ -302,9 +304,9 @@ class LanguageModel(Protocol):
     ) -> None:
         """Pass the text of an answer to `out`, piece by piece as the model writes it. A job.
 
-        `history` holds what both sides really said and heard, and the tools used; its last words
-        are the caller's. Tools run one after the other, in the order of the model's requests, each
-        after all text before it has been passed on. Raises `ProviderError`."""
+        `history` holds the words that were said and heard, and the tools that were used; its last
+        words are the caller's. Tools run one after the other, in the order of the model's requests,
+        each after the text before it has been passed on. Raises `ProviderError`."""
         ...
 
 
@@ -312,21 +314,21 @@ class LanguageModel(Protocol):
 
 
 class Journal(Protocol):
-    """The record of one call: a head, then a line for each macrostep, before its effects."""
+    """The record of one call: a head, then a line for each macrostep, before its effects run."""
 
     def write(self, line: dict[str, object]) -> None:
-        """Write one JSON object. On a full disk, report that once and drop lines; do not raise."""
+        """Write one JSON object. If that fails, report it once and drop the lines; do not raise."""
         ...
 
     def close(self) -> None:
-        """End the journal. A second time does nothing."""
+        """End the journal. Do nothing the second time."""
         ...
 
 
 class OutsideWork(Protocol):
-    """A counter of work that Trio cannot see (a process, a socket), for a clock that jumps.
+    """A counter of work that Trio cannot see (in a process, at a socket), for a virtual clock.
 
-    Such a clock stands still from `begin` to `end`. On the real clock nothing happens."""
+    A virtual clock stands still from `begin` to `end`. On the real clock, both do nothing."""
 
     def begin(self) -> None: ...
 

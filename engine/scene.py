@@ -1,6 +1,7 @@
-"""The part of a running call that an activity works with: its line, its providers, its data.
+"""The part of a running call that an activity may use: its line, its providers, its data.
 
-An activity is an async function of a `Scene`. It never sees the call's loop: it reports by events.
+An activity is an async function of a `Scene`. It cannot reach the call's loop: it reports by
+events.
 """
 
 from __future__ import annotations
@@ -30,8 +31,8 @@ class Services:
     """The providers that all calls share, and the tools that the model may use.
 
     `transfers` lists the targets of a transfer, as the model reads them: numbers, and patterns with
-    X for a digit. Without any, the model cannot transfer the call. The carrier checks every target
-    against a list of its own.
+    X for a digit. If it is empty, the model cannot transfer the call. The carrier checks every
+    target against its own list.
 
     Raises `ToolDeclarationError` if two tools have one name."""
 
@@ -52,7 +53,7 @@ class Scene:
     """The call as one activity sees it, for one stay in its state.
 
     `data` is the call's data when the state was entered, `state` the state's full name, and
-    `activation` the number of this stay. `playout` and `replies` are the call's own."""
+    `activation` the number of this stay. `playout` and `replies` belong to the whole call."""
 
     line: Line
     services: Services

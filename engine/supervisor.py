@@ -1,7 +1,7 @@
-"""Runs calls in parallel. The failure of one call does not touch the others.
+"""All running calls. The failure of one call does not touch the others.
 
-The only `except Exception` around our own code is here: a call that fails ends with a few words of
-regret and a hangup, and is not restarted. (Users' tools have an `except Exception` of their own.)
+The only `except Exception` around our own code is here: a call that fails ends with the regret and
+a hangup, and is not restarted. (Only the code that runs users' tools has another one.)
 """
 
 from __future__ import annotations
@@ -49,9 +49,9 @@ class Supervisor:
     _running: set[Call] = field(default_factory=set, init=False, repr=False, compare=False)
 
     def settle(self) -> None:
-        """Exclude all objects that exist now from garbage collection.
+        """Exclude all existing objects from garbage collection.
 
-        This halves the collector's longest pause at 100 calls (measured)."""
+        At 100 calls this halves the longest pause of the collector (measured)."""
         gc.collect()
         gc.freeze()
 
@@ -69,7 +69,7 @@ class Supervisor:
     def request_hang_up(self, reason: str) -> None:
         """Ask every running call to end, by `HangUpRequested`; its chart decides how."""
         for call in self._running:
-            # A full mailbox is read soon, or its call fails. Do not wait for either.
+            # The call of a full mailbox reads it soon, or fails: skip it.
             with suppress(MailboxFull):
                 call.mailbox.post(HangUpRequested(reason))
 
@@ -98,7 +98,7 @@ class Supervisor:
             self._running.add(call)
             return await call.run()
         except* Exception as errors:  # noqa: BLE001 (logged there)
-            # If a cancelled call fails, its cancellation goes on: `except*` takes only the errors.
+            # `except*` takes only the errors, so the cancellation of a cancelled call goes on.
             where = call.step.after.leaf if call is not None and call.began else "its beginning"
             await self._end_failed(line, where, errors)
         finally:
@@ -114,7 +114,7 @@ class Supervisor:
     async def _end_failed(self, line: Line, where: str, errors: ExceptionGroup[Exception]) -> None:
         error = errors.exceptions[0] if len(errors.exceptions) == 1 else errors
         log.error(
-            "call %s failed in %s: %s; it ends with an apology, the other calls go on",
+            "call %s failed in %s: %s; it ends with the regret, the other calls go on",
             line.call_id,
             where,
             _innermost(error),
@@ -123,20 +123,20 @@ class Supervisor:
         try:
             self.failed(line.call_id, error)
             async with trio.open_nursery() as nursery:
-                nursery.start_soon(_let_talk, line)
+                nursery.start_soon(_discard_audio, line)
                 await self._end_with_regret(line)
                 nursery.cancel_scope.cancel()
-        except Exception as again:
-            # The cause of the failure may break the apology too; the other calls must go on.
+        except Exception as second:
+            # The cause of the failure may break the regret, too; the other calls must go on.
             log.error(
-                "call %s: the apology failed, too: %s",
+                "call %s: the regret failed, too: %s",
                 line.call_id,
-                _innermost(again),
+                _innermost(second),
                 exc_info=log.isEnabledFor(logging.DEBUG),
             )
 
     async def _end_with_regret(self, line: Line) -> None:
-        # A call that failed at its beginning still rings: the caller must hear the regret.
+        # A call that failed at its beginning still rings: answer, so that the regret is heard.
         line.answer()
         line.flush()
         sound = self.services.phrases.get(self.scripts.regret)
@@ -151,10 +151,10 @@ class Supervisor:
                     pass
 
 
-async def _let_talk(line: Line) -> None:
-    """Take the caller's audio and drop it: a line warns of unread audio.
+async def _discard_audio(line: Line) -> None:
+    """Read the caller's audio and drop it: a line warns of unread audio.
 
-    Ignore errors: they may be the reason why the call failed, and the regret can still be heard."""
+    Ignore errors: one may have made the call fail, and the caller can still hear the regret."""
     with suppress(Exception):
         while True:
             await line.receive_audio()

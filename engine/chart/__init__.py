@@ -1,4 +1,4 @@
-"""Statecharts as values: declared in `states/`, checked once, decided purely.
+"""Statecharts as values: declared by states, checked once, decided by a pure function.
 
 `State` declares, `Chart` checks and builds the table, `decide` returns a step. This package is
 pure: it uses no Trio, no clock and no I/O.

@@ -2,7 +2,7 @@
 
 The parameters of a guard, an update, a delay or an effect name the values that it reads: `data`
 (the call's data), `event`, and `at_us` (microseconds since the call began), in this order. Each
-function is bound once: `bound(function)(data, event, at_us)` passes on the values that the function
+function is bound once: `bound(function)(data, event, at_us)` calls it with the values that it
 names.
 """
 
@@ -22,7 +22,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 class _Named(Protocol):
-    """Journals and diagrams write the name."""
+    """A function with a name, for journals and diagrams."""
 
     @property
     def __name__(self) -> str: ...
@@ -60,10 +60,10 @@ class _OfAll(_Named, Protocol[R_co]):
     def __call__(self, data: Any, event: Any, at_us: int) -> R_co: ...
 
 
-#: A function of some of (data, at_us): a timer starts without an event of its own.
+#: A function of some of (data, at_us), because a timer starts without an event.
 WithoutEvent = _OfNothing[R_co] | _OfData[R_co] | _OfMoment[R_co] | _OfDataAndMoment[R_co]
-#: A function of some of (data, event, at_us). A type checker refuses other parameters. It cannot
-#: compare the event's annotation with the reaction's key in `on`: the chart does that.
+#: A function of some of (data, event, at_us). A type checker refuses other parameters, but cannot
+#: compare the annotation of `event` with the key in `on`: the chart does that.
 Function = (
     WithoutEvent[R_co]
     | _OfEvent[R_co]
@@ -71,7 +71,7 @@ Function = (
     | _OfEventAndMoment[R_co]
     | _OfAll[R_co]
 )
-#: A function of (data, event, at_us), whatever the function behind it reads.
+#: A function of (data, event, at_us) that calls another with the values that the other reads.
 Bound = Callable[[Any, Any, int], Any]
 
 DATA, EVENT, AT_US = "data", "event", "at_us"
@@ -95,7 +95,7 @@ class BindingError(TypeError):
 
 
 def _cached(function: F) -> F:
-    # `cache` as it is would ask for a Hashable, and a type checker finds none in a protocol.
+    # `cache` takes only Hashable arguments, and to a type checker a protocol is not Hashable.
     return cast(F, cache(function))
 
 

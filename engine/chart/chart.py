@@ -1,4 +1,4 @@
-"""A chart: states put together, checked, and turned into the one table that runs.
+"""A chart: its states, checked, and the table of reactions that is built from them.
 
 A chart with a mistake raises `ChartError` when it is built, never during a call.
 """
@@ -60,7 +60,7 @@ class TimerSpec:
     """One declared timer of one state.
 
     `order` counts the timers in the order of declaration: of two that are due at the same
-    microsecond, the lower fires first."""
+    microsecond, the one with the lower number fires first."""
 
     state: str
     name: str
@@ -81,7 +81,7 @@ def timer_trigger(state: str, timer: str) -> str:
 class Declaration:
     """A reaction to `trigger`, as the state `source` declares it.
 
-    `where` describes the place of the declaration, for messages: "state call, on SpeechStarted".
+    `where` is the place of the declaration, for messages: "state call, on SpeechStarted".
     `event` is the event's class, or None for a timer."""
 
     source: str
@@ -93,7 +93,7 @@ class Declaration:
 
 @dataclass(frozen=True, slots=True)
 class LeafReaction:
-    """A reaction as it applies in one leaf. `source`, which may be a parent, declares it.
+    """A reaction as it applies in one leaf. `source` is the leaf or the parent that declares it.
 
     `exits` (innermost first) and `entries` (outermost first) are the states that it leaves and
     enters, and `leaf` is the leaf afterwards."""
@@ -112,17 +112,17 @@ class Chart:
     `states` are the outermost states; a call begins in the first. `events` are all events that a
     call may receive. `data` is the class of a call's data. `late(data, event)` returns whether an
     event is about something finished; such an event is journalled and not acted on. `activities`
-    maps the names of activities that the engine does not have to async functions of a
-    `callchart.engine.scene.Scene`. `overview` names the few states of the smallest drawing. `base`
-    is the chart that this one extends, or None: drawings keep its places and colours.
+    maps names to async functions of a `callchart.engine.scene.Scene`, besides the engine's own
+    activities. `overview` names the few states of the smallest drawing. `base` is the chart that
+    this one extends, or None: drawings keep its places and colours.
 
     Raises `ChartError`, with the state and the cure, for:
     - an event that can arrive in a state that has no reaction to it;
     - a reaction that never applies, because one without a guard comes before it;
     - a target, child, timer, setting or role that does not exist, or an ambiguous target;
     - a state that no transition reaches;
-    - a state that no timer is sure to leave;
-    - states that lead to each other after 0 s, in a circle;
+    - a state that may last without limit, because no timer is sure to leave it;
+    - states that lead to each other in a circle, each after 0 s;
     - a transition to an ancestor without `restart=True`;
     - a function with other parameters than `data`, `event` and `at_us`."""
 
@@ -173,9 +173,9 @@ class Chart:
         return tuple(p for p, node in self.nodes.items() if not node.state.children)
 
     def resolve(self, name: str, *, why: str) -> str:
-        """Return the full name of a state. `name` is the full name, or an end of only this one.
+        """Return the full name of a state. `name` may be any end of it that no other state has.
 
-        Raises `ChartError`, which begins with `why`."""
+        Raises `ChartError` with a message that begins with `why`."""
         if name in self.nodes:
             return name
         found = [p for p in self.nodes if p.endswith(SEPARATOR + name)]
@@ -234,12 +234,12 @@ class Chart:
         }
 
     def is_final(self, leaf: str) -> bool:
-        """Return whether `leaf` ends the call."""
+        """Return True if `leaf` ends the call."""
         return self.nodes[leaf].state.final
 
     @cached_property
     def hash(self) -> str:
-        """The first 12 hex digits of a SHA-256 of the states. A journal belongs to one hash."""
+        """The first 12 hex digits of a SHA-256 of the states. A journal names its chart by it."""
         text = json.dumps([_hashed_node(node) for node in self.nodes.values()], default=str)
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
@@ -257,8 +257,8 @@ class Chart:
         """Return a new chart: this one with additions. This one does not change.
 
         `add` maps a parent to new children. `on` and `after` map a state to reactions to events
-        and timers, which are tried before its existing ones; they replace those if the last new
-        one has no guard. Raises `ChartError`, like any chart."""
+        and timers. These are tried before its existing ones, and replace them if the last new one
+        has no guard. Raises `ChartError`, like any chart."""
         if data is not None and not issubclass(data, self.data):
             raise ChartError(
                 f"chart {name}: data must be a subclass of {self.data.__name__}, "
@@ -352,7 +352,7 @@ def _for_machine(state: State) -> dict[str, object]:
     return made
 
 
-# The hash leaves out a state's text and its role, because no decision reads them.
+# The hash leaves out a state's `doc` and `role`, because no decision reads them.
 
 
 def _hashed_node(node: Node) -> list[object]:

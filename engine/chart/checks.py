@@ -1,7 +1,7 @@
 """The checks of a chart. Each raises `ChartError`, which names the state, the event and the cure.
 
 `check_state` looks at one state, `check_declarations` at all reactions before the table is built,
-and `check_table` at where they lead.
+and `check_table` at the states that they lead to.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ def check_state(state: State, path: str) -> None:
 
 
 def check_declarations(chart: Chart) -> None:
-    """Check every timer, reaction and function of a chart, before its table is built."""
+    """Check every timer, reaction and function of a chart, before its table exists."""
     for timer in chart.timers:
         _check_delay(timer, chart)
     for declaration in chart.declarations():
@@ -109,13 +109,13 @@ def check_declarations(chart: Chart) -> None:
         ]:
             if any(reaction.when is None for reaction in reactions[:-1]):
                 raise ChartError(
-                    f"state {path}, {what}: only the last reaction may be without a guard: one "
-                    f"behind it never applies"
+                    f"state {path}, {what}: only the last reaction may be without a guard: a "
+                    f"reaction after it never applies"
                 )
 
 
 def functions(chart: Chart) -> Iterator[tuple[Callable[..., Any], str, type[Event] | None]]:
-    """Yield each guard, update, delay and effect that is a function, its place, and its event.
+    """Yield (function, place, event) for each guard, update, delay and effect that is a function.
 
     The event is None for a delay and for the effects of entries and exits."""
     for path, node in chart.nodes.items():
@@ -167,7 +167,7 @@ def _check_effects(effects: Iterable[object], where: str) -> None:
 
 
 def _check_function(function: Callable[..., Any], where: str, event: type[Event] | None) -> None:
-    # The name of each lambda is `<lambda>`.
+    # A lambda's name is `<lambda>`.
     if not getattr(function, "__name__", "").isidentifier():
         raise ChartError(
             f"{where}: a function must have a name, for diagrams, got {function!r}; use a def"
@@ -213,7 +213,7 @@ def _check_delay(timer: TimerSpec, chart: Chart) -> None:
 
 
 def _check_rearm(source: str, reaction: Stay, where: str, chart: Chart) -> None:
-    # A parent may rearm a timer of the leaf below it.
+    # A parent may also rearm a timer of a state inside it.
     near = {p for p in chart.nodes if p.startswith(source + SEPARATOR)}
     near |= set(chart.nodes[source].lineage)
     known = [t.name for t in chart.timers if t.state in near]
@@ -229,7 +229,7 @@ def _check_rearm(source: str, reaction: Stay, where: str, chart: Chart) -> None:
 
 
 def check_table(chart: Chart) -> None:
-    """Check where a chart's reactions lead, once its table is built."""
+    """Check the states that a chart's reactions lead to, in its table."""
     _check_complete(chart)
     _check_ancestors(chart)
     _check_reachable(chart)
@@ -253,7 +253,7 @@ def _check_complete(chart: Chart) -> None:
                 if not _always_reacts(chart.reactions(leaf, timer.trigger)):
                     raise ChartError(
                         f"state {path}, after {timer.name}: the last reaction must have no guard: "
-                        f"otherwise nothing happens when all guards say no"
+                        f"otherwise nothing happens when all guards return False"
                     )
 
 
@@ -292,9 +292,9 @@ def _check_bounded(chart: Chart) -> None:
     for leaf in chart.leaves:
         if chart.is_final(leaf):
             continue
-        # The timer of the outermost state limits the whole call, not one state within it.
+        # The timer of an outermost state limits the whole call, not a state within it.
         within = chart.nodes[leaf].lineage[1:] or chart.nodes[leaf].lineage
-        # A timer fires once in a stay: if it does not leave its own state, it limits nothing.
+        # A timer fires once in a stay: unless all its reactions leave its state, it limits nothing.
         if not any(
             all(path in reaction.exits for reaction in reactions) and reactions[-1].leaf != leaf
             for path in within
@@ -308,7 +308,7 @@ def _check_bounded(chart: Chart) -> None:
 
 
 def _check_circles(chart: Chart) -> None:
-    """Refuse a circle of timers of 0 s: the call would take steps without end at one moment."""
+    """Refuse a circle of timers of 0 s: in it, a call takes steps without end at one moment."""
     next_leaf = {
         leaf: chart.reactions(leaf, timer.trigger)[-1].leaf
         for leaf in chart.leaves

@@ -1,11 +1,10 @@
-"""`decide`: what a call does about one occurrence. A pure function of its arguments.
+"""`decide`: the reaction of a call to one occurrence. A pure function of its arguments.
 
 A `Step` is one macrostep as a value: the configuration afterwards, the states that the call leaves
 and enters, and the effects to carry out, in order. `decide` itself carries out nothing.
 
-Within a step, guards are asked in order, with the data as it was. Exit effects are made with the
-data as it was. Updates follow each other. Transition effects, entry effects and the delays of new
-timers read the new data.
+Within a step, guards and exit effects read the data as it was. Updates follow each other.
+Transition effects, entry effects and the delays of new timers read the new data.
 """
 
 from __future__ import annotations
@@ -39,8 +38,8 @@ class Outcome(StrEnum):
     TAKEN = "taken"  # a transition: the call left states and entered others
     STAYED = "stayed"  # a reaction within the state
     IGNORED = "ignored"  # for the reason that the chart gives
-    DEFERRED = "deferred"  # kept for the next state
-    STALE = "stale"  # from a stay in a state that has ended
+    DEFERRED = "deferred"  # kept until the next change of state
+    STALE = "stale"  # posted in a stay that has ended
     LATE = "late"  # about something finished, as the chart's `late` says
 
 
@@ -67,7 +66,7 @@ class RunningTimer:
 
 @dataclass(frozen=True, slots=True)
 class Occurrence:
-    """An event, when it arrived (microseconds since the call began), and which stay posted it.
+    """An event, its arrival (microseconds since the call began), and the stay that posted it.
 
     `activation` is None for an event from outside: such an event is never stale."""
 
@@ -80,7 +79,7 @@ class Occurrence:
 class Configuration:
     """The active states of a call, outermost first, its timers, and its deferred occurrences.
 
-    `recalled` are deferred occurrences that come again, before anything else is taken.
+    `recalled` are deferred occurrences that are offered again, before anything else is taken.
     `activations` counts all stays in states so far."""
 
     active: tuple[Active, ...]
@@ -91,7 +90,7 @@ class Configuration:
 
     @property
     def leaf(self) -> str:
-        """The full name of the innermost active state: "the state" of the call."""
+        """The full name of the innermost active state; "" before the first step."""
         return self.active[-1].state if self.active else ""
 
     def activation(self, state: str) -> int | None:
@@ -197,7 +196,7 @@ def decide(
 
 
 def next_occurrence(configuration: Configuration) -> Occurrence | None:
-    """Return what happens next without new events: a recalled event, or the earliest timer."""
+    """Return the next occurrence if no event comes: a recalled event, or the earliest timer."""
     if configuration.recalled:
         return configuration.recalled[0]
     if not configuration.timers:
@@ -300,8 +299,8 @@ class StepBuilder:
         self.entry_effects = tuple(
             self.effect(e) for p in paths for e in self.chart.nodes[p].state.entry_effects
         )
-        # After a change of state, deferred events come again, in the order of their arrival. An
-        # event that was deferred again arrived before those that still wait to come again.
+        # After a change of state, deferred events are offered again, in the order of arrival. An
+        # event that was deferred twice arrived before those in `recalled`.
         again = tuple(replace(deferred, at_us=self.at_us) for deferred in self.deferred)
         self.recalled = (*again, *self.recalled)
         self.deferred = ()

@@ -1,4 +1,4 @@
-"""The seam to `transitions`: one hierarchical machine, asked what each reaction leaves and enters.
+"""The interface to the library `transitions`: what each reaction leaves and enters.
 
 Theory of operation. The declared states and reactions become the states and transitions of one
 shared `HierarchicalMachine` (no model, no queue, no auto-transitions, no callback with a side
@@ -7,10 +7,11 @@ effect). When a chart is built, it asks the machine two questions for every leaf
 1. Which reactions are tried from here, in which order? Every guard says no and notes that it was
    asked. The order is the leaf's own reactions, then its parent's, and so on outwards.
 2. What does this reaction leave and enter? Its guard says yes, all others say no, and our state
-   class notes `exit` and `enter` instead of acting.
+   class only notes that a state was left or entered.
 
 The machine's answers are the chart's table, which is run, drawn and replayed. So a decision costs a
-look-up, and the structure behaves as `transitions` does. No other module knows `transitions`.
+look-up, and states are left and entered as `transitions` does it. No other module uses
+`transitions`.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ SEPARATOR = "."
 
 
 class ChartState(NestedState):
-    """A state that only notes that it was entered or left."""
+    """A state of `transitions` that only notes that it was entered or left."""
 
     separator = SEPARATOR
 
@@ -44,7 +45,7 @@ class ChartMachine(HierarchicalMachine):
 
 @dataclass
 class _Probe:
-    """The model of one question: its state, and which states it left and entered on the way."""
+    """The model of one question: its state, and the states that it left and entered."""
 
     state: str
     choose: int | None = None
@@ -55,7 +56,7 @@ class _Probe:
 
 @dataclass(frozen=True, slots=True)
 class StateChange:
-    """The effect of one reaction in one leaf: `exits` innermost first, `entries` outermost first.
+    """The states that a reaction leaves and enters: innermost first, and outermost first.
 
     `leaf` is the leaf afterwards."""
 
@@ -108,7 +109,7 @@ class Machine:
         return tuple(self._ask(leaf, trigger, None).asked)
 
     def change(self, leaf: str, trigger: str, reaction: int) -> StateChange:
-        """Return what happens if the guard of `reaction` is the one that says yes."""
+        """Return the change of state if only the guard of `reaction` says yes."""
         probe = self._ask(leaf, trigger, reaction)
         return StateChange(probe.state, tuple(probe.exited), tuple(probe.entered))
 

@@ -1,7 +1,7 @@
 """The vocabulary of a state file: `State`, and its reactions `to`, `stay`, `ignore` and `defer`.
 
-Everything here is a frozen value. Guards, updates, delays and effects are named, pure functions of
-the call's data, the event and the time: so one table can be run, drawn, replayed and explored.
+Everything here is a frozen value. Guards, updates and delays are named, pure functions of the
+call's data, the event and the time. So one table can be run, drawn, replayed and explored.
 """
 
 from __future__ import annotations
@@ -15,23 +15,23 @@ from callchart.engine.data import CallData
 from callchart.engine.events import Event
 from callchart.engine.settings import SettingRef
 
-#: A function of some of (data, event, at_us): does the reaction apply?
+#: A function of some of (data, event, at_us) that returns whether the reaction applies.
 Guard = Function[bool]
-#: A function of some of (data, event, at_us): the new data.
+#: A function of some of (data, event, at_us) that returns the new data.
 Update = Function[CallData]
 #: Seconds; a setting; or a function of some of (data, at_us) that returns seconds.
 Delay = float | SettingRef | WithoutEvent[float]
 
-#: What a state means to the two who talk, in the order of a turn:
-#: `greeting`      the agent's first words are heard
+#: The meaning of a state to caller and agent, in the order of a turn:
+#: `greeting`      the caller hears the agent's first words
 #: `listening`     the turn is the caller's
 #: `settling`      the caller's turn may be at its end
-#: `thinking`      a reply is being written, and nothing is heard
-#: `filler`        a filler is heard
-#: `filler_ending` the reply has its first sound, and waits for the filler's word to end
-#: `speaking`      a reply is heard
-#: `overlapped`    caller and reply are heard together
-#: `interrupted`   the caller speaks, and the reply is silent
+#: `thinking`      the reply is being written, and the caller hears nothing
+#: `filler`        the caller hears a filler
+#: `filler_ending` the reply is ready, and waits for the end of the filler's word
+#: `speaking`      the caller hears a reply
+#: `overlapped`    the caller speaks while a reply plays
+#: `interrupted`   the caller spoke, and the reply stopped
 #: `transferring`  the carrier transfers the caller
 #: `hangup`        the call ends
 Role = Literal[
@@ -80,7 +80,7 @@ EffectSource = Effect | Function[Effect]
 
 @dataclass(frozen=True, slots=True)
 class Reaction:
-    """A state's declared behaviour on an event or a timer. `when` is its guard."""
+    """The declared response of a state to an event or a timer. `when` is its guard."""
 
     when: Guard | None = None
 
@@ -106,14 +106,14 @@ class Stay(Reaction):
 
 @dataclass(frozen=True, slots=True)
 class Ignore(Reaction):
-    """Nothing happens, for a reason."""
+    """A reaction that does nothing, for a reason."""
 
     reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Defer(Reaction):
-    """The event waits, and comes again, in order, after the next change of state."""
+    """A reaction that keeps the event until the next change of state, for a reason."""
 
     reason: str = ""
 
@@ -144,17 +144,17 @@ def stay(
     effects: EffectSource | Sequence[EffectSource] = (),
     rearm: str | Sequence[str] = (),
 ) -> Stay:
-    """Stay in the state. `rearm` names timers, of this state or its parents, to start again."""
+    """Stay in the state. `rearm` names timers of this state, its parents or children to restart."""
     return Stay(when, _many(update), _many(effects), _many(rearm))
 
 
 def ignore(reason: str, *, when: Guard | None = None) -> Ignore:
-    """Do nothing about the event. The table of states and events shows the reason."""
+    """Do nothing. The table of states and events shows the reason."""
     return Ignore(when, reason)
 
 
 def defer(reason: str, *, when: Guard | None = None) -> Defer:
-    """Keep the event for the next state."""
+    """Keep the event: it is offered again after the next change of state."""
     return Defer(when, reason)
 
 
@@ -172,7 +172,7 @@ class State:
     state lasts. `entry` and `exit` are effects. A state with `children` is compound: a call enters
     it through the child `initial`, by default the first. A `final` state ends the call.
 
-    `role` says what the state and its children mean to the two who talk. Reports and timelines
+    `role` is the meaning of the state and its children to caller and agent. Reports and timelines
     show a call by its roles, because a chart may give its states any names."""
 
     name: str
@@ -206,7 +206,7 @@ class State:
         """Return this state with a change to the state at `path` ("" is this state itself).
 
         `add` are further children. Reactions in `on` and `after` are tried before the existing
-        ones; they replace them if the last new one has no guard. A timer gets the new delay.
+        ones, and replace them if the last new one has no guard. A timer gets the new delay.
         Raises `KeyError` if `path` does not exist."""
         if path:
             head, _, rest = path.partition(".")

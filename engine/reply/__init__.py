@@ -1,1 +1,1 @@
-"""The reply pipeline: text is cut into chunks, synthesized in parallel, and played in order."""
+"""The reply pipeline: text is cut into chunks, synthesised in parallel, and played in order."""

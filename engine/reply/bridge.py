@@ -1,4 +1,4 @@
-"""Silence while the model thinks: the caller is asked for a moment, again and again."""
+"""The bridge over a silence: while the model thinks, the agent asks for a moment."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from callchart.engine.reply.composition import Composition, TextPhase
 class SilenceBridge:
     """Calls `ask` whenever the caller has heard nothing for `longest_silence_s` seconds.
 
-    It is open while the model begins an answer, and while a tool runs. `count` is how often it
-    asked."""
+    It is open while the model begins an answer, and while a tool runs. `count` is the number of
+    calls of `ask`."""
 
     def __init__(
         self,
@@ -29,7 +29,7 @@ class SilenceBridge:
         self.count = 0
 
     def open(self, for_s: float = math.inf) -> None:
-        """Watch the silence from now on, for `for_s` seconds. Ends an earlier watch."""
+        """Watch the silence from now on, for `for_s` seconds. This ends an earlier watch."""
         composition = self._composition
         if not composition.chunks and composition.silent_since_s is None:
             composition.silent_since_s = trio.current_time()
@@ -38,7 +38,7 @@ class SilenceBridge:
         self._nursery.start_soon(self._run, self._watch)
 
     def close(self, after_s: float | None = None) -> None:
-        """End the watch, immediately or after so many seconds."""
+        """End the watch, immediately or after `after_s` seconds."""
         if after_s is None:
             self._watch.cancel()
         else:
@@ -48,7 +48,7 @@ class SilenceBridge:
         composition = self._composition
         with watch:
             if not composition.confirmed.is_set():
-                # A draft bridges no silence: the caller is still speaking.
+                # A draft bridges no silence: the caller may still be speaking.
                 await composition.confirmed.wait()
                 if not composition.chunks:
                     composition.silent_since_s = trio.current_time()

@@ -1,9 +1,9 @@
 """Cuts a text that arrives in pieces into chunks that can be spoken. Pure: no clock.
 
 It cuts at "|", which the prompt asks for: that cut is exact and needs no further token. Until the
-model has written a "|", it also cuts at the end of a sentence, as soon as the next token shows the
-end. Failing both, it cuts after the last word that fits `longest` characters, or on demand
-(`take_overdue`) after the last whole word.
+model has written a "|", it also cuts at the end of a sentence, when the next token shows that the
+sentence has ended. Without either, it cuts after the last word that fits `longest` characters, or
+on demand (`take_overdue`) after the last whole word.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class Chunker:
 
     @property
     def pending(self) -> bool:
-        """True when text that can be spoken is not yet given out."""
+        """True when text that can be spoken was not returned yet."""
         return bool(_SPEAKABLE.search(self._text))
 
     def _next_cut(self) -> tuple[int, int] | None:

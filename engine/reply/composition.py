@@ -1,7 +1,7 @@
-"""One reply as data: its chunks, appended by the writer and read from the front by the player.
+"""One reply as data: its chunks. The writer appends them, and the player reads them in order.
 
-The player reads through one cursor, so that sound is played strictly in order. After an
-interruption the next playback begins at the first word that was not heard."""
+The player reads at one cursor, so it plays the sound strictly in order. After an interruption the
+next playback begins at the first word that was not heard."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class ChunkPhase(Enum):
     """The progress of one chunk's synthesis."""
 
     GROWING = auto()
-    #: All sound of the text is there.
+    #: The sound of the text is complete.
     COMPLETE = auto()
     #: The synthesis failed after a part of the sound, which can still be played.
     BROKEN = auto()
@@ -29,7 +29,7 @@ class TextPhase(Enum):
     """The progress of a reply's text. Only an OPEN reply takes further chunks."""
 
     OPEN = auto()
-    #: All text is there; synthesis may still run, and may still fail.
+    #: The text is complete; its synthesis may still run, and may still fail.
     WRITTEN = auto()
     #: A provider failed. The remaining chunks can still be played; no chunk follows them.
     FAILED = auto()
@@ -67,11 +67,11 @@ class Composition:
         self.chunks: list[Chunk] = []
         self.phase = TextPhase.OPEN
         self.cursor = Cursor()
-        #: When playback ran dry (`trio.current_time()`), or will run dry; None while sound is
-        #: queued or no player waits for it.
+        #: The time of Trio's clock at which playback runs dry, if the player waits for a chunk;
+        #: otherwise None.
         self.silent_since_s: float | None = None
-        #: Set when the caller will hear the reply. A draft waits for it before it spends more than
-        #: its first sound, and before it uses a tool.
+        #: Set when the caller will hear the reply. A draft waits for it before its second chunk is
+        #: synthesised, and before it uses a tool.
         self.confirmed = trio.Event()
         self._changes = trio.lowlevel.ParkingLot()
 
@@ -97,9 +97,10 @@ class Composition:
         self.notify()
 
     def fail(self, at: Chunk | None = None) -> bool:
-        """End the reply at the chunk `at`, or after all its chunks; return False if it had failed.
+        """End the reply at the chunk `at`, or after all its chunks.
 
-        The chunks before `at` stay, and `at` stays with the sound that it has."""
+        The chunks before `at` stay, and `at` stays with the sound that it has. Return False if the
+        reply failed before."""
         if at in self.chunks:
             at.phase = ChunkPhase.BROKEN
             del self.chunks[self.chunks.index(at) + bool(at.pcm) :]
@@ -118,7 +119,7 @@ class Composition:
     async def wait_for_chunk(self, silent_since_s: float) -> None:
         """Wait for the next chunk or the end of the text.
 
-        `silent_since_s` is when the queued sound ends, in seconds of Trio's clock."""
+        `silent_since_s` is the time of Trio's clock at which the queued sound ends."""
         self.silent_since_s = silent_since_s
         try:
             await self.wait_for_change()

@@ -1,4 +1,4 @@
-"""One answer of the language model: its text becomes chunks, its tool calls are run."""
+"""One answer of the language model: its text becomes chunks, and its tools run."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from callchart.engine.tools.toolbox import Toolbox
 class ModelAnswer:
     """Asks the model for one answer, and gives its chunks to the synthesis window.
 
-    To the model it is `ports.Tools`: a tool runs after the text before it, and only in a confirmed
-    reply, because a draft must have no consequences."""
+    It is also the `ports.Tools` of the model: a tool runs after the text before it, and only in a
+    confirmed reply, because a draft must have no consequences."""
 
     def __init__(
         self,
@@ -39,7 +39,9 @@ class ModelAnswer:
         )
 
     async def write(self, model: LanguageModel, history: Sequence[Said | ToolUsed]) -> None:
-        """Write the whole answer. Raises `ProviderError`; text that is not yet cut is lost then."""
+        """Write the whole answer.
+
+        Raises `ProviderError`. The text that is not cut yet is lost then."""
         self._nursery.start_soon(self._chunker.run)
         self._bridge.open(self._data.settings.reply_wait)
         try:
@@ -50,10 +52,10 @@ class ModelAnswer:
         self._chunker.flush()
         scripts, chunks = self._data.facts.scripts, self._composition.chunks
         if self._toolbox.transfer_to and not chunks:
-            # A caller who is transferred hears at least a word.
+            # The caller must hear at least a word before a transfer.
             self._window.add([scripts.waiting])
         elif self._toolbox.ends_call and 0 < self._bridge.count == len(chunks):
-            # A caller who was asked for a moment hears a goodbye.
+            # The caller was only asked for a moment: say goodbye before the hangup.
             self._window.add([scripts.farewell])
 
     @property
@@ -70,12 +72,12 @@ class ModelAnswer:
         try:
             return await self._toolbox.use(name, arguments)
         finally:
-            # The model now has as long for its next text as it had for its first.
+            # The model has as much time for its next text as for its first.
             self._bridge.close(after_s=self._data.settings.reply_wait)
 
     @property
     def is_empty(self) -> bool:
-        """True when the answer has no words of its own, and ends or transfers no call."""
+        """True when the model wrote no words, and asked neither for a hangup nor for a transfer."""
         has_words = len(self._composition.chunks) != self._bridge.count
         return not (has_words or self._ends_call or self._toolbox.transfer_to)
 

@@ -1,12 +1,12 @@
 """The replies of one call: text -> chunks -> sound. `run` is the activity of the state `turn`.
 
 Theory of operation. The text of a reply is a script, or the answer of the language model. It passes
-through parts that live as long as the reply, with the phases on the right:
+through parts that live as long as the reply; their phases are on the right:
 
     ModelAnswer      asks the model, and runs its tools once the reply is confirmed
-      TimedChunker   cuts the text, also text that is overdue       writing -> ended
+      TimedChunker   cuts the text into chunks                      writing -> ended
       SilenceBridge  asks the caller for a moment                   open <-> closed
-    SynthesisWindow  synthesizes a few chunks at a time             GROWING -> COMPLETE | BROKEN
+    SynthesisWindow  synthesises a few chunks at a time             GROWING -> COMPLETE | BROKEN
     ReplyProgress    posts `ReplyReady` and `ReplyFailed`           PREPARING -> READY
     Composition      holds the chunks, and wakes the player         OPEN -> WRITTEN | FAILED
 
@@ -54,7 +54,7 @@ class ReplyPipeline:
         #: The reply that was started last, in this turn; None before the first.
         self.current: Composition | None = None
         self._history: Sequence[Said | ToolUsed] = ()
-        #: The number of stays in states that had begun when `current` was started.
+        #: The number of stays in states that had begun before `current`.
         self._activations = 0
         #: Set when `current` waits for `run`.
         self._requested = trio.Event()
@@ -82,7 +82,7 @@ class ReplyPipeline:
 
         `activation` is the number of this stay in the turn's state; `post` takes its events."""
         if self._activations < activation:
-            self._forget()  # an earlier turn started it, and ended before this activity began
+            self._forget()  # the reply belongs to an earlier turn, which has ended
         try:
             while True:
                 if not self._requested.is_set():
@@ -106,7 +106,7 @@ class ReplyPipeline:
         data: CallData,
         post: Callable[[Event], None],
     ) -> None:
-        """Write and synthesize one reply, and post how it went."""
+        """Write and synthesise one reply, and post its events."""
         reply, settings = composition.reply, data.settings
         progress = ReplyProgress(composition, post, self._call_id)
         voice = ChunkVoice(self._synthesizer, self._phrases, settings.voice_wait)

@@ -1,9 +1,9 @@
-"""The sound that is played on one line: who may send it, how much is queued, how much was heard.
+"""The sound on one line: the playback that may send it, the part that is queued, the part heard.
 
-The position is computed here, from the bytes that were sent, the marks that the carrier confirmed,
-and the clock: a flush must not wait for the carrier's answer. The clock moves the position, but not
-past a mark that is overdue: a carrier that stalls has not played. Only the current playback may
-send: sound of an earlier one is dropped and counted."""
+The position is computed here, from the bytes sent, the marks that the carrier confirmed, and the
+clock: a flush must not wait for the carrier's answer. The position follows the clock, but stops at
+an overdue mark, because a carrier that stalls plays nothing. Only the current playback may send:
+sound of an earlier one is dropped and counted."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from callchart.engine.events import Event, PlaybackStopped
 from callchart.engine.ports import Line
 
-#: A mark that is overdue by more than this is lost. From then on the clock alone gives the
-#: position: otherwise a carrier that loses its marks would seem to have played nothing.
+#: A mark that is overdue by more than this counts as lost: the position then follows the clock
+#: alone. Otherwise a carrier that loses its marks would seem to have played nothing.
 LOST_MARK_US = 1_000_000
 
 
@@ -27,71 +27,75 @@ class Playback:
     #: Called once, when the playback stops, with the bytes that were heard; returns the words.
     take_heard: Callable[[int], str]
     sent_bytes: int = 0
-    #: When all sound that was sent will have been heard, in microseconds of the call.
+    #: The moment at which all sent sound has been heard, in microseconds since the call began.
     ends_at_us: int = 0
+    #: Mark -> (the bytes sent before it, the callback for its confirmation).
     _marks: dict[int, tuple[int, Callable[[], None]]] = field(default_factory=dict)
 
 
 class Playout:
-    """The sound of one line, as at most one current playback.
+    """The sound of one line: at most one playback is current.
 
-    `now` returns microseconds since the call began. `raise_` takes the event of a stop."""
+    `now_us` returns microseconds since the call began. `raise_` takes the event of a stop."""
 
-    def __init__(self, line: Line, now: Callable[[], int], raise_: Callable[[Event], None]) -> None:
-        self._line, self._now, self._raise = line, now, raise_
+    def __init__(
+        self, line: Line, now_us: Callable[[], int], raise_: Callable[[Event], None]
+    ) -> None:
+        self._line, self._now_us, self._raise = line, now_us, raise_
         self._bytes_per_s = line.rate_hz * 2
         self._current: Playback | None = None
-        self._marks = 0
-        #: Bytes that came from an earlier playback and were dropped.
+        self._last_mark = 0
+        #: Bytes of earlier playbacks that were dropped.
         self.stale_bytes = 0
 
     def begin(self, reply: int | None, take_heard: Callable[[int], str]) -> Playback:
-        """Make a new playback the current one. The earlier one must have been stopped."""
+        """Make a new playback the current one. The earlier one must be stopped already."""
         assert self._current is None, "a playback is stopped before the next begins"
-        self._current = Playback(reply, take_heard, ends_at_us=self._now())
+        self._current = Playback(reply, take_heard, ends_at_us=self._now_us())
         return self._current
 
     def send(
         self, playback: Playback, pcm: bytes, reached: Callable[[], None] | None = None
     ) -> bool:
-        """Play whole frames of `playback`; return False when another one is current, or none.
+        """Play whole frames of `playback`, with a mark after them.
 
-        A mark after them confirms them, and calls `reached` when they were heard."""
+        Call `reached` when the carrier confirms the mark. If `playback` is not the current one,
+        drop the frames and return False."""
         if playback is not self._current:
             self.stale_bytes += len(pcm)
             return False
         self._line.play(pcm)
         playback.sent_bytes += len(pcm)
-        begins_at_us = max(playback.ends_at_us, self._now())
+        begins_at_us = max(playback.ends_at_us, self._now_us())
         playback.ends_at_us = begins_at_us + self._microseconds(len(pcm))
         self.mark(playback, reached or _confirmed)
         return True
 
     def queued_s(self, playback: Playback) -> float:
         """Return the seconds of sound that were sent and not yet heard."""
-        return max(0, playback.ends_at_us - self._now()) / 1_000_000
+        return max(0, playback.ends_at_us - self._now_us()) / 1_000_000
 
     def mark(self, playback: Playback, reached: Callable[[], None]) -> None:
-        """Call `reached` when all sound that was sent so far was heard."""
+        """Call `reached` when all sound that was sent so far has been heard."""
         if playback is self._current:
-            self._marks += 1
-            playback._marks[self._marks] = (playback.sent_bytes, reached)
-            self._line.mark(self._marks)
+            self._last_mark += 1
+            playback._marks[self._last_mark] = (playback.sent_bytes, reached)
+            self._line.mark(self._last_mark)
 
     def mark_reached(self, mark: int) -> None:
         """Take the carrier's confirmation of a mark, and correct the position by it."""
         playback = self._current
         if playback is None or mark not in playback._marks:
             return  # it belongs to a playback that was flushed
-        # A mark confirms those before it too: the carrier may have lost one.
+        # A mark also confirms the marks before it: the carrier may have lost one.
         for passed in [number for number in playback._marks if number <= mark]:
             sent_bytes, reached = playback._marks.pop(passed)
             remaining_us = self._microseconds(playback.sent_bytes - sent_bytes)
-            playback.ends_at_us = self._now() + remaining_us
+            playback.ends_at_us = self._now_us() + remaining_us
             reached()
 
     def stop(self) -> None:
-        """Flush the line and end the current playback, if any; post the words that were heard."""
+        """Flush the line and end the current playback, if any. Raise `PlaybackStopped`."""
         playback, self._current = self._current, None
         if playback is None:
             return
@@ -102,7 +106,7 @@ class Playout:
 
     def _heard_bytes(self, playback: Playback) -> int:
         """Return the bytes of whole samples that were heard."""
-        queued_us = playback.ends_at_us - self._now()
+        queued_us = playback.ends_at_us - self._now_us()
         by_clock = max(0, playback.sent_bytes - self._bytes(queued_us))
         for unconfirmed, _ in playback._marks.values():
             overdue_us = self._microseconds(playback.sent_bytes - unconfirmed) - queued_us
@@ -117,4 +121,4 @@ class Playout:
 
 
 def _confirmed() -> None:
-    """Do nothing: the mark only confirms the position."""
+    """Do nothing: this mark only confirms the position."""

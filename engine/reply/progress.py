@@ -1,4 +1,4 @@
-"""The events by which a call learns how far a reply is: ready, or failed."""
+"""The progress of a reply as events for the call: ready, or failed."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ class SoundPhase(Enum):
 class ReplyProgress:
     """Posts `ReplyReady` once, and `ReplyFailed` at most once and never too early.
 
-    A failure waits until a chunk before it has sound, or all have ended without any: the chart then
-    knows whether there is something to play before the apology."""
+    A failure is held back until a chunk before it has sound, or until all chunks have ended without
+    sound: then the chart knows whether it can play anything before the apology."""
 
     def __init__(
         self, composition: Composition, post: Callable[[Event], None], call_id: str
@@ -35,7 +35,7 @@ class ReplyProgress:
         self._withheld: ReplyFailed | None = None
 
     def update(self) -> None:
-        """Post what has become true, and wake the player."""
+        """Post the events that are due, and wake the player."""
         composition = self._composition
         if self._phase is SoundPhase.PREPARING and composition.has_sound:
             self._phase = SoundPhase.READY
@@ -56,6 +56,6 @@ class ReplyProgress:
         self.update()
 
     def provider_failed(self, stage: str, error: ProviderError, at: Chunk | None = None) -> None:
-        """Log `error` with its cure, which the journal does not hold, and end the reply."""
+        """End the reply, and log `error` with its cure, which is not in the journal."""
         log.warning("call %s: %s", self._call_id, error)
         self.fail(stage, error.reason, at)

@@ -1,4 +1,4 @@
-"""The syntheses of one reply: a few chunks at a time, in the order of the text."""
+"""The synthesis of one reply: a few chunks at a time, in the order of the text."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class ChunkVoice:
         self._synthesizer, self._phrases, self._wait_s = synthesizer, phrases, wait_s
 
     async def speak(self, text: str, out: Callable[[Speech], None]) -> None:
-        """Give `out` the sound of `text` at the rate of the phrases.
+        """Pass the sound of `text` to `out`, at the rate of the phrases.
 
         Raises `ProviderError`, also if the first sound takes longer than `wait_s` seconds."""
         if sound := self._phrases.get(text):
@@ -38,15 +38,15 @@ class ChunkVoice:
             raise ProviderError(
                 "synthesizer",
                 f"no sound within {self._wait_s:g} s",
-                "set a second voice, or see the provider's status page if it goes on",
+                "configure a second voice; if it goes on, see the provider's status page",
             )
 
 
 class SynthesisWindow:
     """Takes a reply's texts and fills their chunks with sound, at most `slots` at a time.
 
-    A task starts for a chunk that finds a free slot. It goes on with the queue, and frees the slot
-    when the queue is empty."""
+    A task starts if a slot is free. It takes chunks from the queue, and frees the slot when the
+    queue is empty."""
 
     def __init__(
         self,
@@ -61,9 +61,9 @@ class SynthesisWindow:
         self._queue: deque[Chunk] = deque()
 
     def add(self, texts: Sequence[str]) -> None:
-        """Append a chunk for each text, and synthesize it when its turn comes.
+        """Append a chunk for each text, and synthesise it when a slot is free.
 
-        After a failure, drop the texts: a reply must not continue behind a gap."""
+        After a failure, drop the texts: a reply must not continue after a gap."""
         composition = self._composition
         if not texts or composition.phase is TextPhase.FAILED:
             return
@@ -92,7 +92,7 @@ class SynthesisWindow:
 
         def append(speech: Speech) -> None:
             chunk.pcm += speech.pcm
-            chunk.words = list(speech.words)  # each speech repeats the earlier timings
+            chunk.words = list(speech.words)  # these include the earlier timings
             self._progress.update()
 
         try:

@@ -1,4 +1,4 @@
-"""The model's text, cut into chunks as it arrives, and by time where it arrives slowly."""
+"""The model's text, cut into chunks as it arrives, or after a time if it arrives slowly."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from callchart.engine.reply.chunker import Chunker
 
 
 class TimedChunker:
-    """A `Chunker` with a clock: gives `out` the chunks, text that is overdue among them.
+    """A `Chunker` with a clock: passes the chunks to `out`, and overdue text as chunks, too.
 
     Text is overdue when it has been pending for `wait_s` seconds. `marked` counts the cuts at the
     model's own marks. `first_chunk_s` is the time from the request to the first chunk, or None."""
@@ -19,8 +19,8 @@ class TimedChunker:
     def __init__(self, longest: int, wait_s: float, out: Callable[[Sequence[str]], None]) -> None:
         self._chunker = Chunker(longest)
         self._wait_s, self._out = wait_s, out
-        #: Its deadline is when the pending text is overdue. Tokens move the deadline: to wake a
-        #: task for each token would cost more.
+        #: Its deadline is the moment at which the pending text is overdue. Tokens only move the
+        #: deadline, which costs less than waking a task.
         self._timer = trio.CancelScope()
         self._ended = False
         self._asked_at_s = trio.current_time()
@@ -33,7 +33,7 @@ class TimedChunker:
     def feed_text(self, text: str) -> None:
         """Take the model's next piece of text. After the end, drop it.
 
-        A provider's task may still hand over a token that arrived as it was cancelled."""
+        A provider's task that is being cancelled may still pass on a token."""
         if self._ended:
             return
         texts = self._chunker.feed_text(text)
@@ -43,17 +43,17 @@ class TimedChunker:
             self._timer.deadline = overdue_s if self._chunker.pending else math.inf
 
     def flush(self) -> None:
-        """Give out the pending text as a chunk."""
+        """Pass on the pending text as a chunk."""
         self._give_out(self._chunker.take_rest())
         self._timer.deadline = math.inf
 
     def end(self) -> None:
-        """Take no further text, and end `run`. Text that is pending can still be flushed."""
+        """Take no further text, and end `run`. `flush` still works."""
         self._ended = True
         self._timer.cancel()
 
     async def run(self) -> None:
-        """Give out overdue text until the end."""
+        """Pass on overdue text until the end."""
         while not self._ended:
             with self._timer:
                 await trio.sleep_forever()
@@ -65,6 +65,6 @@ class TimedChunker:
         if not texts:
             return
         if self.first_chunk_s is None:
-            # Rounded to microseconds, as all moments are.
+            # Rounded to microseconds, like all times in journals.
             self.first_chunk_s = round(trio.current_time() - self._asked_at_s, 6)
         self._out(texts)

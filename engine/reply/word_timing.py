@@ -1,4 +1,4 @@
-"""Positions of a text's words in its sound."""
+"""The positions of a text's words in its sound."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ from collections.abc import Sequence
 
 from callchart.engine.ports import WordTiming
 
-#: Characters per second of the fastest speech, measured on fast read English. It bounds the length
-#: of a text's sound from below, while the sound is incomplete.
+#: Characters per second of the fastest speech, measured on English that is read fast. It gives the
+#: least length of a text's sound while the sound is incomplete.
 FASTEST_CHARACTERS_PER_S = 18.0
 
 
 def word_ends_s(text: str, timings: Sequence[WordTiming], duration_s: float) -> list[float]:
     """Return when each word of `text.split()` ends, in seconds from the beginning of its sound.
 
-    `timings` come from the synthesizer. If it gave one for each word, their ends are returned.
-    Otherwise each word gets a part of the sound in proportion to its characters; `duration_s` is
-    the length of the sound so far. If the timings name the first words of the text, those words
-    keep them, and the other words end after `duration_s`."""
+    `timings` come from the synthesizer. If there is one for each word, return their ends. Otherwise
+    each word gets a part of the sound in proportion to its characters; `duration_s` is the length
+    of the sound so far. If the timings are those of the first words, these words keep them, and the
+    others end after `duration_s`."""
     words = text.split()
     known = [timing.end for timing in timings]
     if len(known) == len(words):

@@ -1,1 +1,1 @@
-"""Tools that a model may use: their declaration and schema, and the code that runs them."""
+"""Tools that a model may use: their declaration, their schema, and the code that runs them."""

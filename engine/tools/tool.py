@@ -1,7 +1,7 @@
 """A function of the user as a tool: its description for the model, its arguments, its result.
 
-Pydantic reads the function's annotations. They give the schema that the model reads, and they check
-and convert the arguments that the model writes. The model reads the returned value: a string as it
+Pydantic reads the function's annotations. It makes the schema for the model from them, and checks
+and converts the arguments that the model writes. The model reads the returned value: a string as it
 is, any other value as JSON."""
 
 from __future__ import annotations
@@ -41,14 +41,15 @@ class ToolError(Exception):
 
         raise ToolError("the shop is closed on that day")
 
-    Of any other exception the model reads only that the tool failed, because its text may hold
-    secrets; the log names its type."""
+    After any other exception the model reads only that the tool failed, because the message may
+    hold secrets. The log names the type of the exception."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Tool:
-    """A function that the model may use. `tool` makes it, and describes `seconds` and
-    `on_interruption`; `spec` is the tool as the model reads it."""
+    """A function that the model may use. `spec` is the tool as the model reads it.
+
+    The decorator `tool` makes it, and describes `seconds` and `on_interruption`."""
 
     spec: ToolSpec
     seconds: float
@@ -74,7 +75,7 @@ class Tool:
     async def run(self, arguments: Mapping[str, Any]) -> str:
         """Run the function for at most `seconds`; return the result as the model reads it.
 
-        A failure of the function is a result too; this method raises only when it is cancelled."""
+        A failure of the function is a result, too: this method raises only when it is cancelled."""
         name, result = self.spec.name, None
         try:
             with trio.move_on_after(self.seconds):
@@ -82,7 +83,7 @@ class Tool:
                 if inspect.isawaitable(returned):
                     returned = await returned
                 return _text(returned)
-        # `except*` keeps a cancellation apart from an error that the cancelled tool raises.
+        # `except*` lets a cancellation pass while it takes an error of the cancelled tool.
         except* ToolError as refusals:
             result = str(first_leaf(refusals))
         except* Exception as failures:
@@ -96,7 +97,7 @@ class Tool:
             result = f"{name} failed."
         if result is None:
             log.warning("tool %s: timeout after %g s", name, self.seconds)
-            result = f"{name} took longer than {self.seconds:g} s and was given up."
+            result = f"{name} took longer than {self.seconds:g} s and was cancelled."
         return result
 
 
@@ -137,18 +138,18 @@ def tool(
     `Annotated[float, Field(description="in euros")]` describes a parameter to the model.
 
     The model reads the returned value: a string as it is, `None` as "Done.", any other value as
-    JSON. A `ToolError` is read as its text. The function may be async. A plain one must return
+    JSON, and a `ToolError` as its text. The function may be async. A plain one must return
     within milliseconds, because no call advances while it runs.
 
-    `seconds` is the longest time of one use, more than 0 and finite; a use that takes longer is
-    cancelled, and the model reads so. `on_interruption` decides about a running use whose reply
-    ends, because the caller interrupts it or hangs up:
+    `seconds` is the longest time of one use, more than 0 and finite. A use that takes longer is
+    cancelled, and the model reads that. `on_interruption` says what happens to a running use when
+    its reply ends because the caller interrupts or hangs up:
 
     - "cancel" cancels the use. The call's history does not mention it.
     - "finish" lets it run to its end, and the call waits for it, even after the line has closed.
       Use it for functions with consequences, such as an order. If the model asks for the same use
-      meanwhile, it waits for the running one. Only a failure of the call, or an immediate stop of
-      the service, cuts it off.
+      meanwhile, it gets the result of the running one. Only a failure of the call, or an immediate
+      stop of the service, cancels it.
 
     Raises `ToolDeclarationError` for a function that cannot be a tool."""
     if function is None:
@@ -211,7 +212,7 @@ def _arguments(name: str, function: Function) -> type[BaseModel]:
         hints = get_type_hints(function, include_extras=True)
     except NameError as error:
         raise ToolDeclarationError(
-            f"tool {name}: annotations must be known names: {error}"
+            f"tool {name}: its annotations must be known names: {error}"
         ) from None
     fields: dict[str, Any] = {}
     for number, parameter in enumerate(inspect.signature(function).parameters.values()):

@@ -1,8 +1,8 @@
 """The tools that the language model may use in one answer: Callchart's own two, and the user's.
 
-The history of the call holds a use that has a result. It holds no use that was cancelled with its
-reply. It holds a use that finishes (`on_interruption="finish"`) from its beginning: the next answer
-then knows of it, and the model does not begin it again."""
+The history of the call holds each use that has a result, but no use that was cancelled with its
+reply. A use with `on_interruption="finish"` is in the history from its beginning, so that the model
+does not begin it again in its next answer."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class _RunningTool:
     use: int
     arguments: Mapping[str, Any]
     result: str = ""
-    #: Set when the call has taken `ToolUnderWay`, and so will wait for the result.
+    #: Set when the call has taken `ToolUnderWay`: from then on it waits for the result.
     known: trio.Event = field(default_factory=trio.Event)
     done: trio.Event = field(default_factory=trio.Event)
 
@@ -103,7 +103,7 @@ class ToolRunner:
         return result
 
     def event_taken(self, event: Event) -> None:
-        """Begin the use that `event` announces: the call has taken the event."""
+        """Start the use that `event` announces: the call has taken the event."""
         for running in self._running:
             if isinstance(event, ToolUnderWay) and event.use == running.use:
                 running.known.set()
@@ -113,7 +113,7 @@ class ToolRunner:
         return self._uses
 
     def _find(self, tool: Tool, arguments: Mapping[str, Any]) -> _RunningTool | None:
-        """Return the same use, if an earlier reply began it and it still runs."""
+        """Return the running use of the same tool with the same arguments, or None."""
         for running in self._running:
             if running.tool is tool and running.arguments == arguments:
                 return running
@@ -123,7 +123,7 @@ class ToolRunner:
         running, name = _RunningTool(tool, self._next(), arguments), tool.spec.name
 
         async def finish() -> None:
-            # The call may end before it takes the event: a use that had begun would be cut off.
+            # Do not start earlier: the call may end before it takes the event, and would cancel it.
             await running.known.wait()
             running.result = await tool.run(arguments)
             self._running.remove(running)
@@ -137,7 +137,7 @@ class ToolRunner:
 
 
 class Toolbox:
-    """The tools of one answer (`ports.Tools`), and what the call does after the answer.
+    """The tools of one answer (`ports.Tools`), and the model's wishes for the time after it.
 
     `ends_call` is True when the model wants to hang up. `transfer_to` is the target of the transfer
     that the model wants, or "". The tool `transfer` is offered when `transfers` is not empty; the

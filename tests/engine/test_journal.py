@@ -432,18 +432,18 @@ HEAD = json.dumps(head(small(), Notes())).encode()
     [
         (
             HEAD + b'\n{"n":0,"at":0,"ev',
-            "{path}, line 2: is cut off, or no JSON object; to replay the lines before it, drop "
-            "this line",
+            "{path}, line 2: is cut off, or is not a JSON object; to replay the lines before it, "
+            "drop this line",
         ),
         (
             HEAD + b"\n\xff\xfe\xfd\n",
-            "{path}, line 2: is cut off, or no JSON object; to replay the lines before it, drop "
-            "this line",
+            "{path}, line 2: is cut off, or is not a JSON object; to replay the lines before it, "
+            "drop this line",
         ),
         (
             HEAD + b"\n[1, 2]\n",
-            "{path}, line 2: is cut off, or no JSON object; to replay the lines before it, drop "
-            "this line",
+            "{path}, line 2: is cut off, or is not a JSON object; to replay the lines before it, "
+            "drop this line",
         ),
         (
             HEAD + b'\n{"n":0,"at":0,"ev\n{"n":1}\n',

@@ -336,7 +336,7 @@ async def test_a_call_that_fails_ends_with_regret_and_the_others_go_on(
         (
             "callchart",
             logging.ERROR,
-            f"call bad failed in {where}: {cause}; it ends with an apology, the other calls go on",
+            f"call bad failed in {where}: {cause}; it ends with the regret, the other calls go on",
         )
     ]
     assert exchange.under_way == [0, 0, 0, 0]
@@ -534,7 +534,7 @@ async def test_a_line_on_which_regret_fails_does_not_affect_other_calls(
     assert exchange.heard(good) == [SCRIPTS.greeting]
     assert [message.partition(";")[0] for message in caplog.messages] == [
         "call torn failed in call.turn.greeting.clear: OSError: the socket is torn",
-        "call torn: the apology failed, too: OSError: the socket is torn",
+        "call torn: the regret failed, too: OSError: the socket is torn",
     ]
 
 
@@ -556,7 +556,7 @@ async def test_a_failure_callback_that_fails_does_not_affect_other_calls(
 
     assert bad.closed
     assert caplog.messages[1:] == [
-        "call bad: the apology failed, too: Crash: the pager is out of paper"
+        "call bad: the regret failed, too: Crash: the pager is out of paper"
     ]
 
 

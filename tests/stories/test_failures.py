@@ -158,7 +158,7 @@ async def test_the_agent_apologises_within_3_s_when_synthesis_hangs(
     sound = first_sound_after(telephone.recording, 4.0)
     assert sound is not None
     assert sound <= 4.0 + 3.0
-    assert "no sound within 2 s (set a second voice" in caplog.text
+    assert "no sound within 2 s (configure a second voice" in caplog.text
 
 
 async def test_the_log_has_one_line_for_a_failed_model_without_the_callers_words(

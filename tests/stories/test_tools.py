@@ -141,7 +141,7 @@ async def test_a_tool_that_hangs_is_given_up_and_its_silence_is_bridged(
         telephone.agent_will_say(SATURDAY, "I cannot find it.|")
         await ask(telephone)
         await telephone.expect(states=[..., "thinking", "speaking", "listening"])
-        late = "opening_hours took longer than 5 s and was given up."
+        late = "opening_hours took longer than 5 s and was cancelled."
         assert telephone.model.asked[0].results == [late]
         assert times(telephone.steps, ToolFinished) == [pytest.approx(ASKED + 5.0)]
         assert telephone.heard[-1].text == f"{WAITING} {WAITING} I cannot find it."
@@ -303,7 +303,7 @@ async def test_the_end_of_a_call_waits_for_a_tool_no_longer_than_its_time_limit(
         await telephone.caller_hangs_up(at=5.0)
         await telephone.until_the_end()
         assert telephone.now == pytest.approx(ASKED + 4.0)
-        assert telephone.tools_used[0].result == "book took longer than 4 s and was given up."
+        assert telephone.tools_used[0].result == "book took longer than 4 s and was cancelled."
 
 
 async def test_a_hangup_cancels_a_tool_that_may_be_cancelled(make_telephone: MakeTelephone) -> None:

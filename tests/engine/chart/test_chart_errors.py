@@ -109,8 +109,8 @@ def test_an_event_that_the_chart_does_not_know_is_refused() -> None:
 def test_a_reaction_behind_one_without_a_guard_is_refused(state: State, what: str) -> None:
     refused(
         state,
-        says=f"state a, {what}: only the last reaction may be without a guard: one behind it never "
-        "applies",
+        says=f"state a, {what}: only the last reaction may be without a guard: a reaction after it "
+        "never applies",
     )
 
 
@@ -118,7 +118,7 @@ def test_a_timer_whose_reactions_all_have_guards_is_refused() -> None:
     refused(
         leaf("a", on={Knock: ignore("")}, after={"tick": (1, [stay(when=yes), stay(when=no)])}),
         says="state a, after tick: the last reaction must have no guard: otherwise nothing happens "
-        "when all guards say no",
+        "when all guards return False",
     )
 
 

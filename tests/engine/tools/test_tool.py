@@ -218,7 +218,7 @@ async def test_a_tool_that_takes_too_long_is_cancelled(
             ended = True
 
     made = tool(price, seconds=1.5)
-    assert await used(made, "{}") == "price took longer than 1.5 s and was given up."
+    assert await used(made, "{}") == "price took longer than 1.5 s and was cancelled."
     assert (ended, trio.current_time()) == (True, 1.5)
     assert "tool price: timeout after 1.5 s" in caplog.text
 
@@ -312,7 +312,10 @@ def by_place(day: str, /) -> None:
         (untyped, "tool untyped: parameter day must have an annotation"),
         (strange, "tool strange: parameter day must have a type that JSON can hold"),
         (callback, "tool callback: parameter day must have a type that JSON can hold"),
-        (unknown, "tool unknown: annotations must be known names: name 'Nowhere' is not defined"),
+        (
+            unknown,
+            "tool unknown: its annotations must be known names: name 'Nowhere' is not defined",
+        ),
         (many, "tool many: parameter days must accept a keyword, got a variadic positional"),
         (any_of, "tool any_of: parameter days must accept a keyword, got a variadic keyword"),
         (by_place, "tool by_place: parameter day must accept a keyword, got a positional-only"),
