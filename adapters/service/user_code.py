@@ -8,7 +8,7 @@ import traceback
 from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import callchart
 from callchart.engine.chart import Chart, ChartError
@@ -16,6 +16,8 @@ from callchart.engine.exploration.environment import Phone
 from callchart.engine.settings import SettingError, Settings
 from callchart.engine.tools.tool import Tool, ToolDeclarationError, by_name
 from callchart.engine.tools.toolbox import OURS
+
+T = TypeVar("T")
 
 
 class UserError(Exception):
@@ -34,7 +36,7 @@ def load_chart(name: str, folder: Path = Path()) -> Chart:
     """Return the chart at `MODULE:NAME`; the folder is searched for the module too."""
     chart = _load("chart", name, folder, example=DEFAULT_CHART, kind=Chart)
     if not isinstance(chart, Chart):
-        raise UserError(f"chart {name} must be a Chart, got {type(chart).__name__}")
+        raise UserError(f"chart must be a Chart, got {name}, which is a {type(chart).__name__}")
     return chart
 
 
@@ -45,48 +47,62 @@ def load_worlds(name: str, folder: Path = Path()) -> Sequence[Phone]:
     chart = load_chart(name, folder)
     module = name.partition(":")[0]
     own = vars(sys.modules[module]).get("WORLDS", ())
-    if not isinstance(own, list | tuple) or not all(isinstance(world, Phone) for world in own):
-        raise UserError(f"chart {name}: WORLDS of {module} must be a list of Phone")
-    return [world for world in own if world.chart is chart]
+    worlds = _list_of(Phone, own, "WORLDS must be a list of Phone", module)
+    return [world for world in worlds if world.chart is chart]
 
 
 def load_tools(name: str, folder: Path = Path()) -> Sequence[Tool]:
     """Return the tools at `MODULE:NAME`, which is a tool or a list of tools."""
     try:
         found = _load("tools", name, folder, example="tools:TOOLS", kind=Tool)
-        tools = (found,) if isinstance(found, Tool) else found
-        if not isinstance(tools, list | tuple) or not all(isinstance(t, Tool) for t in tools):
-            raise UserError(f"tools {name} must be a tool or a list of tools, which @tool makes")
+        listed = (found,) if isinstance(found, Tool) else found
+        tools = _list_of(Tool, listed, "tools must be functions with @tool above them", name)
         return tuple(by_name(tools, taken=OURS).values())
     except ToolDeclarationError as error:
         raise UserError(f"tools {name}: {error}") from None
+
+
+def _list_of(kind: type[T], found: object, expected: str, place: str) -> Sequence[T]:
+    """Return a list that has only this kind of members. Raise `UserError` for anything else."""
+    wrong = [found]
+    if isinstance(found, list | tuple):
+        wrong = [each for each in found if not isinstance(each, kind)]
+        if not wrong:
+            return found
+    raise UserError(f"{expected}, got a {type(wrong[0]).__name__} in {place}")
 
 
 def _load(what: str, name: str, folder: Path, *, example: str, kind: type) -> object:
     """Return the object at `MODULE:NAME`. If the name is missing, the error lists likely ones."""
     module_name, colon, attribute = name.partition(":")
     if not colon or not module_name or not attribute:
-        raise UserError(f"{what} {name}: write MODULE:NAME, such as {example}")
+        raise UserError(f"{what} must be MODULE:NAME, such as {example}, got {name!r}")
     place = "" if folder == Path() else str(folder.resolve())
     if place not in sys.path:
         sys.path.insert(0, place)
     try:
         module = importlib.import_module(module_name)
     except ModuleNotFoundError as error:
-        raise UserError(f"{what} {name}: there is no module {error.name!r}") from None
+        raise UserError(
+            f"{what} must be in a module that Python can import, got {name}: no module "
+            f"{error.name!r}; correct the name, or install the module"
+        ) from None
     except (ChartError, SettingError, ToolDeclarationError):
         raise  # their messages contain the cure
     except Exception as error:  # noqa: BLE001 (the user's code may raise anything)
         told = f"{type(error).__name__}: {error}".removesuffix(": ")
         raise UserError(
-            f"{what} {name}: {module_name} cannot be imported; mend {_place(error, folder)}: {told}"
+            f"{what} must be in a module that Python can import, got {name}: {told}; "
+            f"mend {_place(error, folder)}"
         ) from None
     try:
         return getattr(module, attribute)
     except AttributeError:
         near = [n for n, value in vars(module).items() if isinstance(value, kind)]
         hint = f"; it has {', '.join(near)}" if near else ""
-        raise UserError(f"{what} {name}: {module_name} has no {attribute!r}{hint}") from None
+        raise UserError(
+            f"{what} must be a name in the module {module_name}, got {attribute!r}{hint}"
+        ) from None
 
 
 def _place(error: Exception, folder: Path) -> str:
@@ -116,7 +132,7 @@ def parse_settings(chart: Chart, assignments: Sequence[str]) -> Settings:
     for assignment in assignments:
         name, equals, text = assignment.partition("=")
         if not equals:
-            raise SettingError(f"--set {assignment}: write NAME=VALUE")
+            raise SettingError(f"--set must be NAME=VALUE, got {assignment!r}")
         values[name] = _number(text)
     return type(defaults).of(values)
 

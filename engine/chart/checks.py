@@ -194,9 +194,12 @@ def _check_delay(timer: TimerSpec, chart: Chart) -> None:
     where, delay = f"state {timer.state}, after {timer.name}", timer.delay
     if isinstance(delay, SettingRef):
         if not hasattr(chart.data().settings, delay.name):
-            known = [f.name for f in fields(chart.data().settings)]
-            hint = did_you_mean(delay.name, known, repr)
-            raise ChartError(f"{where}: there is no setting {delay.name!r}{hint}")
+            declared = chart.data().settings
+            hint = did_you_mean(delay.name, [f.name for f in fields(declared)], repr)
+            raise ChartError(
+                f"{where}: the setting must be a field of {type(declared).__name__}, "
+                f"got {delay.name!r}{hint}"
+            )
     elif callable(delay):
         _check_function(delay, where, None)
         if EVENT in reads(delay):

@@ -23,12 +23,19 @@ from callchart.adapters.llm.openai import (
     OpenAIModel,
 )
 from callchart.adapters.llm.prompts import PROMPTS, Language
-from callchart.adapters.service.sections.fields import ApiKeyText, Secret, String, Url
+from callchart.adapters.service.sections.fields import (
+    ApiKeyText,
+    Secret,
+    String,
+    Url,
+    text_of_file,
+)
 from callchart.adapters.service.sections.table import (
     SECONDS,
     Mistake,
     Source,
     Table,
+    continued,
     mistake,
     shown,
 )
@@ -46,14 +53,9 @@ def _prompt(value: object, info: ValidationInfo[Source]) -> str:
     if not isinstance(value, str):
         raise mistake(f" must be a path, got {shown(value)}")
     path = info.context.folder / value
-    try:
-        text = path.read_text(encoding="utf-8").strip()
-    except UnicodeDecodeError:
-        raise mistake(f": {path} must be text in UTF-8") from None
-    except OSError as error:
-        raise mistake(f": {path}: {error.strerror}; write the prompt into that file") from None
+    text = text_of_file(path, "the prompt").strip()
     if not text:
-        raise mistake(f": {path} must not be empty: write the prompt into that file")
+        raise mistake(f" must be a file with a prompt, got no text in {path}; write it there")
     return text
 
 
@@ -64,7 +66,7 @@ def _tools(value: object, info: ValidationInfo[Source]) -> Sequence[Tool]:
     try:
         return load_tools(value, info.context.folder) if value else ()
     except UserError as error:
-        raise mistake(f": {error}") from None
+        raise mistake(continued(error, "tools")) from None
 
 
 class SecondModelSection(Table):

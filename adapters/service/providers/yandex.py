@@ -177,7 +177,7 @@ class YandexSection(Table):
                 'of Yandex Cloud, iam = "machine" replaces it',
             )
         for other in others:
-            yield (other,), f" must not be set together with {first}; keep one of them"
+            yield (other,), f" must be absent if {first} is set, got both; keep one of them"
         if first == "oauth_token" and "folder_id" not in given:
             text = " must be the id of the folder that pays, which oauth_token needs, got nothing"
             yield ("folder_id",), text
@@ -216,6 +216,7 @@ class YandexSection(Table):
             return tokens_for_oauth(self.oauth_token.reveal())
         if self.api_key:
             return ApiKey(self.api_key.reveal())
+        # Also for a missing secret (`Source.may_lack_secrets`): the account is not used then.
         return tokens_of_machine()
 
 

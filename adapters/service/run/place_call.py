@@ -66,8 +66,8 @@ async def place_call(
     and the carrier's errors, maybe in groups."""
     if not (config.asterisk.user and config.asterisk.password):
         raise UserError(
-            "asterisk.user and asterisk.password are missing: this call opens a control connection "
-            "of its own, also where Asterisk opens the service's"
+            "asterisk.user and asterisk.password must be set for `callchart call`, got nothing: it "
+            "opens its own control connection, even if Asterisk opens the service's"
         )
     if target not in config.asterisk.allowed:
         raise UserError(_why_not_allowed(config, target))
@@ -86,14 +86,14 @@ async def place_call(
             is_whole = await supervisor.attend(line) is not None
         nursery.cancel_scope.cancel()
     if line is None:
-        raise CallFailed("cancelled", "it was given up before it was answered")
+        raise CallFailed("cancelled", "the operator stopped it before it was answered")
     return is_whole
 
 
 def _why_not_allowed(config: Config, target: str) -> str:
     if target in Allowed([target]):
         return f'transfer.allow does not name {target}; add "{target}" to it in {config.path}'
-    return f"{target!r} cannot be called; write a number, such as 200"
+    return f"EXTENSION must be a number such as 200, got {target!r}"
 
 
 async def _hang_up_when_asked(supervisor: Supervisor, stop: Stop) -> None:

@@ -10,7 +10,14 @@ from typing import Any
 from pydantic import ConfigDict
 
 from callchart.adapters.service.sections.fields import String
-from callchart.adapters.service.sections.table import Mistake, Source, Table, shown, unknown
+from callchart.adapters.service.sections.table import (
+    Mistake,
+    Source,
+    Table,
+    continued,
+    shown,
+    unknown,
+)
 from callchart.adapters.service.user_code import DEFAULT_CHART, UserError, load_chart
 from callchart.engine.chart import Chart, ChartError
 from callchart.engine.settings import SettingError, Settings
@@ -46,13 +53,16 @@ class CallSection(Table):
         try:
             chart = load_chart(name, source.folder)
         except (UserError, ChartError) as error:
-            yield ("chart",), f": {error}"
+            yield ("chart",), continued(error, "chart")
             chart = load_chart(DEFAULT_CHART)
         defaults = _defaults(chart)
         for key, value in given.items():
             if key == "chart":
                 continue
-            if key not in defaults:
+            if key not in defaults and key == "tools":
+                text = f" is not a known key; add tools = {shown(value)} to [model], next to name "
+                yield (key,), f"{text}and key"
+            elif key not in defaults:
                 yield (key,), unknown(key, [*cls.model_fields, *defaults])
             elif type(value) not in _accepted(defaults[key]):
                 yield (key,), f" must be {_noun(defaults[key])}, got {shown(value)}"
@@ -60,10 +70,7 @@ class CallSection(Table):
                 try:
                     type(chart.data().settings).of({**defaults, key: value})
                 except SettingError as error:
-                    # The error calls it "setting no_input", the configuration "call.no_input".
-                    text = str(error)
-                    continued = text.removeprefix(f"setting {key}")
-                    yield (key,), continued if continued != text else f": {text}"
+                    yield (key,), continued(error, f"setting {key}")
 
     def chosen(self, folder: Path) -> tuple[Chart, Settings]:
         """Return the chart and its settings."""

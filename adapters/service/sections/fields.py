@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, PlainValidator, ValidationInfo, WithJsonSchema
+from pydantic_core import PydanticCustomError
 
 from callchart.adapters.service.sections.table import Expected, Source, mistake, shown
 
@@ -57,37 +58,61 @@ def _path(value: object, info: ValidationInfo[Source]) -> Path:
 def _secret(value: object, info: ValidationInfo[Source]) -> Secret:
     """Return a secret. Messages never quote the value: it may be a secret in a wrong form."""
     source = info.context
-    match value:
-        case str() if value:
-            source.has_secrets = True
-            return Secret(value)
-        case {"env": str(name), **rest} if not rest:
-            if text := source.environment.get(name, ""):
-                return Secret(text)
-            raise mistake(f": the environment variable {name} must be set")
-        case {"file": str(path), **rest} if not rest:
-            return Secret(_secret_of_file(source.folder / path))
+    if isinstance(value, str) and value:
+        source.has_secrets = True
+        return Secret(value)
+    try:
+        match value:
+            case {"env": str(name), **rest} if not rest:
+                return Secret(_secret_of_environment(name, source))
+            case {"file": str(path), **rest} if not rest:
+                return Secret(_secret_of_file(source.folder / path))
+    except PydanticCustomError:
+        if source.may_lack_secrets:
+            return Secret("")
+        raise
     kinds = {str: "an empty string", dict: "another table", bool: "a boolean", int: "an integer"}
     raise mistake(f" must be {_SECRET}, got {kinds.get(type(value), 'another value')}")
 
 
+def _secret_of_environment(name: str, source: Source) -> str:
+    if text := source.environment.get(name, ""):
+        return text
+    raise mistake(f" must be in the environment variable {name}, got nothing; set that variable")
+
+
 def _secret_of_file(path: Path) -> str:
-    try:
-        text = path.read_text(encoding="utf-8").rstrip("\r\n")
-    except UnicodeDecodeError:
-        raise mistake(f": {path} must be text in UTF-8: write the secret on one line") from None
-    except OSError as error:
-        raise mistake(f": {path}: {error.strerror}; write the secret into that file") from None
+    text = text_of_file(path, "the secret").rstrip("\r\n")
     if not text or "\n" in text:
-        raise mistake(f": {path} must hold the secret and nothing else, on one line")
+        raise mistake(
+            f" must be a file of one line, got {path} with {len(text.splitlines())} lines; write "
+            "the secret and nothing else into it"
+        )
     return text
+
+
+def text_of_file(path: Path, content: str) -> str:
+    """Return the text of a file that a key names; `content` is its noun. Raise a mistake."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        raise mistake(
+            f" must be a file of UTF-8 text, got other bytes in {path}; write {content} as UTF-8"
+        ) from None
+    except OSError as error:
+        raise mistake(
+            f" must be a readable file, got {path}: {error.strerror}; write {content} into it"
+        ) from None
 
 
 def _api_key(secret: Secret) -> Secret:
     """Check that the header of a request can carry the secret."""
     text = secret.reveal()
     if not text.isascii() or not text.isprintable() or " " in text:
-        raise mistake(" must be printable ASCII without spaces; write it as the provider shows it")
+        raise mistake(
+            " must be printable ASCII without spaces, got other characters; write it as the "
+            "provider shows it"
+        )
     return secret
 
 
@@ -112,6 +137,14 @@ def _url(value: str) -> str:
     if not is_whole or re.search(r"[\s?#@]", value):
         raise ValueError
     return value.rstrip("/")
+
+
+def _shown_url(value: object) -> str:
+    """Quote a URL without user, password, query and fragment, which may be secret."""
+    if not isinstance(value, str):
+        return shown(value)
+    bare = re.sub(r"^(\w+://)?.*@", r"\1…@", value, flags=re.DOTALL)
+    return shown(re.sub(r"([?#]).*", r"\1…", bare, flags=re.DOTALL))
 
 
 def _url_of_host(value: str) -> str:
@@ -155,18 +188,15 @@ SecretText = Annotated[
 ApiKeyText = Annotated[SecretText, AfterValidator(_api_key)]
 Host = Annotated[str, AfterValidator(_host), Expected("a host such as 127.0.0.1")]
 Port = Annotated[int, Field(ge=1, le=65535)]
-# Messages do not quote URLs: a wrong one may hold a password.
 Url = Annotated[
     str,
     AfterValidator(_url),
-    Expected(
-        "a URL such as http://127.0.0.1:8088, without user, password and query", shows_value=False
-    ),
+    Expected("a URL such as http://127.0.0.1:8088, without user, password and query", _shown_url),
 ]
 HostUrl = Annotated[
     str,
     AfterValidator(_url_of_host),
-    Expected("a URL without a path, such as https://example.com", shows_value=False),
+    Expected("a URL without a path, such as https://example.com", _shown_url),
 ]
 LanguageCode = Annotated[
     str, pattern("[a-z]{2,3}"), Expected("a language code such as en, ru or de")

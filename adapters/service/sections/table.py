@@ -8,8 +8,8 @@ The text of a mistake continues the name of its key: " must be ..." or ": ...".
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import UnionType
 from typing import Annotated, Any, ClassVar, Literal, Self, Union, get_args, get_origin
@@ -39,21 +39,39 @@ _LISTED_KEYS = 12
 class Source:
     """The origin of a configuration: the folder where relative paths start, and the environment.
 
-    Reading a secret that is written in the file itself sets `has_secrets`."""
+    With `may_lack_secrets`, a missing secret is not a mistake: the secret is empty. Reading a
+    secret that is written in the file itself sets `has_secrets`."""
 
     folder: Path
     environment: Mapping[str, str]
+    may_lack_secrets: bool = False
     has_secrets: bool = False
+
+
+def shown(value: object) -> str:
+    """Return a value of TOML as a message quotes it."""
+    match value:
+        case bool():
+            return "true" if value else "false"
+        case str():
+            return f'"{value}"'
+        case int() | float():
+            return str(value)
+        case list():
+            return "a list"
+        case dict():
+            return "a table"
+    return f"the date or time {value}"
 
 
 @dataclass(frozen=True)
 class Expected:
     """The words for a right value, as metadata of a field: "a host such as 127.0.0.1".
 
-    `shows_value`: whether the message may quote the wrong value."""
+    `shown` quotes a wrong value."""
 
     text: str
-    shows_value: bool = field(default=True, kw_only=True)
+    shown: Callable[[object], str] = shown
 
 
 @dataclass(frozen=True)
@@ -136,15 +154,21 @@ class Table(BaseModel):
         if error["type"] == "missing":
             return keys, nothing(declared)
         right = expected(declared)
-        got = f", got {shown(value)}" if right.shows_value else ""
-        if got and within:
-            got += " in it"
-        return (key,), f" must be {right.text}{got}{_near(value, choices(declared))}"
+        place = " in it" if within else ""
+        near = _near(value, choices(declared))
+        return (key,), f" must be {right.text}, got {right.shown(value)}{place}{near}"
 
 
 def mistake(text: str) -> PydanticCustomError:
     """Return the error that a validator raises for a mistake."""
     return PydanticCustomError("mistake", "{text}", {"text": text})
+
+
+def continued(error: Exception, noun: str) -> str:
+    """Return the text of an error as that of a mistake: the key replaces the noun at its start."""
+    text = str(error)
+    rest = text.removeprefix(f"{noun} ")
+    return f" {rest}" if rest != text else f": {text}"
 
 
 def nothing(declared: FieldInfo) -> str:
@@ -202,22 +226,6 @@ def _type(declared: FieldInfo) -> tuple[Any, Sequence[Any]]:
         flat = [each for one in nested for each in getattr(one, "metadata", [one])]
         return kind, [*metadata, *flat]
     return kind, metadata
-
-
-def shown(value: object) -> str:
-    """Return a value of TOML as a message quotes it."""
-    match value:
-        case bool():
-            return "true" if value else "false"
-        case str():
-            return f'"{value}"'
-        case int() | float():
-            return str(value)
-        case list():
-            return "a list"
-        case dict():
-            return "a table"
-    return f"the date or time {value}"
 
 
 def _listed(values: Collection[object]) -> str:

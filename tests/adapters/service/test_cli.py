@@ -34,10 +34,16 @@ def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
 @pytest.mark.parametrize(
     ("chart", "said"),
     [
-        ("states", "write MODULE:NAME"),
-        ("nowhere:CHART", "there is no module 'nowhere'"),
-        ("states:CART", "states has no 'CART'; it has CHART"),
-        ("callchart.states.chart:is_late", "must be a Chart, got function"),
+        ("states", "chart must be MODULE:NAME, such as callchart.states:CHART, got 'states'"),
+        (
+            "nowhere:CHART",
+            "got nowhere:CHART: no module 'nowhere'; correct the name, or install the module",
+        ),
+        ("states:CART", "chart must be a name in the module states, got 'CART'; it has CHART"),
+        (
+            "callchart.states.chart:is_late",
+            "must be a Chart, got callchart.states.chart:is_late, which is a function",
+        ),
     ],
 )
 def test_a_missing_chart_is_named(
@@ -64,7 +70,7 @@ def test_a_chart_that_does_not_build_says_where(
         ("no_imput=3", "unknown setting 'no_imput'; did you mean no_input?"),
         ("no_input=-1", "setting no_input must be at least 0 s, got -1"),
         ("no_input=soon", "setting no_input must be a number, got 'soon'"),
-        ("no_input", "write NAME=VALUE"),
+        ("no_input", "--set must be NAME=VALUE, got 'no_input'"),
     ],
 )
 def test_a_bad_setting_is_refused_before_anything_is_written(

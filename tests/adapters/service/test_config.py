@@ -289,7 +289,8 @@ WRONG: Mapping[str, tuple[str, str]] = {
     ),
     "a chart that is not there": (
         "[call]\nchart = 'nowhere:CHART'",
-        "call.chart: chart nowhere:CHART: there is no module 'nowhere'",
+        "call.chart must be in a module that Python can import, got nowhere:CHART: no module "
+        "'nowhere'; correct the name, or install the module",
     ),
     "a setting that is nearly one": (
         "[call]\nno_imput = 3",
@@ -298,6 +299,10 @@ WRONG: Mapping[str, tuple[str, str]] = {
     "a setting that is like no other": (
         "[call]\nvolume = 3",
         "call.volume is not a known key; check its spelling",
+    ),
+    "the tools of the model": (
+        "[call]\ntools = 'shop:TOOLS'",
+        'call.tools is not a known key; add tools = "shop:TOOLS" to [model], next to name and key',
     ),
     "a setting below its least": (
         "[call]\nno_input = -1",
@@ -338,22 +343,38 @@ def test_a_mistake_is_one_line_that_helps(read: Read, text: str, said: str) -> N
         (
             "url",
             "'pbx.example'",
-            " must be a URL such as http://127.0.0.1:8088, without user, password and query",
+            " must be a URL such as http://127.0.0.1:8088, without user, password and query, "
+            'got "pbx.example"',
         ),
         (
             "url",
             "'http://me:s3same@pbx'",
-            " must be a URL such as http://127.0.0.1:8088, without user, password and query",
+            " must be a URL such as http://127.0.0.1:8088, without user, password and query, "
+            'got "http://…@pbx"',
         ),
         (
             "url",
             "'http://pbx:port'",
-            " must be a URL such as http://127.0.0.1:8088, without user, password and query",
+            " must be a URL such as http://127.0.0.1:8088, without user, password and query, "
+            'got "http://pbx:port"',
         ),
         (
             "url",
             "'http://127.0..1:8088'",
-            " must be a URL such as http://127.0.0.1:8088, without user, password and query",
+            " must be a URL such as http://127.0.0.1:8088, without user, password and query, "
+            'got "http://127.0..1:8088"',
+        ),
+        (
+            "url",
+            "'http://me:s3/same@s3same@pbx?key=s3same'",
+            " must be a URL such as http://127.0.0.1:8088, without user, password and query, "
+            'got "http://…@pbx?…"',
+        ),
+        (
+            "url",
+            "8088",
+            " must be a URL such as http://127.0.0.1:8088, without user, password and query, "
+            "got 8088",
         ),
         ("listen.host", "'127.0..1'", ' must be a host such as 127.0.0.1, got "127.0..1"'),
         (
@@ -398,10 +419,16 @@ def test_a_mistake_about_asterisk_is_one_line(read: Read, key: str, value: str, 
         ("''", '{ file = "PATH" }, got an empty string'),
         ("{ enw = 's3same' }", '{ file = "PATH" }, got another table'),
         ("{ env = 'A', file = 'b' }", '{ file = "PATH" }, got another table'),
-        ("{ env = 'PASSWORD' }", "the environment variable PASSWORD must be set"),
-        ("{ file = 'none' }", "none: No such file or directory; write the secret into that file"),
-        ("{ file = 'two_lines' }", "two_lines must hold the secret and nothing else, on one line"),
-        ("{ file = 'noise' }", "noise must be text in UTF-8: write the secret on one line"),
+        (
+            "{ env = 'PASSWORD' }",
+            "must be in the environment variable PASSWORD, got nothing; set that variable",
+        ),
+        ("{ file = 'none' }", "none: No such file or directory; write the secret into it"),
+        (
+            "{ file = 'two_lines' }",
+            "two_lines with 2 lines; write the secret and nothing else into it",
+        ),
+        ("{ file = 'noise' }", "noise; write the secret as UTF-8"),
     ],
 )
 def test_a_secret_that_cannot_be_read_is_one_line(

@@ -248,4 +248,4 @@ def test_wrong_worlds_are_named(
     monkeypatch.chdir(tmp_path)
     assert main(["explore", "--chart", "worldly:CHART"]) == 2
     said = capsys.readouterr().err
-    assert "chart worldly:CHART: WORLDS of worldly must be a list of Phone" in said
+    assert "WORLDS must be a list of Phone, got a " in said

@@ -55,13 +55,21 @@ def test_tools_are_loaded_from_the_folder(folder: Path, name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("my_tools", "tools my_tools: write MODULE:NAME, such as tools:TOOLS"),
-        ("no_tools:TOOLS", "tools no_tools:TOOLS: there is no module 'no_tools'"),
-        ("my_tools:TOLLS", "tools my_tools:TOLLS: my_tools has no 'TOLLS'; it has price, hang_up"),
-        ("my_tools:MODULE", "my_tools has no 'MODULE'"),
+        ("my_tools", "tools must be MODULE:NAME, such as tools:TOOLS, got 'my_tools'"),
+        (
+            "no_tools:TOOLS",
+            "tools must be in a module that Python can import, got no_tools:TOOLS: no module "
+            "'no_tools'; correct the name, or install the module",
+        ),
+        (
+            "my_tools:TOLLS",
+            "tools must be a name in the module my_tools, got 'TOLLS'; it has price, hang_up",
+        ),
+        ("my_tools:MODULE", "tools must be a name in the module my_tools, got 'MODULE'"),
         (
             "my_tools:MIXED",
-            "tools my_tools:MIXED must be a tool or a list of tools, which @tool makes",
+            "tools must be functions with @tool above them, got a builtin_function_or_method in "
+            "my_tools:MIXED",
         ),
         ("my_tools:TWICE", "tools my_tools:TWICE: tool price: the name must be unique"),
         ("my_tools:OURS", "tools my_tools:OURS: tool hang_up: the name must be unique"),
@@ -91,5 +99,6 @@ def test_a_module_that_cannot_be_imported_is_named_with_the_line_to_mend(
     with pytest.raises(UserError) as refusal:
         load_tools(f"{name}:TOOLS", folder)
     (line,) = refusal.value.lines
-    assert line.startswith(f"tools {name}:TOOLS: {name} cannot be imported; mend {folder}/{place}")
-    assert said in line
+    wrong = f"tools must be in a module that Python can import, got {name}:TOOLS: {said}"
+    assert line.startswith(wrong)
+    assert line.endswith(f"; mend {folder}/{place}")

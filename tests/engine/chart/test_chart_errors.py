@@ -451,10 +451,11 @@ def test_a_lambda_is_refused(state: State) -> None:
     ("delay", "says"),
     [
         ("5", "a delay must be seconds, a setting or a function, got '5'"),
-        (SettingRef("no_such"), "there is no setting 'no_such'"),
+        (SettingRef("no_such"), "the setting must be a field of Settings, got 'no_such'"),
         (
             SettingRef("longest_cal"),
-            "there is no setting 'longest_cal'; did you mean 'longest_call'?",
+            "the setting must be a field of Settings, got 'longest_cal'; did you mean "
+            "'longest_call'?",
         ),
     ],
 )

@@ -64,10 +64,14 @@ def test_the_folder_of_the_configuration_is_searched_for_tools(read: Read, tmp_p
             "between_tokens must be a number of seconds from 0.1 to 30, got 31",
         ),
         ("context_tokens = 499", "context_tokens must be an integer from 500 to 1000000, got 499"),
-        ("tools = 'nowhere:TOOLS'", "tools: tools nowhere:TOOLS: there is no module 'nowhere'"),
+        (
+            "tools = 'nowhere:TOOLS'",
+            "tools must be in a module that Python can import, got nowhere:TOOLS: no module "
+            "'nowhere'; correct the name, or install the module",
+        ),
         (
             "tools = 'os:path'",
-            "tools: tools os:path must be a tool or a list of tools, which @tool makes",
+            "tools must be functions with @tool above them, got a module in os:path",
         ),
         ("tools = []", "tools must be a string, MODULE:NAME, got a list"),
         ("fallback = 'spare'", 'fallback must be a section, got "spare"'),
@@ -110,7 +114,8 @@ def test_a_key_that_a_header_cannot_carry_is_named(read: Read, key: str) -> None
     hearing = '[speech]\nrecognizer = "openai"\n[speech.openai]\n'
     text = LEAST.replace("sk-s3same", key) + SECOND.replace("sk-spare", key)
     assert mistakes(read, f'{text}{hearing}key = "{key}"\n') == [
-        f"{name} must be printable ASCII without spaces; write it as the provider shows it"
+        f"{name} must be printable ASCII without spaces, got other characters; write it as the "
+        "provider shows it"
         for name in ("speech.openai.key", "model.key", "model.fallback.key")
     ]
 
@@ -124,9 +129,9 @@ def test_the_default_prompts_leave_room_for_a_conversation(read: Read) -> None:
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (b"\xff", "must be text in UTF-8"),
-        (b" \n", "must not be empty: write the prompt into that file"),
-        (None, "No such file or directory; write the prompt into that file"),
+        (b"\xff", "prompt.txt; write the prompt as UTF-8"),
+        (b" \n", "prompt.txt; write it there"),
+        (None, "No such file or directory; write the prompt into it"),
     ],
 )
 def test_a_prompt_that_cannot_be_read_is_one_line(
@@ -135,5 +140,5 @@ def test_a_prompt_that_cannot_be_read_is_one_line(
     if content is not None:
         (tmp_path / "prompt.txt").write_bytes(content)
     (line,) = mistakes(read, LEAST + 'prompt = "prompt.txt"\n')
-    assert line.startswith("model.prompt: ")
+    assert line.startswith("model.prompt must be a ")
     assert line.endswith(said)

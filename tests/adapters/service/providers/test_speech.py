@@ -81,16 +81,19 @@ def test_a_missing_api_key_names_the_alternatives(read: Read) -> None:
         'on a machine of Yandex Cloud, iam = "machine" replaces it'
     ]
     (line,) = mistakes(read, LEAST + YANDEX)
-    assert line == ("speech.yandex.api_key: the environment variable YANDEX_API_KEY must be set")
+    assert line == (
+        "speech.yandex.api_key must be in the environment variable YANDEX_API_KEY, got nothing; "
+        "set that variable"
+    )
 
 
 @pytest.mark.parametrize(
     ("keys", "said"),
     [
-        ("iam = 'machine'", "iam must not be set together with api_key; keep one of them"),
+        ("iam = 'machine'", "iam must be absent if api_key is set, got both; keep one of them"),
         (
             "oauth_token = 's3same'",
-            "oauth_token must not be set together with api_key; keep one of them",
+            "oauth_token must be absent if api_key is set, got both; keep one of them",
         ),
         ("iam = 'robot'", 'iam must be "machine", for tokens of this virtual machine, got "robot"'),
         ("speed = 3.5", "speed must be a number from 0.1 to 3, got 3.5"),
@@ -107,11 +110,12 @@ def test_a_missing_api_key_names_the_alternatives(read: Read) -> None:
         ),
         (
             "tts_url = 'tts.example:443'",
-            "tts_url must be a URL without a path, such as https://example.com",
+            "tts_url must be a URL without a path, such as https://example.com, "
+            'got "tts.example:443"',
         ),
         (
             "tts_url = 'https://a/b'",
-            "tts_url must be a URL without a path, such as https://example.com",
+            'tts_url must be a URL without a path, such as https://example.com, got "https://a/b"',
         ),
         ("voices = 'alena'", "voices is not a known key; did you mean voice?"),
     ],

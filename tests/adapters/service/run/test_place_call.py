@@ -120,7 +120,7 @@ async def test_a_signal_while_ringing_ends_the_call_immediately(
     asterisk: Asterisk, phone: Phone, config: Config
 ) -> None:
     async def place() -> None:
-        with pytest.raises(CallFailed, match="it was given up before it was answered"):
+        with pytest.raises(CallFailed, match="the operator stopped it before it was answered"):
             await place_call(config, str(phone.port), AsteriskCarrier.open, Shown().step)
 
     with trio.fail_after(60):
@@ -138,9 +138,9 @@ async def test_a_signal_while_ringing_ends_the_call_immediately(
     [
         ("999", 'transfer.allow does not name 999; add "999" to it in {path}'),
         ("front-desk", 'transfer.allow does not name front-desk; add "front-desk" to it in {path}'),
-        ("2XX", "'2XX' cannot be called; write a number, such as 200"),
-        ("", "'' cannot be called; write a number, such as 200"),
-        ("2 00", "'2 00' cannot be called; write a number, such as 200"),
+        ("2XX", "EXTENSION must be a number such as 200, got '2XX'"),
+        ("", "EXTENSION must be a number such as 200, got ''"),
+        ("2 00", "EXTENSION must be a number such as 200, got '2 00'"),
     ],
 )
 def test_a_number_that_is_not_allowed_is_refused_before_asterisk_is_asked(
@@ -164,4 +164,4 @@ def test_a_call_needs_the_ari_user_and_password(
         f'[model]\nname = "{MODEL}"\nkey = "none"\n'
     )
     assert main(["call", "100", "--config", str(path)]) == 2
-    assert "asterisk.user and asterisk.password are missing" in capsys.readouterr().err
+    assert "asterisk.user and asterisk.password must be set" in capsys.readouterr().err
