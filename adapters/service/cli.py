@@ -238,10 +238,11 @@ def _serve(options: argparse.Namespace) -> int:
 
 
 def _doctor(options: argparse.Namespace) -> int:
-    from callchart.adapters.service.config import read_config
+    from callchart.adapters.service.config import read_config_without_secrets
     from callchart.adapters.service.doctor.examine import run_doctor
 
-    return run_doctor(read_config(options.config), as_json=options.json)
+    config, missing = read_config_without_secrets(options.config)
+    return run_doctor(config, missing, as_json=options.json)
 
 
 def _call(options: argparse.Namespace) -> int:
@@ -367,7 +368,10 @@ def _demo(options: argparse.Namespace) -> int:
         # The demo needs an extra; the other commands do not.
         raise UserError(f"the demo needs {missing.name}: pip install 'callchart[demo]'") from None
     if options.fast and options.providers == "yandex":
-        raise UserError("--fast: the servers of --providers yandex keep real time; leave it out")
+        raise UserError(
+            "--fast must be absent with --providers yandex, whose servers run in real time; "
+            "remove it"
+        )
     chart = load_chart(options.chart)
     settings = parse_settings(chart, options.set)
     cast = {"offline": offline, "yandex": yandex}[options.providers]

@@ -6,8 +6,8 @@ import json
 import logging
 import os
 import tomllib
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -87,8 +87,45 @@ class Config:
 def read_config(path: Path, environment: Mapping[str, str] | None = None) -> Config:
     """Return the configuration in the file. Raise `ConfigError` with all mistakes in it."""
     try:
+        return _config(path, Source(path.parent, _or_own(environment)))
+    except ValidationError as error:
+        mistakes = _mistakes(error)
+        raise ConfigError(*(f"{path}: {key}{text}" for key, text in mistakes)) from None
+
+
+def read_config_without_secrets(
+    path: Path, environment: Mapping[str, str] | None = None
+) -> tuple[Config, Mapping[str, str]]:
+    """Return the configuration, and the mistakes of its missing secrets by key.
+
+    A secret is missing if its file or environment variable has no secret. It is empty in the
+    configuration. Raise `ConfigError` if the file has other mistakes."""
+    source = Source(path.parent, _or_own(environment))
+    try:
+        return _config(path, source), {}
+    except ValidationError as error:
+        try:
+            config = _config(path, replace(source, may_lack_secrets=True))
+        except ValidationError:
+            return read_config(path, environment), {}
+        return config, dict(_mistakes(error))
+
+
+def _or_own(environment: Mapping[str, str] | None) -> Mapping[str, str]:
+    return os.environ if environment is None else environment
+
+
+def _mistakes(error: ValidationError) -> Sequence[tuple[str, str]]:
+    """Return the key of each mistake, and the text that continues it."""
+    return [
+        (".".join(map(str, each["loc"])), each["msg"]) for each in error.errors(include_url=False)
+    ]
+
+
+def _table(path: Path) -> dict[str, Any]:
+    try:
         with path.open("rb") as opened:
-            table = tomllib.load(opened)
+            return tomllib.load(opened)
     except OSError as error:
         raise ConfigError(
             f"{path}: {error.strerror}; name a file with --config FILE, or copy "
@@ -96,16 +133,11 @@ def read_config(path: Path, environment: Mapping[str, str] | None = None) -> Con
         ) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} must be TOML: {error}") from None
-    source = Source(path.parent, os.environ if environment is None else environment)
-    try:
-        file = ConfigFile.model_validate(table, context=source)
-    except ValidationError as errors:
-        raise ConfigError(
-            *(
-                f"{path}: {'.'.join(map(str, each['loc']))}{each['msg']}"
-                for each in errors.errors(include_url=False)
-            )
-        ) from None
+
+
+def _config(path: Path, source: Source) -> Config:
+    """Read and validate the file. Raise `ValidationError`, or `ConfigError` if it is not TOML."""
+    file = ConfigFile.model_validate(_table(path), context=source)
     chart, settings = file.call.chosen(path.parent)
     model, scripts = file.model.config(), file.scripts
     return Config(

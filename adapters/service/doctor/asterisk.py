@@ -20,6 +20,7 @@ from callchart.adapters.carrier.asterisk.settings import AsteriskSettings
 from callchart.adapters.carrier.asterisk.websocket.server import ListenFailed, WebSocketServer
 from callchart.adapters.service.doctor.finding import LONGEST, Finding, Verdict, failed, ok, unknown
 from callchart.adapters.service.doctor.machine import port
+from callchart.adapters.service.doctor.secrets import MissingSecrets, lacks_secret
 from callchart.adapters.service.doctor.sound import open_sound, transfers
 from callchart.adapters.service.run.second_instance import under_other_names
 from callchart.engine.exception_groups import first_leaf
@@ -61,12 +62,15 @@ def ports(settings: AsteriskSettings) -> list[Finding]:
     return found
 
 
-async def asterisk_findings(settings: AsteriskSettings) -> list[Finding]:
+async def asterisk_findings(settings: AsteriskSettings, missing: MissingSecrets) -> list[Finding]:
     """Run all checks of Asterisk. Checks that depend on a failed one are left out."""
     found = ports(settings)
     may_listen = all(finding.verdict is Verdict.OK for finding in found)
     if settings.control != "connect":
-        found.append(await control(settings, may_listen))
+        lacking = lacks_secret("control", "asterisk.listen", missing)
+        found.append(lacking or await control(settings, may_listen))
+    if lacking := lacks_secret("asterisk", "asterisk", missing):
+        return [*found, lacking]
     if not (settings.user and settings.password):
         what = "version unknown: the configuration names no user of ARI"
         cure = "set asterisk.user and asterisk.password (only the doctor uses them)"
@@ -75,10 +79,13 @@ async def asterisk_findings(settings: AsteriskSettings) -> list[Finding]:
         ari = Ari(transport)
         found.append(await asked("asterisk", partial(version, ari, settings)))
         if found[-1].verdict is Verdict.OK:
+            lacking = None
+            if settings.media == "websocket_client":
+                lacking = lacks_secret("sound", "asterisk.listen", missing)
             found += [
                 await asked("modules", partial(modules, ari, settings)),
                 await asked("application", partial(application, ari, settings)),
-                *await sound(settings, may_listen),
+                *([lacking] if lacking else await sound(settings, may_listen)),
             ]
     return found
 

@@ -17,13 +17,14 @@ from callchart.adapters.service.doctor.asterisk import asterisk_findings
 from callchart.adapters.service.doctor.finding import Finding, Verdict
 from callchart.adapters.service.doctor.machine import machine_findings
 from callchart.adapters.service.doctor.providers import model_findings, speech_findings
+from callchart.adapters.service.doctor.secrets import MissingSecrets, secret_findings
 
 _STYLES = {Verdict.OK: "green", Verdict.FAILED: "bold red", Verdict.UNKNOWN: "yellow"}
 
 
-def run_doctor(config: Config, *, as_json: bool) -> int:
+def run_doctor(config: Config, missing: MissingSecrets, *, as_json: bool) -> int:
     """Run and print all checks. Return 1 if one failed, else 0."""
-    findings = trio.run(examine, config)
+    findings = trio.run(examine, config, missing)
     if as_json:
         print(in_json(findings))
     else:
@@ -31,24 +32,31 @@ def run_doctor(config: Config, *, as_json: bool) -> int:
     return 0 if is_fit(findings) else 1
 
 
-async def examine(config: Config) -> list[Finding]:
+async def examine(config: Config, missing: MissingSecrets) -> list[Finding]:
     """Return the findings in the order in which to mend them. Checks run concurrently."""
     of_asterisk: list[Finding] = []
     of_providers: list[Finding] = []
 
     async def asterisk() -> None:
-        of_asterisk.extend(await asterisk_findings(config.asterisk))
+        of_asterisk.extend(await asterisk_findings(config.asterisk, missing))
 
     async def providers() -> None:
         of_providers.extend(
-            await speech_findings(config.speech, config.asterisk.rate_hz, config.model.language)
+            await speech_findings(
+                config.speech, config.asterisk.rate_hz, config.model.language, missing
+            )
         )
-        of_providers.extend(await model_findings(config.model))
+        of_providers.extend(await model_findings(config.model, missing))
 
     async with trio.open_nursery() as nursery:
         nursery.start_soon(asterisk)
         nursery.start_soon(providers)
-    return [*machine_findings(config), *of_asterisk, *of_providers]
+    return [
+        *secret_findings(missing),
+        *machine_findings(config),
+        *of_asterisk,
+        *of_providers,
+    ]
 
 
 def is_fit(findings: Iterable[Finding]) -> bool:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
+from typing import Any
 
 import numpy as np
 import trio
 
 from callchart.adapters.llm.prompts import Language
 from callchart.adapters.service.doctor.finding import Finding, failed, ok, within_bounds
+from callchart.adapters.service.doctor.secrets import MissingSecrets, lacks_secret
 from callchart.adapters.service.providers.models import ModelConfig, fixed_tokens
 from callchart.adapters.service.providers.provider import Provider, SharedResources
 from callchart.adapters.service.providers.speech import SpeechConfig
@@ -35,8 +37,20 @@ ONSET_FRAMES = 5
 SENTENCES: Mapping[Language, str] = {"en": "How are you today?", "ru": "Как у вас дела?"}
 
 
-async def speech_findings(speech: SpeechConfig, rate_hz: int, language: Language) -> list[Finding]:
+async def speech_findings(
+    speech: SpeechConfig,
+    rate_hz: int,
+    language: Language,
+    missing: MissingSecrets,
+) -> list[Finding]:
     """Synthesize a sentence; give its audio to the voice detector and the recogniser."""
+
+    async def checked(
+        part: str, provider: Provider[Any], check: Callable[[], Awaitable[str]]
+    ) -> Finding:
+        section = f"speech.{provider.name.removesuffix('_http')}"
+        return lacks_secret(part, section, missing) or await within_bounds(part, check)
+
     voices = {"synthesizer": speech.synthesizer}
     if speech.fallback:
         voices["second synthesizer"] = speech.fallback
@@ -44,13 +58,13 @@ async def speech_findings(speech: SpeechConfig, rate_hz: int, language: Language
     findings = []
     for part, voice in voices.items():
         saying = partial(_say, voice, SENTENCES[language], rate_hz, said)
-        findings.append(await within_bounds(part, saying))
+        findings.append(await checked(part, voice, saying))
     # Without a synthesizer, the detector and the recogniser get a tone.
     pcm = said[0] if said else _tone(rate_hz)
     detecting = partial(_detect, speech.voice_detector, pcm, rate_hz)
-    findings.append(await within_bounds("voice detector", detecting))
+    findings.append(await checked("voice detector", speech.voice_detector, detecting))
     hearing = partial(_hear, speech.recognizer, pcm, rate_hz, is_sentence=bool(said))
-    findings.append(await within_bounds("recognizer", hearing))
+    findings.append(await checked("recognizer", speech.recognizer, hearing))
     return findings
 
 
@@ -122,7 +136,7 @@ def _tone(rate_hz: int) -> bytes:
     return (8000 * np.sin(2 * np.pi * 440 * moments)).astype("<i2").tobytes()
 
 
-async def model_findings(model: ModelConfig) -> list[Finding]:
+async def model_findings(model: ModelConfig, missing: MissingSecrets) -> list[Finding]:
     """Ask each model a question, and wait for the first words of its reply."""
 
     def asking(one: ModelConfig) -> Callable[[], Awaitable[str]]:
@@ -136,9 +150,13 @@ async def model_findings(model: ModelConfig) -> list[Finding]:
 
         return ask
 
-    findings = [await within_bounds("model", asking(model)), prompt(model)]
+    async def checked(part: str, section: str, one: ModelConfig) -> Finding:
+        return lacks_secret(part, section, missing) or await within_bounds(part, asking(one))
+
+    findings = [await checked("model", "model", model)]
     if model.fallback:
-        findings.insert(1, await within_bounds("second model", asking(model.fallback)))
+        findings.append(await checked("second model", "model.fallback", model.fallback))
+    findings.append(prompt(model))
     if model.tools:
         names = ", ".join(tool.spec.name for tool in model.tools)
         findings.append(ok("tools", f"tools declared: {names}"))

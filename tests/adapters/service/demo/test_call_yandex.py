@@ -97,7 +97,8 @@ def test_the_yandex_demo_refuses_fast(tmp_path: Path, capsys: pytest.CaptureFixt
     assert main(["demo", "--providers", "yandex", "--fast", "--out", str(out)]) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert line == (
-        "callchart demo: --fast: the servers of --providers yandex keep real time; leave it out"
+        "callchart demo: --fast must be absent with --providers yandex, whose servers run "
+        "in real time; remove it"
     )
     assert not out.exists()
 
