@@ -73,7 +73,7 @@ class Attempt:
             return StreamedAnswer("".join(self._text), self._reading.calls, self._end)
         failure = self._failure or self._silence()
         # No retry after a first token: the caller must not hear the beginning twice.
-        return failure if self.begun_at is None else replace(failure, again_after=None)
+        return failure if self.begun_at is None else replace(failure, retry_after_s=None)
 
     def _take(self, data: str) -> None:
         if self._end is not None:

@@ -12,7 +12,7 @@ import httpx2
 import openai
 
 from callchart.adapters.fallback.failures import Late
-from callchart.adapters.openai.failure import AGAIN, PROVIDER, Failure, when_to_ask_again
+from callchart.adapters.openai.failure import PROVIDER, RETRY_AFTER_S, Failure, server_retry_after_s
 from callchart.engine.exception_groups import causes
 from callchart.engine.ports import ProviderError
 
@@ -34,18 +34,20 @@ class Failures:
     def refusal(self, error: openai.APIStatusError) -> Failure:
         """Return the failure of a request that the server answered with an error status."""
         status, code = error.status_code, _code(error.body)
-        again_after = when_to_ask_again(error.response) if status == 429 or status >= 500 else None
+        retry_after_s = (
+            server_retry_after_s(error.response) if status == 429 or status >= 500 else None
+        )
         if _is_too_long(error.body):
             cure = _TOO_LONG
         elif "insufficient_quota" in code:
-            cure, again_after = "the account's credit is used up: check its billing", None
+            cure, retry_after_s = "the account's credit is used up: check its billing", None
         elif status >= 500:
             cure = "the server's own trouble: see the provider's status page if it goes on"
         else:
             cure = _CURES.get(status, "see the provider's documentation of this status")
         if status == 404:
             code = f"{code} for model {self._model!r}"
-        return self._failure(f"answered {status}{code}", cure, again_after)
+        return self._failure(f"answered {status}{code}", cure, retry_after_s)
 
     def disconnection(self, error: Exception) -> Failure:
         """Return the failure of a connection, before the response or in the middle of it."""
@@ -54,12 +56,12 @@ class Failures:
         def caused_by(*kinds: type[BaseException]) -> bool:
             return any(isinstance(cause, kinds) for cause in chain)
 
-        again_after: float | None = None
+        retry_after_s: float | None = None
         if caused_by(httpx2.SSEError):
             return self.malformed("it has no server-sent events, or too long ones")
         if caused_by(ConnectionRefusedError):
             what, cure = "refused the connection", "start that server, or correct the base URL"
-            again_after = AGAIN
+            retry_after_s = RETRY_AFTER_S
         elif caused_by(socket.gaierror):
             what, cure = "was not found", "check the base URL and the name server"
         elif caused_by(ssl.SSLError):
@@ -75,12 +77,12 @@ class Failures:
             cure = "check the network"
         elif caused_by(httpx2.ConnectError):
             what, cure = "cannot be reached", "check the network and the base URL"
-            again_after = AGAIN
+            retry_after_s = RETRY_AFTER_S
         else:
             what = "broke off the connection"
             cure = "see the provider's status page if it goes on"
-            again_after = AGAIN
-        return self._failure(what, cure, again_after)
+            retry_after_s = RETRY_AFTER_S
+        return self._failure(what, cure, retry_after_s)
 
     def late(self, timeout_s: float) -> Failure:
         """Return the failure of an answer whose first token did not come in time."""
@@ -103,21 +105,21 @@ class Failures:
         return self._failure(
             what,
             "see the provider's status page if it goes on",
-            AGAIN,
+            RETRY_AFTER_S,
         )
 
     def cut_off(self) -> Failure:
         """Return the failure of a stream that ended without an error, but before its answer."""
-        return self.malformed("it ended before the end of the answer", again_after=AGAIN)
+        return self.malformed("it ended before the end of the answer", retry_after_s=RETRY_AFTER_S)
 
-    def malformed(self, what: str, again_after: float | None = None) -> Failure:
+    def malformed(self, what: str, retry_after_s: float | None = None) -> Failure:
         """Return the failure of a malformed stream; `what` is the reason."""
         error = ProviderError(
             PROVIDER,
             f"the stream from {self._host} is malformed: {what}",
             "check that the base URL leads to an OpenAI-compatible API, and check any proxy",
         )
-        return Failure(error, again_after)
+        return Failure(error, retry_after_s)
 
     def empty(self, end: str) -> ProviderError:
         """Return the error of an answer with neither text nor tools; `end` is the server's word."""
@@ -134,8 +136,8 @@ class Failures:
             "say in the prompt when to use a tool, and make the tools' results plain",
         )
 
-    def _failure(self, what: str, cure: str, again_after: float | None = None) -> Failure:
-        return Failure(ProviderError(PROVIDER, f"{self._host} {what}", cure), again_after)
+    def _failure(self, what: str, cure: str, retry_after_s: float | None = None) -> Failure:
+        return Failure(ProviderError(PROVIDER, f"{self._host} {what}", cure), retry_after_s)
 
 
 _TOO_LONG = (

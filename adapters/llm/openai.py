@@ -150,8 +150,8 @@ class OpenAIModel:
         """Return the answer of a request or of its retry. Raises `ProviderError`."""
         began_at = trio.current_time()
         outcome = await self._attempt(history, specs, out, began_at)
-        if isinstance(outcome, Failure) and outcome.again_after is not None:
-            again_at = trio.current_time() + outcome.again_after
+        if isinstance(outcome, Failure) and outcome.retry_after_s is not None:
+            again_at = trio.current_time() + outcome.retry_after_s
             if again_at < began_at + self._patience.first_token_s:
                 await trio.sleep_until(again_at)
                 self._counters = self._counters.tried_again()

@@ -8,21 +8,21 @@ from callchart.engine.ports import FRAME_SECONDS, frame_bytes
 
 # The voice detector finds an onset some 80 ms late, and a soft one 100 ms later still. The rest is
 # the silence before a word that recognisers expect.
-PRE_ROLL_SECONDS = 0.36
+PRE_ROLL_S = 0.36
 
 #: Sound after this is dropped: a caller who never stops is answered after half of it.
-LONGEST_SECONDS = 60.0
+LONGEST_S = 60.0
 
 # 54 dB below full scale: the noise of a line is not louder.
-QUIET = 64
+QUIET_AMPLITUDE = 64
 
 
 class Utterance:
     """The sound of one utterance, with the sound just before its onset was found."""
 
     def __init__(self, rate_hz: int) -> None:
-        self._pre_roll = _bytes(PRE_ROLL_SECONDS, rate_hz)
-        self._longest = _bytes(LONGEST_SECONDS, rate_hz)
+        self._pre_roll_bytes = _bytes(PRE_ROLL_S, rate_hz)
+        self._longest_bytes = _bytes(LONGEST_S, rate_hz)
         self._sound = bytearray()
         #: The number of the current utterance; None between two utterances.
         self.number: int | None = None
@@ -31,8 +31,8 @@ class Utterance:
         """Add whole frames. Between utterances, keep the last 360 ms."""
         if self.number is None:
             self._sound += pcm
-            del self._sound[: -self._pre_roll]
-        elif len(self._sound) < self._longest:
+            del self._sound[: -self._pre_roll_bytes]
+        elif len(self._sound) < self._longest_bytes:
             self._sound += pcm
 
     def begin(self, number: int) -> None:
@@ -58,8 +58,8 @@ class Utterance:
 def is_silent(pcm: bytes) -> bool:
     """Return whether the sound is too quiet to hear."""
     samples = np.frombuffer(pcm, "<i2")
-    return not len(samples) or int(np.abs(samples.astype(np.int32)).max()) <= QUIET
+    return not len(samples) or int(np.abs(samples.astype(np.int32)).max()) <= QUIET_AMPLITUDE
 
 
-def _bytes(seconds: float, rate_hz: int) -> int:
-    return round(seconds / FRAME_SECONDS) * frame_bytes(rate_hz)
+def _bytes(duration_s: float, rate_hz: int) -> int:
+    return round(duration_s / FRAME_SECONDS) * frame_bytes(rate_hz)

@@ -90,7 +90,7 @@ class FallbackSynthesizer:
             raise Late(
                 self._breaker.provider,
                 "its sound stopped in mid-text"
-                if sound.seconds
+                if sound.duration_s
                 else f"no sound within {self._first_sound_s:g} s",
                 "see the provider's status page if this happens again",
             )

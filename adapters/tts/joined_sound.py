@@ -37,7 +37,7 @@ class JoinedSound:
         self._words_join = True
 
     @property
-    def seconds(self) -> float:
+    def duration_s(self) -> float:
         """The length of the sound passed on so far, in seconds."""
         return self._samples / self._rate_hz
 
@@ -65,7 +65,7 @@ class JoinedSound:
         # After a missing word, the listener would take them for the words before them.
         if self._words_join:
             words += tuple(
-                WordTiming(word.word, word.start + self.seconds, word.end + self.seconds)
+                WordTiming(word.word, word.start + self.duration_s, word.end + self.duration_s)
                 for word in speech.words
             )
         self._out(Substitute(speech.pcm, words))
@@ -84,5 +84,5 @@ class JoinedSound:
             return len(self._words)
         if times_words and not self._timings:
             return 0
-        slow = max(self.seconds, len(self._text) / SLOWEST_CHARACTERS_PER_S)
-        return sum(end <= self.seconds for end in word_ends_s(self._text, (), slow)[:-1])
+        slow_s = max(self.duration_s, len(self._text) / SLOWEST_CHARACTERS_PER_S)
+        return sum(end <= self.duration_s for end in word_ends_s(self._text, (), slow_s)[:-1])

@@ -124,12 +124,12 @@ class SoundFolder:
                         _UNFINISHED.fullmatch(entry.name) and status.st_mtime < now_s - _ABANDONED_S
                     ):
                         os.unlink(entry.path)
-        size = sum(each for _, each, _ in kept)
-        for _, each, path in sorted(kept):
-            if size <= self._limit_bytes:
+        total_bytes = sum(size_bytes for _, size_bytes, _ in kept)
+        for _, size_bytes, path in sorted(kept):
+            if total_bytes <= self._limit_bytes:
                 return
             Path(path).unlink(missing_ok=True)
-            size -= each
+            total_bytes -= size_bytes
 
 
 def _encoded(name: str, sound: KeptSound) -> bytes:

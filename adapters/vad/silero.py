@@ -34,7 +34,7 @@ RELEASE_WINDOWS = 3
 # silence the model is skipped. Before the next sound it runs on the last half second of silence:
 # the model has a memory, and without that it detects the begin of a word badly. Measured on all
 # samples at 0 to -20 dB: the same edges as without skipping, each at most one window off.
-SILENCE = 32 / 32768
+SILENCE_PEAK = 32 / 32768
 SILENT_WINDOWS = 31
 LEAD_WINDOWS = 16
 
@@ -45,13 +45,15 @@ class SileroActivity:
     def __init__(self, model: SileroVAD, rate_hz: int) -> None:
         self._model = model
         self._rate_hz = rate_hz
-        self._window: int = model.window_size_samples
+        self._window_samples: int = model.window_size_samples
         self._pending: NDArray[np.float32] = np.zeros(0, np.float32)
-        self._position = 0  # of the first pending sample, counted from the beginning of the call
+        self._position_samples = (
+            0  # of the first pending sample, counted from the beginning of the call
+        )
         self._speaking = False
-        self._agreeing = 0  # consecutive windows that support the next edge
-        self._turned_at = 0  # the position of the first of them
-        self._silent = 0  # consecutive silent windows
+        self._agreeing_windows = 0  # consecutive windows that support the next edge
+        self._turned_at_samples = 0  # the position of the first of them
+        self._silent_windows = 0  # consecutive silent windows
         self._skipped: deque[NDArray[np.float32]] = deque(maxlen=LEAD_WINDOWS)
 
     def detect_edges(self, pcm: bytes) -> list[VoiceEdge]:
@@ -62,21 +64,27 @@ class SileroActivity:
         decision."""
         samples = np.frombuffer(pcm, "<i2").astype(np.float32) / np.float32(32768)
         self._pending = np.concatenate((self._pending, samples))
-        end = self._position + len(self._pending)
+        end_samples = self._position_samples + len(self._pending)
         edges = []
-        while len(self._pending) >= self._window:
-            window, self._pending = np.split(self._pending, [self._window])
+        while len(self._pending) >= self._window_samples:
+            window, self._pending = np.split(self._pending, [self._window_samples])
             if self._turns(self._likelihood(window)):
                 self._speaking = not self._speaking
-                self._agreeing = 0
-                edges.append(VoiceEdge(self._speaking, (end - self._turned_at) / self._rate_hz))
-            self._position += self._window
+                self._agreeing_windows = 0
+                edges.append(
+                    VoiceEdge(
+                        self._speaking, (end_samples - self._turned_at_samples) / self._rate_hz
+                    )
+                )
+            self._position_samples += self._window_samples
         return edges
 
     def _likelihood(self, window: NDArray[np.float32]) -> float:
         """Return the likelihood of speech in `window`; 0 without the model in a long silence."""
-        self._silent = self._silent + 1 if np.abs(window).max() < SILENCE else 0
-        if self._silent > SILENT_WINDOWS:
+        self._silent_windows = (
+            self._silent_windows + 1 if np.abs(window).max() < SILENCE_PEAK else 0
+        )
+        if self._silent_windows > SILENT_WINDOWS:
             self._skipped.append(window)
             return 0.0
         while self._skipped:
@@ -85,18 +93,18 @@ class SileroActivity:
         return likelihood
 
     def _turns(self, likelihood: float) -> bool:
-        """Return True if the window at `_position` decides an edge."""
+        """Return True if the window at `_position_samples` decides an edge."""
         if self._speaking:
             agrees, needed = likelihood < RELEASE, RELEASE_WINDOWS
         else:
             agrees, needed = likelihood >= ONSET, ONSET_WINDOWS
         if not agrees:
-            self._agreeing = 0
+            self._agreeing_windows = 0
             return False
-        if self._agreeing == 0:
-            self._turned_at = self._position
-        self._agreeing += 1
-        return self._agreeing == needed
+        if self._agreeing_windows == 0:
+            self._turned_at_samples = self._position_samples
+        self._agreeing_windows += 1
+        return self._agreeing_windows == needed
 
 
 class SileroDetectors:

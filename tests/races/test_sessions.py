@@ -21,7 +21,7 @@ from tests.servers.tones import speak, spoken
 
 pytestmark = pytest.mark.unmeasured
 
-LIMITS = Limits(seconds=8.0)
+LIMITS = Limits(duration_s=8.0)
 #: All different, so that a lost or repeated word is visible.
 SAID = ("one two three", "four five six seven", "eight nine", "ten eleven twelve thirteen")
 #: The length (s) of one result of the line.
@@ -110,4 +110,4 @@ async def test_24_no_word_is_lost_as_one_session_follows_another(story: Story) -
         assert call.failure is None
     assert " ".join(finals).split() == [word for words in SAID for word in spoken(words).split()]
     assert len(kit.sessions) >= 3
-    assert all(session.seconds <= LIMITS.seconds for session in kit.sessions)
+    assert all(session.seconds <= LIMITS.duration_s for session in kit.sessions)

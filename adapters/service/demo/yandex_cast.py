@@ -53,7 +53,7 @@ def yandex(language: Language, whisper: Path) -> Cast:
 async def _play(language: Language, whisper: Path, work: OutsideWork) -> AsyncIterator[Players]:
     """Open the parts, as `Cast.play`. The servers run in real time: `work` cannot hold them."""
     spoken, voice = _SPOKEN[language]
-    listening = Listening(spoken, final_wait=_FINAL_WAIT)
+    listening = Listening(spoken, final_wait_s=_FINAL_WAIT)
     async with (
         ServerProcess.started(
             "SpeechKit's server", f"{__package__}.speechkit_server", language, str(whisper)

@@ -58,7 +58,7 @@ class Yandex:
     @property
     def sound(self) -> tuple[str, ...]:
         """The options that change the sound of the voice."""
-        return (self.voice.name, self.voice.role, f"{self.voice.speed:g}")
+        return (self.voice.name, self.voice.role, f"{self.voice.speed_factor:g}")
 
     @asynccontextmanager
     async def synthesizer(self, resources: SharedResources) -> AsyncIterator[YandexSynthesizer]:
@@ -154,9 +154,9 @@ class YandexSection(Table):
     """Whether recognition writes numbers as digits, capitals and full stops; that is slower."""
     sensitivity: Sensitivity = Listening().sensitivity
     """"high" ends utterances sooner, and wrongly more often."""
-    max_pause: Annotated[float, Field(ge=0, le=5), SECONDS] = Listening().max_pause
+    max_pause: Annotated[float, Field(ge=0, le=5), SECONDS] = Listening().max_pause_s
     """Seconds of silence between words that end an utterance; 0 leaves it to SpeechKit."""
-    final_wait: Annotated[float, Field(ge=0.1, le=10), SECONDS] = Listening().final_wait
+    final_wait: Annotated[float, Field(ge=0.1, le=10), SECONDS] = Listening().final_wait_s
     """Seconds to wait for the final words of an utterance; then the last partial words are used."""
     connections: Annotated[int, Field(ge=1, le=32)] = 2
     """gRPC connections for recognition, and as many for synthesis."""
@@ -194,7 +194,7 @@ class YandexSection(Table):
         return Yandex(
             account=self._account(),
             folder=self.folder_id or "",
-            voice=Voice(name=self.voice, role=self.role or "", speed=self.speed),
+            voice=Voice(name=self.voice, role=self.role or "", speed_factor=self.speed),
             method=self.method,
             language=self.language,
             listening=Listening(
@@ -202,8 +202,8 @@ class YandexSection(Table):
                 model=self.recognition_model,
                 normalized=self.normalized,
                 sensitivity=self.sensitivity,
-                max_pause=self.max_pause,
-                final_wait=self.final_wait,
+                max_pause_s=self.max_pause,
+                final_wait_s=self.final_wait,
             ),
             connections=self.connections,
             tts_url=self.tts_url,

@@ -10,7 +10,7 @@ import ssl
 
 import httpx2
 
-from callchart.adapters.openai.failure import AGAIN, PROVIDER, Failure, when_to_ask_again
+from callchart.adapters.openai.failure import PROVIDER, RETRY_AFTER_S, Failure, server_retry_after_s
 from callchart.engine.exception_groups import causes
 from callchart.engine.ports import ProviderError
 
@@ -35,9 +35,9 @@ class Failures:
     def refusal(self, response: httpx2.Response) -> Failure:
         """Return the failure of a request that the server answered with an error."""
         status, code = response.status_code, _code(response)
-        again_after = when_to_ask_again(response) if status == 429 or status >= 500 else None
+        retry_after_s = server_retry_after_s(response) if status == 429 or status >= 500 else None
         if code == "insufficient_quota":
-            cure, again_after = "the account's credit is used up: see to its billing", None
+            cure, retry_after_s = "the account's credit is used up: see to its billing", None
         elif status >= 500:
             cure = f"the server's own trouble: {_STATUS_PAGE}"
         else:
@@ -45,7 +45,7 @@ class Failures:
         what = f"answered {status}{f' ({code})' if code else ''}"
         if status == 404:
             what += f" for model {self._model!r}"
-        return self._failure(what, cure, again_after)
+        return self._failure(what, cure, retry_after_s)
 
     def disconnection(self, error: httpx2.RequestError) -> Failure:
         """Return the failure of a request without a complete answer."""
@@ -56,7 +56,7 @@ class Failures:
 
         if caused_by(ConnectionRefusedError):
             cure = "start that server, or correct the base URL"
-            return self._failure("refused the connection", cure, AGAIN)
+            return self._failure("refused the connection", cure, RETRY_AFTER_S)
         if caused_by(socket.gaierror):
             return self._failure("was not found", "check the base URL and the name server")
         if caused_by(ssl.SSLError):
@@ -65,21 +65,21 @@ class Failures:
         if caused_by(httpx2.ConnectTimeout):
             return self._failure("did not accept a connection in time", _URL)
         if caused_by(httpx2.ConnectError):
-            return self._failure("cannot be reached", _URL, AGAIN)
-        return self._failure("broke off the connection", _STATUS_PAGE, AGAIN)
+            return self._failure("cannot be reached", _URL, RETRY_AFTER_S)
+        return self._failure("broke off the connection", _STATUS_PAGE, RETRY_AFTER_S)
 
     def malformed(self) -> Failure:
         """Return the failure for an answer that is not a transcription."""
         cure = "check that the base URL is one of an OpenAI-compatible API"
         return self._failure("answered something that is no transcription", cure)
 
-    def late(self, seconds: float) -> ProviderError:
+    def late(self, timeout_s: float) -> ProviderError:
         """Return the error for an answer that did not come in this time."""
         cure = "try a faster model, or see the provider's status page"
-        return self._failure(f"had no words within {seconds:g} s", cure).error
+        return self._failure(f"had no words within {timeout_s:g} s", cure).error
 
-    def _failure(self, what: str, cure: str, again_after: float | None = None) -> Failure:
-        return Failure(ProviderError(PROVIDER, f"{self._host} {what}", cure), again_after)
+    def _failure(self, what: str, cure: str, retry_after_s: float | None = None) -> Failure:
+        return Failure(ProviderError(PROVIDER, f"{self._host} {what}", cure), retry_after_s)
 
 
 def _code(response: httpx2.Response) -> str:

@@ -26,11 +26,12 @@ from callchart.engine.ports import Heard, ProviderError
 OPENAI_URL = "https://api.openai.com/v1"
 MODEL = "gpt-4o-mini-transcribe"
 
-#: Seconds from an utterance's end to its words, with the retry. The call stops waiting for them
-#: long before; but late words are better than a call that fails.
-PATIENCE = 8.0
+#: The time from the end of an utterance to its words, including a retry. The call waits for a final
+#: for less time, but a timeout here fails the call, and late words do not.
+ANSWER_TIMEOUT_S = 8.0
 
-#: A lost SYN is sent again after 1 s, and has time to be answered. The rest is `PATIENCE`'s.
+#: A lost SYN is sent again after 1 s, so 2 s to connect leave time for the second one. Other waits
+#: have no limit here: `ANSWER_TIMEOUT_S` limits the whole request.
 _TIMEOUT = httpx2.Timeout(None, connect=2.0)
 
 #: A connection outlives the caller's silence, so that only the first pays for TLS.
@@ -53,9 +54,9 @@ class OpenAIRecognition:
         self._nursery = nursery
         self._rate_hz = rate_hz
         self._said = Utterance(rate_hz)
-        self._owed: deque[_Final] = deque()
+        self._pending: deque[_Final] = deque()
         self._failure: ProviderError | None = None
-        self._hear, self._heard = trio.open_memory_channel[Heard](math.inf)
+        self._result_sender, self._result_receiver = trio.open_memory_channel[Heard](math.inf)
 
     def feed_frames(self, pcm: bytes) -> None:
         """Add whole frames. Between utterances, keep the last 360 ms."""
@@ -71,7 +72,7 @@ class OpenAIRecognition:
         if self._failure:
             return
         final = _Final(utterance)
-        self._owed.append(final)
+        self._pending.append(final)
         if is_silent(pcm):
             self._known(final, "")
         else:
@@ -80,7 +81,7 @@ class OpenAIRecognition:
     async def result(self) -> Heard:
         """Wait for the next final. Raises `ProviderError` once a request has failed."""
         try:
-            return await self._heard.receive()
+            return await self._result_receiver.receive()
         except trio.EndOfChannel:
             assert self._failure is not None
             raise self._failure from None
@@ -89,7 +90,7 @@ class OpenAIRecognition:
         """Keep the first failure: earlier results are delivered, then `result` raises it."""
         if self._failure is None:
             self._failure = failure
-            self._hear.close()
+            self._result_sender.close()
 
     async def _ask(self, final: _Final, pcm: bytes) -> None:
         try:
@@ -99,8 +100,10 @@ class OpenAIRecognition:
 
     def _known(self, final: _Final, text: str) -> None:
         final.text = text
-        while self._owed and not self._failure and (known := self._owed[0].text) is not None:
-            self._hear.send_nowait(Heard(self._owed.popleft().utterance, known, final=True))
+        while self._pending and not self._failure and (known := self._pending[0].text) is not None:
+            self._result_sender.send_nowait(
+                Heard(self._pending.popleft().utterance, known, final=True)
+            )
 
 
 class _Api:
@@ -114,16 +117,16 @@ class _Api:
     async def words(self, pcm: bytes, rate_hz: int) -> str:
         """Return the words in this sound. Raises `ProviderError`."""
         sound = _wav(pcm, rate_hz)
-        with trio.move_on_after(PATIENCE):
+        with trio.move_on_after(ANSWER_TIMEOUT_S):
             outcome = await self._attempt(sound)
-            if isinstance(outcome, Failure) and outcome.again_after is not None:
-                await trio.sleep(outcome.again_after)
+            if isinstance(outcome, Failure) and outcome.retry_after_s is not None:
+                await trio.sleep(outcome.retry_after_s)
                 outcome = await self._attempt(sound)
             # Outside a handler: the client's own errors, which quote keys, must not be chained.
             if isinstance(outcome, Failure):
                 raise outcome.error
             return outcome
-        raise self._failures.late(PATIENCE)
+        raise self._failures.late(ANSWER_TIMEOUT_S)
 
     async def _attempt(self, sound: bytes) -> str | Failure:
         try:

@@ -21,10 +21,10 @@ PROVIDER = "pocketsphinx"
 
 # The voice detector finds an onset some 80 ms late, and a soft one 100 ms later still. The rest is
 # the silence before a word that the decoder's model expects.
-PRE_ROLL_SECONDS = 0.36
+PRE_ROLL_S = 0.36
 
 # A minute of frames: with more, this machine will never catch up.
-MOST_WAITING = 3000
+MOST_UNANSWERED = 3000
 
 
 class PocketsphinxRecognition:
@@ -35,12 +35,12 @@ class PocketsphinxRecognition:
         self._rate_hz = rate_hz
         self._work = work
         self._pre_roll = bytearray()
-        self._pre_roll_bytes = round(PRE_ROLL_SECONDS / FRAME_SECONDS) * frame_bytes(rate_hz)
+        self._pre_roll_bytes = round(PRE_ROLL_S / FRAME_SECONDS) * frame_bytes(rate_hz)
         self._in_utterance = False
-        self._waiting = 0  # messages that `Taken` has not answered yet
+        self._unanswered = 0  # messages that `Taken` has not answered yet
         self._failure: ProviderError | None = None
         self._scope = trio.CancelScope()
-        self._hear, self._heard = trio.open_memory_channel[Heard](math.inf)
+        self._result_sender, self._result_receiver = trio.open_memory_channel[Heard](math.inf)
 
     def feed_frames(self, pcm: bytes) -> None:
         """Add whole frames. Between utterances, keep the last 360 ms."""
@@ -65,7 +65,7 @@ class PocketsphinxRecognition:
     async def result(self) -> Heard:
         """Wait for the next partial or final. Raises `ProviderError` once the process is dead."""
         try:
-            return await self._heard.receive()
+            return await self._result_receiver.receive()
         except trio.EndOfChannel:
             assert self._failure is not None
             raise self._failure from None
@@ -86,15 +86,15 @@ class PocketsphinxRecognition:
     def _post(self, message: Begin | Frames | End) -> None:
         if self._failure:
             return
-        if self._waiting == MOST_WAITING:
+        if self._unanswered == MOST_UNANSWERED:
             self._fail(
                 ProviderError(PROVIDER, "is a minute behind the caller", "take fewer calls at once")
             )
             self._scope.cancel()
             return
-        if self._waiting == 0 and self._work:
+        if self._unanswered == 0 and self._work:
             self._work.begin()
-        self._waiting += 1
+        self._unanswered += 1
         self._worker.post(message)
 
     def _received(self, message: object) -> None:
@@ -102,10 +102,10 @@ class PocketsphinxRecognition:
             return
         match message:
             case Heard() as heard:
-                self._hear.send_nowait(heard)
+                self._result_sender.send_nowait(heard)
             case Taken():
-                self._waiting -= 1
-                if self._waiting == 0 and self._work:
+                self._unanswered -= 1
+                if self._unanswered == 0 and self._work:
                     self._work.end()
 
     def _fail(self, failure: ProviderError) -> None:
@@ -113,8 +113,8 @@ class PocketsphinxRecognition:
         if self._failure:
             return
         self._failure = failure
-        self._hear.close()
-        if self._waiting and self._work:
+        self._result_sender.close()
+        if self._unanswered and self._work:
             self._work.end()
 
 

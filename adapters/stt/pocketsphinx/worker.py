@@ -33,7 +33,7 @@ class Utterance:
         self._decoder = decoder
         self._number = begin.utterance
         self._resampler = None if begin.rate_hz == MODEL_RATE_HZ else _resampler(begin.rate_hz)
-        self._since_partial = 0
+        self._bytes_since_partial = 0
         self._partial = ""
         decoder.start_utt()
 
@@ -43,12 +43,12 @@ class Utterance:
             pcm = self._resampler.resample(pcm)
         partials = []
         while pcm:
-            piece = pcm[: PARTIAL_EVERY_BYTES - self._since_partial]
+            piece = pcm[: PARTIAL_EVERY_BYTES - self._bytes_since_partial]
             pcm = pcm[len(piece) :]
             self._decoder.process_raw(piece)
-            self._since_partial += len(piece)
-            if self._since_partial == PARTIAL_EVERY_BYTES:
-                self._since_partial = 0
+            self._bytes_since_partial += len(piece)
+            if self._bytes_since_partial == PARTIAL_EVERY_BYTES:
+                self._bytes_since_partial = 0
                 text = self._text()
                 if text != self._partial:
                     self._partial = text

@@ -31,10 +31,10 @@ PROVIDER = "whisper"
 WORKER = "callchart.adapters.stt.whisper.worker"
 
 #: Seconds of sound between two partials of an utterance.
-PARTIAL_SECONDS = 0.7
+PARTIAL_INTERVAL_S = 0.7
 
 #: No partial follows a job that took longer (s), so that the next final need not wait.
-SLOW_SECONDS = 0.7
+SLOW_JOB_S = 0.7
 
 #: The most waiting jobs. With more, the last result would come too late for an answer.
 MOST_WAITING = 16
@@ -46,25 +46,31 @@ class WhisperRecognition:
     def __init__(self, queue: _Queue, rate_hz: int) -> None:
         self._queue = queue
         self._rate_hz = rate_hz
-        self._partial_bytes = round(PARTIAL_SECONDS / FRAME_SECONDS) * frame_bytes(rate_hz)
+        self._partial_interval_bytes = round(PARTIAL_INTERVAL_S / FRAME_SECONDS) * frame_bytes(
+            rate_hz
+        )
         self._said = Utterance(rate_hz)
-        self._looked_at = 0  # bytes of sound at the last partial
+        self._bytes_at_partial = 0  # bytes of sound at the last partial
         self._partial = (0, "")  # utterance and text of the last one
         self._failure: ProviderError | None = None
-        self._hear, self._heard = trio.open_memory_channel[Heard](math.inf)
+        self._result_sender, self._result_receiver = trio.open_memory_channel[Heard](math.inf)
 
     def feed_frames(self, pcm: bytes) -> None:
         """Add whole frames. Ask for a partial of the utterance if the process has time."""
         self._said.add_frames(pcm)
-        utterance, news = self._said.number, len(self._said) - self._looked_at
-        if utterance is not None and news >= self._partial_bytes and self._queue.has_time:
-            self._looked_at = len(self._said)
+        utterance, new_bytes = self._said.number, len(self._said) - self._bytes_at_partial
+        if (
+            utterance is not None
+            and new_bytes >= self._partial_interval_bytes
+            and self._queue.has_time
+        ):
+            self._bytes_at_partial = len(self._said)
             self._ask(utterance, self._said.sound, final=False)
 
     def utterance_started(self, utterance: int) -> None:
         """Begin an utterance with the sound that was kept from before its onset."""
         self._said.begin(utterance)
-        self._looked_at = len(self._said)
+        self._bytes_at_partial = len(self._said)
 
     def utterance_ended(self, utterance: int) -> None:
         """End the utterance. Its final, which may be empty, follows."""
@@ -73,7 +79,7 @@ class WhisperRecognition:
     async def result(self) -> Heard:
         """Wait for the next partial or final. Raises `ProviderError` once one was lost."""
         try:
-            return await self._heard.receive()
+            return await self._result_receiver.receive()
         except trio.EndOfChannel:
             assert self._failure is not None
             raise self._failure from None
@@ -83,16 +89,16 @@ class WhisperRecognition:
         if self._failure:
             return
         if final:
-            self._hear.send_nowait(Heard(utterance, text, final=True))
+            self._result_sender.send_nowait(Heard(utterance, text, final=True))
         elif text and (utterance, text) != self._partial:
             self._partial = (utterance, text)
-            self._hear.send_nowait(Heard(utterance, text, final=False))
+            self._result_sender.send_nowait(Heard(utterance, text, final=False))
 
     def fail(self, failure: ProviderError) -> None:
         """Keep the first failure: earlier results are delivered, then `result` raises it."""
         if self._failure is None:
             self._failure = failure
-            self._hear.close()
+            self._result_sender.close()
 
     def _ask(self, utterance: int, pcm: bytes, *, final: bool) -> None:
         if self._failure:
@@ -131,7 +137,7 @@ class _Queue:
     def has_time(self) -> bool:
         """True if the process runs, is idle, and its last job was quick."""
         is_idle = self._under_way is None and not self._waiting
-        return self._worker is not None and is_idle and self._took_s <= SLOW_SECONDS
+        return self._worker is not None and is_idle and self._took_s <= SLOW_JOB_S
 
     def put(self, job: _Job) -> None:
         """Add a job. Raises `ProviderError` if too many wait."""

@@ -84,32 +84,37 @@ class Whisper:
             resampler = Resampler(request.rate_hz, RATE_HZ)
             pcm = resampler.resample(pcm) + resampler.finish()
         samples = np.frombuffer(pcm, "<i2").astype(np.float32)
-        size = round((WHOLE_WINDOW_S - SILENCE_AFTER_S) * RATE_HZ)
-        pieces = (samples[start : start + size] for start in range(0, len(samples), size))
+        piece_samples = round((WHOLE_WINDOW_S - SILENCE_AFTER_S) * RATE_HZ)
+        pieces = (
+            samples[start : start + piece_samples]
+            for start in range(0, len(samples), piece_samples)
+        )
         heard = (self._piece(piece, request.final) for piece in pieces)
         return " ".join(text for text in heard if text)
 
     def _piece(self, samples: NDArray[np.float32], final: bool) -> str:
-        seconds = len(samples) / RATE_HZ
-        guess = self._guess(samples, max(SHORTEST_WINDOW_S, seconds + SILENCE_AFTER_S))
+        duration_s = len(samples) / RATE_HZ
+        guess = self._guess(samples, max(SHORTEST_WINDOW_S, duration_s + SILENCE_AFTER_S))
         if guess.runs_on and final:
             guess = self._guess(samples, WHOLE_WINDOW_S)
         return guess.text if guess.is_speech and not guess.runs_on else ""
 
     def _guess(self, samples: NDArray[np.float32], window_s: float) -> Guess:
         padded = np.pad(samples / np.float32(32768), (0, round(window_s * RATE_HZ) - len(samples)))
-        most = TOKENS_AT_LEAST + round(TOKENS_PER_S * len(samples) / RATE_HZ)
-        most = min(most, TOKENS_AT_MOST)
+        most_tokens = TOKENS_AT_LEAST + round(TOKENS_PER_S * len(samples) / RATE_HZ)
+        most_tokens = min(most_tokens, TOKENS_AT_MOST)
         result = self._model.generate(
             self._storage(log_mel(padded, self._model.n_mels)),
             [self._prompt],
             beam_size=1,
-            max_length=2 * most,  # CTranslate2 writes half of it, like OpenAI's own code
+            max_length=2 * most_tokens,  # CTranslate2 writes half of it, like OpenAI's own code
             return_scores=True,
             return_no_speech_prob=True,
         )[0]
         tokens = tuple(result.sequences[0])
-        return Guess(tokens, result.scores[0], result.no_speech_prob, cut=len(tokens) >= most)
+        return Guess(
+            tokens, result.scores[0], result.no_speech_prob, cut=len(tokens) >= most_tokens
+        )
 
 
 def _knows(folder: Path, language: str) -> bool:

@@ -24,47 +24,49 @@ class AudioBuffer:
 
     def __init__(self, rate_hz: int) -> None:
         #: Offsets in bytes: first byte kept, end, and end of what to send now.
-        self.start = self.end = self.due = 0
-        self._frame = frame_bytes(rate_hz)
-        self._kept, self._batch = self.bytes(KEPT_S), self.bytes(BATCH_S)
+        self.start_bytes = self.end_bytes = self.due_bytes = 0
+        self._frame_bytes = frame_bytes(rate_hz)
+        self._kept_bytes, self._batch_bytes = self.to_bytes(KEPT_S), self.to_bytes(BATCH_S)
         self._sound = bytearray()
         self._grown = trio.lowlevel.ParkingLot()
 
     def append(self, pcm: bytes) -> None:
         """Add whole frames."""
         self._sound += pcm
-        self.end += len(pcm)
-        if (over := len(self._sound) - self._kept) > 0:
+        self.end_bytes += len(pcm)
+        if (over := len(self._sound) - self._kept_bytes) > 0:
             del self._sound[:over]
-            self.start += over
-        if self.end - self.due >= self._batch:
+            self.start_bytes += over
+        if self.end_bytes - self.due_bytes >= self._batch_bytes:
             self.hurry()
 
-    def append_silence(self, seconds: float) -> None:
+    def append_silence(self, duration_s: float) -> None:
         """Add whole frames of silence."""
-        self.append(bytes(self.bytes(seconds)))
+        self.append(bytes(self.to_bytes(duration_s)))
 
     def hurry(self) -> None:
         """Let all sound so far be sent now."""
-        if self.due < self.end:
-            self.due = self.end
+        if self.due_bytes < self.end_bytes:
+            self.due_bytes = self.end_bytes
             self._grown.unpark_all()
 
-    async def read(self, offset: int, most: float) -> bytes:
-        """Wait for sound from `offset` on, and return at most `most` seconds of it.
+    async def read(self, offset_bytes: int, most_s: float) -> bytes:
+        """Wait for sound from `offset_bytes` on, and return at most `most_s` seconds of it.
 
         Return nothing if that sound was dropped already."""
         await trio.lowlevel.checkpoint()
-        while self.due <= offset:
+        while self.due_bytes <= offset_bytes:
             await self._grown.park()
-        if (begin := offset - self.start) < 0:
+        if (begin := offset_bytes - self.start_bytes) < 0:
             return b""
-        return bytes(self._sound[begin : begin + min(self.due - offset, self.bytes(most))])
+        return bytes(
+            self._sound[begin : begin + min(self.due_bytes - offset_bytes, self.to_bytes(most_s))]
+        )
 
-    def seconds(self, offset: int) -> float:
+    def to_seconds(self, size_bytes: int) -> float:
         """Return the seconds that so many bytes last."""
-        return offset / self._frame * FRAME_SECONDS
+        return size_bytes / self._frame_bytes * FRAME_SECONDS
 
-    def bytes(self, seconds: float) -> int:
+    def to_bytes(self, duration_s: float) -> int:
         """Return the bytes of the whole frames within so many seconds."""
-        return int(seconds / FRAME_SECONDS + 1e-6) * self._frame
+        return int(duration_s / FRAME_SECONDS + 1e-6) * self._frame_bytes

@@ -27,7 +27,7 @@ from typing import Final
 import trio
 
 from callchart.adapters.backoff import Backoff
-from callchart.adapters.stt.utterance import PRE_ROLL_SECONDS
+from callchart.adapters.stt.utterance import PRE_ROLL_S
 from callchart.adapters.stt.yandex.audio_buffer import AudioBuffer
 from callchart.adapters.stt.yandex.segment import Segment
 from callchart.adapters.stt.yandex.session import Session
@@ -80,19 +80,21 @@ class YandexRecognition:
         rate_hz: int,
         *,
         refines: bool,
-        final_wait: float,
+        final_wait_s: float,
     ) -> None:
-        self._open_session, self._nursery, self._final_wait = open_session, nursery, final_wait
+        self._open_session, self._nursery, self._final_wait_s = open_session, nursery, final_wait_s
         self._audio = AudioBuffer(rate_hz)
         self._transcript = Transcript(refines=refines)
         self._utterances = Utterances()
-        self._losses: list[float] = []
+        self._lost_at: list[float] = []
         self._returning = False
         self._warned = False
         self._failure: ProviderError | None = None
         self._fed_at = trio.current_time()
         self._turned = trio.lowlevel.ParkingLot()
-        self._hear, self._heard = trio.open_memory_channel[Heard | EndOfUtterance](math.inf)
+        self._result_sender, self._result_receiver = trio.open_memory_channel[
+            Heard | EndOfUtterance
+        ](math.inf)
         #: The utterance that ended last, until the session reports its end or another one begins.
         self._ended: Utterance | None = None
         self._leader = self._open()
@@ -111,21 +113,21 @@ class YandexRecognition:
         """Begin an utterance. Words from just before belong to it."""
         self._audio.hurry()
         self._ended = None
-        self._utterances.begin(utterance, self._now)
+        self._utterances.begin(utterance, self._now_s)
         self._deliver()
 
     def utterance_ended(self, utterance: int) -> None:
         """End an utterance. Its final, which may be empty, follows within a bound."""
         self._audio.hurry()
-        deadline = trio.current_time() + self._final_wait
-        self._ended = self._utterances.end(utterance, self._now, deadline)
+        deadline = trio.current_time() + self._final_wait_s
+        self._ended = self._utterances.end(utterance, self._now_s, deadline)
         self._deliver()
         self._turned.unpark_all()
 
     async def result(self) -> Heard | EndOfUtterance:
         """See `Recognition`. Raises `ProviderError` once the retries are used up."""
         try:
-            return await self._heard.receive()
+            return await self._result_receiver.receive()
         except trio.EndOfChannel:
             assert self._failure is not None
             raise self._failure from None
@@ -133,8 +135,8 @@ class YandexRecognition:
     # --- results --------------------------------------------------------------------------------
 
     @property
-    def _now(self) -> float:
-        return self._audio.seconds(self._audio.end)
+    def _now_s(self) -> float:
+        return self._audio.to_seconds(self._audio.end_bytes)
 
     def _take(self, session_transcript: SessionTranscript, response: StreamingResponse) -> None:
         status = response.status_code
@@ -150,7 +152,7 @@ class YandexRecognition:
         if (
             self._next
             and self._next.session_transcript is session_transcript
-            and session_transcript.recognised >= self._leader.session_transcript.recognised
+            and session_transcript.recognised_s >= self._leader.session_transcript.recognised_s
         ):
             self._promote(self._next)
         self._deliver()
@@ -164,25 +166,25 @@ class YandexRecognition:
             if trio.current_time() < self._due(utterance) and not self._is_known(utterance):
                 if text and text != utterance.shown:
                     utterance.shown = text
-                    self._hear.send_nowait(Heard(utterance.number, text, final=False))
+                    self._result_sender.send_nowait(Heard(utterance.number, text, final=False))
                 break
             self._utterances.answer()
-            self._hear.send_nowait(Heard(utterance.number, text, final=True))
+            self._result_sender.send_nowait(Heard(utterance.number, text, final=True))
         self._say_that_it_ended()
-        before = min(self._transcript.settled, self._oldest)
-        self._utterances.forget(before)
+        before_s = min(self._transcript.settled_s, self._oldest_s)
+        self._utterances.forget(before_s)
         self._transcript.forget(
-            before, [active.session_transcript for active in self._active_sessions]
+            before_s, [active.session_transcript for active in self._active_sessions]
         )
 
     def _say_that_it_ended(self) -> None:
         ended = self._ended
         if (
             ended
-            and self._leader.session_transcript.ended >= ended.end - SLACK_S
+            and self._leader.session_transcript.ended_s >= ended.end_s - SLACK_S
             and self._failure is None
         ):
-            self._hear.send_nowait(EndOfUtterance(ended.number))
+            self._result_sender.send_nowait(EndOfUtterance(ended.number))
             self._ended = None
 
     def _text(self, utterance: Utterance) -> str:
@@ -199,29 +201,29 @@ class YandexRecognition:
         def has_words(segment: Segment) -> bool:
             return any(self._utterances.owner(word) is utterance for word in segment.words)
 
-        session_transcript, end = self._leader.session_transcript, utterance.end
+        session_transcript, end_s = self._leader.session_transcript, utterance.end_s
         if any(
             final.unnormalized and has_words(final.segment) for final in self._transcript.finals()
         ):
             return False
-        if self._transcript.settled >= end - SLACK_S:
+        if self._transcript.settled_s >= end_s - SLACK_S:
             return True
         silent = (
-            session_transcript.ended >= end - SLACK_S
-            or session_transcript.recognised >= end + MARGIN_S
+            session_transcript.ended_s >= end_s - SLACK_S
+            or session_transcript.recognised_s >= end_s + MARGIN_S
         )
         return silent and not has_words(session_transcript.partial)
 
     def _due(self, utterance: Utterance) -> float:
         """Return the deadline of a final, by Trio's clock. It is doubled while a session is
         lost, because another session may still recognise the words."""
-        return utterance.deadline + (self._final_wait if self._leader.session.ended else 0.0)
+        return utterance.deadline + (self._final_wait_s if self._leader.session.ended else 0.0)
 
     @property
-    def _oldest(self) -> float:
+    def _oldest_s(self) -> float:
         """Seconds since the call began, from which on words may belong to a pending utterance."""
         pending = self._utterances.pending
-        return pending[0].onset if pending else self._now - PRE_ROLL_SECONDS
+        return pending[0].onset_s if pending else self._now_s - PRE_ROLL_S
 
     async def _watch(self) -> None:
         """Deliver finals at their deadlines, and add silence while the line sends no sound."""
@@ -241,7 +243,7 @@ class YandexRecognition:
     @property
     def _silent_at(self) -> float:
         pending = self._utterances.pending
-        is_waiting = pending and pending[-1].end < math.inf
+        is_waiting = pending and pending[-1].end_s < math.inf
         return self._fed_at + (SILENCE_AFTER_UTTERANCE_S if is_waiting else SILENCE_AFTER_S)
 
     # --- sessions -------------------------------------------------------------------------------
@@ -251,10 +253,12 @@ class YandexRecognition:
         return [self._leader, self._next] if self._next else [self._leader]
 
     def _open(self) -> ActiveSession:
-        since = max(self._transcript.settled, self._oldest)
-        offset = max(self._audio.start, self._audio.bytes(since))
-        session_transcript = self._transcript.begin(self._audio.seconds(offset))
-        session = self._open_session(self._audio, offset, partial(self._take, session_transcript))
+        since_s = max(self._transcript.settled_s, self._oldest_s)
+        offset_bytes = max(self._audio.start_bytes, self._audio.to_bytes(since_s))
+        session_transcript = self._transcript.begin(self._audio.to_seconds(offset_bytes))
+        session = self._open_session(
+            self._audio, offset_bytes, partial(self._take, session_transcript)
+        )
         active = ActiveSession(session, session_transcript)
         self._nursery.start_soon(self._serve, active)
         return active
@@ -292,11 +296,11 @@ class YandexRecognition:
         if self._failure or self._returning or self._next:
             return
         now = trio.current_time()
-        self._losses = [at for at in self._losses if at > now - RETRY_PERIOD_S] + [now]
-        if active.session.non_retryable or len(self._losses) > RETRIES:
+        self._lost_at = [at for at in self._lost_at if at > now - RETRY_PERIOD_S] + [now]
+        if active.session.non_retryable or len(self._lost_at) > RETRIES:
             self._fail(failure)
             return
-        earlier = len(self._losses) - 1
+        earlier = len(self._lost_at) - 1
         delay_s = RECONNECT.delay_s(earlier - 1) if earlier else 0.0
         log.warning("recognition session lost, reconnect in %g s: %s", delay_s, failure)
         self._returning = True
@@ -310,7 +314,7 @@ class YandexRecognition:
     def _fail(self, failure: ProviderError) -> None:
         """Fail with this error: earlier results are delivered, then `result` raises it."""
         self._failure = failure
-        self._hear.close()
+        self._result_sender.close()
         for active in self._active_sessions:
             active.session.close()
         self._turned.unpark_all()

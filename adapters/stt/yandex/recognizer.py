@@ -47,30 +47,30 @@ ROLE: Final = "ai.speechkit-stt.user"
 class Listening:
     """Settings of the recognition.
 
-    `normalized`: numbers as digits, capitals and full stops; that takes SpeechKit a little longer.
-    `sensitivity` "high" ends utterances sooner, and wrongly more often. `max_pause`: seconds of
-    silence between words that end an utterance for SpeechKit. A short one has no drawback, because
-    the parts are joined again; 0 leaves the choice to SpeechKit, which takes 1 to 2 s.
-    `final_wait`: the most seconds from an utterance's end to its final; after them the last partial
-    becomes the final."""
+    `normalized`: SpeechKit writes digits, capitals and full stops, which takes a little longer.
+    `sensitivity`: "high" ends utterances sooner, and more often in the middle of a sentence.
+    `max_pause_s`: the silence between words after which SpeechKit ends an utterance; 0 leaves the
+    choice to SpeechKit, which waits 1 to 2 s. A short pause has no drawback: we join the parts.
+    `final_wait_s`: the longest time from the end of an utterance to its final. After it, the last
+    partial becomes the final."""
 
     language: str = "ru-RU"
     model: str = "general"
     normalized: bool = False
     sensitivity: Literal["default", "high"] = "default"
-    max_pause: float = 0.5
-    final_wait: float = 1.5
+    max_pause_s: float = 0.5
+    final_wait_s: float = 1.5
 
     def __post_init__(self) -> None:
         """Check the values. Raises `ProviderError`."""
         if not re.fullmatch("[a-z]{2,3}-[A-Z]{2}", self.language):
             reason = f"language must be a code with a country, got {self.language!r}"
             raise ProviderError(PROVIDER, reason, "for example ru-RU or en-US")
-        if not 0.0 <= self.max_pause <= 5.0:
-            reason = f"max_pause must be 0 to 5 s, got {self.max_pause:g}"
+        if not 0.0 <= self.max_pause_s <= 5.0:
+            reason = f"max_pause_s must be 0 to 5 s, got {self.max_pause_s:g}"
             raise ProviderError(PROVIDER, reason, "0 leaves the choice to SpeechKit")
-        if not 0.0 < self.final_wait <= 10.0:
-            reason = f"final_wait must be above 0 and at most 10 s, got {self.final_wait:g}"
+        if not 0.0 < self.final_wait_s <= 10.0:
+            reason = f"final_wait_s must be above 0 and at most 10 s, got {self.final_wait_s:g}"
             raise ProviderError(PROVIDER, reason, "the default is 1.5")
 
     def __str__(self) -> str:
@@ -97,7 +97,7 @@ class Listening:
         )
         classifier = DefaultEouClassifier(
             type=sensitivity.HIGH if self.sensitivity == "high" else sensitivity.DEFAULT,
-            max_pause_between_words_hint_ms=round(self.max_pause * 1000),
+            max_pause_between_words_hint_ms=round(self.max_pause_s * 1000),
         )
         return StreamingOptions(
             recognition_model=model,
@@ -147,7 +147,7 @@ class YandexRecognizer:
                 nursery,
                 rate_hz,
                 refines=self._listening.normalized,
-                final_wait=self._listening.final_wait,
+                final_wait_s=self._listening.final_wait_s,
             )
             nursery.cancel_scope.cancel()
 

@@ -74,17 +74,17 @@ class Streams(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """SpeechKit's limits for one session: seconds and bytes of sound."""
+    """SpeechKit's limits for the sound of one session."""
 
-    seconds: float = 300.0
-    bytes: int = 10_000_000
+    duration_s: float = 300.0
+    size_bytes: int = 10_000_000
 
 
 LIMITS: Final = Limits()
 
 
 class Session:
-    """A session that sends the audio from byte `origin` on and passes responses to `heard`."""
+    """A session. It sends the audio from `origin_bytes` on, and passes responses to `heard`."""
 
     def __init__(
         self,
@@ -93,7 +93,7 @@ class Session:
         options: StreamingOptions,
         limits: Limits,
         audio: AudioBuffer,
-        origin: int,
+        origin_bytes: int,
         heard: Callable[[StreamingResponse], None],
     ) -> None:
         self.ended = False
@@ -101,17 +101,17 @@ class Session:
         self.non_retryable = False
         self._streams, self._access = streams, access
         self._options, self._limits = options, limits
-        self._audio, self._origin, self._heard = audio, origin, heard
-        self._offset = origin
-        self._bytes = 0
+        self._audio, self._origin_bytes, self._heard = audio, origin_bytes, heard
+        self._offset_bytes = origin_bytes
+        self._sent_bytes = 0
         self._answered = False
         self._scope = trio.CancelScope()
 
     @property
     def spent(self) -> float:
         """The used part of the session's limits: 0 to 1."""
-        seconds = self._audio.seconds(self._offset - self._origin)
-        return max(seconds / self._limits.seconds, self._bytes / self._limits.bytes)
+        duration_s = self._audio.to_seconds(self._offset_bytes - self._origin_bytes)
+        return max(duration_s / self._limits.duration_s, self._sent_bytes / self._limits.size_bytes)
 
     async def run(self) -> None:
         """Run until the session is closed. Raises `ProviderError` when it is lost."""
@@ -151,14 +151,14 @@ class Session:
 
     async def _send(self, stream: Conversation) -> RpcError:
         try:
-            self._offset, self._bytes = self._origin, 0
+            self._offset_bytes, self._sent_bytes = self._origin_bytes, 0
             await stream.send(StreamingRequest(session_options=self._options))
-            while pcm := await self._audio.read(self._offset, PIECE_S):
+            while pcm := await self._audio.read(self._offset_bytes, PIECE_S):
                 with trio.move_on_after(STALLED_S) as stalled:
                     await stream.send(self._message(pcm))
                 if stalled.cancelled_caught:
                     break
-                self._offset += len(pcm)
+                self._offset_bytes += len(pcm)
         except RpcError:
             # `_receive` returns the reason, after the responses that came before it.
             await trio.sleep_forever()
@@ -170,10 +170,10 @@ class Session:
 
     def _message(self, pcm: bytes) -> StreamingRequest:
         if pcm.strip(b"\0"):
-            self._bytes += len(pcm)
+            self._sent_bytes += len(pcm)
             return StreamingRequest(chunk=AudioChunk(data=pcm))
-        milliseconds = round(self._audio.seconds(len(pcm)) * 1000)
-        return StreamingRequest(silence_chunk=SilenceChunk(duration_ms=milliseconds))
+        duration_ms = round(self._audio.to_seconds(len(pcm)) * 1000)
+        return StreamingRequest(silence_chunk=SilenceChunk(duration_ms=duration_ms))
 
     async def _receive(self, stream: Conversation) -> RpcError:
         try:

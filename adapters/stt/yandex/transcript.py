@@ -1,7 +1,7 @@
 """The words that a call's sessions returned: the finals in order, and the leader's partial.
 
 Sessions overlap where one takes over from another: both receive the same sound and return the same
-words. The final that comes first counts for its part of the audio. `floor` is the offset up to
+words. The final that comes first counts for its part of the audio. `floor_s` is the offset up to
 which other sessions have already returned a session's words."""
 
 from __future__ import annotations
@@ -23,31 +23,32 @@ class Final:
 
 @dataclass(eq=False, slots=True)
 class SessionTranscript:
-    """The results of one session. All offsets are in seconds since the call began.
+    """The results of one session, with offsets in seconds since the call began.
 
-    `origin`: the session's sound begins here; `recognised`: it has recognised the sound up to here;
-    `settled`: its finals end here; `ended`: it found the end of an utterance here."""
+    `origin_s`: where the session's sound begins. `floor_s`: up to here, finals of other sessions
+    count. `recognised_s`: up to here, the session has recognised its sound. `settled_s`: the end of
+    its last final. `ended_s`: the last end of an utterance that it found."""
 
-    origin: float
-    floor: float
-    recognised: float = field(init=False)
-    settled: float = field(init=False)
-    ended: float = field(init=False)
+    origin_s: float
+    floor_s: float
+    recognised_s: float = field(init=False)
+    settled_s: float = field(init=False)
+    ended_s: float = field(init=False)
     partial: Segment = NOTHING
     finals: dict[int, Final] = field(default_factory=dict[int, Final])
 
     def __post_init__(self) -> None:
-        self.recognised = self.settled = self.ended = self.origin
+        self.recognised_s = self.settled_s = self.ended_s = self.origin_s
 
     def note(self, cursors: AudioCursors) -> None:
         """Take over the progress that the session reports."""
-        far = max(cursors.partial_time_ms, cursors.final_time_ms) / 1000
-        self.recognised = max(self.recognised, self.origin + far)
+        reached_s = max(cursors.partial_time_ms, cursors.final_time_ms) / 1000
+        self.recognised_s = max(self.recognised_s, self.origin_s + reached_s)
         if cursors.eou_time_ms:
-            self.ended = max(self.ended, self.origin + cursors.eou_time_ms / 1000)
+            self.ended_s = max(self.ended_s, self.origin_s + cursors.eou_time_ms / 1000)
 
     def is_news(self, word: Word) -> bool:
-        return word.middle > self.floor
+        return word.middle_s > self.floor_s
 
 
 class Transcript:
@@ -57,11 +58,11 @@ class Transcript:
         self._refines = refines
         self._sessions: list[SessionTranscript] = []
         #: Seconds since the call began, up to which there are finals.
-        self.settled = 0.0
+        self.settled_s = 0.0
 
-    def begin(self, origin: float) -> SessionTranscript:
-        """Add a session whose sound begins at `origin` seconds."""
-        session_transcript = SessionTranscript(origin, self.settled)
+    def begin(self, origin_s: float) -> SessionTranscript:
+        """Add a session whose sound begins at `origin_s` seconds."""
+        session_transcript = SessionTranscript(origin_s, self.settled_s)
         self._sessions.append(session_transcript)
         return session_transcript
 
@@ -69,24 +70,29 @@ class Transcript:
         """Add a response of a session."""
         cursors = response.audio_cursors or AudioCursors()
         session_transcript.note(cursors)
-        start = session_transcript.origin + cursors.final_time_ms / 1000
+        start_s = session_transcript.origin_s + cursors.final_time_ms / 1000
         if response.partial is not None:
             partial = Segment.of(
-                response.partial, session_transcript.origin, start, session_transcript.recognised
+                response.partial,
+                session_transcript.origin_s,
+                start_s,
+                session_transcript.recognised_s,
             )
             session_transcript.partial = partial.part(session_transcript.is_news)
         elif response.final is not None:
             segment = Segment.of(
-                response.final, session_transcript.origin, session_transcript.settled, start
+                response.final, session_transcript.origin_s, session_transcript.settled_s, start_s
             )
             session_transcript.partial = NOTHING
-            self._settle(session_transcript, cursors.final_index, segment, start)
+            self._settle(session_transcript, cursors.final_index, segment, start_s)
         elif (refinement := response.final_refinement) is not None:
             final = session_transcript.finals.get(refinement.final_index)
             if final is not None and refinement.normalized_text is not None:
                 words = final.segment.words
-                bounds = (words[0].start, words[-1].end) if words else (start, start)
-                refined = Segment.of(refinement.normalized_text, session_transcript.origin, *bounds)
+                bounds = (words[0].start_s, words[-1].end_s) if words else (start_s, start_s)
+                refined = Segment.of(
+                    refinement.normalized_text, session_transcript.origin_s, *bounds
+                )
                 final.segment, final.unnormalized = refined.part(session_transcript.is_news), False
 
     def close(self, session_transcript: SessionTranscript) -> None:
@@ -101,13 +107,13 @@ class Transcript:
             for session_transcript in self._sessions
             for final in session_transcript.finals.values()
         ]
-        return sorted(finals, key=lambda final: final.segment.end)
+        return sorted(finals, key=lambda final: final.segment.end_s)
 
-    def forget(self, before: float, listening: Collection[SessionTranscript]) -> None:
+    def forget(self, before_s: float, listening: Collection[SessionTranscript]) -> None:
         """Drop finals that end before this offset (s), and ended sessions that have no finals."""
         for session_transcript in self._sessions:
             for index, final in list(session_transcript.finals.items()):
-                if final.segment.end < before:
+                if final.segment.end_s < before_s:
                     del session_transcript.finals[index]
         self._sessions = [
             session_transcript
@@ -116,15 +122,15 @@ class Transcript:
         ]
 
     def _settle(
-        self, session_transcript: SessionTranscript, index: int, segment: Segment, end: float
+        self, session_transcript: SessionTranscript, index: int, segment: Segment, end_s: float
     ) -> None:
         segment = segment.part(session_transcript.is_news)
-        session_transcript.settled = end = max(end, segment.end)
+        session_transcript.settled_s = end_s = max(end_s, segment.end_s)
         if segment.words:
             session_transcript.finals[index] = Final(segment, self._refines)
-        if end > self.settled:
-            self.settled = end
+        if end_s > self.settled_s:
+            self.settled_s = end_s
             for other in self._sessions:
                 if other is not session_transcript:
-                    other.floor = end
+                    other.floor_s = end_s
                     other.partial = other.partial.part(other.is_news)

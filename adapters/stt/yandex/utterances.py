@@ -7,7 +7,7 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Final
 
-from callchart.adapters.stt.utterance import PRE_ROLL_SECONDS
+from callchart.adapters.stt.utterance import PRE_ROLL_S
 from callchart.adapters.stt.yandex.segment import Word
 
 #: Seconds after an utterance's end in which a word still belongs to it: the last sound of a word is
@@ -17,14 +17,14 @@ TAIL_S: Final = 0.2
 
 @dataclass(slots=True)
 class Utterance:
-    """An utterance whose words lie from `onset` to `until`, in seconds since the call began.
+    """An utterance whose words lie from `onset_s` to `until_s`, in seconds since the call began.
 
     `deadline` is in seconds of Trio's clock."""
 
     number: int
-    onset: float
-    end: float = math.inf
-    until: float = math.inf
+    onset_s: float
+    end_s: float = math.inf
+    until_s: float = math.inf
     deadline: float = math.inf
     #: The last partial that was delivered.
     shown: str = ""
@@ -37,24 +37,24 @@ class Utterances:
         self.pending: deque[Utterance] = deque()
         self._answered: deque[Utterance] = deque()
 
-    def begin(self, number: int, offset: float) -> None:
+    def begin(self, number: int, offset_s: float) -> None:
         """Begin an utterance; the voice detector finds an onset a little late."""
-        onset = offset - PRE_ROLL_SECONDS
+        onset_s = offset_s - PRE_ROLL_S
         # If the earlier utterance has no final yet, the sound between the two belongs to the later
         # one, in which a voice was certainly heard.
         if self.pending:
             before = self.pending[-1]
-            onset = max(onset, before.end)
-            before.until = min(before.until, onset)
+            onset_s = max(onset_s, before.end_s)
+            before.until_s = min(before.until_s, onset_s)
         elif self._answered:
-            onset = max(onset, self._answered[-1].until)
-        self.pending.append(Utterance(number, onset))
+            onset_s = max(onset_s, self._answered[-1].until_s)
+        self.pending.append(Utterance(number, onset_s))
 
-    def end(self, number: int, offset: float, deadline: float) -> Utterance | None:
+    def end(self, number: int, offset_s: float, deadline: float) -> Utterance | None:
         """End an utterance, and return it, or None if it never began."""
         for utterance in self.pending:
             if utterance.number == number:
-                utterance.end, utterance.until = offset, offset + TAIL_S
+                utterance.end_s, utterance.until_s = offset_s, offset_s + TAIL_S
                 utterance.deadline = deadline
                 return utterance
         return None
@@ -63,17 +63,20 @@ class Utterances:
         """Move the oldest pending utterance to the answered ones."""
         self._answered.append(self.pending.popleft())
 
-    def forget(self, before: float) -> None:
+    def forget(self, before_s: float) -> None:
         """Drop answered utterances that end before this offset (s): no more words will arrive."""
-        while self._answered and self._answered[0].until < before:
+        while self._answered and self._answered[0].until_s < before_s:
             self._answered.popleft()
 
     def owner(self, word: Word) -> Utterance | None:
         """Return the utterance that contains most of the word."""
-        best, most = None, 0.0
+        best, most_s = None, 0.0
         for utterance in (*self._answered, *self.pending):
-            begin, end = max(word.start, utterance.onset), min(word.end, utterance.until)
+            begin_s, end_s = (
+                max(word.start_s, utterance.onset_s),
+                min(word.end_s, utterance.until_s),
+            )
             # 1 ms more, so that a word of no length belongs to an utterance too.
-            if end - begin + 1e-3 > most:
-                best, most = utterance, end - begin + 1e-3
+            if end_s - begin_s + 1e-3 > most_s:
+                best, most_s = utterance, end_s - begin_s + 1e-3
         return best

@@ -32,7 +32,7 @@ ESPEAK_RATE_HZ = 22050
 # text to 150 ms, so that the next text neither waits too long nor follows without a pause. A sample
 # of at most 32 (-60 dB) is silence: espeak-ng's sound is louder, and its dither is quieter.
 TRAILING_SILENCE_SAMPLES = round(0.15 * ESPEAK_RATE_HZ)
-QUIET = 32
+QUIET_AMPLITUDE = 32
 
 # From espeak-ng's speak_lib.h.
 AUDIO_OUTPUT_SYNCHRONOUS = 2
@@ -81,23 +81,23 @@ class Words:
         self._words = [word.group() for word in found]
         self._places = [word.start() for word in found]
         self._begun = 0  # the number of begun words; the last of them has not ended
-        self._begun_at = 0.0
+        self._begun_at_s = 0.0
 
-    def begin(self, character: int, seconds: float) -> list[WordTiming]:
+    def begin(self, character: int, at_s: float) -> list[WordTiming]:
         """Begin the word at this character. Return the timings of the words that this ends."""
         word = bisect_right(self._places, character)  # the number of words that begin up to there
-        return self._advance(word, seconds) if word > self._begun else []
+        return self._advance(word, at_s) if word > self._begun else []
 
-    def finish(self, seconds: float) -> list[WordTiming]:
+    def finish(self, at_s: float) -> list[WordTiming]:
         """End the sound. Return the timings of the rest of the words."""
-        return self._advance(len(self._words) + 1, seconds)
+        return self._advance(len(self._words) + 1, at_s)
 
-    def _advance(self, begun: int, seconds: float) -> list[WordTiming]:
+    def _advance(self, begun: int, at_s: float) -> list[WordTiming]:
         ended = []
         for word in range(max(self._begun - 1, 0), begun - 1):
-            start = self._begun_at if word == self._begun - 1 else seconds
-            ended.append(WordTiming(self._words[word], start, max(start, seconds)))
-        self._begun, self._begun_at = begun, seconds
+            start_s = self._begun_at_s if word == self._begun - 1 else at_s
+            ended.append(WordTiming(self._words[word], start_s, max(start_s, at_s)))
+        self._begun, self._begun_at_s = begun, at_s
         return ended
 
 
@@ -120,7 +120,7 @@ class Spoken:
     def add(self, samples: NDArray[np.int16]) -> None:
         """Add the next samples of espeak-ng's sound. Hold back the silence at their end."""
         held = np.concatenate((self._silence, samples))
-        loud = np.flatnonzero((held > QUIET) | (held < -QUIET))
+        loud = np.flatnonzero((held > QUIET_AMPLITUDE) | (held < -QUIET_AMPLITUDE))
         end = int(loud[-1]) + 1 if len(loud) else 0
         sounding, self._silence = np.split(held, [end])
         self._samples += end
@@ -150,11 +150,11 @@ class Espeak:
 
         self._library: Any = ctypes.CDLL(espeakng_loader.get_library_path())
         data = espeakng_loader.get_data_path().encode()
-        rate = self._library.espeak_Initialize(
+        rate_hz = self._library.espeak_Initialize(
             AUDIO_OUTPUT_SYNCHRONOUS, BUFFER_MS, data, INITIALIZE_DONT_EXIT
         )
-        if rate != ESPEAK_RATE_HZ:
-            raise ImportError(f"espeak_Initialize must return {ESPEAK_RATE_HZ} Hz, got {rate}")
+        if rate_hz != ESPEAK_RATE_HZ:
+            raise ImportError(f"espeak_Initialize must return {ESPEAK_RATE_HZ} Hz, got {rate_hz}")
         if self._library.espeak_SetVoiceByName(voice.encode()):
             raise LookupError(voice)
         self._library.espeak_SetParameter(PARAMETER_RATE, words_per_minute, 0)

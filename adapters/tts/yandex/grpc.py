@@ -68,16 +68,16 @@ class Voice:
 
     name: str = "alena"
     role: str = ""
-    speed: float = 1.0
+    speed_factor: float = 1.0
 
     def __post_init__(self) -> None:
-        if not 0.1 <= self.speed <= 3.0:
-            reason = f"speed must be 0.1 to 3.0, got {self.speed:g}"
+        if not 0.1 <= self.speed_factor <= 3.0:
+            reason = f"speed_factor must be 0.1 to 3.0, got {self.speed_factor:g}"
             raise ProviderError(PROVIDER, reason, "1.0 is the voice's own speed")
 
     def __str__(self) -> str:
         role = f", its role {self.role!r}" if self.role else ""
-        return f"the voice {self.name!r}{role} and the speed {self.speed:g}"
+        return f"the voice {self.name!r}{role} and the speed {self.speed_factor:g}"
 
 
 ALENA: Final = Voice()
@@ -137,7 +137,7 @@ class YandexSynthesizer:
             hints=[
                 Hints(voice=voice.name),
                 *([Hints(role=voice.role)] if voice.role else []),
-                *([Hints(speed=voice.speed)] if voice.speed != 1.0 else []),
+                *([Hints(speed=voice.speed_factor)] if voice.speed_factor != 1.0 else []),
             ],
             output_audio_spec=_pcm(rate_hz),
         )
@@ -153,7 +153,7 @@ class YandexSynthesizer:
             voice=voice.name,
             role=voice.role,
             # Leave the field out for the voice's own speed: some models have no other.
-            speed=voice.speed if voice.speed != 1.0 else 0.0,
+            speed=voice.speed_factor if voice.speed_factor != 1.0 else 0.0,
             output_audio_spec=_pcm(rate_hz),
         )
         async with self._pool.stream(STREAM, metadata) as stream:

@@ -97,8 +97,8 @@ class YandexHttpSynthesizer:
         }
         if voice.role:
             form["emotion"] = voice.role
-        if voice.speed != 1.0:
-            form["speed"] = f"{voice.speed:g}"
+        if voice.speed_factor != 1.0:
+            form["speed"] = f"{voice.speed_factor:g}"
         if self._access.folder:
             form["folderId"] = self._access.folder
         return form

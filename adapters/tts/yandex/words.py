@@ -35,21 +35,21 @@ class WordPlaces:
             else:
                 self._unmatched.append(timing)
 
-    def _share(self, words: list[str], until: float) -> None:
+    def _share(self, words: list[str], until_s: float) -> None:
         """Share the time of the unmatched spoken words among these words of the text."""
-        start = self._unmatched[0].start if self._unmatched else until
-        end = self._unmatched[-1].end if self._unmatched else until
+        start_s = self._unmatched[0].start if self._unmatched else until_s
+        end_s = self._unmatched[-1].end if self._unmatched else until_s
         characters, so_far = sum(len(_key(word)) for word in words) or 1, 0
         for word in words:
-            begin = start + (end - start) * so_far / characters
+            begin_s = start_s + (end_s - start_s) * so_far / characters
             so_far += len(_key(word))
-            self._add(word, begin, start + (end - start) * so_far / characters)
+            self._add(word, begin_s, start_s + (end_s - start_s) * so_far / characters)
         self._unmatched = []
 
-    def _add(self, word: str, start: float, end: float) -> None:
+    def _add(self, word: str, start_s: float, end_s: float) -> None:
         """Add the next word. It begins no earlier than the word before it ends."""
-        start = max(start, self.known[-1].end if self.known else 0.0)
-        self.known += (WordTiming(word, start, max(start, end)),)
+        start_s = max(start_s, self.known[-1].end if self.known else 0.0)
+        self.known += (WordTiming(word, start_s, max(start_s, end_s)),)
 
 
 def _key(word: str) -> str:

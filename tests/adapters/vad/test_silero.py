@@ -108,7 +108,7 @@ def test_skipped_silence_moves_no_edge_by_more_than_a_window(
     model = SileroVAD(RATE_HZ)
 
     found, ratio = heard(model, pcm)
-    monkeypatch.setattr(silero, "SILENCE", 0.0)
+    monkeypatch.setattr(silero, "SILENCE_PEAK", 0.0)
     everything, whole = heard(model, pcm)
 
     assert [speaking for _, speaking in found] == [speaking for _, speaking in everything]

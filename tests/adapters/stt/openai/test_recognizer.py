@@ -158,7 +158,7 @@ async def test_words_heard_before_a_failure_are_delivered() -> None:
 
 
 async def test_a_server_that_never_answers_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(recognizer_module, "PATIENCE", 0.05)
+    monkeypatch.setattr(recognizer_module, "ANSWER_TIMEOUT_S", 0.05)
     async with asking(Answers(wait=trio.Event())) as (call, _):
         say(call, 1, WORDS)
         with pytest.raises(ProviderError, match=r"had no words within 0\.05 s"):

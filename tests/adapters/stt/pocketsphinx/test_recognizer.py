@@ -186,7 +186,7 @@ async def test_a_recogniser_that_falls_a_minute_behind_says_so(
     processes: list[trio.Process],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(recognizer_module, "MOST_WAITING", 10)
+    monkeypatch.setattr(recognizer_module, "MOST_UNANSWERED", 10)
     with trio.fail_after(BOUND):
         async with recognizer.recognition(RATE_HZ) as call:
             processes[0].send_signal(signal.SIGSTOP)

@@ -88,7 +88,7 @@ async def test_a_partial_is_not_asked_for_while_another_call_waits_for_its_final
 async def test_a_slow_machine_is_asked_for_no_partials(
     recognizer: WhisperRecognizer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(recognizer_module, "SLOW_SECONDS", 0.0)
+    monkeypatch.setattr(recognizer_module, "SLOW_JOB_S", 0.0)
     with trio.fail_after(BOUND):
         async with recognizer.recognition(RATE_HZ) as call:
             say(call, 1, silence(0.2))

@@ -29,7 +29,7 @@ from tests.servers.speechkit.ear import ToneEar
 from tests.servers.tones import speak
 
 #: Finals come without delay.
-PATIENT = Listening(max_pause=0.5, final_wait=10.0)
+PATIENT = Listening(max_pause_s=0.5, final_wait_s=10.0)
 
 #: A word each, and the pause behind it, in frames: from none that a voice detector hears to one
 #: that ends a caller's turn.
@@ -50,7 +50,7 @@ class ListeningSession(ScriptedSession):
         super().__init__()
         self.lag = lag
         self._breaks_at = breaks.popleft() if breaks else None
-        self._ear = ToneEar(RATE_HZ, PATIENT.max_pause)
+        self._ear = ToneEar(RATE_HZ, PATIENT.max_pause_s)
 
     async def send(self, message: StreamingRequest) -> None:
         await super().send(message)
@@ -88,7 +88,7 @@ async def _hear(
     said: list[tuple[str, int]], breaks: list[float], lag: float, longest: float
 ) -> None:
     kit = ScriptedSpeechKit(partial(ListeningSession, deque(breaks), lag))
-    async with Call.begin(PATIENT, Limits(seconds=longest), kit) as call:
+    async with Call.begin(PATIENT, Limits(duration_s=longest), kit) as call:
         expected = await _speak(call, said)
         await call.silent(1.5)
         assert call.failure is None

@@ -33,7 +33,7 @@ pytestmark = pytest.mark.real
 KEY = ApiKey("secret")
 
 #: So long that finals come from the server, also on a busy machine.
-PATIENT = Listening(max_pause=0.3, final_wait=10.0)
+PATIENT = Listening(max_pause_s=0.3, final_wait_s=10.0)
 
 #: Real seconds for a second of the line: a server in Python keeps up with it.
 PACE = 0.05
@@ -109,7 +109,7 @@ class TestContract(RecognizerContract):
             )
         )
         await server.hear(Hearing(results=heard))
-        listening = Listening("en-US", final_wait=0.2)
+        listening = Listening("en-US", final_wait_s=0.2)
         async with YandexRecognizer.open(KEY, listening, address=address(server)) as recognizer:
             yield recognizer
 
@@ -171,7 +171,7 @@ async def test_no_word_is_lost_or_said_twice_where_sessions_are_short(
     server: SpeechKitServer,
 ) -> None:
     # An utterance of 5 s, and sessions of 4.
-    async with calling(server, limits=Limits(seconds=4.0)) as call:
+    async with calling(server, limits=Limits(duration_s=4.0)) as call:
         for utterance in (1, 2):
             await say(call, utterance, WORDS)
             assert await final(call) == Heard(utterance, WORDS, final=True)
@@ -216,7 +216,7 @@ async def test_a_token_that_ends_does_not_end_the_session_and_the_next_has_anoth
     source = tokens_of_machine(f"{server.url}{METADATA}")
     async with (
         IamTokens.open(source) as tokens,
-        calling(server, credentials=tokens, limits=Limits(seconds=3.0)) as call,
+        calling(server, credentials=tokens, limits=Limits(duration_s=3.0)) as call,
     ):
         await say(call, 1, "hello")
         await server.end_tokens()
@@ -255,8 +255,8 @@ async def test_a_server_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPat
             {"language": "ru"},
             r"must be a code with a country, got 'ru' \(for example ru-RU",
         ),
-        ({"max_pause": 6.0}, r"max_pause must be 0 to 5 s, got 6"),
-        ({"final_wait": 0.0}, r"final_wait must be above 0 and at most 10 s, got 0"),
+        ({"max_pause_s": 6.0}, r"max_pause_s must be 0 to 5 s, got 6"),
+        ({"final_wait_s": 0.0}, r"final_wait_s must be above 0 and at most 10 s, got 0"),
     ],
 )
 def test_what_cannot_be_is_refused(wrong: dict[str, float], complaint: str) -> None:

@@ -14,7 +14,7 @@ from callchart.engine.ports import Heard
 from callchart.proto.messages.speechkit.stt.v3 import CodeType, StatusCode, StreamingResponse
 from tests.adapters.stt.yandex.scripted import Call, ScriptedSession, settled
 
-SHORT = Limits(seconds=10.0)
+SHORT = Limits(duration_s=10.0)
 
 CLOSED = StreamingResponse(status_code=StatusCode(code_type=CodeType.CLOSED))
 
@@ -35,7 +35,7 @@ async def speaking(call: Call) -> ScriptedSession:
 
 
 @pytest.mark.parametrize(
-    ("limits", "seconds"), [(Limits(seconds=300.0), 240.0), (Limits(bytes=320_000), 8.0)]
+    ("limits", "seconds"), [(Limits(duration_s=300.0), 240.0), (Limits(size_bytes=320_000), 8.0)]
 )
 async def test_a_session_is_followed_by_another_in_a_silence_before_it_is_at_its_limits(
     autojump_clock: MockClock, limits: Limits, seconds: float

@@ -221,8 +221,8 @@ async def test_a_service_that_is_down_says_so() -> None:
 
 @pytest.mark.parametrize("speed", [0.0, 3.5])
 def test_a_speed_outside_the_limits_is_refused(speed: float) -> None:
-    with pytest.raises(ProviderError, match=r"speed must be 0.1 to 3.0, got"):
-        Voice(speed=speed)
+    with pytest.raises(ProviderError, match=r"speed_factor must be 0.1 to 3.0, got"):
+        Voice(speed_factor=speed)
 
 
 # --- tokens -------------------------------------------------------------------------------------
