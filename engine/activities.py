@@ -11,6 +11,8 @@ from types import MappingProxyType
 
 import trio
 
+from callchart.engine.chart import Chart, ChartError
+from callchart.engine.effects import StopPlayback
 from callchart.engine.events import (
     EndOfUtteranceHeard,
     FillerFinished,
@@ -36,7 +38,7 @@ from callchart.engine.ports import (
     frame_bytes,
 )
 from callchart.engine.reply.playout import Playback
-from callchart.engine.scene import Activity, Scene
+from callchart.engine.scene import Activity, Scene, implementations
 
 log = logging.getLogger("callchart")
 
@@ -96,7 +98,12 @@ async def reply(scene: Scene) -> None:
 async def play(scene: Scene) -> None:
     """Play the current reply from its cursor on."""
     composition = scene.replies.current
-    assert composition is not None, "a state that plays is entered with a reply"
+    if composition is None:
+        raise ChartError(
+            f"state {scene.state} plays, so a reply must have begun, got none; the reaction that "
+            f"leads there needs an update that makes the reply, such as script(...), and "
+            f"effects=start_reply"
+        )
     number, start = composition.reply.number, composition.cursor
     playout, frame = scene.playout, frame_bytes(composition.rate_hz)
     playback = playout.begin(number, lambda heard_bytes: composition.take_heard(start, heard_bytes))
@@ -132,7 +139,11 @@ async def play(scene: Scene) -> None:
 
 async def fill(scene: Scene) -> None:
     """Play the filler that the chart chose."""
-    assert scene.data.filler is not None, "a state that fills is entered with a filler"
+    if scene.data.filler is None:
+        raise ChartError(
+            f"state {scene.state} fills, so data.filler must be a filler's index, got None; the "
+            f"reaction that leads there needs an update that chooses one"
+        )
     clip = scene.data.facts.fillers[scene.data.filler]
     pcm = scene.services.phrases[clip.text].pcm
     frame = frame_bytes(scene.line.rate_hz)
@@ -170,3 +181,27 @@ async def _wait_until_heard(scene: Scene, playback: Playback) -> None:
 ACTIVITIES: Mapping[str, Activity] = MappingProxyType(
     {"hear": hear, "reply": reply, "play": play, "fill": fill}
 )
+
+
+def check_activities(chart: Chart) -> None:
+    """Check that the activities of a chart exist, and that its states are fit for them.
+
+    A state with `play` or `fill` stops its sound when it is left, and `play` runs within `reply`,
+    which writes what it plays. Raises `ChartError`."""
+    implementations(chart, ACTIVITIES)
+    for path, node in chart.nodes.items():
+        name, exit_effects = node.state.activity, node.state.exit_effects
+        if name not in ("play", "fill") or name in chart.activities:
+            continue
+        # A function may return StopPlayback: only a call shows it.
+        if not any(isinstance(each, StopPlayback) or callable(each) for each in exit_effects):
+            raise ChartError(
+                f"state {path} has the activity {name!r}, so it must stop the sound when it is "
+                f"left; add exit=StopPlayback()"
+            )
+        around = [chart.nodes[each].state.activity for each in node.ancestors]
+        if name == "play" and "reply" not in around:
+            raise ChartError(
+                f"state {path} has the activity 'play', so a parent must have the activity "
+                f"'reply', which writes what it plays; add the state to such a parent"
+            )

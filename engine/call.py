@@ -42,7 +42,7 @@ from callchart.engine.ports import (
 )
 from callchart.engine.reply.pipeline import ReplyPipeline
 from callchart.engine.reply.playout import Playout
-from callchart.engine.scene import Activity, Scene, Services, UnknownActivity
+from callchart.engine.scene import Activity, Scene, Services, implementations
 from callchart.engine.tools.toolbox import ToolRunner
 
 #: A function of the call's id and a step, called before the step is carried out.
@@ -100,14 +100,7 @@ class Call:
         journal_writer: JournalWriter | None = None,
         inspectors: Sequence[Inspector] = (),
     ) -> None:
-        self._activities = {**activities, **chart.activities}
-        for node in chart.nodes.values():
-            if node.state.activity and node.state.activity not in self._activities:
-                raise UnknownActivity(
-                    f"state {node.path}: the activity must be one of "
-                    f"{', '.join(sorted(self._activities))}, got {node.state.activity!r}; add it "
-                    f"to Chart(activities=...)"
-                )
+        self._activities = implementations(chart, activities)
         self.chart, self.line, self.services, self.data = chart, line, services, data
         self._journal_writer, self._inspectors = journal_writer, inspectors
         self._began_s = 0.0

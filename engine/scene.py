@@ -6,10 +6,12 @@ events.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from callchart.engine.chart import Chart, ChartError
 from callchart.engine.data import CallData
+from callchart.engine.did_you_mean import did_you_mean
 from callchart.engine.events import Event
 from callchart.engine.mailbox import Mailbox
 from callchart.engine.phrases import Phrases
@@ -74,5 +76,17 @@ class Scene:
 Activity = Callable[[Scene], Awaitable[None]]
 
 
-class UnknownActivity(LookupError):
-    """A chart names an activity that neither the engine nor the chart implements."""
+def implementations(chart: Chart, activities: Mapping[str, Activity]) -> Mapping[str, Activity]:
+    """Return `activities` and the chart's own, by name. The chart's own go first.
+
+    Raises `ChartError` if a state has an activity that is not among them."""
+    known = {**activities, **chart.activities}
+    for path, node in chart.nodes.items():
+        name = node.state.activity
+        if name is not None and name not in known:
+            cure = did_you_mean(name, known, repr) or "; add it to Chart(activities=...)"
+            raise ChartError(
+                f"state {path}: the activity must be one of {', '.join(sorted(known))}, got "
+                f"{name!r}{cure}"
+            )
+    return known

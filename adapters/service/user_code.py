@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import callchart
+from callchart.engine.activities import check_activities
 from callchart.engine.chart import Chart, ChartError
 from callchart.engine.exploration.environment import Phone
 from callchart.engine.settings import SettingError, Settings
@@ -33,10 +34,13 @@ DEFAULT_CHART = "callchart.states:CHART"
 
 
 def load_chart(name: str, folder: Path = Path()) -> Chart:
-    """Return the chart at `MODULE:NAME`; the folder is searched for the module too."""
+    """Return the chart at `MODULE:NAME`; the folder is searched for the module too.
+
+    Raises `UserError`, and `ChartError` for a mistake in the chart."""
     chart = _load("chart", name, folder, example=DEFAULT_CHART, kind=Chart)
     if not isinstance(chart, Chart):
         raise UserError(f"chart must be a Chart, got {name}, which is a {type(chart).__name__}")
+    check_activities(chart)
     return chart
 
 

@@ -11,7 +11,7 @@ from typing import Any, Self
 import trio
 import trio.testing
 
-from callchart.engine.activities import ACTIVITIES
+from callchart.engine.activities import ACTIVITIES, check_activities
 from callchart.engine.call import Call
 from callchart.engine.chart import Chart, Step
 from callchart.engine.data import Facts, Said, Scripts, ToolUsed
@@ -78,6 +78,7 @@ class Telephone:
         tools: Sequence[Tool] = (),
         transfers: Sequence[str] = (),
     ) -> None:
+        check_activities(chart)
         self.chart, self.seed = chart, seed
         if not isinstance(settings, Settings):
             settings = type(chart.data().settings).of(dict(settings or {}))

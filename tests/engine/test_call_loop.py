@@ -14,7 +14,18 @@ from hypothesis import strategies as st
 from trio.testing import MockClock
 
 from callchart.engine.call import Call, Inspector
-from callchart.engine.chart import Chart, Effect, Outcome, State, Step, defer, ignore, stay, to
+from callchart.engine.chart import (
+    Chart,
+    ChartError,
+    Effect,
+    Outcome,
+    State,
+    Step,
+    defer,
+    ignore,
+    stay,
+    to,
+)
 from callchart.engine.chart.state import Reactions
 from callchart.engine.data import CallData, Facts
 from callchart.engine.events import CallerHungUp, Event, HangUpRequested, LineClosed, TimerFired
@@ -22,7 +33,7 @@ from callchart.engine.journal import JournalList, JournalWriter
 from callchart.engine.journal import line as journal_line
 from callchart.engine.mailbox import MailboxFull
 from callchart.engine.ports import Closed, RemoteHungUp
-from callchart.engine.scene import Activity, Scene, UnknownActivity
+from callchart.engine.scene import Activity, Scene
 from callchart.engine.settings import Settings
 from callchart.engine.testing.schedule import settle
 from tests.engine.chart.by_hand import OVER, Knock, Notes, Say, Worked, leaf
@@ -402,11 +413,20 @@ async def test_a_mailbox_that_overflows_ends_the_call(autojump_clock: MockClock)
 
 async def test_an_activity_without_an_implementation_is_refused_before_the_call_begins() -> None:
     with pytest.raises(
-        UnknownActivity,
+        ChartError,
         match=r"^state all\.a: the activity must be one of sing, work, got 'dance'; add it to "
         r"Chart\(activities=\.\.\.\)$",
     ):
         new_call(chart(leaf("a", activity="dance")), {"work": idle, "sing": idle})
+
+
+async def test_a_misspelt_activity_is_answered_with_the_near_one() -> None:
+    with pytest.raises(
+        ChartError,
+        match=r"^state all\.a: the activity must be one of sing, work, got 'wrok'; did you mean "
+        r"'work'\?$",
+    ):
+        new_call(chart(leaf("a", activity="wrok")), {"work": idle, "sing": idle})
 
 
 async def test_a_charts_own_activity_replaces_the_engines(autojump_clock: MockClock) -> None:

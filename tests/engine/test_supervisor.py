@@ -363,7 +363,7 @@ async def test_an_unknown_activity_fails_the_call(
     assert line.closed
     assert exchange.journals["bad"].closed
     assert caplog.messages[0].startswith(
-        "call bad failed in its beginning: UnknownActivity: state a: the activity must be "
+        "call bad failed in its beginning: ChartError: state a: the activity must be "
     )
 
 

@@ -29,13 +29,16 @@ def properties(chart: Chart) -> tuple[Property, ...]:
     def silence(before: SearchState, step: Step, after: EnvironmentState) -> str | None:
         left = activities(active.state for active in step.exits)
         if left & {"play", "fill"} and StopPlayback() not in step.exit_effects:
-            return f"{step.before.leaf} is left, and its sound still plays"
+            return f"{step.before.leaf} is left, and its sound still plays; add exit=StopPlayback()"
         return None
 
     def alive(before: SearchState, step: Step, after: EnvironmentState) -> str | None:
         entered = activities(active.state for active in step.entries)
         if "play" in entered and (not after.reply or after.reply != step.data.reply.number):
-            return f"{step.after.leaf} plays a reply that does not exist"
+            return (
+                f"{step.after.leaf} plays a reply that does not exist; the reaction that leads "
+                f"there needs an update that makes the reply, and effects=start_reply"
+            )
         if "fill" in entered and step.data.filler is None:
             return f"{step.after.leaf} plays a filler before one is chosen"
         left = {active.state for active in step.exits}

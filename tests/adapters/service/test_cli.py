@@ -64,6 +64,25 @@ def test_a_chart_that_does_not_build_says_where(
     assert "lonely must react to CallerHungUp, which can arrive there" in said
 
 
+@pytest.mark.parametrize("command", ["draw", "explore", "settings"])
+def test_a_misspelt_activity_is_named_before_a_call(
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    command: str,
+) -> None:
+    (tmp_path / "misspelt.py").write_text(
+        "from callchart.engine.chart import Chart, State, to\n"
+        "a = State('a', activity='hera', after={'out': (1.0, to('over'))})\n"
+        "CHART = Chart('misspelt', [a, State('over', final=True)], events=())\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    assert refused(capsys, command, "--chart", "misspelt:CHART") == (
+        f"callchart {command}: state a: the activity must be one of fill, hear, play, reply, got "
+        "'hera'; did you mean 'hear'?\n"
+    )
+
+
 @pytest.mark.parametrize(
     ("setting", "said"),
     [
