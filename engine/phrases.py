@@ -53,7 +53,7 @@ class Phrases:
         for text in scripts.fillers:
             if (sound := self.get(text)) and sound.pcm:
                 duration = len(sound.pcm) / (self.rate_hz * 2)
-                ends = tuple(word.end for word in sound.words) or (duration,)
+                ends = tuple(word.end_s for word in sound.words) or (duration,)
                 clips.append(FillerClip(text, duration, ends))
         return tuple(clips)
 

@@ -163,10 +163,10 @@ class Carrier(Protocol):
 class VoiceEdge:
     """Speech begins (`speaking`) or ends, as decided at the end of the given frames.
 
-    `lag` is the time from the edge in the audio to this decision, in seconds."""
+    `lag_s` is the time from the edge in the audio to this decision."""
 
     speaking: bool
-    lag: float = 0.0
+    lag_s: float = 0.0
 
 
 class VoiceActivity(Protocol):
@@ -244,8 +244,8 @@ class WordTiming:
     """A word's place in the sound of its text, in seconds from the beginning of the sound."""
 
     word: str
-    start: float
-    end: float
+    start_s: float
+    end_s: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -163,7 +163,7 @@ def _kept(text: str, pieces: Sequence[Speech]) -> KeptSound:
     """Return the sound in one piece, with the word timings if they fit the text's words."""
     words, timings = text.split(), pieces[-1].words
     named = [word.word for word in timings] == words[: len(timings)]
-    places = tuple((word.start, word.end) for word in timings)
+    places = tuple((word.start_s, word.end_s) for word in timings)
     pcm = b"".join(piece.pcm for piece in pieces)
     # Keep no words: the next request brings the text.
     return KeptSound(pcm, places if named or len(timings) == len(words) else ())

@@ -65,13 +65,13 @@ class JoinedSound:
         # After a missing word, the listener would take them for the words before them.
         if self._words_join:
             words += tuple(
-                WordTiming(word.word, word.start + self.duration_s, word.end + self.duration_s)
+                WordTiming(word.word, word.start_s + self.duration_s, word.end_s + self.duration_s)
                 for word in speech.words
             )
         self._out(Substitute(speech.pcm, words))
 
     def _ended(self, word: WordTiming) -> bool:
-        return round(word.end * self._rate_hz) <= self._samples
+        return round(word.end_s * self._rate_hz) <= self._samples
 
     def _words_given(self, times_words: bool) -> int:
         """Return how many words of `text.split()` were certainly completed.

@@ -19,7 +19,7 @@ def word_ends_s(text: str, timings: Sequence[WordTiming], duration_s: float) -> 
     of the sound so far. If the timings are those of the first words, these words keep them, and the
     others end after `duration_s`."""
     words = text.split()
-    known = [timing.end for timing in timings]
+    known = [timing.end_s for timing in timings]
     if len(known) == len(words):
         return known
     characters = sum(len(word) for word in words) or 1

@@ -288,8 +288,8 @@ def words_of(recording: Recording, sound: HeardSound, slack: int = 0) -> list[st
     return [
         word.word
         for word in recording.synthesizer.syntheses[sound.sound - 1].words
-        if round(word.start * rate_hz) >= sound.first - 1
-        and round(word.end * rate_hz) <= sound.end + slack
+        if round(word.start_s * rate_hz) >= sound.first - 1
+        and round(word.end_s * rate_hz) <= sound.end + slack
     ]
 
 

@@ -85,7 +85,7 @@ class FakeSynthesizer:
             for first in range(0, end, piece or 1):
                 size = min(piece, end - first)
                 until = (first + size) / rate_hz
-                told = tuple(word for word in words if word.end <= until)
+                told = tuple(word for word in words if word.end_s <= until)
                 out(Speech(fake_sound(number, first, size), told if self.tells_words else ()))
                 await trio.sleep(manner.pace)
             if manner.fails is not None:

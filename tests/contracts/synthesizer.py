@@ -45,8 +45,8 @@ class SynthesizerContract:
     ) -> None:
         pieces = await sound(synthesizer, TEXT)
         words = pieces[-1].words
-        assert all(0 <= word.start <= word.end <= seconds(pieces) for word in words)
-        assert all(before.end <= after.start for before, after in pairwise(words))
+        assert all(0 <= word.start_s <= word.end_s <= seconds(pieces) for word in words)
+        assert all(before.end_s <= after.start_s for before, after in pairwise(words))
 
     async def test_later_pieces_keep_the_timings_of_earlier_ones(
         self, synthesizer: Synthesizer

@@ -75,8 +75,8 @@ class _Answer:
             word_timings=[
                 WordTiming(
                     word=word.word,
-                    start_ms=round(word.start * 1000),
-                    length_ms=round((word.end - word.start) * 1000),
+                    start_ms=round(word.start_s * 1000),
+                    length_ms=round((word.end_s - word.start_s) * 1000),
                 )
                 for word in words
             ],

@@ -30,15 +30,15 @@ class WordPlaces:
             ahead = self._words[len(self.known) : len(self.known) + LOOKAHEAD_WORDS + 1]
             keys = [_key(word) for word in ahead]
             if (key := _key(timing.word)) in keys and key:
-                self._share(ahead[: keys.index(key)], timing.start)
-                self._add(ahead[keys.index(key)], timing.start, timing.end)
+                self._share(ahead[: keys.index(key)], timing.start_s)
+                self._add(ahead[keys.index(key)], timing.start_s, timing.end_s)
             else:
                 self._unmatched.append(timing)
 
     def _share(self, words: list[str], until_s: float) -> None:
         """Share the time of the unmatched spoken words among these words of the text."""
-        start_s = self._unmatched[0].start if self._unmatched else until_s
-        end_s = self._unmatched[-1].end if self._unmatched else until_s
+        start_s = self._unmatched[0].start_s if self._unmatched else until_s
+        end_s = self._unmatched[-1].end_s if self._unmatched else until_s
         characters, so_far = sum(len(_key(word)) for word in words) or 1, 0
         for word in words:
             begin_s = start_s + (end_s - start_s) * so_far / characters
@@ -48,7 +48,7 @@ class WordPlaces:
 
     def _add(self, word: str, start_s: float, end_s: float) -> None:
         """Add the next word. It begins no earlier than the word before it ends."""
-        start_s = max(start_s, self.known[-1].end if self.known else 0.0)
+        start_s = max(start_s, self.known[-1].end_s if self.known else 0.0)
         self.known += (WordTiming(word, start_s, max(start_s, end_s)),)
 
 

@@ -147,7 +147,7 @@ async def test_word_timings_with_other_names_come_back_with_the_texts_words(
     async with open_cache(Spelling()) as cached:
         (again,) = await sound(cached, HELLO)
     assert [word.word for word in again.words] == HELLO.split()
-    assert [word.end for word in again.words] == [word.end for word in first[-1].words]
+    assert [word.end_s for word in again.words] == [word.end_s for word in first[-1].words]
 
 
 async def test_timings_that_do_not_fit_the_text_are_not_kept(open_cache: Open) -> None:

@@ -165,9 +165,9 @@ async def test_word_timings_fit_the_joined_sound(autojump_clock: MockClock) -> N
     *_, last = given
     assert [word.word for word in last.words] == TEXT.split()
     kilos, ready = last.words[1:3]
-    assert kilos.end == pytest.approx(0.63, abs=0.01)
-    assert ready.start == 0.75
-    assert last.words[-1].end == pytest.approx(seconds(given))
+    assert kilos.end_s == pytest.approx(0.63, abs=0.01)
+    assert ready.start_s == 0.75
+    assert last.words[-1].end_s == pytest.approx(seconds(given))
 
 
 async def test_without_word_timings_the_spoken_words_are_estimated_as_slow_speech(

@@ -64,9 +64,9 @@ def test_with_timings_the_rest_has_exactly_the_uncompleted_words(
     for samples in cuts:
         until += samples
         joined.first_gives(
-            samples, truth if ahead else [word for word in truth if word.end * RATE <= until]
+            samples, truth if ahead else [word for word in truth if word.end_s * RATE <= until]
         )
-    whole = [word for word in truth if word.end * RATE <= until] if until else []
+    whole = [word for word in truth if word.end_s * RATE <= until] if until else []
 
     rest = joined.sound.rest(times_words=True)
 
@@ -129,11 +129,11 @@ def test_the_timings_of_both_voices_fit_their_sound(
 
     words = joined.pieces[-1].words if joined.pieces else ()
     assert [word.word for word in words] == text.split()
-    assert all(word.end * RATE <= joined.samples + 0.5 for word in words)
+    assert all(word.end_s * RATE <= joined.samples + 0.5 for word in words)
     # Half a sample: places are seconds, which are rounded.
-    second = [word for word in words if word.start * RATE >= until - 0.5]
+    second = [word for word in words if word.start_s * RATE >= until - 0.5]
     assert len(second) >= len(rest.split())
-    assert word_ends_s(text, words, joined.samples / RATE) == [word.end for word in words]
+    assert word_ends_s(text, words, joined.samples / RATE) == [word.end_s for word in words]
 
 
 def test_a_timing_is_passed_on_after_its_sound() -> None:

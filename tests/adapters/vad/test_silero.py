@@ -37,7 +37,7 @@ async def test_speech_is_found_soon_and_where_it_is(name: str) -> None:
         for frame in range(0, len(pcm), 640):
             now = frame / 2 / RATE_HZ + 0.02
             found += [
-                (now, now - edge.lag) for edge in voice.detect_edges(pcm[frame : frame + 640])
+                (now, now - edge.lag_s) for edge in voice.detect_edges(pcm[frame : frame + 640])
             ]
     (begin_known, begin), (end_known, end) = found[0], found[-1]
     assert begin == pytest.approx(caller.start, abs=0.12)
@@ -50,7 +50,7 @@ async def test_an_end_is_decided_within_the_hangover_that_the_port_allows() -> N
     """Allow 100 ms, and the rest of a window: frames of 20 ms do not fill windows of 32 evenly."""
     async with SileroDetectors().detector(RATE_HZ) as voice:
         found = edges(voice, recording("en_interrupt").pcm + silence(0.5))
-    assert all(edge.lag <= (0.084 if edge.speaking else 0.116) for edge in found)
+    assert all(edge.lag_s <= (0.084 if edge.speaking else 0.116) for edge in found)
 
 
 async def test_40_ms_of_a_voice_are_too_short_for_speech() -> None:
@@ -90,7 +90,7 @@ def heard(model: SileroVAD, pcm: bytes) -> tuple[list[tuple[float, bool]], float
     counted = Counted(model)
     voice = SileroActivity(cast("SileroVAD", counted), RATE_HZ)
     found = [
-        (0.02 * (number + 1) - edge.lag, edge.speaking)
+        (0.02 * (number + 1) - edge.lag_s, edge.speaking)
         for number, frame in enumerate(frames(pcm))
         for edge in voice.detect_edges(frame)
     ]

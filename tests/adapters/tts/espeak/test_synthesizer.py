@@ -52,8 +52,8 @@ async def test_the_first_piece_is_short_so_that_it_can_be_early(synthesizer: Syn
 async def test_every_word_of_the_text_has_its_place(synthesizer: Synthesizer, text: str) -> None:
     words = (await sound(synthesizer, text))[-1].words
     assert [word.word for word in words] == text.split()
-    assert words[0].start == 0
-    assert all(before.end == after.start for before, after in pairwise(words))
+    assert words[0].start_s == 0
+    assert all(before.end_s == after.start_s for before, after in pairwise(words))
 
 
 async def test_a_word_is_where_its_sound_is(synthesizer: Synthesizer) -> None:
@@ -62,9 +62,9 @@ async def test_a_word_is_where_its_sound_is(synthesizer: Synthesizer) -> None:
     loud = np.flatnonzero(np.abs(samples(pieces)) > 300) / 16000
     pause = int(np.argmax(np.diff(loud)))
     yes, two = pieces[-1].words
-    assert loud[pause + 1] == pytest.approx(two.start, abs=0.06)
-    assert yes.end > loud[pause] + 0.1
-    assert two.end == pytest.approx(loud[-1], abs=0.03)
+    assert loud[pause + 1] == pytest.approx(two.start_s, abs=0.06)
+    assert yes.end_s > loud[pause] + 0.1
+    assert two.end_s == pytest.approx(loud[-1], abs=0.03)
 
 
 @pytest.mark.parametrize("text", ["It is in stock.", "Really?", "Well,", "Right"])

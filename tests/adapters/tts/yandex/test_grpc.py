@@ -120,9 +120,9 @@ async def test_every_word_of_the_text_has_its_place(synthesizer: Synthesizer) ->
     pieces = await sound(synthesizer, text)
     known = pieces[-1].words
     assert [word.word for word in known] == text.split()
-    assert all(before.end <= after.start for before, after in pairwise(known))
-    assert known[0].start == 0
-    assert known[-1].end == pytest.approx(seconds(pieces) - 0.04)  # a silence of the tone code
+    assert all(before.end_s <= after.start_s for before, after in pairwise(known))
+    assert known[0].start_s == 0
+    assert known[-1].end_s == pytest.approx(seconds(pieces) - 0.04)  # a silence of the tone code
 
 
 @pytest.mark.parametrize(("method", "requests"), [("utterance", 3), ("stream", 1)])
@@ -147,7 +147,7 @@ async def test_places_go_on_from_one_request_or_sentence_to_the_next(
     async with YandexSynthesizer.open(KEY, method=method, address=address(server)) as synthesizer:
         pieces = await sound(synthesizer, "One two three. " * 40)
     length = 0.06 * len("onetwothree") + 3 * 0.04  # as the tone code has it
-    starts = [word.start for word in pieces[-1].words if word.word == "One"]
+    starts = [word.start_s for word in pieces[-1].words if word.word == "One"]
     assert starts == pytest.approx([length * number for number in range(40)], abs=0.01)
 
 

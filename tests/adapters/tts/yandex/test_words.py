@@ -18,7 +18,7 @@ def places(text: str, spoken: str) -> list[tuple[str, float, float]]:
     timings = [WordTiming(word, at, at + 1) for at, word in enumerate(spoken.split())]
     for timing in timings:
         found.spoken([timing])
-    return [(word.word, word.start, word.end) for word in found.known]
+    return [(word.word, word.start_s, word.end_s) for word in found.known]
 
 
 def test_words_are_the_texts_own_whatever_their_case_and_signs() -> None:
