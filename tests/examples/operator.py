@@ -1,17 +1,20 @@
 """The default call, and a way out of it: a caller who presses 0 is transferred to a person."""
 
-from callchart.engine.chart import State, ignore, to
-from callchart.engine.effects import TransferCall
-from callchart.engine.events import (
+from callchart import (
+    PHONE_CALL,
     DigitReceived,
     FinalHeard,
     PartialHeard,
     SpeechEnded,
     SpeechStarted,
+    State,
+    TransferCall,
     TransferFailed,
+    ignore,
+    script,
+    start_reply,
+    to,
 )
-from callchart.states import CHART as PHONE_CALL
-from callchart.states.replies import script, start_reply
 
 
 def asks_for_a_person(event: DigitReceived) -> bool:

@@ -19,7 +19,6 @@ from callchart import (
     ignore,
     memory,
     note_partial,
-    record_question,
     record_unanswered,
     script,
     start_reply,
@@ -84,7 +83,7 @@ CHART = PHONE_CALL.extended(
             FinalHeard: to(
                 "take_message",
                 when=asks_to_leave_a_message,
-                update=[add_words, record_question, invite],
+                update=[add_words, record_unanswered, invite],
                 effects=start_reply,
             )
         }

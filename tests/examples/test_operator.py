@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from callchart.engine.testing import Telephone
+from callchart.testing import Telephone
 from tests.examples.operator import CHART
 
 pytestmark = pytest.mark.call(chart=CHART)

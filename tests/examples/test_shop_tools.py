@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import trio
 
-from callchart.engine.testing import Use
 from callchart.engine.testing.plugin import MakeTelephone
+from callchart.testing import Use
 from tests.examples import shop_tools
 
 

@@ -1,11 +1,11 @@
-"""Calls of the chart of "write a state"."""
+"""Calls of the chart in docs/charts.md, "A state with memory"."""
 
 from __future__ import annotations
 
 import pytest
 
-from callchart.engine.testing import Telephone
-from callchart.states import CHART as PHONE_CALL
+from callchart import PHONE_CALL
+from callchart.testing import Spoken, Telephone
 from tests.examples.take_message import CHART
 
 pytestmark = pytest.mark.call(chart=CHART)
@@ -25,6 +25,18 @@ async def test_a_caller_who_asks_leaves_a_message_and_is_thanked(telephone: Tele
         "Call me back on Monday. It is about the press.",
     ]
     telephone.expect(states=["greeting", ..., "take_message", "speaking", "hangup", "ended"])
+
+
+async def test_words_without_a_final_are_kept_when_the_message_begins(
+    telephone: Telephone,
+) -> None:
+    late_final = Spoken("May I leave a message?", finals=((1.0, "May I leave a message?"),))
+    await telephone.caller_says(late_final, at=3.0, until=4.0)
+    await telephone.caller_says(
+        Spoken("I am Ada", partials=((0.2, "I am Ada"),), finals=()), at=4.2, until=4.6
+    )
+    await telephone.until("taking")
+    assert telephone.history[-2].text == "May I leave a message? I am Ada"
 
 
 async def test_other_callers_are_answered_as_usual(telephone: Telephone) -> None:
