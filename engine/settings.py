@@ -1,7 +1,7 @@
 """The settings of a call that the engine reads, and the means to declare a chart's own.
 
 A chart refers to a setting by name (`settings.no_input`), so diagrams show the name and journals
-the value. Durations are seconds. The names are the keys of `[settings]` in callchart.toml.
+the value. Durations are seconds. The names are the keys of `[call]` in callchart.toml.
 """
 
 from __future__ import annotations
