@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from types import EllipsisType
 
-from callchart.engine.chart import Chart
-from callchart.engine.testing.questions import Path, is_in
+from callchart.engine.chart import Chart, Step
+from callchart.engine.events import DigitReceived
+from callchart.engine.testing.questions import Path, is_in, states
 
 #: The greatest number of unexpected leaves that a diff shows.
 MOST_UNEXPECTED = 8
@@ -22,16 +23,30 @@ def short_name(chart: Chart, leaf: str) -> str:
     return leaf
 
 
-def path_diff(chart: Chart, leaves: Sequence[str], expected: Path) -> str:
-    """Return the leaves of a call, one a line, compared with an expected path.
+def names_with_keys(chart: Chart, steps: Sequence[Step]) -> list[str]:
+    """Return the short name of each leaf passed through, with the keys pressed there."""
+    keys: list[str] = []
+    for step in steps:
+        is_again = step.before.recalled[:1] == (step.occurrence,)  # pressed earlier, and deferred
+        if isinstance(step.event, DigitReceived) and not is_again:
+            keys[-1] += step.event.digit
+        if step.entries or not keys:
+            keys.append("")
+    return [
+        f"{short_name(chart, leaf)} (pressed {pressed})" if pressed else short_name(chart, leaf)
+        for leaf, pressed in zip(states(steps), keys, strict=True)
+    ]
+
+
+def path_diff(names: Sequence[str], leaves: Sequence[str], expected: Path) -> str:
+    """Return the names of a call's leaves, one a line, compared with an expected path.
 
     A line without a sign names a leaf, and the item of the path that it matches. `-` marks the
     first item that the call did not reach, `+` a leaf that the path does not expect there."""
-    return "\n".join(_lines(chart, leaves, expected))
+    return "\n".join(_lines(names, leaves, expected))
 
 
-def _lines(chart: Chart, leaves: Sequence[str], expected: Path) -> Iterator[str]:
-    names = [short_name(chart, leaf) for leaf in leaves]
+def _lines(names: Sequence[str], leaves: Sequence[str], expected: Path) -> Iterator[str]:
     matched = _matched(leaves, expected)
     width = max([len(name) for name, _ in zip(names, matched, strict=False)], default=0)
     for name, index in zip(names, matched, strict=False):

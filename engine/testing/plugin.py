@@ -23,8 +23,7 @@ import pytest
 from callchart.engine.chart import Chart
 from callchart.engine.journal import JournalFile
 from callchart.engine.testing import schedule
-from callchart.engine.testing.path_diff import short_name
-from callchart.engine.testing.questions import states
+from callchart.engine.testing.path_diff import names_with_keys
 from callchart.engine.testing.story import Teller, tell
 from callchart.engine.testing.telephone import Telephone
 
@@ -232,7 +231,7 @@ def pytest_runtest_makereport(
     directory: Path | None = item.config.getoption("--callchart-journals")
     for number, telephone in enumerate(telephones, 1):
         if telephone.steps:
-            names = [short_name(telephone.chart, leaf) for leaf in states(telephone.steps)]
+            names = names_with_keys(telephone.chart, telephone.steps)
             report.sections.append((f"states of call {number}", _wrapped(names)))
         if len(telephone.journal.lines) > 1:
             report.sections.append((f"journal of call {number}", telephone.readable_journal()))

@@ -114,7 +114,7 @@ class Story:
     def caller_presses(self, digits: str, *, at: float) -> None:
         """Plan that the caller presses keys, one after the other."""
         presses = partial(self.telephone.caller_presses, digits)
-        self.event("the caller presses keys", presses, at=at)
+        self.event(f"the caller presses {digits}", presses, at=at)
 
     def line_breaks(self, *, at: float) -> None:
         """Plan that the line closes without a reason."""

@@ -25,7 +25,7 @@ from callchart.engine.testing.hearing import FakeRecognizer, FakeVoiceDetectors,
 from callchart.engine.testing.invariants import check_invariants
 from callchart.engine.testing.line import FakeLine
 from callchart.engine.testing.model import FakeAnswer, FakeModel, Use
-from callchart.engine.testing.path_diff import path_diff
+from callchart.engine.testing.path_diff import names_with_keys, path_diff
 from callchart.engine.testing.questions import (
     HeardReply,
     Path,
@@ -408,7 +408,8 @@ class Telephone:
                     lambda: follows(states(self.steps), path), "where it should be", expected.within
                 )
             except AssertionError:
-                diff = path_diff(self.chart, states(self.steps), path)
+                names = names_with_keys(self.chart, self.steps)
+                diff = path_diff(names, states(self.steps), path)
                 message = f"the call did not pass through the expected states:\n{diff}"
                 raise self._unmet(expected, message) from None
         if expected.heard is not None:

@@ -54,6 +54,20 @@ def test_a_failure_shows_the_journal_the_seed_and_the_line_that_repeats_it(run: 
     )
 
 
+def test_the_states_of_a_failure_have_the_keys_that_the_caller_pressed(run: Run) -> None:
+    result = run(
+        """
+        async def test_keys(telephone):
+            await telephone.until("listening")
+            await telephone.caller_presses("12")
+            await telephone.until("listening")
+            raise AssertionError
+        """
+    )
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*- states of call 1 -*", "clear -> waiting (pressed 12)"])
+
+
 def test_a_failed_assertion_shows_its_line_and_the_compared_values(run: Run) -> None:
     result = run(
         """

@@ -176,6 +176,7 @@ def test_a_failed_assertion_names_its_schedule() -> None:
     async def wrong(story: Story) -> None:
         story.telephone.agent_will_say("At nine.|")
         story.caller_says("When do you open?", at=3.0, until=4.0)
+        story.caller_presses("12", at=2.5)
         story.caller_hangs_up(at=4.5)
         await story.happens()
         assert not entered(story.telephone.steps, "thinking")
@@ -184,6 +185,7 @@ def test_a_failed_assertion_names_its_schedule() -> None:
         tell(wrong, telephone, schedules=50, seed=4)
     (note,) = raised.value.__notes__
     assert note.startswith("under schedule 4.")
+    assert "the caller presses 12 (told: 2.5 s)" in note
     assert "the caller hangs up (told: 4.5 s)" in note
 
 
