@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from callchart.adapters.carrier.asterisk.control.ari import AriError, ControlLost
-from callchart.adapters.carrier.asterisk.control.control import ControlError
-from callchart.adapters.carrier.asterisk.media.media import MediaFailed
-from callchart.adapters.carrier.asterisk.websocket.server import ListenFailed
+from callchart.adapters.carrier.asterisk.control.ari import AriError
+from callchart.adapters.carrier.asterisk.failure import AsteriskFailure
 from callchart.adapters.service.user_code import UserError
 from callchart.engine.exception_groups import leaves
 
@@ -19,7 +17,7 @@ def carrier_mistakes() -> Iterator[None]:
     told: list[str] = []
     try:
         yield
-    except* (AriError, ControlError, ControlLost, ListenFailed, MediaFailed) as errors:
+    except* (AriError, AsteriskFailure) as errors:
         told = [str(error) for error in leaves(errors)]
     if told:
         raise UserError(*dict.fromkeys(told))

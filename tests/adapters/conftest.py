@@ -10,7 +10,7 @@ import trio
 
 @pytest.fixture
 def processes(monkeypatch: pytest.MonkeyPatch) -> list[trio.Process]:
-    """The processes that Trio has started in this test, in order."""
+    """Return the processes that Trio starts in this test, in order."""
     started: list[trio.Process] = []
     start = trio.lowlevel.open_process
 

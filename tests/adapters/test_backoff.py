@@ -1,4 +1,4 @@
-"""Tests of the delays between attempts."""
+"""The delays between attempts."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""One call in Asterisk, from StasisStart to the last of its traces: one cancel scope.
+"""One call in Asterisk, in one cancel scope, from its StasisStart to the end of its cleanup.
 
-A call ends by a hangup of either side, by broken audio, by control that stays lost, or by a stop of
-the service. Every ending runs the same cleanup, which removes the call's objects from Asterisk.
-If control is lost during the cleanup, orphans.py removes them when control is back."""
+A call ends when either side hangs up, its audio breaks, control stays lost, or the service stops.
+Every ending runs the same cleanup, which removes the call's objects from Asterisk. If control is
+lost during the cleanup, orphans.py removes them when control is back."""
 
 from __future__ import annotations
 
@@ -73,33 +73,33 @@ class AsteriskCall:
     def __post_init__(self) -> None:
         #: The channel has left our application or was destroyed.
         self._gone = False
-        #: We sent the channel to another place, and know of no refusal.
+        #: We have asked Asterisk to transfer the channel, and it has not refused.
         self._leaving = False
-        self._over = trio.Event()
+        self._ended = trio.Event()
 
-    async def hold(self, events: ChannelEvents, ready: Callable[[], None]) -> None:
+    async def run(self, events: ChannelEvents, ready: Callable[[], None]) -> None:
         """Run the call from the channel's arrival to its end. `events` are the channel's.
 
-        Call `ready` when the engine can take the line. Log an error of this call and end the
-        call, instead of raising."""
+        Call `ready` when the engine can take the line. An error of this call is logged and ends
+        the call; it is not raised."""
         try:
-            await self._hold(events, ready)
+            await self._run(events, ready)
         except* (AriError, ControlLost, MediaFailed) as failures:
             for failure in leaves(failures):
-                log.error("call %s: %s; it is ended", self.line.call_id, failure)
+                log.error("call %s ended: %s", self.line.call_id, failure)
         finally:
             # Shielded: a stop of the service must also remove the call from Asterisk.
             with trio.CancelScope(shield=True), trio.move_on_after(CLEANUP_SECONDS):
-                await self._clear(events)
+                await self._clean_up(events)
             self.line.close()
 
-    async def _hold(self, events: ChannelEvents, ready: Callable[[], None]) -> None:
+    async def _run(self, events: ChannelEvents, ready: Callable[[], None]) -> None:
         link, call = self.link, self.line.call_id
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(self._watch, events)
-            nursery.start_soon(self._ends_the_scope, nursery.cancel_scope)
+            nursery.start_soon(self._watch_channel, events)
+            nursery.start_soon(self._cancel_at_end, nursery.cancel_scope)
             await link.ari.set_variable(self.channel, OWNER, call)
-            parties, variables = self.line.parties, await self._variables()
+            parties, variables = self.line.parties, await self._read_variables()
             self.line.parties = replace(parties, variables=variables)
             async with self.transport.open(link, call, self.channel, self.line.reached) as media:
                 self.line.connect(media)
@@ -109,15 +109,15 @@ class AsteriskCall:
                         await link.ari.create_bridge(self.bridge)
                     await link.ari.bridge(self.bridge, [self.channel, media.channel])
                 ready()
-                nursery.start_soon(self._orders)
-                nursery.start_soon(self._control)
-                nursery.start_soon(self._hung_up)
+                nursery.start_soon(self._carry_out_orders)
+                nursery.start_soon(self._watch_control)
+                nursery.start_soon(self._watch_hangup)
                 await media.closed()
-                if not self._over.is_set():
-                    log.error("call %s: its sound broke off; it is ended", call)
-            self._over.set()
+                if not self._ended.is_set():
+                    log.error("call %s ended: its audio broke off", call)
+            self._ended.set()
 
-    async def _variables(self) -> tuple[tuple[str, str], ...]:
+    async def _read_variables(self) -> tuple[tuple[str, str], ...]:
         """Return the channel variables that the settings name; "" for one that cannot be read."""
         found = []
         for name in self.settings.variables:
@@ -132,15 +132,15 @@ class AsteriskCall:
     def bridge(self) -> str:
         return f"{self.line.call_id}.bridge"
 
-    async def _ends_the_scope(self, scope: trio.CancelScope) -> None:
-        await self._over.wait()
+    async def _cancel_at_end(self, scope: trio.CancelScope) -> None:
+        await self._ended.wait()
         scope.cancel()
 
-    async def _hung_up(self) -> None:
+    async def _watch_hangup(self) -> None:
         await self.line.hung_up()
-        self._over.set()
+        self._ended.set()
 
-    async def _watch(self, events: ChannelEvents) -> None:
+    async def _watch_channel(self, events: ChannelEvents) -> None:
         """Turn the channel's events into signals of the line, until the channel ends."""
         while True:
             match await events.next():
@@ -148,25 +148,25 @@ class AsteriskCall:
                     self.line.deliver_signal(RemoteHungUp(cause(number)))
                     break
                 case ChannelDestroyed(cause=number):
-                    self._is_gone(RemoteHungUp(cause(number)))
+                    self._record_gone(RemoteHungUp(cause(number)))
                     break
                 case StasisEnd():
-                    self._is_gone(TransferDone() if self._leaving else RemoteHungUp())
+                    self._record_gone(TransferDone() if self._leaving else RemoteHungUp())
                     break
                 case DtmfReceived(digit=digit):
                     self.line.deliver_signal(DigitPressed(digit))
                 case _:
                     pass
-        self._over.set()
+        self._ended.set()
 
-    def _is_gone(self, why: RemoteHungUp | TransferDone) -> None:
+    def _record_gone(self, why: RemoteHungUp | TransferDone) -> None:
         """Record that the channel has left us, and signal the first reason only."""
         if not self._gone:
             self._gone = True
             self.line.deliver_signal(why)
-        self._over.set()
+        self._ended.set()
 
-    async def _control(self) -> None:
+    async def _watch_control(self) -> None:
         """End the call if control stays lost for `control_grace_s`."""
         while True:
             await self.link.wait_lost()
@@ -174,24 +174,24 @@ class AsteriskCall:
                 await self.link.wait_up()
             if waited.cancelled_caught:
                 log.error(
-                    "call %s: control did not come back within %g s; it is ended",
+                    "call %s ended: control did not come back within %g s",
                     self.line.call_id,
                     self.settings.control_grace_s,
                 )
-                self._over.set()
+                self._ended.set()
 
-    async def _orders(self) -> None:
+    async def _carry_out_orders(self) -> None:
         async for order in self.line.orders:
             try:
                 await self._carry_out(order)
             except (AriError, ControlLost) as error:
                 if isinstance(error, AriError) and error.status == 404:
-                    continue  # the channel is gone, as its events will say
+                    continue  # the channel is gone, and its events end the call
                 log.error("call %s: %s", self.line.call_id, error)
                 match order:
                     case PickUp():
-                        # The caller would never hear us.
-                        self._over.set()
+                        # End the call: the caller cannot hear us.
+                        self._ended.set()
                     case Transfer():
                         self.line.deliver_signal(TransferRefused(str(error)))
                     case SendDigits():
@@ -208,19 +208,19 @@ class AsteriskCall:
                 if target not in self.settings.allowed:
                     # Leave the target out: a log must not hold phone numbers.
                     log.warning(
-                        "call %s: a transfer was refused: transfer.allow does not name its target",
+                        "call %s: transfer refused: transfer.allow does not name its target",
                         self.line.call_id,
                     )
                     self.line.deliver_signal(
                         TransferRefused("transfer.allow does not name that target")
                     )
                     return
-                await self._hand_on(target)
+                await self._transfer(target)
 
-    async def _hand_on(self, target: str) -> None:
+    async def _transfer(self, target: str) -> None:
         """Send the channel to `target` in the dialplan.
 
-        After an error the channel is still ours, or its place is unknown."""
+        After `AriError` the channel is still ours. After `ControlLost` it may have left."""
         ari, context = self.link.ari, self.settings.transfer_context
         self._leaving = True
         try:
@@ -229,7 +229,7 @@ class AsteriskCall:
             with trio.CancelScope(shield=True):
                 await ari.set_variable(self.channel, OWNER, self.line.call_id + HANDED_ON)
                 await ari.continue_in_dialplan(self.channel, context, target)
-                self._is_gone(TransferDone())
+                self._record_gone(TransferDone())
             return
         except (AriError, ControlLost) as error:
             failed = error
@@ -239,12 +239,12 @@ class AsteriskCall:
             raise failed
 
     async def _take_back(self) -> None:
-        """Mark a channel that was sent away as ours again, unless it has left."""
+        """Mark the channel as ours again after a failed transfer, unless it has left."""
         try:
             await self.link.ari.set_variable(self.channel, OWNER, self.line.call_id)
         except AriError as error:
             if error.status == 409:  # the channel has left the application
-                self._is_gone(TransferDone())
+                self._record_gone(TransferDone())
             elif error.status != 404:
                 raise
         self._leaving = False
@@ -261,7 +261,7 @@ class AsteriskCall:
                 await self.link.wait_up()
         self.line.picked_up()
 
-    async def _clear(self, events: ChannelEvents) -> None:
+    async def _clean_up(self, events: ChannelEvents) -> None:
         """Remove the call's channel and bridge, and wait until the channel is gone."""
         try:
             if self._leaving and not self._gone:
@@ -273,6 +273,8 @@ class AsteriskCall:
                 # Wait for one of the two only: Asterisk may not send the second.
                 self._gone = isinstance(await events.next(), ChannelDestroyed | StasisEnd)
         except ControlLost:
-            log.warning("call %s: control socket lost; cleanup waits for it", self.line.call_id)
+            log.warning(
+                "call %s: control lost, cleanup postponed until it is back", self.line.call_id
+            )
         except AriError as error:
             log.error("call %s: %s", self.line.call_id, error)

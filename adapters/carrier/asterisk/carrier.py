@@ -1,10 +1,10 @@
-"""The carrier of calls from an Asterisk, with every connection to it.
+"""The carrier: it opens every connection to an Asterisk, and takes and places calls there.
 
-Theory of operation. Control brings arrivals. The carrier counts each before its first await, so
-that two calls cannot take one free place. Each runs as a call (call.py) in its own task, which
-hands its line to `accept` as soon as its audio is connected. Closing the carrier ends the calls
-under way and refuses new ones. At the start, and each time control is back, the carrier removes
-the channels and bridges that a crash or lost control left in Asterisk (orphans.py)."""
+Theory of operation. Control delivers the calls that arrive. The carrier counts a call before its
+first await, so that two calls cannot take one free place. A call (call.py) runs in its own task,
+which hands its line to `accept` as soon as its audio is connected. Closing the carrier ends the
+calls under way and refuses new ones. At the start, and each time control is back, the carrier
+removes the channels and bridges that a crash or lost control left in Asterisk (orphans.py)."""
 
 from __future__ import annotations
 
@@ -32,6 +32,7 @@ from callchart.adapters.carrier.asterisk.control.control import (
 )
 from callchart.adapters.carrier.asterisk.control.events import ChannelDestroyed, StasisStart
 from callchart.adapters.carrier.asterisk.control.open import open_control
+from callchart.adapters.carrier.asterisk.failure import SEE_LOG
 from callchart.adapters.carrier.asterisk.line import AsteriskLine
 from callchart.adapters.carrier.asterisk.media.media import MediaFailed, MediaTransport
 from callchart.adapters.carrier.asterisk.media.open import needed_modules, open_media_transport
@@ -52,7 +53,7 @@ RELEASE_SECONDS = 1.0
 
 
 class CallFailed(Exception):
-    """An outgoing call was not answered, or is not allowed. `cause` is ARI's word for it."""
+    """An outgoing call failed. `cause` is ARI's word, or else not_allowed, failure or cancelled."""
 
     def __init__(self, cause: str, text: str) -> None:
         super().__init__(text)
@@ -76,20 +77,20 @@ class AsteriskCarrier:
             nursery,
         )
         self._prefix = f"{settings.instance}-"
-        # Differs in each process, so that an earlier one's orphans cannot have our calls' ids.
-        self._mark = secrets.token_hex(2)
+        # Different in each process, so that orphans of an earlier one cannot have our calls' ids.
+        self._process_id = secrets.token_hex(2)
         self._numbers = count(1)
         #: The ids of the calls that are under way or being placed.
         self.calls: set[str] = set()
-        self._rings, self._ringing = trio.open_memory_channel[AsteriskLine](math.inf)
+        self._offers, self._offered = trio.open_memory_channel[AsteriskLine](math.inf)
 
     @classmethod
     @asynccontextmanager
     async def open(cls, settings: AsteriskSettings) -> AsyncIterator[Self]:
-        """Open a carrier for the length of the block, after checking its Asterisk.
+        """Check Asterisk, and open a carrier for the length of the block.
 
-        Raises `ControlError` and `MediaFailed`, with cause and cure. The block ends with
-        `ControlError` if another client takes our application."""
+        Raises `ControlError`, `MediaFailed` and `ListenFailed`. The block ends with `ControlError`
+        if another client takes over our application."""
         async with AsyncExitStack() as stack:
             server = None
             if settings.listen is not None:
@@ -97,15 +98,15 @@ class AsteriskCarrier:
             control = await stack.enter_async_context(
                 open_control(settings, server, random.Random())
             )
-            stack.push_async_callback(_released, control)
+            stack.push_async_callback(_wait_released, control)
             transport = await stack.enter_async_context(open_media_transport(settings, server))
             nursery = await stack.enter_async_context(open_service_nursery())
             carrier = cls(settings, control, transport, nursery)
             if settings.control == "per_call":
                 log.info("Asterisk check skipped: control opens with the first call")
             else:
-                await carrier._look_around()
-                nursery.start_soon(carrier._clear_when_control_is_back)
+                await carrier._check_asterisk()
+                nursery.start_soon(carrier._clear_after_reconnect)
             nursery.start_soon(carrier._take_arrivals)
             yield carrier
 
@@ -116,13 +117,13 @@ class AsteriskCarrier:
 
     async def accept(self) -> AsteriskLine:
         try:
-            return await self._ringing.receive()
+            return await self._offered.receive()
         except trio.EndOfChannel:
-            raise LineGone("no new calls are taken") from None
+            raise LineGone("the carrier accepts no more calls") from None
 
     def stop_accepting(self) -> None:
         """Refuse further calls as busy. Calls under way continue."""
-        self._rings.close()
+        self._offers.close()
 
     async def call(self, target: str) -> AsteriskLine:
         """Place a call, and wait until it is answered. Raises `CallFailed`."""
@@ -131,9 +132,9 @@ class AsteriskCarrier:
         line: AsteriskLine = await self._nursery.start(self._place, target)
         return line
 
-    # --- what Asterisk offers -------------------------------------------------------------------
+    # --- Asterisk at the start -------------------------------------------------------------------
 
-    async def _look_around(self) -> None:
+    async def _check_asterisk(self) -> None:
         """Check Asterisk's modules, and remove orphans of an earlier run."""
         ari, settings = self._control.ari, self._settings
         try:
@@ -142,23 +143,24 @@ class AsteriskCarrier:
             if missing:
                 raise MediaFailed(
                     f"Asterisk {version} runs without {', '.join(missing)}, which asterisk.media = "
-                    f'"{settings.media}" needs (load it in modules.conf, or choose other media)'
+                    f'"{settings.media}" needs',
+                    "load every module named here in modules.conf, or choose other media",
                 )
             log.info("Asterisk %s: control %s, media %s", version, settings.control, settings.media)
-            await self._clear()
+            await self._clear_orphans()
         except (AriError, ControlLost) as error:
-            raise ControlError(f"{error} (see Asterisk's log)") from None
+            raise ControlError(str(error), SEE_LOG) from None
 
-    async def _clear(self) -> None:
+    async def _clear_orphans(self) -> None:
         await orphans.clear_orphans(self._control.ari, self._control.app, self._prefix, self.calls)
 
-    async def _clear_when_control_is_back(self) -> None:
+    async def _clear_after_reconnect(self) -> None:
         link = self._control.link(self._settings.app)
         while True:
             await link.wait_lost()
             await link.wait_up()
             try:
-                await self._clear()
+                await self._clear_orphans()
             except (AriError, ControlLost) as error:
                 log.warning("orphan cleanup failed: %s", error)
 
@@ -167,35 +169,35 @@ class AsteriskCarrier:
     async def _take_arrivals(self) -> None:
         while True:
             arrival = await self._control.arrival()
-            if self._has_place:
-                self._nursery.start_soon(self._hold_arrival, self._begin(), arrival)
+            if self._has_room:
+                self._nursery.start_soon(self._run_arrival, self._begin(), arrival)
             else:
                 self._nursery.start_soon(_refuse, arrival)
 
     @property
-    def _has_place(self) -> bool:
-        statistics = self._rings.statistics()
+    def _has_room(self) -> bool:
+        statistics = self._offers.statistics()
         return bool(statistics.open_send_channels) and len(self.calls) < self._settings.max_calls
 
     def _begin(self) -> str:
-        """Return the id of a new call, and count it."""
-        call = f"{self._prefix}{self._mark}-{next(self._numbers)}"
+        """Return the id of a new call, and count the call."""
+        call = f"{self._prefix}{self._process_id}-{next(self._numbers)}"
         self.calls.add(call)
         return call
 
-    async def _hold_arrival(self, call: str, arrival: Arrival) -> None:
+    async def _run_arrival(self, call: str, arrival: Arrival) -> None:
         link, channel = arrival.link, arrival.start.channel
         try:
             with arrival.events as events:
                 parties = Parties(channel.caller, channel.dialled)
-                await self._hold(call, link, channel.id, parties, events, self._offer)
+                await self._run_call(call, link, channel.id, parties, events, self._offer)
         finally:
             self.calls.discard(call)
 
     def _offer(self, line: AsteriskLine) -> None:
         """Hand a line to `accept`, or refuse it if the carrier stopped accepting meanwhile."""
         try:
-            self._rings.send_nowait(line)
+            self._offers.send_nowait(line)
         except trio.ClosedResourceError:
             line.refuse()
             log.warning("call refused as busy")
@@ -208,17 +210,19 @@ class AsteriskCarrier:
             was_answered = True
             task_status.started(line)
 
-        if not self._has_place:
-            raise CallFailed("busy", f"{settings.max_calls} calls are under way already")
+        if not self._has_room:
+            raise CallFailed(
+                "busy", f"asterisk.max_calls is {settings.max_calls}, or the service stops"
+            )
         call, link = self._begin(), self._control.link(settings.app)
         channel = f"{call}.out"
         try:
             with link.listen(channel) as events:
                 await self._dial(link, channel, target, events)
                 parties = Parties(settings.caller, target, outgoing=True)
-                await self._hold(call, link, channel, parties, events, ready)
+                await self._run_call(call, link, channel, parties, events, ready)
             if not was_answered:
-                raise CallFailed("failure", "its sound could not be connected; the log says why")
+                raise CallFailed("failure", "its audio could not be connected; see the log")
         finally:
             self.calls.discard(call)
 
@@ -240,7 +244,7 @@ class AsteriskCarrier:
                     case StasisStart():
                         answered = True
                     case ChannelDestroyed(cause=number):
-                        raise CallFailed(cause(number), f"it was not answered: {cause(number)}")
+                        raise CallFailed(cause(number), f"not answered: {cause(number)}")
                     case _:
                         pass
         except (AriError, ControlLost) as error:
@@ -251,7 +255,7 @@ class AsteriskCarrier:
                     with suppress(AriError, ControlLost):
                         await link.ari.hang_up(channel)
 
-    async def _hold(
+    async def _run_call(
         self,
         call: str,
         link: ControlLink,
@@ -263,8 +267,8 @@ class AsteriskCarrier:
         recorder = self._recorder(call)
         line = AsteriskLine(call, parties, self._settings.rate_hz, recorder)
         try:
-            held = AsteriskCall(line, link, channel, self._transport, self._settings)
-            await held.hold(events, partial(ready, line))
+            running = AsteriskCall(line, link, channel, self._transport, self._settings)
+            await running.run(events, partial(ready, line))
         finally:
             if recorder is not None:
                 recorder.close()
@@ -287,23 +291,23 @@ async def _refuse(arrival: Arrival) -> None:
             await arrival.link.ari.hang_up(arrival.start.channel.id, "busy")
             log.warning("call refused as busy")
         except (AriError, ControlLost) as error:
-            log.error("call not refused, its caller may still wait: %s", error)
+            log.error("refusal failed, the caller may still wait: %s", error)
 
 
 async def _refuse_all(control: Control, nursery: trio.Nursery) -> None:
-    """Refuse the calls that wait, and those that still arrive."""
+    """Refuse the calls that wait, and those that arrive later."""
     with suppress(ControlError):
         while True:
             nursery.start_soon(_refuse, await control.arrival())
 
 
-async def _released(control: Control) -> None:
+async def _wait_released(control: Control) -> None:
     """Wait until the application holds no channel and no bridge.
 
-    If control closes while a channel is leaving, Asterisk keeps listing the application although
+    If control closes before a channel has left, Asterisk keeps listing the application although
     it has no client."""
     with trio.move_on_after(RELEASE_SECONDS, shield=True), suppress(AriError, ControlLost):
         async with open_service_nursery() as nursery:
             nursery.start_soon(_refuse_all, control, nursery)
-            while await control.ari.application_resources(control.app):  # noqa: ASYNC110 (ARI does not tell)
+            while await control.ari.application_resources(control.app):  # noqa: ASYNC110 (ARI sends no event)
                 await trio.sleep(0.01)

@@ -1,9 +1,9 @@
-"""One call's leg as the engine sees it: commands out, signals in, audio both ways.
+"""A call's line, as the engine uses it: commands to Asterisk, signals back, audio both ways.
 
-Theory of operation. The line itself never waits for Asterisk. An audio command goes straight to the
-call's media. A control command becomes an order, and the call's scope (call.py) carries out the
-orders one after the other. The channel's events come back as signals, the last of them `Closed`.
-Until we have picked up, the line queues playback and drops the caller's audio."""
+Theory of operation. A command never waits for Asterisk. The line passes audio commands to the
+call's media. It queues control commands as orders, and the call (call.py) carries out one after
+the other. The channel's events become signals; `Closed` is the last. Until we have picked up, the
+line queues playback and drops the caller's audio."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ from callchart.engine.ports import Closed, LineGone, MarkReached, Signal, frame_
 
 @dataclass(frozen=True, slots=True)
 class PickUp:
-    """Order: answer the channel, or play to it as early media."""
+    """The order to answer the channel, or to begin early media."""
 
 
 @dataclass(frozen=True, slots=True)
 class SendDigits:
-    """Order: press keys."""
+    """The order to press keys."""
 
     digits: str
 
 
 @dataclass(frozen=True, slots=True)
 class Transfer:
-    """Order: send the other side to `target`."""
+    """The order to transfer the other side to `target`."""
 
     target: str
 
@@ -51,8 +51,8 @@ class AsteriskLine:
         self._recorder = recorder
         self._media: Media
         self._orders, self.orders = trio.open_memory_channel[LineOrder](math.inf)
-        self._picked_up = self._heard = False
-        #: Playback and marks that wait for the pick-up.
+        self._picked_up = self._has_audio = False
+        #: Playback and marks from before we have picked up.
         self._waiting: list[bytes | int] = []
         self._signals: deque[Signal] = deque()
         self._signalled = trio.lowlevel.ParkingLot()
@@ -64,7 +64,7 @@ class AsteriskLine:
     # --- the engine's side: callchart.engine.ports.Line -----------------------------------
 
     def answer(self) -> None:
-        if not self._picked_up and not self._over:
+        if not self._picked_up and not self._is_hung_up:
             self._picked_up = True
             self._orders.send_nowait(PickUp())
 
@@ -76,40 +76,40 @@ class AsteriskLine:
         if len(pcm) % frame_bytes(self.rate_hz):
             size = frame_bytes(self.rate_hz)
             raise ValueError(f"pcm must be whole frames of {size} bytes, got {len(pcm)} bytes")
-        if self._over:
+        if self._is_hung_up:
             return
-        if self._heard:
+        if self._has_audio:
             self._play(pcm)
         else:
             self._waiting.append(pcm)
 
     def mark(self, mark: int) -> None:
-        if self._over:
+        if self._is_hung_up:
             return
-        if self._heard:
+        if self._has_audio:
             self._media.mark(mark)
         else:
             self._waiting.append(mark)
 
     def flush(self) -> None:
         self._waiting.clear()
-        if not self._over:
+        if not self._is_hung_up:
             self._media.flush()
         if self._recorder:
             self._recorder.flush()
 
     def send_digits(self, digits: str) -> None:
-        if not self._over:
+        if not self._is_hung_up:
             self._orders.send_nowait(SendDigits(digits))
 
     def transfer(self, target: str) -> None:
-        if not self._over:
+        if not self._is_hung_up:
             self._orders.send_nowait(Transfer(target))
 
     async def receive_audio(self) -> bytes:
-        while not self._over:
+        while not self._is_hung_up:
             pcm = await self._media.receive_audio()
-            if self._heard:
+            if self._has_audio:
                 if self._recorder:
                     self._recorder.record_caller(pcm)
                 return pcm
@@ -131,20 +131,20 @@ class AsteriskLine:
         self._media = media
 
     def reached(self, mark: int) -> None:
-        """Signal a mark: the caller has heard all playback before it."""
+        """Signal that the caller has heard all playback before the mark."""
         self.deliver_signal(MarkReached(mark))
 
     def picked_up(self) -> None:
         """Start the audio: send the queued playback to the media."""
-        self._picked_up = self._heard = True
+        self._picked_up = self._has_audio = True
         if self._recorder:
             self._recorder.start()
         waiting, self._waiting = self._waiting, []
-        for each in waiting:
-            if isinstance(each, int):
-                self._media.mark(each)
+        for audio_or_mark in waiting:
+            if isinstance(audio_or_mark, int):
+                self._media.mark(audio_or_mark)
             else:
-                self._play(each)
+                self._play(audio_or_mark)
 
     def deliver_signal(self, signal: Signal) -> None:
         """Queue a signal for the engine."""
@@ -153,7 +153,7 @@ class AsteriskLine:
             self._signalled.unpark_all()
 
     def close(self) -> None:
-        """Deliver `Closed`, and end all waits: the channel is gone."""
+        """Deliver `Closed` and end all waits, after the channel is gone."""
         if not self._closed.is_set():
             self.deliver_signal(Closed())
             self._hung_up.set()
@@ -170,7 +170,7 @@ class AsteriskLine:
         await self._hung_up.wait()
 
     @property
-    def _over(self) -> bool:
+    def _is_hung_up(self) -> bool:
         return self._hung_up.is_set()
 
     def _play(self, pcm: bytes) -> None:

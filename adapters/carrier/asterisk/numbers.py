@@ -1,4 +1,4 @@
-"""The allowed numbers: one list for transfers, outgoing calls and models' tools."""
+"""The allowed numbers: one list for transfers, outgoing calls and the model's tools."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-#: The characters of a dialplan's extension, without those that have another meaning to Asterisk.
+#: An extension of the dialplan, without the characters that have a special meaning to Asterisk.
 _TARGET = re.compile(r"[0-9A-Za-z*#+_-]{1,40}")
 
 

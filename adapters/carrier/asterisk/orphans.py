@@ -16,35 +16,35 @@ log = logging.getLogger("callchart")
 #: The channel variable that holds the id of the channel's call.
 OWNER = "CALLCHART_CALL"
 
-#: The suffix of the call's id after a transfer.
+#: The suffix that we add to the call's id in that variable before a transfer.
 HANDED_ON = ".handed_on"
 
 
 async def clear_orphans(ari: Ari, app: str, prefix: str, alive: Collection[str]) -> int:
-    """Hang up orphaned channels, delete orphaned bridges, and return their number.
+    """Hang up orphaned channels and delete orphaned bridges. Return the number of both together.
 
     `app` is our application. `prefix` begins the id of each of our calls. `alive` holds the ids of
     calls under way. Raises `AriError` and `ControlLost`."""
 
-    def is_left(owner: str) -> bool:
+    def is_orphan(owner: str) -> bool:
         return owner.startswith(prefix) and owner.partition(".")[0] not in alive
 
-    async def goes_on_elsewhere(handed_on: str) -> bool:
-        # Asterisk lists a channel that we originated with our application until it ends.
-        return handed_on.startswith(prefix) or handed_on not in (
+    async def is_transferred(channel: str) -> bool:
+        # Asterisk lists a channel that we originated under our application until it ends.
+        return channel.startswith(prefix) or channel not in (
             await ari.application_resources(app) or ()
         )
 
     cleared = 0
     for bridge in await ari.bridges():
-        if is_left(bridge.id):
+        if is_orphan(bridge.id):
             await ari.delete_bridge(bridge.id)
             cleared += 1
     for channel in await ari.channels():
         owner = await ari.variable(channel.id, OWNER)
-        if owner.endswith(HANDED_ON) and await goes_on_elsewhere(channel.id):
+        if owner.endswith(HANDED_ON) and await is_transferred(channel.id):
             continue
-        if is_left(channel.id) or is_left(owner):
+        if is_orphan(channel.id) or is_orphan(owner):
             await ari.hang_up(channel.id)
             cleared += 1
     if cleared:

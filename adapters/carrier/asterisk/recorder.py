@@ -1,7 +1,7 @@
 """The recording of one call: both legs in one file, at the same instants.
 
-A call may last long, so the recorder writes audio of the past to the file as the call goes on. It
-keeps in memory the audio that is still ahead in the carrier's queue: a flush may drop that."""
+A call may last long, so the recorder writes played audio to the file during the call. Audio that
+still waits in the carrier's queue stays in memory: a flush may drop it."""
 
 from __future__ import annotations
 
@@ -18,17 +18,18 @@ from callchart.adapters.carrier.wav_header import UNKNOWN, wav_header
 
 log = logging.getLogger("callchart")
 
-#: The lag of the caller's audio behind the clock beyond which silence fills the gap. A network's
-#: jitter stays below it.
+#: The longest lag of the caller's audio that counts as the network's jitter. A longer lag is a gap,
+#: which the recorder fills with silence.
 JITTER_SECONDS = 0.1
-#: Audio that one write holds.
+#: The audio in one write.
 WRITE_SECONDS = 1.0
 
 
 class CallRecorder:
-    """A stereo WAV, the caller left, the agent right, that only its owner can read.
+    """A stereo WAV that only its owner can read: the caller left, the agent right.
 
-    After a write error (a full disk) it logs one line, the call continues and the recording ends.
+    After a write error (a full disk) the recording ends with one line in the log, and the call
+    continues.
     Raises OSError if the file cannot be created."""
 
     def __init__(self, path: Path, rate_hz: int) -> None:
@@ -39,7 +40,7 @@ class CallRecorder:
         self._caller = _Leg()
         self._agent = _Leg()
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        # Unbuffered: after a failed write, close() has no buffer to write that would fail again.
+        # Unbuffered: after a failed write, close() must not write a buffer and fail again.
         self._file = os.fdopen(descriptor, "wb", buffering=0)
         self._append(wav_header(rate_hz, 2, UNKNOWN))
 
@@ -58,7 +59,7 @@ class CallRecorder:
             self._write(min(self._now(), self._caller.end))
 
     def record_agent(self, pcm: bytes) -> None:
-        """Append the agent's audio: it plays after the audio before it, or from now on."""
+        """Append the agent's audio. It begins after the audio before it, or now if none is left."""
         self._agent.end = max(self._agent.end, self._now())
         self._agent.append(pcm)
 
@@ -76,7 +77,7 @@ class CallRecorder:
             self._file.write(wav_header(self._rate_hz, 2, self._written * 4))
             self._file.close()
         except OSError as error:
-            self._complain(error)
+            self._end(error)
 
     def _now(self) -> int:
         """Return the present moment, in samples of the recording."""
@@ -96,19 +97,17 @@ class CallRecorder:
             while piece:
                 piece = piece[self._file.write(piece) :]
         except OSError as error:
-            self._complain(error)
+            self._end(error)
 
-    def _complain(self, error: OSError) -> None:
-        log.error(
-            "recording %s: %s; the call goes on, its recording ends here",
-            self.path,
-            error.strerror,
-        )
+    def _end(self, error: OSError) -> None:
+        log.error("recording %s ended, the call continues: %s", self.path, error.strerror)
         self._file.close()
 
 
 class _Leg:
-    """One side's audio that is not in the file yet, in pieces, each with its first sample."""
+    """One side's audio that is not in the file yet: pieces, each with the place of its beginning.
+
+    All places are in samples of the recording."""
 
     def __init__(self) -> None:
         self.end = 0

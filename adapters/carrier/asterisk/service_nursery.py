@@ -1,7 +1,7 @@
 """A nursery for tasks that serve a block and raise nothing themselves.
 
-It passes an error of the block on unchanged. A plain nursery would wrap it in an exception group of
-one, which the caller cannot catch by its class."""
+An error of the block leaves the nursery unchanged. A plain nursery would wrap it in an exception
+group of one, and the caller could not catch it by its class."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import trio
 @asynccontextmanager
 async def open_service_nursery() -> AsyncIterator[trio.Nursery]:
     """Open a nursery whose tasks are cancelled when the block ends."""
-    alone: BaseException
+    error: BaseException
     try:
         async with trio.open_nursery() as nursery:
             yield nursery
@@ -23,6 +23,6 @@ async def open_service_nursery() -> AsyncIterator[trio.Nursery]:
     except BaseExceptionGroup as group:
         if len(group.exceptions) != 1:
             raise
-        alone = group.exceptions[0]
-    # Raised outside of the handler: inside, the group would become its context.
-    raise alone
+        error = group.exceptions[0]
+    # Raise outside of the handler: inside, the group would become the error's context.
+    raise error

@@ -1,7 +1,6 @@
 """The settings of the Asterisk carrier: how to reach Asterisk, and how to use it.
 
-The service's configuration checks the values when it reads them; this module does not check again.
-Durations are seconds."""
+The service's configuration has checked the values: this module does not check again."""
 
 from __future__ import annotations
 
@@ -42,8 +41,9 @@ class AudioSocketSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FilesSettings:
-    """Asterisk's folder of recordings (astspooldir's `recording`), shared with us on one machine:
-    `ours` is its path here, `asterisk` its path there. Owner and group can read files in it."""
+    """Asterisk's folder of recordings (`recording` in its astspooldir), on our machine.
+
+    `ours` is our path of it, `asterisk` is Asterisk's."""
 
     ours: Path
     asterisk: str
@@ -53,10 +53,11 @@ class FilesSettings:
 class AsteriskSettings:
     """The sections [asterisk], [transfer] and [outgoing] of a configuration.
 
-    `control`: we dial Asterisk's ARI ("connect"; it alone needs `user` and `password`), or it dials
-    `listen`, once ("persistent") or for each call ("per_call"). `media`: we dial its /media
-    ("websocket"), or it dials `listen` ("websocket_client") or `audiosocket`, or it plays and
-    records `files`. `listen`, `audiosocket` and `files` are None unless one of these needs them."""
+    `control` is "connect" (we dial Asterisk's ARI, with `user` and `password`), "persistent"
+    (Asterisk dials `listen` once) or "per_call" (Asterisk dials `listen` for each call). `media` is
+    "websocket" (we dial Asterisk's /media), "websocket_client" (Asterisk dials `listen`),
+    "audiosocket" (Asterisk dials `audiosocket`) or "files" (Asterisk plays and records in `files`).
+    `listen`, `audiosocket` and `files` are None if the chosen modes do not need them."""
 
     #: The URL of Asterisk's HTTP server, without a path: /ari and /media are below it.
     url: str = "http://127.0.0.1:8088"
@@ -65,20 +66,21 @@ class AsteriskSettings:
     #: The Stasis application that the dialplan hands calls to.
     app: str = "callchart"
     #: The prefix of every id that we create in Asterisk: letters and digits, at most 12. Services
-    #: that share an Asterisk must differ in it: each hangs up unknown channels with its prefix.
+    #: that share an Asterisk need different prefixes: a service hangs up unknown channels with its
+    #: own prefix.
     instance: str = "callchart"
     control: ControlMode = "connect"
     #: The longest time that a call continues without control.
     control_grace_s: float = 10.0
     media: MediaName = "websocket"
     rate_hz: int = 16000
-    #: "early": the caller hears us before the answer, and is not charged.
+    #: "early": the caller hears us without an answer, and is not charged.
     answer: AnswerMode = "at_once"
-    #: Channel variables and functions, as "CHANNEL(language)", that become facts of the call.
+    #: Channel variables and functions, such as "CHANNEL(language)", that become facts of the call.
     variables: tuple[str, ...] = ()
     #: The folder for recordings of both legs. None records nothing.
     record: Path | None = None
-    #: The most simultaneous calls. Further ones are refused as busy.
+    #: The most simultaneous calls. Further calls are refused as busy.
     max_calls: int = 50
     listen: ListenSettings | None = None
     #: The name of the section of websocket_client.conf that dials `listen` for media.
@@ -87,7 +89,7 @@ class AsteriskSettings:
     files: FilesSettings | None = None
     #: The numbers that we may transfer to and call.
     allowed: Allowed = field(default_factory=Allowed)
-    #: The dialplan's context in which transfers go on.
+    #: The context of the dialplan that transferred callers enter.
     transfer_context: str = "transfers"
     #: The endpoint of an outgoing call, with "{}" in the number's place.
     endpoint: str = "PJSIP/{}"

@@ -10,14 +10,13 @@ from functools import partial
 
 import trio
 
-from callchart.adapters.carrier.asterisk.control.ari import Ari, AriError, ControlLost
-from callchart.adapters.carrier.asterisk.control.control import ControlError
+from callchart.adapters.carrier.asterisk.control.ari import Ari, AriError
 from callchart.adapters.carrier.asterisk.control.http import HttpTransport
 from callchart.adapters.carrier.asterisk.control.open import open_control
-from callchart.adapters.carrier.asterisk.media.media import MediaFailed
+from callchart.adapters.carrier.asterisk.failure import SEE_LOG, AsteriskFailure
 from callchart.adapters.carrier.asterisk.media.open import needed_modules
 from callchart.adapters.carrier.asterisk.settings import AsteriskSettings
-from callchart.adapters.carrier.asterisk.websocket.server import ListenFailed, WebSocketServer
+from callchart.adapters.carrier.asterisk.websocket.server import WebSocketServer
 from callchart.adapters.service.doctor.finding import LONGEST, Finding, Verdict, failed, ok, unknown
 from callchart.adapters.service.doctor.machine import port
 from callchart.adapters.service.doctor.secrets import MissingSecrets, lacks_secret
@@ -100,17 +99,12 @@ async def asked(
             found = await check()
     except* AriError as errors:
         refused = first_leaf(errors)
-        cure = _CURES.get(refused.status, "check Asterisk's log")
+        cure = _CURES.get(refused.status, SEE_LOG)
         found = failed(part, f"request refused: {refused}", cure)
-    except* (ControlError, ControlLost, ListenFailed, MediaFailed) as errors:
-        found = failed(part, *_cause_and_cure(str(first_leaf(errors))))
+    except* AsteriskFailure as errors:
+        failure = first_leaf(errors)
+        found = failed(part, failure.reason, failure.cure or SEE_LOG)
     return found
-
-
-def _cause_and_cure(text: str) -> tuple[str, str]:
-    """Split an error of the carrier into cause and cure, which is in brackets at the end."""
-    cause, bracket, cure = text.rstrip(")").partition(" (")
-    return (cause, cure) if bracket else (text, "check Asterisk's log")
 
 
 async def control(settings: AsteriskSettings, may_listen: bool) -> Finding:

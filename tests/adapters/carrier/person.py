@@ -1,4 +1,4 @@
-"""A caller that a test speaks for, and the call that connects them to a WAV line."""
+"""A caller who is controlled by a test, and the call that connects them to a WAV line."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from callchart.engine.ports import frame_bytes
 
 
 class Person:
-    """A caller under the test's control, who keeps every frame that they hear."""
+    """A caller who says what the test wants, and keeps every frame that they hear."""
 
     def __init__(self, rate_hz: int = 16000) -> None:
         self.rate_hz = rate_hz
@@ -42,9 +42,9 @@ class Person:
 
 @asynccontextmanager
 async def calling(person: Person) -> AsyncIterator[Person]:
-    """The person's call, accepted and not yet answered; closed at the end of the block.
+    """Accept the person's call, without an answer, and close it after the block.
 
-    The time limit makes a test of a broken line fail instead of hang."""
+    With the time limit, the test of a broken line fails instead of hanging."""
     with trio.fail_after(1000):
         async with trio.open_nursery() as nursery:
             assert await WavCarrier(person.line, nursery).accept() is person.line

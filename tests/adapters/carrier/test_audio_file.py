@@ -1,4 +1,4 @@
-"""WAV files of every usual kind are read; anything else is refused in one clear line."""
+"""WAV files of every usual kind are read; any other file is refused with an error of one line."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ RATE = 16000
 
 
 def sine(rate_hz: int, seconds: float = 0.5, level: float = 0.5) -> NDArray[np.float64]:
-    """440 Hz, 1.0 being full scale."""
+    """Return a sine of 440 Hz. `level` 1.0 is full scale."""
     at = np.arange(round(rate_hz * seconds)) / rate_hz
     return level * np.sin(2 * np.pi * 440 * at)
 
@@ -27,7 +27,7 @@ def sine(rate_hz: int, seconds: float = 0.5, level: float = 0.5) -> NDArray[np.f
 def wav(
     data: bytes, *, code: int = 1, channels: int = 1, rate_hz: int = RATE, bits: int = 16
 ) -> bytes:
-    """A WAV file's bytes; the rate of bytes and the size of the RIFF are right too."""
+    """Return the bytes of a WAV file with a correct header."""
     block = bits // 8 * channels
     form = struct.pack("<HHIIHH", code, channels, rate_hz, rate_hz * block, block, bits)
     return riff((b"fmt ", form), (b"data", data))
@@ -47,7 +47,7 @@ def saved(folder: Path, content: bytes) -> Path:
 
 
 def encoded(samples: NDArray[np.float64], code: int, bits: int) -> bytes:
-    """Samples of -1 to 1 in the WAV encoding of that name."""
+    """Return samples of -1 to 1 in the encoding with that format code and size."""
     if code == 3:
         return samples.astype(f"<f{bits // 8}").tobytes()
     if bits == 8:
@@ -63,12 +63,12 @@ def as_floats(pcm: bytes) -> NDArray[np.float64]:
     return np.frombuffer(pcm, "<i2") / 32768
 
 
-def test_a_file_in_the_lines_own_format_is_read_bit_by_bit(tmp_path: Path) -> None:
+def test_a_file_in_the_format_of_the_line_is_read_unchanged(tmp_path: Path) -> None:
     pcm = np.random.default_rng(1).integers(-32768, 32768, 3200).astype("<i2").tobytes()
     assert read_wav(saved(tmp_path, wav(pcm)), RATE) == pcm
 
 
-def test_the_last_frame_is_filled_up_with_silence(tmp_path: Path) -> None:
+def test_the_last_frame_is_padded_with_silence(tmp_path: Path) -> None:
     pcm = struct.pack("<321h", *[100] * 321)
     assert read_wav(saved(tmp_path, wav(pcm)), RATE) == pcm + bytes(2 * 319)
 
@@ -96,7 +96,7 @@ def test_stereo_is_mixed_down(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("rate_hz", [8000, 11025, 22050, 44100, 48000])
 @pytest.mark.parametrize("wanted_hz", [8000, 16000])
-def test_any_rate_is_resampled_in_tune_and_in_time(
+def test_any_rate_is_resampled_without_distortion_or_delay(
     tmp_path: Path, rate_hz: int, wanted_hz: int
 ) -> None:
     sound = np.column_stack([sine(rate_hz)] * 2).ravel()
@@ -107,34 +107,34 @@ def test_any_rate_is_resampled_in_tune_and_in_time(
     assert np.abs(heard - sine(wanted_hz))[middle].max() < 2e-3
 
 
-def test_a_float_file_that_is_too_loud_is_clipped_and_does_not_wrap_around(tmp_path: Path) -> None:
+def test_a_float_file_that_is_too_loud_is_clipped(tmp_path: Path) -> None:
     content = wav(struct.pack("<320f", *[1.5, -1.5] * 160), code=3, bits=32)
     samples = np.frombuffer(read_wav(saved(tmp_path, content), RATE), "<i2")
     assert set(samples) == {32767, -32768}
 
 
-def test_a_silent_file_is_a_silent_caller(tmp_path: Path) -> None:
+def test_a_silent_file_is_read(tmp_path: Path) -> None:
     assert read_wav(saved(tmp_path, wav(bytes(3200))), RATE) == bytes(3200)
 
 
-def test_the_newer_extensible_header_is_understood(tmp_path: Path) -> None:
+def test_an_extensible_header_is_read(tmp_path: Path) -> None:
     form = struct.pack("<HHIIHH", 0xFFFE, 1, RATE, RATE * 2, 2, 16)
     form += struct.pack("<HHIH", 22, 16, 4, 1) + bytes(14)
     content = riff((b"fmt ", form), (b"data", b"\1\0" * 320))
     assert read_wav(saved(tmp_path, content), RATE) == b"\1\0" * 320
 
 
-def test_chunks_that_say_other_things_are_passed_over(tmp_path: Path) -> None:
+def test_other_chunks_are_skipped(tmp_path: Path) -> None:
     form = struct.pack("<HHIIHH", 1, 1, RATE, RATE * 2, 2, 16)
     content = riff((b"LIST", b"odd"), (b"fmt ", form), (b"fact", bytes(4)), (b"data", bytes(640)))
     assert read_wav(saved(tmp_path, content), RATE) == bytes(640)
 
 
-def test_a_file_written_to_a_pipe_ends_where_it_ends(tmp_path: Path) -> None:
+def test_a_data_chunk_of_unknown_length_ends_with_the_file(tmp_path: Path) -> None:
     content = wav(b"\1\0" * 320)
     unknown = content.replace(struct.pack("<4sI", b"data", 640), b"data\xff\xff\xff\xff")
     assert unknown != content
-    # An odd byte at the end is half a sample.
+    # The last byte is half a sample, and is dropped.
     assert read_wav(saved(tmp_path, unknown + b"\1"), RATE) == b"\1\0" * 320
 
 
@@ -188,7 +188,7 @@ def test_an_invalid_wav_is_refused_in_one_line(tmp_path: Path, content: bytes, s
     assert "\n" not in message
 
 
-def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(AudioFileError, match=r"missing\.wav: file not found; give the path"):
         read_wav(tmp_path / "missing.wav", RATE)
 
@@ -214,14 +214,14 @@ def test_a_recording_has_the_caller_left_and_the_agent_right(tmp_path: Path) -> 
     assert path.stat().st_mode & 0o777 == 0o600
 
 
-def test_a_call_that_ended_before_its_first_frame_has_an_empty_recording(tmp_path: Path) -> None:
+def test_a_call_without_frames_has_an_empty_recording(tmp_path: Path) -> None:
     path = tmp_path / "recording.wav"
     write_wav(path, recording(0))
     with wave.open(str(path)) as file:
         assert file.getnframes() == 0
 
 
-def test_a_recording_takes_the_place_of_an_older_one(tmp_path: Path) -> None:
+def test_a_recording_replaces_an_older_one(tmp_path: Path) -> None:
     path = tmp_path / "recording.wav"
     write_wav(path, recording(10))
     write_wav(path, recording(20))
@@ -232,7 +232,7 @@ def test_a_recording_takes_the_place_of_an_older_one(tmp_path: Path) -> None:
 
 @contextmanager
 def room_for(size: int) -> Iterator[None]:
-    """While this lasts, the system refuses to let a file grow beyond `size` bytes."""
+    """Let no file grow beyond `size` bytes during the block."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
     try:
@@ -241,7 +241,7 @@ def room_for(size: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
-def test_on_a_full_disk_the_older_recording_stays(
+def test_a_full_disk_leaves_the_older_recording(
     tmp_path: Path,
 ) -> None:
     path = tmp_path / "recording.wav"

@@ -1,4 +1,4 @@
-"""Callers who follow a script: their words and hangup, in stories with seconds."""
+"""Callers who follow a script: their actions, and the seconds at which they act."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ SPEAKING = Cue("agent speaking", 100)
 
 
 def line(number: int, cue: Cue, seconds: float = 1.0, pause: float = 0.0) -> ScriptLine:
-    """Line `number` of a script: every sample of its speech is its number times 1000."""
+    """Return line `number` of a script. Every sample of its speech is 1000 times the number."""
     speech = np.full(round(seconds * RATE), number * 1000, "<i2").tobytes()
     return ScriptLine(speech + bytes(round(pause * RATE) * 2), cue)
 
@@ -40,7 +40,7 @@ def story(
 ) -> list[tuple[str, float]]:
     """Return the caller's actions with their seconds, for an agent who speaks in these intervals.
 
-    Stop when the caller hangs up, or, as a failure of the caller, after `lasts` seconds."""
+    Stop when the caller hangs up. After `lasts` seconds the last action is "is still there"."""
     caller = ScriptedCaller(script)
     loud, silence = tone(0.02, RATE), bytes(SIZE)
     did: list[tuple[str, float]] = []
@@ -60,7 +60,7 @@ def story(
     return [*did, ("is still there", lasts)]
 
 
-def test_a_plain_file_is_said_at_once_and_after_the_answer_the_caller_hangs_up() -> None:
+def test_the_caller_plays_a_plain_file_and_hangs_up_after_the_reply() -> None:
     script = one_line(line(1, Cue("at once"), 2.0).pcm, RATE)
     assert story(script, (3.0, 8.0)) == [("says 1", 0.0), ("hangs up", 10.48)]
 
@@ -75,13 +75,13 @@ def test_during_an_endless_reply_the_caller_hangs_up_after_20_s() -> None:
     assert story(script, (1.0, 600.0)) == [("says 1", 0.0), ("hangs up", 22.0)]
 
 
-def test_a_caller_who_says_nothing_hangs_up_after_the_end_of_their_file() -> None:
+def test_the_silence_before_the_hangup_counts_from_the_end_of_the_file() -> None:
     script = one_line(bytes(SIZE * 500), RATE)
-    # The greeting is long over, but the silence counts from the file's end.
+    # The greeting ended long before, but the silence counts from the end of the file.
     assert story(script, (0.2, 3.0)) == [("hangs up", 12.5)]
 
 
-def test_the_caller_lets_the_agent_finish_before_each_line() -> None:
+def test_the_caller_waits_until_the_agent_is_silent_before_each_line() -> None:
     script = Script(RATE, (line(1, SILENT), line(2, SILENT)), SILENT)
     assert story(script, (0.0, 2.0), (4.5, 6.0), (9.0, 10.0)) == [
         ("says 1", 2.98),
@@ -96,56 +96,56 @@ def test_silence_before_the_agents_first_words_is_not_a_cue() -> None:
 
 
 def test_speech_before_a_line_does_not_count_as_its_reply() -> None:
-    # The agent talks into the first half of the caller's line; only from 6.0 on do they answer.
+    # The agent speaks during the first half of the caller's line, and replies at 6.0.
     script = Script(RATE, (line(1, Cue("at once"), 2.0), line(2, SILENT)), SILENT)
     assert story(script, (0.0, 1.0), (6.0, 7.0))[1] == ("says 2", 7.98)
 
 
-def test_an_answer_within_the_silence_at_the_end_of_a_file_is_an_answer() -> None:
+def test_a_reply_during_the_silence_at_the_end_of_a_file_counts() -> None:
     script = Script(RATE, (line(1, Cue("at once"), 1.0, pause=4.0), line(2, SILENT)), SILENT)
-    # The wait itself begins with the file's end, at 5.0.
+    # The wait begins at the end of the file, at 5.0.
     assert story(script, (2.0, 3.0))[1] == ("says 2", 6.0)
 
 
-def test_a_caller_interrupts_an_agent_who_speaks_for_long_enough() -> None:
+def test_a_caller_interrupts_an_agent_who_speaks_long_enough() -> None:
     script = Script(RATE, (line(1, SILENT), line(2, SPEAKING)), SILENT)
     assert story(script, (0.0, 1.0), (4.0, 9.0))[:2] == [("says 1", 1.98), ("says 2", 5.98)]
 
 
-def test_a_pause_between_two_sentences_does_not_start_the_count_again() -> None:
+def test_a_pause_between_two_sentences_does_not_restart_the_count() -> None:
     script = Script(RATE, (line(1, SPEAKING),), SILENT)
     assert story(script, (1.0, 2.0), (2.3, 9.0))[0] == ("says 1", 2.98)
 
 
-def test_a_long_silence_after_a_filler_starts_the_count_again() -> None:
+def test_a_long_silence_after_a_filler_restarts_the_count() -> None:
     script = Script(RATE, (line(1, SPEAKING),), SILENT)
     assert story(script, (1.0, 2.0), (2.5, 9.0))[0] == ("says 1", 4.48)
 
 
-def test_a_caller_with_no_chance_to_interrupt_goes_on_after_20_s() -> None:
+def test_a_caller_who_cannot_interrupt_continues_after_20_s() -> None:
     script = Script(RATE, (line(1, SPEAKING),), SILENT)
     assert story(script, (1.0, 2.0), (24.0, 25.0)) == [("says 1", 20.0), ("hangs up", 25.98)]
 
 
-def test_noise_on_the_line_is_not_the_agent() -> None:
+def test_noise_on_the_line_is_not_speech() -> None:
     caller = ScriptedCaller(Script(RATE, (line(1, SPEAKING),), SILENT))
     noise = np.random.default_rng(1).integers(-100, 101, SIZE // 2).astype("<i2").tobytes()
     for _ in range(900):
         assert caller.speak(noise) == bytes(SIZE)
 
 
-def test_a_call_that_has_lasted_long_enough_is_ended_in_the_middle_of_a_line() -> None:
+def test_at_most_s_ends_the_call_in_the_middle_of_a_line() -> None:
     script = Script(RATE, (line(1, SILENT, seconds=9.0),), SILENT, at_most_s=4.0)
     assert story(script, (0.0, 1.0)) == [("says 1", 1.98), ("hangs up", 4.0)]
 
 
-def test_the_same_frames_in_give_the_same_frames_out() -> None:
+def test_equal_input_frames_give_equal_output_frames() -> None:
     script = read_caller(DEMO / "caller.toml", RATE)
     times = [(0.0, 2.0), (9.0, 14.0), (18.0, 19.0), (28.0, 30.0)]
     assert story(script, *times) == story(script, *times)
 
 
-def test_the_default_caller_asks_agrees_interrupts_asks_again_and_says_goodbye() -> None:
+def test_the_default_caller_has_five_lines() -> None:
     script = read_caller(DEMO / "caller.toml", RATE)
     assert [cue.when for cue in (line.cue for line in script.lines)] == [
         "agent silent",
@@ -159,7 +159,7 @@ def test_the_default_caller_asks_agrees_interrupts_asks_again_and_says_goodbye()
 
 
 def write_script(folder: Path, text: str) -> Path:
-    """A script in a folder that has one sound, a.wav of two frames."""
+    """Write a script, and next to it the sound a.wav with two frames. Return the script's path."""
     silence = np.zeros(SIZE, np.int16)
     write_wav(folder / "a.wav", Recording(RATE, silence, silence))
     path = folder / "caller.toml"
@@ -170,7 +170,7 @@ def write_script(folder: Path, text: str) -> Path:
 GOOD_LINE = '[[line]]\nsay = "a.wav"\nwhen = "agent silent"\nfor = 0.8\n'
 
 
-def test_a_script_finds_its_sounds_relative_to_its_folder(tmp_path: Path) -> None:
+def test_paths_in_a_script_are_relative_to_its_folder(tmp_path: Path) -> None:
     text = GOOD_LINE + '[[line]]\nsay = "a.wav"\nwhen = "at once"\n'
     hangup = '[hangup]\nwhen = "agent speaking"\nfor = 1\nat_most = 60\n'
     assert read_caller(write_script(tmp_path, text + hangup), RATE) == Script(
@@ -184,7 +184,7 @@ def test_a_script_finds_its_sounds_relative_to_its_folder(tmp_path: Path) -> Non
     )
 
 
-def test_a_script_need_not_say_how_the_caller_hangs_up(tmp_path: Path) -> None:
+def test_a_script_without_hangup_has_a_default(tmp_path: Path) -> None:
     script = read_caller(write_script(tmp_path, GOOD_LINE), RATE)
     assert (script.hangup, script.at_most_s) == (Cue("agent silent", 125), math.inf)
 
@@ -244,9 +244,7 @@ def test_a_script_need_not_say_how_the_caller_hangs_up(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_a_script_that_makes_no_sense_is_refused_in_one_clear_line(
-    tmp_path: Path, text: str, says: str
-) -> None:
+def test_an_invalid_script_is_refused_in_one_line(tmp_path: Path, text: str, says: str) -> None:
     path = write_script(tmp_path, text)
     with pytest.raises(CallerScriptError) as refusal:
         read_caller(path, RATE)
@@ -256,14 +254,14 @@ def test_a_script_that_makes_no_sense_is_refused_in_one_clear_line(
     assert "\n" not in message
 
 
-def test_a_script_that_is_not_there_is_named(tmp_path: Path) -> None:
+def test_a_missing_script_is_named(tmp_path: Path) -> None:
     with pytest.raises(
         CallerScriptError, match=r"no\.toml: file not found; give the path of a caller's"
     ):
         read_caller(tmp_path / "no.toml", RATE)
 
 
-def test_a_script_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+def test_an_unreadable_script_is_named(tmp_path: Path) -> None:
     (tmp_path / "folder.toml").mkdir()
     with pytest.raises(CallerScriptError, match=r"folder\.toml: cannot be read \(Is a directory"):
         read_caller(tmp_path / "folder.toml", RATE)

@@ -1,4 +1,4 @@
-"""The default caller, on real speech, phones an agent of thirty lines through the WAV line."""
+"""The default caller, with real speech, calls a simple agent over the WAV line."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ MANIFEST: dict[str, dict[str, Any]] = json.loads((DEMO / "samples/manifest.json"
 
 
 async def agent(line: Line) -> None:
-    """Greets; falls silent as soon as the caller speaks; answers 0.7 s after they stop."""
+    """Greet, stop when the caller speaks, and answer 0.7 s after they stop."""
     line.answer()
     line.play(tone(2.0, line.rate_hz))
     quiet, asked = 0.0, False
@@ -45,7 +45,7 @@ async def agent(line: Line) -> None:
 async def call(caller: ScriptedCaller) -> WavLine:
     """Run a whole call, and return its line."""
     line = WavLine(caller)
-    with trio.fail_after(300):  # more than `at_most`, for a caller who is broken
+    with trio.fail_after(300):  # for a broken caller: `at_most` is shorter
         async with trio.open_nursery() as nursery:
             await WavCarrier(line, nursery).accept()
             nursery.start_soon(agent, line)
@@ -55,7 +55,7 @@ async def call(caller: ScriptedCaller) -> WavLine:
 
 
 def turns(side: NDArray[np.int16], rate_hz: int) -> list[tuple[float, float]]:
-    """From when to when a side spoke, in seconds; a pause of half a second ends a turn."""
+    """Return the begin and end of each turn in seconds. A pause of half a second ends a turn."""
     loud = np.flatnonzero(np.abs(side.astype(int)) > 300) / rate_hz
     gaps = np.flatnonzero(np.diff(loud) > 0.5)
     begins, ends = [loud[0], *loud[gaps + 1]], [*loud[gaps], loud[-1]]
@@ -67,7 +67,7 @@ def speech(name: str) -> float:
     return float(MANIFEST[name]["speech_end_s"] - MANIFEST[name]["speech_start_s"])
 
 
-async def test_the_default_caller_has_three_turns_speaks_twice_into_an_answer_and_says_goodbye(
+async def test_the_default_caller_has_three_turns_interrupts_twice_and_says_goodbye(
     autojump_clock: MockClock,
 ) -> None:
     line = await call(ScriptedCaller(read_caller(DEMO / "caller.toml", 16000)))
@@ -81,7 +81,7 @@ async def test_the_default_caller_has_three_turns_speaks_twice_into_an_answer_an
         assert end - begin == pytest.approx(speech(name), abs=0.1)
     assert greeting[1] < hours[0]
     assert paused[0] < yes[0] < cut_short[0]
-    # 2.5 s of the answer were heard, and the half second before the sample's first word.
+    # The caller hears 2.5 s of the answer; their sample begins with half a second of silence.
     assert interruption[0] - cut_short[0] == pytest.approx(3.0, abs=0.1)
     assert cut_short[1] - interruption[0] == pytest.approx(0.0, abs=0.06)
     assert interruption[1] < answer[0] < answer[1] < price[0]
@@ -90,7 +90,7 @@ async def test_the_default_caller_has_three_turns_speaks_twice_into_an_answer_an
     assert len(recording.caller) / 16000 == pytest.approx(farewell[1] + 2.5, abs=0.1)
 
 
-async def test_a_caller_whose_file_is_silent_hears_the_greeting_and_leaves(
+async def test_a_caller_with_a_silent_file_hangs_up_after_the_greeting(
     autojump_clock: MockClock,
 ) -> None:
     line = await call(ScriptedCaller(one_line(bytes(16000 * 2 * 3), 16000)))
@@ -101,7 +101,7 @@ async def test_a_caller_whose_file_is_silent_hears_the_greeting_and_leaves(
 
 
 @pytest.mark.parametrize("name", MANIFEST)
-def test_a_sample_is_what_its_manifest_says(name: str) -> None:
+def test_a_sample_matches_its_manifest(name: str) -> None:
     facts = MANIFEST[name]
     sound = np.frombuffer(read_wav(DEMO / f"samples/{name}.wav", 16000), "<i2")
     begin, end = turns(sound, 16000)[0][0], turns(sound, 16000)[-1][1]

@@ -1,4 +1,4 @@
-"""The WAV line keeps a line's contract, and paces, drops, marks and records exactly."""
+"""The contract of a line, kept by the WAV line, and its exact pace, drops, marks and recording."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ SIZE = frame_bytes(16000)
 
 
 def frames(*values: int, rate_hz: int = 16000) -> bytes:
-    """One frame for each value, all of its samples equal to it."""
+    """Return one frame for each value, in which all samples have that value."""
     return np.repeat(np.array(values, "<i2"), frame_bytes(rate_hz) // 2).tobytes()
 
 
 def values(pcm: bytes | np.ndarray[tuple[int, ...], np.dtype[np.int16]]) -> list[int]:
-    """The opposite of `frames` at 16 kHz."""
+    """Return the value of each frame: the inverse of `frames` at 16 kHz."""
     samples = np.frombuffer(pcm, "<i2") if isinstance(pcm, bytes) else pcm
     by_frame = samples.reshape(-1, SIZE // 2)
     assert (by_frame == by_frame[:, :1]).all()
@@ -60,7 +60,7 @@ async def test_a_line_that_is_cancelled_is_closed(autojump_clock: MockClock) -> 
         assert await person.line.signal() == Closed()
 
 
-async def test_a_closed_line_leaves_its_carriers_nursery_at_once(autojump_clock: MockClock) -> None:
+async def test_closing_a_line_ends_its_task_immediately(autojump_clock: MockClock) -> None:
     began = trio.current_time()
     async with calling(Person()) as person:
         await trio.sleep(1.005)
@@ -68,7 +68,7 @@ async def test_a_closed_line_leaves_its_carriers_nursery_at_once(autojump_clock:
     assert trio.current_time() - began == pytest.approx(1.005, abs=1e-9)
 
 
-async def test_frame_n_is_heard_at_n_times_20_ms_for_minutes(autojump_clock: MockClock) -> None:
+async def test_frame_n_arrives_at_n_times_20_ms_for_minutes(autojump_clock: MockClock) -> None:
     async with calling(Person()) as person:
         began = trio.current_time()
         person.line.answer()
@@ -79,7 +79,7 @@ async def test_frame_n_is_heard_at_n_times_20_ms_for_minutes(autojump_clock: Moc
         assert late < 1e-9
 
 
-async def test_a_slow_listener_is_given_all_that_is_pending_at_once(
+async def test_a_slow_reader_gets_all_pending_audio_together(
     autojump_clock: MockClock,
 ) -> None:
     async with calling(Person()) as person:
@@ -91,7 +91,7 @@ async def test_a_slow_listener_is_given_all_that_is_pending_at_once(
         assert values(await person.line.receive_audio()) == [3, 4]
 
 
-async def test_after_a_stall_the_missed_frames_follow_at_once_and_the_pace_is_as_before(
+async def test_after_a_stall_the_missed_frames_follow_immediately_and_the_pace_is_unchanged(
     autojump_clock: MockClock,
 ) -> None:
     async with calling(Person()) as person:
@@ -138,7 +138,7 @@ async def test_a_full_queue_drops_and_counts_the_excess(
         assert 7 in values(person.heard())
 
 
-async def test_a_partial_frame_is_refused_and_nothing_of_it_is_heard(
+async def test_a_partial_frame_is_refused_and_not_heard(
     autojump_clock: MockClock,
 ) -> None:
     async with calling(Person()) as person:
@@ -158,12 +158,12 @@ async def test_a_mark_is_not_reached_while_its_last_frame_is_on_the_air(
         person.line.play(frames(1, 2, 3))
         person.line.mark(5)
         assert await person.line.signal() == MarkReached(5)
-        # On the air from 0.02 to 0.08.
+        # The frames are on the air from 0.02 to 0.08.
         assert trio.current_time() == pytest.approx(began + 0.08)
         assert values(person.heard()) == [0, 1, 2, 3]
 
 
-async def test_marks_wait_for_the_answer_as_the_sound_before_them_does(
+async def test_marks_wait_for_the_answer(
     autojump_clock: MockClock,
 ) -> None:
     async with calling(Person()) as person:
@@ -177,7 +177,7 @@ async def test_marks_wait_for_the_answer_as_the_sound_before_them_does(
         assert trio.current_time() == pytest.approx(began + 1.02)
 
 
-async def test_a_flush_lets_only_the_frame_on_the_air_be_heard(autojump_clock: MockClock) -> None:
+async def test_only_the_frame_on_the_air_is_heard_after_a_flush(autojump_clock: MockClock) -> None:
     async with calling(Person()) as person:
         person.line.answer()
         person.line.play(frames(*range(1, 101)))
@@ -204,7 +204,7 @@ async def test_a_mark_after_a_flush_waits_for_the_frame_on_the_air(
         assert values(person.heard()) == [0, 1]
 
 
-async def test_the_recording_holds_both_sides_at_the_same_instants(
+async def test_the_recording_holds_both_sides_at_the_same_moments(
     autojump_clock: MockClock,
 ) -> None:
     async with calling(Person()) as person:
@@ -229,7 +229,7 @@ async def test_the_recording_ends_with_the_call(autojump_clock: MockClock) -> No
         assert len(person.line.recording.caller) == len(person.line.recording.agent) == 5 * 320
 
 
-async def test_a_caller_gives_up_if_the_call_is_not_answered(autojump_clock: MockClock) -> None:
+async def test_a_caller_hangs_up_if_the_call_is_not_answered(autojump_clock: MockClock) -> None:
     async with calling(Person()) as person:
         began = trio.current_time()
         assert await person.line.signal() == RemoteHungUp("no answer")
@@ -237,7 +237,7 @@ async def test_a_caller_gives_up_if_the_call_is_not_answered(autojump_clock: Moc
         assert await person.line.signal() == Closed()
 
 
-async def test_signals_before_the_end_are_delivered_before_it(
+async def test_signals_before_the_end_are_delivered(
     autojump_clock: MockClock,
 ) -> None:
     async with calling(Person()) as person:
@@ -251,7 +251,7 @@ async def test_signals_before_the_end_are_delivered_before_it(
         assert [await person.line.signal() for _ in range(2)] == [MarkReached(1), Closed()]
 
 
-async def test_a_closed_line_counts_nothing_as_dropped(autojump_clock: MockClock) -> None:
+async def test_a_closed_line_counts_no_dropped_frames(autojump_clock: MockClock) -> None:
     async with calling(Person()) as person:
         person.line.answer()
         person.line.hang_up()

@@ -45,7 +45,7 @@ def is_refused(breaker: Breaker) -> bool:
 
 
 async def cooled_down(breaker: Breaker) -> float:
-    """Seconds until a request goes through, which fails."""
+    """Wait until a request goes through, let it fail, and return the seconds of the wait."""
     began = trio.current_time()
     with trio.fail_after(1000):
         while True:
@@ -58,7 +58,7 @@ async def cooled_down(breaker: Breaker) -> float:
                 return trio.current_time() - began
 
 
-async def test_failures_in_a_row_open_it(breaker: Breaker) -> None:
+async def test_failures_in_a_row_open_the_circuit(breaker: Breaker) -> None:
     fail(breaker, 2)
     assert state(breaker) == "closed"
     fail(breaker, failure=Late("voice", "late"))
@@ -66,21 +66,23 @@ async def test_failures_in_a_row_open_it(breaker: Breaker) -> None:
     assert is_refused(breaker)
 
 
-async def test_a_success_between_failures_begins_the_count_anew(breaker: Breaker) -> None:
+async def test_a_success_between_failures_restarts_the_count(breaker: Breaker) -> None:
     fail(breaker, 2)
     succeed(breaker)
     fail(breaker, 2)
     assert state(breaker) == "closed"
 
 
-async def test_a_refusal_says_how_it_failed_and_the_cure(breaker: Breaker) -> None:
+async def test_a_refused_request_has_the_last_reason_and_cure(breaker: Breaker) -> None:
     fail(breaker, 3)
     with pytest.raises(NotAsked) as refused, breaker.request():
-        pytest.fail("nobody may ask")
+        pytest.fail("the request went through")
     assert str(refused.value) == "voice: circuit open: no answer (see its status page)"
 
 
-async def test_a_refusal_is_no_failure(autojump_clock: MockClock, breaker: Breaker) -> None:
+async def test_a_refused_request_is_not_a_failure(
+    autojump_clock: MockClock, breaker: Breaker
+) -> None:
     fail(breaker, 3)
     assert all(is_refused(breaker) for _ in range(10))
     await trio.sleep(5.0)
@@ -110,7 +112,7 @@ async def test_each_probe_that_fails_doubles_the_cool_down_up_to_a_bound(
     assert [await cooled_down(breaker) for _ in range(4)] == [5.0, 10.0, 15.0, 15.0]
 
 
-async def test_the_cool_down_is_short_again_once_it_was_closed(
+async def test_the_cool_down_is_short_again_after_the_circuit_was_closed(
     autojump_clock: MockClock, breaker: Breaker
 ) -> None:
     fail(breaker, 3)
@@ -121,7 +123,7 @@ async def test_the_cool_down_is_short_again_once_it_was_closed(
     assert await cooled_down(breaker) == 5.0
 
 
-async def test_a_cancelled_request_is_no_failure_and_no_success(breaker: Breaker) -> None:
+async def test_a_cancelled_request_is_neither_failure_nor_success(breaker: Breaker) -> None:
     fail(breaker, 2)
     with trio.CancelScope() as scope, breaker.request():
         scope.cancel()
@@ -131,7 +133,7 @@ async def test_a_cancelled_request_is_no_failure_and_no_success(breaker: Breaker
     assert state(breaker) == "open"
 
 
-async def test_a_cancelled_probe_makes_way_for_the_next(
+async def test_a_cancelled_probe_lets_the_next_probe_through(
     autojump_clock: MockClock, breaker: Breaker
 ) -> None:
     fail(breaker, 3)
@@ -144,7 +146,7 @@ async def test_a_cancelled_probe_makes_way_for_the_next(
     assert state(breaker) == "closed"
 
 
-async def test_an_error_of_who_asked_is_not_the_providers(breaker: Breaker) -> None:
+async def test_an_error_of_the_caller_is_not_a_failure_of_the_provider(breaker: Breaker) -> None:
     for _ in range(3):
         with pytest.raises(BrokenPipeError), breaker.request():
             raise BrokenPipeError
@@ -152,7 +154,7 @@ async def test_an_error_of_who_asked_is_not_the_providers(breaker: Breaker) -> N
 
 
 @pytest.mark.parametrize("ends", ["well", "badly", "cancelled"])
-async def test_what_comes_of_a_request_from_before_it_opened_is_no_news(
+async def test_the_result_of_a_request_from_before_the_opening_is_ignored(
     autojump_clock: MockClock, breaker: Breaker, ends: str
 ) -> None:
     old = breaker.request()
@@ -169,7 +171,7 @@ async def test_what_comes_of_a_request_from_before_it_opened_is_no_news(
     assert state(breaker) == "closed"
 
 
-async def test_the_log_says_once_that_it_opened_and_once_that_it_closed(
+async def test_the_opening_and_the_closing_are_logged_once(
     autojump_clock: MockClock, breaker: Breaker, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, "callchart")

@@ -1,4 +1,4 @@
-"""The operator's view of fallbacks: the ratio, the reasons, and the error of both providers."""
+"""The counters of fallbacks: the ratio and the reasons; and the error of two providers."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from callchart.adapters.fallback.failures import Late, NotAsked, both_failed
 from callchart.engine.ports import ProviderError
 
 
-def test_requests_that_were_handed_on_are_counted_by_reason() -> None:
+def test_fallbacks_are_counted_by_reason() -> None:
     counters = FallbackCounters(requests=12)
     for failure in (Late("a", "late"), Late("a", "late"), NotAsked("a", "open")):
         counters.handed_on(failure)
@@ -19,11 +19,11 @@ def test_requests_that_were_handed_on_are_counted_by_reason() -> None:
     assert counters.ratio == pytest.approx(1 / 3)
 
 
-def test_nothing_of_nothing_was_handed_on() -> None:
+def test_the_ratio_without_requests_is_zero() -> None:
     assert FallbackCounters().ratio == 0.0
 
 
-def test_the_error_of_two_providers_names_both_and_both_cures() -> None:
+def test_the_error_of_two_providers_has_both_names_reasons_and_cures() -> None:
     error = both_failed(
         ProviderError("near", "no sound within 0.4 s", "see its status page"),
         ProviderError("far", "it was killed", "start it again"),
@@ -34,6 +34,6 @@ def test_the_error_of_two_providers_names_both_and_both_cures() -> None:
     )
 
 
-def test_a_cure_that_nobody_knows_is_left_out() -> None:
+def test_an_unknown_cure_is_left_out() -> None:
     error = both_failed(ProviderError("near", "late"), ProviderError("far", "gone", "start it"))
     assert error.cure == "far: start it"

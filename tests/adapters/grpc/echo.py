@@ -1,4 +1,4 @@
-"""The process of echo_server.py: started, told to stop, killed, started again on its port."""
+"""The process of echo_server.py, which a test can start, stop, kill and restart on its port."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.adapters.grpc.messages import Caller, ask
 
 
 class EchoServer:
-    """Made by `running`."""
+    """A running echo server. Create it with `running`."""
 
     def __init__(self, options: dict[str, int], files: tuple[str, ...]) -> None:
         self._options, self._files = options, files
@@ -25,7 +25,7 @@ class EchoServer:
     @classmethod
     @contextmanager
     def running(cls, options: dict[str, int] | None = None, *files: str) -> Iterator[EchoServer]:
-        """A server with gRPC's own options, and TLS where there are files of a key and a chain."""
+        """Run a server with gRPC's `options`, and with TLS if `files` are a key and its chain."""
         server = cls(options or {}, files)
         server.start()
         try:
@@ -46,7 +46,7 @@ class EchoServer:
         self.port = int(self._process.stdout.readline())
 
     def stop(self) -> None:
-        """Let it refuse new calls, and exit after the end of its open calls."""
+        """Let the server refuse new calls, and exit after its open calls have ended."""
         assert self._process is not None
         self._process.terminate()
 
@@ -65,6 +65,6 @@ async def hanging(caller: Caller) -> int:
 
 
 async def until_none_hangs(caller: Caller) -> None:
-    """Wait for the server to have no calls of Hang any more; bounded by the test."""
+    """Wait until the server has no open calls of Hang. The test limits the time."""
     while await hanging(caller):
         await trio.lowlevel.checkpoint()

@@ -1,5 +1,7 @@
-"""An official gRPC server, run as a process: it echoes, hangs and fails as it is asked to, and
-counts the calls that hang. Its messages are plain bytes. SIGTERM stops it with a grace of 5 s."""
+"""A server of the official gRPC library, run as a process.
+
+It echoes, hangs and fails as a call asks, and counts the calls that hang. Its messages are plain
+bytes. After SIGTERM it gives open calls 5 s to end."""
 
 from __future__ import annotations
 
@@ -18,7 +20,7 @@ STATUSES = {code.value[0]: code for code in grpc.StatusCode}
 
 
 class Service(grpc.GenericRpcHandler):
-    """Methods by the last part of their path."""
+    """The methods, by the last part of their path."""
 
     def __init__(self) -> None:
         self.open = 0
@@ -46,17 +48,17 @@ class Service(grpc.GenericRpcHandler):
         return None
 
     def repeat(self, request: bytes, context: grpc.ServicerContext) -> Iterator[bytes]:
-        """So many messages of such a size."""
+        """Send messages: the request is their number and their size."""
         number, size = map(int, request.split())
         for index in range(number):
             yield index.to_bytes(4, "big") + bytes(size - 4)
 
     def hang(self, request: bytes, context: grpc.ServicerContext) -> Iterator[bytes]:
-        """One message, and no end."""
+        """Send one message, and do not end the call."""
         over = threading.Event()
 
         def ended() -> None:
-            # Here, for a generator that has yielded may never be gone on with.
+            # Count in this callback: gRPC may never resume a generator that has yielded.
             with self.lock:
                 self.ended_ns = time.monotonic_ns()
                 self.open -= 1
@@ -70,14 +72,14 @@ class Service(grpc.GenericRpcHandler):
         over.wait()
 
     def fail(self, request: bytes, context: grpc.ServicerContext) -> Iterator[bytes]:
-        """So many messages, then such a status with such words."""
+        """Fail: the request is a number of messages, then a status and its message."""
         number, status, words = request.split(b" ", 2)
         for _ in range(int(number)):
             yield b"before"
         context.abort(STATUSES[int(status)], words.decode())
 
     def metadata(self, request: bytes, context: grpc.ServicerContext) -> Iterator[bytes]:
-        """The call's metadata."""
+        """Return the metadata of the call, as JSON."""
         yield json.dumps([list(item) for item in context.invocation_metadata()]).encode()
 
     def peer(self, request: bytes, context: grpc.ServicerContext) -> Iterator[bytes]:
@@ -85,18 +87,17 @@ class Service(grpc.GenericRpcHandler):
         yield context.peer().encode()
 
     def chat(self, requests: Iterator[bytes], context: grpc.ServicerContext) -> Iterator[bytes]:
-        """Each message back."""
+        """Send each message back."""
         yield from requests
 
     def count(self, request: bytes, context: grpc.ServicerContext) -> Iterator[bytes]:
-        """Return the number of hanging calls, and when the last one ended."""
+        """Return the number of hanging calls, and the moment (ns) when the last one ended."""
         with self.lock:
             yield f"{self.open} {self.ended_ns}".encode()
 
 
 def main(port: str, options: str, *files: str) -> None:
-    """Serve on a port, 0 for any, with gRPC's own options; over TLS where there are files of a key
-    and its chain."""
+    """Serve on `port` (0: any) with gRPC's `options`, over TLS if `files` are a key and chain."""
     server = grpc.server(
         ThreadPoolExecutor(200), [Service()], options=list(json.loads(options).items())
     )

@@ -1,4 +1,4 @@
-"""Messages of plain bytes, the methods of the servers that echo them, and calls in one line."""
+"""Messages of plain bytes, the methods that send them, and functions that make whole calls."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ class Raw:
 
 
 def asks(name: str) -> Method[Raw, Raw]:
-    """A method that takes one message."""
+    """Return a method that takes one message."""
     return Method(f"/test.Test/{name}", Raw, Raw, client_streams=False, server_streams=True)
 
 
 def talks(name: str) -> Method[Raw, Raw]:
-    """A method that takes a stream of messages."""
+    """Return a method that takes a stream of messages."""
     return Method(f"/test.Test/{name}", Raw, Raw, client_streams=True, server_streams=True)
 
 
 class Caller(Protocol):
-    """A `Pool`, as far as a call is concerned."""
+    """The part of a `Pool` that makes calls."""
 
     def stream(
         self, method: Method[Raw, Raw], metadata: Mapping[str, str] | None = None
@@ -55,7 +55,7 @@ async def ask(
 
 
 async def rest(stream: Stream[Raw, Raw]) -> list[bytes]:
-    """All that is still to come."""
+    """Return all messages until the end of the call."""
     said = []
     while (message := await stream.receive()) is not None:
         said.append(message.data)

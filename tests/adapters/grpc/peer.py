@@ -1,5 +1,4 @@
-"""The other side of a connection, without a socket: HTTP/2 as a test wants it spoken, on a clock
-that jumps."""
+"""A scripted server of HTTP/2 without a socket, for tests on a clock that jumps."""
 
 from __future__ import annotations
 
@@ -33,7 +32,7 @@ Ends = trio.StapledStream[MemorySendStream, MemoryReceiveStream]
 
 
 def framed(*messages: bytes) -> bytes:
-    """Messages as gRPC frames them."""
+    """Return messages in gRPC's frames."""
     return b"".join(b"\0" + len(message).to_bytes(4, "big") + message for message in messages)
 
 
@@ -41,7 +40,7 @@ class Network:
     """The network between the client and the test's servers."""
 
     def __init__(self) -> None:
-        #: When each attempt was made.
+        #: The moments of the attempts to connect.
         self.attempts: list[float] = []
         self.refuses = False
         #: The client's end of the last connection.
@@ -59,11 +58,11 @@ class Network:
         return self.ours
 
     async def dialled(self) -> Ends:
-        """The server's end of the next connection, on which nothing has been said yet."""
+        """Wait for the next connection, and return the server's end, before any bytes are sent."""
         return await self._peers.receive()
 
     async def peer(self, settings: Settings | None = None) -> Peer:
-        """The next connection, taken by a server that has said its settings."""
+        """Wait for the next connection, send SETTINGS there, and return its server."""
         peer = Peer(await self.dialled())
         peer.h2.update_settings({int(code): value for code, value in (settings or {}).items()})
         await peer.flush()
@@ -73,15 +72,15 @@ class Network:
     async def pool(
         self, connections: int = 1, keepalive: Keepalive = KEEPALIVE
     ) -> AsyncIterator[Pool]:
-        """A pool. A test in which nothing happens any more fails: the pool's own timers would let
-        the clock jump without end."""
+        """Open a pool. Fail after 1000 s: the timers of the pool keep the clock of a hanging test
+        jumping."""
         with trio.fail_after(1000):
             async with Pool.open(ADDRESS, connections, dial=self.dial, keepalive=keepalive) as pool:
                 yield pool
 
     @asynccontextmanager
     async def connected(self, settings: Settings | None = None) -> AsyncIterator[tuple[Pool, Peer]]:
-        """A pool of one connection that is up, and its peer."""
+        """Open a pool of one connection that is up, and yield it with its peer."""
         async with self.pool() as pool:
             peer = await self.peer(settings)
             await pool.ready()
@@ -105,11 +104,11 @@ class Peer:
         self._events: deque[Event] = deque()
 
     async def flush(self) -> None:
-        """Send what h2 has to send."""
+        """Send the bytes that h2 has queued."""
         await self.stream.send_all(self.h2.data_to_send())
 
     async def event(self, kind: type[E]) -> E:
-        """The next of this kind; others before it are passed over. Answers settings and pings."""
+        """Return the next event of this kind, and skip others. Answer SETTINGS and pings."""
         while True:
             while self._events:
                 event = self._events.popleft()
@@ -126,7 +125,7 @@ class Peer:
             pass
 
     async def request(self) -> int:
-        """The number of the next call."""
+        """Wait for the next call, and return its number."""
         number = (await self.event(RequestReceived)).stream_id
         assert number is not None
         return number

@@ -1,4 +1,4 @@
-"""Answers that no official server would give: each is one clear error, of its own call alone."""
+"""Answers that an official server does not give: each fails only its own call, with one error."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from callchart.adapters.grpc.pool import Pool
 from tests.adapters.grpc.messages import Raw, ask, asks, rest, talks
 from tests.adapters.grpc.peer import FINE, HEAD, Network, Peer, framed
 
-#: What a peer says to a call of that number.
+#: Sends a peer's answer to the call of that number.
 Says = Callable[[Peer, int], None]
 
 
@@ -37,7 +37,7 @@ async def failure(says: Says) -> RpcError:
 
 
 async def answered(pool: Pool, peer: Peer) -> None:
-    """The connection is as good as ever."""
+    """Check that the connection serves another call."""
     async with trio.open_nursery() as nursery:
         nursery.start_soon(ask, pool, "Say")
         await peer.answer(await peer.request(), b"fine")
@@ -74,7 +74,7 @@ def reset(code: int) -> Says:
     return says
 
 
-# --- no gRPC ------------------------------------------------------------------------------------
+# --- not gRPC -----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ def reset(code: int) -> Says:
         ("418", Status.UNKNOWN),
     ],
 )
-async def test_a_proxys_error_page_is_named_by_its_status(
+async def test_an_error_page_of_a_proxy_is_named_by_its_status(
     autojump_clock: MockClock, code: str, status: Status
 ) -> None:
     error = await failure(page(code))
@@ -98,12 +98,12 @@ async def test_a_proxys_error_page_is_named_by_its_status(
     )
 
 
-async def test_a_page_may_say_when_to_come_again(autojump_clock: MockClock) -> None:
+async def test_the_retry_after_of_a_page_is_read(autojump_clock: MockClock) -> None:
     assert (await failure(page("503", ("retry-after", "7")))).retry_after == 7
     assert (await failure(page("503", ("retry-after", "Fri, 31 Dec")))).retry_after is None
 
 
-async def test_a_page_that_is_fine_is_no_grpc_either(autojump_clock: MockClock) -> None:
+async def test_a_page_with_status_200_is_not_grpc(autojump_clock: MockClock) -> None:
     error = await failure(page("200"))
     assert (
         error.reason == "speech.test:443 answered with content of type 'text/html' instead of gRPC"
@@ -111,7 +111,9 @@ async def test_a_page_that_is_fine_is_no_grpc_either(autojump_clock: MockClock) 
 
 
 @pytest.mark.parametrize("kind", ["application/grpc+proto", "application/grpc;charset=utf-8"])
-async def test_grpc_may_be_written_at_more_length(autojump_clock: MockClock, kind: str) -> None:
+async def test_grpc_content_types_with_a_suffix_are_accepted(
+    autojump_clock: MockClock, kind: str
+) -> None:
     def says(peer: Peer, number: int) -> None:
         peer.h2.send_headers(number, [(":status", "200"), ("content-type", kind)])
         peer.h2.send_headers(number, [("grpc-status", "6")], end_stream=True)
@@ -123,7 +125,7 @@ async def test_grpc_may_be_written_at_more_length(autojump_clock: MockClock, kin
 
 
 @pytest.mark.parametrize("says", [trailers, head_only])
-async def test_a_status_comes_in_trailers_or_alone(
+async def test_a_status_is_read_from_trailers_or_from_the_head(
     autojump_clock: MockClock,
     says: Callable[..., Says],
 ) -> None:
@@ -132,21 +134,21 @@ async def test_a_status_comes_in_trailers_or_alone(
     assert str(error) == "speech.test:443 answered RESOURCE_EXHAUSTED"
 
 
-async def test_a_status_that_is_none_is_unknown(autojump_clock: MockClock) -> None:
+async def test_a_status_that_is_not_a_number_is_unknown(autojump_clock: MockClock) -> None:
     assert (await failure(trailers(("grpc-status", "many")))).status is Status.UNKNOWN
 
 
-async def test_words_that_are_not_encoded_are_read_as_they_are(autojump_clock: MockClock) -> None:
+async def test_a_message_that_is_not_encoded_is_read_unchanged(autojump_clock: MockClock) -> None:
     error = await failure(trailers(("grpc-status", "3"), ("grpc-message", "нет")))
     assert error.message == "нет"
 
 
-async def test_a_server_may_name_the_pause_before_another_try(autojump_clock: MockClock) -> None:
+async def test_the_retry_pushback_of_a_server_is_read(autojump_clock: MockClock) -> None:
     error = await failure(trailers(("grpc-status", "8"), ("grpc-retry-pushback-ms", "1500")))
     assert error.retry_after == 1.5
 
 
-async def test_a_call_that_ends_without_a_status_has_failed(autojump_clock: MockClock) -> None:
+async def test_a_call_that_ends_without_a_status_fails(autojump_clock: MockClock) -> None:
     def says(peer: Peer, number: int) -> None:
         peer.h2.send_headers(number, HEAD)
         peer.h2.send_data(number, framed(b"so"), end_stream=True)
@@ -179,7 +181,7 @@ async def test_a_reset_is_an_error_with_its_name(
     )
 
 
-async def test_a_reset_with_a_code_of_its_own_has_that(autojump_clock: MockClock) -> None:
+async def test_a_reset_with_an_unknown_code_shows_the_number(autojump_clock: MockClock) -> None:
     assert (await failure(reset(99))).reason == "speech.test:443 reset the call (error 99)"
 
 
@@ -197,7 +199,7 @@ async def test_a_reset_after_the_end_changes_nothing(autojump_clock: MockClock) 
         await peer.flush()
 
 
-async def test_what_came_whole_before_a_reset_is_heard_first(autojump_clock: MockClock) -> None:
+async def test_whole_messages_before_a_reset_are_received_first(autojump_clock: MockClock) -> None:
     async with Network().connected() as (pool, peer), pool.stream(asks("Say")) as stream:
         await stream.send(Raw(b"x"))
         number = await peer.request()
@@ -214,7 +216,7 @@ async def test_what_came_whole_before_a_reset_is_heard_first(autojump_clock: Moc
 # --- messages -----------------------------------------------------------------------------------
 
 
-async def test_a_message_in_frames_of_one_byte_is_whole(autojump_clock: MockClock) -> None:
+async def test_a_message_in_frames_of_one_byte_is_received_whole(autojump_clock: MockClock) -> None:
     async with Network().connected() as (pool, peer), pool.stream(asks("Say")) as stream:
         await stream.send(Raw(b"x"))
         number = await peer.request()

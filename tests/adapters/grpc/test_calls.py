@@ -63,7 +63,7 @@ async def test_a_message_may_be_empty(pool: Pool) -> None:
         assert await rest(stream) == [b""]
 
 
-async def test_both_sides_talk_as_they_like(pool: Pool) -> None:
+async def test_both_sides_send_in_any_order(pool: Pool) -> None:
     async with pool.stream(talks("Chat")) as stream:
         for word in (b"one", b"two"):
             await stream.send(Raw(word))
@@ -71,10 +71,10 @@ async def test_both_sides_talk_as_they_like(pool: Pool) -> None:
         await stream.send(Raw(b"three"))
         await stream.end()
         assert await rest(stream) == [b"three"]
-        assert await stream.receive() is None  # and stays at that
+        assert await stream.receive() is None  # again, after the end
 
 
-async def test_a_hundred_calls_at_once_keep_to_themselves(pool: Pool) -> None:
+async def test_a_hundred_simultaneous_calls_do_not_mix(pool: Pool) -> None:
     async def call(number: int) -> None:
         if number % 3:
             assert await ask(pool, "Repeat", b"3 %d" % (number * 100)) == numbered(3, number * 100)
@@ -88,7 +88,7 @@ async def test_a_hundred_calls_at_once_keep_to_themselves(pool: Pool) -> None:
             nursery.start_soon(call, number)
 
 
-async def test_messages_of_betterproto2_are_understood(pool: Pool) -> None:
+async def test_messages_of_betterproto2_are_sent_and_received(pool: Pool) -> None:
     @dataclass(eq=False, repr=False)
     class Said(betterproto2.Message):
         text: str = betterproto2.field(1, betterproto2.TYPE_STRING)
@@ -104,7 +104,7 @@ async def test_messages_of_betterproto2_are_understood(pool: Pool) -> None:
 # --- metadata -----------------------------------------------------------------------------------
 
 
-async def test_metadata_reach_the_server_and_no_log(
+async def test_metadata_reach_the_server_and_are_not_logged(
     pool: Pool, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
@@ -120,7 +120,7 @@ async def test_metadata_reach_the_server_and_no_log(
 @pytest.mark.parametrize(
     "metadata", [{"x-key": "s3cret\n"}, {"X-Key": "s3cret"}, {"te": "s3cret"}, {"grpc-x": "s3cret"}]
 )
-async def test_metadata_that_cannot_be_sent_are_named_and_not_shown(
+async def test_the_error_for_invalid_metadata_names_the_key_and_hides_the_value(
     pool: Pool, metadata: dict[str, str]
 ) -> None:
     with pytest.raises(ValueError, match=f"metadata '{next(iter(metadata))}'") as raised:
@@ -133,7 +133,9 @@ async def test_metadata_that_cannot_be_sent_are_named_and_not_shown(
 
 
 @pytest.mark.parametrize("status", [status for status in Status if status is not Status.OK])
-async def test_a_status_comes_as_it_is_with_the_servers_words(pool: Pool, status: Status) -> None:
+async def test_the_status_and_the_message_of_the_server_are_received(
+    pool: Pool, status: Status
+) -> None:
     with pytest.raises(RpcError, match=f"^127.0.0.1:[0-9]+ answered {status.name}$") as raised:
         await ask(pool, "Fail", b"0 %d %s" % (status.value, "50 % лишнего".encode()))
     assert raised.value.status is status
@@ -141,7 +143,7 @@ async def test_a_status_comes_as_it_is_with_the_servers_words(pool: Pool, status
     assert raised.value.retry_after is None
 
 
-async def test_messages_come_before_the_failure_that_followed_them(pool: Pool) -> None:
+async def test_messages_before_a_failure_are_received_first(pool: Pool) -> None:
     async with pool.stream(asks("Fail")) as stream:
         await stream.send(Raw(b"2 13 ouch"))
         assert await stream.receive() == Raw(b"before")
@@ -151,19 +153,19 @@ async def test_messages_come_before_the_failure_that_followed_them(pool: Pool) -
                 await stream.receive()
 
 
-async def test_an_unknown_method_is_said_to_be_one(pool: Pool) -> None:
+async def test_an_unknown_method_is_unimplemented(pool: Pool) -> None:
     with pytest.raises(RpcError, match="answered UNIMPLEMENTED"):
         await ask(pool, "Sing")
 
 
-async def test_a_message_that_is_too_large_is_refused_and_others_go_on(pool: Pool) -> None:
+async def test_a_message_that_is_too_large_fails_only_its_call(pool: Pool) -> None:
     with pytest.raises(RpcError, match="a message of 4194305 bytes") as raised:
         await ask(pool, "Repeat", b"1 %d" % (LARGEST_MESSAGE + 1))
     assert raised.value.status is Status.RESOURCE_EXHAUSTED
     assert await ask(pool, "Repeat", b"1 5") == numbered(1, 5)
 
 
-async def test_a_message_of_another_kind_is_no_message(pool: Pool) -> None:
+async def test_an_invalid_message_is_an_error(pool: Pool) -> None:
     async with pool.stream(talks("Chat")) as stream:
         await stream.send(Raw(b"broken"), end=True)
         with pytest.raises(RpcError, match="sent a message that is not a valid Raw"):
@@ -173,7 +175,7 @@ async def test_a_message_of_another_kind_is_no_message(pool: Pool) -> None:
 # --- flow ---------------------------------------------------------------------------------------
 
 
-async def test_a_slow_reader_holds_up_nobody_and_loses_nothing(pool: Pool) -> None:
+async def test_a_slow_reader_delays_no_other_call_and_loses_nothing(pool: Pool) -> None:
     much = b"200 16000"  # more than the windows of a dozen calls
     async with pool.stream(asks("Repeat")) as slow:
         await slow.send(Raw(much))
@@ -185,7 +187,7 @@ async def test_a_slow_reader_holds_up_nobody_and_loses_nothing(pool: Pool) -> No
 # --- cancelling ---------------------------------------------------------------------------------
 
 
-async def test_a_receive_that_was_cancelled_loses_nothing(pool: Pool) -> None:
+async def test_a_cancelled_receive_loses_nothing(pool: Pool) -> None:
     async with pool.stream(talks("Chat")) as stream:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(stream.receive)
@@ -199,7 +201,7 @@ async def test_a_receive_that_was_cancelled_loses_nothing(pool: Pool) -> None:
         assert said == Raw(bytes(100_000))
 
 
-async def test_leaving_early_ends_the_call_at_the_server(pool: Pool) -> None:
+async def test_leaving_the_block_ends_the_call_at_the_server(pool: Pool) -> None:
     async with pool.stream(asks("Hang")) as stream:
         await stream.send(Raw(b"x"))
         await stream.receive()
@@ -207,7 +209,7 @@ async def test_leaving_early_ends_the_call_at_the_server(pool: Pool) -> None:
     await until_none_hangs(pool)
 
 
-async def test_a_hundred_calls_cancelled_at_once_leave_nothing_behind(pool: Pool) -> None:
+async def test_a_hundred_cancelled_calls_leave_nothing(pool: Pool) -> None:
     tasks = trio.lowlevel.current_statistics().tasks_living
 
     async def hang() -> None:
@@ -226,7 +228,7 @@ async def test_a_hundred_calls_cancelled_at_once_leave_nothing_behind(pool: Pool
     assert trio.lowlevel.current_statistics().tasks_living == tasks
 
 
-async def test_an_error_of_the_block_comes_out_as_it_is(pool: Pool) -> None:
+async def test_an_error_of_the_block_is_raised_unchanged(pool: Pool) -> None:
     with pytest.raises(KeyError):  # noqa: PT012
         async with pool.stream(asks("Hang")) as stream:
             await stream.send(Raw(b"x"))
@@ -234,7 +236,7 @@ async def test_an_error_of_the_block_comes_out_as_it_is(pool: Pool) -> None:
     await until_none_hangs(pool)
 
 
-async def test_a_call_that_is_over_says_so_to_those_who_go_on(pool: Pool) -> None:
+async def test_send_and_receive_fail_after_the_block(pool: Pool) -> None:
     async with pool.stream(talks("Chat")) as stream:
         pass
     with pytest.raises(RpcError, match="the call was cancelled here"):

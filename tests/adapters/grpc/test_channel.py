@@ -1,4 +1,4 @@
-"""A channel connects and reconnects automatically, and each wait of a call has a bound."""
+"""A channel connects and reconnects without a call, and a call waits for a limited time."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def pauses(attempts: list[float]) -> list[float]:
 # --- connecting ---------------------------------------------------------------------------------
 
 
-async def test_it_connects_ahead_of_the_first_call(autojump_clock: MockClock) -> None:
+async def test_the_channel_connects_before_the_first_call(autojump_clock: MockClock) -> None:
     network = Network()
     async with network.pool():
         await network.peer()
@@ -42,7 +42,7 @@ async def test_a_call_waits_for_the_attempt_under_way(autojump_clock: MockClock)
         await peer.answer(await peer.request(), b"fine")
 
 
-async def test_a_peer_that_says_nothing_is_given_up_after_three_seconds(
+async def test_a_silent_peer_times_out_after_three_seconds(
     autojump_clock: MockClock,
 ) -> None:
     network = Network()
@@ -52,10 +52,10 @@ async def test_a_peer_that_says_nothing_is_given_up_after_three_seconds(
             await ask(pool, "Say")
         assert trio.current_time() == 3
         while await silent.receive_some():
-            pass  # it is closed, and no descriptor is left behind
+            pass  # until our side has closed the connection
 
 
-async def test_while_it_pauses_a_call_fails_at_once_with_the_reason(
+async def test_a_call_during_a_pause_fails_immediately_with_the_reason(
     autojump_clock: MockClock,
 ) -> None:
     network = Network()
@@ -86,10 +86,10 @@ async def test_a_call_that_is_cancelled_while_it_waits_leaves_nothing(
             await peer.answer(number, b"fine")
 
 
-# --- coming back --------------------------------------------------------------------------------
+# --- reconnecting -------------------------------------------------------------------------------
 
 
-async def test_pauses_double_up_to_ten_seconds_with_some_luck(autojump_clock: MockClock) -> None:
+async def test_pauses_double_up_to_ten_seconds_with_jitter(autojump_clock: MockClock) -> None:
     network = Network()
     network.refuses = True
     async with Pool.open(ADDRESS, 1, dial=network.dial, luck=random.Random(1)):
@@ -100,7 +100,9 @@ async def test_pauses_double_up_to_ten_seconds_with_some_luck(autojump_clock: Mo
     assert len(set(seen)) == len(seen)
 
 
-async def test_a_server_that_was_down_all_night_is_found(autojump_clock: MockClock) -> None:
+async def test_the_channel_connects_after_a_night_without_a_server(
+    autojump_clock: MockClock,
+) -> None:
     network = Network()
     network.refuses = True
     async with Pool.open(ADDRESS, 1, dial=network.dial) as pool:
@@ -110,7 +112,7 @@ async def test_a_server_that_was_down_all_night_is_found(autojump_clock: MockClo
         await pool.ready()
 
 
-async def test_pauses_are_those_of_its_luck(autojump_clock: MockClock) -> None:
+async def test_equal_seeds_give_equal_pauses(autojump_clock: MockClock) -> None:
     async def attempts(seed: int) -> list[float]:
         network = Network()
         network.refuses = True
@@ -123,7 +125,9 @@ async def test_pauses_are_those_of_its_luck(autojump_clock: MockClock) -> None:
     assert await attempts(2) != pytest.approx(one)
 
 
-async def test_a_connection_that_served_is_replaced_at_once(autojump_clock: MockClock) -> None:
+async def test_a_long_lived_connection_is_replaced_without_a_pause(
+    autojump_clock: MockClock,
+) -> None:
     network = Network()
     async with network.connected() as (pool, peer):
         await trio.sleep(15)
@@ -135,7 +139,7 @@ async def test_a_connection_that_served_is_replaced_at_once(autojump_clock: Mock
         assert trio.current_time() == 15
 
 
-async def test_a_server_that_drops_each_connection_is_not_run_down(
+async def test_a_server_that_drops_each_connection_is_dialled_with_growing_pauses(
     autojump_clock: MockClock,
 ) -> None:
     network = Network()
@@ -147,7 +151,7 @@ async def test_a_server_that_drops_each_connection_is_not_run_down(
         assert 0.8 * middle <= pause <= 1.2 * middle
 
 
-async def test_a_server_that_moves_its_callers_on_in_circles_is_not_run_down(
+async def test_a_server_that_sends_goaway_on_each_connection_is_dialled_with_pauses(
     autojump_clock: MockClock,
 ) -> None:
     network = Network()
@@ -159,7 +163,7 @@ async def test_a_server_that_moves_its_callers_on_in_circles_is_not_run_down(
     assert all(0.08 <= pause <= 0.12 for pause in pauses(network.attempts))
 
 
-async def test_it_tells_once_that_it_is_down_and_once_that_it_is_back(
+async def test_the_loss_and_the_reconnect_are_logged_once(
     autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
@@ -185,7 +189,7 @@ async def test_it_tells_once_that_it_is_down_and_once_that_it_is_back(
     ]
 
 
-async def test_every_call_learns_that_the_connection_broke(autojump_clock: MockClock) -> None:
+async def test_every_call_fails_when_the_connection_breaks(autojump_clock: MockClock) -> None:
     async with Network().connected() as (pool, peer), trio.open_nursery() as nursery:
 
         async def call() -> None:
@@ -200,7 +204,7 @@ async def test_every_call_learns_that_the_connection_broke(autojump_clock: MockC
         await peer.stream.aclose()
 
 
-async def test_a_request_on_a_connection_that_just_broke_fails(autojump_clock: MockClock) -> None:
+async def test_a_request_on_a_broken_connection_fails(autojump_clock: MockClock) -> None:
     async with Network().connected() as (pool, peer), pool.stream(asks("Say")) as stream:
         await peer.stream.aclose()
         await wait_all_tasks_blocked()
@@ -208,13 +212,13 @@ async def test_a_request_on_a_connection_that_just_broke_fails(autojump_clock: M
             await stream.send(Raw(b"x"))
 
 
-# --- as many calls as the server allows ---------------------------------------------------------
+# --- the server's limit of calls ----------------------------------------------------------------
 
 TWO = {SettingCodes.MAX_CONCURRENT_STREAMS: 2}
 
 
-async def test_a_call_too_many_waits_for_its_turn(autojump_clock: MockClock) -> None:
-    # h2 sees to it that there never are more than two: on the peer's side too.
+async def test_a_call_above_the_limit_of_the_server_waits(autojump_clock: MockClock) -> None:
+    # The peer's h2 raises an error for a third simultaneous call.
     async with Network().connected(TWO) as (pool, peer), trio.open_nursery() as nursery:
         for _ in range(4):
             nursery.start_soon(ask, pool, "Say")
@@ -226,7 +230,7 @@ async def test_a_call_too_many_waits_for_its_turn(autojump_clock: MockClock) -> 
             await peer.answer(number, b"fine")
 
 
-async def test_a_call_that_is_left_makes_room(autojump_clock: MockClock) -> None:
+async def test_the_end_of_a_call_starts_a_waiting_call(autojump_clock: MockClock) -> None:
     async with Network().connected(TWO) as (pool, peer), trio.open_nursery() as nursery:
         async with pool.stream(asks("Say")), pool.stream(asks("Say")):
             nursery.start_soon(ask, pool, "Say")
@@ -235,7 +239,7 @@ async def test_a_call_that_is_left_makes_room(autojump_clock: MockClock) -> None
         await peer.answer(await peer.request(), b"fine")
 
 
-async def test_a_call_that_waits_for_its_turn_goes_on_at_the_next_connection(
+async def test_a_waiting_call_begins_on_the_next_connection(
     autojump_clock: MockClock,
 ) -> None:
     network = Network()
@@ -271,7 +275,7 @@ async def test_a_connection_that_refuses_three_calls_in_a_row_is_replaced(
         for _ in range(3):
             assert network.attempts == [0]
             await refused()
-        # Right after it came up, there is a pause before the next; a call waits for it.
+        # The old connection was young, so a pause comes before the next; a call waits for it.
         async with trio.open_nursery() as nursery:
             nursery.start_soon(ask, pool, "Say")
             new = await network.peer()

@@ -29,7 +29,7 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
 async def listening(
     serve: Callable[[trio.SocketStream], Awaitable[object]], host: str = "127.0.0.1"
 ) -> AsyncIterator[int]:
-    """A port at which each connection is served so."""
+    """Serve each connection to a new port with `serve`, and yield the port."""
     async with trio.open_nursery() as nursery:
         (listener,) = await trio.open_tcp_listeners(0, host=host)
         await nursery.start(trio.serve_listeners, serve, [listener])
@@ -47,7 +47,7 @@ async def failure(address: Address) -> ConnectionLost:
 # --- TCP ----------------------------------------------------------------------------------------
 
 
-async def test_small_writes_are_not_held_back() -> None:
+async def test_small_writes_are_sent_without_delay() -> None:
     async with listening(trio.SocketStream.receive_some) as port:
         stream = await dial(Address("127.0.0.1", port))
         assert isinstance(stream, trio.SocketStream)
@@ -55,7 +55,7 @@ async def test_small_writes_are_not_held_back() -> None:
         await stream.aclose()
 
 
-async def test_a_server_that_is_not_there_refuses() -> None:
+async def test_a_missing_server_refuses_the_connection() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
     error = await failure(Address("127.0.0.1", port))
@@ -63,16 +63,16 @@ async def test_a_server_that_is_not_there_refuses() -> None:
 
 
 @pytest.mark.parametrize("host", ["nowhere.invalid", "two..dots", "a" * 64 + ".test"])
-async def test_a_name_that_nobody_knows_was_not_found(host: str) -> None:
+async def test_an_unknown_host_name_is_reported(host: str) -> None:
     assert (await failure(Address(host, 443))).reason == f"{host}:443 was not found"
 
 
-async def test_a_network_that_cannot_be_reached_is_said_to_be_one() -> None:
+async def test_an_unreachable_network_is_reported() -> None:
     error = await failure(Address("255.255.255.255", 443))
     assert error.reason.startswith("255.255.255.255:443 cannot be reached: ")
 
 
-def test_an_address_is_written_as_usual() -> None:
+def test_an_address_is_shown_as_host_and_port() -> None:
     assert str(Address("speech.test", 443)) == "speech.test:443"
     assert str(Address("::1", 443)) == "[::1]:443"
 
@@ -109,7 +109,7 @@ async def test_a_certificate_for_another_host_is_not_trusted(certificate: Certif
 def tls(
     certificate: Certificate, *protocols: str
 ) -> Callable[[trio.SocketStream], Awaitable[None]]:
-    """Serves TLS, and speaks such protocols over it."""
+    """Return a server of TLS that offers these protocols by ALPN."""
 
     async def serve(tcp: trio.SocketStream) -> None:
         secured = trio.SSLStream(tcp, serving(certificate, *protocols), server_side=True)
@@ -123,7 +123,7 @@ def tls(
 
 
 @pytest.mark.parametrize("protocols", [(), ("http/1.1",)])
-async def test_a_server_without_http2_is_said_to_have_none(
+async def test_a_server_without_http2_is_reported(
     certificate: Certificate, protocols: tuple[str, ...]
 ) -> None:
     async with listening(tls(certificate, *protocols)) as port:
@@ -131,7 +131,7 @@ async def test_a_server_without_http2_is_said_to_have_none(
     assert error.reason == f"localhost:{port} does not speak HTTP/2 over TLS"
 
 
-async def test_a_server_that_refuses_http2_is_said_to_have_none(certificate: Certificate) -> None:
+async def test_a_server_that_refuses_http2_is_reported(certificate: Certificate) -> None:
     async def refuse(tcp: trio.SocketStream) -> None:
         await tcp.receive_some()
         await tcp.send_all(b"\x15\3\3\0\2" + b"\2\x78")  # alert: no application protocol
@@ -141,7 +141,7 @@ async def test_a_server_that_refuses_http2_is_said_to_have_none(certificate: Cer
     assert error.reason == f"localhost:{port} does not speak HTTP/2 over TLS"
 
 
-async def test_a_server_without_tls_is_said_to_have_none(certificate: Certificate) -> None:
+async def test_a_server_without_tls_is_reported(certificate: Certificate) -> None:
     async def greet(tcp: trio.SocketStream) -> None:
         await tcp.send_all(b"HTTP/1.1 400 Bad Request\r\n\r\n")
 
@@ -150,7 +150,7 @@ async def test_a_server_without_tls_is_said_to_have_none(certificate: Certificat
     assert error.reason == f"no TLS with localhost:{port}: wrong version number"
 
 
-async def test_a_server_that_hangs_up_in_the_handshake_is_said_to_have_done_so(
+async def test_a_connection_that_breaks_in_the_tls_handshake_is_reported(
     certificate: Certificate,
 ) -> None:
     async with listening(trio.SocketStream.aclose) as port:
@@ -158,7 +158,7 @@ async def test_a_server_that_hangs_up_in_the_handshake_is_said_to_have_done_so(
     assert error.reason.startswith(f"no TLS with localhost:{port}: ")
 
 
-async def test_who_gives_up_a_handshake_leaves_no_socket(certificate: Certificate) -> None:
+async def test_a_cancelled_handshake_leaves_no_socket(certificate: Certificate) -> None:
     asked, closed = trio.Event(), trio.Event()
 
     async def wait(tcp: trio.SocketStream) -> None:

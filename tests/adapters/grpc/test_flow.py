@@ -1,4 +1,4 @@
-"""Flow control: a sender waits while the other side or the socket takes no more."""
+"""Flow control: a sender waits while the server or the socket takes no more data."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from callchart.adapters.grpc.http2 import STREAM_WINDOW
 from tests.adapters.grpc.messages import Raw, asks, rest, talks
 from tests.adapters.grpc.peer import FINE, HEAD, Network, Peer, framed
 
-WINDOW = 65535  # HTTP/2's own, of a server that says nothing else
+WINDOW = 65535  # HTTP/2's default, in bytes
 
 
 async def taken(peer: Peer, size: int) -> bytes:
-    """So many bytes of a call's request; the peer's windows stay as they are."""
+    """Return `size` bytes of a call's request, without opening the peer's windows again."""
     data = b""
     while len(data) < size:
         data += (await peer.event(DataReceived)).data
@@ -29,7 +29,7 @@ async def taken(peer: Peer, size: int) -> bytes:
 
 
 @pytest.mark.schedules(5)
-async def test_a_calls_head_and_its_request_are_written_at_once(autojump_clock: MockClock) -> None:
+async def test_headers_and_request_of_a_call_leave_in_one_write(autojump_clock: MockClock) -> None:
     network, writes = Network(), 0
     async with network.connected() as (pool, peer):
         deliver = network.ours.send_stream.send_all_hook
@@ -67,7 +67,7 @@ async def test_a_sender_waits_for_the_servers_window(autojump_clock: MockClock) 
     assert trio.current_time() == 0
 
 
-async def test_a_sender_who_waits_holds_up_no_other(autojump_clock: MockClock) -> None:
+async def test_a_sender_that_waits_does_not_delay_others(autojump_clock: MockClock) -> None:
     settings = {SettingCodes.INITIAL_WINDOW_SIZE: 100}
     async with (
         Network().connected(settings) as (pool, peer),
@@ -79,7 +79,7 @@ async def test_a_sender_who_waits_holds_up_no_other(autojump_clock: MockClock) -
         await wait_all_tasks_blocked()
         await other.send(Raw(bytes(50)))
         assert len(nursery.child_tasks) == 1
-        # The windows of the open calls grow too.
+        # A larger initial window also enlarges the windows of open calls.
         peer.h2.update_settings({SettingCodes.INITIAL_WINDOW_SIZE: 2000})
         await peer.flush()
     assert trio.current_time() == 0
@@ -100,7 +100,7 @@ async def hang_up(peer: Peer, number: int) -> None:
 
 
 @pytest.mark.parametrize("happens", [reset, go_away, hang_up])
-async def test_a_sender_who_waits_is_told_when_the_call_fails(
+async def test_a_sender_that_waits_fails_with_the_call(
     autojump_clock: MockClock, happens: Callable[[Peer, int], Awaitable[None]]
 ) -> None:
     async with (
@@ -120,7 +120,7 @@ async def test_a_sender_who_waits_is_told_when_the_call_fails(
     assert trio.current_time() == 0
 
 
-async def test_what_is_sent_after_the_servers_end_is_dropped(autojump_clock: MockClock) -> None:
+async def test_data_sent_after_the_end_by_the_server_is_dropped(autojump_clock: MockClock) -> None:
     async with Network().connected() as (pool, peer):
         async with pool.stream(talks("Talk")) as stream:
             async with trio.open_nursery() as nursery:
@@ -132,11 +132,11 @@ async def test_what_is_sent_after_the_servers_end_is_dropped(autojump_clock: Moc
             await stream.send(Raw(b"x"))
             await stream.end()
             assert await rest(stream) == [b"enough"]
-        # The server has sent all, and learns that no more comes.
+        # The reset tells the server that no more data comes.
         assert (await peer.event(StreamReset)).stream_id == number
 
 
-async def test_a_request_that_has_ended_stays_so(autojump_clock: MockClock) -> None:
+async def test_a_send_after_the_end_of_the_request_is_refused(autojump_clock: MockClock) -> None:
     async with Network().connected() as (pool, peer), pool.stream(talks("Talk")) as stream:
         await stream.send(Raw(b"x"), end=True)
         await stream.end()
@@ -158,7 +158,7 @@ async def test_a_send_that_is_cancelled_half_way_ends_the_call(autojump_clock: M
             await stream.receive()
 
 
-async def test_a_send_that_is_cancelled_before_it_began_sent_nothing(
+async def test_a_send_that_is_cancelled_before_it_begins_sends_nothing(
     autojump_clock: MockClock,
 ) -> None:
     async with Network().connected() as (pool, peer), pool.stream(talks("Talk")) as stream:
@@ -169,7 +169,7 @@ async def test_a_send_that_is_cancelled_before_it_began_sent_nothing(
         assert (await peer.event(DataReceived)).data == framed(b"said")
 
 
-async def test_what_nobody_read_of_a_call_that_was_left_takes_no_room_from_others(
+async def test_unread_data_of_a_left_call_takes_no_window_from_others(
     autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("callchart.adapters.grpc.http2.CONNECTION_WINDOW", 200_000)
@@ -186,7 +186,7 @@ async def test_what_nobody_read_of_a_call_that_was_left_takes_no_room_from_other
             await peer.event(StreamReset)
 
 
-async def test_what_waits_to_be_written_is_bounded(autojump_clock: MockClock) -> None:
+async def test_the_data_that_waits_for_the_writer_is_bounded(autojump_clock: MockClock) -> None:
     network = Network()
     async with network.connected({SettingCodes.INITIAL_WINDOW_SIZE: 10_000_000}) as (pool, peer):
         peer.h2.increment_flow_control_window(10_000_000)
@@ -213,7 +213,9 @@ async def test_what_waits_to_be_written_is_bounded(autojump_clock: MockClock) ->
                 writes.release()
 
 
-async def test_a_reader_who_takes_nothing_is_sent_a_window_full(autojump_clock: MockClock) -> None:
+async def test_a_reader_that_takes_nothing_gets_at_most_one_window(
+    autojump_clock: MockClock,
+) -> None:
     async with Network().connected() as (pool, peer), pool.stream(asks("Say")) as stream:
         await stream.send(Raw(b"x"))
         number = await peer.request()
@@ -227,7 +229,7 @@ async def test_a_reader_who_takes_nothing_is_sent_a_window_full(autojump_clock: 
         await peer.flush()
         await wait_all_tasks_blocked()
         assert said == STREAM_WINDOW
-        # Each message that is taken makes room for another.
+        # Each received message opens the window for another.
         for _ in range(STREAM_WINDOW // 1000):
             assert await stream.receive() == Raw(bytes(995))
         await peer.stream.send_all(b"")

@@ -1,4 +1,4 @@
-"""A server that takes leave: its calls go on, or are made elsewhere, and new ones lose no time."""
+"""A server that sends GOAWAY: its calls continue or are retried, and new calls do not wait."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from tests.adapters.grpc.peer import FINE, HEAD, Network, Peer, framed
 
 
 async def go_away(peer: Peer, last: int, code: ErrorCodes = ErrorCodes.NO_ERROR) -> None:
-    """Say that calls up to `last` are served to their end. The peer's h2 would end them all."""
+    """Send a GOAWAY that lets calls up to `last` continue. The peer's h2 alone would end them."""
     state = peer.h2.state_machine.state
     peer.h2.close_connection(code, last_stream_id=last)
     peer.h2.state_machine.state = state
     await peer.flush()
 
 
-async def test_a_call_goes_on_where_it_began_and_a_new_one_where_it_is_welcome(
+async def test_after_goaway_a_call_continues_and_a_new_one_uses_a_new_connection(
     autojump_clock: MockClock,
 ) -> None:
     network = Network()
@@ -43,7 +43,7 @@ async def test_a_call_goes_on_where_it_began_and_a_new_one_where_it_is_welcome(
         assert trio.current_time() < 1
 
 
-async def test_goaway_in_one_packet_with_an_answer_loses_nothing(autojump_clock: MockClock) -> None:
+async def test_goaway_in_one_packet_with_an_answer_loses_no_data(autojump_clock: MockClock) -> None:
     async with Network().connected() as (pool, peer), pool.stream(asks("Say")) as stream:
         await stream.send(Raw(b"x"))
         number = await peer.request()
@@ -57,7 +57,7 @@ async def test_goaway_in_one_packet_with_an_answer_loses_nothing(autojump_clock:
         assert await rest(stream) == [b"bye"]
 
 
-async def test_a_call_that_is_left_after_goaway_is_reset_as_ever(autojump_clock: MockClock) -> None:
+async def test_a_call_that_is_left_after_goaway_is_reset(autojump_clock: MockClock) -> None:
     async with Network().connected() as (pool, peer), pool.stream(asks("Say")) as other:
         async with pool.stream(asks("Say")) as stream:
             await stream.send(Raw(b"x"))
@@ -68,7 +68,7 @@ async def test_a_call_that_is_left_after_goaway_is_reset_as_ever(autojump_clock:
         assert other is not stream
 
 
-async def test_one_request_that_was_not_processed_is_made_again(autojump_clock: MockClock) -> None:
+async def test_an_unprocessed_request_is_retried(autojump_clock: MockClock) -> None:
     network = Network()
     async with network.connected() as (pool, old), pool.stream(asks("Say")) as stream:
         await stream.send(Raw(b"hello"))
@@ -86,7 +86,7 @@ async def test_one_request_that_was_not_processed_is_made_again(autojump_clock: 
             assert await rest(stream) == [b"fine"]
 
 
-async def test_goaway_before_the_request_was_sent_is_made_good_too(
+async def test_a_request_is_retried_after_goaway_before_it_was_sent(
     autojump_clock: MockClock,
 ) -> None:
     network = Network()
@@ -104,12 +104,12 @@ async def test_goaway_before_the_request_was_sent_is_made_good_too(
             assert await rest(stream) == [b"fine"]
 
 
-async def test_it_is_made_again_only_once(autojump_clock: MockClock) -> None:
+async def test_a_request_is_retried_only_once(autojump_clock: MockClock) -> None:
     network = Network()
     async with network.connected() as (pool, old), pool.stream(asks("Say")) as stream:
         await stream.send(Raw(b"hello"))
         await old.request()
-        await trio.sleep(1)  # after a while the next attempt comes without a pause
+        await trio.sleep(1)  # an older connection is replaced without a pause
         await go_away(old, 0)
 
         async def refuse() -> None:
@@ -125,7 +125,7 @@ async def test_it_is_made_again_only_once(autojump_clock: MockClock) -> None:
                 assert raised.value.unprocessed
 
 
-async def test_a_conversation_that_was_not_processed_is_its_callers_to_make_again(
+async def test_an_unprocessed_stream_of_requests_fails_without_a_retry(
     autojump_clock: MockClock,
 ) -> None:
     async with Network().connected() as (pool, peer), pool.stream(talks("Talk")) as stream:
@@ -137,12 +137,12 @@ async def test_a_conversation_that_was_not_processed_is_its_callers_to_make_agai
         assert raised.value.unprocessed
         with pytest.raises(ConnectionLost) as again:
             await stream.send(Raw(b"hello?"))
-        # One error that two tasks raise would have the traceback of both.
+        # Each task gets its own copy: one shared error would collect both tracebacks.
         assert again.value is not raised.value
         assert vars(again.value) == vars(raised.value)
 
 
-async def test_a_call_that_was_processed_is_not_made_again(autojump_clock: MockClock) -> None:
+async def test_a_processed_call_is_not_retried(autojump_clock: MockClock) -> None:
     async with Network().connected() as (pool, peer), pool.stream(asks("Say")) as stream:
         await stream.send(Raw(b"x"))
         await go_away(peer, await peer.request())
@@ -152,7 +152,7 @@ async def test_a_call_that_was_processed_is_not_made_again(autojump_clock: MockC
         assert not raised.value.unprocessed
 
 
-async def test_a_server_that_moves_its_callers_on_is_no_news(
+async def test_goaway_without_an_error_is_not_logged(
     autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
 ) -> None:
     network = Network()

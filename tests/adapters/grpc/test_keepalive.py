@@ -1,4 +1,4 @@
-"""A silent connection is asked whether it is there: at the right moments, and given up in time."""
+"""Pings on a silent connection: their moments, and the loss of a connection without answers."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.adapters.grpc.messages import Raw, asks
 from tests.adapters.grpc.peer import HEAD, Network, framed
 
 
-async def test_a_connection_without_calls_is_asked_every_thirty_seconds(
+async def test_a_connection_without_calls_is_pinged_every_thirty_seconds(
     autojump_clock: MockClock,
 ) -> None:
     async with Network().connected() as (_, peer):
@@ -25,14 +25,14 @@ async def test_a_connection_without_calls_is_asked_every_thirty_seconds(
             assert trio.current_time() == at
 
 
-async def test_a_connection_with_a_call_is_asked_after_ten_seconds_of_silence(
+async def test_a_connection_with_a_call_is_pinged_after_ten_seconds_of_silence(
     autojump_clock: MockClock,
 ) -> None:
     async with Network().connected() as (pool, peer), pool.stream(asks("Say")) as stream:
         await stream.send(Raw(b"x"))
         await peer.event(PingReceived)
         assert trio.current_time() == 10
-        # Whatever the server says counts, not only its answers.
+        # Any bytes of the server restart the interval, not only answers to pings.
         await trio.sleep(4)
         peer.h2.send_headers(1, HEAD)
         peer.h2.send_data(1, framed(b"x"))
@@ -41,7 +41,9 @@ async def test_a_connection_with_a_call_is_asked_after_ten_seconds_of_silence(
         assert trio.current_time() == 24
 
 
-async def test_a_call_on_a_connection_long_silent_asks_at_once(autojump_clock: MockClock) -> None:
+async def test_a_new_call_on_a_long_silent_connection_pings_immediately(
+    autojump_clock: MockClock,
+) -> None:
     async with Network().connected() as (pool, peer):
         await trio.sleep(25)
         async with pool.stream(asks("Say")):
@@ -49,7 +51,7 @@ async def test_a_call_on_a_connection_long_silent_asks_at_once(autojump_clock: M
             assert trio.current_time() == 25
 
 
-async def test_a_server_that_does_not_answer_is_given_up_and_dialled_again(
+async def test_a_connection_without_a_ping_answer_is_replaced(
     autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
@@ -69,7 +71,7 @@ async def test_a_server_that_does_not_answer_is_given_up_and_dialled_again(
     ]
 
 
-async def test_a_writer_that_is_stuck_is_given_up_as_well(autojump_clock: MockClock) -> None:
+async def test_a_connection_whose_writer_is_stuck_is_lost(autojump_clock: MockClock) -> None:
     network = Network()
     async with network.connected() as (pool, _), pool.stream(asks("Say")) as stream:
         network.ours.send_stream.send_all_hook = trio.sleep_forever
@@ -78,7 +80,7 @@ async def test_a_writer_that_is_stuck_is_given_up_as_well(autojump_clock: MockCl
             await stream.receive()
 
 
-async def test_who_is_told_to_calm_down_asks_half_as_often(autojump_clock: MockClock) -> None:
+async def test_enhance_your_calm_doubles_the_intervals(autojump_clock: MockClock) -> None:
     network = Network()
     async with network.pool(keepalive=Keepalive(busy=1, idle=4, answer=1)):
         for pause in (4, 8, 16):
@@ -90,18 +92,18 @@ async def test_who_is_told_to_calm_down_asks_half_as_often(autojump_clock: MockC
             await peer.flush()
 
 
-def test_who_is_calmer_is_so_with_calls_as_well() -> None:
+def test_calmer_doubles_both_intervals() -> None:
     assert Keepalive(busy=1, idle=4, answer=1).calmer() == Keepalive(busy=2, idle=8, answer=1)
 
 
-def test_the_calmest_still_finds_out_that_a_call_hangs() -> None:
+def test_the_longest_interval_with_calls_is_a_minute() -> None:
     keepalive = Keepalive()
     for _ in range(100):
         keepalive = keepalive.calmer()
     assert keepalive == Keepalive(busy=60, idle=7200)
 
 
-async def test_a_connection_that_is_only_moved_asks_as_before(autojump_clock: MockClock) -> None:
+async def test_goaway_without_an_error_keeps_the_intervals(autojump_clock: MockClock) -> None:
     network = Network()
     async with network.pool(keepalive=Keepalive(idle=4)):
         for _ in range(2):

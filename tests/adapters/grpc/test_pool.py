@@ -1,4 +1,4 @@
-"""A pool gives each call the best of its connections, and mends the others before they are met."""
+"""A pool gives each call the best of its connections, and replaces broken ones before a call."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from tests.adapters.grpc.peer import Network, Peer, Settings
 async def two(
     network: Network, settings: Settings | None = None
 ) -> AsyncIterator[tuple[Pool, Peer, Peer]]:
-    """A pool of two connections that are up, with their peers: the one that it asks first is first.
+    """Open a pool of two connections, and yield it with the peers, in the order of the next calls.
 
-    Each was asked once already: it is for the schedule to say who dialled first."""
+    Each peer gets one call first, because Trio's schedule decides which connection is older."""
     async with network.pool(2) as pool:
         peers = await network.peer(settings), await network.peer(settings)
         await wait_all_tasks_blocked()
@@ -46,13 +46,13 @@ async def asked_next(pool: Pool, peers: tuple[Peer, Peer]) -> Peer:
     return asked[0]
 
 
-async def test_its_connections_are_opened_ahead(autojump_clock: MockClock) -> None:
+async def test_connections_are_opened_before_the_first_call(autojump_clock: MockClock) -> None:
     network = Network()
     async with two(network):
         assert network.attempts == [0, 0]
 
 
-async def test_a_call_takes_the_connection_with_fewer(autojump_clock: MockClock) -> None:
+async def test_a_call_takes_the_connection_with_fewer_calls(autojump_clock: MockClock) -> None:
     async with (
         two(Network()) as (pool, one, other),
         pool.stream(asks("Say")),
@@ -63,7 +63,7 @@ async def test_a_call_takes_the_connection_with_fewer(autojump_clock: MockClock)
             assert await one.request() == await other.request() == 5
 
 
-async def test_a_connection_with_long_calls_is_left_to_them(autojump_clock: MockClock) -> None:
+async def test_new_calls_avoid_a_connection_with_a_long_call(autojump_clock: MockClock) -> None:
     async with two(Network()) as (pool, one, other), pool.stream(asks("Say")):
         await one.request()
         for _ in range(3):
@@ -78,7 +78,7 @@ async def test_connections_without_calls_take_turns(autojump_clock: MockClock) -
                 await peer.request()
 
 
-async def test_a_call_that_one_has_no_room_for_goes_to_the_other(
+async def test_a_call_avoids_a_full_connection(
     autojump_clock: MockClock,
 ) -> None:
     network = Network()
@@ -92,7 +92,7 @@ async def test_a_call_that_one_has_no_room_for_goes_to_the_other(
             assert full is not roomy
 
 
-async def test_calls_that_wait_for_their_turn_wait_where_fewer_do(
+async def test_waiting_calls_begin_when_any_connection_has_room(
     autojump_clock: MockClock,
 ) -> None:
     one_at_once = {SettingCodes.MAX_CONCURRENT_STREAMS: 1}
@@ -105,7 +105,7 @@ async def test_calls_that_wait_for_their_turn_wait_where_fewer_do(
                 await peer.answer(await peer.request(), b"fine")
 
 
-async def test_a_broken_connection_is_replaced_before_a_call_meets_it(
+async def test_a_broken_connection_is_replaced_before_the_next_call(
     autojump_clock: MockClock,
 ) -> None:
     network = Network()
@@ -122,7 +122,7 @@ async def test_a_broken_connection_is_replaced_before_a_call_meets_it(
     assert network.attempts == [0, 0, 1]
 
 
-async def test_a_call_avoids_a_connection_that_is_silent_when_it_is_asked(
+async def test_a_call_avoids_a_connection_whose_ping_has_no_answer(
     autojump_clock: MockClock,
 ) -> None:
     network = Network()
@@ -135,7 +135,9 @@ async def test_a_call_avoids_a_connection_that_is_silent_when_it_is_asked(
         assert silent is not other
 
 
-async def test_where_all_are_down_a_call_has_the_reason_at_once(autojump_clock: MockClock) -> None:
+async def test_with_all_connections_down_a_call_fails_immediately_with_the_reason(
+    autojump_clock: MockClock,
+) -> None:
     network = Network()
     network.refuses = True
     async with network.pool(2) as pool:
@@ -147,7 +149,7 @@ async def test_where_all_are_down_a_call_has_the_reason_at_once(autojump_clock: 
             await pool.ready()
 
 
-async def test_it_is_ready_with_its_first_connection(autojump_clock: MockClock) -> None:
+async def test_the_pool_is_ready_with_its_first_connection(autojump_clock: MockClock) -> None:
     network = Network()
     async with network.pool(2) as pool, trio.open_nursery() as nursery:
         nursery.start_soon(network.peer)
@@ -155,7 +157,7 @@ async def test_it_is_ready_with_its_first_connection(autojump_clock: MockClock) 
         assert trio.current_time() == 0
 
 
-async def test_a_request_that_one_did_not_process_is_made_of_the_other(
+async def test_a_refused_request_is_retried_on_the_other_connection(
     autojump_clock: MockClock,
 ) -> None:
     async with two(Network()) as (pool, one, other), pool.stream(asks("Say")) as stream:

@@ -1,4 +1,4 @@
-"""An official server is killed, stopped, started again, and moves its callers on."""
+"""An official server is killed, stopped and restarted, and limits the age of connections."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ def server() -> Iterator[EchoServer]:
 
 
 async def until_it_fails(pool: Pool) -> None:
-    """Call until a call fails: a server that stops answers CANCELLED until it listens no more."""
+    """Call until a call fails. A stopping server answers CANCELLED until its port is closed."""
     with suppress(RpcError):
         while True:
             await ask(pool, "Count")
 
 
 async def until_it_answers(pool: Pool) -> None:
-    """Call until a call does not fail."""
+    """Call until a call succeeds."""
     while True:
         with suppress(ConnectionLost):
             await ask(pool, "Count")
             return
 
 
-async def test_a_server_that_is_killed_fails_its_calls_and_is_found_when_it_is_back(
+async def test_a_killed_server_fails_its_calls_and_is_reconnected_after_its_restart(
     server: EchoServer,
 ) -> None:
     with trio.fail_after(60):
@@ -55,7 +55,7 @@ async def test_a_server_that_is_killed_fails_its_calls_and_is_found_when_it_is_b
             await until_it_answers(pool)
 
 
-async def test_a_server_that_stops_lets_its_calls_end(server: EchoServer) -> None:
+async def test_calls_end_normally_while_the_server_stops(server: EchoServer) -> None:
     with trio.fail_after(60):
         async with Pool.open(server.address) as pool, pool.stream(talks("Chat")) as stream:
             await stream.send(Raw(b"one"))
@@ -66,7 +66,7 @@ async def test_a_server_that_stops_lets_its_calls_end(server: EchoServer) -> Non
             assert await rest(stream) == [b"two"]
 
 
-async def test_a_server_that_moves_its_callers_on_fails_no_call() -> None:
+async def test_a_server_that_limits_connection_age_fails_no_call() -> None:
     with trio.fail_after(60), EchoServer.running({"grpc.max_connection_age_ms": 100}) as server:
         async with Pool.open(server.address) as pool, pool.stream(talks("Chat")) as stream:
             peers: set[bytes] = set()
@@ -76,7 +76,7 @@ async def test_a_server_that_moves_its_callers_on_fails_no_call() -> None:
                 assert await stream.receive() == Raw(b"still here")
 
 
-async def test_no_more_calls_are_made_than_the_server_allows() -> None:
+async def test_the_limit_of_concurrent_calls_is_kept() -> None:
     with trio.fail_after(60), EchoServer.running({"grpc.max_concurrent_streams": 3}) as server:
         async with Pool.open(server.address) as pool, trio.open_nursery() as nursery:
 

@@ -27,7 +27,7 @@ from tests.adapters.grpc.peer import framed
 ADVICE = "read the changes, adapt seam.py or http2.py, and pin the new version"
 
 
-def test_the_versions_are_those_that_were_read() -> None:
+def test_the_versions_are_the_checked_ones() -> None:
     assert version("grpclib") == "0.4.9", ADVICE
     assert version("h2").startswith("4.4."), ADVICE
 
@@ -42,12 +42,12 @@ def test_the_versions_are_those_that_were_read() -> None:
         (H2Connection._receive_goaway_frame, ["self", "frame"]),
     ],
 )
-def test_functions_take_what_they_took(function: object, parameters: list[str]) -> None:
+def test_functions_have_the_expected_parameters(function: object, parameters: list[str]) -> None:
     assert callable(function)
     assert list(inspect.signature(function).parameters) == parameters, ADVICE
 
 
-def test_of_a_stream_grpclib_uses_two_methods() -> None:
+def test_grpclib_uses_two_methods_of_a_stream() -> None:
     source = inspect.getsource(grpclib.stream.recv_message)
     source += inspect.getsource(grpclib.stream.send_message)
     used = {word.split("(")[0] for word in source.split("stream.")[1:]}
@@ -55,7 +55,7 @@ def test_of_a_stream_grpclib_uses_two_methods() -> None:
 
 
 class Bytes:
-    """A source that has them all."""
+    """A source that has all bytes already."""
 
     def __init__(self, data: bytes) -> None:
         self._rest = data
@@ -65,21 +65,21 @@ class Bytes:
         return data
 
 
-#: The beginnings of fields 1 to 5, of each type that a field can have.
+#: The tags of fields 1 to 5, with each wire type.
 TAGS = [number << 3 | kind for number in range(1, 6) for kind in (0, 1, 2, 5)]
 
 
 @given(st.lists(st.sampled_from(TAGS) | st.integers(0, 255), max_size=20))
-async def test_bytes_that_are_no_message_are_an_error_of_the_call(numbers: list[int]) -> None:
+async def test_bytes_that_are_not_a_message_raise_only_rpc_errors(numbers: list[int]) -> None:
     with suppress(RpcError):
         await seam.receive(Bytes(framed(bytes(numbers))), StreamSynthesisResponse, "host")
 
 
-def test_http_has_grpcs_statuses() -> None:
+def test_http_statuses_map_to_grpc_statuses() -> None:
     assert grpclib.client._H2_TO_GRPC_STATUS_MAP["503"] is Status.UNAVAILABLE, ADVICE
 
 
-def test_goaway_leaves_everything_else_as_it_is() -> None:
+def test_goaway_keeps_the_connection_open_and_unsent_data() -> None:
     http2 = Http2()
     http2.received(SettingsFrame().serialize())
     http2.send_headers(1, seam.request_headers("/a/b", "http", "host", {}))
@@ -93,14 +93,14 @@ def test_goaway_leaves_everything_else_as_it_is() -> None:
     http2.send_data(1, b"more")
 
 
-def test_h2_is_still_in_need_of_that() -> None:
+def test_h2_alone_closes_the_connection_on_goaway() -> None:
     connection = H2Connection()
     connection.initiate_connection()
     connection.receive_data(GoAwayFrame(last_stream_id=1).serialize())
     assert connection.state_machine.state is ConnectionState.CLOSED, "http2.py can be simpler"
 
 
-def test_first_bytes_are_looked_at_however_they_come() -> None:
+def test_the_first_bytes_are_checked_in_any_pieces() -> None:
     http2 = Http2()
     for byte in SettingsFrame().serialize():
         http2.received(bytes([byte]))

@@ -1,4 +1,4 @@
-"""A worker for tests: says each message back; a number ends it with that code."""
+"""A worker for tests: it sends each message back, and exits with a number that it receives."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from callchart.adapters.worker.pipes import Owner, Ready, Unable
 
 
 def main() -> None:
-    """Works until the owner is gone. An argument is a reason not to work."""
+    """Serve until the owner has exited. An argument is a reason to send `Unable` instead."""
     owner = Owner()
     if sys.argv[1:]:
         owner.send(Unable(sys.argv[1], "ask for less"))

@@ -1,4 +1,4 @@
-"""Messages come out of a pipe whole, however it cuts them."""
+"""Messages are unpacked whole from the pieces that a pipe delivers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ messages = st.lists(
 
 
 @given(messages, st.integers(min_value=1, max_value=50))
-def test_messages_survive_any_cutting(sent: list[object], size: int) -> None:
+def test_messages_are_unpacked_from_pieces_of_any_length(sent: list[object], size: int) -> None:
     stream = b"".join(packed(message) for message in sent)
     unpacker = Unpacker()
     came: list[object] = []
@@ -23,7 +23,7 @@ def test_messages_survive_any_cutting(sent: list[object], size: int) -> None:
     assert came == sent
 
 
-def test_a_message_comes_no_sooner_than_its_last_byte() -> None:
+def test_a_message_is_returned_with_its_last_byte() -> None:
     unpacker = Unpacker()
     stream = packed(b"sound")
     assert unpacker.unpack(stream[:-1]) == []

@@ -1,4 +1,4 @@
-"""The resampler keeps what both rates can hold, drops the rest, and has no seams."""
+"""The resampler keeps the frequencies below both Nyquist limits, and joins pieces exactly."""
 
 from __future__ import annotations
 
@@ -16,34 +16,32 @@ RATES = [(22050, 16000), (22050, 8000), (8000, 16000), (16000, 8000)]
 
 
 def sine(hertz: float, rate_hz: int, amplitude: float = 16000) -> NDArray[np.float64]:
-    """One second."""
+    """Return one second of a sine."""
     return amplitude * np.sin(2 * np.pi * hertz * np.arange(rate_hz) / rate_hz)
 
 
 def resampled(sound: NDArray[np.float64], source_hz: int, target_hz: int) -> NDArray[np.float64]:
-    """The whole of it in one piece."""
+    """Return the sound resampled in one piece."""
     resampler = Resampler(source_hz, target_hz)
     pcm = resampler.resample(np.rint(sound).astype("<i2").tobytes()) + resampler.finish()
     return np.frombuffer(pcm, "<i2").astype(np.float64)
 
 
 def decibels(sound: NDArray[np.float64]) -> float:
-    """Return the power against a sine of 16000, without the samples near the ends."""
+    """Return the power relative to a sine of amplitude 16000, without the samples at the ends."""
     middle = sound[len(sound) // 10 : -len(sound) // 10]
     return float(10 * np.log10(np.mean(middle**2) / (16000**2 / 2) + 1e-12))
 
 
 @pytest.mark.parametrize(("source_hz", "target_hz"), RATES)
 @pytest.mark.parametrize("hertz", [100, 1000, 3400])
-def test_a_tone_comes_out_in_place_and_as_loud(
-    source_hz: int, target_hz: int, hertz: float
-) -> None:
+def test_a_tone_keeps_its_phase_and_loudness(source_hz: int, target_hz: int, hertz: float) -> None:
     error = resampled(sine(hertz, source_hz), source_hz, target_hz) - sine(hertz, target_hz)
     assert decibels(error) < -70
 
 
 @pytest.mark.parametrize(("source_hz", "target_hz"), [(22050, 16000), (22050, 8000), (16000, 8000)])
-def test_what_the_lower_rate_cannot_hold_is_dropped(source_hz: int, target_hz: int) -> None:
+def test_frequencies_above_the_lower_rate_are_removed(source_hz: int, target_hz: int) -> None:
     tone = sine(target_hz * 0.55, source_hz)
     assert decibels(resampled(tone, source_hz, target_hz)) < -70
 
@@ -65,7 +63,7 @@ def test_full_scale_does_not_wrap_around() -> None:
     st.sampled_from(RATES),
     st.lists(st.integers(min_value=0, max_value=3000), max_size=8).map(sorted),
 )
-def test_pieces_join_without_a_seam(rates: tuple[int, int], cuts: list[int]) -> None:
+def test_pieces_give_the_same_output_as_the_whole(rates: tuple[int, int], cuts: list[int]) -> None:
     pcm = np.random.default_rng(0).integers(-20000, 20000, 3000).astype("<i2").tobytes()
     whole = Resampler(*rates)
     pieces = Resampler(*rates)

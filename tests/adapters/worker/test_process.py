@@ -1,4 +1,4 @@
-"""A worker's life, with a real process that echoes messages."""
+"""A worker with a real process that echoes messages, from its start to its exit."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ ECHO = "tests.adapters.worker.echo"
 BOUND = 60.0
 
 
-def nothing(message: object) -> None:
-    pytest.fail(f"nobody asked for {message!r}")
+def refuse(message: object) -> None:
+    pytest.fail(f"unexpected message: {message!r}")
 
 
 async def converse(
     worker: Worker, answered: Callable[[object, trio.CancelScope], None]
 ) -> ProviderError | None:
-    """Runs the worker until it dies (why) or `answered` cancels (None)."""
+    """Run the worker until it exits (return the reason) or `answered` cancels (return None)."""
     death: ProviderError | None = None
     with trio.fail_after(BOUND), trio.CancelScope() as scope:
         death = await worker.run(lambda message: answered(message, scope))
     return death
 
 
-async def test_messages_come_back_in_order_and_whole(processes: list[trio.Process]) -> None:
+async def test_messages_are_answered_in_order_and_whole(processes: list[trio.Process]) -> None:
     sent: list[object] = ["one", b"\0" * 300_000, ("two", 2.5)]
     came: list[object] = []
 
@@ -50,7 +50,7 @@ async def test_messages_come_back_in_order_and_whole(processes: list[trio.Proces
     assert processes[0].returncode == -signal.SIGKILL
 
 
-async def test_a_process_that_cannot_work_says_why_and_is_gone(
+async def test_a_process_that_cannot_work_gives_the_reason_and_exits(
     processes: list[trio.Process],
 ) -> None:
     with trio.fail_after(BOUND), pytest.raises(ProviderError) as refusal:
@@ -59,30 +59,30 @@ async def test_a_process_that_cannot_work_says_why_and_is_gone(
     assert processes[0].returncode is not None
 
 
-async def test_a_process_that_does_not_start_is_an_error(processes: list[trio.Process]) -> None:
+async def test_a_process_that_does_not_start_raises_an_error(processes: list[trio.Process]) -> None:
     with trio.fail_after(BOUND), pytest.raises(ProviderError, match="exited with code 1"):
         await Worker.start("echo", "tests.adapters.worker.no_such_module")
     assert processes[0].returncode == 1
 
 
-async def test_whoever_runs_a_process_is_told_of_what_it_died() -> None:
+async def test_run_returns_the_reason_of_the_exit() -> None:
     worker = await Worker.start("echo", ECHO)
     worker.post(3)
-    death = await converse(worker, lambda message, scope: nothing(message))
+    death = await converse(worker, lambda message, scope: refuse(message))
     assert death is not None
     assert death.reason == "its process exited with code 3"
     assert not worker.alive
 
 
-async def test_ctrl_c_is_for_the_owner_to_answer(processes: list[trio.Process]) -> None:
-    """The terminal sends it to every process in the foreground."""
+async def test_a_worker_ignores_ctrl_c(processes: list[trio.Process]) -> None:
+    """A terminal sends Ctrl-C to every process in the foreground."""
     worker = await Worker.start("echo", ECHO)
     processes[0].send_signal(signal.SIGINT)
     worker.post("still there?")
     assert await converse(worker, lambda message, scope: scope.cancel()) is None
 
 
-async def test_a_process_whose_owner_is_gone_ends(processes: list[trio.Process]) -> None:
+async def test_a_worker_exits_with_its_owner(processes: list[trio.Process]) -> None:
     worker = await Worker.start("echo", ECHO)
     assert processes[0].stdin is not None
     with trio.fail_after(BOUND):
@@ -91,7 +91,7 @@ async def test_a_process_whose_owner_is_gone_ends(processes: list[trio.Process])
     await worker.aclose()
 
 
-async def test_a_start_that_is_cancelled_leaves_no_process(
+async def test_a_cancelled_start_leaves_no_process(
     processes: list[trio.Process], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     start = trio.lowlevel.open_process
@@ -108,7 +108,7 @@ async def test_a_start_that_is_cancelled_leaves_no_process(
     assert processes[0].returncode == -signal.SIGKILL
 
 
-async def test_a_file_where_the_user_stands_is_not_taken_for_a_module(
+async def test_files_of_the_current_directory_are_not_imported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "pickle.py").write_text("raise SystemExit('the wrong pickle')")

@@ -27,7 +27,7 @@ log = logging.getLogger("callchart")
 #: Time limit for a persistent socket at the start. Asterisk dials every 0.5 s by default.
 DIAL_SECONDS: Final = 10.0
 
-#: Asterisk names the application with its first message, within milliseconds.
+#: Time limit for Asterisk's first message, which names the application; it takes milliseconds.
 REGISTER_SECONDS: Final = 5.0
 
 
@@ -45,9 +45,9 @@ async def persistent(settings: AsteriskSettings, server: WebSocketServer) -> Asy
             if not link.is_up:
                 raise ControlError(
                     f"no control of Asterisk: it did not dial port {server.port} for the"
-                    f" application {settings.app!r} within {DIAL_SECONDS:g} s (see"
-                    " type=outbound_websocket in its ari.conf and uri in its websocket_client.conf;"
-                    " what was refused is logged here)"
+                    f" application {settings.app!r} within {DIAL_SECONDS:g} s",
+                    "check type=outbound_websocket in its ari.conf and uri in its"
+                    " websocket_client.conf, and read in this log which sockets were refused",
                 )
             yield control
 
@@ -63,7 +63,7 @@ async def per_call(settings: AsteriskSettings, server: WebSocketServer) -> Async
 
 
 class _Sockets:
-    """The open sockets that Asterisk dialled, by their application."""
+    """The open sockets that Asterisk dialled, by application."""
 
     def __init__(self, control: Control, nursery: trio.Nursery, *, per_call: bool) -> None:
         self._control, self._nursery, self._per_call = control, nursery, per_call
@@ -121,9 +121,9 @@ class _Sockets:
         ours = self._control.app
         if not (app.startswith(f"{ours}:") if self._per_call else app == ours):
             self._limited_log.warning(
-                f"control socket refused: its application or connection type must be {ours!r}'s"
-                " (see apps in Asterisk's ari.conf, and connection_type in its"
-                " websocket_client.conf)"
+                f"control socket refused: its application must be {ours!r}, and its connection type"
+                " must match asterisk.control; correct apps in Asterisk's ari.conf, or"
+                " connection_type in its websocket_client.conf"
             )
             return None
         older = self._open.get(app)
@@ -132,10 +132,10 @@ class _Sockets:
         link.mark_up(socket)
         if older is not None:
             self._limited_log.warning(
-                f"Asterisk dialled again for {ours!r}: older control socket closed (if this"
-                " repeats, more than one Asterisk dials here)"
+                f"older control socket closed: Asterisk dialled again for {ours!r}; if this"
+                " repeats, more than one Asterisk dials here"
             )
-            older.end("a newer one took its place")
+            older.end("Asterisk dialled a newer one")
         return link
 
     async def _hold(self, link: ControlLink, socket: ControlSocket) -> None:

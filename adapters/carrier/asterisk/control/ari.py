@@ -1,4 +1,4 @@
-"""The requests of ARI that a call needs, each a method.
+"""The requests of ARI that a call needs, one method for each.
 
 An `AriTransport` carries them, over HTTP or over the control socket."""
 
@@ -11,9 +11,10 @@ from typing import Any, Protocol
 from urllib.parse import quote
 
 from callchart.adapters.carrier.asterisk.control.events import AriChannel, read_channel
+from callchart.adapters.carrier.asterisk.failure import AsteriskFailure
 
 
-class ControlLost(Exception):
+class ControlLost(AsteriskFailure):
     """The connection to Asterisk is lost: Asterisk may or may not have carried out the request."""
 
 
@@ -27,7 +28,7 @@ class AriError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class AriRequest:
-    """One request. `path` has no slash in front: "channels/17.1/answer"; ids in it are quoted."""
+    """One request. `path` begins without a slash ("channels/17.1/answer"); its ids are quoted."""
 
     method: str
     path: str
@@ -39,7 +40,7 @@ class AriRequest:
 
 
 class AriTransport(Protocol):
-    """Carries requests to one Asterisk."""
+    """The connection that carries requests to one Asterisk."""
 
     async def send_request(self, request: AriRequest) -> Any:
         """Return the answer's JSON, or None if it is empty. Raises `AriError`, `ControlLost`."""
@@ -55,8 +56,8 @@ def parse_answer(request: AriRequest, status: int, phrase: str, body: str) -> An
     except (ValueError, RecursionError):
         if status < 400:
             raise ControlLost(
-                f"the answer to {request} must be JSON of Asterisk's ARI"
-                " (check for a proxy between us and Asterisk)"
+                f"the answer to {request} must be JSON of Asterisk's ARI, got other text",
+                "check asterisk.url, and check for a proxy between us and Asterisk",
             ) from None
         content = None
     if 200 <= status < 300:
@@ -77,8 +78,8 @@ class Bridge:
 class Ari:
     """The part of ARI that we use. Every method raises `AriError` and `ControlLost`.
 
-    We choose the ids of new objects, and so can subscribe to an object's events before we request
-    it: its first event may come before the answer."""
+    We choose the ids of new objects. So we can listen to an object before we request it: its first
+    event may come before the answer."""
 
     def __init__(self, transport: AriTransport) -> None:
         self._transport = transport
@@ -185,11 +186,11 @@ class Ari:
         await self._gone_is_fine("DELETE", "playbacks", playback)
 
     async def snoop(self, channel: str, app: str, snoop: str, *, spy: str) -> None:
-        """Create the channel `snoop`, which hears what `channel` says ("in") or hears ("out")."""
+        """Create the channel `snoop`, which hears what `channel` sends ("in") or gets ("out")."""
         await self._post("channels", channel, "snoop", snoop, spy=spy, app=app)
 
     async def record(self, channel: str, name: str, format: str) -> None:
-        """Record what a channel says into a file of that name, replacing an older one."""
+        """Record the audio of a channel into the file `name`, replacing an older one."""
         await self._post(
             "channels", channel, "record", name=name, format=format, ifExists="overwrite"
         )

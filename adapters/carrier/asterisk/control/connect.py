@@ -1,7 +1,7 @@
 """Control that we dial: requests over HTTP, events over a WebSocket.
 
-A failure of the first attempt raises an error with its cause and cure. After a later failure
-control is lost, and we reconnect until it works."""
+If the first attempt fails, entering raises `ControlError`. After a later failure, control is lost
+and we retry until it is back."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from callchart.adapters.carrier.asterisk.websocket.server import MESSAGE_BYTES
 
 CONNECT_SECONDS: Final = 5.0
 
-#: Random jitter, so that the clients of one Asterisk do not all reconnect in the same moment.
+#: With jitter, so that the clients of one Asterisk do not all reconnect at the same moment.
 RECONNECT: Final = Backoff(first_s=0.1, longest_s=5.0, jitter=(1.0, 1.5))
 
 
@@ -45,7 +45,7 @@ async def connected(settings: AsteriskSettings, random: Random) -> AsyncIterator
 
 
 class _Connection:
-    """The one link, and its successive sockets."""
+    """The link, and its sockets, one after the other."""
 
     def __init__(
         self, settings: AsteriskSettings, http: HttpTransport, control: Control, random: Random
@@ -60,30 +60,31 @@ class _Connection:
 
         Raises `ControlError` if the first attempt fails."""
         is_first, retries = True, 0
-        while not self._control.is_over:
+        while not self._control.has_failed:
             try:
                 async with self._open() as socket:
-                    up_at = trio.current_time()
+                    up_at_s = trio.current_time()
                     if is_first:
                         task_status.started()
                     is_first = False
                     self._link.mark_down(self._http, await socket.ended())
                 # Start with short delays again only if the connection lasted.
-                if trio.current_time() - up_at > RECONNECT.longest_s:
+                if trio.current_time() - up_at_s > RECONNECT.longest_s:
                     retries = 0
-                wait = RECONNECT.delay_s(retries, self._random)
+                delay_s = RECONNECT.delay_s(retries, self._random)
             except (DialFailed, AriError, ControlLost) as failure:
                 if is_first:
                     raise ControlError(
-                        f"no control of Asterisk: its events' WebSocket cannot be opened: {failure}"
-                        " (is res_http_websocket.so loaded?)"
+                        "no control of Asterisk: the WebSocket for its events cannot be opened:"
+                        f" {failure}",
+                        "check that Asterisk has loaded res_http_websocket.so",
                     ) from None
                 self._link.mark_down(self._http, str(failure))
-                wait = RECONNECT.delay_s(retries, self._random)
-                if wait >= RECONNECT.longest_s:
+                delay_s = RECONNECT.delay_s(retries, self._random)
+                if delay_s >= RECONNECT.longest_s:
                     self._limited_log.warning(f"control reconnect failed: {failure}")
             retries += 1
-            await trio.sleep(wait)
+            await trio.sleep(delay_s)
 
     @asynccontextmanager
     async def _open(self) -> AsyncIterator[ControlSocket]:

@@ -2,8 +2,8 @@
 
 Theory of operation. A `ControlLink` is one application's connection to Asterisk. It outlives its
 sockets: when one breaks, requests raise `ControlLost` immediately, and listeners wait for the next
-socket. All links of a `Control` share its listeners, by the channel's id, whichever socket an event
-comes from. A StasisStart of a channel without a listener is a call that arrives. connect.py and
+socket. All links of a `Control` share its listeners: a listener gets its channels' events from any
+socket. A StasisStart of a channel without a listener is a call that arrives. connect.py and
 accept.py open the links."""
 
 from __future__ import annotations
@@ -33,21 +33,28 @@ from callchart.adapters.carrier.asterisk.control.events import (
     StasisStart,
     channel_of,
 )
+from callchart.adapters.carrier.asterisk.failure import AsteriskFailure
 
 log = logging.getLogger("callchart")
 
-#: The most calls that wait for the carrier. It takes each as it comes, if only to refuse it.
+#: The most calls that wait for the carrier, which takes or refuses each one as it arrives.
 MAX_ARRIVALS: Final = 100
 
+#: The cure for two clients of one application.
+ONE_CLIENT: Final = (
+    "stop the other client, or give each client an application of its own, in asterisk.app and in"
+    " the dialplan"
+)
 
-class ControlError(Exception):
-    """Control of Asterisk has failed for good: the text holds the cause and the cure."""
+
+class ControlError(AsteriskFailure):
+    """Control of Asterisk has failed for good."""
 
 
 class ChannelEvents:
-    """The events of some channels, in order, from its creation to the end of its block.
+    """A listener: the events of some channels, in order, until the end of the block.
 
-    The queue is unbounded: a channel has few events, and its listener does not outlive it."""
+    The queue is unbounded, because a channel has few events."""
 
     def __init__(self, channels: Collection[str], leave: Callable[[ChannelEvents], None]) -> None:
         self.channels = frozenset(channels)
@@ -121,7 +128,7 @@ class ControlLink:
         self._lost.set()
 
     def listen(self, *channels: str) -> AbstractContextManager[ChannelEvents]:
-        """News of the channels from now on, until the block ends."""
+        """Listen to the channels from now on, until the block ends."""
         return self._listeners.listen(*channels)
 
     @property
@@ -137,7 +144,7 @@ class ControlLink:
         await self._back.wait()
 
     async def send_request(self, request: AriRequest) -> Any:
-        """See `ari.Transport`."""
+        """See `ari.AriTransport`."""
         if self._transport is None:
             raise ControlLost(f"control of Asterisk is lost: {self._why or 'not connected yet'}")
         return await self._transport.send_request(request)
@@ -163,18 +170,18 @@ class ControlLink:
 
     @property
     def _logged_app(self) -> str:
-        # In the mode "per_call" an application's name ends in its call's channel; leave that out.
+        # In the mode "per_call" the name ends with the call's channel: leave that out of the log.
         return self.app.partition(":")[0]
 
     async def catch_up(self, ari: Ari) -> None:
         """Deliver the end of each channel that ended while the link was down.
 
-        Call it right after `mark_up`: later, a listener may wait for a channel that is not created
-        yet, which would count as ended. Raises `AriError` and `ControlLost`."""
+        Call it right after `mark_up`: a channel that we request later is not in Asterisk's list
+        yet, and would count as ended. Raises `AriError` and `ControlLost`."""
         listened = self._listeners.channels()
         if listened:
-            there = {channel.id for channel in await ari.channels()}
-            for channel in listened - there:
+            present = {channel.id for channel in await ari.channels()}
+            for channel in listened - present:
                 self._listeners.deliver_event(
                     channel, ChannelDestroyed(channel, 0, "gone while control was lost")
                 )
@@ -182,7 +189,7 @@ class ControlLink:
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """A call that arrives. `events` are its channel's since `start`.
+    """A call that arrives. `events` are those of its channel since `start`.
 
     The task that takes the arrival must enter the block of `events`."""
 
@@ -207,7 +214,7 @@ class Control:
         self._failure: str | None = None
 
     def listen(self, *channels: str) -> AbstractContextManager[ChannelEvents]:
-        """News of the channels from now on, until the block ends."""
+        """Listen to the channels from now on, until the block ends."""
         return self._listeners.listen(*channels)
 
     async def arrival(self) -> Arrival:
@@ -218,10 +225,10 @@ class Control:
         except trio.EndOfChannel:
             pass
         assert self._failure is not None
-        raise ControlError(self._failure)
+        raise ControlError(self._failure, ONE_CLIENT)
 
     async def send_request(self, request: AriRequest) -> Any:
-        """See `ari.Transport`."""
+        """See `ari.AriTransport`."""
         for link in tuple(self._links.values()):
             if link.is_up:
                 return await link.send_request(request)
@@ -240,8 +247,7 @@ class Control:
         """Deliver an event of Asterisk to its listeners, or start an arrival."""
         if isinstance(event, ApplicationReplaced):
             self._fail(
-                f"another client took over the application {event.app!r} of Asterisk, and with it"
-                " its calls (stop it, or give each an app of its own, here and in the dialplan)"
+                f"another client took over the application {event.app!r} of Asterisk and its calls"
             )
             return
         channel = channel_of(event)
@@ -252,7 +258,7 @@ class Control:
                 log.debug("event dropped: no listener for a %s", type(event).__name__)
 
     @property
-    def is_over(self) -> bool:
+    def has_failed(self) -> bool:
         """True after control has failed for good."""
         return self._failure is not None
 
@@ -277,4 +283,4 @@ class Control:
         try:
             await link.ari.hang_up(channel, "congestion")
         except (AriError, ControlLost) as error:
-            log.error("call not refused, its caller may still wait: %s", error)
+            log.error("refusal failed, the caller may still wait: %s", error)

@@ -1,7 +1,7 @@
 """The events of ARI that a call needs, as values.
 
-An event that we do not use becomes `UnknownEvent`, with its name. An event that we use and cannot
-read raises `MalformedEvent`. Neither ends a call."""
+An event that we do not use becomes `UnknownEvent`. An event that we use and cannot read raises
+`MalformedEvent`. Neither ends a call."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class MalformedEvent(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class AriChannel:
-    """One leg as Asterisk knows it. `state` is ARI's word for it: Ring, Ringing, Up, Down, ..."""
+    """One leg of a call in Asterisk. `state` is ARI's word: Ring, Ringing, Up, Down, ..."""
 
     id: str
     name: str
@@ -85,7 +85,7 @@ class PlaybackStarted:
 
 @dataclass(frozen=True, slots=True)
 class PlaybackFinished:
-    """A playback ended. `failed` if Asterisk reports a failure, which it does not always."""
+    """A playback ended. `failed`: Asterisk reports a failure; it does not report all of them."""
 
     playback: str
     target: str

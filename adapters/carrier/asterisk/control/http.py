@@ -30,7 +30,7 @@ _LIMITS: Final = httpx.Limits(
 
 
 class HttpTransport:
-    """`ari.Transport` over HTTP."""
+    """An `ari.AriTransport` over HTTP."""
 
     def __init__(self, client: httpx.AsyncClient) -> None:
         self._client = client
@@ -42,8 +42,8 @@ class HttpTransport:
         """Open a transport for the length of the block, without sending a request.
 
         `url` is that of Asterisk's HTTP server, without a path."""
-        # Ignore the proxies of the environment: they are for the Internet, and the control socket
-        # uses none either.
+        # Ignore the proxies of the environment: they are for the Internet. The control socket
+        # ignores them too.
         async with httpx.AsyncClient(
             base_url=f"{url}/ari/",
             auth=(user, password),
@@ -55,48 +55,58 @@ class HttpTransport:
             yield cls(client)
 
     async def send_request(self, request: AriRequest) -> Any:
-        """See `ari.Transport`."""
+        """See `ari.AriTransport`."""
         response = None
-        failure = _no_answer()
+        reason, cure = _no_answer()
         with trio.move_on_after(ANSWER_SECONDS):
             try:
                 response = await self._client.request(
                     request.method, request.path, params=request.query
                 )
             except httpx.TransportError as error:
-                failure = _trouble(error)
+                reason, cure = _reason_and_cure(error)
         if response is None:
-            # Raised outside of the handler: httpx's errors quote the request, which may hold a
-            # phone number.
-            raise ControlLost(f"Asterisk at {self._where} {failure}")
+            # Raise outside of the handler: httpx's error quotes the request, which may hold a phone
+            # number, and must not become the context of ours.
+            raise ControlLost(f"Asterisk at {self._where} {reason}", cure)
         return parse_answer(request, response.status_code, response.reason_phrase, response.text)
 
 
-def _no_answer() -> str:
-    return f"did not answer within {ANSWER_SECONDS:g} s (check its load, and the network)"
+def _no_answer() -> tuple[str, str]:
+    return f"did not answer within {ANSWER_SECONDS:g} s", "check its load, and the network"
 
 
-def _trouble(error: httpx.TransportError) -> str:
+def _reason_and_cure(error: httpx.TransportError) -> tuple[str, str]:
     chain = tuple(causes(error))
 
     def caused_by(*kinds: type[BaseException]) -> bool:
         return any(isinstance(cause, kinds) for cause in chain)
 
     if caused_by(ConnectionRefusedError):
-        return "refused the connection (start it, set enabled in its http.conf, or correct the url)"
+        return (
+            "refused the connection",
+            "start it, set enabled=yes in its http.conf, or correct asterisk.url",
+        )
     if caused_by(socket.gaierror):
-        return "was not found (check the url and the name server)"
+        return "was not found", "check asterisk.url and the name server"
     if caused_by(ssl.SSLError):
         reason = next(str(cause) for cause in chain if isinstance(cause, ssl.SSLError))
-        return f"failed the TLS handshake: {reason} (check its certificate, and https in the url)"
+        return (
+            f"failed the TLS handshake: {reason}",
+            "check its certificate, and https in asterisk.url",
+        )
     if caused_by(httpx.PoolTimeout):
-        return f"kept all {_CONNECTIONS} connections busy for {ANSWER_SECONDS:g} s (check its load)"
+        return (
+            f"kept all {_CONNECTIONS} connections busy for {ANSWER_SECONDS:g} s",
+            "check its load",
+        )
     if caused_by(httpx.TimeoutException):
         return _no_answer()
     if caused_by(httpx.ConnectError):
-        return "cannot be reached (check the network and the url)"
+        return "cannot be reached", "check the network and asterisk.url"
     if caused_by(httpx.RemoteProtocolError):
         return (
-            "does not speak HTTP, or broke off its answer (check the url, and Asterisk's http.conf)"
+            "does not speak HTTP, or broke off its answer",
+            "check asterisk.url, and Asterisk's http.conf",
         )
-    return "broke off the connection (check that it still runs)"
+    return "broke off the connection", "check that it still runs"

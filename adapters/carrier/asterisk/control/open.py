@@ -1,4 +1,4 @@
-"""The three modes of control. The settings name one."""
+"""The three modes of control; `AsteriskSettings.control` chooses one."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ def open_control(
 ) -> AbstractAsyncContextManager[Control]:
     """Open control of Asterisk for the length of the block. Entering raises `ControlError`.
 
-    Asterisk dials `server`; the mode "connect" does not need it. `random` spreads the attempts to
-    reconnect. The mode "per_call" waits for nothing at the start, and `Control.ari` raises
-    `ControlLost` while no call is open."""
+    Asterisk dials `server`; the mode "connect" does not need it. `random` is the jitter of the
+    delays before reconnecting. In the mode "per_call" entering does not wait, and `Control.ari`
+    raises `ControlLost` while Asterisk has no call for us."""
     if settings.control == "connect":
         return connected(settings, random)
     assert server is not None

@@ -1,7 +1,7 @@
 """ARI over its WebSocket: events, and requests with their answers.
 
-One task reads, one writes requests, one pings the other end. All three end together, and a request
-without an answer then raises `ControlLost`."""
+One task reads, one writes requests, and one pings Asterisk. All three end together. A request that
+still waits for its answer then raises `ControlLost`."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class ControlSocket:
         self._asked, self._to_write = trio.open_memory_channel[tuple[str, str]](inf)
         self._why: str | None = None
         self._ended = trio.Event()
-        #: True if the other end closed the socket normally (code 1000).
+        #: True if Asterisk closed the socket normally (code 1000).
         self.was_closed = False
 
     async def run(self) -> None:
@@ -87,7 +87,7 @@ class ControlSocket:
         return self._why
 
     async def send_request(self, request: AriRequest) -> Any:
-        """See `ari.Transport`."""
+        """See `ari.AriTransport`."""
         if self._why is not None:
             raise ControlLost(f"control of Asterisk is lost: {self._why}")
         number = str(next(self._numbers))
@@ -147,7 +147,7 @@ class ControlSocket:
                 return
 
     async def _watch(self) -> None:
-        """Ping the other end, and end the socket if it does not answer."""
+        """Ping Asterisk, and end the socket if it does not answer."""
         while True:
             await trio.sleep(PING_SECONDS)
             with trio.move_on_after(PONG_SECONDS) as waiting:

@@ -1,9 +1,9 @@
 """A call's audio over AudioSocket: Asterisk dials our TCP port, one connection per call.
 
-A connection begins with the UUID that we gave Asterisk in the request for the media channel. We
-close one whose UUID belongs to no waiting call. Asterisk does not pace playback, so we do, and send
-frames from the beginning: Asterisk may block in a read of a silent connection (seen with 22.10.1)
-while it holds a lock, which stops other calls too."""
+A connection begins with the UUID from our request for the media channel. We close a connection if
+no call waits for its UUID. Asterisk does not pace playback, so we do. We send silence between the
+playback: Asterisk (seen with 22.10.1) may block in a read of a silent connection while it holds a
+lock, which stops other calls too."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ log = logging.getLogger("callchart")
 
 FORMATS: Final = {8000: ("slin", MessageKind.SLIN), 16000: ("slin16", MessageKind.SLIN16)}
 
-#: Time limits from the request to the connection, and from there to its UUID; each usually takes
+#: Time limits from the request to the connection, and from the connection to its UUID. Each takes
 #: milliseconds.
 CONNECT_SECONDS: Final = 5.0
 UUID_SECONDS: Final = 5.0
@@ -48,7 +48,7 @@ WRITE_SECONDS: Final = 5.0
 
 RECEIVE_BYTES: Final = 4096
 
-#: The port at the end of a host's name or address. An IPv6 address is in brackets.
+#: The port at the end of an address. An IPv6 host is in brackets: "[::1]:9092".
 _PORT: Final = re.compile(r":\d+$")
 
 
@@ -74,7 +74,7 @@ class _Connection:
 
     async def send(self, message: AudioSocketMessage) -> None:
         """Send a message in one piece: Asterisk misreads a header that arrives in two."""
-        # The reader also sees a broken connection, and handles it.
+        # The reader gets the end of a broken connection too, and ends the media.
         with suppress(trio.BrokenResourceError):
             await self._stream.send_all(message.encode())
 
@@ -96,7 +96,7 @@ class AudioSocketMedia:
         self._kind = FORMATS[rate_hz][1]
         self._caller = CallerBuffer(call, rate_hz)
         self._playback = PacedPlayback(frame_bytes(rate_hz), trio.current_time)
-        self._over = trio.Event()
+        self._ended = trio.Event()
 
     @property
     def rate_hz(self) -> int:
@@ -107,11 +107,11 @@ class AudioSocketMedia:
         return self._channel
 
     def play(self, pcm: bytes) -> None:
-        if not self._over.is_set():
+        if not self._ended.is_set():
             self._playback.play(pcm)
 
     def mark(self, mark: int) -> None:
-        if not self._over.is_set():
+        if not self._ended.is_set():
             self._playback.mark(mark)
 
     def flush(self) -> None:
@@ -121,7 +121,7 @@ class AudioSocketMedia:
         return await self._caller.receive_audio()
 
     async def closed(self) -> None:
-        await self._over.wait()
+        await self._ended.wait()
 
     async def run(self) -> None:
         """Read and write until the connection closes or fails. Log the cause."""
@@ -129,7 +129,7 @@ class AudioSocketMedia:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._read)
                 nursery.start_soon(self._write)
-                await self._over.wait()
+                await self._ended.wait()
                 nursery.cancel_scope.cancel()
         finally:
             self._end()
@@ -137,19 +137,20 @@ class AudioSocketMedia:
     async def _read(self) -> None:
         try:
             while message := await self._connection.receive():
-                self._take(message)
+                self._receive_message(message)
         except MediaFailed as failure:
             self._fail(str(failure))
         else:
             self._fail("Asterisk closed the AudioSocket connection")
 
-    def _take(self, message: AudioSocketMessage) -> None:
+    def _receive_message(self, message: AudioSocketMessage) -> None:
         match message.kind:
             case self._kind:
                 if len(message.payload) % 2:
                     raise MediaFailed(
                         "audio from Asterisk must be s16le, an even number of bytes, got"
-                        f" {len(message.payload)} bytes (does a proxy change the media?)"
+                        f" {len(message.payload)} bytes",
+                        "check for a proxy that changes the media",
                     )
                 self._caller.append_audio(message.payload)
             case MessageKind.HANGUP:
@@ -160,8 +161,9 @@ class AudioSocketMedia:
                 pass  # control delivers keys
             case kind if self._kind is MessageKind.SLIN16 and kind == MessageKind.SLIN:
                 raise MediaFailed(
-                    "audio from Asterisk must be 16000 Hz, got 8000 Hz (AudioSocket at 16 kHz needs"
-                    " Asterisk 20.17, 22.7, 23.1 or newer; with an older one set rate_hz to 8000)"
+                    "audio from Asterisk must be 16000 Hz, got 8000 Hz",
+                    "upgrade Asterisk to 20.17, 22.7, 23.1 or newer, or set asterisk.rate_hz to"
+                    " 8000",
                 )
             case kind:
                 raise MediaFailed(
@@ -181,15 +183,17 @@ class AudioSocketMedia:
         with trio.move_on_after(WRITE_SECONDS) as writing:
             await self._connection.send(message)
         if writing.cancelled_caught:
-            self._fail(f"timeout: Asterisk read no audio for {WRITE_SECONDS:g} s (is it running?)")
+            self._fail(
+                f"timeout: Asterisk read no audio for {WRITE_SECONDS:g} s; check that it runs"
+            )
 
     def _fail(self, what: str) -> None:
-        if not self._over.is_set():
+        if not self._ended.is_set():
             log.error("call %s: %s", self._call, what)
             self._end()
 
     def _end(self) -> None:
-        self._over.set()
+        self._ended.set()
         self._playback.flush()
         self._caller.close()
 
@@ -212,13 +216,13 @@ class AudioSocketTransport:
             listeners = await trio.open_tcp_listeners(at.port, host=at.host)
         except OSError as error:
             raise MediaFailed(
-                f"no AudioSocket server at {at.host}:{at.port}: {error.strerror}"
-                " (is another one running there?)"
+                f"cannot listen for AudioSocket on {at.host}:{at.port}: {error.strerror}",
+                "stop the other server on that port, or correct asterisk.audiosocket",
             ) from None
-        told = at.advertise or at.host
-        if not _PORT.search(told):
-            told += f":{listeners[0].socket.getsockname()[1]}"
-        transport = cls(told, rate_hz)
+        address = at.advertise or at.host
+        if not _PORT.search(address):
+            address += f":{listeners[0].socket.getsockname()[1]}"
+        transport = cls(address, rate_hz)
         async with open_service_nursery() as nursery:
             await nursery.start(partial(trio.serve_listeners, transport._serve, listeners))
             yield transport
@@ -227,8 +231,8 @@ class AudioSocketTransport:
     async def open(
         self, link: ControlLink, call: str, channel: str, reached: Callable[[int], None]
     ) -> AsyncIterator[AudioSocketMedia]:
-        name = uuid4()
-        with self._expecting(name) as expected:
+        uuid = uuid4()
+        with self._expecting(uuid) as expected:
             async with media_channel(link, f"{call}.media") as media:
                 with trio.CancelScope(shield=True):
                     await link.ari.external_media(
@@ -238,14 +242,14 @@ class AudioSocketTransport:
                         format=FORMATS[self.rate_hz][0],
                         encapsulation="audiosocket",
                         transport="tcp",
-                        data=str(name),
+                        data=str(uuid),
                     )
                 with trio.move_on_after(CONNECT_SECONDS) as waiting:
-                    await expected.came.wait()
+                    await expected.connected.wait()
                 if waiting.cancelled_caught:
                     raise MediaFailed(
-                        f"Asterisk opened no AudioSocket within {CONNECT_SECONDS:g} s"
-                        f" (does {self.address} lead here from where Asterisk runs?)"
+                        f"Asterisk opened no AudioSocket within {CONNECT_SECONDS:g} s",
+                        f"check that {self.address} leads here from Asterisk's machine",
                     )
                 served = AudioSocketMedia(
                     expected.connection,
@@ -260,13 +264,13 @@ class AudioSocketTransport:
                     yield served
 
     @contextmanager
-    def _expecting(self, name: UUID) -> Iterator[_Expected]:
-        expected = self._expected[name.bytes] = _Expected()
+    def _expecting(self, uuid: UUID) -> Iterator[_Expected]:
+        expected = self._expected[uuid.bytes] = _Expected()
         try:
             yield expected
         finally:
-            del self._expected[name.bytes]
-            expected.over.set()
+            del self._expected[uuid.bytes]
+            expected.call_ended.set()
 
     async def _serve(self, stream: trio.SocketStream) -> None:
         """Serve one connection until its call ends."""
@@ -278,18 +282,18 @@ class AudioSocketTransport:
                 log.warning("AudioSocket connection closed: it sent no UUID")
                 return
             expected = self._expected.get(first.payload)
-            if expected is None or expected.came.is_set():
+            if expected is None or expected.connected.is_set():
                 log.warning("AudioSocket connection closed: no call waits for its UUID")
                 return
             expected.connection = connection
-            expected.came.set()
-            await expected.over.wait()
+            expected.connected.set()
+            await expected.call_ended.wait()
 
 
 class _Expected:
-    """A call's place for its connection."""
+    """The connection that a call waits for."""
 
     connection: _Connection
 
     def __init__(self) -> None:
-        self.came, self.over = trio.Event(), trio.Event()
+        self.connected, self.call_ended = trio.Event(), trio.Event()

@@ -1,7 +1,7 @@
-"""The buffer of the caller's audio, from the media to the reader: whole frames, at most 2 s.
+"""The buffer of the caller's audio: the media append to it, and the line reads from it.
 
-Media arrive in pieces of any size. The buffer joins them to whole frames. A reader that stalls
-loses the oldest frames, so that it continues with the present."""
+The media append pieces of any size; the line reads whole frames. The buffer holds at most 2 s: if
+the line stalls, the buffer drops the oldest frames, and the line continues with the latest."""
 
 from __future__ import annotations
 
@@ -24,50 +24,50 @@ class CallerBuffer:
     def __init__(self, call: str, rate_hz: int) -> None:
         self._call = call
         self._frame_bytes = frame_bytes(rate_hz)
-        self._unheard = bytearray()
+        self._unread = bytearray()
         self._dropped = self._closed = False
-        self._hearers = trio.lowlevel.ParkingLot()
+        self._readers = trio.lowlevel.ParkingLot()
 
     def append_audio(self, pcm: bytes) -> None:
         """Append the caller's next audio, of any length."""
         if self._closed:
             return
-        self._unheard += pcm
-        excess = len(self._unheard) // self._frame_bytes - BACKLOG_FRAMES
+        self._unread += pcm
+        excess = len(self._unread) // self._frame_bytes - BACKLOG_FRAMES
         if excess > 0:
-            del self._unheard[: excess * self._frame_bytes]
+            del self._unread[: excess * self._frame_bytes]
             if not self._dropped:
                 self._dropped = True
                 log.warning(
-                    "call %s: caller audio not read for 2 s; dropping the oldest from now on"
-                    " (is this machine overloaded?)",
+                    "call %s: caller audio not read for 2 s, oldest frames dropped (logged once"
+                    " per call); check the load of this machine",
                     self._call,
                 )
         if self._whole:
-            self._hearers.unpark_all()
+            self._readers.unpark_all()
 
     async def receive_audio(self) -> bytes:
-        """Wait for whole frames, and return all. A cancelled wait loses none.
+        """Wait for whole frames, and return all of them. A cancelled wait loses no audio.
 
         Raises `LineGone` after `close`."""
         if self._closed or self._whole:
             await trio.lowlevel.checkpoint()
         while not (self._closed or self._whole):
-            await self._hearers.park()
+            await self._readers.park()
         if self._closed:
-            raise LineGone(f"call {self._call}: its sound is closed")
+            raise LineGone(f"call {self._call}: its audio is closed")
         whole = self._whole
-        pcm = bytes(self._unheard[:whole])
-        del self._unheard[:whole]
+        pcm = bytes(self._unread[:whole])
+        del self._unread[:whole]
         return pcm
 
     def close(self) -> None:
-        """Drop the audio, and raise `LineGone` in the tasks that wait."""
+        """Drop the audio. Waiting and later reads raise `LineGone`."""
         self._closed = True
-        self._unheard.clear()
-        self._hearers.unpark_all()
+        self._unread.clear()
+        self._readers.unpark_all()
 
     @property
     def _whole(self) -> int:
         """The number of bytes in whole frames."""
-        return len(self._unheard) // self._frame_bytes * self._frame_bytes
+        return len(self._unread) // self._frame_bytes * self._frame_bytes

@@ -16,6 +16,7 @@ from callchart.adapters.carrier.asterisk.control.events import (
     StasisEnd,
     StasisStart,
 )
+from callchart.adapters.carrier.asterisk.failure import SEE_LOG
 from callchart.adapters.carrier.asterisk.media.media import MediaFailed
 
 if TYPE_CHECKING:
@@ -33,39 +34,38 @@ HANGUP_SECONDS: Final = 2.0
 
 @dataclass(frozen=True, slots=True)
 class MediaChannel:
-    """A media channel that the block of `media_channel` is about to request."""
+    """A media channel, which the block of `media_channel` requests."""
 
     id: str
     _events: ChannelEvents
 
     async def in_stasis(self) -> None:
-        """Wait until our application has the channel, to bridge it. Raises `MediaFailed`."""
+        """Wait until the channel is in our application: then it can be bridged.
+
+        Raises `MediaFailed`."""
         with trio.move_on_after(STASIS_SECONDS):
             while True:
                 match await self._events.next():
                     case StasisStart():
                         return
                     case ChannelDestroyed(text=text):
-                        raise MediaFailed(
-                            f"Asterisk gave up the media channel: {text} (its log says why)"
-                        )
+                        raise MediaFailed(f"Asterisk ended the media channel: {text}", SEE_LOG)
                     case _:
                         pass
         raise MediaFailed(
-            f"the media channel did not come to our application within {STASIS_SECONDS:g} s"
-            " (Asterisk's log says why)"
+            f"the media channel did not enter our application within {STASIS_SECONDS:g} s", SEE_LOG
         )
 
 
 @asynccontextmanager
 async def media_channel(link: ControlLink, id: str) -> AsyncIterator[MediaChannel]:
-    """Listen to the channel `id` from before its request, and hang it up after the block.
+    """Listen to the channel `id`, which the block requests, and hang it up after the block.
 
-    The exit waits until the channel has left the application: if control closes before, Asterisk
+    The exit waits until the channel has left the application: if control closes earlier, Asterisk
     keeps listing the application although it has no client.
 
-    Shield the request from cancellation. Asterisk may carry out a cancelled request after our
-    hangup, and the channel would stay."""
+    The block must shield its request from cancellation: Asterisk may carry out a cancelled request
+    after our hangup, and the channel would stay."""
     with link.listen(id) as events:
         try:
             yield MediaChannel(id, events)
@@ -75,7 +75,7 @@ async def media_channel(link: ControlLink, id: str) -> AsyncIterator[MediaChanne
                     if await link.ari.hang_up(id):
                         await _gone(events)
                 except (AriError, ControlLost) as error:
-                    log.warning("media channel %s not hung up: %s", id, error)
+                    log.warning("hangup of media channel %s failed: %s", id, error)
 
 
 async def _gone(events: ChannelEvents) -> None:

@@ -1,9 +1,9 @@
 """One call's playback by files: pieces that Asterisk plays one after the other.
 
-Theory of operation. Playback waits here until Asterisk can take a piece: a file with all audio that
-waits. At most two pieces are under way, the current and the next, so that Asterisk plays them
-without a gap and a flush has little to stop. A mark is an offset in a piece. It is reached at that
-time after Asterisk reported the piece's start, or when Asterisk reports its end. No I/O here."""
+Theory of operation. Audio waits here until Asterisk can take a piece: one file with all the audio
+that waits. Asterisk has at most two pieces, the current and the next one: so it plays without a
+gap, and a flush has little to stop. A mark is an offset in a piece. It is reached that long after
+Asterisk reported the start of the piece, or when Asterisk reports its end. No I/O here."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ MAX_PIECES: Final = 2
 
 @dataclass(slots=True, eq=False)
 class PlaybackPiece:
-    """Audio for one file. `marks` are pairs of seconds from its beginning and a mark, in order."""
+    """The audio of one file. `marks` are pairs, in order: seconds from the beginning, a mark."""
 
     number: int
     pcm: bytes
     seconds: float
     marks: deque[tuple[float, int]]
-    #: The moment of its start in Asterisk, by the playback's clock.
+    #: When Asterisk started to play it, by the playback's clock. None before.
     began_s: float | None = None
 
 
@@ -81,21 +81,21 @@ class FilePlayback:
                 piece.began_s = self._now()
 
     def finished(self, number: int) -> list[PlaybackPiece]:
-        """Record that Asterisk has played a piece, and return it with the pieces before it.
+        """Record that Asterisk has played a piece. Return it, with earlier pieces still under way.
 
         Return no pieces if it was flushed."""
         if not any(piece.number == number for piece in self._under_way):
             return []
-        over = []
+        played = []
         while self._under_way and self._under_way[0].number <= number:
             piece = self._under_way.popleft()
             self._reached += [mark for _, mark in piece.marks]
-            over.append(piece)
-        return over
+            played.append(piece)
+        return played
 
     @property
     def due_s(self) -> float:
-        """The moment of the next mark, unless Asterisk reports an event before; inf without one."""
+        """When the next mark is reached if Asterisk reports no event before; inf without a mark."""
         if self._reached:
             return -math.inf
         first = self._under_way[0] if self._under_way else None

@@ -1,9 +1,9 @@
 """A call's audio by files, for an Asterisk without media sockets: any version since 16.
 
-Theory of operation. We share Asterisk's folder of recordings with it, on one machine. We write
-playback there piece by piece, and Asterisk plays each file by name (file_playback.py). A snoop
-channel records the caller into a named pipe (recording_pipe.py). Both need control: when it is
-lost, we drop the playback under way, and play nothing until it is back."""
+Theory of operation. Asterisk's folder of recordings is on our machine. We write playback there
+piece by piece, and ask Asterisk to play each file by its name (file_playback.py). A snoop channel
+records the caller into a named pipe (recording_pipe.py). Playback needs control: when control is
+lost, we drop the playback under way, and play nothing until control is back."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ from callchart.adapters.carrier.asterisk.control.events import (
     PlaybackStarted,
     StasisEnd,
 )
+from callchart.adapters.carrier.asterisk.failure import SEE_LOG
 from callchart.adapters.carrier.asterisk.media.caller_buffer import CallerBuffer
 from callchart.adapters.carrier.asterisk.media.channel import media_channel
 from callchart.adapters.carrier.asterisk.media.file_playback import FilePlayback, PlaybackPiece
@@ -41,16 +42,16 @@ log = logging.getLogger("callchart")
 #: Asterisk's file extensions for s16le without a header.
 EXTENSIONS: Final = {8000: "sln", 16000: "sln16"}
 
-#: Time limit from the request to record to the open pipe; it takes milliseconds.
+#: Time limit for Asterisk to open the pipe after our request to record; it takes milliseconds.
 RECORD_SECONDS: Final = 2.0
 
 #: Time limit to stop the playback. It takes milliseconds, and must not delay the call's end.
 STOP_SECONDS: Final = 2.0
 
-#: The longest time from the recording's end to the event of the caller's hangup.
+#: The longest time from the end of the recording to the event of the caller's hangup.
 HANGUP_SECONDS: Final = 0.5
 
-#: The shortest piece whose duration shows if Asterisk played it.
+#: The shortest piece whose duration can show that Asterisk did not play it.
 VERIFIABLE_SECONDS: Final = 0.1
 
 NOT_FOUND: Final = 404
@@ -84,7 +85,7 @@ class FilesMedia:
         self._idle = trio.lowlevel.ParkingLot()
         self._has_control = True
         self._hung_up = trio.Event()
-        self._over = trio.Event()
+        self._ended = trio.Event()
 
     @property
     def rate_hz(self) -> int:
@@ -105,9 +106,10 @@ class FilesMedia:
             self._idle.unpark_all()
 
     def flush(self) -> None:
-        # The last one first: it would start when the one before it stops.
+        # Stop the last piece first: it would start when the piece before it stops.
         for piece in reversed(self._playback.flush()):
-            # Asterisk reads a file while it plays: an empty one is silent even if the stop is late.
+            # Asterisk reads a file while it plays it: without its content the piece is silent, even
+            # if the stop is late.
             with suppress(OSError):
                 os.truncate(self._path(piece.number), 0)
             self._to_stop.append(piece.number)
@@ -117,10 +119,10 @@ class FilesMedia:
         return await self._caller.receive_audio()
 
     async def closed(self) -> None:
-        await self._over.wait()
+        await self._ended.wait()
 
     async def run(self, events: ChannelEvents) -> None:
-        """Play and record until the call ends or a failure, which is logged.
+        """Play and record until the call ends or fails. Log a failure.
 
         `events` are those of the caller's channel."""
         try:
@@ -131,14 +133,14 @@ class FilesMedia:
                 nursery.start_soon(self._watch, events)
                 nursery.start_soon(self._receive_audio)
                 nursery.start_soon(self._follow_control)
-                await self._over.wait()
+                await self._ended.wait()
                 nursery.cancel_scope.cancel()
         finally:
             self.flush()
             self._end()
             with trio.move_on_after(STOP_SECONDS, shield=True), suppress(ControlLost):
                 await self._stop_all()
-            # Also delete the files that Asterisk could not stop.
+            # Also delete the files whose playback could not be stopped.
             for number in self._to_stop:
                 self._path(number).unlink(missing_ok=True)
 
@@ -158,7 +160,7 @@ class FilesMedia:
                     self._name(piece.number),
                 )
             except OSError as error:
-                self._fail(f"{self._transport.files.ours} cannot be written to: {error.strerror}")
+                self._fail(f"cannot write to {self._transport.files.ours}: {error.strerror}")
             except ControlLost as lost:
                 log.warning("call %s: playback dropped: %s", self._call, lost)
                 self.flush()
@@ -211,7 +213,7 @@ class FilesMedia:
             self._idle.unpark_all()
 
     def _verify_played(self, piece: PlaybackPiece, failed: bool) -> None:
-        """Check that Asterisk really played a file: it also reports a failed one as finished."""
+        """Check that Asterisk played a file: it reports one that it cannot play as finished too."""
         if (
             self._transport.is_proven
             or self._hung_up.is_set()
@@ -221,22 +223,21 @@ class FilesMedia:
         played = 0.0 if piece.began_s is None else trio.current_time() - piece.began_s
         if failed or played < piece.seconds / 2:
             self._fail(
-                "Asterisk does not play our files (is the shared folder there"
-                f" {self._transport.files.asterisk}, and may it read files of ours?"
-                " Its log says more)"
+                "Asterisk does not play our files; check that its folder of recordings is"
+                f" {self._transport.files.asterisk}, and that it may read our files; {SEE_LOG}"
             )
         else:
             self._transport.is_proven = True
 
-    # --- hearing --------------------------------------------------------------------------------
+    # --- recording ------------------------------------------------------------------------------
 
     async def _receive_audio(self) -> None:
         while pcm := await self._pipe.read():
             self._caller.append_audio(pcm)
-        # The recording ends at the caller's hangup; the event of that comes a moment later.
+        # The recording ends at the caller's hangup; the event of the hangup comes a moment later.
         with trio.move_on_after(HANGUP_SECONDS):
             await self._hung_up.wait()
-        self._fail("Asterisk does not record the caller any more (its log says why)")
+        self._fail(f"Asterisk stopped recording the caller; {SEE_LOG}")
 
     # --------------------------------------------------------------------------------------------
 
@@ -250,7 +251,7 @@ class FilesMedia:
 
     @property
     def _is_open(self) -> bool:
-        return self._has_control and not self._over.is_set()
+        return self._has_control and not self._ended.is_set()
 
     def _name(self, number: int) -> str:
         return f"{self._call}.p{number}"
@@ -265,26 +266,26 @@ class FilesMedia:
         return self._transport.files.ours / f"{self._name(number)}.{EXTENSIONS[self.rate_hz]}"
 
     def _fail(self, what: str) -> None:
-        if not (self._over.is_set() or self._hung_up.is_set()):
+        if not (self._ended.is_set() or self._hung_up.is_set()):
             log.error("call %s: %s", self._call, what)
         self._end()
 
     def _end(self) -> None:
-        self._over.set()
+        self._ended.set()
         self._caller.close()
 
 
 class FilesTransport:
     """A `media.MediaTransport` over the folder of Asterisk's recordings.
 
-    `is_proven`: Asterisk has played one of our files in full, so it sees the same folder."""
+    `is_proven`: Asterisk has played one of our files, so it uses the same folder."""
 
     def __init__(self, files: FilesSettings, rate_hz: int) -> None:
         self.files, self.rate_hz = files, rate_hz
         self.is_proven = False
 
     def clear(self, prefix: str) -> None:
-        """Delete the files that a crash left of calls whose ids begin with `prefix`.
+        """Delete the files of crashed calls: those whose ids begin with `prefix`.
 
         Raises `MediaFailed` if the folder cannot be read or written."""
         try:
@@ -298,7 +299,7 @@ class FilesTransport:
     async def open(
         self, link: ControlLink, call: str, channel: str, reached: Callable[[int], None]
     ) -> AsyncIterator[FilesMedia]:
-        recording, is_here = f"{call}.rec", False
+        recording, is_recorded = f"{call}.rec", False
         try:
             pipe = RecordingPipe(self.files.ours / f"{recording}.{FORMAT}", self.rate_hz)
         except OSError as error:
@@ -311,11 +312,13 @@ class FilesTransport:
                 await link.ari.record(snoop.id, recording, FORMAT)
                 with trio.move_on_after(RECORD_SECONDS):
                     await pipe.opened()
-                    is_here = True
-                if not is_here:
+                    is_recorded = True
+                if not is_recorded:
                     raise MediaFailed(
-                        f"Asterisk records somewhere else than in {self.files.ours}, or may not"
-                        " write there (it must be its folder of recordings, on this machine)"
+                        f"Asterisk did not record into {self.files.ours} within"
+                        f" {RECORD_SECONDS:g} s",
+                        "check that this is Asterisk's folder of recordings, on this machine, and"
+                        " that Asterisk may write there",
                     )
                 media = FilesMedia(self, link, call, channel, pipe, reached)
                 with link.listen(channel) as events:
@@ -324,14 +327,14 @@ class FilesTransport:
                         yield media
         finally:
             pipe.close()
-            if not is_here:
+            if not is_recorded:
                 with trio.move_on_after(STOP_SECONDS, shield=True):
                     await _delete_recording(link, recording)
 
     def _unusable(self, error: OSError) -> MediaFailed:
         return MediaFailed(
-            f"the shared folder {self.files.ours} cannot be used: {error.strerror}"
-            " (it must be Asterisk's folder of recordings, and writable for the service)"
+            f"the shared folder {self.files.ours} cannot be used: {error.strerror}",
+            "name Asterisk's folder of recordings, and let the service write there",
         )
 
 

@@ -1,8 +1,8 @@
-"""The protocols of one call's audio, independent of how it travels between Asterisk and us.
+"""The protocols of one call's audio between Asterisk and us.
 
-A media transport (chan_websocket, AudioSocket or files; a setting chooses) makes Asterisk open a
-path for one call's audio in both directions, and closes it. A call's line knows these protocols
-only."""
+A media transport opens a path for one call's audio in both directions, and closes it. The setting
+asterisk.media chooses the transport: chan_websocket, AudioSocket or files. A call's line uses only
+these protocols."""
 
 from __future__ import annotations
 
@@ -10,12 +10,14 @@ from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, Protocol
 
+from callchart.adapters.carrier.asterisk.failure import AsteriskFailure
+
 if TYPE_CHECKING:
     from callchart.adapters.carrier.asterisk.control.control import ControlLink
 
 
-class MediaFailed(Exception):
-    """A call's audio could not be opened, or broke. The text holds the cause and the cure."""
+class MediaFailed(AsteriskFailure):
+    """A call's audio could not be opened, or broke."""
 
 
 class Media(Protocol):
@@ -38,7 +40,7 @@ class Media(Protocol):
         ...
 
     def mark(self, mark: int) -> None:
-        """Request `reached(mark)` for when the caller has heard all playback before it."""
+        """Have `reached(mark)` called when the caller has heard all playback before the mark."""
         ...
 
     def flush(self) -> None:
@@ -55,7 +57,7 @@ class Media(Protocol):
 
 
 class MediaTransport(Protocol):
-    """A transport of media that opens the audio of any number of calls."""
+    """A way to open the audio of any number of calls."""
 
     def open(
         self, link: ControlLink, call: str, channel: str, reached: Callable[[int], None]

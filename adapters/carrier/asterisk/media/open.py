@@ -47,16 +47,16 @@ async def open_media_transport(
             url = "ws" + settings.url.removeprefix("http")
             yield DialledMediaTransport(url, settings.rate_hz)
         case "websocket_client":
-            assert server is not None, "the configuration sees to it"
+            assert server is not None, "the configuration checks this"
             yield AcceptedMediaTransport(settings.media_client, server, settings.rate_hz)
         case "audiosocket":
-            assert settings.audiosocket is not None, "the configuration sees to it"
+            assert settings.audiosocket is not None, "the configuration checks this"
             async with AudioSocketTransport.listening(
                 settings.audiosocket, settings.rate_hz
             ) as transport:
                 yield transport
         case "files":
-            assert settings.files is not None, "the configuration sees to it"
+            assert settings.files is not None, "the configuration checks this"
             files = FilesTransport(settings.files, settings.rate_hz)
             files.clear(f"{settings.instance}-")
             yield files

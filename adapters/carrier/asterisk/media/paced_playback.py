@@ -1,8 +1,8 @@
 """Playback that we pace ourselves, for media that the caller hears as soon as we send them.
 
-A frame is due every 20 ms, at deadlines that do not drift; without playback it is silence. After a
-stall of ours, the frames of its last 60 ms follow immediately, so that the phone's jitter buffer
-fills up again. The rest of a longer stall becomes a gap: the phone would drop a longer burst."""
+A frame is due every 20 ms, at deadlines that do not drift; with an empty queue it is silence. If
+we stall, we catch up the last 60 ms immediately, to fill the phone's jitter buffer again. The
+caller hears the rest of a longer stall as a gap: a phone drops a longer burst."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Final
 
 from callchart.engine.ports import FRAME_SECONDS
 
-#: The part of a stall that is caught up: what a phone's jitter buffer can hold.
+#: The longest part of a stall that we catch up: a phone's jitter buffer holds that much.
 CATCH_UP_SECONDS: Final = 0.06
 
 
@@ -23,7 +23,7 @@ class PacedPlayback:
         self._frame_bytes, self._now = frame_bytes, now
         self._silence = bytes(frame_bytes)
         self._queue: deque[bytes | int] = deque()
-        #: The moment of the next call of `next`, when the caller has heard the last frame.
+        #: When to call `next` again: the caller has then heard the last frame.
         self.due_s = now()
 
     def play(self, pcm: bytes) -> None:

@@ -1,9 +1,9 @@
-"""The caller's audio of media by files: a named pipe that Asterisk records into.
+"""The named pipe into which Asterisk records the caller, for media by files.
 
-Theory of operation. Asterisk writes a recording through a buffer of 32 KiB, which holds 1 s at
-16 kHz: a reader of the file would be that late. At 96 kHz the buffer holds 171 ms (192 kHz would
-halve that, at eight times the work for Asterisk). So Asterisk records at 96 kHz into a pipe, which
-also keeps the audio off the disk, and we drop the samples that it interpolates."""
+Theory of operation. Asterisk writes a recording through a buffer of 32 KiB. At 16 kHz the buffer
+holds 1 s, and we would read the audio that late. At 96 kHz it holds 171 ms (192 kHz would halve
+that, at eight times the work for Asterisk). So Asterisk records at 96 kHz, and we drop the samples
+that it interpolates. A pipe also keeps the audio off the disk."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ import trio
 
 RECORDED_HZ: Final = 96_000
 
-#: Asterisk's name of s16le at that rate, for the format and the file's extension.
+#: Asterisk's name of s16le at that rate, as a format and as a file extension.
 FORMAT: Final = "sln96"
 
-#: The pipe's size: 1.4 s. If it is full, Asterisk blocks, with all other users of the channel.
+#: The size of the pipe: 1.4 s. A full pipe blocks Asterisk and all other users of the channel.
 PIPE_BYTES: Final = 2**18
 
 #: Group-writable: Asterisk may run as another user.
@@ -47,7 +47,7 @@ class RecordingPipe:
         except OSError:
             path.unlink(missing_ok=True)
             raise
-        with suppress(OSError):  # beyond the user's quota it stays at 64 KiB: 0.3 s
+        with suppress(OSError):  # beyond the user's quota the size stays 64 KiB: 0.3 s
             fcntl.fcntl(self._descriptor, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
 
     async def opened(self) -> None:
@@ -61,7 +61,7 @@ class RecordingPipe:
 
     async def read(self) -> bytes:
         """Return the next audio, 171 ms of it, or b"" at the end of the recording."""
-        while not (pcm := self._settled()):
+        while not (pcm := self._whole_samples()):
             await trio.lowlevel.wait_readable(self._descriptor)
             with suppress(BlockingIOError):
                 received = os.read(self._descriptor, PIPE_BYTES)
@@ -75,7 +75,7 @@ class RecordingPipe:
         os.close(self._descriptor)
         self._path.unlink(missing_ok=True)
 
-    def _settled(self) -> bytes:
+    def _whole_samples(self) -> bytes:
         whole = len(self._recorded) // (2 * self._step) * 2 * self._step
         samples = np.frombuffer(bytes(self._recorded[:whole]), "<i2")[:: self._step]
         del self._recorded[:whole]

@@ -19,6 +19,7 @@ from trio_websocket import (
     WebSocketConnection,
 )
 
+from callchart.adapters.carrier.asterisk.failure import SEE_LOG
 from callchart.adapters.carrier.asterisk.media.caller_buffer import CallerBuffer
 from callchart.adapters.carrier.asterisk.media.channel import MediaChannel, media_channel
 from callchart.adapters.carrier.asterisk.media.media import MediaFailed
@@ -35,7 +36,7 @@ log = logging.getLogger("callchart")
 #: Asterisk's names of s16le.
 FORMATS: Final = {8000: "slin", 16000: "slin16"}
 
-#: Time limits to connect, and from there to MEDIA_START. Each takes milliseconds.
+#: Time limits for the connection, and then for MEDIA_START. Each takes milliseconds.
 CONNECT_SECONDS: Final = 5.0
 START_SECONDS: Final = 5.0
 
@@ -66,8 +67,8 @@ class WebSocketMedia:
         self._caller = CallerBuffer(call, rate_hz)
         self._playback = WebSocketPlayback(rate_hz, trio.current_time)
         self._news = trio.Event()
-        self._over = trio.Event()
-        self._complained = False
+        self._ended = trio.Event()
+        self._malformed_logged = False
 
     @property
     def rate_hz(self) -> int:
@@ -78,17 +79,17 @@ class WebSocketMedia:
         return self._channel
 
     def play(self, pcm: bytes) -> None:
-        if not self._over.is_set():
+        if not self._ended.is_set():
             self._playback.play(pcm)
             self._news.set()
 
     def mark(self, mark: int) -> None:
-        if not self._over.is_set():
+        if not self._ended.is_set():
             self._playback.mark(mark)
             self._news.set()
 
     def flush(self) -> None:
-        if not self._over.is_set():
+        if not self._ended.is_set():
             self._playback.flush()
             self._news.set()
 
@@ -96,7 +97,7 @@ class WebSocketMedia:
         return await self._caller.receive_audio()
 
     async def closed(self) -> None:
-        await self._over.wait()
+        await self._ended.wait()
 
     async def started(self) -> None:
         """Wait for Asterisk's MEDIA_START: audio sent before it is lost. Raises `MediaFailed`."""
@@ -106,8 +107,8 @@ class WebSocketMedia:
                     message = await self._ws.get_message()
                 except ConnectionClosed as closed:
                     raise MediaFailed(
-                        f"Asterisk closed the media socket at once: {_why(closed)}"
-                        " (its log says why)"
+                        f"Asterisk closed the media socket before MEDIA_START: {_why(closed)}",
+                        SEE_LOG,
                     ) from None
                 if isinstance(message, bytes):
                     self._receive_audio(message)
@@ -117,8 +118,8 @@ class WebSocketMedia:
                     self._check(control)
                     return
         raise MediaFailed(
-            f"media never started: no MEDIA_START within {START_SECONDS:g} s"
-            " (control in JSON needs Asterisk 20.18, 22.8 or 23.2, or newer)"
+            f"the media did not start: no MEDIA_START within {START_SECONDS:g} s",
+            "upgrade Asterisk to 20.18, 22.8, 23.2 or newer, which send control messages in JSON",
         )
 
     async def run(self) -> None:
@@ -127,7 +128,7 @@ class WebSocketMedia:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._read)
                 nursery.start_soon(self._write)
-                await self._over.wait()
+                await self._ended.wait()
                 nursery.cancel_scope.cancel()
         finally:
             self._end()
@@ -141,7 +142,7 @@ class WebSocketMedia:
                 else:
                     self._receive_control(self._parse_control(message))
         except ConnectionClosed as closed:
-            self._fail(f"Asterisk closed the media socket: {_why(closed)} (its log says why)")
+            self._fail(f"Asterisk closed the media socket: {_why(closed)}; {SEE_LOG}")
         except MediaFailed as failure:
             self._fail(str(failure))
 
@@ -155,10 +156,10 @@ class WebSocketMedia:
                 try:
                     await self._ws.send_message(message)
                 except ConnectionClosed:
-                    return  # the reader also sees this, and handles it
+                    return  # the reader gets ConnectionClosed too, and ends the media
             if writing.cancelled_caught:
                 self._fail(
-                    f"timeout: Asterisk read no audio for {WRITE_SECONDS:g} s (is it running?)"
+                    f"timeout: Asterisk read no audio for {WRITE_SECONDS:g} s; check that it runs"
                 )
                 return
 
@@ -169,11 +170,12 @@ class WebSocketMedia:
         self._news = trio.Event()
 
     def _receive_audio(self, pcm: bytes) -> None:
-        # A message may hold any whole number of samples: not every phone sends 20 ms at a time.
+        # A message may hold any number of whole samples: not every phone sends 20 ms at a time.
         if len(pcm) % 2:
             raise MediaFailed(
                 f"audio from Asterisk must be {FORMATS[self._rate_hz]}, an even number of bytes,"
-                f" got {len(pcm)} bytes (does a proxy change the media?)"
+                f" got {len(pcm)} bytes",
+                "check for a proxy that changes the media",
             )
         self._caller.append_audio(pcm)
 
@@ -184,8 +186,8 @@ class WebSocketMedia:
             control = None
         if isinstance(control, dict):
             return control
-        if not self._complained:
-            self._complained = True
+        if not self._malformed_logged:
+            self._malformed_logged = True
             log.warning(
                 "call %s: malformed control message of the media socket dropped: it must be a JSON"
                 " object (logged once per call)",
@@ -219,17 +221,17 @@ class WebSocketMedia:
         if given != expected:
             raise MediaFailed(
                 f"Asterisk's media must be {expected[0]} in frames of {expected[1]} bytes, got"
-                f" {given[0]} in frames of {given[1]} bytes (does a proxy, or c() of a dial string,"
-                " fix the format?)"
+                f" {given[0]} in frames of {given[1]} bytes",
+                "check for a proxy that changes the media, and for c() in a dial string",
             )
 
     def _fail(self, what: str) -> None:
-        if not self._over.is_set():
+        if not self._ended.is_set():
             log.error("call %s: %s", self._call, what)
             self._end()
 
     def _end(self) -> None:
-        self._over.set()
+        self._ended.set()
         self._caller.close()
 
 
@@ -258,8 +260,8 @@ class DialledMediaTransport:
             connection = variables.get("MEDIA_WEBSOCKET_CONNECTION_ID")
             if connection is None:
                 raise MediaFailed(
-                    "Asterisk gave its media channel no MEDIA_WEBSOCKET_CONNECTION_ID"
-                    " (WebSocket media need Asterisk 20.18, 22.8 or 23.2, or newer)"
+                    "Asterisk gave its media channel no MEDIA_WEBSOCKET_CONNECTION_ID",
+                    "upgrade Asterisk to 20.18, 22.8, 23.2 or newer, or choose other media",
                 )
             url = f"{self.url}/media/{quote(connection, safe='')}"
             try:
@@ -275,8 +277,9 @@ class DialledMediaTransport:
                     yield served
             except DialFailed as failure:
                 raise MediaFailed(
-                    f"no media socket to {self.url}: {failure} (is it Asterisk's http.conf that"
-                    " listens there, with res_http_websocket and chan_websocket loaded?)"
+                    f"no media socket to {self.url}: {failure}",
+                    "check that Asterisk's http.conf listens there, and that res_http_websocket.so"
+                    " and chan_websocket.so are loaded",
                 ) from None
 
 
@@ -321,8 +324,8 @@ class AcceptedMediaTransport:
                 ws = await dialled()
             if ws is None:
                 raise MediaFailed(
-                    f"Asterisk opened no media socket within {CONNECT_SECONDS:g} s (does uri of"
-                    f" [{self.client}] in its websocket_client.conf lead here?)"
+                    f"Asterisk opened no media socket within {CONNECT_SECONDS:g} s",
+                    f"check that uri of [{self.client}] in its websocket_client.conf leads here",
                 )
             async with _served(ws, call, media, self.rate_hz, reached) as served:
                 yield served

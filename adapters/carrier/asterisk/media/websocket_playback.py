@@ -14,26 +14,26 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final
 
-#: The most audio that Asterisk holds: half of its queue, well below the 900 frames of an XOFF.
+#: The most audio that Asterisk holds: half of its queue. It sends MEDIA_XOFF at 900 frames (18 s).
 HELD_SECONDS: Final = 10.0
 
-#: The audio in one message: a flush waits for at most one that is being written. A message must
-#: have at most 65,000 bytes, and whole frames: Asterisk drops the excess of either.
+#: The audio in one message. It is short, because a flush waits for the message that is being
+#: written. Asterisk drops bytes beyond 65,000, and a partial frame.
 MESSAGE_SECONDS: Final = 0.2
 
 
 class WebSocketPlayback:
-    """One call's playback at `rate_hz`, read by the clock `now` (seconds)."""
+    """One call's playback at `rate_hz`, by the clock `now` (seconds)."""
 
     def __init__(self, rate_hz: int, now: Callable[[], float]) -> None:
         self._now = now
         self._bytes_per_s = rate_hz * 2
         self._message_bytes = round(MESSAGE_SECONDS * self._bytes_per_s)
-        #: Audio, and marks as the correlation ids that Asterisk will return.
+        #: Audio as bytes, and marks as the correlation ids that Asterisk will return.
         self._queue: deque[bytes | str] = deque()
         self._marks: dict[str, int] = {}
-        self._marked = 0
-        #: The moment when Asterisk has played all audio sent to it.
+        self._last_id = 0
+        #: When Asterisk will have played all audio sent to it.
         self._ends_at_s = -math.inf
         self._flushing = self._buffering = self._xoff = False
 
@@ -46,9 +46,9 @@ class WebSocketPlayback:
     def mark(self, mark: int) -> None:
         # Number the marks ourselves: the engine may reuse the number of a flushed mark while
         # Asterisk's message about that mark is still on its way.
-        self._marked += 1
-        self._marks[str(self._marked)] = mark
-        self._queue.append(str(self._marked))
+        self._last_id += 1
+        self._marks[str(self._last_id)] = mark
+        self._queue.append(str(self._last_id))
 
     def flush(self) -> None:
         """Drop everything, here and (by the next message) in Asterisk."""
@@ -77,7 +77,7 @@ class WebSocketPlayback:
         if not self._queue or self.due_s > self._now():
             return None
         if not self._buffering:
-            # Without it, also after a flush, Asterisk drops a message that is not one frame.
+            # Without buffering, Asterisk drops a message that is not one frame. A flush ends it.
             self._buffering = True
             return _command("START_MEDIA_BUFFERING")
         first = self._queue.popleft()
@@ -88,16 +88,16 @@ class WebSocketPlayback:
 
     @property
     def due_s(self) -> float:
-        """The moment to send the first message of the queue, unless a command comes before."""
+        """When to send the next message; inf if none waits."""
         if self._flushing:
             return -math.inf
         if not self._queue:
             return math.inf
         if isinstance(self._queue[0], str):
-            return -math.inf  # marks need no room
+            return -math.inf  # a mark needs no room in Asterisk's queue
         return self._ends_at_s if self._xoff else self._ends_at_s - HELD_SECONDS
 
 
 def _command(name: str, **fields: str) -> str:
-    """Return a command of chan_websocket. Asterisk drops one of more than 128 bytes."""
+    """Return a command of chan_websocket. Asterisk drops a command of more than 128 bytes."""
     return json.dumps({"command": name, **fields}, separators=(",", ":"))

@@ -1,8 +1,8 @@
 """A WebSocket that we open to Asterisk, and close on every exit of the block.
 
 trio-websocket's own `open_websocket` waits without limit for a peer that accepts the connection and
-sends nothing, and leaves its TCP socket open after a refusal or a broken connection. So this module
-opens the TCP connection, and always closes it."""
+sends nothing. It also leaves its TCP socket open after a refusal or a broken connection. So this
+module opens the TCP connection itself, and always closes it."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ async def dial(
     peer_left = False
     with trio.CancelScope(deadline=trio.current_time() + seconds) as connecting:
 
-        def leave() -> None:
+        def fail_handshake() -> None:
             nonlocal peer_left
             if connecting.deadline < math.inf:
                 peer_left = True
@@ -51,7 +51,7 @@ async def dial(
         async def shake_hands(nursery: trio.Nursery) -> WebSocketConnection:
             ws = await wrap_client_stream(
                 nursery,
-                _Watched(stream, leave),  # type: ignore[arg-type] # any stream will do
+                _Watched(stream, fail_handshake),  # type: ignore[arg-type] # any stream will do
                 parts.netloc.rpartition("@")[2],
                 parts._replace(scheme="", netloc="", path=parts.path or "/").geturl(),
                 subprotocols=[subprotocol],
@@ -78,7 +78,7 @@ async def dial(
 
 
 class _Watched(StreamProxy):
-    """A connection that reports its end; trio-websocket would keep waiting for the handshake."""
+    """A connection that reports its end: trio-websocket's handshake does not notice it."""
 
     def __init__(self, stream: trio.abc.Stream, ended: Callable[[], None]) -> None:
         super().__init__(stream)
@@ -119,7 +119,7 @@ async def _connect(url: str) -> trio.SocketStream | trio.SSLStream[trio.SocketSt
 
 
 def _reason(error: OSError) -> str:
-    """Return the text of the innermost error; the outer one may hold one for each address."""
+    """Return the system's own text. The error may be a group with one error for each address."""
     cause = first_leaf(error.__cause__ or error)
     innermost = cause if isinstance(cause, OSError) else error
     return innermost.strerror or str(innermost)

@@ -1,7 +1,7 @@
 """The task of trio-websocket that reads a socket, in a nursery of its own.
 
-It passes on the errors of h11 and wsproto, which they raise if a peer breaks the rules of HTTP, or
-if its ping crosses our close. In a shared nursery such an error would cancel all other tasks."""
+The task raises errors of h11 and wsproto if the peer breaks the rules of HTTP, or if its ping
+crosses our close. In a shared nursery such an error would cancel all other tasks."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from callchart.adapters.carrier.asterisk.service_nursery import open_service_nur
 
 Opened = TypeVar("Opened")
 
-#: UnicodeError: raised for a header that is not ASCII.
+#: The errors for a peer that breaks the rules; UnicodeError is for a header that is not ASCII.
 RULES_BROKEN: Final = (h11.ProtocolError, ProtocolError, UnicodeError)
 
 
@@ -29,8 +29,8 @@ async def run_reader(
 ) -> None:
     """Open a socket with `wrap`, pass it to `task_status`, and read from it until cancelled.
 
-    Raises `HandshakeFailed`, and the errors of `wrap`, until the socket is open. If the peer breaks
-    the rules later, the socket ends as after a broken connection."""
+    Raises `HandshakeFailed` and the errors of `wrap` before the socket is open. If the peer breaks
+    the rules later, the socket ends as if the connection had broken."""
     is_open = False
     try:
         async with open_service_nursery() as nursery:

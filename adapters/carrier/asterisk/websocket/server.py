@@ -1,7 +1,8 @@
 """Our WebSocket server, which Asterisk dials: for control at /ari, for a call's sound at /media.
 
-Every connection runs in its own task. The server accepts it only with the right user and password,
-and only if control or a call waits for it, and closes it when that has finished with it."""
+Every connection runs in its own task. The server accepts a connection only with the right user and
+password, and only if control or a call waits for it. It closes the connection when control or the
+call does not need it any more."""
 
 from __future__ import annotations
 
@@ -22,22 +23,23 @@ from trio_websocket import (
     wrap_server_stream,
 )
 
+from callchart.adapters.carrier.asterisk.failure import AsteriskFailure
 from callchart.adapters.carrier.asterisk.rate_limited_log import RateLimitedLog
 from callchart.adapters.carrier.asterisk.service_nursery import open_service_nursery
 from callchart.adapters.carrier.asterisk.settings import ListenSettings
 from callchart.adapters.carrier.asterisk.websocket.reader import HandshakeFailed, run_reader
 from callchart.adapters.carrier.asterisk.websocket.stream_proxy import StreamProxy
 
-#: The longest message; a longer one closes the socket. Asterisk's longest are lists of channels on
-#: the control socket: a channel takes 900 bytes.
+#: The longest message; a longer one closes the socket. Asterisk's longest messages list channels,
+#: on the control socket: a channel takes 900 bytes.
 MESSAGE_BYTES: Final = 2**23
 
 #: Time limit from the connection to the end of the handshake; Asterisk needs milliseconds.
 HANDSHAKE_SECONDS: Final = 5.0
 
 
-class ListenFailed(Exception):
-    """Our server cannot listen on its address. The text holds the cause and the cure."""
+class ListenFailed(AsteriskFailure):
+    """Our server cannot listen on its address."""
 
 
 class WebSocketServer:
@@ -58,8 +60,8 @@ class WebSocketServer:
             listeners = await trio.open_tcp_listeners(listen.port, host=listen.host)
         except OSError as error:
             raise ListenFailed(
-                f"cannot listen on {listen.host}:{listen.port}: {error.strerror or error}"
-                " (is it in use by another service, or not an address of this machine?)"
+                f"cannot listen on {listen.host}:{listen.port}: {error.strerror or error}",
+                "stop the other service on that port, or correct asterisk.listen",
             ) from None
         server = cls(listen, listeners[0].socket.getsockname()[1])
         async with open_service_nursery() as nursery:
@@ -114,7 +116,7 @@ class WebSocketServer:
                     await self._route(request)
                 nursery.cancel_scope.cancel()
         except* ConnectionClosed:
-            pass  # the peer left half-way
+            pass  # the peer left during the handshake
         except* HandshakeFailed:
             self._limited_log.warning(
                 "WebSocket connection closed: the peer's first bytes are not a WebSocket handshake"
@@ -124,42 +126,42 @@ class WebSocketServer:
 
     async def _route(self, request: WebSocketRequest) -> None:
         path, _, query = request.path.partition("?")
-        if not self._shows_password(request):
+        if not self._is_authorized(request):
             await self._refuse(
                 request,
                 401,
-                "wrong user or password (username and password in Asterisk's"
-                " websocket_client.conf must be those of asterisk.listen)",
+                "wrong user or password; set username and password in Asterisk's"
+                " websocket_client.conf to those of asterisk.listen",
             )
         elif path == "/ari":
-            await self._let_in_control(request)
+            await self._accept_control(request)
         elif path == "/media":
-            await self._let_in_media(request, parse_qs(query).get("call", [""])[0])
+            await self._accept_media(request, parse_qs(query).get("call", [""])[0])
         else:
             await self._refuse(request, 404, "the path must be /ari or /media")
 
-    async def _let_in_control(self, request: WebSocketRequest) -> None:
+    async def _accept_control(self, request: WebSocketRequest) -> None:
         if self._control is None:
             await self._refuse(request, 404, "no control socket is expected")
         elif "ari" not in request.proposed_subprotocols:
-            await self._refuse(request, 400, "the subprotocol must be ari (protocols=ari)")
+            await self._refuse(request, 400, "the subprotocol must be ari; set protocols=ari")
         else:
             ws = await request.accept(subprotocol="ari")
             if self._control is not None:
                 await self._control(ws)
 
-    async def _let_in_media(self, request: WebSocketRequest, call: str) -> None:
+    async def _accept_media(self, request: WebSocketRequest, call: str) -> None:
         expected = self._expected_media.get(call)
         if expected is None:
             await self._refuse(request, 404, "no call waits for this media socket")
         elif "media" not in request.proposed_subprotocols:
-            await self._refuse(request, 400, "the subprotocol must be media (protocols=media)")
+            await self._refuse(request, 400, "the subprotocol must be media; set protocols=media")
         elif expected.is_taken:
             await self._refuse(request, 409, "the call has a media socket already")
         else:
             await expected.take(request)
 
-    def _shows_password(self, request: WebSocketRequest) -> bool:
+    def _is_authorized(self, request: WebSocketRequest) -> bool:
         for name, value in request.headers:
             if name.lower() == b"authorization":
                 scheme, _, token = value.partition(b" ")
@@ -175,7 +177,7 @@ class WebSocketServer:
 
 
 class _ExpectedMedia:
-    """One call's media socket, from the wait for it to its end."""
+    """The media socket that a call waits for."""
 
     def __init__(self) -> None:
         self.is_taken = False
@@ -211,8 +213,8 @@ class _ExpectedMedia:
 class _PromptStream(StreamProxy):
     """A connection that Asterisk opened.
 
-    Asterisk sends on it without TCP_NODELAY: it waits for our acknowledgement of the data before.
-    A kernel delays that by 40 ms, unless TCP_QUICKACK is set again after each read."""
+    Asterisk sends without TCP_NODELAY: a write waits until we have acknowledged the one before. Our
+    kernel delays an acknowledgement by 40 ms, unless TCP_QUICKACK is set again after each read."""
 
     def __init__(self, stream: trio.SocketStream) -> None:
         super().__init__(stream)

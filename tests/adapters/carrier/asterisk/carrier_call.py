@@ -1,4 +1,4 @@
-"""A carrier at a real Asterisk, and telephones that call it: what the carrier's tests need."""
+"""Helpers for the carrier's tests: a carrier at a real Asterisk, and telephones that call it."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from tests.asterisk.codec import L16, PCMU, Codec
 from tests.asterisk.phone import Phone
 from tests.asterisk.server import Asterisk
 
-#: What a phone that speaks at a call's own rate uses.
+#: The codec for a phone that speaks at a call's own rate.
 CODECS: dict[int, Codec] = {16000: L16, 8000: PCMU}
 
 
 def settings_for(asterisk: Asterisk, **others: Any) -> AsteriskSettings:
-    """The settings that lead to this Asterisk."""
+    """Return settings for this Asterisk."""
     chosen = {
         "url": asterisk.url,
         "user": asterisk.user,
@@ -38,11 +38,11 @@ def settings_for(asterisk: Asterisk, **others: Any) -> AsteriskSettings:
 
 @asynccontextmanager
 async def carrying(asterisk: Asterisk, **others: Any) -> AsyncIterator[AsteriskCarrier]:
-    """A carrier with these settings; afterwards Asterisk holds nothing of it."""
+    """Open a carrier with these settings. Check at the end that it left nothing in Asterisk."""
     async with AsteriskCarrier.open(settings_for(asterisk, **others)) as carrier:
         yield carrier
     if asterisk.running:
-        # An application that Asterisk itself is to connect is there as long as it.
+        # Asterisk always lists an application that it dials persistently.
         await nothing_is_left(asterisk, but_application=others.get("control") == "persistent")
 
 
@@ -61,7 +61,7 @@ async def nothing_is_left(asterisk: Asterisk, *, but_application: bool = False) 
 
 
 class FarEnd:
-    """A telephone at the other end of a line, as the line's contract wants it."""
+    """A telephone at the other end of a line, with the methods that the line's contract uses."""
 
     def __init__(self, line: AsteriskLine, phone: Call) -> None:
         self.line, self.phone = line, phone
@@ -87,7 +87,7 @@ class FarEnd:
 
 @asynccontextmanager
 async def calling(asterisk: Asterisk, carrier: AsteriskCarrier) -> AsyncIterator[FarEnd]:
-    """A telephone calls, and the carrier has its line, not answered."""
+    """Call the carrier with a telephone, and yield the far end of the unanswered call."""
     rate_hz = carrier.rate_hz
     async with Phone.open(CODECS[rate_hz]) as phone:
         dialled = phone.dial("bot", asterisk.sip_port)
@@ -98,5 +98,5 @@ async def calling(asterisk: Asterisk, carrier: AsteriskCarrier) -> AsyncIterator
 
 
 def loudness(pcm: bytes) -> float:
-    """The greatest sample."""
+    """Return the greatest absolute sample."""
     return float(np.abs(np.frombuffer(pcm, "<i2").astype(int)).max(initial=0))

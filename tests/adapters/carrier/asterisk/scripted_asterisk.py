@@ -1,5 +1,6 @@
-"""An Asterisk that does what a real one will not do on request: HTTP and WebSockets on one port of
-127.0.0.1, each answer as the test wants it."""
+"""A scripted Asterisk, for answers that a real one does not give on request.
+
+It serves HTTP and WebSockets on one port of 127.0.0.1."""
 
 from __future__ import annotations
 
@@ -13,14 +14,14 @@ from trio_websocket import WebSocketConnection, wrap_server_stream
 
 from callchart.adapters.carrier.asterisk.websocket.stream_proxy import StreamProxy
 
-#: How one request is answered, on its connection.
+#: The answer to one request, on its connection.
 ScriptedAnswer = Callable[[trio.SocketStream], Awaitable[None]]
 
 USER, PASSWORD = "bot", "a-password"
 
 
 def says(status: int, content: object = None) -> ScriptedAnswer:
-    """The answer is JSON, or a text as it is."""
+    """Answer with a status and content: a str unchanged, everything else as JSON."""
     body = content if isinstance(content, str) else json.dumps(content)
 
     async def answer(stream: trio.SocketStream) -> None:
@@ -31,27 +32,27 @@ def says(status: int, content: object = None) -> ScriptedAnswer:
 
 
 async def says_nothing(stream: trio.SocketStream) -> None:
-    """Until the client is gone."""
+    """Send nothing until the client has closed the connection."""
     while await stream.receive_some():
         pass
 
 
 async def hangs_up(stream: trio.SocketStream) -> None:
-    """Half-way in the answer."""
+    """Close the connection in the middle of the answer."""
     await stream.send_all(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{")
 
 
 async def leaves(stream: trio.SocketStream) -> None:
-    """Without an answer."""
+    """Close the connection without an answer."""
     await stream.aclose()
 
 
 class ScriptedAsterisk:
-    """An Asterisk with scripted `answers` by "METHOD path", "GET events" included, and else 404."""
+    """A server with one of `answers` for each "METHOD path". All other requests get 404."""
 
     def __init__(self) -> None:
         self.port = 0
-        #: As "GET asterisk/info", without queries.
+        #: The requests, such as "GET asterisk/info", without queries.
         self.asked: list[str] = []
         self.answers: dict[str, ScriptedAnswer] = {
             "GET asterisk/info": says(200, {"system": {"version": "22.10.1"}}),
@@ -59,7 +60,7 @@ class ScriptedAsterisk:
             "GET events": self._events,
         }
         self._opened, self._sockets = trio.open_memory_channel[WebSocketConnection](10)
-        #: Without its body.
+        #: The head of the last request.
         self.last_request = b""
 
     @property
@@ -67,7 +68,7 @@ class ScriptedAsterisk:
         return f"http://127.0.0.1:{self.port}"
 
     async def socket(self) -> WebSocketConnection:
-        """The next events' socket that was opened; it may be open no more."""
+        """Return the next socket for events that was opened. It may be closed already."""
         with trio.fail_after(60):
             return await self._sockets.receive()
 
@@ -98,7 +99,7 @@ class ScriptedAsterisk:
 
 
 class _Replayed(StreamProxy):
-    """A stream of which something was read already."""
+    """A stream whose head was already read, and is read again."""
 
     def __init__(self, head: bytes, stream: trio.SocketStream) -> None:
         super().__init__(stream)

@@ -1,4 +1,4 @@
-"""Calls come from a real Asterisk, end with nothing left there, and disturb no other."""
+"""Calls of a real Asterisk: their beginnings, their ends, and their removal from Asterisk."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ pytestmark = pytest.mark.real
 RATE_HZ = 16000
 
 
-async def is_over(far: FarEnd) -> None:
-    """The line says that it closed, within a moment."""
+async def wait_closed(far: FarEnd) -> None:
+    """Wait until the line signals that it closed."""
     with trio.fail_after(60):
         while await far.line.signal() != Closed():
             pass
@@ -52,7 +52,7 @@ async def test_a_call_has_the_numbers_of_both_parties(asterisk: Asterisk) -> Non
         line.hang_up()
 
 
-async def test_a_caller_who_gives_up_while_it_rings_leaves_nothing(asterisk: Asterisk) -> None:
+async def test_a_caller_who_hangs_up_before_the_answer_leaves_nothing(asterisk: Asterisk) -> None:
     async with carrying(asterisk) as carrier, Phone.open() as phone:
         given_up = phone.dial("bot", asterisk.sip_port)
         line = await carrier.accept()
@@ -91,7 +91,7 @@ async def test_two_callers_do_not_hear_each_other(asterisk: Asterisk) -> None:
                 assert loudness(await other.line.receive_audio()) < 100
 
 
-async def test_the_excess_is_refused_as_busy_and_a_place_that_is_free_again_is_given(
+async def test_a_call_above_max_calls_is_refused_as_busy_until_another_ends(
     asterisk: Asterisk,
 ) -> None:
     async with (
@@ -104,7 +104,7 @@ async def test_the_excess_is_refused_as_busy_and_a_place_that_is_free_again_is_g
         with trio.fail_after(60):
             assert (await excess.ended()).status == 486
         first.hang_up()
-        await is_over(first)
+        await wait_closed(first)
         await until_free(carrier)
         async with calling(asterisk, carrier) as second:
             second.line.answer()
@@ -118,7 +118,7 @@ async def until_free(carrier: AsteriskCarrier) -> None:
             await trio.sleep(0.005)
 
 
-async def test_a_carrier_that_takes_no_new_calls_lets_old_ones_go_on(asterisk: Asterisk) -> None:
+async def test_calls_under_way_continue_after_stop_accepting(asterisk: Asterisk) -> None:
     async with (
         carrying(asterisk) as carrier,
         calling(asterisk, carrier) as old,
@@ -173,8 +173,8 @@ async def test_a_transferred_caller_reaches_the_target(asterisk: Asterisk) -> No
         with trio.fail_after(60):
             assert await far.line.signal() == TransferDone()
         far.line.hang_up()
-        await is_over(far)
-        # Extension 100 plays a tone to every caller.
+        await wait_closed(far)
+        # Extension 100 plays a tone.
         with trio.fail_after(60):
             await far.phone.until_loud(after=trio.current_time())
         with trio.move_on_after(0.2):
@@ -191,7 +191,7 @@ async def test_both_legs_are_recorded(asterisk: Asterisk, tmp_path: Path) -> Non
         far.line.answer()
         with trio.fail_after(60):
             await far.phone.answered()
-        # One after the other: two simultaneous tones may cancel each other.
+        # Play one tone after the other: two simultaneous tones may cancel each other.
         far.line.play(tone(0.6, RATE_HZ))
         far.line.mark(1)
         with trio.fail_after(60):
@@ -199,7 +199,7 @@ async def test_both_legs_are_recorded(asterisk: Asterisk, tmp_path: Path) -> Non
         far.say(tone(0.3, RATE_HZ))
         await hear_tone(far.line, 0.3)
         recording = tmp_path / f"{far.line.call_id}.wav"
-    # Mixed down, as `read_wav` does, each leg has half its loudness.
+    # `read_wav` mixes the legs down: each has half its loudness.
     both = read_wav(recording, RATE_HZ)
     assert loud_seconds(both, RATE_HZ) == pytest.approx(0.9, abs=0.1)
     assert 3000 < loudness(both) < 5000
@@ -208,7 +208,7 @@ async def test_both_legs_are_recorded(asterisk: Asterisk, tmp_path: Path) -> Non
 # --- calls that we place -------------------------------------------------------------------------
 
 
-async def test_a_call_that_we_place_is_a_call_like_others(asterisk: Asterisk) -> None:
+async def test_a_placed_call_behaves_like_an_incoming_one(asterisk: Asterisk) -> None:
     async with (
         Phone.open() as phone,
         carrying(asterisk, endpoint="Local/{}@inbound", caller="5550100") as carrier,
@@ -236,7 +236,7 @@ async def test_a_call_that_we_place_is_a_call_like_others(asterisk: Asterisk) ->
 @pytest.mark.parametrize(
     ("target", "cause"), [("busy", "busy"), ("decline", "normal"), ("1000", "not_allowed")]
 )
-async def test_a_call_that_is_not_answered_says_why(
+async def test_a_placed_call_that_fails_has_a_cause(
     asterisk: Asterisk, target: str, cause: str
 ) -> None:
     allowed = Allowed(("busy", "decline"))
@@ -246,7 +246,7 @@ async def test_a_call_that_is_not_answered_says_why(
         assert failed.value.cause == cause
 
 
-async def test_giving_up_a_call_that_rings_leaves_nothing(asterisk: Asterisk) -> None:
+async def test_cancelling_a_call_that_rings_leaves_nothing(asterisk: Asterisk) -> None:
     allowed = Allowed(("ring",))
     async with carrying(asterisk, endpoint="Local/{}@inbound", allowed=allowed) as carrier:
         with trio.move_on_after(0.3) as given_up:
@@ -254,11 +254,11 @@ async def test_giving_up_a_call_that_rings_leaves_nothing(asterisk: Asterisk) ->
         assert given_up.cancelled_caught
         assert not carrier.calls
         with trio.fail_after(60):
-            while await asterisk.channels():  # noqa: ASYNC110 (ARI does not tell)
+            while await asterisk.channels():  # noqa: ASYNC110 (ARI sends no event)
                 await trio.sleep(0.01)
 
 
-# --- what goes wrong -----------------------------------------------------------------------------
+# --- failures ------------------------------------------------------------------------------------
 
 
 async def test_only_orphans_of_a_crash_are_removed(asterisk: Asterisk) -> None:
@@ -279,15 +279,15 @@ async def test_only_orphans_of_a_crash_are_removed(asterisk: Asterisk) -> None:
     await nothing_is_left(asterisk)
 
 
-async def is_handed_on(line: AsteriskLine) -> None:
+async def transfer(line: AsteriskLine) -> None:
     line.answer()
     line.transfer("100")
     with trio.fail_after(60):
         assert await line.signal() == TransferDone()
 
 
-async def is_no_leftover(asterisk: Asterisk, call: Call) -> None:
-    """A carrier that starts lets the call go on; its caller ends it."""
+async def check_not_cleared(asterisk: Asterisk, call: Call) -> None:
+    """Check that the call continues after a carrier has started, until its caller hangs up."""
     async with AsteriskCarrier.open(settings_for(asterisk)):
         with trio.fail_after(60):
             await call.until_loud(after=trio.current_time())
@@ -300,8 +300,8 @@ async def test_a_transferred_caller_is_not_an_orphan(asterisk: Asterisk) -> None
     async with Phone.open() as phone:
         async with AsteriskCarrier.open(settings_for(asterisk)) as carrier:
             call = phone.dial("bot", asterisk.sip_port)
-            await is_handed_on(await carrier.accept())
-        await is_no_leftover(asterisk, call)
+            await transfer(await carrier.accept())
+        await check_not_cleared(asterisk, call)
 
 
 async def test_a_transferred_outgoing_call_is_not_an_orphan(asterisk: Asterisk) -> None:
@@ -314,15 +314,15 @@ async def test_a_transferred_outgoing_call_is_not_an_orphan(asterisk: Asterisk) 
         async with AsteriskCarrier.open(settings) as carrier, trio.open_nursery() as nursery:
 
             async def place() -> None:
-                await is_handed_on(await carrier.call(str(phone.port)))
+                await transfer(await carrier.call(str(phone.port)))
 
             nursery.start_soon(place)
             call = await phone.incoming()
             call.answer()
-        await is_no_leftover(asterisk, call)
+        await check_not_cleared(asterisk, call)
 
 
-async def test_an_asterisk_without_the_modules_is_refused_by_their_names(
+async def test_missing_modules_of_asterisk_are_named(
     start_asterisk: StartAsterisk,
 ) -> None:
     async with start_asterisk(without=["chan_websocket.so"]) as asterisk:
@@ -331,7 +331,7 @@ async def test_an_asterisk_without_the_modules_is_refused_by_their_names(
                 pass
 
 
-async def test_an_asterisk_that_dies_ends_its_calls_and_is_taken_up_again(
+async def test_calls_end_when_asterisk_dies_and_resume_after_its_restart(
     start_asterisk: StartAsterisk,
 ) -> None:
     async with start_asterisk() as asterisk, carrying(asterisk) as carrier:
@@ -340,18 +340,18 @@ async def test_an_asterisk_that_dies_ends_its_calls_and_is_taken_up_again(
             with trio.fail_after(60):
                 await far.phone.answered()
             await asterisk.restart()
-            await is_over(far)
+            await wait_closed(far)
         await until_free(carrier)
         with trio.fail_after(60):
-            while not await asterisk.applications():  # noqa: ASYNC110 (ARI does not tell)
+            while not await asterisk.applications():  # noqa: ASYNC110 (ARI sends no event)
                 await trio.sleep(0.02)
             async with calling(asterisk, carrier) as again:
                 again.line.answer()
                 await again.phone.answered()
 
 
-async def test_fifty_calls_at_once(asterisk: Asterisk) -> None:
-    """They begin ten at a time: a busy machine does not set up fifty within a call's bounds."""
+async def test_fifty_simultaneous_calls(asterisk: Asterisk) -> None:
+    """At most ten calls begin together: a busy machine cannot begin fifty within the limits."""
     beginning, heard, all_are_heard = trio.CapacityLimiter(10), [], trio.Event()
     async with carrying(asterisk) as carrier, trio.open_nursery() as nursery:
 
@@ -376,7 +376,7 @@ async def test_fifty_calls_at_once(asterisk: Asterisk) -> None:
             nursery.start_soon(one)
 
 
-async def test_two_hundred_calls_in_a_row_leave_nothing_behind(asterisk: Asterisk) -> None:
+async def test_two_hundred_calls_in_a_row_leave_nothing(asterisk: Asterisk) -> None:
     async with carrying(asterisk) as carrier, Phone.open() as phone:
         for number in range(200):
             call = phone.dial("bot", asterisk.sip_port)

@@ -1,4 +1,4 @@
-"""A network that breaks between us and Asterisk ends no call that can go on, and leaves nothing."""
+"""A broken network between us and Asterisk: which calls continue, and which end."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ RATE_HZ = 16000
 
 
 class Network(NamedTuple):
-    """A carrier whose control and media travel over cables of their own."""
+    """A carrier with one cable for control and one for media."""
 
     asterisk: Asterisk
     carrier: AsteriskCarrier
@@ -53,14 +53,14 @@ async def network(start_asterisk: StartAsterisk, **others: Any) -> AsyncIterator
         yield Network(asterisk, carrier, control, media)
 
 
-async def is_over(far: FarEnd) -> None:
+async def wait_closed(far: FarEnd) -> None:
     with trio.fail_after(60):
         while await far.line.signal() != Closed():
             pass
 
 
-async def can_call(there: Network) -> None:
-    """A new call goes through, once control is back; until then Asterisk refuses it itself."""
+async def check_new_call(there: Network) -> None:
+    """Call until a call is answered: Asterisk itself refuses calls until control is back."""
     with trio.fail_after(60):
         while True:
             async with Phone.open() as phone:
@@ -73,10 +73,10 @@ async def can_call(there: Network) -> None:
                     return
 
 
-async def test_a_call_goes_on_while_control_is_lost(start_asterisk: StartAsterisk) -> None:
+async def test_a_call_continues_while_control_is_lost(start_asterisk: StartAsterisk) -> None:
     async with network(start_asterisk) as there, calling(there.asterisk, there.carrier) as far:
         far.line.answer()
-        # Heard already: the answer is not on its way any more.
+        # Audio has arrived, so the request to answer is not under way any more.
         far.say(tone(0.1, RATE_HZ))
         await hear_tone(far.line, 0.1)
         await there.control.cut()
@@ -86,7 +86,7 @@ async def test_a_call_goes_on_while_control_is_lost(start_asterisk: StartAsteris
         with trio.fail_after(60):
             await far.phone.until_loud()
         there.control.mend()
-        await can_call(there)
+        await check_new_call(there)
 
 
 async def test_a_hangup_while_control_is_lost_ends_the_call(
@@ -100,11 +100,11 @@ async def test_a_hangup_while_control_is_lost_ends_the_call(
             await there.control.cut()
             far.hang_up()
             there.control.mend()
-            await is_over(far)
-        await can_call(there)
+            await wait_closed(far)
+        await check_new_call(there)
 
 
-async def test_a_call_without_control_ends_in_the_end_and_is_cleared_when_it_is_back(
+async def test_a_call_whose_control_stays_lost_ends_and_is_cleared_after_reconnect(
     start_asterisk: StartAsterisk,
 ) -> None:
     async with network(start_asterisk, control_grace_s=0.3) as there:
@@ -113,22 +113,22 @@ async def test_a_call_without_control_ends_in_the_end_and_is_cleared_when_it_is_
             with trio.fail_after(60):
                 await far.phone.answered()
             await there.control.cut()
-            await is_over(far)
+            await wait_closed(far)
             there.control.mend()
             with trio.fail_after(60):
                 assert (await far.phone.ended()).by == "them"
-        await can_call(there)
+        await check_new_call(there)
 
 
-async def test_a_call_whose_sound_breaks_off_ends(start_asterisk: StartAsterisk) -> None:
+async def test_a_call_whose_audio_breaks_off_ends(start_asterisk: StartAsterisk) -> None:
     async with network(start_asterisk) as there:
         async with calling(there.asterisk, there.carrier) as far:
             far.line.answer()
             with trio.fail_after(60):
                 await far.phone.answered()
             await there.media.cut()
-            await is_over(far)
+            await wait_closed(far)
             with trio.fail_after(60):
                 assert (await far.phone.ended()).by == "them"
         there.media.mend()
-        await can_call(there)
+        await check_new_call(there)

@@ -1,4 +1,4 @@
-"""Whole calls over a real Asterisk: a telephone, the engine, the default chart, real speech."""
+"""Whole calls over a real Asterisk, with a telephone, the engine and the default chart."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ SAMPLES = Path(__file__).parents[3] / "samples"
 
 
 class Bot:
-    """The default chart on a carrier: every step of its calls, and what each ended with."""
+    """The default chart on a carrier: every step of its calls, and each call's data at its end."""
 
     def __init__(self) -> None:
         self.steps: list[Step] = []
@@ -77,7 +77,7 @@ class Bot:
 
 @asynccontextmanager
 async def offline_services() -> AsyncIterator[Services]:
-    """Real speech without a network, and the real client asking a server on loopback."""
+    """Open real speech providers, and a model client whose server is in this process."""
     loopback = Loopback(RealClock())
     detectors = SileroDetectors()
     await detectors.build_ahead(RATE_HZ)
@@ -101,7 +101,7 @@ async def offline_services() -> AsyncIterator[Services]:
 async def a_call(
     asterisk: Asterisk, make: Callable[[Inspector], Awaitable[Supervisor]], **others: Any
 ) -> AsyncIterator[tuple[Call, Bot]]:
-    """A telephone that has called the bot; it hangs up in the end."""
+    """Call the bot with a telephone. It hangs up after the block."""
     bot = Bot()
     taking = await make(bot.note)
     async with (
@@ -120,7 +120,7 @@ async def a_call(
 
 
 async def scripted(inspector: Inspector) -> Supervisor:
-    """Scripted providers: every sound counts as speech, and the reply comes without a delay."""
+    """Return a supervisor with scripted providers, for which every sound is speech."""
     return await supervisor(
         Script(first_token=0.3, chunk=0.4),
         settings=replace(SETTINGS, end_of_turn=0.2),
@@ -144,7 +144,7 @@ async def test_a_caller_asks_interrupts_and_says_goodbye(asterisk: Asterisk) -> 
             await bot.until("speaking")
             with trio.fail_after(60):
                 speaking = await call.until_loud(after=trio.current_time())
-            # Into the answer.
+            # Interrupt the answer.
             await trio.sleep_until(speaking + 1.5)
             call.say(sample("en_interrupt"))
             await bot.until("barged_in")
@@ -214,7 +214,7 @@ async def a_turn(asterisk: Asterisk, others: dict[str, Any]) -> None:
 
 
 def free_port() -> int:
-    """One that Asterisk can be told of before we listen there."""
+    """Return a free port, to configure Asterisk before we listen there."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         port: int = server.getsockname()[1]
         return port

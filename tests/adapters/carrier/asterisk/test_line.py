@@ -1,4 +1,4 @@
-"""A line to a real Asterisk, with a telephone at its other end, keeps a line's contract."""
+"""The contract of a line, with a real Asterisk and a telephone at the other end."""
 
 from __future__ import annotations
 

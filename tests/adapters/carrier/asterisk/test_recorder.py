@@ -1,4 +1,4 @@
-"""The recording of a call holds both legs at the instants at which they were heard."""
+"""The recording of a call holds both legs, as they were heard at each moment."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ FRAME = 160
 
 
 def frames(value: int, count: int) -> bytes:
-    """So many frames whose every sample is `value`."""
+    """Return `count` frames in which every sample is `value`."""
     return np.full(count * FRAME, value, "<i2").tobytes()
 
 
 async def hear(recorder: CallRecorder, value: int, count: int) -> None:
-    """The caller speaks for `count` frames, in real time."""
+    """Record `count` frames of the caller, one every 20 ms."""
     for _ in range(count):
         await trio.sleep(0.02)
         recorder.record_caller(frames(value, 1))
@@ -41,7 +41,7 @@ def legs(path: Path) -> tuple[NDArray[np.int16], NDArray[np.int16]]:
 
 
 def stretches(leg: NDArray[np.int16]) -> list[tuple[int, int]]:
-    """Runs of one value, as (value, frames)."""
+    """Return the runs of one value, as (value, frames)."""
     cuts = np.flatnonzero(np.diff(leg)) + 1
     runs = np.split(leg, cuts)
     assert all(len(run) % FRAME == 0 for run in runs)
@@ -50,7 +50,7 @@ def stretches(leg: NDArray[np.int16]) -> list[tuple[int, int]]:
 
 @contextmanager
 def full_disk() -> Iterator[None]:
-    """No file can grow beyond 4 KB: the system says so in words of its own."""
+    """Let no file grow beyond 4 KB: the system refuses further writes."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (4096, hard))
     try:
@@ -64,7 +64,7 @@ def recorder(tmp_path: Path) -> CallRecorder:
     return CallRecorder(tmp_path / "call.wav", RATE_HZ)
 
 
-async def test_both_legs_are_at_the_same_instants(
+async def test_both_legs_are_recorded_at_the_same_moments(
     recorder: CallRecorder, autojump_clock: MockClock
 ) -> None:
     recorder.start()
@@ -149,5 +149,5 @@ async def test_a_full_disk_is_logged_once_and_the_call_continues(
         await hear(recorder, 1, 150)
         recorder.close()
     assert [record.getMessage() for record in caplog.records] == [
-        f"recording {path}: File too large; the call goes on, its recording ends here"
+        f"recording {path} ended, the call continues: File too large"
     ]

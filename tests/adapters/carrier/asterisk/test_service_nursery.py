@@ -1,4 +1,4 @@
-"""A nursery whose tasks serve a block, which is not to be noticed by it."""
+"""A nursery whose tasks serve a block, and do not affect its errors."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from trio.testing import MockClock
 from callchart.adapters.carrier.asterisk.service_nursery import open_service_nursery
 
 
-async def test_its_tasks_end_with_the_block(autojump_clock: MockClock) -> None:
+async def test_the_tasks_end_with_the_block(autojump_clock: MockClock) -> None:
     ended = trio.Event()
 
     async def serve() -> None:
@@ -24,7 +24,7 @@ async def test_its_tasks_end_with_the_block(autojump_clock: MockClock) -> None:
     assert ended.is_set()
 
 
-async def test_an_error_of_the_block_comes_out_as_it_is_with_its_cause() -> None:
+async def test_an_error_of_the_block_is_raised_unchanged_with_its_cause() -> None:
     async def serve_and_fail() -> None:
         async with open_service_nursery() as nursery:
             nursery.start_soon(trio.sleep_forever)
@@ -33,11 +33,11 @@ async def test_an_error_of_the_block_comes_out_as_it_is_with_its_cause() -> None
     with pytest.raises(KeyError) as raised:
         await serve_and_fail()
     assert isinstance(raised.value.__cause__, OSError)
-    # Not the group that it was taken out of.
+    # The group that the error was in is not its context.
     assert raised.value.__context__ is None
 
 
-async def test_errors_that_are_more_than_one_stay_a_group() -> None:
+async def test_two_errors_stay_a_group() -> None:
     async def fail() -> None:
         raise ValueError
 
@@ -50,7 +50,7 @@ async def test_errors_that_are_more_than_one_stay_a_group() -> None:
                 raise KeyError
 
 
-async def test_cancelling_the_block_cancels_it(autojump_clock: MockClock) -> None:
+async def test_cancelling_the_block_cancels_the_nursery(autojump_clock: MockClock) -> None:
     with trio.move_on_after(1) as scope:
         async with open_service_nursery() as nursery:
             nursery.start_soon(trio.sleep_forever)

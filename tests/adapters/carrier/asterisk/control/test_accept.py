@@ -1,6 +1,6 @@
-"""Control that Asterisk dials: which sockets are taken, and what becomes of those that break.
+"""Control that Asterisk dials: which sockets are accepted, and how a broken socket is replaced.
 
-Asterisk is a script here; test_control_ways.py has the real one."""
+Asterisk is scripted here, except in one test; test_open.py has the tests with a real one."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ AUTHORIZATION = b"Basic " + base64.b64encode(b"asterisk:a-password")
 
 @asynccontextmanager
 async def dialled(server: WebSocketServer, app: str | None) -> AsyncIterator[WebSocketConnection]:
-    """A socket of Asterisk's, for the application."""
+    """Dial our server, as Asterisk does for the application `app`."""
     async with dial(
         f"ws://127.0.0.1:{server.port}/ari",
         subprotocol="ari",
@@ -58,7 +58,7 @@ async def say(ws: WebSocketConnection, **message: Any) -> None:
 
 
 async def start(ws: WebSocketConnection, channel: str, app: str) -> None:
-    """A call arrives."""
+    """Send the StasisStart of a call that arrives."""
     described = {
         "id": channel,
         "name": "PJSIP/5550123-1",
@@ -70,7 +70,7 @@ async def start(ws: WebSocketConnection, channel: str, app: str) -> None:
 
 
 async def closed(ws: WebSocketConnection) -> None:
-    """Wait until our end has closed it."""
+    """Wait until our server has closed the socket."""
     with trio.fail_after(60):
         while True:
             try:
@@ -94,12 +94,12 @@ async def per_call() -> AsyncIterator[tuple[WebSocketServer, Control]]:
 
 @asynccontextmanager
 async def persistent() -> AsyncIterator[tuple[WebSocketServer, Control, WebSocketConnection]]:
-    """The one socket is open."""
+    """Open control over one socket, and yield Asterisk's end of it too."""
     async with WebSocketServer.open(LISTEN) as server, trio.open_nursery() as nursery:
         opened, sockets = trio.open_memory_channel[WebSocketConnection](1)
 
         async def asterisk() -> None:
-            # Until somebody waits for it, it is refused.
+            # Dial when control waits for the socket: our server refuses earlier ones.
             await trio.testing.wait_all_tasks_blocked()
             async with dialled(server, "callchart") as ws:
                 opened.send_nowait(ws)
@@ -111,7 +111,7 @@ async def persistent() -> AsyncIterator[tuple[WebSocketServer, Control, WebSocke
         nursery.cancel_scope.cancel()
 
 
-async def test_an_asterisk_that_never_dials_is_one_error_with_its_cure(
+async def test_an_asterisk_that_never_dials_raises_one_error_with_the_cure(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(accept_module, "DIAL_SECONDS", 0.1)
@@ -123,7 +123,7 @@ async def test_an_asterisk_that_never_dials_is_one_error_with_its_cure(
     assert "type=outbound_websocket" in str(failed.value)
 
 
-async def test_control_is_lost_with_its_socket_and_back_with_the_next(
+async def test_a_new_socket_restores_control(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level(logging.INFO, "callchart")
@@ -146,7 +146,7 @@ async def test_control_is_lost_with_its_socket_and_back_with_the_next(
             ]
 
 
-async def test_a_second_socket_takes_the_place_of_the_first(
+async def test_a_second_socket_replaces_the_first(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     async with persistent() as (server, control, first):
@@ -161,7 +161,7 @@ async def test_a_second_socket_takes_the_place_of_the_first(
             assert "more than one Asterisk dials here" in line
 
 
-async def test_a_taken_over_application_ends_control() -> None:
+async def test_a_takeover_of_the_application_ends_control() -> None:
     async with persistent() as (_, control, ws):
         await say(ws, type="ApplicationReplaced", application="callchart")
         with trio.fail_after(60):
@@ -213,7 +213,7 @@ async def test_a_socket_that_names_no_application_is_closed(
     )
 
 
-async def test_a_socket_that_leaves_before_it_names_its_application_is_not_waited_for(
+async def test_a_socket_that_closes_before_it_names_its_application_is_logged(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     async with per_call() as (server, _):
@@ -243,7 +243,7 @@ async def test_a_socket_that_closes_after_its_call_is_not_logged(
     assert caplog.messages == []
 
 
-async def test_one_calls_broken_socket_leaves_the_others_alone() -> None:
+async def test_a_broken_socket_of_one_call_does_not_affect_other_calls() -> None:
     async with per_call() as (server, control), dialled(server, "callchart:b") as other_ws:
         async with dialled(server, "callchart:a") as ws:
             await start(ws, "1", "callchart:a")
@@ -260,7 +260,7 @@ async def test_one_calls_broken_socket_leaves_the_others_alone() -> None:
                 await broken.wait_up()
 
 
-async def test_the_sockets_end_with_control_and_the_server_goes_on(
+async def test_the_end_of_control_closes_its_sockets_and_not_the_server(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     async with WebSocketServer.open(LISTEN) as server, trio.open_nursery() as nursery:
@@ -281,7 +281,9 @@ async def test_the_sockets_end_with_control_and_the_server_goes_on(
     assert line.startswith("WebSocket refused with 404: no control socket is expected")
 
 
-async def test_asterisk_is_answered_without_delay(start_asterisk: StartAsterisk) -> None:
+async def test_requests_over_asterisks_socket_are_not_delayed(
+    start_asterisk: StartAsterisk,
+) -> None:
     async with WebSocketServer.open(LISTEN) as server:
         dials = DialsBot(f"ws://127.0.0.1:{server.port}/ari", LISTEN.user, LISTEN.password)
         async with (
@@ -297,5 +299,5 @@ async def test_asterisk_is_answered_without_delay(start_asterisk: StartAsterisk)
                     began = trio.current_time()
                     await request(f"bot-{number}")
                     slow += trio.current_time() - began > 0.035
-            # With delayed acknowledgements of the kernel, half of them are late by 40 ms.
+            # If the kernel delays its acknowledgements, half of the answers are 40 ms late.
             assert slow < 10

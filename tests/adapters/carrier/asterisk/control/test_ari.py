@@ -1,4 +1,4 @@
-"""Each request of ours, as Asterisk is asked it, and what its answers mean."""
+"""The path and the query of each request, and the results of Asterisk's answers."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from callchart.adapters.carrier.asterisk.control.events import AriChannel
 
 
 class Asked:
-    """A transport that records its requests, and gives one answer to all."""
+    """A transport that records the requests, and returns the same answer to each."""
 
     def __init__(self, answer: Any = None) -> None:
         self.requests: list[AriRequest] = []
@@ -119,7 +119,7 @@ CLEARING: dict[str, Callable[[Ari], Awaitable[object]]] = {
 
 
 @pytest.mark.parametrize(("order", "expected"), ORDERS)
-async def test_an_order_is_one_request(
+async def test_a_method_sends_one_request(
     order: Callable[[Ari], Awaitable[object]], expected: AriRequest
 ) -> None:
     asked = Asked()
@@ -127,7 +127,7 @@ async def test_an_order_is_one_request(
     assert asked.requests == [expected]
 
 
-async def test_an_id_cannot_leave_its_place_in_the_path() -> None:
+async def test_an_id_is_quoted_in_the_path() -> None:
     asked = Asked()
     await Ari(asked).answer("../../bridges/b?x=1 y")
     assert asked.requests[0].path == "channels/..%2F..%2Fbridges%2Fb%3Fx%3D1%20y/answer"
@@ -150,7 +150,7 @@ async def test_external_media_sends_only_given_values_and_returns_the_variables(
     }
 
 
-async def test_a_channel_without_variables_has_none() -> None:
+async def test_external_media_without_variables_returns_none() -> None:
     variables = await Ari(Asked({"id": "m"})).external_media("m", "app", host="h", format="slin")
     assert variables == {}
 
@@ -170,7 +170,7 @@ async def test_a_variable_that_is_not_set_is_empty() -> None:
         await Ari(Asked(AriError("GET x", 409, "not in Stasis"))).variable("c", "V")
 
 
-async def test_an_application_that_asterisk_does_not_know_has_no_channels_at_all() -> None:
+async def test_the_resources_of_an_unknown_application_are_none() -> None:
     assert await Ari(
         Asked({"channel_ids": ["c"], "bridge_ids": ["b"], "endpoint_ids": []})
     ).application_resources("app") == ("c", "b")
@@ -187,7 +187,7 @@ async def test_an_application_that_asterisk_does_not_know_has_no_channels_at_all
         await Ari(Asked(AriError("GET x", 500, "no memory"))).application_resources("app")
 
 
-async def test_lists_of_channels_and_bridges_are_values() -> None:
+async def test_channels_bridges_version_and_modules_are_values() -> None:
     channel = {
         "id": "c",
         "name": "PJSIP/trunk-1",
@@ -217,7 +217,7 @@ ASKED = AriRequest("POST", "channels/c/answer", {})
     ("status", "body", "content"),
     [(200, '{"id": "c"}', {"id": "c"}), (204, "", None), (200, " ", None), (201, "[]", [])],
 )
-def test_an_answer_is_its_json(status: int, body: str, content: object) -> None:
+def test_an_answer_is_parsed_as_json(status: int, body: str, content: object) -> None:
     assert parse_answer(ASKED, status, "OK", body) == content
 
 
@@ -233,7 +233,7 @@ def test_an_answer_is_its_json(status: int, body: str, content: object) -> None:
         (422, '["message"]', "the phrase"),
     ],
 )
-def test_a_refusal_has_asterisks_own_words_or_else_the_protocols(
+def test_a_refusal_has_asterisks_message_or_else_the_phrase_of_http(
     status: int, body: str, reason: str
 ) -> None:
     with pytest.raises(AriError) as refusal:

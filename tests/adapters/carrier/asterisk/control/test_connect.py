@@ -1,4 +1,4 @@
-"""Control that we dial: what may be wrong at the start, what may break later, and coming back."""
+"""Control that we dial: failures at the start, failures later, and reconnecting."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ async def to_scripted(asterisk: ScriptedAsterisk) -> AsyncIterator[Control]:
 
 
 async def failure(settings: AsteriskSettings) -> str:
-    """Why control cannot be had."""
+    """Return the text of the error with which control fails."""
     with pytest.raises(ControlError) as failed:
         async with connected(settings, random.Random(1)):
             pass
@@ -78,28 +78,28 @@ async def failure(settings: AsteriskSettings) -> str:
 @pytest.mark.parametrize(
     ("asked", "answer", "said"),
     [
-        ("GET asterisk/info", says(401, {"message": "No"}), "the user or the password is wrong"),
-        ("GET asterisk/info", says(404, ""), "ARI is not there: set enabled=yes in ari.conf"),
-        ("GET asterisk/info", says(503, ""), "with 503: As Scripted (see Asterisk's log)"),
+        ("GET asterisk/info", says(401, {"message": "No"}), "with 401: No; correct asterisk.user"),
+        ("GET asterisk/info", says(404, ""), "set enabled=yes in Asterisk's ari.conf"),
+        ("GET asterisk/info", says(503, ""), "with 503: As Scripted; see Asterisk's log"),
         ("GET asterisk/info", says(200, "<html>"), "must be JSON of Asterisk's ARI"),
         ("GET asterisk/info", says(200, {"system": {}}), "must be ARI, got another answer"),
         ("GET asterisk/info", says(200, ["22"]), "the server at asterisk.url must be ARI"),
         (
             "GET asterisk/info",
             says(200, {"system": {"version": "13.38.3"}}),
-            "Asterisk 13.38.3 is too old: 16 or newer is needed",
+            "Asterisk must be 16 or newer, got 13.38.3",
         ),
         (
             "GET asterisk/info",
             says(200, {"system": {"version": "certified/13.21-cert6"}}),
-            "certified/13.21-cert6 is too old",
+            "must be 16 or newer, got certified/13.21-cert6",
         ),
-        ("POST channels/bot-nobody/answer", says(403, {"message": "No"}), "set read_only=no"),
-        ("GET events", says(401, ""), "WebSocket cannot be opened: it answered 401"),
-        ("GET events", says(404, ""), "is res_http_websocket.so loaded?"),
+        ("POST channels/bot-missing/answer", says(403, {"message": "No"}), "set read_only=no"),
+        ("GET events", says(401, ""), "its events cannot be opened: it answered 401"),
+        ("GET events", says(404, ""), "check that Asterisk has loaded res_http_websocket.so"),
     ],
 )
-async def test_a_wrong_asterisk_fails_with_one_error_and_its_cure(
+async def test_an_unsuitable_asterisk_fails_with_one_error_and_the_cure(
     asked: str, answer: ScriptedAnswer, said: str
 ) -> None:
     async with scripted_asterisk() as asterisk:
@@ -107,21 +107,21 @@ async def test_a_wrong_asterisk_fails_with_one_error_and_its_cure(
         assert said in await failure(at(asterisk.url))
 
 
-async def test_a_refused_connection_fails_with_one_error_and_its_cure() -> None:
+async def test_a_refused_connection_fails_with_one_error_and_the_cure() -> None:
     async with scripted_asterisk() as gone:
         pass
-    assert "refused the connection (start it" in await failure(at(gone.url))
-    assert "was not found (check the url" in await failure(at("http://nowhere.invalid:8088"))
+    assert "refused the connection; start it" in await failure(at(gone.url))
+    assert "was not found; check asterisk.url" in await failure(at("http://nowhere.invalid:8088"))
 
 
-async def test_tls_trouble_is_one_error_with_its_cure() -> None:
+async def test_a_failed_tls_handshake_is_one_error_with_the_cure() -> None:
     async with scripted_asterisk() as asterisk:
         said = await failure(at(asterisk.url.replace("http:", "https:")))
     assert "failed the TLS handshake" in said
     assert "check its certificate" in said
 
 
-async def test_an_events_socket_that_is_never_opened_is_given_up(
+async def test_an_events_socket_that_does_not_open_times_out(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(connect, "CONNECT_SECONDS", 0.1)
@@ -131,7 +131,7 @@ async def test_an_events_socket_that_is_never_opened_is_given_up(
 
 
 @pytest.mark.parametrize("version", ["22.10.1+dfsg", "16.0.0", "GIT-master-1a2b3c", "certified-20"])
-async def test_a_version_that_is_new_enough_or_unknown_will_do(version: str) -> None:
+async def test_a_new_or_unknown_version_is_accepted(version: str) -> None:
     async with scripted_asterisk() as asterisk:
         asterisk.answers["GET asterisk/info"] = says(200, {"system": {"version": version}})
         async with to_scripted(asterisk) as control:
@@ -140,20 +140,20 @@ async def test_a_version_that_is_new_enough_or_unknown_will_do(version: str) -> 
 
 async def test_a_wrong_password_at_a_real_asterisk(asterisk: Asterisk) -> None:
     said = await failure(at(asterisk.url, asterisk.user, "wrong"))
-    assert "the user or the password is wrong" in said
+    assert "correct asterisk.user and asterisk.password" in said
 
 
-async def test_an_application_that_another_client_serves_is_left_to_it(
+async def test_an_application_of_another_client_is_not_taken(
     asterisk: Asterisk,
 ) -> None:
     async with connected(of(asterisk), random.Random(1)) as control:
         said = await failure(of(asterisk))
         assert said.startswith("another client serves the application 'callchart'")
-        assert not control.is_over
+        assert not control.has_failed
         await nothing_left(asterisk)
 
 
-async def test_an_application_whose_client_crashed_in_a_call_is_taken(
+async def test_an_application_whose_client_crashed_during_a_call_is_taken(
     start_asterisk: StartAsterisk,
 ) -> None:
     async with start_asterisk() as asterisk:
@@ -177,7 +177,7 @@ async def test_an_application_whose_client_crashed_in_a_call_is_taken(
 # --- later ----------------------------------------------------------------------------------------
 
 
-async def test_another_client_that_takes_the_application_over_ends_control(
+async def test_another_client_that_takes_over_the_application_ends_control(
     asterisk: Asterisk,
 ) -> None:
     async with connected(of(asterisk), random.Random(1)) as control:
@@ -197,7 +197,7 @@ async def test_another_client_that_takes_the_application_over_ends_control(
                 await link.ari.version()
 
 
-async def test_a_call_that_arrives_first_of_all_can_be_answered_at_once() -> None:
+async def test_a_call_that_arrives_with_the_first_event_can_be_answered() -> None:
     async with scripted_asterisk() as asterisk, to_scripted(asterisk) as control:
         asterisk.answers["POST channels/1/answer"] = says(204, "")
         ws = await asterisk.socket()
@@ -207,7 +207,7 @@ async def test_a_call_that_arrives_first_of_all_can_be_answered_at_once() -> Non
         await arrival.link.ari.answer(arrival.start.channel.id)
 
 
-async def test_noise_on_the_events_socket_does_not_disturb_a_call(
+async def test_malformed_events_do_not_affect_a_call(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     async with scripted_asterisk() as asterisk, to_scripted(asterisk) as control:
@@ -221,7 +221,7 @@ async def test_noise_on_the_events_socket_does_not_disturb_a_call(
     assert all(line.startswith("malformed ARI event dropped") for line in caplog.messages)
 
 
-async def test_control_comes_back_after_a_message_that_was_too_long(
+async def test_control_reconnects_after_a_message_that_was_too_long(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level(logging.INFO, "callchart")
@@ -244,7 +244,7 @@ async def test_control_comes_back_after_a_message_that_was_too_long(
     ]
 
 
-async def test_while_control_is_lost_requests_fail_at_once_and_one_line_says_so(
+async def test_while_control_is_lost_requests_fail_immediately_and_one_line_is_logged(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level(logging.INFO, "callchart")
@@ -265,7 +265,9 @@ async def test_while_control_is_lost_requests_fail_at_once_and_one_line_says_so(
 
 
 @pytest.mark.parametrize("answer", [b"SIP/2.0 200 OK\r\n\r\n", b"HTTP/1.1 101 Yes\r\n\r\n"])
-async def test_control_comes_back_after_an_answer_that_is_not_a_websockets(answer: bytes) -> None:
+async def test_control_reconnects_after_an_answer_that_is_not_a_websocket_handshake(
+    answer: bytes,
+) -> None:
     async def answers(stream: trio.SocketStream) -> None:
         await stream.send_all(answer)
 
@@ -295,7 +297,7 @@ async def test_a_long_reconnect_logs_its_cause(
     assert caplog.messages[1:] == ["control reconnect failed: it answered 401"]
 
 
-async def test_a_socket_that_cannot_catch_up_is_not_used() -> None:
+async def test_control_reconnects_if_the_catch_up_fails() -> None:
     async with scripted_asterisk() as asterisk, to_scripted(asterisk) as control:
         link = control.link("callchart")
         with control.listen("1") as events:
@@ -311,7 +313,7 @@ async def test_a_socket_that_cannot_catch_up_is_not_used() -> None:
             assert gone.channel == "1"  # type: ignore[union-attr]
 
 
-def test_attempts_to_reconnect_come_ever_later_and_not_all_at_once() -> None:
+def test_delays_before_reconnecting_grow_and_have_jitter() -> None:
     one, other = random.Random(1), random.Random(2)
     waits = [connect.RECONNECT.delay_s(retries, one) for retries in range(9)]
     others = [connect.RECONNECT.delay_s(retries, other) for retries in range(9)]

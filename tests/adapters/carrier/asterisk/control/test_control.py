@@ -29,7 +29,7 @@ APP = "callchart"
 
 
 class Asterisk:
-    """A transport to an Asterisk in which these channels are."""
+    """A transport to an Asterisk that has these channels."""
 
     def __init__(self, *channels: str, refuses: bool = False) -> None:
         self.channels, self.refuses = channels, refuses
@@ -56,7 +56,7 @@ def start(channel: str, app: str = APP) -> StasisStart:
 
 
 async def heard(events: ChannelEvents) -> list[AriEvent]:
-    """All that waits to be heard."""
+    """Return all events that wait in the queue."""
     found: list[AriEvent] = []
 
     async def hear() -> None:
@@ -190,11 +190,11 @@ async def test_a_failed_refusal_does_not_affect_other_calls(
     for number in range(2):
         control.deliver_event(start(str(number)), link)
     await trio.testing.wait_all_tasks_blocked()
-    assert caplog.messages[1].startswith("call not refused, its caller may still wait: control of")
+    assert caplog.messages[1].startswith("refusal failed, the caller may still wait: control of")
     assert (await control.arrival()).start == start("0")
 
 
-async def test_after_a_takeover_of_the_application_accept_fails(
+async def test_after_a_takeover_of_the_application_arrival_fails(
     control: Control,
 ) -> None:
     link = control.link(APP)
@@ -206,9 +206,9 @@ async def test_after_a_takeover_of_the_application_accept_fails(
 
         nursery.start_soon(wait)
         await trio.testing.wait_all_tasks_blocked()
-        assert not control.is_over
+        assert not control.has_failed
         control.deliver_event(ApplicationReplaced(APP), link)
-    assert control.is_over
+    assert control.has_failed
     control.deliver_event(start("1"), link)
     control.deliver_event(ApplicationReplaced(APP), link)
     for _ in range(2):
@@ -216,7 +216,7 @@ async def test_after_a_takeover_of_the_application_accept_fails(
             await control.arrival()
 
 
-async def test_a_link_that_is_not_up_refuses_requests_at_once(control: Control) -> None:
+async def test_a_link_that_is_down_refuses_requests_immediately(control: Control) -> None:
     link, asterisk = control.link(APP), Asterisk()
     with pytest.raises(ControlLost, match="not connected yet"):
         await link.ari.answer("1")
@@ -228,20 +228,20 @@ async def test_a_link_that_is_not_up_refuses_requests_at_once(control: Control) 
     assert asterisk.asked == ["POST channels/1/answer"]
 
 
-async def test_listeners_get_the_loss_and_the_return_of_control(
+async def test_a_watcher_gets_the_loss_and_the_return_of_control(
     control: Control, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, "callchart")
     link, asterisk = control.link(APP), Asterisk()
     link.mark_up(asterisk)
-    learned: list[str] = []
+    changes: list[str] = []
 
     async def watch() -> None:
         while True:
             await link.wait_lost()
-            learned.append("lost")
+            changes.append("lost")
             await link.wait_up()
-            learned.append("back")
+            changes.append("back")
 
     async with trio.open_nursery() as nursery:
         nursery.start_soon(watch)
@@ -252,7 +252,7 @@ async def test_listeners_get_the_loss_and_the_return_of_control(
             link.mark_up(asterisk)
         await trio.testing.wait_all_tasks_blocked()
         nursery.cancel_scope.cancel()
-    assert learned == ["lost", "back"] * 2
+    assert changes == ["lost", "back"] * 2
     assert (
         caplog.messages
         == [
@@ -263,7 +263,7 @@ async def test_listeners_get_the_loss_and_the_return_of_control(
     )
 
 
-async def test_the_end_of_an_older_way_does_not_take_down_the_newer(control: Control) -> None:
+async def test_the_end_of_an_older_transport_does_not_take_down_the_link(control: Control) -> None:
     link, older, newer = control.link(APP), Asterisk(), Asterisk()
     link.mark_up(older)
     link.mark_up(newer)
@@ -289,10 +289,10 @@ async def test_channels_that_ended_while_control_was_lost_are_reported_after_rec
     with link.listen("1") as lives, link.listen("2", "3") as gone:
         await link.catch_up(Ari(Asterisk("1", "4")))
         assert await heard(lives) == []
-        told = await heard(gone)
+        reported = await heard(gone)
     expected = {ChannelDestroyed(c, 0, "gone while control was lost") for c in ("2", "3")}
-    assert set(told) == expected
-    assert len(told) == 2
+    assert set(reported) == expected
+    assert len(reported) == 2
 
 
 async def test_a_call_that_arrives_during_catch_up_is_not_reported_as_ended(

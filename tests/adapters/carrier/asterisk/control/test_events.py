@@ -19,7 +19,7 @@ from callchart.adapters.carrier.asterisk.control.events import (
     read_event,
 )
 
-#: As Asterisk 22 sends them; ids and numbers are made up.
+#: Messages of Asterisk 22, with invented ids and numbers.
 RECORDED: list[dict[str, Any]] = json.loads(
     Path(__file__).with_name("recorded_events.json").read_text()
 )
@@ -43,7 +43,7 @@ EXPECTED: list[AriEvent] = [
     events.UnknownEvent("ChannelVarset"),
 ]
 
-OF_NO_CHANNEL = (events.ApplicationRegistered, events.ApplicationReplaced, events.UnknownEvent)
+WITHOUT_CHANNEL = (events.ApplicationRegistered, events.ApplicationReplaced, events.UnknownEvent)
 
 
 def parse(message: str | bytes) -> AriEvent:
@@ -51,15 +51,15 @@ def parse(message: str | bytes) -> AriEvent:
 
 
 @pytest.mark.parametrize(("message", "expected"), list(zip(RECORDED, EXPECTED, strict=True)))
-def test_a_recorded_message_is_its_event(message: dict[str, Any], expected: AriEvent) -> None:
+def test_a_recorded_message_becomes_its_event(message: dict[str, Any], expected: AriEvent) -> None:
     assert parse(json.dumps(message)) == expected
     assert parse(json.dumps(message).encode()) == expected
 
 
 @pytest.mark.parametrize("event", EXPECTED)
-def test_an_event_knows_the_channel_that_it_is_about(event: AriEvent) -> None:
+def test_an_event_has_the_id_of_its_channel(event: AriEvent) -> None:
     about = channel_of(event)
-    if isinstance(event, OF_NO_CHANNEL):
+    if isinstance(event, WITHOUT_CHANNEL):
         assert about is None
     else:
         assert about == CALLER
@@ -89,7 +89,7 @@ def test_an_event_without_its_fields_is_malformed(message: dict[str, Any]) -> No
         read_event(bare)
 
 
-def test_an_error_quotes_nothing_of_the_message() -> None:
+def test_an_error_does_not_quote_the_message() -> None:
     message = {**RECORDED[2], "cause": "+15550123"}
     with pytest.raises(MalformedEvent) as complaint:
         read_event(message)

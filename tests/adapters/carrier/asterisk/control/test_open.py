@@ -33,7 +33,7 @@ from tests.asterisk.server import Asterisk, DialsBot
 
 pytestmark = pytest.mark.real
 
-WAYS: tuple[ControlMode, ...] = ("connect", "persistent", "per_call")
+MODES: tuple[ControlMode, ...] = ("connect", "persistent", "per_call")
 ONE_LINK: tuple[ControlMode, ...] = ("connect", "persistent")
 CONNECTIONS: dict[ControlMode, Literal["persistent", "per_call_config"]] = {
     "persistent": "persistent",
@@ -50,7 +50,7 @@ class Controlled:
     cable: Cable
 
     async def call(self) -> Arrival:
-        """A call that arrives."""
+        """Place a call in Asterisk, and return its arrival."""
         await self.asterisk.ari(
             "POST", "channels", endpoint="Local/bot@inbound", context="inbound", extension="echo"
         )
@@ -91,14 +91,14 @@ async def controlled(mode: ControlMode, start_asterisk: StartAsterisk) -> AsyncI
 
 
 async def until(events: ChannelEvents, kind: type[AriEvent]) -> AriEvent:
-    """The next event of that kind; those before it are left out."""
+    """Return the next event of that kind. Skip the events before it."""
     with trio.fail_after(60):
         while not isinstance(event := await events.next(), kind):
             pass
     return event
 
 
-@pytest.mark.parametrize("mode", WAYS)
+@pytest.mark.parametrize("mode", MODES)
 async def test_a_call_arrives_is_answered_and_ends(
     mode: ControlMode, start_asterisk: StartAsterisk
 ) -> None:
@@ -116,8 +116,8 @@ async def test_a_call_arrives_is_answered_and_ends(
             await ari.answer(channel.id)
 
 
-@pytest.mark.parametrize("mode", WAYS)
-async def test_a_request_arrives_with_its_values_unchanged(
+@pytest.mark.parametrize("mode", MODES)
+async def test_values_reach_asterisk_unchanged(
     mode: ControlMode, start_asterisk: StartAsterisk
 ) -> None:
     text = 'a +b&c=d%20;/?#"ü'
@@ -129,8 +129,8 @@ async def test_a_request_arrives_with_its_values_unchanged(
         assert await ari.variable(channel, "NEVER_SET") == ""
 
 
-@pytest.mark.parametrize("mode", WAYS)
-async def test_a_hundred_requests_at_once_are_all_answered(
+@pytest.mark.parametrize("mode", MODES)
+async def test_a_hundred_simultaneous_requests_are_answered(
     mode: ControlMode, start_asterisk: StartAsterisk
 ) -> None:
     async with controlled(mode, start_asterisk) as line:
@@ -149,7 +149,7 @@ async def test_a_hundred_requests_at_once_are_all_answered(
         assert sorted(found, key=int) == [str(number) for number in range(100)]
 
 
-@pytest.mark.parametrize("mode", WAYS)
+@pytest.mark.parametrize("mode", MODES)
 async def test_our_own_channel_is_never_a_new_call(
     mode: ControlMode, start_asterisk: StartAsterisk
 ) -> None:
@@ -164,7 +164,7 @@ async def test_our_own_channel_is_never_a_new_call(
             assert (await line.control.arrival()).start.channel.id == "stranger"
 
 
-@pytest.mark.parametrize("mode", WAYS)
+@pytest.mark.parametrize("mode", MODES)
 async def test_a_call_outlives_a_socket_that_was_cut(
     mode: ControlMode, start_asterisk: StartAsterisk
 ) -> None:
@@ -188,7 +188,7 @@ async def test_a_call_outlives_a_socket_that_was_cut(
 
 
 @pytest.mark.parametrize("mode", ONE_LINK)
-async def test_a_call_that_ended_while_control_was_lost_is_known_to_have(
+async def test_a_call_that_ended_while_control_was_lost_is_reported(
     mode: ControlMode, start_asterisk: StartAsterisk
 ) -> None:
     async with controlled(mode, start_asterisk) as line:
@@ -206,7 +206,7 @@ async def test_a_call_that_ended_while_control_was_lost_is_known_to_have(
 
 
 @pytest.mark.parametrize("mode", ONE_LINK)
-async def test_control_comes_back_to_an_asterisk_that_was_restarted(
+async def test_control_reconnects_to_a_restarted_asterisk(
     mode: ControlMode, start_asterisk: StartAsterisk
 ) -> None:
     async with controlled(mode, start_asterisk) as line:
@@ -219,8 +219,8 @@ async def test_control_comes_back_to_an_asterisk_that_was_restarted(
         await after.link.ari.answer(after.start.channel.id)
 
 
-@pytest.mark.parametrize("mode", WAYS)
-async def test_requests_that_belong_to_no_call_are_made_too(
+@pytest.mark.parametrize("mode", MODES)
+async def test_requests_without_a_call_use_any_link(
     mode: ControlMode, start_asterisk: StartAsterisk
 ) -> None:
     async with controlled(mode, start_asterisk) as line:
@@ -232,7 +232,7 @@ async def test_requests_that_belong_to_no_call_are_made_too(
         assert line.control.app == arrival.link.app.partition(":")[0] == line.asterisk.app
 
 
-async def test_each_call_may_have_a_link_of_its_own(start_asterisk: StartAsterisk) -> None:
+async def test_in_per_call_mode_each_call_has_its_own_link(start_asterisk: StartAsterisk) -> None:
     async with controlled("per_call", start_asterisk) as line:
         one, other = await line.call(), await line.call()
         assert one.link is not other.link

@@ -1,4 +1,4 @@
-"""Requests and news over one WebSocket, on a clock that jumps: the far end is a script."""
+"""Requests and events over one WebSocket, with a scripted far end, on a clock that jumps."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ END = {"type": "StasisEnd", "channel": {"id": "1"}}
 
 
 class Wire:
-    """Both ends of a socket: ours, which runs, and Asterisk's."""
+    """Both ends of a socket: ours, which runs, and Asterisk's, which the test controls."""
 
     def __init__(
         self, ours: WebSocketConnection, theirs: WebSocketConnection, far: MemoryStream
     ) -> None:
-        self.told: list[AriEvent] = []
+        self.events: list[AriEvent] = []
         self.theirs, self.far = theirs, far
-        self.ours = ControlSocket(ours, self.told.append, RateLimitedLog())
+        self.ours = ControlSocket(ours, self.events.append, RateLimitedLog())
         self.ari = Ari(self.ours)
 
     async def asked(self) -> dict[str, Any]:
@@ -104,7 +104,7 @@ async def test_a_request_is_answered_by_its_own_answer(autojump_clock: object) -
                 (query,) = request["query_strings"]
                 await line.answer(request, 200, json.dumps({"value": query["value"].lower()}))
         assert found == {"A": "a", "B": "b"}
-        assert line.told == [StasisEnd("1")]
+        assert line.events == [StasisEnd("1")]
         first = requests[0]
         assert (first["type"], first["method"]) == ("RESTRequest", "GET")
         assert first["uri"] == "channels/c/variable"
@@ -159,10 +159,10 @@ async def test_a_request_times_out_and_its_late_answer_is_dropped(
         await line.answer(await line.asked())
         await line.say(END)
         await trio.testing.wait_all_tasks_blocked()
-        assert line.told == [StasisEnd("1")]
+        assert line.events == [StasisEnd("1")]
 
 
-async def test_a_request_that_was_cancelled_leaves_nothing_behind(autojump_clock: object) -> None:
+async def test_the_answer_to_a_cancelled_request_is_dropped(autojump_clock: object) -> None:
     async with wire() as line:
         with trio.move_on_after(1) as patience:
             await line.ari.answer("c")
@@ -175,7 +175,7 @@ async def test_a_request_that_was_cancelled_leaves_nothing_behind(autojump_clock
             await line.answer(request)
 
 
-async def test_a_request_that_was_cancelled_before_it_was_written_is_not_made(
+async def test_a_request_that_is_cancelled_before_it_is_written_is_not_sent(
     autojump_clock: object,
 ) -> None:
     async with wire() as line:
@@ -189,7 +189,7 @@ async def test_a_request_that_was_cancelled_before_it_was_written_is_not_made(
             await line.answer(request)
 
 
-async def test_a_lost_socket_fails_the_requests_that_wait(
+async def test_a_lost_socket_fails_pending_requests(
     autojump_clock: object,
 ) -> None:
     async with wire() as line:
@@ -226,7 +226,7 @@ async def test_malformed_events_are_logged_once_and_dropped(
         await line.say({"type": "SomethingNew", "channel": {"id": "1"}})
         await line.say(END)
         await trio.testing.wait_all_tasks_blocked()
-        assert line.told[-1] == StasisEnd("1")
+        assert line.events[-1] == StasisEnd("1")
         await trio.sleep(31)
         await line.say("{")
         await trio.testing.wait_all_tasks_blocked()
@@ -249,7 +249,7 @@ async def test_a_message_that_is_too_long_ends_the_socket(
         )
 
 
-async def test_a_far_end_without_a_pong_ends_the_socket(autojump_clock: object) -> None:
+async def test_a_missing_pong_ends_the_socket(autojump_clock: object) -> None:
     async with wire() as line:
         before = trio.current_time()
         line.far.send_stream.send_all_hook = trio.sleep_forever
@@ -257,7 +257,7 @@ async def test_a_far_end_without_a_pong_ends_the_socket(autojump_clock: object) 
         assert trio.current_time() - before == 15
 
 
-async def test_a_far_end_that_answers_pings_keeps_the_socket(
+async def test_a_socket_with_pongs_stays_open(
     autojump_clock: object,
 ) -> None:
     async with wire() as line:
@@ -266,7 +266,7 @@ async def test_a_far_end_that_answers_pings_keeps_the_socket(
         assert waited.cancelled_caught
 
 
-async def test_a_far_end_that_reads_nothing_ends_the_socket(autojump_clock: object) -> None:
+async def test_a_write_that_times_out_ends_the_socket(autojump_clock: object) -> None:
     near, far = trio.testing.memory_stream_pair()
     async with open_service_nursery() as nursery:
 
@@ -283,11 +283,11 @@ async def test_a_far_end_that_reads_nothing_ends_the_socket(autojump_clock: obje
         assert await socket.ended() == "timeout: Asterisk read nothing for 5 s"
 
 
-async def test_an_application_that_was_taken_over_ends_the_socket(autojump_clock: object) -> None:
+async def test_a_takeover_of_the_application_ends_the_socket(autojump_clock: object) -> None:
     async with wire() as line:
         await line.say({"type": "ApplicationReplaced", "application": "callchart"})
         assert await line.ours.ended() == "another client took over the application"
-        assert line.told == [ApplicationReplaced("callchart")]
+        assert line.events == [ApplicationReplaced("callchart")]
 
 
 async def test_our_end_closes_with_code_1000(autojump_clock: object) -> None:

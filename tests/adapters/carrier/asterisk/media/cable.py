@@ -1,4 +1,4 @@
-"""The network between us and Asterisk, which a test may cut."""
+"""A network between us and Asterisk that a test can cut."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import trio
 
 
 class Cable:
-    """Passes TCP connections on to `port` of 127.0.0.1, from a port of its own."""
+    """A proxy of TCP connections, from `port` to the port `target` of 127.0.0.1."""
 
     def __init__(self, target: int) -> None:
         self.port = 0

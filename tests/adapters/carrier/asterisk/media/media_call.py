@@ -22,7 +22,7 @@ _numbers = count(1)
 
 
 class MediaCall:
-    """The phone's side, our side, and the marks that were reached, each with its moment."""
+    """One call: the phone, our media, and the reached marks, each with its moment."""
 
     def __init__(self, id: str, phone: Call) -> None:
         self.id, self.phone = id, phone
@@ -35,7 +35,7 @@ class MediaCall:
         self._changed.unpark_all()
 
     async def until_reached(self, mark: int) -> float:
-        """Wait for a mark: the moment that it was reached."""
+        """Wait until a mark is reached, and return the moment."""
         while True:
             for reached, at in self.reached:
                 if reached == mark:
@@ -45,7 +45,7 @@ class MediaCall:
 
 @asynccontextmanager
 async def controlled(asterisk: Asterisk) -> AsyncIterator[Control]:
-    """Control of Asterisk, for as long as the block."""
+    """Open control of Asterisk for the length of the block."""
     settings = AsteriskSettings(
         url=asterisk.url,
         user=asterisk.user,
@@ -55,10 +55,10 @@ async def controlled(asterisk: Asterisk) -> AsyncIterator[Control]:
     )
     async with open_control(settings, None, Random(0)) as control:
         yield control
-    # The next one's registration must not be undone by the end of this one. Asterisk was seen to
-    # take more than three seconds for it, on a machine with no time for it.
+    # Wait until Asterisk has removed the application: a later removal may hit the registration of
+    # the next test. It took more than 3 s on a busy machine.
     with trio.fail_after(60):
-        while await asterisk.applications():  # noqa: ASYNC110 (ARI does not tell)
+        while await asterisk.applications():  # noqa: ASYNC110 (ARI sends no event)
             await trio.sleep(0.01)
 
 
@@ -99,7 +99,7 @@ async def media_call(
 async def nothing_left(asterisk: Asterisk, prefix: str = "", channel: str = "") -> None:
     """Wait until Asterisk has neither that channel nor channels and bridges of that prefix."""
     with trio.fail_after(60):
-        while any(  # noqa: ASYNC110 (ARI does not tell)
+        while any(  # noqa: ASYNC110 (ARI sends no event)
             each["id"].startswith(prefix) or each["id"] == channel
             for each in await asterisk.channels() + await asterisk.bridges()
         ):

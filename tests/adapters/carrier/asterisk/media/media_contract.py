@@ -1,4 +1,4 @@
-"""The contract of `media.Media`, against a real Asterisk and a phone: every way passes these tests.
+"""The contract of `media.Media`, with a real Asterisk and a phone. Every transport must keep it.
 
 A test module subclasses `MediaContract` and gives it a fixture `exchange`."""
 
@@ -25,7 +25,7 @@ from tests.contracts.line import tone
 
 
 class Exchange(NamedTuple):
-    """A running Asterisk, and a way of media that is ready to be used with it."""
+    """A running Asterisk, and a media transport that is ready for its calls."""
 
     asterisk: Asterisk
     transport: MediaTransport
@@ -48,9 +48,9 @@ async def hear(call: MediaCall, seconds: float) -> bytes:
 
 
 class MediaContract:
-    #: Seconds from `play` to the phone, at most: tens of milliseconds but for files.
-    delay = 0.1
-    #: Seconds that something is still heard after a flush, at most.
+    #: The longest time from `play` to the phone, in seconds. Media by files need more.
+    delay_s = 0.1
+    #: The longest time that the phone hears audio after a flush.
     flush_seconds = 0.04
 
     async def test_a_burst_is_paced_and_its_mark_is_reached_when_it_was_heard(
@@ -66,12 +66,10 @@ class MediaContract:
             loud = call.phone.ear.loud()
             assert len(loud) == pytest.approx(30, abs=1)
             assert loud[-1] - loud[0] == pytest.approx(0.58, abs=0.1)
-            assert loud[0] - began < self.delay
-            assert -0.01 < reached - loud[-1] < FRAME_SECONDS + self.delay
+            assert loud[0] - began < self.delay_s
+            assert -0.01 < reached - loud[-1] < FRAME_SECONDS + self.delay_s
 
-    async def test_marks_are_reached_in_order_each_at_its_own_moment(
-        self, exchange: Exchange
-    ) -> None:
+    async def test_marks_are_reached_in_order_at_their_places(self, exchange: Exchange) -> None:
         async with media_call(*exchange) as call:
             call.media.mark(1)
             for mark in (2, 3):
@@ -81,8 +79,8 @@ class MediaContract:
                 await call.until_reached(3)
             (one, first), (two, second), (three, third) = call.reached
             assert (one, two, three) == (1, 2, 3)
-            assert 0.3 - FRAME_SECONDS <= second - first <= 0.3 + self.delay
-            assert third - second == pytest.approx(0.3, abs=self.delay)
+            assert 0.3 - FRAME_SECONDS <= second - first <= 0.3 + self.delay_s
+            assert third - second == pytest.approx(0.3, abs=self.delay_s)
 
     async def test_a_flush_silences_the_phone_and_drops_marks(self, exchange: Exchange) -> None:
         async with media_call(*exchange) as call:
@@ -95,7 +93,7 @@ class MediaContract:
             call.media.flush()
             with trio.fail_after(60):
                 silent = await call.phone.until_silent(for_seconds=0.3)
-            # The packet's own audio was sent before the mark.
+            # Subtract the last packet's own audio.
             assert silent - FRAME_SECONDS - flushed <= self.flush_seconds
             assert call.reached == []
 
@@ -118,9 +116,7 @@ class MediaContract:
             assert len(after) == pytest.approx(20, abs=1)
             assert [mark for mark, _ in call.reached] == [2]
 
-    async def test_many_flushes_one_after_the_other_lose_nothing_that_follows(
-        self, exchange: Exchange
-    ) -> None:
+    async def test_audio_after_many_flushes_is_heard(self, exchange: Exchange) -> None:
         async with media_call(*exchange) as call:
             for mark in range(10):
                 call.media.play(tone(4.0, call.media.rate_hz))
@@ -157,7 +153,7 @@ class MediaContract:
                 0.6, abs=1.5 * FRAME_SECONDS
             )
 
-    async def test_both_sides_are_heard_while_they_speak_at_once(self, exchange: Exchange) -> None:
+    async def test_both_sides_are_heard_while_both_speak(self, exchange: Exchange) -> None:
         async with media_call(*exchange) as call:
             call.media.play(tone(0.6, call.media.rate_hz))
             call.media.mark(1)
@@ -168,7 +164,7 @@ class MediaContract:
                 await call.phone.until_silent(for_seconds=0.1)
             assert len(call.phone.ear.loud()) == pytest.approx(30, abs=1)
 
-    async def test_leaving_it_in_the_middle_of_a_reply_leaves_nothing(
+    async def test_closing_during_playback_leaves_nothing_in_asterisk(
         self, exchange: Exchange
     ) -> None:
         async with media_call(*exchange) as call:
@@ -177,7 +173,7 @@ class MediaContract:
                 await call.phone.until_loud()
         await nothing_left(exchange.asterisk)
 
-    async def test_cancelling_it_leaves_nothing(self, exchange: Exchange) -> None:
+    async def test_cancelling_the_call_leaves_nothing_in_asterisk(self, exchange: Exchange) -> None:
         async with controlled(exchange.asterisk) as control:
             with trio.CancelScope() as scope:
                 async with media_call(*exchange, control=control) as call:
@@ -189,19 +185,19 @@ class MediaContract:
         await nothing_left(exchange.asterisk)
 
     async def test_after_close_commands_do_nothing_and_hear_fails(self, exchange: Exchange) -> None:
-        learned = trio.Event()
+        gone = trio.Event()
 
         async def hear_to_the_end(call: MediaCall) -> None:
             with suppress(LineGone):
                 while True:
                     await call.media.receive_audio()
-            learned.set()
+            gone.set()
 
         async with trio.open_nursery() as nursery:
             async with media_call(*exchange) as call:
                 nursery.start_soon(hear_to_the_end, call)  # noqa: ASYNC111 (outlives the call)
             with trio.fail_after(60):
-                await learned.wait()
+                await gone.wait()
                 await call.media.closed()
             call.media.play(tone(0.1, call.media.rate_hz))
             call.media.mark(1)
@@ -214,9 +210,7 @@ class MediaContract:
 class MediaChannelContract(MediaContract):
     """Further tests for media with their own channel in Asterisk."""
 
-    async def test_when_its_channel_is_hung_up_the_media_are_closed(
-        self, exchange: Exchange
-    ) -> None:
+    async def test_a_hangup_of_the_media_channel_closes_the_media(self, exchange: Exchange) -> None:
         async with media_call(*exchange) as call:
             assert call.media.channel is not None
             await exchange.asterisk.ari("DELETE", f"channels/{call.media.channel}")

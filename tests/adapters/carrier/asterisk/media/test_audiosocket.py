@@ -1,4 +1,4 @@
-"""Sound over AudioSocket: against a real Asterisk, and against far ends that misbehave."""
+"""Audio over AudioSocket: with a real Asterisk, and with far ends that break the protocol."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ async def test_at_8_khz_both_sides_are_heard(asterisk: Asterisk) -> None:
         assert len(call.phone.ear.loud()) == pytest.approx(20, abs=1)
 
 
-async def test_two_calls_at_once_hear_each_their_own_caller(asterisk: Asterisk) -> None:
+async def test_two_simultaneous_calls_do_not_hear_each_other(asterisk: Asterisk) -> None:
     async with (
         listening() as transport,
         controlled(asterisk) as control,
@@ -80,11 +80,11 @@ async def test_two_calls_at_once_hear_each_their_own_caller(asterisk: Asterisk) 
         assert loud_seconds(await other.media.receive_audio(), RATE) == 0
 
 
-# --- who listens where ---------------------------------------------------------------------------
+# --- our address ---------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    ("advertise", "told"),
+    ("advertise", "expected"),
     [
         ("", "127.0.0.1:PORT"),
         ("bot.example.com", "bot.example.com:PORT"),
@@ -93,26 +93,26 @@ async def test_two_calls_at_once_hear_each_their_own_caller(asterisk: Asterisk) 
         ("[::1]:9000", "[::1]:9000"),
     ],
 )
-async def test_asterisk_gets_the_address_to_dial(advertise: str, told: str) -> None:
+async def test_asterisk_gets_the_address_to_dial(advertise: str, expected: str) -> None:
     async with listening(advertise=advertise) as transport:
-        address, _, port = transport.address.rpartition(":")
-        expected, _, fixed = told.rpartition(":")
-        assert address == expected
+        host, _, port = transport.address.rpartition(":")
+        expected_host, _, fixed = expected.rpartition(":")
+        assert host == expected_host
         assert port == fixed or (fixed == "PORT" and int(port) > 0)
 
 
-async def test_a_port_in_use_fails_with_cause_and_cure() -> None:
+async def test_a_port_in_use_fails_with_reason_and_cure() -> None:
     async with listening() as transport:
         at = AudioSocketSettings(port=int(transport.address.rpartition(":")[2]))
-        with pytest.raises(MediaFailed, match=r"no AudioSocket server at 127.0.0.1:\d+: .*in use"):
+        with pytest.raises(MediaFailed, match=r"for AudioSocket on 127.0.0.1:\d+: .*in use"):
             async with AudioSocketTransport.listening(at, RATE):
                 pass
 
 
-# --- strangers at the port -----------------------------------------------------------------------
+# --- unexpected connections ----------------------------------------------------------------------
 
 
-async def closed_at_once(transport: AudioSocketTransport, said: bytes) -> None:
+async def check_closed(transport: AudioSocketTransport, said: bytes) -> None:
     """Check that the server closes a connection that sends `said`, without an answer."""
     host, _, port = transport.address.rpartition(":")
     async with await trio.open_tcp_stream(host, int(port)) as stream:
@@ -129,13 +129,13 @@ async def closed_at_once(transport: AudioSocketTransport, said: bytes) -> None:
         SOUND.encode(),
         b"GET / HTTP/1.1\r\n\r\n" + bytes(20000),
     ],
-    ids=["a UUID of nobody", "half a UUID", "sound at once", "a browser"],
+    ids=["an unknown UUID", "half a UUID", "sound before a UUID", "HTTP"],
 )
-async def test_a_connection_of_no_call_is_closed(
+async def test_a_connection_without_a_waiting_call_is_closed(
     said: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with listening() as transport:
-        await closed_at_once(transport, said)
+        await check_closed(transport, said)
     assert caplog.text.count("AudioSocket connection closed") == 1
 
 
@@ -144,16 +144,16 @@ async def test_a_connection_without_a_uuid_is_closed(
 ) -> None:
     monkeypatch.setattr(audiosocket, "UUID_SECONDS", 0.05)
     async with listening() as transport:
-        await closed_at_once(transport, b"")
+        await check_closed(transport, b"")
     assert "it sent no UUID" in caplog.text
 
 
-# --- far ends that misbehave ---------------------------------------------------------------------
+# --- far ends that break the protocol ------------------------------------------------------------
 
 
 @dataclass
 class FarEnd:
-    """Asterisk's end of a connection, once it has said whose it is."""
+    """Asterisk's end of a connection that has sent its UUID."""
 
     stream: trio.SocketStream
     uuid: UUID
@@ -162,7 +162,7 @@ class FarEnd:
         await self.stream.send_all(b"".join(message.encode() for message in messages))
 
     async def the_rest(self) -> list[AudioSocketMessage]:
-        """All that comes until we close."""
+        """Return all messages until our side closes the connection."""
         decoder, messages = MessageDecoder(), []
         while received := await self.stream.receive_some():
             messages += decoder.decode(received)
@@ -174,7 +174,7 @@ Script = Callable[[FarEnd], Awaitable[None]]
 
 @asynccontextmanager
 async def call(script: Script | None) -> AsyncIterator[tuple[AudioSocketMedia, ScriptedControl]]:
-    """A call's media whose far end is a script; without one, Asterisk does not dial."""
+    """Open a call's media with a scripted far end. Without a script, Asterisk does not dial."""
 
     async def dial(query: Mapping[str, str]) -> None:
         assert script is not None
@@ -200,13 +200,13 @@ async def call(script: Script | None) -> AsyncIterator[tuple[AudioSocketMedia, S
         nursery.cancel_scope.cancel()
 
 
-async def test_an_asterisk_that_never_dials_fails_with_cause_and_cure(
+async def test_an_asterisk_that_never_dials_fails_with_reason_and_cure(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(audiosocket, "CONNECT_SECONDS", 0.05)
     with pytest.RaisesGroup(
         pytest.RaisesExc(
-            MediaFailed, match=r"no AudioSocket within .*does 127.0.0.1:\d+ lead here"
+            MediaFailed, match=r"no AudioSocket within .*check that 127.0.0.1:\d+ leads here"
         ),
         flatten_subgroups=True,
     ):
@@ -214,22 +214,22 @@ async def test_an_asterisk_that_never_dials_fails_with_cause_and_cure(
             pass
 
 
-async def test_a_second_connection_for_the_same_call_is_shut_out(
+async def test_a_second_connection_for_the_same_call_is_refused(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    shut_out = trio.Event()
+    refused = trio.Event()
 
     async def far_end(far: FarEnd) -> None:
         address = far.stream.socket.getpeername()
         async with await trio.open_tcp_stream(*address) as second:
             await second.send_all(AudioSocketMessage(MessageKind.UUID, far.uuid.bytes).encode())
             assert await second.receive_some() == b""
-        shut_out.set()
+        refused.set()
         await far.say(SOUND)
         await far.the_rest()
 
     async with call(far_end) as (media, _):
-        await shut_out.wait()
+        await refused.wait()
         assert await media.receive_audio() == FRAME
     assert "no call waits for its UUID" in caplog.text
 
@@ -255,7 +255,7 @@ async def test_sound_in_pieces_of_any_length_becomes_whole_frames() -> None:
         assert heard == said
 
 
-async def test_keys_and_a_second_uuid_are_left_out() -> None:
+async def test_keys_and_a_second_uuid_are_ignored() -> None:
     async def far_end(far: FarEnd) -> None:
         await far.say(
             AudioSocketMessage(MessageKind.DTMF, b"5"),
@@ -269,7 +269,7 @@ async def test_keys_and_a_second_uuid_are_left_out() -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "told"),
+    ("said", "cause"),
     [
         (AudioSocketMessage(MessageKind.SLIN, bytes(320)), "must be 16000 Hz, got 8000 Hz"),
         (AudioSocketMessage(0x11, bytes(480)), "kind 0x12, got 0x11"),
@@ -279,7 +279,7 @@ async def test_keys_and_a_second_uuid_are_left_out() -> None:
     ],
 )
 async def test_a_fatal_message_closes_the_media_with_its_cause(
-    said: AudioSocketMessage, told: str, caplog: pytest.LogCaptureFixture
+    said: AudioSocketMessage, cause: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def far_end(far: FarEnd) -> None:
         await far.say(said)
@@ -290,15 +290,15 @@ async def test_a_fatal_message_closes_the_media_with_its_cause(
         with pytest.raises(LineGone):
             await media.receive_audio()
     assert caplog.text.count("call c: ") == 1
-    assert told in caplog.text
+    assert cause in caplog.text
 
 
-async def test_a_connection_that_is_cut_closes_the_media(
+async def test_a_broken_connection_closes_the_media(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     async def far_end(far: FarEnd) -> None:
         await far.stream.receive_some()
-        # A reset, as of a machine that crashed and came back.
+        # With SO_LINGER 0 the close is a reset, as after a crash.
         far.stream.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
 
     async with call(far_end) as (media, asterisk):
@@ -309,7 +309,7 @@ async def test_a_connection_that_is_cut_closes_the_media(
     assert asterisk.marks == []
 
 
-async def test_a_far_end_that_takes_nothing_closes_the_media(
+async def test_a_write_that_times_out_closes_the_media(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(audiosocket, "WRITE_SECONDS", 0.1)
@@ -324,7 +324,7 @@ async def test_a_far_end_that_takes_nothing_closes_the_media(
     assert "read no audio" in caplog.text
 
 
-async def test_each_frame_is_one_message_and_a_mark_is_reached_when_they_are_out() -> None:
+async def test_each_frame_is_one_message_and_a_mark_is_reached_after_its_frames() -> None:
     got: list[AudioSocketMessage] = []
     loud = tone(0.1, RATE)
 
@@ -343,7 +343,7 @@ async def test_each_frame_is_one_message_and_a_mark_is_reached_when_they_are_out
     assert loud in b"".join(message.payload for message in got)
 
 
-async def test_silence_flows_while_nothing_is_played() -> None:
+async def test_silence_is_sent_while_nothing_is_played() -> None:
     enough = trio.Event()
     got: list[AudioSocketMessage] = []
 
@@ -361,10 +361,10 @@ async def test_silence_flows_while_nothing_is_played() -> None:
     assert set(got) == {SOUND}
 
 
-async def test_two_silent_calls_do_not_stop_each_other(
+async def test_two_silent_calls_do_not_block_each_other(
     asterisk: Asterisk,
 ) -> None:
-    # Asterisk 22.10.1 would, now and then, if no silence flowed.
+    # Without the silence that we send, Asterisk 22.10.1 sometimes blocks here.
     async with listening() as transport, controlled(asterisk) as control:
         for _ in range(10):
             with trio.fail_after(60):

@@ -1,4 +1,4 @@
-"""AudioSocket's messages, whatever pieces they come in."""
+"""AudioSocket's messages, encoded, and decoded from pieces of any length."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ messages = st.lists(
 )
 
 
-def test_a_message_is_its_kind_its_length_and_its_payload() -> None:
+def test_a_message_is_encoded_as_kind_length_and_payload() -> None:
     assert AudioSocketMessage(MessageKind.SLIN16, b"sound").encode() == b"\x12\x00\x05sound"
     assert AudioSocketMessage(MessageKind.SLIN, bytes(640)).encode()[:3] == b"\x10\x02\x80"
 

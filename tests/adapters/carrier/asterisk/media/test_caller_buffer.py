@@ -25,7 +25,7 @@ async def test_pieces_become_whole_frames(audio: CallerBuffer) -> None:
     assert await audio.receive_audio() == FRAMES[1] + FRAMES[2]
 
 
-async def test_less_than_a_frame_is_waited_for(
+async def test_a_partial_frame_is_not_returned(
     audio: CallerBuffer, autojump_clock: MockClock
 ) -> None:
     audio.append_audio(FRAMES[0][:100])
@@ -51,7 +51,7 @@ async def test_a_waiting_reader_gets_audio_when_it_arrives(
     assert heard == [FRAMES[0]]
 
 
-async def test_a_reader_that_stalls_hears_the_last_two_seconds_in_whole_frames(
+async def test_a_reader_that_stalls_gets_the_last_two_seconds_in_whole_frames(
     audio: CallerBuffer, caplog: pytest.LogCaptureFixture
 ) -> None:
     said = b"".join(FRAMES)
@@ -63,7 +63,7 @@ async def test_a_reader_that_stalls_hears_the_last_two_seconds_in_whole_frames(
     assert caplog.text.count("call c-1: caller audio not read") == 1
 
 
-async def test_cancelling_loses_nothing(audio: CallerBuffer) -> None:
+async def test_a_cancelled_read_loses_no_audio(audio: CallerBuffer) -> None:
     audio.append_audio(FRAMES[0])
     with trio.CancelScope() as scope:
         scope.cancel()
@@ -72,7 +72,7 @@ async def test_cancelling_loses_nothing(audio: CallerBuffer) -> None:
     assert await audio.receive_audio() == FRAMES[0]
 
 
-async def test_after_close_a_read_fails_without_waiting(
+async def test_a_read_after_close_fails_without_waiting(
     audio: CallerBuffer, autojump_clock: MockClock
 ) -> None:
     audio.append_audio(FRAMES[0])
@@ -83,9 +83,7 @@ async def test_after_close_a_read_fails_without_waiting(
             await audio.receive_audio()
 
 
-async def test_a_waiting_reader_fails_when_it_is_closed(
-    audio: CallerBuffer, autojump_clock: MockClock
-) -> None:
+async def test_close_fails_a_waiting_read(audio: CallerBuffer, autojump_clock: MockClock) -> None:
     async def hear() -> None:
         with pytest.raises(LineGone):
             await audio.receive_audio()

@@ -1,4 +1,4 @@
-"""Sound by files: against a real Asterisk, with folders as they should be, and others."""
+"""Audio by files: with a real Asterisk, with right and with wrong folders."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def list_of(folder: Path) -> list[str]:
 
 
 @pytest.fixture(autouse=True)
-def no_files_are_left(asterisk: Asterisk) -> Iterator[None]:
+def check_folder_is_empty(asterisk: Asterisk) -> Iterator[None]:
     yield
     assert list_of(asterisk.recordings) == []
 
@@ -48,7 +48,7 @@ def transport(asterisk: Asterisk) -> FilesTransport:
 
 
 class TestFiles(MediaContract):
-    delay = 0.25
+    delay_s = 0.25
 
     @pytest.fixture
     def exchange(self, asterisk: Asterisk, transport: FilesTransport) -> Exchange:
@@ -71,7 +71,7 @@ async def test_pieces_are_heard_without_a_gap(
     asterisk: Asterisk, transport: FilesTransport
 ) -> None:
     async with media_call(asterisk, transport) as call:
-        # As the engine does: more as soon as half of the backlog was heard.
+        # As the engine does: play more when half of the backlog was heard.
         call.media.play(tone(0.4, RATE))
         for mark in range(1, 6):
             call.media.play(tone(0.2, RATE))
@@ -87,7 +87,7 @@ async def test_pieces_are_heard_without_a_gap(
         assert loud[-1] - loud[0] == pytest.approx(1.38, abs=0.1)
 
 
-async def test_files_are_gone_as_soon_as_they_were_heard(
+async def test_a_file_is_deleted_after_it_was_heard(
     asterisk: Asterisk, transport: FilesTransport
 ) -> None:
     def played() -> list[Path]:
@@ -123,24 +123,24 @@ async def test_the_end_of_the_snoop_channel_closes_the_media_and_is_logged(
         await asterisk.ari("DELETE", f"channels/{call.id}.snoop")
         with trio.fail_after(60):
             await call.media.closed()
-    assert "does not record the caller any more" in caplog.text
+    assert "Asterisk stopped recording the caller" in caplog.text
 
 
-async def test_a_folder_that_is_not_asterisks_fails_with_cause_and_cure(
+async def test_a_folder_that_is_not_asterisks_fails_with_reason_and_cure(
     asterisk: Asterisk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(files_module, "RECORD_SECONDS", 0.2)
     transport = FilesTransport(
         FilesSettings(ours=tmp_path, asterisk=str(asterisk.recordings)), RATE
     )
-    told = "records somewhere else than in"
-    with pytest.RaisesGroup(pytest.RaisesExc(MediaFailed, match=told), flatten_subgroups=True):
+    reason = f"did not record into {tmp_path} within 0.2 s"
+    with pytest.RaisesGroup(pytest.RaisesExc(MediaFailed, match=reason), flatten_subgroups=True):
         async with media_call(asterisk, transport):
             pass
     assert list_of(tmp_path) == []
 
 
-async def test_a_folder_that_asterisk_sees_elsewhere_fails_with_cause_and_cure(
+async def test_a_wrong_path_for_asterisk_fails_with_reason_and_cure(
     asterisk: Asterisk, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     transport = FilesTransport(
@@ -150,23 +150,23 @@ async def test_a_folder_that_asterisk_sees_elsewhere_fails_with_cause_and_cure(
         call.media.play(tone(1.0, RATE))
         with trio.fail_after(60):
             await call.media.closed()
-    assert f"does not play our files (is the shared folder there {tmp_path}" in caplog.text
+    assert f"check that its folder of recordings is {tmp_path}" in caplog.text
 
 
-async def test_a_folder_that_cannot_be_written_to_fails_before_anything_is_made(
+async def test_a_missing_folder_fails_before_any_channel_is_created(
     asterisk: Asterisk, tmp_path: Path
 ) -> None:
     nowhere = FilesTransport(FilesSettings(ours=tmp_path / "nowhere", asterisk="/nowhere"), RATE)
     with pytest.raises(MediaFailed, match=r"nowhere cannot be used: No such file"):
         nowhere.clear("c-")
-    told = "cannot be used: No such file"
-    with pytest.RaisesGroup(pytest.RaisesExc(MediaFailed, match=told), flatten_subgroups=True):
+    reason = "cannot be used: No such file"
+    with pytest.RaisesGroup(pytest.RaisesExc(MediaFailed, match=reason), flatten_subgroups=True):
         async with media_call(asterisk, nowhere):
             pass
     await nothing_left(asterisk)
 
 
-async def test_a_disk_that_fills_up_during_a_call_closes_the_media_and_is_logged(
+async def test_a_full_disk_during_a_call_closes_the_media_and_is_logged(
     asterisk: Asterisk,
     transport: FilesTransport,
     monkeypatch: pytest.MonkeyPatch,
@@ -180,7 +180,7 @@ async def test_a_disk_that_fills_up_during_a_call_closes_the_media_and_is_logged
         call.media.play(tone(1.0, RATE))
         with trio.fail_after(60):
             await call.media.closed()
-    assert "cannot be written to: No space left on device" in caplog.text
+    assert f"cannot write to {asterisk.recordings}: No space left on device" in caplog.text
 
 
 def test_only_files_of_our_crashed_calls_are_removed(tmp_path: Path) -> None:
@@ -207,7 +207,7 @@ async def test_playback_in_progress_is_dropped_when_control_is_lost(
                 assert ari_transport is not None
                 lost = trio.current_time()
                 link.mark_down(ari_transport, "the test")
-                # Asterisk plays the 4 KiB that it has read already.
+                # Asterisk still plays the 4 KiB that it has read.
                 silent = await call.phone.until_silent(for_seconds=0.3)
                 assert silent - lost < 0.13 + 0.1
                 call.media.play(tone(5.0, RATE))

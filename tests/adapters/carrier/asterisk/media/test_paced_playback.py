@@ -1,4 +1,4 @@
-"""Playback that we pace: on a clock that is set by hand."""
+"""Playback that we pace, on a clock that the test sets."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Pace:
         self.playback = PacedPlayback(4, lambda: self.now)
 
     def run(self, seconds: float) -> Sent:
-        """Return the frames and marks until then, each with its seconds from the beginning."""
+        """Return the frames and marks until `seconds` after the start, each with its moment."""
         until, sent = 50.0 + seconds, []
         while self.playback.due_s <= until + 1e-6:
             self.now = max(self.now, self.playback.due_s)
@@ -83,7 +83,7 @@ def test_audio_after_a_flush_waits_for_the_frame_on_the_air(pace: Pace) -> None:
     assert pace.run(0.04) == [(0.02, FRAMES[1]), (0.04, 1), (0.04, SILENCE)]
 
 
-def test_a_short_stall_is_made_up_for(pace: Pace) -> None:
+def test_a_short_stall_is_caught_up(pace: Pace) -> None:
     pace.playback.play(b"".join(FRAMES[:5]))
     pace.run(0.0)
     pace.now += 0.065
@@ -91,7 +91,7 @@ def test_a_short_stall_is_made_up_for(pace: Pace) -> None:
     assert pace.playback.due_s == pytest.approx(50.08)
 
 
-def test_of_a_long_stall_only_the_last_moments_are_made_up_for(pace: Pace) -> None:
+def test_only_the_last_60_ms_of_a_long_stall_are_caught_up(pace: Pace) -> None:
     pace.playback.play(b"".join(FRAMES))
     pace.run(0.0)
     pace.now += 1.0

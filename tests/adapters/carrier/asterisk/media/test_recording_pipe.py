@@ -1,4 +1,4 @@
-"""The pipe that Asterisk takes for a file: here a test writes into it."""
+"""The pipe into which Asterisk records. Here the test writes into it."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def pipe(path: Path) -> Iterator[RecordingPipe]:
 
 
 def recorded(pcm: bytes, rate_hz: int) -> bytes:
-    """The same sound as Asterisk writes it."""
+    """Return the audio at 96 kHz, as Asterisk records it."""
     return np.frombuffer(pcm, "<i2").repeat(RECORDED_HZ // rate_hz).tobytes()
 
 
@@ -67,7 +67,7 @@ async def test_audio_is_read_in_pieces_of_any_length(path: Path, rate_hz: int, s
     assert heard == [said]
 
 
-async def test_it_is_for_owner_and_group_whatever_the_umask(tmp_path: Path) -> None:
+async def test_owner_and_group_can_use_the_pipe_with_any_umask(tmp_path: Path) -> None:
     before = os.umask(0o077)
     try:
         pipe = RecordingPipe(tmp_path / "r", 16000)
@@ -79,7 +79,7 @@ async def test_it_is_for_owner_and_group_whatever_the_umask(tmp_path: Path) -> N
     assert stat.S_IMODE(mode) == 0o660
 
 
-async def test_it_is_open_when_a_writer_opens_it(pipe: RecordingPipe, path: Path) -> None:
+async def test_the_pipe_is_opened_when_a_writer_opens_it(pipe: RecordingPipe, path: Path) -> None:
     with trio.move_on_after(0.05) as waiting:
         await pipe.opened()
     assert waiting.cancelled_caught
@@ -90,7 +90,7 @@ async def test_it_is_open_when_a_writer_opens_it(pipe: RecordingPipe, path: Path
     assert await everything(pipe) == tone(0.02, 16000)
 
 
-async def test_a_recording_that_ends_before_its_begin_is_noticed_is_read(
+async def test_a_recording_that_ends_before_opened_returns_is_read(
     pipe: RecordingPipe, path: Path
 ) -> None:
     with path.open("wb", buffering=0) as file:
@@ -110,12 +110,12 @@ async def test_cancelling_a_read_loses_nothing(pipe: RecordingPipe, path: Path) 
     assert len(await everything(pipe)) == 640
 
 
-def test_a_folder_that_is_not_there_is_an_error(tmp_path: Path) -> None:
+def test_a_missing_folder_raises_an_error(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         RecordingPipe(tmp_path / "nowhere" / "r", 16000)
 
 
-def test_one_that_cannot_be_opened_leaves_nothing(path: Path) -> None:
+def test_a_pipe_that_cannot_be_opened_is_deleted(path: Path) -> None:
     limits = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (3, limits[1]))
     try:

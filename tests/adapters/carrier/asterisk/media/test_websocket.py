@@ -1,4 +1,4 @@
-"""Sound over chan_websocket: against a real Asterisk, and against far ends that misbehave."""
+"""Audio over chan_websocket: with a real Asterisk, and with far ends that break the protocol."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ async def test_at_8_khz_both_sides_are_heard(asterisk: Asterisk) -> None:
 
 @asynccontextmanager
 async def dialling_us(start_asterisk: StartAsterisk) -> AsyncIterator[Exchange]:
-    """An Asterisk that opens the media sockets."""
+    """Start an Asterisk that dials our server for media."""
     async with WebSocketServer.open(ListenSettings(port=0, password="secret")) as server:
         url = f"ws://127.0.0.1:{server.port}/media"
         async with start_asterisk(media_url=url) as asterisk:
@@ -113,7 +113,7 @@ async def test_cancelling_a_call_whose_socket_asterisk_opened_leaves_nothing(
 # --- Asterisk's own refusals ---------------------------------------------------------------------
 
 
-async def nobodys_port() -> int:
+async def closed_port() -> int:
     (listener,) = await trio.open_tcp_listeners(0, host="127.0.0.1")
     async with listener:
         port: int = listener.socket.getsockname()[1]
@@ -121,20 +121,20 @@ async def nobodys_port() -> int:
 
 
 def media_fails(match: str) -> pytest.RaisesGroup[MediaFailed]:
-    """The block fails with that message, and nothing else is wrong."""
+    """Expect exactly one `MediaFailed` with that message."""
     return pytest.RaisesGroup(pytest.RaisesExc(MediaFailed, match=match), flatten_subgroups=True)
 
 
-async def test_no_asterisk_at_the_media_address_fails_with_cause_and_cure(
+async def test_a_refused_media_connection_fails_with_reason_and_cure(
     asterisk: Asterisk,
 ) -> None:
-    transport = DialledMediaTransport(f"ws://127.0.0.1:{await nobodys_port()}", RATE)
+    transport = DialledMediaTransport(f"ws://127.0.0.1:{await closed_port()}", RATE)
     with media_fails(r"no media socket to ws://127.0.0.1:.*http.conf"):
         async with media_call(asterisk, transport):
             pass
 
 
-async def test_an_address_that_takes_no_websockets_fails_with_its_answer(
+async def test_a_refused_websocket_fails_with_its_status(
     asterisk: Asterisk,
 ) -> None:
     transport = DialledMediaTransport(f"ws://127.0.0.1:{asterisk.http_port}/elsewhere", RATE)
@@ -143,7 +143,7 @@ async def test_an_address_that_takes_no_websockets_fails_with_its_answer(
             pass
 
 
-async def test_an_address_that_does_not_answer_fails_after_a_timeout(
+async def test_a_server_that_does_not_answer_times_out(
     asterisk: Asterisk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(websocket, "CONNECT_SECONDS", 0.1)
@@ -157,11 +157,11 @@ async def test_an_address_that_does_not_answer_fails_after_a_timeout(
                 pass
 
 
-async def test_an_asterisk_that_dials_somewhere_else_fails_with_cause_and_cure(
+async def test_an_asterisk_that_dials_another_port_fails_with_reason_and_cure(
     start_asterisk: StartAsterisk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(websocket, "CONNECT_SECONDS", 0.1)
-    url = f"ws://127.0.0.1:{await nobodys_port()}/media"
+    url = f"ws://127.0.0.1:{await closed_port()}/media"
     async with (
         WebSocketServer.open(ListenSettings(port=0, password="secret")) as server,
         start_asterisk(media_url=url) as asterisk,
@@ -171,14 +171,14 @@ async def test_an_asterisk_that_dials_somewhere_else_fails_with_cause_and_cure(
                 pass
 
 
-# --- far ends that misbehave ---------------------------------------------------------------------
+# --- far ends that break the protocol ------------------------------------------------------------
 
-#: What the far end does with the socket that we open.
+#: The far end's actions on the socket that we open.
 Script = Callable[[WebSocketConnection], Awaitable[None]]
 
 
 class ScriptedAsterisk(ScriptedControl):
-    """A far end of the media socket that is a script."""
+    """An Asterisk whose end of the media socket is scripted."""
 
     url = ""
 
@@ -218,7 +218,7 @@ START = event("MEDIA_START", format="slin16", optimal_frame_size=640)
 
 
 async def the_rest(ws: WebSocketConnection) -> None:
-    """Take everything until the socket is closed."""
+    """Receive messages until the socket is closed."""
     with suppress(ConnectionClosed):
         while True:
             await ws.get_message()
@@ -232,7 +232,7 @@ async def commands_and_sound(ws: WebSocketConnection) -> AsyncIterator[str | byt
             yield message if isinstance(message, bytes) else json.loads(message)["command"]
 
 
-async def test_a_far_end_that_never_starts_the_media_fails_and_gets_not_a_byte(
+async def test_media_without_media_start_fail_and_no_message_is_sent(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(websocket, "START_SECONDS", 0.1)
@@ -243,13 +243,13 @@ async def test_a_far_end_that_never_starts_the_media_fails_and_gets_not_a_byte(
             got.append(await ws.get_message())
 
     async with scripted(far_end) as asterisk:
-        with pytest.raises(MediaFailed, match="media never started"):
+        with pytest.raises(MediaFailed, match="the media did not start"):
             async with asterisk.call():
                 pass
     assert got == []
 
 
-async def test_sound_that_comes_before_the_start_is_heard() -> None:
+async def test_audio_before_media_start_is_received() -> None:
     async def far_end(ws: WebSocketConnection) -> None:
         await ws.send_message(FRAME)
         await ws.send_message(START)
@@ -262,7 +262,7 @@ async def test_sound_that_comes_before_the_start_is_heard() -> None:
 @pytest.mark.parametrize(
     ("format", "size"), [("slin", 320), ("ulaw", 160), ("slin16", 320), (None, None)]
 )
-async def test_media_of_another_format_fail_with_cause_and_cure(
+async def test_media_of_another_format_fail_with_reason_and_cure(
     format: str | None, size: int | None
 ) -> None:
     async def far_end(ws: WebSocketConnection) -> None:
@@ -366,12 +366,12 @@ async def test_a_media_channel_that_is_destroyed_fails_with_asterisks_words() ->
 
     async with scripted(far_end) as asterisk:
         asterisk.news = ChannelDestroyed("c.media", 3, "No route to destination")
-        with pytest.raises(MediaFailed, match="gave up the media channel: No route to destination"):
+        with pytest.raises(MediaFailed, match="ended the media channel: No route to destination"):
             async with asterisk.call():
                 pass
 
 
-async def test_a_media_channel_that_never_comes_to_us_fails(
+async def test_a_media_channel_that_never_enters_our_application_fails(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(channel, "STASIS_SECONDS", 0.05)
@@ -382,12 +382,12 @@ async def test_a_media_channel_that_never_comes_to_us_fails(
 
     async with scripted(far_end) as asterisk:
         asterisk.news = ChannelStateChange("c.media", "Up")
-        with pytest.raises(MediaFailed, match="did not come to our application"):
+        with pytest.raises(MediaFailed, match="did not enter our application"):
             async with asterisk.call():
                 pass
 
 
-async def test_xoff_holds_the_sound_and_xon_lets_it_go_on() -> None:
+async def test_xoff_holds_audio_until_xon() -> None:
     go_on, went_on = trio.Event(), trio.Event()
     early: list[str | bytes] = []
 
@@ -466,7 +466,7 @@ async def test_a_flush_overtakes_queued_audio() -> None:
     assert after == ["START_MEDIA_BUFFERING", FRAME, "MARK_MEDIA", FRAME, "MARK_MEDIA"]
 
 
-async def test_a_reader_that_stalls_hears_the_last_two_seconds(
+async def test_a_reader_that_stalls_gets_the_last_two_seconds(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     frames = [bytes([n, 0]) * 320 for n in range(250)]
@@ -486,14 +486,14 @@ async def test_a_reader_that_stalls_hears_the_last_two_seconds(
     assert caplog.text.count("caller audio not read") == 1
 
 
-async def test_a_far_end_that_takes_nothing_closes_the_media(
+async def test_a_write_that_times_out_closes_the_media(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(websocket, "WRITE_SECONDS", 0.1)
 
     async def far_end(ws: WebSocketConnection) -> None:
         await ws.send_message(START)
-        # The peer reads no messages: the queue of one fills, then the network's buffers.
+        # Read no messages: the peer's queue of one message fills, and then the network's buffers.
         await trio.sleep_forever()
 
     async with scripted(far_end) as asterisk, asterisk.call() as media:
@@ -503,7 +503,7 @@ async def test_a_far_end_that_takes_nothing_closes_the_media(
     assert "read no audio" in caplog.text
 
 
-async def test_cancelling_it_while_it_opens_leaves_nothing() -> None:
+async def test_cancelling_during_opening_hangs_up_the_channel() -> None:
     asked = trio.Event()
 
     async def far_end(ws: WebSocketConnection) -> None:
@@ -519,12 +519,12 @@ async def test_cancelling_it_while_it_opens_leaves_nothing() -> None:
                     scope.cancel()
 
                 nursery.start_soon(cancel)
-                async with asterisk.call():  # which checks that the channel is hung up
+                async with asterisk.call():  # its exit checks that the channel is hung up
                     pass
         assert scope.cancelled_caught
 
 
-async def test_an_error_of_the_block_comes_out_as_it_is() -> None:
+async def test_an_error_of_the_block_is_raised_unchanged() -> None:
     async def far_end(ws: WebSocketConnection) -> None:
         await ws.send_message(START)
         await the_rest(ws)
@@ -535,7 +535,7 @@ async def test_an_error_of_the_block_comes_out_as_it_is() -> None:
                 raise KeyError("mine")
 
 
-async def test_leaving_does_not_wait_for_a_far_end_that_does_not_say_goodbye() -> None:
+async def test_closing_does_not_wait_for_the_close_handshake() -> None:
     async def far_end(ws: WebSocketConnection) -> None:
         await ws.send_message(START)
         await trio.sleep_forever()

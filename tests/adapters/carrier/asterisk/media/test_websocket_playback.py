@@ -1,4 +1,4 @@
-"""The messages to chan_websocket and their moments, without a socket, on a manual clock."""
+"""The messages to chan_websocket and their moments, on a clock that the test sets. No socket."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Wire:
         self.playback = WebSocketPlayback(RATE, lambda: self.now)
 
     def send(self) -> list[str | bytes]:
-        """All that may be sent now: commands by their names, marks by their ids too."""
+        """Return the messages to send now: audio, names of commands, marks with their ids."""
         sent: list[str | bytes] = []
         while (message := self.playback.next()) is not None:
             if isinstance(message, str):
@@ -45,7 +45,7 @@ def sound(sent: list[str | bytes]) -> bytes:
     return b"".join(message for message in sent if isinstance(message, bytes))
 
 
-def test_an_idle_playback_sends_nothing_and_waits_for_nothing(wire: Wire) -> None:
+def test_an_idle_playback_has_no_message_and_no_deadline(wire: Wire) -> None:
     assert wire.send() == []
     assert wire.playback.due_s == math.inf
 
@@ -58,7 +58,7 @@ def test_buffering_starts_once_before_the_sound(wire: Wire) -> None:
     assert wire.send() == [two]
 
 
-def test_long_sound_goes_in_short_messages_of_whole_frames(wire: Wire) -> None:
+def test_long_audio_is_sent_in_short_messages_of_whole_frames(wire: Wire) -> None:
     said = tone(1.1, RATE)
     wire.playback.play(said)
     _, *messages = wire.send()
@@ -66,7 +66,7 @@ def test_long_sound_goes_in_short_messages_of_whole_frames(wire: Wire) -> None:
     assert sound(messages) == said
 
 
-def test_a_mark_is_reached_at_its_place_and_reported_once(wire: Wire) -> None:
+def test_a_mark_is_sent_at_its_place_and_reported_once(wire: Wire) -> None:
     frame = tone(0.02, RATE)
     wire.playback.play(frame)
     wire.playback.mark(7)
@@ -82,7 +82,7 @@ def test_an_unknown_mark_is_ignored(wire: Wire, stranger: object) -> None:
     assert wire.playback.processed(stranger) is None
 
 
-def test_asterisk_is_given_ten_seconds_and_the_rest_as_it_plays(wire: Wire) -> None:
+def test_asterisk_gets_ten_seconds_and_then_audio_as_it_plays(wire: Wire) -> None:
     said = tone(60.0, RATE)
     wire.playback.play(said)
     sent = sound(wire.send())
@@ -133,7 +133,7 @@ def test_two_flushes_in_a_row_are_one(wire: Wire) -> None:
     assert wire.send() == ["FLUSH_MEDIA"]
 
 
-def test_xoff_holds_sound_until_xon(wire: Wire) -> None:
+def test_xoff_holds_audio_until_xon(wire: Wire) -> None:
     frame = tone(0.02, RATE)
     wire.playback.play(tone(5.0, RATE))
     wire.send()
@@ -167,7 +167,7 @@ def test_a_flush_ends_xoff(wire: Wire) -> None:
     assert wire.send() == ["FLUSH_MEDIA", "START_MEDIA_BUFFERING", frame]
 
 
-def test_an_xoff_of_before_a_flush_that_comes_after_it_holds_nothing(wire: Wire) -> None:
+def test_a_late_xoff_after_a_flush_holds_no_audio(wire: Wire) -> None:
     frame = tone(0.02, RATE)
     wire.playback.play(tone(5.0, RATE))
     wire.playback.flush()

@@ -27,7 +27,7 @@ from callchart.adapters.carrier.asterisk.websocket.client import DialFailed, dia
 
 pytestmark = pytest.mark.real
 
-#: A frame of a server's.
+#: A ping frame of a server.
 PING = b"\x89\x00"
 
 connect = partial(dial, subprotocol="media", seconds=5.0, message_bytes=1000)
@@ -68,7 +68,7 @@ async def silence(stream: trio.SocketStream) -> None:
 
 
 @pytest.mark.parametrize("path", ["/media/1", "/p?q=1&r=2", "/"])
-async def test_it_asks_for_the_path_and_the_query_of_its_address(path: str) -> None:
+async def test_the_path_and_the_query_of_the_url_are_requested(path: str) -> None:
     async with websocket(echo) as address, connect(f"ws://{address}{path}") as ws:
         assert await ws.get_message() == path
         await ws.send_message(b"sound")
@@ -76,12 +76,12 @@ async def test_it_asks_for_the_path_and_the_query_of_its_address(path: str) -> N
         assert ws.subprotocol == "media"
 
 
-async def test_an_address_without_a_path_is_asked_for_the_root() -> None:
+async def test_a_url_without_a_path_requests_the_root() -> None:
     async with websocket(echo) as address, connect(f"ws://{address}") as ws:
         assert await ws.get_message() == "/"
 
 
-async def test_its_headers_reach_the_peer() -> None:
+async def test_headers_reach_the_peer() -> None:
     async def accept(request: WebSocketRequest) -> None:
         if (b"authorization", b"Basic abc") in request.headers:
             await echo(request)
@@ -165,19 +165,19 @@ async def test_a_ping_that_crosses_our_close_raises_nothing() -> None:
                     await stream.send_all(PING + theirs.send(event.response()))
 
     async with tcp(ping_late) as address, connect(f"ws://{address}") as ws:
-        with trio.move_on_after(0.1):  # as we do: an answer to it is not waited for long
+        with trio.move_on_after(0.1):  # our code limits the wait for the peer's close too
             await ws.aclose()
         with trio.fail_after(60), pytest.raises(ConnectionClosed):
             await ws.get_message()
 
 
-async def test_the_time_to_connect_does_not_bound_the_block() -> None:
+async def test_the_connect_timeout_does_not_limit_the_block() -> None:
     async with websocket(echo) as address, connect(f"ws://{address}", seconds=0.1) as ws:
         await trio.sleep(0.2)
         await ws.send_message(b"still here")
 
 
-async def test_a_message_that_is_too_long_closes_it() -> None:
+async def test_a_message_that_is_too_long_closes_the_socket() -> None:
     async with websocket(echo) as address, connect(f"ws://{address}") as ws:
         await ws.get_message()
         await ws.send_message(bytes(1001))
@@ -185,7 +185,7 @@ async def test_a_message_that_is_too_long_closes_it() -> None:
             await ws.get_message()
 
 
-async def test_a_peer_that_breaks_off_leaves_no_socket_behind() -> None:
+async def test_a_peer_that_breaks_off_leaves_no_socket() -> None:
     async def accept(request: WebSocketRequest) -> None:
         ws = await request.accept()
         await trio.aclose_forcefully(ws._stream)
@@ -207,7 +207,7 @@ async def test_unread_messages_do_not_delay_the_end_of_the_block() -> None:
             await trio.sleep(0.05)
 
 
-async def test_an_error_of_the_block_comes_out_as_it_is() -> None:
+async def test_an_error_of_the_block_is_raised_unchanged() -> None:
     async with websocket(echo) as address:
         with pytest.raises(KeyError) as raised:
             async with connect(f"ws://{address}"):
@@ -215,7 +215,7 @@ async def test_an_error_of_the_block_comes_out_as_it_is() -> None:
     assert str(raised.value.__cause__) == "mine"
 
 
-async def test_cancelling_it_cancels_it() -> None:
+async def test_cancelling_the_block_closes_the_socket() -> None:
     async with websocket(echo) as address:
         with trio.move_on_after(0.05) as scope:
             async with connect(f"ws://{address}"):

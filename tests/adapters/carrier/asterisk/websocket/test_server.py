@@ -35,10 +35,10 @@ HANDSHAKE = (
     b"Sec-WebSocket-Protocol: ari\r\nAuthorization: " + RIGHT + b"\r\n\r\n"
 )
 
-#: The head of a server's frame: it closes, and says with what code.
+#: The head of a server's close frame with a code.
 CLOSE = b"\x88\x02"
 
-#: A frame of a client's: masked, with zeros.
+#: A ping frame of a client, masked with zeros.
 PING = b"\x89\x80" + bytes(4)
 
 
@@ -96,7 +96,7 @@ async def test_a_calls_socket_reaches_the_task_that_waits_for_it() -> None:
         assert theirs.subprotocol == "media"
 
 
-async def test_a_socket_that_we_close_is_waited_for_no_more() -> None:
+async def test_a_socket_that_we_closed_is_not_accepted_again() -> None:
     async with WebSocketServer.open(LISTEN) as server:
         async with server.expect_media("1") as dialling, dialled(server, "/media?call=1") as ws:
             ours = await dialling()
@@ -108,7 +108,7 @@ async def test_a_socket_that_we_close_is_waited_for_no_more() -> None:
         assert await refusal(server) == "it answered 404"
 
 
-async def test_a_call_that_ends_takes_its_socket_along() -> None:
+async def test_the_end_of_a_call_closes_its_socket() -> None:
     async with WebSocketServer.open(LISTEN) as server, trio.open_nursery() as nursery:
         taken, end = trio.Event(), trio.Event()
 
@@ -127,7 +127,7 @@ async def test_a_call_that_ends_takes_its_socket_along() -> None:
                 await ws.get_message()
 
 
-async def test_control_is_the_handlers_for_as_long_as_it_runs() -> None:
+async def test_control_sockets_are_accepted_while_control_is_served() -> None:
     async with WebSocketServer.open(LISTEN) as server:
         with server.serve_control(echo):
             async with dialled(server, "/ari", subprotocol="ari") as ws:
@@ -205,7 +205,7 @@ async def test_a_call_has_one_socket() -> None:
         assert await theirs.get_message() == "still there"
 
 
-async def test_a_silent_peer_is_closed_and_delays_no_other(
+async def test_a_silent_peer_is_closed_and_does_not_delay_others(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(server_module, "HANDSHAKE_SECONDS", 0.2)
@@ -303,16 +303,18 @@ async def test_a_ping_that_crosses_our_close_raises_nothing() -> None:
                     await ws.get_message()
 
 
-async def test_a_port_that_is_taken_is_one_clear_error() -> None:
+async def test_a_port_in_use_raises_one_error_with_the_cure() -> None:
     async with WebSocketServer.open(LISTEN) as server:
         taken = ListenSettings(port=server.port, password="a-password")
-        with pytest.raises(ListenFailed, match=rf"127\.0\.0\.1:{server.port}: .* \(is it in use"):
+        with pytest.raises(
+            ListenFailed, match=rf":{server.port}: .* in use; stop the other service"
+        ):
             async with WebSocketServer.open(taken):
                 pass
 
 
-async def test_a_real_asterisk_dials_for_a_calls_sound(start_asterisk: StartAsterisk) -> None:
-    # As the tests' websocket_client.conf has it.
+async def test_a_real_asterisk_dials_for_the_media_of_a_call(start_asterisk: StartAsterisk) -> None:
+    # The tests' websocket_client.conf has these values.
     listen = ListenSettings(port=0, user="asterisk", password="secret")
     async with (
         WebSocketServer.open(listen) as server,
