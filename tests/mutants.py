@@ -48,25 +48,26 @@ _ANY_WORDS = (
 EXPLAINED = {
     "call: after longest_call is 0 s": "it may fire at any moment, whatever its delay",
     "call: after longest_call is never": "it may fire at any moment, whatever its delay",
-    "call.turn.greeting.overlapped: on PlaybackFinished, its answer without reset_apologies": (
+    "call.turn.greeting.overlapped: on PlaybackFinished, its reaction without reset_apologies": (
         "no failure can come before the end of the greeting"
     ),
-    "call.turn.settling.pause: on PartialHeard, answer 1 without note_partial": (
+    "call.turn.settling.pause: on PartialHeard, reaction 1 without note_partial": (
         "here the same words come twice; real ones may have a question mark the second time "
         "(tests/states/test_drafts.py)"
     ),
     **{
         f"call.turn.barged_in.silence: after false_alarm, {which} without drop_partials": _ANY_WORDS
-        for which in ("answer 4", "answer 5", "answer 6", "answer 7")
+        for which in ("reaction 4", "reaction 5", "reaction 6", "reaction 7")
     },
-    "call.listening.hearing: after longest_utterance, its answer without count_silence_from_now": (
+    "call.listening.hearing: after longest_utterance, its reaction without "
+    "count_silence_from_now": (
         "here what is counted from the end of speech may be due at any moment "
         "(tests/states/test_settling.py)"
     ),
-    "call.turn.thinking: on ReplyReady, its answer without note_ready": (
+    "call.turn.thinking: on ReplyReady, its reaction without note_ready": (
         "what is spoken was ready, and nothing asks there whether it is"
     ),
-    "call.turn.thinking.filling: on FillerStarted, its answer without note_filler_started": (
+    "call.turn.thinking.filling: on FillerStarted, its reaction without note_filler_started": (
         "here the end of its word may be due at any moment (tests/states/test_thinking.py)"
     ),
 }

@@ -144,15 +144,16 @@ def parser() -> argparse.ArgumentParser:
         "--turns",
         type=int,
         metavar="N",
-        help="how often the caller speaks in a call (default: the world's own, or 1; 2 around the "
-        "default chart); in a world beside the first, as many fewer as by default",
+        help="how often the caller speaks in a call, at most, in the first environment of WORLDS "
+        "(default: its own number; 2 for the default chart; 1 without WORLDS); the numbers of the "
+        "other environments change by as much",
     )
     explore.add_argument(
         "--faults",
         type=int,
         metavar="N",
-        help="after how many failures in a row, or questions without an answer, a call is ended: "
-        "settings apologies and reprompts (default: the world's own, or 1)",
+        help="how many apologies or reprompts in a row a call may have before it ends: settings "
+        "apologies and reprompts (default: those of the environment; 1 without WORLDS)",
     )
     explore.add_argument(
         "--every-answer",

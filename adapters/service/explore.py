@@ -164,7 +164,7 @@ def explored(
 
     Writes the calls that break a property to the folder `out`. Stops at more than `most`
     configurations."""
-    exploration = Exploration(environment.chart, environment, most=most)
+    exploration = Exploration(environment.chart, environment, node_limit=most)
     done = 0
     for done in _running(exploration):
         tell(f"{done} of {len(exploration.nodes)} known configurations explored")

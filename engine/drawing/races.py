@@ -37,7 +37,7 @@ REASONS: Mapping[str, tuple[str, str]] = {
         "its timer is cancelled",
         "The first leaves the state that has the timer: the call no longer waits for it.",
     ),
-    "begun afresh": (
+    "restarted": (
         "its timer starts again",
         "The first is a sign of life of what the timer watches, so the timer starts again.",
     ),
@@ -63,9 +63,9 @@ in which they were posted, and timers in the order of their declaration
 ([semantics](semantics.md)). So an event and a timer at one instant have only one order; the other
 order happens when the event comes a microsecond later.
 
-- `→ state` leads there. *stays* and *ignored* change no state. *put off* is offered again after the
-  next change of state, and the result follows "then". The call does not act on what is *stale*,
-  *late* or *cancelled*. *afresh* is a timer that starts again.
+- `→ state` leads there. *stays* and *ignored* change no state. *deferred* is offered again after
+  the next change of state, and the result follows "then". The call does not act on an event that is
+  *stale* or *late*, or on a timer that is *cancelled*. *restarted*: the timer starts again.
 - `[guard]` is the guard that said yes. Behind `=` is the state in which the instant ends.
 - A pair is listed by its largest difference: the state in which the call ends up, or the commands
   that were given, or the data. The words of an event are data.
@@ -220,7 +220,7 @@ def _order(diagram: Diagram, leaf: str, order: Order, kind: str) -> str:
 
 
 def _outcome(diagram: Diagram, outcome: RaceOutcome) -> str:
-    words = {"stayed": "stays", "deferred": "put off", "begun afresh": "afresh"}
+    words = {"stayed": "stays"}
     text = words.get(outcome.what, outcome.what)
     if outcome.leaf:
         text = f"→ **{diagram.name(outcome.leaf)}**"

@@ -1,6 +1,4 @@
-"""The exploration of a chart: all its calls, event by event, and the properties that each step
-must have.
-"""
+"""The exploration of a chart: all its calls, and the properties that each step must have."""
 
 from callchart.engine.exploration.concretize import Infeasible, concretize
 from callchart.engine.exploration.coverage import Declared, declared_reactions, unexplored

@@ -1,11 +1,11 @@
-"""A path of an exploration, made a real call: with real moments and numbers, decided by
-`decide`.
+"""A path of an exploration as a real call: with real moments and numbers, decided by `decide`.
 
-Theory of operation. The moments of the steps obey a system of differences: a timer fires its
+Theory of operation. The moments of the steps obey bounds on their differences: a timer fires its
 delay after it began, nothing happens after the deadline of a running timer, and an urgent step
-happens at the moment of the step before it. The system is closed (all shortest paths), and the
-moments are chosen one after the other. Some delays depend on moments: they are taken from the
-resulting call, and the system is solved again until they no longer change.
+happens at the moment of the step before it. All bounds together give the tightest bound of each
+difference (all shortest paths), and then the moments are chosen one after the other. Some delays
+depend on moments: they are taken from the resulting call, and the moments are chosen again until
+they no longer change.
 """
 
 from __future__ import annotations
@@ -23,53 +23,53 @@ from callchart.engine.exploration.successors import occurrence_of
 from callchart.engine.exploration.trace import trace_of
 from callchart.engine.settings import SettingRef
 
-#: The time (us) between a step and the next one that may happen at any moment. All are tried, in
-#: this order, because the words heard of a reply depend on it.
-PACES = (300_000, 0, 1_500_000, 50_000, 5_000_000)
-#: The least delay (us) that is set for a timer that may fire at any moment.
-LEAST = 1_000_000
-SECOND = 1_000_000
+#: The time between a step and the next one that may happen at any moment. All are tried, in this
+#: order, because the heard words of a reply depend on it.
+PACES_US = (300_000, 0, 1_500_000, 50_000, 5_000_000)
+#: The least delay that is set for a timer that may fire at any moment.
+LEAST_DELAY_US = 1_000_000
+SECOND_US = 1_000_000
 
 
 class Infeasible(Exception):
-    """No real call takes this path. The message says where a call would leave it."""
+    """A path that no real call takes. The message says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Bound:
-    """Step `later` is at most `most` us after step `earlier`. A negative `most` is a least
-    distance in the other direction."""
+    """The bound of a difference: step `one` comes at most `limit_us` after step `other`.
 
-    later: int
-    earlier: int
-    most: int
+    With a negative limit, step `one` comes at least so long before step `other`."""
+
+    one: int
+    other: int
+    limit_us: int
 
 
 @dataclass(frozen=True, slots=True)
 class _Attempt:
-    """One attempt: its steps, the bounds of their moments, and when each timer of the whole call
-    fired.
+    """One attempt: its steps, and the bounds of their moments.
 
-    `count` is the number of steps, including one that cannot be decided."""
+    `count` is the number of steps, including one that cannot be decided. `untimed` has the numbers
+    of the steps in which each timer of the whole call began and fired, by its setting."""
 
     count: int
     steps: list[Step]
     bounds: list[_Bound]
-    whole: dict[str, tuple[int, int]]
+    untimed: dict[str, tuple[int, int]]
 
 
 def concretize(exploration: Exploration, path: Sequence[str]) -> list[Step]:
-    """Return the steps of a real call that takes this path, beginning with the call's first
-    step.
+    """Return the steps of a real call that takes this path, from its first step on.
 
     The steps end before one that cannot be decided. Raises `Infeasible`."""
     leaves = [leaf for _, leaf in trace_of(exploration, path)]
     fault = "no moments fit"
-    for pace in PACES:
+    for pace_us in PACES_US:
         try:
-            steps = _timed(exploration, path, pace)
-        except Infeasible as unreal:
-            fault = str(unreal)
+            steps = _timed(exploration, path, pace_us)
+        except Infeasible as error:
+            fault = str(error)
             continue
         if [step.after.leaf for step in steps] == leaves[: len(steps)]:
             return steps
@@ -77,22 +77,22 @@ def concretize(exploration: Exploration, path: Sequence[str]) -> list[Step]:
     raise Infeasible(fault)
 
 
-def _timed(exploration: Exploration, path: Sequence[str], pace: int) -> list[Step]:
+def _timed(exploration: Exploration, path: Sequence[str], pace_us: int) -> list[Step]:
     chart, model = exploration.chart, exploration.model.of_one_call()
     data = model.initial_data()[0]
-    times = list(range(len(path) + 1))
+    moments_us = list(range(len(path) + 1))
     for _ in range(8):
-        tried = _attempt(chart, model, data, path, times, exploration.untimed)
-        solved = _solved(tried.bounds, tried.count, pace)
+        tried = _attempt(chart, model, data, path, moments_us, exploration.untimed)
+        solved_us = _solved(tried.bounds, tried.count, pace_us)
         settings = {
-            name: max(solved[k] - solved[since], LEAST) / SECOND
-            for name, (since, k) in tried.whole.items()
+            name: max(solved_us[fired] - solved_us[began], LEAST_DELAY_US) / SECOND_US
+            for name, (began, fired) in tried.untimed.items()
         }
-        again = replace(data, settings=replace(data.settings, **settings))
-        decided = solved[: len(tried.steps)]
-        if [step.at_us for step in tried.steps] == decided and again == data:
+        new_data = replace(data, settings=replace(data.settings, **settings))
+        decided_us = solved_us[: len(tried.steps)]
+        if [step.at_us for step in tried.steps] == decided_us and new_data == data:
             return tried.steps
-        times, data = solved, again
+        moments_us, data = solved_us, new_data
     raise Infeasible("its delays and its moments depend on each other in a circle")
 
 
@@ -101,17 +101,17 @@ def _attempt(
     model: Model,
     data: Any,
     path: Sequence[str],
-    times: Sequence[int],
+    moments_us: Sequence[int],
     untimed: frozenset[int],
 ) -> _Attempt:
     step = begin(chart, data)
     environment = model.after(model.initial_environment(), step)
-    steps, bounds, whole = [step], [], {}
-    began = {(state, name): (0, delay) for state, name, delay in step.started}
+    steps, bounds, of_whole_call = [step], [], {}
+    began = {(state, name): (0, delay_us) for state, name, delay_us in step.started}
     for k, key in enumerate(path, 1):
         before = SearchState(step.after, step.data, environment)
-        at = times[k] if k < len(times) else times[-1]
-        occurrence, environment, urgent = _occurrence_of_key(model, before, key, at)
+        at_us = moments_us[k] if k < len(moments_us) else moments_us[-1]
+        occurrence, environment, urgent = _occurrence_of_key(model, before, key, at_us)
         bounds.append(_Bound(k - 1, k, 0))
         if urgent:
             bounds.append(_Bound(k, k - 1, 0))
@@ -119,26 +119,27 @@ def _attempt(
             (t for t in before.configuration.timers if _is_of(occurrence, t.state, t.name)), None
         )
         for timer in before.configuration.timers:
-            since, delay = began[timer.state, timer.name]
+            since, delay_us = began[timer.state, timer.name]
             setting = chart.timers[timer.order].delay
             if timer.order in untimed and isinstance(setting, SettingRef):
                 if timer is fires:
-                    whole[setting.name] = since, k
-                    bounds.append(_Bound(since, k, -LEAST))
+                    of_whole_call[setting.name] = since, k
+                    bounds.append(_Bound(since, k, -LEAST_DELAY_US))
             elif timer is fires:
-                bounds += [_Bound(k, since, delay), _Bound(since, k, -delay)]
+                bounds += [_Bound(k, since, delay_us), _Bound(since, k, -delay_us)]
             else:
-                earlier = fires is not None and timer.order < fires.order
-                bounds.append(_Bound(k, since, delay - earlier))
+                # Of two timers with one deadline, the one declared first fires first.
+                goes_first = fires is not None and timer.order < fires.order
+                bounds.append(_Bound(k, since, delay_us - goes_first))
         try:
             step = decide(chart, before.configuration, before.data, occurrence)
         except Exception:  # noqa: BLE001 (the path ends with a step that fails)
-            return _Attempt(len(steps) + 1, steps, bounds, whole)
+            return _Attempt(len(steps) + 1, steps, bounds, of_whole_call)
         environment = model.after(environment, step)
         steps.append(step)
-        for state, name, delay in step.started:
-            began[state, name] = (k, delay)
-    return _Attempt(len(steps), steps, bounds, whole)
+        for state, name, delay_us in step.started:
+            began[state, name] = (k, delay_us)
+    return _Attempt(len(steps), steps, bounds, of_whole_call)
 
 
 def _is_of(occurrence: Occurrence, state: str, name: str) -> bool:
@@ -146,9 +147,9 @@ def _is_of(occurrence: Occurrence, state: str, name: str) -> bool:
 
 
 def _occurrence_of_key(
-    model: Model, state: SearchState, key: str, at: int
+    model: Model, state: SearchState, key: str, at_us: int
 ) -> tuple[Occurrence, Any, bool]:
-    """Return (occurrence, environment after it, whether it happens without a delay) of that key."""
+    """Return (occurrence of that key, environment after it, True if no time passes before it)."""
     configuration, environment = state.configuration, state.environment
     urgent = model.is_urgent(environment)
     if configuration.recalled and not urgent:
@@ -156,41 +157,43 @@ def _occurrence_of_key(
     for timer in configuration.timers:
         event = TimerFired(timer.state, timer.name)
         if _is_named(key, timer_trigger(timer.state, timer.name)):
-            return Occurrence(at, event, timer.activation), environment, False
+            return Occurrence(at_us, event, timer.activation), environment, False
     moves = model.moves(state)
     if not urgent:
         moves = (*moves, *model.late_moves(state))
     for move in moves:
         if _is_named(key, move.key):
-            return replace(occurrence_of(configuration, move), at_us=at), move.environment, urgent
+            occurrence = replace(occurrence_of(configuration, move), at_us=at_us)
+            return occurrence, move.environment, urgent
     raise Infeasible(f"{key!r} cannot happen in {configuration.leaf}")
 
 
 def _is_named(key: str, name: str) -> bool:
-    """Compare a key with a name; a key may add a note about the data (`Model.variants`)."""
+    """Return True if `key` is `name`, perhaps with a note about the data (`Model.variants`)."""
     return key == name or key.startswith(f"{name} (")
 
 
-def _solved(bounds: Sequence[_Bound], steps: int, pace: int) -> list[int]:
-    """Return a moment for each step, `pace` after the step before it where the bounds allow
-    that."""
-    size, far = steps, 10**15
-    most = [[0 if i == j else far for j in range(size)] for i in range(size)]
+def _solved(bounds: Sequence[_Bound], size: int, pace_us: int) -> list[int]:
+    """Return a moment (us) for each of `size` steps.
+
+    Each comes `pace_us` after the step before it, as far as the bounds allow that."""
+    far_us = 10**15
+    limits_us = [[0 if i == j else far_us for j in range(size)] for i in range(size)]
     for bound in bounds:
-        row = most[bound.later]
-        row[bound.earlier] = min(row[bound.earlier], bound.most)
+        row = limits_us[bound.one]
+        row[bound.other] = min(row[bound.other], bound.limit_us)
     for via in range(size):
-        for row in most:
+        for row in limits_us:
             first = row[via]
-            if first < far:
-                for j, rest in enumerate(most[via]):
+            if first < far_us:
+                for j, rest in enumerate(limits_us[via]):
                     if first + rest < row[j]:
                         row[j] = first + rest
-    if any(most[n][n] < 0 for n in range(size)):
+    if any(limits_us[n][n] < 0 for n in range(size)):
         raise Infeasible("its timers cannot fire in this order")
-    times = [0]
+    moments_us = [0]
     for k in range(1, size):
-        least = max(at - most[j][k] for j, at in enumerate(times))
-        latest = min(at + most[k][j] for j, at in enumerate(times))
-        times.append(least + min(pace, (latest - least) // 2))
-    return times
+        earliest_us = max(at_us - limits_us[j][k] for j, at_us in enumerate(moments_us))
+        latest_us = min(at_us + limits_us[k][j] for j, at_us in enumerate(moments_us))
+        moments_us.append(earliest_us + min(pace_us, (latest_us - earliest_us) // 2))
+    return moments_us

@@ -1,4 +1,4 @@
-"""The declared reactions of a chart that an exploration has taken, and those that it has not."""
+"""The declared reactions of a chart, and those that an exploration has not taken."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from callchart.engine.exploration.explorer import Exploration
 
 @dataclass(frozen=True, slots=True)
 class Declared:
-    """One declared reaction. `place` counts the reactions of a state to one trigger, from 0."""
+    """One declared reaction. `place` is its index among the reactions of `source` to `trigger`."""
 
     source: str
     trigger: str

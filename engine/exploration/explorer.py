@@ -1,7 +1,7 @@
-"""Breadth-first search over all calls of a chart: every event, at every moment, in every order.
+"""The breadth-first search over all calls of a chart: every event, at every moment, in every order.
 
-Theory of operation. The search makes each step with `decide`, the function that decides the steps
-of real calls. One state represents all states that the chart cannot tell apart. A *state*
+Theory of operation. The search makes each step with `decide`, which also makes the steps of real
+calls. One state represents all states that the chart cannot tell apart. A *state*
 (`SearchState`) has no time, and each occurrence in it is decided once. A *node* (`SearchNode`) is a
 state with a zone: the orders in which its timers can fire. The search finds a shortest path to each
 node, so the first violation of a property has the shortest path of all its violations.
@@ -34,8 +34,7 @@ class Violation:
 
 @dataclass(frozen=True, slots=True)
 class SearchNode:
-    """A state (by its number) with a zone, the node before it, and the key of the step from that
-    node."""
+    """A state (its number) with a zone; the node before it, and the key of the step from there."""
 
     state: int
     zone: Zone
@@ -46,7 +45,7 @@ class SearchNode:
 class Exploration:
     """All calls of a chart, in the environment of a model.
 
-    `most` limits the number of nodes. With `stop_at_first`, the search ends at the first
+    The search stops at more than `node_limit` nodes and, with `stop_at_first`, at the first
     violation. `deciding` replaces `decide`, for a mutant."""
 
     def __init__(
@@ -54,7 +53,7 @@ class Exploration:
         chart: Chart,
         model: Model,
         *,
-        most: int = 1_000_000,
+        node_limit: int = 1_000_000,
         stop_at_first: bool = False,
         deciding: Deciding = decide,
     ) -> None:
@@ -66,13 +65,13 @@ class Exploration:
         )
         self.nodes: list[SearchNode] = []
         self.violations: list[Violation] = []
-        #: True when the search is finished: each node that it reached is expanded.
+        #: True when the search has expanded every node that it reached.
         self.complete = False
-        #: Steps from node to node.
+        #: The number of steps from node to node.
         self.steps = 0
-        #: The successors that the timers allow in at least one node.
+        #: The successors that the zone of at least one node allows.
         self.allowed_successors: set[Successor] = set()
-        self._most, self._stop_at_first = most, stop_at_first
+        self._node_limit, self._stop_at_first = node_limit, stop_at_first
         self._broken: set[str] = set()
         self._zones: dict[Hashable, Zone | None] = {}
 
@@ -89,7 +88,7 @@ class Exploration:
             self._reach(number, stepped(NOTHING, slots), -1, "")
         done = 0
         while done < len(self.nodes):
-            if len(self.nodes) > self._most or (self._stop_at_first and self.violations):
+            if len(self.nodes) > self._node_limit or (self._stop_at_first and self.violations):
                 return
             self._expand(done)
             done += 1
@@ -112,7 +111,7 @@ class Exploration:
 
     @property
     def untimed(self) -> frozenset[int]:
-        """The `order` of each timer of the whole call. Such a timer may fire at any moment."""
+        """The `order` of each timer of the whole call. They may fire at any moment."""
         return self._representatives.untimed
 
     @property
@@ -136,7 +135,7 @@ class Exploration:
         return tuple(keys[-2::-1])
 
     def successors_of(self, node: int) -> Iterator[tuple[Successor, int]]:
-        """Yield each successor of an explored node, with the node that it leads to."""
+        """Yield (successor, node that it leads to) for each successor of an expanded node."""
         zone, record = self.nodes[node].zone, self.states[self.nodes[node].state]
         for successor in record.successors or ():
             reached = self._after(zone, successor)

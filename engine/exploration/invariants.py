@@ -1,6 +1,4 @@
-"""Properties of every step of every chart, in any environment: each is a sentence and a
-function.
-"""
+"""The properties of every step of every chart: a sentence and a function each."""
 
 from __future__ import annotations
 
@@ -8,7 +6,7 @@ from callchart.engine.chart.chart import Chart
 from callchart.engine.chart.decide import Outcome, Step
 from callchart.engine.exploration.model import Property
 
-#: The activation of a state that was left.
+#: The activation of a stay that has ended.
 OVER = 0
 
 FUNCTIONS_WORK = "the chart's functions never fail"

@@ -1,7 +1,7 @@
 """The check that each call ends if nothing happens except its timers.
 
-From each node, its timers must end the call within a bound; the timers of the whole call do not
-count. No state may wait without a limit, and timers may not lead back to the same node in a circle.
+From each node, timers must end the call within a limit, without the timers of the whole call. So no
+state may wait without a limit, and timers must not lead back to the same node in a circle.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from callchart.engine.exploration.explorer import Exploration
 from callchart.engine.exploration.invariants import ENDS_ALONE, NO_CIRCLE, NO_RIVALS
 from callchart.engine.exploration.zone import always_at_once, longest_wait
 
-#: The next nodes of each node if only timers fire: (node, longest wait in us, key).
+#: For each node, its successors if only timers fire: (node, longest wait in us, key).
 Due = dict[int, list[tuple[int, int, str]]]
 
 
 def check_liveness(exploration: Exploration) -> float:
     """Return the longest time (s) that a call lasts when nothing happens except its timers.
 
-    Notes violations in the exploration, each with the shortest call to it."""
+    Notes violations in the exploration, each with the shortest call that shows it."""
     _note_rivals(exploration)
     longest: dict[int, int] = {}
     broken: set[str] = set()
@@ -68,7 +68,7 @@ def _follow(exploration: Exploration, start: int, longest: dict[int, int]) -> se
 
 
 def _due(exploration: Exploration, node: int) -> Iterator[tuple[int, int, str]]:
-    """Yield (node, longest wait for it in us, key) of everything that can happen first."""
+    """Yield (node, longest wait in us, key) for each step that can come without a new event."""
     zone = exploration.nodes[node].zone
     record = exploration.states[exploration.nodes[node].state]
     for successor, to in exploration.successors_of(node):
@@ -82,9 +82,9 @@ def _due(exploration: Exploration, node: int) -> Iterator[tuple[int, int, str]]:
 
 
 def _note_endless(exploration: Exploration, broken: set[str]) -> None:
-    """Note the nearest wait without end, or circle, as a violation."""
+    """Note the nearest wait without limit or the nearest circle as a violation."""
     nodes = range(len(exploration.nodes))
-    parked = next((node for node in nodes if _is_parked(exploration, node)), None)
+    stuck = next((node for node in nodes if _is_stuck(exploration, node)), None)
     due = {node: list(_due(exploration, node)) for node in nodes} if broken else {}
     if NO_CIRCLE in broken:
         at_once = {node: [step for step in ahead if not step[1]] for node, ahead in due.items()}
@@ -92,15 +92,16 @@ def _note_endless(exploration: Exploration, broken: set[str]) -> None:
     circle = None
     if ENDS_ALONE in broken:
         circle = _circle(exploration, due, timed=True)
-    if parked is not None:
-        path = len(exploration.path_to(parked))
+    if stuck is not None:
+        path = len(exploration.path_to(stuck))
         if circle is None or path <= len(exploration.path_to(circle[0])) + len(circle[1]):
-            how = f"{exploration.leaf(parked)} can wait without end"
-            exploration.violate(ENDS_ALONE, how, parked)
+            how = f"{exploration.leaf(stuck)} can wait without end"
+            exploration.violate(ENDS_ALONE, how, stuck)
     _note_circle(exploration, ENDS_ALONE, circle)
 
 
-def _is_parked(exploration: Exploration, node: int) -> bool:
+def _is_stuck(exploration: Exploration, node: int) -> bool:
+    """Return True if no timer fires in a node, and the call has not ended."""
     if exploration.chart.is_final(exploration.leaf(node)):
         return False
     return next(_due(exploration, node), None) is None
@@ -118,34 +119,36 @@ def _note_circle(
 def _circle(
     exploration: Exploration, due: Due, *, timed: bool
 ) -> tuple[int, tuple[str, ...]] | None:
-    """Return (the node where a call enters it, its keys) of the circle that needs the
-    fewest steps to reach and to close. A `timed` circle takes time."""
+    """Return the circle with the fewest steps to it and around it, as (its first node, its keys).
+
+    A `timed` circle takes time."""
     due = _in_circles(due)
-    found, most = None, len(exploration.nodes) * 3
+    found, fewest = None, len(exploration.nodes) * 3
     for start in sorted(due):  # as they were reached: the nearest first
         path = len(exploration.path_to(start))
-        keys = _round(due, start, most - path - 1, timed=timed)
+        keys = _round(due, start, fewest - path - 1, timed=timed)
         if keys is not None:
-            found, most = (start, keys), path + len(keys)
+            found, fewest = (start, keys), path + len(keys)
     return found
 
 
 def _in_circles(due: Due) -> Due:
-    """Return `due` without the nodes that lead into no circle."""
+    """Return the part of `due` that can lead into a circle."""
     while True:
-        left = {node: [step for step in ahead if step[0] in due] for node, ahead in due.items()}
-        left = {node: ahead for node, ahead in left.items() if ahead}
-        if len(left) == len(due):
-            return left
-        due = left
+        rest = {node: [step for step in ahead if step[0] in due] for node, ahead in due.items()}
+        rest = {node: ahead for node, ahead in rest.items() if ahead}
+        if len(rest) == len(due):
+            return rest
+        due = rest
 
 
-def _round(due: Due, start: int, most: int, *, timed: bool) -> tuple[str, ...] | None:
-    """Return the keys of a shortest path from a node back to itself, of at most `most` steps, or
-    None."""
+def _round(due: Due, start: int, limit: int, *, timed: bool) -> tuple[str, ...] | None:
+    """Return the keys of a shortest path from a node back to itself.
+
+    Return None if it has more than `limit` steps."""
     paths: dict[tuple[int, bool], tuple[str, ...]] = {(start, not timed): ()}
     frontier = list(paths)
-    for _ in range(most):
+    for _ in range(limit):
         reached = []
         for node, passed in frontier:
             for to, wait, key in due[node]:
@@ -162,7 +165,7 @@ def _round(due: Due, start: int, most: int, *, timed: bool) -> tuple[str, ...] |
     return None
 
 
-# --- rivals ----------------------------------------------------------------------------------
+# --- rivals: two timers that always fire at one instant -------------------------------------------
 
 
 def _note_rivals(exploration: Exploration) -> None:
@@ -190,10 +193,9 @@ def _note_rivals(exploration: Exploration) -> None:
 
 
 def _of_the_whole_call(exploration: Exploration) -> list[tuple[str, str]]:
-    """Return the keys of each two timers of the whole call that begin together and have equal
-    delays.
+    """Return the keys of each two timers of the whole call that always fire at one instant.
 
-    These timers are untimed: no zone knows when they fire."""
+    They begin together and have equal delays. No zone has their deadlines."""
     chart, data = exploration.chart, exploration.model.initial_data()[0]
     reactions = (declaration.reaction for declaration in chart.declarations())
     rearmed = {name for one in reactions if isinstance(one, Stay) for name in one.rearm}
@@ -206,6 +208,6 @@ def _of_the_whole_call(exploration: Exploration) -> list[tuple[str, str]]:
     ]
     return [
         (one.trigger, two.trigger)
-        for (one, long), (two, as_long) in combinations(known, 2)
-        if one.state == two.state and long == as_long
+        for (one, delay_us), (two, other_us) in combinations(known, 2)
+        if one.state == two.state and delay_us == other_us
     ]

@@ -1,7 +1,7 @@
-"""Two explorations compared step by step: the shortest call on which they differ.
+"""Two explorations compared step by step: the shortest call in which they differ.
 
-What an observer sees of a call is compared: its states, its timers, its effects, and its
-history. Other data counts when an observer sees an effect of it.
+Only the observable parts of a call are compared: its states, its timers, its effects, and its
+history. Other data counts when it changes one of these.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from callchart.engine.exploration.node import Successor
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """The observable part of a step: its outcome, the state it leads to, its effects and timers."""
+    """The observable part of a step: outcome, leaf after it, effects and history, timers."""
 
     outcome: Outcome
     leaf: str
@@ -32,7 +32,7 @@ class Observation:
         return cls(step.outcome, to.leaf, step.does, tuple(timers))
 
     def difference_from(self, other: Observation) -> str:
-        """Return the first difference, as "ours, not theirs"."""
+        """Return the first difference, as "this one, not the other"."""
         sides = ((getattr(self, f.name), getattr(other, f.name)) for f in fields(self))
         mine, theirs = next((mine, theirs) for mine, theirs in sides if mine != theirs)
         return f"{_described(mine)}, not {_described(theirs)}"
@@ -40,17 +40,17 @@ class Observation:
 
 @dataclass(frozen=True, slots=True)
 class Divergence:
-    """The keys of a shortest call after which two explorations differ, and the difference."""
+    """The keys of a shortest call to a difference of two explorations, and the difference."""
 
     path: tuple[str, ...]
     how: str
 
 
 def divergence(one: Exploration, two: Exploration) -> Divergence | None:
-    """Return where two complete explorations differ, or None.
+    """Return the nearest difference of two complete explorations, or None.
 
-    Only occurrences that are possible in both are compared: those of an environment may depend
-    on data."""
+    Only occurrences that are possible in both are compared: the moves of an environment may depend
+    on the data."""
     if one.leaf(0) != two.leaf(0) or one.nodes[0].zone != two.nodes[0].zone:
         return Divergence((), "they begin differently")
     paths: dict[tuple[int, int], tuple[str, ...]] = {(0, 0): ()}
@@ -69,7 +69,7 @@ def divergence(one: Exploration, two: Exploration) -> Divergence | None:
 def _together(
     one: Exploration, two: Exploration, nodes: tuple[int, int]
 ) -> Iterator[tuple[str, Observation, Observation, tuple[int, int]]]:
-    """Yield (key, observation in each, the nodes that it leads to)."""
+    """Yield (key, both observations, both nodes after it) for each step that both can take."""
     theirs = {step.key: (step, to) for step, to in two.successors_of(nodes[1])}
     for step, to in one.successors_of(nodes[0]):
         # A key may end with a note about the data (`Model.variants`).

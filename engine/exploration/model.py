@@ -1,6 +1,4 @@
-"""The interface between an exploration and its model: the environment of a chart, and an
-abstraction of its data.
-"""
+"""The interface between an exploration and its model: environment, abstraction, properties."""
 
 from __future__ import annotations
 
@@ -14,17 +12,17 @@ from callchart.engine.events import Event
 
 @dataclass(frozen=True, slots=True)
 class EnvironmentMove:
-    """Something that the environment may do next.
+    """A move that the environment may make next: it posts `event`.
 
-    `key` names it without the numbers of this call, so the same move has the same key in all
-    states with one representative. `of` is the state whose activity posts the event; None: it
-    comes from outside. `stale`: the activity has ended since. `environment` is the environment
-    after the move."""
+    `key` names the move without the numbers of the call: in all states with one representative, the
+    same move has the same key. `environment` is the environment after the move. `state` is the
+    state whose activity posts the event, or None for an event from outside. `stale`: the activity
+    has ended."""
 
     key: str
     event: Event
     environment: Any
-    of: str | None = None
+    state: str | None = None
     stale: bool = False
 
 
@@ -36,13 +34,14 @@ class SearchState(NamedTuple):
     environment: Any
 
 
-#: (before, step, environment after it) -> the reason why the property does not hold, or None.
+#: (state before, step, environment after it) -> the reason why the step breaks the property, or
+#: None.
 Check = Callable[[SearchState, Step, Any], str | None]
 
 
 @dataclass(frozen=True, slots=True)
 class Property:
-    """A property that every step must have. Its name is a sentence."""
+    """A property that every step must have. Its name is a sentence about calls."""
 
     name: str
     check: Check
@@ -51,9 +50,9 @@ class Property:
 class Model(Protocol):
     """The environment of one chart's calls, and a finite abstraction of their data.
 
-    The abstraction maps data to a representative of all data that the chart cannot tell apart.
-    It must be sound: a step from the representative leads to the same state as a step from the
-    data it represents."""
+    The abstraction maps data to one representative of all data that the chart cannot tell apart.
+    It must be sound: a step from the representative must lead to the same state as a step from the
+    represented data."""
 
     @property
     def properties(self) -> Sequence[Property]:
@@ -61,29 +60,29 @@ class Model(Protocol):
         ...
 
     def initial_data(self) -> Sequence[Any]:
-        """The data that calls begin with."""
+        """Return the data with which a call may begin."""
         ...
 
     def initial_environment(self) -> Any:
-        """The world before the first step."""
+        """Return the environment before the first step."""
         ...
 
     def moves(self, state: SearchState) -> Sequence[EnvironmentMove]:
-        """Return all that the environment may do next. If it must act at this instant, only
-        that."""
+        """Return the moves that may come next; if one must come at this instant, only that one."""
         ...
 
     def late_moves(self, state: SearchState) -> Sequence[EnvironmentMove]:
-        """Return events that ended activities posted before their end; tried once in each
-        configuration."""
+        """Return moves with events that come too late, such as those of ended activities.
+
+        They are tried once in each configuration."""
         ...
 
     def of_one_call(self) -> Model:
-        """Return this model without limits on the environment, for a call that is known."""
+        """Return this model without limits on the number of moves, for one given call."""
         ...
 
     def is_urgent(self, environment: Any) -> bool:
-        """Must the environment act at this instant?"""
+        """Return True if the environment must move at this instant."""
         ...
 
     def after(self, environment: Any, step: Step) -> Any:
@@ -91,23 +90,21 @@ class Model(Protocol):
         ...
 
     def key(self, state: SearchState) -> Hashable:
-        """Return a key that is equal for states that the chart and the environment cannot tell
-        apart."""
+        """Return a key, equal for all states that neither chart nor environment can tell apart."""
         ...
 
     def representative(self, state: SearchState) -> SearchState:
-        """Return the state that represents all states with this key.
+        """Return the state that represents all states with the key of this one.
 
-        Of the configuration, only the deferred events change."""
+        In the configuration, only deferred events may differ."""
         ...
 
     def variants(self, data: Any) -> Sequence[tuple[str, Any]]:
-        """Return data with one key for which a step can come out differently, each with a note.
+        """Return (note, data) of all data with one key for which a step can have another result.
 
-        The first is the data itself, with an empty note."""
+        The first is the given data, with an empty note."""
         ...
 
-    def extremes(self, data: Any, at: int) -> Sequence[Any]:
-        """Return data that give the shortest and longest delays among all data with this
-        representative."""
+    def extremes(self, data: Any, at_us: int) -> Sequence[Any]:
+        """Return the data with the shortest and the longest delays that `data` represents."""
         ...

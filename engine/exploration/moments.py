@@ -1,12 +1,11 @@
 """The check that the moment at which a step is decided makes no difference.
 
 Theory of operation. An exploration decides every step at `NOW`, late in a long call. That is
-right for a function that reads `at_us` only to say how long something takes from now on: a
-moment in the call's data is abstracted, and a delay is computed for the extremes of such data. A
-function that decides differently at another moment would be explored wrongly. So each step that
-calls a reader of `at_us` is decided again at the moments of `PROBES_US`, and must come out the
-same. In the data of a representative each moment is 0, so a probe is also a time since that
-moment.
+right for a function that reads `at_us` only to compute a time from now on: moments in the data are
+abstracted, and delays are computed for the extremes of such data. A function that decides
+differently at another moment would be explored wrongly. So each step that calls a reader of `at_us`
+is decided again at the moments of `PROBES_US`, and must have the same result. In the data of a
+representative each moment is 0, so a probe is also the time since that moment.
 """
 
 from __future__ import annotations
@@ -25,12 +24,12 @@ from callchart.engine.exploration.model import Model, SearchState
 #: The type of `decide`.
 Deciding = Callable[[Chart, Configuration, Any, Occurrence], Step]
 
-#: Microseconds since the call began.
+#: The other moments at which steps are decided (us since the call began).
 PROBES_US = (1, 1_000_000, 10_000_000, 100_000_000)
 
-#: The greatest number of states in which one reaction of one leaf is checked: to check each state
-#: makes an exploration a third slower.
-MOST_CHECKS = 200
+#: The greatest number of states in which one reaction of one leaf is checked: to check it in every
+#: state makes an exploration a third slower.
+MAX_CHECKS = 200
 
 CURE = (
     "an exploration decides each step late in a long call, and cannot tell moments apart; "
@@ -39,7 +38,7 @@ CURE = (
 
 
 class MomentDependence(Exception):
-    """The exploration of a chart would be wrong: the message names the function, and its place."""
+    """A function of the chart depends on the moment. The message names it and its place."""
 
 
 class MomentCheck:
@@ -51,7 +50,7 @@ class MomentCheck:
         self._checked: Counter[tuple[str, str, int]] = Counter()
 
     def check_step(self, step: Step, trigger: str, before: SearchState, after: SearchState) -> None:
-        """Raise `MomentDependence` if the step comes out differently at another moment.
+        """Raise `MomentDependence` if the step has another result at another moment.
 
         `before.environment` is the environment after the occurrence, before the step's effects."""
         leaf = before.configuration.leaf
@@ -60,7 +59,7 @@ class MomentCheck:
             reactions = self._chart.reactions(leaf, trigger)
             self._readers[known] = any(_reads_moment(self._functions(each)) for each in reactions)
         reaction = (*known, id(step.reaction))
-        if not self._readers[known] or self._checked[reaction] == MOST_CHECKS:
+        if not self._readers[known] or self._checked[reaction] == MAX_CHECKS:
             return
         self._checked[reaction] += 1
         key = self._model.key(after)
@@ -70,7 +69,7 @@ class MomentCheck:
             if other.guards != step.guards:
                 self._refuse_guard(step, other, trigger)
             if _effect_names(other) != _effect_names(step):
-                self._refuse(step, trigger, "effect", "it returns another effect then")
+                self._refuse(step, trigger, "effect", "it returns another effect at another moment")
             environment = self._model.after(before.environment, other)
             then = SearchState(other.after, other.data, environment)
             if self._model.key(then) != key:
@@ -87,8 +86,8 @@ class MomentCheck:
             if (min(delays), max(delays)) != bounds:
                 raise MomentDependence(
                     f"delay {named(timer.delay)} of state {timer.state}, after {timer.name}, "
-                    f"must not depend on at_us otherwise than by a moment that the environment "
-                    f"knows: {CURE}"
+                    f"must not depend on at_us, except for the time since a moment in the data: "
+                    f"{CURE}"
                 )
 
     def _functions(self, reaction: LeafReaction) -> Iterator[Callable[..., Any]]:

@@ -1,6 +1,6 @@
-"""Mutants of a chart: each with one small mistake that an author could make in a state's file.
+"""Mutants of a chart: each has one small mistake that an author could make in a state's file.
 
-A good exploration finds them; `verdict` says how.
+A good exploration finds the mistake; `verdict` says in which way.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from callchart.engine.chart.state import Reaction, State, Stay, To, after_of, na
 from callchart.engine.exploration.invariants import OVER
 from callchart.engine.exploration.moments import Deciding
 
-#: Seconds: longer than any call.
-NEVER = 1_000_000.0
+#: A delay that is longer than any call.
+NEVER_S = 1_000_000.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +67,11 @@ def _mistakes(
     chart: Chart, path: str, state: State
 ) -> Iterator[tuple[str, Callable[[State], State]]]:
     """Yield (description, change) of each mistake within this state."""
-    for event, answers in state.on.items():
-        for what, others in _wrong(chart, path, reactions_of(answers)):
+    for event, reactions in state.on.items():
+        for what, others in _wrong(chart, path, reactions_of(reactions)):
 
             def on(one: State, event: Any = event, others: Any = others) -> State:
-                kept = {e: a for e, a in one.on.items() if e is not event}
+                kept = {e: r for e, r in one.on.items() if e is not event}
                 return replace(one, on={**kept, event: others} if others else kept)
 
             yield f"on {event.__name__}, {what}", on
@@ -83,7 +83,7 @@ def _mistakes(
             return replace(one, after=kept if after is None else {**kept, name: after})
 
         yield f"after {name} is gone", timer
-        for what, shifted in (("0 s", 0.0), ("never", NEVER)):
+        for what, shifted in (("0 s", 0.0), ("never", NEVER_S)):
             if shifted != delay:
                 yield f"after {name} is {what}", partial(timer, after=(shifted, given))
         for what, others in _wrong(chart, path, given):
@@ -102,32 +102,32 @@ def _with(state: State, **changes: Any) -> State:
 
 
 def _wrong(
-    chart: Chart, path: str, answers: tuple[Reaction, ...]
+    chart: Chart, path: str, reactions: tuple[Reaction, ...]
 ) -> Iterator[tuple[str, tuple[Reaction, ...]]]:
-    """Answers with one mistake in them."""
-    for n, answer in enumerate(answers):
-        before, behind = answers[:n], answers[n + 1 :]
-        which = f"answer {n + 1}" if len(answers) > 1 else "its answer"
-        yield f"{which} is gone", (*before, *behind)
-        if isinstance(answer, To):
+    """Yield (description, reactions) for each mistake in the reactions to one trigger."""
+    for n, reaction in enumerate(reactions):
+        before, after = reactions[:n], reactions[n + 1 :]
+        which = f"reaction {n + 1}" if len(reactions) > 1 else "its reaction"
+        yield f"{which} is gone", (*before, *after)
+        if isinstance(reaction, To):
             yield (
-                f"{which} leads to {(other := _elsewhere(chart, path, answer))}",
-                (*before, replace(answer, target=other), *behind),
+                f"{which} leads to {(other := _other_leaf(chart, path, reaction))}",
+                (*before, replace(reaction, target=other), *after),
             )
-        if isinstance(answer, (To, Stay)):
-            for m, update in enumerate(answer.updates):
-                rest = answer.updates[:m] + answer.updates[m + 1 :]
-                wrong = replace(answer, updates=rest)
-                yield f"{which} without {named(update)}", (*before, wrong, *behind)
-            for effect in answer.effects:
-                others = tuple(e for e in answer.effects if e is not effect)
-                wrong = replace(answer, effects=others)
-                yield f"{which} without {named(effect)}", (*before, wrong, *behind)
+        if isinstance(reaction, (To, Stay)):
+            for m, update in enumerate(reaction.updates):
+                rest = reaction.updates[:m] + reaction.updates[m + 1 :]
+                wrong = replace(reaction, updates=rest)
+                yield f"{which} without {named(update)}", (*before, wrong, *after)
+            for effect in reaction.effects:
+                others = tuple(e for e in reaction.effects if e is not effect)
+                wrong = replace(reaction, effects=others)
+                yield f"{which} without {named(effect)}", (*before, wrong, *after)
 
 
-def _elsewhere(chart: Chart, path: str, answer: To) -> str:
+def _other_leaf(chart: Chart, path: str, reaction: To) -> str:
     """Return the leaf that follows the target in the order of declaration."""
-    target = chart.resolve(answer.target, why=path)
+    target = chart.resolve(reaction.target, why=path)
     leaf = next(leaf for leaf in chart.leaves if f"{leaf}.".startswith(f"{target}."))
     place = chart.leaves.index(leaf)
     return chart.leaves[(place + 1) % len(chart.leaves)]

@@ -1,4 +1,4 @@
-"""The record of one search state: everything that can happen in it, and its zones."""
+"""The record of one search state: all its successors, and its zones."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from callchart.engine.exploration.zone import Slot, Zone, is_within
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Successor:
-    """A step that was explored, without the time.
+    """A step from one search state to another, without the time.
 
     `key` names the occurrence, as in `EnvironmentMove`. `timer` is the index, in the zone, of the
     timer that fired, or 0 for an event or an untimed timer. `to` is the number of a state. `slots`
@@ -28,7 +28,7 @@ class Successor:
     edge: LeafReaction | None
     #: The step changes nothing, not even a timer.
     idle: bool = False
-    #: The names of its effects, and the history after it.
+    #: The names of the step's effects, and the history after it.
     does: tuple[Any, ...] = ()
 
     def is_like(self, other: Successor) -> bool:
@@ -53,7 +53,7 @@ class Breach:
 
 @dataclass(eq=False)
 class StateRecord:
-    """A state, and all that can happen in it. In an `urgent` state no time passes."""
+    """A search state and its successors. In an `urgent` state no time passes."""
 
     number: int
     state: SearchState
@@ -62,9 +62,9 @@ class StateRecord:
     urgent: bool
     successors: tuple[Successor, ...] | None = None
     breaches: tuple[Breach, ...] = ()
-    #: The zones reached that no other one contains, and their nodes.
+    #: The zones that were reached, except those inside another, and their nodes.
     zones: list[tuple[Zone, int]] = field(default_factory=list)
-    #: The least and greatest delays (us) of timers that begin when the call enters this state.
+    #: The least and greatest delays (us) of the timers that begin on the way into this state.
     bounds: dict[int, tuple[int, int]] = field(default_factory=dict)
 
     @property

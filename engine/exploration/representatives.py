@@ -1,4 +1,4 @@
-"""Representatives: one state for all states that chart and environment cannot tell apart."""
+"""Representatives: one state for all that chart and environment cannot tell apart."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ from callchart.engine.exploration.moments import MomentCheck
 from callchart.engine.exploration.node import StateRecord
 from callchart.engine.exploration.zone import Slot
 
-#: The moment at which each step is decided, and the deadline of the timers that run (us).
+#: The moment at which each step is decided (us).
 NOW = 1_000_000_000_000
+#: The deadline of each running timer (us). A zone has the real deadlines.
 FAR = 2 * NOW
 
 
 class Representatives:
-    """The states that represent those of all calls, numbered in the order in which they were
-    found."""
+    """The states that represent the states of all calls, numbered in the order of discovery."""
 
     def __init__(self, chart: Chart, model: Model) -> None:
         self._chart, self._model = chart, model
         self._moments = MomentCheck(chart, model)
         self.states: list[StateRecord] = []
-        #: The `order` of each timer of the whole call. Such a timer may fire at any moment, because
-        #: the call may have lasted for any time.
+        #: The `order` of each timer of the whole call. They may fire at any moment: the call may
+        #: already have lasted for any time.
         self.untimed = frozenset(
             timer.order
             for timer in chart.timers
@@ -46,8 +46,9 @@ class Representatives:
     def arrive(
         self, step: Step, environment: Any, orders: Sequence[int]
     ) -> tuple[int, tuple[Slot, ...]]:
-        """Return (number, slots) of the state that a step leads to; `orders` are the timers
-        before it."""
+        """Return the number of the state that a step leads to, and the slots of its timers.
+
+        `orders` are the timers before the step."""
         to = self.record_for(SearchState(step.after, step.data, environment))
         started = {(state, name) for state, name, _ in step.started}
         slots: list[Slot] = []
@@ -69,7 +70,7 @@ class Representatives:
         return bounds
 
     def record_for(self, state: SearchState) -> StateRecord:
-        """Return the record of the state that represents this one; make it if it is new."""
+        """Return the record of the state that represents this one. Make it if it is new."""
         configuration = state.configuration
         orders = tuple(sorted([timer.order for timer in configuration.timers]))
         key = (configuration.leaf, orders, self._model.key(state))

@@ -1,6 +1,4 @@
-"""The successors of one state: each occurrence is decided once, and checked against the
-properties.
-"""
+"""The successors of one state: each occurrence is decided once, and each step checked."""
 
 from __future__ import annotations
 
@@ -20,7 +18,7 @@ from callchart.engine.exploration.representatives import NOW, Representatives
 from callchart.engine.exploration.zone import Slot
 
 #: The outcomes of a step that changes nothing.
-UNMOVED = (Outcome.STALE, Outcome.LATE, Outcome.IGNORED)
+UNCHANGED = (Outcome.STALE, Outcome.LATE, Outcome.IGNORED)
 
 
 class SuccessorGenerator:
@@ -63,7 +61,7 @@ class SuccessorGenerator:
                 try:
                     step = self._deciding(self._chart, state.configuration, data, occurrence)
                     if (
-                        step.outcome in UNMOVED
+                        step.outcome in UNCHANGED
                         and environment is state.environment
                         and not (record.urgent or place or trigger == key)
                     ):
@@ -79,8 +77,8 @@ class SuccessorGenerator:
                         )
                 except MomentDependence:
                     raise
-                except ChartError as hole:
-                    breaches.append(Breach(ANSWERED, str(hole), key, place))
+                except ChartError as error:
+                    breaches.append(Breach(ANSWERED, str(error), key, place))
                     continue
                 except Exception as error:  # noqa: BLE001 (a function of the chart may raise anything)
                     how = f"{type(error).__name__}: {error}"
@@ -108,7 +106,7 @@ class SuccessorGenerator:
         return tuple(found), tuple(breaches)
 
     def _occurrences(self, state: SearchState) -> Iterator[tuple[str, Occurrence, Any]]:
-        """Yield (key, occurrence, environment after it) of everything that can happen next."""
+        """Yield (key, occurrence, environment after it) for everything that can happen next."""
         configuration, _, environment = state
         urgent = self._model.is_urgent(environment)
         if configuration.recalled and not urgent:
@@ -130,5 +128,5 @@ class SuccessorGenerator:
 
 def occurrence_of(configuration: Configuration, move: EnvironmentMove) -> Occurrence:
     """Return the occurrence of a move, at `NOW`."""
-    stay = configuration.activation(move.of) if move.of is not None else None
+    stay = configuration.activation(move.state) if move.state is not None else None
     return Occurrence(NOW, move.event, OVER if move.stale else stay)

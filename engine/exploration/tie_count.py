@@ -1,6 +1,4 @@
-"""The number of occurrences that can fall at one instant. The pages of races show what each
-order leads to.
-"""
+"""The number of pairs of occurrences that can fall at one instant."""
 
 from __future__ import annotations
 
@@ -11,15 +9,14 @@ from callchart.engine.exploration.zone import can_be_at_once, fired
 
 
 def count_ties(exploration: Exploration) -> int:
-    """Count the pairs of occurrences, at least one of them a timer, that can fall at one
-    instant."""
+    """Count the pairs of two timers, or of a timer and an event, that can fall at one instant."""
     count = 0
     for node in exploration.nodes:
         record = exploration.states[node.state]
         if not record.urgent:
             timers = range(1, len(node.zone))
-            first = [t for t in timers if fired(node.zone, t) is not None]
+            can_fire = [t for t in timers if fired(node.zone, t) is not None]
             events = sum(not s.timer for s in record.successors or ())
             pairs = sum(can_be_at_once(node.zone, a, b) for a, b in combinations(timers, 2))
-            count += len(first) * events + pairs
+            count += len(can_fire) * events + pairs
     return count

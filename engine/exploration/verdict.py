@@ -1,4 +1,4 @@
-"""The verdict on a mutant: does an exploration find its mistake, how, and in which call?"""
+"""The verdict on a mutant: the way in which an exploration finds its mistake, and a call."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from callchart.engine.exploration.model import Model
 from callchart.engine.exploration.moments import Deciding
 from callchart.engine.exploration.mutation import Mutant
 
-#: A chart with so many more nodes than the baseline counts as different.
-MORE = 5_000
+#: A mutant with so many more nodes than the baseline counts as different.
+MORE_NODES = 5_000
 
 #: Makes the model of a chart.
 MakeModel = Callable[[Chart], Model]
@@ -36,8 +36,7 @@ class Caught(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The way in which a mistake was found, the evidence, and the keys of the shortest call that
-    shows it."""
+    """The way in which a mistake was found, the evidence, and the keys of a shortest call to it."""
 
     caught: Caught
     how: str = ""
@@ -52,18 +51,17 @@ def baseline(chart: Chart, environment: MakeModel) -> Exploration:
 def verdict(
     mutant: Mutant, environments: Sequence[MakeModel], baseline: Sequence[Exploration]
 ) -> Verdict:
-    """Return how the mistake is found in these environments; `baseline` are the explorations
-    without it.
+    """Return the verdict in these environments; `baseline` are the explorations without a mistake.
 
-    A property that is broken in one of them is stronger evidence than a call that differs."""
+    A property that is broken in any of them is stronger evidence than a call that differs."""
     try:
         chart = mutant.build()
-    except ChartError as hole:
-        return Verdict(Caught.REFUSED, str(hole))
+    except ChartError as error:
+        return Verdict(Caught.REFUSED, str(error))
     found = Verdict(Caught.SURVIVED)
     for environment, before in zip(environments, baseline, strict=True):
-        most = len(before.nodes) + MORE
-        exploration = _explored(chart, environment, mutant.deciding, most)
+        node_limit = len(before.nodes) + MORE_NODES
+        exploration = _explored(chart, environment, mutant.deciding, node_limit)
         if exploration.violations:
             violation = exploration.violations[0]
             return Verdict(Caught.BROKEN, f"{violation.name}: {violation.how}", violation.path)
@@ -72,10 +70,12 @@ def verdict(
     return found
 
 
-def _explored(chart: Chart, environment: MakeModel, deciding: Deciding, most: int) -> Exploration:
-    """Explore to the end, to the first violation, or to so many nodes."""
+def _explored(
+    chart: Chart, environment: MakeModel, deciding: Deciding, node_limit: int
+) -> Exploration:
+    """Explore until the end, the first violation, or more than `node_limit` nodes."""
     exploration = Exploration(
-        chart, environment(chart), most=most, stop_at_first=True, deciding=deciding
+        chart, environment(chart), node_limit=node_limit, stop_at_first=True, deciding=deciding
     )
     deque(exploration.run(), maxlen=0)
     if exploration.complete and not exploration.violations:

@@ -1,10 +1,10 @@
-"""Time as the order of deadlines. A zone is a set of times that the running timers may have left.
+"""Zones: the times after which the running timers of a state may fire.
 
-Theory of operation. A timer counts down: `x` is the time until it fires. A zone bounds each `x`
-and each difference of two of them, in whole microseconds: `zone[i][j]` is the greatest `x_i -
-x_j`, and place 0 is "now", where `x` is 0 (a difference bound matrix). The timers are in the
-order of their declaration, which decides between two with one deadline. Every zone here
-is closed: each bound is the tightest that follows from all of them.
+Theory of operation. A timer counts down: `x` is the time until it fires. A zone bounds each `x` and
+each difference of two of them, in whole microseconds (a difference bound matrix): `zone[i][j]` is
+the greatest `x_i - x_j`, and place 0 is "now", where `x` is 0. The timers are in the order of their
+declaration, which decides between two with one deadline. Every zone here is closed: each bound is
+the tightest that follows from all of them.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 Zone = tuple[tuple[int, ...], ...]
-#: A timer after a step: the place it had before, or the least and greatest delay of a new one (us).
+#: A timer after a step: its place before the step; or, of a new one, the least and greatest delay
+#: (us).
 Slot = int | tuple[int, int]
 
 #: No timer runs.
@@ -31,9 +32,9 @@ def stepped(zone: Zone, slots: Sequence[Slot]) -> Zone:
             elif isinstance(a, int) and isinstance(b, int):
                 row.append(zone[a][b])
             else:
-                # From a to now, and on to b.
-                most = zone[a][0] if isinstance(a, int) else a[1]
-                row.append(most + (zone[0][b] if isinstance(b, int) else -b[0]))
+                # The bound from a to now, plus that from now to b.
+                to_now_us = zone[a][0] if isinstance(a, int) else a[1]
+                row.append(to_now_us + (zone[0][b] if isinstance(b, int) else -b[0]))
         rows.append(tuple(row))
     return tuple(rows)
 
@@ -47,21 +48,22 @@ def elapsed(zone: Zone) -> Zone:
 
 
 def fired(zone: Zone, place: int) -> Zone | None:
-    """Return the zone when that timer fires before all others, or None where it cannot."""
+    """Return the zone at the moment when this timer fires first, or None if it cannot."""
     size = len(zone)
     if size > 2:
         rows = [list(row) for row in zone]
         for other in range(1, size):
             if other != place:
-                most = 0 if other > place else -1  # of two with one deadline, the first declared
-                if zone[other][place] + most < 0:
+                # Of two timers with one deadline, the one declared first fires first.
+                limit_us = 0 if other > place else -1
+                if zone[other][place] + limit_us < 0:
                     return None
-                rows[place][other] = min(rows[place][other], most)
+                rows[place][other] = min(rows[place][other], limit_us)
         # The new bounds cannot contradict each other: the check above has tested each of them.
         _close(rows)
     else:
         rows = [list(row) for row in zone]
-    # Its deadline is now: measure the others from now instead of from it.
+    # Its deadline is now: count the others from now instead of from that deadline.
     for row in rows:
         row[0] = row[place]
     rows[0] = list(rows[place])
@@ -70,16 +72,16 @@ def fired(zone: Zone, place: int) -> Zone | None:
 
 
 def longest_wait(zone: Zone, place: int) -> int:
-    """Return the longest time until that timer fires (us)."""
+    """Return the longest time until this timer fires (us)."""
     return zone[place][0]
 
 
 def is_within(zone: Zone, other: Zone) -> bool:
     """Return whether `other` contains this zone."""
     return all(
-        bound <= most
-        for row, bounds in zip(zone, other, strict=True)
-        for bound, most in zip(row, bounds, strict=True)
+        bound <= other_bound
+        for row, other_row in zip(zone, other, strict=True)
+        for bound, other_bound in zip(row, other_row, strict=True)
     )
 
 

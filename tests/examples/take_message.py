@@ -91,7 +91,7 @@ CHART = PHONE_CALL.extended(
 )
 
 
-#: The world of an exploration: the default call's, with callers who ask to leave a message.
+#: The environment of an exploration: the default call's, with callers who ask to leave a message.
 WORLDS = [
     replace(PHONE_WORLD, chart=CHART, words=(*PHONE_WORLD.words, "leave a message")),
 ]

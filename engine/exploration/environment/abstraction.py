@@ -1,11 +1,9 @@
-"""The abstraction of calls: a key that is equal for all that no chart can tell apart, and one call
-that represents them.
+"""The abstraction of calls: one key and one representative for all that a chart cannot tell apart.
 
 Theory of operation. Each field of a call's data declares its own abstraction
-(callchart.engine.memory). This module applies them, and adds what depends on more than one field:
-numbers of utterances keep only their order, replies are the current one or another. A chart adds
-`CanonicalValues`: in some of its states, nothing depends on a field any more, and one value
-replaces all.
+(callchart.engine.memory). This module applies them, and adds two rules: of all numbers of
+utterances only the order counts, and a reply is the current one or another. A chart adds
+`CanonicalValues`: if nothing depends on a field in some of its states, one value replaces all.
 """
 
 from __future__ import annotations
@@ -23,7 +21,7 @@ from callchart.engine.memory import FIELD_BY_FIELD, Seen, abstraction_of
 
 @dataclass(frozen=True)
 class CanonicalValues:
-    """Values, by the name of a field, that replace all others while nothing depends on the field.
+    """Values by name of field. Each replaces all others where nothing depends on the field.
 
     `environment` has the fields of `EnvironmentState`."""
 
@@ -39,17 +37,17 @@ Forget = Callable[[str, Any, EnvironmentState], CanonicalValues]
 
 
 def nothing(leaf: str, data: CallData, environment: EnvironmentState) -> CanonicalValues:
-    """Return no canonical values: everything may matter."""
+    """Return no canonical values: something may depend on each field."""
     return NOTHING
 
 
 def spoken(text: str) -> str:
-    """Return "words" for any words, and "" for none."""
+    """Return "words" for a text with words, and "" for one without."""
     return "words" if text.strip() else ""
 
 
 class _Key(NamedTuple):
-    """All of a search state that the chart or the environment can tell apart.
+    """The parts of a search state that the chart or the environment can tell apart.
 
     The values are those of the representative."""
 
@@ -63,7 +61,7 @@ class _Key(NamedTuple):
 class Abstraction:
     """The abstraction of the calls of one chart, whose data are of the class `data`.
 
-    `word_for` returns the words that represent a text; `forget` the canonical values of a state."""
+    `word_for` returns the representative of a text, `forget` the canonical values in a state."""
 
     def __init__(
         self,
@@ -108,7 +106,7 @@ class Abstraction:
         values: dict[str, Any] = {**vars(data), **canonical.data}
         rank: dict[int, int] = {}
         seen = Seen(values, self._word_for, rank)
-        # All of them read the values as they were.
+        # A list first: each `normalized` must read the values as they were.
         values.update([(name, normalized(seen)) for name, normalized in self._normalized])
         environment = {**now._asdict(), **canonical.environment}
         answered = values["answered"]
@@ -177,7 +175,7 @@ class Abstraction:
         ]
 
     def extremes(self, data: CallData, at_us: int) -> tuple[CallData, CallData]:
-        """Return two data: one that makes delays shortest, and one that makes them longest."""
+        """See `callchart.engine.exploration.Model`: shortest delays first, then longest."""
         values = [
             (name, *extremes(getattr(data, name), at_us)) for name, extremes in self._extremes
         ]
@@ -190,9 +188,9 @@ class Abstraction:
 def _abstracted(
     occurrences: tuple[Occurrence, ...], state: SearchState, rank: Mapping[int, int]
 ) -> tuple[Any, ...]:
-    """Return (event, place of its stay) of each; utterances by rank.
+    """Return (event, place of its stay) of each occurrence, with ranks for numbers of utterances.
 
-    The place is the index of the stay among the active ones, None for an event from outside."""
+    The place is the index of the stay among the active ones; None for an event from outside."""
     stays = [active.activation for active in state.configuration.active]
     abstracted = []
     for occurrence in occurrences:
@@ -200,7 +198,7 @@ def _abstracted(
         if hasattr(event, "utterance"):
             event = replace(event, utterance=rank[event.utterance])
         stay = occurrence.activation
-        # Not False for a stay that has ended: False equals 0, the place of the outermost one.
+        # Not False for a stay that has ended: False equals 0, the place of the outermost stay.
         place = stays.index(stay) if stay in stays else "ended"
         abstracted.append((event, None if stay is None else place))
     return tuple(abstracted)

@@ -1,4 +1,4 @@
-"""The moves of a chart's own events. Each may happen while its origin exists."""
+"""The moves that post a chart's own events, while the activity of the event runs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from callchart.engine.events import EVENTS, OUTSIDE, Event
 from callchart.engine.exploration import EnvironmentMove
 from callchart.engine.exploration.environment.state import EnvironmentState
 
-#: Sample values of a field, by its type.
+#: Sample values of a field, by the name of its type.
 _VALUES: dict[str, Sequence[object]] = {
     "str": ("", "words"),
     "bool": (False, True),
@@ -21,10 +21,10 @@ _VALUES: dict[str, Sequence[object]] = {
 
 
 def examples(kind: type[Event]) -> Iterator[Event]:
-    """Yield events of that kind, with the sample values of each field without a default."""
-    asked = [f for f in fields(kind) if f.default is MISSING and f.default_factory is MISSING]
-    for values in product(*(_VALUES.get(str(f.type), (None,)) for f in asked)):
-        yield kind(**dict(zip([f.name for f in asked], values, strict=True)))
+    """Yield events of this class, with all combinations of sample values for required fields."""
+    required = [f for f in fields(kind) if f.default is MISSING and f.default_factory is MISSING]
+    for values in product(*(_VALUES.get(str(f.type), (None,)) for f in required)):
+        yield kind(**dict(zip([f.name for f in required], values, strict=True)))
 
 
 def custom_moves(
@@ -33,11 +33,11 @@ def custom_moves(
     """Yield a move for each of the chart's own events that can arrive in this configuration."""
     for kind in chart.events:
         if kind not in EVENTS:
-            of = None
+            state = None
             if kind.origin != OUTSIDE:
                 stays = [a.state for a in configuration.active]
                 running = (s for s in stays if chart.nodes[s].state.activity == kind.origin)
-                if (of := next(running, None)) is None:
+                if (state := next(running, None)) is None:
                     continue
             for event in examples(kind):
-                yield EnvironmentMove(f"{event!r}", event, now, of)
+                yield EnvironmentMove(f"{event!r}", event, now, state)

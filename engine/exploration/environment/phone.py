@@ -1,5 +1,4 @@
-"""The environment of a phone call, for an exploration: ports that may report anything, and the
-abstraction of the call's data."""
+"""The environment of a phone call in an exploration, with the abstraction of the call's data."""
 
 from __future__ import annotations
 
@@ -31,13 +30,13 @@ from callchart.engine.exploration.environment.custom_events import custom_moves
 from callchart.engine.exploration.environment.properties import properties
 from callchart.engine.exploration.environment.state import EnvironmentState
 
-#: The texts of a caller: one without words, and one with words.
+#: The texts that a caller may say: one without words, and one with words.
 WORDS = ("", "words")
 
 FILLERS = (FillerClip("Well,", 0.5, (0.2, 0.5)),)
 #: More turns than one call can have.
 ALL_TURNS = 1_000_000
-#: One of each is enough.
+#: Scripts with one filler and one backchannel, as examples of all others.
 SCRIPTS = Scripts(fillers=("Well,",), backchannels=("uh-huh",))
 
 
@@ -45,11 +44,11 @@ SCRIPTS = Scripts(fillers=("Well,",), backchannels=("uh-huh",))
 class Phone:
     """`callchart.engine.exploration.Model` of calls on a phone line.
 
-    `name` tells it from other models of the chart. `words` are the texts that a caller may say;
-    `word_for` returns the one that represents a text. `keys` are the keys that they may press, one
-    for each kind that a guard distinguishes. `settings` are those that differ from the
-    defaults. The caller speaks at most `turns` times. At most `under_way` utterances have no final
-    yet, and at most as many equal events are deferred."""
+    `name` tells it from other models of the chart. `words` are the texts that the caller may say:
+    one for each kind that a guard distinguishes. `word_for` returns the representative of a text.
+    `keys` are the keys that the caller may press, again one for each kind. `settings` are those
+    that differ from the defaults. The caller speaks at most `turns` times. At most `under_way`
+    utterances have no final, and at most `under_way` equal events are deferred."""
 
     chart: Chart
     name: str = ""
@@ -84,12 +83,12 @@ class Phone:
         return bool(environment.raised)
 
     def moves(self, state: SearchState) -> Sequence[EnvironmentMove]:
-        put_off = [occurrence.event for occurrence in state.configuration.deferred]
+        deferred = [occurrence.event for occurrence in state.configuration.deferred]
         return tuple(
             move
             for move in self._moves(state)
             if type(move.event) in self._known
-            and (put_off.count(move.event) < self.under_way or state.environment.raised)
+            and (deferred.count(move.event) < self.under_way or state.environment.raised)
         )
 
     @cached_property
@@ -101,13 +100,13 @@ class Phone:
         if now.raised:
             first, *rest = now.raised
             yield EnvironmentMove(
-                "what was heard is known", first, now._replace(raised=tuple(rest))
+                "the heard words are reported", first, now._replace(raised=tuple(rest))
             )
             return
         yield from ports.line(now, self.keys)
         yield from ports.operator(now)
-        put_off = (occurrence.event for occurrence in configuration.deferred)
-        begun = {event.utterance for event in put_off if isinstance(event, SpeechStarted)}
+        deferred = (occurrence.event for occurrence in configuration.deferred)
+        begun = {event.utterance for event in deferred if isinstance(event, SpeechStarted)}
         may_speak = len(begun.union(now.pending_finals)) < self.under_way
         yield from ports.hear(now, self.words, data, may_speak)
         yield from ports.reply(now, data.reply)
@@ -172,7 +171,7 @@ class Phone:
 
 
 def _without_reply(now: EnvironmentState) -> EnvironmentState:
-    """Return the environment in which no reply is written."""
+    """Return the environment without the reply that is being written."""
     return now._replace(
         reply=0,
         by_model=False,

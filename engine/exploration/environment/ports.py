@@ -1,7 +1,7 @@
-"""The moves of each port: the events that it may send late, twice, after its cancel, or not at all.
+"""The moves of each port: the events that it may post, also late, twice, or after its cancellation.
 
-A move may happen, but need not: so each event may also stay away. Only the events that an effect
-raises must happen, as the next step."""
+A move may come, but need not: so each event may also be missing. Only an event that an effect
+raised must come, in the next step."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ from callchart.engine.events import (
 from callchart.engine.exploration import EnvironmentMove
 from callchart.engine.exploration.environment.state import EnvironmentState
 
-#: Seconds of sound per chunk, and the longest time of a tool.
+#: The seconds of sound in a chunk, and the longest run of a tool (s).
 SOUND_S = 2.0
 TOOL_S = 5.0
 
-#: The answers of the model: number of chunks, whether it hangs up, target of a transfer.
+#: The answers of the model: (number of chunks, True if it hangs up, target of a transfer).
 ANSWERS = {
     "an answer": (2, False, ""),
     "a short answer": (1, False, ""),
@@ -67,22 +67,23 @@ def line(now: EnvironmentState, keys: Sequence[str]) -> Iterator[EnvironmentMove
 
 
 def operator(now: EnvironmentState) -> Iterator[EnvironmentMove]:
-    """Yield the move of the operator, or of a service that drains. It may repeat."""
+    """Yield the move of the operator, or of a service that drains. It may come again."""
     yield EnvironmentMove("the operator wants the call to end", HangUpRequested("drain"), now)
 
 
 def hear(
     now: EnvironmentState, words: Sequence[str], data: CallData, may_speak: bool
 ) -> Iterator[EnvironmentMove]:
-    """Yield the moves of voice activity and recogniser.
+    """Yield the moves of the voice detector and the recogniser.
 
     Finals may be late, early, repeated or missing. The recogniser may fail."""
-    of = now.hearing
-    if not of:
+    state = now.hearing
+    if not state:
         return
     if now.speaking or now.utterance > data.answered:
         what = "the caller falls silent" if now.speaking else "the end of speech, again"
-        yield EnvironmentMove(what, SpeechEnded(now.utterance), now._replace(speaking=False), of)
+        after = now._replace(speaking=False)
+        yield EnvironmentMove(what, SpeechEnded(now.utterance), after, state)
     if may_speak and now.turns:
         what = "the start of speech, again" if now.speaking else "the caller speaks"
         utterance = now.utterance + 1
@@ -92,12 +93,12 @@ def hear(
             pending_finals=(*now.pending_finals, utterance),
             turns=now.turns - 1,
         )
-        yield EnvironmentMove(what, SpeechStarted(utterance), after, of)
+        yield EnvironmentMove(what, SpeechStarted(utterance), after, state)
     if now.recogniser_failed:
         return
     if now.utterance > data.answered:
         yield EnvironmentMove(
-            "the recogniser hears an end", EndOfUtteranceHeard(now.utterance), now, of
+            "the recogniser hears an end", EndOfUtteranceHeard(now.utterance), now, state
         )
     for n, utterance in enumerate(now.pending_finals):
         speaking = now.speaking and utterance == now.utterance
@@ -106,51 +107,53 @@ def hear(
         after = now if speaking else now._replace(pending_finals=rest)
         for text in words:
             yield EnvironmentMove(
-                f"partial {text!r} {which}", PartialHeard(utterance, text), now, of
+                f"partial {text!r} {which}", PartialHeard(utterance, text), now, state
             )
-            yield EnvironmentMove(f"final {text!r} {which}", FinalHeard(utterance, text), after, of)
-    again = data.recognised
-    if again > data.answered and again not in now.pending_finals:
+            yield EnvironmentMove(
+                f"final {text!r} {which}", FinalHeard(utterance, text), after, state
+            )
+    recognised = data.recognised
+    if recognised > data.answered and recognised not in now.pending_finals:
         for text in words:
             what = f"final {text!r} of the recognised utterance, again"
-            yield EnvironmentMove(what, FinalHeard(again, text), now, of)
+            yield EnvironmentMove(what, FinalHeard(recognised, text), now, state)
     yield EnvironmentMove(
         "the recogniser fails",
         HearingFailed("recogniser", "gone"),
         now._replace(recogniser_failed=True, speaking=False, pending_finals=()),
-        of,
+        state,
     )
 
 
 def reply(now: EnvironmentState, said: Reply) -> Iterator[EnvironmentMove]:
-    """Yield the moves of model and voice: first sound, text (`ANSWERS`), failure."""
-    of, number = now.replying, now.reply
-    if not of or not number:
+    """Yield the moves of model and synthesizer: first sound, text (`ANSWERS`), failure."""
+    state, number = now.replying, now.reply
+    if not state or not number:
         return
-    yield EnvironmentMove("the reply's first sound is there", ReplyReady(number), now, of)
+    yield EnvironmentMove("the reply's first sound is ready", ReplyReady(number), now, state)
     failed = now._replace(failed=True)
     yield EnvironmentMove(
-        "the reply fails", ReplyFailed(number, "synthesis", "unreachable"), failed, of
+        "the reply fails", ReplyFailed(number, "synthesis", "unreachable"), failed, state
     )
     if not now.by_model:
         script = ReplyWritten(number, 1, 0, said.ends_call)
-        yield EnvironmentMove("the script is written", script, now, of)
+        yield EnvironmentMove("the script is written", script, now, state)
     elif not now.written:
         written = now._replace(written=True)
         for what, (chunks, ends_call, transfer_to) in ANSWERS.items():
             if now.draft and (ends_call or transfer_to):
-                continue  # these are tools, and a draft uses none before it is confirmed
+                continue  # these are tools, which a draft does not use before it is confirmed
             event = ReplyWritten(number, chunks, 0, ends_call, transfer_to)
-            yield EnvironmentMove(f"the reply is written: {what}", event, written, of)
+            yield EnvironmentMove(f"the reply is written: {what}", event, written, state)
     elif said.chunks is not None:
         again = ReplyWritten(number, said.chunks, 0, said.ends_call, said.transfer_to)
-        yield EnvironmentMove("the reply is written, again", again, now, of)
+        yield EnvironmentMove("the reply is written, again", again, now, state)
 
 
 def tools(now: EnvironmentState) -> Iterator[EnvironmentMove]:
-    """Yield the moves of the user's tools: one that ends with its reply, one that always finishes.
+    """Yield the moves of two tools of the user: one ends with its reply, one always finishes.
 
-    The second is never stale. It may start and finish at any time, even after the last words."""
+    The second may start and finish at any time, even after the last words."""
     if now.replying and now.by_model and not (now.written or now.failed or now.draft):
         yield EnvironmentMove("a tool answers", ToolFinished(0, "stock", "{}", "5"), now)
     if now.tool_running:
@@ -165,33 +168,35 @@ def tools(now: EnvironmentState) -> Iterator[EnvironmentMove]:
 
 def play(now: EnvironmentState, said: Reply) -> Iterator[EnvironmentMove]:
     """Yield the moves of a reply's playback. Each mark may be missing or repeated."""
-    of, number = now.playing, now.reply
-    if not of:
+    state, number = now.playing, now.reply
+    if not state:
         return
     chunks = said.chunks if now.by_model else 1
     if chunks is None or chunks > 1:
-        yield EnvironmentMove("sound is on its way", SoundQueued(number, 0, SOUND_S), now, of)
+        yield EnvironmentMove("sound is queued", SoundQueued(number, 0, SOUND_S), now, state)
     if chunks:
         last = SoundQueued(number, chunks - 1, SOUND_S)
-        yield EnvironmentMove("the last of its sound is on its way", last, now, of)
-    yield EnvironmentMove("the first sound is heard", PlaybackStarted(number), now, of)
+        yield EnvironmentMove("the last of its sound is queued", last, now, state)
+    yield EnvironmentMove("the first sound is heard", PlaybackStarted(number), now, state)
     if now.written or now.failed:
-        yield EnvironmentMove("the reply was heard to its end", PlaybackFinished(number), now, of)
+        yield EnvironmentMove(
+            "the reply was heard to its end", PlaybackFinished(number), now, state
+        )
 
 
 def fill(now: EnvironmentState, filler: str) -> Iterator[EnvironmentMove]:
     """Yield the moves of a filler's playback."""
-    of = now.filling
-    if of:
-        yield EnvironmentMove("the filler is heard", FillerStarted(filler), now, of)
-        yield EnvironmentMove("the filler was heard", FillerFinished(), now, of)
+    state = now.filling
+    if state:
+        yield EnvironmentMove("the filler is heard", FillerStarted(filler), now, state)
+        yield EnvironmentMove("the filler was heard to its end", FillerFinished(), now, state)
 
 
 def late(now: EnvironmentState, data: CallData) -> Iterator[EnvironmentMove]:
-    """Yield late events.
+    """Yield events that come too late.
 
-    These are events that an activity posted before its cancel, and events of an activity that goes
-    on, about a replaced reply or an answered utterance."""
+    An activity posted them before its cancellation; or it goes on, and they are about a replaced
+    reply or an answered utterance."""
     number, utterance = data.reply.number, max(now.utterance, 1)
     cancelled: list[tuple[str, Event]] = [
         *_of_reply(number),
@@ -210,7 +215,7 @@ def late(now: EnvironmentState, data: CallData) -> Iterator[EnvironmentMove]:
             ("the recogniser's failure", HearingFailed("recogniser", "gone")),
         ]
     for what, event in cancelled:
-        yield EnvironmentMove(f"{what}, after its cancel", event, now, stale=True)
+        yield EnvironmentMove(f"{what}, after its cancellation", event, now, stale=True)
     if now.replying and now.reply:
         for what, event in _of_reply(now.reply - 1):
             yield EnvironmentMove(f"{what} of a reply that was replaced", event, now, now.replying)

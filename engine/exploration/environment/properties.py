@@ -1,4 +1,4 @@
-"""The properties that each phone call has, with any chart: a sentence and a function each."""
+"""The properties of every step of a phone call, in any chart: a sentence and a function each."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from callchart.engine.events import (
 from callchart.engine.exploration import Property, SearchState
 from callchart.engine.exploration.environment.state import EnvironmentState
 
+#: The outcomes of an event that the call acts on.
 ACTED_ON = (Outcome.TAKEN, Outcome.STAYED)
 
 
@@ -26,13 +27,13 @@ def properties(chart: Chart) -> tuple[Property, ...]:
     def activities(states: Iterator[str]) -> set[str | None]:
         return {chart.nodes[state].state.activity for state in states}
 
-    def silence(before: SearchState, step: Step, after: EnvironmentState) -> str | None:
+    def sound_is_stopped(before: SearchState, step: Step, after: EnvironmentState) -> str | None:
         left = activities(active.state for active in step.exits)
         if left & {"play", "fill"} and StopPlayback() not in step.exit_effects:
             return f"{step.before.leaf} is left, and its sound still plays; add exit=StopPlayback()"
         return None
 
-    def alive(before: SearchState, step: Step, after: EnvironmentState) -> str | None:
+    def playback_is_current(before: SearchState, step: Step, after: EnvironmentState) -> str | None:
         entered = activities(active.state for active in step.entries)
         if "play" in entered and (not after.reply or after.reply != step.data.reply.number):
             return (
@@ -46,27 +47,28 @@ def properties(chart: Chart) -> tuple[Property, ...]:
             return f"in {step.after.leaf} a reply is replaced while it plays"
         return None
 
-    def hung_up(before: SearchState, step: Step, after: EnvironmentState) -> str | None:
+    def line_is_closed(before: SearchState, step: Step, after: EnvironmentState) -> str | None:
         if step.entries and chart.is_final(step.after.leaf) and not (after.hung_up or after.closed):
             return f"{step.after.leaf} is reached while the line is open"
         return None
 
     return (
-        Property("no sound of an ended reply is heard", silence),
-        Property("only the current reply or a chosen filler is played", alive),
+        Property("no sound of an ended reply is heard", sound_is_stopped),
+        Property("only the current reply or a chosen filler is played", playback_is_current),
         Property("at most one reply runs at a time", _one_reply),
-        Property("a draft is not heard before the caller's words are certain", _unheard),
+        Property("a draft is not heard before the caller's words are certain", _draft_is_silent),
         Property(
             "events of a replaced reply or an answered utterance change nothing", _nothing_late
         ),
         Property("each reply ends once", _one_end),
         Property("the heard words of a reply are in the history", _heard),
         Property(
-            "a failed reply is followed by another reply, a hangup or a transfer", _made_up_for
+            "a failed reply is followed by another reply, a hangup or a transfer",
+            _failure_is_followed,
         ),
         Property("a call is answered before anything is said", _answered),
         Property("the line is hung up only once", _closed_once),
-        Property("the line is hung up or closed when the call ends", hung_up),
+        Property("the line is hung up or closed when the call ends", line_is_closed),
     )
 
 
@@ -88,12 +90,12 @@ def _one_reply(before: SearchState, step: Step, after: EnvironmentState) -> str 
 
 
 def is_confirmed(before: SearchState, step: Step) -> bool:
-    """Return True if the step confirms the draft: from now on it is the answer."""
+    """Return True if the step confirms the draft, which makes it the answer."""
     draft = before.environment.reply if before.environment.draft else None
     return any(isinstance(e, StartReply) and e.reply.number == draft for e in _begun(step))
 
 
-def _unheard(before: SearchState, step: Step, after: EnvironmentState) -> str | None:
+def _draft_is_silent(before: SearchState, step: Step, after: EnvironmentState) -> str | None:
     return f"{step.after.leaf} plays a draft" if after.draft and after.playing else None
 
 
@@ -119,11 +121,11 @@ def _one_end(before: SearchState, step: Step, after: EnvironmentState) -> str | 
     return None
 
 
-def _made_up_for(before: SearchState, step: Step, after: EnvironmentState) -> str | None:
+def _failure_is_followed(before: SearchState, step: Step, after: EnvironmentState) -> str | None:
     if isinstance(step.event, PlaybackFinished) and step.outcome in ACTED_ON:
         goes_on = after.replying or after.hung_up or after.transferring
         if before.environment.failed and not goes_on:
-            return f"{step.after.leaf} follows a reply that failed"
+            return f"only {step.after.leaf} follows a reply that failed"
     return None
 
 

@@ -1,4 +1,4 @@
-"""The state of a call's environment: what each port knows and may still report."""
+"""The state of a call's environment: the knowledge of each port."""
 
 from __future__ import annotations
 
@@ -8,42 +8,45 @@ from callchart.engine.events import Event
 
 
 class EnvironmentState(NamedTuple):
-    """The state of the ports of one call. Numbers are those of its utterances and replies."""
+    """The state of the ports of one call."""
 
-    # hear: the state that has the activity, "" while no state hears
+    #: The active state with the activity `hear`, or "".
     hearing: str = ""
+    #: The number of the last utterance.
     utterance: int = 0
     speaking: bool = False
-    #: The utterances whose final is still to come.
+    #: The numbers of the utterances that have no final yet.
     pending_finals: tuple[int, ...] = ()
     recogniser_failed: bool = False
 
-    # reply: the state that has the activity; the number of the reply that it writes, 0: none
+    #: The active state with the activity `reply`, or ""; and the number of its reply, or 0.
     replying: str = ""
     reply: int = 0
+    #: The model writes the text of the reply.
     by_model: bool = False
     written: bool = False
     failed: bool = False
-    #: The reply is a draft. `drafts` counts those since the last answer.
+    #: The reply is a draft.
     draft: bool = False
+    #: The number of drafts since the last answer.
     drafts: int = 0
 
-    # play and fill: the state that has the activity
+    #: The active states with the activities `play` and `fill`, or "".
     playing: str = ""
     filling: str = ""
 
-    # the line
+    # The line.
     answered: bool = False
     remote_hung_up: bool = False
     closed: bool = False
     hung_up: bool = False
     transferring: bool = False
 
-    #: A tool runs that outlives its reply.
+    #: A tool runs that may outlive its reply.
     tool_running: bool = False
 
-    #: How often the caller may still begin to speak.
+    #: The number of times that the caller may still begin to speak.
     turns: int = 0
 
-    #: Events that effects raise: they come before any other.
+    #: Events that effects raised: they come before all others.
     raised: tuple[Event, ...] = ()

@@ -1,9 +1,8 @@
-"""Reachable states of a call: one for each leaf, and for each combination of answers of its
-guards.
+"""Reachable states of a call: enough of them that the guards of each leaf give all their answers.
 
-The search is breadth first from the call's beginning, by sample events and by timers when they
-are due: so each state has a path to it that a real call can take. A state is kept if, for two
-occurrences in it, the guards give answers that they have not yet given together.
+The search goes breadth first from the beginning of a call, by sample events and by timers that are
+due: so a real call can reach each state. A state is new if, for two occurrences in it, the guards
+give a combination of answers that they did not give before.
 """
 
 from __future__ import annotations
@@ -25,8 +24,8 @@ from callchart.engine.exploration.races.sample_events import FACTS, samples
 class PossibleOccurrence:
     """An occurrence that may happen in a state.
 
-    `trigger` is its name in the chart's table, `answer` the index of the reaction that is taken,
-    or -1 if it is late. `variant` is the index of the sample among those of its kind."""
+    `trigger` is its name in the chart's table, `variant` the index of the sample event, and
+    `answer` the index of the reaction that applies, or -1 for a late event."""
 
     occurrence: Occurrence
     trigger: str
@@ -57,8 +56,7 @@ class ReachableState:
 
     @cached_property
     def possible(self) -> tuple[PossibleOccurrence, ...]:
-        """The occurrences that may happen at the instant of the last step: events, and each
-        running timer."""
+        """The occurrences that may happen now: events, and each running timer."""
         at, here, nodes = self.step.at_us, self.step.after, self.chart.nodes
         stays = {nodes[a.state].state.activity: a.activation for a in here.active}
         found = []
@@ -85,16 +83,15 @@ class ReachableState:
 
 
 def reachable_states(chart: Chart) -> Iterator[ReachableState]:
-    """Yield the states that wait for something: no event is recalled, and the call has not
-    ended."""
+    """Yield the states in which a call waits for an event or a timer."""
     known: set[object] = set()
     settings = type(chart.data().settings).examples()
     waiting = deque([ReachableState(chart, begin(chart, chart.data.begin(settings, 0, FACTS)))])
     while waiting:
         state = waiting.popleft()
         here = state.step.after
-        by_itself = next_occurrence(here)
-        occurrences = [] if by_itself is None else [by_itself]
+        due = next_occurrence(here)
+        occurrences = [] if due is None else [due]
         if not here.recalled:
             yield state
             occurrences += [h.occurrence for h in state.possible if h.is_event]
@@ -108,11 +105,11 @@ def reachable_states(chart: Chart) -> Iterator[ReachableState]:
 
 def _is_new(state: ReachableState, known: set[object]) -> bool:
     here = state.step.after
-    put_off = frozenset(type(o.event) for o in here.deferred)
+    deferred = frozenset(type(o.event) for o in here.deferred)
     recalled = tuple(type(o.event) for o in here.recalled)
-    stands = state.leaf, put_off, recalled
-    can = sorted({(h.trigger, h.answer) for h in state.possible})
-    pairs = {(*stands, *pair) for pair in combinations_with_replacement(can, 2)}
+    place = state.leaf, deferred, recalled
+    answers = sorted({(h.trigger, h.answer) for h in state.possible})
+    pairs = {(*place, *pair) for pair in combinations_with_replacement(answers, 2)}
     new = not pairs <= known
     known |= pairs
     return new

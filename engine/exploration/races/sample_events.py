@@ -1,7 +1,7 @@
-"""Sample events: examples of each event that a chart can receive, to try its reactions.
+"""Sample events: examples of each event that a chart can receive.
 
-A sample fits the call's data: it names the reply that is under way, the last utterance or the
-next one, and has some words or none.
+A sample fits the call's data: it names the current reply, and the last utterance or the next one.
+Its text has some words or none.
 """
 
 from __future__ import annotations
@@ -21,27 +21,27 @@ FACTS = Facts(fillers=(FillerClip("Well,", 0.5, (0.2, 0.5)),))
 #: No words, a backchannel, and other words.
 TEXTS = ("", "yes", "tell me more")
 
-#: (chunks, marked, ends_call, transfer_to): an answer; an answer before a transfer; one before the
-#: end of the call; and the end of the call without a word.
+#: (chunks, marked, ends_call, transfer_to): an answer, one before a transfer, one before a hangup,
+#: and a hangup without a word.
 WRITTEN = ((2, 1, False, ""), (1, 0, False, "1000"), (1, 0, True, ""), (0, 0, True, ""))
 
 _BY_TYPE: Mapping[Any, Sequence[Any]] = {bool: [False], int: [1], float: [1.0], str: ["1"]}
 
 
 def samples(kind: type[Event], data: CallData) -> Sequence[Event]:
-    """Return events of that kind that may come while the call has this data.
+    """Return events of this class that may come while the call has this data.
 
-    Return none for an event of your own with a field of a type that JSON does not have."""
+    For an event of your own with a field of a type that JSON does not have, return none."""
     hashable: Any = kind
     return _samples(hashable, data.reply.number, data.ended, data.ended > data.answered)
 
 
 @lru_cache(maxsize=10_000)
-def _samples(kind: type[Event], reply: int, ended: int, owed: bool) -> Sequence[Event]:
+def _samples(kind: type[Event], reply: int, ended: int, is_unanswered: bool) -> Sequence[Event]:
     if kind is ReplyWritten:
         return [ReplyWritten(reply, *written) for written in WRITTEN]
     of_this_call: dict[str, Sequence[Any]] = {
-        "utterance": [ended + 1, ended] if owed else [ended + 1],
+        "utterance": [ended + 1, ended] if is_unanswered else [ended + 1],
         "reply": [reply],
         "text": TEXTS,
     }

@@ -1,8 +1,7 @@
-"""Two occurrences at one instant, decided in both orders.
+"""Ties: two occurrences at one instant, decided in both orders.
 
-At one instant, the call's loop takes an event before a timer, events in the order in which they
-were posted, and timers in the order of declaration. A delay of one microsecond gives the other
-order.
+At one instant, the call's loop takes events before timers, events in the order in which they were
+posted, and timers in the order of declaration. One microsecond of delay gives the other order.
 """
 
 from __future__ import annotations
@@ -26,11 +25,10 @@ from callchart.engine.exploration.races.reachable import (
 
 @dataclass(frozen=True, slots=True)
 class RaceOutcome:
-    """The outcome of one of the two occurrences: the leaf it leads to, and the guard that said
-    yes.
+    """The outcome of one of the two occurrences: the leaf it leads to, and the guard that said yes.
 
-    `what` is the value of an `Outcome`; or "cancelled" or "begun afresh" for a timer that the
-    other occurrence stopped or restarted; or "over": the call had ended."""
+    `what` is the value of an `Outcome`; or "cancelled" or "restarted" for a timer that the other
+    occurrence cancelled or restarted; or "over" if the call had ended."""
 
     what: str
     leaf: str = ""
@@ -39,12 +37,10 @@ class RaceOutcome:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """One order: the outcomes of the first and of the second occurrence, and the call after
-    both.
+    """The result of one order: the outcomes of both occurrences, and the call after the instant.
 
-    An occurrence has several outcomes if it is deferred and offered again. `commands` are
-    effects, in order. The instant is complete: recalled events are taken, and so are all timers
-    that are due."""
+    An occurrence that is deferred and offered again has several outcomes. `commands` are effects,
+    in order. At the end of the instant no recalled event and no due timer remains."""
 
     outcomes: tuple[tuple[RaceOutcome, ...], tuple[RaceOutcome, ...]]
     leaf: str
@@ -54,8 +50,7 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Tie:
-    """Two occurrences in one state, and the results of both orders: `one` first, and `other`
-    first."""
+    """Two occurrences in one state, and the results of both orders."""
 
     state: ReachableState
     one: PossibleOccurrence
@@ -69,7 +64,7 @@ class Tie:
 
     @property
     def differs_in(self) -> tuple[str, ...]:
-        """Nothing; or "state", "commands", or the names of the data fields that differ."""
+        """The difference: "state", "commands", or names of fields of the data; () for none."""
         a, b = self.one_first, self.other_first
         if a.leaf != b.leaf:
             return ("state",)
@@ -83,18 +78,17 @@ class Tie:
 
 
 def ties(chart: Chart) -> Iterator[Tie]:
-    """Yield one tie for each two triggers of each leaf, and for each combination of guards
-    there."""
+    """Yield one tie for each two triggers in each leaf and each combination of guards' answers."""
     known = set()
     for state in reachable_states(chart):
         step = state.step
-        put_off = tuple(type(o.event) for o in step.after.deferred)
+        deferred = tuple(type(o.event) for o in step.after.deferred)
         steps = [(h, decide(chart, step.after, step.data, h.occurrence)) for h in state.possible]
         for (one, after_one), (other, after_other) in combinations(steps, 2):
-            like = state.leaf, put_off, one.kind, other.kind
-            if one.trigger == other.trigger or like in known:
+            kind = state.leaf, deferred, one.kind, other.kind
+            if one.trigger == other.trigger or kind in known:
                 continue
-            known.add(like)
+            known.add(kind)
             yield Tie(
                 state,
                 one,
@@ -114,7 +108,7 @@ def _order(chart: Chart, after: Step, first: Occurrence, second: Occurrence) -> 
 
 
 class _Instant:
-    """One instant, step by step. Local to one order."""
+    """One instant of a call, step by step, in one order."""
 
     def __init__(self, chart: Chart, step: Step, both: tuple[Occurrence, Occurrence]) -> None:
         self._chart, self._both = chart, both
@@ -148,7 +142,7 @@ class _Instant:
             self._take(second)
 
     def _gone(self, second: Occurrence) -> str:
-        """Return what the first occurrence did to the timer of the second one, or ""."""
+        """Return "cancelled" or "restarted" if the first occurrence did that to this timer."""
         event = second.event
         if not isinstance(event, TimerFired):
             return ""
@@ -159,7 +153,7 @@ class _Instant:
                 second.activation,
             ):
                 started = {(state, name) for state, name, _ in self._step.started}
-                return "begun afresh" if (event.state, event.timer) in started else ""
+                return "restarted" if (event.state, event.timer) in started else ""
         return "cancelled"
 
     def end(self) -> None:

@@ -30,7 +30,7 @@ SECOND = 1_000_000
 def test_a_deferred_event_happens_immediately_when_it_is_offered_again() -> None:
     busy = state("busy", on={Knock: defer("in a moment")}, after={"done": (1, to("waiting"))})
     way = ("Knock()", "after busy done", "Knock, deferred before")
-    steps = concretize(explored(chart(busy, WAITING), most=60), way)
+    steps = concretize(explored(chart(busy, WAITING), node_limit=60), way)
     assert [step.at_us for step in steps] == [0, 300_000, SECOND, SECOND]
     assert [step.after.leaf for step in steps] == ["busy", "busy", "waiting", "bye"]
 

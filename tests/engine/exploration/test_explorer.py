@@ -239,7 +239,7 @@ def test_a_timer_that_is_never_due_breaks_no_property() -> None:
 
 def test_a_deferred_event_is_offered_again_when_the_state_changes() -> None:
     busy = state("busy", on={Knock: defer("in a moment")}, after={"done": (1, to("waiting"))})
-    exploration = explored(chart(busy, WAITING), most=60)
+    exploration = explored(chart(busy, WAITING), node_limit=60)
     keys = {s.key for e in exploration.states for s in e.successors or ()}
     assert "Knock, deferred before" in keys
 
@@ -247,7 +247,7 @@ def test_a_deferred_event_is_offered_again_when_the_state_changes() -> None:
 def test_at_most_two_deferred_events_of_a_kind_are_explored() -> None:
     """Without a limit, a chart that defers an event has endlessly many calls."""
     busy = state("busy", on={Knock: defer("in a moment")}, after={"done": (1, to("waiting"))})
-    exploration = explored(chart(busy, WAITING), most=60)
+    exploration = explored(chart(busy, WAITING), node_limit=60)
     kept = {len(e.state.configuration.deferred) for e in exploration.states}
     assert kept == {0, 1, 2}
     assert exploration.complete

@@ -109,7 +109,7 @@ def test_a_delay_since_a_moment_that_the_environment_knows_is_explored() -> None
 def test_a_deferred_event_is_offered_again_at_each_of_the_moments() -> None:
     busy = state("busy", on={Knock: defer("in a moment")}, after={"done": (1, to("door"))})
     door = state("door", on={Knock: [stay(when=is_never), to("waiting")]}, after=OUT)
-    assert explored(chart(busy, door, WAITING), most=200).complete
+    assert explored(chart(busy, door, WAITING), node_limit=200).complete
 
 
 def is_never(at_us: int) -> bool:

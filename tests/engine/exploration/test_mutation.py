@@ -52,14 +52,14 @@ def verdicts(whole: Chart) -> dict[str, Caught]:
 
 def test_each_mistake_that_matters_is_found_in_its_way() -> None:
     found = verdicts(SMALL)
-    assert found["door: on Knock, answer 2 is gone"] is Caught.REFUSED
+    assert found["door: on Knock, reaction 2 is gone"] is Caught.REFUSED
     assert found["door: after out is gone"] is Caught.REFUSED
     assert found["door: after out is 0 s"] is Caught.DIFFERENT
     assert found["door: after out is never"] is Caught.DIFFERENT
-    assert found["door: after out, its answer leads to bye"] is Caught.DIFFERENT
-    assert found["door: on Knock, answer 1 leads to bye"] is Caught.DIFFERENT
-    assert found["door: on Knock, answer 2 without count"] is Caught.DIFFERENT
-    assert found["door: on Knock, answer 2 without StopPlayback"] is Caught.DIFFERENT
+    assert found["door: after out, its reaction leads to bye"] is Caught.DIFFERENT
+    assert found["door: on Knock, reaction 1 leads to bye"] is Caught.DIFFERENT
+    assert found["door: on Knock, reaction 2 without count"] is Caught.DIFFERENT
+    assert found["door: on Knock, reaction 2 without StopPlayback"] is Caught.DIFFERENT
     assert found["door: on exit, no StopPlayback"] is Caught.DIFFERENT
     assert found["bye: on entry, no HangUpLine"] is Caught.BROKEN
 
@@ -73,9 +73,11 @@ def test_a_timer_of_0_s_has_no_mutant_of_0_s() -> None:
 def test_a_mutant_with_many_more_nodes_is_different(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    gone = next(m for m in mutants(SMALL) if m.mistake == "door: on Knock, answer 2 without count")
+    gone = next(
+        m for m in mutants(SMALL) if m.mistake == "door: on Knock, reaction 2 without count"
+    )
     before = [baseline(SMALL, Phone)]
-    monkeypatch.setattr("callchart.engine.exploration.verdict.MORE", 1 - len(before[0].nodes))
+    monkeypatch.setattr("callchart.engine.exploration.verdict.MORE_NODES", 1 - len(before[0].nodes))
     found = verdict(gone, [Phone], before)
     assert found.caught is Caught.DIFFERENT
     assert found.how.startswith("calls reach more than ")
@@ -109,7 +111,7 @@ def test_a_stale_event_that_is_acted_on_breaks_a_property() -> None:
         Caught.BROKEN,
         "no event of a state that was left is acted on: "
         "ReplyReady of a state that was left was ignored",
-        ("the first sound, after its cancel",),
+        ("the first sound, after its cancellation",),
     )
 
 

@@ -25,7 +25,7 @@ def compared(step: Step) -> tuple[object, ...]:
 
 
 def explored(world: Phone) -> Exploration:
-    exploration = Exploration(CHART, replace(world, turns=1), most=1200)
+    exploration = Exploration(CHART, replace(world, turns=1), node_limit=1200)
     for _ in exploration.run():
         pass
     return exploration

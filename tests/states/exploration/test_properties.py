@@ -21,45 +21,47 @@ SILENT = {
         "events of a replaced reply or an answered utterance change nothing"
     ),
     "call: on entry, no AnswerLine": "a call is answered before anything is said",
-    "call: on CallerHungUp, its answer leads to ended": (
+    "call: on CallerHungUp, its reaction leads to ended": (
         "the line is hung up or closed when the call ends"
     ),
-    "call: on HangUpRequested, answer 1 is gone": "no reply follows the last words",
-    "call: on HangUpRequested, answer 2 without begin_farewell": "at most one reply runs at a time",
-    "call: on HangUpRequested, answer 2 without start_reply": (
+    "call: on HangUpRequested, reaction 1 is gone": "no reply follows the last words",
+    "call: on HangUpRequested, reaction 2 without begin_farewell": (
+        "at most one reply runs at a time"
+    ),
+    "call: on HangUpRequested, reaction 2 without start_reply": (
         "only the current reply or a chosen filler is played"
     ),
-    "call: on EndOfUtteranceHeard, its answer without note_end_recognised": (
+    "call: on EndOfUtteranceHeard, its reaction without note_end_recognised": (
         "each report about the caller's speech is recorded"
     ),
-    "call: on PlaybackStopped, its answer without record_heard_words": (
+    "call: on PlaybackStopped, its reaction without record_heard_words": (
         "the heard words of a reply are in the history"
     ),
-    "call: on ToolUnderWay, its answer without record_tool_start": (
+    "call: on ToolUnderWay, its reaction without record_tool_start": (
         "each tool event is in the history"
     ),
-    "call.turn: on FinalHeard, answer 1 without add_words": (
+    "call.turn: on FinalHeard, reaction 1 without add_words": (
         "each report about the caller's speech is recorded"
     ),
-    "call.turn.greeting: on PlaybackFinished, answer 1 is gone": (
+    "call.turn.greeting: on PlaybackFinished, reaction 1 is gone": (
         "a failed reply is followed by another reply, a hangup or a transfer"
     ),
     "call.turn.greeting: on exit, no StopPlayback": "no sound of an ended reply is heard",
 }
 SPOKEN = {
-    "call: on CallerHungUp, its answer without record_unanswered": (
+    "call: on CallerHungUp, its reaction without record_unanswered": (
         "all words of the caller are in the history when we hang up"
     ),
-    "call.turn: on SpeechEnded, its answer without note_speech_ended": (
+    "call.turn: on SpeechEnded, its reaction without note_speech_ended": (
         "each report about the caller's speech is recorded"
     ),
-    "call.turn: on PartialHeard, its answer without note_partial": (
+    "call.turn: on PartialHeard, its reaction without note_partial": (
         "each report about the caller's speech is recorded"
     ),
-    "call.turn.barged_in.silence: after false_alarm, answer 1 is gone": (
+    "call.turn.barged_in.silence: after false_alarm, reaction 1 is gone": (
         "no words of the caller are lost"
     ),
-    "call.listening.waiting: on PartialHeard, answer 1 is gone": (
+    "call.listening.waiting: on PartialHeard, reaction 1 is gone": (
         "a silent caller is not treated as a speaker"
     ),
 }
@@ -92,7 +94,7 @@ def test_a_draft_that_outlives_its_turn_keeps_all_its_data() -> None:
 
 
 def test_an_event_without_a_reaction_is_refused() -> None:
-    gone = [m for m in MUTANTS if m.startswith("call: on ") and m.endswith("its answer is gone")]
+    gone = [m for m in MUTANTS if m.startswith("call: on ") and m.endswith("its reaction is gone")]
     assert gone
     for mistake in gone:
         with pytest.raises(ChartError, match="which can arrive there"):
