@@ -12,7 +12,7 @@ from callchart.engine.data import Said, ToolUsed
 from tests.adapters.llm.scripted import delta
 
 
-def test_a_history_is_a_message_for_all_that_a_side_said_in_a_row() -> None:
+def test_consecutive_items_of_one_side_become_one_chat_message() -> None:
     history = (
         Said("agent", "Hello.", reply=1),
         Said("caller", "Are you open?"),
@@ -32,7 +32,7 @@ def test_a_history_is_a_message_for_all_that_a_side_said_in_a_row() -> None:
     ]
 
 
-def test_a_tool_is_of_the_message_that_was_said_before_it() -> None:
+def test_a_tool_call_joins_the_assistant_message_before_it() -> None:
     history = (
         Said("caller", "How many?"),
         Said("agent", "Let me see."),
@@ -80,7 +80,7 @@ def calls_of(*events: list[dict[str, Any]]) -> list[ToolCall]:
     return list(reading.calls)
 
 
-def test_tool_calls_come_in_pieces_beside_each_other() -> None:
+def test_pieces_of_parallel_tool_calls_are_joined() -> None:
     assert calls_of(
         [piece(0, "a", name="look_up", arguments="")],
         [piece(0, arguments='{"thing":')],
@@ -89,33 +89,33 @@ def test_tool_calls_come_in_pieces_beside_each_other() -> None:
     ) == [ToolCall("look_up", '{"thing": "nails"}'), ToolCall("note", "{}")]
 
 
-def test_another_id_is_another_call_where_all_have_one_index() -> None:
+def test_another_id_begins_another_call_even_with_the_same_index() -> None:
     assert calls_of(
         [piece(0, "a", name="look_up", arguments="{}")],
         [piece(0, "b", name="look_up", arguments='{"thing": "nails"}')],
     ) == [ToolCall("look_up", "{}"), ToolCall("look_up", '{"thing": "nails"}')]
 
 
-def test_a_server_may_leave_out_the_index_or_repeat_the_name() -> None:
+def test_a_piece_without_an_index_and_with_a_repeated_name_is_joined() -> None:
     assert calls_of(
         [piece(None, "a", name="look_up", arguments="{")],
         [piece(None, "a", name="look_up", arguments="}")],
     ) == [ToolCall("look_up", "{}")]
 
 
-def test_what_a_model_refuses_to_say_is_said_too() -> None:
+def test_a_refusal_of_the_model_is_spoken() -> None:
     assert ChatReading().part(delta(refusal="I cannot help with that.")) == Part(
         "I cannot help with that.", writing=True
     )
 
 
-def test_thinking_is_not_writing() -> None:
+def test_reasoning_does_not_count_as_writing() -> None:
     assert ChatReading().part(delta(reasoning_content="Hm, a caller.")) == Part()
     assert ChatReading().part(delta(role="assistant", content="")) == Part()
     assert ChatReading().part({"choices": [], "usage": {"total_tokens": 7}}) == Part()
 
 
-def test_an_end_is_one_for_whatever_reason() -> None:
+def test_every_finish_reason_ends_the_answer() -> None:
     assert ChatReading().part(delta("length")) == Part(end="length")
     assert ChatReading().part(delta("stop", content="Bye.")) == Part("Bye.", True, "stop")
 
@@ -132,12 +132,12 @@ def test_an_end_is_one_for_whatever_reason() -> None:
         delta(tool_calls=["x"]),
     ],
 )
-def test_what_no_completion_says_is_a_bad_stream(event: object) -> None:
+def test_an_event_that_is_not_a_chat_completion_raises_bad_stream(event: object) -> None:
     with pytest.raises(BadStream):
         ChatReading().part(event)
 
 
-def test_a_server_may_give_up_in_the_middle() -> None:
+def test_an_error_event_raises_gave_up() -> None:
     with pytest.raises(GaveUp) as gave_up:
         ChatReading().part({"error": {"code": "overloaded"}})
     assert gave_up.value.error == {"code": "overloaded"}

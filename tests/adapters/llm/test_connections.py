@@ -54,7 +54,7 @@ async def failure_at(url: str, listener: Listener) -> ProviderError:
     return failure.value
 
 
-async def test_cancelling_an_answer_closes_the_connection() -> None:
+async def test_cancelling_an_answer_closes_its_connection() -> None:
     spoken, closed = trio.Event(), trio.Event()
 
     async def answer_without_end(stream: trio.SocketStream) -> None:
@@ -74,7 +74,7 @@ async def test_cancelling_an_answer_closes_the_connection() -> None:
         await closed.wait()
 
 
-async def test_turns_share_a_connection_and_closing_the_model_closes_it() -> None:
+async def test_turns_share_a_connection_that_closes_with_the_model() -> None:
     connections, closed = [], trio.Event()
     answer = DemoAnswer("all", (), ("Well,",), 0.0, 0.0, hang_up=False, hang=False, fail=None)
 
@@ -92,7 +92,7 @@ async def test_turns_share_a_connection_and_closing_the_model_closes_it() -> Non
     assert len(connections) == 1
 
 
-async def test_a_connection_that_the_server_dropped_between_turns_costs_no_answer() -> None:
+async def test_an_answer_succeeds_after_the_server_closed_the_idle_connection() -> None:
     answer = DemoAnswer("all", (), ("Well,",), 0.0, 0.0, hang_up=False, hang=False, fail=None)
     streams: list[trio.SocketStream] = []
 
@@ -112,7 +112,7 @@ async def test_a_connection_that_the_server_dropped_between_turns_costs_no_answe
     assert len(streams) == 2
 
 
-async def test_a_server_that_is_not_there_is_asked_twice_and_named() -> None:
+async def test_a_refused_connection_names_the_address() -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         port = unused.getsockname()[1]
@@ -121,7 +121,7 @@ async def test_a_server_that_is_not_there_is_asked_twice_and_named() -> None:
     assert failure.cure == "start that server, or correct the base URL"
 
 
-async def test_https_where_there_is_none_fails_the_handshake() -> None:
+async def test_https_to_a_plain_http_server_fails_the_handshake() -> None:
     async def greet(stream: trio.SocketStream) -> None:
         async with stream:
             await stream.receive_some()
@@ -134,7 +134,7 @@ async def test_https_where_there_is_none_fails_the_handshake() -> None:
 
 
 @pytest.mark.parametrize("is_reset", [True, False], ids=["killed", "closed"])
-async def test_a_server_that_goes_in_the_middle_of_an_answer_is_not_asked_again(
+async def test_a_connection_lost_in_mid_answer_is_not_retried(
     is_reset: bool,
 ) -> None:
     connections = 0
@@ -164,7 +164,7 @@ async def test_a_server_that_goes_in_the_middle_of_an_answer_is_not_asked_again(
     assert connections == 1
 
 
-async def test_what_is_no_http_at_all_is_a_failure_too() -> None:
+async def test_a_server_that_does_not_speak_http_raises_an_error() -> None:
     async def babble(stream: trio.SocketStream) -> None:
         async with stream:
             await stream.receive_some()

@@ -48,7 +48,7 @@ async def failure_of(answer: Any, **options: Any) -> ProviderError:
         (503, None, "503", "status page"),
     ],
 )
-async def test_a_refusal_names_its_status_and_what_to_do(
+async def test_a_refusal_names_its_status_and_the_cure(
     autojump_clock: MockClock,
     api: str,
     status: int,
@@ -85,14 +85,14 @@ async def test_a_refusal_names_its_status_and_what_to_do(
         {"message": "number of input tokens must be no more than 32768, got 40000"},
     ],
 )
-async def test_a_conversation_that_is_too_long_is_known_in_each_servers_words(
+async def test_a_too_long_conversation_is_recognised_in_the_words_of_each_server(
     autojump_clock: MockClock, error: dict[str, object]
 ) -> None:
     failure = await failure_of(httpx2.Response(400, json={"error": error}))
     assert "shorten the prompt's file, or lower context_tokens" in failure.cure
 
 
-async def test_a_conversation_may_be_found_too_long_in_the_stream(
+async def test_a_too_long_conversation_is_recognised_in_a_stream_error(
     autojump_clock: MockClock,
 ) -> None:
     failure = await failure_of(({"error": {"code": "context_length_exceeded"}},))
@@ -122,7 +122,7 @@ class _Caused(httpx2.ConnectError):
         (httpx2.RemoteProtocolError("x"), "broke off the connection", "status page"),
     ],
 )
-async def test_a_connection_that_fails_says_how(
+async def test_a_failed_connection_names_the_cause_and_the_cure(
     autojump_clock: MockClock, error: Exception, reason: str, cure: str
 ) -> None:
     failure = await failure_of(error)
@@ -153,7 +153,7 @@ async def test_a_connection_that_fails_says_how(
         (httpx2.Response(200), "malformed: it has no server-sent events"),
     ],
 )
-async def test_a_stream_that_makes_no_sense_is_a_failure(
+async def test_a_malformed_stream_raises_an_error(
     autojump_clock: MockClock, answer: object, reason: str
 ) -> None:
     assert (await failure_of(answer)).reason.endswith((reason, f"{reason}, or too long ones"))
@@ -167,7 +167,7 @@ async def test_a_stream_that_makes_no_sense_is_a_failure(
         ({"error": {"code": "overloaded"}}, "sent an error"),
     ],
 )
-async def test_text_before_a_broken_stream_is_passed_on_and_nothing_after_it(
+async def test_text_after_a_fault_in_the_stream_is_dropped(
     autojump_clock: MockClock, fault: object, reason: str
 ) -> None:
     listener = Listener()

@@ -71,7 +71,9 @@ class TestFallbackModelWithoutItsFirst(TestFallbackModel):
         return down, answering
 
 
-async def test_the_second_is_not_asked_while_the_first_answers(autojump_clock: MockClock) -> None:
+async def test_the_second_model_is_not_asked_while_the_first_answers(
+    autojump_clock: MockClock,
+) -> None:
     second = Server(SECOND)
     async with two(Server(whole("First.|")), second) as model:
         assert (await say(model)).text == "First.|"
@@ -79,7 +81,7 @@ async def test_the_second_is_not_asked_while_the_first_answers(autojump_clock: M
     assert second.requests == []
 
 
-async def test_the_second_answers_where_the_first_is_refused(autojump_clock: MockClock) -> None:
+async def test_the_second_model_answers_if_the_first_is_refused(autojump_clock: MockClock) -> None:
     second = Server(SECOND)
     async with two(Server(DOWN), second) as model:
         assert (await say(model)).pieces == [(0.0, "Second.|")]
@@ -87,7 +89,7 @@ async def test_the_second_answers_where_the_first_is_refused(autojump_clock: Moc
     assert second.asked[0]["messages"][-1] == {"role": "user", "content": "Marmalade?"}
 
 
-async def test_both_together_take_no_longer_than_a_caller_waits(autojump_clock: MockClock) -> None:
+async def test_both_models_share_the_time_to_the_first_token(autojump_clock: MockClock) -> None:
     async with two(Server(SILENT), Server((1.25, *SECOND))) as model:
         assert (await say(model)).pieces == [(2.75, "Second.|")]
         assert model.counters == FallbackCounters(requests=1, late=1)
@@ -95,7 +97,7 @@ async def test_both_together_take_no_longer_than_a_caller_waits(autojump_clock: 
 
 
 @pytest.mark.parametrize("fault", [SILENT, (httpx2.ReadError("reset"),), ("{",)], ids=str)
-async def test_once_something_was_said_the_second_is_not_asked(
+async def test_the_second_model_is_not_asked_after_the_first_word(
     autojump_clock: MockClock, fault: tuple[object, ...]
 ) -> None:
     first, second, listener = Server((delta(content="Well, "), *fault)), Server(SECOND), Listener()
@@ -107,12 +109,14 @@ async def test_once_something_was_said_the_second_is_not_asked(
     assert second.requests == []
 
 
-async def test_spaces_are_not_said(autojump_clock: MockClock) -> None:
+async def test_white_space_does_not_count_as_a_first_word(autojump_clock: MockClock) -> None:
     async with two(Server((delta(content="\n"), "{")), Server(SECOND)) as model:
         assert (await say(model)).text == "\nSecond.|"
 
 
-async def test_what_the_first_has_done_is_not_done_again(autojump_clock: MockClock) -> None:
+async def test_the_second_model_gets_the_tool_results_of_the_first(
+    autojump_clock: MockClock,
+) -> None:
     first, second = Server(uses(("look_up", '{"thing": "jam"}')), DOWN), Server(SECOND)
     stock, listener = Stock(), Listener()
     async with two(first, second) as model:
@@ -122,7 +126,7 @@ async def test_what_the_first_has_done_is_not_done_again(autojump_clock: MockClo
     assert second.asked[0]["messages"] == first.asked[1]["messages"]
 
 
-async def test_the_second_uses_tools_as_well(autojump_clock: MockClock) -> None:
+async def test_the_second_model_uses_tools(autojump_clock: MockClock) -> None:
     stock, listener = Stock(), Listener()
     async with two(Server(DOWN), Server(uses(("look_up", "{}")), SECOND)) as model:
         await model.write(ASKED, stock, listener)
@@ -130,7 +134,7 @@ async def test_the_second_uses_tools_as_well(autojump_clock: MockClock) -> None:
     assert listener.text == "Second.|"
 
 
-async def test_where_both_fail_the_error_says_so_of_each(autojump_clock: MockClock) -> None:
+async def test_when_both_models_fail_the_error_names_both(autojump_clock: MockClock) -> None:
     async with two(Server(SILENT), Server(DOWN)) as model:
         with pytest.raises(ProviderError) as failure:
             await say(model)
@@ -146,7 +150,7 @@ async def test_where_both_fail_the_error_says_so_of_each(autojump_clock: MockClo
     assert failure.value.__suppress_context__
 
 
-async def test_a_first_that_keeps_failing_is_not_waited_for_in_every_turn(
+async def test_repeated_failures_open_the_circuit_of_the_first_model(
     autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
 ) -> None:
     first = Server(SILENT, SILENT, SILENT, whole("First.|"))
@@ -168,7 +172,9 @@ async def test_a_first_that_keeps_failing_is_not_waited_for_in_every_turn(
     assert "marmalade" not in caplog.text.lower()
 
 
-async def test_callers_who_interrupt_say_nothing_about_the_first(autojump_clock: MockClock) -> None:
+async def test_an_interruption_does_not_count_as_a_failure_of_the_first_model(
+    autojump_clock: MockClock,
+) -> None:
     first, second = Server(SILENT), Server(SECOND)
     async with two(first, second) as model:
         for _ in range(FAILURES):

@@ -49,17 +49,17 @@ def test_the_oldest_turns_are_dropped_whole(
 
 
 @pytest.mark.parametrize("room", [-5, 0, 1])
-def test_the_last_turn_is_kept_where_nothing_fits(room: int) -> None:
+def test_the_last_turn_is_kept_even_if_it_does_not_fit(room: int) -> None:
     assert newest(HISTORY, room) == QUESTION
     assert newest(HISTORY[:-1], room) == SECOND
     assert newest((GREETING,), room) == (GREETING,)
 
 
-def test_of_no_history_there_is_nothing_to_drop() -> None:
+def test_an_empty_history_stays_empty() -> None:
     assert newest((), 10) == ()
 
 
-def test_all_that_one_side_said_in_a_row_is_one_message_and_interruptions_are_marked() -> None:
+def test_consecutive_items_of_one_side_are_joined_and_interruptions_are_marked() -> None:
     history = (*HISTORY[:-1], Said("agent", "we are.", reply=4), *QUESTION)
     assert list(messages(history, "…[cut]")) == [
         Message("agent", "Hello."),
@@ -73,7 +73,7 @@ def test_all_that_one_side_said_in_a_row_is_one_message_and_interruptions_are_ma
 
 
 @pytest.mark.parametrize("written", ["", '{"day": ', '"Sunday"', "null"])
-def test_arguments_that_no_object_can_be_read_from_are_sent_as_none(written: str) -> None:
+def test_arguments_that_are_not_a_json_object_are_sent_as_an_empty_object(written: str) -> None:
     used = ToolUsed("look_up", written, "The arguments are no JSON.")
     assert list(messages([used], "…")) == [ToolUsed("look_up", "{}", used.result)]
 
@@ -98,11 +98,11 @@ def test_arguments_that_no_object_can_be_read_from_are_sent_as_none(written: str
         ("8 800 555 35 35", 9),
     ],
 )
-def test_the_estimate_is_above_what_a_vocabulary_counts_and_not_far(text: str, tokens: int) -> None:
+def test_the_estimate_is_between_one_and_two_times_the_real_count(text: str, tokens: int) -> None:
     wrapped = tokens + 4
     assert wrapped <= tokens_of_words(text) <= 2 * wrapped
 
 
-def test_json_has_more_tokens_than_words_of_the_same_length() -> None:
+def test_json_counts_more_tokens_than_words_of_the_same_length() -> None:
     order = '{"date": "2026-11-24", "time": "10:30", "order_id": "A-4711"}'
     assert tokens_of_json(order) >= 29 + 4

@@ -65,9 +65,7 @@ async def failure_of(model: LanguageModel, listener: Listener) -> ProviderError:
     return failure.value
 
 
-async def test_an_answer_is_given_out_while_it_is_written(
-    server: ModelServer, api: ApiName
-) -> None:
+async def test_an_answer_is_passed_on_token_by_token(server: ModelServer, api: ApiName) -> None:
     await server.write(Writing(text="Seven nails.| And one.|", every=0.01))
     listener = Listener()
     async with asking(server, api) as model:
@@ -78,7 +76,9 @@ async def test_an_answer_is_given_out_while_it_is_written(
     assert asked.outcome == "ok"
 
 
-async def test_tools_are_used_and_their_results_are_sent(server: ModelServer, api: ApiName) -> None:
+async def test_the_results_of_tools_are_sent_in_the_next_request(
+    server: ModelServer, api: ApiName
+) -> None:
     calls = (ToolCall("look_up", '{"thing": "nails"}'), ToolCall("look_up", '{"thing": "nuts"}'))
     await server.write(Writing(text="Let me see.| ", tools=calls), containing="How many")
     await server.write(Writing(text="Both.|"), containing="2 in stock")
@@ -95,7 +95,7 @@ async def test_tools_are_used_and_their_results_are_sent(server: ModelServer, ap
     assert LOOK_UP.name in json.dumps(first.request["tools"])
 
 
-async def test_an_answer_that_the_caller_interrupts_is_over_at_the_server_too(
+async def test_an_interruption_cancels_the_request_at_the_server(
     server: ModelServer, api: ApiName
 ) -> None:
     await server.write(Writing(then="hang", after=1))
@@ -120,7 +120,7 @@ async def test_an_answer_that_the_caller_interrupts_is_over_at_the_server_too(
     ],
     ids=lambda value: f"{value.then} after {value.after}" if isinstance(value, Writing) else "",
 )
-async def test_what_goes_wrong_is_said_and_tried_again_only_where_nothing_was_heard(
+async def test_a_failed_request_is_retried_only_before_its_first_token(
     server: ModelServer, api: ApiName, script: Writing, reason: str, requests: int
 ) -> None:
     await server.write(script)
@@ -131,7 +131,9 @@ async def test_what_goes_wrong_is_said_and_tried_again_only_where_nothing_was_he
     assert len(await server.asked()) == requests
 
 
-async def test_a_refusal_that_is_soon_over_is_waited_for(server: ModelServer, api: ApiName) -> None:
+async def test_a_refusal_with_a_short_retry_after_is_retried(
+    server: ModelServer, api: ApiName
+) -> None:
     await server.write(Writing(then="429", retry_after=0.1), times=1)
     listener = Listener()
     async with asking(server, api) as model:
@@ -140,7 +142,9 @@ async def test_a_refusal_that_is_soon_over_is_waited_for(server: ModelServer, ap
     assert listener.text == "Yes, of course.|"
 
 
-async def test_a_wrong_key_is_named_and_not_shown(server: ModelServer, api: ApiName) -> None:
+async def test_a_wrong_key_is_reported_without_the_key_itself(
+    server: ModelServer, api: ApiName
+) -> None:
     await server.accept(["another"])
     async with asking(server, api) as model:
         failure = await failure_of(model, Listener())
@@ -148,7 +152,7 @@ async def test_a_wrong_key_is_named_and_not_shown(server: ModelServer, api: ApiN
     assert failure.cure == "the key was refused: check it and the account it belongs to"
 
 
-async def test_a_silent_server_times_out_and_sees_the_close(
+async def test_a_timeout_cancels_the_request_at_the_server(
     server: ModelServer, api: ApiName
 ) -> None:
     await server.write(Writing(then="hang"), times=1)
@@ -161,7 +165,7 @@ async def test_a_silent_server_times_out_and_sees_the_close(
     assert [asked.outcome for asked in await server.ended()] == ["cancelled"] * 2
 
 
-async def test_a_server_that_is_killed_is_replaced_by_the_second_until_it_is_back(
+async def test_the_second_server_answers_while_the_first_is_down(
     api: ApiName,
 ) -> None:
     async with (

@@ -100,7 +100,7 @@ class TestResponses(LanguageModelContract):
 # --- what the model is asked --------------------------------------------------------------------
 
 
-async def test_the_model_is_asked_with_the_prompt_the_history_and_the_tools(
+async def test_a_chat_request_has_the_prompt_the_history_and_the_tools(
     autojump_clock: MockClock,
 ) -> None:
     server = Server(whole("Hm?|"))
@@ -129,7 +129,7 @@ async def test_the_model_is_asked_with_the_prompt_the_history_and_the_tools(
     }
 
 
-async def test_responses_are_asked_for_the_same_and_nothing_is_kept(
+async def test_a_responses_request_has_the_same_content_and_is_not_stored(
     autojump_clock: MockClock,
 ) -> None:
     server = Server((COMPLETED,))
@@ -157,7 +157,7 @@ async def test_responses_are_asked_for_the_same_and_nothing_is_kept(
 
 
 @pytest.mark.parametrize("api", ["chat", "responses"])
-async def test_where_there_are_no_tools_none_are_spoken_of(
+async def test_without_tools_the_request_omits_the_field(
     autojump_clock: MockClock, api: str
 ) -> None:
     class NoTools(Stock):
@@ -173,7 +173,7 @@ async def test_where_there_are_no_tools_none_are_spoken_of(
     assert "tools" not in server.asked[0]
 
 
-async def test_in_russian_the_prompt_and_the_mark_of_an_interruption_are_russian(
+async def test_in_russian_the_prompt_and_the_interruption_mark_are_russian(
     autojump_clock: MockClock,
 ) -> None:
     server = Server(whole("Да?|"))
@@ -185,14 +185,14 @@ async def test_in_russian_the_prompt_and_the_mark_of_an_interruption_are_russian
     assert agent["content"] == "Магазин" + INTERRUPTED["ru"]
 
 
-async def test_a_prompt_of_ones_own_is_sent_instead(autojump_clock: MockClock) -> None:
+async def test_a_custom_prompt_replaces_the_default_one(autojump_clock: MockClock) -> None:
     server = Server(whole("Hm?|"))
     async with asking(server, prompt="Be kind.") as model:
         await write(model)
     assert server.asked[0]["messages"][0] == {"role": "system", "content": "Be kind."}
 
 
-async def test_a_transport_of_ones_own_is_used_whatever_proxies_the_environment_names(
+async def test_a_custom_transport_ignores_the_proxies_of_the_environment(
     autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ALL_PROXY", "http://proxy.test")
@@ -231,7 +231,7 @@ async def test_the_first_answer_needs_no_thread(autojump_clock: MockClock) -> No
         ),
     ],
 )
-async def test_a_key_or_an_address_that_cannot_work_is_refused_before_any_call(
+async def test_an_unusable_key_or_url_fails_before_the_first_call(
     key: str, url: str, complaint: str
 ) -> None:
     with pytest.raises(ProviderError, match=complaint) as refusal:

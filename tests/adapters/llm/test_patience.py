@@ -55,7 +55,7 @@ async def failure_of(server: Server) -> tuple[ProviderError, Listener]:
     ],
     ids=["no response", "no event", "no word"],
 )
-async def test_a_model_that_does_not_begin_is_given_up_without_another_try(
+async def test_a_first_token_timeout_is_not_retried(
     autojump_clock: MockClock, script: tuple[object, ...], latency: float
 ) -> None:
     server = Server(script, latency=latency)
@@ -68,13 +68,13 @@ async def test_a_model_that_does_not_begin_is_given_up_without_another_try(
     assert listener.pieces == []
 
 
-async def test_a_model_that_begins_in_time_may_go_on_for_longer(autojump_clock: MockClock) -> None:
+async def test_each_token_restarts_the_timeout_between_tokens(autojump_clock: MockClock) -> None:
     server = Server((2.75, WELL, 1.75, WELL, 1.75, *whole("yes.")))
     listener = await answer_of(server)
     assert [at for at, _ in listener.pieces] == [2.75, 4.5, 6.25]
 
 
-async def test_a_stream_that_stops_in_the_middle_is_a_failure_after_what_was_said(
+async def test_a_timeout_between_tokens_raises_after_the_text_so_far(
     autojump_clock: MockClock,
 ) -> None:
     server = Server((0.5, WELL, 0.25, WELL, 100.0))
@@ -87,7 +87,7 @@ async def test_a_stream_that_stops_in_the_middle_is_a_failure_after_what_was_sai
     assert len(server.requests) == 1
 
 
-async def test_a_tool_call_that_stops_in_the_middle_is_not_used(autojump_clock: MockClock) -> None:
+async def test_an_incomplete_tool_call_is_not_used(autojump_clock: MockClock) -> None:
     piece = {"index": 0, "id": "a", "function": {"name": "look_up", "arguments": '{"th'}}
     stock = Stock()
     async with asking(Server((delta(tool_calls=[piece]), 100.0))) as model:
@@ -96,7 +96,9 @@ async def test_a_tool_call_that_stops_in_the_middle_is_not_used(autojump_clock: 
     assert stock.used == []
 
 
-async def test_a_slow_tool_is_not_the_models_silence(autojump_clock: MockClock) -> None:
+async def test_the_time_of_a_tool_does_not_count_against_the_model(
+    autojump_clock: MockClock,
+) -> None:
     listener, stock = Listener(), Stock(takes=20.0)
     async with asking(Server(uses(("look_up", "{}")), (2.5, *whole("One.")))) as model:
         await model.write(ASKED, stock, listener)
@@ -104,7 +106,7 @@ async def test_a_slow_tool_is_not_the_models_silence(autojump_clock: MockClock) 
 
 
 @pytest.mark.parametrize("end", ["[DONE]", delta("stop")])
-async def test_a_server_that_does_not_end_its_response_holds_up_no_answer(
+async def test_a_response_left_open_after_its_end_is_closed(
     autojump_clock: MockClock, end: object
 ) -> None:
     server = Server((WELL, end, 100.0))
@@ -114,12 +116,12 @@ async def test_a_server_that_does_not_end_its_response_holds_up_no_answer(
     assert not server.streams[0].is_open
 
 
-async def test_what_comes_after_the_end_is_not_of_the_answer(autojump_clock: MockClock) -> None:
+async def test_events_after_the_end_are_ignored(autojump_clock: MockClock) -> None:
     listener = await answer_of(Server((WELL, delta("stop"), "[DONE]", "{", WELL)))
     assert listener.text == "Well, "
 
 
-async def test_an_end_that_breaks_off_is_an_end_all_the_same(autojump_clock: MockClock) -> None:
+async def test_a_connection_lost_after_the_end_does_not_matter(autojump_clock: MockClock) -> None:
     listener = await answer_of(Server((WELL, delta("stop"), httpx2.ReadError("reset"))))
     assert listener.text == "Well, "
 
@@ -158,7 +160,7 @@ async def test_a_failure_before_the_first_token_is_retried_once(
     assert server.asked[0] == server.asked[1]
 
 
-async def test_there_is_no_third_try(autojump_clock: MockClock) -> None:
+async def test_a_second_failure_is_not_retried(autojump_clock: MockClock) -> None:
     server = Server(GONE)
     failure, _ = await failure_of(server)
     assert failure.reason == "model.test broke off the connection"
@@ -170,7 +172,7 @@ async def test_there_is_no_third_try(autojump_clock: MockClock) -> None:
     [httpx2.ReadError("reset"), {"error": {"code": "overloaded"}}],
     ids=["reset", "gave up"],
 )
-async def test_after_a_word_there_is_no_second_try(
+async def test_a_failure_after_the_first_token_is_not_retried(
     autojump_clock: MockClock, fault: object
 ) -> None:
     server = Server((WELL, fault), whole("Well,"))
@@ -198,7 +200,7 @@ async def test_after_a_word_there_is_no_second_try(
     ],
     ids=str,
 )
-async def test_what_would_fail_again_is_not_tried_again(
+async def test_a_failure_that_a_retry_cannot_fix_is_not_retried(
     autojump_clock: MockClock, hopeless: Exception
 ) -> None:
     server = Server(hopeless, whole("Well,"))
@@ -208,7 +210,7 @@ async def test_what_would_fail_again_is_not_tried_again(
 
 @pytest.mark.parametrize(("said", "waited"), [("0", 0.0), ("0.5", 0.5), ("1", 1.0)])
 @pytest.mark.parametrize("status", [429, 503])
-async def test_a_server_may_say_when_to_try_again_if_it_is_soon(
+async def test_a_short_retry_after_is_respected(
     autojump_clock: MockClock, status: int, said: str, waited: float
 ) -> None:
     server = Server(refusal(status, said), whole("Well,"))
@@ -216,14 +218,16 @@ async def test_a_server_may_say_when_to_try_again_if_it_is_soon(
     assert server.asked_at == [0.0, waited]
 
 
-async def test_both_tries_share_the_time_to_the_first_token(autojump_clock: MockClock) -> None:
+async def test_a_request_and_its_retry_share_the_time_to_the_first_token(
+    autojump_clock: MockClock,
+) -> None:
     server = Server(refusal(503), (100.0, WELL), latency=2.0)
     failure, _ = await failure_of(server)
     assert isinstance(failure, Late)
     assert trio.current_time() == FIRST_TOKEN_S
 
 
-async def test_another_try_that_could_not_begin_in_time_is_not_made(
+async def test_a_retry_that_would_begin_too_late_is_skipped(
     autojump_clock: MockClock,
 ) -> None:
     server = Server(refusal(429, "1"), whole("Well,"), latency=2.5)
@@ -232,7 +236,7 @@ async def test_another_try_that_could_not_begin_in_time_is_not_made(
     assert (trio.current_time(), len(server.requests)) == (2.5, 1)
 
 
-async def test_each_request_of_an_answer_has_its_own_tries_and_no_tool_is_used_twice(
+async def test_each_request_of_an_answer_may_be_retried_and_tools_run_once(
     autojump_clock: MockClock,
 ) -> None:
     server, stock = Server(GONE, uses(("look_up", "{}")), GONE, whole("One.")), Stock()
@@ -244,7 +248,7 @@ async def test_each_request_of_an_answer_has_its_own_tries_and_no_tool_is_used_t
     assert server.asked[2] == server.asked[3]
 
 
-async def test_a_call_that_ends_while_it_waits_for_the_second_try_makes_none(
+async def test_a_call_that_ends_before_the_retry_cancels_it(
     autojump_clock: MockClock,
 ) -> None:
     server = Server(GONE)

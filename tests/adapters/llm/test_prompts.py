@@ -15,13 +15,13 @@ LANGUAGES: tuple[Language, ...] = get_args(Language)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_a_prompt_explains_both_marks(language: Language) -> None:
+def test_a_prompt_explains_the_chunk_mark_and_the_interruption_mark(language: Language) -> None:
     assert PROMPTS[language].count("|") > 3
     assert PROMPTS[language].count(INTERRUPTED[language]) == 1
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_a_prompts_example_is_cut_where_it_says(language: Language) -> None:
+def test_the_example_in_a_prompt_has_three_marked_chunks(language: Language) -> None:
     begin, end = {"en": ("Yes, of course", '"'), "ru": ("Да, конечно", "»")}[language]
     example = begin + PROMPTS[language].partition(begin)[2].partition(end)[0]
     chunker = Chunker(250)
@@ -32,10 +32,10 @@ def test_a_prompts_example_is_cut_where_it_says(language: Language) -> None:
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_a_prompt_leaves_most_of_the_room_to_the_call(language: Language) -> None:
+def test_a_prompt_takes_less_than_half_of_the_context(language: Language) -> None:
     assert tokens_of_words(PROMPTS[language]) < CONTEXT_TOKENS / 2
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_a_prompt_names_no_tool_for_a_bot_may_have_others(language: Language) -> None:
+def test_a_prompt_contains_no_tool_name(language: Language) -> None:
     assert "_" not in PROMPTS[language]

@@ -9,7 +9,7 @@ from callchart.adapters.llm.responses import ResponseReading, conversation
 from callchart.engine.data import Said, ToolUsed
 
 
-def test_a_history_is_what_both_sides_said_and_which_tools_were_used() -> None:
+def test_a_history_becomes_messages_and_function_calls() -> None:
     history = (
         Said("caller", "How many?"),
         Said("agent", "Let me", interrupted=True),
@@ -65,11 +65,11 @@ def test_a_history_is_what_both_sides_said_and_which_tools_were_used() -> None:
         ),
     ],
 )
-def test_what_an_event_adds_to_the_answer(event: object, part: Part) -> None:
+def test_each_event_becomes_a_part_of_the_answer(event: object, part: Part) -> None:
     assert ResponseReading().part(event) == part
 
 
-def test_tool_calls_are_taken_when_they_are_whole_in_their_order() -> None:
+def test_complete_tool_calls_are_collected_in_order() -> None:
     reading = ResponseReading()
     for name in ("look_up", "note"):
         call = {"type": "function_call", "name": name, "arguments": "{}", "call_id": "x"}
@@ -87,13 +87,13 @@ def test_tool_calls_are_taken_when_they_are_whole_in_their_order() -> None:
         {"error": {"code": "server_error"}},
     ],
 )
-def test_a_server_may_give_up_in_the_middle(event: object) -> None:
+def test_an_error_event_raises_gave_up(event: object) -> None:
     with pytest.raises(GaveUp) as gave_up:
         ResponseReading().part(event)
     assert gave_up.value.error == {"code": "server_error"}
 
 
 @pytest.mark.parametrize("event", [[1], {}, {"choices": []}, {"type": 7}])
-def test_what_no_response_says_is_a_bad_stream(event: object) -> None:
+def test_an_event_that_is_not_a_response_raises_bad_stream(event: object) -> None:
     with pytest.raises(BadStream):
         ResponseReading().part(event)

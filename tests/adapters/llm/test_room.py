@@ -28,7 +28,7 @@ def turns(count: int) -> list[Said | ToolUsed]:
     return [*(turn * count), *ASKED]
 
 
-async def test_of_a_long_call_the_newest_turns_are_sent_that_have_room(
+async def test_a_long_history_is_cut_to_the_newest_turns_that_fit(
     autojump_clock: MockClock,
 ) -> None:
     server = Server(whole("Hm?|"))
@@ -40,7 +40,7 @@ async def test_of_a_long_call_the_newest_turns_are_sent_that_have_room(
     assert [message["role"] for message in messages[1:]] == ["user", "assistant"] * 7 + ["user"]
 
 
-async def test_tools_take_room_from_the_history(autojump_clock: MockClock) -> None:
+async def test_the_size_of_the_tools_reduces_the_history(autojump_clock: MockClock) -> None:
     server = Server(whole("Hm?|"))
     talkative = replace(LOOK_UP, description="Looks it up. " * 100)
     async with asking(server, prompt="Be kind.", context_tokens=1000) as model:
@@ -48,7 +48,7 @@ async def test_tools_take_room_from_the_history(autojump_clock: MockClock) -> No
     assert len(server.asked[0]["messages"]) == 1 + 2 * 4 + 1
 
 
-async def test_an_hours_talk_does_not_grow_the_request(autojump_clock: MockClock) -> None:
+async def test_the_size_of_a_request_does_not_grow_with_the_call(autojump_clock: MockClock) -> None:
     server = Server(whole("Hm?|"))
     async with asking(server) as model:
         for count in (100, 200):
@@ -57,7 +57,7 @@ async def test_an_hours_talk_does_not_grow_the_request(autojump_clock: MockClock
     assert len(server.requests[0].content) < 4 * CONTEXT_TOKENS
 
 
-async def test_a_prompt_that_leaves_no_room_is_refused_before_any_call() -> None:
+async def test_a_prompt_above_the_limit_fails_before_the_first_call() -> None:
     with pytest.raises(ProviderError) as refusal:
         async with asking(Server(whole()), prompt="Be kind. " * 400, context_tokens=1000):
             pass

@@ -29,7 +29,7 @@ ASKED = [Said("caller", "Polly?")]
 HANG_UP = ToolSpec("hang_up", "Ends the call.", {"type": "object", "properties": {}})
 
 
-async def test_what_a_tool_gives_is_read_by_the_model_in_the_next_request(
+async def test_a_tool_result_is_sent_in_the_next_chat_request(
     autojump_clock: MockClock,
 ) -> None:
     server = Server(
@@ -53,7 +53,9 @@ async def test_what_a_tool_gives_is_read_by_the_model_in_the_next_request(
     assert call["function"] == {"name": "look_up", "arguments": '{"thing": "nails"}'}
 
 
-async def test_responses_read_what_a_tool_gives_as_well(autojump_clock: MockClock) -> None:
+async def test_a_tool_result_is_sent_in_the_next_responses_request(
+    autojump_clock: MockClock,
+) -> None:
     server = Server((done("look_up", "{}"), COMPLETED), (text("One left.|"), COMPLETED))
     listener, stock = Listener(), Stock()
     async with asking(server, api="responses") as model:
@@ -70,7 +72,7 @@ async def test_responses_read_what_a_tool_gives_as_well(autojump_clock: MockCloc
     }
 
 
-async def test_several_tools_are_used_one_after_the_other_in_order(
+async def test_several_tools_run_one_after_the_other_in_order(
     autojump_clock: MockClock,
 ) -> None:
     server = Server(uses(("look_up", "{}"), ("note", "{}"), ("look_up", "{}")), whole("Three.|"))
@@ -83,7 +85,7 @@ async def test_several_tools_are_used_one_after_the_other_in_order(
     assert results == ["1 in stock", "2 in stock", "3 in stock"]
 
 
-async def test_a_tool_that_ends_the_answer_ends_it_before_the_next_tool(
+async def test_no_tool_runs_after_one_that_ends_the_answer(
     autojump_clock: MockClock,
 ) -> None:
     server = Server((delta(content="Goodbye.|"), *uses(("hang_up", ""), ("look_up", "{}"))))
@@ -95,14 +97,14 @@ async def test_a_tool_that_ends_the_answer_ends_it_before_the_next_tool(
     assert len(server.requests) == 1
 
 
-async def test_a_tool_alone_is_an_answer_where_it_ends_it(autojump_clock: MockClock) -> None:
+async def test_an_answer_without_text_may_end_with_a_tool(autojump_clock: MockClock) -> None:
     async with asking(Server(uses(("hang_up", "{}")))) as model:
         listener, tools = await write(model)
     assert listener.pieces == []
     assert tools.ends_call
 
 
-async def test_after_words_and_a_tool_nothing_more_need_be_said(autojump_clock: MockClock) -> None:
+async def test_an_answer_with_text_may_end_with_an_empty_request(autojump_clock: MockClock) -> None:
     server = Server((delta(content="Noted.|"), *uses(("look_up", "{}"))), whole())
     listener = Listener()
     async with asking(server) as model:
@@ -110,7 +112,9 @@ async def test_after_words_and_a_tool_nothing_more_need_be_said(autojump_clock: 
     assert listener.text == "Noted.|"
 
 
-async def test_a_model_that_never_stops_using_tools_is_stopped(autojump_clock: MockClock) -> None:
+async def test_a_model_that_uses_tools_in_five_requests_raises_an_error(
+    autojump_clock: MockClock,
+) -> None:
     server, stock = Server(uses(("look_up", "{}"))), Stock()
     async with asking(server) as model:
         with pytest.raises(ProviderError, match="used tools 5 times in one answer") as failure:
@@ -120,7 +124,7 @@ async def test_a_model_that_never_stops_using_tools_is_stopped(autojump_clock: M
 
 
 @pytest.mark.parametrize("api", ["chat", "responses"])
-async def test_halves_of_characters_are_neither_spoken_nor_sent(
+async def test_lone_surrogates_are_neither_spoken_nor_sent(
     autojump_clock: MockClock, api: str
 ) -> None:
     tool = ("look_up", '{"thing": "\ud83d"}')
@@ -141,7 +145,7 @@ async def test_halves_of_characters_are_neither_spoken_nor_sent(
     sent.encode()
 
 
-async def test_an_answer_that_is_cut_for_its_length_is_one(autojump_clock: MockClock) -> None:
+async def test_an_answer_cut_at_the_length_limit_is_kept(autojump_clock: MockClock) -> None:
     async with asking(Server((delta(content="Well, "), delta("length")))) as model:
         listener, _ = await write(model)
     assert listener.text == "Well, "
@@ -150,7 +154,7 @@ async def test_an_answer_that_is_cut_for_its_length_is_one(autojump_clock: MockC
 # --- the counters -------------------------------------------------------------------------------
 
 
-async def test_the_counters_have_requests_and_first_token_latencies(
+async def test_requests_failures_and_first_token_latencies_are_counted(
     autojump_clock: MockClock,
 ) -> None:
     server = Server(
@@ -167,7 +171,7 @@ async def test_the_counters_have_requests_and_first_token_latencies(
         assert model.counters == ModelCounters(3, 0, 1, 2, 0.75, 0.5)
 
 
-async def test_a_latency_is_counted_when_the_caller_interrupts_after_it(
+async def test_a_first_token_latency_is_counted_even_if_the_answer_is_interrupted(
     autojump_clock: MockClock,
 ) -> None:
     async with asking(Server((0.25, delta(content="Well, "), 1.0))) as model:

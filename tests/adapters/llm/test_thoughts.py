@@ -27,7 +27,7 @@ TEXTS = {
 
 @pytest.mark.parametrize("text", TEXTS)
 @given(cuts=st.data())
-def test_they_are_taken_out_wherever_the_pieces_end(text: str, cuts: st.DataObject) -> None:
+def test_thoughts_are_removed_wherever_the_pieces_end(text: str, cuts: st.DataObject) -> None:
     places = sorted(cuts.draw(st.sets(st.integers(1, len(text) - 1))))
     pieces = [text[a:b] for a, b in zip([0, *places], [*places, len(text)], strict=True)]
     thoughts = Thoughts()
@@ -35,13 +35,13 @@ def test_they_are_taken_out_wherever_the_pieces_end(text: str, cuts: st.DataObje
     assert spoken + thoughts.rest() == TEXTS[text]
 
 
-def test_what_cannot_be_a_mark_any_more_is_not_held_back() -> None:
+def test_a_held_back_piece_is_released_once_it_cannot_be_a_mark() -> None:
     thoughts = Thoughts()
     assert thoughts.taken_out_of("1 <") == "1 "
     assert thoughts.taken_out_of(" 2") == "< 2"
 
 
-async def test_a_model_that_thinks_in_its_text_is_heard_without_it(
+async def test_thoughts_in_the_text_are_not_spoken(
     autojump_clock: MockClock,
 ) -> None:
     said: list[str] = []
@@ -52,20 +52,20 @@ async def test_a_model_that_thinks_in_its_text_is_heard_without_it(
     assert said == ["Yes", ".|"]
 
 
-async def test_a_model_that_only_thinks_is_late(autojump_clock: MockClock) -> None:
+async def test_thoughts_do_not_count_as_a_first_token(autojump_clock: MockClock) -> None:
     thinking = Server((delta(content="<think>"), *(0.5, delta(content="Well, ")) * 20))
     async with asking(thinking, first_token_s=3.0) as model:
         with pytest.raises(ProviderError, match="sent no token within 3 s"):
             await model.write((), Stock(), lambda text: pytest.fail(text))
 
 
-async def test_an_answer_of_thoughts_alone_is_empty(autojump_clock: MockClock) -> None:
+async def test_an_answer_of_thoughts_alone_raises_an_error(autojump_clock: MockClock) -> None:
     async with asking(Server(whole("<think>Hm.", "</think>"))) as model:
         with pytest.raises(ProviderError, match="the answer was empty"):
             await model.write((), Stock(), lambda text: pytest.fail(text))
 
 
-async def test_what_was_held_back_is_said_at_the_end(autojump_clock: MockClock) -> None:
+async def test_held_back_text_is_passed_on_at_the_end(autojump_clock: MockClock) -> None:
     said: list[str] = []
     async with asking(Server(whole("Less is ", "<"))) as model:
         await model.write((), Stock(), said.append)

@@ -204,7 +204,7 @@ async def test_long_texts_are_kept_only_where_they_were_declared(
     assert len(kept(files)) == 1
 
 
-async def test_only_so_many_texts_are_remembered(
+async def test_the_number_of_remembered_texts_is_bounded(
     open_cache: Open, files: Path, mock_clock: MockClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(cache, "MOST_REMEMBERED", 2)
@@ -282,7 +282,7 @@ async def test_a_truncated_file_is_replaced(
     assert len(fake.syntheses) == 2
 
 
-async def test_without_a_folder_calls_go_on(
+async def test_without_a_folder_texts_are_synthesised(
     open_cache: Open, files: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     in_the_way = trio.Path(files)
@@ -368,7 +368,7 @@ async def test_a_closed_cache_keeps_nothing(open_cache: Open, files: Path) -> No
     assert len(kept(files)) == 0
 
 
-async def test_time_stands_still_while_the_disk_works(open_cache: Open) -> None:
+async def test_reads_and_writes_count_as_outside_work(open_cache: Open) -> None:
     work = WorkLedger()
     async with open_cache(work=work) as cached:
         await sound(cached, HELLO)

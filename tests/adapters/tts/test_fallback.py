@@ -89,7 +89,7 @@ async def test_a_healthy_first_voice_speaks_alone(autojump_clock: MockClock) -> 
     assert voices.together.counters == FallbackCounters(requests=1)
 
 
-async def test_a_first_without_sound_in_its_budget_is_cancelled_and_the_second_speaks(
+async def test_the_second_voice_speaks_after_a_first_sound_timeout(
     autojump_clock: MockClock,
 ) -> None:
     voices = make(Manner(latency=0.5), Manner(latency=0.1))
@@ -110,7 +110,7 @@ async def test_a_failure_of_the_first_voice_starts_the_second_immediately(
     assert voices.together.counters == FallbackCounters(requests=1, error=1)
 
 
-async def test_a_pause_while_there_is_sound_to_hear_is_not_late(autojump_clock: MockClock) -> None:
+async def test_a_pause_is_not_late_while_there_is_sound_to_hear(autojump_clock: MockClock) -> None:
     voices = make(Manner(piece=0.5, pace=0.65))
     given = await voices.say()
     assert [at for at, _ in given] == [0.0, 0.65, 1.3]
@@ -134,7 +134,7 @@ async def test_sound_that_came_early_gives_the_next_piece_more_time(
     assert [at for at, _ in given] == [0.0, 0.0, 1.2]
 
 
-async def test_a_first_that_hangs_is_given_up_though_much_is_still_to_be_heard(
+async def test_a_first_voice_that_hangs_is_cancelled_even_with_sound_to_hear(
     autojump_clock: MockClock,
 ) -> None:
     text = "and so on " * 100
@@ -143,7 +143,7 @@ async def test_a_first_that_hangs_is_given_up_though_much_is_still_to_be_heard(
     assert [at for at, _ in given] == [0.0, 5.2]
 
 
-async def test_a_chain_has_a_third_voice(autojump_clock: MockClock) -> None:
+async def test_fallbacks_can_be_chained(autojump_clock: MockClock) -> None:
     last = FakeSynthesizer()
     inner = make(Manner(fails=0.0), Manner(fails=0.0)).together
     await FallbackSynthesizer(inner, last, Breaker("both")).synthesize(TEXT, 16000, lambda _: None)

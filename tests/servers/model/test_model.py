@@ -67,7 +67,7 @@ BOTH = pytest.mark.parametrize("ask", [completed, responded])
 
 
 @BOTH
-async def test_the_scripts_text_and_tools_come_by_both_apis(server: ModelServer, ask: Any) -> None:
+async def test_both_apis_send_the_scripts_text_and_tools(server: ModelServer, ask: Any) -> None:
     tools = (ToolCall("transfer", '{"target": "7"}'), ToolCall("hang_up"))
     await server.write(Writing(text="One moment.| Bye.|", tools=tools), containing="else")
     with client_of(server) as client:
@@ -79,7 +79,7 @@ async def test_the_scripts_text_and_tools_come_by_both_apis(server: ModelServer,
 
 
 @BOTH
-async def test_tokens_come_at_the_scripts_pace(server: ModelServer, ask: Any) -> None:
+async def test_tokens_are_sent_at_the_scripts_pace(server: ModelServer, ask: Any) -> None:
     await server.write(Writing(first=0.1, every=0.05, text="One two three"))
     with client_of(server) as client:
         ask(client)
@@ -90,14 +90,14 @@ async def test_tokens_come_at_the_scripts_pace(server: ModelServer, ask: Any) ->
     assert asked.ended - asked.at >= 0.2
 
 
-async def test_answers_can_be_told_apart(server: ModelServer) -> None:
+async def test_answers_are_numbered(server: ModelServer) -> None:
     await server.write(Writing(text="{n} apples, {n}.|"))
     with client_of(server) as client:
         answers = [completed(client)[0] for _ in range(2)]
     assert answers == ["1001 apples, 1001.|", "1002 apples, 1002.|"]
 
 
-async def test_a_refusal_says_when_to_come_back(server: ModelServer) -> None:
+async def test_a_refusal_has_the_scripts_retry_after(server: ModelServer) -> None:
     await server.write(Writing(then="429", retry_after=2), times=1)
     with client_of(server) as client:
         with pytest.raises(openai.RateLimitError) as refused:
@@ -107,7 +107,7 @@ async def test_a_refusal_says_when_to_come_back(server: ModelServer) -> None:
     assert [asked.outcome for asked in await server.ended()] == ["429", "ok"]
 
 
-async def test_only_known_keys_are_let_in(server: ModelServer) -> None:
+async def test_unknown_keys_are_refused(server: ModelServer) -> None:
     await server.accept(["secret"])
     with client_of(server) as client, client_of(server, "wrong") as stranger:
         completed(client)
@@ -124,7 +124,7 @@ async def test_only_known_keys_are_let_in(server: ModelServer) -> None:
         (Writing(then="garbage", after=1), ValueError),
     ],
 )
-async def test_an_answer_breaks_where_the_script_has_it(
+async def test_an_answer_breaks_where_the_script_says(
     server: ModelServer, script: Writing, error: Any
 ) -> None:
     await server.write(script)
@@ -132,7 +132,7 @@ async def test_an_answer_breaks_where_the_script_has_it(
         completed(client)
 
 
-async def test_an_answer_can_be_empty_and_can_end_too_early(server: ModelServer) -> None:
+async def test_an_answer_can_be_empty_or_end_too_early(server: ModelServer) -> None:
     await server.write(Writing(then="end"), times=1)
     await server.write(Writing(then="end", after=1))
     with client_of(server) as client:
@@ -140,7 +140,7 @@ async def test_an_answer_can_be_empty_and_can_end_too_early(server: ModelServer)
         assert completed(client) == ("Yes, ", [])
 
 
-async def test_an_answer_that_hangs_is_open_until_its_client_goes(server: ModelServer) -> None:
+async def test_a_hanging_answer_is_open_until_the_client_closes_it(server: ModelServer) -> None:
     await server.write(Writing(then="hang", after=1))
     with client_of(server) as client:
         asked = [
@@ -156,7 +156,7 @@ async def test_an_answer_that_hangs_is_open_until_its_client_goes(server: ModelS
     assert {asked.outcome for asked in await server.ended()} == {"cancelled"}
 
 
-async def test_it_comes_back_on_the_same_port() -> None:
+async def test_a_killed_server_restarts_on_the_same_port() -> None:
     async with ModelServer.started() as server:
         with client_of(server) as client:
             completed(client)

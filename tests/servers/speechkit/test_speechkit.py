@@ -127,7 +127,7 @@ def test_an_utterance_is_spoken_word_for_word_with_its_timings(channel: grpc.Cha
     ]
 
 
-def test_the_live_model_keeps_text_and_sound_apart(channel: grpc.Channel) -> None:
+def test_the_live_model_sends_text_and_sound_separately(channel: grpc.Channel) -> None:
     responses = list(utterance(channel, model="livetts"))
     assert responses[0].text_chunk.text == TEXT
     assert not responses[0].audio_chunk.data
@@ -135,7 +135,7 @@ def test_the_live_model_keeps_text_and_sound_apart(channel: grpc.Channel) -> Non
     assert heard(sound(responses), RATE_HZ) == "hello what do you need"
 
 
-def test_signs_alone_are_not_spoken(channel: grpc.Channel) -> None:
+def test_a_text_without_words_has_nothing_to_speak(channel: grpc.Channel) -> None:
     (response,) = utterance(channel, "...")
     assert response.chunk_type == response.NO_SPEAKABLE_TEXT
 
@@ -170,7 +170,7 @@ def test_a_text_beyond_the_limit_is_refused(channel: grpc.Channel) -> None:
     assert status(utterance(channel, "a" * 251)) == "INVALID_ARGUMENT"
 
 
-async def test_the_pace_is_the_scripts(server: SpeechKitServer) -> None:
+async def test_sound_is_sent_at_the_scripts_pace(server: SpeechKitServer) -> None:
     await server.speak(Speaking(first=0.15, every=0.05, piece=0.2))
     with grpc.insecure_channel(f"127.0.0.1:{server.grpc_port}") as channel:
         list(utterance(channel))
@@ -182,7 +182,7 @@ async def test_the_pace_is_the_scripts(server: SpeechKitServer) -> None:
 
 
 @pytest.mark.parametrize("then", ["UNAUTHENTICATED", "RESOURCE_EXHAUSTED", "UNAVAILABLE"])
-async def test_a_failure_comes_where_the_script_has_it(server: SpeechKitServer, then: str) -> None:
+async def test_a_failure_comes_where_the_script_says(server: SpeechKitServer, then: str) -> None:
     await server.speak(Speaking(then=then, retry_after=2.0), containing="Hello", times=1)
     await server.speak(Speaking(then=then, after=2, piece=0.1), containing="need", times=1)
     with grpc.insecure_channel(f"127.0.0.1:{server.grpc_port}") as channel:
@@ -208,7 +208,7 @@ async def test_an_answer_can_be_empty_garbage_or_cut(server: SpeechKitServer) ->
         assert status(utterance(channel)) == "UNAVAILABLE"
 
 
-async def test_a_call_that_hangs_is_open_until_it_is_cancelled(server: SpeechKitServer) -> None:
+async def test_a_hanging_request_is_open_until_it_is_cancelled(server: SpeechKitServer) -> None:
     await server.speak(Speaking(then="hang"))
     with grpc.insecure_channel(f"127.0.0.1:{server.grpc_port}") as channel:
         calls = [utterance(channel) for _ in range(20)]
@@ -222,7 +222,7 @@ async def test_a_call_that_hangs_is_open_until_it_is_cancelled(server: SpeechKit
 # --- keys ---------------------------------------------------------------------------------------
 
 
-async def test_only_known_keys_and_living_tokens_are_let_in(server: SpeechKitServer) -> None:
+async def test_unknown_keys_and_expired_tokens_are_refused(server: SpeechKitServer) -> None:
     await server.accept(["secret"])
     async with httpx2.AsyncClient(trust_env=False, verify=False) as client:
         given = (await client.post(f"{server.url}/iam/v1/tokens", json={"jwt": "x"})).json()
@@ -242,7 +242,7 @@ async def test_only_known_keys_and_living_tokens_are_let_in(server: SpeechKitSer
     }
 
 
-async def test_a_machine_has_its_token_from_the_metadata(server: SpeechKitServer) -> None:
+async def test_the_metadata_endpoint_issues_tokens(server: SpeechKitServer) -> None:
     await server.let_tokens_live(30.0)
     url = f"{server.url}/computeMetadata/v1/instance/service-accounts/default/token"
     async with httpx2.AsyncClient(trust_env=False, verify=False) as client:
@@ -256,7 +256,7 @@ async def test_a_machine_has_its_token_from_the_metadata(server: SpeechKitServer
 # --- speaking over HTTP -------------------------------------------------------------------------
 
 
-async def test_http_speaks_the_same_and_fails_as_it_is_told(server: SpeechKitServer) -> None:
+async def test_http_speaks_the_same_and_fails_by_script(server: SpeechKitServer) -> None:
     await server.speak(Speaking(then="429", retry_after=3), over="http", times=1)
     await server.speak(Speaking(then="cut", after=1), over="http", times=1)
     url = f"{server.url}/speech/v1/tts:synthesize"
@@ -277,7 +277,7 @@ async def test_http_speaks_the_same_and_fails_as_it_is_told(server: SpeechKitSer
 # --- hearing ------------------------------------------------------------------------------------
 
 
-def test_speech_is_understood_with_partials_a_final_and_its_refinement(
+def test_recognition_sends_partials_a_final_and_a_refinement(
     channel: grpc.Channel,
 ) -> None:
     pcm = speak("hello there", RATE_HZ).pcm + bytes(RATE_HZ * 2) + speak("and", RATE_HZ).pcm
@@ -300,7 +300,7 @@ def test_speech_is_understood_with_partials_a_final_and_its_refinement(
     assert (word.text, word.start_time_ms, word.end_time_ms) == ("there", 340, 640)
 
 
-def test_an_external_classifier_says_where_an_utterance_ends(channel: grpc.Channel) -> None:
+def test_an_external_classifier_ends_utterances(channel: grpc.Channel) -> None:
     external = stt_pb2.EouClassifierOptions(external_classifier=stt_pb2.ExternalEouClassifier())
     requests = [
         options(eou_classifier=external),
@@ -312,7 +312,7 @@ def test_an_external_classifier_says_where_an_utterance_ends(channel: grpc.Chann
     assert finals == ["final yes", "final no"]
 
 
-async def test_a_script_says_what_is_heard_at_which_second(server: SpeechKitServer) -> None:
+async def test_scripted_results_are_sent_at_their_seconds(server: SpeechKitServer) -> None:
     results = (
         Result(0.4, "partial", "tell me"),
         Result(0.8, "final", "tell me more"),
@@ -363,12 +363,12 @@ async def test_a_session_without_messages_is_closed(server: SpeechKitServer) -> 
     assert lines[-1] == "CLOSED"
 
 
-async def test_audio_far_ahead_of_the_clock_is_warned_of(server: SpeechKitServer) -> None:
+async def test_audio_far_ahead_of_the_clock_gets_a_warning(server: SpeechKitServer) -> None:
     with grpc.insecure_channel(f"127.0.0.1:{server.grpc_port}") as channel:
         assert told(recognize(channel, [options(), *audio(bytes(6 * RATE_HZ))])) == ["WARNING"]
 
 
-async def test_a_session_fails_where_the_script_has_it(server: SpeechKitServer) -> None:
+async def test_a_session_fails_where_the_script_says(server: SpeechKitServer) -> None:
     await server.hear(Hearing(then="UNAVAILABLE", after=0.5))
     with grpc.insecure_channel(f"127.0.0.1:{server.grpc_port}") as channel:
         requests = [options(), *audio(bytes(4 * RATE_HZ))]
@@ -378,7 +378,7 @@ async def test_a_session_fails_where_the_script_has_it(server: SpeechKitServer) 
 # --- its process --------------------------------------------------------------------------------
 
 
-async def test_it_comes_back_on_the_same_ports_with_its_certificate(tmp_path: Path) -> None:
+async def test_a_restarted_server_keeps_its_ports_and_certificate(tmp_path: Path) -> None:
     certificate = Certificate.made(tmp_path)
     async with SpeechKitServer.started(certificate=certificate) as server:
         credentials = grpc.ssl_channel_credentials(certificate.authority)
@@ -391,7 +391,9 @@ async def test_it_comes_back_on_the_same_ports_with_its_certificate(tmp_path: Pa
         assert len(await server.asked()) == 1
 
 
-async def test_it_goes_away_politely_and_takes_new_connections(server: SpeechKitServer) -> None:
+async def test_goaway_lets_requests_finish_and_accepts_new_connections(
+    server: SpeechKitServer,
+) -> None:
     await server.speak(Speaking(every=0.1))
     with grpc.insecure_channel(f"127.0.0.1:{server.grpc_port}") as channel:
         first = utterance(channel)

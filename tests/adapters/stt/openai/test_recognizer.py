@@ -59,16 +59,14 @@ async def test_an_utterance_is_sent_whole_when_it_ends() -> None:
     assert asked.seconds == pytest.approx(0.36 + len(WORDS) / 2 / RATE_HZ, abs=0.01)
 
 
-async def test_nobody_is_asked_about_an_utterance_without_sound() -> None:
+async def test_a_silent_utterance_sends_no_request() -> None:
     async with asking() as (call, server):
         say(call, 1, silence(0.5))
         assert await call.result() == Heard(1, "", final=True)
     assert server.asked == []
 
 
-async def test_words_come_in_the_order_of_the_utterances_though_a_later_answer_comes_first() -> (
-    None
-):
+async def test_finals_keep_the_order_of_the_utterances() -> None:
     held = trio.Event()
     async with asking(Answers("first", wait=held), Answers("second")) as (call, server):
         say(call, 1, WORDS)
@@ -80,7 +78,7 @@ async def test_words_come_in_the_order_of_the_utterances_though_a_later_answer_c
         assert [(await result(call)).text for _ in range(3)] == ["first", "second", ""]
 
 
-async def test_a_caller_who_hangs_up_closes_what_was_asked() -> None:
+async def test_the_end_of_a_call_closes_its_requests() -> None:
     never = trio.Event()
     with trio.fail_after(BOUND):
         async with (
@@ -94,7 +92,7 @@ async def test_a_caller_who_hangs_up_closes_what_was_asked() -> None:
             await server.went()
 
 
-async def test_a_connection_serves_the_next_utterance_too() -> None:
+async def test_utterances_share_a_connection() -> None:
     async with asking() as (call, server):
         for utterance in (1, 2):
             say(call, utterance, WORDS)
@@ -106,7 +104,7 @@ async def test_a_connection_serves_the_next_utterance_too() -> None:
 @pytest.mark.parametrize(
     "trouble", [Answers(hangs_up=True), refusal(503), refusal(429, retry_after="0.05")]
 )
-async def test_a_passing_trouble_is_tried_once_more(trouble: Answers) -> None:
+async def test_a_temporary_failure_is_retried_once(trouble: Answers) -> None:
     async with asking(trouble, Answers("words")) as (call, server):
         say(call, 1, WORDS)
         assert (await result(call)).text == "words"
@@ -127,7 +125,7 @@ async def test_a_passing_trouble_is_tried_once_more(trouble: Answers) -> None:
         (Answers(body=b'{"text": null}'), r"no transcription", 1),
     ],
 )
-async def test_a_trouble_that_stays_is_said_with_what_to_do(
+async def test_a_persistent_failure_raises_the_cause_and_the_cure(
     trouble: Answers, complaint: str, tries: int
 ) -> None:
     async with asking(trouble) as (call, server):
@@ -147,7 +145,7 @@ async def test_a_trouble_that_stays_is_said_with_what_to_do(
         error = error.__cause__ or error.__context__
 
 
-async def test_words_heard_before_a_failure_are_delivered() -> None:
+async def test_results_before_a_failure_are_delivered() -> None:
     async with asking(Answers("first"), refusal(401)) as (call, server):
         say(call, 1, WORDS)
         await server.came(1)
@@ -157,7 +155,7 @@ async def test_words_heard_before_a_failure_are_delivered() -> None:
             await call.result()
 
 
-async def test_a_server_that_never_answers_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_request_times_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(recognizer_module, "ANSWER_TIMEOUT_S", 0.05)
     async with asking(Answers(wait=trio.Event())) as (call, _):
         say(call, 1, WORDS)
@@ -165,7 +163,7 @@ async def test_a_server_that_never_answers_is_given_up(monkeypatch: pytest.Monke
             await call.result()
 
 
-async def test_a_server_that_is_not_there_is_named() -> None:
+async def test_a_refused_connection_names_the_server() -> None:
     with trio.fail_after(BOUND):
         async with serving() as gone:
             pass

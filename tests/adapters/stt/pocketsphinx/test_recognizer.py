@@ -62,7 +62,7 @@ def errors(heard: list[str], said: list[str]) -> int:
 
 
 @pytest.mark.parametrize(("rate_hz", "bound"), [(16000, 0.1), (8000, 0.4)])
-async def test_clean_speech_comes_out_nearly_right(
+async def test_clean_speech_has_few_word_errors(
     recognizer: PocketsphinxRecognizer, rate_hz: int, bound: float
 ) -> None:
     """Without "uh huh", which its language model does not know."""
@@ -90,7 +90,7 @@ async def test_partials_come_while_the_caller_speaks(recognizer: PocketsphinxRec
     assert partial.text
 
 
-async def test_the_first_word_is_heard_though_its_onset_is_found_late(
+async def test_the_first_word_is_recognised_after_a_late_onset(
     recognizer: PocketsphinxRecognizer,
 ) -> None:
     """The onset is found up to 160 ms late, and the word needs some silence before it."""
@@ -105,7 +105,7 @@ async def test_the_first_word_is_heard_though_its_onset_is_found_late(
             assert (await results(call))[-1].text.startswith("please connect")
 
 
-async def test_the_end_of_an_utterance_is_not_heard_again_in_the_next(
+async def test_the_end_of_an_utterance_is_not_part_of_the_next(
     recognizer: PocketsphinxRecognizer,
 ) -> None:
     with trio.fail_after(BOUND):
@@ -117,7 +117,7 @@ async def test_the_end_of_an_utterance_is_not_heard_again_in_the_next(
             assert [heard.text for heard in await results(call)] == [""]
 
 
-async def test_two_callers_are_each_given_their_own_words(
+async def test_two_calls_get_their_own_words(
     recognizer: PocketsphinxRecognizer,
 ) -> None:
     with trio.fail_after(BOUND):
@@ -138,7 +138,7 @@ async def test_two_callers_are_each_given_their_own_words(
             assert (await results(other))[-1].text.startswith("thank you")
 
 
-async def test_a_process_killed_in_mid_utterance_ends_its_own_call_alone(
+async def test_a_killed_process_fails_only_its_own_call(
     recognizer: PocketsphinxRecognizer, processes: list[trio.Process]
 ) -> None:
     with trio.fail_after(BOUND):
@@ -156,7 +156,7 @@ async def test_a_process_killed_in_mid_utterance_ends_its_own_call_alone(
             await results(call)
 
 
-async def test_a_process_that_died_while_it_stood_ready_is_given_to_no_call(
+async def test_an_idle_process_that_died_is_replaced(
     recognizer: PocketsphinxRecognizer, processes: list[trio.Process]
 ) -> None:
     with trio.fail_after(BOUND):
@@ -167,7 +167,7 @@ async def test_a_process_that_died_while_it_stood_ready_is_given_to_no_call(
             await results(call)
 
 
-async def test_a_cancelled_text_does_not_wait_for_a_hanging_process(
+async def test_the_end_of_a_call_does_not_wait_for_a_hanging_process(
     processes: list[trio.Process],
 ) -> None:
     work = WorkLedger()
@@ -181,7 +181,7 @@ async def test_a_cancelled_text_does_not_wait_for_a_hanging_process(
         assert all(process.returncode is not None for process in processes)
 
 
-async def test_a_recogniser_that_falls_a_minute_behind_says_so(
+async def test_a_recogniser_a_minute_behind_raises_an_error(
     recognizer: PocketsphinxRecognizer,
     processes: list[trio.Process],
     monkeypatch: pytest.MonkeyPatch,
@@ -195,7 +195,7 @@ async def test_a_recogniser_that_falls_a_minute_behind_says_so(
                 await call.result()
 
 
-async def test_time_stands_still_from_a_frame_to_what_was_heard_in_it() -> None:
+async def test_an_utterance_counts_as_outside_work_until_its_final() -> None:
     work = WorkLedger()
     heard: list[Heard] = []
 
@@ -218,7 +218,7 @@ async def test_time_stands_still_from_a_frame_to_what_was_heard_in_it() -> None:
             assert heard[-1].final
 
 
-async def test_work_is_over_when_its_process_dies(processes: list[trio.Process]) -> None:
+async def test_outside_work_ends_when_the_process_dies(processes: list[trio.Process]) -> None:
     work = WorkLedger()
     with trio.fail_after(BOUND):
         async with (
@@ -231,7 +231,7 @@ async def test_work_is_over_when_its_process_dies(processes: list[trio.Process])
             await work.idle()
 
 
-async def test_after_the_block_no_process_is_left_and_it_says_that_it_is_closed(
+async def test_closing_kills_all_processes_and_refuses_new_calls(
     processes: list[trio.Process],
 ) -> None:
     with trio.fail_after(BOUND):
@@ -248,7 +248,7 @@ async def test_after_the_block_no_process_is_left_and_it_says_that_it_is_closed(
                 pytest.fail("there is nothing to recognise with")
 
 
-async def test_without_the_package_the_error_says_how_to_get_it(
+async def test_without_the_package_the_error_names_the_extra(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, processes: list[trio.Process]
 ) -> None:
     (tmp_path / "pocketsphinx.py").write_text("raise ImportError('not here')")

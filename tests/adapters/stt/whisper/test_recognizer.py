@@ -38,7 +38,7 @@ class TestContract(RecognizerContract):
 
 
 @pytest.mark.parametrize("rate_hz", [16000, 8000])
-async def test_a_final_is_of_the_whole_utterance_and_a_third_of_a_second_before_it(
+async def test_a_final_covers_the_utterance_and_360_ms_before_it(
     recognizer: WhisperRecognizer, rate_hz: int
 ) -> None:
     loud = b"\1\0" * (rate_hz // 50)
@@ -51,7 +51,7 @@ async def test_a_final_is_of_the_whole_utterance_and_a_third_of_a_second_before_
             assert await call.result() == Heard(1, "final of 0.76 s", final=True)
 
 
-async def test_an_utterance_that_goes_on_is_looked_at_every_700_ms(
+async def test_partials_come_every_700_ms(
     recognizer: WhisperRecognizer,
 ) -> None:
     heard = []
@@ -65,7 +65,7 @@ async def test_an_utterance_that_goes_on_is_looked_at_every_700_ms(
     assert heard[:3] == ["part of 0.70 s", "part of 1.40 s", "part of 2.10 s"]
 
 
-async def test_a_partial_is_not_asked_for_while_another_call_waits_for_its_final(
+async def test_no_partial_is_requested_while_a_final_waits(
     recognizer: WhisperRecognizer, processes: list[trio.Process]
 ) -> None:
     with trio.fail_after(BOUND):
@@ -85,7 +85,7 @@ async def test_a_partial_is_not_asked_for_while_another_call_waits_for_its_final
             assert len(await results(other)) == 1
 
 
-async def test_a_slow_machine_is_asked_for_no_partials(
+async def test_no_partial_follows_a_slow_job(
     recognizer: WhisperRecognizer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(recognizer_module, "SLOW_JOB_S", 0.0)
@@ -107,7 +107,7 @@ async def test_finals_come_in_the_order_in_which_the_utterances_ended(
             assert [(await call.result()).utterance for _ in range(3)] == [1, 2, 3]
 
 
-async def test_who_would_wait_longest_is_told_that_there_are_too_many(
+async def test_a_full_queue_fails_the_newest_utterance(
     recognizer: WhisperRecognizer,
     processes: list[trio.Process],
     monkeypatch: pytest.MonkeyPatch,
@@ -128,7 +128,7 @@ async def test_who_would_wait_longest_is_told_that_there_are_too_many(
             assert [(await one.result()).utterance for _ in range(3)] == [1, 2, 3]
 
 
-async def test_a_caller_who_never_stops_is_heard_for_a_minute(
+async def test_an_utterance_is_cut_after_a_minute(
     recognizer: WhisperRecognizer, processes: list[trio.Process]
 ) -> None:
     with trio.fail_after(BOUND):
@@ -140,7 +140,7 @@ async def test_a_caller_who_never_stops_is_heard_for_a_minute(
             assert (await results(call))[-1].text == "final of 60.00 s"
 
 
-async def test_a_process_that_dies_fails_who_waits_and_is_followed_by_another(
+async def test_a_dead_process_fails_its_jobs_and_is_replaced(
     recognizer: WhisperRecognizer, processes: list[trio.Process]
 ) -> None:
     with trio.fail_after(BOUND):
@@ -158,7 +158,7 @@ async def test_a_process_that_dies_fails_who_waits_and_is_followed_by_another(
     assert len(processes) == 2
 
 
-async def test_a_process_that_cannot_be_started_again_is_tried_again_when_it_is_needed(
+async def test_a_failed_restart_is_repeated_at_the_next_job(
     recognizer: WhisperRecognizer,
     processes: list[trio.Process],
     monkeypatch: pytest.MonkeyPatch,
@@ -183,7 +183,7 @@ async def test_a_process_that_cannot_be_started_again_is_tried_again_when_it_is_
     assert len(processes) == 3
 
 
-async def test_a_cancelled_text_does_not_wait_for_a_hanging_process(
+async def test_the_end_of_a_call_does_not_wait_for_a_hanging_process(
     processes: list[trio.Process],
 ) -> None:
     work = WorkLedger()
@@ -198,7 +198,7 @@ async def test_a_cancelled_text_does_not_wait_for_a_hanging_process(
         assert all(process.returncode is not None for process in processes)
 
 
-async def test_what_a_call_that_is_over_had_asked_is_answered_to_nobody(
+async def test_the_results_of_an_ended_call_are_dropped(
     processes: list[trio.Process],
 ) -> None:
     work = WorkLedger()
@@ -212,7 +212,7 @@ async def test_what_a_call_that_is_over_had_asked_is_answered_to_nobody(
             assert work.under_way == 0
 
 
-async def test_time_stands_still_from_an_utterances_end_to_its_final() -> None:
+async def test_a_job_counts_as_outside_work_until_its_final() -> None:
     work = WorkLedger()
     heard: list[Heard] = []
 
@@ -230,7 +230,7 @@ async def test_time_stands_still_from_an_utterances_end_to_its_final() -> None:
     assert heard[-1].final
 
 
-async def test_a_closed_recogniser_says_that_it_is_closed(processes: list[trio.Process]) -> None:
+async def test_a_closed_recogniser_refuses_new_calls(processes: list[trio.Process]) -> None:
     with trio.fail_after(BOUND):
         async with WhisperRecognizer.open(NO_FOLDER, "en") as recognizer:
             pass
@@ -240,7 +240,7 @@ async def test_a_closed_recogniser_says_that_it_is_closed(processes: list[trio.P
     assert [process.returncode is not None for process in processes] == [True]
 
 
-async def test_what_the_process_cannot_do_is_said_before_the_first_call() -> None:
+async def test_an_error_of_the_worker_fails_open() -> None:
     with trio.fail_after(BOUND), pytest.raises(ProviderError, match=r"got 'none' \(use en"):
         async with WhisperRecognizer.open(NO_FOLDER, "none"):
             pytest.fail("it cannot be ready")

@@ -17,19 +17,19 @@ def guess(text: str, score: float = -0.3, no_speech: float = 0.05) -> Guess:
     return Guess(tuple(letters), score, no_speech)
 
 
-def test_tokens_spell_words_wherever_a_letter_was_cut() -> None:
+def test_letters_split_between_tokens_are_joined() -> None:
     tokens = ("<|ru|>", "ĠÐ", "Ķ", "Ð°", ",", "ĠYes", "<|endoftext|>")
     assert Guess(tokens, -0.1, 0.0).text == "Да, Yes"
 
 
-def test_half_a_letter_at_the_end_is_left_out() -> None:
+def test_an_incomplete_letter_at_the_end_is_dropped() -> None:
     assert Guess(("Ð°", "Ð"), -0.1, 0.0).text == "а"
 
 
 @pytest.mark.parametrize(
     "text", ["Угу.", "Сколько стоит РЭМ 600?", "OK.", "I need an ATM.", "Uh-huh.", "Да", "100 кН"]
 )
-def test_what_callers_say_is_speech(text: str) -> None:
+def test_ordinary_words_are_speech(text: str) -> None:
     assert guess(text).is_speech
 
 
@@ -47,20 +47,20 @@ def test_what_callers_say_is_speech(text: str) -> None:
         "♪♪",
     ],
 )
-def test_what_subtitlers_write_is_none(text: str) -> None:
+def test_captions_are_not_speech(text: str) -> None:
     assert not guess(text).is_speech
 
 
-def test_a_sound_that_is_surely_silence_has_no_words_however_sure_they_are() -> None:
+def test_a_high_no_speech_rejects_the_text_at_any_score() -> None:
     assert not guess("Тревога", score=-0.1, no_speech=0.8).is_speech
 
 
-def test_a_doubtful_sound_has_words_if_they_make_sense() -> None:
+def test_a_medium_no_speech_rejects_only_a_low_score() -> None:
     assert guess("Да, конечно.", score=-0.4, no_speech=0.4).is_speech
     assert not guess("You", score=-3.4, no_speech=0.4).is_speech
 
 
-def test_the_same_words_over_and_over_run_on() -> None:
+def test_repeated_words_run_on() -> None:
     assert guess("Слышь, дай мне, " * 8).runs_on
     assert not guess("Сколько стоит доставка в Казань и когда она приедет?").runs_on
     assert not guess("").runs_on

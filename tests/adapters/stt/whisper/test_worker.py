@@ -38,12 +38,12 @@ def transcribe(whisper: Whisper, pcm: bytes, *, final: bool = True) -> str:
     return " ".join(re.findall(r"\w+", whisper.words(Transcribe(pcm, RATE_HZ, final)).lower()))
 
 
-def test_a_russian_sentence_comes_out_right(whisper: Whisper) -> None:
+def test_a_russian_sentence_is_transcribed_exactly(whisper: Whisper) -> None:
     heard = transcribe(whisper, recording("ru_operator").pcm)
     assert heard == "соедините меня пожалуйста с менеджером"
 
 
-def test_a_sentence_over_a_narrow_line_comes_out_nearly_right(whisper: Whisper) -> None:
+def test_an_8_khz_sentence_is_transcribed_nearly_exactly(whisper: Whisper) -> None:
     narrow = Resampler(RATE_HZ, 8000).resample(recording("ru_delivery").pcm)
     heard = whisper.words(Transcribe(narrow, 8000, final=True)).lower()
     assert "сколько стоит доставка" in heard
@@ -63,19 +63,21 @@ def test_noise_and_tones_have_no_words(whisper: Whisper, seconds: float) -> None
         assert transcribe(whisper, sound.astype("<i2").tobytes()) == ""
 
 
-def test_silence_is_not_even_looked_at(whisper: Whisper, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_silence_does_not_reach_the_model(
+    whisper: Whisper, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.delattr(Whisper, "_guess")
     assert transcribe(whisper, silence(2.0)) == ""
     assert transcribe(whisper, b"") == ""
 
 
-def test_more_than_a_window_is_heard_window_by_window(whisper: Whisper) -> None:
+def test_a_sound_longer_than_a_window_is_transcribed_in_pieces(whisper: Whisper) -> None:
     speech = recording("ru_backchannel").speech
     long = speech + silence(28.0 - len(speech) / 2 / RATE_HZ) + speech
     assert transcribe(whisper, long) == "угу угу"
 
 
-def test_the_spectrogram_has_a_tone_in_its_own_band() -> None:
+def test_a_1_khz_tone_is_in_its_own_band() -> None:
     samples = np.sin(np.arange(RATE_HZ) * 2 * np.pi * 1000 / RATE_HZ).astype(np.float32)
     spectrogram = log_mel(samples, 80)
     assert spectrogram.shape == (1, 80, 100)
@@ -83,7 +85,7 @@ def test_the_spectrogram_has_a_tone_in_its_own_band() -> None:
     assert set(spectrogram[0, :, 5:-5].argmax(axis=0)) == {26}
 
 
-async def test_a_call_is_heard_by_its_process(weights: Path) -> None:
+async def test_a_call_is_transcribed_in_the_worker_process(weights: Path) -> None:
     with trio.fail_after(BOUND):
         async with (
             WhisperRecognizer.open(weights, "en") as recognizer,
@@ -100,7 +102,7 @@ async def test_a_call_is_heard_by_its_process(weights: Path) -> None:
         (("model.bin",), "ru", r"cannot load the model in .* \(get it again"),
     ],
 )
-async def test_a_folder_that_holds_no_model_is_named_with_what_to_do(
+async def test_a_folder_without_a_model_is_refused_with_a_cure(
     tmp_path: Path, files: tuple[str, ...], language: str, complaint: str
 ) -> None:
     for name in files:
@@ -110,13 +112,13 @@ async def test_a_folder_that_holds_no_model_is_named_with_what_to_do(
             pytest.fail("there is no model")
 
 
-async def test_a_language_that_whisper_does_not_know_is_named(weights: Path) -> None:
+async def test_an_unknown_language_is_refused(weights: Path) -> None:
     with trio.fail_after(BOUND), pytest.raises(ProviderError, match="codes, got 'xx'"):
         async with WhisperRecognizer.open(weights, "xx"):
             pytest.fail("nobody speaks it")
 
 
-async def test_without_the_package_the_error_says_how_to_get_it(
+async def test_without_the_package_the_error_names_the_extra(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "ctranslate2.py").write_text("raise ImportError('not here')")

@@ -78,7 +78,7 @@ class ListeningSession(ScriptedSession):
     lag=st.sampled_from([0.0, 0.3]),
     longest=st.sampled_from([3.0, 5.0, 300.0]),
 )
-def test_each_word_is_heard_once_in_its_utterance(
+def test_each_word_is_delivered_once_in_its_utterance(
     said: list[tuple[str, int]], breaks: list[float], lag: float, longest: float
 ) -> None:
     trio.run(_hear, said, breaks, lag, longest, clock=MockClock(autojump_threshold=0))

@@ -13,7 +13,7 @@ from callchart.proto.messages.speechkit.stt.v3 import CodeType, StatusCode, Stre
 from tests.adapters.stt.yandex.scripted import Call, length, settled
 
 
-async def test_sound_goes_out_every_100_ms_and_at_once_where_speech_begins_or_ends(
+async def test_sound_is_sent_every_100_ms_and_at_each_edge(
     autojump_clock: MockClock,
 ) -> None:
     async with Call.begin() as call:
@@ -28,7 +28,7 @@ async def test_sound_goes_out_every_100_ms_and_at_once_where_speech_begins_or_en
         assert [length(request) for request in sound] == [0.1, 0.1, 0.06, 0.1, 0.04]
 
 
-async def test_silence_is_told_by_its_length(autojump_clock: MockClock) -> None:
+async def test_silence_is_sent_as_its_duration(autojump_clock: MockClock) -> None:
     async with Call.begin() as call:
         await call.silent(0.1)
         await call.sounds(0.1)
@@ -38,7 +38,7 @@ async def test_silence_is_told_by_its_length(autojump_clock: MockClock) -> None:
         assert loud.chunk is not None
 
 
-async def test_a_line_that_gives_nothing_is_silent_for_as_long(autojump_clock: MockClock) -> None:
+async def test_a_gap_in_the_audio_is_sent_as_silence(autojump_clock: MockClock) -> None:
     async with Call.begin() as call:
         await call.sounds(0.1)
         await trio.sleep(20.0)
@@ -47,7 +47,7 @@ async def test_a_line_that_gives_nothing_is_silent_for_as_long(autojump_clock: M
         assert sum(lengths) == pytest.approx(20.0, abs=2.1)
 
 
-async def test_a_line_that_ends_with_the_words_has_the_silence_that_they_wait_for(
+async def test_a_gap_after_an_utterance_is_sent_as_silence_soon(
     autojump_clock: MockClock,
 ) -> None:
     async with Call.begin() as call:
@@ -65,7 +65,7 @@ async def test_a_line_that_ends_with_the_words_has_the_silence_that_they_wait_fo
         assert call.session.seconds == heard
 
 
-async def test_words_are_shown_as_they_change_and_final_once_their_utterance_has_ended(
+async def test_changed_partials_are_delivered_and_the_final_follows_the_end(
     autojump_clock: MockClock,
 ) -> None:
     async with Call.begin() as call:
@@ -84,7 +84,7 @@ async def test_words_are_shown_as_they_change_and_final_once_their_utterance_has
         ]
 
 
-async def test_what_speechkit_cuts_apart_in_an_utterance_is_joined(
+async def test_several_finals_within_one_utterance_are_joined(
     autojump_clock: MockClock,
 ) -> None:
     async with Call.begin() as call:
@@ -102,7 +102,7 @@ async def test_what_speechkit_cuts_apart_in_an_utterance_is_joined(
         ]
 
 
-async def test_a_final_for_two_utterances_is_divided_by_the_places_of_its_words(
+async def test_a_final_for_two_utterances_is_divided_by_word_times(
     autojump_clock: MockClock,
 ) -> None:
     async with Call.begin() as call:
@@ -122,7 +122,7 @@ async def test_a_final_for_two_utterances_is_divided_by_the_places_of_its_words(
 
 
 @pytest.mark.parametrize("bounds", [(0.0, 0.0), (0.9, 1.9)])
-async def test_words_without_places_lie_where_the_recogniser_is(
+async def test_words_without_times_are_placed_by_the_cursors(
     autojump_clock: MockClock, bounds: tuple[float, float]
 ) -> None:
     async with Call.begin() as call:
@@ -142,7 +142,7 @@ async def test_words_without_places_lie_where_the_recogniser_is(
         ]
 
 
-async def test_words_from_just_before_the_onset_belong_to_the_utterance_and_others_to_none(
+async def test_words_within_the_pre_roll_belong_to_the_utterance(
     autojump_clock: MockClock,
 ) -> None:
     async with Call.begin() as call:
@@ -154,7 +154,7 @@ async def test_words_from_just_before_the_onset_belong_to_the_utterance_and_othe
         assert await call.results() == [Heard(1, "hello", final=False)]
 
 
-async def test_a_final_that_is_late_is_the_last_partial_and_comes_to_nobody_else(
+async def test_a_late_final_is_replaced_by_the_last_partial(
     autojump_clock: MockClock,
 ) -> None:
     async with Call.begin() as call:
@@ -173,7 +173,7 @@ async def test_a_final_that_is_late_is_the_last_partial_and_comes_to_nobody_else
         assert await call.results() == [Heard(2, "two", final=False)]
 
 
-async def test_the_end_that_a_session_hears_itself_is_told_once(
+async def test_an_end_found_by_the_session_is_delivered_once(
     autojump_clock: MockClock,
 ) -> None:
     async with Call.begin() as call:
@@ -193,7 +193,7 @@ async def test_the_end_that_a_session_hears_itself_is_told_once(
         assert call.heard_out == [1]
 
 
-async def test_an_end_that_comes_when_the_caller_speaks_again_is_not_told(
+async def test_an_end_found_after_the_next_onset_is_dropped(
     autojump_clock: MockClock,
 ) -> None:
     async with Call.begin() as call:
@@ -207,7 +207,7 @@ async def test_an_end_that_comes_when_the_caller_speaks_again_is_not_told(
         assert call.heard_out == []
 
 
-async def test_an_utterance_without_words_ends_as_soon_as_that_is_known(
+async def test_an_utterance_without_words_gets_an_empty_final(
     autojump_clock: MockClock,
 ) -> None:
     async with Call.begin() as call:
@@ -230,7 +230,7 @@ async def test_an_utterance_without_words_ends_as_soon_as_that_is_known(
         assert await call.results() == [Heard(3, "", final=True)]
 
 
-async def test_a_normalised_text_is_waited_for_and_takes_the_finals_place(
+async def test_a_normalised_text_replaces_the_final(
     autojump_clock: MockClock,
 ) -> None:
     async with Call.begin(Listening(normalized=True)) as call:
@@ -246,7 +246,7 @@ async def test_a_normalised_text_is_waited_for_and_takes_the_finals_place(
         ]
 
 
-async def test_a_normalised_text_that_does_not_come_is_not_waited_for(
+async def test_the_wait_for_a_normalised_text_is_bounded(
     autojump_clock: MockClock,
 ) -> None:
     async with Call.begin(Listening(normalized=True)) as call:
@@ -262,7 +262,7 @@ async def test_a_normalised_text_that_does_not_come_is_not_waited_for(
     ("text", "parts"),
     [("One. Two.", ["One.", "Two."]), ("1, 2 and so on", ["one", "two"])],
 )
-async def test_a_normalised_text_for_two_utterances_is_divided_where_its_words_have_places(
+async def test_a_normalised_text_for_two_utterances_is_divided_by_word_times(
     autojump_clock: MockClock, text: str, parts: list[str]
 ) -> None:
     async with Call.begin(Listening(normalized=True)) as call:
@@ -280,7 +280,7 @@ async def test_a_normalised_text_for_two_utterances_is_divided_where_its_words_h
         assert finals == parts
 
 
-async def test_a_warning_is_logged_once_and_signs_of_life_are_not(
+async def test_warnings_are_logged_once(
     autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with Call.begin() as call:
@@ -293,7 +293,7 @@ async def test_a_warning_is_logged_once_and_signs_of_life_are_not(
     assert "caller" not in record.getMessage()
 
 
-async def test_a_caller_who_hangs_up_ends_the_session_at_once(autojump_clock: MockClock) -> None:
+async def test_leaving_the_recognition_ends_the_session(autojump_clock: MockClock) -> None:
     async with Call.begin() as call:
         await call.starts()
         await call.sounds(0.5)
@@ -301,7 +301,7 @@ async def test_a_caller_who_hangs_up_ends_the_session_at_once(autojump_clock: Mo
     assert not session.is_open
 
 
-async def test_what_lies_between_two_utterances_is_the_later_ones_while_both_are_owed(
+async def test_words_between_two_pending_utterances_belong_to_the_later_one(
     autojump_clock: MockClock,
 ) -> None:
     async with Call.begin() as call:
@@ -324,7 +324,7 @@ async def test_what_lies_between_two_utterances_is_the_later_ones_while_both_are
         ]
 
 
-async def test_a_word_that_a_final_had_is_not_the_next_utterances_too(
+async def test_a_word_of_one_final_is_not_in_the_next_utterance(
     autojump_clock: MockClock,
 ) -> None:
     async with Call.begin() as call:

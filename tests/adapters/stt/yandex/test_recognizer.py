@@ -115,7 +115,7 @@ class TestContract(RecognizerContract):
 
 
 @pytest.mark.parametrize("rate_hz", [8000, 16000])
-async def test_words_are_shown_one_by_one_and_final_by_their_utterances(
+async def test_partials_grow_word_by_word_and_end_with_a_final(
     server: SpeechKitServer, rate_hz: int
 ) -> None:
     async with calling(server, rate_hz=rate_hz) as call:
@@ -129,7 +129,7 @@ async def test_words_are_shown_one_by_one_and_final_by_their_utterances(
         assert await final(call) == Heard(2, "good bye", final=True)
 
 
-async def test_the_session_begins_with_what_is_to_be_heard_and_how(
+async def test_the_first_message_has_the_session_options(
     server: SpeechKitServer,
 ) -> None:
     listening = Listening("en-US", "general:rc", True, "high", 0.8)
@@ -160,14 +160,14 @@ async def test_the_session_begins_with_what_is_to_be_heard_and_how(
         assert asked.key == fingerprint("secret")
 
 
-async def test_normalised_text_is_what_counts(server: SpeechKitServer) -> None:
+async def test_a_final_has_the_normalised_text(server: SpeechKitServer) -> None:
     await server.hear(Hearing(refinement_lag=0.05))
     async with calling(server, replace(PATIENT, normalized=True)) as call:
         await say(call, 1, "hello there")
         assert await final(call) == Heard(1, "Hello there.", final=True)
 
 
-async def test_no_word_is_lost_or_said_twice_where_sessions_are_short(
+async def test_short_sessions_neither_lose_nor_repeat_words(
     server: SpeechKitServer,
 ) -> None:
     # An utterance of 5 s, and sessions of 4.
@@ -179,7 +179,7 @@ async def test_no_word_is_lost_or_said_twice_where_sessions_are_short(
 
 
 @pytest.mark.parametrize("then", ["UNAVAILABLE", "end", "cut", "closed"])
-async def test_no_word_is_lost_or_said_twice_where_a_session_breaks(
+async def test_a_broken_session_neither_loses_nor_repeats_words(
     server: SpeechKitServer, then: str
 ) -> None:
     await server.hear(Hearing(then=then, after=2.5), times=1)
@@ -189,7 +189,7 @@ async def test_no_word_is_lost_or_said_twice_where_a_session_breaks(
     assert len(await server.asked()) == 2
 
 
-async def test_no_word_is_lost_or_said_twice_where_the_server_moves_its_callers_on(
+async def test_a_goaway_neither_loses_nor_repeats_words(
     server: SpeechKitServer,
 ) -> None:
     async with calling(server) as call, trio.open_nursery() as nursery:
@@ -201,7 +201,7 @@ async def test_no_word_is_lost_or_said_twice_where_the_server_moves_its_callers_
         assert await final(call) == Heard(2, "hello", final=True)
 
 
-async def test_a_server_that_is_started_anew_has_it_all_again(server: SpeechKitServer) -> None:
+async def test_a_restarted_server_gets_the_whole_utterance_again(server: SpeechKitServer) -> None:
     async with calling(server) as call, trio.open_nursery() as nursery:
         nursery.start_soon(say, call, 1, WORDS)
         assert (await result(call)).text == "one"
@@ -209,7 +209,7 @@ async def test_a_server_that_is_started_anew_has_it_all_again(server: SpeechKitS
         assert await final(call) == Heard(1, WORDS, final=True)
 
 
-async def test_a_token_that_ends_does_not_end_the_session_and_the_next_has_another(
+async def test_an_expired_token_does_not_end_the_session(
     server: SpeechKitServer,
 ) -> None:
     await server.accept([])
@@ -227,7 +227,7 @@ async def test_a_token_that_ends_does_not_end_the_session_and_the_next_has_anoth
         assert len(set(keys)) == 2
 
 
-async def test_a_key_that_is_refused_is_told_with_what_to_do(server: SpeechKitServer) -> None:
+async def test_a_refused_key_raises_the_cure(server: SpeechKitServer) -> None:
     await server.accept(["another"])
     async with calling(server) as call:
         with pytest.raises(
@@ -237,7 +237,7 @@ async def test_a_key_that_is_refused_is_told_with_what_to_do(server: SpeechKitSe
         assert "secret" not in str(said.value)
 
 
-async def test_a_server_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_refused_connection_names_the_server(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(recognition, "RECONNECT", Backoff(0.01, 0.16))
     with trio.fail_after(BOUND), nobody() as nowhere:
         async with (
@@ -259,6 +259,6 @@ async def test_a_server_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPat
         ({"final_wait_s": 0.0}, r"final_wait_s must be above 0 and at most 10 s, got 0"),
     ],
 )
-def test_what_cannot_be_is_refused(wrong: dict[str, float], complaint: str) -> None:
+def test_invalid_settings_are_refused(wrong: dict[str, float], complaint: str) -> None:
     with pytest.raises(ProviderError, match=complaint):
         Listening(**wrong)  # type: ignore[arg-type]

@@ -37,7 +37,7 @@ async def speaking(call: Call) -> ScriptedSession:
 @pytest.mark.parametrize(
     ("limits", "seconds"), [(Limits(duration_s=300.0), 240.0), (Limits(size_bytes=320_000), 8.0)]
 )
-async def test_a_session_is_followed_by_another_in_a_silence_before_it_is_at_its_limits(
+async def test_near_its_limits_a_session_is_replaced_in_a_silence(
     autojump_clock: MockClock, limits: Limits, seconds: float
 ) -> None:
     async with Call.begin(limits=limits) as call:
@@ -54,7 +54,7 @@ async def test_a_session_is_followed_by_another_in_a_silence_before_it_is_at_its
         assert await call.results() == [Heard(1, "hello", final=False)]
 
 
-async def test_an_utterance_is_not_disturbed_while_there_is_time(
+async def test_near_its_limits_a_session_finishes_the_current_utterance(
     autojump_clock: MockClock,
 ) -> None:
     async with Call.begin(limits=SHORT) as call:
@@ -69,7 +69,7 @@ async def test_an_utterance_is_not_disturbed_while_there_is_time(
         assert len(call.kit.sessions) == 2
 
 
-async def test_in_mid_utterance_another_session_catches_up_before_it_leads(
+async def test_in_mid_utterance_the_next_session_catches_up_before_it_leads(
     autojump_clock: MockClock,
 ) -> None:
     async with Call.begin(limits=SHORT) as call:
@@ -101,7 +101,7 @@ async def test_in_mid_utterance_another_session_catches_up_before_it_leads(
         assert len(call.kit.sessions) == 2
 
 
-async def test_of_two_sessions_that_hear_the_same_the_first_final_counts(
+async def test_the_first_final_counts_while_two_sessions_overlap(
     autojump_clock: MockClock,
 ) -> None:
     async with Call.begin(limits=SHORT) as call:
@@ -130,7 +130,7 @@ async def test_of_two_sessions_that_hear_the_same_the_first_final_counts(
         assert all(result.text in "one two three four" for result in results)
 
 
-async def test_what_comes_as_one_session_gives_way_to_another_is_heard_once(
+async def test_results_during_a_takeover_are_delivered_once(
     autojump_clock: MockClock,
 ) -> None:
     async with Call.begin(limits=SHORT) as call:
@@ -152,7 +152,7 @@ async def test_what_comes_as_one_session_gives_way_to_another_is_heard_once(
         assert len(call.kit.sessions) == 2
 
 
-async def test_a_session_that_gives_way_has_no_normalised_text_to_wait_for(
+async def test_no_normalised_text_is_expected_from_a_replaced_session(
     autojump_clock: MockClock,
 ) -> None:
     async with Call.begin(Listening(normalized=True), SHORT) as call:
@@ -173,7 +173,7 @@ async def test_a_session_that_gives_way_has_no_normalised_text_to_wait_for(
 
 
 @pytest.mark.parametrize("how", ["failed", "ended", "closed", "connection"])
-async def test_a_session_that_is_lost_in_mid_utterance_is_replaced_without_losing_a_word(
+async def test_a_session_lost_in_mid_utterance_is_replaced_without_losing_a_word(
     autojump_clock: MockClock, how: str
 ) -> None:
     async with Call.begin() as call:
@@ -209,7 +209,7 @@ async def test_a_session_that_is_lost_in_mid_utterance_is_replaced_without_losin
         ]
 
 
-async def test_a_session_is_lost_between_utterances_and_nobody_notices(
+async def test_a_session_lost_between_utterances_is_replaced(
     autojump_clock: MockClock,
 ) -> None:
     async with Call.begin() as call:
@@ -225,7 +225,7 @@ async def test_a_session_is_lost_between_utterances_and_nobody_notices(
         assert await call.results() == [Heard(1, "one", final=False)]
 
 
-async def test_words_that_a_lost_session_owes_are_waited_for_twice_as_long(
+async def test_a_lost_session_doubles_the_wait_for_a_final(
     autojump_clock: MockClock,
 ) -> None:
     async with Call.begin() as call:
@@ -239,7 +239,7 @@ async def test_words_that_a_lost_session_owes_are_waited_for_twice_as_long(
         assert await call.results() == [Heard(1, "one two", final=True)]
 
 
-async def test_a_lost_session_has_no_normalised_text_to_wait_for(
+async def test_no_normalised_text_is_expected_from_a_lost_session(
     autojump_clock: MockClock,
 ) -> None:
     async with Call.begin(Listening(normalized=True)) as call:
@@ -251,7 +251,7 @@ async def test_a_lost_session_has_no_normalised_text_to_wait_for(
         assert await call.results() == [Heard(1, "one", final=True)]
 
 
-async def test_sound_from_while_there_was_no_session_is_heard_later(
+async def test_sound_from_between_two_sessions_is_sent_to_the_next_one(
     autojump_clock: MockClock,
 ) -> None:
     async with Call.begin() as call:
@@ -264,7 +264,7 @@ async def test_sound_from_while_there_was_no_session_is_heard_later(
         assert second.seconds == pytest.approx(3.5 - 0.64, abs=0.15)
 
 
-async def test_a_service_that_stays_away_is_given_up(autojump_clock: MockClock) -> None:
+async def test_five_failed_reconnects_fail_the_recognition(autojump_clock: MockClock) -> None:
     async with Call.begin() as call:
         call.kit.refusals.extend(unavailable() for _ in range(100))
         call.session.end(unavailable())
@@ -274,7 +274,7 @@ async def test_a_service_that_stays_away_is_given_up(autojump_clock: MockClock) 
         assert str(call.failure).startswith("yandex: the server reset the call (request ")
 
 
-async def test_losses_that_are_far_apart_are_none(autojump_clock: MockClock) -> None:
+async def test_losses_far_apart_do_not_fail_the_recognition(autojump_clock: MockClock) -> None:
     async with Call.begin() as call:
         for _ in range(20):
             call.session.end(unavailable())
@@ -283,7 +283,7 @@ async def test_losses_that_are_far_apart_are_none(autojump_clock: MockClock) -> 
         assert len(call.kit.sessions) == 21
 
 
-async def test_a_refusal_that_stays_is_told_at_once_with_what_to_do(
+async def test_a_non_retryable_refusal_fails_immediately(
     autojump_clock: MockClock,
 ) -> None:
     async with Call.begin() as call:
@@ -294,7 +294,7 @@ async def test_a_refusal_that_stays_is_told_at_once_with_what_to_do(
         assert call.failure.cure == "give the account the role the-role in the folder that pays"
 
 
-async def test_a_session_that_went_well_may_be_refused_whatever_for(
+async def test_a_refusal_after_the_first_response_is_retried(
     autojump_clock: MockClock,
 ) -> None:
     async with Call.begin() as call:
@@ -306,7 +306,7 @@ async def test_a_session_that_went_well_may_be_refused_whatever_for(
         assert len(call.kit.sessions) == 2
 
 
-async def test_a_session_that_is_refused_for_its_token_has_another_with_all_the_sound(
+async def test_a_session_refused_for_its_token_is_repeated_with_all_its_sound(
     autojump_clock: MockClock,
 ) -> None:
     async with Call.begin(credentials=Tokens()) as call:
@@ -330,7 +330,7 @@ class Tokens:
         return True
 
 
-async def test_what_was_heard_before_a_failure_is_given_out_before_it(
+async def test_results_before_a_failure_are_delivered_first(
     autojump_clock: MockClock,
 ) -> None:
     async with Call.begin() as call:
@@ -346,7 +346,7 @@ async def test_what_was_heard_before_a_failure_is_given_out_before_it(
         await call.sounds(1.0)
 
 
-async def test_a_session_that_takes_no_sound_is_lost(autojump_clock: MockClock) -> None:
+async def test_a_session_that_accepts_no_sound_is_lost(autojump_clock: MockClock) -> None:
     async with Call.begin() as call:
         first = call.session
         first.flows = False

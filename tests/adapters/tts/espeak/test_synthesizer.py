@@ -36,7 +36,7 @@ def samples(pieces: list[Speech]) -> NDArray[np.int64]:
     return np.frombuffer(b"".join(piece.pcm for piece in pieces), "<i2").astype(np.int64)
 
 
-async def test_the_first_piece_is_short_so_that_it_can_be_early(synthesizer: Synthesizer) -> None:
+async def test_the_first_piece_is_at_most_60_ms_long(synthesizer: Synthesizer) -> None:
     pieces = await sound(synthesizer, TEXT)
     assert seconds(pieces[:1]) <= 0.06
 
@@ -49,14 +49,14 @@ async def test_the_first_piece_is_short_so_that_it_can_be_early(synthesizer: Syn
         "  naïve 東京 👍🏽\n\nand <b>bold</b> ... ",
     ],
 )
-async def test_every_word_of_the_text_has_its_place(synthesizer: Synthesizer, text: str) -> None:
+async def test_every_word_of_the_text_has_a_timing(synthesizer: Synthesizer, text: str) -> None:
     words = (await sound(synthesizer, text))[-1].words
     assert [word.word for word in words] == text.split()
     assert words[0].start_s == 0
     assert all(before.end_s == after.start_s for before, after in pairwise(words))
 
 
-async def test_a_word_is_where_its_sound_is(synthesizer: Synthesizer) -> None:
+async def test_word_timings_match_the_sound(synthesizer: Synthesizer) -> None:
     """The pause after a comma belongs to the word before it."""
     pieces = await sound(synthesizer, "Yes, two")
     loud = np.flatnonzero(np.abs(samples(pieces)) > 300) / 16000
@@ -68,9 +68,7 @@ async def test_a_word_is_where_its_sound_is(synthesizer: Synthesizer) -> None:
 
 
 @pytest.mark.parametrize("text", ["It is in stock.", "Really?", "Well,", "Right"])
-async def test_no_more_silence_follows_than_after_a_comma(
-    synthesizer: Synthesizer, text: str
-) -> None:
+async def test_a_text_ends_with_150_ms_of_silence(synthesizer: Synthesizer, text: str) -> None:
     pieces = await sound(synthesizer, text)
     last = np.flatnonzero(np.abs(samples(pieces)) > 40)[-1] / 16000
     assert seconds(pieces) - last == pytest.approx(0.15, abs=0.02)
@@ -86,7 +84,7 @@ async def test_pieces_join_without_a_click(synthesizer: Synthesizer) -> None:
     assert beside.mean() <= 2 * steps.mean()
 
 
-async def test_another_voice_and_speed_are_spoken() -> None:
+async def test_voice_and_speed_are_applied() -> None:
     with trio.fail_after(BOUND):
         async with EspeakSynthesizer.open("ru", 120) as slow:
             unhurried = seconds(await sound(slow, "Добрый день!"))
@@ -108,7 +106,7 @@ async def test_a_speed_outside_the_limits_is_refused(words_per_minute: int) -> N
             pytest.fail("nobody speaks like that")
 
 
-async def test_a_process_killed_in_mid_text_fails_it_and_the_next_text_is_spoken(
+async def test_a_killed_process_fails_its_text_and_is_replaced(
     synthesizer: Synthesizer, processes: list[trio.Process]
 ) -> None:
     def first(speech: Speech) -> None:
@@ -121,7 +119,7 @@ async def test_a_process_killed_in_mid_text_fails_it_and_the_next_text_is_spoken
     assert len(processes) == 2
 
 
-async def test_texts_that_come_together_after_a_death_start_one_process(
+async def test_concurrent_texts_restart_a_dead_process_once(
     synthesizer: Synthesizer, processes: list[trio.Process]
 ) -> None:
     with trio.fail_after(BOUND):
@@ -149,7 +147,7 @@ async def test_a_cancelled_text_does_not_wait_for_a_hanging_process(
     assert pieces == []
 
 
-async def test_a_cancelled_text_is_not_spoken_to_its_end(
+async def test_a_cancelled_text_stops_the_synthesis(
     synthesizer: Synthesizer, processes: list[trio.Process]
 ) -> None:
     """Five hours of speech would delay the next text by minutes."""
@@ -162,7 +160,7 @@ async def test_a_cancelled_text_is_not_spoken_to_its_end(
         assert seconds(await sound(synthesizer, TEXT)) > 0
 
 
-async def test_time_stands_still_from_a_text_to_the_last_of_its_sound() -> None:
+async def test_a_text_counts_as_outside_work_until_its_last_sound() -> None:
     work = WorkLedger()
     under_way: list[int] = []
     with trio.fail_after(BOUND):
@@ -177,7 +175,7 @@ async def test_time_stands_still_from_a_text_to_the_last_of_its_sound() -> None:
             assert work.under_way == 0
 
 
-async def test_a_text_still_waiting_when_the_synthesizer_closes_fails(
+async def test_closing_fails_the_waiting_texts(
     processes: list[trio.Process],
 ) -> None:
     """A waiting text raises an error when the service ends."""
@@ -198,7 +196,7 @@ async def test_a_text_still_waiting_when_the_synthesizer_closes_fails(
     assert all(process.returncode is not None for process in processes)
 
 
-async def test_without_the_package_the_error_says_how_to_get_it(
+async def test_without_the_package_the_error_names_the_extra(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "espeakng_loader.py").write_text("raise ImportError('not here')")

@@ -67,7 +67,7 @@ async def test_every_word_is_spoken_at_either_rate(synthesizer: Synthesizer) -> 
     assert words(await sound(synthesizer, TEXT, 8000), 8000) == spoken(TEXT)
 
 
-async def test_sound_comes_while_it_is_made(
+async def test_sound_is_streamed_and_cancelled(
     synthesizer: Synthesizer, server: SpeechKitServer
 ) -> None:
     await server.speak(Speaking(then="hang", after=2))
@@ -86,7 +86,9 @@ async def test_sound_comes_while_it_is_made(
 
 
 @pytest.mark.parametrize("method", ["utterance", "stream"])
-async def test_the_request_says_how_to_speak(server: SpeechKitServer, method: Any) -> None:
+async def test_the_request_has_voice_role_speed_and_rate(
+    server: SpeechKitServer, method: Any
+) -> None:
     voice = Voice("marina", "friendly", 1.2)
     async with YandexSynthesizer.open(
         KEY, voice, method=method, address=address(server)
@@ -106,7 +108,7 @@ async def test_the_request_says_how_to_speak(server: SpeechKitServer, method: An
     assert asked.key == fingerprint("secret")
 
 
-async def test_what_is_not_set_is_not_sent(
+async def test_default_settings_are_left_out_of_the_request(
     synthesizer: Synthesizer, server: SpeechKitServer
 ) -> None:
     await sound(synthesizer, "Hello.")
@@ -115,7 +117,7 @@ async def test_what_is_not_set_is_not_sent(
     assert asked.request["hints"] == [{"voice": "alena"}]
 
 
-async def test_every_word_of_the_text_has_its_place(synthesizer: Synthesizer) -> None:
+async def test_every_word_of_the_text_has_a_timing(synthesizer: Synthesizer) -> None:
     text = "Да — 25 **кг**, 👍 в среду."
     pieces = await sound(synthesizer, text)
     known = pieces[-1].words
@@ -126,7 +128,7 @@ async def test_every_word_of_the_text_has_its_place(synthesizer: Synthesizer) ->
 
 
 @pytest.mark.parametrize(("method", "requests"), [("utterance", 3), ("stream", 1)])
-async def test_a_long_text_is_spoken_whole_in_as_many_requests_as_it_takes(
+async def test_a_long_text_is_split_into_requests(
     server: SpeechKitServer, method: Any, requests: int
 ) -> None:
     text = "One two three. " * 40
@@ -141,7 +143,7 @@ async def test_a_long_text_is_spoken_whole_in_as_many_requests_as_it_takes(
 
 
 @pytest.mark.parametrize("method", ["utterance", "stream"])
-async def test_places_go_on_from_one_request_or_sentence_to_the_next(
+async def test_word_timings_continue_across_requests_and_sentences(
     server: SpeechKitServer, method: Any
 ) -> None:
     async with YandexSynthesizer.open(KEY, method=method, address=address(server)) as synthesizer:
@@ -152,14 +154,14 @@ async def test_places_go_on_from_one_request_or_sentence_to_the_next(
 
 
 @pytest.mark.parametrize("text", ["", "👍🏽", "— … !?", "**", "<[small]>"])
-async def test_nothing_to_speak_is_not_asked_for(
+async def test_a_text_without_words_sends_no_request(
     synthesizer: Synthesizer, server: SpeechKitServer, text: str
 ) -> None:
     assert await sound(synthesizer, text) == []
     assert await server.asked() == []
 
 
-async def test_a_text_that_the_voice_cannot_speak_is_no_error(synthesizer: Synthesizer) -> None:
+async def test_a_text_that_the_voice_cannot_speak_gives_no_sound(synthesizer: Synthesizer) -> None:
     assert await sound(synthesizer, "東京") == []
 
 
@@ -176,7 +178,7 @@ async def test_a_text_that_the_voice_cannot_speak_is_no_error(synthesizer: Synth
         ("UNAVAILABLE", "status page"),
     ],
 )
-async def test_a_refusal_says_what_to_do_and_names_the_request_for_support(
+async def test_a_refusal_names_the_cure_and_the_request_id(
     synthesizer: Synthesizer, server: SpeechKitServer, status: str, cure: str
 ) -> None:
     await server.speak(Speaking(then=status))
@@ -194,7 +196,7 @@ async def test_an_answer_without_sound_is_an_error(server: SpeechKitServer, meth
             await sound(synthesizer, TEXT)
 
 
-async def test_half_a_sample_is_not_handed_on(
+async def test_only_whole_samples_are_passed_on(
     synthesizer: Synthesizer, server: SpeechKitServer
 ) -> None:
     await server.speak(Speaking(then="garbage"))
@@ -203,7 +205,7 @@ async def test_half_a_sample_is_not_handed_on(
     assert all(len(piece.pcm) % 2 == 0 for piece in pieces)
 
 
-async def test_a_call_that_breaks_in_mid_sound_is_not_asked_for_again(
+async def test_a_request_that_breaks_in_mid_sound_is_not_retried(
     synthesizer: Synthesizer, server: SpeechKitServer
 ) -> None:
     await server.speak(Speaking(then="cut", after=1))
@@ -212,7 +214,7 @@ async def test_a_call_that_breaks_in_mid_sound_is_not_asked_for_again(
     assert len(await server.asked()) == 1
 
 
-async def test_a_service_that_is_down_says_so() -> None:
+async def test_a_refused_connection_raises_an_error() -> None:
     with nobody() as down:
         async with YandexSynthesizer.open(KEY, address=down) as synthesizer:
             with pytest.raises(ProviderError, match=r"refused the connection \(start that server"):
@@ -237,7 +239,7 @@ async def tokens(server: SpeechKitServer) -> AsyncIterator[IamTokens]:
         yield tokens
 
 
-async def test_a_token_is_fetched_and_used_with_its_folder(server: SpeechKitServer) -> None:
+async def test_a_token_is_fetched_once_and_used_with_the_folder(server: SpeechKitServer) -> None:
     source = tokens_for_oauth("y0_oauth", server.url + TOKENS)
     await server.accept([])
     async with (
@@ -249,7 +251,7 @@ async def test_a_token_is_fetched_and_used_with_its_folder(server: SpeechKitServ
     assert len(await server.asked("tokens")) == 1
 
 
-async def test_a_token_that_is_refused_is_renewed_once_for_all_who_wait(
+async def test_a_refused_token_is_renewed_once_for_concurrent_requests(
     server: SpeechKitServer, tokens: IamTokens
 ) -> None:
     async with YandexSynthesizer.open(tokens, address=address(server)) as synthesizer:
@@ -264,7 +266,7 @@ async def test_a_token_that_is_refused_is_renewed_once_for_all_who_wait(
     assert len(await server.asked("metadata")) == 2
 
 
-async def test_a_key_that_is_refused_is_not_tried_again(
+async def test_a_refused_key_is_not_retried(
     synthesizer: Synthesizer, server: SpeechKitServer
 ) -> None:
     await server.accept(["another"])
@@ -273,7 +275,7 @@ async def test_a_key_that_is_refused_is_not_tried_again(
     assert len(await server.asked()) == 1
 
 
-async def test_a_token_that_ends_in_mid_call_does_not_disturb_it(
+async def test_a_token_that_expires_in_mid_request_does_not_stop_it(
     server: SpeechKitServer, tokens: IamTokens
 ) -> None:
     await server.speak(Speaking(every=0.02))
@@ -288,7 +290,7 @@ async def test_a_token_that_ends_in_mid_call_does_not_disturb_it(
     assert len(await server.asked("metadata")) == 1
 
 
-async def test_without_a_token_nothing_is_asked(server: SpeechKitServer) -> None:
+async def test_without_a_token_no_synthesis_is_requested(server: SpeechKitServer) -> None:
     await server.give_tokens(Script(then="500"))
     async with (
         IamTokens.open(tokens_of_machine(server.url + METADATA)) as tokens,

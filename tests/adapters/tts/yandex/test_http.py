@@ -56,7 +56,7 @@ async def test_every_word_is_spoken_at_either_rate(synthesizer: Synthesizer) -> 
     assert words(await sound(synthesizer, TEXT, 8000), 8000) == spoken(TEXT)
 
 
-async def test_sound_comes_while_it_is_made_and_a_cancelled_text_is_left(
+async def test_sound_is_streamed_and_cancelled(
     synthesizer: Synthesizer, server: SpeechKitServer
 ) -> None:
     await server.speak(Speaking(then="hang", after=2), over="http")
@@ -71,7 +71,7 @@ async def test_sound_comes_while_it_is_made_and_a_cancelled_text_is_left(
     assert [asked.outcome for asked in await server.ended()] == ["cancelled"]
 
 
-async def test_the_request_says_how_to_speak(server: SpeechKitServer) -> None:
+async def test_the_request_has_voice_role_speed_and_rate(server: SpeechKitServer) -> None:
     async with YandexHttpSynthesizer.open(
         KEY, Voice("jane", "good", 1.2), language="ru-RU", folder="b1g", url=server.url
     ) as synthesizer:
@@ -100,7 +100,7 @@ async def test_the_request_says_how_to_speak(server: SpeechKitServer) -> None:
         ("503", "answered 503", "status page"),
     ],
 )
-async def test_a_refusal_says_what_to_do_and_names_the_request_for_support(
+async def test_a_refusal_names_the_cure_and_the_request_id(
     synthesizer: Synthesizer, server: SpeechKitServer, then: str, reason: str, cure: str
 ) -> None:
     await server.speak(Speaking(then=then, retry_after=3 if then == "429" else None), over="http")
@@ -118,14 +118,14 @@ async def test_an_answer_without_sound_is_an_error(
         await sound(synthesizer, TEXT)
 
 
-async def test_half_a_sample_is_not_handed_on(
+async def test_only_whole_samples_are_passed_on(
     synthesizer: Synthesizer, server: SpeechKitServer
 ) -> None:
     await server.speak(Speaking(then="garbage"), over="http")
     assert all(len(piece.pcm) % 2 == 0 for piece in await sound(synthesizer, TEXT))
 
 
-async def test_a_connection_that_breaks_in_mid_sound_is_told(
+async def test_a_connection_lost_in_mid_sound_raises_an_error(
     synthesizer: Synthesizer, server: SpeechKitServer
 ) -> None:
     await server.speak(Speaking(then="cut", after=1), over="http")
@@ -134,7 +134,7 @@ async def test_a_connection_that_breaks_in_mid_sound_is_told(
     assert len(await server.asked()) == 1
 
 
-async def test_a_service_that_is_down_says_so() -> None:
+async def test_a_refused_connection_raises_an_error() -> None:
     with nobody() as down:
         async with YandexHttpSynthesizer.open(KEY, url=f"http://{down}") as synthesizer:
             with pytest.raises(ProviderError, match=r"refused the connection \(start that server"):
@@ -149,7 +149,7 @@ async def test_a_service_that_is_down_says_so() -> None:
         (httpx.ReadTimeout, None, "was silent for 10 s"),
     ],
 )
-async def test_a_service_that_cannot_be_reached_is_told(
+async def test_an_unreachable_service_raises_cause_and_cure(
     error: type[httpx.RequestError], cause: Exception | None, reason: str
 ) -> None:
     def nobody_answers(request: httpx.Request) -> httpx.Response:
@@ -163,14 +163,14 @@ async def test_a_service_that_cannot_be_reached_is_told(
     assert raised.value.__context__ is None
 
 
-async def test_a_server_without_tls_is_told(server: SpeechKitServer) -> None:
+async def test_https_to_a_plain_http_server_raises_an_error(server: SpeechKitServer) -> None:
     url = urlsplit(server.url)._replace(scheme="https").geturl()
     async with YandexHttpSynthesizer.open(KEY, url=url) as synthesizer:
         with pytest.raises(ProviderError, match="failed the TLS handshake"):
             await sound(synthesizer, TEXT)
 
 
-async def test_a_token_that_is_refused_is_renewed(server: SpeechKitServer) -> None:
+async def test_a_refused_token_is_renewed(server: SpeechKitServer) -> None:
     async with (
         IamTokens.open(tokens_of_machine(server.url + METADATA)) as tokens,
         YandexHttpSynthesizer.open(tokens, url=server.url) as synthesizer,

@@ -24,14 +24,14 @@ from callchart.adapters.tts.yandex.text import requests, spoken
         ("東京, naïve, e\u0301te\u0301", "東京, naïve, e\u0301te\u0301"),
     ],
 )
-def test_markup_and_pictures_go_and_the_words_stay(text: str, given: str) -> None:
+def test_markup_and_pictures_are_removed_and_words_stay(text: str, given: str) -> None:
     assert spoken(text) == given
 
 
 @pytest.mark.parametrize(
     "text", ["", " \n", "👍", "— … !?", "**", "<[small]>", "sil<[300]>", "\x07"]
 )
-def test_what_has_no_word_is_not_spoken(text: str) -> None:
+def test_a_text_without_words_becomes_empty(text: str) -> None:
     assert spoken(text) == ""
 
 
@@ -51,14 +51,14 @@ def test_a_text_that_fits_is_one_request() -> None:
         ("... ... ... ... no", ["... no"]),
     ],
 )
-def test_a_longer_one_is_cut_at_a_sentence_else_at_a_word_else_anywhere(
+def test_a_long_text_is_split_after_a_sentence_else_a_word_else_anywhere(
     text: str, parts: list[str]
 ) -> None:
     assert list(requests(text, 12)) == parts
 
 
 @given(st.text("ab .!?—", max_size=60))
-def test_no_letter_is_lost_and_no_request_too_long(text: str) -> None:
+def test_splitting_loses_no_letter_and_keeps_the_limit(text: str) -> None:
     parts = list(requests(text, 7))
     assert "".join(filter(str.isalnum, "".join(parts))) == "".join(filter(str.isalnum, text))
     assert all(len(part) <= 7 for part in parts)

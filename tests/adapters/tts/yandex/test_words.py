@@ -21,7 +21,7 @@ def places(text: str, spoken: str) -> list[tuple[str, float, float]]:
     return [(word.word, word.start_s, word.end_s) for word in found.known]
 
 
-def test_words_are_the_texts_own_whatever_their_case_and_signs() -> None:
+def test_words_match_apart_from_case_and_signs() -> None:
     assert places("Да, «Ёлка» — это он!", "да елка это он") == [
         ("Да,", 0, 1),
         ("«Ёлка»", 1, 2),
@@ -41,16 +41,16 @@ def test_unmatched_time_is_shared_by_characters() -> None:
     ]
 
 
-def test_words_after_the_last_match_are_not_known_yet() -> None:
+def test_words_after_the_last_match_have_no_timing_yet() -> None:
     assert places("всего 25 штук", "всего двадцать пять") == [("всего", 0, 1)]
     assert places("25", "двадцать пять") == []
 
 
-def test_a_word_far_ahead_is_another_one() -> None:
+def test_a_word_beyond_the_lookahead_is_not_a_match() -> None:
     assert places("1 2 3 4 5 6 и", "и") == []
 
 
-def test_places_never_overlap() -> None:
+def test_timings_never_overlap() -> None:
     found = WordPlaces("a b")
     found.spoken([WordTiming("a", 0.0, 1.01), WordTiming("b", 1.0, 1.005)])
     assert found.known == (WordTiming("a", 0.0, 1.01), WordTiming("b", 1.01, 1.01))
@@ -59,7 +59,7 @@ def test_places_never_overlap() -> None:
 @given(
     st.lists(st.sampled_from("ab1-"), max_size=12), st.lists(st.sampled_from("abc"), max_size=12)
 )
-def test_the_known_words_are_the_first_ones_in_order(text: list[str], spoken: list[str]) -> None:
+def test_the_known_words_are_the_beginning_of_the_text(text: list[str], spoken: list[str]) -> None:
     known = places(" ".join(text), " ".join(spoken))
     assert [word for word, _, _ in known] == text[: len(known)]
     assert all(start <= end for _, start, end in known)
