@@ -1,7 +1,6 @@
 """`make bench`: measure, print a table, write JSON, and on demand docs/performance.md.
 
-A run takes about six minutes, because real calls last as long as they last. Keep the machine idle
-meanwhile."""
+It takes about six minutes, most of them in calls on the real clock. Run it on a quiet machine."""
 
 from __future__ import annotations
 
@@ -22,7 +21,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from tests.benchmarks.page import NoPlace, place
 from tests.benchmarks.report import markdown, tables
 
-#: Calls in one process, and how many seconds each lasts: few calls need long for as many turns.
+#: Calls in one process, and the seconds that each lasts: few calls need longer for their turns.
 LEVELS = ((1, 75.0), (10, 40.0), (50, 30.0), (100, 30.0))
 FLOOR_SECONDS = 10.0
 ALONE = ("decision", "turn", "memory", "virtual_spans", "virtual_frames")
@@ -63,13 +62,16 @@ def _arguments() -> argparse.Namespace:
         "--json", type=Path, default=Path("build/bench.json"), metavar="FILE", help="the figures"
     )
     parser.add_argument(
-        "--page", type=Path, metavar="FILE", help=f"rewrite what stands there in <!-- {MARK} -->"
+        "--page",
+        type=Path,
+        metavar="FILE",
+        help=f"rewrite the part of this page in <!-- {MARK} -->",
     )
     return parser.parse_args()
 
 
 def _measure(progress: Progress) -> dict[str, Any]:
-    """Return all metrics, by the names that report.py reads."""
+    """Return all metrics, under the names that `report` reads."""
     jobs = len(ALONE) + 3 * len(LEVELS)
     task = progress.add_task("", total=jobs)
     machine: list[dict[str, float]] = []
@@ -84,7 +86,7 @@ def _measure(progress: Progress) -> dict[str, Any]:
     results: dict[str, Any] = {name: run(name.replace("_", " "), name) for name in ALONE}
     levels = results["levels"] = []
     for calls, seconds in LEVELS:
-        what = f"{calls} at once"
+        what = f"{calls} calls"
         before = run(f"{what}, the bare loop", "floor", calls, FLOOR_SECONDS)
         engine = run(what, "engine", calls, seconds)
         after = run(f"{what}, the bare loop", "floor", calls, FLOOR_SECONDS)

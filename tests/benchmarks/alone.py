@@ -1,6 +1,6 @@
 """The engine alone: one decision, one turn, the memory of one call, calls in virtual time.
 
-Everything runs on a clock that jumps, so that only work is measured, no waiting."""
+Everything runs on a clock that jumps: the measurements contain work alone, and no waiting."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ SPAN_SETTINGS = replace(SETTINGS, backlog=60.0)
 
 
 def decision() -> dict[str, float]:
-    """Measure one decision (us): medians over all steps of a call, each decided many times."""
+    """Measure one decision (us): the median over the steps of a call, each decided 200 times."""
     steps: list[Step] = []
 
     async def call() -> None:
@@ -55,9 +55,10 @@ def _decide(before: Step, occurrence: Occurrence) -> float:
 
 
 def turn() -> dict[str, float]:
-    """Measure the CPU of a turn (ms): journal in memory, one frame a chunk, no delays, no frames.
+    """Measure the CPU time of a turn (ms), without delays and with one frame of sound a chunk.
 
-    The least of several runs counts, because other work on the machine only adds to it."""
+    Journals are in memory, and the line takes spans. The least of several runs counts, because
+    other work on the machine only adds to it."""
     script = Script().without_delays_or_sound()
     asked: list[int] = []
 
@@ -111,7 +112,7 @@ def _held() -> int:
 
 
 def virtual_spans() -> dict[str, float]:
-    """Measure virtual call-seconds per second; text and sound come in whole chunks."""
+    """Measure the seconds of calls per real second; text and sound come in whole chunks."""
     calls, lasts, script = 10, 100.0, Script().in_spans()
 
     async def run() -> None:
@@ -127,7 +128,7 @@ def virtual_spans() -> dict[str, float]:
 
 
 def virtual_frames() -> dict[str, float]:
-    """Measure the same with every frame moved, and the bare loop under the same clock."""
+    """Measure the same with single frames, and the bare loop on the same clock."""
     calls, lasts, script = 10, 15.0, Script()
 
     async def engine() -> None:

@@ -1,6 +1,6 @@
 """A scripted caller, who asks, hears the answer or interrupts it, and asks again.
 
-Question number n is spoken in samples that are all n, and the answer to it must come back so."""
+Every sample of question n is n, and every sample of its answer must be n, too."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ class Script:
     question: float = 2.0
     #: From the end of an answer to the next question.
     thought: float = 0.6
-    #: One of so many answers is interrupted, this long after its first sound.
+    #: One of `interrupted_every` answers is interrupted, `interrupted_after` its first sound.
     interrupted_every: int = 2
     interrupted_after: float = 1.5
-    #: The recogniser's partial after the beginning, and its final after the end, of a question.
+    #: From the beginning of a question to its partial, and from its end to its final.
     partial: float = 0.2
     final: float = 0.25
-    #: The model's first token, and each further one.
+    #: From the request to the model's first token, and between two tokens.
     first_token: float = 0.3
     token: float = 0.01
-    #: An answer's chunks, each of so many tokens, the last of which ends in "|".
+    #: The chunks of an answer, and the tokens of a chunk, the last of which ends in "|".
     chunks: int = 3
     tokens: int = 8
-    #: A chunk's synthesis gives its first piece after `synthesis`, the others `piece_every`.
+    #: The sound of a chunk: seconds to its first piece, pieces, seconds between two, and length.
     synthesis: float = 0.15
     pieces: int = 4
     piece_every: float = 0.04
@@ -39,7 +39,7 @@ class Script:
 
     @property
     def answer(self) -> float:
-        """The length of a whole answer (s)."""
+        """The length of an answer that is not interrupted (s)."""
         return self.chunks * self.chunk
 
     def first_sound(self, end_of_turn: float) -> float:
@@ -99,7 +99,7 @@ class Caller:
         return sound(self.number, self.script.question)
 
     def frame(self, at: float) -> bytes:
-        """The 20 ms that end at `at`."""
+        """Return the 20 ms of sound that end at `at`."""
         if not self._frames_left and at >= self.next_question:
             self._voice = self.ask(at)[:FRAME]
             self._frames_left = round(self.script.question / FRAME_SECONDS)

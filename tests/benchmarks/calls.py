@@ -24,14 +24,14 @@ from tests.benchmarks.lines import FrameLine, SpanLine
 from tests.benchmarks.providers import Ears, Model, Voicebox, Voices
 from tests.benchmarks.sink import RATE_HZ, Sink
 
-#: Without fillers: a filler may finish its word. That wait is on purpose, and would count as the
-#: engine's.
+#: No fillers: an answer waits on purpose for the end of a filler's word, and that wait would count
+#: as the engine's.
 SCRIPTS = Scripts(fillers=())
 SETTINGS = PhoneSettings(longest_call=86_400.0)
 
 
 class CallFailed(RuntimeError):
-    """A call of the benchmark ended with an error: its metrics mean nothing."""
+    """A call of the benchmark ended with an error, so its metrics mean nothing."""
 
 
 async def supervisor(
@@ -62,7 +62,7 @@ def _failed(call_id: str, error: BaseException) -> None:
 
 @contextmanager
 def journal_files() -> Iterator[Callable[[str], Journal]]:
-    """Provide journals in a temporary folder: a service writes them too."""
+    """Provide journals in a temporary folder, because a service writes journals, too."""
     with TemporaryDirectory(prefix="callchart-bench-") as folder:
         yield lambda call_id: JournalFile(Path(folder) / f"{call_id}.jsonl", _complain)
 
@@ -110,8 +110,8 @@ class Turns:
 
     #: From the end of a question to the first sound of its answer, less the scripted time.
     overhead: list[float] = field(default_factory=list)
-    #: From an interruption's first frame to the flush, and to the last frame heard of the answer,
-    #: beyond the speech that the chart wants for a barge-in.
+    #: From an interruption's first frame to the flush, and to the last heard frame of the answer,
+    #: less the speech that the chart waits for before a barge-in.
     to_flush: list[float] = field(default_factory=list)
     to_last_frame: list[float] = field(default_factory=list)
     lateness: list[float] = field(default_factory=list)

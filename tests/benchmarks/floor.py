@@ -1,7 +1,7 @@
-"""The floor: a bare Trio loop that moves the same frames, with no engine and no call.
+"""The floor: a bare Trio loop that moves the same frames without an engine.
 
 It has one task for each direction of a call, absolute deadlines 20 ms apart, one copy of 640 bytes
-a frame into the same sink, and no queue. A phone bot on Trio cannot cost less."""
+a frame into the same sink, and no queue: the least that a phone bot on Trio can cost."""
 
 from __future__ import annotations
 

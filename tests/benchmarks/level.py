@@ -1,4 +1,4 @@
-"""One level of load on the real clock: a number of parallel calls, with the engine or bare."""
+"""One level of load on the real clock: parallel calls, with the engine or as a bare loop."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def percentile(values: Sequence[float], ratio: float) -> float:
 
 
 async def engine_level(calls: int, seconds: float) -> dict[str, float]:
-    """Measure `calls` calls of `seconds` each, with journals."""
+    """Measure the engine in `calls` calls of `seconds` each, with journals."""
     turns, script = Turns(), Script()
 
     with journal_files() as journal:
@@ -55,7 +55,7 @@ async def engine_level(calls: int, seconds: float) -> dict[str, float]:
 
 
 async def floor_level(calls: int, seconds: float) -> dict[str, float]:
-    """Measure the same frames without the engine."""
+    """Measure the bare loop with the frames of as many calls."""
     lateness: list[float] = []
 
     async def one(number: int, began: float) -> None:

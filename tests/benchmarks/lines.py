@@ -1,4 +1,4 @@
-"""Two lines of one caller: one moves single frames, the other whole spans of sound.
+"""Two lines of a scripted caller: one moves single frames, the other whole spans of sound.
 
 Both play as a carrier does: from a queue, in real time, with marks that are reported when the sound
 before them was heard, and a flush that drops the queue silently."""
@@ -84,7 +84,7 @@ class FrameLine(_Line):
         self._queue: deque[bytes | int] = deque()
         self._silent, self._early = True, False
         self._newest = -1
-        #: When each answer was flushed, and the frames of an answer that came after its flush.
+        #: When each answer was flushed, and the number of frames that came after their flush.
         self.flushed: dict[int, float] = {}
         self.stale = 0
 
@@ -177,7 +177,7 @@ class SpanLine(_Line):
         self._plans.unpark_all()
 
     async def receive_audio(self) -> bytes:
-        """Return a silence and the first frame of a question; then the rest and a silent frame."""
+        """Return silence and a question's first frame, then its other frames and a silent one."""
         if not self._answered.is_set():
             await self._answered.wait()
         caller = self.caller
@@ -193,7 +193,7 @@ class SpanLine(_Line):
         return silence + said[:FRAME]
 
     async def _until(self, planned: Callable[[], float]) -> None:
-        """Wait until the clock reads `planned()`, which may change meanwhile."""
+        """Wait until the clock reads `planned()`. The result may change during the wait."""
         while not self.closed:
             if trio.current_time() >= planned():
                 return

@@ -1,4 +1,4 @@
-"""The speed of the machine: a fixed loop of plain Python, so that metrics can be compared."""
+"""The speed of the machine: a fixed loop of plain Python, to compare metrics of two machines."""
 
 from __future__ import annotations
 

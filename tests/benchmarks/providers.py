@@ -1,7 +1,7 @@
-"""Providers that follow a caller's script and take no other time.
+"""Fake providers that follow a caller's script and take no other time.
 
-They pass the number of the question on: the recogniser reads it from the samples, the model repeats
-it, the synthesizer writes it into the samples of the answer. Delays count from the beginning of
+They pass on the number of the question: the recogniser reads it from the samples, the model repeats
+it, and the synthesizer writes it into the samples of the answer. Delays count from the beginning of
 each job, so that a late token does not delay the next one."""
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class Ear:
     def __init__(self, script: Script) -> None:
         self._script = script
         self._frame = bytearray(FRAME)
-        self._owed: deque[tuple[float, Heard]] = deque()
+        self._planned: deque[tuple[float, Heard]] = deque()
         self._news = trio.lowlevel.ParkingLot()
         self._number = 0
 
@@ -60,19 +60,19 @@ class Ear:
 
     def utterance_started(self, utterance: int) -> None:
         self._number = number_in(self._frame)
-        self._owe(self._script.partial, Heard(utterance, "question", final=False))
+        self._plan(self._script.partial, Heard(utterance, "question", final=False))
 
     def utterance_ended(self, utterance: int) -> None:
-        self._owe(self._script.final, Heard(utterance, f"question {self._number}", final=True))
+        self._plan(self._script.final, Heard(utterance, f"question {self._number}", final=True))
 
     async def result(self) -> Heard:
-        while not self._owed:
+        while not self._planned:
             await self._news.park()
-        await _until(self._owed[0][0])
-        return self._owed.popleft()[1]
+        await _until(self._planned[0][0])
+        return self._planned.popleft()[1]
 
-    def _owe(self, delay: float, heard: Heard) -> None:
-        self._owed.append((trio.current_time() + delay, heard))
+    def _plan(self, delay: float, heard: Heard) -> None:
+        self._planned.append((trio.current_time() + delay, heard))
         self._news.unpark_all()
 
 

@@ -1,4 +1,4 @@
-"""The end of the agent's frames: each is copied, timed, and assigned to its reply.
+"""The earpiece of the benchmark: it copies and times each frame, and assigns it to its reply.
 
 Every sample of a reply is the reply's number, so a frame identifies its reply. The frames of the
 bare loop go into the same sink."""
@@ -33,7 +33,7 @@ class Sink:
         self._earpiece = bytearray(FRAME)
         #: The delay of each frame after its deadline (s).
         self.lateness = array("d")
-        #: Frames heard, by the number in them, and when the first and the last of them were.
+        #: The number of frames of each reply, and when the first and the last of them were heard.
         self.frames: dict[int, int] = {}
         self.first: dict[int, float] = {}
         self.last: dict[int, float] = {}

@@ -1,4 +1,4 @@
-"""The benchmark's line of frames keeps the contract of every line, or it would be too cheap."""
+"""The benchmark's line of frames does all that the contract of a line asks for."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class TestFrameLine(LineContract):
     async def test_after_a_flush_the_next_reply_is_heard_from_its_beginning(
         self, clock: Clock | None
     ) -> None:
-        """Expect what every line does, and one frame of the flushed reply, which left early."""
+        """Also expect the first frame of the flushed reply, because this line sends it at once."""
         async with self.phone() as far:
             far.line.answer()
             far.line.play(tone(2.0, far.line.rate_hz))

@@ -1,4 +1,4 @@
-"""`make bench-asterisk`: whole calls over a real Asterisk at several loads; a table and JSON.
+"""`make bench-asterisk`: measure calls over a real Asterisk, print a table, write JSON.
 
 It takes about six minutes. Run it on a quiet machine."""
 
@@ -71,9 +71,14 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--json", type=Path, default=Path("build/bench-asterisk.json"), metavar="FILE"
     )
-    parser.add_argument("--page", type=Path, metavar="FILE", help="rewrite its figures")
-    parser.add_argument("--calls", type=int, help="one level alone, with so many calls")
-    parser.add_argument("--seconds", type=float, default=30.0, help="of each call there")
+    parser.add_argument(
+        "--page",
+        type=Path,
+        metavar="FILE",
+        help=f"rewrite the part of this page in <!-- {MARK} -->",
+    )
+    parser.add_argument("--calls", type=int, help="measure one level, with this many calls")
+    parser.add_argument("--seconds", type=float, default=30.0, help="the length of each of them")
     parser.add_argument("--detector", choices=("silero", "energy"), default="silero")
     parser.add_argument("--rate", type=int, choices=(8000, 16000), default=16000)
     return parser.parse_args()

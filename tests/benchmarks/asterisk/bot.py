@@ -1,6 +1,6 @@
 """The process of Callchart: carrier, engine, default chart, and scripted providers.
 
-Its metrics are the moments at which the voice detector decided, by the caller's number."""
+It prints the moments of the voice detector's decisions, by the caller's number."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from tests.benchmarks.providers import Ears, Model
 
 @cache
 def tone(seconds: float, rate_hz: int) -> bytes:
-    """Return a tone that is loud in each 20 ms (s16le)."""
+    """Return a tone that is loud in each frame (s16le)."""
     times = np.arange(round(seconds * rate_hz)) / rate_hz
     return (8000 * np.sin(2 * np.pi * 400 * times)).astype("<i2").tobytes()
 
@@ -61,7 +61,7 @@ class Edges:
         self._began: dict[str, float] = {}
 
     def note(self, call_id: str, step: Step) -> None:
-        """`callchart.engine.call.Inspector`."""
+        """Note the detector's decision in this step. It is a `callchart.engine.call.Inspector`."""
         match step.event:
             case CallStarted():
                 self._began[call_id] = perf_counter() - step.at_us / 1e6

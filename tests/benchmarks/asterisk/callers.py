@@ -1,4 +1,4 @@
-"""The process of the callers: SIP phones that ask in real speech, listen, interrupt, ask again.
+"""The process of the callers: SIP phones that ask in recorded speech, listen and interrupt.
 
 The metrics of each call are computed from its packets, after all calls have ended. Moments are
 seconds of CLOCK_MONOTONIC, which all processes share."""
@@ -84,7 +84,7 @@ async def main(task: dict[str, Any], begins: float) -> list[dict[str, Any]]:
 
 
 if __name__ == "__main__":
-    # Hundreds of thousands of packets are kept, without cycles: a collection would delay calls.
+    # A garbage collection over hundreds of thousands of packets would delay the calls.
     gc.disable()
     given = child.task()
     child.say(child.READY)

@@ -1,4 +1,4 @@
-"""`make bench-voices`: calls with the real voices at servers that take their time; table and JSON.
+"""`make bench-voices`: measure calls with the real voices, print a table, write JSON.
 
 It takes about two minutes. Run it on a quiet machine."""
 
@@ -37,7 +37,7 @@ def main() -> int:
             place(arguments.page.read_text(encoding="utf-8"), MARK, "")
         measured = []
         for level in levels:
-            console.print(f"{level.calls} at once, {level.seconds:g} s each")
+            console.print(f"{level.calls} calls of {level.seconds:g} s")
             measured.append(trio.run(measure, level))
         results["levels"] = measured
         console.print("the gRPC client alone")
@@ -63,9 +63,14 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--json", type=Path, default=Path("build/bench-voices.json"), metavar="FILE"
     )
-    parser.add_argument("--page", type=Path, metavar="FILE", help="rewrite its figures")
-    parser.add_argument("--calls", type=int, help="one level alone, with so many calls")
-    parser.add_argument("--seconds", type=float, default=30.0, help="of each call there")
+    parser.add_argument(
+        "--page",
+        type=Path,
+        metavar="FILE",
+        help=f"rewrite the part of this page in <!-- {MARK} -->",
+    )
+    parser.add_argument("--calls", type=int, help="measure one level, with this many calls")
+    parser.add_argument("--seconds", type=float, default=30.0, help="the length of each of them")
     return parser.parse_args()
 
 

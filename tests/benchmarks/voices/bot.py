@@ -42,13 +42,13 @@ KEY = "benchmark"
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One turn as the caller heard it. `filler`, `written` and `answer` are the seconds from the
-    caller's text to the filler, to the end of the first chunk's text, and to the first sound of the
-    answer, or None.
+    """One turn as the caller heard it.
 
-    `wait` is how long the answer waited for the filler's word to end (s), and `gap` the longest
-    time without sound inside the answer (s). `whole` is True if every word was heard; None if the
-    end of the call cut the answer off."""
+    `filler`, `written` and `answer` are the seconds from the caller's text to the filler, to the
+    end of the first chunk's text, and to the first sound of the answer, or None. `wait` is the time
+    that the answer waited for the end of the filler's word (s), and `gap` the longest silence
+    inside the answer (s). `whole` is True if every word was heard, and None in the last turn of a
+    call, whose answer the hangup may have cut off."""
 
     filler: float | None
     written: float | None
@@ -60,7 +60,7 @@ class Turn:
 
 @dataclass(slots=True)
 class Synthesis:
-    """The synthesis of one text: its begin (Trio's clock), and the seconds to its first sound."""
+    """One synthesis: when it began (Trio's clock), and the seconds to its first sound."""
 
     at: float
     first: float | None = None
@@ -95,7 +95,7 @@ class FillerWaits:
         self.seconds: dict[tuple[str, int], float] = {}
 
     def note(self, call_id: str, step: Step) -> None:
-        """`callchart.engine.call.Inspector`."""
+        """Note when such a wait begins and ends. It is a `callchart.engine.call.Inspector`."""
         waits = step.after.leaf.endswith(".filler_ending")
         if waits and call_id not in self._began:
             self._began[call_id] = step.at_us
@@ -137,7 +137,7 @@ async def calls(task: dict[str, Any]) -> dict[str, Any]:
 def turns(
     line: VoiceLine, watched: Watched, waits: FillerWaits, caller_script: Script
 ) -> Iterator[Turn]:
-    """Yield the turns of an ended call, without a last one that its end cut off."""
+    """Yield the turns of an ended call, except an unanswered last one."""
     text_after = max(SETTINGS.end_of_turn, caller_script.final)
     for number in range(1, line.caller.number + 1):
         heard = line.earpiece.turns.get(number, Heard())
@@ -193,7 +193,7 @@ def over_http(task: dict[str, Any]) -> AbstractAsyncContextManager[YandexHttpSyn
 
 
 def model(task: dict[str, Any]) -> AbstractAsyncContextManager[OpenAIModel]:
-    # The proxies of the environment must not be used.
+    # Ignore the proxies of the environment.
     transport = httpx2.AsyncHTTPTransport(trust_env=False)
     return OpenAIModel.open(
         model="scripted", api_key=KEY, base_url=task["base_url"], transport=transport

@@ -14,7 +14,7 @@ from tests.servers.tones import ALPHABET, Reader, symbols
 
 SYMBOLS = symbols(RATE_HZ)
 
-#: The symbols of fillers.
+#: The symbols of fillers, which are in Cyrillic letters.
 CYRILLIC = frozenset(at for at, letter in enumerate(ALPHABET) if letter > "z")
 
 

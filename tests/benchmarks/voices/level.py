@@ -18,7 +18,7 @@ from tests.servers.model.server import ModelServer
 from tests.servers.speechkit.scripts import Speaking
 from tests.servers.speechkit.server import SpeechKitServer
 
-#: Texts that the second voice speaks in place of the first, and that are spoken without any call.
+#: The number of texts for the second voice, and for the clients without calls.
 FALLBACKS, ALONE = 30, 40
 
 
@@ -33,7 +33,7 @@ class Level:
 
 
 async def measure(level: Level) -> dict[str, Any]:
-    """The figures of a level. Raises `BotFailed` and `ServerFailed`."""
+    """Return the metrics of a level. Raises `BotFailed` and `ServerFailed`."""
     async with servers() as (speechkit, model):
         await speechkit.speak(SPEAKING)
         await model.write(WRITING)
@@ -49,7 +49,7 @@ async def measure(level: Level) -> dict[str, Any]:
 
 
 async def measure_fallback() -> dict[str, float]:
-    """The first voice hangs, the second takes its time: milliseconds beyond both."""
+    """Return the overhead of the second voice (ms) when the first one hangs."""
     async with servers() as (speechkit, model):
         await speechkit.speak(Speaking(then="hang"))
         await speechkit.speak(SPEAKING, over="http")
@@ -58,12 +58,12 @@ async def measure_fallback() -> dict[str, float]:
 
 
 async def measure_alone() -> dict[str, float]:
-    """The client's share without any call, and that of the official client."""
+    """Return the shares of our gRPC client and of the official one, without calls (ms)."""
     async with servers() as (speechkit, model):
         await speechkit.speak(SPEAKING)
         seconds_of = {}
         for name, module in (("ours", "bot"), ("official", "official")):
-            # The first of all opens the connections.
+            # The first text opens the connections.
             texts = [f"{name} {number}" for number in range(ALONE + 1)]
             task = {"measure": "alone", "texts": texts}
             came = await run(module, task, speechkit, model)
@@ -125,7 +125,7 @@ def client_seconds(
 ) -> Iterator[float]:
     """Yield the seconds from a text to its first sound, less the time that the server reports.
 
-    They contain the client, the network, and the server's library. Each text is sent once."""
+    They include the client, the network and the server's library. Each text is sent once."""
     for each in asked:
         first = syntheses.get(each.text)
         if first is not None and each.first is not None:

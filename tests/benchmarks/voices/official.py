@@ -1,5 +1,7 @@
-"""The official gRPC client's seconds to the first sound of texts, one after the other, to compare
-ours with. A process of its own, as the bot is; it prints them as a line of JSON."""
+"""The process of the official gRPC client, to compare ours with.
+
+It synthesises texts one after the other, and prints the seconds to each one's first sound (JSON).
+"""
 
 from __future__ import annotations
 

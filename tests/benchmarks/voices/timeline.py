@@ -20,16 +20,16 @@ from tests.servers.model.scripts import Writing
 from tests.servers.speechkit.scripts import Speaking
 from tests.servers.tones import speak
 
-#: Seconds from the beginning of the generation: 0.60 less 0.05.
+#: Seconds from the request to the model to its first whole chunk: 0.60 less 0.05.
 FIRST_CHUNK = 0.55
-#: Seconds of a synthesis to its first sound.
+#: Seconds from a text to the first sound of its synthesis.
 FIRST_SOUND = 0.15
 
-#: Seconds from the caller's text in which the timeline wants each to be heard.
+#: Seconds from the caller's text to the first sound of the filler and of the answer.
 FILLER_HEARD, ANSWER_HEARD = 0.15, 0.90
 
-#: Three chunks of five tokens, 50 ms apart; the first chunk is complete at `FIRST_CHUNK`. The
-#: number tells which answer it is.
+#: Three chunks of five tokens, 50 ms apart; the first chunk is complete at `FIRST_CHUNK`. `{n}` is
+#: the number of the answer.
 CHUNKS = ("{n} takes up to five,", "{n} is in stock now,", "{n} is yours next week.")
 WRITING = Writing(first=FIRST_CHUNK - 4 * 0.05, every=0.05, text=" ".join(f"{c}|" for c in CHUNKS))
 
@@ -44,7 +44,7 @@ SCRIPTS = Scripts(
 
 
 def answer(number: int) -> str:
-    """Return the answer that the caller must hear."""
+    """Return the words that the caller must hear in this answer."""
     return " ".join(CHUNKS).replace("{n}", str(number))
 
 
