@@ -1,10 +1,10 @@
 """Put mistakes into the default chart, one by one, and check that an exploration finds them:
 `python -m tests.mutants [--first N] [--last N]`.
 
-The first look explores calls with at most one utterance of the caller. Mistakes that survive are
-looked for in calls with drafts, then in calls of two turns with one kind of words, then in calls
-of two turns with drafts, and last in all calls of two turns. Exits with 1 if a mistake survives
-that `EXPLAINED` does not name, or is found although `EXPLAINED` names it.
+The first look explores calls with at most one utterance of the caller. The mistakes that survive go
+on to calls with drafts, then to calls of two turns with one kind of words, then to calls of two
+turns with drafts, and last to all calls of two turns. The exit code is 1 if a mistake survives that
+`EXPLAINED` does not name, or is found although `EXPLAINED` names it.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ LOOKS: Sequence[Sequence[Phone]] = (
 _ANY_WORDS = (
     "here words without a final are no backchannel, and interrupt (tests/states/test_barged_in.py)"
 )
-#: Mistakes that no exploration can find, and why.
+#: The mistakes that no exploration can find, with the reason.
 EXPLAINED = {
     "call: after longest_call is 0 s": "it may fire at any moment, whatever its delay",
     "call: after longest_call is never": "it may fire at any moment, whatever its delay",
@@ -128,7 +128,7 @@ def judge_all(numbers: Sequence[int], console: Console) -> list[Judged]:
                 numbers = [n for n in unexplained if judged[n].survives]
             task = progress.add_task("", total=len(numbers), look=look + 1)
             baselines(look)
-            # Forked processes share the baselines: keep the garbage collector from copying them.
+            # Forked processes share the baselines. A garbage collection would copy them.
             gc.freeze()
             with multiprocessing.get_context("fork").Pool(PROCESSES) as pool:
                 for one in pool.imap(partial(judge, look=look), numbers):
@@ -162,7 +162,7 @@ def all_mutants() -> list[Mutant]:
 
 
 def table(judged: Sequence[Judged], seconds: float) -> Table:
-    """Return a table of the numbers of mistakes found, by evidence."""
+    """Return a table of how many mistakes were found, and how."""
     counts = Counter(one.verdict.caught for one in judged)
     survived = counts.pop(Caught.SURVIVED, 0)
     shown = Table("mistakes put into the chart", f"{len(judged):,}")

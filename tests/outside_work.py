@@ -1,4 +1,4 @@
-"""A ledger of the work that adapters say is under way outside of Trio's sight."""
+"""A ledger of the work that adapters do outside of Trio, such as in threads."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import trio
 
 
 class WorkLedger:
-    """Counts `begin` and `end`; an `end` without its `begin` fails there and then."""
+    """A counter of `begin` and `end`. An `end` without a `begin` fails immediately."""
 
     def __init__(self) -> None:
         self.began = 0
@@ -24,7 +24,7 @@ class WorkLedger:
             self._idle.set()
 
     async def idle(self) -> None:
-        """Until no work is under way."""
+        """Wait until no work is under way."""
         while self.under_way:
             self._idle = trio.Event()
             await self._idle.wait()

@@ -1,7 +1,8 @@
 """`python -m tests.prose [PATH ...]`: hold comments, docstrings and pages to plain English.
 
 The limits are those of well-kept projects: trio, h11 and sismic have 0.3 indirect idioms per 1,000
-words, and no docstring that begins with a relative clause. Exit code 1 where a limit is passed.
+words, and no docstring that begins with a relative clause. The exit code is 1 if a limit is
+exceeded.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from pathlib import Path
 
 PAGES = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs")
 PLACES = (*PAGES, "callchart", "engine", "states", "adapters", "tests")
-#: Written by `callchart draw` from the docstrings and labels of the chart, or by a compiler.
+#: Files that `callchart draw` writes from docstrings and labels of the chart, or a compiler writes.
 GENERATED = ("docs/statecharts/races.md", "docs/statecharts/table.md", "proto/messages")
 
 MOST_IDIOMS = 1.0  # per 1,000 words
@@ -35,7 +36,7 @@ DEFINITIONS = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """A docstring, a comment or a line of a page, and where it begins."""
+    """A docstring, a comment or a line of a page, with its place."""
 
     path: Path
     line: int
@@ -59,7 +60,7 @@ def passages(path: Path) -> Iterator[Passage]:
 
 
 def files(places: list[str]) -> Iterator[Path]:
-    """Yield the files below these places, without the generated ones."""
+    """Yield the files in these places, without generated ones."""
     for place in map(Path, places):
         found = [place] if place.is_file() else sorted(place.rglob("*"))
         for path in found:

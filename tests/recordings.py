@@ -1,4 +1,4 @@
-"""Recorded speech to test with: tests/samples, as the adapters are given it."""
+"""Recorded speech from tests/samples, in the format that adapters receive."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ RATE_HZ = 16000
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """Someone's words, mono s16le at 16 kHz: quiet, speech from `start` to `end` (s), quiet."""
+    """A recording, mono s16le at 16 kHz, with speech from `start` to `end` (s) and quiet around
+    it."""
 
     name: str
     pcm: bytes
@@ -28,13 +29,13 @@ class Recording:
 
     @property
     def speech(self) -> bytes:
-        """The words alone, in whole frames."""
+        """The part with speech, in whole frames."""
         first, last = int(self.start * 50), int(self.end * 50) + 1
         return self.pcm[first * frame_bytes(RATE_HZ) : last * frame_bytes(RATE_HZ)]
 
 
 def recording(name: str) -> Recording:
-    """A sample by its name in the manifest, cut to whole frames."""
+    """Return the recording of that name in the manifest, cut to whole frames."""
     facts = MANIFEST[name]
     with wave.open(str(SAMPLES / f"{name}.wav")) as file:
         pcm = file.readframes(file.getnframes())
@@ -45,12 +46,12 @@ def recording(name: str) -> Recording:
 
 
 def silence(seconds: float, rate_hz: int = RATE_HZ) -> bytes:
-    """Frames of nothing."""
+    """Return frames of silence."""
     return bytes(round(seconds * 50) * frame_bytes(rate_hz))
 
 
 def frames(pcm: bytes, rate_hz: int = RATE_HZ) -> Iterator[bytes]:
-    """The 20 ms frames of it, one by one."""
+    """Yield the 20 ms frames of the sound."""
     size = frame_bytes(rate_hz)
     for start in range(0, len(pcm), size):
         yield pcm[start : start + size]

@@ -51,7 +51,7 @@ def example() -> str:
 
 
 def uncommented() -> str:
-    """The example with every key that it has in a comment."""
+    """Return the example with its commented keys in effect."""
     return re.sub(r"^#(?=[\[a-z])", "", example(), flags=re.MULTILINE)
 
 
@@ -223,7 +223,7 @@ def test_the_service_is_started_where_the_page_installs_it() -> None:
 def test_a_stop_waits_until_the_calls_have_ended(tmp_path: Path) -> None:
     longest = read(tmp_path, example()).drain_seconds + GOODBYE_SECONDS
     assert unit()["KillSignal"] == "SIGTERM"
-    # Its speech processes must outlive the signal, for the calls that go on.
+    # The speech processes must survive the signal, because calls go on.
     assert unit()["KillMode"] == "mixed"
     assert int(unit()["TimeoutStopSec"]) > longest + 5
     grace = re.search(r"stop_grace_period: (\d+)s", (DEPLOY / "compose.yaml").read_text())
@@ -235,7 +235,7 @@ def test_a_stop_waits_until_the_calls_have_ended(tmp_path: Path) -> None:
 
 
 class Deployed(Asterisk):
-    """An Asterisk that runs on deploy/asterisk/, but for its ports."""
+    """An Asterisk with the files of deploy/asterisk/, on other ports."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
@@ -244,7 +244,7 @@ class Deployed(Asterisk):
             text = path.read_text()
             text = text.replace("bindport = 8088", f"bindport = {self.http_port}")
             text = text.replace("bind = 0.0.0.0:5060", f"bind = 127.0.0.1:{self.sip_port}")
-            # A name that cannot be resolved is an error of its own.
+            # Asterisk logs an error for a name that cannot be resolved.
             text = text.replace("match = sip.provider.example", "match = 192.0.2.1")
             (self.folder / "etc" / path.name).write_text(text)
 
@@ -257,7 +257,7 @@ async def test_asterisk_accepts_every_line_of_its_files(asterisk_installed: obje
         log = asterisk.logs()
     assert "trunk" in endpoints
     assert "Stasis(callchart)" in dialplan
-    # The host of the provider is an example that no name server resolves.
+    # The provider's host is an example name, which no name server resolves.
     complaints = [
         line
         for line in log.splitlines()

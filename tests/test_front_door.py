@@ -22,7 +22,7 @@ def test_every_public_name_exists_once_and_is_listed(module: ModuleType) -> None
 @pytest.mark.parametrize("module", [callchart, callchart.testing], ids=lambda m: m.__name__)
 def test_every_public_class_and_function_is_documented(module: ModuleType) -> None:
     public = {name: getattr(module, name) for name in module.__all__}
-    # An alias of a type has the documentation of its module.
+    # The module documents an alias of a type.
     ours = {n: value for n, value in public.items() if isinstance(value, type | FunctionType)}
     assert [name for name, value in ours.items() if not value.__doc__] == []
 
@@ -34,7 +34,7 @@ def test_a_name_that_does_not_exist_is_an_attribute_error() -> None:
 
 @pytest.mark.real
 def test_the_import_alone_loads_neither_trio_nor_pydantic() -> None:
-    # The workers of speech providers import `callchart...` and must start quickly.
+    # The worker processes of speech providers import `callchart...` and must start quickly.
     program = "import sys, callchart; print(sorted({'trio', 'pydantic'} & set(sys.modules)))"
     ran = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=True

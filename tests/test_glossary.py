@@ -1,4 +1,4 @@
-"""The places that the glossary names exist."""
+"""The modules, names and states in the glossary exist, and each term is there once."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The installed wheel, in an environment and a folder of its own.
 
-The folder has an engine/, states/, adapters/ and proto/ of its own, and proto-plus (whose import
-name is `proto`) is installed, too: none of them may be mistaken for ours.
+The folder has an engine/, states/, adapters/ and proto/ of its own, and proto-plus (imported as
+`proto`) is installed, too. Python must not take one for the other.
 """
 
 from __future__ import annotations
@@ -78,9 +78,9 @@ async def test_the_tool_answers(telephone: Telephone) -> None:
 
 @pytest.fixture(scope="module")
 def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The interpreter of an environment with the wheel, its dependencies and proto-plus.
+    """Return the interpreter of an environment with the wheel, its dependencies and proto-plus.
 
-    The dependencies are links to those that the tests run with: the network stays out of it."""
+    The dependencies are links to those of the running tests, so that no network is needed."""
     folder = tmp_path_factory.mktemp("installed")
     build = [sys.executable, "-m", "hatchling", "build", "--target", "wheel"]
     subprocess.run([*build, "--directory", folder], cwd=ROOT, check=True, capture_output=True)
@@ -99,7 +99,7 @@ def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """A bot with its test, in a folder with four packages that are named like our folders."""
+    """Return a folder with a bot, its test, and four packages that are named like our folders."""
     for name in FOLDERS:
         (tmp_path / name).mkdir()
         (tmp_path / name / "__init__.py").write_text("OWNER = 'mybot'\n")

@@ -1,4 +1,4 @@
-"""The installable project: the wheel, its names, its command, and the lock."""
+"""The installable project: the wheel, its names and entry points, and the lock."""
 
 from __future__ import annotations
 
@@ -19,25 +19,25 @@ from packaging.utils import canonicalize_name
 pytestmark = pytest.mark.real
 
 ROOT = Path(__file__).parent.parent
-#: Folders at the top of the repository; each is linked into the import package.
+#: The folders at the top of the repository that are linked into the import package.
 FOLDERS = ("adapters", "engine", "proto", "states")
 
 
 @pytest.fixture(scope="module")
 def project() -> dict[str, Any]:
-    """The contents of pyproject.toml."""
+    """Return the contents of pyproject.toml."""
     return tomllib.loads((ROOT / "pyproject.toml").read_text())
 
 
 @pytest.fixture(scope="module")
 def lock() -> list[str]:
-    """The lines of the lock."""
+    """Return the lines of the lock."""
     return (ROOT / "requirements.lock").read_text().splitlines()
 
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[zipfile.ZipFile]:
-    """The wheel, built from this checkout."""
+    """Provide the wheel, built from this checkout."""
     folder = tmp_path_factory.mktemp("wheel")
     build = [sys.executable, "-m", "hatchling", "build", "--target", "wheel"]
     subprocess.run([*build, "--directory", folder], cwd=ROOT, check=True)
@@ -46,7 +46,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[zipfile.ZipFile]
 
 
 def dist_info(wheel: zipfile.ZipFile, name: str) -> str:
-    """The text of one file of the wheel's own metadata."""
+    """Return the text of a file of the wheel's metadata."""
     path = next(path for path in wheel.namelist() if path.endswith(f".dist-info/{name}"))
     return wheel.read(path).decode()
 
@@ -101,7 +101,7 @@ def test_the_gpl_voice_comes_only_with_the_demo(project: dict[str, Any]) -> None
 
 
 def test_the_lock_holds_only_names_and_exact_versions(lock: list[str]) -> None:
-    # Without hosts and paths, any mirror and any machine can serve the lock.
+    # A lock without hosts and paths works with any mirror, on any machine.
     pins = [line for line in lock if not line.startswith("#")]
     assert pins
     assert [pin for pin in pins if not re.fullmatch(r"[A-Za-z0-9._-]+==[A-Za-z0-9.+!]+", pin)] == []

@@ -1,4 +1,4 @@
-"""The code in README and in docs/charts.md is the code of tests/examples."""
+"""The code in README and in docs/charts.md is that of tests/examples."""
 
 from __future__ import annotations
 

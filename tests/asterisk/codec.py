@@ -1,4 +1,4 @@
-"""The codecs of the phone's RTP packets: G.711 in both laws, and linear 16-bit at 16 kHz.
+"""The codecs of the phone's RTP packets: G.711 u-law and A-law, and linear 16-bit at 16 kHz.
 
 Sound is mono s16le at the codec's rate; a payload is 20 ms of it.
 """
@@ -17,7 +17,7 @@ FRAME_SECONDS = 0.02
 
 @dataclass(frozen=True, slots=True)
 class Codec:
-    """One way to write sound into packets, by the name and number that SDP has for it."""
+    """A codec, with its name and payload type in SDP."""
 
     name: str
     payload_type: int
@@ -34,7 +34,7 @@ class Codec:
         return round(self.rate_hz * FRAME_SECONDS)
 
     def payloads(self, pcm: bytes) -> list[bytes]:
-        """The sound as payloads; silence fills the last one."""
+        """Cut the sound into payloads; silence fills the last one."""
         size = 2 * self.frame_samples
         encoded = self.encode(pcm + bytes(-len(pcm) % size))
         step = len(self.encode(bytes(size)))
@@ -63,7 +63,7 @@ LEVELS = {"PCMU": _ulaw_levels(), "PCMA": _alaw_levels()}
 
 @cache
 def _codes(law: str) -> NDArray[np.uint8]:
-    """The code whose level is nearest, for each sample from -32768 to 32767."""
+    """Return the code with the nearest level, for each sample from -32768 to 32767."""
     levels = LEVELS[law].astype(int)
     order = np.argsort(levels)
     middles = (levels[order][1:] + levels[order][:-1]) / 2
@@ -89,5 +89,5 @@ def _swapped(samples: bytes) -> bytes:
 
 PCMU = _g711("PCMU", 0)
 PCMA = _g711("PCMA", 8)
-#: Asterisk's slin16, at the number that Asterisk itself has for it.
+#: Asterisk's slin16, with Asterisk's own payload type.
 L16 = Codec("L16", 118, 16000, _swapped, _swapped)

@@ -16,7 +16,7 @@ class Dialog:
         self.local = local
         #: The To of our messages, with their tag after they have answered.
         self.remote = remote
-        #: The URI that requests are for.
+        #: The URI that our requests are addressed to.
         self.target = target
         self.contact = contact
         self._via = via
@@ -29,7 +29,7 @@ class Dialog:
     def request(
         self, method: str, *, more: sip.Headers = (), content_type: str = "", body: str = ""
     ) -> sip.Request:
-        """The next request of ours."""
+        """Return our next request."""
         self._number += 1
         headers = [*more, ("Contact", f"<{self.contact}>")]
         if body:
@@ -37,7 +37,8 @@ class Dialog:
         return self._request(method, self._number, new_branch(), tuple(headers), body)
 
     def acknowledgement(self, invite: sip.Request, response: sip.Response) -> sip.Request:
-        """ACK: with the INVITE's branch where it failed, with one of its own where it did not."""
+        """Return the ACK of an INVITE: with the INVITE's branch if it failed, else with a new
+        branch."""
         branch = new_branch() if response.status < 300 else invite.branch
         number, _ = invite.cseq
         ack = self._request("ACK", number, branch)

@@ -1,6 +1,6 @@
-"""A running Asterisk as a fixture, one for all tests, and others for tests that need their own.
+"""Fixtures of a running Asterisk: one for all tests, and others for tests that need their own.
 
-Where Asterisk cannot be had, the tests that ask for it are skipped; in CI they fail.
+If Asterisk cannot be installed, tests that ask for it are skipped; in CI they fail.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def asterisk_installed() -> Installation:
 
 @pytest.fixture(scope="session")
 def asterisk(asterisk_installed: Installation) -> Iterator[Asterisk]:
-    """An Asterisk that many tests share: each leaves it as it was, and never restarts it."""
+    """Provide the Asterisk that tests share. A test leaves it as it was, and never restarts it."""
     instance = Asterisk()
     try:
         trio.run(instance.start)
@@ -42,6 +42,6 @@ def asterisk(asterisk_installed: Installation) -> Iterator[Asterisk]:
 
 @pytest.fixture
 def start_asterisk(asterisk_installed: Installation) -> StartAsterisk:
-    """`async with start_asterisk(without=..., control=...)`: one of the test's own, which it may
-    kill and restart; takes the arguments of `Asterisk.started`."""
+    """Provide `async with start_asterisk(without=..., control=...)`, which takes the arguments of
+    `Asterisk.started`: an Asterisk for one test, which may kill and restart it."""
     return Asterisk.started

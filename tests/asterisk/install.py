@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-#: The release of Debian that has Asterisk 22. It moves: packages there are renamed and updated.
+#: The release of Debian with Asterisk 22. It is not stable: its packages are renamed and updated.
 RELEASE = "sid"
 
 #: The libraries of the binary and of the modules in `conf/modules.conf`, without the versions in
@@ -30,10 +30,10 @@ LIBRARIES = (
     "libxml2", "libxslt", "libzstd", "zlib",
 )  # fmt: skip
 
-#: The folders of the packages that are kept.
+#: The folders of the packages that the installation keeps.
 KEPT = ("usr/sbin", "usr/lib", "usr/lib64", "usr/share/asterisk")
 
-#: The version of the unpacked folder, part of its cache key.
+#: The version of the installation's layout, a part of its cache key.
 LAYOUT = 1
 
 DOWNLOAD_SECONDS = 300
@@ -47,13 +47,13 @@ class AsteriskUnavailable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Installation:
-    """An unpacked Asterisk, shared by all instances that run; nothing is ever written there."""
+    """An unpacked Asterisk, which all running instances share and none writes to."""
 
     folder: Path
 
     @property
     def command(self) -> list[str]:
-        """The command that starts the binary; arguments for Asterisk may follow."""
+        """The command that starts the binary, without arguments of Asterisk."""
         return [
             *(str(self._libraries / self._loader), "--library-path", str(self._libraries)),
             str(self.folder / "usr/sbin/asterisk"),
@@ -65,7 +65,8 @@ class Installation:
 
     @property
     def data(self) -> Path:
-        """ARI's description and the documentation that Asterisk cannot start without."""
+        """The folder with ARI's description and with the documentation that Asterisk needs to
+        start."""
         return self.folder / "usr/share/asterisk"
 
     @property
@@ -97,7 +98,7 @@ def used_modules() -> list[str]:
 
 
 def installed() -> Installation:
-    """Return the Asterisk of the cache; unpack it first if needed. Raises `AsteriskUnavailable`."""
+    """Return the cached Asterisk; install it first if needed. Raises `AsteriskUnavailable`."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "callchart-tests"
     installation = Installation(cache / f"asterisk-{_recipe()}")
     try:
@@ -151,7 +152,8 @@ def _unpack(work: Path) -> Installation:
 
 
 def _download(work: Path, packages: Path) -> None:
-    """Download the packages with apt, on a state of its own in which nothing is installed."""
+    """Download the packages with apt, whose state here is a folder in which nothing is
+    installed."""
     for folder in ("lists/partial", "cache/archives/partial"):
         (work / folder).mkdir(parents=True)
     (work / "status").touch()

@@ -1,7 +1,7 @@
 """The phone's mouth and ear in one call: RTP on a UDP socket of 127.0.0.1.
 
-A packet leaves each 20 ms at absolute deadlines, with silence where there is nothing to say.
-Arrivals bear the kernel's time, so that a busy test does not make them late.
+A packet leaves every 20 ms at an absolute deadline, silent if no sound is queued. A packet arrives
+at the kernel's time, so that a busy test does not make it late.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from tests.asterisk import rtp
 from tests.asterisk.codec import FRAME_SECONDS, Codec
 from tests.asterisk.track import Track
 
-#: Linux's SO_TIMESTAMPNS, which Python has no name for: the kernel's time comes with a datagram.
+#: Linux's SO_TIMESTAMPNS, for which Python has no name: it adds the kernel's time to a datagram.
 SO_TIMESTAMPNS = 35
 TIMESPEC = struct.Struct("@qq")
 
-#: A key press: its frames, the repetitions of its end (RFC 4733, 2.5.1.4), and the pause after it.
+#: A key press: its frames, the repetitions of its last packet (RFC 4733, 2.5.1.4), and a pause.
 KEY_FRAMES = 5
 KEY_ENDS = 3
 KEY_PAUSE_FRAMES = 3
@@ -37,7 +37,7 @@ class _Frame:
     payload: bytes
     is_key: bool = False
     marker: bool = False
-    #: A key's packets all bear the timestamp of its first, which was so many ticks ago.
+    #: The age of the timestamp: all packets of a key have the timestamp of its first one.
     ticks_ago: int = 0
 
 
@@ -46,9 +46,9 @@ class Media:
         self.codec = codec
         self.mouth = Track(codec)
         self.ear = Track(codec)
-        #: Keys that the other side pressed.
+        #: The keys that the other side has pressed.
         self.keys = ""
-        #: When it began to speak and to listen.
+        #: When the phone began to speak and to listen.
         self.began: float | None = None
         #: Parking lot, unparked by audio, keys, and the end of both.
         self.changed = trio.lowlevel.ParkingLot()
@@ -91,7 +91,7 @@ class Media:
             self._frames.extend([self._silence] * KEY_PAUSE_FRAMES)
 
     def start(self, nursery: trio.Nursery) -> None:
-        """Speak and listen until `stop()`, from now on; once is enough. It is connected."""
+        """Speak and listen until `stop()`; do nothing the second time. `connect()` comes first."""
         if self.began is None and not self._running.cancel_called:
             self.began = trio.current_time()
             nursery.start_soon(self._run)
@@ -141,7 +141,7 @@ class Media:
                 datagram, ancillary, _, sender = self._socket.recvmsg(2048, 64)
             except BlockingIOError:
                 continue
-            # RTCP comes to the next port, which may be another call's.
+            # Asterisk sends RTCP to the next port, which may be that of another call.
             if sender == self._remote:
                 packet = rtp.parse(datagram, _arrival(ancillary))
                 if packet is not None:
@@ -160,7 +160,7 @@ class Media:
 
 
 def _arrival(ancillary: Sequence[tuple[int, int, bytes]]) -> float:
-    """The kernel's moment of arrival, on Trio's clock."""
+    """Return the kernel's moment of arrival, on Trio's clock."""
     now = trio.current_time()
     for level, kind, content in ancillary:
         if (level, kind) == (socket.SOL_SOCKET, SO_TIMESTAMPNS):

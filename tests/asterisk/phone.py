@@ -1,7 +1,7 @@
 """A real SIP phone for tests: it dials, answers, speaks, listens and presses keys.
 
 It speaks SIP and RTP over UDP on ports of 127.0.0.1, without a password, in G.711 or linear 16-bit
-at 16 kHz. When the phone's block ends, it hangs up whatever is still up.
+at 16 kHz. At the end of its block the phone hangs up all calls.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ Address = tuple[str, int]
 
 
 class Phone:
-    """Use `Phone.open()`."""
+    """A phone; `Phone.open()` makes it."""
 
     def __init__(
         self, nursery: trio.Nursery, wire: socket.socket, codecs: tuple[Codec, ...]
@@ -42,7 +42,7 @@ class Phone:
     @classmethod
     @asynccontextmanager
     async def open(cls, *codecs: Codec) -> AsyncIterator[Phone]:
-        """A phone that takes calls in these codecs, best first; G.711 u-law if none is named."""
+        """Provide a phone with these codecs, best first; by default with G.711 u-law."""
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as wire:
             wire.bind(("127.0.0.1", 0))
             wire.setblocking(False)
@@ -61,8 +61,8 @@ class Phone:
         return f"sip:phone@127.0.0.1:{self.port}"
 
     def dial(self, extension: str, port: int, *, number: str = "caller") -> Call:
-        """Call an extension of the SIP server at that port, in this phone's best codec, as the
-        caller of that number."""
+        """Call an extension of the SIP server at `port`, in the phone's best codec, from
+        `number`."""
         tag = new_tag()
         server = f"sip:{extension}@127.0.0.1:{port}"
         dialog = Dialog(
@@ -79,7 +79,7 @@ class Phone:
         return call
 
     async def incoming(self) -> Call:
-        """The next call that comes in, not answered yet."""
+        """Wait for the next incoming call; return it unanswered."""
         return await self._rung.receive()
 
     async def _receive(self) -> None:

@@ -1,4 +1,4 @@
-"""RTP packets (RFC 3550) and the keys of a telephone in them (RFC 4733), as bytes."""
+"""RTP packets (RFC 3550) and key events in them (RFC 4733), as bytes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ EVENT = struct.Struct(">BBH")
 VERSION = 0x80
 MARKER = 0x80
 END = 0x80
-#: As loud as a keypad usually is, in dB below full scale.
+#: The usual level of a keypad, in dB below full scale.
 VOLUME = 10
 
 KEYS = "0123456789*#ABCD"
@@ -36,7 +36,8 @@ class Packet:
 
 
 def parse(datagram: bytes, at: float) -> Packet | None:
-    """The packet, or None if it is none. Asterisk writes neither extensions nor padding."""
+    """Return the packet, or None if the bytes are not RTP. Asterisk writes no extensions and no
+    padding."""
     if len(datagram) < HEADER.size or datagram[0] & 0xF0 != VERSION:
         return None
     first, kind, sequence, timestamp, source = HEADER.unpack_from(datagram)
@@ -45,14 +46,14 @@ def parse(datagram: bytes, at: float) -> Packet | None:
 
 
 def key_event(key: str, samples: int, ended: bool) -> bytes:
-    """Return the event of a key that has been down for so many samples.
+    """Return the event of a key that has been down for `samples`.
 
     Raises `ValueError` for an unknown key."""
     return EVENT.pack(KEYS.index(key), VOLUME | (END if ended else 0), samples)
 
 
 def ended_key(payload: bytes) -> str | None:
-    """The key that this event says was let go, if it says so."""
+    """Return the key whose release this event reports, or None."""
     if len(payload) < EVENT.size:
         return None
     code, flags, _ = EVENT.unpack_from(payload)

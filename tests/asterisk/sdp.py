@@ -16,7 +16,7 @@ STATIC = {codec.payload_type: codec.rtpmap for codec in (PCMU, PCMA)}
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """One side's address for audio, and the formats that it accepts, best first."""
+    """One side's audio address, and the formats that it accepts, best first."""
 
     address: tuple[str, int]
     #: Each payload type's rtpmap, as 0: "PCMU/8000".
@@ -26,7 +26,7 @@ class Session:
         return self._type_of(codec.rtpmap)
 
     def key_type(self, codec: Codec) -> int | None:
-        """The payload type of keys that count time as the codec does."""
+        """Return the payload type of keys with the codec's sample rate, or None."""
         return self._type_of(f"{KEYS}/{codec.rate_hz}")
 
     def _type_of(self, rtpmap: str) -> int | None:
@@ -49,7 +49,7 @@ def parse(body: str) -> Session:
 
 
 def describe(port: int, codec: Codec, audio_type: int, key_type: int) -> str:
-    """Audio in this one codec, and keys, at that port of 127.0.0.1."""
+    """Return a description of audio in this codec, and of keys, at `port` of 127.0.0.1."""
     return "\r\n".join(
         [
             "v=0",

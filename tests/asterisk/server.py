@@ -1,7 +1,8 @@
-"""One running Asterisk: its own folder, its own ports of 127.0.0.1, its own password.
+"""A running Asterisk with a folder, ports of 127.0.0.1 and a password of its own.
 
 The binary and the modules come from the cache (see `install`); configuration, sounds, recordings
-and logs are in a temporary folder, deleted with the instance. Any number may run in parallel.
+and logs are in a temporary folder, which is deleted with the instance. Instances may run in
+parallel.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ import trio
 
 from tests.asterisk.install import CONF, Installation, installed
 
-#: Below the system's ephemeral ports, so that no process gets one while Asterisk restarts.
+#: Ports below the system's ephemeral ones, so that no other process gets one during a restart.
 PORTS = range(10000, 20000)
 
 START_SECONDS = 10.0
@@ -34,39 +35,41 @@ POLL_SECONDS = 0.01
 
 READY = "Asterisk Ready."
 
-#: Files that Asterisk complains about when they are missing, and that have nothing to say here.
+#: Files that stay empty. Asterisk logs a warning if they are missing.
 EMPTY_FILES = (
     "acl.conf", "ccss.conf", "cdr.conf", "cel.conf", "features.conf", "manager.conf",
     "pjproject.conf", "udptl.conf",
 )  # fmt: skip
 
-#: Templates of an instance that dials the bot.
+#: Templates for an instance that dials the bot.
 CONTROL_FILES = {"ari_outbound.conf", "websocket_client_control.conf"}
 
 LOG_TAIL_LINES = 20
 
 
 class AsteriskFailed(Exception):
-    """Asterisk did not start, or did not answer as it should; the message holds its last words."""
+    """Asterisk did not start, or answered wrongly. The message has the last lines of its log."""
 
 
 @dataclass(frozen=True, slots=True)
 class DialsBot:
-    """Asterisk opens the control WebSocket, to `url`, with this user and password."""
+    """Settings of an Asterisk that opens the control WebSocket to the bot's `url`."""
 
     url: str
     user: str = "asterisk"
     password: str = "secret"
-    #: One socket for the application, or one for each call.
+    #: "persistent" is one socket for the application; "per_call_config" is one socket for each
+    #: call.
     connection: Literal["persistent", "per_call_config"] = "persistent"
 
 
 class Asterisk:
-    """One instance; `started()` starts it and removes it.
+    """An instance of Asterisk; `started()` starts and removes it.
 
-    `without` names modules that are not loaded, as "chan_websocket.so". `control` makes Asterisk
-    open the control socket to the bot; `media_url` makes `external_host=media` open media sockets
-    to there. `dialplan` is added to extensions.conf, and may add to its contexts."""
+    `without` names modules that it does not load, such as "chan_websocket.so". With `control`,
+    Asterisk opens the control socket to the bot. With `media_url`, `external_host=media` opens
+    media sockets to that URL. `dialplan` is added to extensions.conf, and may extend its
+    contexts."""
 
     #: The Stasis application that the dialplan hands calls to.
     app = "callchart"
@@ -81,7 +84,8 @@ class Asterisk:
         dialplan: str = "",
     ) -> None:
         self._installation: Installation = installed()
-        # A short path: that of the control socket in it may have 107 characters at most.
+        # The path is short, because the path of the control socket in it has at most 107
+        # characters.
         self.folder = Path(tempfile.mkdtemp(prefix="asterisk-"))
         self.password = secrets.token_hex(8)
         self.http_port = _free_port(socket.SOCK_STREAM)
@@ -99,13 +103,13 @@ class Asterisk:
         media_url: str | None = None,
         dialplan: str = "",
     ) -> AsyncIterator[Asterisk]:
-        """A running instance; its folder is gone afterwards."""
+        """Provide a running instance, and remove it at the end of the block."""
         asterisk = cls(without=without, control=control, media_url=media_url, dialplan=dialplan)
         try:
             await asterisk.start()
             yield asterisk
         finally:
-            # Kill it: that is 0.8 s faster than a stop, and no test reads its last output.
+            # A kill is 0.8 s faster than a stop, and no test reads the last output.
             with trio.CancelScope(shield=True):
                 await asterisk.kill()
             asterisk.remove()
@@ -125,7 +129,8 @@ class Asterisk:
 
     @property
     def sounds(self) -> Path:
-        """A file here is played as `sound:` and its absolute path without the extension."""
+        """The folder of sound files. ARI plays one as `sound:` and its absolute path without the
+        extension."""
         return self.folder / "data/sounds"
 
     @property
@@ -135,7 +140,7 @@ class Asterisk:
 
     @property
     def pid(self) -> int:
-        """The id of the process that runs or ran last."""
+        """The id of the running process, or of the last one."""
         if self._process is None:
             raise AsteriskFailed("Asterisk was not started")
         return self._process.pid
@@ -150,7 +155,7 @@ class Asterisk:
         with (self.folder / "log/console").open("ab") as console:
             self._process = subprocess.Popen(  # noqa: ASYNC220 (lives on in the next trio.run)
                 [
-                    # It dies with us, also when the tests are killed.
+                    # The kernel kills it when this process ends.
                     *("setpriv", "--pdeathsig", "KILL", *self._installation.command),
                     *("-f", "-C", str(self.folder / "etc/asterisk.conf")),
                 ],
@@ -169,18 +174,18 @@ class Asterisk:
             raise AsteriskFailed(self._last_words("Asterisk started, and ARI does not answer"))
 
     async def kill(self) -> None:
-        """End it as a crash would: no BYE, no closing of sockets."""
+        """Kill the process: it sends no BYE, and closes no socket properly."""
         if self._process is not None:
             self._process.kill()
             await _ended(self._process)
 
     async def restart(self) -> None:
-        """A crash and a new start, with the same ports, password and configuration."""
+        """Kill the process and start it again, with the same ports, password and configuration."""
         await self.kill()
         await self.start()
 
     async def stop(self) -> None:
-        """Stop as an operator would; what does not stop is killed."""
+        """Stop Asterisk as an operator does; kill it if it does not stop."""
         if self._process is None:
             return
         self._process.terminate()
@@ -190,7 +195,7 @@ class Asterisk:
         await self.kill()
 
     def remove(self) -> None:
-        """Delete its folder."""
+        """Delete the folder of the instance."""
         shutil.rmtree(self.folder, ignore_errors=True)
 
     async def ari(self, method: str, path: str, **parameters: str) -> Any:
@@ -203,18 +208,18 @@ class Asterisk:
             return answer.json() if answer.content else None
 
     async def channels(self) -> list[dict[str, Any]]:
-        """The channels that are up, as Asterisk itself tells; media channels are among them."""
+        """Return the channels that are up, including media channels."""
         return await self._list("channels")
 
     async def bridges(self) -> list[dict[str, Any]]:
         return await self._list("bridges")
 
     async def applications(self) -> list[dict[str, Any]]:
-        """The applications that somebody serves, with what each is subscribed to."""
+        """Return the connected Stasis applications, with their subscriptions."""
         return await self._list("applications")
 
     def logs(self) -> str:
-        """All that this instance has logged since it was made, over restarts."""
+        """Return the whole log of this instance, including the time before restarts."""
         messages = self.folder / "log/messages"
         return messages.read_text(errors="replace") if messages.exists() else ""
 
@@ -281,7 +286,7 @@ class Asterisk:
         (self.folder / "etc" / name).write_text(content)
 
     def _client(self) -> httpx2.AsyncClient:
-        # Plain HTTP on this machine: neither a proxy nor certificates, which take long to load.
+        # Plain HTTP on this machine needs no proxy and no certificates, which take long to load.
         return httpx2.AsyncClient(
             auth=(self.user, self.password), trust_env=False, verify=False, timeout=5.0
         )

@@ -1,4 +1,4 @@
-"""SIP messages (RFC 3261) as values: what a datagram says, and the datagram that says it."""
+"""SIP messages (RFC 3261) as values, and their datagrams."""
 
 from __future__ import annotations
 
@@ -35,24 +35,25 @@ class Message:
 
     @property
     def cseq(self) -> tuple[int, str]:
-        """The number and the method of the request that this is, or answers."""
+        """The number and the method of this request, or of the request that this response
+        answers."""
         number, _, method = self.get("CSeq").partition(" ")
         return int(number), method.strip()
 
     @property
     def branch(self) -> str:
-        """The branch of the Via header, which is the same in a request that is sent again."""
+        """The branch of the Via header, which a repeated request keeps."""
         found = re.search(r";\s*branch=([^;,\s]+)", self.get("Via"))
         return found[1] if found else ""
 
     @property
     def contact(self) -> str:
-        """The URI where the sender wants to be reached."""
+        """The URI at which the sender can be reached."""
         return uri(self.get("Contact"))
 
     @property
     def cause(self) -> int | None:
-        """Why the call ended, as a number of Q.850: 16 is a normal end, 17 busy."""
+        """The Q.850 cause of the call's end: 16 is normal, 17 is busy."""
         found = re.search(r"Q\.850\s*;\s*cause=(\d+)", self.get("Reason"))
         return int(found[1]) if found else None
 
@@ -79,7 +80,7 @@ class Response(Message):
 
 
 def parse(datagram: bytes) -> Request | Response:
-    """Raises `NotSip`."""
+    """Return the message in a datagram. Raises `NotSip`."""
     try:
         head, _, body = datagram.decode().partition("\r\n\r\n")
         start, *lines = head.split("\r\n")
@@ -96,7 +97,7 @@ def parse(datagram: bytes) -> Request | Response:
 def answer(
     request: Request, status: int, tag: str, *, contact: str = "", body: str = ""
 ) -> Response:
-    """The response to a request, from the side that has this tag."""
+    """Return the response to a request, from the side with this tag."""
     copied = [
         (name, value)
         for name, value in request.headers
@@ -112,11 +113,11 @@ def answer(
 
 
 def tagged(party: str, tag: str) -> str:
-    """From or To with a tag, unless it has one."""
+    """Return From or To with a tag; keep the tag that it has."""
     return party if ";tag=" in party else f"{party};tag={tag}"
 
 
 def uri(party: str) -> str:
-    """The URI within a From, To, Contact or Refer-To."""
+    """Return the URI in a From, To, Contact or Refer-To header."""
     found = re.search(r"<([^>]+)>", party)
     return found[1] if found else party.partition(";")[0].strip()

@@ -1,4 +1,4 @@
-"""The phone's codecs: silence stays silent, speech keeps its shape, ITU's own values hold."""
+"""The phone's codecs return ITU's values, and keep sound within one step."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_a_code_is_unchanged_after_decoding_and_encoding(codec: Codec) -> None:
 def test_each_sample_is_off_by_at_most_one_step(codec: Codec) -> None:
     heard = np.frombuffer(codec.decode(codec.encode(EVERY_SAMPLE.tobytes())), "<i2").astype(int)
     off = np.abs(heard - EVERY_SAMPLE)
-    # Both laws have 16 steps a segment: half of one is at most 1/32 of a sample.
+    # Both laws divide a segment into 16 steps, so half a step is at most 1/32 of the sample.
     assert (off <= np.maximum(np.abs(EVERY_SAMPLE.astype(int)) / 32 + 4, 8)).all()
 
 

@@ -1,4 +1,4 @@
-"""The phone against a peer that a test plays by hand: what UDP lost is made up for."""
+"""The phone repeats datagrams that UDP loses. The test itself plays the other side."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SECONDS = 5.0
 
 
 class Peer:
-    """The other side of one call, datagram by datagram."""
+    """The other side of one call, which a test plays datagram by datagram."""
 
     def __init__(self, wire: trio.socket.SocketType) -> None:
         self._socket = wire
@@ -31,7 +31,7 @@ class Peer:
         return sip.parse(datagram)
 
     async def request(self, method: str) -> sip.Request:
-        """The next request, which has to be of that method."""
+        """Return the next request, and check its method."""
         request = await self.receive()
         assert isinstance(request, sip.Request)
         assert request.method == method
@@ -91,7 +91,7 @@ async def peer() -> AsyncIterator[Peer]:
 
 
 async def answered(peer: Peer, phone: Phone) -> tuple[Call, sip.Request]:
-    """A call that stands, and its INVITE."""
+    """Return an answered call and its INVITE."""
     call = phone.dial("peer", peer.port)
     invite = await peer.request("INVITE")
     await peer.send(peer.accept(invite))

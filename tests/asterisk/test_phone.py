@@ -1,4 +1,4 @@
-"""The tests' phone against a real Asterisk: each call is one that a person could make."""
+"""The tests' phone makes real calls at a real Asterisk."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.real
 
 SECONDS = 5.0
 
-#: Keys count time as the codec does.
+#: Key events have the sample rate of the codec.
 clocks = pytest.mark.parametrize("codec", [PCMU, L16], ids=lambda codec: codec.rtpmap)
 codecs = pytest.mark.parametrize("codec", [PCMU, PCMA, L16], ids=lambda codec: codec.name)
 
@@ -31,7 +31,7 @@ async def phone() -> AsyncIterator[Phone]:
 
 
 async def rung_by(asterisk: Asterisk, phone: Phone, extension: str) -> Call:
-    """Asterisk calls the phone; who answers talks to the extension."""
+    """Let Asterisk call the phone, and connect it to the extension once it answers."""
     await asterisk.ari(
         "POST",
         "channels",
@@ -150,7 +150,7 @@ async def test_keys_that_the_phone_presses_arrive_in_order(
         async with Phone.open(codec) as phone:
             call = phone.dial("echo", asterisk.sip_port)
             await call.until_heard()
-            call.press("09*A")  # a # would end the echo
+            call.press("09*A")  # "#" would end the echo
             assert await call.until_keys(4) == "09*A"
 
 

@@ -1,4 +1,4 @@
-"""The tests' Asterisk: it starts as asked, answers truthfully, dies and comes back."""
+"""The tests' Asterisk starts as asked, answers ARI, can be killed and restarted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The audio of a track whose packets the network loses, delays and reorders."""
+"""A track places audio on the clock while the network loses, delays and reorders packets."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ SILENT = PCMU.encode(bytes(2 * STEP))
 
 
 def track(*packets: tuple[float, int, bytes]) -> Track:
-    """Packets by their arrival, number and payload; timestamps follow the numbers, past 2**32."""
+    """Return a track of packets with this arrival, number and payload. Timestamps follow the
+    numbers, past 2**32."""
     made = Track(PCMU)
     for at, number, payload in packets:
         timestamp = (2**32 - STEP + number * STEP) % 2**32
@@ -42,7 +43,7 @@ def test_a_lost_packet_is_a_gap_of_its_length() -> None:
 
 
 def test_after_a_pause_audio_is_placed_by_the_clock() -> None:
-    """Asterisk sends nothing while a bot is silent, and its timestamps may not know."""
+    """Asterisk sends nothing while a bot is silent, and its timestamps may not count that time."""
     paused = track((1.0, 0, LOUD), (1.5, 1, LOUD))
     assert loud_spans(paused.pcm(1.0, 2.0)) == [(0, 160), (4000, 4160)]
 

@@ -10,10 +10,10 @@ import numpy as np
 from tests.asterisk.codec import FRAME_SECONDS, Codec
 from tests.asterisk.rtp import Packet
 
-#: A packet is loud when a sample of it is beyond this, of 32768: 30 dB below full scale.
+#: A packet is loud if the absolute value of one sample exceeds this: 30 dB below full scale.
 LOUD = 1000
 
-#: Packets follow each other by their timestamps, unless the clock says that they are off by this.
+#: Timestamps place the packets of a source, unless the clock differs by more than this.
 ADRIFT_SECONDS = 0.06
 
 
@@ -22,11 +22,11 @@ class Traffic:
     """Statistics of the arrival of packets."""
 
     received: int
-    #: By the gaps in their sequence numbers.
+    #: Packets missing by sequence number.
     lost: int
-    #: Those that came after a later one.
+    #: Packets that arrived after a later one.
     disordered: int
-    #: Seconds between two arrivals, at most; while a bot says nothing there may be none at all.
+    #: The longest time between two arrivals (s). A silent bot may send nothing.
     longest_gap: float
 
 
@@ -34,12 +34,12 @@ class Track:
     def __init__(self, codec: Codec) -> None:
         self.codec = codec
         self.packets: list[Packet] = []
-        # Moments of loud packets, of the first so many that were looked at.
+        # The moments of loud packets among the first `_judged` ones.
         self._loud: list[float] = []
         self._judged = 0
 
     def loud(self) -> list[float]:
-        """The moments of all loud packets."""
+        """Return the moments of all loud packets."""
         while self._judged < len(self.packets):
             packet = self.packets[self._judged]
             samples = np.frombuffer(self.codec.decode(packet.payload), "<i2").astype(int)
@@ -49,7 +49,7 @@ class Track:
         return self._loud
 
     def first_loud(self, after: float = 0.0) -> float | None:
-        """When the first loud packet at or after that moment passed."""
+        """Return the moment of the first loud packet at or after `after`, or None."""
         loud = self.loud()
         place = bisect_left(loud, after)
         return loud[place] if place < len(loud) else None
@@ -59,14 +59,15 @@ class Track:
         return loud[-1] if loud else None
 
     def pcm(self, since: float, until: float) -> bytes:
-        """The sound between two moments, with silence where no packet was.
+        """Return the sound between two moments, with silence where no packet was.
 
-        Each packet stands where its arrival says, and right behind the one before it where the
-        network merely shook: no sample of what arrived is lost, and none is heard twice."""
+        Timestamps place a packet behind the one before it, so that jitter leaves no gap. If its
+        arrival differs by more than `ADRIFT_SECONDS`, the arrival places it. Packets never
+        overlap."""
         rate = self.codec.rate_hz
         out = np.zeros(max(round((until - since) * rate), 0), "<i2")
         end = 0
-        anchor: tuple[int, int, int] | None = None  # source, timestamp, its place
+        anchor: tuple[int, int, int] | None = None  # source, timestamp, place
         for packet in self.packets:
             arrived = round((packet.at - since) * rate)
             place = arrived
@@ -94,7 +95,7 @@ class Track:
                 longest = max(longest, packet.at - before.at)
             if newest is not None and packet.source == newest.source:
                 step = (packet.sequence - newest.sequence) % 2**16
-                if step >= 2**15:  # it was counted as lost
+                if step >= 2**15:  # it is counted as lost
                     lost -= 1
                     disordered += 1
                     continue

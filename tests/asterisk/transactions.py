@@ -17,7 +17,7 @@ Transmit = Callable[[sip.Request | sip.Response], None]
 
 
 class Transactions:
-    """Those of one call."""
+    """The retransmissions of one call."""
 
     def __init__(self, nursery: trio.Nursery, transmit: Transmit) -> None:
         self._nursery = nursery
@@ -31,17 +31,17 @@ class Transactions:
         self._transmit(message)
 
     def request(self, request: sip.Request) -> None:
-        """Send it until `answered()`."""
+        """Send a request, and repeat it until `answered()`."""
         self._until(request.cseq, request)
 
     def answered(self, response: sip.Response) -> None:
-        """A response of any kind came. For a request other than INVITE it may be provisional: on
-        this machine the final one is not lost."""
+        """Stop repeating the request of this response. It may be provisional: on one machine the
+        final response is not lost."""
         self._stop(response.cseq)
 
     def answer(self, request: sip.Request, response: sip.Response) -> None:
-        """Send it, and once more whenever the request comes once more; that to an INVITE, when it
-        is final, until `acknowledged()`."""
+        """Send a response, and again each time its request is repeated. Repeat a final response to
+        an INVITE until `acknowledged()`."""
         self._answers[request.branch, request.method] = response
         if request.method == "INVITE" and response.status >= 200:
             number, _ = request.cseq
@@ -53,7 +53,7 @@ class Transactions:
         self._stop(ack.cseq)
 
     def repeated(self, request: sip.Request) -> bool:
-        """Return True for a request that came before, after repeating its answer."""
+        """Return whether this request came before; if so, send its response again."""
         before = self._answers.get((request.branch, request.method))
         if before is None:
             return False

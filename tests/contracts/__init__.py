@@ -1,4 +1,4 @@
-"""The contracts of the ports: each adapter and each fake passes the same tests.
+"""The contracts of the ports. Each adapter and each fake passes the same tests.
 
 A contract is a class of tests over one fixture. The tests of an adapter subclass it under a name
 that begins with Test, and define the fixture.

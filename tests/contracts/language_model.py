@@ -30,7 +30,7 @@ HISTORY = (
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """The behaviour of the provider: pieces at a pace (s), and an end.
+    """The behaviour of the provider: pieces of text at a pace (s), and an end.
 
     After the pieces it uses tools, by name and arguments, and then writes `after`."""
 

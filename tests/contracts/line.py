@@ -60,7 +60,7 @@ def loud_seconds(pcm: bytes, rate_hz: int) -> float:
 
 
 async def hear_tone(line: Line, seconds: float) -> bytes:
-    """Hear the caller until so much tone has come. Fail instead of hanging on a loss."""
+    """Receive audio until it holds `seconds` of tone. Fail instead of hanging if audio is lost."""
     pcm = b""
     with trio.fail_after(seconds + 5):
         while loud_seconds(pcm, line.rate_hz) < seconds - FRAME / 2:
@@ -69,12 +69,12 @@ async def hear_tone(line: Line, seconds: float) -> bytes:
 
 
 class LineContract:
-    #: Seconds that the line may be late, in addition to one or two frames.
+    #: The delay that the line may have in addition to one or two frames (s).
     slack = 0.0
 
     @pytest.fixture
     def clock(self) -> Clock | None:
-        """The clock of the test: pytest-trio takes it from the arguments."""
+        """Return the clock of the test, which pytest-trio takes from the arguments."""
         return MockClock(autojump_threshold=0)
 
     def phone(self) -> AbstractAsyncContextManager[FarEnd]:
@@ -283,7 +283,7 @@ class TelephoneLineContract(LineContract):
 
     `phone()` gives a `Keypad` as its far end."""
 
-    #: A number that the line may be transferred to, and one that it may not.
+    #: A number that the line accepts for a transfer, and one that it refuses.
     allowed, forbidden = "100", "999"
 
     def telephone(self) -> AbstractAsyncContextManager[Keypad]:

@@ -1,4 +1,4 @@
-"""The minimum for a `Call`: a line without sound, and no services."""
+"""The minimum that a `Call` needs: a line without sound, and no services."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from callchart.engine.scene import Services
 
 
 class QuietLine:
-    """A line that notes each command and its time, and passes on the signals of a test."""
+    """A line that notes each command with its time, and sends the signals of a test."""
 
     def __init__(
         self, rate_hz: int = 16000, *, now: Callable[[], float] = trio.current_time
@@ -34,7 +34,7 @@ class QuietLine:
         return [text for _, text in self.noted]
 
     def signals(self, signal: Signal) -> None:
-        """Pass on a signal of the other side."""
+        """Send a signal of the other side."""
         self._say.send_nowait(signal)
 
     def answer(self) -> None:
@@ -71,7 +71,7 @@ class QuietLine:
             raise LineGone from None
 
     def is_gone(self) -> None:
-        """Close the line without a last signal."""
+        """Close the line without a signal."""
         self._say.close()
 
 

@@ -1,4 +1,4 @@
-"""The loop of one call: the order of occurrences, the order of a step, and its scopes."""
+"""The loop of one call: which occurrence is first, the order of a step, and its scopes."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ async def idle(scene: Scene) -> None:
 
 
 def chart(*states: State) -> Chart:
-    """Return a chart whose top state `all` ignores all but the end of the line."""
+    """Return a chart whose top state `all` ignores all events but the end of the line."""
     passing: dict[type[Event], Reactions] = {event: ignore("not here") for event in EVENTS}
     return Chart(
         "a test's",
@@ -90,7 +90,7 @@ def new_call(
 
 
 class Steps(list[Step]):
-    """The steps of a call, in an inspector."""
+    """A list of a call's steps, which serves as an inspector."""
 
     def __call__(self, call_id: str, step: Step) -> None:
         self.append(step)
@@ -333,8 +333,8 @@ async def test_an_activity_whose_state_is_left_at_once_never_begins(
         )
         await call.run()
 
-    # The order of Trio's tasks decides whether it began before the event was taken, or never. It
-    # must not begin afterwards.
+    # The order of Trio's tasks decides whether it began before the event was taken, or not at all.
+    # It must not begin afterwards.
     assert len(begun) < 8
 
 
@@ -449,7 +449,8 @@ async def test_a_charts_own_activity_replaces_the_engines(autojump_clock: MockCl
 
 @dataclass(frozen=True, slots=True)
 class Habit:
-    """The behaviour of an activity: events after these pauses (ms), then it returns or stays."""
+    """The behaviour of an activity: it posts events after these pauses (ms), and then returns or
+    stays."""
 
     pauses: tuple[int, ...]
     ends: bool
@@ -458,13 +459,13 @@ class Habit:
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """The input of a random call: events from outside at (ms, kind), and the habits."""
+    """The input of a random call: events from outside as (ms, kind), and the habits."""
 
     events: tuple[tuple[int, int], ...]
     habits: Mapping[str, Habit]
 
 
-#: Many on the grid of the charts' delays, for ties, and some off it.
+#: Many moments are on the grid of the charts' delays, so that they tie; some are off it.
 _pauses = st.sampled_from([5, 10, 10, 20, 30])
 worlds = st.builds(
     World,
@@ -517,7 +518,7 @@ class Workshop:
             self.cancelled.append(scene.activation)
             raise
         finally:
-            # At the same time as its state is left.
+            # As its state is left.
             self._post(name, scene)
             self._count(scene, -1)
 
@@ -537,7 +538,7 @@ class Workshop:
         scene.post(WORKED[name](next(self._numbers)))
 
     def inspect(self, call_id: str, step: Step) -> None:
-        """Check, before a step, that no task of a state left earlier is alive."""
+        """Check before a step that no task of a state that was left is alive."""
         alive = {activation for activation, tasks in self.tasks.items() if tasks}
         assert alive <= {active.activation for active in step.before.active}
         if self.steps:
@@ -548,7 +549,8 @@ class Workshop:
         self._cancelled_before = len(self.cancelled)
 
     def _check_order_of_ends(self, last: Step) -> None:
-        """Check that the last step cancelled exactly the states it left, innermost first."""
+        """Check that the last step cancelled the activities of the states that it left, innermost
+        first."""
         ended = self.cancelled[self._cancelled_before :]
         assert ended == [a.activation for a in last.exits if a.activation in ended]
 

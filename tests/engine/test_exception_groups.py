@@ -1,4 +1,4 @@
-"""Errors are found within groups, and behind other errors."""
+"""Errors inside groups, and the causes of errors."""
 
 from __future__ import annotations
 

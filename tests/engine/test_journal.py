@@ -48,7 +48,7 @@ ANSWER = "Xylophones cost nineteen crowns."
 
 
 async def a_call(telephone: Telephone) -> None:
-    """Hold a call with a question, an answer, and a caller who hangs up."""
+    """Make a call: a question, an answer, and a hangup of the caller."""
     telephone.agent_will_say(ANSWER, latency=0.4)
     await telephone.until("listening")
     await telephone.caller_says(QUESTION)
@@ -150,7 +150,7 @@ def as_long_as_there_are_letters_e(data: CallData) -> float:
 
 
 def chart_that_goes_by_words() -> Chart:
-    """Return a chart with a guard and a delay that read words, which redaction blanks."""
+    """Return a chart with a guard and a delay that read words. Redaction blanks words."""
     return CHART.extended(
         "by words",
         on={"settling.pause": {FinalHeard: stay(update=add_words, when=names_a_number)}},
@@ -237,14 +237,14 @@ async def test_guards_and_delays_that_read_words_are_taken_from_the_redacted_jou
         timer for each in lines for timer in each.get("timers", [])
     ]
 
-    # Without the recorded results, the guards read blank words and say something else.
+    # Without the recorded results, the guards read blank words and return something else.
     with pytest.raises(ReplayDiffers, match="names_a_number"):
         list(replay(chart, {**start, "redacted": False}, lines))
 
 
 @dataclass(frozen=True, slots=True)
 class Told(Event):
-    """An event with one field of words, and one without."""
+    """An event with a field of words and another field."""
 
     words: ClassVar[tuple[str, ...]] = ("text",)
     utterance: int
@@ -299,7 +299,7 @@ def tick(data: Notes) -> float:
 
 
 def small() -> Chart:
-    """Return a chart with two states, and with guards that are asked in order."""
+    """Return a chart with two states, and with two guards of one event."""
     return Chart(
         "small",
         [
@@ -585,7 +585,7 @@ def test_a_head_without_a_seed_is_refused() -> None:
         ({"at": None}, "at must be an integer, got null"),
         ({"at": 0.5}, "at must be an integer, got 0.5"),
         ({"activation": "a"}, 'activation must be an integer or null, got "a"'),
-        # Known events, in a state where they cannot happen.
+        # Known events in a state where they cannot happen.
         ({"event": {"type": "CallStarted"}}, "CallStarted happened in b, and is not among"),
         ({"event": {"type": "TimerFired", "state": "a", "timer": "b"}}, "happened in b, and is"),
     ],
@@ -636,12 +636,12 @@ def test_a_step_without_its_moment_or_its_event_is_named(missing: str) -> None:
         list(replay(small(), start, lines))
 
 
-#: Damaged values for any place in a line; `...` removes the value.
+#: Damaged values for every place in a line; `...` removes the value.
 WRONG: Sequence[Any] = (
     *([], [None], {}, None, True, -1, 1.5, math.nan, math.inf, 1e308, 10**400, "", "\ud83d"),
     ...,
 )
-#: The ones that are wrong in every place.
+#: The values that are wrong in every place.
 NEVER_RIGHT = WRONG[:3]
 
 
@@ -679,7 +679,7 @@ def one_line_of_each_event() -> Iterator[tuple[Path, int]]:
 
 
 def told_apart(lines: Sequence[JournalLine], place: int) -> bool:
-    """Return whether a replay reports that line; False if every step replays as recorded."""
+    """Return True if a replay reports that line, and False if every step replays as recorded."""
     try:
         assert len(list(replay(CHART, lines[0], list(lines[1:])))) == len(lines) - 1
     except JournalError as refusal:
@@ -706,7 +706,7 @@ def test_damage_in_a_line_is_reported_with_its_line_or_changes_nothing(
         for wrong in WRONG:
             there = damaged(whole[place], way, wrong)
             told = told_apart([*whole[:place], there, *whole[place + 1 :]], place)
-            # Many values of the head make no difference to the first steps.
+            # Many values of the head do not affect the first steps.
             if place > 0 and wrong in NEVER_RIGHT and there != whole[place]:
                 assert told, (way, wrong)
 
@@ -782,7 +782,7 @@ def test_each_line_is_in_the_file_as_soon_as_it_is_written(tmp_path: Path) -> No
 
 
 def test_half_a_surrogate_pair_in_the_callers_words_is_kept(tmp_path: Path) -> None:
-    text = json.loads(r'"smile \ud83d"')  # as a recogniser that cuts its text in two may give it
+    text = json.loads(r'"smile \ud83d"')  # a recogniser that cuts its text in two may return this
     hand = Hand(parrot())
     lines = [line(0, hand.step), line(1, hand.take(Told(1, text)))]
 
@@ -828,7 +828,7 @@ def test_a_full_disk_is_reported_once_and_the_call_goes_on() -> None:
 
 
 class LosesItsEnd(io.StringIO):
-    """A file whose close fails: the system could not write it."""
+    """A file whose close fails, because the system could not write it."""
 
     def close(self) -> None:
         if not self.closed:
@@ -868,7 +868,7 @@ def test_an_event_of_an_activity_is_written_with_its_stay() -> None:
 
 
 def test_a_truthy_result_of_a_guard_is_written_as_true() -> None:
-    """A guard may return a match of an expression; its line in the journal holds a boolean."""
+    """A guard may return a regular expression's match; its line in the journal has a boolean."""
 
     def has_a_vowel() -> Any:
         return re.search("[aeiou]", "knock")

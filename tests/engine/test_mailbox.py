@@ -1,4 +1,4 @@
-"""The order in which a mailbox gives its events: raised, posted, timers."""
+"""The order in which a mailbox returns raised events, posted events and timers."""
 
 from __future__ import annotations
 

@@ -104,7 +104,7 @@ def test_a_subclasses_settings_are_unknown_to_the_base() -> None:
     ("name", "value", "complaint"),
     [
         ("patience", 0.4, "at least 0.5 s, got 0.4"),
-        # A plain field is a setting, too: it has no unit, and must not be negative.
+        # A plain field is also a setting: it has no unit, and must not be negative.
         ("tries", -1, "at least 0, got -1"),
         ("tries", 1.5, "a whole number, got 1.5"),
         ("no_input", -1, "at least 0 s, got -1"),

@@ -1,4 +1,4 @@
-"""Calls in parallel: each has its own end, and the failure of one does not touch the others."""
+"""Calls in parallel: each ends on its own, and the failure of one does not affect the others."""
 
 from __future__ import annotations
 
@@ -56,13 +56,13 @@ class Kept(JournalList):
 
 @dataclass
 class Exchange:
-    """A supervisor with a fake carrier and fake providers; the call `bad` is the one that fails."""
+    """A supervisor with a fake carrier and fake providers. The call `bad` is the one that fails."""
 
     chart: Chart = CHART
     settings: PhoneSettings = field(default_factory=PhoneSettings)
     scripts: Scripts = SCRIPTS
     redacted: bool = False
-    #: Opens the journal of the call `bad`, instead of the usual one.
+    #: The function that opens the journal of the call `bad`.
     bad_journal: Callable[[], Journal | None] | None = None
     told: Callable[[str, BaseException], None] = lambda call_id, error: None
 
@@ -103,7 +103,7 @@ class Exchange:
         return lines
 
     async def says(self, line: FakeLine, words: str) -> None:
-        """Let the caller say this, for a second."""
+        """Let the caller speak for a second."""
         line.start_speaking(self.recognizer.knows(Spoken(words)))
         await trio.sleep(1)
         line.stop_speaking()
@@ -243,7 +243,7 @@ async def test_a_full_disk_does_not_end_the_call(autojump_clock: MockClock) -> N
 
 
 class Crash(Exception):
-    """An error that no code expects."""
+    """An error that no code handles."""
 
 
 Trouble = Callable[[Scene], Awaitable[None]]
@@ -260,7 +260,7 @@ async def babbles(scene: Scene) -> None:
         scene.post(PartialHeard(1, "my secret is 4711"))
 
 
-@cache  # half of what some tests would cost
+@cache  # building it takes half of the time of some tests
 def broken_chart(trouble: Trouble = crashes) -> Chart:
     """Return the default chart, in which the activity `hear` of the call `bad` fails."""
 
@@ -418,7 +418,7 @@ async def test_regret_cuts_off_the_current_reply(autojump_clock: MockClock) -> N
 
     await exchange.supervisor.attend(line)
 
-    # It failed at 1 s, during the greeting; the line held 0.4 s more of it.
+    # The call failed at 1 s, during the greeting, of which the line held 0.4 s more.
     assert exchange.heard(line) == [SCRIPTS.regret]
     assert trio.current_time() == pytest.approx(1 + REGRET_SECONDS, abs=0.02)
 
@@ -454,7 +454,7 @@ async def test_a_hangup_during_regret_ends_the_call_immediately(
 
     async with trio.open_nursery() as nursery:
         nursery.start_soon(exchange.supervisor.attend, line)
-        await trio.sleep(1.5)  # it failed at 1 s
+        await trio.sleep(1.5)  # the call failed at 1 s
         line.remote_hangs_up()
 
     assert trio.current_time() == 1.5
@@ -600,11 +600,11 @@ async def test_request_hang_up_ends_every_call_when_a_mailbox_is_full(
     async with trio.open_nursery() as nursery:
         nursery.start_soon(exchange.supervisor.serve, exchange.carrier)
         await trio.sleep(3)
-        for _ in range(20):  # more at once than a mailbox holds
+        for _ in range(20):  # more than a mailbox holds
             exchange.supervisor.request_hang_up("the service stops")
         exchange.carrier.close()
 
-    # A call that reads its mailbox first says goodbye; one whose own events find no room, regret.
+    # A call that reads its mailbox says goodbye; a call whose own events find no room says regret.
     last_words = {SCRIPTS.farewell, SCRIPTS.regret}
     assert all(exchange.heard(line)[-1] in last_words for line in lines)
 
@@ -637,7 +637,7 @@ async def test_stopping_the_service_hangs_up_every_line_and_leaves_no_task(
 
     async with trio.open_nursery() as nursery:
         nursery.start_soon(exchange.supervisor.serve, exchange.carrier)
-        # One call hears its answer, one the greeting, one the regret.
+        # One call plays an answer, one the greeting, one regret.
         (answered,) = exchange.rings("answered")
         await trio.sleep(3)
         await exchange.says(answered, "Tell me a very long story about it")
@@ -646,7 +646,9 @@ async def test_stopping_the_service_hangs_up_every_line_and_leaves_no_task(
         await trio.sleep(0.5)
         lines = [answered, *others]
         for line in lines:
-            line.closing = math.inf  # who never says that it is closed is not waited for
+            line.closing = (
+                math.inf
+            )  # the service does not wait for a line that never reports `Closed`
         nursery.cancel_scope.cancel()
 
     assert trio.current_time() == 5.5
@@ -673,7 +675,7 @@ async def test_an_event_as_the_service_stops_does_not_fail_the_call(
         (call,) = exchange.supervisor._running
         assert call.step.after.leaf == "call.turn.barged_in.silence"
         hearing = next(stay for stay in call.step.after.active if stay.state == "call")
-        # The chart plays the greeting again, in a scope that is being cancelled.
+        # The chart resumes the greeting in a scope that is being cancelled.
         call.mailbox.post(FinalHeard(1, ""), hearing.activation)
         nursery.cancel_scope.cancel()
     assert exchange.failures == []

@@ -1,7 +1,7 @@
-"""`python -m tests.journals`: record the kept journals again, after a chart has changed.
+"""`python -m tests.journals`: record the kept journals again after a change of the chart.
 
-The tests replay the committed journals. A journal belongs to one chart, so a changed chart fails
-there first, and recording again is a decision that the diff shows."""
+The tests replay the committed journals. A journal belongs to one chart, so those tests fail after a
+change of the chart until somebody records the journals again and reviews the diff."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ CALLS: tuple[Callable[[Telephone], Awaitable[None]], ...] = (
 
 
 def main() -> None:
-    """Hold every call, and write its journal; one of them redacted as well."""
+    """Make every call and write its journal, and for one of them also the redacted journal."""
     for call in CALLS:
         schedule.settle(0)
         telephone = Telephone(CHART, scripts=Scripts())

@@ -1,4 +1,4 @@
-"""Our .proto files say what the service's own descriptors say, as far as they go."""
+"""Our .proto files agree with the official descriptors; they may leave out parts."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Facts = dict[str, object]
 
 
 def facts(files: Iterable[FileDescriptorProto]) -> Facts:
-    """All that matters on the wire, by full name: fields, values of enums, methods."""
+    """Return all that affects the wire, by full name: fields, values of enums, methods."""
     found: Facts = {}
     for file in files:
         for message in file.message_type:

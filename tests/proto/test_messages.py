@@ -1,4 +1,4 @@
-"""Our messages and protobuf's own encoder understand each other, both ways."""
+"""Our messages and the official ones read each other's bytes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from callchart.proto.messages.speechkit.stt import v3 as stt
 from callchart.proto.messages.speechkit.tts import v3 as tts
 from tests.proto.speechkit import described, official_class
 
-#: The messages of the three calls: all others are parts of these.
+#: The requests and responses of the three methods. All other messages are parts of these.
 WHOLE = [
     ("tts", tts.UtteranceSynthesisRequest),
     ("tts", tts.UtteranceSynthesisResponse),
@@ -26,7 +26,7 @@ WHOLE = [
     ("stt", stt.StreamingResponse),
 ]
 
-#: A message has many fields, and an example many messages.
+#: Few examples are enough: each has many messages, and each message many fields.
 FEW = settings(max_examples=25)
 
 Values = dict[str, Any]
@@ -34,9 +34,9 @@ Values = dict[str, Any]
 SCALARS: dict[int, st.SearchStrategy[object]] = {
     FieldDescriptor.TYPE_BOOL: st.booleans(),
     FieldDescriptor.TYPE_BYTES: st.binary(max_size=20),
-    # Plus nought makes minus nought nought: betterproto2 sends neither.
+    # Adding 0.0 turns -0.0 into 0.0. betterproto2 sends neither.
     FieldDescriptor.TYPE_DOUBLE: st.floats(allow_nan=False).map(lambda value: value + 0.0),
-    # One more than there are: tomorrow's service may send it.
+    # One value more than the enum has, as a later version of the service may send.
     FieldDescriptor.TYPE_ENUM: st.integers(0, 5),
     FieldDescriptor.TYPE_INT64: st.integers(-(2**63), 2**63 - 1),
     FieldDescriptor.TYPE_STRING: st.text(st.characters(exclude_categories=["Cs"]), max_size=10),
@@ -44,7 +44,7 @@ SCALARS: dict[int, st.SearchStrategy[object]] = {
 
 
 def our_class(descriptor: Descriptor) -> type[Any] | None:
-    """Our class of a message; None where it is left out."""
+    """Return our class of a message, or None if we leave it out."""
     return default_message_pool.url_to_type.get(f"type.googleapis.com/{descriptor.full_name}")
 
 
@@ -54,7 +54,8 @@ def is_ours(field: FieldDescriptor) -> bool:
 
 
 def values(descriptor: Descriptor, *, known: bool) -> st.SearchStrategy[Values]:
-    """A message's fields by name, some left out; `known`: none of those that ours lacks."""
+    """Draw a message's fields by name, some left out. With `known`, draw only fields that ours
+    has."""
     plain: dict[str, st.SearchStrategy[Any]] = {}
     oneofs: dict[str, list[st.SearchStrategy[Values]]] = {}
     for field in descriptor.fields:
@@ -64,7 +65,7 @@ def values(descriptor: Descriptor, *, known: bool) -> st.SearchStrategy[Values]:
         if field.message_type is None:
             value = SCALARS[field.type]
         elif field.message_type.file.name == "google/protobuf/struct.proto":
-            continue  # only in summaries, and recursive
+            continue  # recursive, and only in summaries
         else:
             value = values(field.message_type, known=known)
         if field.is_repeated:

@@ -1,8 +1,9 @@
-"""An Asterisk in memory, on the virtual clock: the part that one carrier needs.
+"""An Asterisk in memory, on the virtual clock: the part that a carrier needs.
 
-The carrier's own code runs on it: requests arrive as at an `AriTransport`, audio as at
-chan_websocket. The schedule moves the duration of each answer and event, so that they come in every
-order. It refuses the requests that a real Asterisk refuses, and counts the audio that it loses."""
+The carrier's own code runs on it. Requests arrive through an `AriTransport`, audio as at
+chan_websocket. The schedule varies the delay of each answer and event, so that they come in every
+order. The fake refuses the requests that a real Asterisk refuses, and counts the audio that it
+loses."""
 
 from __future__ import annotations
 
@@ -35,18 +36,19 @@ from callchart.engine.testing import FakeLine, Story
 
 RATE_HZ = 16000
 APP = "callchart"
-#: s: what an answer or an event of Asterisk takes.
+#: The delay of an answer or an event of Asterisk (s).
 SOON = 0.01
-#: s: what it takes until media start, or are handed to us: longer than to go on without them.
+#: The delay until media start or are handed to us (s): longer than the next requests take.
 LATER = 0.1
-#: s: from a mark that is reached, or a word that is said, until we are told.
+#: The delay of a message from a media socket (s).
 ON_ITS_WAY = 0.05
-#: s: what a request takes that was cancelled on its way: longer than some that are asked next.
+#: The delay of a request that was cancelled on its way (s): some later requests overtake it.
 OVERTAKEN = 0.055
 
 
 class Phone(FakeLine):
-    """The far end of one call's audio. It sends less in one piece than the carrier buffers."""
+    """The far end of one call's audio. Each piece that it sends is shorter than the carrier's
+    buffer."""
 
     def __init__(self) -> None:
         super().__init__(rate_hz=RATE_HZ)
@@ -54,26 +56,27 @@ class Phone(FakeLine):
 
     @property
     def is_spoken_into(self) -> bool:
-        """The caller speaks at the moment."""
+        """True while the caller speaks."""
         return bool(self._voices) and self._voices[-1].end == math.inf
 
 
 class MediaSocket:
-    """chan_websocket's side of one call's sound; the caller's ear and mouth are `phone`."""
+    """chan_websocket's end of one call's media. `phone` is the caller's ear and mouth."""
 
     def __init__(self, story: Story) -> None:
         self.phone = Phone()
-        #: Messages before MEDIA_START, bytes that fit no frame, and flushes.
+        #: The numbers of messages before MEDIA_START, of bytes that fill no frame, and of flushes.
         self.early = self.cut = self.flushes = 0
         self._story = story
         self._buffering = self._started = self._closed = False
         self._marks: dict[int, str] = {}
         self._marked = 0
-        #: Each message with the moment at which it arrives.
+        #: The messages to the carrier, each with its moment of arrival.
         self._say, self._said = trio.open_memory_channel[tuple[float, str | bytes]](math.inf)
 
     async def serve(self, starts_in: float) -> None:
-        """From MEDIA_START on, until either side closes it."""
+        """Send MEDIA_START after `starts_in` seconds, and then the caller's audio until a side
+        closes."""
         await trio.sleep(starts_in)
         self._started = True
         self.phone.answer()
@@ -86,7 +89,7 @@ class MediaSocket:
             nursery.cancel_scope.cancel()
 
     def close(self) -> None:
-        """Either side ends it."""
+        """Close the socket for both sides."""
         self._closed = True
         self._say.close()
         self.phone.break_off()
@@ -151,7 +154,7 @@ class MediaSocket:
 
 
 class FakeAsterisk:
-    """`rings` lets a call come in; `carrier` is our side, for as long as the block."""
+    """The fake Asterisk. `rings` begins a call of a caller; `carrier` opens our side."""
 
     def __init__(self, story: Story, **settings: Any) -> None:
         self._story = story
@@ -161,29 +164,29 @@ class FakeAsterisk:
         self._control: Control
         self._link: ControlLink
         self._nursery: trio.Nursery
-        #: Channels by id: are they in our application yet, and were they answered?
+        #: Channels by id: True once they are in our application. The channels that were answered.
         self.in_stasis: dict[str, bool] = {}
         self.answered: set[str] = set()
-        #: Transferred callers, and those of them that we wrongly hung up.
+        #: The transferred callers, and those of them whom we wrongly hung up on.
         self.elsewhere: set[str] = set()
         self.torn_away: set[str] = set()
-        #: Whether it says no to a transfer.
+        #: True if it refuses transfers.
         self.refuses_transfers = False
         self.bridges: dict[str, set[str]] = {}
-        #: By the id of the call: its sound, once its media were asked for.
+        #: The media sockets, by the id of the call.
         self.sockets: dict[str, MediaSocket] = {}
-        #: The callers that were refused, with the reason.
+        #: The refused callers, with the reason.
         self.refused: dict[str, str] = {}
-        #: Which caller is joined with which call's media, since when.
+        #: By caller: the call whose media the caller is bridged with, and the moment.
         self.joined: dict[str, tuple[str, float]] = {}
         self._dialled: dict[str, trio.Event] = {}
         self._owners: dict[str, str] = {}
-        #: How often control was lost.
+        #: The number of times that control was lost.
         self._losses = 0
 
     @asynccontextmanager
     async def carrier(self, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[AsteriskCarrier]:
-        """The carrier, with this Asterisk where its sockets would be."""
+        """Provide the carrier, with this Asterisk in place of its sockets."""
 
         @asynccontextmanager
         async def control(*given: object) -> AsyncIterator[Control]:
@@ -207,12 +210,12 @@ class FakeAsterisk:
     # --- the callers ------------------------------------------------------------------------------
 
     async def rings(self, caller: str) -> None:
-        """A call comes in."""
+        """Let a call come in."""
         self.in_stasis[caller] = True
         self._tell(StasisStart(APP, _channel(caller), ()))
 
     async def gives_up(self, caller: str) -> None:
-        """The caller hangs up."""
+        """Let the caller hang up."""
         if caller in self.in_stasis:
             self._tell(HangupRequest(caller, 16))
         self._ends(caller)
@@ -224,7 +227,7 @@ class FakeAsterisk:
             self._tell(ChannelDestroyed(caller, 16, "Normal Clearing"))
 
     async def loses_control(self) -> None:
-        """Answers and events that are on their way are lost."""
+        """Lose the control socket, with the answers and events that are on their way."""
         self._losses += 1
         self._link.mark_down(self, "told to")
 
@@ -239,7 +242,7 @@ class FakeAsterisk:
 
     @property
     def left(self) -> list[str]:
-        """Channels and bridges that are still there."""
+        """The remaining channels and bridges."""
         return [*self.in_stasis, *self.bridges]
 
     # --- control.ari.AriTransport
@@ -318,7 +321,7 @@ class FakeAsterisk:
         return None
 
     async def _left(self, channel: str) -> None:
-        """The StasisEnd of who was handed on: before or after the answer to who asked for it."""
+        """Send a transferred channel's StasisEnd, before or after the answer to the request."""
         await trio.sleep(self._story.around(SOON))
         self._tell(StasisEnd(channel))
 
@@ -338,7 +341,7 @@ class FakeAsterisk:
         await socket.serve(self._story.around(LATER))
 
     async def _starts(self, channel: str) -> None:
-        """The media channel's StasisStart: before or after the answer to who asked for it."""
+        """Send the media channel's StasisStart, before or after the answer to the request."""
         await trio.sleep(self._story.around(LATER))
         if channel in self.in_stasis:
             self.in_stasis[channel] = True
@@ -400,6 +403,6 @@ def _channel(id: str) -> AriChannel:
 
 
 def _object(channel: str) -> dict[str, object]:
-    """ARI's, of that channel."""
+    """Return ARI's object of a channel."""
     number = {"number": "", "exten": ""}
     return {"id": channel, "name": "", "state": "Up", "caller": number, "dialplan": number}

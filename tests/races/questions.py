@@ -16,7 +16,7 @@ from callchart.engine.testing.questions import (
     playing_stays,
 )
 
-#: Seconds: a frame that is being played is heard to its end.
+#: The length of a frame (s). A frame that has begun to play is heard to its end.
 FRAME = 0.02
 
 
@@ -31,7 +31,7 @@ def begun(call: Telephone) -> dict[int, float]:
 
 
 def answers(call: Telephone) -> list[HeardReply]:
-    """Return the heard answers of the model, in order, without greeting, apologies and the like."""
+    """Return the heard answers of the model, in order, without scripts such as the greeting."""
     return [heard for heard in call.heard if call.recording.replies[heard.reply].script is None]
 
 
@@ -41,8 +41,8 @@ def caller(call: Telephone) -> list[str]:
 
 
 def misfits(call: Telephone) -> list[tuple[str, str]]:
-    """For a model that repeats the words it heard: return each answer to other words than the
-    last question, with that question."""
+    """Return each answer that repeats other words than the last question, with that question. The
+    model must repeat the words of each question."""
     found, question = [], ""
     for said in call.history:
         if said.who == "caller":
@@ -69,8 +69,8 @@ def known(call: Telephone, words: str) -> tuple[float, float] | None:
 
 
 def heard_in_spite_of(call: Telephone, words: str) -> list[str]:
-    """Return the texts heard after the final of these words, of replies begun before they were
-    said."""
+    """Return the texts that were heard after the final of these words, of replies that were begun
+    before the caller said them."""
     if (moments := known(call, words)) is None:
         return []
     said, understood = moments
@@ -85,7 +85,7 @@ def heard_in_spite_of(call: Telephone, words: str) -> list[str]:
 
 
 def heard_of_others(call: Telephone) -> list[str]:
-    """Return the texts of one answer that were heard after a later one was begun."""
+    """Return the texts of replies that were heard after a later reply was begun."""
     starts = begun(call)
     return [
         sound.text
@@ -97,12 +97,12 @@ def heard_of_others(call: Telephone) -> list[str]:
 
 
 def ends(call: Telephone, sound: HeardSound) -> float:
-    """Return when the last sample of that stretch was heard (s since the call began)."""
+    """Return when the last sample of this sound was heard (s since the call began)."""
     return sound.at + (sound.end - sound.first) / call.line.rate_hz
 
 
 def is_answered(call: Telephone) -> bool:
-    """Does an answer of the model follow the last words of the caller?"""
+    """Return whether a heard answer of the model follows the last words of the caller."""
     last = max(n for n, said in enumerate(call.history) if said.who == "caller")
     spoken = {heard.reply for heard in answers(call)}
     return any(_is_of(said, spoken) for said in call.history[last:])
@@ -125,7 +125,7 @@ def silent_stays(call: Telephone, state: str) -> Iterator[tuple[float, float]]:
 
 
 def heard_between(call: Telephone, begin: float, end: float) -> list[str]:
-    """Return the texts heard between two moments, without the frame that was already played."""
+    """Return the texts heard between two moments, without a frame that began to play before."""
     return [
         sound.text
         for sound in heard_sounds(call.recording)

@@ -1,4 +1,4 @@
-"""Calls at an Asterisk that does everything in the least convenient order: on a fake of it."""
+"""Calls at a fake Asterisk whose answers and events come in every order."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ SCRIPTS = Scripts(fillers=())
 
 @dataclass
 class Service:
-    """A bot at that Asterisk, with fake providers."""
+    """A bot at the fake Asterisk, with fake providers."""
 
     asterisk: FakeAsterisk
     story: Story
@@ -82,7 +82,7 @@ class Service:
             self.ended.append(data)
 
     def says(self, caller: str, words: str, *, at: float, until: float) -> None:
-        """The caller does, if their call has sound by then."""
+        """Plan words of the caller, who speaks only if the call has sound by then."""
         sound = self.recognizer.knows(Spoken(words))
 
         async def starts() -> None:
@@ -97,7 +97,7 @@ class Service:
         self.story.event(f"{caller} falls silent", stops, at=until, of_voice=True)
 
     def heard(self, phone: Phone) -> list[str]:
-        """The texts of which something was heard there, in order."""
+        """Return the texts of which the phone played a part, in order."""
         heard: list[str] = []
         for played in phone.played():
             for piece in pieces(played.pcm):
@@ -120,7 +120,7 @@ async def test_22_media_that_start_in_any_order_are_heard_both_ways(
         phone, socket = asterisk.phone("one"), next(iter(asterisk.sockets.values()))
         assert phone is not None
         assert service.heard(phone) == [SCRIPTS.greeting, "You said: When do you open?."]
-        # Nothing was lost because one side was not there yet.
+        # No audio was lost before both sides were ready.
         assert (socket.early, socket.cut, phone.dropped_frames) == (0, 0, 0)
         _, joined = asterisk.joined["one"]
         first = next(phone.played())
@@ -147,7 +147,7 @@ async def test_19_two_calls_do_not_take_one_free_place(
         nursery.cancel_scope.cancel()
     assert 1 <= service.most_at_once <= 2
     assert set(asterisk.refused.values()) <= {"busy"}
-    # Each was either refused or attended to, unless they had given up before.
+    # Each caller was refused or attended to, unless they hung up before that.
     assert len(service.ended) + len(asterisk.refused) <= len(callers)
     assert (asterisk.left, carrier.calls, service.failures) == ([], set(), [])
 
@@ -156,7 +156,7 @@ FRAME = frame_bytes(RATE_HZ)
 
 
 def sound(number: int, seconds: float) -> bytes:
-    """So many seconds of samples that are all that number."""
+    """Return `seconds` of sound whose every sample is `number`."""
     return number.to_bytes(2, "little") * round(seconds * RATE_HZ)
 
 
@@ -198,18 +198,18 @@ async def test_23_a_flush_drops_the_backlog_with_its_marks_and_loses_no_other_au
         lines: list[Line] = []
         nursery.start_soon(takes)
         story.event("a flush", flushes, at=3.0)
-        story.event("another", flushes, at=4.05)  # as the first one's mark is reached
+        story.event("another", flushes, at=4.05)  # as the mark of the first flush is reached
         story.event("we hang up", hangs_up, at=5.2)
         story.event("the caller hangs up", partial(asterisk.gives_up, "one"), at=5.2)
         await story.happens(until=16.0)
         nursery.cancel_scope.cancel()
     (socket,) = asterisk.sockets.values()
     assert (socket.early, socket.cut, socket.phone.dropped_frames) == (0, 0, 0)
-    # The mark of a number was set by the flush before it, and is gone with the next.
+    # A flush sets the mark of its number, and the next flush drops it.
     for mark, at in reached:
         assert mark > 1
         assert at <= (flushed[mark - 1] if mark - 1 < len(flushed) else math.inf)
-    # The caller hears playback after a flush within a frame and the network's delay.
+    # The caller hears no old sound later than a frame and the network's delay after a flush.
     for at in flushed:
         old = [
             played

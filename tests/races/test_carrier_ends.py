@@ -1,4 +1,4 @@
-"""Calls that end, or begin, while something else is under way: on a fake Asterisk."""
+"""Calls at a fake Asterisk that end or begin during a transfer, a bridge or a stop."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.unmeasured
 
 
 async def accept_all(carrier: AsteriskCarrier, lines: list[Line]) -> None:
-    """Answer every call until no new ones are taken; no word is said."""
+    """Answer every call until the carrier accepts no more. No word is said."""
     try:
         while True:
             line = await carrier.accept()
@@ -50,7 +50,7 @@ async def test_no_new_calls_are_taken_while_one_is_opened(
         story.event("no new calls", drains, at=3.02)
         await story.happens(until=6.0)
         assert len(lines) == 2 - len(asterisk.refused)
-        # Each caller is refused as busy or has a line.
+        # Each caller is refused as busy, or has a line.
         assert set(asterisk.refused.values()) <= {"busy"}
         assert len(carrier.calls) == len(lines)
     assert (asterisk.left, carrier.calls) == ([], set())
@@ -65,7 +65,7 @@ async def test_the_service_stops_while_calls_arrive(
         story.event(f"{caller} calls", partial(asterisk.rings, caller), at=at)
     async with asterisk.carrier(monkeypatch) as carrier:
         await story.happens()
-        # So close behind each other that not all are taken from where they wait.
+        # These calls come so late that the carrier stops before it has accepted them.
         await asterisk.rings("four")
         await asterisk.rings("five")
         story.note("stops")
@@ -89,7 +89,7 @@ ALLOWED = Allowed(("100",))
 
 
 class Transfer:
-    """A call that is transferred at `at`, and that hangs up if the transfer is refused."""
+    """A call that is transferred at `at`. It hangs up if the transfer is refused."""
 
     def __init__(self, story: Story, asterisk: FakeAsterisk, at: float) -> None:
         self.asterisk = asterisk
@@ -126,14 +126,14 @@ class Transfer:
         await self.asterisk.gives_up("one")
 
     async def service_stops(self) -> None:
-        """The carrier is closed behind the last event."""
+        """Do nothing: the carrier is closed after the last event."""
 
     def check(self) -> None:
-        """The caller is elsewhere or gone: never left alone, and never torn away."""
+        """Check that no channel is left, and that no transferred caller was hung up on."""
         assert (self.asterisk.left, self.asterisk.torn_away) == ([], set())
 
     def check_that_we_know(self) -> None:
-        """We were told where the caller is."""
+        """Check that the call knows whether its caller was transferred."""
         assert (TransferDone() in self.signals) == bool(self.asterisk.elsewhere)
 
 
@@ -170,7 +170,7 @@ async def test_control_is_lost_while_a_caller_is_transferred(
     story: Story, monkeypatch: pytest.MonkeyPatch, in_a_hurry: bool
 ) -> None:
     transfer = Transfer(story, FakeAsterisk(story, allowed=ALLOWED), at=3.0)
-    # When Asterisk has done it, and neither its answer nor its event has come.
+    # Asterisk has made the transfer, and its answer and its event are still on their way.
     story.event("control is lost", transfer.asterisk.loses_control, at=3.035)
     story.event("control is back", transfer.asterisk.has_control_again, at=4.0)
     if in_a_hurry:
@@ -195,6 +195,6 @@ async def test_a_caller_whose_transfer_was_refused_is_found_after_control_was_lo
     async with asterisk.carrier(monkeypatch) as carrier, trio.open_nursery() as nursery:
         nursery.start_soon(transfer.serve, carrier)
         await story.happens(until=20.0)
-        # Before the carrier is closed, which ends every call that it knows.
+        # Check before the carrier closes, because it then ends every call that it knows.
         transfer.check()
         nursery.cancel_scope.cancel()

@@ -27,7 +27,7 @@ async def test_10_the_goodbye_is_heard_whole_and_the_call_ends_in_bounded_time(
     story: Story,
 ) -> None:
     call = story.telephone
-    call.line.closing = math.inf  # the carrier never reports that it is closed
+    call.line.closing = math.inf  # the line never reports `Closed`
     call.agent_will_say("This is the answer, and it takes a while to say all of it.|")
     story.caller_says("Tell me", at=3.0, until=4.0)
     story.operator_hangs_up(at=5.0)
@@ -55,7 +55,7 @@ async def test_11_no_task_is_left_whenever_the_caller_hangs_up(story: Story) -> 
     story.caller_says("Put it aside", at=3.0, until=4.0)
     story.caller_hangs_up(at=5.2)
     await story.happens()
-    # An invariant checks that no task is left; here: each begun booking was finished.
+    # An invariant checks that no task is left. This checks that each begun booking was finished.
     assert len(booked) == len(call.tools_used) == len(entered(call.steps, "hangup")) or not booked
     assert [used.result for used in call.tools_used] == ["booked"] * len(booked)
 

@@ -42,7 +42,7 @@ async def test_09_a_turn_with_partials_only_ends(story: Story) -> None:
     call = story.telephone
     partials = ((0.3, "I would"), (0.6, "I would like a hammer"))
     story.caller_says(Spoken("", partials=partials, finals=()), at=3.0, until=4.0)
-    story.caller_makes_noise(at=6.7)  # when the wait for the words ends
+    story.caller_makes_noise(at=6.7)  # as the wait for the words ends
     await story.happens(until=14.0)
     if not events(call.steps, PartialHeard):  # too short for a partial
         assert call.scripts.apology in [heard.text for heard in call.heard]
@@ -85,7 +85,7 @@ class LateModel(FakeModel):
             raise
 
     async def writes_more(self) -> None:
-        """Write words that were under way at the cancellation, however long ago it was."""
+        """Write words after the cancellation, as a model does whose words were on their way."""
         for out in self.cancelled:
             out("This is of no use any more.|")
 
@@ -148,7 +148,7 @@ async def test_18_a_draft_uses_no_tool_before_it_is_certain(story: Story) -> Non
     used = 0
     for item in call.steps[-1].data.history:
         used = used + 1 if isinstance(item, ToolUsed) else used * (item.who != "caller")
-        assert used <= 1  # independent of the number of drafts
+        assert used <= 1  # for any number of drafts
 
 
 async def test_18_the_next_answer_knows_of_a_running_tool_and_requests_are_bounded(

@@ -62,7 +62,7 @@ class LateSynthesizer(FakeSynthesizer):
             raise
 
     async def sends_more(self) -> None:
-        """Send audio that was under way at the cancellation, however long ago it was."""
+        """Send audio after the cancellation, as a provider does whose audio was on its way."""
         for out in self.cancelled:
             out(Speech(b"\1\1" * 16000))
 
@@ -140,7 +140,7 @@ async def test_06_heard_words_enter_the_history_before_their_interruption(
     first = next((heard.text for heard in answers(call) if heard.reply == 2), None)
     written = [said.text for said in call.history if said.reply == 2]
     if first is not None:
-        # With a tolerance of one word; the invariants check it exactly.
+        # This tolerates a difference of one word; the invariants check the words exactly.
         assert written == [] or first.startswith(written[0]) or written[0].startswith(first)
 
 

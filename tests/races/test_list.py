@@ -1,4 +1,4 @@
-"""Each line of docs/races.md has its story, and each story its line."""
+"""Each line of docs/races.md has a story, and each story a line."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""A call that is longer than the recognizer's sessions: no word is lost between two of them.
+"""A call that outlasts the recognizer's sessions loses no word between two of them.
 
-It runs SpeechKit's own adapter against its fake: the sessions here last for 8 s, not 5 minutes.
+The story runs the SpeechKit adapter against a fake whose sessions last for 8 s, not 5 minutes.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.unmeasured
 LIMITS = Limits(duration_s=8.0)
 #: All different, so that a lost or repeated word is visible.
 SAID = ("one two three", "four five six seven", "eight nine", "ten eleven twelve thirteen")
-#: The length (s) of one result of the line.
+#: The length of one piece of the line's audio (s).
 PIECE_S = 0.1
 
 
@@ -96,7 +96,7 @@ async def test_24_no_word_is_lost_as_one_session_follows_another(story: Story) -
                 story.note(f"{len(kit.sessions)} sessions")
                 await trio.sleep(0.5)
 
-        # From one silence to the next, and at the limit of a session: from 6.4 s on.
+        # A session ends in a silence, from 6.4 s on, or at its limit.
         for words, at in zip(SAID, (1.0, 4.6, 8.5, 12.5), strict=True):
             lasting = len(speak(words, RATE_HZ).pcm) / 2 / RATE_HZ + 2 * PIECE_S
             said = partial(says, words)

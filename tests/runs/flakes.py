@@ -29,11 +29,11 @@ from tests.runs.session import Session, collected
 
 VIRTUAL_SEEDS = range(1, 51)
 OTHER_SEEDS = range(1, 6)
-#: Cases of a test, in each run.
+#: The cases of one test in each run.
 CASES = 2
-#: Schedules of a story, in each run.
+#: The schedules of one story in each run.
 SCHEDULES = 10
-#: Seeds of the order of sets. Each costs a collection of all tests.
+#: The hash seeds. Each needs a collection of all tests.
 HASH_SEEDS = range(1, 3)
 
 PROFILE = "--hypothesis-profile=flakes"

@@ -23,8 +23,8 @@ from typing import Any, Self
 import coverage
 import pytest
 
-#: The last line of a fork's output begins so. Pytest's exit code follows, and the seconds of CPU
-#: that the fork and its processes used.
+#: The beginning of the last line of a fork's output. Pytest's exit code follows, and the CPU
+#: seconds that the fork and its processes used.
 END = "pytest ended: "
 
 _ORDER_BYTES = 4096
@@ -97,7 +97,7 @@ class Order:
             return wanted
         tests: dict[str, list[pytest.Item]] = {}
         for item in wanted:
-            # Only the first of a test's own schedules: each seed is a schedule too.
+            # Take only the first of a test's own schedules, because each seed is a schedule, too.
             if not _schedule(item):
                 tests.setdefault(item.nodeid.partition("[")[0], []).append(item)
         return [item for cases in tests.values() for item in _in_turn(cases, self.settled)]
@@ -127,7 +127,9 @@ class Forks:
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtestloop(self, session: pytest.Session) -> Generator[None, Any, Any]:
-        if coverage.Coverage.current() is None:  # coverage would make it three times as long
+        if (
+            coverage.Coverage.current() is None
+        ):  # coverage would make the collection three times as long
             _work_ahead(session)
         order = self._next_order()
         session.items = order.select(session.items) if order else []
@@ -138,7 +140,7 @@ class Forks:
 
     def _next_order(self) -> Order | None:
         """Return each fork's order in that fork, and finally None in the session that forks."""
-        signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the end of the pipe is the fork's end
+        signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the pipe ends with the fork
         while True:
             data, pipes, _, _ = socket.recv_fds(self._orders, _ORDER_BYTES, 1)
             if not data:
@@ -177,7 +179,7 @@ def _work_ahead(session: pytest.Session) -> None:
 
 
 def _settle(session: pytest.Session, settled: Settled) -> None:
-    import hypothesis  # here, because pytest must import it first to rewrite its assertions
+    import hypothesis  # import it here: pytest must import it first, to rewrite its assertions
 
     session.config.option.callchart_seed = settled.seed
     session.config.option.callchart_schedules = settled.schedules

@@ -1,4 +1,4 @@
-"""Processes that keep cores busy while tests run: a test that depends on speed then fails."""
+"""Processes that keep cores busy while tests run, so that a test fails that depends on speed."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-#: A hog ends after so many seconds, even if the tests hang.
+#: A hog ends after this time (s), even if the tests hang.
 LONGEST_S = 7200
 
 _BURN = """

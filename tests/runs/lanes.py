@@ -30,7 +30,7 @@ QUICK_LANES = (
     Selection(("real",), ("asterisk",), elsewhere=(_CARRIER, *_SPEECH, *_WHISPER, *_HEAVY)),
     Selection(("real",), where=_SPEECH, elsewhere=_WHISPER),
 )
-#: The tests that only compute: on the virtual clock, and without a clock.
+#: The tests that only compute: those on the virtual clock, and those without a clock.
 VIRTUAL = Selection(("virtual",), ("real",))
 CLOCKLESS = Selection((), ("virtual", "real"))
 

@@ -1,4 +1,4 @@
-"""`python -m tests.runs.quick`: most tests, in less than half of the time of all.
+"""`python -m tests.runs.quick`: most tests, in less than half the time of all tests.
 
 It leaves out Asterisk, Whisper, the tests of an installed wheel and those of type checkers, and
 measures no coverage. Exit code 1 if a test failed."""

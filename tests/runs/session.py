@@ -1,4 +1,5 @@
-"""The other side of `forks`: starts a pytest that collects all tests, and orders runs from it."""
+"""The other side of `forks`: it starts a pytest that collects all tests, and orders runs from
+it."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Make `--calls` random calls on all cores: `python -m tests.soak`.
 
-Exits with 1 and the journal of the first wrong call, if there is one; and with 1 if the time was
-too short for all calls. `--call N` repeats the call of that number.
+Prints the journal of the first wrong call. The exit code is 1 if a call went wrong, or if the time
+was too short for all calls. `--call N` repeats the call of that number.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def _soak(first: int, calls: int, until: float, console: Console) -> Tally:
     tally = Tally()
     context = multiprocessing.get_context("spawn")
     with (
-        suppress(KeyboardInterrupt),  # then report the calls made so far
+        suppress(KeyboardInterrupt),  # report the calls made so far
         ProcessPoolExecutor(os.cpu_count(), context, worker.begin) as pool,
         Progress(
             TextColumn("random calls"),
@@ -77,7 +77,7 @@ def _soak(first: int, calls: int, until: float, console: Console) -> Tally:
         batches = _batches(first, first + calls)
         pending: set[Future[list[CallVerdict]]] = set()
         while True:
-            # A few jobs ahead: no process waits, and there are few to cancel.
+            # Keep a few jobs ahead, so that no process waits, and few jobs are left to cancel.
             while len(pending) < 2 * (os.cpu_count() or 1) and (batch := next(batches, None)):
                 pending.add(pool.submit(worker.judge_all, batch))
             if not pending:

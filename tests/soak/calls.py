@@ -1,5 +1,4 @@
-"""A random call: everything in it, from the words of the caller to failing providers, from one
-number.
+"""A random call: one number decides everything in it, from the caller's words to failing providers.
 
 Moments are often whole frames, and often as far apart as the delays of the chart's timers, so
 that outside events meet timers.
@@ -29,7 +28,7 @@ SENTENCES = (
     "{}, then ",
     "Is it {} that you want to know about?|",
 )
-#: Seconds: the delays of timers, also less a frame, because voice is noticed after its first frame.
+#: The delays of timers (s), also less one frame, because voice is noticed after its first frame.
 INTERVALS = (0.02, 0.15, 0.3, 0.38, 0.4, 0.68, 0.7, 0.88, 0.9, 0.98, 1.0, 2.0, 2.68, 2.98, 3.0)
 FILLERS = ("One moment, let me see.", "Well,")
 
@@ -54,7 +53,7 @@ class RandomCall:
     def __init__(self, number: int, chart: Chart = CHART) -> None:
         self.number, self._chart = number, chart
         self._luck = Random(f"random call {number}")
-        #: The begun and the finished uses of the tool that an interruption does not stop.
+        #: The numbers of begun and finished uses of the tool that must finish.
         self.begun = self.done = 0
 
     def telephone(self) -> Telephone:
@@ -149,7 +148,7 @@ class RandomCall:
             self.done += 1
             return "booked"
 
-        # Make the schemas once: that takes longer than a call.
+        # Reuse the schemas: to make one takes longer than a call.
         return [replace(LOOK_UP, function=looks_up), replace(PUT_ASIDE, function=puts_aside)]
 
     def _sentence(self) -> str:
@@ -158,7 +157,7 @@ class RandomCall:
     # --- the caller, and others outside ----------------------------------------------------------
 
     def _moment(self, after: float) -> float:
-        """Return a later moment: after a delay of one of the timers, or after any time."""
+        """Return a later moment: after the delay of a timer, or after any time."""
         luck = self._luck
         if luck.random() < 0.6:
             later = luck.choice(INTERVALS) + luck.choice((-1e-6, 0.0, 0.0, 1e-6))
@@ -167,7 +166,7 @@ class RandomCall:
         return after + max(0.02, later)
 
     def _speaks(self, story: Story, at: float) -> float:
-        """Plan sound of the caller from then on, and return its end."""
+        """Plan sound of the caller from `at` on, and return its end."""
         luck, kind = self._luck, self._luck.random()
         if kind < 0.2:
             spoken, lasting = Spoken(""), luck.choice((0.02, 0.1, 0.3, 0.3, 0.88, 0.9, 1.5))
@@ -180,7 +179,7 @@ class RandomCall:
         return at + lasting
 
     def _recognised(self, words: str) -> Spoken:
-        """Return the recognizer's results: most often the spoken words."""
+        """Return the spoken words, most often with exact results of the recognizer."""
         luck, kind = self._luck, self._luck.random()
         later = luck.choice(INTERVALS) + luck.choice((-1e-6, 0.0, 1e-6))
         first, second = words[: len(words) // 2], words[len(words) // 2 :]

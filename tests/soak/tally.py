@@ -9,7 +9,7 @@ from rich.table import Table
 
 from tests.soak.verdict import CallVerdict, Wrong
 
-#: In the order of the table; the count of each must be 0.
+#: The kinds of defects, in the order of the table. The count of each must be 0.
 WRONG: tuple[Wrong, ...] = (
     "stale frames",
     "double replies",

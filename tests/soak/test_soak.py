@@ -32,7 +32,7 @@ def test_a_random_call_is_the_same_each_time() -> None:
 
 
 async def plays_on(scene: Scene) -> None:
-    """Play on after the stop, past the engine."""
+    """Play after the state is left, past the engine."""
     try:
         await play(scene)
     finally:
@@ -40,7 +40,7 @@ async def plays_on(scene: Scene) -> None:
 
 
 async def goes_on(scene: Scene) -> None:
-    """Count a detector that is never returned."""
+    """Count one more detector in use, for ever."""
     detectors = scene.services.detectors
     assert isinstance(detectors, FakeVoiceDetectors)
     detectors.in_use += 1
@@ -48,7 +48,7 @@ async def goes_on(scene: Scene) -> None:
 
 
 async def says_nothing(scene: Scene) -> None:
-    """Have sound, and never play it."""
+    """Never play the sound that is there."""
     await trio.sleep_forever()
 
 

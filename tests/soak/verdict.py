@@ -29,30 +29,31 @@ Wrong = Literal["stale frames", "double replies", "stuck calls", "leaked tasks",
 
 Heard = PartialHeard | FinalHeard
 
-#: Seconds: the longest time without a step, except in the longest call or utterance.
+#: The longest allowed time without a step (s). The longest utterance is as long.
 LONGEST_WITHOUT_A_STEP = 30.0
-#: Seconds: `no_input` after a noise whose words did not come (`end_of_turn` and `words_wait`).
+#: The longest allowed silence (s): `no_input` after a noise whose words did not come (`end_of_turn`
+#: and `words_wait`).
 LONGEST_SILENCE = 6.0 + 0.7 + 2.0 + 0.1
 
 
 @dataclass(frozen=True, slots=True)
 class CallVerdict:
-    """The verdict on one call: its length (virtual seconds), and its shape, which is a hash of
-    its journal without times and words."""
+    """The verdict on one call. `seconds` is its length in virtual time; `shape` is a hash of its
+    journal without times and words."""
 
     number: int
     seconds: float = 0.0
     steps: int = 0
     shape: bytes = b""
     wrong: Wrong | None = None
-    #: The number of frames, or 1.
+    #: The number of stale frames, or 1 for another defect.
     count: int = 0
-    #: The reason, and the readable journal.
+    #: The defects, and the readable journal.
     report: str = ""
 
 
 def judge(number: int, chart: Chart = CHART, *, reports: bool = False) -> CallVerdict:
-    """Make the random call of that number. `reports`: add a report of a correct call as well."""
+    """Make the random call of that number. With `reports`, also report a correct call."""
     random = RandomCall(number, chart)
     story = Story(Schedule(number), random.telephone)
     running.settle(number)
@@ -74,7 +75,7 @@ def judge(number: int, chart: Chart = CHART, *, reports: bool = False) -> CallVe
 
 
 async def _told(random: RandomCall, story: Story) -> str:
-    """Run the story, and return the faults that the invariants of every call do not cover."""
+    """Run the story, and return the defects that the invariants of every call do not cover."""
     await random.tell(story)
     call = story.telephone
     return "\n".join(
@@ -90,7 +91,7 @@ async def _told(random: RandomCall, story: Story) -> str:
 
 
 def _shape(story: Story) -> bytes:
-    """Return a hash that is the same in every process."""
+    """Return a hash of the story's trace, the same in every process."""
     return hashlib.blake2b(repr(story.trace).encode(), digest_size=8).digest()
 
 
@@ -120,8 +121,7 @@ def _kind(said: str) -> tuple[Wrong, int]:
 
 
 def _answered_twice(call: Telephone) -> Iterator[str]:
-    """Check that the caller gets at most one answer between two utterances, and no more answers
-    than utterances in all."""
+    """Yield defects: two answers between two utterances, or more answers than utterances."""
     heard = {said.reply for said in call.history if _is_an_answer(call, said)}
     results = (step.event for step in call.steps if isinstance(step.event, Heard))
     utterances = {result.utterance for result in results if result.text.strip()}
@@ -138,7 +138,7 @@ def _answered_twice(call: Telephone) -> Iterator[str]:
 
 
 def _lost(call: Telephone) -> Iterator[str]:
-    """Check that all words that the chart acted on are in a question of the caller."""
+    """Yield words that the chart acted on and that are in no question of the caller."""
     asked = " ".join(said.text for said in call.history if said.who == "caller")
     heard = [step.event for step in call.steps if step.outcome in ACTED_ON]
     finals = {event.utterance: event.text for event in heard if isinstance(event, FinalHeard)}
@@ -159,7 +159,7 @@ def _stuck(call: Telephone) -> Iterator[str]:
 
 
 def _dead_air(call: Telephone) -> Iterator[str]:
-    """Check that no silence before our hangup is longer than a caller accepts."""
+    """Yield silences before our hangup that are longer than `LONGEST_SILENCE`."""
     ends = min(entered(call.steps, "hangup"), default=0.0)
     sounds = [(begin, end) for begin, end in _sounds(call) if begin < ends]
     silent_since = 0.0
@@ -170,7 +170,7 @@ def _dead_air(call: Telephone) -> Iterator[str]:
 
 
 def _sounds(call: Telephone) -> Iterator[tuple[float, float]]:
-    """Yield the beginning and end of each sound, at either end (s)."""
+    """Yield the beginning and the end of each sound, of the agent and of the caller (s)."""
     recording = call.recording
     for played in call.line.played():
         yield recording.moment(played.begin), recording.moment(played.end)
@@ -183,7 +183,8 @@ def _sounds(call: Telephone) -> Iterator[tuple[float, float]]:
 
 
 def _half_done(random: RandomCall, call: Telephone) -> Iterator[str]:
-    """Check that each begun use of a tool that must finish was finished, and is in the history."""
+    """Yield defects: a tool that must finish and did not, or a use without a result in the
+    history."""
     if random.begun != random.done:
         yield f"of {random.begun} things that finish, {random.done} were done"
     for used in call.tools_used:

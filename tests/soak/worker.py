@@ -9,15 +9,15 @@ from collections.abc import Sequence
 
 from tests.soak.verdict import CallVerdict, judge
 
-#: The limit in real seconds; a call takes a few hundredths of one.
+#: The limit of a call in real seconds. A call takes a few hundredths of a second.
 STUCK = 60
 
 
 def begin() -> None:
     """Prepare a worker process."""
-    logging.disable()  # scripted failures of providers are expected
+    logging.disable()  # scripts let providers fail
     signal.signal(signal.SIGALRM, _is_stuck)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends its workers
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends the workers
     gc.collect()
     gc.freeze()
 

@@ -1,4 +1,4 @@
-"""A call in a given state, for tests that send it events through the pure `decide`.
+"""A call in a given state, to which tests send events through the pure `decide`.
 
 `call_in("thinking.silent", apologies=2)` has just entered that state at moment 0, with this data
 and the default chart's timers. `on` and `due` return the call after the next steps."""
@@ -34,7 +34,7 @@ WELL_NOW = FillerClip("Well now,", 1.0, (0.3, 0.9))
 SO = FillerClip("So,", 0.5, (0.5,))
 RIGHT = FillerClip("Right,", 0.5, (0.5,))
 
-#: The reply of a state, if the test gives none.
+#: The reply in a state, if the test gives none.
 _REPLIES = {
     "call.turn.greeting": GREETING,
     "call.turn.thinking": ANSWER,
@@ -81,7 +81,7 @@ class CallInState:
 
     @property
     def state(self) -> str:
-        """The full name of the leaf, without "call." and "turn."."""
+        """The name of the leaf, without "call." and "turn."."""
         return self.configuration.leaf.removeprefix("call.").removeprefix("turn.")
 
     @property

@@ -1,4 +1,4 @@
-"""The caller spoke into the reply: an interruption, or a false alarm?"""
+"""The caller spoke during the reply: is it an interruption or a false alarm?"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The whole conversation: the events that end it, in each state."""
+"""The state `call`: events that end it or change nothing, in each of its states."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Calls in which a mistake of a chart broke a property, repeated with today's chart and engine."""
+"""Calls that broke a property of a chart with a mistake, repeated with today's chart and engine."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from callchart.engine.testing.script import take
 from callchart.states import CHART, WORLD
 
 FOLDER = Path(__file__).parent / "counterexamples"
-#: Most steps of a call: by then it has ended by its timers.
+#: The most steps of a call. Its timers have ended it by then.
 MOST = 100
 
 
@@ -59,7 +59,8 @@ class RepeatedCall:
         self._now = self._world.after(self._world.initial_environment(), step)
 
     def take_outside(self, happened: Outside) -> None:
-        """Take all steps due by then, then the event if a state of its origin is active."""
+        """Take all steps that are due by then, and then the event, if a state of its origin is
+        active."""
         while (next_one := self._next_due()) and next_one.at_us <= happened.at_us:
             self._take(next_one)
         origin, activation = happened.event.origin, None

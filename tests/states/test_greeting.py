@@ -1,4 +1,4 @@
-"""The call was answered. The agent says the greeting."""
+"""The greeting."""
 
 from __future__ import annotations
 

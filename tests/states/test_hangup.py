@@ -1,4 +1,4 @@
-"""The call ends."""
+"""The hangup."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The caller is silent. Has the turn ended, and are all words known?"""
+"""The caller is silent: has the turn ended, and are all words known?"""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.states.situations import CallInState, call_in
 
 
 def asked(call: CallInState) -> str:
-    """Return the question that the model got. The call must be in `thinking`."""
+    """Check that the model was asked in the last step, and return the question."""
     assert call.state == "thinking.silent"
     assert call.purpose == "answer"
     assert call.effects == (StartReply(call.data.reply),)
@@ -69,7 +69,7 @@ def test_after_a_noise_an_unanswered_question_is_answered_again(leaf: str) -> No
     after = call.on(FinalHeard(2, ""))
     assert asked(after) == "nails"
     assert after.data.reply.number == known.reply.number + 1
-    # Heard words of an answer count as an answer.
+    # An answer of which words were heard is an answer.
     answered = call.on(PlaybackStopped(2, "We have")).on(FinalHeard(2, ""))
     assert answered.state == "listening.waiting"
 

@@ -1,4 +1,5 @@
-"""The engine names no state of the default chart: code that knows a state belongs to states/."""
+"""The engine names no state of the default chart, because code that knows a state belongs to
+states/."""
 
 from __future__ import annotations
 
@@ -12,7 +13,7 @@ from callchart.engine.chart.state import ROLES
 from callchart.states import CHART
 
 ENGINE = Path(__file__).parents[2] / "engine"
-#: The names of states by which a chart refers to them: "speaking.chunks", and each longer one.
+#: The names by which a chart refers to a state: "speaking.chunks", and each longer one.
 STATES = {
     ".".join(path.split(".")[start:])
     for path in CHART.nodes
@@ -26,7 +27,7 @@ OTHER_WORDS = {
     "chunks",  # a unit
     "speech",  # a move of the environment
     "call",  # the parameter of an effect, and of a fixture
-    *ROLES,  # the chart declares which of its states have one
+    *ROLES,  # a role, which a chart declares for its states
 }
 
 
@@ -49,7 +50,7 @@ def strings(tree: ast.Module) -> Iterator[ast.Constant]:
 
 
 def states_named_in(source: str) -> list[str]:
-    """(state, line) of each string that is the name of a state, or has a full name in it."""
+    """Return (state, line) of each string that is the name of a state, or contains a full name."""
     return [
         f"{state} in line {node.lineno}"
         for node in strings(ast.parse(source))

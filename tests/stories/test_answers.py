@@ -1,4 +1,4 @@
-"""The text of the model becomes chunks, fillers and sound."""
+"""The model's text becomes chunks and sound, and fillers bridge the silence before it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from callchart.engine.testing.questions import (
 
 pytestmark = [pytest.mark.schedules(3), pytest.mark.unmeasured]
 
-#: Its sound lasts 1.15 s.
+#: A filler whose sound lasts 1.15 s.
 FILLER = "One moment, let me see."
 ONE_FILLER = Scripts(fillers=(FILLER,))
 
@@ -89,7 +89,7 @@ async def test_a_filler_bridges_the_silence_and_is_cut_at_the_end_of_its_word(
     assert first_sound_after(telephone.recording, 4.0) == pytest.approx(4.42)
     filler = next(s for s in heard_sounds(telephone.recording) if s.text == FILLER)
     ends = [word.end_s for word in telephone.synthesizer.syntheses[filler.sound - 1].words]
-    # The next end of a word within 150 ms.
+    # It waits for the next end of a word, but at most 150 ms.
     assert time_in(telephone.steps, "filler_ending") == pytest.approx(
         min(0.15, next(end for end in ends if end >= 0.53) - 0.53), abs=1e-5
     )

@@ -64,7 +64,7 @@ async def test_other_words_interrupt_as_soon_as_they_are_known(
         heard="For metals up to",
         stale_frames=0,
     )
-    # 0.6 s after the onset was found.
+    # The deciding partial comes 0.6 s after the onset was found.
     assert entered(telephone.steps, "listening.hearing")[-1] == pytest.approx(6.12)
     await telephone.until("speaking")
     assert telephone.history[-2:] == (
@@ -81,7 +81,7 @@ async def test_a_noise_below_the_minimum_leaves_the_reply_playing(telephone: Tel
         states=[..., "speaking.chunks", "speaking.overlapped", "speaking.chunks", "listening"]
     )
     assert telephone.heard[-1] == HeardReply(2, WHOLE)
-    assert len(times(telephone.steps, PlaybackStopped)) == 2  # the greeting's, and the reply's
+    assert len(times(telephone.steps, PlaybackStopped)) == 2  # of the greeting, and of the reply
 
 
 async def test_a_noise_above_the_minimum_stops_the_reply_immediately(telephone: Telephone) -> None:

@@ -1,4 +1,4 @@
-"""A draft begins before the turn is sure to have ended, and is heard if the words agree."""
+"""A draft begins before the end of the turn is certain, and is heard if its words are confirmed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from callchart.states.settings import PhoneSettings
 
 pytestmark = [pytest.mark.schedules(3), pytest.mark.call(settings={"drafts": 1})]
 
-#: Seconds: the detector finds the end of speech one frame later.
+#: When the caller is silent (s): the detector finds the end of speech one frame later.
 SILENT = 4.02
 
 

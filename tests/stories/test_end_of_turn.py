@@ -10,7 +10,7 @@ from callchart.engine.testing.questions import HeardReply, entered
 
 pytestmark = [pytest.mark.schedules(3), pytest.mark.unmeasured]
 
-#: Seconds: the detector finds the end of speech one frame later.
+#: When the caller is silent (s): the detector finds the end of speech one frame later.
 SILENT = 4.02
 ONE_FILLER = pytest.mark.call(scripts=Scripts(fillers=("Let me have a look at that,",)))
 
@@ -80,7 +80,7 @@ async def test_a_caller_who_goes_on_before_the_answer_is_heard_has_one_question(
     telephone.agent_will_say("Not this.|", latency=0.01)
     telephone.agent_will_say("Both, then.|")
     await telephone.caller_says("Do you have nails?", at=3.0, until=4.0)
-    # Its sound goes to the line, and the caller heard none of it.
+    # The sound of the answer is on its way, and the caller has heard none of it.
     await telephone.caller_says("And hammers, too?", at=SILENT + 0.4, lasting=1.0)
     await telephone.expect(
         states=[..., "speaking.opening", "barged_in", "listening", "settling", "thinking"],

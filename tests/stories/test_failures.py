@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.schedules(3), pytest.mark.unmeasured]
 
 APOLOGY = "I am sorry, something went wrong. Please say that again."
 REGRET = "I am sorry, I cannot go on with this call. Goodbye."
-#: Seconds: `end_of_turn`, and a frame or two.
+#: `end_of_turn` and a frame or two (s).
 END_OF_TURN = 0.75
 
 
@@ -193,7 +193,7 @@ async def test_the_recogniser_fails_in_mid_utterance(
 async def test_lost_marks_do_not_leave_the_caller_in_silence(telephone: Telephone) -> None:
     telephone.line.confirms_marks = False
     await telephone.until_the_end()
-    # Each reply times out a margin after its own length.
+    # Each reply is given up after its own length and a margin.
     assert longest_silence(telephone.recording, 0.0, telephone.now) <= 3.1
     assert telephone.history[0] == Said(
         "agent", "Hello, this is the shop. How can I help you?", reply=1

@@ -13,7 +13,7 @@ from callchart.engine.testing.plugin import MakeTelephone
 from callchart.engine.testing.questions import HeardReply, is_in, outcomes
 from callchart.states import CHART
 
-#: Callers who bring a call into each state, and keep it there for a moment.
+#: For each state, a caller who brings a call into it and keeps it there for a moment.
 Way = Callable[[Telephone], Awaitable[None]]
 
 
@@ -135,7 +135,7 @@ WAYS: dict[str, Way] = {
     "ended": ended,
 }
 
-#: Seconds after the entry of the state: at the same time, within a frame, later.
+#: When a side hangs up (s after the state is entered): immediately, within a frame, later.
 MOMENTS = (0.0, 0.007, 0.31)
 
 
@@ -144,7 +144,7 @@ def test_every_state_has_a_caller_who_reaches_it() -> None:
 
 
 def prepare(telephone: Telephone) -> None:
-    """Make each step of an answer slow, so that every state lasts."""
+    """Slow down the answer, so that every state lasts."""
     telephone.agent_will_say("We open at nine.|", "We close at five.|", latency=1.2, pace=0.3)
     telephone.synthesizer.will("We", Manner(latency=0.2, piece=0.2, pace=0.1))
 

@@ -1,4 +1,5 @@
-"""The model uses tools: the sound while they work, and their results."""
+"""The model uses tools: what the caller hears while they work, and what becomes of their
+results."""
 
 from __future__ import annotations
 
@@ -59,7 +60,7 @@ SATURDAY = Use("opening_hours", {"day": "Saturday"})
 BOOK = Use("book", {"name": "Ada"})
 
 
-#: Seconds: the answer begins then; the voice detector decides at the end of a frame.
+#: When the question has ended and the answer begins (s).
 ASKED = 4.42
 
 
@@ -434,8 +435,8 @@ async def test_a_stopping_service_ends_the_answer_and_finishes_its_tool(
         assert telephone.now == pytest.approx(ASKED + 3.9)
 
 
-#: Seconds after the answer began: before its first words, within them, in the silence after them,
-#: when the tool ends, after all words.
+#: Seconds after the answer begins: before its first words, within them, in the silence after them,
+#: as the tool ends, after all words.
 MOMENTS = (0.0, 0.02, 0.3, 0.7, 1.5, 2.5, 2.9, 3.0, 3.02, 3.3, 4.5)
 
 

@@ -1,4 +1,4 @@
-"""A small vocabulary for tests of charts, and `Hand`, which drives a chart step after step."""
+"""Events, effects and data for tests of charts, and `Hand`, which drives a chart step by step."""
 
 from __future__ import annotations
 
@@ -71,13 +71,13 @@ def note_again(data: Notes) -> Notes:
 
 
 def say_notes(data: Notes) -> Say:
-    """Say how many notes the data has."""
+    """Return an effect that says how many notes the data has."""
     return Say(f"{len(data.notes)} notes")
 
 
 OVER = State("over", final=True)
 
-#: Seconds, more than any test lets pass unless it waits for this timer.
+#: Seconds: longer than any test lasts, except one that waits for this timer.
 LONG = 60
 
 
@@ -126,7 +126,8 @@ class Hand:
         return [(timer.name, timer.deadline_us / 1_000_000) for timer in self.step.after.timers]
 
     def take(self, event: Event, *, at: float | None = None, of: str | None = None) -> Step:
-        """Take an event at `at` s (or now), from outside or from the activity of state `of`."""
+        """Take an event at `at` seconds (or now), from outside or from the activity of state
+        `of`."""
         stay = None if of is None else self.step.after.activation(of)
         return self.carry(Occurrence(self.at if at is None else round(at * 1e6), event, stay))
 

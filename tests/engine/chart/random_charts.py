@@ -64,7 +64,7 @@ ANSWERED = (Red, Green, Hammered, Sawn, Flushed)
 
 @dataclass(frozen=True)
 class Bits(CallData):
-    """Data whose bits are the answers of the guards."""
+    """Data whose bits are the results of the guards."""
 
     bits: int = 0
 
@@ -75,7 +75,7 @@ class Bits(CallData):
 
 @dataclass(frozen=True, slots=True)
 class Mark(Effect):
-    """An effect that the test's line notes, with the moment."""
+    """An effect that the test's line notes, with its moment."""
 
     text: str
 
@@ -85,7 +85,7 @@ class Mark(Effect):
 
 @dataclass(frozen=True, slots=True)
 class Flush(Effect):
-    """An effect that raises an event, as the stop of a playback does."""
+    """An effect that raises an event, as `StopPlayback` does."""
 
     def carry_out(self, call: Any) -> None:
         call.raise_(Flushed(call.step.after.activations))
@@ -165,7 +165,7 @@ class _Builder:
         self._draw, self._numbers, self._words = draw, count(), count()
         shapes: list[Shape] = draw(st.lists(_shapes, min_size=1, max_size=2))
         if _leaves(shapes) == 1:
-            shapes.append(())  # the timer `out` needs another leaf
+            shapes.append(())  # The timer `out` needs another leaf.
         self._tops = tuple(self._place(shape, ()) for shape in shapes)
         self._all = {place.path: place for top in self._tops for place in top.walk()}
         leaves = [path for path, place in self._all.items() if not place.children]
@@ -228,7 +228,7 @@ class _Builder:
         )
 
     def _reactions(self, place: _Place, kinds: Sequence[str], *, last: bool) -> list[Reaction]:
-        """Return one to three reactions; with `last`, the last has no guard, else all have one."""
+        """Return one to three reactions with guards; with `last`, the last one has no guard."""
         guards = self._pick(SOME_GUARDS)
         reactions = [self._reaction(place, kinds, guard) for guard in guards or GUARDS[: not last]]
         return [*reactions, self._reaction(place, kinds, None)] if last else reactions

@@ -1,4 +1,4 @@
-"""A function of a chart gets the values that its parameters name, and no others."""
+"""A function of a chart gets only the values that its parameters name."""
 
 from __future__ import annotations
 

@@ -465,7 +465,7 @@ def test_a_delay_of_another_type_is_refused(delay: Any, says: str) -> None:
 
 
 def test_a_timers_name_is_one_word() -> None:
-    """A name of two words would be two events in the SCXML."""
+    """In SCXML, a name of two words is two events."""
     refused(
         State("a", after={"too long": (1, to("over"))}),
         says="state a: a timer's name must be an identifier, got 'too long'",

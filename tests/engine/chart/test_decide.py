@@ -29,9 +29,9 @@ from tests.engine.chart.random_charts import ANSWERED, OUTSIDE, WORKED, Bits, ch
 
 @dataclass(frozen=True, slots=True)
 class Post:
-    """An event of kind `kind` arrives `later` us after the last occurrence.
+    """An event of kind `kind`, `later` us after the last occurrence.
 
-    An activity's event comes from the stay `ago` activations ago."""
+    An activity's event belongs to the stay that began `ago` activations ago."""
 
     kind: int
     later: int

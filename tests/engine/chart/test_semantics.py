@@ -1,4 +1,4 @@
-"""The rules of docs/statecharts/semantics.md that one decision shows; the page names each test."""
+"""The rules of docs/statecharts/semantics.md about one decision. The page names each test."""
 
 from __future__ import annotations
 
@@ -133,7 +133,7 @@ def test_the_parents_reaction_applies_when_the_guard_of_the_leaf_refuses() -> No
 
 
 def family(*, on_parent: object = None, on_child: object = None) -> Hand:
-    """top > parent > (child, sibling); The parent reacts to Knock, the child to Call."""
+    """Return top > parent > (child, sibling); the parent reacts to Knock, the child to Call."""
     reactions = {"on_parent": on_parent or ignore(""), "on_child": on_child or ignore("")}
     return Hand(
         chart(
@@ -337,7 +337,7 @@ def test_effects_come_in_the_order_of_exits_transition_entries() -> None:
 
 
 def patient(*, on_a: object = None) -> Hand:
-    """parent (5 s) > (a, b), a short (1 s) timer in a."""
+    """Return parent (timer of 5 s) > (a, b); `a` has a timer of 1 s."""
     return Hand(
         chart(
             State(

@@ -113,7 +113,7 @@ def test_the_same_chart_is_drawn_the_same_in_another_process() -> None:
         "from tests.engine.drawing.test_model import TINY\n"
         "print(sha256(repr(files(TINY)).encode()).hexdigest())\n"
     )
-    # With another hash seed a set has another order, which must not change a picture.
+    # Another hash seed gives a set another order, which must not change a picture.
     runs = [
         subprocess.Popen(
             [sys.executable, "-c", program],

@@ -1,6 +1,6 @@
 """The races of a chart: calls end as the page says, in both orders.
 
-The test decides every pair again. Where the order matters to the state, it also runs a call on a
+The test decides every pair again. If the order changes the last state, it also runs a call on a
 virtual clock to that state, and lets both happen at one instant."""
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ LEAVES = {DIAGRAM.name(path): path for path in CHART.leaves if not CHART.is_fina
 
 @cache
 def all_ties() -> dict[str, list[Tie]]:
-    """Return by state every tie that ends in different states, and one of every other pair."""
+    """Return by state every tie that ends in different states, and one tie of every other pair."""
     found: dict[str, list[Tie]] = {path: [] for path in LEAVES.values()}
     known = set()
     for tie in ties(CHART):
@@ -90,14 +90,14 @@ async def silent(scene: Scene) -> None:
 
 
 class OpenLine(QuietLine):
-    """A line that reports no event when it is hung up."""
+    """A line that sends no signal when it is hung up."""
 
     def hang_up(self) -> None:
         self.note("hang up")
 
 
 class Meeting:
-    """A call that goes the whole way to a state, in which two things then happen at one instant.
+    """A call that goes the whole way to a state, in which two triggers then come at one instant.
 
     The inspector posts each event while the loop reports the step before it, so that nothing comes
     between the two. With a timer, the instant is its deadline."""
@@ -158,7 +158,7 @@ class Meeting:
 
 
 def can_be_met(tie: Tie) -> bool:
-    """Return whether both can happen at one instant: two events, or an event and the next timer."""
+    """Return whether both can come at one instant: two events, or an event and the next timer."""
     if tie.one.is_event and tie.other.is_event:
         return True
     first, *others = tie.state.step.after.timers
@@ -172,7 +172,7 @@ def can_be_met(tie: Tie) -> bool:
 
 
 def instant(tie: Tie) -> int:
-    """Return when both happen: now, or at the deadline of the timer."""
+    """Return when both come: now, or at the deadline of the timer."""
     step = tie.state.step
     return step.at_us if tie.other.is_event else step.after.timers[0].deadline_us
 

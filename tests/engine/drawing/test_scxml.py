@@ -69,8 +69,8 @@ class _ByHand(SyncEngine):
 
 @cache
 def machine(text: str) -> Any:
-    """Return the document, ready to run."""
-    processor = SCXMLProcessor(trusted=True)  # our own document
+    """Return a machine that runs the document."""
+    processor = SCXMLProcessor(trusted=True)  # the document is our own
     processor.parse_scxml("chart", text)
     (compiled,) = processor.scs.values()
 

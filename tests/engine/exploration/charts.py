@@ -43,7 +43,7 @@ def state(
     after: Mapping[str, After],
     **rest: Any,
 ) -> State:
-    """Return a state that the end of the line leaves, and that ignores a knock by default."""
+    """Return a state that leads to `bye` when the line ends, and by default ignores a knock."""
     answers = {
         CallerHungUp: to("bye"),
         LineClosed: to("bye"),

@@ -1,4 +1,4 @@
-"""Wrong charts for the command line to load."""
+"""Wrong charts for the tests of the command line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Paths of small explorations, made real calls: their moments, and the paths no real call takes."""
+"""Paths of small explorations as real calls: their moments, and the paths that are infeasible."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_a_timer_cannot_fire_before_an_earlier_one() -> None:
 
 
 def a_whole_call(limit: Delay) -> Chart:
-    """Return a call that ends after 2 s, with a step that fails after `limit`."""
+    """Return a chart whose calls end after 2 s, with a step after `limit` that fails."""
     room = State("room", on={Knock: ignore("")}, after={"out": (2, to("bye"))})
     return chart(state("call", children=[room], after={"limit": (limit, to("bye", update=fails))}))
 
@@ -95,7 +95,8 @@ def long_if_late(data: PhoneData, at_us: int) -> float:
 
 
 def test_delays_and_moments_that_depend_on_each_other_in_a_circle_are_infeasible() -> None:
-    """After an early knock the timer is short, so the knock must be late; and the reverse."""
+    """An early knock makes the timer short, and a short timer needs a late knock; and the
+    reverse."""
     shut = State("shut", on={Knock: to("call.room.open")})
     opened = State("open", after={"draught": (long_if_late, to("bye"))})
     room = State("room", children=[shut, opened], after={"out": (10, to("bye"))})

@@ -111,7 +111,7 @@ def never(data: Counted) -> bool:
 
 
 def test_a_wait_without_end_behind_a_guard_is_found() -> None:
-    """The chart's own checks cannot see it: the last reaction of the timer leaves the state."""
+    """The chart's own checks accept it, because the timer has a reaction that leaves the state."""
     inner = State(
         "inner",
         after={"t": (3, [to("bye", when=never), ignore("again")]), "u": (1, to("call.other"))},
@@ -171,7 +171,7 @@ def test_the_nearer_of_a_circle_and_a_wait_without_end_is_reported(knock: str, h
 
 
 class Beyond(Phone):
-    """An environment with events that the chart does not declare."""
+    """An environment with an event that the chart does not declare."""
 
     def moves(self, standing: SearchState) -> Sequence[EnvironmentMove]:
         said = EnvironmentMove("speech ends", SpeechEnded(1), standing.environment)
@@ -189,7 +189,7 @@ def test_an_event_that_the_chart_does_not_declare_is_found() -> None:
 
 
 def test_an_event_that_is_answered_after_the_end_is_found() -> None:
-    """The parent of a final state reacts for it."""
+    """Here the parent of a final state reacts to events."""
     done = State("done", final=True)
     asked = State("asked", entry=HangUpLine(), after={"t": (1, to("call.done"))})
     call = state("call", after={"longest": (100, to("bye"))}, children=[asked, done])
@@ -318,6 +318,6 @@ def test_a_recalled_event_ties_with_no_other() -> None:
     answers = {CallerHungUp: defer("in a moment"), LineClosed: ignore("")}
     busy = state("busy", on=answers, after={"done": (1, to("waiting"))})
     exploration = explored(chart(busy, WAITING))
-    # In each state one timer runs, and ties with each event, except while a hangup is recalled.
+    # In each state one timer runs; it ties with each event, except while a hangup is recalled.
     in_busy, in_waiting, in_bye = 3 + 2 + 1 + 1, 3 + 1, 3 + 2 + 1 + 1
     assert count_ties(exploration) == in_busy + in_waiting + in_bye

@@ -1,4 +1,4 @@
-"""Explorations of two small charts, side by side."""
+"""Comparisons of the explorations of two small charts."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_a_difference_of_the_data_alone_is_not_a_divergence() -> None:
 
 
 class Moody(Phone):
-    """Every knock may be the third one: the data has one key for both."""
+    """An environment in which every knock may be the third one: the data has one key for both."""
 
     def variants(self, data: CallData) -> Sequence[tuple[str, CallData]]:
         assert isinstance(data, Counted)

@@ -1,4 +1,4 @@
-"""Mistakes in a small chart, and the way in which an exploration finds each of them."""
+"""Mistakes in a small chart, and how an exploration finds each of them."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ SMALL = Chart(
 
 
 def verdicts(whole: Chart) -> dict[str, Caught]:
-    """Return the way in which each mutant is found."""
+    """Return how each mutant is found."""
     before = [baseline(whole, Phone)]
     return {m.mistake: verdict(m, [Phone], before).caught for m in mutants(whole)}
 
@@ -94,7 +94,7 @@ def test_a_removed_timer_of_the_whole_call_is_found_as_unexplored() -> None:
     call = state("call", children=[patient], after={"longest": (100, to("bye"))})
     whole = chart(call)
     gone = next(m for m in mutants(whole) if m.mistake == "call: after longest is gone")
-    # The timer may fire at any moment, so only coverage shows that it is gone.
+    # The timer may fire at any moment, so only the unused reaction shows that it is gone.
     assert verdict(gone, [Phone], [baseline(whole, Phone)]) == Verdict(
         Caught.UNEXPLORED, "call, after call longest"
     )

@@ -1,4 +1,4 @@
-"""Zones: the timers that can fire first, and the zone after that."""
+"""Zones: the timers that can fire next, and the zone after each of them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from callchart.engine.exploration.zone import (
 
 
 def begun(*seconds: int) -> tuple[tuple[int, ...], ...]:
-    """Return a zone of timers that have just begun, at one instant."""
+    """Return a zone of timers that have just begun at one instant."""
     return elapsed(stepped(NOTHING, [(s, s) for s in seconds]))
 
 

@@ -1,4 +1,4 @@
-"""The cuts of a text: at marks, sentences, by length and on demand."""
+"""The cuts of a text: at marks, at sentences, by length, and on demand."""
 
 from __future__ import annotations
 
@@ -167,7 +167,7 @@ texts = st.lists(letters, max_size=160).map("".join)
 
 
 def spoken(text: str) -> str:
-    """Return the letters and digits of a text, which are the part that is heard."""
+    """Return the letters and digits of a text: the part that is heard."""
     return re.sub(r"\W", "", text)
 
 
@@ -190,7 +190,7 @@ def test_every_chunk_can_be_spoken_and_synthesised(text: str, longest: int) -> N
 def test_the_chunks_do_not_depend_on_how_the_text_was_split_into_tokens(
     text: str, data: st.DataObject
 ) -> None:
-    # The limit is never reached: a cut by length depends on the white space that follows.
+    # The limit is never reached, because a cut by length depends on the white space that follows.
     tokens, rest = [], text
     while rest:
         size = data.draw(st.integers(1, 12))

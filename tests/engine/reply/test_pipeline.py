@@ -106,7 +106,7 @@ def test_only_words_with_sound_are_heard_of_a_broken_chunk() -> None:
 
 
 def test_words_of_a_growing_chunk_end_as_in_the_fastest_speech() -> None:
-    # 18 characters take at least a second: the first word takes half of it, and 0.6 s are there.
+    # 18 characters last at least 1 s, so the first word lasts 0.5 s; 0.6 s of sound are there.
     growing = chunk("x" * 9 + " " + "y" * 8, 30, phase=ChunkPhase.GROWING)
     composition = composed(growing)
 
@@ -176,15 +176,15 @@ class Desk:
         return [event for _, event in self.said]
 
     def start(self, reply: Reply, history: tuple[Said, ...] = ()) -> None:
-        """Start `reply` in the first stay."""
+        """Start `reply` in the first stay in `turn`."""
         self.pipeline.start(reply, history, 1)
 
     async def run(self, activation: int = 1) -> None:
-        """Run the activity, as that stay in the turn's state does."""
+        """Run the activity of this stay in `turn`."""
         await self.pipeline.run(self.data, activation, self.mailbox.post)
 
     async def compose(self, reply: Reply = ANSWER, history: tuple[Said, ...] = ()) -> Composition:
-        """Run a reply for a minute, end its turn, and return it."""
+        """Run a reply for a minute, end its turn, and return the composition."""
         self.start(reply, history)
         composition = self.pipeline.current
         assert composition is not None
@@ -486,7 +486,7 @@ async def test_the_end_of_the_turn_ends_its_reply(autojump_clock: MockClock) -> 
 
 
 class LateModel(FakeModel):
-    """A model that can still give out text after it was cancelled."""
+    """A model that can still write text after it was cancelled."""
 
     async def write(
         self, history: Sequence[Said | ToolUsed], tools: Tools, out: Callable[[str], None]

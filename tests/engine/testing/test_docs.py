@@ -1,4 +1,4 @@
-"""The examples in docs/testing.md are tests, and they pass."""
+"""The examples in docs/testing.md are tests that pass."""
 
 from __future__ import annotations
 

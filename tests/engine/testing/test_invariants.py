@@ -31,7 +31,7 @@ async def finished(make_telephone: MakeTelephone) -> Telephone:
 
 
 def _number(telephone: Telephone, words: str) -> int:
-    """Return the number of the sound of a script, which was synthesised before the call."""
+    """Return the number of a script's sound, which was synthesised before the call."""
     return next(s.number for s in telephone.synthesizer.syntheses if words in s.text)
 
 

@@ -1,4 +1,4 @@
-"""The fake line keeps the contract of a line, and knows each heard sample."""
+"""The fake line keeps the contract of a line, and records each heard sample."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class TestFakeLineAt8kHz(LineContract):
 
 
 async def hear_for(line: FakeLine, seconds: float) -> list[tuple[float, bytes]]:
-    """Return the results of the line, with their times."""
+    """Return the audio that the line gives, with its times."""
     given = []
     with trio.move_on_after(seconds):
         while True:
@@ -86,7 +86,7 @@ async def test_an_onset_and_an_end_are_given_a_frame_later(
         nursery.start_soon(caller)
         given = await hear_for(line, 4)
     voiced = [(at, pcm) for at, pcm in given if any(pcm)]
-    # The caller begins within a frame: the next frame begins at 1.02 s.
+    # The caller begins in the middle of a frame; the next frame begins at 1.02 s.
     assert voiced[0][0] == pytest.approx(1.04)
     assert b"".join(pcm for _, pcm in voiced).rstrip(b"\0").lstrip(b"\0")
     (said,) = pieces(b"".join(pcm for _, pcm in given))

@@ -1,4 +1,4 @@
-"""The pytest plugin, in a project of its own."""
+"""The pytest plugin in a project of its own."""
 
 from __future__ import annotations
 

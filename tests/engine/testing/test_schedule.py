@@ -1,4 +1,4 @@
-"""One seed gives one schedule. These tests fail when Trio changes the private parts used."""
+"""One seed gives one schedule. These tests fail if Trio changes the private parts that we use."""
 
 from __future__ import annotations
 

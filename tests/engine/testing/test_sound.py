@@ -1,4 +1,4 @@
-"""Fake sound can be read from any sample on, between any other sound."""
+"""Fake sound is identified from any sample on, and between other sounds."""
 
 from __future__ import annotations
 

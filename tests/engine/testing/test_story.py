@@ -1,4 +1,4 @@
-"""Stories under many schedules: the moved events, and the results."""
+"""Stories under many schedules: how events are moved, and what is reported."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_an_event_is_moved_before_onto_and_after_the_instants_near_it() -> None:
     moved = {at for (at,) in moments(event(2.0), instants=(1.0, 2.3, 3.0))}
     assert {2.0, 2.299999, 2.3, 2.300001} <= moved
     assert all(2.0 - REACH <= at <= 2.0 + REACH for at in moved)
-    assert len(moved) > 20  # other moments as well
+    assert len(moved) > 20  # and other moments
 
 
 def test_an_event_with_a_lag_is_moved_ahead_to_meet_an_instant() -> None:

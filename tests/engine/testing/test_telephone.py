@@ -1,4 +1,4 @@
-"""The telephone itself: its waits, their limits, and its messages."""
+"""The telephone: its waits, their limits, and its messages."""
 
 from __future__ import annotations
 
@@ -176,7 +176,7 @@ async def test_settings_are_checked(make_telephone: MakeTelephone) -> None:
 
 
 def in_no_time() -> float:
-    """Return 0 s: a delay that no check can see before it runs."""
+    """Return 0 s: the chart's checks do not see a computed delay."""
     return 0.0
 
 

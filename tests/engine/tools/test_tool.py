@@ -1,4 +1,4 @@
-"""A function of the user as a tool: its description, its arguments, its results, its errors."""
+"""An author's function as a tool: its description, arguments, results and errors."""
 
 from __future__ import annotations
 
@@ -137,7 +137,7 @@ def test_the_model_reads_which_arguments_do_not_fit(arguments: str, mistake: str
 
 def test_a_parameter_may_have_any_name() -> None:
     def odd(model_name: str, schema: str, copy: int, json: bool = False) -> None:
-        """Names that Pydantic has a use for itself."""
+        """Have parameters whose names Pydantic uses itself."""
 
     parsed = tool(odd).parse_arguments('{"model_name": "a", "schema": "b", "copy": 1}')
     assert parsed == {"model_name": "a", "schema": "b", "copy": 1, "json": False}

@@ -1,4 +1,4 @@
-"""Some mistakes in the default chart, and the property that finds each (all: `make mutants`)."""
+"""Some mistakes in the default chart, and the property that finds each. `make mutants` has all."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from callchart.states import CHART, WITH_DRAFTS, WORLD
 from callchart.states.data import PhoneData
 
 MUTANTS = {mutant.mistake: mutant for mutant in mutants(CHART)}
-#: Mistakes found in calls without a word of the caller, and in `SPOKEN` with one utterance.
+#: Mistakes that are found in calls without a word of the caller. Those of `SPOKEN` need an
+#: utterance.
 SILENT = {
     "stale events are acted on": "no event of a state that was left is acted on",
     "late events are acted on": (

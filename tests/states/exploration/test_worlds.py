@@ -15,6 +15,6 @@ def test_calls_with_this_many_turns_break_no_property(turns: int) -> None:
     exploration = Exploration(CHART, replace(WORLD, turns=turns))
     for _ in exploration.run():
         pass
-    # A call ends (within 90 s or less) if only its timers fire.
+    # A call ends within 90 s if only its timers fire.
     assert check_liveness(exploration) < 90
     assert exploration.violations == []

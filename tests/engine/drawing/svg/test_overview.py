@@ -1,4 +1,4 @@
-"""The overview of a chart: its main states and the ways between them."""
+"""The overview of a chart: its main states and the transitions between them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.examples.take_message import CHART as MESSAGES
 
 
 def ways(diagram: Diagram) -> set[tuple[str, str]]:
-    """Return the ends of the ways, by their short names."""
+    """Return the source and target of each transition, by their short names."""
     return {(diagram.name(r.source), diagram.name(r.target or "")) for r in diagram.transitions}
 
 
