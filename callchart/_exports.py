@@ -1,4 +1,4 @@
-"""Every public name of `callchart`, imported from where it is defined."""
+"""Every public name of `callchart`, imported from the module that defines it."""
 
 from callchart.engine.chart.chart import Chart
 from callchart.engine.chart.checks import ChartError

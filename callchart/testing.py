@@ -1,6 +1,6 @@
 """The testers' kit: phone the agent in a test, and ask what happened.
 
-The pytest plugin, which is installed with Callchart, brings the fixtures `telephone`,
+The pytest plugin, which is installed with Callchart, has the fixtures `telephone`,
 `make_telephone` and `story`. docs/testing.md has worked examples.
 """
 
