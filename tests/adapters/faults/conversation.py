@@ -222,7 +222,7 @@ class _Ear(Ear):
         self._question = question
 
     def utterance_ended(self, utterance: int) -> None:
-        self._owe(self._script.final, Heard(utterance, self._question, final=True))
+        self._plan(self._script.final, Heard(utterance, self._question, final=True))
 
 
 class _Ears:
