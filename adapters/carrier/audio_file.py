@@ -1,4 +1,4 @@
-"""WAV files in and out: a caller's speech, and the stereo recording of a call."""
+"""Reading a WAV with a caller's speech, and writing the stereo recording of a call."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 from callchart.adapters.carrier.wav_header import PCM, wav_header
 from callchart.engine.ports import frame_bytes
 
+#: Format codes of a WAV: float samples, and a longer header that holds the code itself.
 FLOAT, EXTENSIBLE = 3, 0xFFFE
 
-#: The names of the RIFF registry's format codes that recordings of phones commonly have.
+#: The names of compressed formats that phone recordings often have, by format code.
 COMPRESSED = {2: "ADPCM", 6: "G.711 A-law", 7: "G.711 u-law", 0x11: "IMA ADPCM", 0x55: "MP3"}
 
 CURE = "convert it to 16-bit PCM, for example with: ffmpeg -i IN -c:a pcm_s16le OUT.wav"
@@ -32,7 +33,7 @@ class AudioFileError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """Both sides of a call, sample by sample at the same instants, as int16 of equal length."""
+    """Both sides of a call: int16 arrays of equal length, whose samples have the same moments."""
 
     rate_hz: int
     caller: NDArray[np.int16]
@@ -56,7 +57,7 @@ def read_wav(path: Path, rate_hz: int) -> bytes:
     any rate. Raises `AudioFileError`.
 
     soxr resamples: a 0.5 MB wheel that needs only numpy, with the quality of a mastering tool. Its
-    delay excludes it for a live stream, and does not matter for a file."""
+    delay is too long for a live stream, and does not matter for a file."""
     form, data = _parse(path, _content(path))
     samples = _samples(path, form, data)
     if not len(samples):
@@ -72,8 +73,8 @@ def read_wav(path: Path, rate_hz: int) -> bytes:
 def write_wav(path: Path, recording: Recording) -> None:
     """Write the call as a 16-bit stereo WAV: the caller left, the agent right.
 
-    The file appears complete or not at all: a temporary file is written and renamed. Only its owner
-    can read it, because it holds a conversation. Raises `AudioFileError`, also for a full disk."""
+    Write a temporary file and rename it: a failure leaves no partial file. Only the owner can read
+    the file, because it holds a conversation. Raises `AudioFileError`, for a full disk too."""
     stereo = np.column_stack((recording.caller, recording.agent)).astype("<i2")
     data = stereo.tobytes()
     header = wav_header(recording.rate_hz, 2, len(data))
@@ -110,8 +111,8 @@ def _content(path: Path) -> bytes:
 def _parse(path: Path, content: bytes) -> tuple[_Format, bytes]:
     """Return the format and the bytes of the audio.
 
-    Cut a `data` chunk that is longer than its file: a program that writes to a pipe cannot know the
-    length, and the audio in the file is good."""
+    A `data` chunk may be longer than its file, if a program wrote it to a pipe without knowing the
+    length: then the audio ends with the file."""
     if not content:
         raise AudioFileError(
             path, "the file must be a WAV, got 0 bytes", "give a WAV with sound in it"
@@ -169,7 +170,7 @@ def _samples(path: Path, form: _Format, data: bytes) -> NDArray[np.float64]:
         samples = np.frombuffer(data, f"<f{form.bits // 8}").astype(np.float64)
         if not np.isfinite(samples).all():
             raise AudioFileError(path, "the samples must be finite, got NaN or infinity", CURE)
-    elif form.bits == 8:  # the only unsigned one
+    elif form.bits == 8:  # 8-bit samples are unsigned
         samples = (np.frombuffer(data, np.uint8).astype(np.float64) - 128) / 128
     elif form.bits == 24:
         padded = np.zeros((len(data) // 3, 4), np.uint8)

@@ -1,7 +1,7 @@
 """A scripted caller: a script's lines, their cues, and the hangup.
 
-The caller decides frame by frame from the audio that they hear, never by a clock: the same frames
-in give the same frames out. Every wait is limited.
+The caller decides for each frame from the audio that they hear, and uses no clock: equal input
+gives equal output. Every wait is limited.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from callchart.engine.ports import frame_bytes
 
 FRAMES_PER_SECOND: Final = 50
 
-#: The longest wait for a cue; then the caller continues as if it had come.
+#: The longest wait for a cue. After it the caller continues as if the cue had come.
 LONGEST_WAIT_SECONDS: Final = 20.0
 
-#: The silence after an answer, before a caller at the end of their script hangs up.
+#: The silence after the agent's last reply before the caller hangs up.
 HANGUP_AFTER_SECONDS: Final = 2.5
 
 #: The longest pause within speech: espeak-ng leaves 0.28-0.30 s between two sentences.
@@ -38,7 +38,7 @@ When = Literal["at once", "agent silent", "agent speaking"]
 
 
 class CallerScriptError(Exception):
-    """A caller's script is invalid. The text is one line: the file, the place, the problem."""
+    """A caller's script is invalid. The text is one line: file, place, problem, cure."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +85,8 @@ def read_caller(path: Path, rate_hz: int) -> Script:
 def one_line(pcm: bytes, rate_hz: int, hangup_after_s: float = HANGUP_AFTER_SECONDS) -> Script:
     """Return the script of a caller who says `pcm` right after the answer.
 
-    They hang up after the agent's reply and `hangup_after_s` seconds of mutual silence, at the
-    latest `LONGEST_WAIT_SECONDS` after their words."""
+    They hang up after the agent's reply and `hangup_after_s` seconds of silence on both sides, or
+    `LONGEST_WAIT_SECONDS` after their words."""
     hangup = Cue("agent silent", _frames(hangup_after_s))
     return Script(rate_hz, (ScriptLine(pcm, Cue("at once")),), hangup)
 
@@ -137,10 +137,10 @@ class ScriptedCaller:
         self._upcoming = iter(script.lines)
         self._next: ScriptLine | None = next(self._upcoming, None)
         self._saying = b""
-        self._said = 0  # bytes of `_saying`
-        self._last_sound = 0  # where the last loud frame of `_saying` ends
-        self._call = 0  # frames since the answer
-        self._waited = 0  # frames since the last line ended
+        self._said_bytes = 0  # of `_saying`
+        self._last_sound_bytes = 0  # the end of the last loud frame of `_saying`
+        self._call_frames = 0  # since the answer
+        self._waited_frames = 0  # since the end of the last line
 
     @property
     def rate_hz(self) -> int:
@@ -149,34 +149,36 @@ class ScriptedCaller:
     def speak(self, heard: bytes) -> bytes | None:
         """Return the next frame after hearing `heard`, or None to hang up."""
         self._agent.add_frame(heard)
-        if self._call >= self._script.at_most_s * FRAMES_PER_SECOND:
+        if self._call_frames >= self._script.at_most_s * FRAMES_PER_SECOND:
             return None
-        self._call += 1
-        if self._said < len(self._saying):
+        self._call_frames += 1
+        if self._said_bytes < len(self._saying):
             return self._next_frame()
         if not self._cue_came(self._next.cue if self._next else self._script.hangup):
-            self._waited += 1
+            self._waited_frames += 1
             return self._silence
         if self._next is None:
             return None
-        self._saying, self._said, self._waited = self._next.pcm, 0, 0
-        self._last_sound = _end_of_sound(self._saying, self._frame_bytes)
+        self._saying, self._said_bytes, self._waited_frames = self._next.pcm, 0, 0
+        self._last_sound_bytes = _end_of_sound(self._saying, self._frame_bytes)
         self._next = next(self._upcoming, None)
         return self._next_frame()
 
     def _next_frame(self) -> bytes:
-        begin, self._said = self._said, self._said + self._frame_bytes
-        if self._said == self._last_sound:
+        begin, self._said_bytes = self._said_bytes, self._said_bytes + self._frame_bytes
+        if self._said_bytes == self._last_sound_bytes:
             # The agent's speech before the caller's last sound cannot be a reply to it.
             self._agent.reset()
-        return self._saying[begin : self._said]
+        return self._saying[begin : self._said_bytes]
 
     def _cue_came(self, cue: Cue) -> bool:
-        if cue.when == "at once" or self._waited >= LONGEST_WAIT_SECONDS * FRAMES_PER_SECOND:
+        if cue.when == "at once" or self._waited_frames >= LONGEST_WAIT_SECONDS * FRAMES_PER_SECOND:
             return True
         if cue.when == "agent speaking":
-            return self._agent.speaking >= max(cue.frames, 1)
-        return self._agent.spoke and min(self._agent.silent, self._waited) >= cue.frames
+            return self._agent.speaking_frames >= max(cue.frames, 1)
+        return (
+            self._agent.spoke and min(self._agent.silent_frames, self._waited_frames) >= cue.frames
+        )
 
 
 class _AgentSpeech:
@@ -188,17 +190,17 @@ class _AgentSpeech:
 
     def reset(self) -> None:
         self.spoke = False
-        self.speaking = 0  # of speech in a row, its pauses included
-        self.silent = 0  # since the last speech
+        self.speaking_frames = 0  # of speech in a row, its pauses included
+        self.silent_frames = 0  # since the last speech
 
     def add_frame(self, frame: bytes) -> None:
         if frame == self._silence or not _is_loud(frame):
-            self.silent += 1
-            if self.silent > PAUSE_FRAMES:
-                self.speaking = 0
+            self.silent_frames += 1
+            if self.silent_frames > PAUSE_FRAMES:
+                self.speaking_frames = 0
             return
-        self.speaking += 1 + (self.silent if self.speaking else 0)
-        self.silent = 0
+        self.speaking_frames += 1 + (self.silent_frames if self.speaking_frames else 0)
+        self.silent_frames = 0
         self.spoke = True
 
 

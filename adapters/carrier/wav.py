@@ -71,8 +71,8 @@ class WavLine:
         self._accepted = 0
         self._heard = 0
 
-        self._unheard = bytearray()  # of the caller, by receive_audio()
-        self._hearers = trio.lowlevel.ParkingLot()
+        self._unread = bytearray()  # the audio of the caller
+        self._readers = trio.lowlevel.ParkingLot()
         self._signals: deque[Signal] = deque()
         self._signalled = trio.lowlevel.ParkingLot()
 
@@ -158,14 +158,14 @@ class WavLine:
 
     async def receive_audio(self) -> bytes:
         """Wait for audio of the caller, and return all of it. A cancelled wait loses none."""
-        if self._closed or self._unheard:
+        if self._closed or self._unread:
             await trio.lowlevel.checkpoint()
-        while not (self._closed or self._unheard):
-            await self._hearers.park()
+        while not (self._closed or self._unread):
+            await self._readers.park()
         if self._closed:
             raise self._gone()
-        pcm = bytes(self._unheard)
-        self._unheard.clear()
+        pcm = bytes(self._unread)
+        self._unread.clear()
         return pcm
 
     async def signal(self) -> Signal:
@@ -185,8 +185,8 @@ class WavLine:
                 self._remote_hung_up("normal")
                 return
             said = spoken
-            self._unheard += said
-            self._hearers.unpark_all()
+            self._unread += said
+            self._readers.unpark_all()
         elif ticks > RINGING_FRAMES:
             self._remote_hung_up("no answer")
             return
@@ -215,7 +215,7 @@ class WavLine:
         self.flush()
         self._closed = True
         self._post(Closed())
-        self._hearers.unpark_all()
+        self._readers.unpark_all()
         self._ticking.cancel()
 
     def _gone(self) -> LineGone:

@@ -2,8 +2,8 @@
 
 While it is closed, every request goes through. After some failures in a row it opens, and no
 request goes through for a cool-down. Then it is half open: one request at a time goes through, as
-the probe. A probe that succeeds closes the breaker. A probe that fails opens it again, for twice as
-long, up to a bound."""
+the probe. A probe that succeeds closes the breaker. A probe that fails opens it again, for twice
+as long, up to a limit."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from callchart.engine.ports import ProviderError
 
 log = logging.getLogger("callchart")
 
-#: More than the requests that one reply makes side by side: one short fault that hits all of them
-#: does not open the circuit.
+#: More than the simultaneous requests of one reply: a short fault that fails all of them does not
+#: open the circuit.
 FAILURES: Final = 5
-#: Within the first a broken connection is restored, within the longest a service is restarted.
+#: The first cool-down is long enough to restore a connection, the longest to restart a service.
 COOL_DOWN_S: Final = 5.0
 LONGEST_COOL_DOWN_S: Final = 60.0
 
@@ -31,8 +31,8 @@ LONGEST_COOL_DOWN_S: Final = 60.0
 class Breaker:
     """The breaker of one provider, for all calls.
 
-    `failures` in a row open it for `cool_down_s` seconds; each probe that fails doubles that, up
-    to `longest_cool_down_s`."""
+    `failures` in a row open it for `cool_down_s` seconds. Each failed probe doubles the cool-down,
+    up to `longest_cool_down_s`."""
 
     def __init__(
         self,
@@ -46,13 +46,13 @@ class Breaker:
         self._most_failures = failures
         self._cool_downs = Backoff(cool_down_s, longest_cool_down_s)
         self._state: Literal["closed", "open", "half open"] = "closed"
-        #: Counts the changes of state: the result of a request that began before the last change
-        #: is ignored.
+        #: The number of changes of the state. A request that began before the last change has no
+        #: effect.
         self._changes = 0
         self._failures = 0
         self._failed_probes = 0
-        self._cool_at = 0.0
-        self._opened_at = 0.0
+        self._cool_at_s = 0.0
+        self._opened_at_s = 0.0
         self._last_failure = ProviderError(provider, "")
 
     @property
@@ -64,7 +64,7 @@ class Breaker:
     def request(self) -> Iterator[None]:
         """Guard one request: a `ProviderError` in the block is a failure, its normal end a success.
 
-        Any other end (cancelled, an error of the caller) is neither, and lets the next probe go
+        Another end (a cancellation, an error of the caller) is neither, and lets the next probe go
         through. Entering raises `NotAsked` while the breaker is open or a probe runs."""
         self._admit()
         changes = self._changes
@@ -84,14 +84,14 @@ class Breaker:
     def _admit(self) -> None:
         if self._state == "closed":
             return
-        if self._state == "half open" or trio.current_time() < self._cool_at:
+        if self._state == "half open" or trio.current_time() < self._cool_at_s:
             last = self._last_failure
             raise NotAsked(self.provider, f"circuit open: {last.reason}", last.cure)
         self._enter("half open")
 
     def _failed(self, failure: ProviderError) -> None:
-        now = trio.current_time()
-        # Keep a copy: the traceback of the error itself keeps alive all that the request used.
+        now_s = trio.current_time()
+        # Keep a copy: the traceback of the error would keep all objects of the request in memory.
         self._last_failure = ProviderError(failure.provider, failure.reason, failure.cure)
         if self._state == "half open":
             self._failed_probes += 1
@@ -99,7 +99,7 @@ class Breaker:
             self._failures += 1
             if self._failures < self._most_failures:
                 return
-            self._failed_probes, self._opened_at = 0, now
+            self._failed_probes, self._opened_at_s = 0, now_s
             log.warning(
                 "%s circuit open for %g s: %d failures in a row (last: %s)",
                 self.provider,
@@ -107,7 +107,7 @@ class Breaker:
                 self._failures,
                 failure,
             )
-        self._cool_at = now + self._cool_downs.delay_s(self._failed_probes)
+        self._cool_at_s = now_s + self._cool_downs.delay_s(self._failed_probes)
         self._enter("open")
 
     def _succeeded(self) -> None:
@@ -117,7 +117,7 @@ class Breaker:
             log.warning(
                 "%s circuit closed after %.0f s (last failure: %s)",
                 self.provider,
-                trio.current_time() - self._opened_at,
+                trio.current_time() - self._opened_at_s,
                 self._last_failure,
             )
 

@@ -12,8 +12,10 @@ from callchart.engine.ports import ProviderError
 
 @dataclass(slots=True)
 class FallbackCounters:
-    """Counts since the start: all requests, those that the second provider got, by reason (`late`,
-    `error`, `not_asked`), and those that both providers failed."""
+    """Counts since the start.
+
+    `requests` counts all requests; `late`, `error` and `not_asked` those to the second provider, by
+    reason; `both_failed` those that both providers failed."""
 
     requests: int = 0
     late: int = 0
@@ -28,10 +30,10 @@ class FallbackCounters:
 
     @property
     def ratio(self) -> float:
-        """The part of all requests that the second provider got: 0 to 1."""
+        """The share of all requests that the second provider got: 0 to 1."""
         return self.by_second / self.requests if self.requests else 0.0
 
-    def handed_on(self, failure: ProviderError) -> None:
+    def record_fallback(self, failure: ProviderError) -> None:
         """Count a request that goes to the second provider because of this failure of the first."""
         match failure:
             case Late():

@@ -10,7 +10,7 @@ class Late(ProviderError):
 
 
 class NotAsked(ProviderError):
-    """The circuit of the provider is open; the reason is that of its last failure."""
+    """The circuit of the provider is open. `reason` holds the reason of its last failure."""
 
 
 def both_failed(first: ProviderError, second: ProviderError) -> ProviderError:

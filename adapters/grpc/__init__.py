@@ -1,11 +1,11 @@
 """gRPC on Trio: calls that stream, over connections that are up before they are needed.
 
-Theory of operation. gRPC is HTTP/2 with messages in its bodies. Two libraries speak it without any
-I/O of their own: h2 knows HTTP/2's frames, windows and states (`http2`), grpclib knows gRPC's
-framing, metadata and statuses (`seam`). Its transport is asyncio's, and its connection cannot tell
-a server that closes in good order from one that is gone; so we have our own. No asyncio loop runs.
+Theory of operation. gRPC is HTTP/2 with messages in its bodies. We use parts of two libraries that
+do no I/O: h2 for HTTP/2's frames, windows and states (`http2`), and grpclib for gRPC's framing,
+metadata and statuses (`seam`). We do not use grpclib's connection: it needs asyncio, and it cannot
+tell a server that closes in good order from one that is gone.
 
-    errors, method          the description of a call, and its failures
+    method, errors          the description of a call, and its failures
     dial                    connects to an address: TCP, TLS
     connection, keepalive   HTTP/2 on that stream: one reader, one writer, pings
     exchange                one request and its response: bytes, within flow-control windows
@@ -15,10 +15,11 @@ a server that closes in good order from one that is gone; so we have our own. No
 
 Three rules:
 
-- Only bodies wait. All other frames are given to h2 without waiting, and the writer is woken: so a
+- Only sending a body waits. All other frames go to h2 without waiting, and wake the writer. So a
   `finally` can reset a call, even during a cancellation.
-- Each exchange has one end (`Exchange.end`), and the first one counts. Waiters look at it when they
-  wake; no exception is thrown into a task.
-- Every wait has a bound. A connection is up within `CONNECT` seconds, or its calls fail with the
-  reason; `Keepalive` detects a silent one; all else is the caller's own deadline, a cancel scope.
+- Each exchange has one end (`Exchange.end`), and the first one counts. A waiting task reads it when
+  it wakes; no exception is thrown into a task.
+- Every wait has a limit. A connection is up within `CONNECT_SECONDS`, or its calls fail with the
+  reason. `Keepalive` detects a silent connection. For all other waits the caller sets a deadline,
+  with a cancel scope.
 """

@@ -1,8 +1,8 @@
 """One HTTP/2 connection: its reader, its writer, its pings, and the calls that share it.
 
-A task gives its frames to h2 and wakes the writer, without waiting. So a task can reset its call
-even while it is being cancelled. Only the body of a request waits: for the server's flow-control
-window, and while `WRITE_BUFFER` bytes are queued for the writer."""
+A task passes its frames to h2 and wakes the writer, without waiting. So a task can reset its call
+even while it is being cancelled. Only sending the body of a request waits: for the server's
+flow-control window, and while `WRITE_BUFFER_BYTES` are queued for the writer."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ from callchart.adapters.grpc.http2 import Http2
 from callchart.adapters.grpc.keepalive import Keepalive, Pulse
 from callchart.adapters.grpc.seam import Headers, reset_status
 
-#: Bytes of requests that wait to be written: a few of HTTP/2's frames, or 2 s of speech.
-WRITE_BUFFER: Final = 64 * 1024
+#: The most bytes of requests that wait for the writer: four HTTP/2 frames, or 2 s of speech.
+WRITE_BUFFER_BYTES: Final = 64 * 1024
 
-#: Calls in a row that a server refuses before we leave the connection.
+#: We leave a connection after the server has refused so many calls in a row.
 REFUSALS: Final = 3
 
 #: The most bytes of one read.
-READ_SIZE: Final = 64 * 1024
+READ_BYTES: Final = 64 * 1024
 
 
 class Connection:
@@ -55,28 +55,28 @@ class Connection:
         self.server = server
         #: The error code of the server's GOAWAY, if it sent one.
         self.goaway: int | None = None
-        #: Whether it was left in good order: after a GOAWAY without error, or refused calls.
+        #: True if we left it in good order: after a GOAWAY without error, or after refused calls.
         self.left_in_order = False
         self._turned = turned
-        # The reason why no new call may begin; and the reason why the connection is lost.
+        # The reason why no new call may begin, and the reason why the connection is lost.
         self._leaving: ConnectionLost | None = None
         self._lost: ConnectionLost | None = None
         self._left = trio.Event()
         self._transport, self._pulse = transport, Pulse(keepalive)
         self._http2 = Http2()
         self._exchanges: dict[int, Exchange] = {}
-        self._unwritten = 0
+        self._unwritten_bytes = 0
         self._refusals = 0
         self._scope = trio.CancelScope()
         self._up = trio.Event()
-        # The writer waits for data in the first, senders wait for room in the second.
+        # The writer waits in `_work` for data, senders wait in `_room` for room.
         self._work, self._room = trio.lowlevel.ParkingLot(), trio.lowlevel.ParkingLot()
 
     async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-        """Run until the connection is lost, or is left and its last call has ended.
+        """Run until the connection is lost, or until it is left and its last call has ended.
 
-        `task_status` reports started once the server has sent SETTINGS. Raises `ConnectionLost`
-        if it never did."""
+        Report `task_status.started` when the server has sent SETTINGS. Raises `ConnectionLost` if
+        the connection is lost earlier."""
         try:
             with self._scope:
                 async with trio.open_nursery() as nursery:
@@ -114,7 +114,7 @@ class Connection:
         exchange = Exchange(self, self._http2.get_next_available_stream_id())
         self._http2.send_headers(exchange.number, head)
         self._exchanges[exchange.number] = exchange
-        self._pulse.busy()
+        self._pulse.note_call()
         self._work.unpark_all()
         return exchange
 
@@ -123,7 +123,7 @@ class Connection:
         await trio.lowlevel.checkpoint_if_cancelled()
         while exchange.end is None:
             size = min(
-                WRITE_BUFFER - self._unwritten,
+                WRITE_BUFFER_BYTES - self._unwritten_bytes,
                 self._http2.local_flow_control_window(exchange.number),
                 self._http2.max_outbound_frame_size,
             )
@@ -136,7 +136,7 @@ class Connection:
         """See `exchange.Wire`."""
         self._http2.send_data(exchange.number, data, end_stream=end)
         exchange.request_ended = end
-        self._unwritten += len(data)
+        self._unwritten_bytes += len(data)
         self._work.unpark_all()
 
     def acknowledge(self, exchange: Exchange, size: int) -> None:
@@ -168,7 +168,7 @@ class Connection:
         try:
             while True:
                 if data := self._http2.data_to_send():
-                    self._unwritten = 0
+                    self._unwritten_bytes = 0
                     self._room.unpark_all()
                     await self._transport.send_all(data)
                 else:
@@ -178,10 +178,10 @@ class Connection:
 
     async def _read(self) -> None:
         try:
-            while data := await self._transport.receive_some(READ_SIZE):
-                self._pulse.heard()
+            while data := await self._transport.receive_some(READ_BYTES):
+                self._pulse.note_bytes()
                 for event in self._http2.received(data):
-                    self._happened(event)
+                    self._receive_event(event)
                 self._work.unpark_all()
             self._lose(ConnectionLost(f"{self.server} closed the connection"))
         except (trio.BrokenResourceError, trio.ClosedResourceError):
@@ -194,19 +194,19 @@ class Connection:
                 )
             )
 
-    def _happened(self, event: Event) -> None:
+    def _receive_event(self, event: Event) -> None:
         match event:
             case DataReceived(stream_id=number, data=data, flow_controlled_length=size):
                 exchange = self._exchanges.get(number)
                 if exchange is not None:
-                    exchange.body_came(data)
-                    size -= len(data)  # the padding: `take` never acknowledges it
+                    exchange.receive_body(data)
+                    size -= len(data)  # acknowledge the padding here, the body in `Exchange.take`
                 if size:
                     self._http2.acknowledge_received_data(size, number)
             case ResponseReceived(stream_id=number, headers=headers):
                 self._refusals = 0
                 if exchange := self._exchanges.get(number):
-                    exchange.head_came(_readable(headers))
+                    exchange.receive_head(_readable(headers))
             case TrailersReceived(stream_id=number, headers=headers):
                 if exchange := self._exchanges.get(number):
                     exchange.ended(_readable(headers))
@@ -251,7 +251,7 @@ class Connection:
 
     # --- the end --------------------------------------------------------------------------------
 
-    async def left(self) -> ConnectionLost:
+    async def wait_left(self) -> ConnectionLost:
         """Wait until no new call may begin here, and return the reason."""
         await self._left.wait()
         assert self._leaving is not None
@@ -267,13 +267,13 @@ class Connection:
             self._lost = why
             self._leave(why, in_order=False)
             for exchange in self._exchanges.values():
-                exchange.ended(why.again())
+                exchange.ended(why.copy())
             self._room.unpark_all()
             self._scope.cancel()
 
     async def _keep_alive(self) -> None:
-        silence = await self._pulse.lost(lambda: bool(self._exchanges), self._ping)
-        why = f"{self.server} has been silent for {silence:.0f} s"
+        silence_s = await self._pulse.wait_lost(lambda: bool(self._exchanges), self._ping)
+        why = f"{self.server} has been silent for {silence_s:.0f} s"
         self._lose(ConnectionLost(why, "check the network"))
 
     def _ping(self) -> None:

@@ -1,4 +1,4 @@
-"""Connecting: TCP to the address that answers first, TLS, and the choice of HTTP/2 by ALPN."""
+"""Connecting: TCP to the first address that answers, TLS, and HTTP/2 by ALPN."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from callchart.adapters.grpc.errors import ConnectionLost
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """The address of a server; `tls` holds the trusted certificates, None means without TLS."""
+    """The address of a server. `tls` holds the trusted certificates; None connects without TLS."""
 
     host: str
     port: int
@@ -31,7 +31,7 @@ Dial = Callable[[Address], Awaitable[trio.abc.Stream]]
 
 
 async def dial(address: Address) -> trio.abc.Stream:
-    """Connect over TCP, and TLS if set. Without a timeout: `Channel` bounds the whole attempt."""
+    """Connect over TCP, and over TLS if `address.tls` is set. `Channel` limits the time."""
     try:
         tcp = await trio.open_tcp_stream(address.host, address.port)
     except (socket.gaierror, UnicodeError):
@@ -47,7 +47,7 @@ async def _secured(
     tcp: trio.SocketStream, address: Address, context: ssl.SSLContext
 ) -> trio.SSLStream[trio.SocketStream]:
     context.set_alpn_protocols(["h2"])
-    # HTTP/2 has its own end of a connection, so a close without TLS's close_notify is no error.
+    # HTTP/2 marks the end of each call itself: a close without TLS's close_notify loses nothing.
     secured = trio.SSLStream(tcp, context, server_hostname=address.host, https_compatible=True)
     try:
         await secured.do_handshake()
@@ -70,24 +70,24 @@ def _insecure(address: Address, cause: BaseException | None) -> ConnectionLost:
                 "check the address, this machine's clock, and the certificates that it trusts",
             )
         case ssl.SSLError():
-            # OpenSSL's own text, without its error code and source line.
+            # Use OpenSSL's text without its error code and source line.
             why = re.sub(r"^\[.*?\] | \(_ssl\.c:\d+\)$", "", str(cause.strerror))
             if "no application protocol" in why:
                 return _without_http2(address)
         case _:
-            why = "it broke off the handshake"
-    return ConnectionLost(f"no TLS with {address}: {why}", "check the port, and what listens there")
+            why = "the server broke off the handshake"
+    return ConnectionLost(f"no TLS with {address}: {why}", "check the port and its server")
 
 
 def _without_http2(address: Address) -> ConnectionLost:
     return ConnectionLost(
         f"{address} does not speak HTTP/2 over TLS",
-        "check the port, and whether a proxy stands in between",
+        "check the port, and check for a proxy in between",
     )
 
 
 def _unreachable(address: Address, error: OSError) -> ConnectionLost:
-    # Trio's error has one cause for each of the host's addresses.
+    # Trio's error may be caused by a group: one error for each address of the host.
     causes = getattr(error.__cause__, "exceptions", (error,))
     if any(isinstance(cause, ConnectionRefusedError) for cause in causes):
         return ConnectionLost(

@@ -1,8 +1,8 @@
-"""One HTTP/2 request and its response so far, between the stream that uses it and the connection.
+"""One HTTP/2 request and its response, between a stream and the connection.
 
 Received bytes stay here until the stream takes them. The server's flow-control window opens again
-when the stream takes bytes, or waits for more than have arrived. So a slow reader delays only its
-own call, and needs at most the memory of one window."""
+when the stream takes bytes, or waits for more bytes than have arrived. So a slow reader delays only
+its own call, and needs at most the memory of one window."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Wire(Protocol):
     """The part of a connection that an exchange uses."""
 
     async def sendable(self, exchange: Exchange) -> int:
-        """Wait until bytes may be sent; return their number, 0 once the exchange has ended."""
+        """Wait until bytes may be sent, and return their number. Return 0 after the end."""
         ...
 
     def send(self, exchange: Exchange, data: bytes, end: bool) -> None: ...
@@ -30,7 +30,7 @@ class Wire(Protocol):
 
 
 class Exchange:
-    """A request and its response. Made by `Connection.begin`. One task sends, one receives."""
+    """A request and its response. `Connection.begin` creates it. One task sends, one receives."""
 
     def __init__(self, wire: Wire, number: int) -> None:
         self.number = number
@@ -48,8 +48,8 @@ class Exchange:
     async def send_data(self, data: bytes, end_stream: bool = False) -> None:
         """Send a part of the request, as fast as the flow-control window and the writer allow.
 
-        After the server has ended the exchange, the data is dropped. Raises `RpcError` if the
-        exchange failed, and `trio.ClosedResourceError` if the request had ended."""
+        Drop the data if the server has ended the exchange. Raises `RpcError` if the exchange
+        failed, and `trio.ClosedResourceError` if the request has ended."""
         if self.request_ended:
             raise trio.ClosedResourceError("the request has ended: nothing more can be sent")
         rest = memoryview(data)
@@ -62,12 +62,12 @@ class Exchange:
             else:
                 self._raise_failure()
         except trio.Cancelled:
-            # The server has a part of the message: the call cannot continue.
+            # The server may have a part of the message: then the call cannot continue.
             if len(rest) < len(data):
                 self.leave()
             raise
-        # The checkpoint comes after sending, so that a call's headers and its request leave in one
-        # write, one scheduler turn earlier.
+        # Checkpoint after sending, not before: then the headers and the request of a call leave in
+        # one write (test_headers_and_request_of_a_call_leave_in_one_write).
         await trio.lowlevel.cancel_shielded_checkpoint()
 
     def end_request(self) -> None:
@@ -84,9 +84,9 @@ class Exchange:
         return self._head or {}
 
     async def body(self, start: int, size: int) -> bytes:
-        """Wait for `size` bytes from `start` on, and return them; they stay until `take`.
+        """Wait for `size` bytes from `start` on, and return them. They stay here until `take`.
 
-        Return fewer bytes, or none, if the response has ended. Raises `RpcError`."""
+        Return fewer bytes, or none, if the response has ended before. Raises `RpcError`."""
         while len(self._body) < start + size and self.end is None:
             self._acknowledge_all_but(0)
             await self._news.park()
@@ -100,7 +100,7 @@ class Exchange:
         self._acknowledge_all_but(len(self._body))
 
     def leave(self) -> None:
-        """End the exchange from our side, without waiting, in any state."""
+        """End the exchange from our side, in any state, without waiting."""
         self._body.clear()
         self._acknowledge_all_but(0)
         self._wire.leave(self)
@@ -113,21 +113,21 @@ class Exchange:
 
     def _raise_failure(self) -> None:
         if isinstance(self.end, RpcError):
-            raise self.end.again()
+            raise self.end.copy()
 
     # --- the connection's side ------------------------------------------------------------------
 
-    def head_came(self, head: Headers) -> None:
+    def receive_head(self, head: Headers) -> None:
         self._head = head
         self._news.unpark_all()
 
-    def body_came(self, data: bytes) -> None:
+    def receive_body(self, data: bytes) -> None:
         self._body += data
         self._unacknowledged += len(data)
         self._news.unpark_all()
 
     def ended(self, end: Headers | RpcError) -> None:
-        """End the exchange. The first end counts: after an answer a server may reset the stream."""
+        """End the exchange. Only the first end counts: a server may reset an answered call."""
         if self.end is None:
             self.end = end
             self._news.unpark_all()

@@ -8,31 +8,34 @@ from typing import Final, Self
 
 import trio
 
-#: The longest intervals between pings, in seconds. With calls, a dead connection must be noticed
-#: within minutes. Without calls, grpcio's server allows one ping in two hours.
-RAREST_BUSY: Final = 60.0
-RAREST_IDLE: Final = 7200.0
+#: The longest silence before a ping. With calls, we must notice a dead connection within minutes.
+#: Without calls, grpcio's server allows one ping in two hours.
+LONGEST_BUSY_SECONDS: Final = 60.0
+LONGEST_IDLE_SECONDS: Final = 7200.0
 
 
 @dataclass(frozen=True, slots=True)
 class Keepalive:
-    """The times of pings, in seconds.
+    """The times of pings.
 
-    `busy` and `idle` are the silence before a ping, with calls and without. `answer` is the time
-    limit for the answer to a ping.
+    `busy_s` and `idle_s` are the silence before a ping, with and without calls. `answer_s` is the
+    time limit for the answer to a ping.
 
-    A dead connection is detected after the sum of the two, so they are short. Servers refuse
-    clients that send many pings (grpcio: at the fourth in a row without data in between); such a
-    client goes on with `calmer` settings."""
+    A dead connection is detected after the silence and the time limit, so both are short. A server
+    may refuse a client that sends many pings (grpcio: at the fourth in a row without data in
+    between). The client then continues with `calmer` times."""
 
-    busy: float = 10.0
-    idle: float = 30.0
-    answer: float = 5.0
+    busy_s: float = 10.0
+    idle_s: float = 30.0
+    answer_s: float = 5.0
 
     def calmer(self) -> Self:
-        """Return intervals twice as long, up to the longest ones."""
-        busy, idle = min(self.busy * 2, RAREST_BUSY), min(self.idle * 2, RAREST_IDLE)
-        return replace(self, busy=busy, idle=idle)
+        """Return twice the silence before a ping, up to the longest."""
+        return replace(
+            self,
+            busy_s=min(self.busy_s * 2, LONGEST_BUSY_SECONDS),
+            idle_s=min(self.idle_s * 2, LONGEST_IDLE_SECONDS),
+        )
 
 
 KEEPALIVE: Final = Keepalive()
@@ -43,7 +46,7 @@ class Pulse:
 
     def __init__(self, keepalive: Keepalive) -> None:
         self._keepalive = keepalive
-        self._heard_at = trio.current_time()
+        self._heard_at_s = trio.current_time()
         self._opened, self._answer = trio.lowlevel.ParkingLot(), trio.lowlevel.ParkingLot()
 
     @property
@@ -51,26 +54,26 @@ class Pulse:
         """True while a ping waits for its answer."""
         return bool(self._answer)
 
-    def heard(self) -> None:
+    def note_bytes(self) -> None:
         """Note that bytes of any kind have arrived."""
-        self._heard_at = trio.current_time()
+        self._heard_at_s = trio.current_time()
         self._answer.unpark_all()
 
-    def busy(self) -> None:
-        """Note that a call began: the shorter interval applies now."""
+    def note_call(self) -> None:
+        """Note that a call has begun: the shorter silence applies now."""
         self._opened.unpark_all()
 
-    async def lost(self, is_busy: Callable[[], bool], ping: Callable[[], None]) -> float:
-        """Ping until an answer is missing, and return the seconds of silence."""
+    async def wait_lost(self, is_busy: Callable[[], bool], ping: Callable[[], None]) -> float:
+        """Ping until an answer does not come in time, and return the seconds of silence."""
         while True:
-            patience = self._keepalive.busy if is_busy() else self._keepalive.idle
-            if (due := self._heard_at + patience) > trio.current_time():
-                with trio.move_on_at(due):
+            silence_s = self._keepalive.busy_s if is_busy() else self._keepalive.idle_s
+            if (due_s := self._heard_at_s + silence_s) > trio.current_time():
+                with trio.move_on_at(due_s):
                     await self._opened.park()
                 continue
-            asked = trio.current_time()
+            asked_s = trio.current_time()
             ping()
-            with trio.move_on_after(self._keepalive.answer):
+            with trio.move_on_after(self._keepalive.answer_s):
                 await self._answer.park()
-            if self._heard_at < asked:
-                return trio.current_time() - self._heard_at
+            if self._heard_at_s < asked_s:
+                return trio.current_time() - self._heard_at_s

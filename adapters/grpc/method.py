@@ -1,4 +1,4 @@
-"""The description of a method: its path and the types of its messages."""
+"""The description of a gRPC method: its path and the types of its messages."""
 
 from __future__ import annotations
 

@@ -1,11 +1,11 @@
-"""Several warm connections to one address; a new call takes the one with the fewest calls."""
+"""Several open connections to one address. A new call takes the one with the fewest calls."""
 
 from __future__ import annotations
 
-import random
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
+from random import Random
 from typing import Self
 
 import trio
@@ -19,7 +19,7 @@ from callchart.adapters.grpc.stream import Stream, call
 
 
 class Pool:
-    """A pool for any number of parallel calls. Made by `open`."""
+    """A pool for any number of parallel calls. Create it with `open`."""
 
     def __init__(
         self,
@@ -27,12 +27,12 @@ class Pool:
         connections: int,
         dial: Dial,
         keepalive: Keepalive,
-        luck: random.Random,
+        random: Random,
     ) -> None:
         self._address = address
         self._turned = trio.lowlevel.ParkingLot()
         self._channels = [
-            Channel(address, dial, keepalive, luck, self._turned) for _ in range(connections)
+            Channel(address, dial, keepalive, random, self._turned) for _ in range(connections)
         ]
 
     @classmethod
@@ -44,12 +44,14 @@ class Pool:
         *,
         dial: Dial = dial,
         keepalive: Keepalive = KEEPALIVE,
-        luck: random.Random | None = None,
+        random: Random | None = None,
     ) -> AsyncIterator[Self]:
-        """Open a pool and keep it connected until the block ends. A server that is down raises no
-        error here: it is logged, and calls fail. `luck` is the jitter of the delays between
-        attempts, so that the clients of a server do not reconnect all together."""
-        pool = cls(address, connections, dial, keepalive, luck or random.Random())
+        """Open a pool and keep it connected until the block ends.
+
+        If the server is down, that is logged and calls fail; `open` raises no error. `random` gives
+        the delays between attempts their jitter, so that the clients of a server do not all
+        reconnect at the same moment."""
+        pool = cls(address, connections, dial, keepalive, random or Random())
         async with trio.open_nursery() as nursery:
             for channel in pool._channels:
                 nursery.start_soon(channel.run, nursery)
@@ -59,16 +61,15 @@ class Pool:
     def stream(
         self, method: Method[Q, A], metadata: Mapping[str, str] | None = None
     ) -> AbstractAsyncContextManager[Stream[Q, A]]:
-        """Make a call, which ends with the block: leaving early resets it at the server.
+        """Make a call for the length of the block. The end of the block resets an unfinished call.
 
-        Wait while the server has as many calls as it takes.
-
-        Raises `ConnectionLost`, and `ValueError` for metadata that cannot be sent."""
+        Entering waits while the server has as many calls as it allows. Raises `ConnectionLost`, and
+        `ValueError` for metadata that HTTP cannot carry."""
         begin = partial(self._begin, method.path, metadata or {})
         return call(method, str(self._address), begin)
 
     async def ready(self) -> None:
-        """Wait for a connection. Raises `ConnectionLost` once all attempts have failed."""
+        """Wait until a connection is up. Raises `ConnectionLost` if all attempts have failed."""
         while (best := self._best()).state is State.CONNECTING:
             await self._turned.park()
         best.check()
@@ -82,6 +83,6 @@ class Pool:
     def _best(self) -> Channel:
         """Return the channel for the next call.
 
-        Among channels with equally few calls, choose the one that began the fewest: so all are
-        used, and known to work."""
-        return min(self._channels, key=lambda one: (one.state, one.calls, one.begun))
+        Among channels with equally few calls, choose the one that has begun the fewest: so calls
+        use all channels, and a broken one is noticed."""
+        return min(self._channels, key=lambda each: (each.state, each.calls, each.begun))

@@ -1,7 +1,7 @@
-"""Our only use of grpclib: its message framing, its metadata, its statuses.
+"""The parts of grpclib that we use: message framing, metadata, the mapping of statuses.
 
-grpclib's asyncio transport is unused; the parts used here do no I/O. Some of them are private, so
-the version of grpclib is pinned, and test_seam.py shows what a new version changes."""
+They do no I/O and need no asyncio. Some of them are private, so the version of grpclib is pinned,
+and test_seam.py fails if a new version changes them."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ A = TypeVar("A", bound=Message)
 #: Names in lower case, as in HTTP/2, with ":status".
 Headers = Mapping[str, str]
 
-#: Bytes of one message: gRPC's default limit.
-LARGEST_MESSAGE: Final = 4 * 1024 * 1024
+#: The most bytes of one message: gRPC's default limit.
+LARGEST_MESSAGE_BYTES: Final = 4 * 1024 * 1024
 
 
 class Sink(Protocol):
@@ -77,10 +77,10 @@ async def receive(source: Source, kind: type[A], server: str) -> A | None:
     try:
         return await recv_message(cast(GrpclibStream, source), _CODEC, kind)
     except NotImplementedError:
-        why, status = "compressed a message, which we never offered", Status.INTERNAL
+        why, status = "compressed a message, but we offered no compression", Status.INTERNAL
     except _NoMessage:
         why, status = f"sent a message that is not a valid {kind.__name__}", Status.INTERNAL
-    raise RpcError(status, f"{server} {why}", "check which service listens there")
+    raise RpcError(status, f"{server} {why}", "check the service that listens there")
 
 
 def request_headers(
@@ -112,7 +112,7 @@ def _encoded(name: str, value: str) -> tuple[str, str]:
 
 
 def check_head(head: Headers, server: str) -> None:
-    """Raise `RpcError` for an answer that is not gRPC, such as a page of a proxy."""
+    """Raise `RpcError` for an answer that is not gRPC, such as an error page of a proxy."""
     code, kind = head.get(":status", "none"), head.get("content-type", "none")
     if code != "200":
         status = _H2_TO_GRPC_STATUS_MAP.get(code, Status.UNKNOWN)
@@ -126,8 +126,8 @@ def check_head(head: Headers, server: str) -> None:
     raise RpcError(
         status,
         f"{server} answered with {what} instead of gRPC",
-        "check the address, and whether a proxy stands in between",
-        retry_after=_seconds(head.get("retry-after"), per=1),
+        "check the address, and check for a proxy in between",
+        retry_after_s=_seconds(head.get("retry-after"), per=1),
     )
 
 
@@ -140,7 +140,7 @@ def check_status(trailers: Headers, server: str) -> None:
         raise RpcError(
             Status.INTERNAL,
             f"{server} ended a call without a status",
-            "it may have been stopped, or a proxy in between dropped the trailers",
+            "check that the server runs, and check for a proxy that drops the trailers",
         )
     try:
         status = Status(int(number))
@@ -150,7 +150,7 @@ def check_status(trailers: Headers, server: str) -> None:
         status,
         f"{server} answered {status.name}",
         message=decode_grpc_message(trailers.get("grpc-message", "")),
-        retry_after=_seconds(trailers.get("grpc-retry-pushback-ms"), per=1000),
+        retry_after_s=_seconds(trailers.get("grpc-retry-pushback-ms"), per=1000),
     )
 
 
@@ -167,5 +167,7 @@ _RESETS: Mapping[int, Status] = {
 
 
 def _seconds(text: str | None, per: int) -> float | None:
-    """Return a header's number in seconds (`per` units are one); None for other text."""
+    """Return the number in a header as seconds, or None for other text.
+
+    `per`: the units of the number in one second."""
     return int(text) / per if text is not None and text.isascii() and text.isdecimal() else None

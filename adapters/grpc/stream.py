@@ -1,4 +1,4 @@
-"""A gRPC call as its user sees it: messages out, messages in, and its end."""
+"""The interface of a gRPC call: send messages, receive messages, end the call."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ Begin = Callable[[], Awaitable[Exchange]]
 
 
 class Stream(Generic[Q, A]):
-    """A call. Made by `Pool.stream`. One task may send while one receives."""
+    """A call. `Pool.stream` creates it. One task may send while another receives."""
 
     def __init__(self, method: Method[Q, A], server: str, begin: Begin, exchange: Exchange) -> None:
         self._method, self._server, self._begin = method, server, begin
         self._exchange = exchange
-        # The request of a unary method, as long as a retry is allowed.
+        # The request of a unary method, while a retry is allowed. None after the retry.
         self._request: Q | None = None
 
     async def send(self, message: Q, *, end: bool = False) -> None:
         """Send a message. The message of a unary request also ends the request.
 
         Wait while the server's flow-control window is closed. A send that is cancelled half-way
-        ends the call. A message is dropped if the server has ended the call; `receive` reports that
-        end. Raises `RpcError` if the call failed otherwise."""
+        ends the call. If the server has ended the call, drop the message: `receive` reports the
+        end. Raises `RpcError` if the call failed."""
         if self._method.client_streams:
             await seam.send(self._exchange, message, end=end)
             return
@@ -50,10 +50,10 @@ class Stream(Generic[Q, A]):
         self._exchange.end_request()
 
     async def receive(self) -> A | None:
-        """Wait for the next message; return None once the server has ended the call with status OK.
+        """Return the next message, or None after the server has ended the call with status OK.
 
-        Cancelling loses no message. Messages that arrived before a failure are returned before
-        it is raised. Raises `RpcError`."""
+        A cancelled wait loses no message. Raises `RpcError` if the call failed, after all messages
+        that arrived before the failure."""
         await trio.lowlevel.checkpoint()
         head = await self._head()
         seam.check_head(head, self._server)
@@ -65,12 +65,12 @@ class Stream(Generic[Q, A]):
         trailers = self._exchange.end
         assert trailers is not None
         assert not isinstance(trailers, RpcError)
-        # An answer without a body has the status in its headers.
+        # An answer without a body has its status in the headers.
         seam.check_status(trailers or head, self._server)
         return None
 
     def leave(self) -> None:
-        """Leave the call without waiting, and reset it at the server unless it has ended."""
+        """Leave the call without waiting. Reset it at the server if it has not ended."""
         self._exchange.leave()
 
     async def _head(self) -> seam.Headers:
@@ -79,10 +79,10 @@ class Stream(Generic[Q, A]):
         except ConnectionLost as lost:
             if not lost.unprocessed or self._request is None:
                 raise
-            return await self._once_more(self._request)
+            return await self._retry(self._request)
 
-    async def _once_more(self, request: Q) -> seam.Headers:
-        """Retry once, as the server did not process the call."""
+    async def _retry(self, request: Q) -> seam.Headers:
+        """Retry the call once: the server did not process it."""
         self._request = None
         self._exchange.leave()
         self._exchange = await self._begin()
@@ -110,10 +110,11 @@ class _Reading:
 
     async def recv_data(self, size: int) -> bytes:
         """See `seam.Source`."""
-        if size > seam.LARGEST_MESSAGE:
+        if size > seam.LARGEST_MESSAGE_BYTES:
             raise RpcError(
                 Status.RESOURCE_EXHAUSTED,
-                f"{self._server} sent a message of {size} bytes, more than {seam.LARGEST_MESSAGE}",
+                f"a message of {self._server} must be at most {seam.LARGEST_MESSAGE_BYTES} bytes,"
+                f" got {size} bytes",
             )
         data = await self._exchange.body(self.position, size)
         if len(data) < size and (data or self.position):

@@ -46,7 +46,7 @@ class FallbackModel:
             if progress.has_spoken:
                 raise
             failure = error
-        self.counters.handed_on(failure)
+        self.counters.record_fallback(failure)
         try:
             await self._second.write([*history, *progress.used], tools, out)
         except ProviderError as error:

@@ -66,7 +66,7 @@ class FallbackSynthesizer:
         rest = sound.rest(times_words=self._first_times_words)
         if not rest:
             return
-        self.counters.handed_on(failure)
+        self.counters.record_fallback(failure)
         try:
             await self._second.synthesize(rest, rate_hz, sound.of_second)
         except ProviderError as error:

@@ -66,7 +66,7 @@ class Owner:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         self._requests: BinaryIO = os.fdopen(os.dup(0), "rb")
         self._answers: BinaryIO = os.fdopen(os.dup(1), "wb")
-        # A C library may print to stdout; redirect that to stderr, away from the messages.
+        # Redirect stdout to stderr: the prints of a C library must not mix with our messages.
         os.dup2(2, 1)
 
     def send(self, message: object) -> None:

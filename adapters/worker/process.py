@@ -1,8 +1,7 @@
 """A worker: a Python process for code that must not run in the event loop's process.
 
-Some libraries hold the interpreter's lock for 200 ms, and some have a licence that requires a
-separate process. A worker is always stopped with SIGKILL; the operating system frees
-its memory and files.
+Some libraries hold the interpreter's lock for 200 ms, and the licence of some requires a separate
+process. We always stop a worker with SIGKILL, and the operating system frees its memory and files.
 """
 
 from __future__ import annotations
@@ -23,11 +22,11 @@ from callchart.adapters.worker.pipes import Ready, Unable, Unpacker, packed
 from callchart.engine.ports import ProviderError
 
 _ROOT = Path(callchart.__file__).resolve().parents[1]
-_CHUNK_BYTES = 65536  # a pipe's size
+_CHUNK_BYTES = 65536  # the size of a pipe
 
 
 class Worker:
-    """One process, and the pipes to it. Made by `start`; then call `run`, or else `aclose`.
+    """One process, and the pipes to it. Create it with `start`, then call `run` or `aclose`.
 
     `provider` is the name in its errors."""
 
@@ -52,7 +51,7 @@ class Worker:
             [sys.executable, "-P", "-m", module, *arguments],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            # One thread: our small numpy sums gain nothing from more, and each costs memory.
+            # One thread: our numpy arrays are too small for more, and each thread costs memory.
             env={**os.environ, "PYTHONPATH": path, "OPENBLAS_NUM_THREADS": "1"},
         )
         worker = cls(provider, process)
@@ -64,7 +63,7 @@ class Worker:
                 case Unable(reason, cure):
                     raise ProviderError(provider, reason, cure)
                 case _:
-                    raise await worker._death()
+                    raise await worker._exit_error()
         finally:
             if not ready:
                 await worker.aclose()
@@ -79,17 +78,17 @@ class Worker:
         """Queue a message; messages are sent in order. A message to a dead process is lost."""
         self._post.send_nowait(message)
 
-    async def run(self, received: Callable[[object], None]) -> ProviderError:
-        """Send the posted messages and give each answer to `received`.
+    async def run(self, on_message: Callable[[object], None]) -> ProviderError:
+        """Send the posted messages, and call `on_message` with each answer.
 
-        Return the reason when the process has exited. Cancelling kills the process."""
+        Return the reason when the process has exited. A cancellation kills the process."""
         try:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._write)
                 while (message := await self._receive()) is not None:
-                    received(message)
+                    on_message(message)
                 nursery.cancel_scope.cancel()
-            return await self._death()
+            return await self._exit_error()
         finally:
             await self.aclose()
 
@@ -98,7 +97,7 @@ class Worker:
             async for message in self._posted:
                 await self._stdin.send_all(packed(message))
         except trio.BrokenResourceError:
-            pass  # the process died; the reader will see it
+            pass  # the process has exited, and `run` reads the end of its output
 
     async def _receive(self) -> object | None:
         """Return the next message, or None once the process has exited."""
@@ -109,8 +108,8 @@ class Worker:
             self._arrived.extend(self._unpacker.unpack(data))
         return self._arrived.popleft()
 
-    async def _death(self) -> ProviderError:
-        """Return the reason why the process exited, as an error. Its pipe is closed already."""
+    async def _exit_error(self) -> ProviderError:
+        """Wait for the process, whose output has ended, and return an error with the reason."""
         code = await self._process.wait()
         how = (
             f"was killed by {signal.Signals(-code).name}"

@@ -31,7 +31,9 @@ class Service:
         if isinstance(error, ConnectionLost):
             # Without a connection there was no request that Yandex could trace.
             return ProviderError(PROVIDER, error.reason, error.cure)
-        pause = "" if error.retry_after is None else f", to try again in {error.retry_after:g} s"
+        pause = (
+            "" if error.retry_after_s is None else f", to try again in {error.retry_after_s:g} s"
+        )
         reason = f"{error.reason}{pause} (request {request_id})"
         return ProviderError(PROVIDER, reason, error.cure or self._cure(error.status))
 
@@ -64,7 +66,7 @@ def of_http(code: int, host: str, retry_after: str | None = None) -> RpcError:
     """Return the error for an HTTP refusal. `retry_after` is the text of its header."""
     status = _STATUSES.get(code, Status.UNAVAILABLE if code >= 500 else Status.UNKNOWN)
     seconds = int(retry_after) if retry_after and retry_after.isdecimal() else None
-    return RpcError(status, f"{host} answered {code}", retry_after=seconds)
+    return RpcError(status, f"{host} answered {code}", retry_after_s=seconds)
 
 
 _STATUSES: Final[Mapping[int, Status]] = {

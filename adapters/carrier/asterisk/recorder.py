@@ -14,7 +14,7 @@ import numpy as np
 import trio
 from numpy.typing import NDArray
 
-from callchart.adapters.carrier.wav_header import UNKNOWN, wav_header
+from callchart.adapters.carrier.wav_header import UNKNOWN_BYTES, wav_header
 
 log = logging.getLogger("callchart")
 
@@ -42,7 +42,7 @@ class CallRecorder:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         # Unbuffered: after a failed write, close() must not write a buffer and fail again.
         self._file = os.fdopen(descriptor, "wb", buffering=0)
-        self._append(wav_header(rate_hz, 2, UNKNOWN))
+        self._append(wav_header(rate_hz, 2, UNKNOWN_BYTES))
 
     def start(self) -> None:
         """Start the recording: its first sample belongs to this moment."""

@@ -12,8 +12,8 @@ from callchart.engine.ports import ProviderError
 def test_fallbacks_are_counted_by_reason() -> None:
     counters = FallbackCounters(requests=12)
     for failure in (Late("a", "late"), Late("a", "late"), NotAsked("a", "open")):
-        counters.handed_on(failure)
-    counters.handed_on(ProviderError("a", "refused"))
+        counters.record_fallback(failure)
+    counters.record_fallback(ProviderError("a", "refused"))
     assert (counters.late, counters.error, counters.not_asked) == (2, 1, 1)
     assert counters.by_second == 4
     assert counters.ratio == pytest.approx(1 / 3)

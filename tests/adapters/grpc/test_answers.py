@@ -94,13 +94,13 @@ async def test_an_error_page_of_a_proxy_is_named_by_its_status(
     assert error.status is status
     assert str(error) == (
         f"speech.test:443 answered with HTTP status {code} instead of gRPC"
-        " (check the address, and whether a proxy stands in between)"
+        " (check the address, and check for a proxy in between)"
     )
 
 
 async def test_the_retry_after_of_a_page_is_read(autojump_clock: MockClock) -> None:
-    assert (await failure(page("503", ("retry-after", "7")))).retry_after == 7
-    assert (await failure(page("503", ("retry-after", "Fri, 31 Dec")))).retry_after is None
+    assert (await failure(page("503", ("retry-after", "7")))).retry_after_s == 7
+    assert (await failure(page("503", ("retry-after", "Fri, 31 Dec")))).retry_after_s is None
 
 
 async def test_a_page_with_status_200_is_not_grpc(autojump_clock: MockClock) -> None:
@@ -145,7 +145,7 @@ async def test_a_message_that_is_not_encoded_is_read_unchanged(autojump_clock: M
 
 async def test_the_retry_pushback_of_a_server_is_read(autojump_clock: MockClock) -> None:
     error = await failure(trailers(("grpc-status", "8"), ("grpc-retry-pushback-ms", "1500")))
-    assert error.retry_after == 1.5
+    assert error.retry_after_s == 1.5
 
 
 async def test_a_call_that_ends_without_a_status_fails(autojump_clock: MockClock) -> None:
@@ -236,7 +236,7 @@ async def test_half_a_message_is_an_error(autojump_clock: MockClock, length: int
 
 async def test_a_compressed_message_is_an_error(autojump_clock: MockClock) -> None:
     error = await failure(trailers(*FINE, body=b"\1\0\0\0\1x"))
-    assert error.reason == "speech.test:443 compressed a message, which we never offered"
+    assert error.reason == "speech.test:443 compressed a message, but we offered no compression"
 
 
 # --- not HTTP/2 ---------------------------------------------------------------------------------

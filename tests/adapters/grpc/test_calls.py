@@ -16,7 +16,7 @@ from trio.testing import wait_all_tasks_blocked
 from callchart.adapters.grpc.errors import RpcError
 from callchart.adapters.grpc.method import Method
 from callchart.adapters.grpc.pool import Pool
-from callchart.adapters.grpc.seam import LARGEST_MESSAGE
+from callchart.adapters.grpc.seam import LARGEST_MESSAGE_BYTES
 from tests.adapters.grpc.echo import EchoServer, hanging, until_none_hangs
 from tests.adapters.grpc.messages import Raw, ask, asks, rest, talks
 
@@ -49,7 +49,7 @@ async def test_one_message_is_answered_with_many_in_order(pool: Pool) -> None:
 
 
 async def test_a_message_of_many_frames_arrives_whole(pool: Pool) -> None:
-    size = LARGEST_MESSAGE - 1
+    size = LARGEST_MESSAGE_BYTES - 1
     assert await ask(pool, "Repeat", b"2 %d" % size) == numbered(2, size)
 
 
@@ -140,7 +140,7 @@ async def test_the_status_and_the_message_of_the_server_are_received(
         await ask(pool, "Fail", b"0 %d %s" % (status.value, "50 % лишнего".encode()))
     assert raised.value.status is status
     assert raised.value.message == "50 % лишнего"
-    assert raised.value.retry_after is None
+    assert raised.value.retry_after_s is None
 
 
 async def test_messages_before_a_failure_are_received_first(pool: Pool) -> None:
@@ -159,8 +159,8 @@ async def test_an_unknown_method_is_unimplemented(pool: Pool) -> None:
 
 
 async def test_a_message_that_is_too_large_fails_only_its_call(pool: Pool) -> None:
-    with pytest.raises(RpcError, match="a message of 4194305 bytes") as raised:
-        await ask(pool, "Repeat", b"1 %d" % (LARGEST_MESSAGE + 1))
+    with pytest.raises(RpcError, match="at most 4194304 bytes, got 4194305 bytes") as raised:
+        await ask(pool, "Repeat", b"1 %d" % (LARGEST_MESSAGE_BYTES + 1))
     assert raised.value.status is Status.RESOURCE_EXHAUSTED
     assert await ask(pool, "Repeat", b"1 5") == numbered(1, 5)
 

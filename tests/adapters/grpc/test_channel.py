@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-import random
 from itertools import pairwise
+from random import Random
 
 import pytest
 import trio
@@ -92,7 +92,7 @@ async def test_a_call_that_is_cancelled_while_it_waits_leaves_nothing(
 async def test_pauses_double_up_to_ten_seconds_with_jitter(autojump_clock: MockClock) -> None:
     network = Network()
     network.refuses = True
-    async with Pool.open(ADDRESS, 1, dial=network.dial, luck=random.Random(1)):
+    async with Pool.open(ADDRESS, 1, dial=network.dial, random=Random(1)):
         await trio.sleep(60)
     seen = pauses(network.attempts)
     for pause, middle in zip(seen, [0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 10, 10, 10], strict=False):
@@ -116,7 +116,7 @@ async def test_equal_seeds_give_equal_pauses(autojump_clock: MockClock) -> None:
     async def attempts(seed: int) -> list[float]:
         network = Network()
         network.refuses = True
-        async with Pool.open(ADDRESS, 1, dial=network.dial, luck=random.Random(seed)):
+        async with Pool.open(ADDRESS, 1, dial=network.dial, random=Random(seed)):
             await trio.sleep(3)
         return pauses(network.attempts)
 

@@ -11,9 +11,9 @@ from h2.events import DataReceived, StreamReset
 from h2.settings import SettingCodes
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from callchart.adapters.grpc.connection import WRITE_BUFFER
+from callchart.adapters.grpc.connection import WRITE_BUFFER_BYTES
 from callchart.adapters.grpc.errors import RpcError
-from callchart.adapters.grpc.http2 import STREAM_WINDOW
+from callchart.adapters.grpc.http2 import STREAM_WINDOW_BYTES
 from tests.adapters.grpc.messages import Raw, asks, rest, talks
 from tests.adapters.grpc.peer import FINE, HEAD, Network, Peer, framed
 
@@ -172,7 +172,7 @@ async def test_a_send_that_is_cancelled_before_it_begins_sends_nothing(
 async def test_unread_data_of_a_left_call_takes_no_window_from_others(
     autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("callchart.adapters.grpc.http2.CONNECTION_WINDOW", 200_000)
+    monkeypatch.setattr("callchart.adapters.grpc.http2.CONNECTION_WINDOW_BYTES", 200_000)
     async with Network().connected() as (pool, peer):
         for _ in range(5):
             async with pool.stream(asks("Say")):
@@ -208,7 +208,7 @@ async def test_the_data_that_waits_for_the_writer_is_bounded(autojump_clock: Moc
                 await wait_all_tasks_blocked()
                 events = peer.h2.receive_data(await peer.stream.receive_some())
                 size = sum(len(event.data) for event in events if isinstance(event, DataReceived))
-                assert 0 < size <= WRITE_BUFFER
+                assert 0 < size <= WRITE_BUFFER_BYTES
                 taken += size
                 writes.release()
 
@@ -228,13 +228,13 @@ async def test_a_reader_that_takes_nothing_gets_at_most_one_window(
             said += min(window, 1000)
         await peer.flush()
         await wait_all_tasks_blocked()
-        assert said == STREAM_WINDOW
+        assert said == STREAM_WINDOW_BYTES
         # Each received message opens the window for another.
-        for _ in range(STREAM_WINDOW // 1000):
+        for _ in range(STREAM_WINDOW_BYTES // 1000):
             assert await stream.receive() == Raw(bytes(995))
         await peer.stream.send_all(b"")
         peer.h2.receive_data(await peer.stream.receive_some())
-        assert peer.h2.local_flow_control_window(number) > STREAM_WINDOW // 3
+        assert peer.h2.local_flow_control_window(number) > STREAM_WINDOW_BYTES // 3
         peer.h2.send_data(number, message[said % 1000 :])
         peer.h2.send_headers(number, FINE, end_stream=True)
         await peer.flush()

@@ -82,7 +82,7 @@ async def test_a_connection_whose_writer_is_stuck_is_lost(autojump_clock: MockCl
 
 async def test_enhance_your_calm_doubles_the_intervals(autojump_clock: MockClock) -> None:
     network = Network()
-    async with network.pool(keepalive=Keepalive(busy=1, idle=4, answer=1)):
+    async with network.pool(keepalive=Keepalive(busy_s=1, idle_s=4, answer_s=1)):
         for pause in (4, 8, 16):
             peer = await network.peer()
             came_up = trio.current_time()
@@ -93,19 +93,21 @@ async def test_enhance_your_calm_doubles_the_intervals(autojump_clock: MockClock
 
 
 def test_calmer_doubles_both_intervals() -> None:
-    assert Keepalive(busy=1, idle=4, answer=1).calmer() == Keepalive(busy=2, idle=8, answer=1)
+    assert Keepalive(busy_s=1, idle_s=4, answer_s=1).calmer() == Keepalive(
+        busy_s=2, idle_s=8, answer_s=1
+    )
 
 
 def test_the_longest_interval_with_calls_is_a_minute() -> None:
     keepalive = Keepalive()
     for _ in range(100):
         keepalive = keepalive.calmer()
-    assert keepalive == Keepalive(busy=60, idle=7200)
+    assert keepalive == Keepalive(busy_s=60, idle_s=7200)
 
 
 async def test_goaway_without_an_error_keeps_the_intervals(autojump_clock: MockClock) -> None:
     network = Network()
-    async with network.pool(keepalive=Keepalive(idle=4)):
+    async with network.pool(keepalive=Keepalive(idle_s=4)):
         for _ in range(2):
             peer = await network.peer()
             came_up = trio.current_time()

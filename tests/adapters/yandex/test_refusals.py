@@ -21,7 +21,7 @@ def test_every_status_has_a_cure_and_the_servers_words_stay_out(status: Status) 
 
 
 def test_a_pause_that_the_server_asks_for_is_told() -> None:
-    error = RpcError(Status.RESOURCE_EXHAUSTED, "there is too much", retry_after=1.5)
+    error = RpcError(Status.RESOURCE_EXHAUSTED, "there is too much", retry_after_s=1.5)
     assert "too much, to try again in 1.5 s (request id)" in str(SPEECH.refusal(error, "id"))
 
 
@@ -47,4 +47,4 @@ def test_statuses_of_http_are_told_by_those_of_grpc(code: int, status: Status) -
 
 @pytest.mark.parametrize(("text", "seconds"), [(None, None), ("3", 3), ("tomorrow", None)])
 def test_a_pause_is_a_number_of_seconds(text: str | None, seconds: float | None) -> None:
-    assert of_http(429, "there", text).retry_after == seconds
+    assert of_http(429, "there", text).retry_after_s == seconds

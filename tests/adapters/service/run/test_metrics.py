@@ -41,7 +41,7 @@ def opened(
 def asked(requests: int, *failures: ProviderError) -> FallbackCounters:
     counters = FallbackCounters(requests)
     for failure in failures:
-        counters.handed_on(failure)
+        counters.record_fallback(failure)
     return counters
 
 
