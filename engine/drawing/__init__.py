@@ -1,1 +1,1 @@
-"""The drawings of a chart: SVG, Mermaid, SCXML, tables and races. Pure: texts out, no I/O."""
+"""The drawings of a chart: SVG, Mermaid, SCXML, tables and races, all as texts. No I/O."""

@@ -1,4 +1,4 @@
-"""Mermaid: the chart as `stateDiagram-v2` text, for pages that draw it themselves."""
+"""Mermaid: the chart as `stateDiagram-v2` text, for pages that turn it into a picture."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from callchart.engine.drawing.model import Diagram, DrawnReaction, StateNode
 
 
 def whole(diagram: Diagram) -> str:
-    """Return every state in its parent, and every declared transition."""
+    """Return the whole chart: every state in its parent, and every declared transition."""
     lines = ["stateDiagram-v2"]
     for path in diagram.roots:
         lines += _state(diagram, path, "  ")
@@ -20,14 +20,14 @@ def whole(diagram: Diagram) -> str:
 
 
 def one(diagram: Diagram, path: str) -> str:
-    """Return a state with its inside, and every transition that begins or ends there."""
+    """Return a state with the states inside it, and every transition from or to them."""
     touching = [
         r
         for r in diagram.transitions
         if any(diagram.within(end, path) for end in (r.source, r.target or ""))
     ]
     ends = {end for r in touching for end in (r.source, r.target or "")}
-    # A state around this one is drawn next to it, so that its arrow has a source.
+    # A parent of this state is drawn next to it, so that the parent's arrow has a source.
     others = [p for p in diagram.states if p in ends and not diagram.within(p, path)]
     lines = ["stateDiagram-v2", *_state(diagram, path, "  ")]
     lines += [f'  state "{diagram.name(other)}" as {_id(other)}' for other in others]

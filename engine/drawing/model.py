@@ -1,7 +1,6 @@
-"""The model of a diagram: the declarations of a chart, as names and texts for every renderer.
+"""The diagram of a chart: its declarations as names and texts, for every renderer.
 
-`diagram_of` builds it from the `Chart` that runs. Shapes of pictures and formats of files belong to
-the renderers.
+`diagram_of` builds it from the `Chart` that runs. Shapes and file formats belong to the renderers.
 """
 
 from __future__ import annotations
@@ -31,10 +30,10 @@ KINDS: Mapping[type[Reaction], Kind] = {To: "to", Stay: "stay", Ignore: "ignore"
 
 @dataclass(frozen=True, slots=True)
 class Timer:
-    """An `after`: its delay, and where the delay is declared.
+    """A timer of a state, as it is drawn.
 
-    `source` is the name of a setting or of a function, "" where the chart has a number. `value` is
-    the default, such as "6 s", or "" where the delay is computed during the call."""
+    `source` is the name of the setting or the function of its delay, or "" for a number. `value` is
+    the default, such as "6 s", or "" for a function."""
 
     name: str
     source: str
@@ -47,7 +46,7 @@ class Timer:
 
     @property
     def full(self) -> str:
-        """All of it: "filler: filler_after = 0 s", "no_input = 6 s", "settle = 0 s"."""
+        """The whole timer: "filler: filler_after = 0 s", "no_input = 6 s", "settle = 0 s"."""
         if not self.value:
             return f"{self.name}: {self.source}()"
         via = f": {self.source}" if self.source not in ("", self.name) else ""
@@ -56,7 +55,7 @@ class Timer:
 
 @dataclass(frozen=True, slots=True)
 class StateNode:
-    """A state as it is drawn. `name` is the shortest end of its path that is unique."""
+    """A state as it is drawn. `name` is the shortest end of its full name that is unique."""
 
     path: str
     name: str
@@ -75,17 +74,18 @@ class StateNode:
 
     @property
     def title(self) -> str:
-        """The name in its declaration."""
+        """The last part of the full name."""
         return self.path.rpartition(SEPARATOR)[2]
 
 
 @dataclass(frozen=True, slots=True)
 class DrawnReaction:
-    """One declared reaction: of the state `source`, to `trigger` (the name of an event or a timer).
+    """One declared reaction of the state `source` to `trigger`, the name of an event or a timer.
 
-    `target` is a path where `kind` is "to". `number` counts the reactions to one trigger from 0: a
-    later one without a guard means "else". `event` is the name of the event, or `timer_event`. `id`
-    is unique in the chart: "call.listening/SpeechStarted/0", "call/after.longest_call/1"."""
+    `target` is the full name of a state if `kind` is "to". `number` counts the reactions to one
+    trigger from 0: a later one without a guard means "else". `event` is the name of the event, or
+    `timer_event`. `id` is unique in the chart: "call.listening/SpeechStarted/0",
+    "call/after.longest_call/1"."""
 
     source: str
     trigger: str
@@ -103,7 +103,7 @@ class DrawnReaction:
 
     @property
     def condition(self) -> str:
-        """The guard as UML writes it; "[else]" after others; "" for a single reaction."""
+        """The guard as UML writes it; without one, "[else]" after other reactions, or ""."""
         if self.guard is not None:
             return f"[{self.guard}]"
         return "[else]" if self.number else ""
@@ -117,7 +117,7 @@ class DrawnReaction:
 
 
 def timer_event(state: str, timer: str) -> str:
-    """Return the name of the event of a timer.
+    """Return the name of the event that a timer raises in SCXML.
 
     In SCXML, a transition on `a.b` also matches the event `a.b.c`. The hyphen prevents this: a
     state's name is an identifier, so it never contains one."""
@@ -128,8 +128,8 @@ def timer_event(state: str, timer: str) -> str:
 class Diagram:
     """A whole chart: its states in the order of declaration, and every declared reaction.
 
-    `in_leaf` holds, for each leaf and each event or timer that can come up there, the reactions
-    that are tried, in order, up to the first without a guard. `overview` are the states of the
+    `in_leaf` holds, for each leaf and each event or timer that can come there, the reactions that
+    are tried, in order, up to the first without a guard. `overview` are the states of the
     smallest picture. `base` is the diagram of the chart that this one extends."""
 
     title: str
@@ -152,7 +152,7 @@ class Diagram:
 
     @property
     def frames(self) -> tuple[str, ...]:
-        """The states drawn as frames: those that hold a third of the leaves, outermost first.
+        """The states that are drawn as frames: those around a third of the leaves, outermost first.
 
         An extended chart has the frames of its base."""
         if self.base is not None:
@@ -162,7 +162,7 @@ class Diagram:
 
     @property
     def blocks(self) -> tuple[str, ...]:
-        """The states drawn as blocks: every other state at the top level or directly in a frame."""
+        """The states that are drawn as blocks: others at the top level or directly in a frame."""
         frames = self.frames
         around = (None, *frames)
         return tuple(
@@ -178,7 +178,7 @@ class Diagram:
         return tuple(path for path in self.states if {*self.lineage(path)} & own == {path})
 
     def entered_at(self, path: str) -> str:
-        """Return the leaf in which entering the state ends."""
+        """Return the leaf that the call is in after it enters the state."""
         inner = self.states[path].initial
         return path if inner is None else self.entered_at(inner)
 
@@ -196,11 +196,11 @@ class Diagram:
         return self.states[path].lineage
 
     def within(self, path: str, outer: str) -> bool:
-        """Return whether the state is `outer` or inside it."""
+        """Return True if the state is `outer`, or inside it."""
         return outer in self.lineage(path)
 
     def inside(self, outer: str) -> tuple[str, ...]:
-        """Return the leaves of a compound state; of a leaf, the leaf."""
+        """Return the leaves inside a compound state; for a leaf, return the leaf."""
         return tuple(leaf for leaf in self.leaves if self.within(leaf, outer))
 
 
@@ -272,7 +272,7 @@ def _short_names(paths: Iterable[str]) -> dict[str, str]:
     for path in known:
         parts = path.split(SEPARATOR)
         ends = (SEPARATOR.join(parts[-n:]) for n in range(1, len(parts) + 1))
-        # A path that is the end of a longer one has no unique end: it keeps its full name.
+        # A full name that is an end of a longer one has no unique end: it stays whole.
         names[path] = next(
             (end for end in ends if [p for p in known if f".{p}".endswith(f".{end}")] == [path]),
             path,

@@ -1,6 +1,7 @@
-"""The chart as an HTML page: an event that is pointed at, focused or tapped lights its arrows.
+"""The chart as an HTML page that lights the arrows of an event.
 
-The page is one file: the picture, the style and a short script are in it, and it loads nothing.
+The user points at the event, focuses it or taps it. The page is one file: it contains the picture,
+the style and a short script, and loads nothing.
 """
 
 from __future__ import annotations
@@ -41,27 +42,27 @@ svg.dim .lit > path { stroke-width: 3 }
 _SCRIPT = """\
 const reactions = JSON.parse(document.getElementById("data").textContent);
 const svg = document.querySelector("#chart svg");
-const told = document.getElementById("reactions");
+const list = document.getElementById("reactions");
 const buttons = [...document.querySelectorAll("button")];
 let pinned = null;
 const all = selector => svg.querySelectorAll(selector);
 function light(event) {
   all(".lit, .hit").forEach(group => group.classList.remove("lit", "hit"));
   svg.classList.toggle("dim", event !== null);
-  told.replaceChildren();
+  list.replaceChildren();
   if (event === null) return;
   for (const line of all(`g[data-event~="${event}"]`)) {
     line.classList.add("hit");
     const edge = line.closest("[data-edge]").dataset.edge;
     all(`[data-edge="${edge}"]`).forEach(group => group.classList.add("lit"));
   }
-  const list = document.createElement("ul");
+  const items = document.createElement("ul");
   for (const text of reactions[event]) {
     const item = document.createElement("li");
     item.textContent = text;
-    list.append(item);
+    items.append(item);
   }
-  told.append(event.replace("after.", "after ").replace("-", ": "), list);
+  list.append(event.replace("after.", "after ").replace("-", ": "), items);
 }
 function pin(event) {
   pinned = pinned === event ? null : event;
@@ -95,8 +96,8 @@ $style</style>
 </head>
 <body>
 <h1>$title</h1>
-<p>Point at an event, or focus it with the Tab key: its arrows light up. A click or a tap keeps them
-lit; Escape puts them out.</p>
+<p>Point at an event, or focus it with the Tab key: its arrows light up. After a click or a tap they
+stay lit until you press Escape.</p>
 <nav aria-label="Events and timers">
 <h2>Events</h2>
 <div>$events</div>
@@ -120,7 +121,7 @@ def page(diagram: Diagram, picture: str, palette: Palette) -> str:
     for r in diagram.reactions:
         by_event.setdefault(r.event, []).append(r)
     moving = {event: rs for event, rs in by_event.items() if any(r.kind == "to" for r in rs)}
-    told = {event: [_told(diagram, r) for r in rs] for event, rs in moving.items()}
+    texts = {event: [_text(diagram, r) for r in rs] for event, rs in moving.items()}
     buttons = {
         timed: "\n".join(
             _button(diagram, event, rs[0])
@@ -137,7 +138,7 @@ def page(diagram: Diagram, picture: str, palette: Palette) -> str:
         timers=buttons[True],
         picture=picture,
         # "<" could end the element that holds the data.
-        data=json.dumps(told, indent=0).replace("<", "\\u003c"),
+        data=json.dumps(texts, indent=0).replace("<", "\\u003c"),
     )
 
 
@@ -146,8 +147,8 @@ def _button(diagram: Diagram, event: str, r: DrawnReaction) -> str:
     return f'<button data-event="{escape(event)}" aria-pressed="false">{escape(name)}</button>'
 
 
-def _told(diagram: Diagram, r: DrawnReaction) -> str:
-    """Return a reaction in words."""
+def _text(diagram: Diagram, r: DrawnReaction) -> str:
+    """Return the text about one reaction, below the chart."""
     match r.kind:
         case "to":
             does = f"→ {diagram.name(r.target or '')}"
@@ -160,7 +161,7 @@ def _told(diagram: Diagram, r: DrawnReaction) -> str:
 
 
 def _dark_style(palette: Palette) -> str:
-    """Return the style of a dark page: every colour of the picture by its dark one."""
+    """Return the style of a dark page: it replaces every colour of the picture by a dark one."""
     colours = dict(DARK)
     for shade in dict.fromkeys((FRAME, *palette.values())):
         colours |= zip((shade.line, shade.fill, shade.body), shade.dark, strict=True)

@@ -1,8 +1,8 @@
 """The colours of states: the same in the charts, in a call's timeline and in the live view.
 
-A shade belongs to a block of the chart (see `Diagram.blocks`) and to all states inside. Blocks take
-the shades in the order of declaration. In an extended chart the states of the base keep theirs,
-and each added state has a shade of a second list.
+A shade belongs to a block of the chart (see `Diagram.blocks`) and to all states inside it. Blocks
+take the shades in the order of declaration. In an extended chart the states of the base keep
+theirs, and each added state has a shade of a second list.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from callchart.engine.drawing.model import Diagram
 class Shade:
     """The colours of one state, as `#rrggbb`.
 
-    `line` is for borders and text, `fill` for a title or a stretch of time, `body` for the ground
-    inside, `console` for text on a dark or a light terminal. `dark` has line, fill and body on a
-    dark page."""
+    `line` is for borders and text, `fill` for a title or a stretch of time, `body` for the
+    background inside, `console` for text on a dark or a light terminal. `dark` has line, fill and
+    body for a dark page."""
 
     line: str
     fill: str
@@ -29,13 +29,13 @@ class Shade:
     dark: tuple[str, str, str]
 
 
-#: Text, text of less weight, and the ground of a picture: on a light page, on a dark one.
+#: Text, less important text, and the background of a picture.
 INK, GREY, PAPER = "#1f2933", "#5b6775", "#fbfcfd"
 WHITE, EDGE = "#ffffff", "#d0d7de"
-#: The ground of a frame within a frame, and the border of both.
+#: The background of a frame within a frame, and the border of both.
 GROUND, FRAME_LINE = "#f0f3f7", "#9aa7b4"
 
-#: On a dark page, the colours that belong to no state.
+#: The colours above -> those on a dark page.
 DARK: Final = {
     INK: "#e6edf3",
     GREY: "#9aa7b4",
@@ -85,7 +85,7 @@ def palette_of(diagram: Diagram) -> Palette:
 def _in_turn(
     diagram: Diagram, outermost: tuple[str, ...], shades: tuple[Shade, ...], first: int
 ) -> dict[str, Shade]:
-    """Give these states and all inside a shade each, beginning with the shade `first`."""
+    """Return one shade for each of `outermost` and all states inside, from number `first` on."""
     return {
         path: shades[(first + n) % len(shades)]
         for n, outer in enumerate(outermost)

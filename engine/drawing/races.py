@@ -1,7 +1,7 @@
-"""The races of a chart: what two occurrences at one instant lead to, in both orders.
+"""The races of a chart: the results of two occurrences at one instant, in both orders.
 
-`page` lists the pairs after which the call is in another state, as Markdown. `rows` are all other
-pairs, as CSV.
+`page` lists, as Markdown, the pairs that end in different states. `rows` lists all other pairs, as
+CSV.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ TEST = "tests/engine/drawing/test_races.py::test_both_orders_end_as_the_page_say
 #: The ways in which two orders differ, the most important first.
 KINDS = ("another state", "other commands", "other data", "alike")
 
-#: By the outcome of one of the two: why the order matters, and why that is right.
+#: The outcome of one of the two -> why the order matters, and why that is right.
 REASONS: Mapping[str, tuple[str, str]] = {
     "over": (
         "the call has ended",
@@ -29,34 +29,33 @@ REASONS: Mapping[str, tuple[str, str]] = {
     ),
     "stale": (
         "its activity has ended",
-        "The first leaves the state whose activity raised the other. An event of an activity that "
-        "has ended is recorded and not acted on: an old reply or an old filler must not move the "
-        "call.",
+        "The first leaves the state whose activity posted the other. The call records an event of "
+        "an activity that has ended, but does not act on it: an old reply or an old filler must "
+        "not change the call.",
     ),
     "cancelled": (
         "its timer is cancelled",
-        "The first leaves the state that has the timer: the call no longer waits for it.",
+        "The first leaves the state of the timer, so the timer no longer counts.",
     ),
     "restarted": (
         "its timer starts again",
-        "The first is a sign of life of what the timer watches, so the timer starts again.",
+        "The first reports progress, so the timer starts again.",
     ),
     "late": (
         "it is late",
-        "The first has settled what the other reports: an utterance that was answered, a reply "
-        "that was replaced.",
+        "The first has answered the utterance, or replaced the reply, that the other is about.",
     ),
     "": (
-        "each happens in the state that the other led to",
+        "each comes in the state after the other",
         "The call acts on both in either order. The order is a fact of the call: a caller who "
         "speaks before a reply ends interrupts it, and one who speaks after it answers it.",
     ),
 }
 
 HOW_TO_READ = """\
-This page takes each state and each two triggers that can come up there: events that can arrive and
-timers that can come due. Both happen at one instant. `decide` has taken them in both orders, for
-each answer of the guards. A sequence of events from the beginning of a call leads to each case.
+This page compares, in each state, each two triggers at one instant: events that can arrive there,
+and timers that can fire there. `decide` has taken them in both orders, for each answer of the
+guards. A sequence of events from the beginning of a call leads to each case.
 
 The loop takes events that effects raised first, then an event before a timer, events in the order
 in which they were posted, and timers in the order of their declaration
@@ -66,16 +65,16 @@ order happens when the event comes a microsecond later.
 - `→ state` leads there. *stays* and *ignored* change no state. *deferred* is offered again after
   the next change of state, and the result follows "then". The call does not act on an event that is
   *stale* or *late*, or on a timer that is *cancelled*. *restarted*: the timer starts again.
-- `[guard]` is the guard that said yes. Behind `=` is the state in which the instant ends.
-- A pair is listed by its largest difference: the state in which the call ends up, or the commands
-  that were given, or the data. The words of an event are data.
-- The chart itself says what can come up, and it says too much rather than too little: a transfer
-  may fail where none was asked for. A timer counts as due whenever it runs.
+- `[guard]` is the guard that returned True. After `=` is the state at the end of the instant.
+- The largest difference of a pair counts: the state at the end, or else the commands, or else the
+  data. The words of an event are data.
+- The chart says which events can arrive, and includes some that cannot: a transfer may fail that no
+  state has requested. A timer counts as due while it runs.
 
-**This page lists only the pairs after which the call is in another state.** All others are in
-[races.csv](races.csv): those that differ in the commands or the data alone, and those that are
-alike. Its columns are the state, the two triggers, the difference, both orders, and the state (or
-states) in which the instant ends. A row has all pairs of `one` that have the same result.
+**This page lists only the pairs that end in different states.** All others are in
+[races.csv](races.csv): those that differ only in the commands or the data, and those that do not
+differ. Its columns are the state, the two triggers, the difference, both orders, and the state at
+the end of the instant. A row has all triggers that have the same result with `one`.
 """
 
 #: The columns of `rows`.
@@ -83,7 +82,7 @@ COLUMNS = ("state", "one", "other", "differs in", "one first", "other first", "e
 
 
 def page(diagram: Diagram, ties: Iterable[Tie]) -> str:
-    """Return the page: a summary, and for each state the pairs whose order matters to the state."""
+    """Return the page: a summary, and the pairs of each state that end in different states."""
     by_leaf = _by_leaf(ties)
     parts = [f"# Races: {diagram.title}\n", HOW_TO_READ]
     parts.append(_summary(diagram, by_leaf))
@@ -97,7 +96,7 @@ def page(diagram: Diagram, ties: Iterable[Tie]) -> str:
 
 
 def rows(diagram: Diagram, ties: Iterable[Tie]) -> str:
-    """Return the pairs after which the call is in the same state, as CSV with a head."""
+    """Return the pairs that end in the same state, as CSV with a line of column names."""
     by_leaf = _by_leaf(ties)
     made: list[tuple[str, ...]] = [COLUMNS]
     for leaf in diagram.leaves:
@@ -148,12 +147,12 @@ def _kind(tie: Tie) -> str:
 
 def _reason(tie: Tie) -> str:
     outcomes = chain.from_iterable((*tie.one_first.outcomes, *tie.other_first.outcomes))
-    whats = {outcome.what for outcome in outcomes}
-    return next((what for what in REASONS if what in whats), "")
+    found = {outcome.what for outcome in outcomes}
+    return next((what for what in REASONS if what in found), "")
 
 
 def _pairs(ties: Iterable[Tie]) -> dict[tuple[str, str], Tie]:
-    """Return each pair, with one of its ties that differ most."""
+    """Return each pair of triggers with the tie that differs most."""
     pairs: dict[tuple[str, str], Tie] = {}
     for tie in sorted(ties, key=lambda tie: KINDS.index(_kind(tie))):
         pairs.setdefault(tie.triggers, tie)
@@ -167,10 +166,10 @@ def _summary(diagram: Diagram, by_leaf: Mapping[str, Sequence[Tie]]) -> str:
     reasons = Counter(_reason(tie) for tie in every if _kind(tie) != "alike")
     matter = len(every) - kinds["alike"]
     text = (
-        f"**{len(every)} pairs in {len(pairs)} states. The order matters to {matter} of them:** to "
-        f"{kinds['another state']} in the state in which the call ends up, to "
-        f"{kinds['other commands']} in the commands alone, to {kinds['other data']} in the data "
-        f"alone. It does not matter to {kinds['alike']}. With all answers of the guards these are "
+        f"**{len(every)} pairs in {len(pairs)} states. The order matters for {matter} of them:** "
+        f"{kinds['another state']} end in different states, {kinds['other commands']} differ only "
+        f"in the commands, {kinds['other data']} only in the data. It does not matter for "
+        f"{kinds['alike']}. With all answers of the guards these are "
         f"{sum(map(len, by_leaf.values()))} cases, each decided in both orders.\n"
     )
     whys = "".join(
@@ -231,12 +230,12 @@ def _trigger(diagram: Diagram, leaf: str, trigger: str) -> str:
     reaction = diagram.in_leaf[leaf][trigger][0]
     if not reaction.timer:
         return f"`{trigger}`"
-    of = "" if reaction.source == leaf else f" ({diagram.name(reaction.source)})"
-    return f"⏱ `{reaction.trigger}`{of}"
+    owner = "" if reaction.source == leaf else f" ({diagram.name(reaction.source)})"
+    return f"⏱ `{reaction.trigger}`{owner}"
 
 
 def _plain(text: str) -> str:
-    """Return the text without marks of Markdown."""
+    """Return the text without Markdown."""
     return text.replace("**", "").replace("`", "")
 
 

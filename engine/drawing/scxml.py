@@ -1,9 +1,9 @@
-"""SCXML: the chart as a document of the W3C's statecharts, for its tools and interpreters.
+"""SCXML: the chart in the W3C's format of statecharts, for its tools and interpreters.
 
-An `after` is a `<send>` with a delay, cancelled where its state is left. Guards, updates, effects
-and computed delays are calls of functions without arguments: the interpreter must have these
-functions. SCXML has no activities, reasons and deferred events: they are attributes of our own
-namespace.
+An `after` is a `<send>` with a delay, which is cancelled when its state is left. Guards, updates,
+effects and computed delays are calls of functions without arguments: the interpreter must have
+these functions. SCXML has no activities, reasons and deferred events: here they are attributes in a
+namespace of our own.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ HOW_TO_READ = """\
 A state's id is its full name. after.STATE-TIMER is the event of a timer of that state.
 has_words() calls a guard, add_words() in a script calls an update or an effect: the interpreter
 must have these functions. callchart:activity runs for as long as the state lasts.
-callchart:deferred keeps the event for the next state, which no interpreter of SCXML does.
-callchart:of is the state around this one that declares the reaction: the reaction leads to a state
-in here, and does not leave this one."""
+callchart:deferred keeps the event until the next change of state; interpreters of SCXML ignore it.
+callchart:of names the parent that declares the reaction: the reaction leads to a state inside this
+one, and does not leave this one."""
 
 
 def document(diagram: Diagram) -> str:
-    """Return the whole chart. The first line is the declaration of XML."""
+    """Return the whole chart. The first line is the XML declaration."""
     name = re.sub(r"[^\w.-]+", "-", diagram.title)
     lines = [
         '<?xml version="1.0" encoding="UTF-8"?>',
@@ -61,9 +61,8 @@ def _state(diagram: Diagram, state: StateNode, indent: str) -> Iterator[str]:
 def _reactions(diagram: Diagram, path: str) -> Iterator[DrawnReaction]:
     """Yield the reactions of the state, and those of its parents that lead into it.
 
-    A reaction of a parent keeps the active states on the way to its target. SCXML leaves all states
-    inside the one that declares a transition. So the state that is kept declares it, too, after the
-    reactions that are tried first."""
+    A parent's reaction does not leave the active states on the way to its target, but in SCXML it
+    would. So such a state declares the reaction, too, after the reactions that are tried first."""
     lineage = diagram.lineage(path)
     tried: dict[str, list[DrawnReaction]] = {}
     for source in reversed(lineage):
@@ -99,7 +98,7 @@ def _transition(diagram: Diagram, path: str, r: DrawnReaction, indent: str) -> I
 
 
 def _rearmed(diagram: Diagram, source: str, name: str) -> list[str]:
-    """Return the lines that start again the timer of that name of the innermost active state."""
+    """Return the lines that restart the timer of that name in the innermost active state."""
     around = reversed(diagram.lineage(source))
     inside = [p for p in diagram.states if p != source and diagram.within(p, source)]
     lines: list[str] = []
@@ -107,12 +106,12 @@ def _rearmed(diagram: Diagram, source: str, name: str) -> list[str]:
         for timer in diagram.states[path].timers:
             if timer.name != name:
                 continue
-            afresh = [_cancel(path, timer), _start(path, timer)]
+            restart = [_cancel(path, timer), _start(path, timer)]
             if path in inside:
                 test = f"cond=\"In('{path}')\""
-                lines += [f"<elseif {test}/>" if lines else f"<if {test}>", *_indented(afresh)]
-            else:  # always active: the states around it do not matter
-                return [*lines, "<else/>", *_indented(afresh), "</if>"] if lines else afresh
+                lines += [f"<elseif {test}/>" if lines else f"<if {test}>", *_indented(restart)]
+            else:  # this state is always active: the states around it do not matter
+                return [*lines, "<else/>", *_indented(restart), "</if>"] if lines else restart
     return [*lines, "</if>"]
 
 

@@ -7,20 +7,20 @@ from collections.abc import Iterable, Sequence
 from callchart.engine.drawing.model import Diagram, DrawnReaction
 
 INTRODUCTION = """\
-The reactions of every state to every event that can arrive there, and to every timer that can
-come due. They come from the table that runs.
+The reactions of every state to every event that can arrive there, and to every timer that can fire
+there. They come from the table that runs.
 
-- `→ state` goes there. *stays* leaves no state. *ignored* and *deferred* give the reason. A
+- `→ state` goes to that state. *stays* leaves no state. *ignored* and *deferred* give the reason. A
   deferred event is offered again after the next change of state.
-- `[guard]` must hold for the reaction; reactions are tried from top to bottom.
+- A reaction applies only if its `[guard]` returns True; reactions are tried from top to bottom.
 - After `/` are the updates of the call's data and the effects, in order.
-- *(state)* is the parent that declares the reaction, if the state does not.
+- *(state)* is the parent that declares the reaction, if the state itself does not.
 - An empty field: the event cannot arrive, because no activity that posts it runs there.
 """
 
 
 def tables(diagram: Diagram) -> str:
-    """Return a table of all timers, then one for each block with a column for each leaf."""
+    """Return a table of all timers, then one table for each block, with a column for each leaf."""
     parts = [f"# States and events: {_cell(diagram.title)}\n", INTRODUCTION, "## Timers\n"]
     parts.append(_timers(diagram))
     for block in diagram.blocks:
@@ -50,7 +50,7 @@ def _timers(diagram: Diagram) -> str:
 def _reactions(diagram: Diagram, leaves: Sequence[str]) -> str:
     triggers = list(dict.fromkeys(t for leaf in leaves for t in diagram.in_leaf[leaf]))
     if not triggers:
-        return "The end: no event has a reaction.\n"
+        return "The call has ended: it reacts to nothing.\n"
     rows = []
     for trigger in triggers:
         given = [diagram.in_leaf[leaf].get(trigger, ()) for leaf in leaves]
@@ -87,7 +87,7 @@ def _reaction(diagram: Diagram, r: DrawnReaction, leaf: str) -> str:
 
 
 def _cell(text: str) -> str:
-    """Return text that cannot end a cell or begin a tag."""
+    """Return the text so that it cannot end a cell or begin a tag."""
     return " ".join(text.replace("|", "\\|").replace("<", "&lt;").split())
 
 

@@ -1,4 +1,4 @@
-"""A state as a block, with all inside: its children stacked from top to bottom along the flow.
+"""A state as a block, with the states inside it, which are stacked from top to bottom.
 
 All lengths are CSS px.
 """
@@ -31,10 +31,10 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """A state with all inside, at its place in the block around it.
+    """A state with the states inside it, at its place in the block around it.
 
-    `head` is the height above the children. `returns` are the reactions of the loops in `again`.
-    `start` is where the arrow of the beginning ends, or None for a leaf."""
+    `head` is the height above the children. `again` are the lines with a loop, `returns` their
+    reactions. The arrow from the initial dot ends at `start`, which is None for a leaf."""
 
     path: str
     rect: Rect
@@ -85,8 +85,10 @@ Between = Mapping[tuple[str, str], Sequence[DrawnReaction]]
 
 
 def _labels(diagram: Diagram, children: Sequence[Block], between: Between) -> Labels:
-    """Return the lines of each arrow. Two neighbours with arrows both ways share a stack of lines:
-    each line says which way its arrow goes."""
+    """Return the lines of each arrow.
+
+    Two neighbours with arrows in both directions share a stack of lines: each line says in which
+    direction its arrow goes."""
     labels = {pair: summary(found, diagram.reactions) for pair, found in between.items()}
     for above, below in pairwise(children):
         there, back = (above.path, below.path), (below.path, above.path)
@@ -115,9 +117,9 @@ def _stacked(children: Sequence[Block], labels: Labels, top: float) -> tuple[Blo
 def _linked(
     stacked: Sequence[Block], labels: Labels, between: Between
 ) -> tuple[tuple[Link, ...], float]:
-    """Return the arrows between stacked blocks, and how far to the right they reach.
+    """Return the arrows between stacked blocks, and their right end.
 
-    The arrows of neighbours run between them, each other arrow in a lane on the right."""
+    An arrow between neighbours is straight, every other arrow runs in a lane on the right."""
     where = {block.path: n for n, block in enumerate(stacked)}
     edge = stacked[0].rect.right
     links, lane = [], edge
@@ -144,7 +146,7 @@ def _linked(
 
 
 def _returns(diagram: Diagram, path: str, r: DrawnReaction) -> bool:
-    """Return whether it leads from the state to itself, or between the state and its inside."""
+    """Return True if `r` leads from the state to itself, or between it and a state inside."""
     if r.target is None or path not in (r.source, r.target):
         return False
     return diagram.within(r.target, path) and diagram.within(r.source, path)
@@ -158,7 +160,7 @@ def _child_towards(diagram: Diagram, outer: str, path: str) -> str | None:
 
 
 def _between(diagram: Diagram, outer: str) -> dict[tuple[str, str], list[DrawnReaction]]:
-    """Return the transitions from one child (or its inside) to another."""
+    """Return the transitions from one child, or a state inside it, to another."""
     found: dict[tuple[str, str], list[DrawnReaction]] = defaultdict(list)
     for reaction in diagram.transitions:
         assert reaction.target is not None
@@ -171,7 +173,7 @@ def _between(diagram: Diagram, outer: str) -> dict[tuple[str, str], list[DrawnRe
 
 
 def _along_the_flow(diagram: Diagram, outer: str) -> list[str]:
-    """Return the children: the initial one first, then each next to one that it is linked with."""
+    """Return the children: the initial one first, and linked ones next to each other."""
     state = diagram.states[outer]
     if state.initial is None:
         return []
@@ -180,7 +182,7 @@ def _along_the_flow(diagram: Diagram, outer: str) -> list[str]:
     rest = [child for child in state.children if child != state.initial]
     while rest:
         last = order[-1]
-        # min is stable: without a link, the order of declaration stays.
+        # `min` takes the first of equals: without a link, the order of declaration stays.
         following = min(rest, key=lambda c: not ((last, c) in links or (c, last) in links))
         order.append(following)
         rest.remove(following)

@@ -1,7 +1,6 @@
 """SVG as text: shapes, words and icons, in the order in which they are painted.
 
-Charts and timelines are painted on it. The modules that paint compute the positions. Lengths are
-CSS px.
+Charts and timelines are painted on it, by modules that compute the positions. Lengths are CSS px.
 """
 
 from __future__ import annotations
@@ -43,7 +42,7 @@ class Canvas:
 
     @contextmanager
     def group(self, **data: str) -> Iterator[None]:
-        """Paint the `with` block into a group that has a `data-` attribute for each value."""
+        """Group all that the `with` block paints. The values are the group's `data-` attributes."""
         given = "".join(f' data-{key}="{escaped(value)}"' for key, value in data.items() if value)
         self._parts.append(f"<g{given}>")
         yield
@@ -62,7 +61,7 @@ class Canvas:
         title: str = "",
         kind: str = "",
     ) -> None:
-        """Paint a rectangle; `title` is shown by a browser, `kind` becomes its class."""
+        """Paint a rectangle. A browser shows `title`; `kind` is its class."""
         x, y, w, h = map(_number, (r.x, r.y, r.w, r.h))
         more = f' class="{kind}"' if kind else ""
         more += f' rx="{rounded:g}"' if rounded else ""
@@ -88,7 +87,7 @@ class Canvas:
         anchor: str = "start",
         kind: str = "",
     ) -> None:
-        """Write a text with its baseline at `y`; `anchor` says which part of it is at `x`."""
+        """Write a text with its baseline at `y`. `anchor` is the part of the text at `x`."""
         style = f' class="{kind}"' if kind else ""
         style += f' font-size="{size:g}"' if size != SMALL else ""
         style += ' font-weight="bold"' if bold else ""
@@ -154,11 +153,11 @@ class Canvas:
         )
 
     def down(self, x: float, y: float, colour: str) -> None:
-        """Paint a little arrow down."""
+        """Paint a small arrow down."""
         self.shape(f"M{x + 3.5:g} {y - 9:g} h2 v5 h3 l-4 4.5 l-4 -4.5 h3 z", colour)
 
     def up(self, x: float, y: float, colour: str) -> None:
-        """Paint a little arrow up."""
+        """Paint a small arrow up."""
         self.shape(f"M{x + 3.5:g} {y + 0.5:g} h2 v-5 h3 l-4 -4.5 l-4 4.5 h3 z", colour)
 
     def dot(self, x: float, y: float, r: float = 4.5) -> None:

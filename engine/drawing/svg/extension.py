@@ -1,7 +1,7 @@
-"""The places of the states in an extended chart: those of its base, with the additions around them.
+"""The places of the states in an extended chart.
 
-The states of the base keep their places. An added state goes to a free corner of its frame, below
-the other states or right of them; the frames around it grow. All lengths are CSS px.
+The states of the base keep their places. An added state goes to a free place in its frame, or below
+the other states, or right of them; the frames around it grow. All lengths are CSS px.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ from callchart.engine.drawing.svg.placement import (
 )
 from callchart.engine.drawing.svg.shapes import STEP, Rect
 
-#: Where an addition stands, by preference.
+#: The places for an addition: the first that fits is best.
 Side = Literal["corner", "below", "right"]
 SIDES: Final[tuple[Side, ...]] = ("corner", "below", "right")
-#: Room around an addition in a free corner, across and down, and around a block that has grown.
+#: Room around an addition in a free place, across and down, and around a block that has grown.
 CLEAR_ACROSS, CLEAR_DOWN, CLEAR_GROWN = 90.0, 50.0, 20.0
 
 
 def extended(diagram: Diagram, base: Placement, gaps: Gaps, side: Side) -> Placement | None:
     """Return the placement of the base with the additions of the diagram.
 
-    Return None if `side` is "corner" and no corner is free."""
+    Return None if `side` is "corner" and no place is free."""
     growing = _Growing(diagram, base, gaps)
     growing.resize()
     for frame in (*reversed(diagram.frames), TOP):
@@ -68,7 +68,7 @@ class _Growing:
         )
 
     def resize(self) -> None:
-        """Make room for blocks and titles that the extension has made larger."""
+        """Make room for blocks and titles that are larger than in the base."""
         for path, block in self._blocks.items():
             if path not in self._rects:
                 continue
@@ -87,7 +87,7 @@ class _Growing:
                 self._rects[path] = replace(self._rects[path], w=self._rects[path].w + _up(wide))
 
     def add(self, path: str, frame: str, side: Side) -> bool:
-        """Place an added state in its frame. Return whether there was room."""
+        """Place an added state in its frame. Return False if there is no room."""
         size = self._blocks[path].rect
         if side == "corner":
             place = self._corner(path, frame)
@@ -109,7 +109,7 @@ class _Growing:
         return True
 
     def _corner(self, path: str, frame: str) -> Rect | None:
-        """Return the free place in a frame that is nearest to the partners of the state."""
+        """Return the free place in a frame that is nearest to the states linked with this one."""
         outer, size = self._rects[frame], self._blocks[path].rect
         column, row = self._partners(path)
         others = [
@@ -132,7 +132,7 @@ class _Growing:
         return min(found, key=lambda place: place[0])[1] if found else None
 
     def _partners(self, path: str) -> tuple[float, float]:
-        """Return the middle of the states that arrows link with this one."""
+        """Return the mean position of the states that arrows link with this one."""
         near = [
             self._rects[other].middle
             for pair in self._arrows
@@ -174,8 +174,8 @@ class _Growing:
                 self._rects[other] = r.moved(across if right else 0, down if below else 0)
 
 
-def _between(least: float, value: float, most: float) -> float:
-    return max(least, min(value, most))
+def _between(low: float, value: float, high: float) -> float:
+    return max(low, min(value, high))
 
 
 def _up(length: float) -> float:

@@ -1,7 +1,7 @@
 """The points that arrows run along, `STEP` px apart, and marks on them.
 
-A point is a number, counted row by row: a step is an addition, and each row of a rectangle is a
-slice. Marks are one byte a point: Python searches and counts slices of bytes quickly.
+Points have numbers, row by row: so a step is an addition, and a row of a rectangle is a slice. A
+mark is one byte for each point: Python searches and counts slices of bytes quickly.
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ from collections.abc import Iterator
 
 from callchart.engine.drawing.svg.shapes import STEP, Rect
 
-#: The headings of a step.
+#: The directions of a step.
 RIGHT, DOWN, LEFT, UP = range(4)
-#: By heading: every heading but back.
+#: For each direction of a step, those of the next step: all but back.
 WAYS = ((RIGHT, DOWN, UP), (RIGHT, DOWN, LEFT), (DOWN, LEFT, UP), (RIGHT, LEFT, UP))
-#: The direction of a line at a point, and by heading: of a step.
+#: The runs of a line at a point; and the run of a step, by its direction.
 LEVEL, UPRIGHT, CORNER = 1, 2, 4
 RUNS = (LEVEL, UPRIGHT, LEVEL, UPRIGHT)
 
@@ -24,7 +24,7 @@ class Grid:
 
     def __init__(self, width: float, height: float) -> None:
         self.columns, self.rows = int(width // STEP) + 1, int(height // STEP) + 1
-        #: By heading: the number that a step adds to a point.
+        #: For each direction, the number that a step adds to a point.
         self.steps = (1, self.columns, -1, -self.columns)
 
     def marks(self) -> bytearray:
@@ -41,7 +41,7 @@ class Grid:
         return column, row
 
     def rows_in(self, rect: Rect) -> Iterator[tuple[int, int]]:
-        """Yield the points inside or on the border as slices, one a row: (first, end)."""
+        """Yield the points inside or on the border, as one slice (first, end) for each row."""
         first = max(int(-(-rect.x // STEP)), 0)
         end = min(int(rect.right // STEP) + 1, self.columns)
         top = max(int(-(-rect.y // STEP)), 0)
@@ -54,7 +54,7 @@ class Grid:
         return (point for first, end in self.rows_in(rect) for point in range(first, end))
 
     def border(self, rect: Rect) -> Iterator[tuple[int, int]]:
-        """Yield the points of the border and its direction there; a corner comes twice."""
+        """Yield the points of the border, and its run there; a corner comes twice."""
         left, top, right, bottom = self._sides(rect)
         for column in range(left, right + 1):
             yield self.number(column, top), LEVEL
@@ -64,7 +64,7 @@ class Grid:
             yield self.number(right, row), UPRIGHT
 
     def ports(self, rect: Rect, *, inwards: bool) -> Iterator[tuple[int, int]]:
-        """Yield the points where an arrow may touch the border, and its heading; no corners."""
+        """Yield the points where an arrow may touch the border, and its direction; no corners."""
         left, top, right, bottom = self._sides(rect)
         for row in range(top + 1, bottom):
             yield self.number(left, row), RIGHT if inwards else LEFT

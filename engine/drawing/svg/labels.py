@@ -15,8 +15,8 @@ from callchart.engine.drawing.svg.text import LINE, text_width
 class Line:
     """One line of a label: an event or a timer, and its guard.
 
-    `timed` puts a clock before it. `way` is "down" or "up" where two arrows share a stack of
-    labels: the line belongs to the arrow that goes there. `events` are those in `data-event`."""
+    `timed` puts a clock before it. Where two arrows share a stack of lines, `way` is the direction
+    of the line's arrow: "down" or "up". `events` are the names in `data-event`."""
 
     text: str
     guard: str = ""
@@ -26,7 +26,7 @@ class Line:
 
     @property
     def width(self) -> float:
-        """The width with all signs."""
+        """The width of text, guard and signs."""
         signs = ICON * (bool(self.timed) + bool(self.way))
         guard = text_width(f" {self.guard}") if self.guard else 0.0
         return signs + text_width(self.text) + guard
@@ -38,7 +38,7 @@ def size_of(lines: Sequence[Line]) -> tuple[float, float]:
 
 
 def wrapped(lines: Iterable[Line]) -> tuple[Line, ...]:
-    """Return the lines with each guard on a line of its own: narrower and higher."""
+    """Return the lines with each guard on a separate line: narrower and higher."""
     made: list[Line] = []
     for line in lines:
         made.append(replace(line, guard=""))
@@ -53,7 +53,7 @@ def shortened(lines: Iterable[Line]) -> tuple[Line, ...]:
 
 
 def paired(lines: Iterable[Line]) -> tuple[Line, ...]:
-    """Return the lines with "[…]" for guards, and two of a kind on a line if the first has none."""
+    """Return the lines with "[…]" for guards. Two lines become one if the first has no guard."""
     made: list[Line] = []
     for line in shortened(lines):
         last = made[-1] if made else None
@@ -68,10 +68,10 @@ def paired(lines: Iterable[Line]) -> tuple[Line, ...]:
 def summary(
     reactions: Iterable[DrawnReaction], everywhere: Sequence[DrawnReaction]
 ) -> tuple[Line, ...]:
-    """Return one line for each trigger, for an arrow of all these reactions.
+    """Return the label of an arrow for all these reactions: one line for each trigger.
 
-    A guard is shown only where another reaction to the trigger (among `everywhere`) leads somewhere
-    else."""
+    A line has a guard only if another reaction to the trigger (among `everywhere`) leads
+    elsewhere."""
     given = list(reactions)
     chosen = set(given)
     by_trigger: dict[tuple[str, bool], list[DrawnReaction]] = defaultdict(list)

@@ -1,8 +1,8 @@
 """One state as a picture: from left to right, the states before it, the state, the states after it.
 
-The picture of a leaf shows every reaction that is tried in it: its own, then in grey those that it
-inherits from its parents. The picture of a compound state shows its own reactions, and the arrows
-of its inside that cross its border.
+The picture of a leaf shows every reaction that is tried in it: its own, then in grey those of its
+parents. The picture of a compound state shows its own reactions, and the arrows of the states
+inside that cross its border.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ MIDDLE, SIDE = 330.0, 340.0
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """Words in one colour, upright or slanted."""
+    """Words in one colour, upright or italic."""
 
     text: str
     fill: str = INK
@@ -35,9 +35,9 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line of text, indented where asked, with a sign before it ("clock", "runs" or "").
+    """One line of text, with an indent, and a sign before it ("clock", "runs" or "").
 
-    `grey` marks what a leaf inherits. `events` are the names in `data-event`."""
+    `grey` marks a line about a parent of a leaf. `events` are the names in `data-event`."""
 
     spans: tuple[Span, ...]
     sign: str = ""
@@ -54,7 +54,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """The arrow between this state and another one (`path` is None for the beginning of a call)."""
+    """The arrow between this state and another one; `path` is None for the beginning of a call."""
 
     path: str | None
     rows: tuple[Row, ...]
@@ -62,7 +62,7 @@ class Group:
 
     @property
     def grey(self) -> bool:
-        """True where all of it is inherited."""
+        """True if all its reactions belong to parents."""
         return all(row.grey for row in self.rows)
 
     @property
@@ -73,10 +73,10 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class StateDiagram:
-    """Everything at its place.
+    """The layout of the picture of one state.
 
-    `rows` are the lines at the top of the middle, `internal` those about the reactions that change
-    no state. `entered` are the states before it, `left` those after it."""
+    `entered` are the arrows from the states before it, `left` those to the states after it. In the
+    middle, `rows` are the lines at the top, and `internal` the reactions that change no state."""
 
     diagram: Diagram
     path: str
@@ -88,7 +88,7 @@ class StateDiagram:
 
     @property
     def columns(self) -> tuple[float, float, float, float, float]:
-        """The widths of boxes and labels on the left, the middle, labels and boxes on the right."""
+        """The widths from left to right: boxes, labels, the middle, labels, boxes."""
         middle = [row.width for row in (*self.rows, *self.internal)]
         middle.append(self._title_width())
         if self.inside:
@@ -144,7 +144,7 @@ def state_diagram_of(diagram: Diagram, path: str) -> StateDiagram:
     entering = [r for r in diagram.transitions if _enters(diagram, path, r)]
     if leaf:
         tried = [r for given in diagram.in_leaf[path].values() for r in given]
-        # sorted is stable: the order in which the reactions to one trigger are tried stays.
+        # `sort` is stable: reactions to one trigger stay in the order in which they are tried.
         tried.sort(key=lambda r: r.source != path)
         leaving = [r for r in tried if r.kind == "to"]
         internal = [r for r in tried if r.kind != "to"]
@@ -157,7 +157,7 @@ def state_diagram_of(diagram: Diagram, path: str) -> StateDiagram:
             and (r.target == path or not diagram.within(r.target, path))
         ]
         internal = [r for r in diagram.reactions if r.source == path and r.kind != "to"]
-        # Arrows from the compound state into its inside appear on both sides.
+        # Arrows from the compound state to a state inside appear on both sides.
         leaving += [
             r
             for r in diagram.transitions
@@ -229,7 +229,7 @@ def _sign(r: DrawnReaction) -> str:
 
 
 def _entering_rows(diagram: Diagram, rs: Sequence[DrawnReaction], path: str) -> Iterable[Row]:
-    """Yield a row for each trigger; the picture of the other state tells several guards apart."""
+    """Yield a row for each trigger. "[…]" means several guards, as the other picture shows."""
     alike: dict[tuple[str, str], list[DrawnReaction]] = defaultdict(list)
     for r in rs:
         alike[r.trigger, r.target or ""].append(r)
@@ -249,7 +249,7 @@ def _leaving_rows(diagram: Diagram, r: DrawnReaction, path: str) -> list[Row]:
 
 
 def _first_row(diagram: Diagram, r: DrawnReaction, path: str) -> Row:
-    """Return the trigger, the guard and the state that declares the reaction, if another one."""
+    """Return trigger, guard and, if another state declares the reaction, that state."""
     is_inherited = not diagram.states[path].children and r.source != path
     spans = _trigger(r, GREY if is_inherited else INK)
     if r.source != path:
@@ -266,7 +266,7 @@ def _internal_rows(diagram: Diagram, r: DrawnReaction, path: str) -> list[Row]:
 
 
 def _broken(row: Row, more: str, width: float) -> list[Row]:
-    """Return the row and more of it, on one line if that is short enough."""
+    """Return the row with the text `more`: on one line if that is short enough."""
     if not more:
         return [row]
     whole = replace(row, spans=(*row.spans, Span(more, GREY)))
@@ -324,7 +324,7 @@ def _side(
     *,
     entering: bool,
 ) -> None:
-    """Paint the boxes, arrows and labels of a side; `edge` is where the middle begins."""
+    """Paint the boxes, arrows and labels of a side. `edge` is the border of the middle."""
     used = sum(group.height + GROUP_GAP for group in groups) - GROUP_GAP
     y = MARGIN + (laid.height - used) / 2
     for group in groups:

@@ -1,7 +1,8 @@
 """The overview: the few states that a chart names in `Chart(overview=...)`, and the ways between.
 
-A way leads from one of them to the next; states that the overview leaves out are passed through. A
-chart that names no states is shown by its blocks. An extended chart adds its own states.
+A way leads from one of these states to the next, perhaps through states that the overview leaves
+out. If a chart names no states, the overview shows its blocks. An extended chart adds its own
+states.
 """
 
 from __future__ import annotations
@@ -14,14 +15,14 @@ from callchart.engine.drawing.svg.labels import Line, summary
 from callchart.engine.drawing.svg.text import broken
 from callchart.engine.drawing.svg.whole_chart import ChartDiagram, Forms, laid_out
 
-#: The width of the lines about a state.
+#: The width of the text about a state.
 WIDTH = 150.0
-#: Lines of a label; the last one says how many more there are.
-MOST_LINES = 2
+#: The greatest number of lines of a label. The last one counts the triggers without a line.
+MAX_LINES = 2
 
 
 def overview_of(diagram: Diagram) -> Diagram:
-    """Return the diagram of the overview: the states without inside, and the ways as reactions."""
+    """Return the diagram of the overview: its states, and the ways between them as reactions."""
     base = overview_of(diagram.base) if diagram.base else None
     shown = shown_in(diagram)
     frames = _frames(diagram, shown)
@@ -46,13 +47,13 @@ def shown_in(diagram: Diagram) -> tuple[str, ...]:
 
 
 def overview_labels(diagram: Diagram, reactions: Sequence[DrawnReaction]) -> Forms:
-    """Return the first triggers of an arrow, and the number of the others."""
+    """Return the label of an arrow: its first triggers, and the number of the others."""
     lines = summary(reactions, ())
-    if len(lines) <= MOST_LINES:
+    if len(lines) <= MAX_LINES:
         return (lines,)
-    rest = lines[MOST_LINES - 1 :]
+    rest = lines[MAX_LINES - 1 :]
     events = tuple(event for line in rest for event in line.events)
-    return ((*lines[: MOST_LINES - 1], Line("", f"and {len(rest)} more", events=events)),)
+    return ((*lines[: MAX_LINES - 1], Line("", f"and {len(rest)} more", events=events)),)
 
 
 def laid_out_overview(diagram: Diagram) -> tuple[Diagram, ChartDiagram]:
@@ -62,7 +63,7 @@ def laid_out_overview(diagram: Diagram) -> tuple[Diagram, ChartDiagram]:
 
 
 def _frames(diagram: Diagram, shown: Sequence[str]) -> tuple[str, ...]:
-    """Return the states around most of the overview."""
+    """Return the states that the overview draws as frames around others."""
     if diagram.base is not None:
         return overview_of(diagram.base).frames
     enough = max(5.0, len(shown) / 3)
@@ -100,9 +101,9 @@ def _alone(diagram: Diagram, path: str, kept: Sequence[str]) -> StateNode:
 
 
 def _ways(diagram: Diagram, shown: Sequence[str], frames: Sequence[str]) -> list[DrawnReaction]:
-    """Return the ways between the states of the overview, each with the trigger that begins it.
+    """Return the ways between the states of the overview, each with its first trigger.
 
-    A frame has only the ways out of it."""
+    From a frame, only the ways that lead out of it are returned."""
     hidden = [block for block in diagram.blocks if block not in shown]
 
     def drawn_at(leaf: str) -> str:
@@ -133,7 +134,7 @@ def _ways(diagram: Diagram, shown: Sequence[str], frames: Sequence[str]) -> list
 
 
 def _ends(first: str, hidden: Sequence[str], steps: Sequence[tuple[str, str]]) -> list[str]:
-    """Return the states of the overview to which a way leads from `first`, through hidden ones."""
+    """Return the states of the overview that a way from `first` reaches through hidden states."""
     passed, ends = [first], []
     for here in passed:
         if here not in hidden:

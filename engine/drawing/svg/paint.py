@@ -1,14 +1,12 @@
 """States, labels and the legend, painted on a canvas.
 
-Groups have data attributes, by which a page finds them:
+The groups have attributes, by which a page finds them:
 
-- `data-state` is the full name of a state.
-- `data-edge` is "SOURCE->TARGET": the states at the ends of an arrow as it is drawn. An arrow and
-  its label may be two groups with the same value.
-- `data-reactions` are the ids of the reactions of the arrow (`DrawnReaction.id`).
-- `data-event` are the events of a line of a label (`DrawnReaction.event`).
-
-Spaces separate ids and events.
+- `data-state`: the full name of a state.
+- `data-edge`: "SOURCE->TARGET", the states at the ends of an arrow as it is drawn. An arrow and its
+  label may be two groups with the same value.
+- `data-reactions`: the ids of the arrow's reactions (`DrawnReaction.id`), separated by spaces.
+- `data-event`: the events of a line of a label (`DrawnReaction.event`), separated by spaces.
 """
 
 from __future__ import annotations
@@ -55,7 +53,7 @@ def paint_line(canvas: Canvas, x: float, y: float, line: Line, colour: str) -> N
 def paint_label(
     canvas: Canvas, rect: Rect, lines: Sequence[Line], colour: str, ground: str = PAPER
 ) -> None:
-    """Write a label on a rectangle of the colour `ground`, so that an arrow may pass behind it."""
+    """Write a label on a rectangle of the colour `ground`, which hides an arrow behind it."""
     canvas.rect(rect.grown(1), fill=ground, rounded=3)
     for n, line in enumerate(lines):
         paint_line(canvas, rect.x, rect.y + LINE * n + 11, line, colour)
@@ -76,7 +74,7 @@ def paint_legend(canvas: Canvas, x: float, y: float) -> None:
 def paint_block(
     canvas: Canvas, diagram: Diagram, block: Block, palette: Palette, *, depth: int = 0
 ) -> None:
-    """Paint a state and everything inside it, at `block.rect`."""
+    """Paint a state, and the states inside it, at `block.rect`."""
     state, r, shade = diagram.states[block.path], block.rect, palette[block.path]
     compound = bool(block.children)
     # A state that was added inside a block has a different background.

@@ -1,7 +1,8 @@
 """The places of the states in the picture of the whole chart.
 
-Each frame has its children in a grid. The search swaps cells of the grids until no swap makes the
-arrows shorter and the direction of reading better. All lengths are CSS px.
+Each frame has its children in a grid. The search swaps cells of the grids until no swap lowers the
+cost, which grows with long and crossing arrows and with arrows against the order of reading. All
+lengths are CSS px.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ SCREEN_WIDTH, SCREEN_HEIGHT = 1280.0, 800.0
 HEADER = 30.0
 MARGIN = 20.0
 
-#: The frame around everything that is at the top of the chart.
+#: The name of the frame around the outermost states.
 TOP = ""
 
 #: Rows of cells, each with a state or empty.
@@ -33,7 +34,7 @@ Pair = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Gaps:
-    """Room between the states of a frame, across and down, and along the edge inside."""
+    """Room between the states of a frame, across and down, and between them and its edge."""
 
     across: float
     down: float
@@ -51,12 +52,12 @@ class Placement:
     height: float
 
 
-#: Spreads one arrangement of the states out with the given gaps.
+#: A function of gaps that places the states of one arrangement.
 Arrangement = Callable[[Gaps], Placement]
 
 
 def arrows_of(diagram: Diagram) -> dict[Pair, tuple[DrawnReaction, ...]]:
-    """Return the transitions between frames and blocks; a block draws those inside it."""
+    """Return the transitions between frames and blocks. A block itself draws those inside it."""
     frames = diagram.frames
 
     def drawn_at(path: str) -> str:
@@ -71,15 +72,15 @@ def arrows_of(diagram: Diagram) -> dict[Pair, tuple[DrawnReaction, ...]]:
     return {pair: tuple(reactions) for pair, reactions in found.items()}
 
 
-def arrangements(diagram: Diagram, most: int) -> list[Arrangement]:
-    """Return the best arrangements, as functions that spread them out with given gaps.
+def arrangements(diagram: Diagram, count: int) -> list[Arrangement]:
+    """Return the `count` best arrangements.
 
-    The result is the same each time for the same chart."""
+    Equal charts give equal arrangements."""
     frames = diagram.frames
     members = {TOP: diagram.roots} | {p: diagram.states[p].children for p in frames}
     blocks = {path: snapped(block_of(diagram, path)) for path in diagram.blocks}
     search = _Search(diagram, members, blocks, arrows_of(diagram), Gaps(100, 60, 30))
-    return [partial(search.spread, grids) for grids in search.best()[:most]]
+    return [partial(search.spread, grids) for grids in search.best()[:count]]
 
 
 def frame_title_width(diagram: Diagram, path: str) -> float:
@@ -96,16 +97,16 @@ def _up(length: float) -> float:
 
 
 def snapped(block: Block) -> Block:
-    """Return the block, its size rounded up to the grid of arrows."""
+    """Return the block with its size rounded up to the grid of arrows."""
     return replace(block, rect=Rect(0, 0, _up(block.rect.w), _up(block.rect.h)))
 
 
 @dataclass(frozen=True, slots=True)
 class _StraightArrow:
-    """An arrow as the search sees it: straight from middle to middle.
+    """An arrow in the search: a straight line from middle to middle.
 
-    `forward` says that it leads on in the order of reading; `others` are the blocks that it should
-    not cross."""
+    `forward`: it follows the order of declaration. `others` are the blocks that it should not
+    cross."""
 
     source: str
     target: str
@@ -116,6 +117,8 @@ class _StraightArrow:
 
 @dataclass
 class _Search:
+    """The search for the arrangements of one chart with the lowest costs."""
+
     diagram: Diagram
     members: Mapping[str, Sequence[str]]
     blocks: Mapping[str, Block]
@@ -136,7 +139,7 @@ class _Search:
             for (source, target), reactions in self.arrows.items()
             if not (self.diagram.within(source, target) or self.diagram.within(target, source))
         ]
-        #: The arrows without a common end: these should not cross.
+        #: The indices of each two arrows without a common end: these should not cross.
         self.pairs = [
             (n, m)
             for (n, one), (m, other) in combinations(enumerate(self.straight), 2)
@@ -159,7 +162,9 @@ class _Search:
         return sorted(found, key=self.cost)
 
     def orders(self) -> tuple[list[str], list[str]]:
-        """Return the frames innermost first, and outermost first: each finds other improvements."""
+        """Return the frames in two orders, in which the search finds different improvements.
+
+        The first is innermost first, the second outermost first."""
         inner = sorted(self.members, key=lambda p: (-len(p), p))
         return inner, inner[::-1]
 
@@ -177,7 +182,7 @@ class _Search:
         return grids
 
     def others(self, frame: str, grid: Grid) -> Iterator[Grid]:
-        """Yield each shape of the grid as declared, then each swap of two cells of this one."""
+        """Yield the grids to try: each shape, and each swap of two cells in it or in `grid`."""
         paths = self.members[frame]
         for rows in range(1, len(paths) + 1):
             base = _in_rows(paths, rows)
@@ -188,7 +193,7 @@ class _Search:
             yield _swapped(grid, a, b)
 
     def spread(self, grids: Mapping[str, Grid], gaps: Gaps) -> Placement:
-        """Return the arrangement with these gaps, improved where they allow it."""
+        """Return the placement of an arrangement with these gaps, after a further search."""
         search = replace(self, gaps=gaps, costs={})
         return search.placed(search.improved(grids, self.orders()[0]))
 
@@ -256,7 +261,7 @@ class _Search:
     def cost(self, grids: Mapping[str, Grid], enough: float = inf) -> float:
         """Return `measure`, computed once: a search often comes back to the same grids.
 
-        From `enough` on it may be less than the whole cost: such grids are not chosen."""
+        From `enough` on, it may be only a part of the cost: the search drops such grids."""
         key = tuple(grids[frame] for frame in self.members)
         cost = self.costs.get(key, 0.0)
         if cost < enough:
@@ -264,7 +269,7 @@ class _Search:
         return cost
 
     def measure(self, grids: Mapping[str, Grid], enough: float) -> float:
-        """Return the cost, roughly in px of arrow: the way of the eye, and what crosses it."""
+        """Return the cost, roughly in px of arrow: the lengths of arrows, and their crossings."""
         cost = 0.0
         for term in self.terms(self.rects(grids)):
             cost += term
@@ -273,7 +278,7 @@ class _Search:
         return cost
 
     def terms(self, rects: Mapping[str, Rect]) -> Iterator[float]:
-        """Yield the terms of the cost: none is below 0, and the slowest to compute come last."""
+        """Yield the terms of the cost. None is below 0; the slowest to compute come last."""
         whole = rects[TOP]
         yield 0.3 * whole.w + 0.7 * whole.h
         yield 20 * max(0.0, whole.w - SCREEN_WIDTH) + 20 * max(0.0, whole.h - SCREEN_HEIGHT)
@@ -320,7 +325,7 @@ Point = tuple[float, float]
 
 
 def _cross(a: Point, b: Point, c: Point, d: Point) -> bool:
-    """Return whether the stretches a-b and c-d cross."""
+    """Return True if the lines a-b and c-d cross."""
     (ax, ay), (bx, by), (cx, cy), (dx, dy) = a, b, c, d
     if ((cx - ax) * (dy - ay) > (cy - ay) * (dx - ax)) == (
         (cx - bx) * (dy - by) > (cy - by) * (dx - bx)
@@ -332,6 +337,7 @@ def _cross(a: Point, b: Point, c: Point, d: Point) -> bool:
 
 
 def _meets(a: Point, b: Point, rect: Rect) -> bool:
+    """Return True if the line a-b crosses the rectangle."""
     if max(a[0], b[0]) <= rect.x or min(a[0], b[0]) >= rect.right:
         return False
     if max(a[1], b[1]) <= rect.y or min(a[1], b[1]) >= rect.bottom:

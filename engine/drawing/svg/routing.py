@@ -1,9 +1,9 @@
 """Routes of arrows, with right angles, and the places of their labels.
 
-Everything lies on a grid of `STEP` px. An arrow is the cheapest path from any point of the border
-of its source to any of its target (A*). Bends and crossings cost. An arrow cannot run along another
-arrow, through a block or through a label. A label lies next to its own arrow, and the arrows that
-are drawn later go round it. Nothing here knows states: only rectangles.
+Everything lies on a grid of `STEP` px. An arrow is the cheapest path from any point of its source's
+border to any point of its target's border (A*). Bends and crossings cost. An arrow cannot run along
+another arrow, through a block or through a label. A label lies next to its own arrow, and later
+arrows go around it. This module knows only rectangles, no states.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ Key = tuple[str, str]
 #: Left, top, right, bottom.
 Box = tuple[float, float, float, float]
 
-#: The weight of the estimate in A*. More than 1 tries fewer paths, and may miss the cheapest.
+#: The weight of the estimate in A*: above 1, A* tries fewer paths, and may miss the cheapest.
 ASTAR_WEIGHT = 1.3
-#: The costs of the forms of a label, from the first one on.
+#: The costs of the forms of a label, the best form first.
 FORM_COSTS = (0.0, 2.0, 9.0, 18.0)
 BEND, CROSSING, BORDER, FOREIGN_FRAME, NEAR = 5.0, 6.0, 1.0, 25.0, 1.2
 
-#: Marks of a point: in a block, next to one, at the end of the picture.
+#: Marks of a point: in a block, next to a block, at the edge of the picture.
 SOLID, NEXT_TO, EDGE = 1, 2, 4
 
 
@@ -37,9 +37,9 @@ SOLID, NEXT_TO, EDGE = 1, 2, 4
 class EdgeRequest:
     """An arrow to route: from one rectangle to another, with a label.
 
-    `sizes` are the sizes of the forms of the label, the best first. `frames` hold one end and not
-    the other: their borders must be crossed, all others should not. `leaving` says that the source
-    is a frame around the target, `entering` that the target is one around the source."""
+    `sizes` are the sizes of the forms of the label, the best first. `frames` contain one end of the
+    arrow: it must cross their borders, and should not cross others. `leaving`: the source is a
+    frame around the target. `entering`: the target is a frame around the source."""
 
     key: Key
     source: Rect
@@ -52,7 +52,7 @@ class EdgeRequest:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """The grid points from border to border, and the place of the label (None: no room).
+    """The grid points from border to border, and the place of the label; None without room.
 
     `form` is the index of the form of the label."""
 
@@ -65,8 +65,8 @@ class Route:
 class Router:
     """The routes in one picture of `width` x `height` px.
 
-    No arrow and no label may touch the rectangles in `solid`; an arrow may cross the borders of
-    `frames` only straight. They and the ends of the requests lie within the picture."""
+    No arrow and no label may touch the rectangles in `solid`. An arrow may cross the borders of
+    `frames` only at a right angle. All rectangles lie within the picture."""
 
     width: float
     height: float
@@ -85,21 +85,20 @@ class Router:
                 self._ground[point] |= SOLID
             for point in grid.points_in(rect.grown(STEP)):
                 self._ground[point] |= NEXT_TO
-        #: The directions of the borders of frames, and the frames that they belong to.
+        #: The runs of the borders of frames, and the numbers of the frames at a point.
         self._borders = grid.marks()
         self._frames_at: dict[int, list[int]] = {}
         for n, frame in enumerate(self.frames):
             for point, run in grid.border(frame):
                 self._borders[point] |= run
                 self._frames_at.setdefault(point, []).append(n)
-        #: The directions of the arrows (both where two cross), and the number of labels.
+        #: The runs of the arrows (both where two cross), and the number of labels at a point.
         self._lines, self._labels = grid.marks(), grid.marks()
 
     def route(self, requests: Sequence[EdgeRequest]) -> Mapping[Key, Route]:
-        """Route all, shortest first; then twice more, each in view of the others.
+        """Route all arrows, the shortest first. Then route them twice more, around all the others.
 
-        Arrows that found no room are first the next time. Stop early where two or more have
-        none."""
+        Arrows without room are first the next time. Stop early if two or more have no room."""
         ordered = sorted(requests, key=lambda w: _distance(w.source, w.target))
         for _ in range(3):
             for request in ordered:
@@ -107,15 +106,15 @@ class Router:
                 self._route(request)
             ordered.sort(key=self.is_complete)
             if len(requests) >= 3 and not self.is_complete(ordered[1]):
-                break  # two or more have no room: the gaps are too small
+                break  # the gaps are too small
         return self.routes
 
     def is_complete(self, request: EdgeRequest) -> bool:
-        """Return whether it has a path, and room for its label."""
+        """Return True if the arrow has a path, and room for its label."""
         return request.key in self.routes and self.routes[request.key].label is not None
 
     def _route(self, request: EdgeRequest, attempts: int = 4) -> None:
-        """Take the cheapest path with room for the label, or else the cheapest path."""
+        """Take a cheap path with room for the label, or else the cheapest path."""
         avoid: dict[int, float] = {}
         first: Route | None = None
         for _ in range(attempts):
@@ -142,7 +141,7 @@ class Router:
             self._count(route.label, -1)
 
     def _draw(self, marks: bytearray, points: Sequence[Point]) -> None:
-        """Mark the arrow, or clear its marks the second time: no other has the same ones."""
+        """Mark an arrow; the second time, clear its marks. No other arrow has the same marks."""
         ends = zip((points[0], *points), points, (*points[1:], points[-1]), strict=False)
         for before, place, after in ends:
             upright, level = before[0] == after[0], before[1] == after[1]
@@ -162,15 +161,15 @@ class Router:
         across, down = self._estimates(request)
         order = count()
         queue: list[tuple[float, int, float, int]] = []
-        # A point and a heading are one number: these dictionaries are read very often.
+        # A point and a direction are one number, because these dictionaries are read very often.
         came: dict[int, int] = {}
         best: dict[int, float] = {}
 
         def reach(state: int, cost: float, before: int) -> None:
             best[state], came[state] = cost, before
             row, column = divmod(state // 4, grid.columns)
-            left = ASTAR_WEIGHT * (across[column] + down[row])
-            heappush(queue, (cost + left, next(order), cost, state))
+            rest = ASTAR_WEIGHT * (across[column] + down[row])
+            heappush(queue, (cost + rest, next(order), cost, state))
 
         for point, heading in self._free_ports(request.source, inwards=request.leaving):
             reach(4 * point + heading, self._off_centre(point, request.source), -1)
@@ -259,7 +258,7 @@ class Router:
     # --- labels ----------------------------------------------------------------------------------
 
     def _label(self, request: EdgeRequest, points: Sequence[Point]) -> tuple[Rect | None, int]:
-        """Return the cheapest place for any form of the label; of equals, the first."""
+        """Return the cheapest place for the label, and its form; of equal places, the first."""
         own = self._grid.marks()
         self._draw(own, points)
         labels = [_box(route.label) for route in self.routes.values() if route.label]
@@ -271,7 +270,7 @@ class Router:
         found: tuple[float, int, Rect | None, int] = (inf, 0, None, 0)
         for n, (cost, rect, form) in sorted(enumerate(spots), key=lambda spot: spot[1][0]):
             if (cost, n) > found[:2]:
-                break  # all that follow cost more
+                break  # all others cost more
             extra = self._label_price(rect, own, labels)
             if extra is not None:
                 found = min(found, (cost + extra, n, rect, form))
@@ -280,7 +279,7 @@ class Router:
     def _spots(
         self, points: Sequence[Point], size: tuple[float, float]
     ) -> Iterator[tuple[float, Rect]]:
-        """Yield places next to the arrow or on it, cheaper near the middle of a long stretch."""
+        """Yield places next to the arrow or on it, cheaper near the middle of a straight part."""
         width, height = size
         middle = (len(points) - 1) / 2
         for first, last in _straights(points):
@@ -294,7 +293,7 @@ class Router:
                     corners = [(x - width / 2, y - 4 - height, 0.0), (x - width / 2, y + 4, 0.3)]
                 visible = STEP * min(n - first, last - n) - (height if upright else width) / 2
                 if visible >= 20:
-                    # The arrow runs through behind the label: fine for a line or two of text.
+                    # The label may lie on the arrow if it has one or two lines.
                     corners.append((x - width / 2, y - height / 2, 1.0 + height / 14))
                 cost = 12 * abs(n - middle) / len(points) + max(-room, 0) / 12
                 cost += abs(n - (first + last) / 2) * 0.1
@@ -334,7 +333,7 @@ def _overlaps(rect: Rect, boxes: Iterable[Box]) -> bool:
 
 
 def _straights(points: Sequence[Point]) -> Iterable[tuple[int, int]]:
-    """Yield (first, last) index of every straight stretch."""
+    """Yield the indices (first, last) of every straight part."""
     first = 0
     for n in range(1, len(points)):
         ends = n == len(points) - 1

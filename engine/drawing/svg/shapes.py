@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-#: Room for a little sign (a clock, a triangle, a loop) before its text.
+#: Room for a small sign (a clock, a triangle, a loop) before its text.
 ICON = 14.0
 PAD = 10.0
-#: The grid on which everything in the whole chart's picture stands: the lanes of the arrows.
+#: The grid of the whole chart's picture: blocks and arrows lie on it.
 STEP = 10
 
 
@@ -39,7 +39,7 @@ class Rect:
         return Rect(self.x - by, self.y - by, self.w + 2 * by, self.h + 2 * by)
 
     def overlaps(self, other: Rect) -> bool:
-        """Return whether they share an area; sharing a border is not enough."""
+        """Return True if they share an area; a common border is not enough."""
         return (
             self.x < other.right
             and other.x < self.right

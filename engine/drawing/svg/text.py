@@ -1,4 +1,4 @@
-"""Text in a picture: its sizes, its width, and words broken into lines that fit.
+"""Text in a picture: its size, its width, and its division into lines.
 
 All lengths are CSS px.
 """
@@ -10,7 +10,7 @@ import unicodedata
 from html import escape
 from typing import Final
 
-#: The fonts of every picture: the widths below are those of the first ones.
+#: The fonts of every picture. The widths below are those of Helvetica and Arial.
 FONTS: Final = "Helvetica, Arial, 'Liberation Sans', Arimo, 'Segoe UI', Roboto, sans-serif"
 #: Sizes of text, and the height of one line of it.
 TITLE, SMALL, LINE = 13.0, 11.0, 14.0
@@ -31,12 +31,12 @@ _WIDTHS = {
 }
 
 
-#: The fonts that replace Arial are up to a tenth wider.
+#: Some of the other fonts are up to a tenth wider than Arial.
 _SPARE, _SPARE_BOLD = 1.1, 1.18
 
 
 def text_width(text: str, size: float = SMALL, *, bold: bool = False) -> float:
-    """Return the width of the text: a tenth more than in Arial, for the fonts that replace it."""
+    """Return the width of the text in the widest of the fonts."""
     ems = sum(map(_width, text)) / 1000
     return ems * size * (_SPARE_BOLD if bold else _SPARE)
 
@@ -55,7 +55,7 @@ def escaped(text: str) -> str:
 
 
 def broken(text: str, width: float, size: float = SMALL) -> list[str]:
-    """Return the text in lines that are no wider; a word that is wider has its own line."""
+    """Return the text in lines of at most `width`. A wider word has a line of its own."""
     lines: list[str] = []
     for word in text.split():
         if lines and text_width(f"{lines[-1]} {word}", size) <= width:
@@ -66,12 +66,12 @@ def broken(text: str, width: float, size: float = SMALL) -> list[str]:
 
 
 def fitted(text: str, size: float, width: float, room: float) -> list[str]:
-    """Return the text in one or two lines of at most `room`, if need be with an ellipsis.
+    """Return the text in one or two lines of at most `room`, shortened with an ellipsis if needed.
 
-    One line may be a little wider than `width`, two lines are no wider than it where possible."""
-    for limit, most in ((min(width + 5 * size, room), 1), (min(width, room), 2), (room, 2)):
+    One line may be a little wider than `width`; two lines are at most so wide if possible."""
+    for limit, count in ((min(width + 5 * size, room), 1), (min(width, room), 2), (room, 2)):
         lines = broken(text, limit, size)
-        if len(lines) <= most and all(text_width(line, size) <= limit for line in lines):
+        if len(lines) <= count and all(text_width(line, size) <= limit for line in lines):
             return lines
     words = text.split()
     while words:
@@ -83,13 +83,13 @@ def fitted(text: str, size: float, width: float, room: float) -> list[str]:
 
 
 def cut_to(text: str, size: float, room: float) -> str:
-    """Return the text, cut and with an ellipsis where it is wider than `room`."""
+    """Return the text; if it is wider than `room`, cut it and add an ellipsis."""
     ems, fits = 0, 0
-    most = room / (size * _SPARE) * 1000
+    room_ems = room / (size * _SPARE) * 1000
     for letter in text:
         ems += _width(letter)
-        if ems > most:
+        if ems > room_ems:
             return text[:fits].rstrip() + "…"
-        # The letters that an ellipsis may follow.
-        fits += ems + _width("…") <= most
+        # Count the letters that leave room for an ellipsis.
+        fits += ems + _width("…") <= room_ems
     return text

@@ -1,4 +1,4 @@
-"""The whole chart as one picture, no larger than a screen where that is possible."""
+"""The whole chart as one picture, if possible no larger than a screen."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ from callchart.engine.drawing.svg.routing import EdgeRequest, Route, Router
 from callchart.engine.drawing.svg.shapes import ICON, PAD, STEP, Rect
 from callchart.engine.drawing.svg.text import TITLE, text_width
 
-#: Room across and down, tried in turn until there is a place for every label.
+#: The gaps across and down that are tried in turn, until every label has room.
 GAPS = (
     (80, 40),
     (100, 40),
@@ -57,19 +57,20 @@ GAPS = (
 #: Room inside the border of a frame.
 EDGE = 30.0
 
-#: The colour of a frame, and of a frame within a frame.
+#: The backgrounds of a frame, and of a frame within a frame.
 GROUNDS = (PAPER, GROUND)
 
-#: Returns the lines of the label of an arrow for these reactions, in several forms: the best first.
+#: The forms of a label, the best first. Each is a number of lines.
 Forms = tuple[tuple[Line, ...], ...]
+#: A function that returns the forms of the label of an arrow for these reactions.
 Labelling = Callable[[Diagram, Sequence[DrawnReaction]], Forms]
 
 
 @dataclass(frozen=True, slots=True)
 class ChartDiagram:
-    """Everything at its place: `drawn` draws it, and tests measure it.
+    """The layout of the whole chart: `drawn` draws it, and tests measure it.
 
-    `arrangement` is the way in which the states stand, `step` the index of its gaps in `GAPS`."""
+    `step` is the index in `GAPS` of the gaps between its states."""
 
     placement: Placement
     routes: Mapping[Pair, Route]
@@ -79,12 +80,12 @@ class ChartDiagram:
 
     @property
     def complete(self) -> bool:
-        """True where every arrow has its path and its label."""
+        """True if every arrow has its path and its label."""
         return all(pair in self.routes and self.routes[pair].label for pair in self.forms)
 
     @property
     def cost(self) -> float:
-        """The effort of looking at it: size, px of arrows, corners."""
+        """The cost: size, length of arrows, corners."""
         arrows = sum(STEP * len(r.points) + 40 * len(_corners(r)) for r in self.routes.values())
         return arrows + _cost_of_size(self.placement)
 
@@ -99,23 +100,23 @@ class ChartDiagram:
 
 
 def full_labels(diagram: Diagram, reactions: Sequence[DrawnReaction]) -> Forms:
-    """Return a line for each trigger, with its guard where there is room."""
+    """Return a line for each trigger, in forms with the whole guards and shorter ones."""
     lines = summary(reactions, diagram.reactions)
     return lines, wrapped(lines), shortened(lines), paired(lines)
 
 
 def laid_out(diagram: Diagram, labelling: Labelling = full_labels) -> ChartDiagram:
-    """Return the best layout that was found; of an extended chart, the layout of its base grown."""
+    """Return the best layout that was found. An extended chart keeps the layout of its base."""
     if diagram.base is not None:
         return _grown(diagram, laid_out(diagram.base, labelling), labelling)
     best: ChartDiagram | None = None
-    tried = arrangements(diagram, most=2)
+    tried = arrangements(diagram, count=2)
     for step, (across, down) in enumerate(GAPS):
         tight = []
         for arrangement in tried:
             placement = arrangement(Gaps(across, down, EDGE))
             if best and best.complete and best.cost < _cost_of_size(placement):
-                continue  # too large already, and larger still with more room
+                continue  # its size alone costs more, and further gaps only enlarge it
             now = _routed(diagram, placement, labelling, arrangement, step)
             if best is None or now.rank < best.rank:
                 best = now
@@ -127,7 +128,7 @@ def laid_out(diagram: Diagram, labelling: Labelling = full_labels) -> ChartDiagr
 
 
 def _grown(diagram: Diagram, base: ChartDiagram, labelling: Labelling) -> ChartDiagram:
-    """Return the layout of the base with the additions, with larger gaps where they are needed."""
+    """Return the layout of the base with the additions, with larger gaps if needed."""
     best: ChartDiagram | None = None
     for step in range(base.step, len(GAPS)):
         gaps = Gaps(*GAPS[step], EDGE)
@@ -147,7 +148,7 @@ def _grown(diagram: Diagram, base: ChartDiagram, labelling: Labelling) -> ChartD
 
 
 def _extended_on(diagram: Diagram, base: Arrangement, side: Side, gaps: Gaps) -> Placement:
-    """Spread an extended chart out: an `Arrangement`, as far as the diagram, base and side go."""
+    """Place the states of an extended chart. With the first three arguments, an `Arrangement`."""
     around = base(gaps)
     placement = extended(diagram, around, gaps, side) or extended(diagram, around, gaps, "below")
     assert placement is not None
@@ -195,7 +196,7 @@ def _routed(
 
 
 def _start(diagram: Diagram, placement: Placement) -> Rect:
-    """Return the room of the arrow from the dot to the block in which a call begins."""
+    """Return the room for the arrow from the dot to the block in which a call begins."""
     path = diagram.roots[0]
     while path in placement.frames:
         path = diagram.states[path].initial or path
@@ -213,7 +214,7 @@ def drawn(
     for path, rect in placement.frames.items():
         with canvas.group(state=path):
             _frame(canvas, diagram.states[path], rect, grounds[path])
-    # All arrows first: an arrow that crosses a label's ground would be cut otherwise.
+    # Labels come after all arrows: otherwise a later arrow would run over a label.
     for pair, route in laid.routes.items():
         with canvas.group(**edge_data(pair, placement.arrows[pair])):
             canvas.arrow(_corners(route), palette[pair[0]].line)
@@ -255,7 +256,7 @@ def _frame(canvas: Canvas, state: StateNode, rect: Rect, ground: str) -> None:
 
 
 def _legend_place(laid: ChartDiagram) -> Rect:
-    """Return a free corner outside of every frame, or else a place below the picture."""
+    """Return a free corner of the picture, or else a place below it."""
     placement = laid.placement
     taken = [*placement.frames.values(), *(b.rect for b in placement.blocks.values())]
     taken += [route.label for route in laid.routes.values() if route.label]
