@@ -18,8 +18,8 @@ from callchart.adapters.openai.failure import Failure
 from callchart.engine.data import Said, ToolUsed
 from callchart.engine.ports import ToolSpec
 
-#: The time for the server to end its response after the end of the answer. After it, we close the
-#: connection, so that the answer need not wait.
+#: How long the server may take to end its response after the end of the answer. Then we close the
+#: connection, so that the answer does not wait.
 _AFTER_END_S = 0.1
 
 
@@ -34,7 +34,8 @@ class Patience:
 class Attempt:
     """One try of a request.
 
-    `begun_at` is when the first token of a text or of a tool call came (Trio's clock), or None."""
+    `first_token_at` is when the first token of a text or of a tool call came, by Trio's clock, or
+    None."""
 
     def __init__(
         self, api: Api, failures: Failures, out: Callable[[str], None], patience: Patience
@@ -43,19 +44,19 @@ class Attempt:
         self._reading = api.reading()
         #: The scope around the response. Its deadline moves with each token.
         self._waiting = trio.CancelScope()
-        self.begun_at: float | None = None
+        self.first_token_at: float | None = None
         self._thoughts = Thoughts()
         self._text: list[str] = []
         self._end: str | None = None
         self._failure: Failure | None = None
 
     async def run(
-        self, history: Sequence[Said | ToolUsed], specs: Sequence[ToolSpec], began_at: float
+        self, history: Sequence[Said | ToolUsed], specs: Sequence[ToolSpec], requested_at: float
     ) -> StreamedAnswer | Failure:
         """Send the request, and pass on the text as it arrives.
 
-        The caller waits since `began_at`: the first token's deadline counts from there."""
-        self._waiting.deadline = began_at + self._patience.first_token_s
+        The deadline of the first token counts from `requested_at`. A retry has the same moment."""
+        self._waiting.deadline = requested_at + self._patience.first_token_s
         with self._waiting:
             try:
                 async with self._api.ask(history, specs) as response:
@@ -71,9 +72,9 @@ class Attempt:
                 self._failure = self._failures.disconnection(error)
         if self._end is not None:
             return StreamedAnswer("".join(self._text), self._reading.calls, self._end)
-        failure = self._failure or self._silence()
+        failure = self._failure or self._premature_end()
         # No retry after a first token: the caller must not hear the beginning twice.
-        return failure if self.begun_at is None else replace(failure, retry_after_s=None)
+        return failure if self.first_token_at is None else replace(failure, retry_after_s=None)
 
     def _take(self, data: str) -> None:
         if self._end is not None:
@@ -90,11 +91,11 @@ class Attempt:
         except GaveUp as error:
             self._failed(self._failures.gave_up(error.error))
         else:
-            spoken = self._thoughts.taken_out_of(encodable(part.text))
+            spoken = self._thoughts.filter_piece(encodable(part.text))
             # A thought does not count as a token: the caller hears silence meanwhile.
             if part.writing and (spoken or not part.text):
                 now = trio.current_time()
-                self.begun_at = now if self.begun_at is None else self.begun_at
+                self.first_token_at = now if self.first_token_at is None else self.first_token_at
                 self._waiting.deadline = now + self._patience.between_tokens_s
             self._say(spoken)
             if part.end:
@@ -114,10 +115,10 @@ class Attempt:
         self._failure = failure
         self._waiting.cancel()
 
-    def _silence(self) -> Failure:
-        """Return the failure of a stream that ended without an end or an error of its own."""
+    def _premature_end(self) -> Failure:
+        """Return the failure of a stream that was cut off, or that a timeout ended."""
         if not self._waiting.cancelled_caught:
             return self._failures.cut_off()
-        if self.begun_at is None:
+        if self.first_token_at is None:
             return self._failures.late(self._patience.first_token_s)
         return self._failures.stopped(self._patience.between_tokens_s)

@@ -18,8 +18,8 @@ from callchart.adapters.llm.history import Item, messages
 from callchart.engine.data import ToolUsed
 from callchart.engine.ports import ToolSpec
 
-#: The caller's words before our greeting. Chat templates of open models (for example Mistral's and
-#: Gemma's) refuse a conversation that begins with the assistant.
+#: A message in the caller's place before our greeting. The chat templates of open models (for
+#: example Mistral's and Gemma's) refuse a conversation that begins with the assistant.
 _BEFORE_GREETING = "…"
 
 
@@ -29,8 +29,8 @@ class ChatCompletions:
     def __init__(
         self, client: openai.AsyncOpenAI, model: str, prompt: str, interrupted: str
     ) -> None:
-        # Touch this attribute now: the client imports its module at the first use, which would
-        # delay a call.
+        # Use this attribute now: the client imports its module at the first use, and would delay a
+        # call.
         self._completions = client.chat.completions.with_streaming_response
         self._model, self._prompt, self._interrupted = model, prompt, interrupted
 
@@ -69,7 +69,7 @@ def chat(
 
 
 def _add_tool(chat: list[ChatCompletionMessageParam], used: ToolUsed, number: int) -> None:
-    # Mistral's models insist on an id of nine letters and digits.
+    # Mistral's models accept only an id of nine letters and digits.
     call_id = f"call{number:05}"
     call: ChatCompletionMessageFunctionToolCallParam = {
         "id": call_id,
@@ -78,8 +78,8 @@ def _add_tool(chat: list[ChatCompletionMessageParam], used: ToolUsed, number: in
     }
     last = chat[-1]
     if last["role"] == "assistant":
-        # Put the call into the message of the text before it: some servers refuse two messages of
-        # the assistant in a row.
+        # Add the call to the message before it: some servers refuse two messages of the assistant
+        # in a row.
         last["tool_calls"] = [call]
     else:
         chat.append({"role": "assistant", "content": None, "tool_calls": [call]})
@@ -124,9 +124,9 @@ class ChatReading:
 
 
 class _StreamedCalls:
-    """Tool calls that come in pieces, several in parallel; the index of a piece names its call.
+    """Tool calls that arrive in pieces, several in parallel. The index of a piece names its call.
 
-    Ollama sends each call whole, and all with the index 0: there, another id begins another
+    Ollama sends each call in one piece, and all with the index 0. So another id also begins another
     call."""
 
     def __init__(self) -> None:
@@ -143,7 +143,7 @@ class _StreamedCalls:
                 index, call_id = rest.get("index"), rest.get("id")
                 name, arguments = function.get("name"), function.get("arguments")
             case _:
-                raise BadStream("a tool call in it has no function")
+                raise BadStream("a tool call has no function")
         begun = self._by_index.get(index)
         if begun is None or (call_id and begun.call_id and call_id != begun.call_id):
             begun = self._by_index[index] = _Begun()

@@ -13,8 +13,8 @@ class ModelCounters:
     `requests` counts all requests, `retries` included; an answer that uses tools has several.
     `failures` counts the answers that ended in an error.
 
-    The latency of a first token is the time from the request, or from its first try, to that token:
-    `first_tokens` counts them, then come their sum and the longest, in seconds."""
+    `first_tokens` counts the first tokens. The latency of one is the time from the request, before
+    any retry, to the token. `first_token_sum_s` is the sum of the latencies."""
 
     requests: int = 0
     retries: int = 0

@@ -42,7 +42,7 @@ class Failures:
         elif "insufficient_quota" in code:
             cure, retry_after_s = "the account's credit is used up: check its billing", None
         elif status >= 500:
-            cure = "the server's own trouble: see the provider's status page if it goes on"
+            cure = "server error: see the provider's status page if it goes on"
         else:
             cure = _CURES.get(status, "see the provider's documentation of this status")
         if status == 404:
@@ -91,7 +91,7 @@ class Failures:
         return Failure(Late(PROVIDER, what, cure))
 
     def stopped(self, timeout_s: float) -> Failure:
-        """Return the failure of an answer that began, and then brought no token in time."""
+        """Return the failure of an answer that stopped: after a token, no other came in time."""
         return self._failure(
             f"sent no token for {timeout_s:g} s in the middle of an answer",
             "see the provider's status page if it goes on, or raise between_tokens",
@@ -117,7 +117,7 @@ class Failures:
         error = ProviderError(
             PROVIDER,
             f"the stream from {self._host} is malformed: {what}",
-            "check that the base URL leads to an OpenAI-compatible API, and check any proxy",
+            "check that the base URL is an OpenAI-compatible API, and check any proxy",
         )
         return Failure(error, retry_after_s)
 
@@ -132,7 +132,7 @@ class Failures:
         """Return the error of an answer that used tools in each of its `rounds` requests."""
         return ProviderError(
             PROVIDER,
-            f"the model used tools {rounds} times in one answer and did not end it",
+            f"the model used tools in {rounds} requests of one answer and did not end it",
             "say in the prompt when to use a tool, and make the tools' results plain",
         )
 
@@ -148,7 +148,7 @@ _TOO_LONG = (
 _CURES = {
     400: "this server may not know streaming or tools: try another model",
     401: "the key was refused: check it and the account it belongs to",
-    403: "this key may not use this model, or not from this country",
+    403: "this key has no access to this model, or may not be used in this country",
     404: "check the model's name and the base URL, which usually ends in /v1",
     413: _TOO_LONG,
     429: "too many requests: ask the provider for a higher limit",
@@ -158,7 +158,7 @@ _CURES = {
 def _is_too_long(error: object) -> bool:
     """Return whether the error says that the conversation is too long for the model.
 
-    OpenAI has a code for this; vLLM, llama.cpp and others have only a text, each its own."""
+    OpenAI has a code for this. vLLM, llama.cpp and others have only texts, which differ."""
     said = r"context_length|maximum context|context (length|window|size)|number of input tokens"
     return re.search(said, str(error), re.IGNORECASE) is not None
 

@@ -15,16 +15,16 @@ from callchart.adapters.fallback.failures import both_failed
 from callchart.engine.data import Said, ToolUsed
 from callchart.engine.ports import LanguageModel, ProviderError, Tools, ToolSpec
 
-#: For the breaker of a model. A call asks for one answer at a time, so each failure is a turn in
-#: which a caller waited for the first model in vain.
+#: The failures in a row after which a model's breaker opens. At each failure, a caller waited for
+#: the first model in vain.
 FAILURES: Final = 3
 
 
 class FallbackModel:
     """A `ports.LanguageModel` over two others. `breaker` guards the first one, and has its name.
 
-    The first model limits the time to its first token itself: give each of two `OpenAIModel`s
-    `FIRST_TOKEN_OF_TWO_S`, so that together they stay within a caller's patience."""
+    The first model itself limits the time to its first token. Give each of two `OpenAIModel`s
+    `FIRST_TOKEN_OF_TWO_S`, so that both together take at most `FIRST_TOKEN_S`."""
 
     def __init__(self, first: LanguageModel, second: LanguageModel, breaker: Breaker) -> None:
         self._first, self._second, self._breaker = first, second, breaker

@@ -1,7 +1,7 @@
 """The part of a call's history that a model gets: the newest whole turns, within a token limit.
 
-Tokens are estimated from bytes, rather too many than too few. We use no tokenizer, because each
-model has its own, and most would have to be downloaded."""
+Tokens are estimated from bytes, and the estimate is high. We use no tokenizer, because each model
+has its own, and most would have to be downloaded."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ Item = Said | ToolUsed
 #: OpenAI's vocabularies: English has 4.3 bytes in a token; Russian has 3.8 in the older vocabulary
 #: (cl100k) and 6.2 in a newer one (o200k), which is made for more languages.
 _BYTES_PER_TOKEN_OF_WORDS = 3
-#: The same for JSON, which is full of signs: measured 2.1 bytes in English, 2.7 in Russian.
+#: The same for JSON, which is full of punctuation: measured 2.1 bytes in English, 2.7 in Russian.
 _BYTES_PER_TOKEN_OF_JSON = 2
-#: The tokens around a message: its role and its ends. OpenAI's chat format has 4 of them.
+#: The extra tokens of a message: its role and its limits. OpenAI's chat format has 4 of them.
 _TOKENS_AROUND_MESSAGE = 8
 
 

@@ -27,18 +27,18 @@ OPENAI_URL: Final = "https://api.openai.com/v1"
 
 ApiName = Literal["chat", "responses"]
 
-#: The time to the first token, including a retry: no caller should hear silence for longer. A model
-#: and its fallback share it.
+#: The time to the first token, including a retry: a caller should not hear silence for longer. A
+#: model and its fallback share this time.
 FIRST_TOKEN_S: Final = 3.0
 FIRST_TOKEN_OF_TWO_S: Final = 1.5
-#: The time without a token in the middle of an answer. A chunk's sound is about as long, and hides
-#: a shorter pause.
+#: The longest time between two tokens. The sound of a chunk is about as long, and hides a shorter
+#: pause.
 BETWEEN_TOKENS_S: Final = 2.0
-#: The limit of prompt, tools and history together, by an upper estimate. Ollama's default limit is
+#: The limit of prompt, tools and history together, by a high estimate. Ollama's default limit is
 #: 4,096, and it cuts a longer conversation without an error.
 CONTEXT_TOKENS: Final = 4_000
 
-#: The most requests for one answer. A model that still uses tools then does not come to an end.
+#: The most requests for one answer. If the last one still uses tools, the answer fails.
 _ROUNDS = 5
 
 _APIS: Mapping[ApiName, Callable[[openai.AsyncOpenAI, str, str, str], Api]] = {
@@ -148,14 +148,14 @@ class OpenAIModel:
         self, history: Sequence[Item], specs: Sequence[ToolSpec], out: Callable[[str], None]
     ) -> StreamedAnswer:
         """Return the answer of a request or of its retry. Raises `ProviderError`."""
-        began_at = trio.current_time()
-        outcome = await self._attempt(history, specs, out, began_at)
+        requested_at = trio.current_time()
+        outcome = await self._attempt(history, specs, out, requested_at)
         if isinstance(outcome, Failure) and outcome.retry_after_s is not None:
-            again_at = trio.current_time() + outcome.retry_after_s
-            if again_at < began_at + self._patience.first_token_s:
-                await trio.sleep_until(again_at)
+            retry_at = trio.current_time() + outcome.retry_after_s
+            if retry_at < requested_at + self._patience.first_token_s:
+                await trio.sleep_until(retry_at)
                 self._counters = self._counters.tried_again()
-                outcome = await self._attempt(history, specs, out, began_at)
+                outcome = await self._attempt(history, specs, out, requested_at)
         if isinstance(outcome, Failure):
             # Raise outside the handler: the client's errors quote keys and callers, and must not
             # become the context of ours.
@@ -167,16 +167,16 @@ class OpenAIModel:
         history: Sequence[Item],
         specs: Sequence[ToolSpec],
         out: Callable[[str], None],
-        began_at: float,
+        requested_at: float,
     ) -> StreamedAnswer | Failure:
         self._counters = self._counters.asked()
         attempt = Attempt(self._api, self._failures, out, self._patience)
         try:
-            return await attempt.run(history, specs, began_at)
+            return await attempt.run(history, specs, requested_at)
         finally:
             # Count the latency even if the caller interrupts the answer.
-            if attempt.begun_at is not None:
-                self._counters = self._counters.began(attempt.begun_at - began_at)
+            if attempt.first_token_at is not None:
+                self._counters = self._counters.began(attempt.first_token_at - requested_at)
 
     def _failed(self, error: ProviderError) -> ProviderError:
         self._counters = self._counters.failed()
@@ -186,7 +186,7 @@ class OpenAIModel:
 def _check(api_key: str, base_url: str) -> None:
     if not api_key or not api_key.isascii() or not api_key.isprintable() or " " in api_key:
         # Never quote the key itself.
-        got = "one with other signs or spaces" if api_key else "an empty one"
+        got = "one with other characters" if api_key else "an empty one"
         what = f"the API key must be printable ASCII without spaces, got {got}"
         raise ProviderError(PROVIDER, what, "set it as the provider shows it")
     try:

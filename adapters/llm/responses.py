@@ -21,8 +21,8 @@ class Responses:
     def __init__(
         self, client: openai.AsyncOpenAI, model: str, prompt: str, interrupted: str
     ) -> None:
-        # Touch this attribute now: the client imports its module at the first use, which would
-        # delay a call.
+        # Use this attribute now: the client imports its module at the first use, and would delay a
+        # call.
         self._responses = client.responses.with_streaming_response
         self._model, self._prompt, self._interrupted = model, prompt, interrupted
 
@@ -36,7 +36,7 @@ class Responses:
             input=conversation(history, self._interrupted),
             # Omit an empty list: servers without tools refuse the field itself.
             tools=[_tool(spec) for spec in specs] or openai.omit,
-            # Each request brings the whole history, so the server need not keep the caller's words.
+            # Each request has the whole history, so the server need not store the caller's words.
             store=False,
             stream=True,
         ) as response:
@@ -78,7 +78,7 @@ def _tool(spec: ToolSpec) -> FunctionToolParam:
         "name": spec.name,
         "description": spec.description,
         "parameters": dict(spec.parameters),
-        # Strict mode allows only a part of JSON schema, which not every tool's schema keeps to.
+        # Strict mode allows only a part of JSON schema, and a tool's schema may use more.
         "strict": False,
     }
 
@@ -109,7 +109,7 @@ class ResponseReading:
                 "type": "response.output_item.done",
                 "item": {"type": "function_call", "name": str(name), "arguments": str(arguments)},
             }:
-                # This event has the whole call, so the pieces before it are not kept.
+                # This event has the whole call, so ignore the pieces before it.
                 self._calls.append(ToolCall(name, arguments))
                 return Part(writing=True)
             case {"type": "response.completed"}:

@@ -15,15 +15,15 @@ _END: Final = "</think>"
 class Thoughts:
     """A filter for one text, which arrives in pieces.
 
-    An end mark without a beginning is removed, and the text before it stays: some servers swallow
-    the beginning mark, but the text before the end was spoken by then."""
+    An end mark without a beginning is removed, and the text before it stays. Some servers drop the
+    beginning mark; when the end mark arrives, the text before it is already spoken."""
 
     def __init__(self) -> None:
         self._thinking = False
         #: The end of the last piece, if it may be the beginning of a mark.
         self._held = ""
 
-    def taken_out_of(self, piece: str) -> str:
+    def filter_piece(self, piece: str) -> str:
         """Add a piece, and return the text that can be spoken now."""
         *parts, last = re.split(f"({_BEGIN}|{_END})", self._held + piece)
         begin = last.rfind("<")

@@ -6,14 +6,15 @@ import numpy as np
 
 from callchart.engine.ports import FRAME_SECONDS, frame_bytes
 
-# The voice detector finds an onset some 80 ms late, and a soft one 100 ms later still. The rest is
-# the silence before a word that recognisers expect.
+# The voice detector finds an onset about 80 ms late, and a soft one about 180 ms late. The rest is
+# the silence that recognisers expect before a word.
 PRE_ROLL_S = 0.36
 
-#: Sound after this is dropped: a caller who never stops is answered after half of it.
+#: The longest sound of an utterance; later sound is dropped. The default call does not wait so
+#: long: it answers after 30 s of speech (`longest_utterance`).
 LONGEST_S = 60.0
 
-# 54 dB below full scale: the noise of a line is not louder.
+# 54 dB below full scale. The noise of a line is quieter.
 QUIET_AMPLITUDE = 64
 
 
@@ -36,7 +37,7 @@ class Utterance:
             self._sound += pcm
 
     def begin(self, number: int) -> None:
-        """Begin an utterance with the sound that was kept."""
+        """Begin an utterance. Its sound begins with the frames that were kept."""
         self.number = number
 
     def end(self) -> bytes:

@@ -3,14 +3,14 @@
 A cached text comes immediately, in one piece. The sound of another text is passed on as it is
 synthesised, collected meanwhile, and written by a thread in the background.
 
-The cache must not keep a caller's private matters, which a model's answers may contain. Therefore
-it keeps only two kinds of text: declared texts (scripts, which are the same for every caller), and
+The cache must not keep private data of a caller, which a model's answers may contain. Therefore it
+keeps only two kinds of text: declared texts (scripts, which are the same for every caller), and
 short texts that are requested again after an hour or more. By then the first call has ended, so two
 calls share the text. A text that a model says twice in one call may be about its caller.
 
-Two requests for one text at the same time are both synthesised. To share one synthesis would help
-little: scripts are requested once, ahead of time. And a request that waits for another one's sound
-would have to start again when that one is cancelled.
+Two requests for one text at the same time are both synthesised. Sharing one synthesis would help
+little: scripts are requested once, ahead of time. And a request that waits for the sound of another
+would have to start again if that one is cancelled.
 """
 
 from __future__ import annotations
@@ -30,15 +30,16 @@ from callchart.engine.ports import OutsideWork, Speech, Synthesizer, WordTiming
 
 #: Half an hour of speech at 16 kHz.
 LIMIT_BYTES: Final = 64_000_000
-#: A sentence or two: a longer text is hardly ever repeated.
+#: One or two sentences. A longer text is hardly ever repeated.
 LONGEST_CHARACTERS: Final = 250
-#: Longer than a call.
+#: No call is so long, so a text that is repeated after this time belongs to another call.
 ANOTHER_CALL_S: Final = 3600.0
 #: The most texts whose first request is remembered, as hashes.
 MOST_REMEMBERED: Final = 4096
-#: A read takes less than 1 ms. After this time the disk hangs, and the text is synthesised instead.
+#: A read takes less than 1 ms. After this time the disk counts as hanging, and the text is
+#: synthesised instead.
 READ_TIMEOUT_S: Final = 0.05
-#: The most sounds that wait to be written. While a slow disk has so many, no other is kept.
+#: The most sounds that wait to be written. While so many wait for a slow disk, no other is kept.
 MOST_WAITING: Final = 16
 #: The time for the last writes at the end.
 LAST_WRITES_S: Final = 1.0
@@ -62,7 +63,7 @@ class CachedSynthesizer:
         #: When each text was requested first, by its name, oldest first.
         self._requested_at: dict[str, float] = {}
         self._waiting = 0
-        # Limits of its own: a disk that hangs must not use up Trio's common threads.
+        # Separate limiters: a hanging disk must not use up the threads of Trio's default limiter.
         self._reading, self._writing = trio.CapacityLimiter(4), trio.CapacityLimiter(1)
 
     @classmethod
@@ -165,7 +166,7 @@ def _kept(text: str, pieces: Sequence[Speech]) -> KeptSound:
     named = [word.word for word in timings] == words[: len(timings)]
     places = tuple((word.start_s, word.end_s) for word in timings)
     pcm = b"".join(piece.pcm for piece in pieces)
-    # Keep no words: the next request brings the text.
+    # Keep no words: the next request has the text.
     return KeptSound(pcm, places if named or len(timings) == len(words) else ())
 
 

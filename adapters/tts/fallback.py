@@ -3,11 +3,12 @@
 The first voice has `first_sound_s` for its first sound. After that, a piece is late when the caller
 has heard all earlier pieces and then `silence_s` of silence. When the first voice is late or fails,
 its request is cancelled, and the second voice speaks the rest of the text. The rest begins at the
-first word that the first voice did not complete. So no word is lost, and at most one is repeated.
+first word that the first voice did not complete. So no word is lost, and with word timings at most
+one is repeated.
 
 The caller hears that word broken off and then whole, as when a speaker corrects himself. To prevent
-this, every piece would have to wait for the end of its last word. That costs some 0.3 s before the
-first sound of every text, and helps one text in hundreds.
+this, every piece would have to wait for the end of its last word. That would delay the first sound
+of every text by about 0.3 s, and help one text in hundreds.
 """
 
 from __future__ import annotations
@@ -23,19 +24,21 @@ from callchart.adapters.fallback.failures import Late, both_failed
 from callchart.adapters.tts.joined_sound import JoinedSound
 from callchart.engine.ports import ProviderError, Speech, Synthesizer
 
-#: The predecessor's voice took 0.15 s to its first sound, and its goal was 0.25 s. After 0.4 s, the
-#: second voice is likely to be faster than a longer wait.
+#: A healthy voice takes about 0.15 s to its first sound. After 0.4 s, the second voice is likely to
+#: be faster than a longer wait.
 FIRST_SOUND_S: Final = 0.4
-#: A silence within a text that sounds like a breath.
+#: The longest silence within a text: it sounds like a breath.
 SILENCE_S: Final = 0.2
-#: After this time without a piece the first voice hangs, however much sound is still to be heard.
+#: After this time without a piece, the first voice counts as hanging, even if the caller still has
+#: sound to hear.
 LONGEST_PAUSE_S: Final = 5.0
 
 
 class FallbackSynthesizer:
     """A `ports.Synthesizer` over two others. `breaker` guards the first one, and has its name.
 
-    `first_sound_s` limits the time to the first voice's first sound, `silence_s` a gap in it."""
+    `first_sound_s` limits the time to the first voice's first sound, `silence_s` each
+    later gap."""
 
     def __init__(
         self,
@@ -68,7 +71,7 @@ class FallbackSynthesizer:
             return
         self.counters.record_fallback(failure)
         try:
-            await self._second.synthesize(rest, rate_hz, sound.of_second)
+            await self._second.synthesize(rest, rate_hz, sound.add_second)
         except ProviderError as error:
             self.counters.both_failed += 1
             raise both_failed(failure, error) from None
@@ -83,7 +86,7 @@ class FallbackSynthesizer:
                 heard_by = max(heard_by, now) + len(speech.pcm) / (rate_hz * 2)
                 patience.deadline = min(heard_by, now + LONGEST_PAUSE_S) + self._silence_s
                 self._first_times_words = self._first_times_words or bool(speech.words)
-                sound.of_first(speech)
+                sound.add_first(speech)
 
             await self._first.synthesize(text, rate_hz, pass_on)
         if patience.cancelled_caught:

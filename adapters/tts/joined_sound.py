@@ -11,8 +11,9 @@ from typing import Final
 from callchart.engine.ports import Speech, WordTiming
 from callchart.engine.reply.word_timing import word_ends_s
 
-#: Speech is hardly ever slower than this. It limits the estimate of spoken words when a voice gives
-#: no word timings. Measured: espeak-ng reads English with many figures at 9.6 to 11.
+#: Speech is hardly ever slower than this. It limits the estimate of spoken words when a voice sends
+#: no word timings. Measured: espeak-ng reads English with many numbers at 9.6 to 11 characters a
+#: second.
 SLOWEST_CHARACTERS_PER_S: Final = 9.0
 
 
@@ -33,7 +34,7 @@ class JoinedSound:
         #: All timings that the first voice has sent, also those ahead of its sound.
         self._timings: tuple[WordTiming, ...] = ()
         self._words: tuple[WordTiming, ...] = ()
-        #: The second voice's words follow the first's, without a missing word between them.
+        #: True if no word is missing between the first voice's words and the second's.
         self._words_join = True
 
     @property
@@ -41,7 +42,7 @@ class JoinedSound:
         """The length of the sound passed on so far, in seconds."""
         return self._samples / self._rate_hz
 
-    def of_first(self, speech: Speech) -> None:
+    def add_first(self, speech: Speech) -> None:
         """Pass on a piece in the first voice."""
         self._samples += len(speech.pcm) // 2
         self._timings = speech.words
@@ -59,10 +60,10 @@ class JoinedSound:
         self._words_join = given == len(self._words)
         return "".join(self._text.split(maxsplit=given)[given:])
 
-    def of_second(self, speech: Speech) -> None:
-        """Pass on a piece in the second voice, whose times begin with the rest of the text."""
+    def add_second(self, speech: Speech) -> None:
+        """Pass on a piece in the second voice. Its times count from the beginning of the rest."""
         words = self._words
-        # After a missing word, the listener would take them for the words before them.
+        # If a word is missing, the listener would match these timings with the wrong words.
         if self._words_join:
             words += tuple(
                 WordTiming(word.word, word.start_s + self.duration_s, word.end_s + self.duration_s)
@@ -77,8 +78,8 @@ class JoinedSound:
         """Return how many words of `text.split()` were certainly completed.
 
         If the timings name the text's words, count the words that ended. Otherwise estimate by the
-        share of characters, as in slow speech: repeat some words rather than lose one. An estimate
-        never counts all words, because the voice did not finish the text."""
+        share of characters, as if the speech were slow: repeat some words rather than lose one. An
+        estimate never counts all words, because the voice did not finish the text."""
         words = self._text.split()
         if self._timings and [word.word for word in self._timings] == words[: len(self._timings)]:
             return len(self._words)

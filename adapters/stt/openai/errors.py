@@ -1,6 +1,6 @@
 """The failures of a transcription server, as cause and cure.
 
-No text of the client or the server gets into our errors: it may quote keys and callers."""
+Our errors contain no text of the client or the server: such text may quote keys and callers."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ _STATUS_PAGE = "see the provider's status page if it goes on"
 _CURES = {
     400: "check the model's name, and that it takes WAV and knows the language",
     401: "the key was refused: check it and the account it belongs to",
-    403: "this key may not use this model, or not from this country",
+    403: "this key has no access to this model, or may not be used in this country",
     404: "check the model's name and the base URL, which usually ends in /v1",
     429: "too many requests at once: ask the provider for a higher limit",
 }
 
 
 class Failures:
-    """The wording of the failures of one model on one server."""
+    """The failures of one model on one server, in words."""
 
     def __init__(self, host: str, model: str) -> None:
         self._host, self._model = host, model
@@ -37,9 +37,9 @@ class Failures:
         status, code = response.status_code, _code(response)
         retry_after_s = server_retry_after_s(response) if status == 429 or status >= 500 else None
         if code == "insufficient_quota":
-            cure, retry_after_s = "the account's credit is used up: see to its billing", None
+            cure, retry_after_s = "the account's credit is used up: check its billing", None
         elif status >= 500:
-            cure = f"the server's own trouble: {_STATUS_PAGE}"
+            cure = f"server error: {_STATUS_PAGE}"
         else:
             cure = _CURES.get(status, "see the provider's documentation of this status")
         what = f"answered {status}{f' ({code})' if code else ''}"
@@ -48,7 +48,7 @@ class Failures:
         return self._failure(what, cure, retry_after_s)
 
     def disconnection(self, error: httpx2.RequestError) -> Failure:
-        """Return the failure of a request without a complete answer."""
+        """Return the failure of a connection, before the answer or in the middle of it."""
         chain = tuple(causes(error))
 
         def caused_by(*kinds: type[BaseException]) -> bool:
@@ -71,19 +71,19 @@ class Failures:
     def malformed(self) -> Failure:
         """Return the failure for an answer that is not a transcription."""
         cure = "check that the base URL is one of an OpenAI-compatible API"
-        return self._failure("answered something that is no transcription", cure)
+        return self._failure("sent an answer that is not a transcription", cure)
 
     def late(self, timeout_s: float) -> ProviderError:
         """Return the error for an answer that did not come in this time."""
         cure = "try a faster model, or see the provider's status page"
-        return self._failure(f"had no words within {timeout_s:g} s", cure).error
+        return self._failure(f"sent no transcription within {timeout_s:g} s", cure).error
 
     def _failure(self, what: str, cure: str, retry_after_s: float | None = None) -> Failure:
         return Failure(ProviderError(PROVIDER, f"{self._host} {what}", cure), retry_after_s)
 
 
 def _code(response: httpx2.Response) -> str:
-    """Return the provider's code for an error, or ""; never a text that may quote a caller."""
+    """Return the provider's code for an error, or ""; never text that may quote a caller."""
     try:
         body = response.json()
     except ValueError:

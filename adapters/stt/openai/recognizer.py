@@ -1,7 +1,7 @@
 """Transcription by OpenAI, or by any server with its API: one request for each utterance.
 
-The request is made when the utterance ends and contains its whole sound. There are no partials. A
-request whose failure may be short is retried once.
+The request is made when the utterance ends, and contains its whole sound. There are no partials. A
+failed request is retried once if the retry may succeed.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ ANSWER_TIMEOUT_S = 8.0
 #: have no limit here: `ANSWER_TIMEOUT_S` limits the whole request.
 _TIMEOUT = httpx2.Timeout(None, connect=2.0)
 
-#: A connection outlives the caller's silence, so that only the first pays for TLS.
+#: A connection stays open between two utterances, so only the first request waits for TLS.
 _LIMITS = httpx2.Limits(max_connections=200, max_keepalive_connections=100, keepalive_expiry=60.0)
 
 
 @dataclass(slots=True)
 class _Final:
-    """An utterance that has ended; its words, once they are known."""
+    """An ended utterance and its words; None until they are known."""
 
     utterance: int
     text: str | None = None
@@ -67,7 +67,7 @@ class OpenAIRecognition:
         self._said.begin(utterance)
 
     def utterance_ended(self, utterance: int) -> None:
-        """Ask for the words of the utterance; a silent one gets an empty final, unasked."""
+        """Request the words of the utterance. A silent one gets an empty final at once."""
         pcm = self._said.end()
         if self._failure:
             return
@@ -122,7 +122,8 @@ class _Api:
             if isinstance(outcome, Failure) and outcome.retry_after_s is not None:
                 await trio.sleep(outcome.retry_after_s)
                 outcome = await self._attempt(sound)
-            # Outside a handler: the client's own errors, which quote keys, must not be chained.
+            # Raise outside the handler: the client's errors quote keys and callers, and must not
+            # become the context of ours.
             if isinstance(outcome, Failure):
                 raise outcome.error
             return outcome
@@ -149,7 +150,7 @@ class _Api:
 
 
 class OpenAIRecognizer:
-    """`ports.Recognizer` for any number of calls. Made by `open`."""
+    """A `ports.Recognizer` for any number of calls. Made by `open`."""
 
     def __init__(self, api: _Api) -> None:
         self._api = api
@@ -164,10 +165,10 @@ class OpenAIRecognizer:
         model: str = MODEL,
         base_url: str = OPENAI_URL,
     ) -> AsyncIterator[OpenAIRecognizer]:
-        """Open a recogniser and its connections until the block ends.
+        """Open a recogniser, and close its connections after the block.
 
-        `language` is a code of two letters, such as "ru". Raises `ProviderError` for a key, an
-        address or a language that can never work."""
+        `language` is a code of two or three letters, such as "ru". Raises `ProviderError` for a
+        key, a URL or a language that cannot work."""
         _check(api_key, base_url, language)
         async with httpx2.AsyncClient(
             base_url=base_url,
@@ -199,7 +200,7 @@ def _wav(pcm: bytes, rate_hz: int) -> bytes:
 def _check(api_key: str, base_url: str, language: str) -> None:
     if not api_key or not api_key.isascii() or not api_key.isprintable() or " " in api_key:
         # Never quote the key itself.
-        got = "one with other signs or spaces" if api_key else "an empty one"
+        got = "one with other characters" if api_key else "an empty one"
         what = f"the API key must be printable ASCII without spaces, got {got}"
         raise ProviderError(PROVIDER, what, "set it as the provider shows it")
     try:

@@ -1,4 +1,7 @@
-"""The messages to pocketsphinx's process. It answers each with `Taken`, after any `Heard`."""
+"""The messages to and from pocketsphinx's process.
+
+The process answers each message with any number of `Heard`, and then one `Taken`.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Begin:
-    """An utterance begins; its sound follows at this rate."""
+    """The beginning of an utterance, whose sound follows at this rate."""
 
     utterance: int
     rate_hz: int
@@ -22,9 +25,9 @@ class Frames:
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """The utterance has ended; the process must send its final."""
+    """The end of the utterance: the process must send its final."""
 
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """The oldest unanswered message is processed; its results were sent before this."""
+    """The end of the work on the oldest unanswered message."""

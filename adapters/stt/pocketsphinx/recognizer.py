@@ -1,8 +1,8 @@
 """The offline recogniser: pocketsphinx, which knows English, with a process for each call.
 
 Pocketsphinx holds the interpreter's lock for 200 ms at a time, so it needs another process. Two
-decoders share none of their 100 MB, so two calls in one process would save nothing. A process loads
-for half a second, so one is always ready for the next call.
+decoders share no memory (100 MB each), so two calls in one process would save nothing. A process
+takes half a second to load, so one is always ready for the next call.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from callchart.engine.ports import FRAME_SECONDS, Heard, OutsideWork, ProviderEr
 
 PROVIDER = "pocketsphinx"
 
-# The voice detector finds an onset some 80 ms late, and a soft one 100 ms later still. The rest is
-# the silence before a word that the decoder's model expects.
+# The voice detector finds an onset about 80 ms late, and a soft one about 180 ms late. The rest is
+# the silence that the decoder's model expects before a word.
 PRE_ROLL_S = 0.36
 
-# A minute of frames: with more, this machine will never catch up.
+# The most messages that wait for an answer: a minute of frames. With more, the machine is too slow.
 MOST_UNANSWERED = 3000
 
 
@@ -37,7 +37,7 @@ class PocketsphinxRecognition:
         self._pre_roll = bytearray()
         self._pre_roll_bytes = round(PRE_ROLL_S / FRAME_SECONDS) * frame_bytes(rate_hz)
         self._in_utterance = False
-        self._unanswered = 0  # messages that `Taken` has not answered yet
+        self._unanswered = 0  # messages without a `Taken` yet
         self._failure: ProviderError | None = None
         self._scope = trio.CancelScope()
         self._result_sender, self._result_receiver = trio.open_memory_channel[Heard](math.inf)
@@ -63,7 +63,7 @@ class PocketsphinxRecognition:
         self._post(End())
 
     async def result(self) -> Heard:
-        """Wait for the next partial or final. Raises `ProviderError` once the process is dead."""
+        """Wait for the next partial or final. Raises `ProviderError` once the process has died."""
         try:
             return await self._result_receiver.receive()
         except trio.EndOfChannel:
@@ -119,12 +119,12 @@ class PocketsphinxRecognition:
 
 
 class PocketsphinxRecognizer:
-    """`ports.Recognizer` with one process for each call. Made by `open`."""
+    """A `ports.Recognizer` with one process for each call. Made by `open`."""
 
     def __init__(self, nursery: trio.Nursery, work: OutsideWork | None) -> None:
         self._nursery = nursery
         self._work = work
-        # Without a buffer: the next process is started when this one is taken.
+        # No buffer: the next process starts only when this one is taken.
         self._offer, self._offered = trio.open_memory_channel[Worker | ProviderError](0)
 
     @classmethod
@@ -153,7 +153,7 @@ class PocketsphinxRecognizer:
             recognition.close()
 
     async def _take(self) -> Worker:
-        """Return the process that is ready, or the next one if that has died meanwhile."""
+        """Return the ready process, or the next one if it has died."""
         if self._work:
             self._work.begin()
         try:

@@ -1,4 +1,4 @@
-"""pocketsphinx in a process of its own: one decoder, one call, one utterance at a time.
+"""pocketsphinx in a worker process: one decoder, one call, one utterance at a time.
 
 Run by `python -m callchart.adapters.stt.pocketsphinx.worker`; it exchanges `messages`.
 """
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
 MODEL_RATE_HZ = 16000
 
-# The mean cepstrum that speech from an 8 kHz line starts with, in place of the wide-band model's
-# own: what the decoder had adapted to after a minute of 8 kHz speech by two voices. The first
-# words of two others then come out with 13 errors in 42 instead of 31.
+# The mean cepstrum with which a call at 8 kHz begins, instead of the wide-band model's own. The
+# decoder adapted to these values in a minute of 8 kHz speech of two voices. With them, the first 42
+# words of two other voices have 13 errors; without them, 31.
 NARROW_CMN = "47,35,-29,49,-7,-8,16,-25,9,1,4,10,-12"
 
 PARTIAL_EVERY_BYTES = 10 * frame_bytes(MODEL_RATE_HZ)  # 200 ms of sound
@@ -68,22 +68,22 @@ class Utterance:
 
 
 def _resampler(rate_hz: int) -> Resampler:
-    # Imported late: numpy would take a third of the time until the process is ready.
+    # Imported late: numpy takes a third of the time until the process is ready.
     from callchart.adapters.worker.polyphase import Resampler
 
     return Resampler(rate_hz, MODEL_RATE_HZ)
 
 
 def main() -> None:
-    """Work until the owner has exited."""
+    """Answer the owner's messages until it exits."""
     owner = Owner()
     try:
         from pocketsphinx import Decoder
     except ImportError as missing:
         owner.send(Unable(f"cannot be loaded: {missing}", "pip install 'callchart[demo]'"))
         return
-    # Without the second pass over the whole utterance the final is there in 10 ms instead of
-    # 100, and tests/samples came out word for word the same.
+    # Without the second pass over the whole utterance, a final takes 10 ms instead of 100 ms, and
+    # all recordings in tests/samples still give the same words.
     decoder = Decoder(samprate=MODEL_RATE_HZ, fwdflat=False, loglevel="FATAL")
     owner.send(Ready())
     utterance: Utterance | None = None
@@ -102,7 +102,7 @@ def main() -> None:
                 owner.send(utterance.end())
                 utterance = None
             case unexpected:
-                raise TypeError(f"no message for this moment: {unexpected!r}")
+                raise TypeError(f"message must be a Begin, or fit an utterance, got {unexpected!r}")
         owner.send(Taken())
 
 

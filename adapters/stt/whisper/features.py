@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
 RATE_HZ = 16000
 
-# From whisper/audio.py: windows of 25 ms every 10 ms. The values have a floor of 1e-10, and of 8
-# decades below the loudest.
+# As in whisper/audio.py: a window of 25 ms every 10 ms. The values have two floors: 1e-10, and 8
+# decades below the loudest value.
 WINDOW_SAMPLES = 400
 HOP_SAMPLES = 160
 

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 class Transcribe:
     """A request to transcribe this sound, mono s16le, after the earlier requests.
 
-    An implausible result of a final is tried a second time; that of a partial is not."""
+    If the text of a final repeats itself, the worker transcribes the sound a second time; a partial
+    gets no second time."""
 
     pcm: bytes
     rate_hz: int

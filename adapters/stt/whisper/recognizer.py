@@ -1,14 +1,14 @@
 """The offline recogniser for a hundred languages: Whisper, in a process that all calls share.
 
 The process transcribes one utterance at a time: finals in the order in which the utterances ended,
-and partials of running utterances while no final waits. A partial is never begun while a job waits,
-nor on a machine that is too slow, so it delays a final by at most the rest of its own time.
+and partials of running utterances in between. A partial begins only while no job waits and if the
+last job was quick. So it delays a final by at most its own duration.
 
-The load of a core: a final of 3 s of speech takes the base model 0.4 s on one core of an EPYC
-without VNNI, and a partial takes little less. A caller who speaks a third of the time loads a core
-by 5 % with finals, and by 20 % with all partials. With ten calls, finals load the core by half, so
-they seldom wait for each other. From the third call on, partials become rarer. For more than ten
-calls, run the recogniser on a machine of its own.
+The load: on one core of an EPYC without VNNI, the base model takes 0.4 s for a final of 3 s of
+speech, and little less for a partial. A caller who speaks a third of the time loads the core by 5 %
+with finals, and by 20 % with all partials. With ten calls, finals load the core by half, so they
+seldom wait for each other. From the third call on, partials become rarer. For more than ten calls,
+run the recogniser on another machine.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ WORKER = "callchart.adapters.stt.whisper.worker"
 #: Seconds of sound between two partials of an utterance.
 PARTIAL_INTERVAL_S = 0.7
 
-#: No partial follows a job that took longer (s), so that the next final need not wait.
+#: After a job that took longer, no partial begins, so that the next final does not wait.
 SLOW_JOB_S = 0.7
 
-#: The most waiting jobs. With more, the last result would come too late for an answer.
+#: The most waiting jobs. With more, the last result would come too late.
 MOST_WAITING = 16
 
 
@@ -51,7 +51,7 @@ class WhisperRecognition:
         )
         self._said = Utterance(rate_hz)
         self._bytes_at_partial = 0  # bytes of sound at the last partial
-        self._partial = (0, "")  # utterance and text of the last one
+        self._partial = (0, "")  # utterance and text of the last partial
         self._failure: ProviderError | None = None
         self._result_sender, self._result_receiver = trio.open_memory_channel[Heard](math.inf)
 
@@ -77,7 +77,7 @@ class WhisperRecognition:
         self._ask(utterance, self._said.end(), final=True)
 
     async def result(self) -> Heard:
-        """Wait for the next partial or final. Raises `ProviderError` once one was lost."""
+        """Wait for the next partial or final. Raises `ProviderError` once a result is lost."""
         try:
             return await self._result_receiver.receive()
         except trio.EndOfChannel:
@@ -177,7 +177,7 @@ class _Queue:
     def done(self, text: str) -> None:
         """Deliver the text of the running job and begin the next one."""
         job, self._under_way = self._under_way, None
-        assert job is not None, "the process sends a result only for a job"
+        assert job is not None, "a result needs a running job"
         self._took_s = trio.current_time() - self._begun_at
         if not self._unwanted:
             job.recognition.transcribed(job.utterance, text, job.request.final)
@@ -209,7 +209,7 @@ class _Queue:
 
 
 class WhisperRecognizer:
-    """A recogniser for any number of calls. Made by `open`."""
+    """A `ports.Recognizer` for any number of calls. Made by `open`."""
 
     def __init__(self, queue: _Queue, settings: tuple[str, str, str]) -> None:
         self._queue = queue
@@ -230,8 +230,8 @@ class WhisperRecognizer:
         """Start the process, and kill it after the block.
 
         `model` is a folder with a Whisper model in CTranslate2's format, `language` a code such as
-        "ru". Raises `ProviderError` for a folder without a model, a language that the model does
-        not have, or without the package."""
+        "ru". Raises `ProviderError` if the folder has no model, the model does not know the
+        language, or the package is not installed."""
         settings = (str(model), language, str(threads))
         worker = await _start(settings)
         recognizer = cls(_Queue(work), settings)
@@ -248,7 +248,7 @@ class WhisperRecognizer:
     async def recognition(self, rate_hz: int) -> AsyncIterator[WhisperRecognition]:
         """Open a recogniser for one call at 8000 or 16000 Hz. Raises `ProviderError` on entering.
 
-        The end of the block drops the call's jobs, and waits for none of them."""
+        Leaving drops the call's jobs without waiting for them."""
         if self._closed:
             raise _closed()
         recognition = WhisperRecognition(self._queue, rate_hz)

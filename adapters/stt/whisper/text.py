@@ -3,10 +3,10 @@
 Whisper learned from subtitles. For sound without speech it writes subtitles, or repeats one word.
 
 Measured with the base model: 13 recorded sentences (16 kHz, 8 kHz, and with noise at 10 dB) against
-silence, noise, breath, hum, clicks, DTMF and ringback. Speech had a `no_speech` of at most 0.17,
-the other sounds of at least 0.4. From the other sounds Whisper wrote, in Russian, captions of
-sounds and names of subtitlers, with a score like that of speech; in English, single words with a
-much lower score.
+silence, noise, breath, hum, clicks, DTMF and ringback. `no_speech` was at most 0.17 for speech, and
+at least 0.4 for the other sounds. For these, Whisper wrote captions and names of subtitlers in
+Russian, with a score like that of speech. In English it wrote single words, with a much lower
+score.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ import re
 import zlib
 from dataclasses import dataclass
 
-# Whisper's own limit: a text that zlib makes more than 2.4 times smaller repeats itself.
+# OpenAI's own limit: a text repeats itself if zlib makes it more than 2.4 times smaller.
 MOST_COMPRESSED = 2.4
 
-# Above this, reject the text whatever its score. espeak-ng's odd voice reached 0.78, with a score
-# near -1; tones that became syllables reached 0.79 and more.
+# Above this, reject the text at any score. Measured: 0.78 for the artificial voice of espeak-ng,
+# with a score near -1; 0.79 and more for tones that Whisper wrote as syllables.
 SURELY_SILENT = 0.75
 
-# Above this, reject the text if its score is lower than that of the worst recorded speech.
+# Above this, reject the text if its score is below DOUBTFUL_SCORE. All recorded speech is above it.
 MAYBE_SILENT = 0.3
 DOUBTFUL_SCORE = -1.0
 
@@ -70,7 +70,7 @@ class Guess:
 
     @property
     def is_speech(self) -> bool:
-        """True if the text is plausible speech, and no caption or silence."""
+        """True unless the sound is silence, or the text is a caption."""
         if self.no_speech > SURELY_SILENT:
             return False
         if self.no_speech > MAYBE_SILENT and self.score < DOUBTFUL_SCORE:
@@ -79,7 +79,7 @@ class Guess:
 
     @property
     def runs_on(self) -> bool:
-        """True if the text repeats itself."""
+        """True if the text repeats itself, or reached its limit."""
         return self.cut or _compression(self.text) > MOST_COMPRESSED
 
 

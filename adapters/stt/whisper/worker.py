@@ -1,8 +1,8 @@
 """Whisper in a worker process: it transcribes the sounds of all calls, one after the other.
 
 Run by `python -m` with FOLDER LANGUAGE THREADS; it exchanges `messages`.
-We use CTranslate2 without faster-whisper, which brings ffmpeg, onnxruntime and a client of model
-hubs: 70 MB for the work of a hundred lines of numpy.
+We use CTranslate2 without faster-whisper. That package needs ffmpeg, onnxruntime and a client of
+model hubs (70 MB), and we need from it only what a hundred lines of numpy do.
 """
 
 from __future__ import annotations
@@ -25,22 +25,22 @@ if TYPE_CHECKING:
 
 DOWNLOAD = "hf download Systran/faster-whisper-base --local-dir"
 
-# Whisper was trained on windows of 30 s. A window of 8 s, or 2 s longer than the sound, takes a
-# sixth of the time, with the same 7 errors in the 83 words of 13 recorded sentences. With less
-# silence after the sound, Whisper misses the end and repeats the text.
+# Whisper was trained on windows of 30 s. A window that is 2 s longer than the sound, and at least
+# 8 s long, takes a sixth of the time. The 13 recorded sentences (83 words) have the same 7 errors
+# with both. With less silence after the sound, Whisper misses the end and repeats the text.
 WHOLE_WINDOW_S = 30.0
 SHORTEST_WINDOW_S = 8.0
 SILENCE_AFTER_S = 2.0
 
-# The limit of tokens for a sound. The recorded sentences have 3 to 6 tokens a second; the fastest
-# speakers say twice as much. The model itself ends at 224, half of its context.
+# The limit of tokens for a sound. The recorded sentences have 3 to 6 tokens a second, and the
+# fastest speakers twice as many. The model itself stops at 224, half of its context.
 TOKENS_PER_S = 12
 TOKENS_AT_LEAST = 8
 TOKENS_AT_MOST = 224
 
 
 class NoModel(Exception):
-    """The folder has no usable model; `cure` is the remedy."""
+    """The folder has no usable model. `cure` says what the operator can do."""
 
     def __init__(self, reason: str, cure: str) -> None:
         super().__init__(reason)
@@ -107,7 +107,7 @@ class Whisper:
             self._storage(log_mel(padded, self._model.n_mels)),
             [self._prompt],
             beam_size=1,
-            max_length=2 * most_tokens,  # CTranslate2 writes half of it, like OpenAI's own code
+            max_length=2 * most_tokens,  # CTranslate2 writes at most half of it
             return_scores=True,
             return_no_speech_prob=True,
         )[0]
@@ -128,7 +128,7 @@ def _knows(folder: Path, language: str) -> bool:
 
 
 def main() -> None:
-    """Work until the owner has exited."""
+    """Answer the owner's messages until it exits."""
     owner = Owner()
     folder, language, threads = sys.argv[1:]
     try:
@@ -136,8 +136,8 @@ def main() -> None:
     except ImportError as missing:
         owner.send(Unable(f"cannot be loaded: {missing}", "pip install 'callchart[whisper]'"))
         return
-    except NoModel as none:
-        owner.send(Unable(str(none), none.cure))
+    except NoModel as error:
+        owner.send(Unable(str(error), error.cure))
         return
     owner.send(Ready())
     while True:

@@ -1,7 +1,7 @@
-"""The last half minute of a call's sound, which sessions send, and send again after one broke.
+"""A buffer with the last 30 s of a call's sound: sessions send it, and repeat it after a break.
 
-An offset is in bytes or in seconds since the call began. Silence that is added while the line sends
-nothing counts like any sound."""
+Offsets count from the beginning of the call, in bytes or in seconds. They include the silence that
+is added while the line sends nothing."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ import trio
 
 from callchart.engine.ports import FRAME_SECONDS, frame_bytes
 
-#: Seconds of sound that are kept: the longest utterance.
+#: The sound that is kept: the longest utterance.
 KEPT_S: Final = 30.0
 
-#: Seconds of sound in one message. A message costs as much as 100 ms of sound; partials are later
-#: by half of that.
+#: The sound in one message. Shorter messages cost more; longer ones delay partials by half of their
+#: length.
 BATCH_S: Final = 0.1
 
 
@@ -23,7 +23,7 @@ class AudioBuffer:
     """The buffer that the call writes and its sessions read."""
 
     def __init__(self, rate_hz: int) -> None:
-        #: Offsets in bytes: first byte kept, end, and end of what to send now.
+        #: Offsets: the first byte kept, the end of the sound, and the end of what to send now.
         self.start_bytes = self.end_bytes = self.due_bytes = 0
         self._frame_bytes = frame_bytes(rate_hz)
         self._kept_bytes, self._batch_bytes = self.to_bytes(KEPT_S), self.to_bytes(BATCH_S)
@@ -45,7 +45,7 @@ class AudioBuffer:
         self.append(bytes(self.to_bytes(duration_s)))
 
     def hurry(self) -> None:
-        """Let all sound so far be sent now."""
+        """Release all sound so far for sending."""
         if self.due_bytes < self.end_bytes:
             self.due_bytes = self.end_bytes
             self._grown.unpark_all()
@@ -53,7 +53,7 @@ class AudioBuffer:
     async def read(self, offset_bytes: int, most_s: float) -> bytes:
         """Wait for sound from `offset_bytes` on, and return at most `most_s` seconds of it.
 
-        Return nothing if that sound was dropped already."""
+        Return b"" if that sound was dropped already."""
         await trio.lowlevel.checkpoint()
         while self.due_bytes <= offset_bytes:
             await self._grown.park()
@@ -64,9 +64,9 @@ class AudioBuffer:
         )
 
     def to_seconds(self, size_bytes: int) -> float:
-        """Return the seconds that so many bytes last."""
+        """Return the duration of `size_bytes` of sound."""
         return size_bytes / self._frame_bytes * FRAME_SECONDS
 
     def to_bytes(self, duration_s: float) -> int:
-        """Return the bytes of the whole frames within so many seconds."""
+        """Return the size of the whole frames within `duration_s`."""
         return int(duration_s / FRAME_SECONDS + 1e-6) * self._frame_bytes

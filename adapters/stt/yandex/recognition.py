@@ -1,18 +1,19 @@
 """One call at SpeechKit: its audio buffer, the sessions that recognise it, and the results.
 
 Theory of operation. A session lasts for 5 minutes at most and may break at any time; the caller
-must notice neither. So the call's sound is kept in an `AudioBuffer`, each session gets the part
-from one offset on, and each word that a session returns has an offset there (`Transcript`). The
-utterances that the voice detector finds have offsets there too (`Utterances`). A result is the
-words that lie within an utterance.
+must notice neither. So the call's sound is kept in an `AudioBuffer`, and each session gets the part
+from one offset on. Each word that a session returns has an offset there (`Transcript`), and so has
+each utterance that the voice detector finds (`Utterances`). The result of an utterance is the words
+that lie within it.
 
-One session is the leader: its partials are shown. A new leader receives the buffer from the last
-final on, or from just now if no final is pending; it takes over when it has recognised as much as
-the old one. So no word is lost, and none is delivered twice. A new leader begins
+One session is the leader: its partials are delivered. The next session receives the buffer from the
+last final on, or from a moment ago if no final is pending. It becomes the leader when it has
+recognised as much as the old one. So no word is lost, and none is delivered twice. The next session
+begins
 
-- in the last fifth of a session's limits, while no final is pending: most callers pause in time;
-- else near the limits, while the old session goes on;
-- when a session is lost, after a growing delay, at most `RETRIES` times within `RETRY_PERIOD_S`.
+- when the leader has used 80 % of its limits and no final is pending: most callers pause in time;
+- when the leader has used 95 % of its limits, while it goes on;
+- when the leader is lost, after a growing delay, at most `RETRIES` times within `RETRY_PERIOD_S`.
 """
 
 from __future__ import annotations
@@ -38,29 +39,30 @@ from callchart.proto.messages.speechkit.stt.v3 import CodeType, StreamingRespons
 
 log = logging.getLogger(__name__)
 
-#: Parts of a session's limits: from `SOFT` on another session may lead, from `HARD` on it must.
+#: Used parts of a session's limits. From `SOFT` on, the next session begins if no final is pending;
+#: from `HARD` on, it begins in any case.
 SOFT: Final = 0.8
 HARD: Final = 0.95
 
-#: Sessions that may be lost within `RETRY_PERIOD_S`. The delays add up to 3 s, in which a server
-#: restarts.
+#: The most sessions that may be lost within `RETRY_PERIOD_S`. The delays add up to 3 s: a server
+#: restarts in that time.
 RETRIES: Final = 5
 RETRY_PERIOD_S: Final = 30.0
 RECONNECT: Final = Backoff(first_s=0.2, longest_s=1.6)
 
-#: Seconds without sound from the line after which silence is sent instead: SpeechKit ends a session
-#: that gets nothing for 5 s, and returns the last words only after the silence that follows them.
+#: After this time without sound from the line, silence is sent instead. SpeechKit ends a session
+#: that gets nothing for 5 s, and it returns the last words only after some silence.
 SILENCE_AFTER_S: Final = 2.0
 SILENCE_AFTER_UTTERANCE_S: Final = 0.2
 
-#: Seconds by which the voice detector finds an end late: no words lie in this last part.
+#: The voice detector finds an end up to this late, so the last part of an utterance has no words.
 SLACK_S: Final = 0.15
 
-#: Seconds by which a word may arrive after the session has reported later sound as recognised.
+#: A word may still arrive after the session has reported sound up to this much later as recognised.
 MARGIN_S: Final = 0.7
 
 
-#: Makes a session that sends the buffer from an offset on, and passes on each response.
+#: A function that makes a session: it sends the buffer from an offset on, and passes on responses.
 OpenSession = Callable[[AudioBuffer, int, Callable[[StreamingResponse], None]], Session]
 
 
@@ -87,11 +89,11 @@ class YandexRecognition:
         self._transcript = Transcript(refines=refines)
         self._utterances = Utterances()
         self._lost_at: list[float] = []
-        self._returning = False
+        self._reconnecting = False
         self._warned = False
         self._failure: ProviderError | None = None
         self._fed_at = trio.current_time()
-        self._turned = trio.lowlevel.ParkingLot()
+        self._deadlines_changed = trio.lowlevel.ParkingLot()
         self._result_sender, self._result_receiver = trio.open_memory_channel[
             Heard | EndOfUtterance
         ](math.inf)
@@ -104,7 +106,7 @@ class YandexRecognition:
     # --- the port -------------------------------------------------------------------------------
 
     def feed_frames(self, pcm: bytes) -> None:
-        """Add whole frames. All are recognised, so no sound is kept apart for an onset."""
+        """Add whole frames. SpeechKit receives all of them, so an onset needs no extra sound."""
         self._fed_at = trio.current_time()
         self._audio.append(pcm)
         self._roll_over()
@@ -117,15 +119,15 @@ class YandexRecognition:
         self._deliver()
 
     def utterance_ended(self, utterance: int) -> None:
-        """End an utterance. Its final, which may be empty, follows within a bound."""
+        """End an utterance. Its final, which may be empty, follows within a bounded time."""
         self._audio.hurry()
         deadline = trio.current_time() + self._final_wait_s
         self._ended = self._utterances.end(utterance, self._now_s, deadline)
         self._deliver()
-        self._turned.unpark_all()
+        self._deadlines_changed.unpark_all()
 
     async def result(self) -> Heard | EndOfUtterance:
-        """See `Recognition`. Raises `ProviderError` once the retries are used up."""
+        """See `ports.Recognition`. Raises `ProviderError` once the retries are used up."""
         try:
             return await self._result_receiver.receive()
         except trio.EndOfChannel:
@@ -158,7 +160,7 @@ class YandexRecognition:
         self._deliver()
 
     def _deliver(self) -> None:
-        """Deliver the result of the oldest utterance, then of those that waited for it."""
+        """Deliver the results of the pending utterances, the oldest first."""
         pending = self._utterances.pending
         while pending and self._failure is None:
             utterance = pending[0]
@@ -170,14 +172,14 @@ class YandexRecognition:
                 break
             self._utterances.answer()
             self._result_sender.send_nowait(Heard(utterance.number, text, final=True))
-        self._say_that_it_ended()
+        self._report_end()
         before_s = min(self._transcript.settled_s, self._oldest_s)
         self._utterances.forget(before_s)
         self._transcript.forget(
             before_s, [active.session_transcript for active in self._active_sessions]
         )
 
-    def _say_that_it_ended(self) -> None:
+    def _report_end(self) -> None:
         ended = self._ended
         if (
             ended
@@ -215,13 +217,15 @@ class YandexRecognition:
         return silent and not has_words(session_transcript.partial)
 
     def _due(self, utterance: Utterance) -> float:
-        """Return the deadline of a final, by Trio's clock. It is doubled while a session is
-        lost, because another session may still recognise the words."""
+        """Return the deadline of a final, by Trio's clock.
+
+        The wait is twice as long while the leader is lost: the next session may still recognise
+        the words."""
         return utterance.deadline + (self._final_wait_s if self._leader.session.ended else 0.0)
 
     @property
     def _oldest_s(self) -> float:
-        """Seconds since the call began, from which on words may belong to a pending utterance."""
+        """The offset from which on words may belong to a pending utterance, or to the next one."""
         pending = self._utterances.pending
         return pending[0].onset_s if pending else self._now_s - PRE_ROLL_S
 
@@ -232,7 +236,7 @@ class YandexRecognition:
             if self._utterances.pending:
                 due = min(due, self._due(self._utterances.pending[0]))
             with trio.move_on_at(due):
-                await self._turned.park()
+                await self._deadlines_changed.park()
             if (now := trio.current_time()) >= self._silent_at:
                 self._audio.append_silence(now - self._fed_at)
                 self._audio.hurry()
@@ -272,13 +276,13 @@ class YandexRecognition:
 
     def _roll_over(self) -> None:
         session = self._leader.session
-        if self._next or self._returning or session.ended:
+        if self._next or self._reconnecting or session.ended:
             return
         if session.spent >= HARD or (session.spent >= SOFT and not self._utterances.pending):
-            self._succeed()
+            self._open_next()
 
-    def _succeed(self) -> None:
-        """Open another session; it leads if it need not recognise earlier sound first."""
+    def _open_next(self) -> None:
+        """Open the next session. It leads immediately if it has no earlier sound to recognise."""
         self._next = self._open()
         if not self._utterances.pending or not self._leader.session_transcript.partial.words:
             self._promote(self._next)
@@ -293,7 +297,7 @@ class YandexRecognition:
         self._deliver()
         if active is self._next:
             self._next = None
-        if self._failure or self._returning or self._next:
+        if self._failure or self._reconnecting or self._next:
             return
         now = trio.current_time()
         self._lost_at = [at for at in self._lost_at if at > now - RETRY_PERIOD_S] + [now]
@@ -303,13 +307,13 @@ class YandexRecognition:
         earlier = len(self._lost_at) - 1
         delay_s = RECONNECT.delay_s(earlier - 1) if earlier else 0.0
         log.warning("recognition session lost, reconnect in %g s: %s", delay_s, failure)
-        self._returning = True
-        self._nursery.start_soon(self._return, delay_s)
+        self._reconnecting = True
+        self._nursery.start_soon(self._reconnect, delay_s)
 
-    async def _return(self, delay_s: float) -> None:
+    async def _reconnect(self, delay_s: float) -> None:
         await trio.sleep(delay_s)
-        self._returning = False
-        self._succeed()
+        self._reconnecting = False
+        self._open_next()
 
     def _fail(self, failure: ProviderError) -> None:
         """Fail with this error: earlier results are delivered, then `result` raises it."""
@@ -317,4 +321,4 @@ class YandexRecognition:
         self._result_sender.close()
         for active in self._active_sessions:
             active.session.close()
-        self._turned.unpark_all()
+        self._deadlines_changed.unpark_all()

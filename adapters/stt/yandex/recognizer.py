@@ -1,6 +1,6 @@
 """Yandex SpeechKit's streaming recognition over gRPC (API v3), with partials.
 
-SpeechKit receives all sound of a call, silence too, and finds the ends of utterances on its own.
+SpeechKit receives all sound of a call, including silence, and finds the ends of utterances itself.
 `recognition` assigns the words to the utterances that the call's own voice detector finds."""
 
 from __future__ import annotations
@@ -109,7 +109,7 @@ RUSSIAN: Final = Listening()
 
 
 class YandexRecognizer:
-    """`ports.Recognizer` for any number of calls. Made by `open`."""
+    """A `ports.Recognizer` for any number of calls. Made by `open`."""
 
     def __init__(
         self, streams: Streams, access: Access, listening: Listening, limits: Limits
@@ -129,8 +129,9 @@ class YandexRecognizer:
         connections: int = 2,
         limits: Limits = LIMITS,
     ) -> AsyncIterator[Self]:
-        """Open a recogniser and its connections until the block ends. An unreachable service
-        raises no error here: it fails the calls. `folder`: see `Access`."""
+        """Open a recogniser, and close its connections after the block. `folder`: see `Access`.
+
+        An unreachable service raises no error here, but fails each call."""
         address = address or Address(HOST, 443, ssl.create_default_context())
         access = Access(Service(ROLE, str(listening)), credentials, folder)
         async with Pool.open(address, connections) as pool:

@@ -1,6 +1,6 @@
 """One recognition session: a stream that sends the call's audio and receives SpeechKit's responses.
 
-A session ends in one of two ways: we close it, or it is lost."""
+A session ends in one of two ways: it is closed by us, or it is lost."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ RECOGNIZE: Final = Method(
     server_streams=True,
 )
 
-#: The most seconds of sound in one message, after a session began with older sound; SpeechKit's own
-#: examples use the same.
+#: The most sound in one message, when a session sends older sound. SpeechKit's own examples use the
+#: same.
 PIECE_S: Final = 0.4
 
-#: Seconds without progress in sending after which the session counts as lost: SpeechKit ends a
-#: session that receives nothing for as long.
+#: A session that cannot send for this time counts as lost: SpeechKit ends a session that receives
+#: nothing for as long.
 STALLED_S: Final = 5.0
 
 #: Refusals that a retry cannot change.
@@ -97,7 +97,7 @@ class Session:
         heard: Callable[[StreamingResponse], None],
     ) -> None:
         self.ended = False
-        #: Whether the session was refused for a reason that a retry cannot change.
+        #: True if the session was refused for a reason that a retry cannot change.
         self.non_retryable = False
         self._streams, self._access = streams, access
         self._options, self._limits = options, limits

@@ -1,8 +1,8 @@
 """The words that a call's sessions returned: the finals in order, and the leader's partial.
 
-Sessions overlap where one takes over from another: both receive the same sound and return the same
-words. The final that comes first counts for its part of the audio. `floor_s` is the offset up to
-which other sessions have already returned a session's words."""
+Sessions overlap when the next one takes over: both receive the same sound and return the same
+words. For each part of the audio, the final that comes first counts; the other session's words for
+that part are dropped."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from callchart.proto.messages.speechkit.stt.v3 import AudioCursors, StreamingRes
 
 @dataclass(slots=True)
 class Final:
-    """A final; `unnormalized` means that its normalised text has yet to arrive."""
+    """A final. `unnormalized` means that its normalised text is still expected."""
 
     segment: Segment
     unnormalized: bool
@@ -40,24 +40,25 @@ class SessionTranscript:
     def __post_init__(self) -> None:
         self.recognised_s = self.settled_s = self.ended_s = self.origin_s
 
-    def note(self, cursors: AudioCursors) -> None:
-        """Take over the progress that the session reports."""
+    def record_progress(self, cursors: AudioCursors) -> None:
+        """Record the progress that the session reports."""
         reached_s = max(cursors.partial_time_ms, cursors.final_time_ms) / 1000
         self.recognised_s = max(self.recognised_s, self.origin_s + reached_s)
         if cursors.eou_time_ms:
             self.ended_s = max(self.ended_s, self.origin_s + cursors.eou_time_ms / 1000)
 
-    def is_news(self, word: Word) -> bool:
+    def is_new(self, word: Word) -> bool:
+        """Return whether no final of another session covers the word."""
         return word.middle_s > self.floor_s
 
 
 class Transcript:
-    """The results of all sessions; `refines`: whether a normalised text follows each final."""
+    """The results of all sessions. With `refines`, a normalised text follows each final."""
 
     def __init__(self, *, refines: bool) -> None:
         self._refines = refines
         self._sessions: list[SessionTranscript] = []
-        #: Seconds since the call began, up to which there are finals.
+        #: The end of the last final of any session, in seconds since the call began.
         self.settled_s = 0.0
 
     def begin(self, origin_s: float) -> SessionTranscript:
@@ -69,7 +70,7 @@ class Transcript:
     def receive(self, session_transcript: SessionTranscript, response: StreamingResponse) -> None:
         """Add a response of a session."""
         cursors = response.audio_cursors or AudioCursors()
-        session_transcript.note(cursors)
+        session_transcript.record_progress(cursors)
         start_s = session_transcript.origin_s + cursors.final_time_ms / 1000
         if response.partial is not None:
             partial = Segment.of(
@@ -78,7 +79,7 @@ class Transcript:
                 start_s,
                 session_transcript.recognised_s,
             )
-            session_transcript.partial = partial.part(session_transcript.is_news)
+            session_transcript.partial = partial.part(session_transcript.is_new)
         elif response.final is not None:
             segment = Segment.of(
                 response.final, session_transcript.origin_s, session_transcript.settled_s, start_s
@@ -93,7 +94,7 @@ class Transcript:
                 refined = Segment.of(
                     refinement.normalized_text, session_transcript.origin_s, *bounds
                 )
-                final.segment, final.unnormalized = refined.part(session_transcript.is_news), False
+                final.segment, final.unnormalized = refined.part(session_transcript.is_new), False
 
     def close(self, session_transcript: SessionTranscript) -> None:
         """End a session: no normalised text will arrive, and its finals stay as they are."""
@@ -110,7 +111,7 @@ class Transcript:
         return sorted(finals, key=lambda final: final.segment.end_s)
 
     def forget(self, before_s: float, listening: Collection[SessionTranscript]) -> None:
-        """Drop finals that end before this offset (s), and ended sessions that have no finals."""
+        """Drop finals that end before `before_s`, and ended sessions without finals."""
         for session_transcript in self._sessions:
             for index, final in list(session_transcript.finals.items()):
                 if final.segment.end_s < before_s:
@@ -124,7 +125,7 @@ class Transcript:
     def _settle(
         self, session_transcript: SessionTranscript, index: int, segment: Segment, end_s: float
     ) -> None:
-        segment = segment.part(session_transcript.is_news)
+        segment = segment.part(session_transcript.is_new)
         session_transcript.settled_s = end_s = max(end_s, segment.end_s)
         if segment.words:
             session_transcript.finals[index] = Final(segment, self._refines)
@@ -133,4 +134,4 @@ class Transcript:
             for other in self._sessions:
                 if other is not session_transcript:
                     other.floor_s = end_s
-                    other.partial = other.partial.part(other.is_news)
+                    other.partial = other.partial.part(other.is_new)

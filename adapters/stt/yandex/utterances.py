@@ -10,7 +10,7 @@ from typing import Final
 from callchart.adapters.stt.utterance import PRE_ROLL_S
 from callchart.adapters.stt.yandex.segment import Word
 
-#: Seconds after an utterance's end in which a word still belongs to it: the last sound of a word is
+#: After the end of an utterance, a word belongs to it for this time: the last sound of a word is
 #: soft, and its time is an estimate.
 TAIL_S: Final = 0.2
 
@@ -38,10 +38,10 @@ class Utterances:
         self._answered: deque[Utterance] = deque()
 
     def begin(self, number: int, offset_s: float) -> None:
-        """Begin an utterance; the voice detector finds an onset a little late."""
+        """Begin an utterance, earlier than `offset_s`: the voice detector finds an onset late."""
         onset_s = offset_s - PRE_ROLL_S
-        # If the earlier utterance has no final yet, the sound between the two belongs to the later
-        # one, in which a voice was certainly heard.
+        # If the utterance before has no final yet, the sound between the two belongs to the later
+        # one, because that has a voice.
         if self.pending:
             before = self.pending[-1]
             onset_s = max(onset_s, before.end_s)
@@ -64,7 +64,7 @@ class Utterances:
         self._answered.append(self.pending.popleft())
 
     def forget(self, before_s: float) -> None:
-        """Drop answered utterances that end before this offset (s): no more words will arrive."""
+        """Drop answered utterances that end before `before_s`: no more words will arrive."""
         while self._answered and self._answered[0].until_s < before_s:
             self._answered.popleft()
 
@@ -76,7 +76,7 @@ class Utterances:
                 max(word.start_s, utterance.onset_s),
                 min(word.end_s, utterance.until_s),
             )
-            # 1 ms more, so that a word of no length belongs to an utterance too.
+            # Add 1 ms, so that a word without length belongs to an utterance too.
             if end_s - begin_s + 1e-3 > most_s:
                 best, most_s = utterance, end_s - begin_s + 1e-3
         return best

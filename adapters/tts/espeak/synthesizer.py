@@ -1,7 +1,7 @@
 """The offline voice: espeak-ng, in a process that all calls share.
 
-A second of sound takes 5 to 10 ms, so all requests go through one queue. If the process has died,
-the next request starts another.
+The synthesis of a second of sound takes 5 to 10 ms, so all requests go through one queue. If the
+process has died, the next request starts another.
 """
 
 from __future__ import annotations

@@ -89,7 +89,7 @@ class Words:
         return self._advance(word, at_s) if word > self._begun else []
 
     def finish(self, at_s: float) -> list[WordTiming]:
-        """End the sound. Return the timings of the rest of the words."""
+        """End the sound. Return the timings of the remaining words."""
         return self._advance(len(self._words) + 1, at_s)
 
     def _advance(self, begun: int, at_s: float) -> list[WordTiming]:
@@ -102,7 +102,7 @@ class Words:
 
 
 class Spoken:
-    """The sound of one text: resampled, with word timings, and with its last silence cut."""
+    """The sound of one text: resampled, with word timings, and with less silence at the end."""
 
     def __init__(self, speak: Speak, send: Callable[[SoundPiece], None]) -> None:
         self._request = speak.request
@@ -164,9 +164,9 @@ class Espeak:
         ]
 
     def speak(self, text: str, spoken: Spoken, wanted: Callable[[], bool]) -> None:
-        """Speak the text. Stop as soon as `wanted()` is False; ask it every 60 ms of sound."""
+        """Speak the text. Stop when `wanted()` returns False; call it every 60 ms of sound."""
 
-        def heard(samples: Any, count: int, events: Any) -> int:
+        def take(samples: Any, count: int, events: Any) -> int:
             if not wanted():
                 return 1
             for event in events:
@@ -178,7 +178,7 @@ class Espeak:
                 spoken.add(np.ctypeslib.as_array(samples, (count,)))
             return 0
 
-        callback = _SynthCallback(heard)  # must outlive the call below
+        callback = _SynthCallback(take)  # must outlive the call below
         self._library.espeak_SetSynthCallback(callback)
         # A zero would end the text, and a lone surrogate has no UTF-8. Replace each by one
         # character, so that the positions of the words stay.
@@ -192,7 +192,7 @@ class Espeak:
 
 
 def main() -> None:
-    """Work until the owner has exited."""
+    """Answer the owner's messages until it exits."""
     owner = Owner()
     voice, words_per_minute = sys.argv[1:]
     try:

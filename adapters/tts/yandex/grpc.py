@@ -63,8 +63,8 @@ STREAM: Final = Method(
 class Voice:
     """A voice from SpeechKit's list, its role and its speed.
 
-    `role` is one of the voice's roles; empty is the voice's own manner. `speed` is from 0.1 to 3.0;
-    1.0 is the voice's own speed. Raises `ProviderError` for another speed."""
+    `role` is one of the voice's roles; "" is the voice's default. `speed_factor` is from 0.1 to
+    3.0; 1.0 is the voice's own speed. Raises `ProviderError` for any other value."""
 
     name: str = "alena"
     role: str = ""
@@ -143,7 +143,7 @@ class YandexSynthesizer:
         )
         async with self._pool.stream(UTTERANCE, metadata) as stream:
             await stream.send(request)
-            await _take(stream, sound)
+            await _receive(stream, sound)
 
     async def _stream(
         self, text: str, rate_hz: int, sound: SpeechKitSound, metadata: Mapping[str, str]
@@ -152,7 +152,7 @@ class YandexSynthesizer:
         options = SynthesisOptions(
             voice=voice.name,
             role=voice.role,
-            # Leave the field out for the voice's own speed: some models have no other.
+            # 0.0 omits the field: some models accept only the voice's own speed.
             speed=voice.speed_factor if voice.speed_factor != 1.0 else 0.0,
             output_audio_spec=_pcm(rate_hz),
         )
@@ -161,10 +161,10 @@ class YandexSynthesizer:
             await stream.send(StreamSynthesisRequest(synthesis_input=SynthesisInput(text=text)))
             now = StreamSynthesisRequest(force_synthesis=ForceSynthesisEvent())
             await stream.send(now, end=True)
-            await _take(stream, sound)
+            await _receive(stream, sound)
 
 
-async def _take(
+async def _receive(
     stream: Stream[UtteranceSynthesisRequest, UtteranceSynthesisResponse]
     | Stream[StreamSynthesisRequest, StreamSynthesisResponse],
     sound: SpeechKitSound,

@@ -124,8 +124,8 @@ class YandexHttpSynthesizer:
 
 async def _read(answer: httpx.Response, sound: SpeechKitSound) -> None:
     fault: Exception | None = None
-    # Never leave this loop early: the garbage collector would close the client's generators at any
-    # time. On an error, cancel the reading, and raise the error after the loop.
+    # Never leave this loop early: the garbage collector would close the client's generators at an
+    # unknown later time. On an error, cancel the reading, and raise the error after the loop.
     with trio.CancelScope() as reading:
         async for pcm in answer.aiter_bytes():
             if fault is None:

@@ -23,7 +23,7 @@ _NOTHING_TO_SPEAK = {
 
 
 class SpeechKitSound:
-    """The sound of `text`, which the responses to one or more requests bring; it goes to `out`."""
+    """The sound of `text`. It comes in the responses to one or more requests, and goes to `out`."""
 
     def __init__(self, text: str, rate_hz: int, out: Callable[[Speech], None]) -> None:
         self._rate_hz, self._out = rate_hz, out
@@ -32,7 +32,7 @@ class SpeechKitSound:
         self.begin_request()
 
     def begin_request(self) -> None:
-        """Begin the next request: later messages belong to it."""
+        """Begin the next request: later responses belong to it."""
         self._half = b""
         self._begins_s = self._samples / self._rate_hz
         #: This request has given no sound yet.

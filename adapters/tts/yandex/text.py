@@ -16,9 +16,9 @@ from typing import Final
 _TAG: Final = re.compile(r"(?:\bsil)?<\[[^\]]*\]>")
 _MARK: Final = re.compile(r"\*\*|\[\[|\]\]")
 
-#: Unicode's categories of silent signs: control, format (joins emoji), surrogate, private use,
-#: unassigned, enclosing mark (the box around a keycap). And its categories of pictures, which are
-#: silent from the arrows on: below the arrows are signs that are read aloud, such as №, ° and ™.
+#: Unicode's categories of silent characters: control, format (joins emoji), surrogate, private use,
+#: unassigned, enclosing mark (the box around a keycap). And its categories of pictures: they are
+#: silent from the arrows on; below the arrows are signs that are read aloud, such as №, ° and ™.
 _SILENT: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Me"})
 _PICTURES: Final = frozenset({"So", "Sk"})
 _FIRST_PICTURE: Final = "\u2190"
@@ -46,16 +46,16 @@ def _has_sound(sign: str) -> bool:
     return category not in _SILENT and not "\ufe00" <= sign <= "\ufe0f"
 
 
-def requests(text: str, longest: int) -> Iterator[str]:
-    """Split a text into parts of at most `longest` characters, each with something to speak.
+def requests(text: str, most_characters: int) -> Iterator[str]:
+    """Split a text into parts of at most `most_characters`, each with something to speak.
 
     A part ends with a sentence if possible, otherwise with a word, otherwise at the limit."""
     rest = text
-    while len(rest) > longest:
+    while len(rest) > most_characters:
         # A space directly after the limit ends a word that fits.
-        ends = [match.end() - 1 for match in _SENTENCE.finditer(rest[: longest + 1])]
-        end = ends[-1] if ends else rest.rfind(" ", 1, longest + 1)
-        end = end if end > 0 else longest
+        ends = [match.end() - 1 for match in _SENTENCE.finditer(rest[: most_characters + 1])]
+        end = ends[-1] if ends else rest.rfind(" ", 1, most_characters + 1)
+        end = end if end > 0 else most_characters
         part, rest = rest[:end], rest[end:].lstrip()
         if _has_words(part):
             yield part

@@ -38,7 +38,7 @@ async def failure_of(answer: Any, **options: Any) -> ProviderError:
         (400, {"code": None, "type": "invalid_request_error"}, "400 (invalid_request_error)", "to"),
         (400, {"code": 400, "type": "BadRequestError"}, "400", "streaming or tools"),
         (401, {"code": "invalid_api_key"}, "401 (invalid_api_key)", "the key was refused"),
-        (403, {"code": "unsupported_country"}, "403 (unsupported_country)", "may not use"),
+        (403, {"code": "unsupported_country"}, "403 (unsupported_country)", "has no access"),
         (404, {"code": "model_not_found"}, "404 (model_not_found) for model 'parrot'", "the model"),
         (413, {}, "413", "too long for this model"),
         (429, {"code": "rate_limit_exceeded"}, "429 (rate_limit_exceeded)", "too many requests"),
@@ -135,7 +135,7 @@ async def test_a_failed_connection_names_the_cause_and_the_cure(
     [
         ((FINE, "{", delta("stop")), "malformed: an event is not JSON"),
         ((FINE, "[1]"), "malformed: an event does not belong to a chat completion"),
-        ((FINE, delta(tool_calls=[{}])), "malformed: a tool call in it has no function"),
+        ((FINE, delta(tool_calls=[{}])), "malformed: a tool call has no function"),
         ((FINE,), "malformed: it ended before the end of the answer"),
         (
             (FINE, {"error": {"message": "Marmalade"}}),

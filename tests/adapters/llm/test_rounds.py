@@ -117,7 +117,7 @@ async def test_a_model_that_uses_tools_in_five_requests_raises_an_error(
 ) -> None:
     server, stock = Server(uses(("look_up", "{}"))), Stock()
     async with asking(server) as model:
-        with pytest.raises(ProviderError, match="used tools 5 times in one answer") as failure:
+        with pytest.raises(ProviderError, match="used tools in 5 requests") as failure:
             await model.write(ASKED, stock, Listener())
     assert len(server.requests) == len(stock.used) == 5
     assert "prompt" in failure.value.cure

@@ -31,14 +31,14 @@ def test_thoughts_are_removed_wherever_the_pieces_end(text: str, cuts: st.DataOb
     places = sorted(cuts.draw(st.sets(st.integers(1, len(text) - 1))))
     pieces = [text[a:b] for a, b in zip([0, *places], [*places, len(text)], strict=True)]
     thoughts = Thoughts()
-    spoken = "".join(map(thoughts.taken_out_of, pieces))
+    spoken = "".join(map(thoughts.filter_piece, pieces))
     assert spoken + thoughts.rest() == TEXTS[text]
 
 
 def test_a_held_back_piece_is_released_once_it_cannot_be_a_mark() -> None:
     thoughts = Thoughts()
-    assert thoughts.taken_out_of("1 <") == "1 "
-    assert thoughts.taken_out_of(" 2") == "< 2"
+    assert thoughts.filter_piece("1 <") == "1 "
+    assert thoughts.filter_piece(" 2") == "< 2"
 
 
 async def test_thoughts_in_the_text_are_not_spoken(

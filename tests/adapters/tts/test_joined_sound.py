@@ -39,11 +39,11 @@ class Joined:
         return sum(len(piece.pcm) for piece in self.pieces) // 2
 
     def first_gives(self, samples: int, words: Sequence[WordTiming]) -> None:
-        self.sound.of_first(Speech(bytes(2 * samples), tuple(words)))
+        self.sound.add_first(Speech(bytes(2 * samples), tuple(words)))
 
     def second_says(self, text: str) -> None:
         words = spoken(text, [RATE // 4] * 20)
-        self.sound.of_second(Speech(bytes(2 * RATE // 4) * len(words), words))
+        self.sound.add_second(Speech(bytes(2 * RATE // 4) * len(words), words))
 
 
 def spoken(text: str, pace: Sequence[int]) -> tuple[WordTiming, ...]:

@@ -119,10 +119,10 @@ async def test_a_temporary_failure_is_retried_once(trouble: Answers) -> None:
         (refusal(429), r"429 \(too many requests at once", 1),
         (refusal(429, retry_after="20"), r"429 \(too many requests at once", 1),
         (refusal(429, "insufficient_quota", retry_after="0"), r"credit is used up", 1),
-        (refusal(503), r"503 \(the server's own trouble", 2),
+        (refusal(503), r"503 \(server error: see", 2),
         (Answers(hangs_up=True), r"broke off the connection", 2),
-        (Answers(body=b"<html>"), r"no transcription \(check that the base URL", 1),
-        (Answers(body=b'{"text": null}'), r"no transcription", 1),
+        (Answers(body=b"<html>"), r"not a transcription \(check that the base URL", 1),
+        (Answers(body=b'{"text": null}'), r"not a transcription", 1),
     ],
 )
 async def test_a_persistent_failure_raises_the_cause_and_the_cure(
@@ -159,7 +159,7 @@ async def test_a_request_times_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(recognizer_module, "ANSWER_TIMEOUT_S", 0.05)
     async with asking(Answers(wait=trio.Event())) as (call, _):
         say(call, 1, WORDS)
-        with pytest.raises(ProviderError, match=r"had no words within 0\.05 s"):
+        with pytest.raises(ProviderError, match=r"sent no transcription within 0\.05 s"):
             await call.result()
 
 
