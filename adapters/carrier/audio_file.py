@@ -33,7 +33,7 @@ class AudioFileError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """Both sides of a call: int16 arrays of equal length, whose samples have the same moments."""
+    """Both sides of a call as int16: samples with the same index belong to the same moment."""
 
     rate_hz: int
     caller: NDArray[np.int16]
@@ -42,7 +42,7 @@ class Recording:
 
 @dataclass(frozen=True, slots=True)
 class _Format:
-    """The part of a WAV's `fmt ` chunk that decoding the samples needs."""
+    """The fields of a WAV's `fmt ` chunk that we need to decode the samples."""
 
     code: int
     channels: int

@@ -33,7 +33,7 @@ from callchart.adapters.grpc.seam import Headers, reset_status
 #: The most bytes of requests that wait for the writer: four HTTP/2 frames, or 2 s of speech.
 WRITE_BUFFER_BYTES: Final = 64 * 1024
 
-#: We leave a connection after the server has refused so many calls in a row.
+#: The number of refused calls in a row after which we leave the connection.
 REFUSALS: Final = 3
 
 #: The most bytes of one read.
@@ -41,7 +41,7 @@ READ_BYTES: Final = 64 * 1024
 
 
 class Connection:
-    """A connection on a connected stream; its owner calls `run`.
+    """An HTTP/2 connection on an open stream. Its owner calls `run`.
 
     `turned`: parking lot, unparked when `has_room` may have changed."""
 

@@ -6,7 +6,7 @@ from typing import Final, Self
 
 from grpclib.const import Status
 
-#: The cure for a connection that the server or the network has ended. We reconnect by then.
+#: The cure for a connection that the server or the network has ended. We reconnect in any case.
 _IF_IT_GOES_ON: Final = "if it goes on, check the network, and see the provider's status page"
 
 

@@ -64,7 +64,7 @@ class Pulse:
         self._opened.unpark_all()
 
     async def wait_lost(self, is_busy: Callable[[], bool], ping: Callable[[], None]) -> float:
-        """Ping until an answer does not come in time, and return the seconds of silence."""
+        """Ping after each silence until an answer is late. Return the seconds of silence."""
         while True:
             silence_s = self._keepalive.busy_s if is_busy() else self._keepalive.idle_s
             if (due_s := self._heard_at_s + silence_s) > trio.current_time():

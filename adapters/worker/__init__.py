@@ -1,1 +1,3 @@
-"""Parts of the adapters that run a worker process. Empty: a worker must not load Trio."""
+"""Parts of the adapters that run a worker process.
+
+This module imports nothing: a worker must not load Trio."""

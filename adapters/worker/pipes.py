@@ -36,7 +36,7 @@ def packed(message: object) -> bytes:
 
 
 class Unpacker:
-    """A decoder of messages from a pipe's bytes, which may be cut anywhere."""
+    """A decoder of messages from a pipe, which delivers bytes in pieces of any length."""
 
     def __init__(self) -> None:
         self._bytes = bytearray()

@@ -1,1 +1,1 @@
-"""Calls from an Asterisk: control over ARI, sound over a media socket or files."""
+"""Calls from an Asterisk: control over ARI, audio over a media socket or files."""

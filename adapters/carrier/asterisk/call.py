@@ -160,7 +160,7 @@ class AsteriskCall:
         self._ended.set()
 
     def _record_gone(self, why: RemoteHungUp | TransferDone) -> None:
-        """Record that the channel has left us, and signal the first reason only."""
+        """Record that the channel has left us, and signal `why` if it is the first reason."""
         if not self._gone:
             self._gone = True
             self.line.deliver_signal(why)

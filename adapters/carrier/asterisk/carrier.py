@@ -144,7 +144,7 @@ class AsteriskCarrier:
                 raise MediaFailed(
                     f"Asterisk {version} runs without {', '.join(missing)}, which asterisk.media = "
                     f'"{settings.media}" needs',
-                    "load every module named here in modules.conf, or choose other media",
+                    "load them in modules.conf, or choose other media",
                 )
             log.info("Asterisk %s: control %s, media %s", version, settings.control, settings.media)
             await self._clear_orphans()
@@ -212,7 +212,9 @@ class AsteriskCarrier:
 
         if not self._has_room:
             raise CallFailed(
-                "busy", f"asterisk.max_calls is {settings.max_calls}, or the service stops"
+                "busy",
+                f"no room for another call: asterisk.max_calls is {settings.max_calls}, or the"
+                " service is stopping",
             )
         call, link = self._begin(), self._control.link(settings.app)
         channel = f"{call}.out"

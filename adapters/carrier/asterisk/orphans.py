@@ -21,7 +21,7 @@ HANDED_ON = ".handed_on"
 
 
 async def clear_orphans(ari: Ari, app: str, prefix: str, alive: Collection[str]) -> int:
-    """Hang up orphaned channels and delete orphaned bridges. Return the number of both together.
+    """Hang up orphaned channels and delete orphaned bridges. Return how many they were.
 
     `app` is our application. `prefix` begins the id of each of our calls. `alive` holds the ids of
     calls under way. Raises `AriError` and `ControlLost`."""
@@ -30,7 +30,7 @@ async def clear_orphans(ari: Ari, app: str, prefix: str, alive: Collection[str])
         return owner.startswith(prefix) and owner.partition(".")[0] not in alive
 
     async def is_transferred(channel: str) -> bool:
-        # Asterisk lists a channel that we originated under our application until it ends.
+        # Asterisk lists a channel that we originated under our application until the channel ends.
         return channel.startswith(prefix) or channel not in (
             await ari.application_resources(app) or ()
         )

@@ -1,4 +1,4 @@
-"""The recording of one call: both legs in one file, at the same instants.
+"""The recording of one call: both legs in one file, at the same moments.
 
 A call may last long, so the recorder writes played audio to the file during the call. Audio that
 still waits in the carrier's queue stays in memory: a flush may drop it."""
@@ -59,7 +59,7 @@ class CallRecorder:
             self._write(min(self._now(), self._caller.end))
 
     def record_agent(self, pcm: bytes) -> None:
-        """Append the agent's audio. It begins after the audio before it, or now if none is left."""
+        """Append the agent's audio: it plays after the queued audio, or now if none is queued."""
         self._agent.end = max(self._agent.end, self._now())
         self._agent.append(pcm)
 

@@ -1,7 +1,7 @@
 """A nursery for tasks that serve a block and raise nothing themselves.
 
-An error of the block leaves the nursery unchanged. A plain nursery would wrap it in an exception
-group of one, and the caller could not catch it by its class."""
+The nursery passes an error of the block on unchanged. A plain nursery would wrap the error in an
+exception group of one, and the caller could not catch it by its class."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ class AudioSocketSettings:
 class FilesSettings:
     """Asterisk's folder of recordings (`recording` in its astspooldir), on our machine.
 
-    `ours` is our path of it, `asterisk` is Asterisk's."""
+    `ours` is our path to it, `asterisk` is Asterisk's path."""
 
     ours: Path
     asterisk: str

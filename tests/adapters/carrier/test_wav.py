@@ -208,7 +208,7 @@ async def test_the_recording_holds_both_sides_at_the_same_moments(
     autojump_clock: MockClock,
 ) -> None:
     async with calling(Person()) as person:
-        await trio.sleep(0.05)  # rings for two frames
+        await trio.sleep(0.05)  # two frames before the answer
         person.line.answer()
         person.say(frames(11, 12, 13, 14, 15))
         person.line.play(frames(21, 22))

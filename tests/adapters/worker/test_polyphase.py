@@ -52,7 +52,7 @@ def test_sound_keeps_its_length(source_hz: int, target_hz: int) -> None:
 
 
 def test_full_scale_does_not_wrap_around() -> None:
-    """A square wave overshoots at its steps, and is constant between them."""
+    """Compare a square wave between its steps: at the steps it overshoots."""
     square = np.where(np.arange(8000) // 80 % 2, -32767.0, 32767.0)
     halves = resampled(square, 8000, 16000).reshape(-1, 160)[:, 10:-10]
     assert np.all(halves[0::2] > 30000)

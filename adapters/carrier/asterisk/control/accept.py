@@ -135,7 +135,7 @@ class _Sockets:
                 f"older control socket closed: Asterisk dialled again for {ours!r}; if this"
                 " repeats, more than one Asterisk dials here"
             )
-            older.end("Asterisk dialled a newer one")
+            older.end("Asterisk dialled a newer socket")
         return link
 
     async def _hold(self, link: ControlLink, socket: ControlSocket) -> None:

@@ -186,7 +186,7 @@ class Ari:
         await self._gone_is_fine("DELETE", "playbacks", playback)
 
     async def snoop(self, channel: str, app: str, snoop: str, *, spy: str) -> None:
-        """Create the channel `snoop`, which hears what `channel` sends ("in") or gets ("out")."""
+        """Create the channel `snoop`, which gets the audio from ("in") or to ("out") `channel`."""
         await self._post("channels", channel, "snoop", snoop, spy=spy, app=app)
 
     async def record(self, channel: str, name: str, format: str) -> None:

@@ -77,7 +77,7 @@ async def _check_version(ari: Ari) -> None:
 async def _check_writing(ari: Ari, missing: str) -> None:
     """Raise `AriError` for a read-only user now, instead of in the first call.
 
-    `missing` is the id of no channel: an answer with 404 shows that we may write."""
+    No channel has the id `missing`: an answer with 404 shows that we may write."""
     try:
         await ari.answer(missing)
     except AriError as error:

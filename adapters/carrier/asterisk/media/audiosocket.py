@@ -1,8 +1,8 @@
 """A call's audio over AudioSocket: Asterisk dials our TCP port, one connection per call.
 
 A connection begins with the UUID from our request for the media channel. We close a connection if
-no call waits for its UUID. Asterisk does not pace playback, so we do. We send silence between the
-playback: Asterisk (seen with 22.10.1) may block in a read of a silent connection while it holds a
+no call waits for its UUID. Asterisk does not pace playback, so we do. While nothing plays, we send
+silence: Asterisk (seen with 22.10.1) may block in a read of a silent connection while it holds a
 lock, which stops other calls too."""
 
 from __future__ import annotations

@@ -43,20 +43,20 @@ class CallerBuffer:
                     " per call); check the load of this machine",
                     self._call,
                 )
-        if self._whole:
+        if self._whole_bytes:
             self._readers.unpark_all()
 
     async def receive_audio(self) -> bytes:
         """Wait for whole frames, and return all of them. A cancelled wait loses no audio.
 
         Raises `LineGone` after `close`."""
-        if self._closed or self._whole:
+        if self._closed or self._whole_bytes:
             await trio.lowlevel.checkpoint()
-        while not (self._closed or self._whole):
+        while not (self._closed or self._whole_bytes):
             await self._readers.park()
         if self._closed:
             raise LineGone(f"call {self._call}: its audio is closed")
-        whole = self._whole
+        whole = self._whole_bytes
         pcm = bytes(self._unread[:whole])
         del self._unread[:whole]
         return pcm
@@ -68,6 +68,6 @@ class CallerBuffer:
         self._readers.unpark_all()
 
     @property
-    def _whole(self) -> int:
-        """The number of bytes in whole frames."""
+    def _whole_bytes(self) -> int:
+        """The number of buffered bytes in whole frames."""
         return len(self._unread) // self._frame_bytes * self._frame_bytes

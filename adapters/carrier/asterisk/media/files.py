@@ -334,7 +334,8 @@ class FilesTransport:
     def _unusable(self, error: OSError) -> MediaFailed:
         return MediaFailed(
             f"the shared folder {self.files.ours} cannot be used: {error.strerror}",
-            "name Asterisk's folder of recordings, and let the service write there",
+            "set asterisk.files.ours to Asterisk's folder of recordings, and let the service write"
+            " there",
         )
 
 

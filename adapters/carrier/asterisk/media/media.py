@@ -40,7 +40,7 @@ class Media(Protocol):
         ...
 
     def mark(self, mark: int) -> None:
-        """Have `reached(mark)` called when the caller has heard all playback before the mark."""
+        """Call `reached(mark)` when the caller has heard all playback before the mark."""
         ...
 
     def flush(self) -> None:
@@ -57,7 +57,7 @@ class Media(Protocol):
 
 
 class MediaTransport(Protocol):
-    """A way to open the audio of any number of calls."""
+    """The transport that carries the audio of all calls."""
 
     def open(
         self, link: ControlLink, call: str, channel: str, reached: Callable[[int], None]

@@ -1,8 +1,8 @@
 """Playback that we pace ourselves, for media that the caller hears as soon as we send them.
 
-A frame is due every 20 ms, at deadlines that do not drift; with an empty queue it is silence. If
-we stall, we catch up the last 60 ms immediately, to fill the phone's jitter buffer again. The
-caller hears the rest of a longer stall as a gap: a phone drops a longer burst."""
+A frame is due every 20 ms, at deadlines that do not drift; with an empty queue it is silence. After
+we stalled, we send the frames of the last 60 ms immediately, to refill the phone's jitter buffer.
+The rest of a longer stall is a gap: the phone would drop a longer burst."""
 
 from __future__ import annotations
 

@@ -60,7 +60,7 @@ class RecordingPipe:
             await trio.sleep(POLL_SECONDS)
 
     async def read(self) -> bytes:
-        """Return the next audio, 171 ms of it, or b"" at the end of the recording."""
+        """Wait for the next 171 ms of audio and return them, or b"" at the end of the recording."""
         while not (pcm := self._whole_samples()):
             await trio.lowlevel.wait_readable(self._descriptor)
             with suppress(BlockingIOError):

@@ -100,7 +100,7 @@ class WebSocketMedia:
         await self._ended.wait()
 
     async def started(self) -> None:
-        """Wait for Asterisk's MEDIA_START: audio sent before it is lost. Raises `MediaFailed`."""
+        """Wait for MEDIA_START: Asterisk drops audio that comes earlier. Raises `MediaFailed`."""
         with trio.move_on_after(START_SECONDS):
             while True:
                 try:
@@ -289,7 +289,7 @@ class MediaServer(Protocol):
     def expect_media(
         self, call: str
     ) -> AbstractAsyncContextManager[Callable[[], Awaitable[WebSocketConnection]]]:
-        """Accept one socket for `call`. Calling the yielded value waits for it."""
+        """Accept one socket for `call`, and yield a function that waits for it."""
         ...
 
 

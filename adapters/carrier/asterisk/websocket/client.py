@@ -68,7 +68,7 @@ async def dial(
         except ConnectionRejected as rejected:
             raise DialFailed(f"it answered {rejected.status_code}") from None
         except HandshakeFailed:
-            raise DialFailed("its answer is not a WebSocket's") from None
+            raise DialFailed("its answer is not a WebSocket handshake") from None
         finally:
             await trio.aclose_forcefully(stream)
     if peer_left:

@@ -1,4 +1,4 @@
-"""Our WebSocket server, which Asterisk dials: for control at /ari, for a call's sound at /media.
+"""Our WebSocket server, which Asterisk dials: for control at /ari, for a call's audio at /media.
 
 Every connection runs in its own task. The server accepts a connection only with the right user and
 password, and only if control or a call waits for it. It closes the connection when control or the
@@ -83,7 +83,7 @@ class WebSocketServer:
     async def expect_media(
         self, call: str
     ) -> AsyncIterator[Callable[[], Awaitable[WebSocketConnection]]]:
-        """Accept one socket to /media?call=`call`. Calling the yielded value waits for it.
+        """Accept one socket to /media?call=`call`, and yield a function that waits for it.
 
         The end of the block closes the socket."""
         expected = self._expected_media[call] = _ExpectedMedia()

@@ -43,10 +43,10 @@ async def carrying(asterisk: Asterisk, **others: Any) -> AsyncIterator[AsteriskC
         yield carrier
     if asterisk.running:
         # Asterisk always lists an application that it dials persistently.
-        await nothing_is_left(asterisk, but_application=others.get("control") == "persistent")
+        await wait_until_empty(asterisk, but_application=others.get("control") == "persistent")
 
 
-async def nothing_is_left(asterisk: Asterisk, *, but_application: bool = False) -> None:
+async def wait_until_empty(asterisk: Asterisk, *, but_application: bool = False) -> None:
     """Wait until Asterisk has neither channels nor bridges nor applications; fail after 5 s."""
     left: list[dict[str, Any]] = []
     with trio.move_on_after(5):

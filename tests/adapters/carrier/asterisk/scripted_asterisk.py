@@ -81,7 +81,7 @@ class ScriptedAsterisk:
                     return
                 head += more
                 if not head[:1].isalpha():
-                    return  # TLS
+                    return  # the client speaks TLS
             method, target, _ = head.decode().split(" ", 2)
             asked = f"{method} {target.partition('?')[0].removeprefix('/ari/')}"
             self.asked.append(asked)

@@ -20,8 +20,8 @@ from tests.adapters.carrier.asterisk.carrier_call import (
     calling,
     carrying,
     loudness,
-    nothing_is_left,
     settings_for,
+    wait_until_empty,
 )
 from tests.asterisk.call import Call, CallEnded
 from tests.asterisk.fixtures import StartAsterisk
@@ -276,7 +276,7 @@ async def test_only_orphans_of_a_crash_are_removed(asterisk: Asterisk) -> None:
     assert "another-1.media" in channels
     await asterisk.ari("DELETE", "bridges/another-1.bridge")
     await asterisk.ari("DELETE", "channels/another-1.media")
-    await nothing_is_left(asterisk)
+    await wait_until_empty(asterisk)
 
 
 async def transfer(line: AsteriskLine) -> None:
@@ -292,8 +292,8 @@ async def check_not_cleared(asterisk: Asterisk, call: Call) -> None:
         with trio.fail_after(60):
             await call.until_loud(after=trio.current_time())
         call.hang_up()
-        await nothing_is_left(asterisk, but_application=True)
-    await nothing_is_left(asterisk)
+        await wait_until_empty(asterisk, but_application=True)
+    await wait_until_empty(asterisk)
 
 
 async def test_a_transferred_caller_is_not_an_orphan(asterisk: Asterisk) -> None:
@@ -331,7 +331,7 @@ async def test_missing_modules_of_asterisk_are_named(
                 pass
 
 
-async def test_calls_end_when_asterisk_dies_and_resume_after_its_restart(
+async def test_calls_end_when_asterisk_dies_and_new_ones_arrive_after_its_restart(
     start_asterisk: StartAsterisk,
 ) -> None:
     async with start_asterisk() as asterisk, carrying(asterisk) as carrier:
@@ -391,4 +391,4 @@ async def test_two_hundred_calls_in_a_row_leave_nothing(asterisk: Asterisk) -> N
                 while await line.signal() != Closed():
                     pass
         await until_free(carrier)
-        await nothing_is_left(asterisk, but_application=True)
+        await wait_until_empty(asterisk, but_application=True)

@@ -20,7 +20,7 @@ from callchart.adapters.carrier.asterisk.control.events import StasisEnd
 from callchart.adapters.carrier.asterisk.settings import AsteriskSettings
 from callchart.adapters.carrier.asterisk.websocket.client import dial
 from callchart.adapters.carrier.asterisk.websocket.server import MESSAGE_BYTES
-from tests.adapters.carrier.asterisk.media.media_call import nothing_left
+from tests.adapters.carrier.asterisk.media.media_call import wait_until_removed
 from tests.adapters.carrier.asterisk.scripted_asterisk import (
     PASSWORD,
     USER,
@@ -150,7 +150,7 @@ async def test_an_application_of_another_client_is_not_taken(
         said = await failure(of(asterisk))
         assert said.startswith("another client serves the application 'callchart'")
         assert not control.has_failed
-        await nothing_left(asterisk)
+        await wait_until_removed(asterisk)
 
 
 async def test_an_application_whose_client_crashed_during_a_call_is_taken(

@@ -12,7 +12,7 @@ import trio
 from callchart.adapters.carrier.asterisk.control import http as http_module
 from callchart.adapters.carrier.asterisk.control.ari import Ari, AriError, ControlLost
 from callchart.adapters.carrier.asterisk.control.http import HttpTransport
-from tests.adapters.carrier.asterisk.media.media_call import nothing_left
+from tests.adapters.carrier.asterisk.media.media_call import wait_until_removed
 from tests.adapters.carrier.asterisk.scripted_asterisk import (
     PASSWORD,
     USER,
@@ -55,7 +55,7 @@ async def test_a_real_asterisk_answers(asterisk: Asterisk) -> None:
             "http/test;1"
         }
         await ari.delete_bridge("http/test;1")
-        await nothing_left(asterisk, "http/test;1")  # Asterisk lists it for a moment longer
+        await wait_until_removed(asterisk, "http/test;1")  # Asterisk lists it for a moment longer
         assert await ari.bridges() == bridges
 
 

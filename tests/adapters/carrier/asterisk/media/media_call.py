@@ -93,10 +93,10 @@ async def media_call(
             with trio.CancelScope(shield=True):
                 await link.ari.delete_bridge(bridge)
                 await link.ari.hang_up(channel)
-                await nothing_left(asterisk, f"{call.id}.", channel)
+                await wait_until_removed(asterisk, f"{call.id}.", channel)
 
 
-async def nothing_left(asterisk: Asterisk, prefix: str = "", channel: str = "") -> None:
+async def wait_until_removed(asterisk: Asterisk, prefix: str = "", channel: str = "") -> None:
     """Wait until Asterisk has neither that channel nor channels and bridges of that prefix."""
     with trio.fail_after(60):
         while any(  # noqa: ASYNC110 (ARI sends no event)

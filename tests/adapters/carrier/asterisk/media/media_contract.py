@@ -17,7 +17,7 @@ from tests.adapters.carrier.asterisk.media.media_call import (
     MediaCall,
     controlled,
     media_call,
-    nothing_left,
+    wait_until_removed,
 )
 from tests.asterisk.codec import FRAME_SECONDS
 from tests.asterisk.server import Asterisk
@@ -141,7 +141,7 @@ class MediaContract:
             )
             assert len(pcm) % frame_bytes(call.media.rate_hz) == 0
 
-    async def test_cancelling_hear_loses_nothing(self, exchange: Exchange) -> None:
+    async def test_a_cancelled_receive_loses_no_audio(self, exchange: Exchange) -> None:
         async with media_call(*exchange) as call:
             call.phone.say(tone(0.6, call.phone.rate_hz))
             pcm = b""
@@ -171,7 +171,7 @@ class MediaContract:
             call.media.play(tone(5.0, call.media.rate_hz))
             with trio.fail_after(60):
                 await call.phone.until_loud()
-        await nothing_left(exchange.asterisk)
+        await wait_until_removed(exchange.asterisk)
 
     async def test_cancelling_the_call_leaves_nothing_in_asterisk(self, exchange: Exchange) -> None:
         async with controlled(exchange.asterisk) as control:
@@ -182,9 +182,11 @@ class MediaContract:
                         await call.phone.until_loud()
                     scope.cancel()
             assert scope.cancelled_caught
-        await nothing_left(exchange.asterisk)
+        await wait_until_removed(exchange.asterisk)
 
-    async def test_after_close_commands_do_nothing_and_hear_fails(self, exchange: Exchange) -> None:
+    async def test_after_close_commands_do_nothing_and_receiving_fails(
+        self, exchange: Exchange
+    ) -> None:
         gone = trio.Event()
 
         async def hear_to_the_end(call: MediaCall) -> None:

@@ -15,7 +15,11 @@ from callchart.adapters.carrier.asterisk.media.files import FilesMedia, FilesTra
 from callchart.adapters.carrier.asterisk.media.media import MediaFailed
 from callchart.adapters.carrier.asterisk.media.recording_pipe import RecordingPipe
 from callchart.adapters.carrier.asterisk.settings import FilesSettings
-from tests.adapters.carrier.asterisk.media.media_call import controlled, media_call, nothing_left
+from tests.adapters.carrier.asterisk.media.media_call import (
+    controlled,
+    media_call,
+    wait_until_removed,
+)
 from tests.adapters.carrier.asterisk.media.media_contract import Exchange, MediaContract, hear
 from tests.adapters.carrier.asterisk.scripted import ScriptedControl
 from tests.asterisk.fixtures import StartAsterisk
@@ -163,7 +167,7 @@ async def test_a_missing_folder_fails_before_any_channel_is_created(
     with pytest.RaisesGroup(pytest.RaisesExc(MediaFailed, match=reason), flatten_subgroups=True):
         async with media_call(asterisk, nowhere):
             pass
-    await nothing_left(asterisk)
+    await wait_until_removed(asterisk)
 
 
 async def test_a_full_disk_during_a_call_closes_the_media_and_is_logged(

@@ -100,7 +100,7 @@ async def test_a_recording_that_ends_before_opened_returns_is_read(
     assert await everything(pipe) == tone(0.02, 16000)
 
 
-async def test_cancelling_a_read_loses_nothing(pipe: RecordingPipe, path: Path) -> None:
+async def test_a_cancelled_read_loses_no_audio(pipe: RecordingPipe, path: Path) -> None:
     with path.open("wb", buffering=0) as file:
         file.write(b"\1")
         with trio.move_on_after(0.01) as waiting:

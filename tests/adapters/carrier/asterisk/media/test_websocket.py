@@ -28,7 +28,11 @@ from callchart.adapters.carrier.asterisk.media.websocket import (
 from callchart.adapters.carrier.asterisk.settings import ListenSettings
 from callchart.adapters.carrier.asterisk.websocket.server import WebSocketServer
 from callchart.engine.ports import LineGone, frame_bytes
-from tests.adapters.carrier.asterisk.media.media_call import controlled, media_call, nothing_left
+from tests.adapters.carrier.asterisk.media.media_call import (
+    controlled,
+    media_call,
+    wait_until_removed,
+)
 from tests.adapters.carrier.asterisk.media.media_contract import (
     Exchange,
     MediaChannelContract,
@@ -107,7 +111,7 @@ async def test_cancelling_a_call_whose_socket_asterisk_opened_leaves_nothing(
                 call.media.play(tone(5.0, RATE))
                 scope.cancel()
         assert scope.cancelled_caught
-        await nothing_left(exchange.asterisk)
+        await wait_until_removed(exchange.asterisk)
 
 
 # --- Asterisk's own refusals ---------------------------------------------------------------------

@@ -148,7 +148,7 @@ async def test_a_peer_that_does_not_speak_websocket_fails_the_handshake(
 
     with trio.fail_after(60):
         async with tcp(greet) as address:
-            with pytest.raises(DialFailed, match="its answer is not a WebSocket's"):
+            with pytest.raises(DialFailed, match="its answer is not a WebSocket handshake"):
                 async with connect(f"ws://{address}"):
                     pass
 
