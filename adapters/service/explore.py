@@ -30,6 +30,9 @@ from callchart.engine.exploration import (
     concretize,
     count_ties,
     declared_reactions,
+    guards_into,
+    never_entered,
+    outermost,
     trace_of,
     unexplored,
 )
@@ -43,6 +46,10 @@ MOST = 1_000_000
 MOST_IN_ANY = 100_000
 #: Seconds between two lines of progress.
 LINE_EVERY = 10.0
+#: The field of an environment that holds examples for the guards on an event.
+FIELDS = {"DigitReceived": "keys", "FinalHeard": "words", "PartialHeard": "words"}
+#: These fields as an author writes them.
+EXAMPLES = {"keys": 'keys=("1", ...)', "words": "words=(*PHONE_WORLD.words, ...)"}
 
 
 def run_explore(
@@ -183,6 +190,7 @@ def explored(
         "unexplored": [
             declared.described(environment.chart) for declared in unexplored(exploration)
         ],
+        "never_entered": never_entered(exploration),
         "seconds_alone": alone,
         "violations": [
             _broken(exploration, violation, environment.name, out)
@@ -202,14 +210,13 @@ def _running(exploration: Exploration) -> Iterator[int]:
 def merged(chart: Chart, found: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """Return the results of all environments together: a reaction is taken if one of them takes
     it."""
+    never_taken = _in_all([each["unexplored"] for each in found])
+    leaves = _in_all([each["never_entered"] for each in found])
     return {
         "chart": chart.name,
         "answers": len(declared_reactions(chart)),
-        "unexplored": [
-            described
-            for described in found[0]["unexplored"]
-            if all(described in each["unexplored"] for each in found)
-        ],
+        "unexplored": never_taken,
+        "never_entered": list(_never_entered(chart, set(leaves), set(never_taken))),
         "seconds_alone": max(
             (each["seconds_alone"] for each in found if each["complete"]), default=None
         ),
@@ -219,6 +226,32 @@ def merged(chart: Chart, found: Sequence[dict[str, Any]]) -> dict[str, Any]:
             for each in found
         ],
     }
+
+
+def _in_all(lists: Sequence[Sequence[str]]) -> list[str]:
+    """Return the members that all the lists have."""
+    return [each for each in lists[0] if all(each in other for other in lists)]
+
+
+def _never_entered(chart: Chart, leaves: set[str], never_taken: set[str]) -> Iterator[Any]:
+    """Yield the outermost states that no call entered, without their children.
+
+    `examples` maps a field of an environment to the guards that lead into the state: an example
+    for which one of them returns True lets a call enter."""
+    happened = {
+        declared.trigger
+        for declared in declared_reactions(chart)
+        if declared.described(chart) not in never_taken
+    }
+    for state in outermost(chart, leaves):
+        examples: dict[str, list[str]] = {}
+        for trigger, guard in guards_into(chart, state, [*set(chart.leaves) - leaves]):
+            if trigger in happened.intersection(FIELDS):
+                examples.setdefault(FIELDS[trigger], []).append(guard)
+        yield {
+            "state": state,
+            "examples": {field: sorted({*guards}) for field, guards in examples.items()},
+        }
 
 
 def _broken(
@@ -267,8 +300,8 @@ def write_journal(exploration: Exploration, steps: Sequence[Step], path: Path) -
 def show(found: dict[str, Any], console: Console, chart_option: str = "") -> None:
     """Print the figures, then each call that breaks a property, step by step."""
 
-    def say(text: str) -> None:
-        console.print(text, markup=False)
+    def say(text: str, style: str | None = None) -> None:
+        console.print(text, markup=False, style=style)
 
     for each in found["environments"]:
         environment = f", {each['environment']}" if each["environment"] else ""
@@ -303,4 +336,26 @@ def show(found: dict[str, Any], console: Console, chart_option: str = "") -> Non
         say(
             "no property is broken; if only its timers fire, a call ends within "
             f"{found['seconds_alone']:.1f} s"
+        )
+    for line in _never_entered_lines(found["never_entered"], complete=not cut_off):
+        say(line, style="bold")
+
+
+def _never_entered_lines(states: Sequence[dict[str, Any]], *, complete: bool) -> Iterator[str]:
+    """Yield the states that no call entered, and the cures: nothing is explored of these states."""
+    if not complete:
+        if states:
+            names = ", ".join(each["state"] for each in states)
+            yield f"NEVER ENTERED in the explored part: {names}"
+        return
+    for each in states:
+        for field, guards in each["examples"].items():
+            yield (
+                f"NEVER ENTERED: {each['state']}; give an environment in WORLDS an example for "
+                f"{' or '.join(guards)}: {EXAMPLES[field]} (docs/charts.md)"
+            )
+    if others := [each["state"] for each in states if not each["examples"]]:
+        yield (
+            f"NEVER ENTERED: {', '.join(others)}; raise --turns or --faults, or write other "
+            f"environments in WORLDS (docs/charts.md)"
         )

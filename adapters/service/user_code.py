@@ -6,7 +6,7 @@ import importlib
 import sys
 import traceback
 from collections.abc import Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -31,6 +31,8 @@ class UserError(Exception):
 
 
 DEFAULT_CHART = "callchart.states:CHART"
+#: The name of the default chart's environment around a chart that extends it.
+OF_DEFAULT = "in the environment of the default call"
 
 
 def load_chart(name: str, folder: Path = Path()) -> Chart:
@@ -47,12 +49,23 @@ def load_chart(name: str, folder: Path = Path()) -> Chart:
 def load_worlds(name: str, folder: Path = Path()) -> Sequence[Phone]:
     """Return the environments for an exploration of the chart at `MODULE:NAME`.
 
-    These are the members of the module's `WORLDS` that belong to this chart."""
+    These are the members of the module's `WORLDS` that belong to this chart. Without any, a chart
+    that extends the default one has the environment of the default one."""
     chart = load_chart(name, folder)
     module = name.partition(":")[0]
     own = vars(sys.modules[module]).get("WORLDS", ())
     worlds = _list_of(Phone, own, "WORLDS must be a list of Phone", module)
-    return [world for world in worlds if world.chart is chart]
+    return [world for world in worlds if world.chart is chart] or _worlds_of_base(chart)
+
+
+def _worlds_of_base(chart: Chart) -> Sequence[Phone]:
+    """Return the default chart's environment for a chart that extends it, or nothing."""
+    from callchart.states import CHART, WORLD
+
+    base: Chart | None = chart
+    while base is not None and base is not CHART:
+        base = base.base
+    return [] if base is None else [replace(WORLD, chart=chart, name=OF_DEFAULT)]
 
 
 def load_tools(name: str, folder: Path = Path()) -> Sequence[Tool]:

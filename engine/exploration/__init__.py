@@ -1,7 +1,14 @@
 """The exploration of a chart: all its calls, and the properties that each step must have."""
 
 from callchart.engine.exploration.concretize import Infeasible, concretize
-from callchart.engine.exploration.coverage import Declared, declared_reactions, unexplored
+from callchart.engine.exploration.coverage import (
+    Declared,
+    declared_reactions,
+    guards_into,
+    never_entered,
+    outermost,
+    unexplored,
+)
 from callchart.engine.exploration.explorer import Exploration, Violation
 from callchart.engine.exploration.liveness import check_liveness
 from callchart.engine.exploration.model import EnvironmentMove, Model, Property, SearchState
@@ -25,6 +32,9 @@ __all__ = [
     "concretize",
     "count_ties",
     "declared_reactions",
+    "guards_into",
+    "never_entered",
+    "outermost",
     "trace_of",
     "unexplored",
 ]

@@ -1,7 +1,8 @@
-"""The declared reactions of a chart, and those that an exploration has not taken."""
+"""The declared reactions and the states of a chart that an exploration has not reached."""
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from callchart.engine.chart.chart import Chart
@@ -47,3 +48,30 @@ def unexplored(exploration: Exploration) -> list[Declared]:
         for declared, reaction in declared_reactions(exploration.chart).items()
         if (declared.source, declared.trigger, id(reaction)) not in taken
     ]
+
+
+def never_entered(exploration: Exploration) -> list[str]:
+    """Return the leaves that no explored call entered."""
+    entered = {record.leaf for record in exploration.states}
+    return [leaf for leaf in exploration.chart.leaves if leaf not in entered]
+
+
+def outermost(chart: Chart, leaves: Collection[str]) -> list[str]:
+    """Return the states whose leaves are all among these, without their children."""
+    inside = {
+        path: [leaf for leaf in chart.leaves if path in chart.nodes[leaf].lineage]
+        for path in chart.nodes
+    }
+    whole = {path for path, own in inside.items() if all(leaf in leaves for leaf in own)}
+    return [p for p, node in chart.nodes.items() if p in whole and whole.isdisjoint(node.ancestors)]
+
+
+def guards_into(chart: Chart, state: str, leaves: Collection[str]) -> Iterator[tuple[str, str]]:
+    """Yield trigger and guard of each reaction that enters a state from one of these leaves."""
+    for leaf in chart.leaves:
+        if leaf not in leaves:
+            continue
+        for trigger, reactions in chart.table[leaf].items():
+            for reaction in reactions:
+                if state in reaction.entries and reaction.declared.when is not None:
+                    yield trigger, named(reaction.declared.when)

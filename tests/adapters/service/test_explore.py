@@ -147,8 +147,7 @@ def test_negative_turns_and_faults_are_refused(
     assert f"{option} must be 0 or more, got -1" in capsys.readouterr().err
 
 
-#: The default call with one more state, in a module without WORLDS.
-BIG = ("explore", "--chart", "tests.examples.operator:CHART")
+BIG = ("explore", "--chart", f"{CHARTS}:OWN")
 
 
 @pytest.mark.parametrize(
@@ -167,7 +166,41 @@ def test_a_chart_without_an_environment_starts_small_and_reports_an_incomplete_e
     assert f"configurations with turns up to {turns}, " in said[0]
     assert said[1].startswith("incomplete: explored every call of up to ")
     assert f"steps; lower --turns (here {turns}) or --faults, or have WORLDS" in said[1]
-    assert said[-1] == "no property is broken in the explored part"
+    assert said[-2] == "no property is broken in the explored part"
+    assert said[-1].startswith("NEVER ENTERED in the explored part: ")
+    assert "call.turn.transferring" in said[-1]
+
+
+def test_a_chart_that_extends_the_default_one_is_explored_in_its_environment(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    hold_key = ("--chart", "tests.examples.hold_key:CHART", "--turns", "0")
+    assert main(["explore", *hold_key, "--out", str(tmp_path)]) == 0
+    said = capsys.readouterr().out
+    assert said.startswith(
+        "phone call with a hold key, in the environment of the default call: 139 configurations"
+    )
+    assert (
+        "NEVER ENTERED: call.on_hold; give an environment in WORLDS an example for is_star: "
+        'keys=("1", ...) (docs/charts.md)\n'
+    ) in said
+
+
+def test_the_states_that_no_call_enters_are_named_last(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert explore("SHUT", tmp_path) == 0
+    assert capsys.readouterr().out.splitlines()[-2:] == [
+        "NEVER ENTERED: study; give an environment in WORLDS an example for is_star: "
+        'keys=("1", ...) (docs/charts.md)',
+        "NEVER ENTERED: cellar; raise --turns or --faults, or write other environments in "
+        "WORLDS (docs/charts.md)",
+    ]
+    assert explore("SHUT", tmp_path, "--json") == 0
+    assert json.loads(capsys.readouterr().out)["never_entered"] == [
+        {"state": "study", "examples": {"keys": ["is_star"]}},
+        {"state": "cellar", "examples": {}},
+    ]
 
 
 def test_json_says_that_an_exploration_is_incomplete(
