@@ -8,8 +8,8 @@ model. `callchart.testing` has the telephone, the fakes and the questions for te
 
 These two modules are the public interface. Every other module is private and may change.
 
-Names load on first use, so that `import callchart` loads neither Trio nor pydantic: a worker
-process of a speech provider starts without them.
+Names load on first use, so `import callchart` loads neither Trio nor pydantic: the worker processes
+of the speech providers start without them.
 """
 
 from __future__ import annotations
