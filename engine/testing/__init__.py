@@ -1,4 +1,6 @@
-"""The test kit: call the agent in a test, and ask what happened. See docs/testing.md."""
+"""The testers' kit: call the agent in a test, and ask questions about the call.
+
+See docs/testing.md."""
 
 from callchart.engine.testing.hearing import FakeRecognizer, FakeVoiceDetectors, Spoken
 from callchart.engine.testing.invariants import check_invariants

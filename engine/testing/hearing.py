@@ -1,8 +1,7 @@
-"""Fake speech recognition: sound that is not silence is voice, and the words are in the sound
-itself.
+"""Fake voice detection and recognition: all sound is voice, and the sound identifies the words.
 
-A caller's fake sound holds its number, and the recognizer knows the words of each number. So it
-hears exactly what came down the line, in any number of calls at a time.
+The fake sound of a caller contains its number, and the recognizer knows the words of each number.
+So it hears exactly the sound that came down the line, in any number of calls at a time.
 """
 
 from __future__ import annotations
@@ -25,12 +24,12 @@ from callchart.engine.ports import (
 from callchart.engine.testing.sound import BLOCK, pieces
 
 RECOGNIZER = "fake recognizer"
-#: A number of bytes that holds a whole block at any offset.
-_NAMING = 2 * (2 * BLOCK - 1)
+#: The bytes that contain a whole block at any offset.
+_BLOCK_BYTES = 2 * (2 * BLOCK - 1)
 
 
 class FakeVoiceDetectors:
-    """`callchart.engine.ports.VoiceDetectors`: a frame with a sample that is not zero is speech."""
+    """`callchart.engine.ports.VoiceDetectors`: a frame is speech if any sample is not zero."""
 
     def __init__(self) -> None:
         #: The number of calls that use it now.
@@ -46,7 +45,7 @@ class FakeVoiceDetectors:
 
 
 class FakeVoiceActivity:
-    """Detects an edge when the frame behind it is complete: its lag is that frame."""
+    """Detects an edge when the frame after it is complete, so the lag is one frame."""
 
     def __init__(self, rate_hz: int) -> None:
         self._frame = frame_bytes(rate_hz)
@@ -68,11 +67,11 @@ class FakeVoiceActivity:
 class Spoken:
     """The words of a caller, and the results of a recognizer for them. An empty text is a noise.
 
-    `partials` are (seconds after the detected onset, text) before a final: by default the first
-    half of the words after 0.3 s. `finals` are (seconds after the detected end, text): by
-    default the text, after the latency of the recognizer. `heard_out`: seconds after the end at
-    which the recognizer itself reports the end; None: never. `fails`: the reason with which it
-    fails instead."""
+    `partials` are (seconds after the detected onset, text): by default the first half of the words
+    after 0.3 s. `finals` are (seconds after the detected end, text): by default the text, after the
+    latency of the recognizer. `heard_out` is the time from the detected end to the recognizer's own
+    `EndOfUtterance`, in seconds; None if it sends none. `fails` is a reason: the recognizer fails
+    with it instead of a final."""
 
     text: str
     partials: tuple[tuple[float, str], ...] | None = None
@@ -88,9 +87,9 @@ class Spoken:
 
 @dataclass
 class FakeRecognizer:
-    """`callchart.engine.ports.Recognizer`: knows in advance what callers say.
+    """`callchart.engine.ports.Recognizer`: knows the words of callers in advance.
 
-    `latency` is the seconds from the end of an utterance to its final. With a reason in
+    `latency` is the time from the end of an utterance to its final, in seconds. With a reason in
     `fails_to_open`, no call can open a recognition."""
 
     latency: float = 0.0
@@ -106,7 +105,7 @@ class FakeRecognizer:
         return len(self._spoken)
 
     def spoken(self, sound: int) -> Spoken:
-        """Return the utterance for the sound of that number, or a noise for an unknown one."""
+        """Return the utterance with this number of a sound; a noise for an unknown number."""
         return self._spoken[sound - 1] if 0 < sound <= len(self._spoken) else Spoken("")
 
     def fail(self, reason: str) -> None:
@@ -140,16 +139,17 @@ class FakeRecognition:
 
     def __init__(self, recognizer: FakeRecognizer) -> None:
         self._recognizer = recognizer
-        self._heard = 0  # the number of the last sound
+        #: The number of the last sound.
+        self._heard = 0
         self._current = Spoken("")
         self._results: list[_Result] = []
         self._count = 0
         self._changed = trio.lowlevel.ParkingLot()
 
     def feed_frames(self, pcm: bytes) -> None:
-        # The first frame of an onset comes last in its span; a few samples identify the sound.
+        # The first frame of speech comes at the end of a span; a few samples identify the sound.
         if any(pcm[-2:]):
-            for piece in pieces(pcm[-_NAMING:]):
+            for piece in pieces(pcm[-_BLOCK_BYTES:]):
                 self._heard = piece.sound
 
     def utterance_started(self, utterance: int) -> None:

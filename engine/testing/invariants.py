@@ -1,4 +1,4 @@
-"""Invariants of every call, checked at its end: they hold in any chart and after any failure."""
+"""Invariants of every call, checked at its end, in any chart and after any failure."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from callchart.engine.testing.questions import (
 
 
 def check_invariants(recording: Recording, model: FakeModel | None = None) -> None:
-    """Raise `AssertionError` with all invariants that a finished call breaks."""
+    """Raise `AssertionError` that lists all invariants that a finished call breaks."""
     sounds = list(heard_sounds(recording))
     broken = [
         *_one_reply_at_a_time(recording, model),
@@ -79,10 +79,10 @@ def _one_end_of_each(recording: Recording, sounds: list[HeardSound]) -> Iterator
 def _nothing_stale_is_acted_on(recording: Recording) -> Iterator[str]:
     for step in recording.steps:
         activation = step.occurrence.activation
-        over = activation is not None and all(
+        is_stale = activation is not None and all(
             active.activation != activation for active in step.before.active
         )
-        if over and step.outcome is not Outcome.STALE:
+        if is_stale and step.outcome is not Outcome.STALE:
             yield (
                 f"at {step.at_us / 1e6:.3f} s in {step.before.leaf}: {type(step.event).__name__} "
                 f"is of a state that was left, and was {step.outcome.value}"
@@ -108,7 +108,7 @@ def _no_frame_of_a_dead_reply(sounds: list[HeardSound]) -> Iterator[str]:
 
 
 def _history_is_what_was_heard(recording: Recording, sounds: list[HeardSound]) -> Iterator[str]:
-    """Compare word for word, with a tolerance of the frame that was played at the stop."""
+    """Compare word for word. The frame that was being played at the stop may count or not."""
     if not recording.synthesizer.tells_words:
         return  # the engine only estimates the words
     heard: dict[object, list[HeardSound]] = {}
@@ -118,15 +118,15 @@ def _history_is_what_was_heard(recording: Recording, sounds: list[HeardSound]) -
     for stay in playing_stays(recording):
         if stay.claim is None:
             continue
-        least, most = (
+        shorter, longer = (
             [word for sound in heard.get(stay, []) for word in words_of(recording, sound, slack)]
             for slack in (-frame, frame)
         )
         words = stay.claim.split()
-        if not len(least) <= len(words) <= len(most) or words != most[: len(words)]:
+        if not len(shorter) <= len(words) <= len(longer) or words != longer[: len(words)]:
             yield (
                 f"reply {stay.reply}, played until {stay.end:.3f} s: the engine claims "
-                f"{stay.claim!r}, the caller heard {' '.join(most)!r}"
+                f"{stay.claim!r}, the caller heard {' '.join(longer)!r}"
             )
 
 

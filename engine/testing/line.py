@@ -1,10 +1,9 @@
-"""A fake line whose far end is the test: it behaves like a carrier's media, and records all of
-it.
+"""A fake line with the test at its far end. It plays sound like a carrier, and records it.
 
-Theory of operation. A carrier sends sound in frames of 20 ms, at ticks counted from the answer.
-So the future of queued sound is known when it is queued: each piece gets its ticks, each mark
-the tick at which it is reached, and a flush removes the rest. No task runs for that. A caller of
-the line's methods sleeps until the next result for it.
+Theory of operation. A carrier sends sound in frames of 20 ms, at ticks counted from the answer. So
+the line knows in advance when queued sound will play: each piece gets its ticks, each mark gets the
+tick at which it is reached, and a flush removes the rest. No task runs for this: a method that
+waits sleeps until its next result.
 """
 
 from __future__ import annotations
@@ -34,15 +33,15 @@ from callchart.engine.testing.sound import fake_sound
 TICKS = 50
 #: Asterisk's chan_websocket holds 1000 frames (20 s) and drops the excess silently.
 QUEUE = 1000
-#: The longest span, in ticks.
+#: The longest span of a caller's sound, in ticks.
 LONGEST_SPAN = 250
-#: Tolerance for a clock that is a sum of floats, in ticks.
-_NEARLY = 1e-6
+#: The tolerance for moments that are sums of floats, in ticks.
+_TOLERANCE = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
 class Played:
-    """A stretch of the agent's sound that the caller heard: whole frames, from tick `begin` on."""
+    """A piece of the agent's sound on the line: whole frames, from tick `begin` to tick `end`."""
 
     begin: int
     end: int
@@ -51,7 +50,7 @@ class Played:
 
 @dataclass(slots=True)
 class _Voice:
-    """A stretch of the caller's sound: the number of a fake sound, or samples."""
+    """A piece of the caller's sound: the number of a fake sound, or samples."""
 
     begin: int
     end: float
@@ -62,13 +61,12 @@ class _Voice:
 class FakeLine:
     """`callchart.engine.ports.Line` to a caller that the test plays.
 
-    The caller's sound is returned in spans: a frame when the caller begins or stops, and the
-    time between in one piece (at most 5 s). With `frames`, every frame is returned by itself.
+    `receive_audio` returns the caller's sound in spans: one frame when the caller begins or stops,
+    and the time between in one piece (at most 5 s). With `frames`, each span is one frame.
 
-    Set `confirms_marks` to False for a carrier that loses marks; `closing` to the seconds
-    between our hangup and `Closed` (`math.inf`: never); `transfers` to the permitted targets of
-    a transfer; and `answers_transfers` to False for a carrier that never reports the result of
-    one."""
+    Set `confirms_marks` to False for a carrier that loses marks; `closing` to the seconds from our
+    hangup to `Closed` (`math.inf`: never); `transfers` to the permitted targets of a transfer; and
+    `answers_transfers` to False for a carrier that never reports the result of a transfer."""
 
     def __init__(
         self,
@@ -97,9 +95,9 @@ class FakeLine:
         self._frame = frame_bytes(rate_hz)
         self._span = 1 if frames else LONGEST_SPAN
 
-        # Before the answer the tick is 0: sound that is queued then begins at the answer.
+        # Before the answer the tick is 0: sound that is queued earlier begins at the answer.
         self._played: list[Played] = []
-        self._dry = 0  # the tick at which the queue runs dry
+        self._dry = 0  # the tick at which the queue is empty
         self._marks: deque[tuple[int, int]] = deque()  # (tick, mark)
         self._closes_at = math.inf
 
@@ -154,7 +152,7 @@ class FakeLine:
             self._signalled.unpark_all()
 
     def flush(self) -> None:
-        """Drop the queue and its marks. The caller still hears the frame that is being played."""
+        """Drop the queue and its marks. The caller still hears the current frame to its end."""
         self._reach_marks()
         self._marks.clear()
         cut = self._next_tick()
@@ -228,7 +226,7 @@ class FakeLine:
         self._said.unpark_all()
 
     def say(self, pcm: bytes) -> None:
-        """Let the caller say these whole frames, after everything said before."""
+        """Let the caller say these whole frames, after all earlier speech."""
         begin = self._next_tick()
         if self._voices:
             begin = max(begin, int(self._voices[-1].end))
@@ -251,7 +249,7 @@ class FakeLine:
         self._close()
 
     def played(self) -> Iterator[Played]:
-        """Yield the stretches of sound that the caller has heard by now, in order."""
+        """Yield the pieces of sound that the caller has heard by now, in order."""
         now = self._tick()
         for played in self._played:
             if played.end <= now:
@@ -263,7 +261,7 @@ class FakeLine:
     # --- inside --------------------------------------------------------------------------------
 
     def _moment(self, tick: float) -> float:
-        # A quotient: a sum of 0.02 s drifts away from other deadlines.
+        # Divide the ticks: a sum of 0.02 s would drift away from other deadlines.
         return (self.answered_at or 0.0) + tick / TICKS
 
     def _ticks(self) -> float:
@@ -273,11 +271,11 @@ class FakeLine:
 
     def _tick(self) -> int:
         """Return the number of frames that have passed."""
-        return math.floor(self._ticks() + _NEARLY)
+        return math.floor(self._ticks() + _TOLERANCE)
 
     def _next_tick(self) -> int:
-        """Return the tick at which a frame that is queued now may begin."""
-        return math.ceil(self._ticks() - _NEARLY)
+        """Return the first tick at which a frame that is queued now can begin."""
+        return math.ceil(self._ticks() - _TOLERANCE)
 
     def _reach_marks(self) -> None:
         now = self._tick() if self.answered_at is not None else -1
@@ -312,7 +310,7 @@ class FakeLine:
         return bytes(given)
 
     def _tell(self, signal: Signal) -> None:
-        self._reach_marks()  # the sound heard by now came first
+        self._reach_marks()  # marks that are due come before the signal
         self._signals.append(signal)
         self._signalled.unpark_all()
 

@@ -17,10 +17,10 @@ MODEL = "fake model"
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """A tool call between the pieces of an answer. `arguments` may be a text, which is sent
-    verbatim.
+    """A use of a tool between the pieces of an answer.
 
-    "{result}" in later pieces is replaced by the result of the tool."""
+    `arguments` may be a text, which is sent as it is. In later pieces, the result of the tool
+    replaces "{result}"."""
 
     name: str
     arguments: Mapping[str, object] | str = field(default_factory=dict)
@@ -33,11 +33,10 @@ class Use:
 
 @dataclass(frozen=True, slots=True)
 class FakeAnswer:
-    """A scripted answer: `pieces` verbatim, the first after `latency` seconds, the others `pace`
-    apart.
+    """A scripted answer: the first piece comes after `latency`, each further one after `pace` (s).
 
-    With `hangs` or `fails`, it does not end after its last piece, or ends with an error. The
-    answer also ends after a tool without a result."""
+    After its last piece, the answer ends; it asks to hang up (`ends_call`), never ends (`hangs`) or
+    ends with an error (`fails`). It also ends after a tool that returns None."""
 
     pieces: tuple[str | Use, ...]
     latency: float = 0.0
@@ -49,21 +48,21 @@ class FakeAnswer:
 
 @dataclass(eq=False, slots=True)
 class Asked:
-    """One request: its input and the written answer. `ended` is None while the model writes."""
+    """One request: its history and its answer. `ended` is None while the model writes."""
 
     history: tuple[Said | ToolUsed, ...]
     answer: FakeAnswer
     began: float
     ended: float | None = None
-    #: The offered tools.
+    #: The tools that the model may use.
     tools: tuple[ToolSpec, ...] = ()
-    #: The results of the used tools, in order; None where the answer ended with the tool.
+    #: The results of the tools that were used, in order; None for a tool that ended the answer.
     results: list[str | None] = field(default_factory=list)
 
 
 @dataclass
 class FakeModel:
-    """A `LanguageModel`: answers in the order scripted, then echoes the caller."""
+    """A `LanguageModel`: gives the scripted answers in order, then repeats the caller's words."""
 
     #: Seconds to the first piece of an answer without a script.
     latency: float = 0.0
@@ -72,7 +71,7 @@ class FakeModel:
     _answers: deque[FakeAnswer] = field(default_factory=deque, init=False)
 
     def will_write(self, answer: FakeAnswer) -> None:
-        """Script the answer to the next request that has no script yet."""
+        """Add an answer to the script: it is for the next request without one."""
         self._answers.append(answer)
 
     @property

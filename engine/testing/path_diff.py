@@ -10,11 +10,11 @@ from callchart.engine.events import DigitReceived
 from callchart.engine.testing.questions import Path, is_in, states
 
 #: The greatest number of unexpected leaves that a diff shows.
-MOST_UNEXPECTED = 8
+MAX_UNEXPECTED = 8
 
 
 def short_name(chart: Chart, leaf: str) -> str:
-    """Return the shortest end of a leaf's full name that no other leaf of the chart ends with."""
+    """Return the shortest end of a leaf's full name that no other leaf of the chart has."""
     parts = leaf.split(".")
     for start in range(len(parts) - 1, 0, -1):
         name = ".".join(parts[start:])
@@ -24,11 +24,11 @@ def short_name(chart: Chart, leaf: str) -> str:
 
 
 def names_with_keys(chart: Chart, steps: Sequence[Step]) -> list[str]:
-    """Return the short name of each leaf passed through, with the keys pressed there."""
+    """Return the short name of each leaf in order, with the keys that were pressed there."""
     keys: list[str] = []
     for step in steps:
-        is_again = step.before.recalled[:1] == (step.occurrence,)  # pressed earlier, and deferred
-        if isinstance(step.event, DigitReceived) and not is_again:
+        is_recalled = step.before.recalled[:1] == (step.occurrence,)  # the key was pressed earlier
+        if isinstance(step.event, DigitReceived) and not is_recalled:
             keys[-1] += step.event.digit
         if step.entries or not keys:
             keys.append("")
@@ -39,10 +39,10 @@ def names_with_keys(chart: Chart, steps: Sequence[Step]) -> list[str]:
 
 
 def path_diff(names: Sequence[str], leaves: Sequence[str], expected: Path) -> str:
-    """Return the names of a call's leaves, one a line, compared with an expected path.
+    """Return the names of a call's leaves, one on each line, compared with an expected path.
 
-    A line without a sign names a leaf, and the item of the path that it matches. `-` marks the
-    first item that the call did not reach, `+` a leaf that the path does not expect there."""
+    A line without a sign has a leaf, and the item of the path that it matches. `-` marks the first
+    item that the call did not reach, `+` a leaf that the path does not expect there."""
     return "\n".join(_lines(names, leaves, expected))
 
 
@@ -56,17 +56,17 @@ def _lines(names: Sequence[str], leaves: Sequence[str], expected: Path) -> Itera
             yield f"- {item}"
             break
     rest = names[len(matched) :]
-    for name in rest[:MOST_UNEXPECTED]:
+    for name in rest[:MAX_UNEXPECTED]:
         yield f"+ {name}"
-    if len(rest) > MOST_UNEXPECTED:
-        yield f"+ ({len(rest) - MOST_UNEXPECTED} more)"
+    if len(rest) > MAX_UNEXPECTED:
+        yield f"+ ({len(rest) - MAX_UNEXPECTED} more)"
 
 
 def _matched(leaves: Sequence[str], expected: Path) -> list[int]:
     """Return the index of the item that each leaf matches, for as many items as possible.
 
     Stops before the first leaf that matches no item."""
-    ends: list[set[int]] = [{0}]  # by the number of items: the numbers of leaves they can match
+    ends: list[set[int]] = [{0}]  # for the first n items: the numbers of leaves they can match
     for item in expected:
         further: set[int] = set()
         for start in ends[-1]:
@@ -76,7 +76,7 @@ def _matched(leaves: Sequence[str], expected: Path) -> list[int]:
         ends.append(further)
     items = len(ends) - 1
     if items < len(expected) and items and expected[items - 1] is ...:
-        items -= 1  # the item after it was found nowhere: show the leaves as unexpected
+        items -= 1  # no leaf matches the item after `...`: show all leaves as unexpected
     end = max(ends[items])
     matched: list[int] = []
     for index in range(items - 1, -1, -1):
@@ -87,7 +87,7 @@ def _matched(leaves: Sequence[str], expected: Path) -> list[int]:
 
 
 def _ends(leaves: Sequence[str], start: int, item: str | EllipsisType) -> set[int]:
-    """Return the numbers of leaves after an item that begins to match at `start`."""
+    """Return the indices at which an item can end if its first leaf is at `start`."""
     if isinstance(item, EllipsisType):
         return set(range(start, len(leaves) + 1))
     ends: set[int] = set()

@@ -1,9 +1,9 @@
-"""The pytest plugin: a telephone as a fixture, a virtual clock, and failures that can be
-repeated.
+"""The pytest plugin: a telephone as a fixture, a virtual clock, and failures that can be repeated.
 
-Tests with `telephone` or `make_telephone` run on a virtual clock. Every test runs under the
-schedule of `--callchart-seed`. A test with `story` runs under many schedules. The report of a
-failure shows the states and the journal of each call, the seed, and the command that repeats it.
+Tests with `telephone` or `make_telephone` run on a virtual clock. The seed of a test, from
+`--callchart-seed`, gives the order of its tasks. A test with `story` runs under many schedules. The
+report of a failure shows the states and the journal of each call, the seed, and the command that
+repeats it.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _TELEPHONES = pytest.StashKey[list[Telephone]]()
 
 #: The default number of schedules of a story.
 SCHEDULES = 12
-#: The name of the test property that holds a story's summary.
+#: The name of the test property with the summary of a story.
 COURSES = "courses of a story"
 
 
@@ -92,7 +92,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("callchart_schedule", schedules, ids=lambda n: f"s{n}")
 
 
-# First, because pytest-trio marks every async test with its own runner: the first mark counts.
+# `tryfirst`: pytest-trio marks every async test with its own runner, and the first mark counts.
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
@@ -113,7 +113,7 @@ def _told(teller: Callable[..., Any]) -> Callable[..., None]:
 
 
 def _seed(item: pytest.Item) -> int:
-    """Return the test's seed: that of the command line plus the number of its schedule."""
+    """Return the test's seed: the seed of the command line plus the number of its schedule."""
     given: int = item.config.option.callchart_seed
     callspec = getattr(item, "callspec", None)
     return given + (callspec.params.get("callchart_schedule", 0) if callspec else 0)
@@ -121,10 +121,10 @@ def _seed(item: pytest.Item) -> int:
 
 @pytest.fixture
 def make_telephone(request: pytest.FixtureRequest) -> MakeTelephone:
-    """Makes telephones to other charts or with other settings: `async with make_telephone(...)`.
+    """A function that makes telephones: `async with make_telephone(...)`.
 
-    Takes the arguments of `Telephone`. The others come from the marker `call`, or are the
-    default chart and the test's seed."""
+    It takes the arguments of `Telephone`, such as another chart or other settings. Without them,
+    the marker `call` counts, then the default chart and the test's seed."""
     telephones = request.node.stash.setdefault(_TELEPHONES, [])
 
     def make(**given: Any) -> Telephone:
@@ -152,8 +152,9 @@ def callchart_seed(request: pytest.FixtureRequest) -> int:
 
 @pytest.fixture
 def story(request: pytest.FixtureRequest) -> Callable[[Teller], None]:
-    """A `Story` for an async test, which runs once under each of `--callchart-schedules`
-    schedules. Its telephone is made like that of `make_telephone`."""
+    """A `Story` for an async test, which runs under `--callchart-schedules` schedules.
+
+    Its telephone has the same arguments as that of `telephone`."""
 
     def make() -> Telephone:
         telephone = _telephone(request.node, {})
@@ -171,8 +172,7 @@ def story(request: pytest.FixtureRequest) -> Callable[[Teller], None]:
 
 @pytest.fixture
 def telephone(make_telephone: MakeTelephone) -> Telephone:
-    """A telephone to the chart. At the end of the test its call ends, and its invariants are
-    checked."""
+    """A telephone to the chart. At the end of the test the call ends, and is checked."""
     return make_telephone()
 
 
@@ -188,8 +188,7 @@ def default_chart(config: pytest.Config) -> Chart:
 def pytest_terminal_summary(
     terminalreporter: pytest.TerminalReporter, config: pytest.Config
 ) -> None:
-    """Report the distinct journals of each story, if more schedules than the default were asked
-    for."""
+    """Report the distinct journals of each story, if it had more schedules than the default."""
     if config.option.callchart_schedules <= SCHEDULES:
         return
     for report in terminalreporter.getreports("passed"):
@@ -240,14 +239,14 @@ def pytest_runtest_makereport(
                 (f"saved journal of call {number}", _save(telephone, directory, item, number))
             )
     given = item.config.getoption("--callchart-seed")
-    again = f"pytest '{item.nodeid}' --callchart-seed {given}"
+    command = f"pytest '{item.nodeid}' --callchart-seed {given}"
     schedules = item.config.option.callchart_schedules
     if "story" in getattr(item, "fixturenames", ()) and schedules != SCHEDULES:
-        again += f" --callchart-schedules {schedules}"
+        command += f" --callchart-schedules {schedules}"
     report.sections.append(
         (
             f"seed {given}",
-            f"to repeat it: {again}",
+            f"to repeat it: {command}",
         )
     )
     return report

@@ -1,8 +1,8 @@
-"""Questions about a call: about its steps, or about its sound as well.
+"""Questions about a call: about its steps, or about its sound.
 
-Each is a function of a `Recording` or of steps, so they can be combined. Times are seconds since
-the call began. Any part of a full name names a state: "speaking", "speaking.chunks" and
-"call.turn.speaking" all mean `call.turn.speaking.chunks`.
+Each is a function of steps or of a `Recording`, so tests can combine them. Times are seconds since
+the call began. A state may be named by any part of its full name: the leaf
+`call.turn.speaking.chunks` is in "speaking", "speaking.chunks" and "call.turn.speaking".
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ E = TypeVar("E", bound=Event)
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """A reply that was begun: its script, and the number of syntheses requested before it."""
+    """A reply that has begun: its script, and the number of earlier syntheses."""
 
     script: str | None
     sounds_before: int
@@ -40,7 +40,7 @@ class Begun:
 
 @dataclass
 class Recording:
-    """Everything that one call did, and the sound at the far end of its line."""
+    """The steps of one call, its journal, and the sound at the far end of its line."""
 
     chart: Chart
     line: FakeLine
@@ -53,7 +53,7 @@ class Recording:
     replies: dict[int, Begun] = field(default_factory=dict)
 
     def note(self, step: Step) -> None:
-        """Record a step that was decided, before its effects are carried out."""
+        """Record a step. It is decided, but its effects are not carried out yet."""
         self.steps.append(step)
         for reply in _begun_by(step):
             sounds = len(self.synthesizer.syntheses)
@@ -76,12 +76,12 @@ def _begun_by(step: Step) -> Iterator[Reply]:
 
 
 def is_in(leaf: str, state: str) -> bool:
-    """Is the state of that name active where `leaf` is?"""
+    """Return True if `leaf` is in the state of that name."""
     return f".{state}." in f".{leaf}."
 
 
 def states(steps: Sequence[Step]) -> list[str]:
-    """Return the leaves passed through, by full name; a leaf that goes on counts once."""
+    """Return the full names of the leaves in order. A stay in a leaf counts once."""
     leaves: list[str] = []
     for step in steps:
         if step.entries or not leaves:
@@ -90,7 +90,7 @@ def states(steps: Sequence[Step]) -> list[str]:
 
 
 def follows(leaves: Sequence[str], path: Path) -> bool:
-    """Do the leaves follow the path, from the first to the last?
+    """Return True if the path matches all leaves, from the first to the last.
 
     A name matches one or several leaves in a row; `...` matches any number of leaves, or none."""
     reached = {0}
@@ -119,7 +119,7 @@ def entered(steps: Sequence[Step], state: str) -> list[float]:
 
 
 def time_in(steps: Sequence[Step], state: str) -> float:
-    """Return the seconds spent in a state, in all stays together, up to the last step."""
+    """Return the seconds in a state, in all its stays up to the last step."""
     spent = 0
     for step, following in pairwise(steps):
         if is_in(step.after.leaf, state):
@@ -128,17 +128,17 @@ def time_in(steps: Sequence[Step], state: str) -> float:
 
 
 def events(steps: Sequence[Step], kind: type[E]) -> list[E]:
-    """Return the events of a kind, in the order in which they were taken from the mailbox."""
+    """Return the events of a class, in the order in which they were taken from the mailbox."""
     return [step.event for step in steps if isinstance(step.event, kind)]
 
 
 def outcomes(steps: Sequence[Step], kind: type[Event]) -> list[Outcome]:
-    """Return the outcome of each event of a kind."""
+    """Return the outcome of each event of a class."""
     return [step.outcome for step in steps if isinstance(step.event, kind)]
 
 
 def times(steps: Sequence[Step], kind: type[Event]) -> list[float]:
-    """Return the times of the events of a kind."""
+    """Return the times of the events of a class."""
     return [step.at_us / 1e6 for step in steps if isinstance(step.event, kind)]
 
 
@@ -158,9 +158,10 @@ def tools_used(steps: Sequence[Step]) -> tuple[ToolUsed, ...]:
 
 @dataclass(frozen=True, slots=True)
 class PlayingStay:
-    """A stay in a state that plays a reply, or a filler (None). In seconds; inf: it goes on.
+    """A stay in a state that plays: the number of a reply, or None for a filler.
 
-    `claim` are the heard words that the engine reported at the stop; None before it."""
+    `end` is `math.inf` while the stay goes on. `claim` are the heard words that the engine reported
+    at the end; None before."""
 
     state: str
     reply: int | None
@@ -171,10 +172,9 @@ class PlayingStay:
 
 @dataclass(frozen=True, slots=True)
 class HeardSound:
-    """A stretch of one text's sound at the far end: samples [first, end).
+    """A part of one text's sound that the caller heard: samples [first, end).
 
-    `at` is in seconds since the call began; `stay` is the stay that played it, or None if it is
-    stale."""
+    `at` is its beginning. `stay` is the stay that played it, or None for sound outside of any."""
 
     at: float
     text: str
@@ -182,7 +182,7 @@ class HeardSound:
     first: int
     end: int
     stay: PlayingStay | None
-    #: The number of its frames that were heard after the stay, or outside of any.
+    #: The number of its frames that were heard after the stay, or without a stay.
     stale_frames: int
 
 
@@ -195,32 +195,32 @@ class HeardReply:
 
 
 def playing_stays(recording: Recording) -> list[PlayingStay]:
-    """Return the stays to states that play, in order."""
+    """Return the stays in states that play, in order."""
     stays: list[PlayingStay] = []
     under_way: dict[Active, int] = {}
-    left = 0
+    ended = 0
     reply: int | None = None
     for step in recording.steps:
         at = step.at_us / 1e6
         for active in step.exits:
             if active in under_way:
-                left = under_way.pop(active)
-                stays[left] = replace(stays[left], end=at)
+                ended = under_way.pop(active)
+                stays[ended] = replace(stays[ended], end=at)
         if isinstance(step.event, PlaybackStopped):
-            # The event is raised when the state is left, so it is in the next step.
-            stays[left] = replace(stays[left], claim=step.event.heard)
+            # The event is raised when the state is left, so the next step takes it.
+            stays[ended] = replace(stays[ended], claim=step.event.heard)
         reply = next((begun.number for begun in _begun_by(step)), reply)
         for active in step.entries:
             activity = recording.chart.nodes[active.state].state.activity
             if activity in ("play", "fill"):
                 under_way[active] = len(stays)
-                of = reply if activity == "play" else None
-                stays.append(PlayingStay(active.state, of, at, math.inf))
+                played = reply if activity == "play" else None
+                stays.append(PlayingStay(active.state, played, at, math.inf))
     return stays
 
 
 def heard_sounds(recording: Recording) -> Iterator[HeardSound]:
-    """Yield the sounds at the far end by now, in order; adjacent stretches are joined."""
+    """Yield the sounds that the caller has heard by now, in order. Adjacent parts are joined."""
     stays = playing_stays(recording)
     began: HeardSound | None = None
     for at, sound, first, end in _stretches(recording):
@@ -242,7 +242,7 @@ def heard_sounds(recording: Recording) -> Iterator[HeardSound]:
 
 
 def _stretches(recording: Recording) -> Iterator[tuple[float, int, int, int]]:
-    """Yield (time, sound, first sample, end) of each fake sound heard."""
+    """Yield (time, number of the sound, first sample, end) for each fake sound heard."""
     line = recording.line
     for played in line.played():
         for piece in pieces(played.pcm):
@@ -251,13 +251,13 @@ def _stretches(recording: Recording) -> Iterator[tuple[float, int, int, int]]:
 
 
 def _is_of(recording: Recording, sound: int, stay: PlayingStay) -> bool:
-    """Does the sound belong to the reply (or the filler) of that stay?"""
+    """Return True if the sound belongs to the reply or the filler of that stay."""
     synthesis = recording.synthesizer.syntheses[sound - 1]
     facts = recording.steps[0].data.facts
     if stay.reply is None:
         return any(clip.text == synthesis.text for clip in facts.fillers)
     begun = recording.replies[stay.reply]
-    # A model's answer may have a "one moment" before it, and may lack its own goodbye.
+    # A model's answer may contain the scripts that ask for a moment or say goodbye.
     in_an_answer = (facts.scripts.waiting, facts.scripts.farewell)
     if synthesis.text in (in_an_answer if begun.script is None else (begun.script,)):
         return True
@@ -272,18 +272,18 @@ def _frames_after(
     frames = -(-(end - first) // frame)
     if stay is None:
         return frames
-    # The frame that is played when a stay ends was sent already: it is heard to its end.
+    # The caller hears the frame to its end that is being played when the stay ends.
     in_time = (stay.end - at) / FRAME_SECONDS
     return 0 if in_time >= frames else max(0, frames - 1 - int(in_time + 1e-6))
 
 
 def stale_frames(recording: Recording) -> int:
-    """Count the frames of an ended reply (or filler) that came out at the far end."""
+    """Return the number of frames of ended replies and fillers that the caller heard."""
     return sum(sound.stale_frames for sound in heard_sounds(recording))
 
 
 def words_of(recording: Recording, sound: HeardSound, slack: int = 0) -> list[str]:
-    """Return the words within the stretch; `slack` (samples) moves the stretch's end."""
+    """Return the words within the sound; `slack` (samples) moves its end."""
     rate_hz = recording.line.rate_hz
     return [
         word.word
@@ -294,8 +294,7 @@ def words_of(recording: Recording, sound: HeardSound, slack: int = 0) -> list[st
 
 
 def heard_by_caller(recording: Recording) -> list[HeardReply]:
-    """Return the words that the caller has heard by now, reply by reply, from the sound on the
-    line."""
+    """Return the words that the caller has heard of each reply, from the sound on the line."""
     heard: dict[int, list[str]] = {}
     for sound in heard_sounds(recording):
         if sound.stay is not None and sound.stay.reply is not None:
@@ -304,7 +303,7 @@ def heard_by_caller(recording: Recording) -> list[HeardReply]:
 
 
 def first_sound_after(recording: Recording, at: float) -> float | None:
-    """Return the time of the first sound at or after that moment, or None."""
+    """Return the time of the first sound of ours at or after that moment, or None."""
     for played in recording.line.played():
         begin, end = recording.moment(played.begin), recording.moment(played.end)
         if end > at:
@@ -313,7 +312,7 @@ def first_sound_after(recording: Recording, at: float) -> float | None:
 
 
 def longest_silence(recording: Recording, since: float, until: float) -> float:
-    """Return the longest time between two moments in which the caller heard no sound of ours."""
+    """Return the longest time without sound of ours, between two moments."""
     longest, silent_since = 0.0, since
     for played in recording.line.played():
         begin, end = recording.moment(played.begin), recording.moment(played.end)

@@ -1,4 +1,4 @@
-"""A call's journal for a reader: one aligned line for each step."""
+"""The journal of a call as text: one aligned line for each step."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 
 def readable(journal: Sequence[Mapping[str, Any]]) -> str:
-    """Return time (s), outcome, event, and both states. A step that stays names its state once."""
+    """Return the lines: time (s), outcome, event, and the states before and after the step."""
     return "\n".join(_lines(journal))
 
 
@@ -27,6 +27,6 @@ def _lines(journal: Sequence[Mapping[str, Any]]) -> Iterator[str]:
 
 
 def _common_root(leaves: Sequence[str]) -> str:
-    """Return the outermost state of most leaves, which the lines leave out."""
+    """Return the most frequent outermost state, with a dot: the lines leave it out."""
     roots = [leaf.partition(".")[0] for leaf in leaves if "." in leaf]
     return f"{max(set(roots), key=roots.count)}." if roots else ""

@@ -1,4 +1,4 @@
-"""A call whose outside is a script: the real engine takes the steps that were decided for it.
+"""A call in the real engine with scripted events: does it take the steps that were decided?
 
 The activities only post the events of the script, each at its moment. Mailbox, timers, scopes,
 effects and the playout are those of the engine.
@@ -19,7 +19,7 @@ from callchart.engine.phrases import Phrases
 from callchart.engine.ports import Signal
 from callchart.engine.scene import Scene, Services
 
-#: The words that a caller has heard of each stopped reply.
+#: The words that the caller hears of each reply.
 HEARD = "words"
 
 
@@ -54,7 +54,7 @@ class _SilentLine:
 
 
 class _Script:
-    """Posts the events of the steps, and records the engine's steps."""
+    """Posts the events of the given steps, and records the steps of the engine."""
 
     def __init__(self, chart: Chart, steps: Sequence[Step]) -> None:
         self.steps, self.taken = steps, list[Step]()
@@ -62,11 +62,11 @@ class _Script:
         self._noted = trio.lowlevel.ParkingLot()
         self._began = trio.current_time()
         #: The number of the last step whose event was posted.
-        self._said = 0
+        self._posted = 0
         names = {node.state.activity for node in chart.nodes.values()} - {None}
-        nobody = cast(Any, None)
+        unused = cast(Any, None)
         line = _SilentLine()
-        services = Services(nobody, nobody, nobody, nobody, Phrases(line.rate_hz))
+        services = Services(unused, unused, unused, unused, Phrases(line.rate_hz))
         self.call = Call(
             chart,
             line,
@@ -81,8 +81,8 @@ class _Script:
             self._scenes.setdefault(name, []).append(scene)
             if name in ("play", "fill"):
                 reply = scene.data.reply.number if name == "play" else None
-                scene.playout.begin(reply, lambda size: HEARD)
-            self._speak()
+                scene.playout.begin(reply, lambda heard_bytes: HEARD)
+            self._post_next()
             await trio.sleep_forever()
 
         return act
@@ -90,45 +90,45 @@ class _Script:
     def _note(self, call_id: str, step: Step) -> None:
         self.taken.append(step)
         self._noted.unpark_all()
-        self._speak()
+        self._post_next()
 
     async def run(self) -> None:
-        """Run to the last step, or until the engine takes no more."""
+        """Run to the last step."""
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self.call.run)
             for n, step in enumerate(self.steps):
                 await trio.sleep_until(self._began + step.at_us / 1_000_000)
-                self._speak()
+                self._post_next()
                 with trio.fail_after(1):
                     while len(self.taken) <= n:
                         await self._noted.park()
             nursery.cancel_scope.cancel()
 
-    def _speak(self) -> None:
+    def _post_next(self) -> None:
         """Post the next event if it is due and its activity has begun."""
         n = len(self.taken)
-        if not self._said < n < len(self.steps):
+        if not self._posted < n < len(self.steps):
             return
         step = self.steps[n]
-        put_off = step.before.recalled[:1] == (step.occurrence,)
-        if put_off or isinstance(step.event, (TimerFired, PlaybackStopped)):
+        is_recalled = step.before.recalled[:1] == (step.occurrence,)
+        if is_recalled or isinstance(step.event, (TimerFired, PlaybackStopped)):
             return
         if step.at_us > round((trio.current_time() - self._began) * 1_000_000):
             return
         if step.event.origin == OUTSIDE:
-            self._said = n
+            self._posted = n
             self.call.mailbox.post(step.event)
             return
         running = {active.activation for active in step.before.active}
         for scene in reversed(self._scenes.get(step.event.origin, [])):
             if (scene.activation not in running) == (step.outcome is Outcome.STALE):
-                self._said = n
+                self._posted = n
                 scene.post(step.event)
                 return
 
 
 async def take(chart: Chart, steps: Sequence[Step]) -> list[Step]:
-    """Return the steps of the real engine when it gets the events of these steps.
+    """Return the steps that the real engine takes when it gets the events of these steps.
 
     Raises `trio.TooSlowError` if it takes fewer steps."""
     script = _Script(chart, steps)

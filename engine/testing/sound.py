@@ -1,9 +1,8 @@
-"""Sound that identifies itself: every block of a fake sound's samples holds its number and its
-place.
+"""Fake sound that identifies itself: each block has the number of the sound and its own place.
 
-A listener can begin at any sample, and still learn which sound it is and how much of it was
-heard. The samples have no other use. A block is five samples: a mark that occurs nowhere else,
-then the place of the block and the number of the sound, in two samples of 15 bits each.
+A listener can begin at any sample, and still learn which sound it is and how much of it was heard.
+A block is five samples: a mark that occurs nowhere else, then the place of the block and the number
+of the sound, in two samples of 15 bits each.
 """
 
 from __future__ import annotations
@@ -15,10 +14,10 @@ from itertools import pairwise
 
 import numpy as np
 
-#: Samples. Divides a frame at 8 and at 16 kHz.
+#: The samples of a block. A frame has whole blocks, at 8 and at 16 kHz.
 BLOCK = 5
 
-#: Samples that are made together: some frames, a whole number of blocks.
+#: The number of samples that are made together: whole blocks.
 _STRETCH = 800 * BLOCK
 
 _MARK = -0x8000
@@ -27,7 +26,7 @@ _RADIX = 0x7FFF
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A stretch of one fake sound, `offset` samples into the audio; sizes in samples."""
+    """A part of one fake sound, `offset` samples into the audio. All sizes are in samples."""
 
     sound: int
     first: int
@@ -40,12 +39,12 @@ class Piece:
 
 
 def whole_blocks(seconds: float, rate_hz: int) -> int:
-    """Return the length, in samples, of a fake sound of about this length: at least one block."""
+    """Return the samples of a fake sound of about this length: whole blocks, at least one."""
     return max(1, round(seconds * rate_hz / BLOCK)) * BLOCK
 
 
 def fake_sound(number: int, first: int, samples: int) -> bytes:
-    """Return samples [first, first + samples) of the sound of that number (from 1), as s16le."""
+    """Return samples [first, first + samples) of the sound `number` (1 or more), as s16le."""
     begin = first // _STRETCH
     end = -(-(first + samples) // _STRETCH)
     stretches = b"".join(_stretch(number, place) for place in range(begin, end))
@@ -55,13 +54,13 @@ def fake_sound(number: int, first: int, samples: int) -> bytes:
 
 @lru_cache(maxsize=1024)
 def _stretch(number: int, place: int) -> bytes:
-    """Return a stretch, cached: callers ask for it frame by frame, and several times."""
+    """Return the samples at `place`, cached: callers take them frame by frame, several times."""
     blocks = np.empty((_STRETCH // BLOCK, BLOCK), "<i2")
     places = np.arange(place * len(blocks), (place + 1) * len(blocks))
     high, low = divmod(number - 1, _RADIX)
     blocks[:, 0] = _MARK
     blocks[:, 1], blocks[:, 2] = places // _RADIX, places % _RADIX
-    # The last sample of a block is never zero, so silence after a sound differs from it.
+    # The last sample of a block is never zero, so it differs from the silence after a sound.
     blocks[:, 3], blocks[:, 4] = high, low + 1
     return blocks.tobytes()
 
@@ -69,7 +68,7 @@ def _stretch(number: int, place: int) -> bytes:
 def pieces(pcm: bytes) -> Iterator[Piece]:
     """Yield the fake sounds in s16le audio, in order; skip silence and other sound.
 
-    Blocks that are cut at the beginning or the end of the audio count as far as they go."""
+    A block that is cut at the beginning or the end of the audio counts with the rest of it."""
     if (whole := _one_piece(pcm)) is not None:
         yield whole
         return
@@ -81,19 +80,19 @@ def pieces(pcm: bytes) -> Iterator[Piece]:
     place_high, place_low, high, low = (samples[blocks + n].astype(int) for n in range(1, BLOCK))
     places = (place_high * _RADIX + place_low) * BLOCK
     numbers = high * _RADIX + low
-    # Within one stretch, place and offset grow together.
+    # Within one piece, place and offset grow together.
     breaks = np.flatnonzero((np.diff(numbers) != 0) | (np.diff(blocks - places) != 0)) + 1
     for begin, end in pairwise([0, *breaks.tolist(), len(blocks)]):
         offset, place = int(blocks[begin]), int(places[begin])
         cut = offset if offset < BLOCK and place >= offset else 0
-        behind = int(blocks[end - 1]) + BLOCK
-        if len(marks) > len(blocks) and marks[-1] == behind:
-            behind = len(samples)
-        yield Piece(int(numbers[begin]), place - cut, behind - offset + cut, offset - cut)
+        after = int(blocks[end - 1]) + BLOCK
+        if len(marks) > len(blocks) and marks[-1] == after:
+            after = len(samples)
+        yield Piece(int(numbers[begin]), place - cut, after - offset + cut, offset - cut)
 
 
 def _one_piece(pcm: bytes) -> Piece | None:
-    """Return the piece if the audio is one whole piece: the most frequent case, and cheaper."""
+    """Return the piece if the audio is a single piece: the most frequent case, and a cheap one."""
     head = np.frombuffer(pcm[: 2 * (2 * BLOCK - 1)], "<i2").tolist()
     if _MARK not in head:
         return None

@@ -1,4 +1,4 @@
-"""A fake synthesizer: it speaks at an even pace, in sound that identifies its text."""
+"""A fake synthesizer: its sound identifies the text, and is as long as the text."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from callchart.engine.testing.sound import fake_sound, whole_blocks
 
 SYNTHESIZER = "fake synthesizer"
 
-#: A fast reader: fast English was measured at 18, and a round number makes readable tests.
+#: The pace of a fast reader. Fast English was measured at 18; a round number suits tests.
 CHARACTERS_A_SECOND = 20.0
 
 
 @dataclass(frozen=True, slots=True)
 class Manner:
-    """The manner in which a text is synthesised; all in seconds.
+    """The manner in which a text is synthesised. All values are in seconds.
 
-    `latency` to the first sound; then pieces of `piece` (None: one piece), `pace` apart. `fails`
-    and `hangs`: after so much sound (0: before any)."""
+    The first sound comes after `latency`. Pieces have the length `piece` (None: one piece for all),
+    and come `pace` apart. The synthesis fails after `fails` of sound, or hangs after `hangs`."""
 
     latency: float = 0.0
     piece: float | None = None
@@ -32,9 +32,9 @@ class Manner:
 
 @dataclass(eq=False, slots=True)
 class Synthesis:
-    """The synthesis of one text. `words` are the places of the words in its sound.
+    """The synthesis of one text. `words` are the positions of the words in its sound.
 
-    Times are of Trio's clock; `ended` is None while the synthesis runs."""
+    Times are those of Trio's clock; `ended` is None while the synthesis runs."""
 
     number: int
     text: str
@@ -45,15 +45,15 @@ class Synthesis:
 
 @dataclass
 class FakeSynthesizer:
-    """`callchart.engine.ports.Synthesizer`: the sound of a text is as long as its characters.
+    """`callchart.engine.ports.Synthesizer`: each character of a text takes the same time.
 
-    `manner` applies to texts without a manner from `will`. `tells_words`: it reports timings of
+    `manner` applies to texts without a manner from `will`. `tells_words`: it reports the timings of
     words."""
 
     manner: Manner = Manner()
     characters_a_second: float = CHARACTERS_A_SECOND
     tells_words: bool = True
-    #: All syntheses, in order: the sound with number n is that of `syntheses[n - 1]`.
+    #: All syntheses, in order: the sound `n` is that of `syntheses[n - 1]`.
     syntheses: list[Synthesis] = field(default_factory=list, init=False)
     #: The number of running syntheses, and the greatest number so far.
     under_way: int = field(default=0, init=False)
@@ -61,7 +61,7 @@ class FakeSynthesizer:
     _manners: list[tuple[str, Manner]] = field(default_factory=list, init=False)
 
     def will(self, on: str, manner: Manner) -> None:
-        """Synthesise texts that contain `on` in that manner; the latest call wins."""
+        """Synthesise texts that contain `on` in this manner. The latest call counts."""
         self._manners.insert(0, (on, manner))
 
     def seconds(self, text: str) -> float:
@@ -98,7 +98,7 @@ class FakeSynthesizer:
 
 
 def _timings(text: str, seconds: float) -> tuple[WordTiming, ...]:
-    """Return timings of the words: each gets time by its characters, without a pause."""
+    """Return the timings of the words: in proportion to their characters, without pauses."""
     words = text.split()
     characters = sum(len(word) for word in words) or 1
     timings, before = [], 0

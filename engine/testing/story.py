@@ -1,4 +1,4 @@
-"""Stories: outside events of a call, planned before it, and run under many schedules."""
+"""Stories: outside events of a call, which are planned first and run under many schedules."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ from callchart.engine.events import TimerFired
 from callchart.engine.ports import FRAME_SECONDS
 from callchart.engine.testing import schedule as running
 from callchart.engine.testing.hearing import Spoken
-from callchart.engine.testing.moves import INSTANT, OutsideEvent, Schedule
+from callchart.engine.testing.moves import INSTANT_S, OutsideEvent, Schedule
 from callchart.engine.testing.speech import CHARACTERS_A_SECOND
 from callchart.engine.testing.telephone import Telephone
 
 
 class Story:
-    """The outside events of a call under one schedule. Plan them, `await happens()`, then ask
-    questions.
+    """The outside events of a call under one schedule.
 
-    Each verb plans an event at a moment, and the schedule moves it. The call is that of
-    `telephone`, which is made when it is first used. A story can do without a call and test
-    other parts that react to outside events; such a story records what it observes (`note`)."""
+    Plan events, `await happens()`, then ask questions. Each verb plans an event at a moment, and
+    the schedule moves it. The call is that of `telephone`, which is made when it is first used. A
+    story without a call can test other code that reacts to outside events: it records its
+    observations with `note`."""
 
     def __init__(self, schedule: Schedule, make_telephone: Callable[[], Telephone]) -> None:
         self.schedule = schedule
         self._make_telephone = make_telephone
         self._telephone: Telephone | None = None
-        self._luck = schedule.luck()
+        self._random = schedule.random()
         self._events: list[OutsideEvent] = []
         self._moments: list[float] = []
         self._notes: list[tuple[float, str]] = []
@@ -54,17 +54,17 @@ class Story:
         of_voice: bool = False,
         lasting: float = 0.0,
     ) -> None:
-        """Plan any other event: see `callchart.engine.testing.moves.OutsideEvent`."""
+        """Plan an event of your own; see `callchart.engine.testing.moves.OutsideEvent`."""
         self._events.append(OutsideEvent(at, what, happen, lag, of_voice, lasting))
 
     def around(self, seconds: float) -> float:
-        """Return a delay of a provider: this one, a little less or more, or up to twice as long."""
-        chance = self._luck.random()
+        """Return a delay for a provider: `seconds`, a bit less or more, or up to twice as long."""
+        chance = self._random.random()
         if self.schedule.number == 0 or chance < 0.2:
             return seconds
         if chance < 0.6:
-            return max(0.0, seconds + self._luck.choice((-INSTANT, INSTANT)))
-        return round(self._luck.uniform(0.0, 2 * seconds), 6)
+            return max(0.0, seconds + self._random.choice((-INSTANT_S, INSTANT_S)))
+        return round(self._random.uniform(0.0, 2 * seconds), 6)
 
     def caller_says(
         self,
@@ -74,10 +74,10 @@ class Story:
         until: float | None = None,
         lasting: float | None = None,
     ) -> None:
-        """Plan speech of the caller from `at`, `until` a moment or `lasting` so many seconds; by
-        default as long as the words take.
+        """Plan speech of the caller from `at` on, `until` a moment or `lasting` so many seconds.
 
-        With `until`, the schedule moves beginning and end separately, otherwise together."""
+        By default it lasts as long as the words take. With `until`, the schedule moves beginning
+        and end separately, otherwise together."""
         spoken = Spoken(words) if isinstance(words, str) else words
         if until is not None:
             self.caller_starts_speaking(spoken, at=at)
@@ -94,11 +94,11 @@ class Story:
         )
 
     def caller_makes_noise(self, *, at: float, lasting: float = 0.3) -> None:
-        """Plan a cough or the like: voice without words."""
+        """Plan a cough: voice without words."""
         self.caller_says(Spoken(""), at=at, lasting=lasting)
 
     def caller_starts_speaking(self, words: str | Spoken = "", *, at: float) -> None:
-        """Plan the beginning of speech. Without words, the recognizer knows none."""
+        """Plan the beginning of speech. Without `words`, the recognizer hears none."""
         speaks = partial(self.telephone.caller_starts_speaking, words)
         self.event("the caller speaks", speaks, at=at, lag=FRAME_SECONDS, of_voice=True)
 
@@ -135,11 +135,10 @@ class Story:
     # --- run -------------------------------------------------------------------------------------
 
     async def happens(self, *, until: float | None = None) -> None:
-        """Run all planned events, and then wait until that moment (s), or until the call has
-        ended.
+        """Run all planned events, and then wait until that moment (s), or for the end of the call.
 
         Afterwards the telephone ends the call, and checks the invariants of every call."""
-        self._moments = self.schedule.moments(self._events, self._luck)
+        self._moments = self.schedule.moments(self._events, self._random)
         if self._telephone is None:
             self._began = trio.current_time()
             await self._all_happen()
@@ -165,7 +164,7 @@ class Story:
         await event.happen()
 
     def note(self, what: str) -> None:
-        """Record an observation. It is part of the story's trace."""
+        """Record an observation, as a part of the story's trace."""
         self._notes.append((round(trio.current_time() - self._began, 6), what))
 
     def check_it_happened(self) -> None:
@@ -195,15 +194,15 @@ class Story:
 
     @property
     def instants(self) -> list[float]:
-        """The times at which something happened (s since the beginning), ascending."""
+        """The moments at which something happened (s since the call began), ascending."""
         steps = self._telephone.steps if self._telephone else ()
-        told = (event.at for event in self._events)
+        planned = (event.at for event in self._events)
         return sorted(
-            {*(step.at_us / 1e6 for step in steps), *(at for at, _ in self._notes), *told}
+            {*(step.at_us / 1e6 for step in steps), *(at for at, _ in self._notes), *planned}
         )
 
     def as_told(self) -> str:
-        """Return the schedule, and the moment to which it moved each event, for a reader."""
+        """Return a text: the schedule, and the moment to which it moved each event."""
         moved = sorted(zip(self._moments, self._events, strict=False), key=lambda told: told[0])
         lines = [f"{moment:12.6f}  {event.what} (told: {event.at:g} s)" for moment, event in moved]
         return "\n".join([f"under schedule {self.schedule.name}:", *lines])
@@ -214,7 +213,7 @@ Teller = Callable[[Story], Awaitable[None]]
 
 @dataclass(slots=True)
 class Told:
-    """The result of a story under so many schedules: its distinct traces."""
+    """The result of a story: the number of schedules, and the distinct traces."""
 
     schedules: int = 0
     traces: set[Hashable] = field(default_factory=set)
@@ -228,10 +227,10 @@ class Told:
 def tell(
     teller: Teller, make_telephone: Callable[[], Telephone], *, schedules: int, seed: int = 0
 ) -> Told:
-    """Run a story under so many schedules of a seed, each in its own Trio run.
+    """Run a story under this number of schedules of a seed, each in its own Trio run.
 
     Raises the exception of the story, with a note about the schedule. Raises `AssertionError` if
-    all schedules give one trace: then its events cannot meet, and the story proves nothing."""
+    all schedules give one trace: then the story proves nothing, because its events cannot meet."""
     told = Told()
     instants: list[float] = []
     for number in range(schedules):

@@ -44,24 +44,22 @@ from callchart.engine.tools.tool import Tool
 
 #: The default limit of a wait, in virtual seconds: longer than any timer of the default chart
 #: except `longest_call`.
-PATIENCE = 60.0
-#: More steps than that at one instant are an endless loop.
+PATIENCE_S = 60.0
+#: More steps than this at one instant are an endless loop.
 STEPS_AT_ONCE = 1000
 
 
 class Telephone:
-    """One call to the agent: `async with Telephone(chart) as telephone:`, then the events of the
-    call.
+    """One call to the agent: `async with Telephone(chart) as telephone:`, then its events.
 
-    The call begins at the first awaited verb. Before it, latencies, faults and answers can be
-    scripted. `at` and `until` are seconds since the call began. Each verb waits until its event
-    has happened. At the end of the block, open expectations are met or fail, the caller hangs
-    up, the call ends, and `check_invariants` runs.
+    The call begins at the first awaited verb. Script latencies, faults and answers before it. `at`
+    and `until` are seconds since the call began. Each verb waits until its event has happened. At
+    the end of the block, open expectations are met or fail, the caller hangs up, the call ends, and
+    `check_invariants` runs.
 
     `settings` may be a mapping of the settings that differ from the defaults. Without `scripts`
-    there are no fillers; a test about fillers names them. `tools` are the tools of the model,
-    `transfers` the permitted targets of a transfer. Raises `AssertionError` for an expectation
-    that is not met. Every wait has a bound."""
+    there are no fillers. `tools` are the tools of the model, `transfers` the permitted targets of a
+    transfer. Raises `AssertionError` for an expectation that is not met. Every wait has a limit."""
 
     def __init__(
         self,
@@ -82,7 +80,7 @@ class Telephone:
         self.chart, self.seed = chart, seed
         if not isinstance(settings, Settings):
             settings = type(chart.data().settings).of(dict(settings or {}))
-        #: Of the class that the chart's data have.
+        #: The settings of the call, of the chart's class.
         self.settings: Any = settings
         self.scripts = scripts or Scripts(fillers=())
         self.line = line or FakeLine()
@@ -118,7 +116,7 @@ class Telephone:
         failure = error
         if error is None:
             try:
-                # Bounded by virtual time, and cancellable.
+                # It can be cancelled, and takes at most a limited virtual time.
                 await self._finish()  # noqa: ASYNC102
             except (AssertionError, trio.Cancelled) as unmet:  # noqa: ASYNC103 - see below
                 failure = unmet
@@ -146,12 +144,12 @@ class Telephone:
         fails: bool = False,
         hangs: bool = False,
     ) -> None:
-        """Script the next answer of the model without a script, text by text (or word by word).
+        """Script the next answer of the model that has no script, text by text or word by word.
 
-        Between texts, `Use(name, arguments)` calls a tool; "{result}" in later texts is replaced
-        by its result. The first piece comes after `latency`, each further one after `pace`
-        (seconds). At the end the answer asks to hang up (`ends_call`), `fails`, or never ends
-        (`hangs`). Without a script, the agent repeats the words it heard."""
+        Between texts, `Use(name, arguments)` uses a tool; in later texts, its result replaces
+        "{result}". The first piece comes after `latency`, each further one after `pace` (seconds).
+        At the end the answer asks to hang up (`ends_call`), `fails`, or never ends (`hangs`).
+        Without a script, the agent repeats the words that it heard."""
         pieces: list[str | Use] = []
         for text in texts:
             if isinstance(text, Use):
@@ -170,10 +168,9 @@ class Telephone:
         until: float | None = None,
         lasting: float | None = None,
     ) -> None:
-        """Let the caller speak from `at` (default: now) `until` a moment, or `lasting` so many
-        seconds.
+        """Let the caller speak from `at` (default: now), `until` a moment or `lasting` so long (s).
 
-        Without either, as long as the words take. `Spoken` scripts the results of the
+        By default it lasts as long as the words take. `Spoken` scripts the results of the
         recognizer."""
         __tracebackhide__ = True
         spoken = Spoken(words) if isinstance(words, str) else words
@@ -183,14 +180,14 @@ class Telephone:
         await self.caller_stops_speaking(at=until)
 
     async def caller_makes_noise(self, *, at: float | None = None, lasting: float = 0.3) -> None:
-        """Let the caller cough or the like: voice without words."""
+        """Let the caller cough: voice without words."""
         __tracebackhide__ = True
         await self.caller_says(Spoken(""), at=at, lasting=lasting)
 
     async def caller_starts_speaking(
         self, words: str | Spoken = "", *, at: float | None = None
     ) -> None:
-        """Let the caller begin to speak. Without words, the recognizer knows none."""
+        """Let the caller begin to speak. Without `words`, the recognizer hears none."""
         __tracebackhide__ = True
         await self._reach(at)
         spoken = Spoken(words) if isinstance(words, str) else words
@@ -230,7 +227,7 @@ class Telephone:
         if self._call is not None and not self._over:
             self._call.mailbox.post(HangUpRequested(reason))
 
-    async def until(self, what: float | str, *, within: float = PATIENCE) -> None:
+    async def until(self, what: float | str, *, within: float = PATIENCE_S) -> None:
         """Let time pass until a moment (seconds), or until the call is in a state of that name."""
         __tracebackhide__ = True
         if isinstance(what, str):
@@ -242,11 +239,10 @@ class Telephone:
             await self._reach(what)
 
     async def until_the_end(self, *, within: float | None = None) -> None:
-        """Let time pass until the call has ended; by default at most the longest call and a
-        goodbye."""
+        """Let time pass until the call has ended: by default at most `longest_call` and 60 s."""
         __tracebackhide__ = True
         await self._reach(None)
-        longest = self.settings.longest_call + PATIENCE
+        longest = self.settings.longest_call + PATIENCE_S
         await self._wait_for(lambda: self._over, "over", longest if within is None else within)
 
     def expect(
@@ -255,16 +251,15 @@ class Telephone:
         states: Path | None = None,
         heard: str | None = None,
         stale_frames: int | None = None,
-        within: float = PATIENCE,
+        within: float = PATIENCE_S,
     ) -> Expectation:
-        """Expect that the call passes through these states, and then that these values are
-        right.
+        """Expect that the call passes through these states, and then has these values.
 
-        `states` is the path from the beginning of the call to that moment; `...` matches any
-        states. `heard` are the words of the last reply that the caller has heard, `stale_frames`
-        the number of frames heard of ended replies. If awaited, it waits for the states
-        (`within` virtual seconds). If not, the next verb of the telephone does, or the end of
-        the call."""
+        `states` is the path from the beginning of the call; `...` matches any states. `heard` are
+        the words of the last reply that the caller has heard, `stale_frames` is the number of
+        frames of ended replies that the caller has heard. Await the expectation to wait for the
+        states, for at most `within` virtual seconds. Otherwise the next verb of the telephone waits
+        for them, or the end of the call."""
         self._check_names([name for name in states or () if not isinstance(name, EllipsisType)])
         frame = sys._getframe(1)
         line = TracebackType(None, frame, frame.f_lasti, frame.f_lineno)
@@ -281,7 +276,7 @@ class Telephone:
 
     @property
     def state(self) -> str:
-        """The full name of the active leaf; "" before the first."""
+        """The full name of the active leaf; "" before the first step."""
         return self.steps[-1].after.leaf if self.steps else ""
 
     @property
@@ -312,7 +307,7 @@ class Telephone:
     # --- inside ---------------------------------------------------------------------------------
 
     async def _reach(self, moment: float | None) -> None:
-        """Begin the call if it has not begun, meet open expectations, and wait until `moment`."""
+        """Begin the call if needed, meet open expectations, and wait until `moment`."""
         __tracebackhide__ = True
         if self._call is None:
             await self._begin()
@@ -352,7 +347,7 @@ class Telephone:
         )
         self.recording.began = trio.current_time()
         self._nursery.start_soon(self._run, self._call, name=f"call {self.line.call_id}")
-        await self._wait_for(lambda: bool(self.steps), "begun", PATIENCE)
+        await self._wait_for(lambda: bool(self.steps), "begun", PATIENCE_S)
 
     async def _run(self, call: Call) -> None:
         try:
@@ -372,13 +367,13 @@ class Telephone:
                 f"call goes round in a circle"
             )
         self.recording.note(step)
-        # Check at every step: a state may last for no time.
+        # Check at every step: a state may last 0 s.
         if self._wait is not None and self._wait.condition():
             self._wait.held = True
             self._wait.ended.set()
 
     async def _wait_for(self, condition: Callable[[], bool], what: str, within: float) -> None:
-        """Wait for a step after which the condition holds, and then for the end of its instant."""
+        """Wait for a step after which the condition is true, then for the end of its instant."""
         __tracebackhide__ = True
         if not (held := condition()) and not self._over:
             self._wait = wait = _Wait(condition)
@@ -428,7 +423,7 @@ class Telephone:
                 raise self._unmet(expected, message)
 
     def _unmet(self, expected: Expectation, message: str) -> AssertionError:
-        """Return the failure of an expectation; its traceback ends at the test's own line."""
+        """Return the failure of an expectation, with a traceback to the line in the test."""
         return AssertionError(self._with_place(message)).with_traceback(expected.line)
 
     async def _finish(self) -> None:
@@ -474,7 +469,7 @@ class Telephone:
 
 
 class _Wait:
-    """A condition that the test waits for, checked at each step."""
+    """A condition that the test waits for. It is checked at each step."""
 
     def __init__(self, condition: Callable[[], bool]) -> None:
         self.condition, self.held, self.ended = condition, False, trio.Event()
@@ -494,7 +489,7 @@ class Expectation:
     ) -> None:
         self._meet = meet
         self.states, self.heard, self.stale_frames = states, heard, stale_frames
-        #: `line` is the line of the test that made it, for the report of a failure.
+        #: `line` is the line in the test that made it, for the report of a failure.
         self.within, self.line = within, line
 
     def __await__(self) -> Generator[Any, Any, None]:

@@ -10,7 +10,7 @@ import pytest
 import trio
 
 from callchart.engine.testing import Spoken, Telephone
-from callchart.engine.testing.moves import INSTANT, REACH, OutsideEvent, Schedule
+from callchart.engine.testing.moves import INSTANT_S, REACH_S, OutsideEvent, Schedule
 from callchart.engine.testing.questions import entered
 from callchart.engine.testing.story import Story, tell
 from callchart.states import CHART
@@ -35,7 +35,7 @@ def event(at: float, *, of_voice: bool = False, lag: float = 0.0) -> OutsideEven
 def moments(*events: OutsideEvent, instants: tuple[float, ...] = ()) -> list[list[float]]:
     """Return the moments of the events under each of 200 schedules."""
     schedules = [Schedule(0, number, instants) for number in range(200)]
-    return [schedule.moments(events, schedule.luck()) for schedule in schedules]
+    return [schedule.moments(events, schedule.random()) for schedule in schedules]
 
 
 # --- moves ---------------------------------------------------------------------------------------
@@ -48,7 +48,7 @@ def test_the_first_schedule_moves_nothing() -> None:
 def test_an_event_is_moved_before_onto_and_after_the_instants_near_it() -> None:
     moved = {at for (at,) in moments(event(2.0), instants=(1.0, 2.3, 3.0))}
     assert {2.0, 2.299999, 2.3, 2.300001} <= moved
-    assert all(2.0 - REACH <= at <= 2.0 + REACH for at in moved)
+    assert all(2.0 - REACH_S <= at <= 2.0 + REACH_S for at in moved)
     assert len(moved) > 20  # and other moments
 
 
@@ -74,7 +74,7 @@ def test_later_events_move_along_in_up_to_half_of_the_schedules() -> None:
 
 def test_a_schedule_is_fixed_by_its_name() -> None:
     schedule = Schedule(3, 7, (1.9, 2.1))
-    assert schedule.moments([event(2.0)], schedule.luck()) == schedule.moments(
+    assert schedule.moments([event(2.0)], schedule.random()) == schedule.moments(
         [event(2.0)], Random("3.7")
     )
 
@@ -129,7 +129,7 @@ def test_every_verb_happens_at_its_moment_under_the_first_schedule() -> None:
 
 def test_a_delay_is_moved_around_its_value() -> None:
     delays = {Story(Schedule(0, n), telephone).around(0.5) for n in range(200)}
-    assert {0.5, 0.5 - INSTANT, 0.5 + INSTANT} < delays
+    assert {0.5, 0.5 - INSTANT_S, 0.5 + INSTANT_S} < delays
     assert all(0.0 <= delay <= 1.0 for delay in delays)
     assert len(delays) > 20
 
