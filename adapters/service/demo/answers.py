@@ -18,7 +18,7 @@ _FAILURES = frozenset(status.value for status in HTTPStatus if status >= 400)
 
 
 class AnswersError(ValueError):
-    """A mistake in a file of answers. The message is one line: the file, the place, the cure."""
+    """A mistake in a file of answers. The message is one line: file, place, expected and got."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +69,13 @@ class Answers:
         try:
             table = tomllib.loads(path.read_text(encoding="utf-8"))
         except OSError as error:
-            raise AnswersError(f"{path}: cannot be read: {error.strerror}") from error
+            raise AnswersError(f"{path} must be a readable file: {error.strerror}") from error
         except UnicodeDecodeError as error:
-            raise AnswersError(f"{path}: not UTF-8 text (byte {error.start})") from error
+            raise AnswersError(
+                f"{path} must be UTF-8 text, got other bytes at byte {error.start}"
+            ) from error
         except tomllib.TOMLDecodeError as error:
-            raise AnswersError(f"{path}: not TOML: {error}") from error
+            raise AnswersError(f"{path} must be TOML: {error}") from error
         try:
             return cls._of(table)
         except AnswersError as error:
@@ -88,16 +90,22 @@ class Answers:
         otherwise = _table(table, "otherwise")
         if "hears" in otherwise:
             raise AnswersError(
-                "[otherwise]: hears must be left out: this answer fits all other words"
+                f"[otherwise]: hears must be absent, got {otherwise['hears']!r}; remove it: this "
+                "answer is for all other words"
             )
         rules = table.get("answer", [])
         if not isinstance(rules, list) or not all(isinstance(rule, dict) for rule in rules):
-            raise AnswersError("answer must be a list of tables; begin each with [[answer]]")
+            raise AnswersError(
+                f"answer must be a list of tables, got {rules!r}; begin each with [[answer]]"
+            )
         answers = []
         for number, rule in enumerate(rules, 1):
             where = f"[[answer]] number {number}"
             if not _list_of_words(rule.get("hears")):
-                raise AnswersError(f'{where}: hears must list keywords, as in ["open", "hours"]')
+                raise AnswersError(
+                    f'{where}: hears must be a list of keywords such as ["open", "hours"], '
+                    f"got {_shown(rule, 'hears')}"
+                )
             answers.append(_answer(rule, where, pace))
         return cls(tuple(answers), _answer(otherwise, "[otherwise]", pace))
 
@@ -108,21 +116,28 @@ def _answer(rule: Mapping[str, Any], where: str, pace: Mapping[str, Any]) -> Dem
         {"name", "hears", "says", "first_token", "per_token", "hang_up", "hang", "fail"},
         where,
     )
-    name, says, fail = rule.get("name", where), rule.get("says", ""), rule.get("fail")
-    if not isinstance(name, str) or not isinstance(says, str):
-        raise AnswersError(f"{where}: name and says must be strings")
+    for key in ("name", "says"):
+        if not isinstance(rule.get(key, ""), str):
+            raise AnswersError(f"{where}: {key} must be a string, got {rule[key]!r}")
+    for key in ("hang_up", "hang"):
+        if not isinstance(rule.get(key, False), bool):
+            raise AnswersError(f"{where}: {key} must be true or false, got {rule[key]!r}")
+    says, fail = rule.get("says", ""), rule.get("fail")
     hang_up, hang = rule.get("hang_up", False), rule.get("hang", False)
-    if not isinstance(hang_up, bool) or not isinstance(hang, bool):
-        raise AnswersError(f"{where}: hang_up and hang must be true or false")
     if fail is None:
         if not says.strip() and not hang:
-            raise AnswersError(f"{where}: says must be a text, with | between its pieces")
+            raise AnswersError(
+                f"{where}: says must be a text, got {_shown(rule, 'says')}; write | between its "
+                "pieces"
+            )
     elif not isinstance(fail, int) or fail not in _FAILURES:
         raise AnswersError(f"{where}: fail must be an HTTP error status such as 503, got {fail!r}")
     elif says or hang_up or hang:
-        raise AnswersError(f"{where}: fail must be the only key of the response")
+        raise AnswersError(
+            f"{where}: fail must be absent with says, hang_up or hang, got {fail}; remove it"
+        )
     return DemoAnswer(
-        name=name,
+        name=rule.get("name", where),
         hears=tuple(rule.get("hears", ())),
         tokens=tuple(re.findall(r"\S+\s*", says.strip())),
         first_token=_seconds(rule, "first_token", where, pace),
@@ -149,16 +164,22 @@ def _plain(words: str) -> str:
     return " ".join(["", *re.findall(r"[\w']+", words.lower().replace("ё", "е")), ""])
 
 
+def _shown(table: Mapping[str, Any], key: str) -> str:
+    return repr(table[key]) if key in table else "nothing"
+
+
 def _table(table: Mapping[str, Any], key: str) -> Mapping[str, Any]:
     value = table.get(key)
     if not isinstance(value, dict):
-        raise AnswersError(f"[{key}] must be a table of the file")
+        raise AnswersError(f"[{key}] must be a table, got {_shown(table, key)}; add it to the file")
     return value
 
 
 def _check_keys(table: Mapping[str, Any], keys: set[str], where: str) -> None:
     if unknown := sorted(table.keys() - keys):
-        raise AnswersError(f"{where}: unknown key {unknown[0]!r}; known: {', '.join(sorted(keys))}")
+        raise AnswersError(
+            f"{where}: {unknown[0]} is not a known key; known keys: {', '.join(sorted(keys))}"
+        )
 
 
 def _list_of_words(value: object) -> bool:

@@ -146,29 +146,35 @@ def test_misheard_russian_finds_its_answer(russian: Answers, words: str, name: s
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
-        ("says = ", "not TOML: Invalid value (at end of document)"),
-        ('[otherwise]\nsays = "x"', "[pace] must be a table"),
+        ("says = ", " must be TOML: Invalid value (at end of document)"),
+        ('[otherwise]\nsays = "x"', "[pace] must be a table, got nothing; add it"),
         ("[pace]", "[otherwise] must be a table"),
-        ("[pace]\n[otherwise]", "[otherwise]: says must be a text"),
-        ("answers = 1", "the file: unknown key 'answers'; known: answer, otherwise, pace"),
-        ("[pace]\nfirst = 1", "[pace]: unknown key 'first'"),
+        ("[pace]\n[otherwise]", "[otherwise]: says must be a text, got nothing; "),
+        (
+            "answers = 1",
+            "the file: answers is not a known key; known keys: answer, otherwise, pace",
+        ),
+        ("[pace]\nfirst = 1", "[pace]: first is not a known key"),
         ("[pace]\nfirst_token = true", "[pace]: first_token must be a number of seconds"),
-        ('[pace]\n[otherwise]\nhears = ["x"]', "[otherwise]: hears must be left out"),
-        ('answer = "x"\n[pace]\n[otherwise]\nsays = "x"', "answer must be a list of tables"),
-        (RULE + 'says = "x"', "[[answer]] number 1: hears must list keywords"),
-        (RULE + 'hears = "x"', "[[answer]] number 1: hears must list keywords"),
-        (RULE + 'hears = [" "]', "[[answer]] number 1: hears must list keywords"),
+        ('[pace]\n[otherwise]\nhears = ["x"]', "[otherwise]: hears must be absent, got ['x']"),
+        (
+            'answer = "x"\n[pace]\n[otherwise]\nsays = "x"',
+            "answer must be a list of tables, got 'x'",
+        ),
+        (RULE + 'says = "x"', "[[answer]] number 1: hears must be a list of keywords"),
+        (RULE + 'hears = "x"', "[[answer]] number 1: hears must be a list of keywords"),
+        (RULE + 'hears = [" "]', "[[answer]] number 1: hears must be a list of keywords"),
         (RULE + 'hears = ["x"]', "[[answer]] number 1: says must be a text"),
-        (RULE + 'hears = ["x"]\nsays = 5', "number 1: name and says must be strings"),
-        (RULE + 'hears = ["x"]\nsays = "x"\nhang_up = 1', "hang_up and hang must be true or false"),
-        (RULE + 'hears = ["x"]\nsays = "x"\nhangup = true', "number 1: unknown key 'hangup'"),
+        (RULE + 'hears = ["x"]\nsays = 5', "number 1: says must be a string, got 5"),
+        (RULE + 'hears = ["x"]\nsays = "x"\nhang_up = 1', "hang_up must be true or false, got 1"),
+        (RULE + 'hears = ["x"]\nsays = "x"\nhangup = true', "number 1: hangup is not a known key"),
         (RULE + 'hears = ["x"]\nsays = "x"\nper_token = -1', "per_token must be at least 0 s"),
         (RULE + 'hears = ["x"]\nsays = "x"\nper_token = nan', "per_token must be at least 0 s"),
         (RULE + 'hears = ["x"]\nsays = "x"\nfirst_token = "1"', "must be a number of seconds"),
         (RULE + 'hears = ["x"]\nfail = 200', "HTTP error status such as 503, got 200"),
         (RULE + 'hears = ["x"]\nfail = "503"', "fail must be an HTTP error status"),
         (RULE + 'hears = ["x"]\nfail = [503]', "fail must be an HTTP error status"),
-        (RULE + 'hears = ["x"]\nfail = 503\nsays = "x"', "fail must be the only key"),
+        (RULE + 'hears = ["x"]\nfail = 503\nsays = "x"', "fail must be absent with says"),
     ],
 )
 def test_a_wrong_file_is_refused_in_one_line_that_names_it(
@@ -177,14 +183,16 @@ def test_a_wrong_file_is_refused_in_one_line_that_names_it(
     with pytest.raises(AnswersError) as refusal:
         read(tmp_path, text)
     message = str(refusal.value)
-    assert message.startswith(f"{tmp_path / 'answers.toml'}: ")
+    assert message.startswith(f"{tmp_path / 'answers.toml'}")
     assert complaint in message
     assert "\n" not in message
 
 
 def test_a_missing_or_binary_file_is_refused_in_one_line_that_names_it(tmp_path: Path) -> None:
-    with pytest.raises(AnswersError, match=r"none\.toml: cannot be read: No such file"):
+    with pytest.raises(AnswersError, match=r"none\.toml must be a readable file: No such"):
         Answers.read(tmp_path / "none.toml")
     (tmp_path / "binary.toml").write_bytes(b"# \xff\xfe")
-    with pytest.raises(AnswersError, match=r"binary\.toml: not UTF-8 text \(byte 2\)"):
+    with pytest.raises(
+        AnswersError, match=r"binary\.toml must be UTF-8 text, got other bytes at byte 2"
+    ):
         Answers.read(tmp_path / "binary.toml")
