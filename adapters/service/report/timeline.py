@@ -12,7 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from callchart.adapters.service.report.report import Report, Turn
-from callchart.adapters.service.report.timeline_row import LEVEL_SECONDS, Row, colours_of
+from callchart.adapters.service.report.timeline_axis import Axis
+from callchart.adapters.service.report.timeline_row import Row
+from callchart.adapters.service.report.timeline_sound import LEVEL_SECONDS
+from callchart.adapters.service.report.timeline_states import colours_of
 from callchart.adapters.service.report.timeline_style import (
     AGENT_COLOUR,
     CALLER_COLOUR,
@@ -66,7 +69,7 @@ def timeline(
     longest = max(ended - began for began, ended in rows)
     for began, ended in rows:
         scale = (RIGHT - LEFT) / max(longest, _SHORTEST_ROW)
-        row = Row(canvas, report, palette, began, ended, top, scale)
+        row = Row(canvas, report, palette, Axis(began, ended, scale), top)
         top += row.draw(caller, agent) + _ROW_GAP
     return canvas.finished(WIDTH, round(top - _ROW_GAP + _FOOT))
 
