@@ -19,10 +19,10 @@ from rich.table import Table
 from callchart.adapters.service.user_code import (
     DEFAULT_CHART,
     UserError,
+    failure_text,
     load_chart,
     load_worlds,
     parse_settings,
-    what_failed,
 )
 from callchart.engine.chart import Chart, ChartError
 from callchart.engine.drawing.files import SUFFIXES, differences, files, is_ours
@@ -111,7 +111,7 @@ def parser() -> argparse.ArgumentParser:
         )
         return sub
 
-    of_service("serve", _serve, "Take calls from Asterisk until a signal.")
+    of_service("serve", _serve, "Take calls from Asterisk until SIGTERM or SIGINT.")
 
     doctor = of_service("doctor", _doctor, "Check each part that a service needs; print the cures.")
     doctor.add_argument("--json", action="store_true", help="print the findings as JSON")
@@ -129,7 +129,7 @@ def parser() -> argparse.ArgumentParser:
         "--out",
         type=Path,
         metavar="DIR",
-        help="default: docs/statecharts, for the default chart alone; another needs its own",
+        help="the folder of the drawings; needed with --chart (default: docs/statecharts)",
     )
 
     again = of_chart(
@@ -138,7 +138,7 @@ def parser() -> argparse.ArgumentParser:
     again.add_argument("journal", type=Path, metavar="FILE")
 
     explore = of_chart(
-        "explore", _explore, "Go through every call that is possible; fail if a property breaks."
+        "explore", _explore, "Explore every possible call; fail if a property breaks."
     )
     explore.add_argument(
         "--turns",
@@ -264,7 +264,7 @@ def _draw(options: argparse.Namespace) -> int:
     except Exception as error:  # noqa: BLE001 (the races run the functions of the chart)
         raise UserError(
             f"chart {options.chart} must have functions that do not fail, got "
-            f"{what_failed(error)}; run `callchart explore` to see the call"
+            f"{failure_text(error)}; run `callchart explore` to see the call"
         ) from None
     if options.check:
         for line in different:
@@ -272,12 +272,12 @@ def _draw(options: argparse.Namespace) -> int:
         if different:
             print(f"{folder} is not up to date: run `{again}`", file=sys.stderr)
         return 1 if different else 0
-    strangers = [folder / name for name in drawn if name in found and not is_ours(found[name])]
-    if strangers:
+    others = [folder / name for name in drawn if name in found and not is_ours(found[name])]
+    if others:
         raise UserError(
             *(
                 f"{path} must be a drawing, got another file; move it, or name another --out"
-                for path in strangers
+                for path in others
             )
         )
     for name, text in drawn.items():
@@ -286,7 +286,7 @@ def _draw(options: argparse.Namespace) -> int:
         path.write_text(text, encoding="utf-8", newline="")
     for name, text in found.items():
         if name not in drawn and is_ours(text):
-            (folder / name).unlink()  # of a state that was removed
+            (folder / name).unlink()  # the drawing of a state that the chart no longer has
     print(f"{chart.name}: {len(drawn)} files in {folder}")
     return 0
 
@@ -316,7 +316,7 @@ def _texts_in(folder: Path) -> dict[str, str]:
     texts = {}
     for path in sorted(folder.rglob("*")):
         if path.suffix in SUFFIXES and path.is_file():
-            # Drawings are UTF-8. A file of other bytes is damaged or not ours, and differs.
+            # Drawings are UTF-8. A file with other bytes is damaged or not ours: let it differ.
             with path.open(encoding="utf-8", errors="replace", newline="") as file:
                 texts[str(path.relative_to(folder))] = file.read()
     return texts
@@ -336,7 +336,7 @@ def _replay(options: argparse.Namespace) -> int:
     except JournalError as error:
         raise JournalError(f"{options.journal}, {error}") from None
     except Exception as error:  # noqa: BLE001 (the chart's functions may raise anything)
-        print(f"{options.journal}: step {steps} fails: {what_failed(error)}", file=sys.stderr)
+        print(f"{options.journal}: step {steps} fails: {failure_text(error)}", file=sys.stderr)
         return 1
     if steps and chart.is_final(leaf):
         print(f"{options.journal}: {steps} steps, all as recorded")
@@ -363,8 +363,8 @@ def _explore(options: argparse.Namespace) -> int:
 def _demo(options: argparse.Namespace) -> int:
     try:
         from callchart.adapters.service.demo import call as demo
-        from callchart.adapters.service.demo.cast import offline
-        from callchart.adapters.service.demo.yandex_cast import yandex
+        from callchart.adapters.service.demo.parts import offline
+        from callchart.adapters.service.demo.yandex_parts import yandex
     except ModuleNotFoundError as missing:
         # The demo needs an extra; the other commands do not.
         raise UserError(f"the demo needs {missing.name}: pip install 'callchart[demo]'") from None
@@ -375,12 +375,12 @@ def _demo(options: argparse.Namespace) -> int:
         )
     chart = load_chart(options.chart)
     settings = parse_settings(chart, options.set)
-    cast = {"offline": offline, "yandex": yandex}[options.providers]
+    choose = {"offline": offline, "yandex": yandex}[options.providers]
     try:
         return demo.run_demo(
             chart,
             settings,
-            cast(options.language, options.whisper),
+            choose(options.language, options.whisper),
             caller=options.caller,
             out=options.out,
             fast=options.fast,

@@ -14,10 +14,10 @@ from callchart.engine.exception_groups import leaves
 @contextmanager
 def carrier_mistakes() -> Iterator[None]:
     """Turn the carrier's errors into one `UserError`. Their texts contain the cures."""
-    told: list[str] = []
+    texts: list[str] = []
     try:
         yield
     except* (AriError, AsteriskFailure) as errors:
-        told = [str(error) for error in leaves(errors)]
-    if told:
-        raise UserError(*dict.fromkeys(told))
+        texts = [str(error) for error in leaves(errors)]
+    if texts:
+        raise UserError(*dict.fromkeys(texts))

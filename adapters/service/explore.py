@@ -18,7 +18,7 @@ from typing import Any
 
 from rich.console import Console
 
-from callchart.adapters.service.user_code import UserError, what_failed
+from callchart.adapters.service.user_code import UserError, failure_text
 from callchart.engine.chart import Chart, Step, begin
 from callchart.engine.exploration import (
     Exploration,
@@ -41,9 +41,9 @@ from callchart.engine.journal import JournalFile, JournalWriter
 
 #: The greatest number of configurations: a process needs about 4 GB for them.
 MOST = 1_000_000
-#: The same for the environment of any chart, which has too many configurations to wait for: these
+#: The same for the environment that fits any chart. It is too large to explore wholly, and these
 #: take a minute or two.
-MOST_IN_ANY = 100_000
+MOST_IN_GENERAL = 100_000
 #: Seconds between two lines of progress.
 LINE_EVERY = 10.0
 #: The field of an environment that holds examples for the guards on an event.
@@ -63,15 +63,17 @@ def run_explore(
     as_json: bool,
     chart_option: str = "",
 ) -> int:
-    """Explore the chart in its own environments, in parallel, or in the environment of any
-    chart. `chart_option` is the option of `callchart replay` that names the chart.
+    """Explore the chart in its `own` environments, in parallel.
+
+    A chart without any is explored in an environment that fits every chart. `chart_option` is the
+    option of `callchart replay` that names the chart.
 
     Return 1 if a property is broken, if an exploration is incomplete, or, with `every_answer`,
     if a declared reaction is never taken."""
     for option, number in (("--turns", turns), ("--faults", faults)):
         if number is not None and number < 0:
             raise UserError(f"{option} must be 0 or more, got {number}")
-    environments, most = (own, MOST) if own else ([_of_any(chart)], MOST_IN_ANY)
+    environments, most = (own, MOST) if own else ([_general(chart)], MOST_IN_GENERAL)
     more = 0 if turns is None else turns - environments[0].turns
     changed = [
         _changed(environment, environment.turns + more, faults) for environment in environments
@@ -81,8 +83,8 @@ def run_explore(
     # The functions of a chart cannot be pickled; a forked process has them already.
     forks = multiprocessing.get_context("fork")
     workers = max(1, len(changed) - 1)
-    with ProcessPoolExecutor(workers, forks, _know, (changed, out)) as others:
-        rest = [others.submit(_explore_known, n) for n in range(1, len(changed))]
+    with ProcessPoolExecutor(workers, forks, _share, (changed, out)) as others:
+        rest = [others.submit(_explore_number, n) for n in range(1, len(changed))]
         with progress(Console(stderr=True)) as tell:
             first = explored(changed[0], out, tell, most)
         found = merged(chart, [first, *(each.result() for each in rest)])
@@ -96,7 +98,7 @@ def run_explore(
 
 
 def _begin(environment: Phone) -> None:
-    """Raise `UserError` if no call can begin: then there is no call to report."""
+    """Raise `UserError` if a call cannot begin: a report would have no step to show."""
     (data,) = environment.initial_data()
     try:
         step = begin(environment.chart, data)
@@ -107,12 +109,12 @@ def _begin(environment: Phone) -> None:
     except Exception as error:  # noqa: BLE001 (a function of the chart or the environment may raise anything)
         raise UserError(
             f"chart {environment.chart.name!r}: the exploration cannot begin a call: "
-            f"{what_failed(error)}"
+            f"{failure_text(error)}"
         ) from None
 
 
-def _of_any(chart: Chart) -> Phone:
-    """Return the environment of any chart. It forgets nothing, so its limits are at most 1."""
+def _general(chart: Chart) -> Phone:
+    """Return an environment that fits any chart. It treats no values as equal: keep it small."""
     defaults = chart.data().settings
     lowered = {name: min(1, getattr(defaults, name)) for name in _counted(chart)}
     return Phone(chart, settings=lowered, turns=1)
@@ -142,23 +144,23 @@ def progress(console: Console) -> Iterator[Callable[[str], None]]:
     yield tell
 
 
-#: In a worker process: the environments of all workers, and the folder for journals.
-_known: tuple[Sequence[Phone], Path]
+#: In a worker process: all environments, and the folder for journals.
+_shared: tuple[Sequence[Phone], Path]
 
 
-def _know(environments: Sequence[Phone], out: Path) -> None:
-    global _known
-    _known = environments, out
+def _share(environments: Sequence[Phone], out: Path) -> None:
+    global _shared
+    _shared = environments, out
 
 
-def _explore_known(number: int) -> dict[str, Any]:
-    environments, out = _known
+def _explore_number(number: int) -> dict[str, Any]:
+    environments, out = _shared
     return explored(environments[number], out)
 
 
 def _changed(environment: Phone, turns: int, faults: int | None) -> Phone:
-    borne = {} if faults is None else dict.fromkeys(_counted(environment.chart), faults)
-    return replace(environment, turns=max(0, turns), settings={**environment.settings, **borne})
+    limits = {} if faults is None else dict.fromkeys(_counted(environment.chart), faults)
+    return replace(environment, turns=max(0, turns), settings={**environment.settings, **limits})
 
 
 def explored(
@@ -180,7 +182,7 @@ def explored(
         "environment": environment.name,
         "turns": environment.turns,
         "complete": exploration.complete,
-        # The search is breadth first: it has explored all calls of so few steps.
+        # The search is breadth first: it has explored every call of up to this many steps.
         "steps_of_a_call": None if exploration.complete else len(exploration.path_to(done)),
         "configurations": len(exploration.nodes),
         "states": len(exploration.states),
@@ -200,7 +202,7 @@ def explored(
 
 
 def _running(exploration: Exploration) -> Iterator[int]:
-    """Run an exploration. Raise `UserError` where it would be wrong about the chart."""
+    """Run an exploration. Raise `UserError` if its results would be wrong for this chart."""
     try:
         yield from exploration.run()
     except MomentDependence as refused:
@@ -208,8 +210,8 @@ def _running(exploration: Exploration) -> Iterator[int]:
 
 
 def merged(chart: Chart, found: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """Return the results of all environments together: a reaction is taken if one of them takes
-    it."""
+    """Return the results of all environments as one. A reaction counts as taken if any of them
+    takes it."""
     never_taken = _in_all([each["unexplored"] for each in found])
     leaves = _in_all([each["never_entered"] for each in found])
     return {

@@ -1,4 +1,4 @@
-"""Load and check the code and settings that a user names: a chart, tools, settings."""
+"""The user's own code and settings, loaded and checked: a chart, its worlds, tools, settings."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def _list_of(kind: type[T], found: object, expected: str, place: str) -> Sequenc
 
 
 def _load(what: str, name: str, folder: Path, *, example: str, kind: type) -> object:
-    """Return the object at `MODULE:NAME`. If the name is missing, the error lists likely ones."""
+    """Return the object at `MODULE:NAME`. The error for a wrong name lists those of this kind."""
     module_name, colon, attribute = name.partition(":")
     if not colon or not module_name or not attribute:
         raise UserError(f"{what} must be MODULE:NAME, such as {example}, got {name!r}")
@@ -107,9 +107,9 @@ def _load(what: str, name: str, folder: Path, *, example: str, kind: type) -> ob
     except (ChartError, SettingError, ToolDeclarationError):
         raise  # their messages contain the cure
     except Exception as error:  # noqa: BLE001 (the user's code may raise anything)
-        told = f"{type(error).__name__}: {error}".removesuffix(": ")
+        text = f"{type(error).__name__}: {error}".removesuffix(": ")
         raise UserError(
-            f"{what} must be in a module that Python can import, got {name}: {told}; "
+            f"{what} must be in a module that Python can import, got {name}: {text}; "
             f"mend {_place(error, folder)}"
         ) from None
     try:
@@ -123,7 +123,7 @@ def _load(what: str, name: str, folder: Path, *, example: str, kind: type) -> ob
 
 
 def _place(error: Exception, folder: Path) -> str:
-    """Return the file and line of the error: the last line in the folder, if there is one."""
+    """Return the file and line of an error: the last line within the folder, or the last of all."""
     if isinstance(error, SyntaxError) and error.filename:
         return f"{error.filename}, line {error.lineno}"
     frames = traceback.extract_tb(error.__traceback__)
@@ -132,8 +132,8 @@ def _place(error: Exception, folder: Path) -> str:
     return f"{frame.filename}, line {frame.lineno}"
 
 
-def what_failed(error: Exception) -> str:
-    """Return the text of an error and the last line of it outside Callchart, if there is one."""
+def failure_text(error: Exception) -> str:
+    """Return the text of an error, and the place in the user's code that led to it, if any."""
     says = f"{type(error).__name__}: {error}".removesuffix(": ")
     ours = [Path(callchart.__file__).parent / name for name in ("engine", "adapters")]
     for frame in reversed(traceback.extract_tb(error.__traceback__)):

@@ -1,4 +1,4 @@
-"""The demo: one phone call on real audio, on this machine alone, and the files that it writes."""
+"""The demo: one phone call with real audio on this machine, and the files that it writes."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from callchart.adapters.carrier.audio_file import AudioFileError, Recording, wri
 from callchart.adapters.carrier.caller import CallerScriptError, Script, ScriptedCaller, read_caller
 from callchart.adapters.carrier.wav import WavLine
 from callchart.adapters.service.demo.answers import AnswersError
-from callchart.adapters.service.demo.cast import Cast
 from callchart.adapters.service.demo.clock import HeldClock, RealClock
+from callchart.adapters.service.demo.parts import Parts
 from callchart.adapters.service.report.live import LiveView
 from callchart.adapters.service.report.report import Report, report
 from callchart.adapters.service.report.timeline import levels, timeline
@@ -54,17 +54,17 @@ MISTAKES = (AnswersError, AudioFileError, CallerScriptError, DemoFailed)
 def run_demo(
     chart: Chart,
     settings: Settings,
-    cast: Cast,
+    parts: Parts,
     *,
     caller: Path | None,
     out: Path,
     fast: bool,
     as_json: bool,
 ) -> int:
-    """Hold the call, then write recording, journal, timeline and report into `out`.
+    """Run the call, then write recording, journal, timeline and report into `out`.
 
-    All input is checked before the first file is written."""
-    script = read_caller(caller or cast.caller, RATE_HZ)
+    Check all input before the first file is written."""
+    script = read_caller(caller or parts.caller, RATE_HZ)
     is_new = not out.exists()
     out.mkdir(parents=True, exist_ok=True)
     console = Console(stderr=as_json)
@@ -72,14 +72,14 @@ def run_demo(
     clock = HeldClock() if fast else RealClock()
     journal = JournalFile(out / JOURNAL, complain)
     if not as_json:
-        console.print(cast.providers, style="dim", soft_wrap=True)
+        console.print(parts.description, style="dim", soft_wrap=True)
     try:
         recording, ended, asked = trio.run(
-            _hold_call,
+            _run_call,
             clock,
             chart,
             settings,
-            cast,
+            parts,
             script,
             journal,
             () if as_json else (view.step,),
@@ -94,7 +94,7 @@ def run_demo(
     if ended is None:
         raise DemoFailed(f"the call failed; its journal is {out / JOURNAL}")
     made = report(chart, *read(out / JOURNAL))
-    _leave(out, recording, made, palette_of(diagram_of(chart)))
+    _write_files(out, recording, made, palette_of(diagram_of(chart)))
     if as_json:
         print(json.dumps(made.as_json(), ensure_ascii=False, indent=2))
     else:
@@ -106,26 +106,26 @@ def run_demo(
     return 0
 
 
-async def _hold_call(
+async def _run_call(
     clock: HeldClock | RealClock,
     chart: Chart,
     settings: Settings,
-    cast: Cast,
+    parts: Parts,
     script: Script,
     journal: JournalFile,
     inspectors: Sequence[Inspector],
 ) -> tuple[Recording, CallData | None, Mapping[str, int]]:
-    # Every provider is ready before the phone rings.
+    # Open every provider before the phone rings.
     detectors = SileroDetectors(work=clock)
     await detectors.build_ahead(RATE_HZ)
-    async with cast.play(clock) as players:
+    async with parts.open(clock) as opened:
         phrases = Phrases(RATE_HZ)
-        await phrases.prepare(players.synthesizer, script_texts(cast.scripts))
+        await phrases.prepare(opened.synthesizer, script_texts(parts.scripts))
         supervisor = Supervisor(
             chart,
-            Services(detectors, players.recognizer, players.synthesizer, players.model, phrases),
+            Services(detectors, opened.recognizer, opened.synthesizer, opened.model, phrases),
             settings,
-            cast.scripts,
+            parts.scripts,
             journal=lambda call_id: journal,
             inspectors=inspectors,
         )
@@ -133,10 +133,10 @@ async def _hold_call(
         async with trio.open_nursery() as nursery:
             nursery.start_soon(line.run)
             ended = await supervisor.attend(line)
-        return line.recording, ended, players.asked
+        return line.recording, ended, opened.asked
 
 
-def _leave(out: Path, recording: Recording, made: Report, palette: Palette) -> None:
+def _write_files(out: Path, recording: Recording, made: Report, palette: Palette) -> None:
     """Write the files. A file that cannot be written is reported; the others are still written."""
     try:
         write_wav(out / RECORDING, recording)

@@ -1,8 +1,8 @@
-"""The serving side of gRPC on Trio, as far as a client on this machine needs it.
+"""A small gRPC server on Trio, for clients on this machine.
 
-h2 knows HTTP/2's frames and windows, `adapters.grpc.seam` gRPC's messages. Each connection has a
-reader and a writer, each call a task of its own. The task ends when the client resets the call or
-leaves."""
+h2 handles HTTP/2's frames and windows, `adapters.grpc.seam` handles gRPC's messages. Each
+connection has a reader and a writer. Each call has a task, which ends when the client resets the
+call or disconnects."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ _READ_SIZE: Final = 64 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Service(Generic[Q, A]):
-    """A method, and the job that answers a call of it. An `RpcError` that the job raises becomes
-    the call's status."""
+    """A method, and the function that answers its calls. An `RpcError` that the function raises
+    becomes the status of the call."""
 
     method: Method[Q, A]
     answer: Callable[[Call[Q, A]], Awaitable[None]]
@@ -75,7 +75,7 @@ async def _converse(
 
 
 class Call(Generic[Q, A]):
-    """A call, seen from the server. One task may send while another receives."""
+    """A call, as the server sees it. One task may send while another receives."""
 
     def __init__(
         self, method: Method[Q, A], exchange: _Exchange, metadata: Mapping[str, str]
@@ -101,24 +101,24 @@ class _Exchange:
         self._unacknowledged = 0
         self._body_ended = False
         self._head_sent = False
-        self._news = trio.lowlevel.ParkingLot()
+        self._body_changed = trio.lowlevel.ParkingLot()
         self.scope = trio.CancelScope()
 
     def body_came(self, data: bytes) -> None:
         self._body += data
         self._unacknowledged += len(data)
-        self._news.unpark_all()
+        self._body_changed.unpark_all()
 
     def body_ended(self) -> None:
         self._body_ended = True
-        self._news.unpark_all()
+        self._body_changed.unpark_all()
 
     async def recv_data(self, size: int) -> bytes:
         """See `seam.Source`."""
         await trio.lowlevel.checkpoint()
         while len(self._body) < size and not self._body_ended:
             self._acknowledge_all_but(0)  # a message may be larger than the window
-            await self._news.park()
+            await self._body_changed.park()
         data = bytes(self._body[:size])
         del self._body[:size]
         self._acknowledge_all_but(len(self._body))
@@ -141,9 +141,12 @@ class _Exchange:
     async def finish(self, status: Status, message: str = "") -> None:
         """Send the status of the call, after the messages or instead of them."""
         await trio.lowlevel.checkpoint()
-        told = [("grpc-status", str(status.value)), ("grpc-message", encode_grpc_message(message))]
+        trailers = [
+            ("grpc-status", str(status.value)),
+            ("grpc-message", encode_grpc_message(message)),
+        ]
         head = [] if self._head_sent else _HEAD
-        self._connection.send_head(self._number, [*head, *told], end=True)
+        self._connection.send_head(self._number, [*head, *trailers], end=True)
 
 
 _HEAD: Final = [(":status", "200"), ("content-type", GRPC_CONTENT_TYPE)]
@@ -175,7 +178,7 @@ class _Connection:
             for event in self._h2.receive_data(bytes(data)):
                 if isinstance(event, ConnectionTerminated):
                     return
-                self._happened(event, nursery)
+                self._receive_event(event, nursery)
             self._work.unpark_all()
             self._room.unpark_all()
 
@@ -187,7 +190,7 @@ class _Connection:
                 else:
                     await self._work.park()
 
-    def _happened(self, event: Event, nursery: trio.Nursery) -> None:
+    def _receive_event(self, event: Event, nursery: trio.Nursery) -> None:
         match event:
             case RequestReceived(stream_id=int(number), headers=headers):
                 new = self._exchanges[number] = _Exchange(self, number)
@@ -210,7 +213,7 @@ class _Connection:
         del self._exchanges[number]
 
     async def _status(self, exchange: _Exchange, headers: dict[str, str]) -> tuple[Status, str]:
-        """Run the job of a call, and return its status."""
+        """Answer a call, and return its status."""
         path = headers[":path"]
         service = self._services.get(path)
         if service is None:

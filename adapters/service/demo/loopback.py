@@ -1,12 +1,12 @@
 """Accounting of the bytes on their way between the OpenAI client and the model server.
 
-Trio cannot see bytes that one end has sent and the other has not received: the kernel delivers them
-at some moment, and a clock that jumps would run ahead of them. So they count as outside work: each
-end reports the bytes that it sends and receives, and time stands still between the two.
+Trio cannot see bytes that one end has sent and the other has not received yet: the kernel holds
+them. A clock that jumps would not wait for them. So they count as outside work: each end reports
+the bytes that it sends and receives, and the clock stands still from one report to the other.
 
-Each exchange (one request and its response) has an account, owned by the client's end. When the
-client has finished, in any way, the account is closed: it holds the clock no longer, and later
-reports of the server have no effect.
+Each exchange (one request and its response) is counted by itself. The client's end closes it when
+the client has finished or failed. A closed exchange no longer holds the clock, and ignores later
+reports of the server.
 """
 
 from __future__ import annotations
@@ -88,9 +88,9 @@ class Loopback:
         exchange that does not hold the clock."""
         if name in self._exchanges:
             return self._exchanges[name]
-        nobodys = Exchange(self._work)
-        nobodys.close()
-        return nobodys
+        uncounted = Exchange(self._work)
+        uncounted.close()
+        return uncounted
 
 
 class _CountingTransport(httpx2.AsyncBaseTransport):

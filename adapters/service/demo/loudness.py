@@ -1,4 +1,4 @@
-"""Begin and end of speech by loudness alone, which is enough for a clean line."""
+"""A voice detector that uses only loudness, which is enough for a line without noise."""
 
 from __future__ import annotations
 
@@ -10,11 +10,13 @@ import numpy as np
 
 from callchart.engine.ports import FRAME_SECONDS
 
-#: Root mean square of a frame: 50 dB below full scale, and a multiple of the line's noise.
+#: The lowest level (root mean square) of a frame of speech: absolute, 50 dB below full scale, and
+#: as a multiple of the line's noise.
 QUIETEST_SPEECH: Final = 104.0
 ABOVE_NOISE: Final = 3.0
 
-#: The factor by which the noise estimate may grow in a frame: ten times in 5 s. Speech has pauses.
+#: The largest growth of the noise estimate in a frame: tenfold in 5 s. Pauses in speech lower it
+#: again.
 NOISE_GROWTH: Final = 1.01
 
 _FRAME_MS: Final = round(FRAME_SECONDS * 1000)
@@ -29,10 +31,10 @@ class Edge(Enum):
 
 
 class SpeechFinder:
-    """Finds speech in one session. Speech ends after `pause` seconds of silence."""
+    """Finds speech in one session. Speech ends after `pause_s` seconds of silence."""
 
-    def __init__(self, pause: float) -> None:
-        self._pause_ms = pause * 1000
+    def __init__(self, pause_s: float) -> None:
+        self._pause_ms = pause_s * 1000
         self._noise = math.inf
         self._loud_ms = 0
         #: The length of the present silence.

@@ -1,9 +1,9 @@
 """A small OpenAI-compatible server on loopback: scripted answers at a scripted pace.
 
-It speaks HTTP/1.1 through h11 over Trio's own sockets, in the same run as the call that asks it, so
-that its pace follows the call's clock. A web framework would be heavier and less exact here: its
-keep-alive and shutdown timers run on Trio's clock too, and a clock that jumps fires them between
-two requests; and only the code that writes to the socket can count its bytes (see `loopback`).
+It speaks HTTP/1.1 through h11 over Trio's sockets, in the same run as the call, so that its pace
+follows the call's clock. A web framework does not fit, for two reasons: its timers (keep-alive,
+shutdown) run on Trio's clock too, so a clock that jumps would fire them between two requests; and
+only the code that writes to the socket can count its bytes (see `loopback`).
 """
 
 from __future__ import annotations
@@ -225,7 +225,7 @@ class _Question:
             raise _Refused(HTTPStatus.BAD_REQUEST, "the body is not JSON") from None
         messages = asked.get("messages") if isinstance(asked, dict) else None
         if not isinstance(messages, list) or not messages:
-            raise _Refused(HTTPStatus.BAD_REQUEST, "messages must be a list with a message in it")
+            raise _Refused(HTTPStatus.BAD_REQUEST, "messages must be a non-empty list")
         words = ""
         for number, message in enumerate(messages):
             match message:
@@ -315,6 +315,6 @@ def _whole(completion: str, answer: DemoAnswer, hang_up: bool) -> dict[str, Any]
 
 
 def _error(status: HTTPStatus, reason: str) -> dict[str, Any]:
-    """An error as OpenAI's API words it."""
+    """Return an error in the form of OpenAI's API."""
     kind = "server_error" if status >= 500 else "invalid_request_error"
     return {"error": {"message": reason, "type": kind, "param": None, "code": None}}

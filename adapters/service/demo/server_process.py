@@ -83,7 +83,7 @@ class ServerProcess:
 def run_server(serve: Serve) -> None:
     """Serve in the server's process until its owner has ended."""
     owner = Owner()
-    # The pipe carries only its own end, which ends the process.
+    # The owner sends nothing. When its end of the pipe closes, this process ends.
     Thread(target=owner.receive, daemon=True).start()
     try:
         trio.run(_serve, owner, serve)

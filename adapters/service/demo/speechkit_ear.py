@@ -39,7 +39,7 @@ from callchart.proto.messages.speechkit.stt.v3 import (
 )
 
 #: Seconds of silence that end an utterance, if the client sets none.
-PAUSE: Final = 0.5
+PAUSE_S: Final = 0.5
 
 
 async def recognize(
@@ -60,7 +60,7 @@ class _Options:
     """The options of a session."""
 
     rate_hz: int
-    pause: float
+    pause_s: float
     refines: bool
 
     @classmethod
@@ -71,32 +71,34 @@ class _Options:
         model = options.recognition_model
         raw = model.audio_format.raw_audio if model and model.audio_format else None
         if raw is None or raw.audio_encoding != RawAudioAudioEncoding.LINEAR16_PCM:
-            raise RpcError(Status.INVALID_ARGUMENT, "this server hears raw mono LINEAR16_PCM")
+            raise RpcError(Status.INVALID_ARGUMENT, "the audio must be raw mono LINEAR16_PCM")
         if raw.sample_rate_hertz not in (8000, 16000) or raw.audio_channel_count > 1:
-            raise RpcError(Status.INVALID_ARGUMENT, "this server hears one channel of 8 or 16 kHz")
+            raise RpcError(
+                Status.INVALID_ARGUMENT, "the audio must have one channel of 8 or 16 kHz"
+            )
         classifier = options.eou_classifier
         if classifier and classifier.external_classifier is not None:
-            raise RpcError(Status.INVALID_ARGUMENT, "this server finds the ends of utterances")
+            raise RpcError(Status.INVALID_ARGUMENT, "eou_classifier must be the default_classifier")
         default = classifier.default_classifier if classifier else None
-        pause = default.max_pause_between_words_hint_ms / 1000 if default else 0.0
+        pause_s = default.max_pause_between_words_hint_ms / 1000 if default else 0.0
         normalization = model.text_normalization if model else None
         refines = (
             normalization is not None
             and normalization.text_normalization
             == TextNormalizationOptionsTextNormalization.ENABLED
         )
-        return cls(raw.sample_rate_hertz, pause or PAUSE, refines)
+        return cls(raw.sample_rate_hertz, pause_s or PAUSE_S, refines)
 
 
 @dataclass(slots=True)
 class _Utterance:
     """An utterance: the begin and end of its speech, in milliseconds of the session.
 
-    None: the speech continues."""
+    `detected_ms` is when the silence after it was long enough. None while the speech continues."""
 
-    begins: int
-    ends: int | None = None
-    over: int | None = None
+    begin_ms: int
+    end_ms: int | None = None
+    detected_ms: int | None = None
 
 
 class _Session:
@@ -104,22 +106,22 @@ class _Session:
 
     def __init__(self, options: _Options, recognition: Recognition) -> None:
         self._options, self._recognition = options, recognition
-        self._finder = SpeechFinder(options.pause)
-        self._cut = bytearray()  # of a frame that has not come as a whole
+        self._finder = SpeechFinder(options.pause_s)
+        self._partial_frame = bytearray()
         self._samples = 0
-        self._utterances: deque[_Utterance] = deque()  # whose final was not told
+        self._utterances: deque[_Utterance] = deque()  # without a final so far
         self._begun = self._finals = 0
         self._cursors = AudioCursors()
         self._uuid = SessionUuid(uuid=str(uuid4()))
-        self._told_all = trio.Event()
-        self._tell, self._told = trio.open_memory_channel[StreamingResponse](math.inf)
+        self._final_sent = trio.Event()
+        self._send_results, self._results = trio.open_memory_channel[StreamingResponse](math.inf)
 
     async def run(self, call: Call[StreamingRequest, StreamingResponse]) -> None:
         """Serve the stream until the client has ended it and has all results."""
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._listen, call)
             nursery.start_soon(self._hear_results)
-            async for response in self._told:
+            async for response in self._results:
                 await call.send(response)
             nursery.cancel_scope.cancel()
 
@@ -129,9 +131,9 @@ class _Session:
         while request := await call.receive():
             match request:
                 case StreamingRequest(chunk=AudioChunk(data=pcm)):
-                    self._take(pcm)
+                    self._add_audio(pcm)
                 case StreamingRequest(silence_chunk=SilenceChunk(duration_ms=duration)):
-                    self._take(bytes(2 * (duration * self._options.rate_hz // 1000)))
+                    self._add_audio(bytes(2 * (duration * self._options.rate_hz // 1000)))
                 case _:
                     raise RpcError(
                         Status.INVALID_ARGUMENT,
@@ -140,33 +142,33 @@ class _Session:
         if self._finder.speaking:
             self._ended()
         while self._utterances:
-            self._told_all = trio.Event()
-            await self._told_all.wait()
-        self._tell.close()
+            self._final_sent = trio.Event()
+            await self._final_sent.wait()
+        self._send_results.close()
 
-    def _take(self, pcm: bytes) -> None:
-        self._cut += pcm
+    def _add_audio(self, pcm: bytes) -> None:
+        self._partial_frame += pcm
         size = frame_bytes(self._options.rate_hz)
-        while len(self._cut) >= size:
-            frame = bytes(self._cut[:size])
-            del self._cut[:size]
+        while len(self._partial_frame) >= size:
+            frame = bytes(self._partial_frame[:size])
+            del self._partial_frame[:size]
             self._samples += size // 2
             self._recognition.feed_frames(frame)
             match self._finder.find_edge(frame):
                 case Edge.BEGINS:
                     self._begun += 1
-                    self._utterances.append(_Utterance(self._now - ONSET_MS))
+                    self._utterances.append(_Utterance(self._now_ms - ONSET_MS))
                     self._recognition.utterance_started(self._begun)
                 case Edge.ENDS:
                     self._ended()
 
     def _ended(self) -> None:
         utterance = self._utterances[-1]
-        utterance.ends, utterance.over = self._now - self._finder.quiet_ms, self._now
+        utterance.end_ms, utterance.detected_ms = self._now_ms - self._finder.quiet_ms, self._now_ms
         self._recognition.utterance_ended(self._begun)
 
     @property
-    def _now(self) -> int:
+    def _now_ms(self) -> int:
         return self._samples * 1000 // self._options.rate_hz
 
     # --- results out ------------------------------------------------------------------------------
@@ -178,30 +180,30 @@ class _Session:
                     self._final(heard)
                 case Heard(text=text) if text:
                     utterance = self._utterances[0]
-                    until = self._now if utterance.ends is None else utterance.ends
+                    until = self._now_ms if utterance.end_ms is None else utterance.end_ms
                     self._cursors.partial_time_ms = until
-                    self._say(partial=_update(text, utterance.begins, until))
+                    self._send(partial=_update(text, utterance.begin_ms, until))
 
     def _final(self, heard: Heard) -> None:
         utterance, cursors = self._utterances.popleft(), self._cursors
-        assert utterance.ends is not None
-        assert utterance.over is not None
+        assert utterance.end_ms is not None
+        assert utterance.detected_ms is not None
         if heard.text:
-            cursors.partial_time_ms = cursors.final_time_ms = utterance.over
+            cursors.partial_time_ms = cursors.final_time_ms = utterance.detected_ms
             cursors.final_index = self._finals
-            self._say(final=_update(heard.text, utterance.begins, utterance.ends))
-        cursors.eou_time_ms = utterance.over
-        self._say(eou_update=EouUpdate(time_ms=utterance.over))
+            self._send(final=_update(heard.text, utterance.begin_ms, utterance.end_ms))
+        cursors.eou_time_ms = utterance.detected_ms
+        self._send(eou_update=EouUpdate(time_ms=utterance.detected_ms))
         if heard.text:
             if self._options.refines:
                 text = f"{heard.text.capitalize()}."
-                written = _update(text, utterance.begins, utterance.ends)
+                written = _update(text, utterance.begin_ms, utterance.end_ms)
                 refined = FinalRefinement(final_index=self._finals, normalized_text=written)
-                self._say(final_refinement=refined)
+                self._send(final_refinement=refined)
             self._finals += 1
-        self._told_all.set()
+        self._final_sent.set()
 
-    def _say(
+    def _send(
         self,
         *,
         partial: AlternativeUpdate | None = None,
@@ -210,11 +212,11 @@ class _Session:
         final_refinement: FinalRefinement | None = None,
     ) -> None:
         cursors = self._cursors
-        self._tell.send_nowait(
+        self._send_results.send_nowait(
             StreamingResponse(
                 session_uuid=self._uuid,
                 audio_cursors=AudioCursors(
-                    received_data_ms=self._now,
+                    received_data_ms=self._now_ms,
                     partial_time_ms=cursors.partial_time_ms,
                     final_time_ms=cursors.final_time_ms,
                     final_index=cursors.final_index,

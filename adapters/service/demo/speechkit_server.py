@@ -1,8 +1,8 @@
 """Yandex SpeechKit on this machine: espeak-ng speaks and pocketsphinx hears, through its gRPC API.
 
 `server_process` runs it by `python -m`, with the arguments LANGUAGE FOLDER.
-Whisper, with the model in FOLDER, recognises languages other than English. espeak-ng speaks with
-its own voice and speed, whatever voice is requested; any key will do."""
+Whisper, with the model in FOLDER, recognises languages other than English. espeak-ng ignores the
+requested voice and speed. Any key is accepted."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ async def serve(
         trio.open_nursery() as nursery,
     ):
         services = by_path(
-            _for_customers(UTTERANCE, partial(speak, synthesizer)),
-            _for_customers(RECOGNIZE, partial(recognize, recognizer)),
+            _with_key(UTTERANCE, partial(speak, synthesizer)),
+            _with_key(RECOGNIZE, partial(recognize, recognizer)),
         )
         task_status.started(await nursery.start(grpc_server.serve, services, asked))
 
@@ -56,7 +56,7 @@ def _recognizer(language: str, whisper: Path) -> AbstractAsyncContextManager[Rec
     return WhisperRecognizer.open(whisper, language)
 
 
-def _for_customers(
+def _with_key(
     method: Method[Q, A], answer: Callable[[Call[Q, A]], Awaitable[None]]
 ) -> Service[Q, A]:
     async def answer_with_key(call: Call[Q, A]) -> None:

@@ -54,19 +54,19 @@ async def _synthesize(
 
 
 class _Answer:
-    """The sound of one text as messages. The first carries the whole text, each the word timings
-    that have become known."""
+    """The sound of one text as messages. The first one carries the whole text, each one the word
+    timings that are new."""
 
     def __init__(self, text: str, rate_hz: int) -> None:
         self.samples = 0
         self._text, self._rate_hz = text, rate_hz
-        self._words_told = 0
+        self._words_sent = 0
 
     def piece(self, speech: Speech) -> UtteranceSynthesisResponse:
         begins, samples = self.samples, len(speech.pcm) // 2
-        words = speech.words[self._words_told :]
+        words = speech.words[self._words_sent :]
         self.samples += samples
-        self._words_told = len(speech.words)
+        self._words_sent = len(speech.words)
         return UtteranceSynthesisResponse(
             audio_chunk=AudioChunk(data=speech.pcm),
             text_chunk=None if begins else TextChunk(text=self._text),
@@ -90,7 +90,8 @@ def _text(request: UtteranceSynthesisRequest) -> str:
     if len(request.text) > LONGEST_CHARACTERS["utterance"]:
         raise RpcError(
             Status.INVALID_ARGUMENT,
-            f"the text must be at most {LONGEST_CHARACTERS['utterance']} characters",
+            f"the text must be at most {LONGEST_CHARACTERS['utterance']} characters, "
+            f"got {len(request.text)}",
         )
     return request.text
 
@@ -102,6 +103,7 @@ def _rate(request: UtteranceSynthesisRequest) -> int:
     if raw.sample_rate_hertz not in RATES_HZ:
         raise RpcError(
             Status.INVALID_ARGUMENT,
-            "the sample rate must be one of {} Hz".format(", ".join(map(str, RATES_HZ))),
+            f"the sample rate must be from {RATES_HZ[0]} to {RATES_HZ[-1]} Hz, "
+            f"got {raw.sample_rate_hertz}",
         )
     return raw.sample_rate_hertz

@@ -1,1 +1,1 @@
-"""`callchart doctor`: looks at each part that a service needs, one by one, and says what to do."""
+"""`callchart doctor`: checks each part that a service needs, and says how to mend it."""

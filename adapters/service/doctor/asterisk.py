@@ -24,17 +24,20 @@ from callchart.adapters.service.doctor.sound import open_sound, transfers
 from callchart.adapters.service.run.second_instance import under_other_names
 from callchart.engine.exception_groups import first_leaf
 
-#: The first release of each branch that has what we need; branches in between never got it.
+# The first release with a feature: the minor number by branch. A branch between two of these never
+# got the feature.
+
+#: All that we use of ARI.
 OLDEST = {16: 0}
-#: Outbound WebSockets, and chan_websocket at all.
+#: Outbound WebSockets.
 OUTBOUND = {20: 15, 21: 10, 22: 5}
 #: chan_websocket that takes its commands as JSON.
 JSON_MEDIA = {20: 18, 22: 8, 23: 2}
 #: AudioSocket with more than 8000 samples a second.
 WIDE_AUDIOSOCKET = {20: 17, 22: 7, 23: 1}
 
-#: Of Asterisk's modules, those that every call needs; and by control.
-_EVERYBODY = {
+#: The modules that every call needs.
+_ALWAYS = {
     "app_stasis.so",
     "bridge_simple.so",
     "res_ari_applications.so",
@@ -44,7 +47,8 @@ _EVERYBODY = {
     "res_http_websocket.so",
     "res_stasis_answer.so",
 }
-_OF_CONTROL: Mapping[str, set[str]] = {
+#: The modules that each kind of control needs.
+_BY_CONTROL: Mapping[str, set[str]] = {
     "connect": set(),
     "persistent": {"res_websocket_client.so"},
     "per_call": {"res_websocket_client.so"},
@@ -90,10 +94,10 @@ async def asterisk_findings(settings: AsteriskSettings, missing: MissingSecrets)
 
 
 async def asked(
-    part: str, check: Callable[[], Awaitable[Finding]], late: str = "check Asterisk's load"
+    part: str, check: Callable[[], Awaitable[Finding]], timeout_cure: str = "check Asterisk's load"
 ) -> Finding:
     """Run a check. A refusal, a missing Asterisk or a timeout is a failure."""
-    found = failed(part, f"check timed out: no result within {LONGEST:g} s", late)
+    found = failed(part, f"check timed out: no result within {LONGEST:g} s", timeout_cure)
     try:
         with trio.move_on_after(LONGEST):
             found = await check()
@@ -127,12 +131,12 @@ async def control(settings: AsteriskSettings, may_listen: bool) -> Finding:
         ):
             return ok(part, "connection open: Asterisk dialled with the right password")
 
-    late = "correct type = outbound_websocket in ari.conf, and uri in websocket_client.conf"
-    return await asked(part, dialled, late)
+    cure = "correct type = outbound_websocket in ari.conf, and uri in websocket_client.conf"
+    return await asked(part, dialled, cure)
 
 
 async def sound(settings: AsteriskSettings, may_listen: bool) -> list[Finding]:
-    """Check the audio with a call of our own; ask about the dialplan on its channel."""
+    """Check the audio with the doctor's own call. On its channel, check the dialplan too."""
     part, on_its_channel = "sound", list[Finding]()
     if settings.media == "files":
         return [
@@ -186,10 +190,9 @@ async def version(ari: Ari, settings: AsteriskSettings) -> Finding:
 
 
 def is_older(version: str, since: Mapping[int, int]) -> bool:
-    """Return whether a release is older than `since` (minor release by branch).
+    """Return whether a release is older than `since`, the minor release by branch.
 
-    A version that cannot be read is new enough.
-    A branch between the named ones never got the feature."""
+    A version that cannot be read counts as new enough."""
     numbers = re.search(r"(\d+)\.(\d+)", version)
     if numbers is None:
         return False
@@ -203,7 +206,7 @@ def _in_words(since: Mapping[int, int]) -> str:
 
 async def modules(ari: Ari, settings: AsteriskSettings) -> Finding:
     """Check that the modules for the chosen control and media run."""
-    needed = _EVERYBODY | _OF_CONTROL[settings.control] | needed_modules(settings)
+    needed = _ALWAYS | _BY_CONTROL[settings.control] | needed_modules(settings)
     if missing := sorted(needed - await ari.modules()):
         return failed(
             "modules",

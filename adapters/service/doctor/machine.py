@@ -13,7 +13,7 @@ from pathlib import Path
 from callchart.adapters.service.config import Config
 from callchart.adapters.service.doctor.finding import Finding, failed, ok, unknown
 
-#: A clock that is before this date is wrong.
+#: A clock that shows an earlier date is wrong.
 EARLIEST = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -63,7 +63,7 @@ def folder(part: str, path: Path, key: str) -> Finding:
 
 
 def port(part: str, host: str, number: int, section: str) -> Finding:
-    """Check that the port, which `section` of the configuration sets, is free."""
+    """Check that a port is free. `section` of the configuration sets it."""
     try:
         with socket.create_server((host, number)):
             pass
@@ -85,7 +85,7 @@ def port(part: str, host: str, number: int, section: str) -> Finding:
 
 
 def clock(now: datetime) -> Finding:
-    """Check the clock, on which certificates and the names of journals depend."""
+    """Check the clock: certificates and the names of journals depend on it."""
     part = "clock"
     if now < EARLIEST:
         return failed(

@@ -1,4 +1,4 @@
-"""The doctor's checks of the providers: each does one small piece of its real work."""
+"""The doctor's checks of the providers. Each provider does a small piece of its real work."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The doctor's own call without a caller, with the audio of any call."""
+"""The doctor's own call. It has no caller, and opens its audio as every call does."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from callchart.adapters.service.doctor.finding import Finding, failed, ok, unkno
 
 @asynccontextmanager
 async def open_sound(settings: AsteriskSettings) -> AsyncIterator[tuple[ControlLink, Media]]:
-    """Open the audio of a call, with a link for questions about its channel. Then remove both.
+    """Open the audio of a call, and a link to Asterisk. Remove both at the end of the block.
 
     `settings` are those of a second process (see `second_instance`). Raise `ControlError`,
     `ListenFailed`, `MediaFailed`, `AriError` and `ControlLost`."""
@@ -34,7 +34,9 @@ async def open_sound(settings: AsteriskSettings) -> AsyncIterator[tuple[ControlL
 
 
 async def transfers(ari: Ari, channel: str, settings: AsteriskSettings) -> Finding:
-    """Check that the dialplan has the context and numbers of [transfer]; ask on any `channel`."""
+    """Check that the dialplan has the context and numbers of [transfer].
+
+    `channel` may be any: Asterisk evaluates functions of the dialplan on a channel only."""
     part, context = "transfers", settings.transfer_context
     numbers = [each for each in settings.allowed.patterns if "X" not in each]
     try:

@@ -70,7 +70,7 @@ def _tools(value: object, info: ValidationInfo[Source]) -> Sequence[Tool]:
 
 
 class SecondModelSection(Table):
-    """[model.fallback]: the model for when the first fails before its first token."""
+    """[model.fallback]: the model that answers if the first fails before its first token."""
 
     name: String
     """The name of the model."""
@@ -79,7 +79,7 @@ class SecondModelSection(Table):
     base_url: Url = OPENAI_URL
     """The URL of the API."""
     api: ApiName = "chat"
-    """"chat" (Chat Completions, which all servers have) or "responses"."""
+    """The API: "chat" (Chat Completions, which all servers have) or "responses"."""
     first_token: TokenSeconds = FIRST_TOKEN_OF_TWO_S
     """Seconds to wait for the first token, one retry included."""
 
@@ -94,7 +94,7 @@ class ModelSection(Table):
     base_url: Url = OPENAI_URL
     """The URL of the API."""
     api: ApiName = "chat"
-    """"chat" (Chat Completions, which all servers have) or "responses"."""
+    """The API: "chat" (Chat Completions, which all servers have) or "responses"."""
     language: Language = "en"
     """The language of the project's prompt and scripts, and of the offline providers."""
     prompt: Annotated[str | None, PlainValidator(_prompt, json_schema_input_type=str)] = None
@@ -105,8 +105,8 @@ class ModelSection(Table):
     between_tokens: TokenSeconds = BETWEEN_TOKENS_S
     """Seconds to wait for the next token in the middle of a reply."""
     context_tokens: Annotated[int, Field(ge=500, le=1_000_000)] = CONTEXT_TOKENS
-    """The most tokens of prompt, tools and conversation together, by estimate. Older turns are left
-    out."""
+    """The largest number of tokens of prompt, tools and conversation together, by estimate. The
+    oldest turns are left out."""
     tools: Annotated[Sequence[Tool], PlainValidator(_tools, json_schema_input_type=str)] = ()
     """The tools of the model, as MODULE:NAME. Python looks for the module in the folder of this
     file too."""
@@ -121,7 +121,7 @@ class ModelSection(Table):
             )
 
     def config(self) -> ModelConfig:
-        """Return both models. Keys that the second one lacks are those of the first."""
+        """Return both models. The second takes its other options from the first."""
         second = self.fallback
         first_token = self.first_token or (FIRST_TOKEN_OF_TWO_S if second else FIRST_TOKEN_S)
         first = ModelConfig(
@@ -184,9 +184,9 @@ class ModelConfig:
 
 @dataclass(frozen=True, slots=True)
 class Writers:
-    """The language model of calls; `models` are the first and the second without failover.
+    """The language model of calls, and by name the one or two models that it uses.
 
-    `counters`: the counts of the second model, if there is one."""
+    `counters` tell how often the second model was used. They are None without one."""
 
     of_calls: LanguageModel
     models: Mapping[str, OpenAIModel]
@@ -194,7 +194,7 @@ class Writers:
 
 
 def fixed_tokens(model: ModelConfig) -> int:
-    """Return the tokens of prompt and tools, by a cautious estimate."""
+    """Return an estimate of the tokens of prompt and tools, rather too high than too low."""
     prompt = PROMPTS[model.language] if model.prompt is None else model.prompt
     specs = (*Toolbox().specs, *(tool.spec for tool in model.tools))
     return tokens_of_words(prompt) + sum(map(tokens_of_tool, specs))
@@ -209,6 +209,6 @@ async def open_writers(model: ModelConfig) -> AsyncIterator[Writers]:
             return
         async with model.fallback.open() as second:
             both = FallbackModel(first, second, Breaker("the first model", failures=FAILURES))
-            # Two servers may have one name for two models.
+            # Two servers may use the same name for different models.
             names = (model.name, f"{model.fallback.name} (the second)")
             yield Writers(both, dict(zip(names, (first, second), strict=True)), both.counters)

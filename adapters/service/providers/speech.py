@@ -36,8 +36,8 @@ SynthesizerName = Literal["espeak", "yandex", "yandex_http"]
 #: The sections below [speech].
 _SECTIONS = ("espeak", "openai", "pocketsphinx", "silero", "whisper", "yandex")
 
-#: Seconds for the first synthesizer's sound before the first call, while no caller waits.
-UNHURRIED = 5.0
+#: Seconds to wait for a sound before the first call: no caller is waiting yet.
+BEFORE_CALLS_SECONDS = 5.0
 
 _MEGABYTE = 1_000_000
 
@@ -65,12 +65,12 @@ class SpeechConfig:
 
 @dataclass(frozen=True, slots=True)
 class Voices:
-    """The synthesizer of calls, and the same with more patience for the time before them.
+    """The synthesizer `of_calls`, and the same with longer time limits for the time `before_calls`.
 
-    `counters`: the counts of the second synthesizer in calls, if there is one."""
+    `counters` tell how often calls used the second synthesizer. They are None without one."""
 
     of_calls: Synthesizer
-    unhurried: Synthesizer
+    before_calls: Synthesizer
     counters: FallbackCounters | None = None
 
 
@@ -86,11 +86,12 @@ class SpeechSection(Table):
     voice_detector: Literal["silero"] = "silero"
     """The voice activity detector."""
     synthesizer_fallback: Literal["", SynthesizerName] = ""
-    """A second synthesizer, for when the first fails or is late; "" is none."""
+    """The synthesizer that speaks if the first fails or is late; "" for none."""
     first_sound: Annotated[float, Field(ge=0.1, le=10), SECONDS] = FIRST_SOUND_S
     """Seconds to wait for the first sound, before the second synthesizer is used."""
     cache: FilePath | None = None
-    """The folder for the sound of scripts and of short texts. Without this key, nothing is kept."""
+    """The folder in which the sound of scripts and short texts is kept. Without this key, no sound
+    is kept."""
     cache_megabytes: Annotated[int, Field(ge=1, le=1_000_000)] = LIMIT_BYTES // _MEGABYTE
     """The size of the cache."""
     espeak: EspeakSection | None = None
@@ -156,14 +157,14 @@ async def open_voices(
             of_calls = FallbackSynthesizer(
                 first, second, Breaker("the first voice"), first_sound_s=speech.first_sound
             )
-            unhurried = FallbackSynthesizer(
+            before_calls = FallbackSynthesizer(
                 first,
                 second,
                 Breaker("the first voice"),
-                first_sound_s=UNHURRIED,
-                silence_s=UNHURRIED,
+                first_sound_s=BEFORE_CALLS_SECONDS,
+                silence_s=BEFORE_CALLS_SECONDS,
             )
-            voices = Voices(of_calls, unhurried, of_calls.counters)
+            voices = Voices(of_calls, before_calls, of_calls.counters)
         if cache := speech.cache:
 
             async def kept(synthesizer: Synthesizer) -> Synthesizer:
@@ -175,6 +176,6 @@ async def open_voices(
                 )
 
             voices = Voices(
-                await kept(voices.of_calls), await kept(voices.unhurried), voices.counters
+                await kept(voices.of_calls), await kept(voices.before_calls), voices.counters
             )
         yield voices

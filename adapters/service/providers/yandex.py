@@ -127,10 +127,10 @@ class YandexSection(Table):
         Annotated[Literal["machine"], Expected('"machine", for tokens of this virtual machine')]
         | None
     ) = None
-    """"machine": the tokens of a virtual machine of Yandex Cloud, in place of `api_key`."""
+    """"machine", in place of `api_key`: this virtual machine of Yandex Cloud gives the tokens."""
     oauth_token: SecretText | None = None
     """The token of a user, in place of `api_key`; it needs `folder_id`."""
-    # A request carries it in a header, which takes ASCII alone.
+    # It is sent in a header, which can carry ASCII only.
     folder_id: (
         Annotated[str, pattern("[!-~]+"), Expected("the folder's id, of Latin letters and digits")]
         | None
@@ -153,7 +153,7 @@ class YandexSection(Table):
     normalized: bool = Listening().normalized
     """Whether recognition writes numbers as digits, capitals and full stops; that is slower."""
     sensitivity: Sensitivity = Listening().sensitivity
-    """"high" ends utterances sooner, and wrongly more often."""
+    """"high" ends utterances sooner than "default", but more often in the middle."""
     max_pause: Annotated[float, Field(ge=0, le=5), SECONDS] = Listening().max_pause_s
     """Seconds of silence between words that end an utterance; 0 leaves it to SpeechKit."""
     final_wait: Annotated[float, Field(ge=0.1, le=10), SECONDS] = Listening().final_wait_s

@@ -26,8 +26,8 @@ from callchart.engine.events import (
 
 _ENDINGS = {Ending.INTERRUPTED: "red", Ending.FAILED: "red", Ending.CUT: "yellow"}
 
-#: The width of the table's columns of figures with their gaps, and the least width of its two
-#: columns of words together.
+#: In the table of turns: the width of all columns of figures with their gaps, and the least width
+#: of both columns of words together.
 _FIGURES_WIDTH, _LEAST_WORDS = 60, 12
 
 
@@ -45,7 +45,7 @@ class LiveView:
     def step(self, call_id: str, step: Step) -> None:
         """Print a line for a change of state, a key or a tool, and with `words` for speech."""
         if step.outcome is Outcome.TAKEN:
-            self._tell_whose(call_id)
+            self._print_call_id(call_id)
             state = short(self._chart, step.after.leaf)
             event = step.event
             timer = event.timer if isinstance(event, TimerFired) else ""
@@ -79,7 +79,7 @@ class LiveView:
             box=box.SIMPLE_HEAD,
             padding=(0, 1, 0, 0),
         )
-        # The width for words: rich would rather make the figures unreadable.
+        # Leave out the words on a narrow terminal: rich would make the figures unreadable.
         room = self._console.width - _FIGURES_WIDTH
         words = self._words and room >= _LEAST_WORDS
         table.add_column("turn")
@@ -94,13 +94,13 @@ class LiveView:
         self._console.print()
         self._console.print(table)
 
-    def _tell_whose(self, call_id: str) -> None:
+    def _print_call_id(self, call_id: str) -> None:
         if call_id != self._shown:
             self._shown = call_id
             self._print((f"call {call_id}", "bold"))
 
     def _say(self, call_id: str, who: str, text: str) -> None:
-        self._tell_whose(call_id)
+        self._print_call_id(call_id)
         said = f"“{text.strip()}”" if text.strip() else ""
         self._print((f"{who:>19}  ", "dim"), (said, "italic"))
 

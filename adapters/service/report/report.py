@@ -23,7 +23,7 @@ REPLYING = frozenset(
         *("overlapped", "interrupted", "transferring"),
     ]
 )
-#: Roles of states in which the turn is the caller's.
+#: Roles of states in which the caller has the turn.
 CALLERS_TURN = frozenset(["listening", "settling"])
 FILLING = frozenset(["filler", "filler_ending"])
 
@@ -261,7 +261,7 @@ def report(chart: Chart, head: JournalLine, lines: Sequence[JournalLine]) -> Rep
     reading = _Reading(chart)
     for n, line in enumerate(lines):
         try:
-            reading.take(line)
+            reading.read_line(line)
         except (KeyError, TypeError, AttributeError) as error:
             raise JournalError(
                 f"step {n} of the journal cannot be understood ({type(error).__name__}: {error}); "
@@ -292,12 +292,14 @@ def ending_in_words(event: Mapping[str, Any]) -> str:
 
 
 def roles(chart: Chart, state: str | None) -> frozenset[str]:
-    """Return the roles of a state and of its parents; none for a state that is not the chart's."""
+    """Return the roles of a state and of its parents. An unknown state has no roles."""
     return frozenset(chart.roles(state) if state is not None and state in chart.nodes else ())
 
 
 def short(chart: Chart, state: str) -> str:
-    """Return a state's name without the parents around states with roles: `speaking.chunks`."""
+    """Return a state's name without its outer parents, which only group states with roles.
+
+    For example, `speaking.chunks`."""
     node, name = chart.nodes.get(state), state
     for parent in node.ancestors if node else ():
         prefix = f"{parent}{SEPARATOR}"
@@ -346,11 +348,11 @@ class _Reply:
     failed: bool = False
     finished: bool = False
     #: Index of the first state of the next turn.
-    over: int | None = None
+    next_visit: int | None = None
 
     @property
     def barged_in(self) -> bool:
-        """Did the caller speak into it, without its continuing since?"""
+        """Whether the caller spoke into the reply, and it has not continued since."""
         return bool(self.barge_ins) and self.barge_ins[-1].resumed is None
 
     def ending(self) -> Ending:
@@ -411,17 +413,17 @@ class _Reading:
             return self.replies[-1]
         return None
 
-    def take(self, line: JournalLine) -> None:
+    def read_line(self, line: JournalLine) -> None:
         self.at = line["at"]
         event, outcome = line["event"], line["outcome"]
         before, after = roles(self.chart, line["from"]), roles(self.chart, line["to"])
         if outcome == "taken":
-            self._came_into(line["to"], line["from"], event)
+            self._enter(line["to"], line["from"], event)
         match event["type"]:
             case "SpeechStarted" | "SpeechEnded" | "PartialHeard" | "FinalHeard":
-                # Into a reply, words count only if they take the turn.
+                # Words during a reply count only if the caller takes the turn with them.
                 takes_the_turn = not (REPLYING & before) or bool(CALLERS_TURN & after)
-                self._caller(event, outcome, after, takes_the_turn)
+                self._caller_event(event, outcome, after, takes_the_turn)
             case "ToolUnderWay" | "ToolFinished":
                 self._tool(event)
             case "DigitReceived":
@@ -449,7 +451,7 @@ class _Reading:
 
     # --- the states ----------------------------------------------------------------------------
 
-    def _came_into(self, state: str, before: str, event: Mapping[str, Any]) -> None:
+    def _enter(self, state: str, before: str, event: Mapping[str, Any]) -> None:
         at, entered = _seconds(self.at), roles(self.chart, state)
         self.visits.append(Visit(at, state, short(self.chart, state), in_words(event)))
         if "hangup" in entered and self.ended is None:
@@ -459,10 +461,10 @@ class _Reading:
             and event["type"] == "TimerFired"
             and self.begun in self.utterances
         ):
-            # An event of the caller names its utterance itself, see `_caller`.
+            # An event of the caller has the number of its utterance, see `_caller_event`.
             self._barge_in(self.utterances[self.begun])
         if not FILLING & entered:
-            self._filler_over(cut=event["type"] != "FillerFinished")
+            self._end_filler(cut=event["type"] != "FillerFinished")
         if "filler_ending" in entered:
             self.waiting = self.at
         elif self.waiting is not None:
@@ -470,7 +472,7 @@ class _Reading:
                 self.replies[-1].filler_wait = self.at - self.waiting
             self.waiting = None
 
-    def _filler_over(self, *, cut: bool) -> None:
+    def _end_filler(self, *, cut: bool) -> None:
         if self.replies and self.filling is not None:
             began, text = self.filling
             self.replies[-1].filler_began = began
@@ -479,7 +481,7 @@ class _Reading:
 
     # --- the caller ----------------------------------------------------------------------------
 
-    def _caller(
+    def _caller_event(
         self, event: Mapping[str, Any], outcome: str, after: frozenset[str], takes_the_turn: bool
     ) -> None:
         number, at = event["utterance"], _seconds(self.at)
@@ -526,20 +528,20 @@ class _Reading:
             return  # the caller continues, or their words arrive
         silent_after = round(_seconds(self.at) - spoken.began, 3)
         reply.barge_ins.append(BargeIn(spoken.began, silent_after, None))
-        reply.over = len(self.visits) - 1
+        reply.next_visit = len(self.visits) - 1
 
     def _resume(self, reply: _Reply | None) -> None:
-        """Note that a reply continues: speech into it was no interruption."""
+        """Note that a reply continues: the speech into it did not interrupt it."""
         if reply is not None and reply.barged_in:
             reply.barge_ins[-1] = replace(reply.barge_ins[-1], resumed=_seconds(self.at))
-            reply.over, self.partials = None, {}
+            reply.next_visit, self.partials = None, {}
 
     # --- the agent -----------------------------------------------------------------------------
 
     def _begin(self, effect: Mapping[str, Any], event: Mapping[str, Any]) -> None:
         visit = max(0, len(self.visits) - 1)
-        if (before := self.reply) is not None and before.over is None:
-            before.over = visit
+        if (before := self.reply) is not None and before.next_visit is None:
+            before.next_visit = visit
         if effect["purpose"] in TROUBLE and event["type"] == "TimerFired":
             number = before.number if before else None
             self.failures.append(
@@ -575,7 +577,7 @@ class _Reading:
             self.sounding = self.at
             reply.first_sound = self.at if reply.first_sound is None else reply.first_sound
         elif event["type"] == "PlaybackFinished":
-            reply.finished, reply.over = True, len(self.visits) - (outcome == "taken")
+            reply.finished, reply.next_visit = True, len(self.visits) - (outcome == "taken")
 
     def _stopped(self, event: Mapping[str, Any]) -> None:
         reply = self._of(event["reply"])
@@ -616,7 +618,7 @@ class _Reading:
         if self.sounding is not None and self.replies:
             # The journal stops while the agent speaks: the heard words are unknown.
             self.replies[-1].sounds.append(Sound(_seconds(self.sounding), _seconds(self.at), ""))
-        self._filler_over(cut=True)
+        self._end_filler(cut=True)
         return Report(
             call=facts.get("call_id", ""),
             chart=head.get("chart", ""),
@@ -639,7 +641,7 @@ class _Reading:
         said = {utterance.began: utterance.text for utterance in self.utterances.values()}
         for n, reply in enumerate(self.replies):
             last = n == len(self.replies) - 1
-            ends = len(self.visits) if last or reply.over is None else reply.over
+            ends = len(self.visits) if last or reply.next_visit is None else reply.next_visit
             turns.append(
                 Turn(
                     reply=reply.number,

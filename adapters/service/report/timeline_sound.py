@@ -95,7 +95,7 @@ class Track:
                 self.canvas.rect(box, fill=colour, rounded=4, opacity=opacity)
 
     def _draw_loudness(self, stretches: Iterable[LabelledStretch]) -> None:
-        """Draw a bar for each 4 px, mirrored at the middle. Enlarge quiet sound, to keep it visible."""
+        """Draw a bar for each 4 px, mirrored at the middle. Keep quiet sound visible."""
         if not (peak := max(self.loudness, default=0.0)):
             return
         bars: dict[str, list[str]] = {}

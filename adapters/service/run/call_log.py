@@ -1,4 +1,4 @@
-"""The service's log of its calls: a line at the begin, one at the end, one about the answers.
+"""The service's log of its calls: a line when a call begins, when it ends, and about its answers.
 
 The log holds ids and states of calls, never phone numbers or spoken words."""
 
@@ -56,11 +56,11 @@ class CallLog:
         log.debug(
             "call %s: %s at %.3f s", call_id, short(self._chart, leaf), step.at_us / 1_000_000
         )
-        over = self._chart.is_final(leaf)
-        if not standing.cause and (over or "hangup" in self._chart.roles(leaf)):
+        has_ended = self._chart.is_final(leaf)
+        if not standing.cause and (has_ended or "hangup" in self._chart.roles(leaf)):
             event = step.event
             standing.cause = ending_in_words({"type": type(event).__name__, **asdict(event)})
-        if over:
+        if has_ended:
             del self._standing[call_id]
             seconds = step.at_us / 1_000_000
             log.info("call %s: ended after %.1f s: %s", call_id, seconds, standing.cause)
@@ -81,5 +81,5 @@ class CallLog:
 
 
 def _is_answer(step: Step) -> bool:
-    """Is the step about the current reply, and does the model write it?"""
+    """Return whether the step is about the current reply, and the model writes that reply."""
     return step.outcome in (Outcome.TAKEN, Outcome.STAYED) and step.data.reply.purpose == "answer"

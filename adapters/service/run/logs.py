@@ -1,4 +1,4 @@
-"""The service's log: one line an event, for people or for machines.
+"""The service's log: one line for each event, for people or for machines.
 
 Every module logs with the standard library. The lines of a call carry its id and its chart, from
 `CURRENT_CALL`. No line holds a phone number or spoken words: the modules do not log them.
@@ -19,9 +19,9 @@ from callchart.engine.current_call import CURRENT_CALL
 
 
 def configure(level: int, log_format: LogFormat, stream: TextIO | None = None) -> None:
-    """Send the log to `stream`: Callchart's from `level` on, the libraries' from warnings on.
+    """Send the log to `stream`, by default standard error.
 
-    Without a stream, to standard error."""
+    Callchart's lines are kept from `level` up, the lines of libraries from warnings up."""
     output = sys.stderr if stream is None else stream
     for_people = log_format == "console"
     rendering: list[Processor] = [structlog.stdlib.ProcessorFormatter.remove_processors_meta]
@@ -64,7 +64,7 @@ def _add_call(
 def _leave_out_a_repeated_call(
     logger: object, method: str, line: MutableMapping[str, Any]
 ) -> MutableMapping[str, Any]:
-    """Leave out the id where the message begins with it: "call 7: begins"."""
+    """Leave out the id if the message begins with it, as in "call 7: begins"."""
     if str(line["event"]).startswith(f"call {line.get('call')}"):
         del line["call"], line["chart"]
     return line

@@ -1,6 +1,6 @@
-"""Metrics for the log: the pace of the models, and the use of second providers.
+"""Metrics for the log: the speed of the models, and the use of second providers.
 
-Each metric is a line without spoken words."""
+Each metric is one line. It contains no spoken words."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from callchart.engine.events import ReplyWritten
 class Answers:
     """Counters of the model's complete answers.
 
-    They count answers, answers with a "|" of the model's own, cuts without one, and the seconds
-    until the first chunk."""
+    `marked` counts the answers that the model itself cut with "|", `our_cuts` the cuts at other
+    places. The other two are about the time from the request to the first chunk."""
 
     written: int = 0
     marked: int = 0
     our_cuts: int = 0
-    first_chunk_sum: float = 0.0
-    first_chunk_longest: float = 0.0
+    first_chunk_sum_s: float = 0.0
+    first_chunk_longest_s: float = 0.0
 
     def add(self, answer: ReplyWritten) -> None:
         """Count an answer. An answer without words does not count."""
@@ -34,8 +34,8 @@ class Answers:
         self.marked += answer.marked > 0
         # The last chunk ends with the text, with or without a mark.
         self.our_cuts += max(0, answer.chunks - answer.bridges - 1 - answer.marked)
-        self.first_chunk_sum += answer.first_chunk
-        self.first_chunk_longest = max(self.first_chunk_longest, answer.first_chunk)
+        self.first_chunk_sum_s += answer.first_chunk
+        self.first_chunk_longest_s = max(self.first_chunk_longest_s, answer.first_chunk)
 
     def __str__(self) -> str:
         if not self.written:
@@ -43,7 +43,7 @@ class Answers:
         return (
             f'answers: {self.written}, of them with the model\'s own "|": {self.marked}, '
             f"cuts without it: {self.our_cuts}, first chunk after "
-            f"{_times(self.first_chunk_sum, self.written, self.first_chunk_longest)}"
+            f"{_times(self.first_chunk_sum_s, self.written, self.first_chunk_longest_s)}"
         )
 
 
@@ -77,5 +77,5 @@ def _of_second(counters: FallbackCounters) -> str:
     )
 
 
-def _times(total: float, count: int, longest: float) -> str:
-    return f"{total / count:.2f} s on average, {longest:.2f} s at most"
+def _times(sum_s: float, count: int, longest_s: float) -> str:
+    return f"{sum_s / count:.2f} s on average, {longest_s:.2f} s at most"

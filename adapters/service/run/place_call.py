@@ -61,16 +61,16 @@ async def place_call(
 ) -> bool:
     """Run the whole call. Return whether it ended as its chart says.
 
-    A signal ends the call with a goodbye. A call that `transfer.allow` forbids opens nothing. Raise
-    `CallFailed` if the call was not answered, `UserError`, `ProviderError`
-    and the carrier's errors, maybe in groups."""
+    A signal ends the call with a goodbye. Raise `UserError` before anything is opened if
+    `transfer.allow` forbids the call. Raise `CallFailed` if it was not answered, and, maybe in
+    groups, `ProviderError` and the carrier's errors."""
     if not (config.asterisk.user and config.asterisk.password):
         raise UserError(
             "asterisk.user and asterisk.password must be set for `callchart call`, got nothing: it "
             "opens its own control connection, even if Asterisk opens the service's"
         )
     if target not in config.asterisk.allowed:
-        raise UserError(_why_not_allowed(config, target))
+        raise UserError(_refusal(config, target))
     settings = without_the_services_ports(under_other_names(config.asterisk, "out"))
     line, is_whole = None, False
     async with (
@@ -90,7 +90,7 @@ async def place_call(
     return is_whole
 
 
-def _why_not_allowed(config: Config, target: str) -> str:
+def _refusal(config: Config, target: str) -> str:
     if target in Allowed([target]):
         return f'transfer.allow does not name {target}; add "{target}" to it in {config.path}'
     return f"EXTENSION must be a number such as 200, got {target!r}"

@@ -24,7 +24,7 @@ def under_other_names(settings: AsteriskSettings, what: str) -> AsteriskSettings
 
 
 def without_the_services_ports(settings: AsteriskSettings) -> AsteriskSettings:
-    """Return settings with the same transport of audio, on ports that the service does not use."""
+    """Return settings that use no port of the service, with an equivalent transport of audio."""
     if settings.media == "websocket_client":
         return replace(settings, media="websocket", listen=None)
     if server := settings.audiosocket:

@@ -30,7 +30,7 @@ from callchart.engine.supervisor import Supervisor
 
 log = logging.getLogger("callchart")
 
-#: Seconds for a goodbye: the longest one of the default chart takes 5 s, and its hangup up to 2 s.
+#: Seconds for a goodbye: in the default chart, at most 5 s of speech and 2 s until the hangup.
 GOODBYE_SECONDS = 10.0
 
 #: Seconds between two logs of the metrics.
@@ -84,7 +84,7 @@ async def serve(config: Config, open_carrier: OpenCarrier) -> bool:
                 DIAL_SECONDS,
             )
         async with open_carrier(asterisk) as carrier, trio.open_nursery() as nursery:
-            log.info("ready: %s", _what_is_served(config))
+            log.info("ready: %s", _described(config))
             nursery.start_soon(log_metrics_hourly, calls, opened)
             await take_calls(supervisor, carrier, calls, stop, config.drain_seconds)
             nursery.cancel_scope.cancel()
@@ -121,7 +121,7 @@ async def take_calls(
     stop: Stop,
     drain_seconds: float,
 ) -> None:
-    """Take calls until `stop` asks for an end, and the last call has ended or was cut off."""
+    """Take calls until `stop` is asked for and the last call has ended or was cut off."""
     with stop.serving():
         async with trio.open_nursery() as nursery:
             nursery.start_soon(_drain, supervisor, carrier, calls, stop, drain_seconds)
@@ -151,7 +151,7 @@ async def _drain(
     stop.at_once.cancel()
 
 
-def _what_is_served(config: Config) -> str:
+def _described(config: Config) -> str:
     """Return the chosen parts in one line, without secrets."""
     asterisk, speech = config.asterisk, config.speech
     parts = (

@@ -35,7 +35,7 @@ async def open_services(config: Config) -> AsyncIterator[Opened]:
         open_writers(config.model) as writers,
     ):
         phrases = Phrases(rate_hz)
-        await phrases.prepare(voices.unhurried, scripts)
+        await phrases.prepare(voices.before_calls, scripts)
         services = Services(
             detectors,
             recognizer,

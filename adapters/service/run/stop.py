@@ -26,13 +26,13 @@ class Stop:
     def serving(self) -> Iterator[None]:
         """Mark a block with calls. Before it, every stop is immediate.
 
-        An immediate stop then ends this block alone: the code around it still ends the calls."""
+        Within it, an immediate stop cancels this block only: the code around it then hangs up."""
         self._is_serving = True
         with trio.CancelScope() as self.at_once:
             yield
 
     def ask(self) -> None:
-        """Stop gently at first; immediately the second time, and before the block with calls."""
+        """Stop gently the first time. Stop immediately the second time, or before any call."""
         if self.asked.is_set() or not self._is_serving:
             self.at_once.cancel()
         self.asked.set()

@@ -97,13 +97,14 @@ class AsteriskSection(Table):
     """The side that opens the control connection: "connect" (Callchart), "persistent" (Asterisk,
     one connection) or "per_call" (Asterisk, one connection a call)."""
     control_grace: Annotated[float, Field(ge=0, le=600), SECONDS] = _DEFAULTS.control_grace_s
-    """Seconds that calls continue without a control connection."""
+    """Seconds that calls go on if the control connection is lost."""
     media: MediaName = "websocket"
     """The transport of audio."""
     rate_hz: Literal[8000, 16000] = 16000
-    """Samples a second: 8000 suits G.711, 16000 everything else."""
+    """Samples a second: 8000 for lines with G.711, 16000 for all others."""
     answer: AnswerMode = "at_once"
-    """"early": callers hear the bot before the call is answered, and are not charged."""
+    """"at_once" answers each call. "early" lets callers hear the bot without an answer: they are
+    not charged."""
     variables: Annotated[
         tuple[Annotated[str, Field(min_length=1)], ...],
         Field(strict=False),
@@ -113,7 +114,7 @@ class AsteriskSection(Table):
     record: FilePath | None = None
     """The folder for recordings of both sides. Without this key, calls are not recorded."""
     max_calls: Annotated[int, Field(ge=1, le=10_000)] = _DEFAULTS.max_calls
-    """The most calls at a time. Callchart refuses more as busy."""
+    """The largest number of calls at a time. Callchart refuses further calls as busy."""
     listen: ListenSection = Field(default_factory=ListenSection)
     media_client: String = _DEFAULTS.media_client
     """The section of websocket_client.conf that connects for media = "websocket_client"."""

@@ -21,7 +21,7 @@ LogFormat = Literal["console", "json"]
 
 @dataclass(frozen=True, slots=True)
 class JournalConfig:
-    """The journals: their folder, whether words are left out, and the days that they are kept."""
+    """The folder of the journals, whether they leave out words, and the days until they expire."""
 
     folder: Path
     redacted: bool = True
@@ -56,7 +56,8 @@ class LogSection(Table):
     level: Level = "info"
     """The least severe lines to write; "debug" adds each call's states."""
     format: LogFormat = "console"
-    """"console": text for people, in colour on a terminal. "json": one object a line."""
+    """The form of a line: "console" (text for people, in colour on a terminal) or "json" (one
+    object)."""
 
 
 class ScriptsSection(Table):
@@ -72,7 +73,7 @@ class ScriptsSection(Table):
     waiting: String | None = None
     fillers: Strings | None = None
     backchannels: Strings | None = None
-    """Words of a caller who only shows that they listen: these interrupt nothing."""
+    """Words with which a caller only shows that they listen. They do not interrupt the bot."""
 
     def scripts(self, defaults: Scripts) -> Scripts:
         """Return the scripts, with `defaults` for each text that is not set."""

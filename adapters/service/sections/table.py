@@ -31,7 +31,7 @@ from callchart.engine.did_you_mean import did_you_mean
 #: The key (or keys of nested sections) that is wrong, and the text that continues its name.
 Mistake = tuple[tuple[str, ...], str]
 
-#: A list of the known keys helps up to this length.
+#: The greatest number of known keys that a message lists.
 _LISTED_KEYS = 12
 
 

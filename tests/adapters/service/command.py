@@ -20,8 +20,8 @@ from tests.asterisk.server import Asterisk
 
 PROGRAM = Path(sys.executable).with_name("callchart")
 
-#: Time limit in seconds for each wait for a process.
-PATIENCE = 30.0
+#: The time limit of each wait for a process.
+PATIENCE_S = 30.0
 
 
 class Command:
@@ -57,7 +57,7 @@ class Command:
 
     async def says(self, text: str) -> None:
         """Wait for a line of the log with this text in it, from the first line on."""
-        with trio.move_on_after(PATIENCE) as waiting:
+        with trio.move_on_after(PATIENCE_S) as waiting:
             while not any(text in line for line in self.log):
                 if self._process.poll() is not None:
                     break
@@ -73,7 +73,7 @@ class Command:
 
     async def ended(self) -> int:
         """Wait for the end of the process, and return its exit code."""
-        with trio.fail_after(PATIENCE):
+        with trio.fail_after(PATIENCE_S):
             return await self._process.wait()
 
     async def _read_log(self) -> None:

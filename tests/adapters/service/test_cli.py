@@ -52,7 +52,7 @@ def test_a_missing_chart_is_named(
     assert said in refused(capsys, "draw", "--chart", chart)
 
 
-def test_a_chart_that_does_not_build_says_where(
+def test_the_error_of_a_chart_that_does_not_build_names_the_state(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "holed.py").write_text(
@@ -112,7 +112,7 @@ def test_a_caller_file_that_is_not_a_wav_is_refused_before_anything_is_written(
 
 
 def test_a_missing_caller_file_is_named(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    caller = tmp_path / "nobody.wav"
+    caller = tmp_path / "missing.wav"
     assert str(caller) in refused(capsys, "demo", "--caller", str(caller))
 
 
@@ -121,7 +121,7 @@ def test_the_help_names_an_example_of_a_callers_script(capsys: pytest.CaptureFix
         main(["demo", "--help"])
     (named,) = re.findall(r"\S+caller\.toml", capsys.readouterr().out)
     script = (Path(__file__).parents[3] / named).read_text("utf-8")
-    assert "Each [[line]] is one thing the caller says" in script
+    assert "The caller says each [[line]] in order" in script
 
 
 def test_a_folder_that_cannot_be_written_is_named(
@@ -247,7 +247,7 @@ def test_drawings_are_checked_against_the_chart(
 
 
 @pytest.mark.parametrize("check", [(), ("--check",)], ids=["draw", "check"])
-def test_another_chart_is_not_drawn_where_the_default_one_is(
+def test_another_chart_needs_another_folder_than_the_default_chart(
     capsys: pytest.CaptureFixture[str],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -280,7 +280,7 @@ def test_the_default_chart_has_its_folder(
     assert said.err == "docs/statecharts is not up to date: run `callchart draw`\n"
 
 
-def test_check_in_a_folder_without_drawings_says_what_to_run(
+def test_check_in_a_folder_without_drawings_names_the_command(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     (tmp_path / "semantics.md").write_text("# Written by hand\n")
@@ -298,7 +298,7 @@ def test_drawings_of_a_removed_state_are_deleted(tmp_path: Path) -> None:
     assert not left.exists()
 
 
-def test_other_files_beside_the_drawings_stay(tmp_path: Path) -> None:
+def test_other_files_next_to_the_drawings_stay(tmp_path: Path) -> None:
     kept = {
         tmp_path / "semantics.md": b"# Written by hand\n",
         tmp_path / "older.md": "Zum Gespräch\n".encode("latin-1"),

@@ -252,11 +252,11 @@ WRONG: Mapping[str, tuple[str, str]] = {
         "service.drain_seconds must be a number of seconds from 0 to 86400, got the "
         "date or time 2026-01-01",
     ),
-    "a duration below nothing": (
+    "a negative duration": (
         "[service]\ndrain_seconds = -1",
         "service.drain_seconds must be a number of seconds from 0 to 86400, got -1",
     ),
-    "a duration that is no number": (
+    "a duration that is not a number": (
         "[service]\ndrain_seconds = nan",
         "service.drain_seconds must be a number of seconds from 0 to 86400, got nan",
     ),

@@ -160,7 +160,7 @@ def test_a_chart_without_an_environment_starts_small_and_reports_an_incomplete_e
     options: tuple[str, ...],
     turns: int,
 ) -> None:
-    monkeypatch.setattr(command, "MOST_IN_ANY", 2_000)
+    monkeypatch.setattr(command, "MOST_IN_GENERAL", 2_000)
     assert main([*BIG, "--out", str(tmp_path), *options]) == 1
     said = capsys.readouterr().out.splitlines()
     assert f"configurations with turns up to {turns}, " in said[0]
@@ -206,7 +206,7 @@ def test_the_states_that_no_call_enters_are_named_last(
 def test_json_says_that_an_exploration_is_incomplete(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(command, "MOST_IN_ANY", 2_000)
+    monkeypatch.setattr(command, "MOST_IN_GENERAL", 2_000)
     assert main([*BIG, "--out", str(tmp_path), "--json"]) == 1
     found = json.loads(capsys.readouterr().out)
     (world,) = found["environments"]
@@ -241,7 +241,7 @@ def test_the_example_of_an_environment_is_explored(
 
 
 @pytest.mark.parametrize("dumb", [False, True], ids=["file", "dumb terminal"])
-def test_progress_without_a_terminal_is_a_line_now_and_then(
+def test_progress_without_a_terminal_is_a_line_every_10_s(
     monkeypatch: pytest.MonkeyPatch, dumb: bool
 ) -> None:
     monkeypatch.setenv("TERM", "dumb")

@@ -54,7 +54,7 @@ async def greeted(phone: Phone, asterisk: Asterisk) -> Call:
     return call
 
 
-async def is_cut_off(service: Command, call: Call) -> None:
+async def cut_off(service: Command, call: Call) -> None:
     """End the service and its call with two signals."""
     service.stop()
     await service.says("drain begins: ")
@@ -64,7 +64,8 @@ async def is_cut_off(service: Command, call: Call) -> None:
         assert await service.ended() == 1
 
 
-async def nothing_is_left(asterisk: Asterisk) -> None:
+async def check_nothing_left(asterisk: Asterisk) -> None:
+    """Check that Asterisk has no channel or bridge."""
     assert await asterisk.channels() == []
     assert await asterisk.bridges() == []
 
@@ -87,7 +88,7 @@ async def test_a_stop_says_goodbye_to_callers_and_writes_their_journals(
         with trio.fail_after(60):
             assert (await call.ended()).by == "them"
         assert await service.ended() == 0
-    await nothing_is_left(asterisk)
+    await check_nothing_left(asterisk)
 
     log = [re.sub(r"^\S+ ", "", line) for line in service.log]
     assert "[info     ] drain timeout: goodbyes requested: 1, time limit 10 s" in log
@@ -124,7 +125,7 @@ async def test_a_drain_refuses_new_calls_and_lets_running_calls_end(
         call.hang_up()
         assert await service.ended() == 0
     assert any("the caller hung up" in line for line in service.log)
-    await nothing_is_left(asterisk)
+    await check_nothing_left(asterisk)
 
 
 async def test_a_second_signal_cuts_calls_off_and_removes_them_from_asterisk(
@@ -132,9 +133,9 @@ async def test_a_second_signal_cuts_calls_off_and_removes_them_from_asterisk(
 ) -> None:
     async with Command.started("serve", "--config", write()) as service:
         await service.says("ready: ")
-        await is_cut_off(service, await greeted(phone, asterisk))
+        await cut_off(service, await greeted(phone, asterisk))
     assert service.log[-1].endswith("service stopped: calls taken: 1, failed: 0, cut off: 1")
-    await nothing_is_left(asterisk)
+    await check_nothing_left(asterisk)
 
 
 async def test_a_cut_off_call_ends_in_asterisk_with_persistent_control_too(
@@ -151,8 +152,8 @@ async def test_a_cut_off_call_ends_in_asterisk_with_persistent_control_too(
         config = write_config(tmp_path / "callchart.toml", asterisk, model, **sections)
         async with Command.started("serve", "--config", config) as service:
             await service.says("ready: ")
-            await is_cut_off(service, await greeted(phone, asterisk))
-        await nothing_is_left(asterisk)
+            await cut_off(service, await greeted(phone, asterisk))
+        await check_nothing_left(asterisk)
 
 
 # --- doctor --------------------------------------------------------------------------------------
@@ -165,7 +166,7 @@ async def test_the_doctor_passes_a_working_service(asterisk: Asterisk, write: Wr
     assert doctor.log == []
     assert "ready to take calls" in doctor.out
     assert asterisk.password not in doctor.out
-    await nothing_is_left(asterisk)
+    await check_nothing_left(asterisk)
 
 
 # --- call ----------------------------------------------------------------------------------------
@@ -199,7 +200,7 @@ async def test_a_call_by_hand_shows_its_states_and_disturbs_no_service(
     assert states[0] == "greeting.clear"
     assert states[-2:] == ["hangup", "ended"]
     assert Scripts().greeting not in placing.out
-    await nothing_is_left(asterisk)
+    await check_nothing_left(asterisk)
 
 
 async def test_a_call_by_hand_that_is_not_answered_prints_the_cause(
@@ -211,4 +212,4 @@ async def test_a_call_by_hand_that_is_not_answered_prints_the_cause(
             (await phone.incoming()).refuse(486)
         assert await placing.ended() == 1
     assert placing.log == ["callchart call: it was not answered: busy"]
-    await nothing_is_left(asterisk)
+    await check_nothing_left(asterisk)

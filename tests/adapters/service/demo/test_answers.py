@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from callchart.adapters.service.demo.answers import DEMO_ANSWERS, Answers, AnswersError
-from callchart.adapters.service.demo.cast import offline
+from callchart.adapters.service.demo.parts import offline
 
 
 def read(tmp_path: Path, text: str) -> Answers:

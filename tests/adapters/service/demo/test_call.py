@@ -1,4 +1,4 @@
-"""The whole demo, with real speech of both sides, in processes of its own."""
+"""The whole demo, with real speech of both sides."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ pytestmark = pytest.mark.real
 
 SAMPLES = Path(__file__).parents[4] / "adapters" / "service" / "demo" / "samples"
 
-#: A call with a backchannel and a barge-in, short enough for real time. No utterance has a pause,
-#: which would split it in two on some machines and not on others.
+#: A call with a backchannel and a barge-in, short enough for real time. The utterances have no
+#: pauses: with one, some machines would split an utterance in two.
 SHORT = f"""
 [[line]]
 say = "{SAMPLES / "en_hours.wav"}"
@@ -100,7 +100,7 @@ def test_greeting_question_filler_answer_backchannel_interruption_answer_goodbye
     assert passed[-2:] == ["hangup", "ended"]
 
 
-def test_the_report_tells_the_backchannel_from_the_interruption(demo: Path) -> None:
+def test_the_report_distinguishes_backchannel_and_interruption(demo: Path) -> None:
     report = json.loads((demo / "report.json").read_text())
     assert (report["counts"]["backchannels"], report["counts"]["interruptions"]) == (1, 1)
     _, hours, other, *_, goodbye = report["turns"]
@@ -110,7 +110,7 @@ def test_the_report_tells_the_backchannel_from_the_interruption(demo: Path) -> N
     assert "goodbye" in goodbye["said"]
 
 
-def test_the_recording_holds_both_sides_at_their_own_instants(demo: Path) -> None:
+def test_the_recording_has_both_sides_at_the_times_of_the_journal(demo: Path) -> None:
     with wave.open(str(demo / "recording.wav")) as file:
         rate = file.getframerate()
         assert file.getnchannels() == 2

@@ -9,7 +9,7 @@ import pytest
 from callchart.adapters.carrier.caller import read_caller
 from callchart.adapters.service.cli import main
 from callchart.adapters.service.demo.call import RATE_HZ
-from callchart.adapters.service.demo.cast import offline
+from callchart.adapters.service.demo.parts import offline
 from callchart.engine.journal import read
 from tests.whisper_model import put_model
 
@@ -48,7 +48,7 @@ def test_a_russian_caller_asks_interrupts_and_says_goodbye(tmp_path: Path) -> No
     assert passed[-1].endswith("ended")
 
 
-def test_without_weights_the_demo_says_where_to_get_them(
+def test_a_demo_without_weights_names_the_command_that_gets_them(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "call"

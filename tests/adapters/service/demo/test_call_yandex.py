@@ -28,8 +28,8 @@ when = "agent speaking"
 for = 2.0
 """
 
-#: Milliseconds that a process has to notice the end of its owner.
-PATIENCE = 10_000
+#: The longest time for a process to end after its owner.
+PATIENCE_MS = 10_000
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def mark(monkeypatch: pytest.MonkeyPatch) -> bytes:
 
 
 def ends(pid: int) -> bool:
-    """Return True once the process has ended; wait for it for `PATIENCE`."""
+    """Wait for the end of the process, and return whether it came within `PATIENCE_MS`."""
     try:
         process = os.pidfd_open(pid)
     except ProcessLookupError:
@@ -48,7 +48,7 @@ def ends(pid: int) -> bool:
     try:
         waiting = select.poll()
         waiting.register(process, select.POLLIN)
-        return bool(waiting.poll(PATIENCE))
+        return bool(waiting.poll(PATIENCE_MS))
     finally:
         os.close(process)
 

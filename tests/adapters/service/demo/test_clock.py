@@ -13,10 +13,10 @@ from callchart.adapters.service.demo.clock import HeldClock, RealClock
 
 
 class Outside(trio.abc.Instrument):
-    """Call `then`, which ends outside work, as soon as all of Trio's tasks wait.
+    """An instrument that calls `then`, which ends outside work, once all of Trio's tasks wait.
 
-    It is also called after time has passed, so that a wrong clock fails the test instead of
-    blocking it."""
+    It also calls `then` after time has passed. So a wrong clock fails the test instead of blocking
+    it."""
 
     def __init__(self, then: Callable[[], object]) -> None:
         self._then: Callable[[], object] | None = then
@@ -27,7 +27,7 @@ class Outside(trio.abc.Instrument):
             then()
 
 
-def test_waiting_takes_no_time_at_all() -> None:
+def test_waiting_takes_no_real_time() -> None:
     async def main() -> float:
         await trio.sleep(86400)
         return trio.current_time()

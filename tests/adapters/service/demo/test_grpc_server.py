@@ -25,8 +25,8 @@ class Answers:
 
     def __init__(self) -> None:
         self.called: list[str] = []
-        self.hanging = self.left = 0
-        self.turned = trio.lowlevel.ParkingLot()
+        self.hanging = self.ended = 0
+        self.changed = trio.lowlevel.ParkingLot()
 
     async def echo(self, call: Call[Raw, Raw]) -> None:
         while (message := await call.receive()) is not None:
@@ -35,16 +35,16 @@ class Answers:
     async def hang(self, call: Call[Raw, Raw]) -> None:
         await call.send(Raw(b"wait"))
         self.hanging += 1
-        self.turned.unpark_all()
+        self.changed.unpark_all()
         try:
             await trio.sleep_forever()
         finally:
-            self.left += 1
-            self.turned.unpark_all()
+            self.ended += 1
+            self.changed.unpark_all()
 
-    async def until_left(self, calls: int) -> None:
-        while self.left < calls:
-            await self.turned.park()
+    async def until_ended(self, calls: int) -> None:
+        while self.ended < calls:
+            await self.changed.park()
 
     async def fail(self, call: Call[Raw, Raw]) -> None:
         await call.send(Raw(b"so far"))
@@ -90,20 +90,20 @@ async def test_messages_of_any_size_go_both_ways_at_once(pool: Pool) -> None:
     assert heard == [b"a", b"", LARGE, b"z"]
 
 
-async def test_a_cancelled_call_ends_its_job_and_no_other(pool: Pool, answers: Answers) -> None:
-    async with pool.stream(asks("Hang")) as stays:
-        await stays.send(Raw(b"x"))
-        assert await stays.receive() == Raw(b"wait")
+async def test_a_cancelled_call_ends_its_answer_and_no_other(pool: Pool, answers: Answers) -> None:
+    async with pool.stream(asks("Hang")) as other:
+        await other.send(Raw(b"x"))
+        assert await other.receive() == Raw(b"wait")
         async with pool.stream(asks("Hang")) as stream:
             await stream.send(Raw(b"x"))
             assert await stream.receive() == Raw(b"wait")
-            assert answers.left == 0
-        await answers.until_left(1)
-        assert (answers.hanging, answers.left) == (2, 1)
-    await answers.until_left(2)
+            assert answers.ended == 0
+        await answers.until_ended(1)
+        assert (answers.hanging, answers.ended) == (2, 1)
+    await answers.until_ended(2)
 
 
-async def test_a_client_that_disconnects_ends_the_jobs_of_its_calls(answers: Answers) -> None:
+async def test_a_client_that_disconnects_ends_the_answers_to_its_calls(answers: Answers) -> None:
     transports: list[trio.abc.Stream] = []
 
     async def dialled(address: Address) -> trio.abc.Stream:
@@ -121,11 +121,13 @@ async def test_a_client_that_disconnects_ends_the_jobs_of_its_calls(answers: Ans
                 await stream.send(Raw(b"x"))
                 assert await stream.receive() == Raw(b"wait")
                 await transports[0].aclose()
-                await answers.until_left(1)
+                await answers.until_ended(1)
             nursery.cancel_scope.cancel()
 
 
-async def test_a_jobs_failure_is_the_status_of_its_call(pool: Pool, answers: Answers) -> None:
+async def test_an_error_of_an_answer_is_the_status_of_its_call(
+    pool: Pool, answers: Answers
+) -> None:
     async with pool.stream(asks("Fail")) as stream:
         await stream.send(Raw(b"x"))
         assert await stream.receive() == Raw(b"so far")

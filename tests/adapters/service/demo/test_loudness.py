@@ -8,12 +8,12 @@ from callchart.adapters.service.demo.loudness import Edge, SpeechFinder
 from callchart.engine.ports import frame_bytes
 
 RATE_HZ = 8000
-LUCK = np.random.default_rng(1)
+RANDOM = np.random.default_rng(1)
 
 
 def noise(level: float, seconds: float) -> list[bytes]:
     """Return frames of noise with that level."""
-    samples = LUCK.normal(0, level, round(RATE_HZ * seconds)).astype("<i2").tobytes()
+    samples = RANDOM.normal(0, level, round(RATE_HZ * seconds)).astype("<i2").tobytes()
     size = frame_bytes(RATE_HZ)
     return [samples[at : at + size] for at in range(0, len(samples), size)]
 
@@ -26,7 +26,7 @@ def edges(finder: SpeechFinder, *frames: list[bytes]) -> list[tuple[float, Edge]
 
 
 def test_speech_begins_after_60_ms_and_ends_with_its_pause() -> None:
-    finder = SpeechFinder(pause=0.5)
+    finder = SpeechFinder(pause_s=0.5)
     line = (noise(0, 1.0), noise(3000, 0.6), noise(0, 0.3), noise(3000, 0.6), noise(0, 1.0))
     assert edges(finder, *line) == [(1.06, Edge.BEGINS), (3.0, Edge.ENDS)]
     assert finder.quiet_ms == 1000

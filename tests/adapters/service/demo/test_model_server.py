@@ -1,4 +1,4 @@
-"""The demo's model server speaks OpenAI's API, at its pace, until the client leaves."""
+"""The demo's model server speaks OpenAI's API at the scripted pace until the client disconnects."""
 
 from __future__ import annotations
 
@@ -139,7 +139,7 @@ async def test_a_failure_can_be_scripted(clock: HeldClock, trio_clock: MockClock
 
 
 @pytest.mark.parametrize("stream", [True, False])
-async def test_an_answer_that_hangs_says_its_words_and_then_nothing(
+async def test_an_answer_that_hangs_sends_its_words_and_never_ends(
     clock: HeldClock, trio_clock: MockClock, stream: bool
 ) -> None:
     async with asking(clock) as client:
@@ -156,8 +156,8 @@ async def test_an_answer_that_hangs_says_its_words_and_then_nothing(
         ("GET", "chat/completions", b"", 405, "GET /v1/chat/completions is not served"),
         ("POST", "chat/completions", b"{", 400, "the body is not JSON"),
         ("POST", "chat/completions", b"\xff", 400, "the body is not JSON"),
-        ("POST", "chat/completions", b"[]", 400, "messages must be a list with a message in it"),
-        ("POST", "chat/completions", b'{"messages": []}', 400, "messages must be a list"),
+        ("POST", "chat/completions", b"[]", 400, "messages must be a non-empty list"),
+        ("POST", "chat/completions", b'{"messages": []}', 400, "messages must be a non-empty list"),
         ("POST", "chat/completions", b'{"messages": ["x"]}', 400, "messages[0] must have a role"),
         (
             "POST",

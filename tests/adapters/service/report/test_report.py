@@ -1,4 +1,4 @@
-"""Reports of calls, from their journals alone, for calls that end in any state."""
+"""Reports that are made from the journals of calls, which may end in any state."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def test_the_parts_of_a_latency_add_up_to_the_silence_that_the_caller_heard() ->
     assert latency.total == pytest.approx(0.7 + 0.8 + 0.1)
 
 
-def test_a_filler_that_the_answer_stopped_was_cut_and_one_said_to_its_end_was_not() -> None:
+def test_only_a_filler_that_the_answer_stopped_is_cut() -> None:
     greeting, first, second = whole_call().report().turns
     assert greeting.filler is None
     assert first.filler is not None
@@ -276,7 +276,7 @@ def test_a_silent_caller_gets_a_reprompt_and_then_a_goodbye() -> None:
     assert made.counts()["reprompts"] == 2
     assert made.ended is not None
     assert made.ended.cause == "the agent had said its last words"
-    # The latency of a script counts from its request, as there is no question.
+    # The latency of a script counts from its request, because the caller asked nothing.
     latency = made.turns[1].latency
     assert (latency.ready, latency.sound, latency.end_of_turn) == (0.1, 0.0, None)
 
@@ -331,7 +331,7 @@ def test_a_goodbye_that_the_operator_asked_for_replaces_the_answer() -> None:
     assert [turn.purpose for turn in scripted.report().turns] == ["greeting", "answer", "farewell"]
 
 
-def test_a_line_that_closes_by_itself_ends_the_call() -> None:
+def test_a_closed_line_ends_the_call() -> None:
     closed = asked().then(5.0, LineClosed()).until(5.1).report().ended
     assert closed is not None
     assert closed.cause == "the line closed"
@@ -374,7 +374,7 @@ def test_states_of_your_own_chart_are_shown() -> None:
     assert (made.chart, made.turns[0].purpose, made.ended) == ("a mailbox", "message", None)
 
 
-def test_an_invalid_line_of_a_journal_is_named() -> None:
+def test_the_error_for_an_invalid_line_names_its_step() -> None:
     scripted = whole_call()
     del scripted.lines[5]["event"]["utterance"]
     with pytest.raises(JournalError, match=r"step 5 of the journal .* remove it and the lines"):
@@ -389,7 +389,7 @@ def test_the_models_figures_are_in_the_turn_of_its_answer() -> None:
     assert (greeting.chunks, greeting.marked, greeting.latency.first_chunk) == (None, None, None)
 
 
-def test_the_json_holds_what_the_report_holds() -> None:
+def test_the_json_has_all_fields_of_the_report() -> None:
     made = whole_call().report()
     read: dict[str, object] = json.loads(json.dumps(made.as_json()))
     assert (read["report"], read["version"], read["call"]) == ("callchart", 1, "scripted")

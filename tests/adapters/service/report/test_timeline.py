@@ -172,14 +172,14 @@ def test_nothing_crosses_the_border_of_the_picture(call: Report, with_sound: boo
         assert 0 <= edge[1] <= edge[3] <= height
 
 
-def test_no_text_runs_into_another(call: Report) -> None:
+def test_texts_do_not_overlap(call: Report) -> None:
     written = sorted(texts(timeline(call)), key=lambda text: (text.y, text.left))
     for one, other in pairwise(written):
         if one.y == other.y:
             assert one.right <= other.left, (one, other)
 
 
-def test_a_states_name_stands_within_its_own_block(call: Report) -> None:
+def test_a_states_name_is_within_its_block(call: Report) -> None:
     svg = timeline(call)
     blocks = [
         (float(r.attrib["x"]), float(r.attrib["y"]), float(r.attrib["width"]))
@@ -199,7 +199,7 @@ def test_the_same_report_gives_the_same_picture() -> None:
     assert timeline(whole_call().report(), *sound) == timeline(whole_call().report(), *sound)
 
 
-def test_it_shows_the_words_of_both_sides_and_the_cut() -> None:
+def test_a_timeline_shows_the_words_of_both_sides_and_the_cut() -> None:
     svg = timeline(whole_call().report())
     words = " ".join(said(svg, "words"))
     for phrase in ("Hello, how can I help?", "are you open", "Today until six."):
@@ -218,7 +218,7 @@ def test_each_answer_has_its_latencies() -> None:
     assert second == "end of turn 700 ms · filler after 20 ms · answer after 900 ms"
 
 
-def test_a_false_alarm_says_how_long_the_reply_was_silent_for_it() -> None:
+def test_a_false_alarm_has_the_duration_of_its_silence() -> None:
     notes = said(timeline(false_alarm().report()), "note")
     assert notes == ["false alarm: silent after 100 ms, on again after 500 ms"]
 
@@ -345,12 +345,12 @@ def test_states_have_the_colours_of_their_chart_and_added_states_their_own() -> 
     assert "take_message" in said(svg, "")
     fills = {r.attrib["fill"] for r in drawn(svg).iter(f"{SVG}rect") if r.get("class") == "state"}
     turn = ("greeting", "settling", "thinking", "speaking", "take_message")
-    came_through = ["call.listening", *(f"call.turn.{name}" for name in turn)]
-    assert fills == {palette[path].fill for path in came_through}
+    visited = ["call.listening", *(f"call.turn.{name}" for name in turn)]
+    assert fills == {palette[path].fill for path in visited}
     assert palette["call.turn.greeting"] == PALETTE["call.turn.greeting"]
 
 
-def test_loudness_is_measured_a_fiftieth_of_a_second_at_a_time() -> None:
+def test_loudness_has_a_value_for_each_20_ms() -> None:
     caller = np.concatenate([np.full(160, 16384), np.zeros(160), np.full(80, -32768)])
     stereo = np.stack([caller, np.zeros(400)], axis=1).astype(np.int16)
     heard, played = levels(stereo, 8000)
@@ -359,7 +359,7 @@ def test_loudness_is_measured_a_fiftieth_of_a_second_at_a_time() -> None:
 
 
 def titles(svg: str, kind: str) -> list[str]:
-    """Return what a browser shows over the rectangles of this kind."""
+    """Return the tooltips of the rectangles of this kind."""
     rects = [rect for rect in drawn(svg).iter(f"{SVG}rect") if rect.get("class") == kind]
     return [rect.findtext(f"{SVG}title", "") for rect in rects]
 

@@ -82,7 +82,7 @@ def test_a_failed_call_is_counted_before_and_after_its_beginning() -> None:
     log = CallLog(CHART)
     call(log, "one")
     log.failed("one", RuntimeError())
-    log.failed("stillborn", RuntimeError())
+    log.failed("early", RuntimeError())
     assert (log.taken, log.failures, log.under_way) == (2, 2, ())
 
 

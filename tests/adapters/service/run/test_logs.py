@@ -18,8 +18,8 @@ log = logging.getLogger("callchart")
 
 
 @pytest.fixture(autouse=True)
-def logging_as_it_was() -> Iterator[None]:
-    """Put the handlers and levels of the test run back."""
+def restored_logging() -> Iterator[None]:
+    """Restore the handlers and levels of the log after the test."""
     root, handlers = logging.getLogger(), [*logging.getLogger().handlers]
     levels = root.level, log.level
     yield
@@ -58,7 +58,7 @@ async def test_each_line_is_a_json_object_with_its_call(autojump_clock: object) 
     assert "call" not in outside
 
 
-async def test_people_read_the_call_of_a_line_once(autojump_clock: object) -> None:
+async def test_a_console_line_names_its_call_once(autojump_clock: object) -> None:
     stream = logged("console")
     async with trio.open_nursery() as nursery:
         nursery.start_soon(within_a_call, "7", "call 7: begins")
@@ -81,7 +81,7 @@ def test_a_traceback_shows_no_local_variables(log_format: LogFormat) -> None:
     assert words not in stream.getvalue()
 
 
-def test_libraries_are_logged_from_warnings_on() -> None:
+def test_libraries_are_logged_from_warnings_up() -> None:
     stream = logged("json", logging.DEBUG)
     logging.getLogger("httpx").info("a request")
     logging.getLogger("httpx").warning("a retry")

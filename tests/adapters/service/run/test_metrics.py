@@ -1,4 +1,4 @@
-"""Metrics for an operator: the use of second providers, and the pace of the models."""
+"""Metrics for an operator: the use of second providers, and the speed of the models."""
 
 from __future__ import annotations
 

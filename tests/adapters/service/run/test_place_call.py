@@ -1,4 +1,4 @@
-"""Outgoing calls: their ending, and that they do not disturb a running service."""
+"""Outgoing calls end cleanly, and do not disturb a running service."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def config(path: Path) -> Config:
 
 
 class Shown:
-    """Return the states that the call went through."""
+    """An inspector that keeps the states of a call."""
 
     def __init__(self) -> None:
         self.states: list[str] = []

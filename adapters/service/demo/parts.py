@@ -27,9 +27,9 @@ _HERE = Path(__file__).parent
 
 
 @dataclass(frozen=True, slots=True)
-class Players:
-    """The open providers of a call. `asked` counts the requests to their servers, by method, where
-    the servers report them."""
+class OpenParts:
+    """The open providers of a call. `asked` counts the requests to their servers by method, if the
+    servers report them."""
 
     recognizer: Recognizer
     synthesizer: Synthesizer
@@ -38,10 +38,10 @@ class Players:
 
 
 @dataclass(frozen=True, slots=True)
-class Cast:
+class Parts:
     """The parts of a demo: the default caller's script, the model's answers, the agent's scripts.
 
-    `providers` describes the recogniser, the synthesizer and the model for people. `play` opens
+    `description` names the recogniser, the synthesizer and the model for people. `open` opens
     them for a call; the call's clock stands still while they work. Entering it may raise
     `ProviderError`, also within a group."""
 
@@ -49,8 +49,8 @@ class Cast:
     caller: Path
     answers: Path
     scripts: Scripts
-    providers: str
-    play: Callable[[OutsideWork], AbstractAsyncContextManager[Players]]
+    description: str
+    open: Callable[[OutsideWork], AbstractAsyncContextManager[OpenParts]]
 
 
 def caller(language: Language) -> Path:
@@ -63,23 +63,23 @@ def answers(language: Language) -> Path:
     return _HERE / ("answers.toml" if language == "en" else f"answers_{language}.toml")
 
 
-def offline(language: Language, whisper: Path) -> Cast:
+def offline(language: Language, whisper: Path) -> Parts:
     """Return parts that need this machine only.
 
     `whisper` is the folder of a Whisper model, for languages other than English."""
     hears = "pocketsphinx" if language == "en" else "Whisper"
-    return Cast(
+    return Parts(
         language,
         caller(language),
         answers(language),
         SCRIPTS[language],
         f"{hears} hears, espeak-ng speaks, scripted answers come through OpenAI's API",
-        partial(_play, language, whisper),
+        partial(_open, language, whisper),
     )
 
 
 @asynccontextmanager
-async def _play(language: Language, whisper: Path, work: OutsideWork) -> AsyncIterator[Players]:
+async def _open(language: Language, whisper: Path, work: OutsideWork) -> AsyncIterator[OpenParts]:
     loopback, script = Loopback(work), Answers.read(answers(language))
     async with (
         EspeakSynthesizer.open("en-us" if language == "en" else language, work=work) as synthesizer,
@@ -94,7 +94,7 @@ async def _play(language: Language, whisper: Path, work: OutsideWork) -> AsyncIt
             language=language,
             transport=loopback.transport(),
         ) as model:
-            yield Players(recognizer, synthesizer, model)
+            yield OpenParts(recognizer, synthesizer, model)
         nursery.cancel_scope.cancel()
 
 

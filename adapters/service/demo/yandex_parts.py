@@ -13,8 +13,8 @@ from typing import Final
 from callchart.adapters.grpc.dial import Address
 from callchart.adapters.llm.openai import OpenAIModel
 from callchart.adapters.llm.prompts import Language
-from callchart.adapters.service.demo.cast import Cast, Players, answers, caller
 from callchart.adapters.service.demo.model_server import MODEL
+from callchart.adapters.service.demo.parts import OpenParts, Parts, answers, caller
 from callchart.adapters.service.demo.server_process import ServerProcess
 from callchart.adapters.service.providers.scripts import SCRIPTS
 from callchart.adapters.stt.yandex.recognizer import Listening, YandexRecognizer
@@ -22,7 +22,7 @@ from callchart.adapters.tts.yandex.grpc import Voice, YandexSynthesizer
 from callchart.adapters.yandex.credentials import ApiKey
 from callchart.engine.ports import OutsideWork
 
-#: Any key will do for these servers.
+#: These servers accept any key.
 _KEY: Final = "offline"
 
 #: Seconds to wait for a final: the recogniser behind the server may be slow on a small machine.
@@ -35,23 +35,23 @@ _SPOKEN: Final[Mapping[Language, tuple[str, Voice]]] = {
 }
 
 
-def yandex(language: Language, whisper: Path) -> Cast:
+def yandex(language: Language, whisper: Path) -> Parts:
     """Return parts with servers on this machine.
 
     `whisper` is the folder of a Whisper model, for languages other than English."""
-    return Cast(
+    return Parts(
         language,
         caller(language),
         answers(language),
         SCRIPTS[language],
         "Yandex SpeechKit hears and speaks, OpenAI's API answers: servers on this machine",
-        partial(_play, language, whisper),
+        partial(_open, language, whisper),
     )
 
 
 @asynccontextmanager
-async def _play(language: Language, whisper: Path, work: OutsideWork) -> AsyncIterator[Players]:
-    """Open the parts, as `Cast.play`. The servers run in real time: `work` cannot hold them."""
+async def _open(language: Language, whisper: Path, work: OutsideWork) -> AsyncIterator[OpenParts]:
+    """Open the parts, as `Parts.open`. The servers run in real time: `work` cannot hold them."""
     spoken, voice = _SPOKEN[language]
     listening = Listening(spoken, final_wait_s=_FINAL_WAIT)
     async with (
@@ -73,4 +73,4 @@ async def _play(language: Language, whisper: Path, work: OutsideWork) -> AsyncIt
                 language=language,
             ) as writer,
         ):
-            yield Players(recognizer, synthesizer, writer, speechkit.asked)
+            yield OpenParts(recognizer, synthesizer, writer, speechkit.asked)
