@@ -352,7 +352,7 @@ class _Reply:
 
     @property
     def barged_in(self) -> bool:
-        """Whether the caller spoke into the reply, and it has not continued since."""
+        """Return whether the caller spoke into the reply, and it has not continued since."""
         return bool(self.barge_ins) and self.barge_ins[-1].resumed is None
 
     def ending(self) -> Ending:
