@@ -1,4 +1,4 @@
-"""A script's faults over HTTP, and their record."""
+"""The faults of a script over HTTP."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ FOREVER = 1e9
 
 @contextmanager
 def answering(exchange: Exchange, conversation: Conversation, script: Script) -> Iterator[None]:
-    """Around an answer: carries out `Broken`, and ends the exchange in whatever way it ends.
+    """Wrap an answer: carry out a fault that it raises as `Broken`, and end the exchange.
 
-    "garbage" and "end" are the answer's own to make: where they come here, an end that is proper
-    and nothing else is sent."""
+    An answer carries out "garbage" and "end" itself. If they are raised here, nothing was sent
+    before, so an empty answer is sent."""
     try:
         try:
             yield
@@ -52,7 +52,7 @@ def _break_off(
 
 
 def refusal(status: int) -> dict[str, object]:
-    """An error's body, in the words of both APIs."""
+    """Return the body of an error, for both APIs: OpenAI's and SpeechKit's."""
     name = HTTPStatus(status).name
     kind = "server_error" if status >= 500 else "invalid_request_error"
     code = {401: "invalid_api_key", 429: "rate_limit_exceeded"}.get(status)

@@ -1,4 +1,4 @@
-"""Certificates for 127.0.0.1, by an authority that only tests trust."""
+"""Certificates for 127.0.0.1, from an authority that only tests trust."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ import trustme
 
 @dataclass(frozen=True, slots=True)
 class Certificate:
-    """A server's key and chain as files, its authority (PEM), and a client's context that trusts
-    it."""
+    """A server's key and chain as files, its authority (PEM), and an SSL context that trusts it."""
 
     files: dict[str, str]
     authority: bytes
@@ -20,7 +19,7 @@ class Certificate:
 
     @classmethod
     def made(cls, folder: Path) -> Certificate:
-        """A new one, in a folder of the test's."""
+        """Make a certificate, with its files in `folder`."""
         authority = trustme.CA()
         issued = authority.issue_cert("127.0.0.1", "localhost")
         files = {"key": folder / "key.pem", "chain": folder / "chain.pem"}

@@ -1,6 +1,6 @@
 """The requests to a test server, and the rules for its answers.
 
-Shared by all threads of a server. `Asked` is also what a test gets to see."""
+All threads of a server share them. Tests read the requests as `Asked`."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ class Asked:
     method: str
     #: The text to speak, or the last message to the model; "" without a text.
     text: str
-    #: A hash of the key or token that came along (`fingerprint`); "" without one.
+    #: A hash of the request's key or token (`fingerprint`); "" without one.
     key: str
-    #: Address and port of the other side: as many as there were connections.
+    #: Address and port of the client; each connection has its own.
     peer: str
-    #: The request itself, as JSON; of a stream its first message.
+    #: The request itself, as JSON; for a stream, its first message.
     request: dict[str, Any] = field(default_factory=dict)
     at: float = 0.0
     #: When the first sound or text was sent, and when the request ended.
     first: float | None = None
     ended: float | None = None
-    #: "open", "ok", "cancelled" by the other side, or how it was refused or broken off.
+    #: "open", "ok", "cancelled" by the client, or the status or fault that ended it.
     outcome: str = OPEN
 
 
@@ -45,12 +45,12 @@ class Exchange:
         self._asked, self._changed = asked, changed
 
     def hears(self, text: str) -> None:
-        """More text came, in a stream of it."""
+        """Add text that arrived in a stream."""
         with self._changed:
             self._asked.text = f"{self._asked.text} {text}".strip()
 
     def sounds(self) -> None:
-        """Another piece is handed to the network: the first one counts."""
+        """Record the moment of the first piece that is sent; ignore later pieces."""
         if self._asked.first is None:
             self._asked.first = perf_counter()
 
@@ -85,7 +85,7 @@ class Exchanges:
             return [asdict(asked) for asked in self._asked]
 
     def wait(self, open_: int | None, asked: int | None, seconds: float) -> bool:
-        """Wait for the number of open and of all requests; return False after a timeout."""
+        """Wait until `open_` requests are open and `asked` came; return False on timeout."""
 
         def so() -> bool:
             still = sum(each.outcome == OPEN for each in self._asked)
@@ -111,7 +111,7 @@ class Rules(Generic[Script]):
         self._rules: list[_Rule[Script]] = []
 
     def add(self, script: Script, containing: str, times: int | None) -> None:
-        """`times` None: for good."""
+        """Add a rule for the next `times` texts that contain `containing`; None: for all."""
         with self._lock:
             self._rules.append(_Rule(script, containing, times))
 
@@ -130,5 +130,5 @@ class Rules(Generic[Script]):
 
 
 def fingerprint(secret: str) -> str:
-    """Tells keys and tokens apart without showing them; "" of none."""
+    """Return a short hash, which tells secrets apart without showing them; "" for ""."""
     return secret and hashlib.sha256(secret.encode()).hexdigest()[:12]

@@ -1,5 +1,6 @@
-"""HTTP/1.1 as the test servers speak it: requests in threads, answers that may go wrong, and the
-endpoint over which tests tell a server what to do."""
+"""The HTTP/1.1 server of the test servers, with a thread for each connection.
+
+Answers may fail by script. Tests send commands to the endpoint `/control`."""
 
 from __future__ import annotations
 
@@ -17,12 +18,12 @@ from typing import Any
 
 Route = Callable[["Conversation"], None]
 
-#: Closes with a reset, whatever was not sent yet.
+#: The value of SO_LINGER with which `close` sends a reset and drops unsent data.
 ABORT = struct.pack("ii", 1, 0)
 
 
 class Gone(Exception):
-    """The other side closed the connection."""
+    """The client closed the connection."""
 
 
 class Conversation:
@@ -34,7 +35,7 @@ class Conversation:
         self.body = handler.rfile.read(int(self.headers.get("content-length") or 0))
         host, port = handler.client_address[:2]
         self.peer = f"{host}:{port}"
-        #: The answer's head was sent: it is too late for a status.
+        #: True once the answer's head was sent: it is too late for another status.
         self.begun = False
 
     @property
@@ -43,17 +44,17 @@ class Conversation:
         return (self.headers.get("authorization") or "").partition(" ")[2]
 
     def send(self, status: int, content: object, headers: Mapping[str, str] = {}) -> None:
-        """A whole answer, in JSON."""
+        """Send a whole answer, in JSON."""
         body = json.dumps(content).encode()
         self._head(status, {"content-type": "application/json", **headers}, len(body))
         self._handler.wfile.write(body)
 
     def begin(self, content_type: str) -> None:
-        """The head of an answer that comes in parts."""
+        """Send the head of an answer in parts."""
         self._head(HTTPStatus.OK, {"content-type": content_type, "transfer-encoding": "chunked"})
 
     def part(self, content: bytes) -> None:
-        """Raises `Gone`."""
+        """Send a part. Raises `Gone`."""
         self._write(b"%x\r\n%b\r\n" % (len(content), content))
 
     def end(self) -> None:
@@ -91,7 +92,7 @@ class Conversation:
 
 
 def serve(port: int, routes: Mapping[tuple[str, str], Route]) -> None:
-    """Answers requests in threads of its own, by (method, path); returns when it is up."""
+    """Start a server whose routes are keyed by (method, path), and return."""
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -127,7 +128,9 @@ def serve(port: int, routes: Mapping[tuple[str, str], Route]) -> None:
 
 
 def control(commands: Mapping[str, Callable[..., Any]]) -> Route:
-    """`POST /control` with {"do": command, ...its arguments}: answers with its result."""
+    """Return the route of `POST /control`.
+
+    Its body is {"do": command, ...arguments}, and its answer the result of the command."""
 
     def route(conversation: Conversation) -> None:
         command = json.loads(conversation.body)

@@ -1,7 +1,7 @@
-"""A test server in a process of its own: started, told what to do, killed, started again.
+"""A test server in its own process, which tests start, command, kill and start again.
 
-It tells its state over HTTP on loopback, so that it may outlive a `trio.run`: a fixture starts it
-for a whole module, and every test resets it."""
+Commands go over HTTP on loopback, so a server may outlive a `trio.run`: a fixture starts it for a
+whole module, and each test resets it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ import trio
 
 from tests.servers.exchanges import OPEN, Asked
 
-#: Below the ports that the system gives away, so that no other process takes them during a restart.
+#: Below the system's ephemeral ports, so that no other process takes a port during a restart.
 PORTS = range(20000, 30000)
 
 START_SECONDS = 20.0
@@ -28,13 +28,13 @@ READY = b"ready\n"
 
 
 class ServerFailed(Exception):
-    """A test server did not start, or a command failed; the text has the server's output."""
+    """A test server did not start, or a command failed."""
 
 
 class ServerProcess:
-    """One server; `started` starts it and ends it. Keeps its ports over restarts."""
+    """One server. It keeps its ports over restarts."""
 
-    #: The module that `python -m` runs, with the ports and options as JSON.
+    #: The module that `python -m` runs. Its argument is the ports and options, as JSON.
     module: ClassVar[str]
 
     def __init__(self, **options: Any) -> None:
@@ -45,7 +45,7 @@ class ServerProcess:
     @classmethod
     @asynccontextmanager
     async def started(cls, **options: Any) -> AsyncIterator[Self]:
-        """A running server, gone afterwards."""
+        """Start a server, and kill it after the block."""
         server = cls(**options)
         try:
             await server.start()
@@ -56,7 +56,7 @@ class ServerProcess:
     @classmethod
     @contextmanager
     def running(cls, **options: Any) -> Iterator[Self]:
-        """The same outside of Trio, for fixtures of a module's or session's scope."""
+        """Do the same outside of Trio, for a fixture of a module or session."""
         server = cls(**options)
         try:
             trio.run(server.start)
@@ -70,7 +70,7 @@ class ServerProcess:
 
     @property
     def url(self) -> str:
-        """The URL of its HTTP, without a path."""
+        """The URL of the HTTP server, without a path."""
         return f"http://127.0.0.1:{self.http_port}"
 
     @property
@@ -79,11 +79,11 @@ class ServerProcess:
         return self._process.pid
 
     async def start(self) -> None:
-        """Start, and wait until it takes requests. Raises `ServerFailed`."""
+        """Start the process, and wait until it accepts requests. Raises `ServerFailed`."""
         task = json.dumps({"ports": self.ports, **self._options})
-        self._process = subprocess.Popen(  # noqa: ASYNC220 (lives on in the next trio.run)
+        self._process = subprocess.Popen(  # noqa: ASYNC220 (it outlives this trio.run)
             [sys.executable, "-m", self.module, task],
-            stdin=subprocess.PIPE,  # it ends when this does, also when the tests are killed
+            stdin=subprocess.PIPE,  # the server exits when this closes, also if tests are killed
             stdout=subprocess.PIPE,
         )
         assert self._process.stdout is not None
@@ -95,7 +95,7 @@ class ServerProcess:
         raise ServerFailed(f"{self.module} did not start; see above")
 
     def kill(self) -> None:
-        """End it as a crash would (SIGKILL)."""
+        """Kill the process (SIGKILL)."""
         if self._process is None:
             return
         self._process.kill()
@@ -106,22 +106,24 @@ class ServerProcess:
         self._process = None
 
     async def restart(self) -> None:
-        """A crash and a new start on the same ports; scripts and counts are empty."""
+        """Kill the process, and start another on the same ports, without scripts and requests."""
         self.kill()
         await self.start()
 
     async def reset(self) -> None:
-        """As it was when it started: no scripts, nothing asked."""
+        """Drop all scripts and the record of all requests."""
         await self.control("reset")
 
     async def asked(self, method: str | None = None) -> list[Asked]:
-        """All requests since the last reset, or those for one method, in order."""
+        """Return all requests since the last reset, or those for one method, in order."""
         asked = [Asked(**each) for each in await self.control("asked")]
         return [each for each in asked if method in (None, each.method)]
 
     async def ended(self, method: str | None = None) -> list[Asked]:
-        """As `asked`, once none of them is being answered any more: a server learns of an end a
-        moment later than its client. Raises `trio.TooSlowError` after 10 s."""
+        """Return the requests as `asked` does, once all have ended.
+
+        A server learns of an end a moment later than its client. Raises `trio.TooSlowError` after
+        60 s."""
         with trio.fail_after(60):
             while True:
                 asked = await self.asked(method)
@@ -140,13 +142,14 @@ class ServerProcess:
     async def until(
         self, *, open: int | None = None, asked: int | None = None, within: float = 10.0
     ) -> None:
-        """Until so many are being answered, and at least so many were asked. Raises
-        `ServerFailed` after `within` seconds."""
+        """Wait until `open` requests are open, and at least `asked` came.
+
+        Raises `ServerFailed` after `within` seconds."""
         if not await self.control("wait", open=open, asked=asked, seconds=within):
-            raise ServerFailed(f"in {within:g} s there were not {open=} and {asked=}")
+            raise ServerFailed(f"timeout after {within:g} s: expected {open=} and {asked=}")
 
     async def control(self, do: str, **arguments: Any) -> Any:
-        """One command; see `http.Control`."""
+        """Send a command, and return its result; see `http.control`."""
         # Plain HTTP on this machine: neither a proxy nor certificates, which take long to load.
         async with httpx2.AsyncClient(trust_env=False, verify=False, timeout=None) as client:
             answer = await client.post(f"{self.url}/control", json={"do": do, **arguments})

@@ -14,16 +14,16 @@ Piece = TypeVar("Piece")
 class Script:
     """The pace of one answer, in seconds since its request came, and its fault.
 
-    The first piece is sent after `first`, the others `every` seconds apart; instead of the piece
-    number `after`, counted from 0, or behind the last one where there are fewer, comes `then`:
+    The first piece is sent after `first`, the others `every` seconds apart. The fault `then` comes
+    instead of the piece number `after`, counted from 0, or after the last piece:
 
-    - "": nothing special,
-    - "hang": nothing, and no end either,
-    - "end": a proper end, too early; with `after` 0 that is an empty answer,
-    - "cut": the connection breaks, with all that goes over it,
-    - "garbage": what makes no sense, and a proper end,
-    - a gRPC status, as "RESOURCE_EXHAUSTED", or one of HTTP, as "429": the failure of that name,
-      which says to try again after `retry_after` seconds, if that is given."""
+    - "": no fault,
+    - "hang": no more pieces, and no end,
+    - "end": a proper end, too early (an empty answer if `after` is 0),
+    - "cut": the connection breaks, with all requests on it,
+    - "garbage": malformed content, and a proper end,
+    - a status of gRPC ("RESOURCE_EXHAUSTED") or HTTP ("429"): that failure, with a delay of
+      `retry_after` seconds before a retry, if given."""
 
     first: float = 0.0
     every: float = 0.0
@@ -33,7 +33,7 @@ class Script:
 
 
 class Broken(Exception):
-    """The script's `then` is due."""
+    """The fault of the script is due."""
 
     def __init__(self, then: str) -> None:
         super().__init__(then)

@@ -1,4 +1,4 @@
-"""The tone code is read back whatever was done to the sound."""
+"""The tone code: a sound is read back as its words, at any rate and after any cut."""
 
 from __future__ import annotations
 

@@ -1,10 +1,10 @@
 """Speech that a test can read back: every letter and digit is a tone of its own.
 
-A character lasts 60 ms, about as long as in speech; words are 40 ms of silence apart, and a text
-ends with such a silence, so that texts may be joined. All tones are multiples of 50 Hz: whichever
-20 ms are looked at, what lies within one character is one clean tone, and nothing else is taken for
-one. So words, their order and their completeness are read from samples at any rate, at any offset,
-after any cut or join. A doubled letter is followed by a tone that means "the same once more"."""
+A character lasts 60 ms, about as long as in speech. A word ends with 40 ms of silence, so texts can
+be joined. All tones are multiples of 50 Hz, so any 20 ms within a character are one clean tone, and
+other sound is not. Therefore words can be read from samples at any rate, at any offset, after any
+cut or join: a test sees their order, and whether they are whole. The second of two equal letters is
+a special tone that means "the same again"."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ import numpy as np
 CHARACTER_FRAMES, PAUSE_FRAMES = 3, 2
 FRAME_SECONDS = 0.02
 
-#: Tones from 250 Hz, 50 Hz apart; a telephone lets all of them through.
+#: The characters. Their tones begin at 250 Hz and are 50 Hz apart: a telephone line passes all.
 ALPHABET = "abcdefghijklmnopqrstuvwxyzабвгдежзийклмнопрстуфхцчшщъыьэюяё0123456789"
 FIRST_BIN = 5
 AGAIN = len(ALPHABET)
@@ -26,7 +26,7 @@ PAUSE = -1
 AMPLITUDE = 10_000
 #: Root mean square below which a frame is silent.
 SILENT = 150.0
-#: A frame is one tone when so much of its energy is there.
+#: A frame is one tone if this part of its energy is in one frequency.
 CLEAN = 0.85
 
 
@@ -41,13 +41,13 @@ class Word:
 
 @dataclass(frozen=True, slots=True)
 class Sound:
-    """A text's sound (s16le, mono) and where its words are; the words are as they are written."""
+    """The sound of a text (mono s16le), and its words as written, with their places."""
 
     pcm: bytes
     words: tuple[Word, ...]
 
     @property
-    def silent(self) -> bool:
+    def is_silent(self) -> bool:
         return not self.words
 
 
@@ -57,7 +57,7 @@ def spoken(text: str) -> str:
 
 
 def speak(text: str, rate_hz: int) -> Sound:
-    """The sound of `text`. One with nothing to speak has none."""
+    """Return the sound of `text`. A text without words has no sound."""
     frames: list[bytes] = []
     words: list[Word] = []
     for written in text.split():
@@ -72,7 +72,7 @@ def speak(text: str, rate_hz: int) -> Sound:
 
 
 def read(pcm: bytes, rate_hz: int) -> list[Word]:
-    """The words in a sound, in order; a word that is cut short ends where its sound does."""
+    """Return the words in a sound, in order. A word that is cut short ends with its sound."""
     reader = Reader(rate_hz)
     reader.feed_audio(pcm)
     reader.end()
@@ -80,12 +80,12 @@ def read(pcm: bytes, rate_hz: int) -> list[Word]:
 
 
 def heard(pcm: bytes, rate_hz: int) -> str:
-    """The words in a sound, as one text."""
+    """Return the words in a sound, as one text."""
     return " ".join(word.text for word in read(pcm, rate_hz))
 
 
 class Reader:
-    """Reads words from samples as they come. `words` are those that ended."""
+    """A reader of words from samples in pieces. `words` are the words that have ended."""
 
     def __init__(self, rate_hz: int) -> None:
         self._size = rate_hz // 50
@@ -117,14 +117,14 @@ class Reader:
             self.take(symbol)
 
     def end(self) -> None:
-        """End the sound, and the word in progress."""
+        """End the sound, and the current word."""
         if self._word:
             start, end = self._start * FRAME_SECONDS, self._end * FRAME_SECONDS
             self.words.append(Word(self._word, start, end))
         self._word, self._last = "", -1
 
     def take(self, symbol: int | None) -> None:
-        """The next 20 ms, looked at already: as `symbols` has them, None for other sound."""
+        """Take the next 20 ms, as a symbol of `symbols`; None is other sound."""
         number, self._frames = self._frames, self._frames + 1
         if symbol == PAUSE:
             self.end()
@@ -142,7 +142,7 @@ def _classified(frames: np.ndarray) -> Iterator[int | None]:
     if not len(frames):
         return
     energy = (frames**2).mean(axis=1)
-    # Of a sine with amplitude a, whose mean square is a²/2, the bin holds a * size / 2.
+    # For a sine with amplitude a, the mean square is a²/2, and its bin has the value a * size / 2.
     spectrum = 2 * (np.abs(np.fft.rfft(frames)) / frames.shape[1]) ** 2
     bins = spectrum.argmax(axis=1)
     for at, (mean_square, peak) in enumerate(zip(energy, bins, strict=True)):
@@ -155,8 +155,9 @@ def _classified(frames: np.ndarray) -> Iterator[int | None]:
 
 
 def symbols(rate_hz: int) -> dict[bytes, int]:
-    """Classify whole frames, as `speak` makes them: an index into `ALPHABET`, `AGAIN` or
-    `PAUSE`. Quicker than `read` where frames were not touched."""
+    """Return the symbol of each frame that `speak` makes: an index into `ALPHABET`, or `PAUSE`.
+
+    With this table, unchanged frames are read faster than by `read`."""
     tones = {_tone(symbol, rate_hz): symbol for symbol in range(AGAIN + 1)}
     return {**tones, bytes(2 * (rate_hz // 50)): PAUSE}
 

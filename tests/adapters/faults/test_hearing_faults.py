@@ -91,8 +91,8 @@ async def _all_at_once() -> Mapping[str, Came]:
     ):
         await server.accept([KEY])
         for fault in FAULTS:
-            await server.hear(fault.hearing, model=fault.name, times=fault.times)
-        await model_server.write(Writing(text="yes.|"))
+            await server.script_hearing(fault.hearing, model=fault.name, times=fault.times)
+        await model_server.script_writing(Writing(text="yes.|"))
         async with trio.open_nursery() as nursery:
             for fault in FAULTS:
                 nursery.start_soon(_one, fault, server.grpc_port, model, came)

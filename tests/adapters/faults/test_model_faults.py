@@ -122,10 +122,12 @@ async def _all_at_once() -> Mapping[str, Came]:
         await server.accept([KEY])
         for fault in FAULTS:
             if fault.times:
-                await server.write(fault.writing, containing=f"{fault}?", times=fault.times)
-                await server.write(FINE, containing=f"{fault}?")
+                await server.script_writing(
+                    fault.writing, containing=f"{fault}?", times=fault.times
+                )
+                await server.script_writing(FINE, containing=f"{fault}?")
             else:
-                await server.write(fault.writing, containing=f"{fault}?")
+                await server.script_writing(fault.writing, containing=f"{fault}?")
         for fault in FAULTS:
             nursery.start_soon(_one, fault, server, came)
     return came

@@ -59,14 +59,14 @@ def one_speechkit() -> Iterator[SpeechKitServer]:
 @pytest.fixture
 async def model_server(one_model: ModelServer) -> ModelServer:
     await one_model.reset()
-    await one_model.write(Writing(text=f"{ANSWER}.|"))
+    await one_model.script_writing(Writing(text=f"{ANSWER}.|"))
     return one_model
 
 
 @pytest.fixture
 async def speechkit(one_speechkit: SpeechKitServer) -> SpeechKitServer:
     await one_speechkit.reset()
-    await one_speechkit.speak(STEADILY)
+    await one_speechkit.script_speaking(STEADILY)
     return one_speechkit
 
 
@@ -83,7 +83,7 @@ async def test_a_voice_that_is_killed_is_replaced_and_taken_again_when_it_is_bac
     speechkit: SpeechKitServer, model_server: ModelServer
 ) -> None:
     await model_server.reset()
-    await model_server.write(Writing(text="beta gama delt epsi zeta etaa thet iota.|"))
+    await model_server.script_writing(Writing(text="beta gama delt epsi zeta etaa thet iota.|"))
     problems = Problems()
     async with (
         SpeechKitServer.started() as other,
@@ -145,7 +145,7 @@ async def test_a_token_that_ends_during_a_call_is_replaced(
         with trio.fail_after(60):
             async with conversation("Well?", model, watched, problems, thought=0.3) as call:
                 await call.hears("beta gama")
-                await speechkit.end_tokens()
+                await speechkit.expire_tokens()
                 await call.hears(ANSWER, question=2)
                 came = call.came
         asked = await speechkit.ended("UtteranceSynthesis")
@@ -160,9 +160,9 @@ async def test_a_hundred_answers_that_end_at_once_leave_nothing_open(
 ) -> None:
     """Without their lines: the frames of a hundred calls keep a core busy."""
     await speechkit.reset()
-    await speechkit.speak(STEADILY)
+    await speechkit.script_speaking(STEADILY)
     await model_server.reset()
-    await model_server.write(Writing(text="beta.| gama", then="hang", after=1))
+    await model_server.script_writing(Writing(text="beta.| gama", then="hang", after=1))
 
     async with open_model(model_server, patience=BOUND) as model, voice_of(speechkit) as voice:
 

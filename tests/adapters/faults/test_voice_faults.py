@@ -156,11 +156,13 @@ async def _all_at_once() -> Mapping[str, Came]:
     ):
         await first_server.accept([KEY])
         for fault in FAULTS:
-            await model_server.write(Writing(text=f"{fault.tag} {TEXT}"), containing=fault.tag)
-            await first_server.speak(fault.first, containing=fault.tag)
-            await second_server.speak(fault.second, over="http", containing=fault.tag)
+            await model_server.script_writing(
+                Writing(text=f"{fault.tag} {TEXT}"), containing=fault.tag
+            )
+            await first_server.script_speaking(fault.first, containing=fault.tag)
+            await second_server.script_speaking(fault.second, over="http", containing=fault.tag)
         # The rest of a text, without its tag.
-        await second_server.speak(SOON, over="http")
+        await second_server.script_speaking(SOON, over="http")
         for fault in FAULTS:
             nursery.start_soon(_one, fault, model, first_server.grpc_port, second, came)
     return came

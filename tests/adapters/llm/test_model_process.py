@@ -66,7 +66,7 @@ async def failure_of(model: LanguageModel, listener: Listener) -> ProviderError:
 
 
 async def test_an_answer_is_passed_on_token_by_token(server: ModelServer, api: ApiName) -> None:
-    await server.write(Writing(text="Seven nails.| And one.|", every=0.01))
+    await server.script_writing(Writing(text="Seven nails.| And one.|", every=0.01))
     listener = Listener()
     async with asking(server, api) as model:
         await model.write(ASKED, Stock(), listener)
@@ -80,8 +80,8 @@ async def test_the_results_of_tools_are_sent_in_the_next_request(
     server: ModelServer, api: ApiName
 ) -> None:
     calls = (ToolCall("look_up", '{"thing": "nails"}'), ToolCall("look_up", '{"thing": "nuts"}'))
-    await server.write(Writing(text="Let me see.| ", tools=calls), containing="How many")
-    await server.write(Writing(text="Both.|"), containing="2 in stock")
+    await server.script_writing(Writing(text="Let me see.| ", tools=calls), containing="How many")
+    await server.script_writing(Writing(text="Both.|"), containing="2 in stock")
     listener, stock = Listener(), Stock()
     async with asking(server, api) as model:
         await model.write(ASKED, stock, listener)
@@ -98,7 +98,7 @@ async def test_the_results_of_tools_are_sent_in_the_next_request(
 async def test_an_interruption_cancels_the_request_at_the_server(
     server: ModelServer, api: ApiName
 ) -> None:
-    await server.write(Writing(then="hang", after=1))
+    await server.script_writing(Writing(then="hang", after=1))
     async with asking(server, api) as model, trio.open_nursery() as call:
         call.start_soon(model.write, ASKED, Stock(), lambda _: call.cancel_scope.cancel())
     await server.until(open=0)
@@ -123,7 +123,7 @@ async def test_an_interruption_cancels_the_request_at_the_server(
 async def test_a_failed_request_is_retried_only_before_its_first_token(
     server: ModelServer, api: ApiName, script: Writing, reason: str, requests: int
 ) -> None:
-    await server.write(script)
+    await server.script_writing(script)
     listener = Listener()
     async with asking(server, api) as model:
         assert reason in (await failure_of(model, listener)).reason
@@ -134,7 +134,7 @@ async def test_a_failed_request_is_retried_only_before_its_first_token(
 async def test_a_refusal_with_a_short_retry_after_is_retried(
     server: ModelServer, api: ApiName
 ) -> None:
-    await server.write(Writing(then="429", retry_after=0.1), times=1)
+    await server.script_writing(Writing(then="429", retry_after=0.1), times=1)
     listener = Listener()
     async with asking(server, api) as model:
         await model.write(ASKED, Stock(), listener)
@@ -155,8 +155,8 @@ async def test_a_wrong_key_is_reported_without_the_key_itself(
 async def test_a_timeout_cancels_the_request_at_the_server(
     server: ModelServer, api: ApiName
 ) -> None:
-    await server.write(Writing(then="hang"), times=1)
-    await server.write(Writing(then="hang", after=1))
+    await server.script_writing(Writing(then="hang"), times=1)
+    await server.script_writing(Writing(then="hang", after=1))
     async with asking(server, api, first_token_s=1.0) as model:
         assert "sent no token within 1 s" in (await failure_of(model, Listener())).reason
     async with asking(server, api, between_tokens_s=0.2) as model:
@@ -174,7 +174,7 @@ async def test_the_second_server_answers_while_the_first_is_down(
         asking(first, api) as primary,
         asking(second, api) as spare,
     ):
-        await second.write(Writing(text="From the second.|"))
+        await second.script_writing(Writing(text="From the second.|"))
         model = FallbackModel(primary, spare, Breaker("first model"))
 
         async def answer() -> str:

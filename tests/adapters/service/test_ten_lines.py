@@ -114,7 +114,7 @@ async def test_the_ten_lines_of_the_readme_are_enough_for_a_call(
         )
         path = tmp_path / "callchart.toml"
         path.write_text(config)
-        await model.write(Writing(text=ANSWER), containing="open")
+        await model.script_writing(Writing(text=ANSWER), containing="open")
         async with Command.started("serve", "--config", path) as service:
             await service.says("ready: ")
             call = await greeted(phone, documented)
@@ -157,7 +157,7 @@ async def test_the_lines_for_speechkit_give_a_call_its_voices(
         async with Command.started("doctor", "--config", path) as doctor:
             assert await doctor.ended() == 0, doctor.out
         assert "ready to take calls" in doctor.out
-        await model.write(Writing(text=ANSWER), containing="доставка")
+        await model.script_writing(Writing(text=ANSWER), containing="доставка")
         async with Command.started("serve", "--config", path) as service:
             await service.says("ready: ")
             call = phone.dial("100", documented.sip_port)

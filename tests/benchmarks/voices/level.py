@@ -35,8 +35,8 @@ class Level:
 async def measure(level: Level) -> dict[str, Any]:
     """Return the metrics of a level. Raises `BotFailed` and `ServerFailed`."""
     async with servers() as (speechkit, model):
-        await speechkit.speak(SPEAKING)
-        await model.write(WRITING)
+        await speechkit.script_speaking(SPEAKING)
+        await model.script_writing(WRITING)
         task = {"measure": "calls", "calls": level.calls, "seconds": level.seconds}
         came = await run("bot", task, speechkit, model)
         asked = await speechkit.asked("UtteranceSynthesis")
@@ -51,8 +51,8 @@ async def measure(level: Level) -> dict[str, Any]:
 async def measure_fallback() -> dict[str, float]:
     """Return the overhead of the second voice (ms) when the first one hangs."""
     async with servers() as (speechkit, model):
-        await speechkit.speak(Speaking(then="hang"))
-        await speechkit.speak(SPEAKING, over="http")
+        await speechkit.script_speaking(Speaking(then="hang"))
+        await speechkit.script_speaking(SPEAKING, over="http")
         came = await run("bot", {"measure": "fallback", "texts": FALLBACKS + 1}, speechkit, model)
     return dict(_percentiles("overhead", [after - FIRST_SOUND for after in came["seconds"]]))
 
@@ -60,7 +60,7 @@ async def measure_fallback() -> dict[str, float]:
 async def measure_alone() -> dict[str, float]:
     """Return the shares of our gRPC client and of the official one, without calls (ms)."""
     async with servers() as (speechkit, model):
-        await speechkit.speak(SPEAKING)
+        await speechkit.script_speaking(SPEAKING)
         seconds_of = {}
         for name, module in (("ours", "bot"), ("official", "official")):
             # The first text opens the connections.

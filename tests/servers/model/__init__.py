@@ -1,5 +1,5 @@
 """A language model for tests: an OpenAI-compatible server with scripted answers.
 
-The demo has another one (`adapters.service.demo.model_server`), in the same process as the call,
-which follows a clock that jumps. This one is for what that cannot have: a process that can be
-killed, connections that break, and the API of responses."""
+The demo has another server (`adapters.service.demo.model_server`), in the same process as the call
+and on its virtual clock. This one adds a process that can be killed, connections that break, and
+the Responses API."""

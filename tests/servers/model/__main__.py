@@ -25,7 +25,7 @@ NONSENSE = b'data: {"choices": [{"delta": \n\ndata: what?\n\n'
 
 
 class Model:
-    """All requests on one state."""
+    """The routes of the server, and their common state."""
 
     def __init__(self) -> None:
         self.exchanges, self.keys = Exchanges(), Keys()

@@ -11,7 +11,7 @@ from tests.servers.scripts import Script
 
 @dataclass(frozen=True, slots=True)
 class ToolCall:
-    """A tool to be used; `arguments` is JSON."""
+    """A call of a tool. `arguments` is JSON."""
 
     name: str
     arguments: str = "{}"
@@ -19,9 +19,10 @@ class ToolCall:
 
 @dataclass(frozen=True, slots=True)
 class Writing(Script):
-    """One answer. A piece is a token, and a token a word with the space behind it; tools are called
-    behind the text. Where the text has {n}, each answer has a number of its own, of four digits
-    from 1001 on. A status that comes in the middle of an answer is an error in its stream."""
+    """One answer. Its pieces are tokens: words with the space after them.
+
+    The tool calls follow the text. "{n}" in the text becomes the number of the answer, from 1001
+    on. A status in the middle of an answer is sent as an error in its stream."""
 
     text: str = "Yes, of course.|"
     tools: tuple[ToolCall, ...] = ()

@@ -1,4 +1,4 @@
-"""The model server as tests see it."""
+"""The model server, as tests use it."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ from tests.servers.process import ServerProcess
 
 
 class ModelServer(ServerProcess):
-    """An OpenAI-compatible API at `base_url`; `asked` names the methods chat/completions and
-    responses, and a text is the last message or the last tool's result."""
+    """An OpenAI-compatible API at `base_url`.
+
+    In `asked`, the method is "chat/completions" or "responses", and the text is the last message or
+    the last tool's result."""
 
     module = "tests.servers.model"
 
@@ -19,14 +21,14 @@ class ModelServer(ServerProcess):
     def base_url(self) -> str:
         return f"{self.url}/v1"
 
-    async def write(
+    async def script_writing(
         self, script: Writing, *, containing: str = "", times: int | None = None
     ) -> None:
-        """From now on, answer what contains that so; after `times` no more.
+        """Script the answers to the next `times` texts that contain `containing`; None: to all.
 
-        Of several scripts for a request the first one counts that is not used up."""
+        The first script that fits and is not used up counts."""
         await self.control("script", script=asdict(script), containing=containing, times=times)
 
     async def accept(self, keys: Sequence[str]) -> None:
-        """From now on, only these keys."""
+        """Accept only these keys from now on."""
         await self.control("accept", keys=list(keys))

@@ -10,12 +10,12 @@ from tests.servers.model.scripts import ToolCall, Writing
 
 NAME = "scripted"
 
-#: From the tokens that are due, one by one, to the events of the whole stream.
+#: A function that turns tokens, each yielded when it is due, into the events of a stream.
 Stream = Callable[[Writing, Iterator[str]], Iterator[bytes]]
 
 
 def completion(writing: Writing, tokens: Iterator[str]) -> Iterator[bytes]:
-    """Chat completions."""
+    """Yield the events of a chat completion."""
     role: dict[str, Any] = {"role": "assistant", "content": ""}
     for token in tokens:
         yield _chunk({**role, "content": token})
@@ -32,7 +32,7 @@ def completion(writing: Writing, tokens: Iterator[str]) -> Iterator[bytes]:
 
 
 def response(writing: Writing, tokens: Iterator[str]) -> Iterator[bytes]:
-    """Responses."""
+    """Yield the events of a response."""
     begun = False
     for token in tokens:
         if not begun:

@@ -1,4 +1,4 @@
-"""The test server speaks OpenAI's APIs to the official client, and does as its script says."""
+"""The test server speaks OpenAI's APIs to the official client, and follows its scripts."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ def server(one: ModelServer) -> ModelServer:
 
 
 def client_of(server: ModelServer, key: str = "secret") -> openai.OpenAI:
-    # The client without Trio: the other one leaves generators half-way where an answer breaks.
+    # The synchronous client: the asynchronous one leaves generators open when an answer breaks.
     return openai.OpenAI(api_key=key, base_url=server.base_url, max_retries=0, timeout=5.0)
 
 
 def completed(client: openai.OpenAI, words: str = "Price?") -> tuple[str, list[Any]]:
-    """A chat completion's text, and its tools by name and arguments."""
+    """Return the text of a chat completion, and its tool calls as [name, arguments]."""
     text, tools = "", dict[int, list[str]]()
     with client.chat.completions.create(
         model="any", messages=[{"role": "user", "content": words}], stream=True
@@ -50,7 +50,7 @@ def completed(client: openai.OpenAI, words: str = "Price?") -> tuple[str, list[A
 
 
 def responded(client: openai.OpenAI, words: str = "Price?") -> tuple[str, list[Any]]:
-    """The same by responses."""
+    """Return the same for a response."""
     text, tools = "", []
     with client.responses.create(
         model="any", input=[{"role": "user", "content": words}], stream=True
@@ -69,7 +69,7 @@ BOTH = pytest.mark.parametrize("ask", [completed, responded])
 @BOTH
 async def test_both_apis_send_the_scripts_text_and_tools(server: ModelServer, ask: Any) -> None:
     tools = (ToolCall("transfer", '{"target": "7"}'), ToolCall("hang_up"))
-    await server.write(Writing(text="One moment.| Bye.|", tools=tools), containing="else")
+    await server.script_writing(Writing(text="One moment.| Bye.|", tools=tools), containing="else")
     with client_of(server) as client:
         assert ask(client) == ("Yes, of course.|", [])
         text, used = ask(client, "Who else?")
@@ -80,7 +80,7 @@ async def test_both_apis_send_the_scripts_text_and_tools(server: ModelServer, as
 
 @BOTH
 async def test_tokens_are_sent_at_the_scripts_pace(server: ModelServer, ask: Any) -> None:
-    await server.write(Writing(first=0.1, every=0.05, text="One two three"))
+    await server.script_writing(Writing(first=0.1, every=0.05, text="One two three"))
     with client_of(server) as client:
         ask(client)
     (asked,) = await server.ended()
@@ -91,14 +91,14 @@ async def test_tokens_are_sent_at_the_scripts_pace(server: ModelServer, ask: Any
 
 
 async def test_answers_are_numbered(server: ModelServer) -> None:
-    await server.write(Writing(text="{n} apples, {n}.|"))
+    await server.script_writing(Writing(text="{n} apples, {n}.|"))
     with client_of(server) as client:
         answers = [completed(client)[0] for _ in range(2)]
     assert answers == ["1001 apples, 1001.|", "1002 apples, 1002.|"]
 
 
 async def test_a_refusal_has_the_scripts_retry_after(server: ModelServer) -> None:
-    await server.write(Writing(then="429", retry_after=2), times=1)
+    await server.script_writing(Writing(then="429", retry_after=2), times=1)
     with client_of(server) as client:
         with pytest.raises(openai.RateLimitError) as refused:
             completed(client)
@@ -127,21 +127,21 @@ async def test_unknown_keys_are_refused(server: ModelServer) -> None:
 async def test_an_answer_breaks_where_the_script_says(
     server: ModelServer, script: Writing, error: Any
 ) -> None:
-    await server.write(script)
+    await server.script_writing(script)
     with client_of(server) as client, pytest.raises(error):
         completed(client)
 
 
 async def test_an_answer_can_be_empty_or_end_too_early(server: ModelServer) -> None:
-    await server.write(Writing(then="end"), times=1)
-    await server.write(Writing(then="end", after=1))
+    await server.script_writing(Writing(then="end"), times=1)
+    await server.script_writing(Writing(then="end", after=1))
     with client_of(server) as client:
         assert completed(client) == ("", [])
         assert completed(client) == ("Yes, ", [])
 
 
 async def test_a_hanging_answer_is_open_until_the_client_closes_it(server: ModelServer) -> None:
-    await server.write(Writing(then="hang", after=1))
+    await server.script_writing(Writing(then="hang", after=1))
     with client_of(server) as client:
         asked = [
             client.chat.completions.create(

@@ -24,12 +24,12 @@ from tests.servers.speechkit.rest import Rest
 from tests.servers.speechkit.scripts import Hearing, Speaking
 from tests.servers.speechkit.synthesis import Synthesizer
 
-#: A thread is needed for each call that is being answered.
+#: Each open request needs a thread.
 THREADS = 600
 
 
 class SpeechKit:
-    """All services on one state. `goaway` and `start` may be called again and again."""
+    """All services, and their common state."""
 
     def __init__(self, port: int, certificate: Mapping[str, str] | None) -> None:
         self._port, self._certificate = port, certificate
@@ -48,8 +48,9 @@ class SpeechKit:
             rules.clear()
 
     def goaway(self, grace: float) -> None:
-        """Send GOAWAY on all connections, whose calls may go on for `grace` seconds, and take new
-        connections immediately."""
+        """Send GOAWAY on all connections, and accept new ones immediately.
+
+        Open requests may go on for `grace` seconds."""
         with self._lock:
             self._server.stop(grace)
             self._server = self._started()

@@ -1,6 +1,6 @@
 """The recognition of a session's audio, by the tone code or by a script.
 
-No threads and no clock: audio in, results out."""
+It has no threads and no clock: audio in, results out."""
 
 from __future__ import annotations
 
@@ -44,11 +44,11 @@ class Ear(Protocol):
     """The recognition of one session."""
 
     def feed_audio(self, pcm: bytes, received: float) -> Iterator[Event]:
-        """`received` seconds of audio are there in all, these samples included."""
+        """Yield the results after these samples; `received` is all audio so far, in seconds."""
         ...
 
     def end_of_utterance(self) -> Iterator[Event]:
-        """The other side says so, or ends the session."""
+        """End the utterance, because the client says so or ends the session."""
         ...
 
 
@@ -59,7 +59,7 @@ class ToneEar:
     rate_hz: int
     pause: float
     _reader: Reader = field(init=False)
-    #: Words that a final was given for, and words that a partial was.
+    #: The numbers of words in finals so far, and in partials.
     _told: int = 0
     _shown: int = 0
     _since: float = 0.0
@@ -100,12 +100,12 @@ class ScriptedEar:
         self._since = 0.0
 
     def feed_audio(self, pcm: bytes, received: float) -> Iterator[Event]:
-        # Half a sample's time for a sum of fractions.
+        # Allow half a sample for rounding.
         while self._results and self._results[0].at <= received + 1e-5:
             yield self._event(self._results.popleft())
 
     def end_of_utterance(self) -> Iterator[Event]:
-        """The results up to the next final and what belongs to it: they come now."""
+        """Yield the results up to the next final, with its end of utterance and refinement."""
         while self._results:
             result = self._results.popleft()
             yield self._event(result)

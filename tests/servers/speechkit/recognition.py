@@ -1,6 +1,6 @@
-"""`speechkit.stt.v3.Recognizer`: hears a session, within the limits that the real one has.
+"""`speechkit.stt.v3.Recognizer`: the recognition of sessions, with the limits of the real service.
 
-Two threads a session: one reads, one sends the results that are due."""
+A session has two threads: one reads, the other sends the results when they are due."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.servers.speechkit.rpc import FOREVER, Call, Cancelled
 from tests.servers.speechkit.scripts import Hearing
 from tests.servers.tones import Word
 
-#: Seconds that audio may be ahead of the clock before there is a warning.
+#: The server sends a warning when audio is further ahead of the clock than this, in seconds.
 AHEAD = 2.0
 
 NORMALIZED = stt_pb2.TextNormalizationOptions.TEXT_NORMALIZATION_ENABLED
@@ -32,7 +32,7 @@ STATUS = {
 
 
 class Recognizer(stt_service_pb2_grpc.RecognizerServicer):
-    """The names are the service's own."""
+    """The gRPC service. Its methods have the names of the API."""
 
     def __init__(self, exchanges: Exchanges, rules: Rules[Hearing], keys: Keys) -> None:
         self._exchanges, self._rules, self._keys = exchanges, rules, keys
@@ -64,7 +64,7 @@ class Recognizer(stt_service_pb2_grpc.RecognizerServicer):
 class _Session:
     """One stream's audio and its results.
 
-    What `read` decides is put in a row, each with the moment at which it is due."""
+    `read` appends each response to a queue, with the moment when it is due."""
 
     def __init__(self, script: Hearing, options: stt_pb2.StreamingOptions, call: Call) -> None:
         model, classifier = options.recognition_model, options.eou_classifier
@@ -77,8 +77,8 @@ class _Session:
         self._refines = model.text_normalization.text_normalization == NORMALIZED
         self._uuid = stt_pb2.SessionUuid(uuid=str(uuid.uuid4()))
         self._changed = threading.Condition()
-        #: (due, response) in order; and what the session ends with, once it is to end.
-        self._row: list[tuple[float, stt_pb2.StreamingResponse]] = []
+        #: (due, response) in order; then the fault or "end" with which the session ends, or None.
+        self._queue: list[tuple[float, stt_pb2.StreamingResponse]] = []
         self._end: str | None = None
         self._cursors, self._bytes = Cursors(), 0
         self._began = self._last_message = self._last_sign = perf_counter()
@@ -87,7 +87,7 @@ class _Session:
     # --- reading ---------------------------------------------------------------------------
 
     def read(self, requests: Iterator[stt_pb2.StreamingRequest]) -> None:
-        """Takes all that comes, until the script's end or the stream's."""
+        """Read messages until the stream or the script ends."""
         try:
             for request in requests:
                 with self._changed:
@@ -158,13 +158,13 @@ class _Session:
 
     def _put(self, due: float, response: stt_pb2.StreamingResponse) -> None:
         # Keep the results in the order of the audio.
-        due = max([due, *(earlier for earlier, _ in self._row)])
-        self._row.append((due, response))
+        due = max([due, *(earlier for earlier, _ in self._queue)])
+        self._queue.append((due, response))
 
     # --- answering -------------------------------------------------------------------------
 
     def responses(self) -> Iterator[stt_pb2.StreamingResponse]:
-        """Until the end of the session, however that comes. Raises `Cancelled`."""
+        """Yield the responses until the session ends. Raises `Cancelled`."""
         self._call.on_end(self._wake)
         while response := self._next():
             self._call.exchange.sounds()
@@ -180,15 +180,15 @@ class _Session:
             self._changed.notify_all()
 
     def _next(self) -> stt_pb2.StreamingResponse | None:
-        """The next response when it is due; None at the end."""
+        """Wait for the next response, and return it; None at the end."""
         with self._changed:
             while True:
                 if self._call.over:
                     raise Cancelled
                 now = perf_counter()
-                if self._row and self._row[0][0] <= now:
-                    return self._row.pop(0)[1]
-                if self._end is not None and not self._row:
+                if self._queue and self._queue[0][0] <= now:
+                    return self._queue.pop(0)[1]
+                if self._end is not None and not self._queue:
                     return None
                 patience = self._last_message + self._script.patience
                 sign = self._last_sign + self._script.working_every
@@ -199,7 +199,7 @@ class _Session:
                     self._last_sign = now
                     self._status("working", "")
                     continue
-                due = [self._row[0][0]] if self._row else []
+                due = [self._queue[0][0]] if self._queue else []
                 if self._end is None:
                     due.append(patience)
                 self._changed.wait(min([sign, *due]) - now)
@@ -248,7 +248,7 @@ class _Session:
 
 
 def _written(event: Event) -> Event:
-    """As one writes: a capital in front, a full stop behind."""
+    """Return the event with a capital at the beginning and a full stop at the end."""
     first, *rest = event.words
     words = [Word(first.text.capitalize(), first.start, first.end), *rest]
     if not words[-1].text.endswith((".", "?", "!")):

@@ -1,4 +1,4 @@
-"""The API over HTTP: speech (v1), and IAM tokens, for a JWT or from the metadata."""
+"""The HTTP API: synthesis (v1), and IAM tokens for a JWT or from the metadata."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ class Rest:
             conversation.send(HTTPStatus.OK, content)
 
     def _issue(self, method: str, conversation: Conversation) -> tuple[str, float, datetime] | None:
-        """A new token; None where the script has answered otherwise."""
+        """Return a new token, or None if the script has sent another answer."""
         exchange = self._begin(method, "", {}, conversation)
         script = self._iam.take()
         with answering(exchange, conversation, script):
@@ -96,7 +96,7 @@ class Rest:
 
 
 def _part(conversation: Conversation, pcm: bytes) -> None:
-    """Sound, or with none of it the end."""
+    """Send sound; b"" ends the answer."""
     if not conversation.begun:
         conversation.begin("application/octet-stream")
     if pcm:

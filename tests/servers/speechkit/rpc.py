@@ -1,4 +1,4 @@
-"""The common parts of calls over gRPC: keys, records, waiting, refusals."""
+"""The common part of gRPC requests: keys, records, waiting, refusals."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ FOREVER = 1e9
 
 
 class Cancelled(Exception):
-    """The client is gone, or cancelled the call."""
+    """The client is gone, or cancelled the request."""
 
 
 class Call:
-    """One call that is being answered, from its first message on.
+    """One gRPC request, from its first message on.
 
-    A key that is not accepted aborts it immediately with UNAUTHENTICATED."""
+    With a key that is not accepted, it is aborted immediately with UNAUTHENTICATED."""
 
     def __init__(
         self,
@@ -59,14 +59,14 @@ class Call:
             self.refuse("UNAUTHENTICATED", reason)
 
     def _ended(self) -> None:
-        # A proper end was recorded before.
+        # Ignored if the request has another outcome already.
         self.exchange.end("cancelled")
         self._over.set()
         for wake in self._on_end:
             wake()
 
     def on_end(self, wake: Callable[[], None]) -> None:
-        """Register a function for the end of the call, run in any thread; then check `over`."""
+        """Register a function that runs at the end, in any thread. Then check `over`."""
         self._on_end.append(wake)
 
     @property
@@ -79,7 +79,7 @@ class Call:
             raise Cancelled
 
     def break_off(self, then: str, retry_after: float | None) -> None:
-        """A script's `then`, apart from those that are about sound; returns at a proper end."""
+        """Carry out the fault `then` of a script, except "garbage". Return at a proper end."""
         match then:
             case "hang":
                 self.wait_until(perf_counter() + FOREVER)
@@ -93,7 +93,7 @@ class Call:
                 self.refuse(status, "this failure is scripted", retry_after)
 
     def refuse(self, status: str, message: str, retry_after: float | None = None) -> NoReturn:
-        """End the call with that status, by name."""
+        """End the request with the status of that name."""
         code = grpc.StatusCode[status]
         self.exchange.end(status)
         if retry_after is not None:
@@ -102,9 +102,9 @@ class Call:
 
 
 def _break_connection(peer: str) -> None:
-    """Break the connection to that peer, with all of its calls: no status, no GOAWAY."""
+    """Break the connection to that peer, with all of its requests: no status, no GOAWAY."""
     port = int(peer.rpartition(":")[2])
-    # gRPC's library hands out no sockets; but they are this process's.
+    # The gRPC library does not expose its sockets, but they are open files of this process.
     for descriptor in map(int, os.listdir("/proc/self/fd")):
         with (
             suppress(OSError),  # not a socket, or not a connected one
@@ -115,7 +115,7 @@ def _break_connection(peer: str) -> None:
 
 
 def _try_again(code: grpc.StatusCode, message: str, seconds: float) -> Any:
-    """Return the delay of a retry, in the form of gRPC's retries and of its rich errors."""
+    """Return the delay before a retry as metadata: for gRPC's own retries and as a rich error."""
     delay = duration_pb2.Duration()
     delay.FromMilliseconds(round(seconds * 1000))
     status = status_pb2.Status(code=code.value[0], message=message)

@@ -10,7 +10,7 @@ from tests.servers.scripts import Script
 
 @dataclass(frozen=True, slots=True)
 class Speaking(Script):
-    """One synthesis, over gRPC or HTTP; a piece is so many seconds of sound."""
+    """One synthesis, over gRPC or HTTP. A piece has `piece` seconds of sound."""
 
     piece: float = 0.24
 
@@ -31,14 +31,14 @@ class Result:
 class Hearing:
     """One session of recognition.
 
-    Without `results` the server understands the tone code (`tones`): a partial for each word, a
-    final and an `eou_update` after `pause` seconds of silence or at the end of the utterance, and a
-    refinement where normalization is on. Results come `lag` seconds after the audio; finals
-    take `final_lag` more, refinements `refinement_lag` on top.
+    Without `results`, the server understands the tone code (`tones`): it sends a partial for each
+    word, a final and an `eou_update` after `pause` seconds of silence or at the end of the
+    utterance, and a refinement if normalization is on. Results come `lag` seconds after the audio,
+    finals `final_lag` later, and refinements `refinement_lag` after these.
 
-    After `after` seconds of audio comes `then`, as in `Script` ("cut" and "garbage" apart), or
-    "closed": the session is closed as at its limits. These are the real ones: `longest` seconds and
-    `largest` bytes of audio, and no more than `patience` seconds between two messages."""
+    After `after` seconds of audio comes the fault `then`: one of `Script` except "garbage", or
+    "closed", which closes the session as at its limits. The limits are the real ones by default:
+    `longest` seconds and `largest` bytes of audio, and `patience` seconds between two messages."""
 
     results: tuple[Result, ...] | None = None
     pause: float = 0.5

@@ -1,4 +1,4 @@
-"""The SpeechKit server as tests see it."""
+"""The SpeechKit server, as tests use it."""
 
 from __future__ import annotations
 
@@ -13,12 +13,14 @@ from tests.servers.speechkit.scripts import Hearing, Speaking
 
 
 class SpeechKitServer(ServerProcess):
-    """gRPC on `grpc_port` of 127.0.0.1, with TLS where it has a certificate; HTTP at `url`: the
-    API v1 (`/speech/v1/tts:synthesize`), tokens for a JWT (`/iam/v1/tokens`) and those of a
-    machine (`/computeMetadata/v1/instance/service-accounts/default/token`).
+    """A server of gRPC on `grpc_port` of 127.0.0.1, with TLS if it has a certificate, and of HTTP.
 
-    `asked` names methods UtteranceSynthesis, StreamSynthesis, RecognizeStreaming, tts:synthesize,
-    tokens, metadata."""
+    HTTP at `url` has the API v1 (`/speech/v1/tts:synthesize`), tokens for a JWT
+    (`/iam/v1/tokens`) and tokens of a machine
+    (`/computeMetadata/v1/instance/service-accounts/default/token`).
+
+    In `asked`, the methods are UtteranceSynthesis, StreamSynthesis, RecognizeStreaming,
+    tts:synthesize, tokens and metadata."""
 
     module = "tests.servers.speechkit"
 
@@ -30,7 +32,7 @@ class SpeechKitServer(ServerProcess):
     def ports(self) -> dict[str, int]:
         return {**super().ports, "grpc": self.grpc_port}
 
-    async def speak(
+    async def script_speaking(
         self,
         script: Speaking,
         *,
@@ -38,35 +40,39 @@ class SpeechKitServer(ServerProcess):
         containing: str = "",
         times: int | None = None,
     ) -> None:
-        """From now on, speak texts that contain that so; after `times` no more.
+        """Script the syntheses of the next `times` texts that contain `containing`; None: of all.
 
-        Of several scripts for a text the first one counts that is not used up."""
+        The first script that fits and is not used up counts."""
         await self._script(over, asdict(script), containing, times)
 
-    async def hear(self, script: Hearing, *, model: str = "", times: int | None = None) -> None:
-        """From now on, hear new sessions so, those for a recognition model whose name contains
-        `model`; the first script counts that is not used up."""
+    async def script_hearing(
+        self, script: Hearing, *, model: str = "", times: int | None = None
+    ) -> None:
+        """Script the next `times` sessions whose recognition model contains `model`; None: all.
+
+        The first script that fits and is not used up counts."""
         await self._script("stt", asdict(script), model, times)
 
-    async def give_tokens(self, script: Script, *, times: int | None = None) -> None:
-        """From now on, answer those who ask for a token so."""
+    async def script_tokens(self, script: Script, *, times: int | None = None) -> None:
+        """Script the answers to the next `times` requests for a token; None: to all."""
         await self._script("iam", asdict(script), "", times)
 
     async def accept(self, keys: Sequence[str]) -> None:
-        """From now on, only these keys, and tokens that it gives out itself."""
+        """Accept only these keys from now on, and tokens that the server issued."""
         await self.control("accept", keys=list(keys))
 
-    async def let_tokens_live(self, seconds: float) -> None:
-        """Those that it gives out from now on; a running call is not asked again."""
+    async def set_token_lifetime(self, seconds: float) -> None:
+        """Set the lifetime of tokens that the server issues from now on."""
         await self.control("token_life", seconds=seconds)
 
-    async def end_tokens(self) -> None:
-        """All tokens that it gave out end now."""
+    async def expire_tokens(self) -> None:
+        """Expire all issued tokens now. Open requests go on."""
         await self.control("expire")
 
     async def go_away(self, grace: float = 5.0) -> None:
-        """Send GOAWAY on every connection, as before a restart of the service: calls under way may
-        go on for `grace` seconds, and new connections are accepted immediately."""
+        """Send GOAWAY on every connection, as before a restart, and accept new ones immediately.
+
+        Open requests may go on for `grace` seconds."""
         await self.control("goaway", grace=grace)
 
     async def _script(

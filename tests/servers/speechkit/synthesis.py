@@ -19,10 +19,10 @@ from tests.servers.speechkit.rpc import Call, Cancelled
 from tests.servers.speechkit.scripts import Speaking
 from tests.servers.tones import Sound, Word, speak
 
-#: Characters: of an utterance, and of one in unsafe mode or of a stream.
+#: The most characters of an utterance, and of one in unsafe mode or of a stream.
 LONGEST, LONGEST_UNSAFE = 250, 5000
 
-#: The rate without a format, which is WAV then.
+#: The rate of a request without a format; its sound is a WAV file.
 DEFAULT_HZ = 22_050
 
 Response = tts_pb2.UtteranceSynthesisResponse
@@ -39,7 +39,7 @@ class Format:
 
     @classmethod
     def of(cls, spec: tts_pb2.AudioFormatOptions) -> Format:
-        """Raises `BadRequest`."""
+        """Read the format of a request. Raises `BadRequest`."""
         match spec.WhichOneof("AudioFormat"):
             case None:
                 return cls(DEFAULT_HZ, wav=True)
@@ -56,7 +56,7 @@ class Format:
 
 
 class Synthesizer(tts_service_pb2_grpc.SynthesizerServicer):
-    """Both methods; the names are the service's own."""
+    """The gRPC service. Its methods have the names of the API."""
 
     def __init__(self, exchanges: Exchanges, rules: Rules[Speaking], keys: Keys) -> None:
         self._exchanges, self._rules, self._keys = exchanges, rules, keys
@@ -87,16 +87,16 @@ class Synthesizer(tts_service_pb2_grpc.SynthesizerServicer):
         call = Call("StreamSynthesis", "", first, context, self._exchanges, self._keys)
         try:
             if not first.HasField("options"):
-                raise BadRequest("options come first")
+                raise BadRequest("options must come first")
             sound_format = Format.of(first.options.output_audio_spec)
-            said_ms = ends_ms = 0  # places count from the beginning of the whole sound
+            said_ms = ends_ms = 0  # times count from the beginning of the whole sound
             for text in self._texts(call, request_iterator):
                 for piece in self._speak(call, text, sound_format, live=False):
                     piece.start_ms += said_ms
                     for timing in piece.word_timings:
                         timing.start_ms += said_ms
                     ends_ms = piece.start_ms + piece.length_ms
-                    # The same fields by the same numbers.
+                    # Both messages have the same field numbers.
                     yield tts_pb2.StreamSynthesisResponse.FromString(piece.SerializeToString())
                 said_ms = ends_ms
         except BadRequest as error:
@@ -126,7 +126,7 @@ class Synthesizer(tts_service_pb2_grpc.SynthesizerServicer):
                         yield pending
                         pending = ""
                 case _:
-                    raise BadRequest("options come first, and once")
+                    raise BadRequest("options must come first, and only once")
         if pending and not call.over:
             yield pending
 
@@ -150,9 +150,9 @@ class Synthesizer(tts_service_pb2_grpc.SynthesizerServicer):
 def _pieces(
     text: str, sound: Sound, seconds: float, rate_hz: int, live: bool
 ) -> Iterator[Response]:
-    """Yield the messages for a text: first the text, and each word's timing with its start."""
+    """Yield the messages for a text. The text comes first, and a word's timing with its start."""
     written = tts_pb2.TextChunk(text=text)
-    if sound.silent:
+    if sound.is_silent:
         yield Response(text_chunk=written, chunk_type=Response.NO_SPEAKABLE_TEXT)
         return
     if live:
@@ -192,5 +192,5 @@ def wav_head(rate_hz: int) -> bytes:
 
 
 def garbage(rate_hz: int) -> bytes:
-    """Half a second of noise, and half a sample."""
+    """Return half a second of noise, and half a sample."""
     return random.Random(1).randbytes(rate_hz + 1)

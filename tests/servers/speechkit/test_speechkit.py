@@ -1,4 +1,4 @@
-"""The test server speaks SpeechKit's API to the official client, and does as its script says."""
+"""The test server speaks SpeechKit's API to the official client, and follows its scripts."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def recognize(channel: grpc.Channel, requests: Iterable[stt_pb2.StreamingRequest
     return stub.RecognizeStreaming(iter(requests), metadata=KEY, timeout=10)
 
 
-def told(responses: Iterable[stt_pb2.StreamingResponse]) -> list[str]:
+def results_of(responses: Iterable[stt_pb2.StreamingResponse]) -> list[str]:
     """Return the results, each as "kind text"."""
     lines = []
     for response in responses:
@@ -171,7 +171,7 @@ def test_a_text_beyond_the_limit_is_refused(channel: grpc.Channel) -> None:
 
 
 async def test_sound_is_sent_at_the_scripts_pace(server: SpeechKitServer) -> None:
-    await server.speak(Speaking(first=0.15, every=0.05, piece=0.2))
+    await server.script_speaking(Speaking(first=0.15, every=0.05, piece=0.2))
     with grpc.insecure_channel(f"127.0.0.1:{server.grpc_port}") as channel:
         list(utterance(channel))
     (asked,) = await server.ended()
@@ -183,8 +183,10 @@ async def test_sound_is_sent_at_the_scripts_pace(server: SpeechKitServer) -> Non
 
 @pytest.mark.parametrize("then", ["UNAUTHENTICATED", "RESOURCE_EXHAUSTED", "UNAVAILABLE"])
 async def test_a_failure_comes_where_the_script_says(server: SpeechKitServer, then: str) -> None:
-    await server.speak(Speaking(then=then, retry_after=2.0), containing="Hello", times=1)
-    await server.speak(Speaking(then=then, after=2, piece=0.1), containing="need", times=1)
+    await server.script_speaking(Speaking(then=then, retry_after=2.0), containing="Hello", times=1)
+    await server.script_speaking(
+        Speaking(then=then, after=2, piece=0.1), containing="need", times=1
+    )
     with grpc.insecure_channel(f"127.0.0.1:{server.grpc_port}") as channel:
         first, second = utterance(channel), utterance(channel, "I need it")
         assert status(first) == then
@@ -199,7 +201,7 @@ async def test_a_failure_comes_where_the_script_says(server: SpeechKitServer, th
 
 async def test_an_answer_can_be_empty_garbage_or_cut(server: SpeechKitServer) -> None:
     for then in ("end", "garbage", "cut"):
-        await server.speak(Speaking(then=then), times=1)
+        await server.script_speaking(Speaking(then=then), times=1)
     with grpc.insecure_channel(f"127.0.0.1:{server.grpc_port}") as channel:
         assert list(utterance(channel)) == []
         garbage = sound(utterance(channel))
@@ -209,7 +211,7 @@ async def test_an_answer_can_be_empty_garbage_or_cut(server: SpeechKitServer) ->
 
 
 async def test_a_hanging_request_is_open_until_it_is_cancelled(server: SpeechKitServer) -> None:
-    await server.speak(Speaking(then="hang"))
+    await server.script_speaking(Speaking(then="hang"))
     with grpc.insecure_channel(f"127.0.0.1:{server.grpc_port}") as channel:
         calls = [utterance(channel) for _ in range(20)]
         await server.until(open=20)
@@ -232,7 +234,7 @@ async def test_unknown_keys_and_expired_tokens_are_refused(server: SpeechKitServ
         assert list(utterance(channel, key=token))
         for key in ((), (("authorization", "Api-Key wrong"),), (("authorization", "secret"),)):
             assert status(utterance(channel, key=key)) == "UNAUTHENTICATED"
-        await server.end_tokens()
+        await server.expire_tokens()
         assert status(utterance(channel, key=token)) == "UNAUTHENTICATED"
     assert {asked.key for asked in await server.asked("UtteranceSynthesis")} == {
         fingerprint("secret"),
@@ -243,12 +245,12 @@ async def test_unknown_keys_and_expired_tokens_are_refused(server: SpeechKitServ
 
 
 async def test_the_metadata_endpoint_issues_tokens(server: SpeechKitServer) -> None:
-    await server.let_tokens_live(30.0)
+    await server.set_token_lifetime(30.0)
     url = f"{server.url}/computeMetadata/v1/instance/service-accounts/default/token"
     async with httpx2.AsyncClient(trust_env=False, verify=False) as client:
         answer = await client.get(url, headers={"Metadata-Flavor": "Google"})
         assert answer.json()["expires_in"] == 30
-        await server.give_tokens(Script(then="500"))
+        await server.script_tokens(Script(then="500"))
         answer = await client.get(url, headers={"Metadata-Flavor": "Google"})
         assert answer.status_code == 500
 
@@ -257,8 +259,8 @@ async def test_the_metadata_endpoint_issues_tokens(server: SpeechKitServer) -> N
 
 
 async def test_http_speaks_the_same_and_fails_by_script(server: SpeechKitServer) -> None:
-    await server.speak(Speaking(then="429", retry_after=3), over="http", times=1)
-    await server.speak(Speaking(then="cut", after=1), over="http", times=1)
+    await server.script_speaking(Speaking(then="429", retry_after=3), over="http", times=1)
+    await server.script_speaking(Speaking(then="cut", after=1), over="http", times=1)
     url = f"{server.url}/speech/v1/tts:synthesize"
     form = {"text": TEXT, "format": "lpcm", "sampleRateHertz": str(RATE_HZ), "voice": "alena"}
     headers = dict(KEY)
@@ -282,7 +284,7 @@ def test_recognition_sends_partials_a_final_and_a_refinement(
 ) -> None:
     pcm = speak("hello there", RATE_HZ).pcm + bytes(RATE_HZ * 2) + speak("and", RATE_HZ).pcm
     responses = list(recognize(channel, [options(), *audio(pcm)]))
-    assert told(responses) == [
+    assert results_of(responses) == [
         "partial hello",
         "partial hello there",
         "final hello there",
@@ -308,7 +310,7 @@ def test_an_external_classifier_ends_utterances(channel: grpc.Channel) -> None:
         stt_pb2.StreamingRequest(eou=stt_pb2.Eou()),
         *audio(speak("no", RATE_HZ).pcm),
     ]
-    finals = [line for line in told(recognize(channel, requests)) if line.startswith("final")]
+    finals = [line for line in results_of(recognize(channel, requests)) if line.startswith("final")]
     assert finals == ["final yes", "final no"]
 
 
@@ -320,9 +322,9 @@ async def test_scripted_results_are_sent_at_their_seconds(server: SpeechKitServe
         Result(1.0, "refinement", "tell me more"),
         Result(1.2, "partial", "now"),
     )
-    await server.hear(Hearing(results=results))
+    await server.script_hearing(Hearing(results=results))
     with grpc.insecure_channel(f"127.0.0.1:{server.grpc_port}") as channel:
-        lines = told(recognize(channel, [options(), *audio(bytes(2 * RATE_HZ))]))
+        lines = results_of(recognize(channel, [options(), *audio(bytes(2 * RATE_HZ))]))
     assert lines == [
         "partial tell me", "final tell me more", "eou_update", "refinement Tell me more.",
         "partial now",
@@ -341,15 +343,15 @@ async def test_scripted_results_are_sent_at_their_seconds(server: SpeechKitServe
 async def test_a_session_has_its_limits(
     server: SpeechKitServer, hearing: Hearing, last: str
 ) -> None:
-    await server.hear(hearing)
+    await server.script_hearing(hearing)
     with grpc.insecure_channel(f"127.0.0.1:{server.grpc_port}") as channel:
-        lines = told(recognize(channel, [options(), *audio(bytes(4 * RATE_HZ))]))
+        lines = results_of(recognize(channel, [options(), *audio(bytes(4 * RATE_HZ))]))
     assert lines == ([last] if last else [])
 
 
 async def test_a_session_without_messages_is_closed(server: SpeechKitServer) -> None:
-    # A busy machine may skip some of the signs of life, but hardly all of a second.
-    await server.hear(Hearing(patience=1.0, working_every=0.05))
+    # A busy machine may skip some of the signs of life, but not all within a second.
+    await server.script_hearing(Hearing(patience=1.0, working_every=0.05))
     closed = threading.Event()
 
     def falling_silent() -> Iterator[stt_pb2.StreamingRequest]:
@@ -357,7 +359,9 @@ async def test_a_session_without_messages_is_closed(server: SpeechKitServer) -> 
         closed.wait(20)
 
     with grpc.insecure_channel(f"127.0.0.1:{server.grpc_port}") as channel:
-        lines = await trio.to_thread.run_sync(lambda: told(recognize(channel, falling_silent())))
+        lines = await trio.to_thread.run_sync(
+            lambda: results_of(recognize(channel, falling_silent()))
+        )
         closed.set()
     assert set(lines[:-1]) == {"WORKING"}
     assert lines[-1] == "CLOSED"
@@ -365,11 +369,13 @@ async def test_a_session_without_messages_is_closed(server: SpeechKitServer) -> 
 
 async def test_audio_far_ahead_of_the_clock_gets_a_warning(server: SpeechKitServer) -> None:
     with grpc.insecure_channel(f"127.0.0.1:{server.grpc_port}") as channel:
-        assert told(recognize(channel, [options(), *audio(bytes(6 * RATE_HZ))])) == ["WARNING"]
+        assert results_of(recognize(channel, [options(), *audio(bytes(6 * RATE_HZ))])) == [
+            "WARNING"
+        ]
 
 
 async def test_a_session_fails_where_the_script_says(server: SpeechKitServer) -> None:
-    await server.hear(Hearing(then="UNAVAILABLE", after=0.5))
+    await server.script_hearing(Hearing(then="UNAVAILABLE", after=0.5))
     with grpc.insecure_channel(f"127.0.0.1:{server.grpc_port}") as channel:
         requests = [options(), *audio(bytes(4 * RATE_HZ))]
         assert status(recognize(channel, requests)) == "UNAVAILABLE"
@@ -394,7 +400,7 @@ async def test_a_restarted_server_keeps_its_ports_and_certificate(tmp_path: Path
 async def test_goaway_lets_requests_finish_and_accepts_new_connections(
     server: SpeechKitServer,
 ) -> None:
-    await server.speak(Speaking(every=0.1))
+    await server.script_speaking(Speaking(every=0.1))
     with grpc.insecure_channel(f"127.0.0.1:{server.grpc_port}") as channel:
         first = utterance(channel)
         next(first)

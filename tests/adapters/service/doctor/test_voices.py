@@ -88,7 +88,7 @@ async def test_a_refused_key_fails_each_service_that_uses_it(
 
 
 async def test_an_unknown_voice_is_named(read: Read, speechkit: SpeechKitServer) -> None:
-    await speechkit.speak(Speaking(then="INVALID_ARGUMENT"))
+    await speechkit.script_speaking(Speaking(then="INVALID_ARGUMENT"))
     parts = await found(read, yandex(speechkit) + 'voice = "alina"\n')
     assert parts["synthesizer"].verdict is Verdict.FAILED
     assert parts["synthesizer"].cure == "check the voice 'alina' and the speed 1"

@@ -133,8 +133,8 @@ def caller(*questions: str) -> ScriptedCaller:
 async def test_a_call_continues_with_the_second_voice_and_model_when_the_first_ones_fail(
     configured: Config, read: Read, model: ModelServer, speechkit: SpeechKitServer
 ) -> None:
-    await model.write(Writing(text="beta gama.|"), containing="open")
-    await model.write(Writing(text="delt epsi.|"), containing="shut")
+    await model.script_writing(Writing(text="beta gama.|"), containing="open")
+    await model.script_writing(Writing(text="delt epsi.|"), containing="shut")
     async with SpeechKitServer.started() as voice:
         config = with_voice_at(configured, read, voice)
 
@@ -173,7 +173,7 @@ async def test_a_call_continues_with_the_second_voice_and_model_when_the_first_o
 async def test_scripts_use_the_first_voice_even_if_it_is_too_slow_for_a_call(
     configured: Config, speechkit: SpeechKitServer
 ) -> None:
-    await speechkit.speak(Speaking(first=2 * configured.speech.first_sound))
+    await speechkit.script_speaking(Speaking(first=2 * configured.speech.first_sound))
     async with open_services(configured):
         assert len(await speechkit.texts("UtteranceSynthesis")) == 7
         assert await speechkit.texts("tts:synthesize") == []

@@ -108,7 +108,7 @@ class TestContract(RecognizerContract):
                 Result(second + 0.9, "final", "call the operator"),
             )
         )
-        await server.hear(Hearing(results=heard))
+        await server.script_hearing(Hearing(results=heard))
         listening = Listening("en-US", final_wait_s=0.2)
         async with YandexRecognizer.open(KEY, listening, address=address(server)) as recognizer:
             yield recognizer
@@ -161,7 +161,7 @@ async def test_the_first_message_has_the_session_options(
 
 
 async def test_a_final_has_the_normalised_text(server: SpeechKitServer) -> None:
-    await server.hear(Hearing(refinement_lag=0.05))
+    await server.script_hearing(Hearing(refinement_lag=0.05))
     async with calling(server, replace(PATIENT, normalized=True)) as call:
         await say(call, 1, "hello there")
         assert await final(call) == Heard(1, "Hello there.", final=True)
@@ -182,7 +182,7 @@ async def test_short_sessions_neither_lose_nor_repeat_words(
 async def test_a_broken_session_neither_loses_nor_repeats_words(
     server: SpeechKitServer, then: str
 ) -> None:
-    await server.hear(Hearing(then=then, after=2.5), times=1)
+    await server.script_hearing(Hearing(then=then, after=2.5), times=1)
     async with calling(server) as call:
         await say(call, 1, WORDS)
         assert await final(call) == Heard(1, WORDS, final=True)
@@ -219,7 +219,7 @@ async def test_an_expired_token_does_not_end_the_session(
         calling(server, credentials=tokens, limits=Limits(duration_s=3.0)) as call,
     ):
         await say(call, 1, "hello")
-        await server.end_tokens()
+        await server.expire_tokens()
         await say(call, 2, "there")
         await say(call, 3, "good bye")
         assert [(await final(call)).text for _ in range(3)] == ["hello", "there", "good bye"]

@@ -70,7 +70,7 @@ async def test_every_word_is_spoken_at_either_rate(synthesizer: Synthesizer) -> 
 async def test_sound_is_streamed_and_cancelled(
     synthesizer: Synthesizer, server: SpeechKitServer
 ) -> None:
-    await server.speak(Speaking(then="hang", after=2))
+    await server.script_speaking(Speaking(then="hang", after=2))
     pieces: list[Speech] = []
     with trio.fail_after(BOUND):
         async with trio.open_nursery() as nursery:
@@ -181,7 +181,7 @@ async def test_a_text_that_the_voice_cannot_speak_gives_no_sound(synthesizer: Sy
 async def test_a_refusal_names_the_cure_and_the_request_id(
     synthesizer: Synthesizer, server: SpeechKitServer, status: str, cure: str
 ) -> None:
-    await server.speak(Speaking(then=status))
+    await server.script_speaking(Speaking(then=status))
     with pytest.raises(ProviderError, match=f"yandex: .* answered {status} .request ") as error:
         await sound(synthesizer, TEXT)
     assert cure in error.value.cure
@@ -190,7 +190,7 @@ async def test_a_refusal_names_the_cure_and_the_request_id(
 
 @pytest.mark.parametrize("method", ["utterance", "stream"])
 async def test_an_answer_without_sound_is_an_error(server: SpeechKitServer, method: Any) -> None:
-    await server.speak(Speaking(then="end"))
+    await server.script_speaking(Speaking(then="end"))
     async with YandexSynthesizer.open(KEY, method=method, address=address(server)) as synthesizer:
         with pytest.raises(ProviderError, match="the answer has no sound"):
             await sound(synthesizer, TEXT)
@@ -199,7 +199,7 @@ async def test_an_answer_without_sound_is_an_error(server: SpeechKitServer, meth
 async def test_only_whole_samples_are_passed_on(
     synthesizer: Synthesizer, server: SpeechKitServer
 ) -> None:
-    await server.speak(Speaking(then="garbage"))
+    await server.script_speaking(Speaking(then="garbage"))
     pieces = await sound(synthesizer, TEXT)
     assert pieces
     assert all(len(piece.pcm) % 2 == 0 for piece in pieces)
@@ -208,7 +208,7 @@ async def test_only_whole_samples_are_passed_on(
 async def test_a_request_that_breaks_in_mid_sound_is_not_retried(
     synthesizer: Synthesizer, server: SpeechKitServer
 ) -> None:
-    await server.speak(Speaking(then="cut", after=1))
+    await server.script_speaking(Speaking(then="cut", after=1))
     with pytest.raises(ProviderError, match="yandex"):
         await sound(synthesizer, TEXT)
     assert len(await server.asked()) == 1
@@ -256,7 +256,7 @@ async def test_a_refused_token_is_renewed_once_for_concurrent_requests(
 ) -> None:
     async with YandexSynthesizer.open(tokens, address=address(server)) as synthesizer:
         await sound(synthesizer, "One.")
-        await server.end_tokens()
+        await server.expire_tokens()
         pieces: list[list[Speech]] = [[], [], []]
         with trio.fail_after(BOUND):
             async with trio.open_nursery() as nursery:
@@ -278,20 +278,20 @@ async def test_a_refused_key_is_not_retried(
 async def test_a_token_that_expires_in_mid_request_does_not_stop_it(
     server: SpeechKitServer, tokens: IamTokens
 ) -> None:
-    await server.speak(Speaking(every=0.02))
+    await server.script_speaking(Speaking(every=0.02))
     async with YandexSynthesizer.open(tokens, address=address(server)) as synthesizer:
         pieces: list[Speech] = []
         with trio.fail_after(BOUND):
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(synthesizer.synthesize, TEXT, 16000, pieces.append)
                 await server.until(asked=2)
-                await server.end_tokens()
+                await server.expire_tokens()
     assert words(pieces) == spoken(TEXT)
     assert len(await server.asked("metadata")) == 1
 
 
 async def test_without_a_token_no_synthesis_is_requested(server: SpeechKitServer) -> None:
-    await server.give_tokens(Script(then="500"))
+    await server.script_tokens(Script(then="500"))
     async with (
         IamTokens.open(tokens_of_machine(server.url + METADATA)) as tokens,
         YandexSynthesizer.open(tokens, address=address(server)) as synthesizer,

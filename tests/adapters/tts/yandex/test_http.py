@@ -59,7 +59,7 @@ async def test_every_word_is_spoken_at_either_rate(synthesizer: Synthesizer) -> 
 async def test_sound_is_streamed_and_cancelled(
     synthesizer: Synthesizer, server: SpeechKitServer
 ) -> None:
-    await server.speak(Speaking(then="hang", after=2), over="http")
+    await server.script_speaking(Speaking(then="hang", after=2), over="http")
     with trio.fail_after(BOUND):
         async with trio.open_nursery() as nursery:
 
@@ -103,7 +103,9 @@ async def test_the_request_has_voice_role_speed_and_rate(server: SpeechKitServer
 async def test_a_refusal_names_the_cure_and_the_request_id(
     synthesizer: Synthesizer, server: SpeechKitServer, then: str, reason: str, cure: str
 ) -> None:
-    await server.speak(Speaking(then=then, retry_after=3 if then == "429" else None), over="http")
+    await server.script_speaking(
+        Speaking(then=then, retry_after=3 if then == "429" else None), over="http"
+    )
     with pytest.raises(ProviderError, match=f"{reason} .request ") as error:
         await sound(synthesizer, TEXT)
     assert cure in error.value.cure
@@ -113,7 +115,7 @@ async def test_a_refusal_names_the_cure_and_the_request_id(
 async def test_an_answer_without_sound_is_an_error(
     synthesizer: Synthesizer, server: SpeechKitServer
 ) -> None:
-    await server.speak(Speaking(then="end"), over="http")
+    await server.script_speaking(Speaking(then="end"), over="http")
     with pytest.raises(ProviderError, match="the answer has no sound"):
         await sound(synthesizer, TEXT)
 
@@ -121,14 +123,14 @@ async def test_an_answer_without_sound_is_an_error(
 async def test_only_whole_samples_are_passed_on(
     synthesizer: Synthesizer, server: SpeechKitServer
 ) -> None:
-    await server.speak(Speaking(then="garbage"), over="http")
+    await server.script_speaking(Speaking(then="garbage"), over="http")
     assert all(len(piece.pcm) % 2 == 0 for piece in await sound(synthesizer, TEXT))
 
 
 async def test_a_connection_lost_in_mid_sound_raises_an_error(
     synthesizer: Synthesizer, server: SpeechKitServer
 ) -> None:
-    await server.speak(Speaking(then="cut", after=1), over="http")
+    await server.script_speaking(Speaking(then="cut", after=1), over="http")
     with pytest.raises(ProviderError, match=r"broke off the connection \(if it goes on, "):
         await sound(synthesizer, TEXT)
     assert len(await server.asked()) == 1
@@ -176,5 +178,5 @@ async def test_a_refused_token_is_renewed(server: SpeechKitServer) -> None:
         YandexHttpSynthesizer.open(tokens, url=server.url) as synthesizer,
     ):
         await sound(synthesizer, "One.")
-        await server.end_tokens()
+        await server.expire_tokens()
         assert words(await sound(synthesizer, TEXT)) == spoken(TEXT)
