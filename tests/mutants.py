@@ -74,7 +74,7 @@ EXPLAINED = {
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class MutantVerdict:
     """The number of a mutant, and the verdict on it."""
 
     number: int
@@ -89,7 +89,7 @@ class Judged:
         return self.verdict.caught is Caught.SURVIVED
 
     @property
-    def told(self) -> str:
+    def described(self) -> str:
         if self.survives:
             return f"survived: {self.mistake} ({EXPLAINED.get(self.mistake, 'unexplained')})"
         how = f"{self.verdict.caught.name.lower()}: {self.mistake}: {self.verdict.how[:200]}"
@@ -98,8 +98,10 @@ class Judged:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.mutants", description=__doc__)
-    parser.add_argument("--first", type=int, default=0, metavar="N", help="the first one's number")
-    parser.add_argument("--last", type=int, metavar="N", help="the last one's")
+    parser.add_argument(
+        "--first", type=int, default=0, metavar="N", help="the number of the first mutant"
+    )
+    parser.add_argument("--last", type=int, metavar="N", help="the number of the last mutant")
     given = parser.parse_args(arguments)
     last = len(all_mutants()) if given.last is None else given.last + 1
     console = Console(highlight=False, soft_wrap=True)
@@ -113,9 +115,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 1 if wrong else 0
 
 
-def judge_all(numbers: Sequence[int], console: Console) -> list[Judged]:
+def judge_all(numbers: Sequence[int], console: Console) -> list[MutantVerdict]:
     """Return the verdicts on these mutants, and print each."""
-    judged: dict[int, Judged] = {}
+    judged: dict[int, MutantVerdict] = {}
     with Progress(
         TextColumn("mistakes, look {task.fields[look]}"),
         MofNCompleteColumn(),
@@ -135,14 +137,14 @@ def judge_all(numbers: Sequence[int], console: Console) -> list[Judged]:
                     judged[one.number] = one
                     last = look == len(LOOKS) - 1
                     if not one.survives or last or one.mistake in EXPLAINED:
-                        console.print(one.told, markup=False)
+                        console.print(one.described, markup=False)
                     progress.advance(task)
     return list(judged.values())
 
 
-def judge(number: int, look: int) -> Judged:
+def judge(number: int, look: int) -> MutantVerdict:
     environments = [partial(around, environment) for environment in LOOKS[look]]
-    return Judged(number, verdict(all_mutants()[number], environments, baselines(look)))
+    return MutantVerdict(number, verdict(all_mutants()[number], environments, baselines(look)))
 
 
 def around(environment: Phone, chart: Chart) -> Phone:
@@ -161,7 +163,7 @@ def all_mutants() -> list[Mutant]:
     return list(mutants(CHART))
 
 
-def table(judged: Sequence[Judged], seconds: float) -> Table:
+def table(judged: Sequence[MutantVerdict], seconds: float) -> Table:
     """Return a table of how many mistakes were found, and how."""
     counts = Counter(one.verdict.caught for one in judged)
     survived = counts.pop(Caught.SURVIVED, 0)

@@ -42,7 +42,7 @@ SECRETS = {
 
 
 @pytest.fixture(autouse=True)
-def modules_beside_an_example_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+def sys_path_is_restored(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "path", [*sys.path])
 
 

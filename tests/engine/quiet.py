@@ -70,7 +70,7 @@ class QuietLine:
         except trio.EndOfChannel:
             raise LineGone from None
 
-    def is_gone(self) -> None:
+    def vanish(self) -> None:
         """Close the line without a signal."""
         self._say.close()
 

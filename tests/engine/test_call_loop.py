@@ -195,7 +195,7 @@ async def test_a_line_that_is_gone_without_a_signal_counts_as_closed(
 ) -> None:
     steps = Steps()
     call, line = new_call(chart(leaf("a")), inspect=steps)
-    line.is_gone()
+    line.vanish()
 
     await call.run()
 
@@ -210,7 +210,7 @@ def test_a_step_is_carried_out_in_order(seed: int) -> None:
     settle(seed)
     line = QuietLine()
 
-    async def tells_of_its_life(scene: Scene) -> None:
+    async def notes_its_life(scene: Scene) -> None:
         line.note(f"{scene.state} begins")
         try:
             await trio.sleep_forever()
@@ -240,7 +240,7 @@ def test_a_step_is_carried_out_in_order(seed: int) -> None:
                 nested("a", "b", on={Knock: to("d", effects=Say("go"))}),
                 nested("c", "d"),
             ),
-            {"work": tells_of_its_life},
+            {"work": notes_its_life},
         )
         async with trio.open_nursery() as nursery:
             nursery.start_soon(call.run)

@@ -172,7 +172,7 @@ async def test_a_redacted_journal_holds_no_word_and_is_replayed(
     written = path.read_text().lower()
     for word in re.findall(r"\w{3,}", f"{QUESTION} {ANSWER}".lower()):
         assert word not in written
-    assert "xxxxxxxx xxxxxx xxxxx xxxx xx, xxxxxxxxx" in written, "how long it was is told"
+    assert "xxxxxxxx xxxxxx xxxxx xxxx xx, xxxxxxxxx" in written, "the length of each word is kept"
     replayed = list(replay(chart, start, lines))
     assert [(s.after, s.outcome) for s in replayed] == [
         (s.after, s.outcome) for s in telephone.steps
@@ -243,7 +243,7 @@ async def test_guards_and_delays_that_read_words_are_taken_from_the_redacted_jou
 
 
 @dataclass(frozen=True, slots=True)
-class Told(Event):
+class Message(Event):
     """An event with a field of words and another field."""
 
     words: ClassVar[tuple[str, ...]] = ("text",)
@@ -260,13 +260,16 @@ class Repeat(Effect):
     loudness: int = 2
 
 
-def repeat(event: Told) -> Repeat:
+def repeat(event: Message) -> Repeat:
     return Repeat(event.text)
 
 
-def parrot() -> Chart:
+def repeating_chart() -> Chart:
     return Chart(
-        "a test's", [leaf("a", on={Told: stay(effects=repeat)}), OVER], events=(Told,), data=Notes
+        "a test's",
+        [leaf("a", on={Message: stay(effects=repeat)}), OVER],
+        events=(Message,),
+        data=Notes,
     )
 
 
@@ -278,12 +281,12 @@ def parrot() -> Chart:
 def test_a_redacted_line_blanks_words_and_nothing_else(
     redacted: bool, text: str, repeated: str
 ) -> None:
-    step = Hand(parrot()).take(Told(3, "Ärger, 4711!"), at=1.5)
+    step = Hand(repeating_chart()).take(Message(3, "Ärger, 4711!"), at=1.5)
 
     assert line(1, step, redacted=redacted) == {
         "n": 1,
         "at": 1_500_000,
-        "event": {"type": "Told", "utterance": 3, "text": text},
+        "event": {"type": "Message", "utterance": 3, "text": text},
         "from": "a",
         "to": "a",
         "outcome": "stayed",
@@ -678,7 +681,7 @@ def one_line_of_each_event() -> Iterator[tuple[Path, int]]:
                 yield path, place
 
 
-def told_apart(lines: Sequence[JournalLine], place: int) -> bool:
+def is_reported(lines: Sequence[JournalLine], place: int) -> bool:
     """Return True if a replay reports that line, and False if every step replays as recorded."""
     try:
         assert len(list(replay(CHART, lines[0], list(lines[1:])))) == len(lines) - 1
@@ -705,10 +708,10 @@ def test_damage_in_a_line_is_reported_with_its_line_or_changes_nothing(
     for way in places(whole[place]):
         for wrong in WRONG:
             there = damaged(whole[place], way, wrong)
-            told = told_apart([*whole[:place], there, *whole[place + 1 :]], place)
+            reported = is_reported([*whole[:place], there, *whole[place + 1 :]], place)
             # Many values of the head do not affect the first steps.
             if place > 0 and wrong in NEVER_RIGHT and there != whole[place]:
-                assert told, (way, wrong)
+                assert reported, (way, wrong)
 
 
 @pytest.mark.parametrize(
@@ -740,17 +743,17 @@ def test_a_redacted_journal_without_its_results_of_guards_and_delays_is_refused(
 
 def test_late_events_of_a_redacted_journal_are_replayed_as_late() -> None:
     def late(data: CallData, event: Event) -> bool:
-        return isinstance(event, Told) and event.text == "too late"
+        return isinstance(event, Message) and event.text == "too late"
 
     chart = Chart(
         "a test's",
-        [State("a", on={Told: stay()}, after={"out": (60, to("over"))}), OVER],
-        events=(Told,),
+        [State("a", on={Message: stay()}, after={"out": (60, to("over"))}), OVER],
+        events=(Message,),
         data=Notes,
         late=late,
     )
     hand = Hand(chart)
-    steps = [hand.step, hand.take(Told(1, "in time")), hand.take(Told(2, "too late"))]
+    steps = [hand.step, hand.take(Message(1, "in time")), hand.take(Message(2, "too late"))]
     lines = [line(n, step, redacted=True) for n, step in enumerate(steps)]
 
     replayed = replay(chart, *json.loads(json.dumps([head(chart, Notes(), redacted=True), lines])))
@@ -783,12 +786,12 @@ def test_each_line_is_in_the_file_as_soon_as_it_is_written(tmp_path: Path) -> No
 
 def test_half_a_surrogate_pair_in_the_callers_words_is_kept(tmp_path: Path) -> None:
     text = json.loads(r'"smile \ud83d"')  # a recogniser that cuts its text in two may return this
-    hand = Hand(parrot())
-    lines = [line(0, hand.step), line(1, hand.take(Told(1, text)))]
+    hand = Hand(repeating_chart())
+    lines = [line(0, hand.step), line(1, hand.take(Message(1, text)))]
 
-    path = as_written([head(parrot(), Notes()), *lines], tmp_path / "call.jsonl")
+    path = as_written([head(repeating_chart(), Notes()), *lines], tmp_path / "call.jsonl")
 
-    assert [step.event for step in replay(parrot(), *read(path))][1:] == [Told(1, text)]
+    assert [step.event for step in replay(repeating_chart(), *read(path))][1:] == [Message(1, text)]
 
 
 def test_a_journal_that_cannot_be_created_raises_the_systems_own_error(tmp_path: Path) -> None:

@@ -45,7 +45,7 @@ SCRIPTS = Scripts(fillers=())
 REGRET_SECONDS = len(SCRIPTS.regret) / 20
 
 
-class Kept(JournalList):
+class ClosableJournal(JournalList):
     """A journal that notes whether it was closed."""
 
     closed = False
@@ -64,13 +64,13 @@ class Exchange:
     redacted: bool = False
     #: The function that opens the journal of the call `bad`.
     bad_journal: Callable[[], Journal | None] | None = None
-    told: Callable[[str, BaseException], None] = lambda call_id, error: None
+    on_failure: Callable[[str, BaseException], None] = lambda call_id, error: None
 
     def __post_init__(self) -> None:
         self.carrier, self.phrases = FakeCarrier(), Phrases(16000)
         self.detectors, self.recognizer = FakeVoiceDetectors(), FakeRecognizer()
         self.synthesizer, self.model = FakeSynthesizer(), FakeModel()
-        self.journals: dict[str, Kept] = {}
+        self.journals: dict[str, ClosableJournal] = {}
         self.failures: list[tuple[str, BaseException]] = []
         self.supervisor = Supervisor(
             self.chart,
@@ -90,11 +90,11 @@ class Exchange:
     def _journal(self, call_id: str) -> Journal | None:
         if call_id == "bad" and self.bad_journal is not None:
             return self.bad_journal()
-        return self.journals.setdefault(call_id, Kept())
+        return self.journals.setdefault(call_id, ClosableJournal())
 
     def _failed(self, call_id: str, error: BaseException) -> None:
         self.failures.append((call_id, error))
-        self.told(call_id, error)
+        self.on_failure(call_id, error)
 
     def rings(self, *call_ids: str) -> list[FakeLine]:
         lines = [FakeLine(call_id) for call_id in call_ids]
@@ -246,7 +246,7 @@ class Crash(Exception):
     """An error that no code handles."""
 
 
-Trouble = Callable[[Scene], Awaitable[None]]
+Failure = Callable[[Scene], Awaitable[None]]
 
 
 async def crashes(scene: Scene) -> None:
@@ -254,18 +254,18 @@ async def crashes(scene: Scene) -> None:
     raise Crash("the card reader is on fire")
 
 
-async def babbles(scene: Scene) -> None:
+async def floods_the_mailbox(scene: Scene) -> None:
     await trio.sleep(1)
     while True:
         scene.post(PartialHeard(1, "my secret is 4711"))
 
 
 @cache  # building it takes half of the time of some tests
-def broken_chart(trouble: Trouble = crashes) -> Chart:
+def broken_chart(failure: Failure = crashes) -> Chart:
     """Return the default chart, in which the activity `hear` of the call `bad` fails."""
 
     async def hear_or_fail(scene: Scene) -> None:
-        await (trouble if scene.line.call_id == "bad" else hear)(scene)
+        await (failure if scene.line.call_id == "bad" else hear)(scene)
 
     return CHART.extended("broken", activities={"hear": hear_or_fail})
 
@@ -292,7 +292,7 @@ FAILURES: dict[str, tuple[dict[str, Any], str, str]] = {
         "Crash: the card reader is on fire",
     ),
     "mailbox": (
-        {"chart": broken_chart(babbles)},
+        {"chart": broken_chart(floods_the_mailbox)},
         "call.turn.greeting.clear",
         "MailboxFull: 256 events unread; the last one is a PartialHeard",
     ),
@@ -387,8 +387,8 @@ async def test_the_callers_words_are_in_no_log(
         scene.post(PartialHeard(1, "my secret is 4711"))
         await crashes(scene)
 
-    for trouble in (hears_and_crashes, babbles):
-        exchange = await Exchange(chart=broken_chart(trouble)).prepared()
+    for failure in (hears_and_crashes, floods_the_mailbox):
+        exchange = await Exchange(chart=broken_chart(failure)).prepared()
         await exchange.supervisor.attend(FakeLine("bad"))
 
     assert len(caplog.records) == 2
@@ -544,7 +544,7 @@ async def test_a_failure_callback_that_fails_does_not_affect_other_calls(
     def fails(call_id: str, error: BaseException) -> None:
         raise Crash("the pager is out of paper")
 
-    exchange = await Exchange(chart=broken_chart(), told=fails).prepared()
+    exchange = await Exchange(chart=broken_chart(), on_failure=fails).prepared()
     bad, good = exchange.rings("bad", "good")
     exchange.carrier.close()
 
@@ -612,12 +612,12 @@ async def test_request_hang_up_ends_every_call_when_a_mailbox_is_full(
 async def test_an_ended_call_is_freed(autojump_clock: MockClock) -> None:
     calls: list[weakref.ref[ReplyPipeline]] = []
 
-    async def hear_and_tell(scene: Scene) -> None:
+    async def hear_and_note(scene: Scene) -> None:
         calls.append(weakref.ref(scene.replies))
         await hear(scene)
 
     exchange = await Exchange(
-        chart=CHART.extended("told", activities={"hear": hear_and_tell}),
+        chart=CHART.extended("noted", activities={"hear": hear_and_note}),
         settings=PhoneSettings(longest_call=3.0),
     ).prepared()
     await exchange.supervisor.attend(FakeLine("over"))

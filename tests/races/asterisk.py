@@ -37,13 +37,13 @@ from callchart.engine.testing import FakeLine, Story
 RATE_HZ = 16000
 APP = "callchart"
 #: The delay of an answer or an event of Asterisk (s).
-SOON = 0.01
+ANSWER_S = 0.01
 #: The delay until media start or are handed to us (s): longer than the next requests take.
-LATER = 0.1
+MEDIA_S = 0.1
 #: The delay of a message from a media socket (s).
-ON_ITS_WAY = 0.05
+MESSAGE_S = 0.05
 #: The delay of a request that was cancelled on its way (s): some later requests overtake it.
-OVERTAKEN = 0.055
+CANCELLED_REQUEST_S = 0.055
 
 
 class Phone(FakeLine):
@@ -55,7 +55,7 @@ class Phone(FakeLine):
         self._span = 90
 
     @property
-    def is_spoken_into(self) -> bool:
+    def caller_speaks(self) -> bool:
         """True while the caller speaks."""
         return bool(self._voices) and self._voices[-1].end == math.inf
 
@@ -72,7 +72,7 @@ class MediaSocket:
         self._marks: dict[int, str] = {}
         self._marked = 0
         #: The messages to the carrier, each with its moment of arrival.
-        self._say, self._said = trio.open_memory_channel[tuple[float, str | bytes]](math.inf)
+        self._outbox, self._messages = trio.open_memory_channel[tuple[float, str | bytes]](math.inf)
 
     async def serve(self, starts_in: float) -> None:
         """Send MEDIA_START after `starts_in` seconds, and then the caller's audio until a side
@@ -80,7 +80,7 @@ class MediaSocket:
         await trio.sleep(starts_in)
         self._started = True
         self.phone.answer()
-        self._tell("MEDIA_START", format="slin16", optimal_frame_size=frame_bytes(RATE_HZ))
+        self._send_event("MEDIA_START", format="slin16", optimal_frame_size=frame_bytes(RATE_HZ))
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._reach_marks)
             with suppress(LineGone):
@@ -91,7 +91,7 @@ class MediaSocket:
     def close(self) -> None:
         """Close the socket for both sides."""
         self._closed = True
-        self._say.close()
+        self._outbox.close()
         self.phone.break_off()
 
     async def _reach_marks(self) -> None:
@@ -99,28 +99,30 @@ class MediaSocket:
             while True:
                 match await self.phone.signal():
                     case MarkReached(mark):
-                        self._tell("MEDIA_MARK_PROCESSED", correlation_id=self._marks.pop(mark))
+                        self._send_event(
+                            "MEDIA_MARK_PROCESSED", correlation_id=self._marks.pop(mark)
+                        )
 
-    def _tell(self, event: str, **fields: object) -> None:
+    def _send_event(self, event: str, **fields: object) -> None:
         self._story.note(event)
         self._send(json.dumps({"event": event, **fields}))
 
     def _send(self, message: str | bytes) -> None:
         if not self._closed:
-            self._say.send_nowait((trio.current_time() + ON_ITS_WAY, message))
+            self._outbox.send_nowait((trio.current_time() + MESSAGE_S, message))
 
     # --- what the carrier sees of it: a WebSocketConnection --------------------------------------
 
     async def get_message(self) -> str | bytes:
         try:
-            due, message = await self._said.receive()
+            due, message = await self._messages.receive()
         except trio.EndOfChannel:
             raise ConnectionClosed(None) from None
         await trio.sleep_until(due)
         return message
 
     async def send_message(self, message: str | bytes) -> None:
-        await trio.sleep(SOON / 10)
+        await trio.sleep(ANSWER_S / 10)
         if self._closed:
             raise ConnectionClosed(None)
         if not self._started:
@@ -132,9 +134,9 @@ class MediaSocket:
             self.cut += len(message) - whole
             self.phone.play(message[:whole])
         else:
-            self._obey(json.loads(message))
+            self._carry_out_command(json.loads(message))
 
-    def _obey(self, command: Mapping[str, str]) -> None:
+    def _carry_out_command(self, command: Mapping[str, str]) -> None:
         self._story.note(command["command"])
         match command["command"]:
             case "START_MEDIA_BUFFERING":
@@ -164,12 +166,12 @@ class FakeAsterisk:
         self._control: Control
         self._link: ControlLink
         self._nursery: trio.Nursery
-        #: Channels by id: True once they are in our application. The channels that were answered.
+        #: Channels by id: True once they are in our application. The ids of the answered ones.
         self.in_stasis: dict[str, bool] = {}
         self.answered: set[str] = set()
         #: The transferred callers, and those of them whom we wrongly hung up on.
-        self.elsewhere: set[str] = set()
-        self.torn_away: set[str] = set()
+        self.transferred: set[str] = set()
+        self.wrongly_hung_up: set[str] = set()
         #: True if it refuses transfers.
         self.refuses_transfers = False
         self.bridges: dict[str, set[str]] = {}
@@ -212,19 +214,19 @@ class FakeAsterisk:
     async def rings(self, caller: str) -> None:
         """Let a call come in."""
         self.in_stasis[caller] = True
-        self._tell(StasisStart(APP, _channel(caller), ()))
+        self._send_event(StasisStart(APP, _channel(caller), ()))
 
-    async def gives_up(self, caller: str) -> None:
+    async def hangs_up(self, caller: str) -> None:
         """Let the caller hang up."""
         if caller in self.in_stasis:
-            self._tell(HangupRequest(caller, 16))
-        self._ends(caller)
+            self._send_event(HangupRequest(caller, 16))
+        self._end_call(caller)
 
-    def _ends(self, caller: str) -> None:
+    def _end_call(self, caller: str) -> None:
         if self.in_stasis.pop(caller, None) is not None:
-            self._leaves_bridges(caller)
-            self._tell(StasisEnd(caller))
-            self._tell(ChannelDestroyed(caller, 16, "Normal Clearing"))
+            self._leave_bridges(caller)
+            self._send_event(StasisEnd(caller))
+            self._send_event(ChannelDestroyed(caller, 16, "Normal Clearing"))
 
     async def loses_control(self) -> None:
         """Lose the control socket, with the answers and events that are on their way."""
@@ -241,7 +243,7 @@ class FakeAsterisk:
         return self.sockets[joined[0]].phone if joined else None
 
     @property
-    def left(self) -> list[str]:
+    def remaining(self) -> list[str]:
         """The remaining channels and bridges."""
         return [*self.in_stasis, *self.bridges]
 
@@ -250,12 +252,12 @@ class FakeAsterisk:
     async def send_request(self, request: AriRequest) -> Any:
         losses = self._losses
         try:
-            await trio.sleep(self._story.around(SOON))
+            await trio.sleep(self._story.around(ANSWER_S))
         except trio.Cancelled:
-            self._nursery.start_soon(self._gets, request)
+            self._nursery.start_soon(self._carry_out_late, request)
             raise
         answer = self._answer(request)
-        await trio.sleep(self._story.around(SOON))
+        await trio.sleep(self._story.around(ANSWER_S))
         if self._losses > losses:
             raise ControlLost("told to")
         self._story.note(f"answers {request.method} {request.path.partition('/')[0]}")
@@ -263,9 +265,9 @@ class FakeAsterisk:
             raise AriError(str(request), answer, "as Asterisk says")
         return answer
 
-    async def _gets(self, request: AriRequest) -> None:
+    async def _carry_out_late(self, request: AriRequest) -> None:
         """Carry out a cancelled request late, after the requests that follow it."""
-        await trio.sleep(self._story.around(OVERTAKEN))
+        await trio.sleep(self._story.around(CANCELLED_REQUEST_S))
         self._answer(request)
 
     def _answer(self, request: AriRequest) -> Any:
@@ -277,7 +279,7 @@ class FakeAsterisk:
                 needed = MODULES["websocket_client"]
                 return [{"name": name, "status": "Running"} for name in needed]
             case ("GET", "channels"):
-                return [_object(channel) for channel in (*self.in_stasis, *self.elsewhere)]
+                return [_ari_channel(channel) for channel in (*self.in_stasis, *self.transferred)]
             case ("GET", "bridges"):
                 return [
                     {"id": bridge, "name": "", "channels": [*channels]}
@@ -292,7 +294,7 @@ class FakeAsterisk:
                 return {"value": self._owners.get(channel, "")}
             case ("POST", "channels", channel, what):
                 if channel not in self.in_stasis:
-                    return 409 if channel in self.elsewhere else 404
+                    return 409 if channel in self.transferred else 404
                 return self._carry_out(channel, what, request.query)
             case ("DELETE", "channels", channel):
                 return self._hang_up(channel, request.query.get("reason", ""))
@@ -315,37 +317,37 @@ class FakeAsterisk:
                 if self.refuses_transfers:
                     return 500
                 del self.in_stasis[channel]
-                self.elsewhere.add(channel)
-                self._leaves_bridges(channel)
-                self._nursery.start_soon(self._left, channel)
+                self.transferred.add(channel)
+                self._leave_bridges(channel)
+                self._nursery.start_soon(self._report_stasis_end, channel)
         return None
 
-    async def _left(self, channel: str) -> None:
+    async def _report_stasis_end(self, channel: str) -> None:
         """Send a transferred channel's StasisEnd, before or after the answer to the request."""
-        await trio.sleep(self._story.around(SOON))
-        self._tell(StasisEnd(channel))
+        await trio.sleep(self._story.around(ANSWER_S))
+        self._send_event(StasisEnd(channel))
 
     def _external_media(self, query: Mapping[str, str]) -> dict[str, object]:
         channel = query["channelId"]
         call = channel.removesuffix(".media")
         self.in_stasis[channel] = False
         socket = self.sockets[call] = MediaSocket(self._story)
-        self._nursery.start_soon(self._dials, call, socket)
-        self._nursery.start_soon(self._starts, channel)
+        self._nursery.start_soon(self._dial_media, call, socket)
+        self._nursery.start_soon(self._report_stasis_start, channel)
         return {"channelvars": {}}
 
-    async def _dials(self, call: str, socket: MediaSocket) -> None:
-        await trio.sleep(self._story.around(SOON))
+    async def _dial_media(self, call: str, socket: MediaSocket) -> None:
+        await trio.sleep(self._story.around(ANSWER_S))
         self._story.note("dials")
         self._dialled[call].set()
-        await socket.serve(self._story.around(LATER))
+        await socket.serve(self._story.around(MEDIA_S))
 
-    async def _starts(self, channel: str) -> None:
+    async def _report_stasis_start(self, channel: str) -> None:
         """Send the media channel's StasisStart, before or after the answer to the request."""
-        await trio.sleep(self._story.around(LATER))
+        await trio.sleep(self._story.around(MEDIA_S))
         if channel in self.in_stasis:
             self.in_stasis[channel] = True
-            self._tell(StasisStart(APP, _channel(channel), ()))
+            self._send_event(StasisStart(APP, _channel(channel), ()))
 
     def _join(self, bridge: str, channels: list[str]) -> int | None:
         if bridge not in self.bridges:
@@ -358,27 +360,29 @@ class FakeAsterisk:
         return None
 
     def _hang_up(self, channel: str, reason: str) -> int | None:
-        if channel in self.elsewhere:
-            self.torn_away.add(channel)
+        if channel in self.transferred:
+            self.wrongly_hung_up.add(channel)
             return None
         if channel not in self.in_stasis:
             return 404
         if reason != "normal":
             self.refused[channel] = reason
-        self._nursery.start_soon(self._goes, channel)
+        self._nursery.start_soon(self._close_channel, channel)
         return None
 
-    async def _goes(self, channel: str) -> None:
-        await trio.sleep(self._story.around(SOON))
-        self._ends(channel)
+    async def _close_channel(self, channel: str) -> None:
+        await trio.sleep(self._story.around(ANSWER_S))
+        self._end_call(channel)
         if socket := self.sockets.get(channel.removesuffix(".media")):
             socket.close()
 
-    def _leaves_bridges(self, channel: str) -> None:
+    def _leave_bridges(self, channel: str) -> None:
         for channels in self.bridges.values():
             channels.discard(channel)
 
-    def _tell(self, event: StasisStart | HangupRequest | StasisEnd | ChannelDestroyed) -> None:
+    def _send_event(
+        self, event: StasisStart | HangupRequest | StasisEnd | ChannelDestroyed
+    ) -> None:
         self._story.note(type(event).__name__)
         if self._link.is_up:
             self._control.deliver_event(event, self._link)
@@ -402,7 +406,7 @@ def _channel(id: str) -> AriChannel:
     return AriChannel(id, "", "Ring", "", "")
 
 
-def _object(channel: str) -> dict[str, object]:
+def _ari_channel(channel: str) -> dict[str, object]:
     """Return ARI's object of a channel."""
     number = {"number": "", "exten": ""}
     return {"id": channel, "name": "", "state": "Up", "caller": number, "dialplan": number}

@@ -20,8 +20,8 @@ from callchart.engine.testing.questions import (
 FRAME = 0.02
 
 
-def begun(call: Telephone) -> dict[int, float]:
-    """Return the time at which each reply was begun, by its number."""
+def beginnings(call: Telephone) -> dict[int, float]:
+    """Return the time at which each reply began, by its number."""
     return {
         effect.reply.number: step.at_us / 1e6
         for step in call.steps
@@ -40,7 +40,7 @@ def caller(call: Telephone) -> list[str]:
     return [said.text for said in call.history if said.who == "caller"]
 
 
-def misfits(call: Telephone) -> list[tuple[str, str]]:
+def wrong_answers(call: Telephone) -> list[tuple[str, str]]:
     """Return each answer that repeats other words than the last question, with that question. The
     model must repeat the words of each question."""
     found, question = [], ""
@@ -52,7 +52,7 @@ def misfits(call: Telephone) -> list[tuple[str, str]]:
     return found
 
 
-def known(call: Telephone, words: str) -> tuple[float, float] | None:
+def utterance_times(call: Telephone, words: str) -> tuple[float, float] | None:
     """Return when the caller began to say these words, and when their final came, in seconds.
 
     Return None if no final came."""
@@ -68,35 +68,35 @@ def known(call: Telephone, words: str) -> tuple[float, float] | None:
     return None
 
 
-def heard_in_spite_of(call: Telephone, words: str) -> list[str]:
+def heard_after_interruption(call: Telephone, words: str) -> list[str]:
     """Return the texts that were heard after the final of these words, of replies that were begun
     before the caller said them."""
-    if (moments := known(call, words)) is None:
+    if (moments := utterance_times(call, words)) is None:
         return []
     said, understood = moments
     return [
         sound.text
         for sound in heard_sounds(call.recording)
-        if ends(call, sound) > understood + FRAME + 1e-6
+        if heard_until(call, sound) > understood + FRAME + 1e-6
         and sound.stay is not None
-        and (sound.stay.reply is None or begun(call).get(sound.stay.reply, 0.0) < said)
+        and (sound.stay.reply is None or beginnings(call).get(sound.stay.reply, 0.0) < said)
         and sound.stay.begin < said
     ]
 
 
-def heard_of_others(call: Telephone) -> list[str]:
-    """Return the texts of replies that were heard after a later reply was begun."""
-    starts = begun(call)
+def heard_after_next_reply(call: Telephone) -> list[str]:
+    """Return the texts of replies that were heard after a later reply began."""
+    starts = beginnings(call)
     return [
         sound.text
         for sound in heard_sounds(call.recording)
         if sound.stay is not None and sound.stay.reply is not None
         for later, at in starts.items()
-        if later > sound.stay.reply and ends(call, sound) > at + FRAME + 1e-6
+        if later > sound.stay.reply and heard_until(call, sound) > at + FRAME + 1e-6
     ]
 
 
-def ends(call: Telephone, sound: HeardSound) -> float:
+def heard_until(call: Telephone, sound: HeardSound) -> float:
     """Return when the last sample of this sound was heard (s since the call began)."""
     return sound.at + (sound.end - sound.first) / call.line.rate_hz
 
@@ -129,7 +129,7 @@ def heard_between(call: Telephone, begin: float, end: float) -> list[str]:
     return [
         sound.text
         for sound in heard_sounds(call.recording)
-        if sound.at < end - 1e-6 and ends(call, sound) > begin + FRAME + 1e-6
+        if sound.at < end - 1e-6 and heard_until(call, sound) > begin + FRAME + 1e-6
     ]
 
 

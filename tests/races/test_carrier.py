@@ -90,7 +90,7 @@ class Service:
                 phone.start_speaking(sound)
 
         async def stops() -> None:
-            if (phone := self.asterisk.phone(caller)) and phone.is_spoken_into:
+            if (phone := self.asterisk.phone(caller)) and phone.caller_speaks:
                 phone.stop_speaking()
 
         self.story.event(f"{caller} speaks", starts, at=at, of_voice=True)
@@ -125,10 +125,10 @@ async def test_22_media_that_start_in_any_order_are_heard_both_ways(
         _, joined = asterisk.joined["one"]
         first = next(phone.played())
         assert (phone.answered_at or 0.0) + first.begin / 50 >= joined - 1e-6
-        await asterisk.gives_up("one")
+        await asterisk.hangs_up("one")
         await trio.sleep(10)
         nursery.cancel_scope.cancel()
-    assert (asterisk.left, carrier.calls, service.failures) == ([], set(), [])
+    assert (asterisk.remaining, carrier.calls, service.failures) == ([], set(), [])
 
 
 async def test_19_two_calls_do_not_take_one_free_place(
@@ -140,7 +140,7 @@ async def test_19_two_calls_do_not_take_one_free_place(
     for caller, at in zip(callers, (1.0, 2.0, 2.0, 3.5), strict=True):
         story.event(f"{caller} calls", partial(asterisk.rings, caller), at=at)
     for caller, at in zip(callers, (3.5, 4.5, 4.5, 6.0), strict=True):
-        story.event(f"{caller} hangs up", partial(asterisk.gives_up, caller), at=at)
+        story.event(f"{caller} hangs up", partial(asterisk.hangs_up, caller), at=at)
     async with asterisk.carrier(monkeypatch) as carrier, trio.open_nursery() as nursery:
         await service.serve(carrier, nursery)
         await story.happens(until=20.0)
@@ -149,7 +149,7 @@ async def test_19_two_calls_do_not_take_one_free_place(
     assert set(asterisk.refused.values()) <= {"busy"}
     # Each caller was refused or attended to, unless they hung up before that.
     assert len(service.ended) + len(asterisk.refused) <= len(callers)
-    assert (asterisk.left, carrier.calls, service.failures) == ([], set(), [])
+    assert (asterisk.remaining, carrier.calls, service.failures) == ([], set(), [])
 
 
 FRAME = frame_bytes(RATE_HZ)
@@ -200,7 +200,7 @@ async def test_23_a_flush_drops_the_backlog_with_its_marks_and_loses_no_other_au
         story.event("a flush", flushes, at=3.0)
         story.event("another", flushes, at=4.05)  # as the mark of the first flush is reached
         story.event("we hang up", hangs_up, at=5.2)
-        story.event("the caller hangs up", partial(asterisk.gives_up, "one"), at=5.2)
+        story.event("the caller hangs up", partial(asterisk.hangs_up, "one"), at=5.2)
         await story.happens(until=16.0)
         nursery.cancel_scope.cancel()
     (socket,) = asterisk.sockets.values()
@@ -218,4 +218,4 @@ async def test_23_a_flush_drops_the_backlog_with_its_marks_and_loses_no_other_au
             and (socket.phone.answered_at or 0.0) + played.end / 50 > at + 0.06
         ]
         assert old == []
-    assert (asterisk.left, carrier.calls) == ([], set())
+    assert (asterisk.remaining, carrier.calls) == ([], set())

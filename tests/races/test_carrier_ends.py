@@ -53,7 +53,7 @@ async def test_no_new_calls_are_taken_while_one_is_opened(
         # Each caller is refused as busy, or has a line.
         assert set(asterisk.refused.values()) <= {"busy"}
         assert len(carrier.calls) == len(lines)
-    assert (asterisk.left, carrier.calls) == ([], set())
+    assert (asterisk.remaining, carrier.calls) == ([], set())
 
 
 async def test_the_service_stops_while_calls_arrive(
@@ -65,11 +65,11 @@ async def test_the_service_stops_while_calls_arrive(
         story.event(f"{caller} calls", partial(asterisk.rings, caller), at=at)
     async with asterisk.carrier(monkeypatch) as carrier:
         await story.happens()
-        # These calls come so late that the carrier stops before it has accepted them.
+        # The stop comes so soon after these calls that the carrier may not have accepted them.
         await asterisk.rings("four")
         await asterisk.rings("five")
         story.note("stops")
-    assert (asterisk.left, carrier.calls) == ([], set())
+    assert (asterisk.remaining, carrier.calls) == ([], set())
     assert set(asterisk.refused.values()) == {"busy"}
 
 
@@ -80,7 +80,7 @@ async def test_the_service_stops_while_a_bridge_is_made(
     story.event("a call", partial(asterisk.rings, "one"), at=1.0)
     async with asterisk.carrier(monkeypatch) as carrier:
         await story.happens(until=1.195)
-    assert (asterisk.left, carrier.calls) == ([], set())
+    assert (asterisk.remaining, carrier.calls) == ([], set())
 
 
 # --- calls that are handed on --------------------------------------------------------------------
@@ -123,18 +123,18 @@ class Transfer:
             self.asterisk.sockets[line.call_id].close()
 
     async def caller_gives_up(self) -> None:
-        await self.asterisk.gives_up("one")
+        await self.asterisk.hangs_up("one")
 
     async def service_stops(self) -> None:
         """Do nothing: the carrier is closed after the last event."""
 
     def check(self) -> None:
         """Check that no channel is left, and that no transferred caller was hung up on."""
-        assert (self.asterisk.left, self.asterisk.torn_away) == ([], set())
+        assert (self.asterisk.remaining, self.asterisk.wrongly_hung_up) == ([], set())
 
     def check_that_we_know(self) -> None:
         """Check that the call knows whether its caller was transferred."""
-        assert (TransferDone() in self.signals) == bool(self.asterisk.elsewhere)
+        assert (TransferDone() in self.signals) == bool(self.asterisk.transferred)
 
 
 Ending = Callable[[Transfer], Awaitable[None]]

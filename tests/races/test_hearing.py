@@ -17,10 +17,10 @@ from callchart.engine.tools.tool import tool
 from tests.races.questions import (
     answers,
     caller,
-    heard_in_spite_of,
-    heard_of_others,
+    heard_after_interruption,
+    heard_after_next_reply,
     is_answered,
-    misfits,
+    wrong_answers,
 )
 
 pytestmark = pytest.mark.unmeasured
@@ -105,7 +105,7 @@ async def test_15_one_utterance_has_one_reply_and_a_superseded_one_is_never_hear
     await story.happens(until=12.0)
     assert not any("no use" in heard.text for heard in call.heard)
     assert not any("no use" in each.text for each in call.synthesizer.syntheses)
-    assert heard_in_spite_of(call, "and a hammer") == heard_of_others(call) == []
+    assert heard_after_interruption(call, "and a hammer") == heard_after_next_reply(call) == []
     assert "and a hammer" in caller(call)[-1]
 
 
@@ -122,7 +122,7 @@ async def test_15_a_draft_that_more_words_supersede_is_never_heard(
     story.caller_says("and a hammer", at=6.6, until=7.2)
     story.caller_makes_noise(at=8.0)
     await story.happens(until=12.0)
-    assert misfits(call) == []
+    assert wrong_answers(call) == []
     assert is_answered(call)
     assert len(call.model.asked) <= 2 * (drafts + 1)
 
@@ -169,8 +169,8 @@ async def test_18_the_next_answer_knows_of_a_running_tool_and_requests_are_bound
     assert [used.result for used in call.tools_used] == ["booked"] * len(call.tools_used)
     used_by_then = 0
     for asked in call.model.asked:
-        told = [item for item in asked.history if isinstance(item, ToolUsed)]
-        assert len(told) == used_by_then
+        known = [item for item in asked.history if isinstance(item, ToolUsed)]
+        assert len(known) == used_by_then
         used_by_then += sum(result is not None for result in asked.results)
         used_by_then = max(used_by_then, len(call.tools_used))
     heard = len(events(call.steps, FinalHeard)) + len(events(call.steps, PartialHeard))

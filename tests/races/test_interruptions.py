@@ -21,9 +21,9 @@ from callchart.engine.tools.tool import tool
 from tests.races.questions import (
     answers,
     caller,
+    heard_after_interruption,
+    heard_after_next_reply,
     heard_between,
-    heard_in_spite_of,
-    heard_of_others,
     is_answered,
     silent_stays,
 )
@@ -42,7 +42,7 @@ async def test_01_a_reply_interrupted_before_its_first_sound_is_not_heard_later(
     story.caller_says("Tell me", at=3.0, until=4.0)
     story.caller_says(STOP, at=5.2, until=6.2)
     await story.happens(until=14.0)
-    assert heard_in_spite_of(call, STOP) == []
+    assert heard_after_interruption(call, STOP) == []
     assert is_answered(call)
 
 
@@ -79,7 +79,7 @@ async def test_02_audio_that_comes_after_its_cancel_is_dropped(story: Story) -> 
         story.event("audio comes late", voice.sends_more, at=at)
     await story.happens(until=12.0)
     assert not any(b"\1\1" * 80 in played.pcm for played in call.line.played())
-    assert heard_in_spite_of(call, STOP) == []
+    assert heard_after_interruption(call, STOP) == []
 
 
 async def test_03_silencing_a_reply_ends_its_writing(story: Story) -> None:
@@ -117,7 +117,7 @@ async def test_05_no_sentence_of_an_earlier_turn_is_heard_in_this_one(story: Sto
     story.caller_says("Two, please", at=4.8, until=5.4)
     story.caller_says("And three", at=6.6, until=7.2)
     await story.happens(until=14.0)
-    assert heard_of_others(call) == []
+    assert heard_after_next_reply(call) == []
     for answer in answers(call):
         assert len({turn for turn in ("first", "second", "third") if turn in answer.text}) <= 1
 
@@ -174,7 +174,7 @@ async def test_16_an_interruption_ends_one_reply_and_never_the_next(story: Story
     await story.happens(until=14.0)
     if "Tell me" in caller(call):
         assert answers(call)[-1].text == "This is what comes next."
-    assert heard_in_spite_of(call, STOP) == []
+    assert heard_after_interruption(call, STOP) == []
 
 
 async def test_17_a_reply_paused_by_a_noise_is_heard_whole(story: Story) -> None:
@@ -211,7 +211,7 @@ async def test_20_the_answer_cuts_off_a_filler_and_a_flush_cuts_off_no_other_rep
     story.caller_says("Do you have it?", at=3.0, until=4.0)
     story.caller_says("What does it cost?", at=7.0, until=7.8)
     await story.happens(until=14.0)
-    assert heard_in_spite_of(call, "What does it cost?") == []
+    assert heard_after_interruption(call, "What does it cost?") == []
     for begin, end in silent_stays(call, "filler_ending"):
         assert end - begin <= 0.15 + 1e-6
     for begin, end in silent_stays(call, "speaking"):

@@ -46,9 +46,9 @@ class HearingSession(ScriptedSession):
 
     def _hear(self, pcm: bytes) -> None:
         for event in self._ear.feed_audio(pcm, self.seconds):
-            self._tell(event)
+            self._respond(event)
 
-    def _tell(self, event: Event) -> None:
+    def _respond(self, event: Event) -> None:
         said = [(word.text, word.start, word.end) for word in event.words]
         match event.kind:
             case "partial":

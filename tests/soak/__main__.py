@@ -37,13 +37,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     console = Console(highlight=False, soft_wrap=True)
     if given.call is not None:
-        return _told(judge(given.call, reports=True), console)
+        return _print_report(judge(given.call, reports=True), console)
     began = perf_counter()
     tally = _soak(given.first, given.calls, began + 60 * given.minutes, console)
     console.print(tally.table(perf_counter() - began))
     if tally.first is not None:
         console.print(f"\n{tally.failed} calls went wrong; the first is {tally.first.number}:\n")
-        _told(tally.first, console)
+        _print_report(tally.first, console)
         console.print(f"\nto repeat it: python -m tests.soak --call {tally.first.number}")
         return 1
     if tally.calls < given.calls:
@@ -52,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _told(verdict: CallVerdict, console: Console) -> int:
+def _print_report(verdict: CallVerdict, console: Console) -> int:
     console.print(verdict.report, markup=False)
     console.print(f"\n{verdict.wrong or 'nothing'} went wrong", markup=False)
     return 1 if verdict.wrong else 0

@@ -39,15 +39,15 @@ async def plays_on(scene: Scene) -> None:
         scene.line.play(fake_sound(1, 0, 8000))
 
 
-async def goes_on(scene: Scene) -> None:
-    """Count one more detector in use, for ever."""
+async def leaks_a_detector(scene: Scene) -> None:
+    """Count a detector in use that is never returned."""
     detectors = scene.services.detectors
     assert isinstance(detectors, FakeVoiceDetectors)
     detectors.in_use += 1
     await hear(scene)
 
 
-async def says_nothing(scene: Scene) -> None:
+async def never_plays(scene: Scene) -> None:
     """Never play the sound that is there."""
     await trio.sleep_forever()
 
@@ -58,8 +58,8 @@ async def crashes(scene: Scene) -> None:
 
 DEFECTS = {
     "stale frames": CHART.extended("late", activities={"play": plays_on}),
-    "stuck calls": CHART.extended("mute", activities={"play": says_nothing}),
-    "leaked tasks": CHART.extended("greedy", activities={"hear": goes_on}),
+    "stuck calls": CHART.extended("mute", activities={"play": never_plays}),
+    "leaked tasks": CHART.extended("greedy", activities={"hear": leaks_a_detector}),
     "others": CHART.extended("frail", activities={"hear": crashes}),
 }
 
@@ -85,9 +85,9 @@ def test_sums_are_printed() -> None:
     ):
         tally.count(verdict)
     console = Console(width=80)
-    with console.capture() as told:
+    with console.capture() as printed:
         console.print(tally.table(took=120.0))
-    rows = [line.replace("│", "").split() for line in told.get().splitlines()]
+    rows = [line.replace("│", "").split() for line in printed.get().splitlines()]
     for row in ("of them 1.0 hours of virtual time", "steps 40", "stale frames 12", "others 0"):
         assert row.split() in rows
     assert tally.first is not None
@@ -96,6 +96,6 @@ def test_sums_are_printed() -> None:
 
 def test_one_call_is_repeated_with_its_journal(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--call", "3"]) == 0
-    told = capsys.readouterr().out
-    assert "CallStarted()" in told
-    assert told.endswith("nothing went wrong\n")
+    printed = capsys.readouterr().out
+    assert "CallStarted()" in printed
+    assert printed.endswith("nothing went wrong\n")

@@ -22,7 +22,7 @@ from callchart.engine.testing.questions import entered
 from callchart.states import CHART
 from callchart.states.phrasing import consists_of
 from callchart.states.tools import UNDER_WAY
-from tests.races.questions import misfits
+from tests.races.questions import wrong_answers
 from tests.soak.calls import RandomCall
 
 Wrong = Literal["stale frames", "double replies", "stuck calls", "leaked tasks", "others"]
@@ -57,12 +57,12 @@ def judge(number: int, chart: Chart = CHART, *, reports: bool = False) -> CallVe
     random = RandomCall(number, chart)
     story = Story(Schedule(number), random.telephone)
     running.settle(number)
-    call, said = story.telephone, ""
+    call, defects = story.telephone, ""
     try:
-        said = running.run(partial(_told, random, story))
+        defects = running.run(partial(_defects, random, story))
     except Exception as error:  # noqa: BLE001 (any failure is a result)
-        said = "\n".join(_leaves(error))
-    wrong, count = _kind(said) if said else (None, 0)
+        defects = "\n".join(_leaves(error))
+    wrong, count = _kind(defects) if defects else (None, 0)
     return CallVerdict(
         number,
         call.steps[-1].at_us / 1e6 if call.steps else 0.0,
@@ -70,22 +70,25 @@ def judge(number: int, chart: Chart = CHART, *, reports: bool = False) -> CallVe
         _shape(story),
         wrong,
         count,
-        _report(story, said) if said or reports else "",
+        _report(story, defects) if defects or reports else "",
     )
 
 
-async def _told(random: RandomCall, story: Story) -> str:
+async def _defects(random: RandomCall, story: Story) -> str:
     """Run the story, and return the defects that the invariants of every call do not cover."""
     await random.tell(story)
     call = story.telephone
     return "\n".join(
         [
             *_answered_twice(call),
-            *_lost(call),
-            *(f"{question!r} was answered with {answer!r}" for question, answer in misfits(call)),
-            *_stuck(call),
+            *_lost_words(call),
+            *(
+                f"{question!r} was answered with {answer!r}"
+                for question, answer in wrong_answers(call)
+            ),
+            *_long_waits(call),
             *_dead_air(call),
-            *_half_done(random, call),
+            *_unfinished_tools(random, call),
         ]
     )
 
@@ -95,8 +98,8 @@ def _shape(story: Story) -> bytes:
     return hashlib.blake2b(repr(story.trace).encode(), digest_size=8).digest()
 
 
-def _report(story: Story, said: str) -> str:
-    parts = (said, story.as_told(), story.telephone.readable_journal())
+def _report(story: Story, defects: str) -> str:
+    parts = (defects, story.as_told(), story.telephone.readable_journal())
     return "\n\n".join(part for part in parts if part)
 
 
@@ -104,8 +107,8 @@ def _leaves(error: BaseException) -> Iterator[str]:
     return (f"{type(each).__name__}: {each}" for each in leaves(error))
 
 
-def _kind(said: str) -> tuple[Wrong, int]:
-    if frames := re.findall(r"(\d+) stale frames", said):
+def _kind(defects: str) -> tuple[Wrong, int]:
+    if frames := re.findall(r"(\d+) stale frames", defects):
         return "stale frames", sum(map(int, frames))
     kinds: dict[str, Wrong] = {
         "under way": "leaked tasks",
@@ -117,7 +120,7 @@ def _kind(said: str) -> tuple[Wrong, int]:
         "replies are begun": "double replies",
         "answered twice": "double replies",
     }
-    return next((kind for words, kind in kinds.items() if words in said), "others"), 1
+    return next((kind for words, kind in kinds.items() if words in defects), "others"), 1
 
 
 def _answered_twice(call: Telephone) -> Iterator[str]:
@@ -137,7 +140,7 @@ def _answered_twice(call: Telephone) -> Iterator[str]:
             yield f"the caller was answered twice: replies {sorted(replies)}"
 
 
-def _lost(call: Telephone) -> Iterator[str]:
+def _lost_words(call: Telephone) -> Iterator[str]:
     """Yield words that the chart acted on and that are in no question of the caller."""
     asked = " ".join(said.text for said in call.history if said.who == "caller")
     heard = [step.event for step in call.steps if step.outcome in ACTED_ON]
@@ -152,7 +155,7 @@ def _is_an_answer(call: Telephone, said: Said) -> bool:
     return said.reply is not None and call.recording.replies[said.reply].script is None
 
 
-def _stuck(call: Telephone) -> Iterator[str]:
+def _long_waits(call: Telephone) -> Iterator[str]:
     for before, after in pairwise(call.steps):
         if after.at_us - before.at_us > LONGEST_WITHOUT_A_STEP * 1e6:
             yield f"{(after.at_us - before.at_us) / 1e6:g} s without a step, in {before.after.leaf}"
@@ -182,11 +185,11 @@ def _sounds(call: Telephone) -> Iterator[tuple[float, float]]:
             yield since, step.at_us / 1e6
 
 
-def _half_done(random: RandomCall, call: Telephone) -> Iterator[str]:
+def _unfinished_tools(random: RandomCall, call: Telephone) -> Iterator[str]:
     """Yield defects: a tool that must finish and did not, or a use without a result in the
     history."""
     if random.begun != random.done:
-        yield f"of {random.begun} things that finish, {random.done} were done"
+        yield f"{random.begun} uses of put_aside began, {random.done} ended"
     for used in call.tools_used:
         if used.result == UNDER_WAY:
             yield f"the use of {used.name} has no end"

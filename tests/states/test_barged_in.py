@@ -163,8 +163,8 @@ def test_a_false_alarm_resumes_the_reply_or_handles_its_end(
         after = call.on(FinalHeard(2, ""))
         assert after.data.recognised == 2
     assert (after.state, after.purpose, after.data.partials) == (state, purpose, ())
-    anew = after.data.reply != reply
-    assert after.effects == ((StartReply(after.data.reply),) if anew else ())
+    begins_another = after.data.reply != reply
+    assert after.effects == ((StartReply(after.data.reply),) if begins_another else ())
 
 
 def test_a_false_alarm_after_the_last_failure_ends_the_call() -> None:

@@ -81,13 +81,13 @@ def test_a_draft_that_is_not_ready_is_written_on_as_the_answer() -> None:
 
 
 def test_the_pending_final_may_confirm_the_draft() -> None:
-    owed = silent().on(PartialHeard(1, "nails"), PartialHeard(1, "nails"), ReplyReady(2))
-    words = owed.due("end_of_turn")
+    unconfirmed = silent().on(PartialHeard(1, "nails"), PartialHeard(1, "nails"), ReplyReady(2))
+    words = unconfirmed.due("end_of_turn")
     assert words.state == "settling.words"
     after = words.on(FinalHeard(1, "Nails!"))
     assert (after.state, after.data.reply.number) == ("speaking.opening", 2)
     assert after.data.said[-1].text == "Nails!"
-    later = owed.due("end_of_turn").on(FinalHeard(1, "nails and glue"))
+    later = unconfirmed.due("end_of_turn").on(FinalHeard(1, "nails and glue"))
     assert (later.state, later.data.reply.number) == ("thinking.silent", 3)
 
 

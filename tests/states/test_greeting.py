@@ -1,4 +1,4 @@
-"""The greeting."""
+"""The state `greeting`."""
 
 from __future__ import annotations
 

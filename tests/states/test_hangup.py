@@ -1,4 +1,4 @@
-"""The hangup."""
+"""The state `hangup`."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ from tests.states.situations import RIGHT, SO, SPOKEN, WELL_NOW, call_in
 
 FILLERS = (WELL_NOW, SO, RIGHT)
 LEAVES = ("silent", "filling.filler", "filling.filler_ending")
-#: A call whose filler began when the test's state was entered (`filler` is an index).
+#: Data of a call whose filler began as it entered the test's state.
 FILLING: dict[str, Any] = {"filler": 0, "last_filler": 0, "fillers": (WELL_NOW,)}
 
 

@@ -14,7 +14,7 @@ from callchart.engine.testing.questions import HeardReply, is_in, outcomes
 from callchart.states import CHART
 
 #: For each state, a caller who brings a call into it and keeps it there for a moment.
-Way = Callable[[Telephone], Awaitable[None]]
+CallerTo = Callable[[Telephone], Awaitable[None]]
 
 
 async def greeting(telephone: Telephone) -> None:
@@ -114,7 +114,7 @@ async def ended(telephone: Telephone) -> None:
     await telephone.until_the_end()
 
 
-WAYS: dict[str, Way] = {
+CALLERS: dict[str, CallerTo] = {
     "call.turn.greeting.clear": greeting,
     "call.turn.greeting.overlapped": greeting_overlapped,
     "call.turn.barged_in.speech": barged_in_speech,
@@ -140,7 +140,7 @@ MOMENTS = (0.0, 0.007, 0.31)
 
 
 def test_every_state_has_a_caller_who_reaches_it() -> None:
-    assert set(WAYS) == set(CHART.leaves)
+    assert set(CALLERS) == set(CHART.leaves)
 
 
 def prepare(telephone: Telephone) -> None:
@@ -160,10 +160,10 @@ FILLERS = {
 @pytest.mark.call(**FILLERS)
 @pytest.mark.unmeasured
 @pytest.mark.parametrize("later", MOMENTS)
-@pytest.mark.parametrize("state", WAYS)
+@pytest.mark.parametrize("state", CALLERS)
 async def test_the_caller_hangs_up(telephone: Telephone, state: str, later: float) -> None:
     prepare(telephone)
-    await WAYS[state](telephone)
+    await CALLERS[state](telephone)
     assert any(is_in(step.after.leaf, state) for step in telephone.steps[-2:])
     await telephone.caller_hangs_up(at=telephone.now + later)
     moment = telephone.now
@@ -177,10 +177,10 @@ async def test_the_caller_hangs_up(telephone: Telephone, state: str, later: floa
 @pytest.mark.call(**FILLERS)
 @pytest.mark.unmeasured
 @pytest.mark.parametrize("later", MOMENTS)
-@pytest.mark.parametrize("state", WAYS)
+@pytest.mark.parametrize("state", CALLERS)
 async def test_the_operator_hangs_up(telephone: Telephone, state: str, later: float) -> None:
     prepare(telephone)
-    await WAYS[state](telephone)
+    await CALLERS[state](telephone)
     await telephone.operator_hangs_up(at=telephone.now + later)
     await telephone.until_the_end(within=10.0)
     telephone.expect(

@@ -116,7 +116,7 @@ async def test_a_reply_is_written_once_and_finished_once(telephone: Telephone) -
 async def test_a_line_of_frames_and_a_line_of_spans_give_the_same_call(
     make_telephone: MakeTelephone,
 ) -> None:
-    told = []
+    courses = []
     for frames in (False, True):
         async with make_telephone(line=FakeLine(frames=frames)) as telephone:
             telephone.agent_will_say("We are open from nine to five.|", latency=0.3)
@@ -126,8 +126,8 @@ async def test_a_line_of_frames_and_a_line_of_spans_give_the_same_call(
             await telephone.until("listening")
             # A chunk is complete with its last sound, or after it.
             steps = [s for s in telephone.steps if not isinstance(s.event, SoundQueued)]
-            told.append([(step.at_us, type(step.event), step.after.leaf) for step in steps])
-    assert told[0] == told[1]
+            courses.append([(step.at_us, type(step.event), step.after.leaf) for step in steps])
+    assert courses[0] == courses[1]
 
 
 async def test_sound_is_heard_in_order_when_the_second_chunk_is_ready_first(

@@ -80,15 +80,15 @@ async def test_an_interrupted_reply_is_not_heard_after_its_interruption(
 async def test_a_backchannel_does_not_end_a_reply_whose_synthesis_is_barely_ahead(
     telephone: Telephone,
 ) -> None:
-    told = "For metals up to six hundred kilonewton you take the large one and all of its grips."
-    telephone.agent_will_say(told + "|")
+    text = "For metals up to six hundred kilonewton you take the large one and all of its grips."
+    telephone.agent_will_say(text + "|")
     telephone.synthesizer.will("metals", Manner(piece=0.3, pace=0.2))
     await telephone.caller_says("Tell me about it", at=3.0, until=4.0)
     await telephone.until("speaking.chunks")
     await telephone.caller_says("uh-huh", at=telephone.now + 1.0, lasting=0.4)
     await telephone.until("barged_in")
     await telephone.until("listening.waiting")
-    assert telephone.heard[-1] == HeardReply(2, told)
+    assert telephone.heard[-1] == HeardReply(2, text)
 
 
 async def test_the_caller_goes_on_while_the_answer_is_being_written(telephone: Telephone) -> None:

@@ -60,7 +60,7 @@ SATURDAY = Use("opening_hours", {"day": "Saturday"})
 BOOK = Use("book", {"name": "Ada"})
 
 
-#: When the question has ended and the answer begins (s).
+#: When the turn of `ask` has ended and the answer begins (s).
 ASKED = 4.42
 
 
@@ -101,7 +101,7 @@ async def test_words_before_a_tool_are_spoken_while_it_works(make_telephone: Mak
 
 
 @pytest.mark.parametrize(
-    ("use", "told"),
+    ("use", "result"),
     [
         (Use("price", {"article": "nails"}), "nails are sold out"),
         (Use("price", {"article": "glue"}), "price failed."),
@@ -115,7 +115,7 @@ async def test_words_before_a_tool_are_spoken_while_it_works(make_telephone: Mak
     ids=["its own refusal", "raises", "unknown", "a wrong argument", "a missing argument"],
 )
 async def test_the_model_gets_the_error_of_a_tool_and_goes_on(
-    make_telephone: MakeTelephone, use: Use, told: str
+    make_telephone: MakeTelephone, use: Use, result: str
 ) -> None:
     async with make_telephone(tools=Shop().tools) as telephone:
         telephone.agent_will_say(use, "I cannot say.|")
@@ -123,7 +123,7 @@ async def test_the_model_gets_the_error_of_a_tool_and_goes_on(
         await telephone.expect(
             states=[..., "thinking", "speaking", "listening"], heard="I cannot say."
         )
-        assert telephone.model.asked[0].results == [told]
+        assert telephone.model.asked[0].results == [result]
 
 
 async def test_a_tool_that_did_not_run_is_not_in_the_history(make_telephone: MakeTelephone) -> None:

@@ -212,10 +212,10 @@ class _Builder:
             for timer in place.timers
         }
         if not place.children:
-            ways = [self._to(place, guard) for guard in self._pick(SOME_GUARDS)]
+            reactions = [self._to(place, guard) for guard in self._pick(SOME_GUARDS)]
             # A delay of 0 s is safe only if the timer always leads onwards: no circle without time.
-            least = 1 if ways or place.path == self._last else 0
-            after["out"] = (self._delay(least=least), [*ways, to(self._next[place.path])])
+            least = 1 if reactions or place.path == self._last else 0
+            after["out"] = (self._delay(least=least), [*reactions, to(self._next[place.path])])
         return State(
             place.name,
             on=on if place.ancestors else {**on, Stop: to("over")},

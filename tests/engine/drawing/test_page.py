@@ -31,9 +31,9 @@ def test_every_button_has_a_line_in_the_picture_and_its_reactions() -> None:
     }
     data = re.search(r'id="data">(.*?)</script>', html(), re.DOTALL)
     assert data is not None
-    told = json.loads(data.group(1))
-    assert set(buttons) == lines == set(told)
-    assert told["SpeechStarted"] == [
+    listed = json.loads(data.group(1))
+    assert set(buttons) == lines == set(listed)
+    assert listed["SpeechStarted"] == [
         "talking [is_polite] ignored: they | may",
         "talking [else] → bye",
     ]

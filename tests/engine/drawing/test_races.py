@@ -181,9 +181,9 @@ def instant(tie: Tie) -> int:
 @pytest.mark.parametrize("state", LEAVES)
 async def test_both_orders_end_as_the_page_says(state: str, autojump_clock: object) -> None:
     for tie in all_ties()[LEAVES[state]]:
-        for first, second, told in orders(tie):
+        for first, second, listed in orders(tie):
             last = decided(tie.state, first.occurrence, second.occurrence)
-            assert (last.after.leaf, last.data) == (told.leaf, told.data)
+            assert (last.after.leaf, last.data) == (listed.leaf, listed.data)
         if tie.differs_in[:1] == ("state",) and can_be_met(tie):
             for first, second, _ in orders(tie):
                 at = instant(tie)
@@ -197,7 +197,7 @@ async def test_both_orders_end_as_the_page_says(state: str, autojump_clock: obje
 
 
 @dataclass(frozen=True, slots=True)
-class Told(Event):
+class Message(Event):
     """An event from outside, with or without words."""
 
     text: str
@@ -246,13 +246,13 @@ def test_the_csv_has_the_data_fields_of_pairs_that_differ_in_them_alone() -> Non
 
 
 def test_the_csv_has_the_last_state_of_pairs_that_are_alike() -> None:
-    told = chart(
-        leaf("a", on={Told: to("b"), Knock: to("over")}),
-        leaf("b", on={Told: ignore("it is known"), Knock: ignore("it is open")}),
-        events=(Told, Knock),
+    answered = chart(
+        leaf("a", on={Message: to("b"), Knock: to("over")}),
+        leaf("b", on={Message: ignore("it is known"), Knock: ignore("it is open")}),
+        events=(Message, Knock),
     )
-    assert "| `Told` | `Knock` | → **b**; ignored | → **over**; over |" in section(told, "a")
-    assert "b,Told,Knock,alike,,,b" in lines(told, "b")
+    assert "| `Message` | `Knock` | → **b**; ignored | → **over**; over |" in section(answered, "a")
+    assert "b,Message,Knock,alike,,,b" in lines(answered, "b")
 
 
 def test_a_state_whose_pairs_all_end_in_one_state_has_no_section() -> None:
@@ -283,10 +283,12 @@ def test_the_page_names_the_last_state_of_an_instant_if_a_third_step_leads_there
 
 def test_a_recalled_event_comes_before_the_second_of_a_pair() -> None:
     put_off = chart(
-        leaf("a", on={Knock: defer("not yet"), Ring: to("b"), Told: ignore("not yet")}),
-        leaf("b", on={Knock: to("c"), Ring: ignore("it is open"), Told: ignore("not yet")}),
-        leaf("c", on={Knock: ignore("it is open"), Ring: ignore("it is open"), Told: to("over")}),
-        events=(Knock, Ring, Told),
+        leaf("a", on={Knock: defer("not yet"), Ring: to("b"), Message: ignore("not yet")}),
+        leaf("b", on={Knock: to("c"), Ring: ignore("it is open"), Message: ignore("not yet")}),
+        leaf(
+            "c", on={Knock: ignore("it is open"), Ring: ignore("it is open"), Message: to("over")}
+        ),
+        events=(Knock, Ring, Message),
     )
     text = section(put_off, "a")
-    assert "| `Call` | `Told` | → **b**; → **over** | ignored; → **b** = **c** |" in text
+    assert "| `Call` | `Message` | → **b**; → **over** | ignored; → **b** = **c** |" in text

@@ -139,8 +139,8 @@ def test_each_word_is_heard_once_in_spite_of_interruptions(
 # --- the pipeline --------------------------------------------------------------------------------
 
 
-class Desk:
-    """A fake call around a pipeline; `said` has the posted events with their time (s)."""
+class FakeCall:
+    """A fake call around a pipeline; `posted` takes the posted events, with their time (s)."""
 
     def __init__(
         self,
@@ -165,15 +165,15 @@ class Desk:
         )
 
     @property
-    def said(self) -> list[tuple[float, Event]]:
-        said = []
+    def posted(self) -> list[tuple[float, Event]]:
+        posted = []
         while (occurrence := self.mailbox.take(None)) is not None:
-            said.append((occurrence.at_us / 1_000_000, occurrence.event))
-        return said
+            posted.append((occurrence.at_us / 1_000_000, occurrence.event))
+        return posted
 
     @property
     def events(self) -> list[Event]:
-        return [event for _, event in self.said]
+        return [event for _, event in self.posted]
 
     def start(self, reply: Reply, history: tuple[Said, ...] = ()) -> None:
         """Start `reply` in the first stay in `turn`."""
@@ -205,64 +205,64 @@ def model(*pieces: str, **manner: Any) -> FakeModel:
 
 
 async def test_a_prepared_script_is_ready_immediately(autojump_clock: MockClock) -> None:
-    desk = Desk(synthesizer=FakeSynthesizer(Manner(latency=1.0)))
-    await desk.phrases.prepare(desk.synthesizer, ["Good morning."])
+    call = FakeCall(synthesizer=FakeSynthesizer(Manner(latency=1.0)))
+    await call.phrases.prepare(call.synthesizer, ["Good morning."])
     began = trio.current_time()
 
-    composition = await desk.compose(Reply(1, "greeting", "Good morning."))
+    composition = await call.compose(Reply(1, "greeting", "Good morning."))
 
-    assert sorted(desk.said, key=str) == [
+    assert sorted(call.posted, key=str) == [
         (began, ReplyReady(1)),
         (began, ReplyWritten(1, 1, 0, False)),
     ]
     assert texts(composition) == ["Good morning."]
-    assert len(desk.synthesizer.syntheses) == 1
+    assert len(call.synthesizer.syntheses) == 1
 
 
 async def test_another_script_is_synthesised(autojump_clock: MockClock) -> None:
-    desk = Desk(synthesizer=FakeSynthesizer(Manner(latency=1.0)))
+    call = FakeCall(synthesizer=FakeSynthesizer(Manner(latency=1.0)))
 
-    composition = await desk.compose(Reply(1, "farewell", "Goodbye.", ends_call=True))
+    composition = await call.compose(Reply(1, "farewell", "Goodbye.", ends_call=True))
 
-    assert desk.said == [(0.0, ReplyWritten(1, 1, 0, True)), (1.0, ReplyReady(1))]
+    assert call.posted == [(0.0, ReplyWritten(1, 1, 0, True)), (1.0, ReplyReady(1))]
     assert len(composition.chunks[0].pcm) % FRAME == 0
 
 
 async def test_a_chunk_is_synthesised_as_soon_as_it_is_complete(
     autojump_clock: MockClock,
 ) -> None:
-    desk = Desk(model=model("We are ", "open|", " from nine", latency=0.5, pace=0.25))
+    call = FakeCall(model=model("We are ", "open|", " from nine", latency=0.5, pace=0.25))
 
-    composition = await desk.compose()
+    composition = await call.compose()
 
-    assert [(made.text, made.began) for made in desk.synthesizer.syntheses] == [
+    assert [(made.text, made.began) for made in call.synthesizer.syntheses] == [
         ("We are open", 0.75),
         ("from nine", 1.0),
     ]
     written = ReplyWritten(2, 2, 1, False, first_chunk=0.75)
-    assert [event for _, event in desk.said] == [ReplyReady(2), written]
+    assert [event for _, event in call.posted] == [ReplyReady(2), written]
     assert composition.ended
 
 
 async def test_the_model_is_given_the_history(autojump_clock: MockClock) -> None:
-    desk = Desk()
+    call = FakeCall()
     history = (Said("caller", "Are you open?"),)
 
-    await desk.compose(history=history)
+    await call.compose(history=history)
 
-    assert [asked.history for asked in desk.model.asked] == [history]
+    assert [asked.history for asked in call.model.asked] == [history]
 
 
 async def test_a_few_chunks_are_synthesised_in_parallel(autojump_clock: MockClock) -> None:
-    desk = Desk(
+    call = FakeCall(
         model=model("|".join("abcdefgh")),
         synthesizer=FakeSynthesizer(Manner(latency=1.0)),
         settings=Settings(parallel_synthesis=3),
     )
 
-    composition = await desk.compose()
+    composition = await call.compose()
 
-    assert desk.synthesizer.most_at_once == 3
+    assert call.synthesizer.most_at_once == 3
     assert texts(composition) == [*"abcdefgh"]
     assert all(chunk.ended for chunk in composition.chunks)
 
@@ -270,32 +270,32 @@ async def test_a_few_chunks_are_synthesised_in_parallel(autojump_clock: MockCloc
 async def test_a_reply_is_ready_with_its_first_sound_in_order(autojump_clock: MockClock) -> None:
     synthesizer = FakeSynthesizer(Manner(latency=0.5))
     synthesizer.will("first", Manner(latency=1.5))
-    desk = Desk(model=model("The first|", "and the second"), synthesizer=synthesizer)
+    call = FakeCall(model=model("The first|", "and the second"), synthesizer=synthesizer)
 
-    await desk.compose()
+    await call.compose()
 
-    assert [at for at, event in desk.said if event == ReplyReady(2)] == [1.5]
+    assert [at for at, event in call.posted if event == ReplyReady(2)] == [1.5]
 
 
 async def test_text_that_arrives_slowly_is_cut_after_chunk_wait(autojump_clock: MockClock) -> None:
-    desk = Desk(
+    call = FakeCall(
         model=model("let ", "me ", "see ", "what we have", pace=0.4),
         settings=Settings(chunk_wait=1.0),
     )
 
-    composition = await desk.compose()
+    composition = await call.compose()
 
     assert texts(composition)[0] == "let me"
-    assert desk.synthesizer.syntheses[0].began == pytest.approx(1.0)
+    assert call.synthesizer.syntheses[0].began == pytest.approx(1.0)
     assert " ".join(texts(composition)) == "let me see what we have"
 
 
 async def test_requests_for_a_moment_are_counted_apart(autojump_clock: MockClock) -> None:
-    desk = Desk(model=model("We are open", latency=3.0), settings=Settings(longest_silence=2.0))
+    call = FakeCall(model=model("We are open", latency=3.0), settings=Settings(longest_silence=2.0))
 
-    composition = await desk.compose()
+    composition = await call.compose()
 
-    (written,) = [event for event in desk.events if isinstance(event, ReplyWritten)]
+    (written,) = [event for event in call.events if isinstance(event, ReplyWritten)]
     assert written == ReplyWritten(2, 2, 0, False, first_chunk=3.0, bridges=1)
     assert texts(composition)[1] == "We are open"
 
@@ -303,22 +303,22 @@ async def test_requests_for_a_moment_are_counted_apart(autojump_clock: MockClock
 async def test_a_model_may_end_the_call_without_a_word(
     autojump_clock: MockClock,
 ) -> None:
-    desk = Desk(model=model("", ends_call=True))
+    call = FakeCall(model=model("", ends_call=True))
 
-    await desk.compose()
+    await call.compose()
 
-    assert desk.events == [ReplyWritten(2, 0, 0, True)]
+    assert call.events == [ReplyWritten(2, 0, 0, True)]
 
 
 # --- failures ------------------------------------------------------------------------------------
 
 
 async def test_the_text_before_a_failure_of_the_model_is_kept(autojump_clock: MockClock) -> None:
-    desk = Desk(model=model("We are open|", "from", fails=True, pace=0.5))
+    call = FakeCall(model=model("We are open|", "from", fails=True, pace=0.5))
 
-    composition = await desk.compose()
+    composition = await call.compose()
 
-    assert desk.said == [
+    assert call.posted == [
         (0.0, ReplyReady(2)),
         (0.5, ReplyFailed(2, "text", "told to fail")),
     ]
@@ -330,14 +330,14 @@ async def test_the_text_before_a_failure_of_the_model_is_kept(autojump_clock: Mo
 async def test_a_failure_of_the_model_is_posted_when_the_text_before_it_has_sound(
     autojump_clock: MockClock,
 ) -> None:
-    desk = Desk(
+    call = FakeCall(
         model=model("We are open|", "from", fails=True, pace=0.5),
         synthesizer=FakeSynthesizer(Manner(latency=1.0)),
     )
 
-    composition = await desk.compose()
+    composition = await call.compose()
 
-    assert desk.said == [
+    assert call.posted == [
         (1.0, ReplyReady(2)),
         (1.0, ReplyFailed(2, "text", "told to fail")),
     ]
@@ -347,14 +347,14 @@ async def test_a_failure_of_the_model_is_posted_when_the_text_before_it_has_soun
 async def test_a_failure_of_the_model_is_posted_when_the_text_before_it_cannot_be_spoken(
     autojump_clock: MockClock,
 ) -> None:
-    desk = Desk(
+    call = FakeCall(
         model=model("We are open|", "from", fails=True, pace=0.5),
         synthesizer=FakeSynthesizer(Manner(latency=1.0, fails=0.0)),
     )
 
-    composition = await desk.compose()
+    composition = await call.compose()
 
-    assert desk.said == [(1.0, ReplyFailed(2, "text", "told to fail"))]
+    assert call.posted == [(1.0, ReplyFailed(2, "text", "told to fail"))]
     assert composition.chunks == []
 
 
@@ -363,29 +363,29 @@ async def test_a_later_chunk_that_fails_first_does_not_drop_the_ones_before_it(
 ) -> None:
     synthesizer = FakeSynthesizer(Manner(latency=1.0))
     synthesizer.will("second", Manner(latency=0.5, fails=0.0))
-    desk = Desk(model=model("the first|", "the second|"), synthesizer=synthesizer)
+    call = FakeCall(model=model("the first|", "the second|"), synthesizer=synthesizer)
 
-    composition = await desk.compose()
+    composition = await call.compose()
 
     failed = ReplyFailed(2, "synthesis", "told to fail")
-    assert [said for said in desk.said if said[0]] == [(1.0, ReplyReady(2)), (1.0, failed)]
+    assert [said for said in call.posted if said[0]] == [(1.0, ReplyReady(2)), (1.0, failed)]
     assert texts(composition) == ["the first"]
 
 
 async def test_an_answer_without_words_is_a_failure(autojump_clock: MockClock) -> None:
-    desk = Desk(model=model(" | ... |"))
+    call = FakeCall(model=model(" | ... |"))
 
-    await desk.compose()
+    await call.compose()
 
-    assert desk.events == [ReplyFailed(2, "text", "an empty answer")]
+    assert call.events == [ReplyFailed(2, "text", "an empty answer")]
 
 
 async def test_a_text_without_sound_is_a_failure(autojump_clock: MockClock) -> None:
-    desk = Desk()
+    call = FakeCall()
 
-    await desk.compose(Reply(1, "greeting", " "))
+    await call.compose(Reply(1, "greeting", " "))
 
-    assert desk.events == [
+    assert call.events == [
         ReplyWritten(1, 1, 0, False),
         ReplyFailed(1, "synthesis", "no sound for the text"),
     ]
@@ -396,15 +396,15 @@ async def test_no_chunk_follows_one_whose_synthesis_failed(
 ) -> None:
     synthesizer = FakeSynthesizer()
     synthesizer.will("second", Manner(latency=0.1, fails=0.0))
-    desk = Desk(
+    call = FakeCall(
         model=model("the first|", "the second|", "the third|", "the fourth", pace=0.08),
         synthesizer=synthesizer,
     )
 
-    composition = await desk.compose()
+    composition = await call.compose()
 
     assert texts(composition) == ["the first"]
-    assert [e for e in desk.events if isinstance(e, ReplyFailed)] == [
+    assert [e for e in call.events if isinstance(e, ReplyFailed)] == [
         ReplyFailed(2, "synthesis", "told to fail")
     ]
 
@@ -414,9 +414,9 @@ async def test_a_synthesis_that_breaks_off_keeps_its_sound(
 ) -> None:
     synthesizer = FakeSynthesizer()
     synthesizer.will("second", Manner(piece=0.1, pace=0.1, fails=0.2))
-    desk = Desk(model=model("the first|", "the second|", "the third"), synthesizer=synthesizer)
+    call = FakeCall(model=model("the first|", "the second|", "the third"), synthesizer=synthesizer)
 
-    composition = await desk.compose()
+    composition = await call.compose()
 
     assert texts(composition) == ["the first", "the second"]
     assert composition.chunks[1].phase is ChunkPhase.BROKEN
@@ -426,63 +426,63 @@ async def test_a_synthesis_that_breaks_off_keeps_its_sound(
 async def test_chunks_that_wait_are_not_synthesised_after_the_first_failed(
     autojump_clock: MockClock,
 ) -> None:
-    desk = Desk(
+    call = FakeCall(
         model=model("one|", "two|", "three|", "four|", "five|"),
         synthesizer=FakeSynthesizer(Manner(latency=1.0)),
     )
-    desk.synthesizer.will("one", Manner(latency=0.2, fails=0.0))
+    call.synthesizer.will("one", Manner(latency=0.2, fails=0.0))
 
-    composition = await desk.compose()
+    composition = await call.compose()
 
     assert texts(composition) == []
-    assert [each.text for each in desk.synthesizer.syntheses] == ["one", "two", "three"]
-    assert [event.reply for event in desk.events if isinstance(event, ReplyFailed)] == [2]
+    assert [each.text for each in call.synthesizer.syntheses] == ["one", "two", "three"]
+    assert [event.reply for event in call.events if isinstance(event, ReplyFailed)] == [2]
 
 
 async def test_two_failed_syntheses_post_one_failure(autojump_clock: MockClock) -> None:
-    desk = Desk(
+    call = FakeCall(
         model=model("one|", "two|", "three"),
         synthesizer=FakeSynthesizer(Manner(latency=0.5, fails=0.0)),
     )
 
-    composition = await desk.compose()
+    composition = await call.compose()
 
     assert composition.chunks == []
-    assert [type(event) for event in desk.events].count(ReplyFailed) == 1
+    assert [type(event) for event in call.events].count(ReplyFailed) == 1
 
 
 # --- the end of a reply --------------------------------------------------------------------------
 
 
 async def test_the_next_reply_ends_the_one_before(autojump_clock: MockClock) -> None:
-    desk = Desk(
+    call = FakeCall(
         model=model("the first answer|", hangs=True),
         synthesizer=FakeSynthesizer(Manner(latency=0.5, hangs=0.0)),
     )
-    desk.start(ANSWER)
+    call.start(ANSWER)
 
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(desk.run)
+        nursery.start_soon(call.run)
         await trio.sleep(1)
-        assert (desk.model.under_way, desk.synthesizer.under_way) == (1, 1)
-        desk.synthesizer.manner = Manner()
-        desk.start(Reply(3, "apology", "Sorry."))
+        assert (call.model.under_way, call.synthesizer.under_way) == (1, 1)
+        call.synthesizer.manner = Manner()
+        call.start(Reply(3, "apology", "Sorry."))
         await trio.sleep(1)
-        assert (desk.model.under_way, desk.synthesizer.under_way) == (0, 0)
-        assert desk.pipeline.current is not None
-        assert texts(desk.pipeline.current) == ["Sorry."]
+        assert (call.model.under_way, call.synthesizer.under_way) == (0, 0)
+        assert call.pipeline.current is not None
+        assert texts(call.pipeline.current) == ["Sorry."]
         nursery.cancel_scope.cancel()
 
-    assert [event.reply for event in desk.events if isinstance(event, ReplyReady)] == [3]
+    assert [event.reply for event in call.events if isinstance(event, ReplyReady)] == [3]
 
 
 async def test_the_end_of_the_turn_ends_its_reply(autojump_clock: MockClock) -> None:
-    desk = Desk(model=model("an answer|", hangs=True))
+    call = FakeCall(model=model("an answer|", hangs=True))
 
-    await desk.compose()
+    await call.compose()
 
-    assert desk.pipeline.current is None
-    assert (desk.model.under_way, desk.synthesizer.under_way) == (0, 0)
+    assert call.pipeline.current is None
+    assert (call.model.under_way, call.synthesizer.under_way) == (0, 0)
 
 
 class LateModel(FakeModel):
@@ -498,39 +498,39 @@ class LateModel(FakeModel):
 async def test_text_that_arrives_after_the_model_was_cancelled_is_dropped(
     autojump_clock: MockClock,
 ) -> None:
-    desk = Desk(model=LateModel())
-    desk.model.will_write(FakeAnswer(("an answer|",), hangs=True))
-    assert isinstance(desk.model, LateModel)
+    call = FakeCall(model=LateModel())
+    call.model.will_write(FakeAnswer(("an answer|",), hangs=True))
+    assert isinstance(call.model, LateModel)
 
-    await desk.compose()
-    desk.model.out("of no use any more|")
+    await call.compose()
+    call.model.out("of no use any more|")
 
-    assert [each.text for each in desk.synthesizer.syntheses] == ["an answer"]
+    assert [each.text for each in call.synthesizer.syntheses] == ["an answer"]
 
 
 async def test_a_reply_of_a_turn_that_was_left_before_its_activity_ran_does_not_begin_later(
     autojump_clock: MockClock,
 ) -> None:
-    desk = Desk()
-    desk.start(ANSWER)
+    call = FakeCall()
+    call.start(ANSWER)
 
     with trio.move_on_after(5):
-        await desk.run(activation=2)
+        await call.run(activation=2)
 
-    assert (desk.model.asked, desk.events, desk.pipeline.current) == ([], [], None)
+    assert (call.model.asked, call.events, call.pipeline.current) == ([], [], None)
 
 
 async def test_a_reply_that_had_not_begun_at_the_end_of_its_turn_does_not_begin_later(
     autojump_clock: MockClock,
 ) -> None:
-    desk = Desk()
-    desk.start(ANSWER)
+    call = FakeCall()
+    call.start(ANSWER)
     with trio.CancelScope() as turn:
         turn.cancel()
-        await desk.run()
+        await call.run()
 
     with trio.move_on_after(5):
-        await desk.run()
+        await call.run()
 
-    assert [event for event in desk.events if isinstance(event, ReplyReady)] == []
-    assert desk.pipeline.current is None
+    assert [event for event in call.events if isinstance(event, ReplyReady)] == []
+    assert call.pipeline.current is None

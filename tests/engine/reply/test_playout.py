@@ -15,7 +15,7 @@ FRAME = bytes(640)
 FRAME_US = 20_000
 
 
-class Desk:
+class ClockedPlayout:
     """A playout and its clock `at` (us), which the test sets. `heard` lists the heard bytes."""
 
     def __init__(self, rate_hz: int = 16000) -> None:
@@ -38,18 +38,18 @@ class Desk:
 
 
 @pytest.fixture
-def desk() -> Desk:
-    return Desk()
+def clocked() -> ClockedPlayout:
+    return ClockedPlayout()
 
 
-def test_sound_is_queued_until_it_was_heard(desk: Desk) -> None:
-    playback = desk.begin()
-    desk.playout.send(playback, FRAME * 10)
-    desk.at = 4 * FRAME_US
+def test_sound_is_queued_until_it_was_heard(clocked: ClockedPlayout) -> None:
+    playback = clocked.begin()
+    clocked.playout.send(playback, FRAME * 10)
+    clocked.at = 4 * FRAME_US
 
-    assert desk.playout.queued_s(playback) == pytest.approx(0.12)
-    desk.at = 30 * FRAME_US
-    assert desk.playout.queued_s(playback) == 0
+    assert clocked.playout.queued_s(playback) == pytest.approx(0.12)
+    clocked.at = 30 * FRAME_US
+    assert clocked.playout.queued_s(playback) == 0
 
 
 @pytest.mark.parametrize(
@@ -62,193 +62,193 @@ def test_sound_is_queued_until_it_was_heard(desk: Desk) -> None:
     ],
 )
 def test_a_carrier_that_stalls_does_not_advance_the_position(
-    desk: Desk, stalls_for: float, frames: int
+    clocked: ClockedPlayout, stalls_for: float, frames: int
 ) -> None:
-    playback = desk.begin()
+    playback = clocked.begin()
     for _ in range(3):
-        desk.playout.send(playback, FRAME * 10)
-    desk.at = 10 * FRAME_US
-    desk.confirm()
-    desk.at += round(stalls_for * 1_000_000)
+        clocked.playout.send(playback, FRAME * 10)
+    clocked.at = 10 * FRAME_US
+    clocked.confirm()
+    clocked.at += round(stalls_for * 1_000_000)
 
-    desk.playout.stop()
+    clocked.playout.stop()
 
-    assert desk.heard == [frames * 640]
+    assert clocked.heard == [frames * 640]
 
 
-def test_a_mark_confirms_those_before_it(desk: Desk) -> None:
+def test_a_mark_confirms_those_before_it(clocked: ClockedPlayout) -> None:
     reached: list[int] = []
-    playback = desk.begin()
+    playback = clocked.begin()
     for number in (1, 2):
-        desk.playout.send(playback, FRAME, partial(reached.append, number))
-    desk.at = 3 * FRAME_US
+        clocked.playout.send(playback, FRAME, partial(reached.append, number))
+    clocked.at = 3 * FRAME_US
 
-    desk.playout.mark_reached(desk.line.marks[-1])
-    desk.playout.stop()
+    clocked.playout.mark_reached(clocked.line.marks[-1])
+    clocked.playout.stop()
 
     assert reached == [1, 2]
-    assert desk.heard == [2 * 640]
+    assert clocked.heard == [2 * 640]
 
 
-def test_sound_sent_after_a_gap_begins_when_it_is_sent(desk: Desk) -> None:
-    playback = desk.begin()
-    desk.playout.send(playback, FRAME)
-    desk.at = 1_000_000
+def test_sound_sent_after_a_gap_begins_when_it_is_sent(clocked: ClockedPlayout) -> None:
+    playback = clocked.begin()
+    clocked.playout.send(playback, FRAME)
+    clocked.at = 1_000_000
 
-    desk.playout.send(playback, FRAME * 5)
+    clocked.playout.send(playback, FRAME * 5)
 
-    assert desk.playout.queued_s(playback) == pytest.approx(0.1)
-
-
-def test_a_stop_posts_the_words_that_were_heard(desk: Desk) -> None:
-    playback = desk.begin(reply=7)
-    desk.playout.send(playback, FRAME * 10)
-    desk.at = 4 * FRAME_US
-
-    desk.playout.stop()
-
-    assert desk.line.notes == ["play", "mark", "flush"]
-    assert desk.heard == [4 * 640]
-    assert desk.raised == [PlaybackStopped(7, "2560 bytes")]
+    assert clocked.playout.queued_s(playback) == pytest.approx(0.1)
 
 
-def test_a_stop_before_any_sound_has_zero_bytes(desk: Desk) -> None:
-    desk.begin()
+def test_a_stop_posts_the_words_that_were_heard(clocked: ClockedPlayout) -> None:
+    playback = clocked.begin(reply=7)
+    clocked.playout.send(playback, FRAME * 10)
+    clocked.at = 4 * FRAME_US
 
-    desk.playout.stop()
+    clocked.playout.stop()
 
-    assert desk.raised == [PlaybackStopped(1, "0 bytes")]
-
-
-def test_a_stop_after_the_end_has_all_bytes_and_no_more(desk: Desk) -> None:
-    playback = desk.begin()
-    desk.playout.send(playback, FRAME * 3)
-    desk.at = 10_000_000
-
-    desk.playout.stop()
-
-    assert desk.heard == [3 * 640]
+    assert clocked.line.notes == ["play", "mark", "flush"]
+    assert clocked.heard == [4 * 640]
+    assert clocked.raised == [PlaybackStopped(7, "2560 bytes")]
 
 
-def test_a_stop_in_the_middle_of_a_sample_counts_whole_samples(desk: Desk) -> None:
-    desk.playout.send(desk.begin(), FRAME * 3)
-    desk.at = 20_031
+def test_a_stop_before_any_sound_has_zero_bytes(clocked: ClockedPlayout) -> None:
+    clocked.begin()
 
-    desk.playout.stop()
+    clocked.playout.stop()
 
-    assert desk.heard[0] % 2 == 0
-
-
-def test_a_second_stop_does_nothing(desk: Desk) -> None:
-    desk.begin()
-    desk.playout.stop()
-
-    desk.playout.stop()
-
-    assert (len(desk.raised), desk.line.notes) == (1, ["flush"])
+    assert clocked.raised == [PlaybackStopped(1, "0 bytes")]
 
 
-def test_a_stopped_filler_posts_no_words(desk: Desk) -> None:
-    playback = desk.begin(reply=None)
-    desk.playout.send(playback, FRAME)
+def test_a_stop_after_the_end_has_all_bytes_and_no_more(clocked: ClockedPlayout) -> None:
+    playback = clocked.begin()
+    clocked.playout.send(playback, FRAME * 3)
+    clocked.at = 10_000_000
 
-    desk.playout.stop()
+    clocked.playout.stop()
 
-    assert desk.raised == []
-    assert desk.line.notes[-1] == "flush"
-
-
-def test_sound_of_an_earlier_playback_is_dropped_and_counted(desk: Desk) -> None:
-    over = desk.begin()
-    desk.playout.stop()
-    current = desk.begin(reply=2)
-
-    assert not desk.playout.send(over, FRAME * 2)
-    assert desk.playout.send(current, FRAME)
-
-    assert desk.playout.stale_bytes == 2 * 640
-    assert bytes(desk.line.played) == FRAME
+    assert clocked.heard == [3 * 640]
 
 
-def test_there_is_one_playback_at_a_time(desk: Desk) -> None:
-    desk.begin()
+def test_a_stop_in_the_middle_of_a_sample_counts_whole_samples(clocked: ClockedPlayout) -> None:
+    clocked.playout.send(clocked.begin(), FRAME * 3)
+    clocked.at = 20_031
+
+    clocked.playout.stop()
+
+    assert clocked.heard[0] % 2 == 0
+
+
+def test_a_second_stop_does_nothing(clocked: ClockedPlayout) -> None:
+    clocked.begin()
+    clocked.playout.stop()
+
+    clocked.playout.stop()
+
+    assert (len(clocked.raised), clocked.line.notes) == (1, ["flush"])
+
+
+def test_a_stopped_filler_posts_no_words(clocked: ClockedPlayout) -> None:
+    playback = clocked.begin(reply=None)
+    clocked.playout.send(playback, FRAME)
+
+    clocked.playout.stop()
+
+    assert clocked.raised == []
+    assert clocked.line.notes[-1] == "flush"
+
+
+def test_sound_of_an_earlier_playback_is_dropped_and_counted(clocked: ClockedPlayout) -> None:
+    over = clocked.begin()
+    clocked.playout.stop()
+    current = clocked.begin(reply=2)
+
+    assert not clocked.playout.send(over, FRAME * 2)
+    assert clocked.playout.send(current, FRAME)
+
+    assert clocked.playout.stale_bytes == 2 * 640
+    assert bytes(clocked.line.played) == FRAME
+
+
+def test_there_is_one_playback_at_a_time(clocked: ClockedPlayout) -> None:
+    clocked.begin()
 
     with pytest.raises(AssertionError, match="stopped before the next"):
-        desk.begin()
+        clocked.begin()
 
 
 # --- marks ---------------------------------------------------------------------------------------
 
 
-def test_a_mark_calls_back_once(desk: Desk) -> None:
+def test_a_mark_calls_back_once(clocked: ClockedPlayout) -> None:
     reached: list[str] = []
-    playback = desk.begin()
-    desk.playout.send(playback, FRAME)
-    desk.playout.mark(playback, lambda: reached.append("reached"))
+    playback = clocked.begin()
+    clocked.playout.send(playback, FRAME)
+    clocked.playout.mark(playback, lambda: reached.append("reached"))
 
-    for mark in desk.line.marks * 2:
-        desk.playout.mark_reached(mark)
+    for mark in clocked.line.marks * 2:
+        clocked.playout.mark_reached(mark)
 
     assert reached == ["reached"]
 
 
-def test_a_late_mark_corrects_the_position(desk: Desk) -> None:
-    playback = desk.begin()
-    desk.playout.send(playback, FRAME * 10)
-    desk.playout.mark(playback, lambda: None)
-    desk.playout.send(playback, FRAME * 5)
+def test_a_late_mark_corrects_the_position(clocked: ClockedPlayout) -> None:
+    playback = clocked.begin()
+    clocked.playout.send(playback, FRAME * 10)
+    clocked.playout.mark(playback, lambda: None)
+    clocked.playout.send(playback, FRAME * 5)
     # The carrier is 50 ms later than computed.
-    desk.at = 10 * FRAME_US + 50_000
+    clocked.at = 10 * FRAME_US + 50_000
 
-    desk.playout.mark_reached(desk.line.marks[0])
+    clocked.playout.mark_reached(clocked.line.marks[0])
 
-    assert desk.playout.queued_s(playback) == pytest.approx(0.1)
-    desk.playout.stop()
-    assert desk.heard == [10 * 640]
-
-
-def test_an_early_mark_corrects_the_position(desk: Desk) -> None:
-    playback = desk.begin()
-    desk.playout.send(playback, FRAME * 10)
-    desk.playout.mark(playback, lambda: None)
-    desk.at = 8 * FRAME_US
-
-    desk.playout.mark_reached(desk.line.marks[0])
-    desk.playout.stop()
-
-    assert desk.heard == [10 * 640]
+    assert clocked.playout.queued_s(playback) == pytest.approx(0.1)
+    clocked.playout.stop()
+    assert clocked.heard == [10 * 640]
 
 
-def test_a_mark_of_an_earlier_playback_is_ignored(desk: Desk) -> None:
+def test_an_early_mark_corrects_the_position(clocked: ClockedPlayout) -> None:
+    playback = clocked.begin()
+    clocked.playout.send(playback, FRAME * 10)
+    clocked.playout.mark(playback, lambda: None)
+    clocked.at = 8 * FRAME_US
+
+    clocked.playout.mark_reached(clocked.line.marks[0])
+    clocked.playout.stop()
+
+    assert clocked.heard == [10 * 640]
+
+
+def test_a_mark_of_an_earlier_playback_is_ignored(clocked: ClockedPlayout) -> None:
     reached: list[str] = []
-    over = desk.begin()
-    desk.playout.send(over, FRAME, lambda: reached.append("over"))
-    desk.playout.stop()
-    desk.playout.mark_reached(desk.line.marks[0])
-    current = desk.begin(reply=2)
-    desk.playout.mark(current, lambda: reached.append("current"))
+    over = clocked.begin()
+    clocked.playout.send(over, FRAME, lambda: reached.append("over"))
+    clocked.playout.stop()
+    clocked.playout.mark_reached(clocked.line.marks[0])
+    current = clocked.begin(reply=2)
+    clocked.playout.mark(current, lambda: reached.append("current"))
 
-    desk.playout.mark_reached(desk.line.marks[0])
-    desk.playout.mark(over, lambda: reached.append("over"))
+    clocked.playout.mark_reached(clocked.line.marks[0])
+    clocked.playout.mark(over, lambda: reached.append("over"))
 
     assert reached == []
-    assert len(desk.line.marks) == 2
+    assert len(clocked.line.marks) == 2
 
 
-def test_marks_are_numbered_through_the_whole_call(desk: Desk) -> None:
+def test_marks_are_numbered_through_the_whole_call(clocked: ClockedPlayout) -> None:
     for reply in (1, 2):
-        desk.playout.mark(desk.begin(reply), lambda: None)
-        desk.playout.stop()
+        clocked.playout.mark(clocked.begin(reply), lambda: None)
+        clocked.playout.stop()
 
-    assert desk.line.marks == [1, 2]
+    assert clocked.line.marks == [1, 2]
 
 
 def test_at_8_khz_a_frame_has_half_the_bytes() -> None:
-    desk = Desk(rate_hz=8000)
-    playback = desk.begin()
-    desk.playout.send(playback, bytes(320) * 10)
-    desk.at = 4 * FRAME_US
+    clocked = ClockedPlayout(rate_hz=8000)
+    playback = clocked.begin()
+    clocked.playout.send(playback, bytes(320) * 10)
+    clocked.at = 4 * FRAME_US
 
-    desk.playout.stop()
+    clocked.playout.stop()
 
-    assert desk.heard == [4 * 320]
+    assert clocked.heard == [4 * 320]

@@ -28,7 +28,7 @@ async def book(name: str) -> str:
     return f"for {name}"
 
 
-class Desk:
+class FakeCall:
     """A fake call: keeps the posted events with their time (s), and takes each if `takes`."""
 
     def __init__(self, nursery: trio.Nursery) -> None:
@@ -54,7 +54,7 @@ async def test_hang_up_comes_first_and_transfer_needs_a_target(
     autojump_clock: MockClock,
 ) -> None:
     async with trio.open_nursery() as nursery:
-        runner = Desk(nursery).runner
+        runner = FakeCall(nursery).runner
     assert names(Toolbox()) == ["hang_up"]
     assert names(Toolbox(runner)) == ["hang_up", "price", "book"]
     assert names(Toolbox(runner, ["100"])) == ["hang_up", "transfer", "price", "book"]
@@ -85,13 +85,13 @@ async def test_the_model_reads_that_a_tool_is_unknown() -> None:
 
 async def test_each_use_is_posted_with_its_number(autojump_clock: MockClock) -> None:
     async with trio.open_nursery() as nursery:
-        desk = Desk(nursery)
-        toolbox = Toolbox(desk.runner)
+        call = FakeCall(nursery)
+        toolbox = Toolbox(call.runner)
         nails, ada = '{"article": "nails"}', '{"name": "Ada"}'
         assert await toolbox.use("price", nails) == "nails cost nine"
         assert await toolbox.use("price", "{}") != "nails cost nine"
         assert await toolbox.use("book", ada) == "for Ada"
-    assert desk.posted == [
+    assert call.posted == [
         (0.0, ToolFinished(1, "price", nails, "nails cost nine")),
         (0.0, ToolUnderWay(2, "book", ada, 3.0)),
         (2.0, ToolFinished(2, "book", ada, "for Ada")),
@@ -100,25 +100,25 @@ async def test_each_use_is_posted_with_its_number(autojump_clock: MockClock) -> 
 
 async def test_a_cancelled_answer_begins_no_use() -> None:
     async with trio.open_nursery() as nursery:
-        desk = Desk(nursery)
+        call = FakeCall(nursery)
         with trio.CancelScope() as over:
             over.cancel()
-            await Toolbox(desk.runner).use("book", '{"name": "Ada"}')
+            await Toolbox(call.runner).use("book", '{"name": "Ada"}')
         assert over.cancelled_caught
-    assert desk.posted == []
+    assert call.posted == []
 
 
 async def test_a_finishing_use_begins_when_the_call_has_taken_its_event(
     autojump_clock: MockClock,
 ) -> None:
     async with trio.open_nursery() as nursery:
-        desk = Desk(nursery)
-        desk.takes = False
+        call = FakeCall(nursery)
+        call.takes = False
         with trio.move_on_after(60):
-            await Toolbox(desk.runner).use("book", '{"name": "Ada"}')
-        desk.runner.event_taken(LineClosed())
-        desk.runner.event_taken(desk.posted[0][1])
-        assert await Toolbox(desk.runner).use("book", '{"name": "Ada"}') == "for Ada"
+            await Toolbox(call.runner).use("book", '{"name": "Ada"}')
+        call.runner.event_taken(LineClosed())
+        call.runner.event_taken(call.posted[0][1])
+        assert await Toolbox(call.runner).use("book", '{"name": "Ada"}') == "for Ada"
         assert trio.current_time() == 62.0
 
 
@@ -126,10 +126,10 @@ async def test_a_finishing_use_outlives_its_answer(
     autojump_clock: MockClock,
 ) -> None:
     async with trio.open_nursery() as nursery:
-        desk = Desk(nursery)
+        call = FakeCall(nursery)
         with trio.move_on_after(0.5):
-            await Toolbox(desk.runner).use("book", '{"name": "Ada"}')
+            await Toolbox(call.runner).use("book", '{"name": "Ada"}')
         # The next answer asks for the same use, and waits for the running one.
-        assert await Toolbox(desk.runner).use("book", '{ "name" : "Ada" }') == "for Ada"
+        assert await Toolbox(call.runner).use("book", '{ "name" : "Ada" }') == "for Ada"
         assert trio.current_time() == 2.0
-    assert [type(event) for _, event in desk.posted] == [ToolUnderWay, ToolFinished]
+    assert [type(event) for _, event in call.posted] == [ToolUnderWay, ToolFinished]

@@ -11,7 +11,7 @@ from callchart.states import CHART
 from tests.examples.take_message import CHART as MESSAGES
 
 
-def ways(diagram: Diagram) -> set[tuple[str, str]]:
+def arrows(diagram: Diagram) -> set[tuple[str, str]]:
     """Return the source and target of each transition, by their short names."""
     return {(diagram.name(r.source), diagram.name(r.target or "")) for r in diagram.transitions}
 
@@ -33,7 +33,9 @@ def test_the_default_chart_has_an_overview_of_six_boxes_in_the_frame_of_the_call
         "hangup",
     ]
     assert [small.name(path) for path in small.frames] == ["call"]
-    assert {("listening", "thinking"), ("speaking", "barged_in"), ("call", "hangup")} <= ways(small)
+    assert {("listening", "thinking"), ("speaking", "barged_in"), ("call", "hangup")} <= arrows(
+        small
+    )
 
 
 def test_a_transition_of_the_overview_passes_through_states_that_it_omits() -> None:
@@ -43,13 +45,13 @@ def test_a_transition_of_the_overview_passes_through_states_that_it_omits() -> N
 
 def test_a_chart_without_an_overview_of_its_own_shows_its_blocks() -> None:
     small = overview_of(diagram_of(line("a", "b", "c")))
-    assert ways(small) == {("a", "b"), ("b", "c")}
+    assert arrows(small) == {("a", "b"), ("b", "c")}
 
 
 def test_an_extended_chart_adds_its_own_states() -> None:
     small = overview_of(diagram_of(MESSAGES))
     assert "take_message" in [small.name(path) for path in small.leaves]
-    assert ("take_message", "speaking") in ways(small)
+    assert ("take_message", "speaking") in arrows(small)
 
 
 def test_a_label_has_two_lines_and_counts_the_triggers_it_omits() -> None:

@@ -17,7 +17,7 @@ from tests.engine.chart.by_hand import Notes
 
 
 @dataclass(frozen=True, slots=True)
-class Told(Event):
+class Message(Event):
     text: str
     times: int
 
@@ -31,7 +31,7 @@ class Painted(Event):
 
 
 def test_a_text_field_has_samples_with_and_without_words() -> None:
-    assert samples(Told, Notes()) == [Told(text, 1) for text in TEXTS]
+    assert samples(Message, Notes()) == [Message(text, 1) for text in TEXTS]
 
 
 def test_an_event_with_a_field_of_an_unknown_type_has_no_samples() -> None:
