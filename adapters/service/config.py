@@ -98,8 +98,8 @@ def read_config_without_secrets(
 ) -> tuple[Config, Mapping[str, str]]:
     """Return the configuration, and the mistakes of its missing secrets by key.
 
-    A secret is missing if its file or environment variable has no secret. It is empty in the
-    configuration. Raise `ConfigError` if the file has other mistakes."""
+    A missing secret is one whose environment variable or file has no text. It is empty in the
+    returned configuration. Raise `ConfigError` if the file has other mistakes."""
     source = Source(path.parent, _or_own(environment))
     try:
         return _config(path, source), {}

@@ -1,6 +1,6 @@
 """`callchart explore`: explores all calls of a chart, and reports what it found.
 
-A call that breaks a property is shown step by step. If a real call can take its path, it is
+A call that breaks a property is shown step by step. If a real call can take the same path, it is
 written as a journal, which `callchart replay` opens.
 """
 
@@ -114,7 +114,8 @@ def _begin(environment: Phone) -> None:
 
 
 def _general(chart: Chart) -> Phone:
-    """Return an environment that fits any chart. It treats no values as equal: keep it small."""
+    """Return an environment that fits any chart. It treats no two values as equal, so it must be
+    small."""
     defaults = chart.data().settings
     lowered = {name: min(1, getattr(defaults, name)) for name in _counted(chart)}
     return Phone(chart, settings=lowered, turns=1)
@@ -344,7 +345,7 @@ def show(found: dict[str, Any], console: Console, chart_option: str = "") -> Non
 
 
 def _never_entered_lines(states: Sequence[dict[str, Any]], *, complete: bool) -> Iterator[str]:
-    """Yield the states that no call entered, and the cures: nothing is explored of these states."""
+    """Yield lines about the states that no call entered, which the exploration did not check."""
     if not complete:
         if states:
             names = ", ".join(each["state"] for each in states)

@@ -90,7 +90,8 @@ def _list_of(kind: type[T], found: object, expected: str, place: str) -> Sequenc
 
 
 def _load(what: str, name: str, folder: Path, *, example: str, kind: type) -> object:
-    """Return the object at `MODULE:NAME`. The error for a wrong name lists those of this kind."""
+    """Return the object at `MODULE:NAME`. The error for a wrong name lists the objects of this
+    kind."""
     module_name, colon, attribute = name.partition(":")
     if not colon or not module_name or not attribute:
         raise UserError(f"{what} must be MODULE:NAME, such as {example}, got {name!r}")

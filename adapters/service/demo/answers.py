@@ -18,7 +18,8 @@ _FAILURES = frozenset(status.value for status in HTTPStatus if status >= 400)
 
 
 class AnswersError(ValueError):
-    """A mistake in a file of answers. The message is one line: file, place, expected and got."""
+    """A mistake in a file of answers. The message is one line: the file, the place, the expected
+    value and the given one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,7 @@ class DemoAnswer:
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """Scripted answers, and the one for all other words."""
+    """Scripted answers with keywords, and the answer to all other words."""
 
     answers: tuple[DemoAnswer, ...]
     otherwise: DemoAnswer

@@ -32,7 +32,7 @@ from callchart.engine.scene import Services
 from callchart.engine.settings import Settings
 from callchart.engine.supervisor import Supervisor
 
-#: Wide-band speech: the offline recogniser was trained on it, and SpeechKit hears it best.
+#: Wide-band speech: the offline recogniser was trained on it, and SpeechKit recognises it best.
 RATE_HZ = 16000
 
 RECORDING, JOURNAL, TIMELINE, REPORT = (

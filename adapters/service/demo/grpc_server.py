@@ -130,7 +130,7 @@ class _Exchange:
             self._unacknowledged = size
 
     async def send_data(self, data: bytes, end_stream: bool = False) -> None:
-        """See `seam.Sink`. The end is `finish`."""
+        """See `seam.Sink`. `finish` sends the end."""
         # A checkpoint first, here and below: the code after it must not act on a reset call.
         await trio.lowlevel.checkpoint()
         if not self._head_sent:
@@ -183,7 +183,7 @@ class _Connection:
             self._room.unpark_all()
 
     async def _write(self) -> None:
-        with suppress(trio.BrokenResourceError):  # the reader sees it as well
+        with suppress(trio.BrokenResourceError):  # the reader notices it too
             while True:
                 if data := self._h2.data_to_send():
                     await self._stream.send_all(data)

@@ -4,7 +4,7 @@ Trio cannot see bytes that one end has sent and the other has not received yet: 
 them. A clock that jumps would not wait for them. So they count as outside work: each end reports
 the bytes that it sends and receives, and the clock stands still from one report to the other.
 
-Each exchange (one request and its response) is counted by itself. The client's end closes it when
+Each exchange (one request and its response) is counted separately. The client's end closes it when
 the client has finished or failed. A closed exchange no longer holds the clock, and ignores later
 reports of the server.
 """

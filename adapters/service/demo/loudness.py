@@ -31,7 +31,7 @@ class Edge(Enum):
 
 
 class SpeechFinder:
-    """Finds speech in one session. Speech ends after `pause_s` seconds of silence."""
+    """A voice detector for one session. Speech ends after `pause_s` seconds of silence."""
 
     def __init__(self, pause_s: float) -> None:
         self._pause_ms = pause_s * 1000

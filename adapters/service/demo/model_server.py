@@ -95,7 +95,8 @@ class _Connection:
         self._http = h11.Connection(h11.SERVER)
 
     async def request(self) -> _Request | None:
-        """Return the next request, or None after the client has closed or was refused."""
+        """Return the next request, or None if the client has closed the connection or was
+        refused."""
         try:
             request = await self._request()
         except (h11.RemoteProtocolError, _Refused) as error:

@@ -1,7 +1,7 @@
 """A server of the demo in a process of its own.
 
-The process is a worker (`adapters.worker`) with a socket for requests. Its pipe reports the port
-and each request, and the end of the pipe ends the server."""
+The process is a worker (`adapters.worker`) with a socket for requests. Through its pipe it reports
+its port and each request. It ends when the pipe closes."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Asked:
 
 
 class Serve(Protocol):
-    """Serve until cancelled, and pass the method of each request to `asked`.
+    """A function that serves until cancelled, and passes the method of each request to `asked`.
 
     For `nursery.start`, which returns the port. Raises `ProviderError`, also within groups, if the
     server cannot start."""
@@ -57,9 +57,9 @@ class ServerProcess:
     @classmethod
     @asynccontextmanager
     async def started(cls, name: str, module: str, *arguments: str) -> AsyncIterator[Self]:
-        """Run `python -m module arguments` for as long as the block; errors carry `name`.
+        """Run `python -m module arguments` during the block; errors call it `name`.
 
-        Raises `ProviderError`, also out of the block, in a group, if the server dies later."""
+        Raises `ProviderError`; in a group if the server dies during the block."""
         worker = await Worker.start(name, module, *arguments)
         server = cls()
         async with trio.open_nursery() as nursery:

@@ -30,7 +30,7 @@ from callchart.adapters.tts.espeak.synthesizer import EspeakSynthesizer
 from callchart.adapters.tts.yandex.grpc import UTTERANCE
 from callchart.engine.ports import Recognizer
 
-#: espeak-ng's voices with another name than the language.
+#: espeak-ng's voices whose names are not the languages' names.
 _VOICES: Final[Mapping[str, str]] = {"en": "en-us"}
 
 

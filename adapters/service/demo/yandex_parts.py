@@ -51,7 +51,7 @@ def yandex(language: Language, whisper: Path) -> Parts:
 
 @asynccontextmanager
 async def _open(language: Language, whisper: Path, work: OutsideWork) -> AsyncIterator[OpenParts]:
-    """Open the parts, as `Parts.open`. The servers run in real time: `work` cannot hold them."""
+    """Open the parts, for `Parts.open`. The servers run in real time: `work` cannot hold them."""
     spoken, voice = _SPOKEN[language]
     listening = Listening(spoken, final_wait_s=_FINAL_WAIT)
     async with (

@@ -217,7 +217,7 @@ async def modules(ari: Ari, settings: AsteriskSettings) -> Finding:
 
 
 async def application(ari: Ari, settings: AsteriskSettings) -> Finding:
-    """Report whether a service serves our application now; it may be this one."""
+    """Report whether a process serves our application now. It may be the running service."""
     channels = await ari.application_resources(settings.app)
     if channels is None:
         return ok("application", f"application free: {settings.app}")

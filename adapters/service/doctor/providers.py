@@ -33,7 +33,7 @@ LEAST_ROOM = 500
 #: Frames that a recogniser gets before the start of an utterance is signalled.
 ONSET_FRAMES = 5
 
-#: Sentences for synthesis, which recognition then gets.
+#: The sentences that are synthesized and then recognised.
 SENTENCES: Mapping[Language, str] = {"en": "How are you today?", "ru": "Как у вас дела?"}
 
 

@@ -93,7 +93,7 @@ class SpeechSection(Table):
     """The folder in which the sound of scripts and short texts is kept. Without this key, no sound
     is kept."""
     cache_megabytes: Annotated[int, Field(ge=1, le=1_000_000)] = LIMIT_BYTES // _MEGABYTE
-    """The size of the cache."""
+    """The largest size of the cache."""
     espeak: EspeakSection | None = None
     openai: OpenAISection | None = None
     pocketsphinx: PocketsphinxSection | None = None
@@ -103,7 +103,7 @@ class SpeechSection(Table):
 
     @classmethod
     def prepared(cls, given: dict[str, Any]) -> dict[str, Any]:
-        """Return the table with the sections of the chosen providers alone: the others are not
+        """Return the table with only the sections of the chosen providers: the others are not
         validated."""
         chosen = {
             given.get(key, cls.model_fields[key].default)

@@ -110,7 +110,7 @@ class Yandex:
 
     @asynccontextmanager
     async def credentials(self) -> AsyncIterator[Credentials]:
-        """Open the credentials, for `SharedResources.open`."""
+        """Open the credentials, for `SharedResources.share`."""
         if isinstance(self.account, ApiKey):
             yield self.account
         else:

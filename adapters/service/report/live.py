@@ -32,7 +32,7 @@ _FIGURES_WIDTH, _LEAST_WORDS = 60, 12
 
 
 class LiveView:
-    """Prints the calls of a chart as they happen. `step` is a `callchart.engine.call.Inspector`.
+    """A view that prints calls as they happen. `step` is a `callchart.engine.call.Inspector`.
 
     `words`: also print spoken words, keys, and the arguments and results of tools. They are private
     in a real call."""

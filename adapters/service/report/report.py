@@ -42,7 +42,7 @@ class Ending(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """The call entered `state` (its full name) at `at`, because of `event`.
+    """A visit: the call entered `state` (its full name) at `at`, because of `event`.
 
     `name` is its short name, see `short`."""
 
@@ -56,7 +56,8 @@ class Visit:
 class Utterance:
     """An utterance of the caller, from its first sound to its last (None: the call ended first).
 
-    `text` is that of the final, or of the last partial without one; "" for a sound without words.
+    `text` is the text of the final result, or of the last partial if there is no final; "" for a
+    sound without words.
     `known` is the time of the final."""
 
     number: int
@@ -91,10 +92,11 @@ class Filler:
 
 @dataclass(frozen=True, slots=True)
 class BargeIn:
-    """The caller spoke into a reply at `speech`, and `silent_after` seconds later it fell silent.
+    """A barge-in: the caller began to speak during a reply, at `speech`. The reply fell silent
+    `silent_after` seconds later.
 
-    If the reply continued, at `resumed`, it was a backchannel, or a false alarm without words
-    (`said` is "")."""
+    If the reply continued at `resumed`, the speech was a backchannel, or, without words (`said` is
+    ""), a false alarm."""
 
     speech: float
     silent_after: float
@@ -135,14 +137,14 @@ class Latency:
     #: From the end of the caller's speech to their words, and to the end of their turn.
     text: float | None = None
     end_of_turn: float | None = None
-    #: From there (for a script: from its beginning) to the filler, to the model's first chunk, and
-    #: to the first synthesized sound.
+    #: From the end of the turn (for a script: from its request) to the filler, to the model's first
+    #: chunk, and to the first synthesized sound.
     filler: float | None = None
     first_chunk: float | None = None
     ready: float | None = None
     #: The wait of a ready answer for the end of the filler's word.
     filler_wait: float | None = None
-    #: From there to the first heard sound.
+    #: From a ready answer, after that wait, to the first heard sound.
     sound: float | None = None
     #: From the end of the caller's speech to the first sound of the answer.
     total: float | None = None
@@ -150,7 +152,9 @@ class Latency:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A failed stage of a reply, a failed provider, or a timer that fired; with its reply."""
+    """A failed stage of a reply, a failed provider, or a timer that fired.
+
+    `reply` is the number of its reply, if it belongs to one."""
 
     at: float
     what: str
@@ -377,7 +381,7 @@ class _Reply:
 
 
 class _Reading:
-    """Reads the lines of a journal in order. Mutable, and local to `report`."""
+    """The state of the reading of a journal, line by line. Mutable, and local to `report`."""
 
     def __init__(self, chart: Chart) -> None:
         self.chart = chart
@@ -401,7 +405,8 @@ class _Reading:
         self.silent = 0
         self.silent_since: int | None = None
         self.answered = 0
-        #: Since when a reply sounds, a filler sounds, and a reply waits for a filler.
+        #: The begin of the present sound, of the present filler (with its text), and of the present
+        #: wait for the end of a filler.
         self.sounding: int | None = None
         self.filling: tuple[int, str] | None = None
         self.waiting: int | None = None

@@ -1,6 +1,6 @@
 """A call as a picture: the speech of both sides, keys, tools, states, and each turn's latencies.
 
-`timeline` makes an SVG from a `Report` and, where there is a recording, the loudness of both sides.
+`timeline` makes an SVG from a `Report` and, if there is a recording, the loudness of both sides.
 Rows break the call as lines break a text, in quiet moments if possible. Sizes are in CSS px.
 """
 
@@ -129,7 +129,8 @@ def _legend_width(swatches: Iterable[tuple[str, str]]) -> float:
 
 
 def _rows(report: Report) -> list[tuple[float, float]]:
-    """Return the rows, as (began, ended): as long as they may be, broken in quiet moments."""
+    """Return the rows as (began, ended). They are as long as possible, and break in quiet
+    moments."""
     busy = [(u.began, report.duration if u.ended is None else u.ended) for u in report.utterances]
     for turn in report.turns:
         busy += [(sound.began, sound.ended) for sound in turn.sounds]
@@ -163,5 +164,5 @@ def _gaps(busy: Iterable[tuple[float, float]], end: float) -> Iterator[tuple[flo
 
 
 def _answered(turn: Turn) -> float:
-    """Return when the first sound of the reply was heard; without a sound, when it was begun."""
+    """Return when the first sound of the reply was heard, or when a reply without sound began."""
     return turn.sounds[0].began if turn.sounds else turn.called

@@ -49,8 +49,8 @@ class PlacedTool:
 def tool_lanes(report: Report, axis: Axis) -> list[list[PlacedTool]]:
     """Return the tools of this row in lanes without overlaps.
 
-    A tool without a known begin has a bar at its end. One that the call did not see end has a bar
-    to the end of the call."""
+    A tool without a known begin has a bar at its end. A tool without a known end has a bar to the
+    end of the call."""
     lanes: list[list[PlacedTool]] = []
     placed = [p for tool in report.tools if (p := _placed(tool, report.duration, axis))]
     for tool in sorted(placed, key=lambda tool: tool.label_x):

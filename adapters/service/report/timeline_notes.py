@@ -1,4 +1,4 @@
-"""The notes below the states of a timeline: the latencies of each answer, each barge-in."""
+"""The notes below the states of a timeline: the latencies of each answer, and each barge-in."""
 
 from __future__ import annotations
 

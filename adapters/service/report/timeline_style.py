@@ -1,4 +1,4 @@
-"""The measures of a timeline, in CSS px, and the colours that belong to no state."""
+"""The measures of a timeline, in CSS px, and all colours except those of states."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MARGIN, WORDS_RIGHT = 26, WIDTH - 12
 TITLE, WORDS, NAMES, SMALL = 18, 12, 11.5, 9.5
 
 INK, FAINT, GRID, CARD, EDGE = "#1e293b", "#64748b", "#eef2f6", PAPER, "#d8dee6"
-#: The sound of caller, agent and filler, where it was cut off, and the bars of tools. States have
-#: `palette_of`.
+#: The colours of the sound of caller, agent and filler, of a cut, and of tools. `palette_of` has
+#: those of states.
 CALLER_COLOUR, AGENT_COLOUR, FILLER_COLOUR, CUT = "#2563eb", "#0d9463", "#e08a00", "#dc2626"
 TOOL_COLOUR = "#7c3aed"

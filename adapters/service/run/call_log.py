@@ -25,7 +25,7 @@ class _Standing:
 
 
 class CallLog:
-    """Logs calls. `step` is an `engine.call.Inspector`; the supervisor calls `failed`.
+    """The log of all calls. `step` is an `engine.call.Inspector`; the supervisor calls `failed`.
 
     `taken` and `failures` count calls, `answers` sums up the answers of all calls; `under_way`
     holds the ids of running calls."""

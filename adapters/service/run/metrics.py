@@ -18,7 +18,8 @@ class Answers:
     """Counters of the model's complete answers.
 
     `marked` counts the answers that the model itself cut with "|", `our_cuts` the cuts at other
-    places. The other two are about the time from the request to the first chunk."""
+    places. The last two are the sum and the longest of the times from the request to the first
+    chunk."""
 
     written: int = 0
     marked: int = 0

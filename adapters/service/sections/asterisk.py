@@ -103,8 +103,8 @@ class AsteriskSection(Table):
     rate_hz: Literal[8000, 16000] = 16000
     """Samples a second: 8000 for lines with G.711, 16000 for all others."""
     answer: AnswerMode = "at_once"
-    """"at_once" answers each call. "early" lets callers hear the bot without an answer: they are
-    not charged."""
+    """"at_once" answers each call. "early" lets callers hear the bot without answering the call:
+    they are not charged."""
     variables: Annotated[
         tuple[Annotated[str, Field(min_length=1)], ...],
         Field(strict=False),

@@ -24,7 +24,7 @@ from callchart.engine.settings import SettingError, Settings
 
 
 def _settings_schema(schema: dict[str, Any]) -> None:
-    """Add the settings of the default chart. Another chart may have more: these stay allowed."""
+    """Add the settings of the default chart. Another chart may have more settings: allow them."""
     properties = schema["properties"]
     defaults = load_chart(DEFAULT_CHART).data().settings
     for declared in defaults.declared():

@@ -1,7 +1,7 @@
-"""The base of every section of `callchart.toml`, and the wording of mistakes in one.
+"""The base of every section of `callchart.toml`, and the texts of mistakes in them.
 
 Theory of operation. Pydantic validates a section and finds the mistakes in its values. `Table`
-catches these, words each mistake as `must be <expected>, got <value>`, adds the mistakes that
+catches these, writes each one as `must be <expected>, got <value>`, adds the mistakes that
 depend on several keys, and raises them together. So one reading of a file finds all its mistakes.
 The text of a mistake continues the name of its key: " must be ..." or ": ...".
 """
@@ -109,7 +109,7 @@ class Table(BaseModel):
         yield from ()
 
     def conflicts(self, source: Source) -> Iterator[Mistake]:
-        """Yield mistakes of values that are right one by one and wrong together."""
+        """Yield mistakes in the combination of values that are each right."""
         yield from ()
 
     @model_validator(mode="wrap")
