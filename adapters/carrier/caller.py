@@ -260,10 +260,10 @@ def _cue(entry: dict[str, Any], where: str) -> Cue:
     )
 
 
-def _seconds(value: Any, where: str, most: float) -> float:
+def _seconds(value: Any, where: str, most_s: float) -> float:
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not is_number or not 0 <= value <= most:
-        expected = "0 or more seconds" if math.isinf(most) else f"0 to {most:g} seconds"
+    if not is_number or not 0 <= value <= most_s:
+        expected = "0 or more seconds" if math.isinf(most_s) else f"0 to {most_s:g} seconds"
         raise CallerScriptError(f"{where} must be {expected}, got {value!r}")
     return float(value)
 

@@ -35,11 +35,11 @@ RINGING_FRAMES: Final = 30 * FRAMES_PER_SECOND
 
 
 class Caller(Protocol):
-    """The person at the other end, called for each frame from the answer on."""
+    """The person at the other end. After the answer, `speak` runs once for each frame."""
 
     @property
     def rate_hz(self) -> int:
-        """Samples per second, both ways; 8000 or 16000."""
+        """Samples per second in both directions: 8000 or 16000."""
         ...
 
     def speak(self, heard: bytes) -> bytes | None:
@@ -68,8 +68,8 @@ class WavLine:
         self._on_air: bytes | None = None
         # Pairs: the number of heard frames at which a mark is reached, and the mark.
         self._marks: deque[tuple[int, int]] = deque()
-        self._accepted = 0
-        self._heard = 0
+        self._accepted_frames = 0
+        self._heard_frames = 0
 
         self._unread = bytearray()  # the audio of the caller
         self._readers = trio.lowlevel.ParkingLot()
@@ -103,15 +103,15 @@ class WavLine:
 
     async def run(self) -> None:
         """Tick until the line closes. After a stall the missed ticks follow without a delay."""
-        began = trio.current_time()
+        began_s = trio.current_time()
         try:
             with self._ticking:
                 ticks = 0
                 while True:
                     ticks += 1
-                    # Divide instead of adding 0.02 s each time: a sum's rounding errors drift away
-                    # from the deadlines of other tasks.
-                    await trio.sleep_until(began + ticks / FRAMES_PER_SECOND)
+                    # Divide instead of adding 0.02 s each time: a sum collects rounding errors, and
+                    # drifts away from the deadlines of other tasks.
+                    await trio.sleep_until(began_s + ticks / FRAMES_PER_SECOND)
                     self._tick(ticks)
         finally:
             self._close()
@@ -130,22 +130,22 @@ class WavLine:
             raise ValueError(
                 f"pcm must be whole frames of {self._frame_bytes} bytes, got {len(pcm)} bytes"
             )
-        room = (QUEUE_FRAMES - len(self._queue)) * self._frame_bytes
+        room_bytes = (QUEUE_FRAMES - len(self._queue)) * self._frame_bytes
         self._queue.extend(
             pcm[at : at + self._frame_bytes]
-            for at in range(0, min(len(pcm), room), self._frame_bytes)
+            for at in range(0, min(len(pcm), room_bytes), self._frame_bytes)
         )
-        self._accepted += min(len(pcm), room) // self._frame_bytes
-        self.dropped_frames += max(len(pcm) - room, 0) // self._frame_bytes
+        self._accepted_frames += min(len(pcm), room_bytes) // self._frame_bytes
+        self.dropped_frames += max(len(pcm) - room_bytes, 0) // self._frame_bytes
 
     def mark(self, mark: int) -> None:
         if self._closed:
             return
-        self._marks.append((self._accepted, mark))
+        self._marks.append((self._accepted_frames, mark))
 
     def flush(self) -> None:
         """Drop queue and marks. The frame on the air continues to its end: it has been sent."""
-        self._accepted -= len(self._queue)
+        self._accepted_frames -= len(self._queue)
         self._queue.clear()
         self._marks.clear()
 
@@ -193,10 +193,10 @@ class WavLine:
         self._caller_side += said
         self._agent_side += heard
         if self._on_air is not None:
-            self._heard += 1
+            self._heard_frames += 1
             self._on_air = None
         if self._answered:
-            while self._marks and self._marks[0][0] <= self._heard:
+            while self._marks and self._marks[0][0] <= self._heard_frames:
                 self._post(MarkReached(self._marks.popleft()[1]))
             if self._queue:
                 self._on_air = self._queue.popleft()

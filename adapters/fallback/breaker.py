@@ -46,8 +46,8 @@ class Breaker:
         self._most_failures = failures
         self._cool_downs = Backoff(cool_down_s, longest_cool_down_s)
         self._state: Literal["closed", "open", "half open"] = "closed"
-        #: The number of changes of the state. A request that began before the last change has no
-        #: effect.
+        #: The number of state changes. The result of a request that began before the last change is
+        #: ignored.
         self._changes = 0
         self._failures = 0
         self._failed_probes = 0

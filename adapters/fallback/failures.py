@@ -14,7 +14,7 @@ class NotAsked(ProviderError):
 
 
 def both_failed(first: ProviderError, second: ProviderError) -> ProviderError:
-    """Return one error for two providers, with the cures of both."""
+    """Return one error for two providers, with the reasons and the cures of both."""
     return ProviderError(
         f"{first.provider} and {second.provider}",
         f"{first.reason}; then {second.reason}",

@@ -40,7 +40,7 @@ class Exchange:
         self._wire = wire
         self._head: Headers | None = None
         self._body = bytearray()
-        self._unacknowledged = 0
+        self._unacknowledged_bytes = 0
         self._news = trio.lowlevel.ParkingLot()
 
     # --- the stream's side ----------------------------------------------------------------------
@@ -107,9 +107,9 @@ class Exchange:
         self.ended(RpcError(Status.CANCELLED, "the call was cancelled here"))
 
     def _acknowledge_all_but(self, size: int) -> None:
-        if self._unacknowledged > size:
-            self._wire.acknowledge(self, self._unacknowledged - size)
-            self._unacknowledged = size
+        if self._unacknowledged_bytes > size:
+            self._wire.acknowledge(self, self._unacknowledged_bytes - size)
+            self._unacknowledged_bytes = size
 
     def _raise_failure(self) -> None:
         if isinstance(self.end, RpcError):
@@ -123,7 +123,7 @@ class Exchange:
 
     def receive_body(self, data: bytes) -> None:
         self._body += data
-        self._unacknowledged += len(data)
+        self._unacknowledged_bytes += len(data)
         self._news.unpark_all()
 
     def ended(self, end: Headers | RpcError) -> None:

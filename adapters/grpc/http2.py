@@ -1,7 +1,8 @@
 """h2's connection, with settings for gRPC, and corrected in two places.
 
 - A GOAWAY lets calls up to a number continue (RFC 9113, 6.8). h2 treats it as the end of the
-  connection: it drops unsent data and refuses later frames. We override its private method for it.
+  connection: it drops unsent data and refuses later frames. We override the private method that
+  does this.
 - h2 checks the length of a frame only when it has the whole frame. Bytes that are not HTTP/2 look
   like a frame of some megabytes, which never arrive. So we check the first bytes here."""
 

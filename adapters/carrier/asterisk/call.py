@@ -28,7 +28,7 @@ from callchart.adapters.carrier.asterisk.line import (
     Transfer,
 )
 from callchart.adapters.carrier.asterisk.media.media import MediaFailed, MediaTransport
-from callchart.adapters.carrier.asterisk.orphans import HANDED_ON, OWNER
+from callchart.adapters.carrier.asterisk.orphans import OWNER, TRANSFERRED
 from callchart.adapters.carrier.asterisk.settings import AsteriskSettings
 from callchart.engine.exception_groups import leaves
 from callchart.engine.ports import DigitPressed, RemoteHungUp, TransferDone, TransferRefused
@@ -78,7 +78,7 @@ class AsteriskCall:
         self._ended = trio.Event()
 
     async def run(self, events: ChannelEvents, ready: Callable[[], None]) -> None:
-        """Run the call from the channel's arrival to its end. `events` are the channel's.
+        """Run the call from the channel's arrival to its end. `events` are those of the channel.
 
         Call `ready` when the engine can take the line. An error of this call is logged and ends
         the call; it is not raised."""
@@ -220,14 +220,14 @@ class AsteriskCall:
     async def _transfer(self, target: str) -> None:
         """Send the channel to `target` in the dialplan.
 
-        After `AriError` the channel is still ours. After `ControlLost` it may have left."""
+        Raises `AriError` or `ControlLost` if the channel is still ours, or may still be."""
         ari, context = self.link.ari, self.settings.transfer_context
         self._leaving = True
         try:
             # Shielded: Asterisk may carry out a cancelled request after our hangup. The transport
             # limits the time of each request.
             with trio.CancelScope(shield=True):
-                await ari.set_variable(self.channel, OWNER, self.line.call_id + HANDED_ON)
+                await ari.set_variable(self.channel, OWNER, self.line.call_id + TRANSFERRED)
                 await ari.continue_in_dialplan(self.channel, context, target)
                 self._record_gone(TransferDone())
             return

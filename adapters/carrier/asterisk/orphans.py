@@ -17,11 +17,11 @@ log = logging.getLogger("callchart")
 OWNER = "CALLCHART_CALL"
 
 #: The suffix that we add to the call's id in that variable before a transfer.
-HANDED_ON = ".handed_on"
+TRANSFERRED = ".handed_on"
 
 
 async def clear_orphans(ari: Ari, app: str, prefix: str, alive: Collection[str]) -> int:
-    """Hang up orphaned channels and delete orphaned bridges. Return how many they were.
+    """Hang up orphaned channels and delete orphaned bridges. Return their number.
 
     `app` is our application. `prefix` begins the id of each of our calls. `alive` holds the ids of
     calls under way. Raises `AriError` and `ControlLost`."""
@@ -30,7 +30,7 @@ async def clear_orphans(ari: Ari, app: str, prefix: str, alive: Collection[str])
         return owner.startswith(prefix) and owner.partition(".")[0] not in alive
 
     async def is_transferred(channel: str) -> bool:
-        # Asterisk lists a channel that we originated under our application until the channel ends.
+        # A channel that we originated stays in the list of our application until it ends.
         return channel.startswith(prefix) or channel not in (
             await ari.application_resources(app) or ()
         )
@@ -42,7 +42,7 @@ async def clear_orphans(ari: Ari, app: str, prefix: str, alive: Collection[str])
             cleared += 1
     for channel in await ari.channels():
         owner = await ari.variable(channel.id, OWNER)
-        if owner.endswith(HANDED_ON) and await is_transferred(channel.id):
+        if owner.endswith(TRANSFERRED) and await is_transferred(channel.id):
             continue
         if is_orphan(channel.id) or is_orphan(owner):
             await ari.hang_up(channel.id)

@@ -29,23 +29,23 @@ SILENT = Cue("agent silent", 50)
 SPEAKING = Cue("agent speaking", 100)
 
 
-def line(number: int, cue: Cue, seconds: float = 1.0, pause: float = 0.0) -> ScriptLine:
+def line(number: int, cue: Cue, seconds: float = 1.0, pause_s: float = 0.0) -> ScriptLine:
     """Return line `number` of a script. Every sample of its speech is 1000 times the number."""
     speech = np.full(round(seconds * RATE), number * 1000, "<i2").tobytes()
-    return ScriptLine(speech + bytes(round(pause * RATE) * 2), cue)
+    return ScriptLine(speech + bytes(round(pause_s * RATE) * 2), cue)
 
 
 def story(
-    script: Script, *agent_speaks: tuple[float, float], lasts: float = 600.0
+    script: Script, *agent_speaks: tuple[float, float], lasts_s: float = 600.0
 ) -> list[tuple[str, float]]:
     """Return the caller's actions with their seconds, for an agent who speaks in these intervals.
 
-    Stop when the caller hangs up. After `lasts` seconds the last action is "is still there"."""
+    Stop when the caller hangs up. After `lasts_s` seconds the last action is "is still there"."""
     caller = ScriptedCaller(script)
     loud, silence = tone(0.02, RATE), bytes(SIZE)
     did: list[tuple[str, float]] = []
     speaking = 0
-    for frame in range(round(lasts * 50)):
+    for frame in range(round(lasts_s * 50)):
         second = frame / 50
         said = caller.speak(
             loud if any(begin <= second < end for begin, end in agent_speaks) else silence
@@ -57,7 +57,7 @@ def story(
         if now_speaking not in (0, speaking):
             did.append((f"says {now_speaking}", second))
         speaking = now_speaking
-    return [*did, ("is still there", lasts)]
+    return [*did, ("is still there", lasts_s)]
 
 
 def test_the_caller_plays_a_plain_file_and_hangs_up_after_the_reply() -> None:
@@ -102,7 +102,7 @@ def test_speech_before_a_line_does_not_count_as_its_reply() -> None:
 
 
 def test_a_reply_during_the_silence_at_the_end_of_a_file_counts() -> None:
-    script = Script(RATE, (line(1, Cue("at once"), 1.0, pause=4.0), line(2, SILENT)), SILENT)
+    script = Script(RATE, (line(1, Cue("at once"), 1.0, pause_s=4.0), line(2, SILENT)), SILENT)
     # The wait begins at the end of the file, at 5.0.
     assert story(script, (2.0, 3.0))[1] == ("says 2", 6.0)
 

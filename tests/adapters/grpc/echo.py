@@ -15,7 +15,7 @@ from tests.adapters.grpc.messages import Caller, ask
 
 
 class EchoServer:
-    """A running echo server. Create it with `running`."""
+    """An echo server in a process of its own. Create it with `running`."""
 
     def __init__(self, options: dict[str, int], files: tuple[str, ...]) -> None:
         self._options, self._files = options, files

@@ -55,21 +55,21 @@ class Service(grpc.GenericRpcHandler):
 
     def hang(self, request: bytes, context: grpc.ServicerContext) -> Iterator[bytes]:
         """Send one message, and do not end the call."""
-        over = threading.Event()
+        done = threading.Event()
 
         def ended() -> None:
             # Count in this callback: gRPC may never resume a generator that has yielded.
             with self.lock:
                 self.ended_ns = time.monotonic_ns()
                 self.open -= 1
-            over.set()
+            done.set()
 
         with self.lock:
             self.open += 1
         if not context.add_callback(ended):
             ended()
         yield b"hanging"
-        over.wait()
+        done.wait()
 
     def fail(self, request: bytes, context: grpc.ServicerContext) -> Iterator[bytes]:
         """Fail: the request is a number of messages, then a status and its message."""

@@ -71,7 +71,7 @@ class _Sockets:
         self._limited_log = RateLimitedLog()
 
     async def serve(self, ws: WebSocketConnection) -> None:
-        """Serve one socket until it or control ends."""
+        """Serve one socket until the socket or control ends."""
         done = trio.Event()
         self._nursery.start_soon(self._serve, ws, done)
         await done.wait()
@@ -92,7 +92,7 @@ class _Sockets:
                 self._control.deliver_event(event, link)
             elif isinstance(event, ApplicationRegistered):
                 # Mark the link up before the next message: it may be a call that arrives.
-                link = self._registered(event.app, socket)
+                link = self._register(event.app, socket)
                 settled.set()
 
         async def end() -> None:
@@ -115,9 +115,9 @@ class _Sockets:
                     f" {REGISTER_SECONDS:g} s"
                 )
             if link is not None:
-                await self._hold(link, socket)
+                await self._use(link, socket)
 
-    def _registered(self, app: str, socket: ControlSocket) -> ControlLink | None:
+    def _register(self, app: str, socket: ControlSocket) -> ControlLink | None:
         ours = self._control.app
         if not (app.startswith(f"{ours}:") if self._per_call else app == ours):
             self._limited_log.warning(
@@ -138,7 +138,7 @@ class _Sockets:
             older.end("Asterisk dialled a newer socket")
         return link
 
-    async def _hold(self, link: ControlLink, socket: ControlSocket) -> None:
+    async def _use(self, link: ControlLink, socket: ControlSocket) -> None:
         try:
             await link.catch_up(Ari(socket))
             why = await socket.ended()

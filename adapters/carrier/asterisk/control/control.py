@@ -48,7 +48,7 @@ ONE_CLIENT: Final = (
 
 
 class ControlError(AsteriskFailure):
-    """Control of Asterisk has failed for good."""
+    """Control of Asterisk cannot be opened, or has failed for good."""
 
 
 class ChannelEvents:
@@ -244,7 +244,7 @@ class Control:
         return link
 
     def deliver_event(self, event: AriEvent, link: ControlLink) -> None:
-        """Deliver an event of Asterisk to its listeners, or start an arrival."""
+        """Deliver an event of Asterisk to its listeners, or announce a call that arrives."""
         if isinstance(event, ApplicationReplaced):
             self._fail(
                 f"another client took over the application {event.app!r} of Asterisk and its calls"

@@ -29,7 +29,7 @@ from callchart.adapters.carrier.asterisk.websocket.server import MESSAGE_BYTES
 
 log = logging.getLogger("callchart")
 
-#: Time limit from a request to its answer, writing included. Most take less than a millisecond.
+#: Time limit to write a request and to get its answer. Most requests take less than a millisecond.
 ANSWER_SECONDS: Final = 5.0
 
 #: The time between two pings, and the time limit for a pong.

@@ -52,8 +52,8 @@ async def check_asterisk(ari: Ari, settings: AsteriskSettings) -> None:
         raise ControlError(f"no control of Asterisk: {lost.reason}", lost.cure) from None
     if is_taken:
         raise ControlError(
-            f"another client serves the application {settings.app!r} of this Asterisk, and would"
-            " lose its calls",
+            f"another client serves the application {settings.app!r} of this Asterisk, and we would"
+            " take its calls",
             ONE_CLIENT,
         )
 

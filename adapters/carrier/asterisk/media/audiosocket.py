@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("callchart")
 
+#: Asterisk's name of s16le at each rate, and the kind of its messages.
 FORMATS: Final = {8000: ("slin", MessageKind.SLIN), 16000: ("slin16", MessageKind.SLIN16)}
 
 #: Time limits from the request to the connection, and from the connection to its UUID. Each takes
@@ -73,7 +74,7 @@ class _Connection:
         return self._messages.popleft()
 
     async def send(self, message: AudioSocketMessage) -> None:
-        """Send a message in one piece: Asterisk misreads a header that arrives in two."""
+        """Send a message in one piece: Asterisk misreads a header that arrives in two pieces."""
         # The reader gets the end of a broken connection too, and ends the media.
         with suppress(trio.BrokenResourceError):
             await self._stream.send_all(message.encode())

@@ -33,9 +33,9 @@ class CallerBuffer:
         if self._closed:
             return
         self._unread += pcm
-        excess = len(self._unread) // self._frame_bytes - BACKLOG_FRAMES
-        if excess > 0:
-            del self._unread[: excess * self._frame_bytes]
+        excess_frames = len(self._unread) // self._frame_bytes - BACKLOG_FRAMES
+        if excess_frames > 0:
+            del self._unread[: excess_frames * self._frame_bytes]
             if not self._dropped:
                 self._dropped = True
                 log.warning(

@@ -95,7 +95,7 @@ class FilePlayback:
 
     @property
     def due_s(self) -> float:
-        """When the next mark is reached if Asterisk reports no event before; inf without a mark."""
+        """When the clock reaches the next mark; inf without one. An event may reach it earlier."""
         if self._reached:
             return -math.inf
         first = self._under_way[0] if self._under_way else None

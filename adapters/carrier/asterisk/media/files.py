@@ -79,7 +79,7 @@ class FilesMedia:
         self._pipe, self._reached = pipe, reached
         self._caller = CallerBuffer(call, transport.rate_hz)
         self._playback = FilePlayback(transport.rate_hz, trio.current_time)
-        #: Playbacks that Asterisk must stop.
+        #: The numbers of the pieces that Asterisk must stop playing.
         self._to_stop: list[int] = []
         #: Parking lot of the tasks, unparked by each command and event.
         self._idle = trio.lowlevel.ParkingLot()
@@ -108,8 +108,8 @@ class FilesMedia:
     def flush(self) -> None:
         # Stop the last piece first: it would start when the piece before it stops.
         for piece in reversed(self._playback.flush()):
-            # Asterisk reads a file while it plays it: without its content the piece is silent, even
-            # if the stop is late.
+            # Empty the file: Asterisk reads it while it plays. So the piece falls silent even if
+            # the stop is late.
             with suppress(OSError):
                 os.truncate(self._path(piece.number), 0)
             self._to_stop.append(piece.number)
@@ -285,7 +285,7 @@ class FilesTransport:
         self.is_proven = False
 
     def clear(self, prefix: str) -> None:
-        """Delete the files of crashed calls: those whose ids begin with `prefix`.
+        """Delete the files of calls that crashed. `prefix` begins the id of each of our calls.
 
         Raises `MediaFailed` if the folder cannot be read or written."""
         try:

@@ -21,7 +21,7 @@ class MediaFailed(AsteriskFailure):
 
 
 class Media(Protocol):
-    """One call's audio, mono s16le at `rate_hz`, in whole frames of 20 ms both ways.
+    """One call's audio, mono s16le at `rate_hz`, in whole frames of 20 ms in both directions.
 
     Commands never wait. After the path is closed they do nothing."""
 

@@ -1,8 +1,8 @@
 """Playback that we pace ourselves, for media that the caller hears as soon as we send them.
 
 A frame is due every 20 ms, at deadlines that do not drift; with an empty queue it is silence. After
-we stalled, we send the frames of the last 60 ms immediately, to refill the phone's jitter buffer.
-The rest of a longer stall is a gap: the phone would drop a longer burst."""
+a stall we send the frames of its last 60 ms immediately, to refill the phone's jitter buffer. The
+rest of a longer stall is a gap: the phone would drop a longer burst."""
 
 from __future__ import annotations
 

@@ -100,7 +100,7 @@ class WebSocketMedia:
         await self._ended.wait()
 
     async def started(self) -> None:
-        """Wait for MEDIA_START: Asterisk drops audio that comes earlier. Raises `MediaFailed`."""
+        """Wait for MEDIA_START. Asterisk drops audio that we send before. Raises `MediaFailed`."""
         with trio.move_on_after(START_SECONDS):
             while True:
                 try:

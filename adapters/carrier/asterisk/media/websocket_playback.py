@@ -1,10 +1,10 @@
 """One call's playback to Asterisk's chan_websocket, as messages. No I/O here.
 
 Theory of operation. Asterisk paces playback from a queue of 1000 frames, and silently drops the
-excess. So most audio waits here, and Asterisk holds at most `HELD_SECONDS`, by our own count. Its
-MEDIA_XOFF is a second limit: it lasts until MEDIA_XON or, if that is lost, until Asterisk's queue
-is empty by our count. A flush overtakes everything: it empties the queue here, and its command is
-the next message."""
+excess. So most audio waits here, and Asterisk holds at most `HELD_SECONDS`, by our own count.
+Asterisk's MEDIA_XOFF is a second limit: it lasts until MEDIA_XON or, if that is lost, until
+Asterisk's queue is empty by our count. A flush overtakes everything: it empties the queue here, and
+its command is the next message."""
 
 from __future__ import annotations
 
@@ -77,7 +77,8 @@ class WebSocketPlayback:
         if not self._queue or self.due_s > self._now():
             return None
         if not self._buffering:
-            # Without buffering, Asterisk drops a message that is not one frame. A flush ends it.
+            # Without buffering, Asterisk drops a message that is not one frame. A flush ends
+            # buffering.
             self._buffering = True
             return _command("START_MEDIA_BUFFERING")
         first = self._queue.popleft()

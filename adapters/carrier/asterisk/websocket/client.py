@@ -119,7 +119,7 @@ async def _connect(url: str) -> trio.SocketStream | trio.SSLStream[trio.SocketSt
 
 
 def _reason(error: OSError) -> str:
-    """Return the system's own text. The error may be a group with one error for each address."""
+    """Return the system's own text. The cause may be a group: one error for each address."""
     cause = first_leaf(error.__cause__ or error)
     innermost = cause if isinstance(cause, OSError) else error
     return innermost.strerror or str(innermost)

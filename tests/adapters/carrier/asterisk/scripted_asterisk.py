@@ -21,7 +21,7 @@ USER, PASSWORD = "bot", "a-password"
 
 
 def says(status: int, content: object = None) -> ScriptedAnswer:
-    """Answer with a status and content: a str unchanged, everything else as JSON."""
+    """Return an answer with a status and content: a str unchanged, everything else as JSON."""
     body = content if isinstance(content, str) else json.dumps(content)
 
     async def answer(stream: trio.SocketStream) -> None:
@@ -99,7 +99,7 @@ class ScriptedAsterisk:
 
 
 class _Replayed(StreamProxy):
-    """A stream whose head was already read, and is read again."""
+    """A stream that first returns `head` again, which was already read from it."""
 
     def __init__(self, head: bytes, stream: trio.SocketStream) -> None:
         super().__init__(stream)

@@ -1,4 +1,4 @@
-"""Calls of a real Asterisk: their beginnings, their ends, and their removal from Asterisk."""
+"""Calls of a real Asterisk, incoming and placed, and the cleanup after them."""
 
 from __future__ import annotations
 

@@ -150,7 +150,7 @@ async def test_external_media_sends_only_given_values_and_returns_the_variables(
     }
 
 
-async def test_external_media_without_variables_returns_none() -> None:
+async def test_external_media_without_variables_returns_an_empty_mapping() -> None:
     variables = await Ari(Asked({"id": "m"})).external_media("m", "app", host="h", format="slin")
     assert variables == {}
 

@@ -97,7 +97,7 @@ async def media_call(
 
 
 async def wait_until_removed(asterisk: Asterisk, prefix: str = "", channel: str = "") -> None:
-    """Wait until Asterisk has neither that channel nor channels and bridges of that prefix."""
+    """Wait until `channel`, and all channels and bridges with the prefix, are removed."""
     with trio.fail_after(60):
         while any(  # noqa: ASYNC110 (ARI sends no event)
             each["id"].startswith(prefix) or each["id"] == channel

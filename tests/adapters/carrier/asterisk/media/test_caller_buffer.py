@@ -39,16 +39,16 @@ async def test_a_partial_frame_is_not_returned(
 async def test_a_waiting_reader_gets_audio_when_it_arrives(
     audio: CallerBuffer, autojump_clock: MockClock
 ) -> None:
-    heard = []
+    received = []
 
-    async def hear() -> None:
-        heard.append(await audio.receive_audio())
+    async def read() -> None:
+        received.append(await audio.receive_audio())
 
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(hear)
+        nursery.start_soon(read)
         await trio.sleep(1)
         audio.append_audio(FRAMES[0])
-    assert heard == [FRAMES[0]]
+    assert received == [FRAMES[0]]
 
 
 async def test_a_reader_that_stalls_gets_the_last_two_seconds_in_whole_frames(
@@ -84,11 +84,11 @@ async def test_a_read_after_close_fails_without_waiting(
 
 
 async def test_close_fails_a_waiting_read(audio: CallerBuffer, autojump_clock: MockClock) -> None:
-    async def hear() -> None:
+    async def read() -> None:
         with pytest.raises(LineGone):
             await audio.receive_audio()
 
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(hear)
+        nursery.start_soon(read)
         await trio.sleep(1)
         audio.close()
