@@ -41,10 +41,10 @@ class ReplayDiffers(Exception):
     def __init__(self, n: int, recorded: JournalLine, decided: JournalLine) -> None:
         differing = [k for k in recorded if recorded[k] != decided.get(k)]
         differing += [k for k in decided if k not in recorded]
-        said = "; ".join(
+        differences = "; ".join(
             f"{k}: recorded {recorded.get(k)!r}, decided {decided.get(k)!r}" for k in differing
         )
-        super().__init__(f"step {n} ({_event_name(recorded)}) differs: {said}")
+        super().__init__(f"step {n} ({_event_name(recorded)}) differs: {differences}")
         self.n, self.recorded, self.decided = n, recorded, decided
 
 

@@ -49,11 +49,11 @@ def _draft(draft: str, seen: Seen) -> str:
     """Return a representative that depends on how the draft goes on after the question."""
     if not draft:
         return ""
-    words, said = draft.split(), " ".join(seen.fields["question"]).split()
-    if words[: len(said)] != said:
+    words, asked = draft.split(), " ".join(seen.fields["question"]).split()
+    if words[: len(asked)] != asked:
         return "other words"
-    rest = seen.word_for(" ".join(words[len(said) :]))
-    return " ".join(filter(None, (*(("words",) if said else ()), rest)))
+    rest = seen.word_for(" ".join(words[len(asked) :]))
+    return " ".join(filter(None, (*(("words",) if asked else ()), rest)))
 
 
 def _left_s(left_s: float, seen: Seen) -> float:

@@ -192,9 +192,9 @@ class Chart:
         )
 
     def _names(self) -> Iterator[str]:
-        """Yield each name that `resolve` takes."""
-        parts = [path.split(SEPARATOR) for path in self.nodes]
-        ends = [SEPARATOR.join(of[n:]) for of in parts for n in range(len(of))]
+        """Yield each name that `resolve` accepts."""
+        paths = [path.split(SEPARATOR) for path in self.nodes]
+        ends = [SEPARATOR.join(parts[n:]) for parts in paths for n in range(len(parts))]
         yield from (end for end in ends if end in self.nodes or ends.count(end) == 1)
 
     def reactions(self, leaf: str, trigger: str) -> tuple[LeafReaction, ...]:

@@ -78,8 +78,8 @@ def palette_of(diagram: Diagram) -> Palette:
         frames = dict.fromkeys(diagram.frames, FRAME)
         return frames | _in_turn(diagram, diagram.blocks, SHADES, 0)
     base = palette_of(diagram.base)
-    given = len({shade for shade in base.values() if shade in ADDED_SHADES})
-    return {**base, **_in_turn(diagram, diagram.added, ADDED_SHADES, given)}
+    used = len({shade for shade in base.values() if shade in ADDED_SHADES})
+    return {**base, **_in_turn(diagram, diagram.added, ADDED_SHADES, used)}
 
 
 def _in_turn(

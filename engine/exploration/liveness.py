@@ -13,7 +13,7 @@ from callchart.engine.chart.decide import microseconds
 from callchart.engine.chart.state import Stay
 from callchart.engine.exploration.explorer import Exploration
 from callchart.engine.exploration.invariants import ENDS_ALONE, NO_CIRCLE, NO_RIVALS
-from callchart.engine.exploration.zone import always_at_once, longest_wait
+from callchart.engine.exploration.zone import always_fire_together, longest_wait
 
 #: For each node, its successors if only timers fire: (node, longest wait in us, key).
 Due = dict[int, list[tuple[int, int, str]]]
@@ -87,8 +87,8 @@ def _note_endless(exploration: Exploration, broken: set[str]) -> None:
     stuck = next((node for node in nodes if _is_stuck(exploration, node)), None)
     due = {node: list(_due(exploration, node)) for node in nodes} if broken else {}
     if NO_CIRCLE in broken:
-        at_once = {node: [step for step in ahead if not step[1]] for node, ahead in due.items()}
-        _note_circle(exploration, NO_CIRCLE, _circle(exploration, at_once, timed=False))
+        untimed = {node: [step for step in ahead if not step[1]] for node, ahead in due.items()}
+        _note_circle(exploration, NO_CIRCLE, _circle(exploration, untimed, timed=False))
     circle = None
     if ENDS_ALONE in broken:
         circle = _circle(exploration, due, timed=True)
@@ -176,7 +176,7 @@ def _note_rivals(exploration: Exploration) -> None:
         rivals = [
             (fires[one], fires[two])
             for one, two in combinations(sorted(fires), 2)
-            if always_at_once(node.zone, one, two)
+            if always_fire_together(node.zone, one, two)
         ]
         if whole:
             keys = {s.key: s for s in successors}

@@ -8,7 +8,7 @@ from typing import Any
 
 from callchart.engine.chart.chart import Chart, timer_trigger
 from callchart.engine.chart.checks import ChartError
-from callchart.engine.chart.decide import Configuration, Occurrence, Outcome
+from callchart.engine.chart.decide import Configuration, Occurrence, Outcome, Step
 from callchart.engine.events import TimerFired
 from callchart.engine.exploration.invariants import ANSWERED, FUNCTIONS_WORK, OVER
 from callchart.engine.exploration.model import EnvironmentMove, Model, Property, SearchState
@@ -84,13 +84,8 @@ class SuccessorGenerator:
                     how = f"{type(error).__name__}: {error}"
                     breaches.append(Breach(FUNCTIONS_WORK, how, key, place))
                     continue
-                for each in self._properties:
-                    try:
-                        broken = each.check(state, step, after)
-                    except Exception as error:  # noqa: BLE001 (a property of the chart may raise anything)
-                        broken = f"it cannot be checked: {type(error).__name__}: {error}"
-                    if broken:
-                        breaches.append(Breach(each.name, broken, key, place))
+                for name, reason in self._broken(state, step, after):
+                    breaches.append(Breach(name, reason, key, place))
                 idle = number == record.number and slots == kept and not record.urgent
                 does = (
                     *(e.name for e in (*step.exit_effects, *step.effects, *step.entry_effects)),
@@ -104,6 +99,16 @@ class SuccessorGenerator:
                 elif not found or not successor.is_like(found[-1]):
                     found.append(replace(successor, key=f"{key} ({note})"))
         return tuple(found), tuple(breaches)
+
+    def _broken(self, state: SearchState, step: Step, after: Any) -> Iterator[tuple[str, str]]:
+        """Yield (name, reason) of each property that a step breaks."""
+        for each in self._properties:
+            try:
+                reason = each.check(state, step, after)
+            except Exception as error:  # noqa: BLE001 (a property of the chart may raise anything)
+                reason = f"it cannot be checked: {type(error).__name__}: {error}"
+            if reason:
+                yield each.name, reason
 
     def _occurrences(self, state: SearchState) -> Iterator[tuple[str, Occurrence, Any]]:
         """Yield (key, occurrence, environment after it) for everything that can happen next."""

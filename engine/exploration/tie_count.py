@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import combinations
 
 from callchart.engine.exploration.explorer import Exploration
-from callchart.engine.exploration.zone import can_be_at_once, fired
+from callchart.engine.exploration.zone import can_fire_together, fired
 
 
 def count_ties(exploration: Exploration) -> int:
@@ -17,6 +17,6 @@ def count_ties(exploration: Exploration) -> int:
             timers = range(1, len(node.zone))
             can_fire = [t for t in timers if fired(node.zone, t) is not None]
             events = sum(not s.timer for s in record.successors or ())
-            pairs = sum(can_be_at_once(node.zone, a, b) for a, b in combinations(timers, 2))
+            pairs = sum(can_fire_together(node.zone, a, b) for a, b in combinations(timers, 2))
             count += len(can_fire) * events + pairs
     return count

@@ -85,12 +85,12 @@ def is_within(zone: Zone, other: Zone) -> bool:
     )
 
 
-def always_at_once(zone: Zone, one: int, two: int) -> bool:
+def always_fire_together(zone: Zone, one: int, two: int) -> bool:
     """Return whether two timers fire at one instant in every case."""
     return zone[one][two] == zone[two][one] == 0
 
 
-def can_be_at_once(zone: Zone, one: int, two: int) -> bool:
+def can_fire_together(zone: Zone, one: int, two: int) -> bool:
     """Return whether two timers can fire at one instant, before all others."""
     return (
         zone[one][two] >= 0

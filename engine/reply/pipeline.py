@@ -51,7 +51,7 @@ class ReplyPipeline:
         self._model, self._synthesizer, self._phrases = model, synthesizer, phrases
         self._tools, self._transfers = tools, transfers
         self._rate_hz, self._call_id = rate_hz, call_id
-        #: The reply that was started last, in this turn; None before the first.
+        #: The last reply that was started in this turn, or None.
         self.current: Composition | None = None
         self._history: Sequence[Said | ToolUsed] = ()
         #: The number of stays in states that had begun before `current`.

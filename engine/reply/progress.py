@@ -22,7 +22,7 @@ class SoundPhase(Enum):
 
 
 class ReplyProgress:
-    """Posts `ReplyReady` once, and `ReplyFailed` at most once and never too early.
+    """Posts `ReplyReady` and `ReplyFailed`, each at most once.
 
     A failure is held back until a chunk before it has sound, or until all chunks have ended without
     sound: then the chart knows whether it can play anything before the apology."""

@@ -57,7 +57,7 @@ class FakeSynthesizer:
     syntheses: list[Synthesis] = field(default_factory=list, init=False)
     #: The number of running syntheses, and the greatest number so far.
     under_way: int = field(default=0, init=False)
-    most_at_once: int = field(default=0, init=False)
+    most_under_way: int = field(default=0, init=False)
     _manners: list[tuple[str, Manner]] = field(default_factory=list, init=False)
 
     def will(self, on: str, manner: Manner) -> None:
@@ -76,7 +76,7 @@ class FakeSynthesizer:
         synthesis = Synthesis(number, text, words, trio.current_time())
         self.syntheses.append(synthesis)
         self.under_way += 1
-        self.most_at_once = max(self.most_at_once, self.under_way)
+        self.most_under_way = max(self.most_under_way, self.under_way)
         try:
             await trio.sleep(manner.latency)
             piece = samples if manner.piece is None else whole_blocks(manner.piece, rate_hz)
@@ -85,8 +85,8 @@ class FakeSynthesizer:
             for first in range(0, end, piece or 1):
                 size = min(piece, end - first)
                 until = (first + size) / rate_hz
-                told = tuple(word for word in words if word.end_s <= until)
-                out(Speech(fake_sound(number, first, size), told if self.tells_words else ()))
+                known = tuple(word for word in words if word.end_s <= until)
+                out(Speech(fake_sound(number, first, size), known if self.tells_words else ()))
                 await trio.sleep(manner.pace)
             if manner.fails is not None:
                 raise ProviderError(SYNTHESIZER, "told to fail")

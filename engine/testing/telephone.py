@@ -46,7 +46,7 @@ from callchart.engine.tools.tool import Tool
 #: except `longest_call`.
 PATIENCE_S = 60.0
 #: More steps than this at one instant are an endless loop.
-STEPS_AT_ONCE = 1000
+MAX_STEPS_AT_INSTANT = 1000
 
 
 class Telephone:
@@ -96,7 +96,7 @@ class Telephone:
         self._nursery: trio.Nursery | None = None
         self._call: Call | None = None
         self._over = False
-        self._steps_at_once = 0
+        self._steps_at_instant = 0
         self._wait: _Wait | None = None
         self._open_expectations: list[Expectation] = []
 
@@ -359,12 +359,12 @@ class Telephone:
 
     def _note(self, call_id: str, step: Step) -> None:
         steps = self.recording.steps
-        at_once = bool(steps) and steps[-1].at_us == step.at_us
-        self._steps_at_once = self._steps_at_once + 1 if at_once else 0
-        if self._steps_at_once > STEPS_AT_ONCE:
+        same_instant = bool(steps) and steps[-1].at_us == step.at_us
+        self._steps_at_instant = self._steps_at_instant + 1 if same_instant else 0
+        if self._steps_at_instant > MAX_STEPS_AT_INSTANT:
             raise AssertionError(
-                f"{STEPS_AT_ONCE} steps at {step.at_us / 1e6:.3f} s, now in {step.after.leaf}: the "
-                f"call goes round in a circle"
+                f"{MAX_STEPS_AT_INSTANT} steps at {step.at_us / 1e6:.3f} s, now in "
+                f"{step.after.leaf}: the call goes round in a circle"
             )
         self.recording.note(step)
         # Check at every step: a state may last 0 s.

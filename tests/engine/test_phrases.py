@@ -22,7 +22,7 @@ async def test_each_text_is_synthesised_once_and_in_parallel(
     await phrases.prepare(synthesizer, ["Hello.", "Goodbye.", "Hello."])
 
     assert sorted(made.text for made in synthesizer.syntheses) == ["Goodbye.", "Hello."]
-    assert synthesizer.most_at_once == 2
+    assert synthesizer.most_under_way == 2
 
 
 async def test_a_sound_is_put_together_from_its_pieces_in_whole_frames(

@@ -153,10 +153,10 @@ async def test_parallel_synthesis_limits_the_chunks_in_synthesis(
     telephone.synthesizer.manner = Manner(latency=0.4)
     await telephone.caller_says("Tell me a lot", at=3.5)
     # All scripts were synthesised in parallel, before the call.
-    telephone.synthesizer.most_at_once = 0
+    telephone.synthesizer.most_under_way = 0
     await telephone.until("speaking")
     await telephone.until("listening")
-    assert telephone.synthesizer.most_at_once == 2
+    assert telephone.synthesizer.most_under_way == 2
     assert telephone.heard[-1].text == " ".join(f"This is sentence {n}." for n in range(1, 8))
 
 

@@ -259,10 +259,10 @@ def _first_row(diagram: Diagram, r: DrawnReaction, path: str) -> Row:
 
 def _internal_rows(diagram: Diagram, r: DrawnReaction, path: str) -> list[Row]:
     if r.kind == "stay":
-        said = f"/ {r.action}" if r.action else "stays"
+        text = f"/ {r.action}" if r.action else "stays"
     else:
-        said = f"{'ignored' if r.kind == 'ignore' else 'deferred'}: {r.reason}"
-    return _broken(_first_row(diagram, r, path), said, MIDDLE)
+        text = f"{'ignored' if r.kind == 'ignore' else 'deferred'}: {r.reason}"
+    return _broken(_first_row(diagram, r, path), text, MIDDLE)
 
 
 def _broken(row: Row, more: str, width: float) -> list[Row]:

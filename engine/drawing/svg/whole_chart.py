@@ -60,7 +60,7 @@ EDGE = 30.0
 #: The backgrounds of a frame, and of a frame within a frame.
 GROUNDS = (PAPER, GROUND)
 
-#: The forms of a label, the best first. Each is a number of lines.
+#: The forms of a label, the best first. Each has one or more lines.
 Forms = tuple[tuple[Line, ...], ...]
 #: A function that returns the forms of the label of an arrow for these reactions.
 Labelling = Callable[[Diagram, Sequence[DrawnReaction]], Forms]
@@ -100,7 +100,7 @@ class ChartDiagram:
 
 
 def full_labels(diagram: Diagram, reactions: Sequence[DrawnReaction]) -> Forms:
-    """Return a line for each trigger, in forms with the whole guards and shorter ones."""
+    """Return the forms of a label: a line for each trigger, with whole or shortened guards."""
     lines = summary(reactions, diagram.reactions)
     return lines, wrapped(lines), shortened(lines), paired(lines)
 
@@ -148,7 +148,7 @@ def _grown(diagram: Diagram, base: ChartDiagram, labelling: Labelling) -> ChartD
 
 
 def _extended_on(diagram: Diagram, base: Arrangement, side: Side, gaps: Gaps) -> Placement:
-    """Place the states of an extended chart. With the first three arguments, an `Arrangement`."""
+    """Place the states of an extended chart. Bind all but `gaps` to get an `Arrangement`."""
     around = base(gaps)
     placement = extended(diagram, around, gaps, side) or extended(diagram, around, gaps, "below")
     assert placement is not None

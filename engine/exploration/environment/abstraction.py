@@ -115,8 +115,8 @@ class Abstraction:
         for name, utterances in self._utterances:
             numbers.update(utterances(values[name]))
         deferred, recalled = configuration.deferred, configuration.recalled
-        for put_off in (*deferred, *recalled):
-            numbers.add(getattr(put_off.event, "utterance", 0))
+        for occurrence in (*deferred, *recalled):
+            numbers.add(getattr(occurrence.event, "utterance", 0))
         rank.update([(number, n) for n, number in enumerate(sorted(numbers))])
         environment["utterance"] = rank[environment["utterance"]]
         environment["pending_finals"] = tuple([rank[u] for u in pending])

@@ -125,7 +125,7 @@ def hear(
     )
 
 
-def reply(now: EnvironmentState, said: Reply) -> Iterator[EnvironmentMove]:
+def reply(now: EnvironmentState, current: Reply) -> Iterator[EnvironmentMove]:
     """Yield the moves of model and synthesizer: first sound, text (`ANSWERS`), failure."""
     state, number = now.replying, now.reply
     if not state or not number:
@@ -136,7 +136,7 @@ def reply(now: EnvironmentState, said: Reply) -> Iterator[EnvironmentMove]:
         "the reply fails", ReplyFailed(number, "synthesis", "unreachable"), failed, state
     )
     if not now.by_model:
-        script = ReplyWritten(number, 1, 0, said.ends_call)
+        script = ReplyWritten(number, 1, 0, current.ends_call)
         yield EnvironmentMove("the script is written", script, now, state)
     elif not now.written:
         written = now._replace(written=True)
@@ -145,9 +145,9 @@ def reply(now: EnvironmentState, said: Reply) -> Iterator[EnvironmentMove]:
                 continue  # these are tools, which a draft does not use before it is confirmed
             event = ReplyWritten(number, chunks, 0, ends_call, transfer_to)
             yield EnvironmentMove(f"the reply is written: {what}", event, written, state)
-    elif said.chunks is not None:
-        again = ReplyWritten(number, said.chunks, 0, said.ends_call, said.transfer_to)
-        yield EnvironmentMove("the reply is written, again", again, now, state)
+    elif current.chunks is not None:
+        repeated = ReplyWritten(number, current.chunks, 0, current.ends_call, current.transfer_to)
+        yield EnvironmentMove("the reply is written, again", repeated, now, state)
 
 
 def tools(now: EnvironmentState) -> Iterator[EnvironmentMove]:
@@ -166,12 +166,12 @@ def tools(now: EnvironmentState) -> Iterator[EnvironmentMove]:
         )
 
 
-def play(now: EnvironmentState, said: Reply) -> Iterator[EnvironmentMove]:
+def play(now: EnvironmentState, current: Reply) -> Iterator[EnvironmentMove]:
     """Yield the moves of a reply's playback. Each mark may be missing or repeated."""
     state, number = now.playing, now.reply
     if not state:
         return
-    chunks = said.chunks if now.by_model else 1
+    chunks = current.chunks if now.by_model else 1
     if chunks is None or chunks > 1:
         yield EnvironmentMove("sound is queued", SoundQueued(number, 0, SOUND_S), now, state)
     if chunks:

@@ -34,7 +34,7 @@ class PossibleOccurrence:
 
     @property
     def kind(self) -> tuple[str, int, int]:
-        """Equal for occurrences with the same trigger, sample and reaction."""
+        """The trigger, the sample and the reaction, by their names and indices."""
         return self.trigger, self.variant, self.answer
 
     @property

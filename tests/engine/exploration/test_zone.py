@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from callchart.engine.exploration.zone import (
     NOTHING,
-    always_at_once,
-    can_be_at_once,
+    always_fire_together,
+    can_fire_together,
     elapsed,
     fired,
     is_within,
@@ -35,26 +35,26 @@ def test_of_two_timers_due_at_one_instant_the_first_declared_fires() -> None:
     zone = begun(3, 3)
     assert fired(zone, 1) is not None
     assert fired(zone, 2) is None
-    assert always_at_once(zone, 1, 2)
+    assert always_fire_together(zone, 1, 2)
 
 
 def test_a_timer_that_begins_later_can_be_due_before_or_after() -> None:
     zone = elapsed(stepped(begun(5), [1, (3, 3)]))
     assert fired(zone, 1) is not None
     assert fired(zone, 2) is not None
-    assert can_be_at_once(zone, 1, 2)
-    assert not always_at_once(zone, 1, 2)
+    assert can_fire_together(zone, 1, 2)
+    assert not always_fire_together(zone, 1, 2)
     assert longest_wait(zone, 1) == 5
 
 
 def test_a_timer_that_began_later_and_is_longer_is_never_due_first() -> None:
     zone = elapsed(stepped(begun(3), [1, (5, 5)]))
     assert fired(zone, 2) is None
-    assert not can_be_at_once(zone, 1, 2)
+    assert not can_fire_together(zone, 1, 2)
 
 
 def test_two_timers_are_never_due_together_when_a_third_always_fires_before_them() -> None:
-    assert not can_be_at_once(begun(1, 3, 3), 2, 3)
+    assert not can_fire_together(begun(1, 3, 3), 2, 3)
 
 
 def test_a_timer_that_began_after_two_equal_ones_is_never_due_first() -> None:

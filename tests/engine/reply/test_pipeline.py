@@ -262,7 +262,7 @@ async def test_a_few_chunks_are_synthesised_in_parallel(autojump_clock: MockCloc
 
     composition = await call.compose()
 
-    assert call.synthesizer.most_at_once == 3
+    assert call.synthesizer.most_under_way == 3
     assert texts(composition) == [*"abcdefgh"]
     assert all(chunk.ended for chunk in composition.chunks)
 
