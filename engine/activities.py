@@ -184,10 +184,10 @@ ACTIVITIES: Mapping[str, Activity] = MappingProxyType(
 
 
 def check_activities(chart: Chart) -> None:
-    """Check that the activities of a chart exist, and that its states are fit for them.
+    """Check that the activities of a chart exist, and that its states suit them.
 
-    A state with `play` or `fill` stops its sound when it is left, and `play` runs within `reply`,
-    which writes what it plays. Raises `ChartError`."""
+    A state with `play` or `fill` must stop its sound when it is left, and `play` must run within
+    `reply`, which writes the reply. Raises `ChartError`."""
     implementations(chart, ACTIVITIES)
     for path, node in chart.nodes.items():
         name, exit_effects = node.state.activity, node.state.exit_effects

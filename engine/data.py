@@ -85,7 +85,7 @@ class Scripts:
 
 @dataclass(frozen=True, slots=True)
 class Parties:
-    """The two sides of a call, as far as the carrier knows them; "" if it does not.
+    """The two sides of a call. A field is "" if the carrier does not know it.
 
     `caller` and `dialled` are numbers or names of extensions. `variables` are the carrier's own
     (channel variables of a dialplan), as (name, value), in the configured order. `outgoing`: we

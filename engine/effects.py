@@ -71,7 +71,7 @@ class StartReply(Effect):
 
 @dataclass(frozen=True, slots=True)
 class StartDraft(Effect):
-    """Begin a reply to `history` as a draft, before it is certain that it will be heard.
+    """Begin a draft: a reply to `history` that the caller may never hear.
 
     No tool runs until `StartReply` with the same number confirms it."""
 

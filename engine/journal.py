@@ -1,4 +1,4 @@
-"""A call's journal: one JSON line a macrostep, from which every decision can be repeated.
+"""A call's journal: a JSON line for each macrostep, from which every decision can be repeated.
 
 The head holds the beginning of the call: chart, settings, seed, facts. Each further line holds one
 step: the event, the outcome, and the results of guards and delays. A journal that is not redacted

@@ -54,11 +54,11 @@ class FieldAbstraction:
 
 #: Each value represents itself: flags, names, and counters with a limit.
 SAME = FieldAbstraction()
-#: The value never changes in a call, and all explored calls have the same.
+#: The value never changes in a call, and is the same in all explored calls.
 CONSTANT = FieldAbstraction(is_constant=True)
 #: The value is a dataclass; each of its fields declares an abstraction of its own.
 FIELD_BY_FIELD = FieldAbstraction()
-#: The representative of a text is that of `Phone.word_for`.
+#: `Phone.word_for` returns the representative of a text.
 WORDS = FieldAbstraction(value=lambda text, seen: seen.word_for(text))
 
 

@@ -17,7 +17,7 @@ LARGEST = 1e9
 
 
 class SettingError(ValueError):
-    """A setting is unknown, or its value is wrong. The message names both, and the cure."""
+    """An unknown setting, or a wrong value. The message names both, and the cure."""
 
 
 def setting(default: Any, unit: str, why: str, *, least: float = 0.0, example: Any = None) -> Any:
@@ -95,7 +95,7 @@ class Settings:
 
     @classmethod
     def declared(cls) -> list[Field[Any]]:
-        """Return the fields in the order of docs: those of a subclass before those of its base."""
+        """Return the fields in the order for users: those of a subclass before those of its base."""
         own: dict[str, Field[Any]] = {}
         by_name = {f.name: f for f in fields(cls)}
         for each in cls.__mro__:

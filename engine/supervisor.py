@@ -67,9 +67,9 @@ class Supervisor:
                 nursery.start_soon(self.attend, line)
 
     def request_hang_up(self, reason: str) -> None:
-        """Ask every running call to end, by `HangUpRequested`; its chart decides how."""
+        """Post `HangUpRequested` to every running call; its chart decides how the call ends."""
         for call in self._running:
-            # The call of a full mailbox reads it soon, or fails: skip it.
+            # A call with a full mailbox reads it soon, or fails: skip it.
             with suppress(MailboxFull):
                 call.mailbox.post(HangUpRequested(reason))
 

@@ -111,7 +111,7 @@ class PhoneData(CallData):
             value=_unfinished, utterances=lambda partials: [number for number, _ in partials]
         ),
     )
-    #: A question is in the history, and the caller has heard nothing of a reply to it.
+    #: True if the caller has heard nothing of the reply to the last question in the history.
     unanswered: bool = memory(False)
     #: The number of the last utterance that the recogniser itself considers ended.
     end_recognised: int = memory(

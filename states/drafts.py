@@ -74,7 +74,7 @@ def begin_or_keep_answer(data: PhoneData) -> PhoneData:
 
 
 def _known_words(data: PhoneData) -> str:
-    """Return all words of the turn so far, those of partials too."""
+    """Return all words of the turn so far, with those of partials."""
     return " ".join((*data.question, *(text for _, text in data.partials)))
 
 

@@ -71,7 +71,7 @@ Function = (
     | _OfEventAndMoment[R_co]
     | _OfAll[R_co]
 )
-#: A function of (data, event, at_us) that calls another with the values that the other reads.
+#: A bound function: it takes (data, event, at_us), and passes on the values that are read.
 Bound = Callable[[Any, Any, int], Any]
 
 DATA, EVENT, AT_US = "data", "event", "at_us"
@@ -91,7 +91,7 @@ _BINDERS: dict[tuple[str, ...], Callable[[Any], Bound]] = {
 
 
 class BindingError(TypeError):
-    """A function of a chart has a parameter other than the values that it may read."""
+    """A wrong parameter of a chart's function: it is not one of the values to read."""
 
 
 def _cached(function: F) -> F:

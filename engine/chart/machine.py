@@ -56,7 +56,7 @@ class _Probe:
 
 @dataclass(frozen=True, slots=True)
 class StateChange:
-    """The states that a reaction leaves and enters: innermost first, and outermost first.
+    """The states that a reaction leaves (innermost first) and enters (outermost first).
 
     `leaf` is the leaf afterwards."""
 

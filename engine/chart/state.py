@@ -144,7 +144,7 @@ def stay(
     effects: EffectSource | Sequence[EffectSource] = (),
     rearm: str | Sequence[str] = (),
 ) -> Stay:
-    """Stay in the state. `rearm` names timers of this state, its parents or children to restart."""
+    """Stay in the state. `rearm` names timers to restart: its own, its parents', its children's."""
     return Stay(when, _many(update), _many(effects), _many(rearm))
 
 

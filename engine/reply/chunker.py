@@ -36,7 +36,7 @@ class Chunker:
         return chunks
 
     def take_overdue(self) -> list[str]:
-        """Return the pending text up to its last whole word; the last word may be incomplete."""
+        """Return the pending text up to its last space: the word after it may be incomplete."""
         end = self._text.rstrip().rfind(" ")
         chunks: list[str] = []
         if end > 0:

@@ -83,7 +83,7 @@ class ModelAnswer:
 
     @property
     def written(self) -> ReplyWritten:
-        """The event that tells the call how the text ended."""
+        """The event about the complete text."""
         return ReplyWritten(
             self._composition.reply.number,
             len(self._composition.chunks),

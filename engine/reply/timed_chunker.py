@@ -11,7 +11,7 @@ from callchart.engine.reply.chunker import Chunker
 
 
 class TimedChunker:
-    """A `Chunker` with a clock: passes the chunks to `out`, and overdue text as chunks, too.
+    """A `Chunker` with a clock: it passes chunks to `out`, also from overdue text.
 
     Text is overdue when it has been pending for `wait_s` seconds. `marked` counts the cuts at the
     model's own marks. `first_chunk_s` is the time from the request to the first chunk, or None."""

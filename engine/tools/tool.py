@@ -33,7 +33,7 @@ _NAME = re.compile(r"[A-Za-z0-9_]{1,64}")
 
 
 class ToolDeclarationError(TypeError):
-    """A function cannot be a tool. The message names the tool, the parameter and the reason."""
+    """A function that cannot be a tool. The message names tool, parameter and reason."""
 
 
 class ToolError(Exception):

@@ -155,7 +155,7 @@ def _canonical(leaf: str, data: PhoneData, environment: EnvironmentState) -> Can
     return NO_ANSWER if data.reply.purpose in ("apology", "reprompt") else SCRIPT
 
 
-#: Calls without drafts. The counters of apologies and reprompts have the limit one.
+#: Calls without drafts, each with at most one apology and one reprompt in a row.
 WORLD = Phone(
     CHART,
     words=("", "words", "uh-huh"),
