@@ -95,7 +95,7 @@ class Settings:
 
     @classmethod
     def declared(cls) -> list[Field[Any]]:
-        """Return the fields in the order for users: those of a subclass before those of its base."""
+        """Return the fields, those of a subclass before those of its base."""
         own: dict[str, Field[Any]] = {}
         by_name = {f.name: f for f in fields(cls)}
         for each in cls.__mro__:

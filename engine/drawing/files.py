@@ -50,7 +50,7 @@ def is_ours(text: str) -> bool:
 
 
 def differences(chart: Chart, found: Mapping[str, str]) -> list[str]:
-    """Return a line for every generated file that is missing, differs, or lost its state.
+    """Return a line for every file that is missing, different, or of a state that is gone.
 
     `found` are the texts in the folder by their paths, with "/" between names."""
     made = files(chart)

@@ -147,7 +147,7 @@ class Diagram:
 
     @property
     def leaves(self) -> tuple[str, ...]:
-        """The paths of the states without children."""
+        """The full names of the states without children."""
         return tuple(p for p, state in self.states.items() if not state.children)
 
     @property

@@ -57,7 +57,7 @@ def never_entered(exploration: Exploration) -> list[str]:
 
 
 def outermost(chart: Chart, leaves: Collection[str]) -> list[str]:
-    """Return the states whose leaves are all among these, without their children."""
+    """Return the outermost states that have all their leaves among `leaves`."""
     inside = {
         path: [leaf for leaf in chart.leaves if path in chart.nodes[leaf].lineage]
         for path in chart.nodes

@@ -100,7 +100,7 @@ class Model(Protocol):
         ...
 
     def variants(self, data: Any) -> Sequence[tuple[str, Any]]:
-        """Return (note, data) of all data with one key for which a step can have another result.
+        """Return (note, data) for all data with this key that can give a step another result.
 
         The first is the given data, with an empty note."""
         ...

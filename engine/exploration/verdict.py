@@ -1,4 +1,4 @@
-"""The verdict on a mutant: the way in which an exploration finds its mistake, and a call."""
+"""The verdict on a mutant: whether an exploration finds its mistake, and in which way."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from callchart.engine.exploration.mutation import Mutant
 #: A mutant with so many more nodes than the baseline counts as different.
 MORE_NODES = 5_000
 
-#: Makes the model of a chart.
+#: A function that makes the model of a chart.
 MakeModel = Callable[[Chart], Model]
 
 

@@ -105,7 +105,7 @@ class FakeRecognizer:
         return len(self._spoken)
 
     def spoken(self, sound: int) -> Spoken:
-        """Return the utterance with this number of a sound; a noise for an unknown number."""
+        """Return the utterance of a sound by its number, or a noise for an unknown number."""
         return self._spoken[sound - 1] if 0 < sound <= len(self._spoken) else Spoken("")
 
     def fail(self, reason: str) -> None:

@@ -29,7 +29,7 @@ from callchart.engine.ports import (
 )
 from callchart.engine.testing.sound import fake_sound
 
-#: Frames a second.
+#: Frames per second.
 TICKS = 50
 #: Asterisk's chan_websocket holds 1000 frames (20 s) and drops the excess silently.
 QUEUE = 1000
@@ -81,7 +81,7 @@ class FakeLine:
         self.closing = 0.0
         self.transfers: Container[str] = ()
         self.answers_transfers = True
-        #: The keys that our side has sent, and the targets of its transfers.
+        #: The keys that our side has sent, and the target of its transfer.
         self.digits = ""
         self.transferred: str | None = None
         #: Frames that a full queue refused.

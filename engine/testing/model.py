@@ -71,7 +71,7 @@ class FakeModel:
     _answers: deque[FakeAnswer] = field(default_factory=deque, init=False)
 
     def will_write(self, answer: FakeAnswer) -> None:
-        """Add an answer to the script: it is for the next request without one."""
+        """Script the answer to the next request that has none."""
         self._answers.append(answer)
 
     @property

@@ -1,4 +1,4 @@
-"""A call in the real engine with scripted events: does it take the steps that were decided?
+"""A call in the real engine with scripted events, to compare its steps with given ones.
 
 The activities only post the events of the script, each at its moment. Mailbox, timers, scopes,
 effects and the playout are those of the engine.

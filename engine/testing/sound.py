@@ -68,7 +68,7 @@ def _stretch(number: int, place: int) -> bytes:
 def pieces(pcm: bytes) -> Iterator[Piece]:
     """Yield the fake sounds in s16le audio, in order; skip silence and other sound.
 
-    A block that is cut at the beginning or the end of the audio counts with the rest of it."""
+    A block that is cut by the beginning or the end of the audio counts in part."""
     if (whole := _one_piece(pcm)) is not None:
         yield whole
         return
@@ -92,7 +92,7 @@ def pieces(pcm: bytes) -> Iterator[Piece]:
 
 
 def _one_piece(pcm: bytes) -> Piece | None:
-    """Return the piece if the audio is a single piece: the most frequent case, and a cheap one."""
+    """Return the piece if the audio is a single piece: the most frequent case, cheap to check."""
     head = np.frombuffer(pcm[: 2 * (2 * BLOCK - 1)], "<i2").tolist()
     if _MARK not in head:
         return None

@@ -1,4 +1,4 @@
-"""A fake synthesizer: its sound identifies the text, and is as long as the text."""
+"""A fake synthesizer: its sound identifies the text, and each character takes the same time."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ class Manner:
     """The manner in which a text is synthesised. All values are in seconds.
 
     The first sound comes after `latency`. Pieces have the length `piece` (None: one piece for all),
-    and come `pace` apart. The synthesis fails after `fails` of sound, or hangs after `hangs`."""
+    and come `pace` apart. The synthesis fails when its sound has the length `fails`, or
+    hangs at `hangs`."""
 
     latency: float = 0.0
     piece: float | None = None

@@ -116,7 +116,7 @@ class Telephone:
         failure = error
         if error is None:
             try:
-                # It can be cancelled, and takes at most a limited virtual time.
+                # It takes a limited virtual time, and can be cancelled.
                 await self._finish()  # noqa: ASYNC102
             except (AssertionError, trio.Cancelled) as unmet:  # noqa: ASYNC103 - see below
                 failure = unmet
@@ -258,8 +258,8 @@ class Telephone:
         `states` is the path from the beginning of the call; `...` matches any states. `heard` are
         the words of the last reply that the caller has heard, `stale_frames` is the number of
         frames of ended replies that the caller has heard. Await the expectation to wait for the
-        states, for at most `within` virtual seconds. Otherwise the next verb of the telephone waits
-        for them, or the end of the call."""
+        states, for at most `within` virtual seconds. Otherwise the next verb of the telephone, or
+        the end of the call, waits for them."""
         self._check_names([name for name in states or () if not isinstance(name, EllipsisType)])
         frame = sys._getframe(1)
         line = TracebackType(None, frame, frame.f_lasti, frame.f_lineno)

@@ -25,7 +25,7 @@ from callchart.engine.drawing.svg.placement import (
 )
 from callchart.engine.drawing.svg.shapes import STEP, Rect
 
-#: The places for an addition: the first that fits is best.
+#: The places for an addition, the preferred one first.
 Side = Literal["corner", "below", "right"]
 SIDES: Final[tuple[Side, ...]] = ("corner", "below", "right")
 #: Room around an addition in a free place, across and down, and around a block that has grown.

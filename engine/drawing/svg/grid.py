@@ -14,7 +14,8 @@ from callchart.engine.drawing.svg.shapes import STEP, Rect
 RIGHT, DOWN, LEFT, UP = range(4)
 #: For each direction of a step, those of the next step: all but back.
 WAYS = ((RIGHT, DOWN, UP), (RIGHT, DOWN, LEFT), (DOWN, LEFT, UP), (RIGHT, LEFT, UP))
-#: The runs of a line at a point; and the run of a step, by its direction.
+#: The way that a line runs at a point: level, upright or round a corner. `RUNS` has that of a
+#: step, by its direction.
 LEVEL, UPRIGHT, CORNER = 1, 2, 4
 RUNS = (LEVEL, UPRIGHT, LEVEL, UPRIGHT)
 

@@ -229,7 +229,7 @@ def _sign(r: DrawnReaction) -> str:
 
 
 def _entering_rows(diagram: Diagram, rs: Sequence[DrawnReaction], path: str) -> Iterable[Row]:
-    """Yield a row for each trigger. "[…]" means several guards, as the other picture shows."""
+    """Yield a row for each trigger, with "[…]" for several guards."""
     alike: dict[tuple[str, str], list[DrawnReaction]] = defaultdict(list)
     for r in rs:
         alike[r.trigger, r.target or ""].append(r)

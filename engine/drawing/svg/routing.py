@@ -1,9 +1,9 @@
 """Routes of arrows, with right angles, and the places of their labels.
 
 Everything lies on a grid of `STEP` px. An arrow is the cheapest path from any point of its source's
-border to any point of its target's border (A*). Bends and crossings cost. An arrow cannot run along
-another arrow, through a block or through a label. A label lies next to its own arrow, and later
-arrows go around it. This module knows only rectangles, no states.
+border to any point of its target's border (A*). Bends and crossings cost extra. An arrow cannot run
+along another arrow, through a block or through a label. A label lies next to its own arrow, and
+later arrows go around it. This module knows only rectangles, no states.
 """
 
 from __future__ import annotations

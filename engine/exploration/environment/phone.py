@@ -44,11 +44,11 @@ SCRIPTS = Scripts(fillers=("Well,",), backchannels=("uh-huh",))
 class Phone:
     """`callchart.engine.exploration.Model` of calls on a phone line.
 
-    `name` tells it from other models of the chart. `words` are the texts that the caller may say:
-    one for each kind that a guard distinguishes. `word_for` returns the representative of a text.
-    `keys` are the keys that the caller may press, again one for each kind. `settings` are those
-    that differ from the defaults. The caller speaks at most `turns` times. At most `under_way`
-    utterances have no final, and at most `under_way` equal events are deferred."""
+    `name` distinguishes it from other models of the chart. `words` are the texts that the caller
+    may say: one for each kind that a guard distinguishes. `word_for` returns the representative of
+    a text. `keys` are the keys that the caller may press, again one for each kind. `settings` are
+    those that differ from the defaults. The caller speaks at most `turns` times. At most
+    `under_way` utterances have no final, and at most `under_way` equal events are deferred."""
 
     chart: Chart
     name: str = ""

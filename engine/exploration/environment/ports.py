@@ -195,8 +195,8 @@ def fill(now: EnvironmentState, filler: str) -> Iterator[EnvironmentMove]:
 def late(now: EnvironmentState, data: CallData) -> Iterator[EnvironmentMove]:
     """Yield events that come too late.
 
-    An activity posted them before its cancellation; or it goes on, and they are about a replaced
-    reply or an answered utterance."""
+    Either their activity was cancelled after it posted them, or they are about a replaced reply or
+    an answered utterance."""
     number, utterance = data.reply.number, max(now.utterance, 1)
     cancelled: list[tuple[str, Event]] = [
         *_of_reply(number),

@@ -1,4 +1,4 @@
-"""The state of a call's environment: the knowledge of each port."""
+"""The state of a call's environment: the state of each of its ports."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from callchart.engine.events import Event
 
 
 class EnvironmentState(NamedTuple):
-    """The state of the ports of one call."""
+    """The state of all ports of one call."""
 
     #: The active state with the activity `hear`, or "".
     hearing: str = ""
@@ -19,8 +19,9 @@ class EnvironmentState(NamedTuple):
     pending_finals: tuple[int, ...] = ()
     recogniser_failed: bool = False
 
-    #: The active state with the activity `reply`, or ""; and the number of its reply, or 0.
+    #: The active state with the activity `reply`, or "".
     replying: str = ""
+    #: The number of the reply that it writes, or 0.
     reply: int = 0
     #: The model writes the text of the reply.
     by_model: bool = False

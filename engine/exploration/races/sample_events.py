@@ -15,7 +15,7 @@ from typing import Any, get_type_hints
 from callchart.engine.data import CallData, Facts, FillerClip
 from callchart.engine.events import Event, ReplyWritten
 
-#: With a filler, so that a state may play one.
+#: Facts with a filler, so that a state can play it.
 FACTS = Facts(fillers=(FillerClip("Well,", 0.5, (0.2, 0.5)),))
 
 #: No words, a backchannel, and other words.
