@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import re
 import sys
 import traceback
 from collections.abc import Sequence
@@ -13,6 +14,7 @@ from typing import Any, TypeVar
 import callchart
 from callchart.engine.activities import check_activities
 from callchart.engine.chart import Chart, ChartError
+from callchart.engine.did_you_mean import did_you_mean
 from callchart.engine.exploration.environment import Phone
 from callchart.engine.settings import SettingError, Settings
 from callchart.engine.tools.tool import Tool, ToolDeclarationError, by_name
@@ -108,9 +110,8 @@ def _load(what: str, name: str, folder: Path, *, example: str, kind: type) -> ob
     except (ChartError, SettingError, ToolDeclarationError):
         raise  # their messages contain the cure
     except Exception as error:  # noqa: BLE001 (the user's code may raise anything)
-        text = f"{type(error).__name__}: {error}".removesuffix(": ")
         raise UserError(
-            f"{what} must be in a module that Python can import, got {name}: {text}; "
+            f"{what} must be in a module that Python can import, got {name}: {_text(error)}; "
             f"mend {_place(error, folder)}"
         ) from None
     try:
@@ -133,9 +134,23 @@ def _place(error: Exception, folder: Path) -> str:
     return f"{frame.filename}, line {frame.lineno}"
 
 
+def _text(error: Exception) -> str:
+    """Return the class and the text of an error, with the name that a misspelt one resembles."""
+    text = f"{type(error).__name__}: {error}".removesuffix(": ")
+    if found := re.match(r"ImportError: cannot import name '(\w+)' from '([\w.]+)'", text):
+        return found[0] + did_you_mean(found[1], dir(sys.modules.get(found[2])))
+    match error:
+        case NameError(name=name):
+            *_, (frame, _) = traceback.walk_tb(error.__traceback__)
+            return text + did_you_mean(name, [*frame.f_globals, *frame.f_locals])
+        case AttributeError(name=name, obj=owner):
+            return text + did_you_mean(name, dir(owner))
+    return text
+
+
 def failure_text(error: Exception) -> str:
     """Return the text of an error, and the place in the user's code that led to it, if any."""
-    says = f"{type(error).__name__}: {error}".removesuffix(": ")
+    says = _text(error)
     ours = [Path(callchart.__file__).parent / name for name in ("engine", "adapters")]
     for frame in reversed(traceback.extract_tb(error.__traceback__)):
         if not any(Path(frame.filename).is_relative_to(folder) for folder in ours):

@@ -268,6 +268,11 @@ class Chart:
         for key, asked in (("add", add), ("on", on), ("after", after)):
             for state, change in (asked or {}).items():
                 path = self.resolve(state, why=f"chart {name}, {key}")
+                if key == "add" and not isinstance(change, (list, tuple)):
+                    raise ChartError(
+                        f"chart {name}, add to {path}: the states must be a list, got "
+                        f"{type(change).__name__}; write [...] around them"
+                    )
                 changes.setdefault(path, {})[key] = change
         states = list(self.states)
         for path, change in changes.items():

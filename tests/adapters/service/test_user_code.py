@@ -41,9 +41,17 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     (tmp_path / "raising_tools.py").write_text("import os\n\nURL = os.environ['NO_SUCH']\n")
     (tmp_path / "broken_tools.py").write_text("TOOLS = [\n")
     (tmp_path / "silent_tools.py").write_text("raise RuntimeError\n")
+    (tmp_path / "misspelt_import.py").write_text("from callchart import ignor\n")
+    (tmp_path / "misspelt_name.py").write_text(
+        "from callchart import ignore\nTOOLS = igonre('nothing')\n"
+    )
+    (tmp_path / "misspelt_attribute.py").write_text("import callchart\nWAIT = callchart.ignor\n")
+    (tmp_path / "misspelt_setting.py").write_text(
+        "from callchart import settings\nWAIT = settings.no_imput\n"
+    )
     yield tmp_path
-    for name in ("my_tools", "untyped_tool", "raising_tools", "broken_tools", "silent_tools"):
-        sys.modules.pop(name, None)
+    for path in tmp_path.glob("*.py"):
+        sys.modules.pop(path.stem, None)
 
 
 @pytest.mark.parametrize("name", ["TOOLS", "price"])
@@ -91,6 +99,26 @@ def test_mistakes_in_tools_are_named(folder: Path, name: str, said: str) -> None
         ("raising_tools", "raising_tools.py, line 3", "KeyError: 'NO_SUCH'"),
         ("broken_tools", "broken_tools.py, line 1", "SyntaxError: '[' was never closed"),
         ("silent_tools", "silent_tools.py, line 1", "RuntimeError"),
+        (
+            "misspelt_import",
+            "misspelt_import.py, line 1",
+            "ImportError: cannot import name 'ignor' from 'callchart'; did you mean ignore?",
+        ),
+        (
+            "misspelt_name",
+            "misspelt_name.py, line 2",
+            "NameError: name 'igonre' is not defined; did you mean ignore?",
+        ),
+        (
+            "misspelt_attribute",
+            "misspelt_attribute.py, line 2",
+            "AttributeError: module 'callchart' has no attribute 'ignor'; did you mean ignore?",
+        ),
+        (
+            "misspelt_setting",
+            "misspelt_setting.py, line 2",
+            "AttributeError: PhoneSettings has no setting 'no_imput'; did you mean 'no_input'?",
+        ),
     ],
 )
 def test_a_module_that_cannot_be_imported_is_named_with_the_line_to_mend(

@@ -83,6 +83,14 @@ def test_the_result_is_checked_like_any_chart() -> None:
         base().extended("own", add={"top": [leaf("c")]})
 
 
+def test_states_without_a_list_around_them_are_refused() -> None:
+    alone: Any = leaf("c")
+    with pytest.raises(
+        ChartError, match=r"^chart own, add to top: the states must be a list, got State; write \["
+    ):
+        base().extended("own", add={"top": alone})
+
+
 @pytest.mark.parametrize("what", ["add", "on", "after"])
 def test_an_unknown_state_is_named(what: str) -> None:
     with pytest.raises(
