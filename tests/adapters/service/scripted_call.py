@@ -65,7 +65,8 @@ class ScriptedCall:
     def then(self, at: float, event: Event, *, heard: str = "") -> Self:
         """Add `event` at `at` seconds.
 
-        `heard` are the heard words of a reply that the event stops, or a timer after it."""
+        `heard` are the words that the caller heard of a reply, which the event or a later timer
+        stops."""
         self.until(at)
         self._heard = heard or self._heard
         activation = next(

@@ -210,23 +210,23 @@ WRONG: Mapping[str, tuple[str, str]] = {
         "[journal]\nfolder = 'j'\nlevel = 'info'",
         "journal.level is not a known key; known keys: folder, redacted, keep_days",
     ),
-    "a key that is nearly one": (
+    "a misspelt key": (
         "[transfer]\nalow = []",
         "transfer.alow is not a known key; did you mean allow?",
     ),
-    "a section that is nearly one": (
+    "a misspelt section": (
         "[transfers]\nallow = []",
         "transfers is not a known section; did you mean transfer?",
     ),
-    "a value where a section belongs": (
+    "a value instead of a section": (
         "journal = 'here'",
         'journal must be a section, got "here"',
     ),
-    "options of a provider": (
+    "a misspelt option of a provider": (
         "[speech.espeak]\nvoices = 'en'",
         "speech.espeak.voices is not a known key; did you mean voice?",
     ),
-    "options of a provider that has none": (
+    "an option of a provider without options": (
         "[speech.silero]\nthreshold = 1",
         "speech.silero.threshold is not a known key; this section has no keys",
     ),
@@ -235,15 +235,15 @@ WRONG: Mapping[str, tuple[str, str]] = {
         'speech.recognizer must be "openai", "pocketsphinx", "whisper" or "yandex", '
         'got "pocketsphin"; did you mean "pocketsphinx"?',
     ),
-    "a number as a text": (
+    "a string for a number": (
         "[journal]\nfolder = 'j'\nkeep_days = '30'",
         'journal.keep_days must be an integer from 1 to 3650, got "30"',
     ),
-    "a truth as a number": (
+    "a boolean for a number": (
         "[journal]\nfolder = 'j'\nkeep_days = true",
         "journal.keep_days must be an integer from 1 to 3650, got true",
     ),
-    "a number as a truth": (
+    "a number for a boolean": (
         "[journal]\nfolder = 'j'\nredacted = 1",
         "journal.redacted must be a boolean, true or false, got 1",
     ),
@@ -268,7 +268,7 @@ WRONG: Mapping[str, tuple[str, str]] = {
         "[journal]\nkeep_days = 3",
         "journal.folder must be a path, got nothing",
     ),
-    "a pattern of the dialplan's": (
+    "a pattern of the dialplan": (
         "[transfer]\nallow = ['100', '2.']",
         "transfer.allow must be a list of numbers, in which X is any digit, such as "
         '"2XX", got "2." in it',
@@ -287,16 +287,16 @@ WRONG: Mapping[str, tuple[str, str]] = {
         "[scripts]\ngreeting = ''",
         'scripts.greeting must be a non-empty string, got ""',
     ),
-    "a chart that is not there": (
+    "a chart in a missing module": (
         "[call]\nchart = 'nowhere:CHART'",
         "call.chart must be in a module that Python can import, got nowhere:CHART: no module "
         "'nowhere'; correct the name, or install the module",
     ),
-    "a setting that is nearly one": (
+    "a misspelt setting": (
         "[call]\nno_imput = 3",
         "call.no_imput is not a known key; did you mean no_input?",
     ),
-    "a setting that is like no other": (
+    "an unknown setting": (
         "[call]\nvolume = 3",
         "call.volume is not a known key; check its spelling",
     ),
@@ -308,7 +308,7 @@ WRONG: Mapping[str, tuple[str, str]] = {
         "[call]\nno_input = -1",
         "call.no_input must be at least 0 s, got -1",
     ),
-    "a setting of another kind": (
+    "a fraction for a whole number": (
         "[call]\nreprompts = 1.5",
         "call.reprompts must be a whole number, got 1.5",
     ),
@@ -316,7 +316,7 @@ WRONG: Mapping[str, tuple[str, str]] = {
         "[call]\nno_input = []",
         "call.no_input must be a number, got a list",
     ),
-    "a number in quotes": (
+    "a string for a setting that is a number": (
         "[call]\nno_input = '6'",
         'call.no_input must be a number, got "6"',
     ),
@@ -332,7 +332,7 @@ WRONG: Mapping[str, tuple[str, str]] = {
 
 
 @pytest.mark.parametrize(("text", "said"), WRONG.values(), ids=WRONG.keys())
-def test_a_mistake_is_one_line_that_helps(read: Read, text: str, said: str) -> None:
+def test_a_mistake_is_reported_in_one_line_with_a_cure(read: Read, text: str, said: str) -> None:
     (line,) = mistakes(read, f"{text}\n{LEAST}" if text.startswith("journal") else LEAST + text)
     assert line.startswith(said)
 
@@ -407,7 +407,9 @@ def test_a_mistake_is_one_line_that_helps(read: Read, text: str, said: str) -> N
         ),
     ],
 )
-def test_a_mistake_about_asterisk_is_one_line(read: Read, key: str, value: str, said: str) -> None:
+def test_a_mistake_about_asterisk_is_reported_in_one_line(
+    read: Read, key: str, value: str, said: str
+) -> None:
     (line,) = mistakes(read, LEAST.replace("[asterisk]", f"[asterisk]\n{key} = {value}"))
     assert line.startswith(f"asterisk.{key}{said}")
 
@@ -431,7 +433,7 @@ def test_a_mistake_about_asterisk_is_one_line(read: Read, key: str, value: str, 
         ("{ file = 'noise' }", "noise; write the secret as UTF-8"),
     ],
 )
-def test_a_secret_that_cannot_be_read_is_one_line(
+def test_a_secret_that_cannot_be_read_is_reported_in_one_line(
     read: Read, tmp_path: Path, secret: str, said: str
 ) -> None:
     (tmp_path / "two_lines").write_text("s3same\ns3same\n")
@@ -471,7 +473,7 @@ def test_all_mistakes_are_reported_together(read: Read) -> None:
         ),
     ],
 )
-def test_a_file_that_cannot_be_read_is_one_line(
+def test_a_file_that_cannot_be_read_is_reported_in_one_line(
     tmp_path: Path, content: bytes | None, said: str
 ) -> None:
     path = tmp_path / "callchart.toml"

@@ -83,7 +83,7 @@ def test_a_function_that_fails_is_reported_with_the_steps_before_it(
 
 
 @pytest.mark.parametrize("arguments", [["explore"], ["draw"], ["draw", "--check"]])
-def test_a_chart_whose_calls_cannot_begin_is_one_line(
+def test_a_chart_whose_calls_cannot_begin_is_reported_in_one_line(
     arguments: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     # An outdated drawing: without any drawing, --check stops earlier with another message.

@@ -53,7 +53,7 @@ def leave(journals: JournalFolder, call_id: str) -> None:
     journal.close()
 
 
-def test_a_call_has_a_file_of_its_own_that_only_its_owner_reads(
+def test_each_call_has_a_file_that_only_its_owner_can_read(
     journals: JournalFolder, folder: Path
 ) -> None:
     journal = journals.open("callchart-1")

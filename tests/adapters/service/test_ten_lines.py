@@ -70,7 +70,7 @@ def documented(asterisk_installed: object) -> Iterator[Documented]:
 
 @pytest.fixture(autouse=True)
 def keys_are_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    # Proxies of the environment would be used otherwise.
+    # Ignore the proxies that the environment names.
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     for name, value in KEYS.items():
         monkeypatch.setenv(name, value)

@@ -103,7 +103,7 @@ def test_the_yandex_demo_refuses_fast(tmp_path: Path, capsys: pytest.CaptureFixt
     assert not out.exists()
 
 
-def test_a_server_that_cannot_start_is_one_line(
+def test_a_server_that_cannot_start_is_reported_in_one_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "call"

@@ -101,7 +101,7 @@ async def test_twenty_calls_at_once_are_each_exact(held: HeldClock, clock: MockC
     assert moments == [[0.375, 0.4375, 0.5, 0.5]] * 20
 
 
-# 3/64 s apart, so that some fall together with a token, and others between two
+# In steps of 3/64 s: some moments coincide with a token, others are between two.
 @pytest.mark.parametrize("after", [step * 3 / 64 for step in range(12)])
 async def test_a_cancelled_request_releases_the_clock(
     held: HeldClock, clock: MockClock, after: float

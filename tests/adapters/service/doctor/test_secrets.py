@@ -107,7 +107,7 @@ def test_other_mistakes_next_to_a_missing_secret_stay_an_error(
     assert "model.key must be in the environment variable" in capsys.readouterr().err
 
 
-def test_nothing_is_missing_in_a_configuration_with_all_secrets(tmp_path: Path) -> None:
+def test_a_configuration_with_all_secrets_lacks_none(tmp_path: Path) -> None:
     _, missing = read_config_without_secrets(write(tmp_path, OFFLINE), {})
     assert missing == {}
     assert list(secret_findings(missing)) == []

@@ -29,7 +29,7 @@ def one_speechkit() -> Iterator[SpeechKitServer]:
 async def speechkit(
     one_speechkit: SpeechKitServer, monkeypatch: pytest.MonkeyPatch
 ) -> SpeechKitServer:
-    # Proxies of the environment would be used otherwise.
+    # Ignore the proxies that the environment names.
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     await one_speechkit.reset()
     return one_speechkit

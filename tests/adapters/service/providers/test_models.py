@@ -1,4 +1,4 @@
-"""[model]: two models, their patience, the tools, and mistakes about them."""
+"""[model]: two models, their time limits, the tools, and mistakes about them."""
 
 from __future__ import annotations
 
@@ -77,7 +77,9 @@ def test_the_folder_of_the_configuration_is_searched_for_tools(read: Read, tmp_p
         ("fallback = 'spare'", 'fallback must be a section, got "spare"'),
     ],
 )
-def test_a_mistake_about_the_model_is_one_line(read: Read, text: str, said: str) -> None:
+def test_a_mistake_about_the_model_is_reported_in_one_line(
+    read: Read, text: str, said: str
+) -> None:
     line = mistakes(read, LEAST + text)[0]
     assert line.startswith(f"model.{said}")
 
@@ -91,7 +93,7 @@ def test_a_second_model_needs_a_name_and_a_key_of_its_own(read: Read) -> None:
     ]
 
 
-def test_a_prompt_above_context_tokens_is_one_line(read: Read, tmp_path: Path) -> None:
+def test_a_prompt_above_context_tokens_is_reported_in_one_line(read: Read, tmp_path: Path) -> None:
     (tmp_path / "prompt.txt").write_text("You sell bread. " * 200)
     (line,) = mistakes(read, LEAST + "prompt = 'prompt.txt'\ncontext_tokens = 500\n")
     assert line.startswith("model.context_tokens must be at least ")
@@ -99,7 +101,7 @@ def test_a_prompt_above_context_tokens_is_one_line(read: Read, tmp_path: Path) -
     assert line.endswith("; shorten them, or raise it if the model takes more")
 
 
-def test_tools_above_context_tokens_are_one_line(read: Read, tmp_path: Path) -> None:
+def test_tools_above_context_tokens_are_reported_in_one_line(read: Read, tmp_path: Path) -> None:
     (tmp_path / "wordy_tools.py").write_text(
         "from callchart.engine.tools.tool import tool\n"
         f"@tool\ndef bread_left() -> int:\n    '{'How many loaves. ' * 200}'\n    return 3\n"
@@ -134,7 +136,7 @@ def test_the_default_prompts_leave_room_for_a_conversation(read: Read) -> None:
         (None, "No such file or directory; write the prompt into it"),
     ],
 )
-def test_a_prompt_that_cannot_be_read_is_one_line(
+def test_a_prompt_that_cannot_be_read_is_reported_in_one_line(
     read: Read, tmp_path: Path, content: bytes | None, said: str
 ) -> None:
     if content is not None:

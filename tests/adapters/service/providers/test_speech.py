@@ -120,7 +120,7 @@ def test_a_missing_api_key_names_the_alternatives(read: Read) -> None:
         ("voices = 'alena'", "voices is not a known key; did you mean voice?"),
     ],
 )
-def test_a_mistake_about_yandex_is_one_line(read: Read, keys: str, said: str) -> None:
+def test_a_mistake_about_yandex_is_reported_in_one_line(read: Read, keys: str, said: str) -> None:
     assert wrong(read, of_yandex(keys))[0].startswith(f"speech.yandex.{said}")
 
 
@@ -153,7 +153,9 @@ def test_mistakes_in_a_shared_section_are_reported_once(read: Read) -> None:
         ("cache = 3", " must be a path, got 3"),
     ],
 )
-def test_a_mistake_about_fallback_or_cache_is_one_line(read: Read, keys: str, said: str) -> None:
+def test_a_mistake_about_fallback_or_cache_is_reported_in_one_line(
+    read: Read, keys: str, said: str
+) -> None:
     (line,) = wrong(read, f"[speech]\n{keys}\n")
     assert line.startswith(f"speech.{keys.partition(' ')[0]}{said}")
 
@@ -169,6 +171,8 @@ def test_a_mistake_about_fallback_or_cache_is_one_line(read: Read, keys: str, sa
         ),
     ],
 )
-def test_a_mistake_about_a_recogniser_is_one_line(read: Read, keys: str, said: str) -> None:
+def test_a_mistake_about_a_recogniser_is_reported_in_one_line(
+    read: Read, keys: str, said: str
+) -> None:
     (line,) = wrong(read, f"[speech]\n{keys}\n")
     assert line.startswith(f"speech.{said}")

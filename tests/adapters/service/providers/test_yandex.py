@@ -32,7 +32,7 @@ def account(server: SpeechKitServer) -> Yandex:
 async def test_recogniser_and_both_synthesizers_share_one_token(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    # Proxies of the environment would be used otherwise.
+    # Ignore the proxies that the environment names.
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     async with SpeechKitServer.started() as server:
         await server.accept([])

@@ -131,7 +131,7 @@ def test_an_interruption_is_timed_from_the_callers_first_sound() -> None:
     assert (barge_in.speech, barge_in.silent_after, barge_in.resumed) == (5.3, 0.4, None)
 
 
-def test_after_a_false_alarm_the_reply_goes_on_and_is_one_reply() -> None:
+def test_a_reply_continues_after_a_false_alarm_and_stays_one_reply() -> None:
     scripted = asked().then(5.0, ReplyReady(2)).then(5.2, PlaybackStarted(2))
     scripted.then(6.5, SpeechStarted(2), heard="We are open").then(6.8, SpeechEnded(2))
     scripted.then(6.9, FinalHeard(2, ""))
@@ -150,7 +150,7 @@ def test_after_a_false_alarm_the_reply_goes_on_and_is_one_reply() -> None:
     assert (made.counts()["false_alarms"], made.counts()["interruptions"]) == (1, 0)
 
 
-def test_after_a_backchannel_the_reply_goes_on_and_the_next_one_does_not_answer_it() -> None:
+def test_a_reply_continues_after_a_backchannel_that_the_next_one_does_not_answer() -> None:
     scripted = asked().then(5.0, ReplyReady(2)).then(5.2, PlaybackStarted(2))
     scripted.then(6.5, SpeechStarted(2), heard="We are open").then(6.8, PartialHeard(2, "uh"))
     scripted.then(6.9, SpeechEnded(2)).then(6.9, FinalHeard(2, "uh-huh"))
@@ -295,7 +295,7 @@ def test_an_answer_to_a_partial_has_no_time_of_a_final_text() -> None:
     assert scripted.report().unanswered == ""
 
 
-def test_a_caller_who_never_stops_has_no_latency() -> None:
+def test_an_answer_to_a_caller_who_never_stops_speaking_has_no_latency() -> None:
     scripted = ScriptedCall(settings=PhoneSettings(longest_utterance=5.0, words_wait=0.5))
     scripted.then(0.1, PlaybackStarted(1)).then(2.0, PlaybackFinished(1))
     scripted.then(3.0, SpeechStarted(1)).then(4.0, PartialHeard(1, "and so on")).until(9.3)
@@ -430,7 +430,7 @@ def test_finals_of_one_utterance_count_as_one_question() -> None:
     made = scripted.report()
     assert [(u.text, u.known) for u in made.utterances] == [("are you open", 4.1)]
     assert made.turns[1].asked == "are you open"
-    # All of its words were known with the last of them.
+    # The second final completes the words.
     assert made.turns[1].latency.text == 0.3
 
 
@@ -497,7 +497,7 @@ def with_other_names(state: State) -> State:
     )
 
 
-def test_a_chart_with_other_names_is_reported_the_same() -> None:
+def test_a_report_does_not_depend_on_the_names_of_states() -> None:
     states = [with_other_names(state) for state in CHART.states]
     chart = Chart("renamed", states, data=CHART.data, late=CHART.late)
     scripted = ScriptedCall(chart)

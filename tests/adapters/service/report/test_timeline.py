@@ -233,12 +233,12 @@ def test_a_backchannel_differs_from_a_noise() -> None:
 def test_the_states_are_named_where_there_is_room() -> None:
     names = said(timeline(whole_call().report()), "state")
     assert {"greeting", "listening", "thinking", "speaking", "hearing", "pause"} <= {*names}
-    # Hangup lasts 20 ms: a line without a name, which is in the legend.
+    # Hangup lasts 20 ms, too short for a name in its block; the legend names it.
     assert "hangup" not in names
     assert "hangup" in said(timeline(whole_call().report()), "")
 
 
-def test_a_filler_has_a_colour_of_its_own() -> None:
+def test_fillers_have_their_own_colour() -> None:
     def colours(scripted: ScriptedCall) -> set[str]:
         report = scripted.report()
         svg = drawn(timeline(report, *noise(report.duration)))
@@ -293,7 +293,7 @@ def test_words_without_room_are_left_out() -> None:
     assert said(timeline(scripted.report()), "words") == ["hello"]
 
 
-def test_a_redacted_call_says_so() -> None:
+def test_the_head_names_a_call_as_redacted() -> None:
     assert any("words redacted" in text for text in said(timeline(redacted_call()), ""))
 
 
@@ -377,7 +377,7 @@ def test_tools_are_bars_with_their_names_and_never_their_arguments() -> None:
     assert "tool" in said(svg, "")  # the legend
 
 
-def test_tools_at_the_same_time_have_lanes_of_their_own() -> None:
+def test_simultaneous_tools_have_separate_lanes() -> None:
     report = tools_and_keys().report()
     svg, plain = timeline(report), timeline(replace(report, tools=()))
     lanes = {text.says: text.y for text in texts(svg) if text.kind == "tool"}

@@ -254,7 +254,7 @@ def test_the_log_says_where_asterisk_must_connect_before_it_does(
     assert "ready: " not in log
 
 
-def test_an_error_at_start_is_one_line(
+def test_an_error_at_start_is_reported_in_one_line(
     asterisk: Asterisk,
     tmp_path: Path,
     own_logging: logging.Logger,

@@ -74,7 +74,7 @@ def configured(
     read: Read, model: ModelServer, speechkit: SpeechKitServer, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Config]:
     """Yield a configuration with real servers, and a voice detector that detects tones."""
-    # Proxies of the environment would be used otherwise.
+    # Ignore the proxies that the environment names.
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     with nobody() as dead:
         config = read(
