@@ -115,9 +115,9 @@ def test_the_providers_of_the_example_have_their_keys_with_their_defaults(
     config = read(tmp_path, text)
     assert config.speech.recognizer.name == recognizer
     assert config.speech.fallback
-    assert config.speech.first_sound == FIRST_SOUND_S
+    assert config.speech.first_sound_s == FIRST_SOUND_S
     assert config.speech.cache == SoundCache(Path("/var/lib/callchart/sounds"))
-    assert (config.model.first_token, config.model.between_tokens) == (
+    assert (config.model.first_token_s, config.model.between_tokens_s) == (
         FIRST_TOKEN_S,
         BETWEEN_TOKENS_S,
     )
@@ -125,7 +125,7 @@ def test_the_providers_of_the_example_have_their_keys_with_their_defaults(
     assert [tool.spec.name for tool in config.model.tools] == ["opening_hours", "set_aside"]
     second = config.model.fallback
     assert second
-    assert (second.base_url, second.first_token) == (OPENAI_URL, FIRST_TOKEN_OF_TWO_S)
+    assert (second.base_url, second.first_token_s) == (OPENAI_URL, FIRST_TOKEN_OF_TWO_S)
 
 
 def test_the_configurations_in_readme_and_providers_are_valid(tmp_path: Path) -> None:

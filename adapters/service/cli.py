@@ -239,10 +239,10 @@ def _serve(options: argparse.Namespace) -> int:
 
 
 def _doctor(options: argparse.Namespace) -> int:
-    from callchart.adapters.service.config import read_config_without_secrets
+    from callchart.adapters.service.config import read_config_for_doctor
     from callchart.adapters.service.doctor.examine import run_doctor
 
-    config, missing = read_config_without_secrets(options.config)
+    config, missing = read_config_for_doctor(options.config)
     return run_doctor(config, missing, as_json=options.json)
 
 

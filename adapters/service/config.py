@@ -87,32 +87,36 @@ class Config:
 def read_config(path: Path, environment: Mapping[str, str] | None = None) -> Config:
     """Return the configuration in the file. Raise `ConfigError` with all mistakes in it."""
     try:
-        return _config(path, Source(path.parent, _or_own(environment)))
+        return _config(path, _source(path, environment))
     except ValidationError as error:
-        mistakes = _mistakes(error)
-        raise ConfigError(*(f"{path}: {key}{text}" for key, text in mistakes)) from None
+        raise _config_error(path, error) from None
 
 
-def read_config_without_secrets(
+def read_config_for_doctor(
     path: Path, environment: Mapping[str, str] | None = None
 ) -> tuple[Config, Mapping[str, str]]:
     """Return the configuration, and the mistakes of its missing secrets by key.
 
     A missing secret is one whose environment variable or file has no text. It is empty in the
     returned configuration. Raise `ConfigError` if the file has other mistakes."""
-    source = Source(path.parent, _or_own(environment))
+    source = _source(path, environment)
     try:
         return _config(path, source), {}
     except ValidationError as error:
-        try:
-            config = _config(path, replace(source, may_lack_secrets=True))
-        except ValidationError:
-            return read_config(path, environment), {}
-        return config, dict(_mistakes(error))
+        mistakes = error
+    try:
+        config = _config(path, replace(source, may_lack_secrets=True))
+    except ValidationError:
+        raise _config_error(path, mistakes) from None
+    return config, dict(_mistakes(mistakes))
 
 
-def _or_own(environment: Mapping[str, str] | None) -> Mapping[str, str]:
-    return os.environ if environment is None else environment
+def _source(path: Path, environment: Mapping[str, str] | None) -> Source:
+    return Source(path.parent, os.environ if environment is None else environment)
+
+
+def _config_error(path: Path, error: ValidationError) -> ConfigError:
+    return ConfigError(*(f"{path}: {key}{text}" for key, text in _mistakes(error)))
 
 
 def _mistakes(error: ValidationError) -> Sequence[tuple[str, str]]:

@@ -44,8 +44,8 @@ MOST = 1_000_000
 #: The same for the environment that fits any chart. It is too large to explore wholly, and these
 #: take a minute or two.
 MOST_IN_GENERAL = 100_000
-#: Seconds between two lines of progress.
-LINE_EVERY = 10.0
+#: The time between two lines of progress.
+LINE_EVERY_S = 10.0
 #: The field of an environment that holds examples for the guards on an event.
 FIELDS = {"DigitReceived": "keys", "FinalHeard": "words", "PartialHeard": "words"}
 #: These fields as an author writes them.
@@ -128,7 +128,7 @@ def _counted(chart: Chart) -> Sequence[str]:
 
 @contextmanager
 def progress(console: Console) -> Iterator[Callable[[str], None]]:
-    """Show the progress: in one line of a terminal, or else in a new line every `LINE_EVERY`
+    """Show the progress: in one line of a terminal, or else in a new line every `LINE_EVERY_S`
     seconds."""
     if console.is_terminal and not console.is_dumb_terminal:
         with console.status("") as status:
@@ -138,7 +138,7 @@ def progress(console: Console) -> Iterator[Callable[[str], None]]:
 
     def tell(text: str) -> None:
         nonlocal said_at
-        if (now := console.get_time()) - said_at >= LINE_EVERY:
+        if (now := console.get_time()) - said_at >= LINE_EVERY_S:
             said_at = now
             console.print(text, markup=False, highlight=False, soft_wrap=True)
 
@@ -317,8 +317,8 @@ def show(found: dict[str, Any], console: Console, chart_option: str = "") -> Non
     for each in cut_off:
         say(
             f"incomplete: explored every call of up to {each['steps_of_a_call']} "
-            f"steps; lower --turns (here {each['turns']}) or --faults, or have WORLDS in the "
-            f"chart's module that forget more (docs/charts.md)"
+            f"steps; lower --turns (here {each['turns']}) or --faults, or give the chart's "
+            f"module WORLDS that treat more values as equal (docs/charts.md)"
         )
     given = found["answers"] - len(found["unexplored"])
     say(f"{given} of {found['answers']} declared reactions are taken")

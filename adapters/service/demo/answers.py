@@ -26,15 +26,15 @@ class AnswersError(ValueError):
 class DemoAnswer:
     """The model server's response to a request.
 
-    `tokens` are words with the space after them: the first comes `first_token` seconds after the
-    request, the others `per_token` seconds apart. With `hang_up`, the model then calls that tool.
+    `tokens` are words with the space after them: the first comes `first_token_s` after the
+    request, the others `per_token_s` apart. With `hang_up`, the model then calls that tool.
     With `hang`, the response never ends. With `fail`, the response is that HTTP error."""
 
     name: str
     hears: tuple[str, ...]
     tokens: tuple[str, ...]
-    first_token: float
-    per_token: float
+    first_token_s: float
+    per_token_s: float
     hang_up: bool
     hang: bool
     fail: int | None
@@ -141,8 +141,8 @@ def _answer(rule: Mapping[str, Any], where: str, pace: Mapping[str, Any]) -> Dem
         name=rule.get("name", where),
         hears=tuple(rule.get("hears", ())),
         tokens=tuple(re.findall(r"\S+\s*", says.strip())),
-        first_token=_seconds(rule, "first_token", where, pace),
-        per_token=_seconds(rule, "per_token", where, pace),
+        first_token_s=_seconds(rule, "first_token", where, pace),
+        per_token_s=_seconds(rule, "per_token", where, pace),
         hang_up=hang_up,
         hang=hang,
         fail=fail,

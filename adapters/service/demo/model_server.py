@@ -265,7 +265,7 @@ async def _complete(
         return
     await connection.begin_events(_chunk(completion, {"role": "assistant", "content": ""}))
     for number, token in enumerate(answer.tokens):
-        await trio.sleep_until(asked_at + answer.first_token + number * answer.per_token)
+        await trio.sleep_until(asked_at + answer.first_token_s + number * answer.per_token_s)
         await connection.send_event(_chunk(completion, {"content": token}))
     if answer.hang:
         await trio.sleep_forever()
@@ -277,7 +277,7 @@ async def _complete(
 
 
 def _duration(answer: DemoAnswer) -> float:
-    return answer.first_token + max(0, len(answer.tokens) - 1) * answer.per_token
+    return answer.first_token_s + max(0, len(answer.tokens) - 1) * answer.per_token_s
 
 
 _HANG_UP = {

@@ -23,14 +23,14 @@ from callchart.engine.ports import ProviderError
 
 @dataclass(frozen=True, slots=True)
 class Listening:
-    """The server takes requests at this port of 127.0.0.1."""
+    """A message: the server takes requests at this port of 127.0.0.1."""
 
     port: int
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A request for this method arrived."""
+    """A message: a request for this method arrived."""
 
     method: str
 

@@ -94,7 +94,8 @@ class _Options:
 class _Utterance:
     """An utterance: the begin and end of its speech, in milliseconds of the session.
 
-    `detected_ms` is when the silence after it was long enough. None while the speech continues."""
+    At `detected_ms` the silence after it was long enough. `end_ms` and `detected_ms` are None while
+    the speech continues."""
 
     begin_ms: int
     end_ms: int | None = None
@@ -120,7 +121,7 @@ class _Session:
         """Serve the stream until the client has ended it and has all results."""
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._listen, call)
-            nursery.start_soon(self._hear_results)
+            nursery.start_soon(self._receive_results)
             async for response in self._results:
                 await call.send(response)
             nursery.cancel_scope.cancel()
@@ -140,7 +141,7 @@ class _Session:
                         "this event is not allowed at this point of the session",
                     )
         if self._finder.speaking:
-            self._ended()
+            self._end_utterance()
         while self._utterances:
             self._final_sent = trio.Event()
             await self._final_sent.wait()
@@ -160,9 +161,9 @@ class _Session:
                     self._utterances.append(_Utterance(self._now_ms - ONSET_MS))
                     self._recognition.utterance_started(self._begun)
                 case Edge.ENDS:
-                    self._ended()
+                    self._end_utterance()
 
-    def _ended(self) -> None:
+    def _end_utterance(self) -> None:
         utterance = self._utterances[-1]
         utterance.end_ms, utterance.detected_ms = self._now_ms - self._finder.quiet_ms, self._now_ms
         self._recognition.utterance_ended(self._begun)
@@ -173,7 +174,7 @@ class _Session:
 
     # --- results out ------------------------------------------------------------------------------
 
-    async def _hear_results(self) -> None:
+    async def _receive_results(self) -> None:
         while True:
             match await self._recognition.result():
                 case Heard(final=True) as heard:

@@ -17,7 +17,14 @@ from callchart.adapters.carrier.asterisk.failure import SEE_LOG, AsteriskFailure
 from callchart.adapters.carrier.asterisk.media.open import needed_modules
 from callchart.adapters.carrier.asterisk.settings import AsteriskSettings
 from callchart.adapters.carrier.asterisk.websocket.server import WebSocketServer
-from callchart.adapters.service.doctor.finding import LONGEST, Finding, Verdict, failed, ok, unknown
+from callchart.adapters.service.doctor.finding import (
+    LONGEST_S,
+    Finding,
+    Verdict,
+    failed,
+    ok,
+    unknown,
+)
 from callchart.adapters.service.doctor.machine import port
 from callchart.adapters.service.doctor.secrets import MissingSecrets, lacks_secret
 from callchart.adapters.service.doctor.sound import open_sound, transfers
@@ -75,8 +82,8 @@ async def asterisk_findings(settings: AsteriskSettings, missing: MissingSecrets)
     if lacking := lacks_secret("asterisk", "asterisk", missing):
         return [*found, lacking]
     if not (settings.user and settings.password):
-        what = "version unknown: the configuration names no user of ARI"
-        cure = "set asterisk.user and asterisk.password (only the doctor uses them)"
+        what = "version unknown: asterisk.user and asterisk.password are not set"
+        cure = "set them; only the doctor and `callchart call` use them"
         return [*found, unknown("asterisk", what, cure)]
     async with HttpTransport.open(settings.url, settings.user, settings.password) as transport:
         ari = Ari(transport)
@@ -97,9 +104,9 @@ async def asked(
     part: str, check: Callable[[], Awaitable[Finding]], timeout_cure: str = "check Asterisk's load"
 ) -> Finding:
     """Run a check. A refusal, a missing Asterisk or a timeout is a failure."""
-    found = failed(part, f"check timed out: no result within {LONGEST:g} s", timeout_cure)
+    found = failed(part, f"check timed out: no result within {LONGEST_S:g} s", timeout_cure)
     try:
-        with trio.move_on_after(LONGEST):
+        with trio.move_on_after(LONGEST_S):
             found = await check()
     except* AriError as errors:
         refused = first_leaf(errors)

@@ -11,8 +11,8 @@ import trio
 from callchart.engine.exception_groups import first_leaf
 from callchart.engine.ports import ProviderError
 
-#: Seconds that a check may take. Callers would not wait longer, even on a busy machine.
-LONGEST = 10.0
+#: The longest time of a check. Callers would not wait longer, even on a busy machine.
+LONGEST_S = 10.0
 
 
 class Verdict(StrEnum):
@@ -48,15 +48,15 @@ def unknown(part: str, what: str, cure: str = "") -> Finding:
 
 
 async def within_bounds(
-    part: str, check: Callable[[], Awaitable[str]], *, seconds: float = LONGEST
+    part: str, check: Callable[[], Awaitable[str]], *, limit_s: float = LONGEST_S
 ) -> Finding:
     """Run a check and return its text as a finding.
 
-    A `ProviderError` (maybe in a group) or a timeout after `seconds` is a failure."""
-    late = f"check timed out: no result within {seconds:g} s"
+    A `ProviderError` (maybe in a group) or a timeout after `limit_s` is a failure."""
+    late = f"check timed out: no result within {limit_s:g} s"
     found = failed(part, late, "find out what slows this machine down")
     try:
-        with trio.move_on_after(seconds):
+        with trio.move_on_after(limit_s):
             found = ok(part, await check())
     except* ProviderError as failures:
         error = first_leaf(failures)

@@ -123,7 +123,7 @@ class ModelSection(Table):
     def config(self) -> ModelConfig:
         """Return both models. The second takes its other options from the first."""
         second = self.fallback
-        first_token = self.first_token or (FIRST_TOKEN_OF_TWO_S if second else FIRST_TOKEN_S)
+        first_token_s = self.first_token or (FIRST_TOKEN_OF_TWO_S if second else FIRST_TOKEN_S)
         first = ModelConfig(
             name=self.name,
             key=self.key,
@@ -131,8 +131,8 @@ class ModelSection(Table):
             api=self.api,
             language=self.language,
             prompt=self.prompt,
-            first_token=first_token,
-            between_tokens=self.between_tokens,
+            first_token_s=first_token_s,
+            between_tokens_s=self.between_tokens,
             context_tokens=self.context_tokens,
             tools=self.tools,
         )
@@ -146,7 +146,7 @@ class ModelSection(Table):
                 key=second.key,
                 base_url=second.base_url,
                 api=second.api,
-                first_token=second.first_token,
+                first_token_s=second.first_token,
             ),
         )
 
@@ -161,8 +161,8 @@ class ModelConfig:
     api: ApiName = "chat"
     language: Language = "en"
     prompt: str | None = None
-    first_token: float = FIRST_TOKEN_S
-    between_tokens: float = BETWEEN_TOKENS_S
+    first_token_s: float = FIRST_TOKEN_S
+    between_tokens_s: float = BETWEEN_TOKENS_S
     context_tokens: int = CONTEXT_TOKENS
     fallback: ModelConfig | None = None
     tools: Sequence[Tool] = ()
@@ -176,8 +176,8 @@ class ModelConfig:
             api=self.api,
             language=self.language,
             prompt=self.prompt,
-            first_token_s=self.first_token,
-            between_tokens_s=self.between_tokens,
+            first_token_s=self.first_token_s,
+            between_tokens_s=self.between_tokens_s,
             context_tokens=self.context_tokens,
         )
 

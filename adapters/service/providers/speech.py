@@ -44,22 +44,22 @@ _MEGABYTE = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class SoundCache:
-    """The cache of sounds that calls repeat; `limit` in bytes."""
+    """The cache of sounds that calls repeat."""
 
     folder: Path
-    limit: int = LIMIT_BYTES
+    limit_bytes: int = LIMIT_BYTES
 
 
 @dataclass(frozen=True, slots=True)
 class SpeechConfig:
     """The chosen providers. `fallback` takes over when the synthesizer fails, or has no sound after
-    `first_sound` seconds."""
+    `first_sound_s`."""
 
     recognizer: Provider[Recognizer]
     synthesizer: Provider[Synthesizer]
     voice_detector: Provider[VoiceDetectors]
     fallback: Provider[Synthesizer] | None = None
-    first_sound: float = FIRST_SOUND_S
+    first_sound_s: float = FIRST_SOUND_S
     cache: SoundCache | None = None
 
 
@@ -137,7 +137,7 @@ class SpeechSection(Table):
             synthesizer=SYNTHESIZERS[self.synthesizer](options),
             voice_detector=VOICE_DETECTORS[self.voice_detector](options),
             fallback=SYNTHESIZERS[second](options) if second else None,
-            first_sound=self.first_sound,
+            first_sound_s=self.first_sound,
             cache=SoundCache(self.cache, self.cache_megabytes * _MEGABYTE) if self.cache else None,
         )
 
@@ -155,7 +155,7 @@ async def open_voices(
         if speech.fallback:
             second = await stack.enter_async_context(speech.fallback.open(resources))
             of_calls = FallbackSynthesizer(
-                first, second, Breaker("the first voice"), first_sound_s=speech.first_sound
+                first, second, Breaker("the first voice"), first_sound_s=speech.first_sound_s
             )
             before_calls = FallbackSynthesizer(
                 first,
@@ -171,7 +171,11 @@ async def open_voices(
                 key = speech.synthesizer.key
                 return await stack.enter_async_context(
                     CachedSynthesizer.open(
-                        synthesizer, cache.folder, key, declared=declared, limit_bytes=cache.limit
+                        synthesizer,
+                        cache.folder,
+                        key,
+                        declared=declared,
+                        limit_bytes=cache.limit_bytes,
                     )
                 )
 

@@ -85,8 +85,8 @@ class LiveView:
         table.add_column("turn")
         if words:
             table.add_column("caller", width=room * 2 // 5, no_wrap=True)
-            table.add_column("heard of the agent", width=room - room * 2 // 5, no_wrap=True)
-        for name in ("end of\nturn", "filler", "answer", "in all"):
+            table.add_column("agent", width=room - room * 2 // 5, no_wrap=True)
+        for name in ("end of\nturn", "filler", "answer", "total"):
             table.add_column(name, justify="right")
         table.add_column("ended")
         for turn in report.turns:

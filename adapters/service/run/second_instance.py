@@ -11,13 +11,13 @@ from dataclasses import replace
 from callchart.adapters.carrier.asterisk.settings import AsteriskSettings
 
 
-def under_other_names(settings: AsteriskSettings, what: str) -> AsteriskSettings:
-    """Return settings with other names; `what` (three letters) is part of the names."""
+def under_other_names(settings: AsteriskSettings, tag: str) -> AsteriskSettings:
+    """Return settings with other names; `tag` (three letters) is part of them."""
     mark = secrets.token_hex(3)
     return replace(
         settings,
-        app=f"{settings.app}-{what}-{mark}",
-        instance=f"{what}{mark}",
+        app=f"{settings.app}-{tag}-{mark}",
+        instance=f"{tag}{mark}",
         control="connect",
         listen=settings.listen if settings.media == "websocket_client" else None,
     )

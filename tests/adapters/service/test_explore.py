@@ -165,7 +165,10 @@ def test_a_chart_without_an_environment_starts_small_and_reports_an_incomplete_e
     said = capsys.readouterr().out.splitlines()
     assert f"configurations with turns up to {turns}, " in said[0]
     assert said[1].startswith("incomplete: explored every call of up to ")
-    assert f"steps; lower --turns (here {turns}) or --faults, or have WORLDS" in said[1]
+    assert (
+        f"steps; lower --turns (here {turns}) or --faults, or give the chart's module WORLDS"
+        in said[1]
+    )
     assert said[-2] == "no property is broken in the explored part"
     assert said[-1].startswith("NEVER ENTERED in the explored part: ")
     assert "call.turn.transferring" in said[-1]
@@ -217,7 +220,7 @@ def test_json_says_that_an_exploration_is_incomplete(
 def test_the_example_of_an_environment_is_explored(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(command, "LINE_EVERY", 0.0)
+    monkeypatch.setattr(command, "LINE_EVERY_S", 0.0)
     arguments = ("--turns", "1", "--json", "--out", str(tmp_path))
     assert main(["explore", "--chart", "tests.examples.take_message:CHART", *arguments]) == 0
     said = capsys.readouterr()

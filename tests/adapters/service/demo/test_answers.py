@@ -100,7 +100,7 @@ def test_tokens_are_words_with_their_space_at_the_files_pace_or_their_own(tmp_pa
     )
     answer = answers.otherwise
     assert answer.tokens == ("One ", "moment.| ", "Please!")
-    assert (answer.first_token, answer.per_token) == (0.5, 0.125)
+    assert (answer.first_token_s, answer.per_token_s) == (0.5, 0.125)
 
 
 def test_failures_and_hangs_are_answers_too(tmp_path: Path) -> None:

@@ -34,14 +34,14 @@ def clock(held: HeldClock) -> MockClock:
 
 def scripted(
     *tokens: str,
-    first_token: float = 0.375,
-    per_token: float = 0.0625,
+    first_token_s: float = 0.375,
+    per_token_s: float = 0.0625,
     hang: bool = False,
     fail: int | None = None,
 ) -> Answers:
     """Return one answer to every question."""
     answer = DemoAnswer(
-        "all", (), tokens, first_token, per_token, hang_up=False, hang=hang, fail=fail
+        "all", (), tokens, first_token_s, per_token_s, hang_up=False, hang=hang, fail=fail
     )
     return Answers((), answer)
 
@@ -81,7 +81,7 @@ async def test_two_hundred_answers_take_exactly_their_scripted_time(
 async def test_tokens_that_share_a_packet_are_all_counted(
     held: HeldClock, clock: MockClock
 ) -> None:
-    answers = scripted(*["word "] * 50, first_token=1.0, per_token=0.0)
+    answers = scripted(*["word "] * 50, first_token_s=1.0, per_token_s=0.0)
     async with model_and_server(answers, held) as model:
         assert await moments_of_an_answer(model) == [1.0] * 51
         assert held.under_way == 0

@@ -23,7 +23,7 @@ from callchart.adapters.service.demo.model_server import ModelServer, converse, 
 def answer(*says: str, hears: str = "", **how: Any) -> DemoAnswer:
     """Return an answer to one keyword: the first word after 1 s, the others every 0.5 s."""
     plain: dict[str, Any] = {"hang_up": False, "hang": False, "fail": None}
-    return DemoAnswer(hears, (hears,), says, first_token=1.0, per_token=0.5, **(plain | how))
+    return DemoAnswer(hears, (hears,), says, first_token_s=1.0, per_token_s=0.5, **(plain | how))
 
 
 ANSWERS = Answers(

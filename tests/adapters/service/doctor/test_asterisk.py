@@ -147,7 +147,7 @@ async def test_a_missing_asterisk_fails(asterisk: Asterisk, free_port: int) -> N
 async def test_a_silent_asterisk_fails_with_a_timeout(
     asterisk: Asterisk, free_port: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(doctor, "LONGEST", 0.2)
+    monkeypatch.setattr(doctor, "LONGEST_S", 0.2)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}"
         found = await examined(settings_for(asterisk, url=url))
@@ -222,7 +222,7 @@ async def test_ports_that_are_in_use_are_not_taken_from_the_service(asterisk: As
 async def test_control_fails_if_asterisk_does_not_dial(
     asterisk: Asterisk, free_port: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(doctor, "LONGEST", 0.2)
+    monkeypatch.setattr(doctor, "LONGEST_S", 0.2)
     listen = ListenSettings(port=free_port, password="secret")
     found = await examined(
         settings_for(asterisk, control="persistent", listen=listen, user="", password="")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from callchart.adapters.service.cli import main
-from callchart.adapters.service.config import read_config_without_secrets
+from callchart.adapters.service.config import read_config_for_doctor
 from callchart.adapters.service.doctor.asterisk import asterisk_findings
 from callchart.adapters.service.doctor.finding import Finding, Verdict
 from callchart.adapters.service.doctor.providers import model_findings, speech_findings
@@ -70,7 +70,7 @@ async def test_services_of_an_account_without_its_key_are_not_asked(tmp_path: Pa
     account = '[speech]\nrecognizer = "yandex"\nsynthesizer = "yandex"\n[speech.yandex]\n'
     for secret in ("api_key", 'folder_id = "f"\noauth_token'):
         text = f'{OFFLINE}{account}{secret} = {{ env = "YANDEX" }}\n'
-        config, missing = read_config_without_secrets(write(tmp_path, text), {})
+        config, missing = read_config_for_doctor(write(tmp_path, text), {})
         findings = await speech_findings(config.speech, 16000, "en", missing)
         key = secret.rpartition("\n")[2]
         what = f"check skipped: the secret speech.yandex.{key} is missing"
@@ -80,7 +80,7 @@ async def test_services_of_an_account_without_its_key_are_not_asked(tmp_path: Pa
 async def test_a_second_model_without_its_key_is_not_asked(tmp_path: Path) -> None:
     text = OFFLINE.replace('"m"\n', '"m"\nbase_url = "http://127.0.0.1:9/v1"\n')
     second = '[model.fallback]\nname = "n"\nkey = { env = "SPARE" }\n'
-    config, missing = read_config_without_secrets(write(tmp_path, text + second), {})
+    config, missing = read_config_for_doctor(write(tmp_path, text + second), {})
     findings = await model_findings(config.model, missing)
     assert skipped(findings) == {
         "second model": "check skipped: the secret model.fallback.key is missing"
@@ -93,7 +93,7 @@ async def test_connections_of_asterisk_are_not_awaited_without_their_password(
 ) -> None:
     text = OFFLINE.replace('user = "bot"\npassword = "s3same"', 'control = "persistent"')
     listen = '[asterisk.listen]\npassword = { env = "LISTEN" }\n'
-    config, missing = read_config_without_secrets(write(tmp_path, text + listen), {})
+    config, missing = read_config_for_doctor(write(tmp_path, text + listen), {})
     findings = await asterisk_findings(config.asterisk, missing)
     what = "check skipped: the secret asterisk.listen.password is missing"
     assert skipped(findings)["control"] == what
@@ -108,6 +108,6 @@ def test_other_mistakes_next_to_a_missing_secret_stay_an_error(
 
 
 def test_a_configuration_with_all_secrets_lacks_none(tmp_path: Path) -> None:
-    _, missing = read_config_without_secrets(write(tmp_path, OFFLINE), {})
+    _, missing = read_config_for_doctor(write(tmp_path, OFFLINE), {})
     assert missing == {}
     assert list(secret_findings(missing)) == []

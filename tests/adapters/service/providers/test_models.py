@@ -21,7 +21,7 @@ key = "sk-spare"
 def test_one_model_has_the_whole_first_token_timeout(read: Read) -> None:
     model = read(LEAST).model
     assert (model.api, model.language, model.prompt) == ("chat", "en", None)
-    assert (model.first_token, model.between_tokens, model.context_tokens) == (3.0, 2.0, 4000)
+    assert (model.first_token_s, model.between_tokens_s, model.context_tokens) == (3.0, 2.0, 4000)
     assert model.fallback is None
     assert model.tools == ()
 
@@ -30,16 +30,16 @@ def test_two_models_share_the_first_token_timeout(read: Read) -> None:
     model = read(LEAST + "between_tokens = 1\nlanguage = 'ru'\n" + SECOND).model
     second = model.fallback
     assert second
-    assert model.first_token == second.first_token == FIRST_TOKEN_OF_TWO_S == FIRST_TOKEN_S / 2
+    assert model.first_token_s == second.first_token_s == FIRST_TOKEN_OF_TWO_S == FIRST_TOKEN_S / 2
     assert (second.name, second.key.reveal(), second.base_url) == ("spare", "sk-spare", OPENAI_URL)
-    assert (second.language, second.between_tokens, second.fallback) == ("ru", 1, None)
+    assert (second.language, second.between_tokens_s, second.fallback) == ("ru", 1, None)
 
 
 def test_each_of_two_models_may_have_its_own_timeout_and_api(read: Read) -> None:
     own = "base_url = 'http://127.0.0.1:8000/v1/'\napi = 'responses'\nfirst_token = 2\n"
     model = read(LEAST + "first_token = 0.5\n" + SECOND + own).model
     assert model.fallback
-    assert (model.first_token, model.fallback.first_token) == (0.5, 2)
+    assert (model.first_token_s, model.fallback.first_token_s) == (0.5, 2)
     assert (model.api, model.fallback.api) == ("chat", "responses")
     assert model.fallback.base_url == "http://127.0.0.1:8000/v1"
 

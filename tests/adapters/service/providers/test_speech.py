@@ -46,7 +46,7 @@ def test_a_second_voice_and_a_cache(read: Read, tmp_path: Path) -> None:
     behind = 'synthesizer_fallback = "yandex_http"\nfirst_sound = 0.7\ncache = "sounds"\n'
     config = speech(read, YANDEX.replace("[speech]\n", f"[speech]\n{behind}cache_megabytes = 2\n"))
     assert config.fallback
-    assert (config.fallback.name, config.first_sound) == ("yandex_http", 0.7)
+    assert (config.fallback.name, config.first_sound_s) == ("yandex_http", 0.7)
     assert config.cache == SoundCache(tmp_path / "sounds", 2_000_000)
 
 

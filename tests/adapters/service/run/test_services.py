@@ -173,7 +173,7 @@ async def test_a_call_continues_with_the_second_voice_and_model_when_the_first_o
 async def test_scripts_use_the_first_voice_even_if_it_is_too_slow_for_a_call(
     configured: Config, speechkit: SpeechKitServer
 ) -> None:
-    await speechkit.script_speaking(Speaking(first=2 * configured.speech.first_sound))
+    await speechkit.script_speaking(Speaking(first=2 * configured.speech.first_sound_s))
     async with open_services(configured):
         assert len(await speechkit.texts("UtteranceSynthesis")) == 7
         assert await speechkit.texts("tts:synthesize") == []
