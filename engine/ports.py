@@ -161,7 +161,7 @@ class Carrier(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class VoiceEdge:
-    """Speech begins (`speaking`) or ends, as decided at the end of the given frames.
+    """The beginning (`speaking`) or the end of speech, found at the end of the given frames.
 
     `lag_s` is the time from the edge in the audio to this decision."""
 

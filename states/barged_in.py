@@ -1,8 +1,8 @@
 """The caller spoke into the reply, and the reply stopped. The words decide what follows.
 
-More than a backchannel is an interruption, anything else a false alarm. Until the words are known,
-the call keeps the reply: the model still writes it and the voice still synthesises it, but no sound
-is played."""
+More than a backchannel is an interruption, and so is long speech; anything else is a false alarm.
+Until that is known, the call keeps the reply: the model still writes it and the voice still
+synthesises it, but no sound is played."""
 
 from __future__ import annotations
 

@@ -24,10 +24,10 @@ def hangup_limit(data: PhoneData, at_us: int) -> float:
     """Return the longest wait (s) for the line to close and for running tools to finish.
 
     It ends the call even if the carrier or a tool never reports."""
-    wait = data.settings.hangup_wait
+    wait_s = data.settings.hangup_wait
     if data.running_tools:
-        return (max(work.until_us for work in data.running_tools) - at_us) / 1_000_000 + wait
-    return 0.0 if data.line_closed else wait
+        return (max(tool.until_us for tool in data.running_tools) - at_us) / 1_000_000 + wait_s
+    return 0.0 if data.line_closed else wait_s
 
 
 hangup = State(

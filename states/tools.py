@@ -29,8 +29,8 @@ def record_tool_start(data: PhoneData, event: ToolUnderWay, at_us: int) -> Phone
 
     The model may write the next answer before the tool ends, and must know that it runs."""
     used = ToolUsed(event.name, event.arguments, UNDER_WAY, event.use)
-    work = RunningTool(event.use, at_us + round(event.seconds * 1_000_000))
-    return replace(data, history=(*data.history, used), running_tools=(*data.running_tools, work))
+    tool = RunningTool(event.use, at_us + round(event.seconds * 1_000_000))
+    return replace(data, history=(*data.history, used), running_tools=(*data.running_tools, tool))
 
 
 def record_tool_result(data: PhoneData, event: ToolFinished) -> PhoneData:
@@ -43,7 +43,7 @@ def record_tool_result(data: PhoneData, event: ToolFinished) -> PhoneData:
             break
     else:
         history.append(used)
-    running_tools = tuple(work for work in data.running_tools if work.use != event.use)
+    running_tools = tuple(tool for tool in data.running_tools if tool.use != event.use)
     return replace(data, history=tuple(history), running_tools=running_tools, draft="")
 
 

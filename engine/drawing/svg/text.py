@@ -31,14 +31,14 @@ _WIDTHS = {
 }
 
 
-#: Some of the other fonts are up to a tenth wider than Arial.
-_SPARE, _SPARE_BOLD = 1.1, 1.18
+#: The widths in the widest of the fonts, upright and bold; 1 is the width in Arial.
+_WIDEST, _WIDEST_BOLD = 1.1, 1.18
 
 
 def text_width(text: str, size: float = SMALL, *, bold: bool = False) -> float:
     """Return the width of the text in the widest of the fonts."""
     ems = sum(map(_width, text)) / 1000
-    return ems * size * (_SPARE_BOLD if bold else _SPARE)
+    return ems * size * (_WIDEST_BOLD if bold else _WIDEST)
 
 
 def _width(letter: str) -> int:
@@ -85,7 +85,7 @@ def fitted(text: str, size: float, width: float, room: float) -> list[str]:
 def cut_to(text: str, size: float, room: float) -> str:
     """Return the text; if it is wider than `room`, cut it and add an ellipsis."""
     ems, fits = 0, 0
-    room_ems = room / (size * _SPARE) * 1000
+    room_ems = room / (size * _WIDEST) * 1000
     for letter in text:
         ems += _width(letter)
         if ems > room_ems:
