@@ -193,7 +193,7 @@ def check_activities(chart: Chart) -> None:
         name, exit_effects = node.state.activity, node.state.exit_effects
         if name not in ("play", "fill") or name in chart.activities:
             continue
-        # A function may return StopPlayback: only a call shows it.
+        # A function may return StopPlayback; only its result would show that.
         if not any(isinstance(each, StopPlayback) or callable(each) for each in exit_effects):
             raise ChartError(
                 f"state {path} has the activity {name!r}, so it must stop the sound when it is "

@@ -114,15 +114,15 @@ class JournalFile:
         self._file = os.fdopen(
             descriptor, "w", buffering=1, encoding="utf-8", errors="surrogatepass"
         )
-        self._whole = True
+        self._is_complete = True
 
     def write(self, line: Mapping[str, object]) -> None:
-        if not self._whole:
+        if not self._is_complete:
             return
         try:
             self._file.write(json.dumps(line, ensure_ascii=False, separators=(",", ":")) + "\n")
         except OSError as error:
-            self._whole = False
+            self._is_complete = False
             self._complain(
                 f"journal {self.path}: {error.strerror}; the call goes on without a journal"
             )
@@ -131,13 +131,13 @@ class JournalFile:
         try:
             self._file.close()
         except OSError as error:
-            if self._whole:
-                self._whole = False
+            if self._is_complete:
+                self._is_complete = False
                 self._complain(f"journal {self.path}: {error.strerror}; its last lines are missing")
 
 
 class JournalList:
-    """A journal in memory: `lines`, of which the first is the head."""
+    """A journal in memory: `lines` begins with the head."""
 
     def __init__(self) -> None:
         self.lines: list[JournalLine] = []

@@ -74,7 +74,9 @@ class MomentCheck:
             then = SearchState(other.after, other.data, environment)
             if self._model.key(then) != key:
                 names = self._fields_that_differ(after, then)
-                self._refuse(step, trigger, "update", f"{names or 'the data'} would keep it")
+                self._refuse(
+                    step, trigger, "update", f"{names or 'the data'} would keep the moment"
+                )
 
     def check_delay(self, timer: TimerSpec, data: Any, bounds: tuple[int, int]) -> None:
         """Raise `MomentDependence` if the bounds of a delay (us) differ at another moment."""

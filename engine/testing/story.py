@@ -220,7 +220,7 @@ class Told:
 
     @property
     def distinct(self) -> int:
-        """The number of distinct journals."""
+        """The number of distinct traces."""
         return len(self.traces)
 
 

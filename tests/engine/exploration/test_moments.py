@@ -70,12 +70,12 @@ def since_filler(data: PhoneData, at_us: int) -> float:
         (
             state("door", on={Knock: stay(update=note_knock)}, after=OUT),
             "update note_knock of state door, on Knock, must not depend on at_us "
-            "(knocked_at would keep it): an exploration",
+            "(knocked_at would keep the moment): an exploration",
         ),
         (
             state("door", on={Knock: stay(update=note_early)}, after=OUT),
             "update note_early of state door, on Knock, must not depend on at_us "
-            "(is_early would keep it): an exploration",
+            "(is_early would keep the moment): an exploration",
         ),
         (
             state("door", on={Knock: stay(effects=hang_up_late)}, after=OUT),
