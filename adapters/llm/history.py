@@ -60,7 +60,7 @@ def newest(history: Sequence[Item], tokens: int) -> Sequence[Item]:
     """Return the newest whole turns that have at most `tokens` together.
 
     A turn begins with the caller's words and ends before their next words. The last turn is always
-    included, however long it is: it has the question to answer."""
+    included, even if it has more tokens: it contains the question to answer."""
     end = begin = len(history)
     while begin:
         previous = _beginning_of_turn(history, begin)

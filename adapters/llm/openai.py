@@ -95,7 +95,7 @@ class OpenAIModel:
                 "shorten the prompt, or raise context_tokens if the model takes more",
             )
         http = openai.DefaultAsyncHttpxClient(timeout=TIMEOUT, limits=LIMITS, transport=transport)
-        # No retries by the client: it knows neither how long the caller has waited, nor whether a
+        # No retries by the client: it does not know how long the caller has waited, or whether a
         # part of the answer was spoken.
         client = openai.AsyncOpenAI(
             api_key=api_key, base_url=base_url, max_retries=0, http_client=http

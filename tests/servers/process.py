@@ -150,7 +150,7 @@ class ServerProcess:
 
     async def control(self, do: str, **arguments: Any) -> Any:
         """Send a command, and return its result; see `http.control`."""
-        # Plain HTTP on this machine: neither a proxy nor certificates, which take long to load.
+        # Plain HTTP on this machine needs no proxy, and no certificates, which take long to load.
         async with httpx2.AsyncClient(trust_env=False, verify=False, timeout=None) as client:
             answer = await client.post(f"{self.url}/control", json={"do": do, **arguments})
         if answer.status_code != 200:

@@ -53,7 +53,7 @@ class WordPlaces:
 
 
 def _key(word: str) -> str:
-    """Return a word without case and signs, for comparison; "" for a word of signs alone.
+    """Return the letters and digits of a word in lower case, for comparison.
 
-    The Russian letter io becomes ie, because Russian is written with it or without it."""
+    The Russian letter io becomes ie, because many texts write ie for both."""
     return "".join(filter(str.isalnum, word.casefold())).replace("\u0451", "\u0435")

@@ -20,8 +20,10 @@ URL = "http://model.test/v1"
 
 
 class Stream(httpx2.AsyncByteStream):
-    """A body of server-sent events, step by step: a number is seconds to wait, an exception is
-    raised, a text is an event as it is, all else an event in JSON."""
+    """A body of server-sent events, from steps.
+
+    A number is a wait in seconds, an exception is raised, a text is sent as an event, and any other
+    value is sent as an event in JSON."""
 
     def __init__(self, *steps: object) -> None:
         self._steps = steps
@@ -44,8 +46,8 @@ class Stream(httpx2.AsyncByteStream):
 class Server:
     """A server that gives its answers in order, and then repeats the last one.
 
-    An answer is the steps of a stream, an exception instead of a response, or a whole response;
-    `latency` seconds pass before each."""
+    An answer is the steps of a stream, a whole response, or an exception instead of a response. It
+    comes after `latency` seconds."""
 
     def __init__(
         self, *answers: tuple[object, ...] | Exception | httpx2.Response, latency: float = 0.0
@@ -83,7 +85,7 @@ async def asking(server: Server, **options: Any) -> AsyncIterator[OpenAIModel]:
         **{"model": "parrot", "api_key": KEY, "base_url": URL, "transport": transport, **options}
     ) as model:
         yield model
-    gc.collect(1)  # an open generator would warn now
+    gc.collect(1)  # a generator that was left open warns now
 
 
 def delta(finish: str | None = None, **delta: object) -> dict[str, Any]:
@@ -125,7 +127,7 @@ def done(name: str, arguments: str) -> dict[str, Any]:
 
 
 def answers(script: Script) -> list[tuple[object, ...]]:
-    """Return the chat completions of a contract's script: tools need a second one."""
+    """Return the chat completions for a script of the contract: two if it uses tools."""
     last = (*at_pace(script, [delta(content=piece) for piece in script.after]), *whole())
     first = at_pace(script, [delta(content=piece) for piece in script.pieces])
     if script.hangs:
@@ -151,7 +153,7 @@ LOOK_UP = ToolSpec(
 
 
 class Stock:
-    """A `ports.Tools` of two: one looks up in `takes` seconds, the other ends the answer."""
+    """A `ports.Tools`: `hang_up` ends the answer, any other tool returns after `takes` seconds."""
 
     def __init__(self, *specs: ToolSpec, takes: float = 0.0, unit: str = "in stock") -> None:
         self.specs = specs or (LOOK_UP,)

@@ -70,7 +70,7 @@ async def test_cancelling_an_answer_closes_its_connection() -> None:
             call.start_soon(model.write, ASKED, Stock(), lambda _: spoken.set())
             await spoken.wait()
             call.cancel_scope.cancel()
-        # The model is still open, but nothing of this answer.
+        # The model is still open; only the connection of this answer is closed.
         await closed.wait()
 
 
@@ -122,12 +122,12 @@ async def test_a_refused_connection_names_the_address() -> None:
 
 
 async def test_https_to_a_plain_http_server_fails_the_handshake() -> None:
-    async def greet(stream: trio.SocketStream) -> None:
+    async def answer_in_plain_http(stream: trio.SocketStream) -> None:
         async with stream:
             await stream.receive_some()
             await stream.send_all(b"HTTP/1.1 400 Bad Request\r\n\r\n")
 
-    async with serving(greet) as url:
+    async with serving(answer_in_plain_http) as url:
         failure = await failure_at(url.replace("http:", "https:"), Listener())
     assert "failed the TLS handshake" in failure.reason
     assert "https in base URL" in failure.cure
@@ -165,11 +165,11 @@ async def test_a_connection_lost_in_mid_answer_is_not_retried(
 
 
 async def test_a_server_that_does_not_speak_http_raises_an_error() -> None:
-    async def babble(stream: trio.SocketStream) -> None:
+    async def answer_in_smtp(stream: trio.SocketStream) -> None:
         async with stream:
             await stream.receive_some()
             await stream.send_all(b"220 mail.test ESMTP\r\n")
 
-    async with serving(babble) as url:
+    async with serving(answer_in_smtp) as url:
         failure = await failure_at(url, Listener())
     assert "broke off the connection" in failure.reason

@@ -1,4 +1,4 @@
-"""Every failure is a cause and a cure, and quotes neither keys nor callers."""
+"""Each failure has a cause and a cure, and quotes neither keys nor callers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A second model writes if the first fails before its first word, and never after it."""
+"""A second model answers if the first fails before its first word, and never after it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ SECOND = whole("Second.|")
 
 @asynccontextmanager
 async def two(first: Server, second: Server) -> AsyncIterator[FallbackModel]:
-    """Open two models that share a caller's patience."""
+    """Open two models that share the time to the first token."""
     async with (
         asking(first, first_token_s=FIRST_TOKEN_OF_TWO_S) as primary,
         asking(
@@ -65,7 +65,7 @@ class TestFallbackModel(LanguageModelContract):
 
 
 class TestFallbackModelWithoutItsFirst(TestFallbackModel):
-    """The first is refused, until its circuit opens; the second one answers."""
+    """The first model is refused until its circuit opens; the second one answers."""
 
     def servers(self, answering: Server, down: Server) -> tuple[Server, Server]:
         return down, answering

@@ -78,7 +78,7 @@ def test_arguments_that_are_not_a_json_object_are_sent_as_an_empty_object(writte
     assert list(messages([used], "…")) == [ToolUsed("look_up", "{}", used.result)]
 
 
-# Counted with OpenAI's own vocabularies: the older one, cl100k, which has more tokens for each.
+# Counted with the older of OpenAI's vocabularies, cl100k, which gives more tokens for each text.
 @pytest.mark.parametrize(
     ("text", "tokens"),
     [

@@ -44,7 +44,7 @@ async def asking(
     first_token_s: float = 30.0,
     between_tokens_s: float = 30.0,
 ) -> AsyncIterator[OpenAIModel]:
-    """A model at that server, with timeouts that a busy machine does not reach."""
+    """Open a model on this server, with timeouts that a busy machine does not reach."""
     async with OpenAIModel.open(
         model="scripted",
         api_key=KEY,

@@ -37,7 +37,7 @@ ASKED = [Said("caller", "Polly?")]
 
 
 class TestChatCompletions(LanguageModelContract):
-    """The real client asks the demo's server over real sockets, and scripted events for tools."""
+    """The real client, with the demo's server on real sockets; for tools, with scripted events."""
 
     @pytest.fixture
     def clock(self) -> MockClock:
@@ -97,7 +97,7 @@ class TestResponses(LanguageModelContract):
             yield model
 
 
-# --- what the model is asked --------------------------------------------------------------------
+# --- the request --------------------------------------------------------------------------------
 
 
 async def test_a_chat_request_has_the_prompt_the_history_and_the_tools(
@@ -211,7 +211,7 @@ async def test_the_first_answer_needs_no_thread(autojump_clock: MockClock) -> No
             await write(model)
 
 
-# --- what can never work ------------------------------------------------------------------------
+# --- invalid settings ---------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

@@ -43,7 +43,7 @@ async def failure_of(server: Server) -> tuple[ProviderError, Listener]:
     return failure.value, listener
 
 
-# --- time ---------------------------------------------------------------------------------------
+# --- timeouts -----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -126,7 +126,7 @@ async def test_a_connection_lost_after_the_end_does_not_matter(autojump_clock: M
     assert listener.text == "Well, "
 
 
-# --- another try --------------------------------------------------------------------------------
+# --- retries ------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The prompts explain to a model what the adapter writes, and what the chunker reads."""
+"""The prompts explain the marks that the adapter writes and the chunker reads."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A call's history as a response's input, and a streamed response."""
+"""The history as the input of a response, and the events of a streamed response."""
 
 from __future__ import annotations
 

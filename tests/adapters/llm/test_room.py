@@ -1,4 +1,4 @@
-"""The size of a request has a limit, however long the call is."""
+"""The size of a request has a limit, even in a long call."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An answer of several requests, with tools between them, and the counters."""
+"""Answers that take several requests, with tools between them; and the counters."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Thoughts in a reasoning model's text are not spoken, wherever its tokens end."""
+"""The thoughts in a reasoning model's text are not spoken."""
 
 from __future__ import annotations
 

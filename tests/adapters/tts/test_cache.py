@@ -1,4 +1,4 @@
-"""The cache of sounds: the texts that it keeps, and the requests that it saves."""
+"""The cache of sounds: the requests that it saves, and the texts that it keeps."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Two voices: the moment when the second speaks, its text, and the counters."""
+"""Two voices: when the second voice speaks, and its text."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def make(first: Manner = WELL, second: Manner = WELL, *, failures: int = 1000) -
     return Voices(one, other, breaker, FallbackSynthesizer(one, other, breaker))
 
 
-# A mark sets the clock: a clock from the fixture below would not be the clock of the test.
+# The mark sets the clock of the test; a fixture with a clock would not.
 virtually = pytest.mark.trio(run=schedule.run)
 
 
@@ -77,7 +77,7 @@ class TestContract(SynthesizerContract):
         return make(manner, Manner(piece=0.25)).together
 
 
-# --- who speaks ----------------------------------------------------------------------------------
+# --- when the second voice speaks ----------------------------------------------------------------
 
 
 async def test_a_healthy_first_voice_speaks_alone(autojump_clock: MockClock) -> None:
@@ -118,7 +118,7 @@ async def test_a_pause_is_not_late_while_there_is_sound_to_hear(autojump_clock: 
 
 
 async def test_a_piece_is_late_once_the_caller_could_hear_a_gap(autojump_clock: MockClock) -> None:
-    """After half a second of sound and the longest silence, the second voice speaks."""
+    """The second voice speaks 0.2 s after the end of half a second of sound."""
     voices = make(Manner(piece=0.5, hangs=0.5))
     given = await voices.say()
     assert [at for at, _ in given] == [0.0, 0.7]
@@ -128,7 +128,7 @@ async def test_a_piece_is_late_once_the_caller_could_hear_a_gap(autojump_clock: 
 async def test_sound_that_came_early_gives_the_next_piece_more_time(
     autojump_clock: MockClock,
 ) -> None:
-    """Two pieces come together, so the second is heard after the first."""
+    """Two pieces come together, so the caller has a second of sound to hear."""
     voices = make(Manner(piece=0.5, hangs=1.0))
     given = await voices.say()
     assert [at for at, _ in given] == [0.0, 0.0, 1.2]
@@ -150,7 +150,7 @@ async def test_fallbacks_can_be_chained(autojump_clock: MockClock) -> None:
     assert [synthesis.text for synthesis in last.syntheses] == [TEXT]
 
 
-# --- what the second says ------------------------------------------------------------------------
+# --- the text of the second voice ----------------------------------------------------------------
 
 
 async def test_the_second_voice_does_not_repeat_completed_words(autojump_clock: MockClock) -> None:

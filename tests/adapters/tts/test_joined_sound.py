@@ -1,4 +1,4 @@
-"""A joined sound: the rest of a text that broke off, and the word timings of the whole."""
+"""A joined sound: the text of the second voice, and the word timings of the whole sound."""
 
 from __future__ import annotations
 
@@ -38,10 +38,10 @@ class Joined:
     def samples(self) -> int:
         return sum(len(piece.pcm) for piece in self.pieces) // 2
 
-    def first_gives(self, samples: int, words: Sequence[WordTiming]) -> None:
+    def add_first(self, samples: int, words: Sequence[WordTiming]) -> None:
         self.sound.add_first(Speech(bytes(2 * samples), tuple(words)))
 
-    def second_says(self, text: str) -> None:
+    def add_second_words(self, text: str) -> None:
         words = spoken(text, [RATE // 4] * 20)
         self.sound.add_second(Speech(bytes(2 * RATE // 4) * len(words), words))
 
@@ -59,11 +59,11 @@ def spoken(text: str, pace: Sequence[int]) -> tuple[WordTiming, ...]:
 def test_with_timings_the_rest_has_exactly_the_uncompleted_words(
     text: str, pace: list[int], cuts: list[int], ahead: bool
 ) -> None:
-    """The timings come with their sound, or all ahead with the first piece."""
+    """The first piece has all timings (`ahead`), or each piece has the timings of its sound."""
     joined, truth, until = Joined.of(text), spoken(text, pace), 0
     for samples in cuts:
         until += samples
-        joined.first_gives(
+        joined.add_first(
             samples, truth if ahead else [word for word in truth if word.end_s * RATE <= until]
         )
     whole = [word for word in truth if word.end_s * RATE <= until] if until else []
@@ -81,7 +81,7 @@ def test_without_timings_no_word_is_lost(
     until = round(duration * share * RATE)
     joined = Joined.of(text)
     if until:
-        joined.first_gives(until, ())
+        joined.add_first(until, ())
     characters = sum(map(len, text.split())) or 1
     words, before = [], 0
     for word in text.split():
@@ -107,7 +107,7 @@ def test_with_any_timings_the_rest_is_the_end_of_the_text(
 ) -> None:
     joined = Joined.of(text)
     for samples in cuts:
-        joined.first_gives(samples, timings)
+        joined.add_first(samples, timings)
 
     rest = joined.sound.rest(times_words=times_words).split()
 
@@ -121,16 +121,16 @@ def test_the_timings_of_both_voices_fit_their_sound(
     joined, truth, until = Joined.of(text), spoken(text, pace), 0
     for samples in cuts:
         until += samples
-        joined.first_gives(samples, truth)
+        joined.add_first(samples, truth)
 
     rest = joined.sound.rest(times_words=True)
     if rest:
-        joined.second_says(rest)
+        joined.add_second_words(rest)
 
     words = joined.pieces[-1].words if joined.pieces else ()
     assert [word.word for word in words] == text.split()
     assert all(word.end_s * RATE <= joined.samples + 0.5 for word in words)
-    # Half a sample: places are seconds, which are rounded.
+    # Half a sample of tolerance: the timings are seconds, which are rounded.
     second = [word for word in words if word.start_s * RATE >= until - 0.5]
     assert len(second) >= len(rest.split())
     assert word_ends_s(text, words, joined.samples / RATE) == [word.end_s for word in words]
@@ -139,8 +139,8 @@ def test_the_timings_of_both_voices_fit_their_sound(
 def test_a_timing_is_passed_on_after_its_sound() -> None:
     joined = Joined.of("one two")
     timings = (WordTiming("one", 0.0, 0.5), WordTiming("two", 0.5, 1.0))
-    joined.first_gives(4000, timings)
-    joined.first_gives(3999, timings)
+    joined.add_first(4000, timings)
+    joined.add_first(3999, timings)
     assert [piece.words for piece in joined.pieces] == [timings[:1], timings[:1]]
     assert joined.sound.rest(times_words=True) == "two"
 
@@ -155,14 +155,14 @@ def test_a_text_without_words_has_no_rest() -> None:
 
 def test_the_rest_keeps_the_texts_white_space() -> None:
     joined = Joined.of("one  two,  three")
-    joined.first_gives(4000, [WordTiming("one", 0.0, 0.5)])
+    joined.add_first(4000, [WordTiming("one", 0.0, 0.5)])
     assert joined.sound.rest(times_words=True) == "two,  three"
 
 
 def test_before_its_first_timing_a_voice_with_timings_has_completed_no_word() -> None:
     def rest(*, times_words: bool) -> str:
         joined = Joined.of("I see.")
-        joined.first_gives(4000, ())
+        joined.add_first(4000, ())
         return joined.sound.rest(times_words=times_words)
 
     assert rest(times_words=True) == "I see."
@@ -171,15 +171,15 @@ def test_before_its_first_timing_a_voice_with_timings_has_completed_no_word() ->
 
 def test_timings_after_a_word_without_timing_are_dropped() -> None:
     joined = Joined.of("one two three four")
-    joined.first_gives(RATE, ())
+    joined.add_first(RATE, ())
     rest = joined.sound.rest(times_words=False)
     assert rest == "three four"
-    joined.second_says(rest)
+    joined.add_second_words(rest)
     assert joined.pieces[-1].words == ()
 
 
 def test_pieces_of_the_second_voice_are_substitutes() -> None:
     joined = Joined.of("one two")
-    joined.first_gives(4000, [WordTiming("one", 0.0, 0.5)])
-    joined.second_says(joined.sound.rest(times_words=True))
+    joined.add_first(4000, [WordTiming("one", 0.0, 0.5)])
+    joined.add_second_words(joined.sound.rest(times_words=True))
     assert [isinstance(piece, Substitute) for piece in joined.pieces] == [False, True]

@@ -1,4 +1,4 @@
-"""Sounds on disk: their content, the removal of old ones, and a broken disk."""
+"""Sounds on disk: their content, the removal of old sounds, and a broken disk."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def names(files: Path) -> list[str]:
     return sorted(path.name for path in files.iterdir())
 
 
-def used(files: Path, name: str, at: float) -> None:
+def set_used_at(files: Path, name: str, at: float) -> None:
     os.utime(files / f"{name}.sound", (at, at))
 
 
@@ -64,7 +64,7 @@ def test_the_least_recently_used_sound_is_removed(tmp_path: Path) -> None:
     folder = SoundFolder(tmp_path, 2500)
     for name, at in ((A, 1000.0), (B, 2000.0)):
         folder.write(name, SOUND)
-        used(tmp_path, name, at)
+        set_used_at(tmp_path, name, at)
     folder.read(A)
     folder.write(C, SOUND)
     assert folder.read(B) is None

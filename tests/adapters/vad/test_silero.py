@@ -1,4 +1,4 @@
-"""Silero's detectors: their contract, their precision on speech, and their pool."""
+"""Silero's detectors: their contract, their precision, and their pool."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ async def test_edges_are_found_in_time_and_in_place(name: str) -> None:
 
 
 async def test_an_end_is_decided_within_the_hangover() -> None:
-    """Allow 100 ms, and the rest of a window: frames of 20 ms do not fill windows of 32 evenly."""
+    """Allow 100 ms, and a part of a window: frames of 20 ms do not fill windows of 32 ms evenly."""
     async with SileroDetectors().detector(RATE_HZ) as voice:
         found = edges(voice, recording("en_interrupt").pcm + silence(0.5))
     assert all(edge.lag_s <= (0.084 if edge.speaking else 0.116) for edge in found)
@@ -71,30 +71,30 @@ async def test_edges_are_found_at_8_khz() -> None:
     assert [edge.speaking for edge in found] == [True, False]
 
 
-class Counted:
+class CountingModel:
     """A model that counts its windows."""
 
     def __init__(self, model: SileroVAD) -> None:
-        self._model, self.asked = model, 0
+        self._model, self.windows = model, 0
         self.window_size_samples: int = model.window_size_samples
 
     def process(self, window: memoryview) -> float:
-        self.asked += 1
+        self.windows += 1
         likelihood: float = self._model.process(window)
         return likelihood
 
 
-def heard(model: SileroVAD, pcm: bytes) -> tuple[list[tuple[float, bool]], float]:
-    """Return the edges with their times (s), and the ratio of the sound that the model heard."""
+def process(model: SileroVAD, pcm: bytes) -> tuple[list[tuple[float, bool]], float]:
+    """Return the edges with their times (s), and the part of the sound that the model processed."""
     model.reset()
-    counted = Counted(model)
-    voice = SileroActivity(cast("SileroVAD", counted), RATE_HZ)
+    counting = CountingModel(model)
+    voice = SileroActivity(cast("SileroVAD", counting), RATE_HZ)
     found = [
         (0.02 * (number + 1) - edge.lag_s, edge.speaking)
         for number, frame in enumerate(frames(pcm))
         for edge in voice.detect_edges(frame)
     ]
-    return found, counted.asked * counted.window_size_samples * 2 / len(pcm)
+    return found, counting.windows * counting.window_size_samples * 2 / len(pcm)
 
 
 @pytest.mark.parametrize("db", [0, -20])
@@ -107,9 +107,9 @@ def test_skipped_silence_moves_no_edge_by_more_than_a_window(
     pcm = silence(3) + (caller + hiss).round().astype("<i2").tobytes() + silence(3)
     model = SileroVAD(RATE_HZ)
 
-    found, ratio = heard(model, pcm)
+    found, ratio = process(model, pcm)
     monkeypatch.setattr(silero, "SILENCE_PEAK", 0.0)
-    everything, whole = heard(model, pcm)
+    everything, whole = process(model, pcm)
 
     assert [speaking for _, speaking in found] == [speaking for _, speaking in everything]
     assert [at for at, _ in found] == pytest.approx([at for at, _ in everything], abs=0.033)
@@ -123,7 +123,7 @@ def tones(*hertz: float, seconds: float) -> NDArray[np.float64]:
 
 
 def keys() -> NDArray[np.float64]:
-    """The twelve keys of a telephone, 100 ms each and 100 ms apart."""
+    """Return the twelve keys of a telephone, 100 ms each and 100 ms apart."""
     pause = np.zeros(RATE_HZ // 10)
     return np.concatenate(
         [
@@ -135,7 +135,7 @@ def keys() -> NDArray[np.float64]:
 
 
 def clicks() -> NDArray[np.float64]:
-    """A full-scale sample every 250 ms."""
+    """Return a full-scale sample every 250 ms."""
     sound = np.zeros(3 * RATE_HZ)
     sound[:: RATE_HZ // 4] = 0.99
     return sound

@@ -10,7 +10,7 @@ import pytest
 from callchart.adapters.service.doctor.finding import Finding, Verdict
 from callchart.adapters.service.doctor.providers import model_findings, speech_findings
 from tests.adapters.service.reading import LEAST, Read
-from tests.adapters.tts.yandex.server import nobody
+from tests.adapters.tts.yandex.server import unused_address
 from tests.servers.certificates import Certificate
 from tests.servers.model.server import ModelServer
 from tests.servers.speechkit.scripts import Speaking
@@ -98,7 +98,7 @@ async def test_an_unknown_voice_is_named(read: Read, speechkit: SpeechKitServer)
 async def test_an_address_without_a_server_and_an_untrusted_one_fail(
     read: Read, tmp_path: Path, speechkit: SpeechKitServer
 ) -> None:
-    with nobody() as dead:
+    with unused_address() as dead:
         text = yandex(speechkit).replace(f"127.0.0.1:{speechkit.grpc_port}", str(dead))
         refused = await found(read, text)
     async with SpeechKitServer.started(certificate=Certificate.made(tmp_path)) as secured:
@@ -121,7 +121,7 @@ async def test_both_models_are_asked_and_the_tools_are_named(
         "@tool\ndef today() -> str:\n    'Today.'\n    return ''\n"
     )
     async with ModelServer.started() as server:
-        with nobody() as dead:
+        with unused_address() as dead:
             config = read(
                 f'{LEAST}base_url = "{server.base_url}"\ntools = "day_tools:today"\n'
                 f'[model.fallback]\nname = "spare"\nkey = "k"\nbase_url = "http://{dead}/v1"\n'

@@ -21,7 +21,7 @@ from callchart.engine.data import Said
 from callchart.engine.events import PlaybackFinished
 from callchart.engine.ports import VoiceDetectors
 from tests.adapters.service.reading import Read
-from tests.adapters.tts.yandex.server import nobody
+from tests.adapters.tts.yandex.server import unused_address
 from tests.benchmarks.providers import Voices
 from tests.servers.model.scripts import Writing
 from tests.servers.model.server import ModelServer
@@ -76,7 +76,7 @@ def configured(
     """Yield a configuration with real servers, and a voice detector that detects tones."""
     # Ignore the proxies that the environment names.
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    with nobody() as dead:
+    with unused_address() as dead:
         config = read(
             f"""
             [asterisk]
@@ -186,7 +186,7 @@ async def test_a_cache_lets_a_service_start_without_its_synthesizer(
         pass
     assert len(await speechkit.texts()) == 7
     assert len([*(tmp_path / "sounds").iterdir()]) == 7
-    with nobody() as dead:
+    with unused_address() as dead:
         text = configured.path.read_text().replace(f":{speechkit.grpc_port}", f":{dead.port}")
         lost = read(text.replace(speechkit.url, f"http://{dead}"))
         async with open_services(lost) as again:

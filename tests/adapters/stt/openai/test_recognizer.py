@@ -1,4 +1,4 @@
-"""Transcription over OpenAI's API, against a server in the test."""
+"""Transcription over OpenAI's API, with a server in the test."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import trio
 from callchart.adapters.stt.openai import recognizer as recognizer_module
 from callchart.adapters.stt.openai.recognizer import OpenAIRecognizer
 from callchart.engine.ports import Heard, ProviderError, Recognition
-from tests.adapters.stt.openai.transcriptions import Answers, Server, refusal, serving
+from tests.adapters.stt.openai.transcriptions import ScriptedAnswer, Server, refusal, serving
 from tests.contracts.recognizer import BOUND, WORDS, RecognizerContract, result, results, say
 from tests.recordings import RATE_HZ, silence
 
@@ -21,7 +21,7 @@ KEY = "sk-secret"
 
 
 @asynccontextmanager
-async def asking(*answers: Answers) -> AsyncIterator[tuple[Recognition, Server]]:
+async def calling(*answers: ScriptedAnswer) -> AsyncIterator[tuple[Recognition, Server]]:
     """Open a call's recogniser, with its server."""
     with trio.fail_after(BOUND):
         async with (
@@ -43,7 +43,7 @@ class TestContract(RecognizerContract):
 
 
 async def test_an_utterance_is_sent_whole_when_it_ends() -> None:
-    async with asking(Answers(" Да, конечно. ")) as (call, server):
+    async with calling(ScriptedAnswer(" Да, конечно. ")) as (call, server):
         say(call, 1, WORDS)
         assert await call.result() == Heard(1, "Да, конечно.", final=True)
     (asked,) = server.asked
@@ -55,12 +55,12 @@ async def test_an_utterance_is_sent_whole_when_it_ends() -> None:
         "response_format": "json",
     }
     assert asked.rate_hz == RATE_HZ
-    # The sound before the onset was found (0.36 s of 0.4), and all sound up to the end.
-    assert asked.seconds == pytest.approx(0.36 + len(WORDS) / 2 / RATE_HZ, abs=0.01)
+    # 0.36 s from before the onset, and all sound up to the end.
+    assert asked.duration_s == pytest.approx(0.36 + len(WORDS) / 2 / RATE_HZ, abs=0.01)
 
 
 async def test_a_silent_utterance_sends_no_request() -> None:
-    async with asking() as (call, server):
+    async with calling() as (call, server):
         say(call, 1, silence(0.5))
         assert await call.result() == Heard(1, "", final=True)
     assert server.asked == []
@@ -68,11 +68,14 @@ async def test_a_silent_utterance_sends_no_request() -> None:
 
 async def test_finals_keep_the_order_of_the_utterances() -> None:
     held = trio.Event()
-    async with asking(Answers("first", wait=held), Answers("second")) as (call, server):
+    async with calling(ScriptedAnswer("first", wait=held), ScriptedAnswer("second")) as (
+        call,
+        server,
+    ):
         say(call, 1, WORDS)
-        await server.came(1)
+        await server.wait_for_requests(1)
         say(call, 2, WORDS)
-        await server.came(2)
+        await server.wait_for_requests(2)
         say(call, 3, silence(0.3))
         held.set()
         assert [(await result(call)).text for _ in range(3)] == ["first", "second", ""]
@@ -82,37 +85,37 @@ async def test_the_end_of_a_call_closes_its_requests() -> None:
     never = trio.Event()
     with trio.fail_after(BOUND):
         async with (
-            serving(Answers(wait=never)) as server,
+            serving(ScriptedAnswer(wait=never)) as server,
             OpenAIRecognizer.open(api_key=KEY, language="ru", base_url=server.url) as recognizer,
         ):
             async with recognizer.recognition(RATE_HZ) as call:
                 say(call, 1, WORDS)
-                await server.came(1)
+                await server.wait_for_requests(1)
             never.set()
-            await server.went()
+            await server.wait_for_close()
 
 
 async def test_utterances_share_a_connection() -> None:
-    async with asking() as (call, server):
+    async with calling() as (call, server):
         for utterance in (1, 2):
             say(call, utterance, WORDS)
             await call.result()
-        assert server.gone == 0
+        assert server.closed == 0
         assert len(server.asked) == 2
 
 
 @pytest.mark.parametrize(
-    "trouble", [Answers(hangs_up=True), refusal(503), refusal(429, retry_after="0.05")]
+    "failure", [ScriptedAnswer(hangs_up=True), refusal(503), refusal(429, retry_after="0.05")]
 )
-async def test_a_temporary_failure_is_retried_once(trouble: Answers) -> None:
-    async with asking(trouble, Answers("words")) as (call, server):
+async def test_a_temporary_failure_is_retried_once(failure: ScriptedAnswer) -> None:
+    async with calling(failure, ScriptedAnswer("words")) as (call, server):
         say(call, 1, WORDS)
         assert (await result(call)).text == "words"
     assert len(server.asked) == 2
 
 
 @pytest.mark.parametrize(
-    ("trouble", "complaint", "tries"),
+    ("failure", "message", "tries"),
     [
         (refusal(401, "invalid_api_key"), r"answered 401 \(invalid_api_key\) \(the key was", 1),
         (refusal(404), r"404 for model 'gpt-4o-mini-transcribe' \(check the model's name", 1),
@@ -120,25 +123,25 @@ async def test_a_temporary_failure_is_retried_once(trouble: Answers) -> None:
         (refusal(429, retry_after="20"), r"429 \(too many requests at once", 1),
         (refusal(429, "insufficient_quota", retry_after="0"), r"credit is used up", 1),
         (refusal(503), r"503 \(server error: see", 2),
-        (Answers(hangs_up=True), r"broke off the connection", 2),
-        (Answers(body=b"<html>"), r"not a transcription \(check that the base URL", 1),
-        (Answers(body=b'{"text": null}'), r"not a transcription", 1),
+        (ScriptedAnswer(hangs_up=True), r"broke off the connection", 2),
+        (ScriptedAnswer(body=b"<html>"), r"not a transcription \(check that the base URL", 1),
+        (ScriptedAnswer(body=b'{"text": null}'), r"not a transcription", 1),
     ],
 )
 async def test_a_persistent_failure_raises_the_cause_and_the_cure(
-    trouble: Answers, complaint: str, tries: int
+    failure: ScriptedAnswer, message: str, tries: int
 ) -> None:
-    async with asking(trouble) as (call, server):
+    async with calling(failure) as (call, server):
         say(call, 1, WORDS)
         with pytest.raises(
-            ProviderError, match=rf"^openai: 127\.0\.0\.1:\d+ .*{complaint}"
-        ) as said:
+            ProviderError, match=rf"^openai: 127\.0\.0\.1:\d+ .*{message}"
+        ) as raised:
             await call.result()
         say(call, 2, WORDS)
-        with pytest.raises(ProviderError, match=complaint):
+        with pytest.raises(ProviderError, match=message):
             await call.result()
     assert len(server.asked) == tries
-    error: BaseException | None = said.value
+    error: BaseException | None = raised.value
     while error:  # neither the error nor its causes quote the caller
         assert "secret" not in str(error)
         assert "+44" not in str(error)
@@ -146,9 +149,9 @@ async def test_a_persistent_failure_raises_the_cause_and_the_cure(
 
 
 async def test_results_before_a_failure_are_delivered() -> None:
-    async with asking(Answers("first"), refusal(401)) as (call, server):
+    async with calling(ScriptedAnswer("first"), refusal(401)) as (call, server):
         say(call, 1, WORDS)
-        await server.came(1)
+        await server.wait_for_requests(1)
         say(call, 2, WORDS)
         assert (await result(call)).text == "first"
         with pytest.raises(ProviderError):
@@ -157,7 +160,7 @@ async def test_results_before_a_failure_are_delivered() -> None:
 
 async def test_a_request_times_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(recognizer_module, "ANSWER_TIMEOUT_S", 0.05)
-    async with asking(Answers(wait=trio.Event())) as (call, _):
+    async with calling(ScriptedAnswer(wait=trio.Event())) as (call, _):
         say(call, 1, WORDS)
         with pytest.raises(ProviderError, match=r"sent no transcription within 0\.05 s"):
             await call.result()
@@ -177,7 +180,7 @@ async def test_a_refused_connection_names_the_server() -> None:
 
 
 @pytest.mark.parametrize(
-    ("wrong", "complaint"),
+    ("wrong", "message"),
     [
         ({"api_key": ""}, "the API key must be printable ASCII without spaces, got an empty one"),
         ({"api_key": "a key"}, "got one with"),
@@ -189,8 +192,8 @@ async def test_a_refused_connection_names_the_server() -> None:
     ],
 )
 async def test_unusable_settings_fail_before_the_first_call(
-    wrong: dict[str, str], complaint: str
+    wrong: dict[str, str], message: str
 ) -> None:
-    with pytest.raises(ProviderError, match=complaint):
+    with pytest.raises(ProviderError, match=message):
         async with OpenAIRecognizer.open(**{"api_key": KEY, "language": "ru", **wrong}):
-            pytest.fail("this cannot work")
+            pytest.fail("open must refuse these settings")

@@ -1,4 +1,4 @@
-"""A transcribing server on 127.0.0.1: real HTTP, scripted answers."""
+"""A transcription server on 127.0.0.1: real HTTP, scripted answers."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ import trio
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A request: its key, its fields, and the sound in it."""
+    """A request: its key, its fields, and its sound."""
 
     path: str
     key: str
     fields: Mapping[str, str]
     rate_hz: int
-    seconds: float
+    duration_s: float
 
     @classmethod
     def of(cls, request: h11.Request, body: bytes) -> Asked:
@@ -45,7 +45,7 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
-class Answers:
+class ScriptedAnswer:
     """An answer: a response after `wait`, or a closed connection without a response."""
 
     text: str = "words"
@@ -59,26 +59,26 @@ class Answers:
 class Server:
     """A server that gives its answers in order, and then repeats the last one."""
 
-    def __init__(self, answers: tuple[Answers, ...]) -> None:
+    def __init__(self, answers: tuple[ScriptedAnswer, ...]) -> None:
         self._answers = answers
         self.asked: list[Asked] = []
-        self.gone = 0  # connections that either side has closed
+        self.closed = 0  # connections that either side has closed
         self.url = ""
-        self._news = trio.Event()
+        self._changed = trio.Event()
 
-    async def came(self, requests: int) -> None:
-        """Wait until so many requests have come."""
+    async def wait_for_requests(self, requests: int) -> None:
+        """Wait until this number of requests has come."""
         while len(self.asked) < requests:
-            await self._news.wait()
+            await self._changed.wait()
 
-    async def went(self) -> None:
+    async def wait_for_close(self) -> None:
         """Wait until a connection is closed."""
-        while not self.gone:
-            await self._news.wait()
+        while not self.closed:
+            await self._changed.wait()
 
-    def _tell(self) -> None:
-        self._news.set()
-        self._news = trio.Event()
+    def _notify(self) -> None:
+        self._changed.set()
+        self._changed = trio.Event()
 
     async def converse(self, stream: trio.SocketStream) -> None:
         http = h11.Connection(h11.SERVER)
@@ -88,8 +88,8 @@ class Server:
                     http.start_next_cycle()
             except trio.BrokenResourceError:
                 pass
-        self.gone += 1
-        self._tell()
+        self.closed += 1
+        self._notify()
 
     async def _exchange(self, http: h11.Connection, stream: trio.SocketStream) -> bool:
         body, request = b"", None
@@ -105,7 +105,7 @@ class Server:
         assert request is not None
         answer = self._answers[min(len(self.asked), len(self._answers) - 1)]
         self.asked.append(Asked.of(request, body))
-        self._tell()
+        self._notify()
         if answer.wait is not None:
             await answer.wait.wait()
         if answer.hangs_up:
@@ -124,9 +124,9 @@ class Server:
 
 
 @asynccontextmanager
-async def serving(*answers: Answers) -> AsyncIterator[Server]:
+async def serving(*answers: ScriptedAnswer) -> AsyncIterator[Server]:
     """Run a server during the block."""
-    server = Server(answers or (Answers(),))
+    server = Server(answers or (ScriptedAnswer(),))
     async with trio.open_nursery() as nursery:
         serve = partial(trio.serve_tcp, server.converse, 0, host="127.0.0.1")
         (listener,) = await nursery.start(serve)
@@ -135,8 +135,8 @@ async def serving(*answers: Answers) -> AsyncIterator[Server]:
         nursery.cancel_scope.cancel()
 
 
-def refusal(status: int, code: str = "", **headers: str) -> Answers:
+def refusal(status: int, code: str = "", **headers: str) -> ScriptedAnswer:
     """Return an error in OpenAI's form, with text that our errors must not quote."""
     error = {"message": "Incorrect key sk-secret: +44 20", "code": code or None}
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return Answers(status=status, body=json.dumps({"error": error}).encode(), headers=named)
+    return ScriptedAnswer(status=status, body=json.dumps({"error": error}).encode(), headers=named)

@@ -1,4 +1,4 @@
-"""pocketsphinx on recorded speech, and the life of its processes."""
+"""pocketsphinx with recorded speech, and the start and end of its processes."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class TestContract(RecognizerContract):
 
 
 def say_recording(call: Recognition, caller: Recording, rate_hz: int = RATE_HZ) -> None:
-    """Feed the recording as utterance 1; its edges are found 100 ms late."""
+    """Feed the recording as utterance 1, whose edges are found 100 ms late."""
     pcm = caller.pcm
     if rate_hz != RATE_HZ:
         pcm = Resampler(RATE_HZ, rate_hz).resample(pcm)
@@ -65,7 +65,7 @@ def errors(heard: list[str], said: list[str]) -> int:
 async def test_clean_speech_has_few_word_errors(
     recognizer: PocketsphinxRecognizer, rate_hz: int, bound: float
 ) -> None:
-    """Without "uh huh", which its language model does not know."""
+    """Leave out the recording "uh huh", which the language model does not know."""
     wrong = spoken = 0
     with trio.fail_after(BOUND):
         async with recognizer.recognition(rate_hz) as call:
@@ -245,7 +245,7 @@ async def test_closing_kills_all_processes_and_refuses_new_calls(
         assert all(process.returncode is not None for process in processes)
         with pytest.raises(ProviderError, match="closed"):
             async with recognizer.recognition(RATE_HZ):
-                pytest.fail("there is nothing to recognise with")
+                pytest.fail("a closed recogniser must not open a call")
 
 
 async def test_without_the_package_the_error_names_the_extra(
@@ -255,5 +255,5 @@ async def test_without_the_package_the_error_names_the_extra(
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     with pytest.raises(ProviderError, match=r"not here \(pip install 'callchart\[demo\]'\)"):
         async with PocketsphinxRecognizer.open():
-            pytest.fail("there is no pocketsphinx")
+            pytest.fail("open must fail without the package")
     assert all(process.returncode is not None for process in processes)

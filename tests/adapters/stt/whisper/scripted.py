@@ -1,6 +1,6 @@
-"""A fake of Whisper's worker, without a model: it writes the length of a sound instead of words.
+"""A fake of Whisper's worker, without a model: it returns the length of a sound instead of words.
 
-Run with the arguments of the real worker. It refuses the LANGUAGE "none"."""
+It takes the arguments of the real worker, and refuses the LANGUAGE "none"."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The queue to Whisper's process, and the life of the process, with a fake worker."""
+"""The queue to Whisper's process, and the start and end of the process, with a fake worker."""
 
 from __future__ import annotations
 
@@ -81,7 +81,9 @@ async def test_no_partial_is_requested_while_a_final_waits(
             other.feed_frames(WORDS)
             other.utterance_ended(1)
             processes[0].send_signal(signal.SIGCONT)
-            assert len(await results(one)) == 2  # no job waited when it was at 0.7 s
+            assert (
+                len(await results(one)) == 2
+            )  # no job waited at 0.7 s, so a partial was requested
             assert len(await results(other)) == 1
 
 
@@ -236,11 +238,11 @@ async def test_a_closed_recogniser_refuses_new_calls(processes: list[trio.Proces
             pass
         with pytest.raises(ProviderError, match="closed"):
             async with recognizer.recognition(RATE_HZ):
-                pytest.fail("there is nothing to recognise with")
+                pytest.fail("a closed recogniser must not open a call")
     assert [process.returncode is not None for process in processes] == [True]
 
 
 async def test_an_error_of_the_worker_fails_open() -> None:
     with trio.fail_after(BOUND), pytest.raises(ProviderError, match=r"got 'none' \(use en"):
         async with WhisperRecognizer.open(NO_FOLDER, "none"):
-            pytest.fail("it cannot be ready")
+            pytest.fail("open must raise the worker's error")

@@ -8,7 +8,7 @@ from callchart.adapters.stt.whisper.text import Guess
 
 
 def guess(text: str, score: float = -0.3, no_speech: float = 0.05) -> Guess:
-    """Return a guess with one token a letter."""
+    """Return a guess with one token for each byte of the text."""
     plain = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
     others = [byte for byte in range(256) if byte not in plain]
     letters = [

@@ -1,4 +1,4 @@
-"""Whisper itself, with the weights of its base model, on recorded speech and on other sounds."""
+"""Whisper with the weights of its base model, on recorded speech and on other sounds."""
 
 from __future__ import annotations
 
@@ -96,26 +96,26 @@ async def test_a_call_is_transcribed_in_the_worker_process(weights: Path) -> Non
 
 
 @pytest.mark.parametrize(
-    ("files", "language", "complaint"),
+    ("files", "language", "message"),
     [
         ((), "ru", r"there is no model\.bin in .* \(name a folder .* hf download"),
         (("model.bin",), "ru", r"cannot load the model in .* \(get it again"),
     ],
 )
 async def test_a_folder_without_a_model_is_refused_with_a_cure(
-    tmp_path: Path, files: tuple[str, ...], language: str, complaint: str
+    tmp_path: Path, files: tuple[str, ...], language: str, message: str
 ) -> None:
     for name in files:
         (tmp_path / name).write_bytes(b"no weights")
-    with trio.fail_after(BOUND), pytest.raises(ProviderError, match=complaint):
+    with trio.fail_after(BOUND), pytest.raises(ProviderError, match=message):
         async with WhisperRecognizer.open(tmp_path, language):
-            pytest.fail("there is no model")
+            pytest.fail("open must fail without a model")
 
 
 async def test_an_unknown_language_is_refused(weights: Path) -> None:
     with trio.fail_after(BOUND), pytest.raises(ProviderError, match="codes, got 'xx'"):
         async with WhisperRecognizer.open(weights, "xx"):
-            pytest.fail("nobody speaks it")
+            pytest.fail("open must refuse the language")
 
 
 async def test_without_the_package_the_error_names_the_extra(
@@ -123,7 +123,7 @@ async def test_without_the_package_the_error_names_the_extra(
 ) -> None:
     (tmp_path / "ctranslate2.py").write_text("raise ImportError('not here')")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    complaint = r"not here \(pip install 'callchart\[whisper\]'\)"
-    with trio.fail_after(BOUND), pytest.raises(ProviderError, match=complaint):
+    message = r"not here \(pip install 'callchart\[whisper\]'\)"
+    with trio.fail_after(BOUND), pytest.raises(ProviderError, match=message):
         async with WhisperRecognizer.open(tmp_path, "ru"):
-            pytest.fail("there is no Whisper")
+            pytest.fail("open must fail without the package")

@@ -1,4 +1,4 @@
-"""A fake of SpeechKit's recognition without a network, for the virtual clock."""
+"""A fake of SpeechKit's recognition, without a network, for the virtual clock."""
 
 from __future__ import annotations
 
@@ -37,30 +37,30 @@ KEY = ApiKey("secret")
 #: A frame that is not silent.
 SOUND = b"\1\0" * (frame_bytes(RATE_HZ) // 2)
 
-#: A word and the second of the session in which it begins; it lasts for 0.2 s, if it is not said.
+#: A word, its start in seconds of the session, and its end; without an end, it lasts for 0.2 s.
 Said = tuple[str, float] | tuple[str, float, float]
 
 
 class ScriptedSession:
-    """One stream at the server: the received messages, and the responses of the test."""
+    """One stream at the server: it records messages, and sends the responses of the test."""
 
     def __init__(self) -> None:
-        self.came: list[StreamingRequest] = []
-        #: The received sound, with silence.
+        self.messages: list[StreamingRequest] = []
+        #: Seconds of received sound, including silence.
         self.seconds = 0.0
         self.is_open = True
-        #: False while the server reads nothing.
-        self.flows = True
+        #: False while the server reads no messages.
+        self.is_reading = True
         #: Seconds from a response to its arrival.
         self.lag = 0.0
-        self._say, self._said = trio.open_memory_channel[
+        self._response_sender, self._response_receiver = trio.open_memory_channel[
             tuple[float, StreamingResponse | RpcError | None]
         ](math.inf)
         self._finals = -1
         self._cursors = AudioCursors()
 
     def partial(self, *said: Said, until: float | None = None) -> None:
-        """Send a partial for the sound since the last final, up to `until`."""
+        """Send a partial for the sound from the last final to `until`."""
         update, end = _update(said)
         self._cursors.partial_time_ms = _ms(until or end)
         self.say(StreamingResponse(partial=update))
@@ -77,7 +77,7 @@ class ScriptedSession:
         self.say(StreamingResponse(eou_update=EouUpdate(time_ms=_ms(at))))
 
     def refine(self, text: str, *said: Said) -> None:
-        """Send the last final's normalized text; its words stay as spoken."""
+        """Send the normalised text of the last final; its words stay as spoken."""
         update, _ = _update(said)
         update.alternatives[0].text = text
         self.say(
@@ -94,23 +94,23 @@ class ScriptedSession:
     def say(self, response: StreamingResponse) -> None:
         cursors = self._cursors
         response.audio_cursors = AudioCursors.parse(bytes(cursors))
-        self._say.send_nowait((trio.current_time() + self.lag, response))
+        self._response_sender.send_nowait((trio.current_time() + self.lag, response))
 
     def end(self, error: RpcError | None = None) -> None:
         """End the stream, with or without an error."""
-        self._say.send_nowait((trio.current_time() + self.lag, error))
+        self._response_sender.send_nowait((trio.current_time() + self.lag, error))
 
-    # --- what the adapter sees ------------------------------------------------------------------
+    # --- the stream, as the adapter uses it -----------------------------------------------------
 
     async def send(self, message: StreamingRequest) -> None:
         await trio.lowlevel.checkpoint()
-        if not self.flows:
+        if not self.is_reading:
             await trio.sleep_forever()
-        self.came.append(message)
+        self.messages.append(message)
         self.seconds += length(message)
 
     async def receive(self) -> StreamingResponse | None:
-        due, said = await self._said.receive()
+        due, said = await self._response_receiver.receive()
         await trio.sleep_until(due)
         if isinstance(said, RpcError):
             raise said
@@ -146,7 +146,7 @@ class ScriptedSpeechKit:
 
 
 class Call:
-    """A call on the virtual clock, whose line brings a frame each 20 ms."""
+    """A call on the virtual clock, whose line delivers a frame every 20 ms."""
 
     def __init__(self, kit: ScriptedSpeechKit, recognition: YandexRecognition) -> None:
         self.kit, self.recognition = kit, recognition
@@ -185,11 +185,11 @@ class Call:
         return self.kit.sessions[-1]
 
     async def silent(self, seconds: float) -> None:
-        await self._hear(silence(FRAME_SECONDS), seconds)
+        await self._deliver(silence(FRAME_SECONDS), seconds)
 
     async def sounds(self, seconds: float, frames: int = 1) -> None:
-        """Let the line bring `frames` in one moment."""
-        await self._hear(SOUND * frames, seconds)
+        """Deliver sound, `frames` at a time."""
+        await self._deliver(SOUND * frames, seconds)
 
     async def starts(self) -> int:
         self._utterance += 1
@@ -218,13 +218,13 @@ class Call:
         except ProviderError as failure:
             self.failure = failure
 
-    async def hears(self, pcm: bytes) -> None:
-        """Let the line bring whole frames."""
+    async def deliver(self, pcm: bytes) -> None:
+        """Deliver this sound, frame by frame."""
         for frame in frames(pcm, RATE_HZ):
             self.recognition.feed_frames(frame)
             await trio.sleep(FRAME_SECONDS)
 
-    async def _hear(self, frame: bytes, seconds: float) -> None:
+    async def _deliver(self, frame: bytes, seconds: float) -> None:
         every = len(frame) / 2 / RATE_HZ
         for _ in range(round(seconds / every)):
             self.recognition.feed_frames(frame)

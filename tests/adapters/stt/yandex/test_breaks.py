@@ -1,4 +1,4 @@
-"""Each word is heard once, in its utterance, however a caller speaks and sessions break.
+"""Each word is delivered once, in its utterance, for random pauses and broken sessions.
 
 The server of these tests understands the tone code."""
 
@@ -28,18 +28,18 @@ from tests.recordings import silence
 from tests.servers.speechkit.ear import ToneEar
 from tests.servers.tones import speak
 
-#: Finals come without delay.
+#: A wait so long that the server always sends the final in time.
 PATIENT = Listening(max_pause_s=0.5, final_wait_s=10.0)
 
-#: A word each, and the pause behind it, in frames: from none that a voice detector hears to one
-#: that ends a caller's turn.
+#: Words, each with the pause after it in frames. The shortest pause is below what a voice detector
+#: hears, the longest ends a turn.
 UTTERANCES = st.lists(
     st.tuples(st.sampled_from(["a", "one", "seven", "twenty", "thousand"]), st.integers(2, 60)),
     min_size=1,
     max_size=12,
 )
 
-#: The seconds of sound after which sessions break, one after the other.
+#: For each session in turn, the seconds of sound after which it breaks.
 BREAKS = st.lists(st.floats(0.0, 6.0), max_size=4)
 
 
@@ -81,23 +81,23 @@ class ListeningSession(ScriptedSession):
 def test_each_word_is_delivered_once_in_its_utterance(
     said: list[tuple[str, int]], breaks: list[float], lag: float, longest: float
 ) -> None:
-    trio.run(_hear, said, breaks, lag, longest, clock=MockClock(autojump_threshold=0))
+    trio.run(_check_call, said, breaks, lag, longest, clock=MockClock(autojump_threshold=0))
 
 
-async def _hear(
+async def _check_call(
     said: list[tuple[str, int]], breaks: list[float], lag: float, longest: float
 ) -> None:
     kit = ScriptedSpeechKit(partial(ListeningSession, deque(breaks), lag))
     async with Call.begin(PATIENT, Limits(duration_s=longest), kit) as call:
-        expected = await _speak(call, said)
+        expected = await _speak_words(call, said)
         await call.silent(1.5)
         assert call.failure is None
         finals = [heard.text for heard in await call.results() if heard.final]
         assert finals == expected
 
 
-async def _speak(call: Call, said: list[tuple[str, int]]) -> list[str]:
-    """Speak the words through a detector that is 100 ms late; return the utterances."""
+async def _speak_words(call: Call, said: list[tuple[str, int]]) -> list[str]:
+    """Speak the words, with a detector that is 100 ms late. Return the expected utterances."""
     expected: list[str] = []
     await call.silent(0.5)
     late, speaking = len(silence(0.1)), False
@@ -106,12 +106,12 @@ async def _speak(call: Call, said: list[tuple[str, int]]) -> list[str]:
         pcm = pcm[: -len(silence(0.04))]
         if speaking:
             expected[-1] += f" {word}"
-            await call.hears(pcm)
+            await call.deliver(pcm)
         else:
             expected.append(word)
-            await call.hears(pcm[:late])
+            await call.deliver(pcm[:late])
             await call.starts()
-            await call.hears(pcm[late:])
+            await call.deliver(pcm[late:])
         speaking = pause < 5
         if not speaking:
             await call.silent(0.1)

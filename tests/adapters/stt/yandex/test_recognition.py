@@ -1,4 +1,4 @@
-"""A call at SpeechKit on the virtual clock: the sent sound, and the words of each utterance."""
+"""A call at SpeechKit, on the virtual clock: the sound sent, and the words of each utterance."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ async def test_sound_is_sent_every_100_ms_and_at_each_edge(
 ) -> None:
     async with Call.begin() as call:
         await call.sounds(0.26)
-        options, *sound = call.session.came
+        options, *sound = call.session.messages
         assert options.session_options is not None
         assert [length(request) for request in sound] == [0.1, 0.1]
         await call.starts()
         await call.sounds(0.14)
         await call.ends()
-        sound = call.session.came[1:]
+        sound = call.session.messages[1:]
         assert [length(request) for request in sound] == [0.1, 0.1, 0.06, 0.1, 0.04]
 
 
@@ -32,7 +32,7 @@ async def test_silence_is_sent_as_its_duration(autojump_clock: MockClock) -> Non
     async with Call.begin() as call:
         await call.silent(0.1)
         await call.sounds(0.1)
-        _, quiet, loud = call.session.came
+        _, quiet, loud = call.session.messages
         assert quiet.silence_chunk is not None
         assert quiet.silence_chunk.duration_ms == 100
         assert loud.chunk is not None
@@ -42,7 +42,7 @@ async def test_a_gap_in_the_audio_is_sent_as_silence(autojump_clock: MockClock) 
     async with Call.begin() as call:
         await call.sounds(0.1)
         await trio.sleep(20.0)
-        lengths = [length(request) for request in call.session.came[2:]]
+        lengths = [length(request) for request in call.session.messages[2:]]
         assert max(lengths) < 5.0  # after this, the server would close the session
         assert sum(lengths) == pytest.approx(20.0, abs=2.1)
 
@@ -57,7 +57,7 @@ async def test_a_gap_after_an_utterance_is_sent_as_silence_soon(
         await call.ends()
         await trio.sleep(0.5)
         assert call.session.seconds == pytest.approx(1.5, abs=0.3)
-        # While the caller speaks, a line that stutters is not silent.
+        # While the caller speaks, a gap of a second is not sent as silence.
         await call.starts()
         await call.sounds(0.1)
         heard = call.session.seconds
@@ -115,7 +115,7 @@ async def test_a_final_for_two_utterances_is_divided_by_word_times(
         await call.sounds(0.5)
         call.session.partial(("one", 0.6), ("two", 1.5))
         await call.ends()
-        # The second utterance waits for the first, whose words are not final yet.
+        # The second utterance waits for the first, which has no final yet.
         assert await call.results() == [Heard(1, "one", final=False)]
         call.session.final(("one", 0.6), ("two", 1.5), until=2.0)
         assert await call.results() == [Heard(1, "one", final=True), Heard(2, "two", final=True)]

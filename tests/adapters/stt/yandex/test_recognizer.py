@@ -1,6 +1,6 @@
-"""SpeechKit's recognition over gRPC, against a server on the official stubs.
+"""SpeechKit's recognition over gRPC, with a server on the official stubs.
 
-The server understands the tone code, so a text shows each lost, repeated or moved word."""
+The server understands the tone code, so a test sees each lost, repeated or moved word."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from callchart.adapters.yandex.credentials import ApiKey, Credentials
 from callchart.adapters.yandex.iam import IamTokens
 from callchart.adapters.yandex.token_sources import tokens_of_machine
 from callchart.engine.ports import Heard, ProviderError, Recognition
-from tests.adapters.tts.yandex.server import address, nobody
+from tests.adapters.tts.yandex.server import address, unused_address
 from tests.contracts.recognizer import BOUND, RecognizerContract, result, results
 from tests.recordings import RATE_HZ, frames, silence
 from tests.servers.exchanges import fingerprint
@@ -32,13 +32,13 @@ pytestmark = pytest.mark.real
 
 KEY = ApiKey("secret")
 
-#: So long that finals come from the server, also on a busy machine.
+#: A wait so long that the server always sends the final in time, even on a busy machine.
 PATIENT = Listening(max_pause_s=0.3, final_wait_s=10.0)
 
-#: Real seconds for a second of the line: a server in Python keeps up with it.
+#: Real seconds for a second of the line: a server in Python can follow this pace.
 PACE = 0.05
 
-#: Sixteen words without a pause between them that would end an utterance.
+#: Sixteen words. The pauses between them are too short to end an utterance.
 WORDS = "one two three four five six seven eight nine ten a man can see an oak"
 
 
@@ -75,21 +75,22 @@ async def calling(
         await server.until(open=0)
 
 
-async def hear(call: Recognition, pcm: bytes, rate_hz: int = RATE_HZ) -> None:
+async def feed_at_pace(call: Recognition, pcm: bytes, rate_hz: int = RATE_HZ) -> None:
+    """Feed the sound frame by frame, faster than in real time by `PACE`."""
     for frame in frames(pcm, rate_hz):
         call.feed_frames(frame)
         await trio.sleep(0.02 * PACE)
 
 
 async def say(call: Recognition, utterance: int, text: str, rate_hz: int = RATE_HZ) -> None:
-    """Feed an utterance as in a call: silence around it, and both edges found late."""
+    """Feed an utterance as in a call: with silence around it, and with late edges."""
     late = len(silence(0.1, rate_hz))
     pcm = speak(text, rate_hz).pcm
-    await hear(call, silence(0.4, rate_hz) + pcm[:late], rate_hz)
+    await feed_at_pace(call, silence(0.4, rate_hz) + pcm[:late], rate_hz)
     call.utterance_started(utterance)
-    await hear(call, pcm[late:] + silence(0.06, rate_hz), rate_hz)
+    await feed_at_pace(call, pcm[late:] + silence(0.06, rate_hz), rate_hz)
     call.utterance_ended(utterance)
-    await hear(call, silence(0.4, rate_hz), rate_hz)
+    await feed_at_pace(call, silence(0.4, rate_hz), rate_hz)
 
 
 async def final(call: Recognition) -> Heard:
@@ -239,7 +240,7 @@ async def test_a_refused_key_raises_the_cure(server: SpeechKitServer) -> None:
 
 async def test_a_refused_connection_names_the_server(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(recognition, "RECONNECT", Backoff(0.01, 0.16))
-    with trio.fail_after(BOUND), nobody() as nowhere:
+    with trio.fail_after(BOUND), unused_address() as nowhere:
         async with (
             YandexRecognizer.open(KEY, address=nowhere) as recognizer,
             recognizer.recognition(RATE_HZ) as call,

@@ -1,4 +1,4 @@
-"""A call's sessions at SpeechKit, on the virtual clock: how one continues another."""
+"""A call's sessions at SpeechKit, on the virtual clock: how the next one takes over."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ async def speaking(call: Call) -> ScriptedSession:
     return call.session
 
 
-# --- in time ------------------------------------------------------------------------------------
+# --- near the limits ----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -47,7 +47,7 @@ async def test_near_its_limits_a_session_is_replaced_in_a_silence(
         await call.sounds(0.4)
         assert len(call.kit.sessions) == 2
         assert not first.is_open
-        # The session gets the sound before a late onset.
+        # The next session gets the sound from before a late onset.
         assert call.session.seconds == pytest.approx(0.36, abs=0.3)
         await call.starts()
         call.session.partial(("hello", 0.3))
@@ -83,7 +83,7 @@ async def test_in_mid_utterance_the_next_session_catches_up_before_it_leads(
         await call.sounds(0.2)
         second = call.session
         assert second is not first
-        # From the last final on, without delay.
+        # It gets the sound from the last final on, without delay.
         assert second.seconds == pytest.approx(9.6 - 6.0, abs=0.15)
         second.partial(("two", 1.0))
         await settled()
@@ -113,7 +113,7 @@ async def test_the_first_final_counts_while_two_sessions_overlap(
         await call.sounds(0.2)
         second = call.session
         assert second is not first
-        # The first began at 0.0, the second where the utterance may have begun.
+        # The first session began at 0.0, the second at the pre-roll of the utterance.
         since = 7.0 - 0.36
         second.final(("one", 7.2 - since), until=7.6 - since)
         await settled()
@@ -141,7 +141,7 @@ async def test_results_during_a_takeover_are_delivered_once(
         first.partial(("one", 7.2), ("two", 8.0))
         await call.sounds(0.2)
         second, since = call.session, 7.0 - 0.36
-        # All in one moment.
+        # All this happens in one moment.
         second.partial(("one", 7.2 - since), ("two", 8.0 - since))
         first.final(("one", 7.2), ("two", 8.0), until=9.0)
         first.end(unavailable())
@@ -169,7 +169,7 @@ async def test_no_normalised_text_is_expected_from_a_replaced_session(
         assert (await call.results())[-1] == Heard(1, "one", final=True)
 
 
-# --- lost ---------------------------------------------------------------------------------------
+# --- lost sessions ------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("how", ["failed", "ended", "closed", "connection"])
@@ -191,10 +191,10 @@ async def test_a_session_lost_in_mid_utterance_is_replaced_without_losing_a_word
         await settled()
         second = call.session
         assert second is not first
-        assert second.came[0].session_options is not None
+        assert second.messages[0].session_options is not None
         since = 1.0 - 0.36
         assert second.seconds == pytest.approx(2.0 - since, abs=0.15)
-        # The partial stays while its sound is recognised again.
+        # No shorter partial is delivered while the sound is recognised again.
         second.partial(("one", 1.2 - since))
         await call.sounds(0.5)
         second.partial(("one", 1.2 - since), ("two", 1.6 - since), ("three", 2.2 - since))
@@ -216,7 +216,7 @@ async def test_a_session_lost_between_utterances_is_replaced(
         await trio.sleep(20.0)
         call.session.end(unavailable())
         await settled()
-        # To send 20 s again would take too long.
+        # Sending 20 s again would take too long.
         assert call.session.seconds < 0.5
         await call.silent(0.1)
         await call.starts()
@@ -341,7 +341,7 @@ async def test_results_before_a_failure_are_delivered_first(
         await call.sounds(5.0)
         assert await call.results() == [Heard(1, "one", final=False)]
         assert call.failure is not None
-        # The engine may continue for a moment before it knows.
+        # The engine may continue for a moment until it reads the failure.
         await call.ends()
         await call.sounds(1.0)
 
@@ -349,7 +349,7 @@ async def test_results_before_a_failure_are_delivered_first(
 async def test_a_session_that_accepts_no_sound_is_lost(autojump_clock: MockClock) -> None:
     async with Call.begin() as call:
         first = call.session
-        first.flows = False
+        first.is_reading = False
         await call.sounds(6.0)
         assert call.session is not first
         assert not first.is_open

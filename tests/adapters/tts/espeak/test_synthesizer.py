@@ -1,4 +1,4 @@
-"""espeak-ng's sound, its word timings, and the life of its process."""
+"""espeak-ng's sound, its word timings, and the start and end of its process."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class TestContract(SynthesizerContract):
 
 
 def samples(pieces: list[Speech]) -> NDArray[np.int64]:
-    """Return the whole sound, as numbers that can be subtracted."""
+    """Return the samples of the whole sound, as 64-bit integers."""
     return np.frombuffer(b"".join(piece.pcm for piece in pieces), "<i2").astype(np.int64)
 
 
@@ -93,9 +93,9 @@ async def test_voice_and_speed_are_applied() -> None:
 
 
 async def test_an_unknown_voice_is_refused(processes: list[trio.Process]) -> None:
-    with pytest.raises(ProviderError, match="voice must be one of espeak-ng's, got 'xx-nobody'"):
-        async with EspeakSynthesizer.open("xx-nobody"):
-            pytest.fail("nobody speaks")
+    with pytest.raises(ProviderError, match="voice must be one of espeak-ng's, got 'xx-none'"):
+        async with EspeakSynthesizer.open("xx-none"):
+            pytest.fail("open must refuse the voice")
     assert all(process.returncode is not None for process in processes)
 
 
@@ -103,7 +103,7 @@ async def test_an_unknown_voice_is_refused(processes: list[trio.Process]) -> Non
 async def test_a_speed_outside_the_limits_is_refused(words_per_minute: int) -> None:
     with pytest.raises(ProviderError, match="words_per_minute must be 80 to 450, got"):
         async with EspeakSynthesizer.open(words_per_minute=words_per_minute):
-            pytest.fail("nobody speaks like that")
+            pytest.fail("open must refuse the speed")
 
 
 async def test_a_killed_process_fails_its_text_and_is_replaced(
@@ -150,7 +150,7 @@ async def test_a_cancelled_text_does_not_wait_for_a_hanging_process(
 async def test_a_cancelled_text_stops_the_synthesis(
     synthesizer: Synthesizer, processes: list[trio.Process]
 ) -> None:
-    """Five hours of speech would delay the next text by minutes."""
+    """The synthesis of these five hours of speech would take minutes."""
     with trio.fail_after(BOUND):
         with trio.CancelScope() as scope:
             await synthesizer.synthesize(
@@ -178,7 +178,7 @@ async def test_a_text_counts_as_outside_work_until_its_last_sound() -> None:
 async def test_closing_fails_the_waiting_texts(
     processes: list[trio.Process],
 ) -> None:
-    """A waiting text raises an error when the service ends."""
+    """The synthesizer closes while a text waits for the stopped process."""
     failures: list[ProviderError] = []
 
     async def speak(synthesizer: Synthesizer) -> None:
@@ -190,7 +190,7 @@ async def test_closing_fails_the_waiting_texts(
     with trio.fail_after(BOUND):
         async with trio.open_nursery() as nursery, EspeakSynthesizer.open() as synthesizer:
             processes[0].send_signal(signal.SIGSTOP)
-            nursery.start_soon(speak, synthesizer)  # noqa: ASYNC111 (it outlives it on purpose)
+            nursery.start_soon(speak, synthesizer)  # noqa: ASYNC111 (the task outlives the synthesizer)
             await trio.testing.wait_all_tasks_blocked()
     assert [failure.reason for failure in failures] == ["the synthesizer is closed"]
     assert all(process.returncode is not None for process in processes)
@@ -203,4 +203,4 @@ async def test_without_the_package_the_error_names_the_extra(
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     with pytest.raises(ProviderError, match=r"not here \(pip install 'callchart\[demo\]'\)"):
         async with EspeakSynthesizer.open():
-            pytest.fail("there is no espeak-ng")
+            pytest.fail("open must fail without the package")

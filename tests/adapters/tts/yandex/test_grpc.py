@@ -1,4 +1,4 @@
-"""SpeechKit's voices over gRPC, against a server on the official stubs."""
+"""SpeechKit's voices over gRPC, with a server on the official stubs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from callchart.adapters.yandex.credentials import ApiKey
 from callchart.adapters.yandex.iam import IamTokens
 from callchart.adapters.yandex.token_sources import tokens_for_oauth, tokens_of_machine
 from callchart.engine.ports import ProviderError, Speech, Synthesizer
-from tests.adapters.tts.yandex.server import address, nobody, words
+from tests.adapters.tts.yandex.server import address, unused_address, words
 from tests.contracts.synthesizer import BOUND, TEXT, SynthesizerContract, seconds, sound
 from tests.servers.exchanges import fingerprint
 from tests.servers.scripts import Script
@@ -75,12 +75,12 @@ async def test_sound_is_streamed_and_cancelled(
     with trio.fail_after(BOUND):
         async with trio.open_nursery() as nursery:
 
-            def two_come(piece: Speech) -> None:
+            def cancel_after_two(piece: Speech) -> None:
                 pieces.append(piece)
                 if len(pieces) == 2:
                     nursery.cancel_scope.cancel()
 
-            nursery.start_soon(synthesizer.synthesize, TEXT, 16000, two_come)
+            nursery.start_soon(synthesizer.synthesize, TEXT, 16000, cancel_after_two)
         await server.until(open=0)
     assert [asked.outcome for asked in await server.ended()] == ["cancelled"]
 
@@ -148,9 +148,9 @@ async def test_word_timings_continue_across_requests_and_sentences(
 ) -> None:
     async with YandexSynthesizer.open(KEY, method=method, address=address(server)) as synthesizer:
         pieces = await sound(synthesizer, "One two three. " * 40)
-    length = 0.06 * len("onetwothree") + 3 * 0.04  # as the tone code has it
+    length_s = 0.06 * len("onetwothree") + 3 * 0.04  # as in the tone code
     starts = [word.start_s for word in pieces[-1].words if word.word == "One"]
-    assert starts == pytest.approx([length * number for number in range(40)], abs=0.01)
+    assert starts == pytest.approx([length_s * number for number in range(40)], abs=0.01)
 
 
 @pytest.mark.parametrize("text", ["", "👍🏽", "— … !?", "**", "<[small]>"])
@@ -165,7 +165,7 @@ async def test_a_text_that_the_voice_cannot_speak_gives_no_sound(synthesizer: Sy
     assert await sound(synthesizer, "東京") == []
 
 
-# --- what goes wrong ----------------------------------------------------------------------------
+# --- failures -----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -215,7 +215,7 @@ async def test_a_request_that_breaks_in_mid_sound_is_not_retried(
 
 
 async def test_a_refused_connection_raises_an_error() -> None:
-    with nobody() as down:
+    with unused_address() as down:
         async with YandexSynthesizer.open(KEY, address=down) as synthesizer:
             with pytest.raises(ProviderError, match=r"refused the connection \(start that server"):
                 await sound(synthesizer, TEXT)

@@ -1,4 +1,4 @@
-"""SpeechKit's voices over HTTP."""
+"""SpeechKit's voices over HTTP, with a real server."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from callchart.adapters.yandex.credentials import ApiKey
 from callchart.adapters.yandex.iam import IamTokens
 from callchart.adapters.yandex.token_sources import tokens_of_machine
 from callchart.engine.ports import ProviderError, Speech, Synthesizer
-from tests.adapters.tts.yandex.server import nobody, words
+from tests.adapters.tts.yandex.server import unused_address, words
 from tests.contracts.synthesizer import BOUND, TEXT, SynthesizerContract, sound
 from tests.servers.exchanges import fingerprint
 from tests.servers.speechkit.rest import METADATA
@@ -63,10 +63,10 @@ async def test_sound_is_streamed_and_cancelled(
     with trio.fail_after(BOUND):
         async with trio.open_nursery() as nursery:
 
-            def some_comes(piece: Speech) -> None:
+            def cancel(piece: Speech) -> None:
                 nursery.cancel_scope.cancel()
 
-            nursery.start_soon(synthesizer.synthesize, TEXT, 16000, some_comes)
+            nursery.start_soon(synthesizer.synthesize, TEXT, 16000, cancel)
         await server.until(open=0)
     assert [asked.outcome for asked in await server.ended()] == ["cancelled"]
 
@@ -137,7 +137,7 @@ async def test_a_connection_lost_in_mid_sound_raises_an_error(
 
 
 async def test_a_refused_connection_raises_an_error() -> None:
-    with nobody() as down:
+    with unused_address() as down:
         async with YandexHttpSynthesizer.open(KEY, url=f"http://{down}") as synthesizer:
             with pytest.raises(ProviderError, match=r"refused the connection \(start that server"):
                 await sound(synthesizer, TEXT)
@@ -154,10 +154,10 @@ async def test_a_refused_connection_raises_an_error() -> None:
 async def test_an_unreachable_service_raises_cause_and_cure(
     error: type[httpx.RequestError], cause: Exception | None, reason: str
 ) -> None:
-    def nobody_answers(request: httpx.Request) -> httpx.Response:
+    def fail(request: httpx.Request) -> httpx.Response:
         raise error("quotes the request") from cause
 
-    transport = httpx.MockTransport(nobody_answers)
+    transport = httpx.MockTransport(fail)
     async with YandexHttpSynthesizer.open(KEY, transport=transport) as synthesizer:
         with pytest.raises(ProviderError, match=reason) as raised:
             await sound(synthesizer, TEXT)

@@ -1,4 +1,4 @@
-"""The texts of the requests to SpeechKit: without markup, and split by length."""
+"""The texts in the requests to SpeechKit: without markup, and split by length."""
 
 from __future__ import annotations
 
