@@ -37,8 +37,8 @@ class ToolCall:
 class Part:
     """The part of the answer in one event of a stream.
 
-    `writing`: the model has written something, of the text or of a tool call. `end`: the server's
-    word for why the answer ends here; "" if it does not end here."""
+    `writing`: the model has written something, of the text or of a tool call. `end`: the reason why
+    the answer ends here, as the server names it; "" if it does not end here."""
 
     text: str = ""
     writing: bool = False

@@ -18,7 +18,7 @@ from callchart.adapters.openai.failure import Failure
 from callchart.engine.data import Said, ToolUsed
 from callchart.engine.ports import ToolSpec
 
-#: How long the server may take to end its response after the end of the answer. Then we close the
+#: The time that the server has to end its response after the end of the answer. Then we close the
 #: connection, so that the answer does not wait.
 _AFTER_END_S = 0.1
 
@@ -61,8 +61,8 @@ class Attempt:
             try:
                 async with self._api.ask(history, specs) as response:
                     # Read the stream itself: the client's iterator stops at [DONE] and leaves four
-                    # open generators, which the garbage collector would close at any time. For the
-                    # same reason never leave this loop early: cancel the reading instead.
+                    # open generators, which the garbage collector would close at an unknown later
+                    # time. For the same reason never leave this loop early: cancel the reading.
                     async for event in httpx2.EventSource(response):
                         if not self._waiting.cancel_called:
                             self._take(event.data)

@@ -122,7 +122,7 @@ class Failures:
         return Failure(error, retry_after_s)
 
     def empty(self, end: str) -> ProviderError:
-        """Return the error of an answer with neither text nor tools; `end` is the server's word."""
+        """Return the error of an answer without text and tools; `end` is the server's reason."""
         why = _code({"code": end}) if end != "stop" else ""
         return ProviderError(
             PROVIDER, f"the answer was empty{why}", "check the prompt and the model"

@@ -21,7 +21,7 @@ FAILURES: Final = 3
 
 
 class FallbackModel:
-    """A `ports.LanguageModel` over two others. `breaker` guards the first one, and has its name.
+    """A `ports.LanguageModel` over two others. `breaker` guards the first one, and names it.
 
     The first model itself limits the time to its first token. Give each of two `OpenAIModel`s
     `FIRST_TOKEN_OF_TWO_S`, so that both together take at most `FIRST_TOKEN_S`."""

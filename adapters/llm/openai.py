@@ -81,8 +81,8 @@ class OpenAIModel:
         """Open a model, and close its connections after the block.
 
         A `prompt` of None is the project's own prompt in `language`. Another prompt must be in the
-        same language, and explain the same marks ("|" and `INTERRUPTED`). A given `transport`
-        ignores the proxies of the environment. Raises `ProviderError` for a key, a URL or a prompt
+        same language, and explain the same marks ("|" and `INTERRUPTED`). With a `transport`, the
+        proxies of the environment are ignored. Raises `ProviderError` for a key, a URL or a prompt
         that cannot work."""
         _check(api_key, base_url)
         prompt = PROMPTS[language] if prompt is None else prompt

@@ -1,4 +1,4 @@
-"""The prompts for speech, one file a language: they ask for "|" between speakable parts."""
+"""The prompts, one file for each language. They ask the model for "|" between speakable parts."""
 
 from __future__ import annotations
 
@@ -16,5 +16,5 @@ def _of_file(language: Language) -> str:
 #: The prompts that come with the project.
 PROMPTS: Final[Mapping[Language, str]] = {"en": _of_file("en"), "ru": _of_file("ru")}
 
-#: The end of an agent's text that the caller interrupted. The prompt explains it to the model.
+#: The mark at the end of a text that the caller interrupted. The prompt explains it to the model.
 INTERRUPTED: Final[Mapping[Language, str]] = {"en": "…[interrupted]", "ru": "…[прервано]"}

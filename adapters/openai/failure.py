@@ -26,7 +26,7 @@ class Failure:
 
 
 def server_retry_after_s(response: httpx2.Response) -> float | None:
-    """Return the seconds before a retry; None: no retry, or one that a caller cannot wait for."""
+    """Return the seconds before a retry; None if a retry is useless, or would come too late."""
     said = response.headers.get("retry-after")
     if said is None:
         return RETRY_AFTER_S if response.status_code >= 500 else None

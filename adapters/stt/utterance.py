@@ -19,7 +19,7 @@ QUIET_AMPLITUDE = 64
 
 
 class Utterance:
-    """The sound of one utterance, with the sound just before its onset was found."""
+    """The sound of a call's current utterance, from just before its onset."""
 
     def __init__(self, rate_hz: int) -> None:
         self._pre_roll_bytes = _bytes(PRE_ROLL_S, rate_hz)

@@ -60,7 +60,7 @@ class CachedSynthesizer:
         self._nursery: trio.Nursery | None = nursery
         self._synthesizer, self._folder, self._work = synthesizer, folder, work
         self._key, self._declared = tuple(key), frozenset(declared)
-        #: When each text was requested first, by its name, oldest first.
+        #: The moment of each text's first request, by the name of its sound; the oldest is first.
         self._requested_at: dict[str, float] = {}
         self._waiting = 0
         # Separate limiters: a hanging disk must not use up the threads of Trio's default limiter.
@@ -82,8 +82,8 @@ class CachedSynthesizer:
 
         `key` holds all that changes the sound of a text, except the rate: the provider, voice,
         role, speed, ... `declared` are the texts that may always be kept. Sound in a second voice
-        (`Substitute`) is not kept. So put the cache around a `FallbackSynthesizer`: a cached text
-        needs neither of its two voices."""
+        (`Substitute`) is not kept. Put the cache around a `FallbackSynthesizer`: then a cached text
+        is spoken even if both voices fail."""
         async with trio.open_nursery() as nursery:
             cached = cls(
                 nursery, synthesizer, SoundFolder(folder, limit_bytes), key, declared, work

@@ -35,10 +35,9 @@ LONGEST_PAUSE_S: Final = 5.0
 
 
 class FallbackSynthesizer:
-    """A `ports.Synthesizer` over two others. `breaker` guards the first one, and has its name.
+    """A `ports.Synthesizer` over two others. `breaker` guards the first one, and names it.
 
-    `first_sound_s` limits the time to the first voice's first sound, `silence_s` each
-    later gap."""
+    `first_sound_s` limits the time to the first voice's first sound, `silence_s` each later gap."""
 
     def __init__(
         self,

@@ -23,7 +23,7 @@ class Substitute(Speech):
 
 
 class JoinedSound:
-    """Passes the first voice's pieces to `out`, then the second voice's pieces of the rest.
+    """A sound that passes the first voice's pieces to `out`, and then the second voice's.
 
     The timing of a word is passed on only after the word's sound: a voice may send timings ahead,
     and break off before it speaks these words."""
@@ -52,8 +52,8 @@ class JoinedSound:
     def rest(self, *, times_words: bool) -> str:
         """Return the text for the second voice, from the first word that was not completed.
 
-        `times_words` says that the first voice is known to send word timings. The rest of a text
-        that has no more words is empty."""
+        `times_words` says that the first voice is known to send word timings. Return "" if no words
+        remain."""
         if not self._samples:
             return self._text if self._text.strip() else ""
         given = self._words_given(times_words)

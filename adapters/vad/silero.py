@@ -26,7 +26,7 @@ ONSET = 0.5
 RELEASE = 0.35
 
 # In windows of 32 ms. A click or the beginning of a DTMF tone fills one window, but not two. Three
-# windows (96 ms) bridge the closure of a "t" or "k", and stay below the 100 ms of the port.
+# windows (96 ms) bridge the closure of a "t" or "k", and stay below the port's 100 ms.
 ONSET_WINDOWS = 2
 RELEASE_WINDOWS = 3
 
@@ -47,9 +47,7 @@ class SileroActivity:
         self._rate_hz = rate_hz
         self._window_samples: int = model.window_size_samples
         self._pending: NDArray[np.float32] = np.zeros(0, np.float32)
-        self._position_samples = (
-            0  # of the first pending sample, counted from the beginning of the call
-        )
+        self._position_samples = 0  # of the first pending sample, from the beginning of the call
         self._speaking = False
         self._agreeing_windows = 0  # consecutive windows that support the next edge
         self._turned_at_samples = 0  # the position of the first of them

@@ -18,7 +18,7 @@ class Certificate:
     trusting: ssl.SSLContext
 
     @classmethod
-    def made(cls, folder: Path) -> Certificate:
+    def make(cls, folder: Path) -> Certificate:
         """Make a certificate, with its files in `folder`."""
         authority = trustme.CA()
         issued = authority.issue_cert("127.0.0.1", "localhost")

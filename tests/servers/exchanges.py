@@ -44,12 +44,12 @@ class Exchange:
     def __init__(self, asked: Asked, changed: threading.Condition) -> None:
         self._asked, self._changed = asked, changed
 
-    def hears(self, text: str) -> None:
+    def add_text(self, text: str) -> None:
         """Add text that arrived in a stream."""
         with self._changed:
             self._asked.text = f"{self._asked.text} {text}".strip()
 
-    def sounds(self) -> None:
+    def record_piece(self) -> None:
         """Record the moment of the first piece that is sent; ignore later pieces."""
         if self._asked.first is None:
             self._asked.first = perf_counter()

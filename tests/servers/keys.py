@@ -15,7 +15,7 @@ TWELVE_HOURS = 43_200.0
 
 
 class Keys:
-    """Shared by all threads."""
+    """The accepted keys and the issued tokens, shared by all threads."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -32,7 +32,7 @@ class Keys:
         with self._lock:
             self._accepted = frozenset(keys)
 
-    def live(self, seconds: float) -> None:
+    def set_lifetime(self, seconds: float) -> None:
         """Set the lifetime of new tokens."""
         with self._lock:
             self._life = seconds

@@ -20,7 +20,8 @@ import trio
 
 from tests.servers.exchanges import OPEN, Asked
 
-#: Below the system's ephemeral ports, so that no other process takes a port during a restart.
+#: The ports of the servers. They are below the system's ephemeral ports, so that no other process
+#: takes one during a restart.
 PORTS = range(20000, 30000)
 
 START_SECONDS = 20.0

@@ -52,7 +52,7 @@ class Sound:
 
 
 def spoken(text: str) -> str:
-    """Return the text that `read` finds in the sound of `text`: lower case, without signs."""
+    """Return the text that `read` finds in the sound of `text`: lower case, without punctuation."""
     return " ".join(filter(None, map(_speakable, text.split())))
 
 
@@ -138,7 +138,7 @@ class Reader:
 
 
 def _classified(frames: np.ndarray) -> Iterator[int | None]:
-    """Return each frame's symbol: `PAUSE` for silence, None for other sound."""
+    """Yield the symbol of each frame: `PAUSE` for silence, None for other sound."""
     if not len(frames):
         return
     energy = (frames**2).mean(axis=1)

@@ -26,8 +26,9 @@ from callchart.engine.ports import Heard, ProviderError
 OPENAI_URL = "https://api.openai.com/v1"
 MODEL = "gpt-4o-mini-transcribe"
 
-#: The time from the end of an utterance to its words, including a retry. The call waits for a final
-#: for less time, but a timeout here fails the call, and late words do not.
+#: The time from the end of an utterance to its words, including a retry. The call itself does not
+#: wait so long for a final. This limit is longer, because a timeout fails the call, and late words
+#: do not.
 ANSWER_TIMEOUT_S = 8.0
 
 #: A lost SYN is sent again after 1 s, so 2 s to connect leave time for the second one. Other waits
@@ -40,7 +41,7 @@ _LIMITS = httpx2.Limits(max_connections=200, max_keepalive_connections=100, keep
 
 @dataclass(slots=True)
 class _Final:
-    """An ended utterance and its words; None until they are known."""
+    """An ended utterance. `text` is None until its words are known."""
 
     utterance: int
     text: str | None = None

@@ -30,4 +30,4 @@ class End:
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """The end of the work on the oldest unanswered message."""
+    """The answer to the oldest unanswered message, after all its results."""

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 class Transcribe:
     """A request to transcribe this sound, mono s16le, after the earlier requests.
 
-    If the text of a final repeats itself, the worker transcribes the sound a second time; a partial
-    gets no second time."""
+    If the text repeats itself, the worker transcribes the sound of a final again, and returns no
+    words for a partial."""
 
     pcm: bytes
     rate_hz: int

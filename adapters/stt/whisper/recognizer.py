@@ -84,7 +84,7 @@ class WhisperRecognition:
             assert self._failure is not None
             raise self._failure from None
 
-    def transcribed(self, utterance: int, text: str, final: bool) -> None:
+    def deliver(self, utterance: int, text: str, final: bool) -> None:
         """Deliver a result. A partial is dropped if its text is empty or unchanged."""
         if self._failure:
             return
@@ -163,7 +163,7 @@ class _Queue:
             self._unwanted = True
             self._end()
 
-    async def wanted(self) -> None:
+    async def wait_for_job(self) -> None:
         """Wait until there is a job."""
         while not self._waiting:
             self._arrival = trio.Event()
@@ -180,7 +180,7 @@ class _Queue:
         assert job is not None, "a result needs a running job"
         self._took_s = trio.current_time() - self._begun_at
         if not self._unwanted:
-            job.recognition.transcribed(job.utterance, text, job.request.final)
+            job.recognition.deliver(job.utterance, text, job.request.final)
             self._end()
         self._unwanted = False
         self._next()
@@ -265,17 +265,17 @@ class WhisperRecognizer:
         while True:
             failure = await worker.run(self._received)
             self._queue.fail(failure)
-            worker = await self._another()
+            worker = await self._start_another()
             self._queue.use(worker)
 
-    async def _another(self) -> Worker:
+    async def _start_another(self) -> Worker:
         """Start another process. If that fails, wait for the next job, and try again."""
         while True:
             try:
                 return await _start(self._settings)
             except ProviderError as failure:
                 self._queue.fail(failure)
-                await self._queue.wanted()
+                await self._queue.wait_for_job()
 
     def _received(self, message: object) -> None:
         match message:

@@ -1,4 +1,4 @@
-"""The text of Whisper's tokens, and the tests that reject a wrong text.
+"""The text of Whisper's tokens, and the checks that reject a wrong text.
 
 Whisper learned from subtitles. For sound without speech it writes subtitles, or repeats one word.
 
@@ -18,8 +18,8 @@ from dataclasses import dataclass
 # OpenAI's own limit: a text repeats itself if zlib makes it more than 2.4 times smaller.
 MOST_COMPRESSED = 2.4
 
-# Above this, reject the text at any score. Measured: 0.78 for the artificial voice of espeak-ng,
-# with a score near -1; 0.79 and more for tones that Whisper wrote as syllables.
+# Above this, reject the text at any score. Tones that Whisper wrote as syllables have 0.79 and
+# more. The artificial voice of espeak-ng reaches 0.78, so some of its speech is rejected too.
 SURELY_SILENT = 0.75
 
 # Above this, reject the text if its score is below DOUBTFUL_SCORE. All recorded speech is above it.
@@ -54,8 +54,7 @@ class Guess:
     """Whisper's result for a sound.
 
     `score` is the mean log probability of the tokens, `no_speech` the probability that the sound
-    has no speech. `cut` says that the text reached the limit of what a person can say in this
-    time."""
+    has no speech. `cut` is True if the text reached the limit of tokens for the sound."""
 
     tokens: tuple[str, ...]
     score: float

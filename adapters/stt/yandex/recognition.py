@@ -68,6 +68,8 @@ OpenSession = Callable[[AudioBuffer, int, Callable[[StreamingResponse], None]], 
 
 @dataclass(frozen=True, slots=True)
 class ActiveSession:
+    """A session and its results."""
+
     session: Session
     session_transcript: SessionTranscript
 

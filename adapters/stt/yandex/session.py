@@ -1,6 +1,6 @@
 """One recognition session: a stream that sends the call's audio and receives SpeechKit's responses.
 
-A session ends in one of two ways: it is closed by us, or it is lost."""
+A session ends because we close it, or because it is lost."""
 
 from __future__ import annotations
 
@@ -130,13 +130,13 @@ class Session:
         """Run one stream until it is lost, and raise the reason as `RpcError`."""
         try:
             async with self._streams.stream(RECOGNIZE, metadata) as stream:
-                lost = await self._lost(stream)
+                lost = await self._run_until_lost(stream)
         except RpcError as error:
             lost = error
         self.non_retryable = not self._answered and lost.status in NON_RETRYABLE
         raise lost
 
-    async def _lost(self, stream: Conversation) -> RpcError:
+    async def _run_until_lost(self, stream: Conversation) -> RpcError:
         """Send and receive until either fails, and return why."""
         losses: list[RpcError] = []
 

@@ -41,7 +41,7 @@ class Utterances:
         """Begin an utterance, earlier than `offset_s`: the voice detector finds an onset late."""
         onset_s = offset_s - PRE_ROLL_S
         # If the utterance before has no final yet, the sound between the two belongs to the later
-        # one, because that has a voice.
+        # one, because speech was found there.
         if self.pending:
             before = self.pending[-1]
             onset_s = max(onset_s, before.end_s)

@@ -19,7 +19,7 @@ from callchart.engine.ports import OutsideWork, ProviderError, Speech, WordTimin
 
 PROVIDER = "espeak-ng"
 
-# espeak-ng's own bounds. It replaces other values by them without an error.
+# espeak-ng's own limits. It replaces a value outside them without an error.
 SLOWEST_WORDS_PER_MINUTE, FASTEST_WORDS_PER_MINUTE = 80, 450
 
 

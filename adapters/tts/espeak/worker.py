@@ -113,7 +113,7 @@ class Spoken:
         self._silence: NDArray[np.int16] = np.zeros(0, np.int16)
         self._samples = 0  # sent so far, up to the last loud one
 
-    def word(self, character: int, sample: int) -> None:
+    def begin_word(self, character: int, sample: int) -> None:
         """Begin the word at this character of the text, at this sample of espeak-ng's sound."""
         self._ended += self._words.begin(character, sample / ESPEAK_RATE_HZ)
 
@@ -173,7 +173,7 @@ class Espeak:
                 if event.type == EVENT_LIST_TERMINATED:
                     break
                 if event.type == EVENT_WORD:
-                    spoken.word(event.text_position - 1, event.sample)
+                    spoken.begin_word(event.text_position - 1, event.sample)
             if count:
                 spoken.add(np.ctypeslib.as_array(samples, (count,)))
             return 0

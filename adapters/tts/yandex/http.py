@@ -1,4 +1,4 @@
-"""Yandex SpeechKit's voices over HTTP (API v1), where gRPC is blocked or as its fallback.
+"""Yandex SpeechKit's voices over HTTP (API v1), for networks that block gRPC, and as a fallback.
 
 This API sends no word timings, and has fewer voices than the one over gRPC."""
 

@@ -35,9 +35,9 @@ class SpeechKitSound:
         """Begin the next request: later responses belong to it."""
         self._half = b""
         self._begins_s = self._samples / self._rate_hz
-        #: This request has given no sound yet.
+        #: True until this request gives sound.
         self.is_silent = True
-        #: SpeechKit reports that this request's text has nothing to speak.
+        #: True if SpeechKit reports that this request's text has nothing to speak.
         self.nothing_to_speak = False
 
     def take(self, response: Response) -> None:

@@ -18,7 +18,7 @@ _MARK: Final = re.compile(r"\*\*|\[\[|\]\]")
 
 #: Unicode's categories of silent characters: control, format (joins emoji), surrogate, private use,
 #: unassigned, enclosing mark (the box around a keycap). And its categories of pictures: they are
-#: silent from the arrows on; below the arrows are signs that are read aloud, such as №, ° and ™.
+#: silent from the arrows on; below the arrows are symbols that are read aloud, such as №, ° and ™.
 _SILENT: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Me"})
 _PICTURES: Final = frozenset({"So", "Sk"})
 _FIRST_PICTURE: Final = "\u2190"
@@ -27,7 +27,7 @@ _SENTENCE: Final = re.compile(r"[.!?…]+[\"')»”]*\s")
 
 
 def spoken(text: str) -> str:
-    """Return `text` without markup and silent signs, or "" if it has nothing to speak."""
+    """Return `text` without markup and silent characters, or "" if it has nothing to speak."""
     text = "".join(filter(_has_sound, _MARK.sub("", _TAG.sub(" ", text)))).strip()
     return text if _has_words(text) else ""
 
@@ -36,14 +36,14 @@ def _has_words(text: str) -> bool:
     return any(map(str.isalnum, text))
 
 
-def _has_sound(sign: str) -> bool:
-    if sign.isspace() or (sign.isascii() and sign.isprintable()):
+def _has_sound(character: str) -> bool:
+    if character.isspace() or (character.isascii() and character.isprintable()):
         return True
-    category = unicodedata.category(sign)
+    category = unicodedata.category(character)
     if category in _PICTURES:
-        return sign < _FIRST_PICTURE
-    # A variation selector says that the sign before it is a picture.
-    return category not in _SILENT and not "\ufe00" <= sign <= "\ufe0f"
+        return character < _FIRST_PICTURE
+    # A variation selector makes the character before it a picture.
+    return category not in _SILENT and not "\ufe00" <= character <= "\ufe0f"
 
 
 def requests(text: str, most_characters: int) -> Iterator[str]:

@@ -1,8 +1,8 @@
 """The timings of a text's words, from the timings of the words that SpeechKit spoke.
 
 SpeechKit times the normalized text: it speaks "25 kg" as "twenty five kilograms". A word is matched
-if it is the same in both, apart from case and signs. The words between two matched words share the
-time between them, in proportion to their characters."""
+if it is the same in both, apart from case and punctuation. The words between two matched words
+share the time between them, in proportion to their characters."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Timeouts and retries of a model, on a clock that jumps."""
+"""Timeouts and retries of a model, on a virtual clock."""
 
 from __future__ import annotations
 

@@ -182,7 +182,7 @@ async def test_without_word_timings_the_spoken_words_are_estimated_as_slow_speec
 async def test_a_voice_that_sent_timings_once_needs_no_estimate(
     autojump_clock: MockClock,
 ) -> None:
-    """By the estimate of slow speech, half of this slow word would count as the whole."""
+    """The estimate assumes 9 characters a second: it would count this slow voice's words early."""
     voices = make()
     voices.first.characters_a_second = 4.0
     await voices.say()

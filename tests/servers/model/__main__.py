@@ -74,7 +74,7 @@ class Model:
         with answering(exchange, conversation, script):
             try:
                 for event in stream(script, tokens):
-                    exchange.sounds()
+                    exchange.record_piece()
                     _send(conversation, event)
             except Broken as broken:
                 match broken.then:

@@ -95,7 +95,7 @@ class SpeechKit:
             "wait": lambda open, asked, seconds: self.exchanges.wait(open, asked, seconds),
             "script": script,
             "accept": self.keys.accept,
-            "token_life": self.keys.live,
+            "token_life": self.keys.set_lifetime,
             "expire": self.keys.expire,
             "goaway": self.goaway,
         }

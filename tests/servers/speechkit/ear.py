@@ -31,7 +31,7 @@ class Event:
 
 @dataclass(slots=True)
 class Cursors:
-    """The progress of each kind of result, in seconds of audio; -1 before the first."""
+    """The progress of each kind of result, in seconds of audio, and the number of finals."""
 
     received: float = 0.0
     partial: float = 0.0
@@ -54,14 +54,14 @@ class Ear(Protocol):
 
 @dataclass
 class ToneEar:
-    """An ear for `tones`. It ignores other sound, and raises nothing."""
+    """An ear for the tone code (`tones`). It ignores other sound."""
 
     rate_hz: int
     pause: float
     _reader: Reader = field(init=False)
     #: The numbers of words in finals so far, and in partials.
-    _told: int = 0
-    _shown: int = 0
+    _final_words: int = 0
+    _partial_words: int = 0
     _since: float = 0.0
 
     def __post_init__(self) -> None:
@@ -70,11 +70,11 @@ class ToneEar:
     def feed_audio(self, pcm: bytes, received: float) -> Iterator[Event]:
         reader = self._reader
         reader.feed_audio(pcm)
-        if len(reader.words) > self._shown:
-            self._shown = len(reader.words)
-            words = tuple(reader.words[self._told :])
+        if len(reader.words) > self._partial_words:
+            self._partial_words = len(reader.words)
+            words = tuple(reader.words[self._final_words :])
             yield Event("partial", words, words[0].start, words[-1].end)
-        if self._shown > self._told and reader.silence >= self.pause:
+        if self._partial_words > self._final_words and reader.silence >= self.pause:
             yield from self._final()
 
     def end_of_utterance(self) -> Iterator[Event]:
@@ -82,8 +82,8 @@ class ToneEar:
         yield from self._final()
 
     def _final(self) -> Iterator[Event]:
-        words = tuple(self._reader.words[self._told :])
-        self._told = self._shown = len(self._reader.words)
+        words = tuple(self._reader.words[self._final_words :])
+        self._final_words = self._partial_words = len(self._reader.words)
         start, end = self._since, self._reader.seconds
         self._since = end
         if words:

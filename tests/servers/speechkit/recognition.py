@@ -45,13 +45,15 @@ class Recognizer(stt_service_pb2_grpc.RecognizerServicer):
         first = next(request_iterator, stt_pb2.StreamingRequest())
         call = Call("RecognizeStreaming", "", first, context, self._exchanges, self._keys)
         if not first.HasField("session_options"):
-            call.refuse("INVALID_ARGUMENT", "session_options come first")
+            call.refuse("INVALID_ARGUMENT", "session_options must come first")
         options = first.session_options
         raw = options.recognition_model.audio_format.raw_audio
         if raw.audio_encoding != stt_pb2.RawAudio.LINEAR16_PCM or raw.audio_channel_count > 1:
             call.refuse("INVALID_ARGUMENT", "this server hears raw mono LINEAR16_PCM")
         if not 8000 <= raw.sample_rate_hertz <= 48_000 or raw.sample_rate_hertz % 50:
-            call.refuse("INVALID_ARGUMENT", "there is no such sample rate")
+            call.refuse(
+                "INVALID_ARGUMENT", "the rate must be a multiple of 50 from 8000 to 48000 Hz"
+            )
         session = _Session(self._rules.take(options.recognition_model.model), options, call)
         threading.Thread(target=session.read, args=(request_iterator,), daemon=True).start()
         try:
@@ -167,7 +169,7 @@ class _Session:
         """Yield the responses until the session ends. Raises `Cancelled`."""
         self._call.on_end(self._wake)
         while response := self._next():
-            self._call.exchange.sounds()
+            self._call.exchange.record_piece()
             yield response
         assert self._end is not None
         if self._end == "hang":

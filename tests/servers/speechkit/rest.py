@@ -57,7 +57,7 @@ class Rest:
         with answering(exchange, conversation, script):
             try:
                 for piece in paced(script, pieces, conversation.wait_until):
-                    exchange.sounds()
+                    exchange.record_piece()
                     _part(conversation, piece)
             except Broken as broken:
                 if broken.then not in ("garbage", "end"):

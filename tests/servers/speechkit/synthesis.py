@@ -48,7 +48,7 @@ class Format:
                 if raw.audio_encoding != tts_pb2.RawAudio.LINEAR16_PCM:
                     raise BadRequest("raw audio is LINEAR16_PCM")
                 if not 8000 <= raw.sample_rate_hertz <= 48_000 or raw.sample_rate_hertz % 50:
-                    raise BadRequest("there is no such sample rate")
+                    raise BadRequest("the rate must be a multiple of 50 from 8000 to 48000 Hz")
                 return cls(raw.sample_rate_hertz, wav=False)
         if spec.container_audio.container_audio_type != tts_pb2.ContainerAudio.WAV:
             raise BadRequest("this server makes no other container than WAV")
@@ -113,7 +113,7 @@ class Synthesizer(tts_service_pb2_grpc.SynthesizerServicer):
         for request in requests:
             match request.WhichOneof("Event"):
                 case "synthesis_input":
-                    call.exchange.hears(request.synthesis_input.text)
+                    call.exchange.add_text(request.synthesis_input.text)
                     pending += request.synthesis_input.text
                     length += len(request.synthesis_input.text)
                     if length > LONGEST_UNSAFE:
@@ -138,7 +138,7 @@ class Synthesizer(tts_service_pb2_grpc.SynthesizerServicer):
             for number, piece in enumerate(paced(script, pieces, call.wait_until)):
                 if sound_format.wav and not number:
                     piece.audio_chunk.data = wav_head(rate_hz) + piece.audio_chunk.data
-                call.exchange.sounds()
+                call.exchange.record_piece()
                 yield piece
         except Broken as broken:
             if broken.then == "garbage":

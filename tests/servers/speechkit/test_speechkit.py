@@ -385,7 +385,7 @@ async def test_a_session_fails_where_the_script_says(server: SpeechKitServer) ->
 
 
 async def test_a_restarted_server_keeps_its_ports_and_certificate(tmp_path: Path) -> None:
-    certificate = Certificate.made(tmp_path)
+    certificate = Certificate.make(tmp_path)
     async with SpeechKitServer.started(certificate=certificate) as server:
         credentials = grpc.ssl_channel_credentials(certificate.authority)
         address = f"127.0.0.1:{server.grpc_port}"

@@ -101,7 +101,7 @@ async def test_an_address_without_a_server_and_an_untrusted_one_fail(
     with unused_address() as dead:
         text = yandex(speechkit).replace(f"127.0.0.1:{speechkit.grpc_port}", str(dead))
         refused = await found(read, text)
-    async with SpeechKitServer.started(certificate=Certificate.made(tmp_path)) as secured:
+    async with SpeechKitServer.started(certificate=Certificate.make(tmp_path)) as secured:
         untrusted = await found(read, yandex(secured, over="https"))
     for part in ("synthesizer", "recognizer"):
         assert refused[part].what == f"yandex failed: {dead} refused the connection"

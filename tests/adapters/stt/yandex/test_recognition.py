@@ -310,7 +310,7 @@ async def test_words_between_two_pending_utterances_belong_to_the_later_one(
         await call.sounds(0.5)
         await call.ends()
         call.session.partial(("one", 0.6), ("two", 1.02))
-        # The soft end of a word, as long as nothing follows.
+        # Until another utterance begins, "two" counts as the end of the first one.
         assert await call.results() == [Heard(1, "one two", final=False)]
         await call.silent(0.3)
         await call.starts()

@@ -21,7 +21,7 @@ def places(text: str, spoken: str) -> list[tuple[str, float, float]]:
     return [(word.word, word.start_s, word.end_s) for word in found.known]
 
 
-def test_words_match_apart_from_case_and_signs() -> None:
+def test_words_match_apart_from_case_and_punctuation() -> None:
     assert places("Да, «Ёлка» — это он!", "да елка это он") == [
         ("Да,", 0, 1),
         ("«Ёлка»", 1, 2),
