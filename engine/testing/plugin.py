@@ -20,8 +20,10 @@ from typing import Any
 
 import pytest
 
-from callchart.engine.chart import Chart
+from callchart.engine.chart import Chart, ChartError
+from callchart.engine.did_you_mean import did_you_mean
 from callchart.engine.journal import JournalFile
+from callchart.engine.settings import SettingError
 from callchart.engine.testing import schedule
 from callchart.engine.testing.path_diff import names_with_keys
 from callchart.engine.testing.story import Teller, tell
@@ -35,6 +37,11 @@ _TELEPHONES = pytest.StashKey[list[Telephone]]()
 SCHEDULES = 12
 #: The name of the test property with the summary of a story.
 COURSES = "courses of a story"
+#: The warnings about a coroutine without `await`: Python's, and pytest's if that is an error.
+NEVER_AWAITED = (
+    "coroutine .* was never awaited:RuntimeWarning",
+    "Exception ignored in. <coroutine object:pytest.PytestUnraisableExceptionWarning",
+)
 
 
 def _at_least_one(text: str) -> int:
@@ -97,6 +104,10 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         fixtures = getattr(item, "fixturenames", ())
+        if "make_telephone" in fixtures or "story" in fixtures:
+            # A verb without `await` does nothing, and the test would pass.
+            for warning in NEVER_AWAITED:
+                item.add_marker(pytest.mark.filterwarnings(f"error:{warning}"))
         if "make_telephone" in fixtures:
             item.add_marker(pytest.mark.trio(run=schedule.run))
         elif "story" in fixtures:
@@ -107,6 +118,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def _told(teller: Callable[..., Any]) -> Callable[..., None]:
     @wraps(teller)
     def test(*, story: Callable[[Teller], None], **others: Any) -> None:
+        __tracebackhide__ = True
+        _check_async(teller, "story")
         story(lambda told: teller(story=told, **others))
 
     return test
@@ -140,6 +153,14 @@ def _telephone(item: pytest.Item, given: dict[str, Any]) -> Telephone:
     for marker in reversed(list(item.iter_markers("call"))):
         arguments.update(marker.kwargs)
     arguments.update(given)
+    known = inspect.signature(Telephone).parameters
+    for name in arguments:
+        if name not in known:
+            pytest.fail(
+                f"@pytest.mark.call must have arguments of Telephone, got {name}"
+                f"{did_you_mean(name, known)}",
+                pytrace=False,
+            )
     chart: Chart = arguments.pop("chart", None) or default_chart(item.config)
     return Telephone(chart, **arguments)
 
@@ -173,15 +194,28 @@ def story(request: pytest.FixtureRequest) -> Callable[[Teller], None]:
 @pytest.fixture
 def telephone(make_telephone: MakeTelephone) -> Telephone:
     """A telephone to the chart. At the end of the test the call ends, and is checked."""
-    return make_telephone()
+    try:
+        return make_telephone()
+    except (ChartError, SettingError) as error:
+        pytest.fail(str(error), pytrace=False)
 
 
 def default_chart(config: pytest.Config) -> Chart:
     """Return the chart that the ini option `callchart_chart` names."""
-    module, _, name = config.getini("callchart_chart").partition(":")
-    chart = getattr(importlib.import_module(module), name)
+    named: str = config.getini("callchart_chart")
+    module_name, colon, name = named.partition(":")
+    wrong = f"the ini option callchart_chart must name a Chart, got {named!r}"
+    if not (module_name and colon and name):
+        pytest.fail(f"{wrong}: write MODULE:NAME", pytrace=False)
+    try:
+        module = importlib.import_module(module_name)
+    except ModuleNotFoundError as error:
+        pytest.fail(f"{wrong}: {error}", pytrace=False)
+    chart = getattr(module, name, None)
+    if chart is None:
+        pytest.fail(wrong + did_you_mean(name, dir(module)), pytrace=False)
     if not isinstance(chart, Chart):
-        raise pytest.UsageError(f"callchart_chart: {module}:{name} must be a Chart, got {chart!r}")
+        pytest.fail(f"{wrong}, a {type(chart).__name__}", pytrace=False)
     return chart
 
 
@@ -201,15 +235,21 @@ def pytest_terminal_summary(
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
     if telephone := getattr(item, "funcargs", {}).get("telephone"):
         # Run the end of the call within the test, so that a broken invariant fails the test.
+        _check_async(item.obj, "telephone")  # type: ignore[attr-defined]
         item.obj = _with_call(item.obj, telephone)  # type: ignore[attr-defined]
+    elif "make_telephone" in getattr(item, "fixturenames", ()):
+        _check_async(item.obj, "make_telephone")  # type: ignore[attr-defined]
     schedule.settle(_seed(item))
     return (yield)
 
 
-def _with_call(test: Callable[..., Any], telephone: Telephone) -> Callable[..., Any]:
-    if not inspect.iscoroutinefunction(test):
-        pytest.fail("a test with `telephone` must be async: write `async def`", pytrace=False)
+def _check_async(test: Callable[..., Any], fixture: str) -> None:
+    # A property test is sync outside, and hypothesis calls the async test within it.
+    if not inspect.iscoroutinefunction(test) and not hasattr(test, "hypothesis"):
+        pytest.fail(f"a test with `{fixture}` must be async: write `async def`", pytrace=False)
 
+
+def _with_call(test: Callable[..., Any], telephone: Telephone) -> Callable[..., Any]:
     @wraps(test)
     async def call(**arguments: Any) -> None:
         __tracebackhide__ = True

@@ -47,6 +47,8 @@ from callchart.engine.tools.tool import Tool
 PATIENCE_S = 60.0
 #: More steps than this at one instant are an endless loop.
 MAX_STEPS_AT_INSTANT = 1000
+#: The keys of a telephone.
+KEYS = "0123456789ABCD*#"
 
 
 class Telephone:
@@ -208,6 +210,9 @@ class Telephone:
     async def caller_presses(self, digits: str, *, at: float | None = None) -> None:
         """Let the caller press keys, one after the other."""
         __tracebackhide__ = True
+        for digit in digits:
+            if digit not in KEYS:
+                raise ValueError(f"a key must be one of 0-9, A-D, * and #, got {digit!r}")
         await self._reach(at)
         for digit in digits:
             self.line.press(digit)

@@ -138,10 +138,73 @@ def test_a_failure_of_a_charts_function_shows_its_line(run: Run) -> None:
     result.stdout.no_fnmatch_line("*Exception Group*")
 
 
-def test_a_sync_test_with_a_telephone_fails_with_the_cure(run: Run) -> None:
-    result = run("def test_plain(telephone):\n    pass\n")
+def test_a_verb_without_await_fails_the_test(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        """
+        async def test_it(telephone):
+            telephone.caller_presses("1", at=3.0)
+        """
+    )
+    # A process of its own: this one makes an error of each warning.
+    result = pytester.runpytest_subprocess("-p", "no:cacheprovider")
     result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines(["a test with `telephone` must be async: write `async def`"])
+    result.stdout.fnmatch_lines(["*coroutine 'Telephone.caller_presses' was never awaited*"])
+
+
+@pytest.mark.parametrize("fixture", ["telephone", "make_telephone", "story"])
+def test_a_sync_test_with_a_telephone_fails_with_the_cure(run: Run, fixture: str) -> None:
+    result = run(f"def test_plain({fixture}):\n    pass\n")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines([f"a test with `{fixture}` must be async: write `async def`"])
+    result.stdout.no_fnmatch_line("*plugin.py*")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (
+            "chrt=1",
+            "@pytest.mark.call must have arguments of Telephone, got chrt; did you mean *t?",
+        ),
+        ("settings={'no_imput': 1}", "unknown setting 'no_imput'; did you mean no_input?"),
+        (
+            "chart=Chart('wrong', [State('a', activity='plya', after=OUT), OVER], events=())",
+            "state a: the activity must be one of fill, hear, *, got 'plya'; did you mean 'play'?",
+        ),
+    ],
+)
+def test_a_mistake_in_the_marker_call_is_one_line(run: Run, arguments: str, says: str) -> None:
+    result = run(
+        f"""
+        import pytest
+        from callchart import Chart, State, to
+
+        OUT, OVER = {{"out": (1, to("over"))}}, State("over", final=True)
+
+        @pytest.mark.call({arguments})
+        async def test_it(telephone):
+            await telephone.until("listening")
+        """
+    )
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines([says])
+    result.stdout.no_fnmatch_line("*plugin.py*")
+
+
+@pytest.mark.parametrize(
+    ("chart", "says"),
+    [
+        ("CHART", "got 'CHART': write MODULE:NAME"),
+        ("no_such:CHART", "got 'no_such:CHART': No module named 'no_such'"),
+        ("callchart.states:CART", "got 'callchart.states:CART'; did you mean CHART?"),
+    ],
+)
+def test_a_chart_that_is_named_wrongly_is_one_line(run: Run, chart: str, says: str) -> None:
+    source = "async def test_it(telephone):\n    pass\n"
+    result = run(source, "-o", f"callchart_chart={chart}")
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines([f"the ini option callchart_chart must name a Chart, {says}"])
+    result.stdout.no_fnmatch_line("*plugin.py*")
 
 
 def test_the_journal_of_a_failed_call_is_saved_on_request(
@@ -202,7 +265,9 @@ def test_a_project_names_its_own_chart(run: Run, pytester: pytest.Pytester) -> N
     pytester.syspathinsert()
     run(source, "-o", "callchart_chart=my_chart:MINE").assert_outcomes(passed=1)
     result = run(source, "-o", "callchart_chart=my_chart:WRONG")
-    result.stdout.fnmatch_lines(["*callchart_chart: my_chart:WRONG must be a Chart, got State(*"])
+    result.stdout.fnmatch_lines(
+        ["the ini option callchart_chart must name a Chart, got 'my_chart:WRONG', a State"]
+    )
 
 
 def test_schedules_follow_the_seed(run: Run) -> None:

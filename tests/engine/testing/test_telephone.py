@@ -8,10 +8,11 @@ import pytest
 import trio
 
 from callchart.engine.chart import Chart, State, ignore, to
-from callchart.engine.events import CallerHungUp, HangUpRequested, LineClosed
+from callchart.engine.events import CallerHungUp, DigitReceived, HangUpRequested, LineClosed
 from callchart.engine.settings import SettingError
 from callchart.engine.testing import Telephone
 from callchart.engine.testing.plugin import MakeTelephone
+from callchart.engine.testing.questions import events
 from callchart.states import CHART
 from callchart.states.settings import PhoneSettings
 
@@ -48,6 +49,13 @@ async def test_a_call_is_over_when_its_last_task_has_ended(make_telephone: MakeT
         assert not telephone.over
         await telephone.until_the_end()
         assert telephone.over
+
+
+async def test_a_key_that_no_telephone_has_is_refused(make_telephone: MakeTelephone) -> None:
+    async with make_telephone() as telephone:
+        with pytest.raises(ValueError, match=r"^a key must be one of 0-9, A-D, \* and #, got 'x'$"):
+            await telephone.caller_presses("1x")
+        assert not events(telephone.steps, DigitReceived)
 
 
 async def test_an_expectation_is_met_once(make_telephone: MakeTelephone) -> None:
