@@ -50,7 +50,7 @@ class Settings:
         1.8,
         "s",
         "after this much silence before or within an answer, the bot asks the caller for a moment; "
-        "with `end_of_turn_most`, still within 3 s of the caller's last word",
+        "together with `end_of_turn_most`, less than 3 s after the caller's last word",
         least=0.1,
     )
     chunk_characters: int = setting(

@@ -83,8 +83,8 @@ class PhoneSettings(Settings):
     early_answer: float = setting(
         1.0,
         "s",
-        "near the end of a reply, a backchannel counts as an answer: callers guess the last words "
-        "of a question",
+        "in this last part of a reply, a backchannel counts as an answer: callers guess the last "
+        "words of a question",
     )
     false_alarm: float = setting(
         1.0, "s", "silence after an interruption without words, before the reply continues"
@@ -99,7 +99,7 @@ class PhoneSettings(Settings):
     playback_margin: float = setting(
         3.0,
         "s",
-        "a playback that is silent this long after its queued sound is stuck; a caller should "
+        "a playback that does not go on this long after its queued sound is stuck; a caller should "
         "hear at most this much silence",
     )
     apologies: int = setting(

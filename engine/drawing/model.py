@@ -152,7 +152,7 @@ class Diagram:
 
     @property
     def frames(self) -> tuple[str, ...]:
-        """The states that are drawn as frames: those around a third of the leaves, outermost first.
+        """The states that are drawn as frames, outermost first: they hold a third of the leaves.
 
         An extended chart has the frames of its base."""
         if self.base is not None:
