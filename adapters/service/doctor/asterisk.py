@@ -231,5 +231,5 @@ async def application(ari: Ari, settings: AsteriskSettings) -> Finding:
     return ok(
         "application",
         f"application in use: a service runs {settings.app}, with {len(channels)} channels; a "
-        "second one cannot start",
+        "second service cannot start",
     )

@@ -54,7 +54,7 @@ async def within_bounds(
 
     A `ProviderError` (maybe in a group) or a timeout after `limit_s` is a failure."""
     late = f"check timed out: no result within {limit_s:g} s"
-    found = failed(part, late, "find out what slows this machine down")
+    found = failed(part, late, "check the load of this machine, and its network")
     try:
         with trio.move_on_after(limit_s):
             found = ok(part, await check())

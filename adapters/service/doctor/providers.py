@@ -80,7 +80,7 @@ async def _say(voice: Provider[Synthesizer], text: str, rate_hz: int, said: list
 
         await opened.synthesize(text, rate_hz, heard)
     if not times:
-        return f"{voice.name} silent: it made no audio of the sentence"
+        return f"{voice.name} silent: it made no audio for the sentence"
     seconds = len(pcm) / 2 / rate_hz
     said.append(bytes(pcm) + bytes(-len(pcm) % frame_bytes(rate_hz)))
     return (
@@ -119,13 +119,13 @@ async def _hear(
             pass
         lag = trio.current_time() - begun
     if not is_sentence:
-        return f"{provider.name} working: result after {lag:.1f} s, without a sentence to recognise"
+        return f"{provider.name} working: result for a tone after {lag:.1f} s"
     words = len(heard.text.split())
     if not words:
         raise ProviderError(
             provider.name,
             f"it recognised no word of the sentence, after {lag:.1f} s",
-            "set its language to the one that the synthesizer speaks",
+            "set its language to that of the synthesizer",
         )
     return f"{provider.name} working: {words} words recognised after {lag:.1f} s"
 

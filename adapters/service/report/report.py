@@ -290,7 +290,7 @@ def ending_in_words(event: Mapping[str, Any]) -> str:
         case "LineClosed":
             return "the line closed"
         case "PlaybackFinished":
-            return "the agent had said its last words"
+            return "the agent hung up after its last reply"
         case _:
             return in_words(event)
 

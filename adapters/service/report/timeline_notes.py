@@ -36,7 +36,7 @@ def notes(report: Report) -> Iterator[Note]:
                 moments = tuple(sorted({barge_in.speech, silent, barge_in.resumed}))
                 took = _milliseconds(barge_in.resumed - barge_in.speech)
                 what = "backchannel" if barge_in.said else "false alarm"
-                says = f"{what}: {silent_after}, on again after {took}"
+                says = f"{what}: {silent_after}, continues after {took}"
                 yield Note(moments, (says, what), FAINT)
             elif turn.ending is Ending.INTERRUPTED:
                 moments = tuple(sorted({barge_in.speech, silent}))

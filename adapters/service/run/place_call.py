@@ -86,7 +86,7 @@ async def place_call(
             is_whole = await supervisor.attend(line) is not None
         nursery.cancel_scope.cancel()
     if line is None:
-        raise CallFailed("cancelled", "the operator stopped it before it was answered")
+        raise CallFailed("cancelled", "stopped by the operator before an answer")
     return is_whole
 
 

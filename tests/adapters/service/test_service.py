@@ -95,7 +95,7 @@ async def test_a_stop_says_goodbye_to_callers_and_writes_their_journals(
     assert "[info     ] totals since start: answers: 0" in log
     assert log[-1] == "[info     ] service stopped: calls taken: 1, failed: 0, cut off: 0"
     ended = next(line for line in log if "ended after" in line)
-    assert ended.endswith(": the agent had said its last words")
+    assert ended.endswith(": the agent hung up after its last reply")
     assert not re.search(f"5550123|{asterisk.password}|Hello|Goodbye", "\n".join(log))
 
     (journal,) = (tmp_path / "journals").iterdir()
@@ -211,5 +211,5 @@ async def test_a_call_by_hand_that_is_not_answered_prints_the_cause(
         with trio.fail_after(60):
             (await phone.incoming()).refuse(486)
         assert await placing.ended() == 1
-    assert placing.log == ["callchart call: it was not answered: busy"]
+    assert placing.log == ["callchart call: not answered: busy"]
     await check_nothing_left(asterisk)

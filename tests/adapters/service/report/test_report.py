@@ -275,7 +275,7 @@ def test_a_silent_caller_gets_a_reprompt_and_then_a_goodbye() -> None:
     assert purposes == ["greeting", "reprompt", "reprompt", "farewell"]
     assert made.counts()["reprompts"] == 2
     assert made.ended is not None
-    assert made.ended.cause == "the agent had said its last words"
+    assert made.ended.cause == "the agent hung up after its last reply"
     # The latency of a script counts from its request, because the caller asked nothing.
     latency = made.turns[1].latency
     assert (latency.ready, latency.sound, latency.end_of_turn) == (0.1, 0.0, None)

@@ -220,12 +220,12 @@ def test_each_answer_has_its_latencies() -> None:
 
 def test_a_false_alarm_has_the_duration_of_its_silence() -> None:
     notes = said(timeline(false_alarm().report()), "note")
-    assert notes == ["false alarm: silent after 100 ms, on again after 500 ms"]
+    assert notes == ["false alarm: silent after 100 ms, continues after 500 ms"]
 
 
 def test_a_backchannel_differs_from_a_noise() -> None:
     svg = timeline(false_alarm("yes").report())
-    assert said(svg, "note") == ["backchannel: silent after 100 ms, on again after 500 ms"]
+    assert said(svg, "note") == ["backchannel: silent after 100 ms, continues after 500 ms"]
     assert "1 backchannel" in svg
     assert "yes" in said(svg, "words")
 

@@ -120,7 +120,7 @@ async def test_a_signal_while_ringing_ends_the_call_immediately(
     asterisk: Asterisk, phone: Phone, config: Config
 ) -> None:
     async def place() -> None:
-        with pytest.raises(CallFailed, match="the operator stopped it before it was answered"):
+        with pytest.raises(CallFailed, match="stopped by the operator before an answer"):
             await place_call(config, str(phone.port), AsteriskCarrier.open, Shown().step)
 
     with trio.fail_after(60):

@@ -147,7 +147,8 @@ async def test_calls_that_do_not_finish_get_a_goodbye(
         "call long: begins",
         "drain begins: new calls refused, running calls: 1, time limit 30 s",
         "drain timeout: goodbyes requested: 1, time limit 10 s",
-        f"call long: ended after {trio.current_time():.1f} s: the agent had said its last words",
+        f"call long: ended after {trio.current_time():.1f} s: "
+        "the agent hung up after its last reply",
     ]
 
 
