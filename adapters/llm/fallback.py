@@ -1,8 +1,8 @@
 """A model with a fallback: a second model answers if the first fails before its first word.
 
 After the first word, the caller may have heard the beginning of the answer, and another model would
-start the answer again. So the failure is raised then. If the first model has used tools, the second
-model gets these tools and their results in its history."""
+start the answer again. So a failure after the first word is raised. If the first model has used
+tools, the second model gets these uses and their results in its history."""
 
 from __future__ import annotations
 

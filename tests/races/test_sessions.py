@@ -70,10 +70,10 @@ async def test_24_no_word_is_lost_as_one_session_follows_another(story: Story) -
 
         async def says(words: str) -> None:
             sound = speak(words, RATE_HZ).pcm
-            await call.starts()
+            await call.begin_utterance()
             line.extend(sound)
             await trio.sleep(len(sound) / 2 / RATE_HZ + PIECE_S)
-            await call.ends()
+            await call.end_utterance()
 
         async def loses() -> None:
             call.session.end(RpcError(Status.UNAVAILABLE, "the server reset the call"))

@@ -87,12 +87,12 @@ class Exchanges:
     def wait(self, open_: int | None, asked: int | None, seconds: float) -> bool:
         """Wait until `open_` requests are open and `asked` came; return False on timeout."""
 
-        def so() -> bool:
-            still = sum(each.outcome == OPEN for each in self._asked)
-            return (open_ is None or still == open_) and len(self._asked) >= (asked or 0)
+        def is_reached() -> bool:
+            open_now = sum(each.outcome == OPEN for each in self._asked)
+            return (open_ is None or open_now == open_) and len(self._asked) >= (asked or 0)
 
         with self._changed:
-            return self._changed.wait_for(so, seconds)
+            return self._changed.wait_for(is_reached, seconds)
 
 
 @dataclass(slots=True)

@@ -53,7 +53,7 @@ class Keys:
         """Return the reason to refuse an `authorization` header, or ""."""
         scheme, _, key = authorization.partition(" ")
         if scheme not in ("Api-Key", "Bearer") or not key:
-            return "no key and no token came along"
+            return "the request has no key and no token"
         with self._lock:
             if key.startswith(OURS):
                 good = perf_counter() < self._ends.get(key, 0.0)

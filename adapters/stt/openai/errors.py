@@ -70,11 +70,11 @@ class Failures:
 
     def malformed(self) -> Failure:
         """Return the failure for an answer that is not a transcription."""
-        cure = "check that the base URL is one of an OpenAI-compatible API"
+        cure = "check that the base URL is an OpenAI-compatible API"
         return self._failure("sent an answer that is not a transcription", cure)
 
     def late(self, timeout_s: float) -> ProviderError:
-        """Return the error for an answer that did not come in this time."""
+        """Return the error for an answer that did not come within `timeout_s`."""
         cure = "try a faster model, or see the provider's status page"
         return self._failure(f"sent no transcription within {timeout_s:g} s", cure).error
 

@@ -75,7 +75,7 @@ class OpenAIRecognition:
         final = _Final(utterance)
         self._pending.append(final)
         if is_silent(pcm):
-            self._known(final, "")
+            self._set_text(final, "")
         else:
             self._nursery.start_soon(self._ask, final, pcm)
 
@@ -95,11 +95,11 @@ class OpenAIRecognition:
 
     async def _ask(self, final: _Final, pcm: bytes) -> None:
         try:
-            self._known(final, await self._api.words(pcm, self._rate_hz))
+            self._set_text(final, await self._api.words(pcm, self._rate_hz))
         except ProviderError as failure:
             self.fail(failure)
 
-    def _known(self, final: _Final, text: str) -> None:
+    def _set_text(self, final: _Final, text: str) -> None:
         final.text = text
         while self._pending and not self._failure and (known := self._pending[0].text) is not None:
             self._result_sender.send_nowait(

@@ -44,7 +44,7 @@ class SpeechKitSound:
         """Take one response: its word timings, and its sound."""
         if response.chunk_type in _NOTHING_TO_SPEAK:
             self.nothing_to_speak = True
-        self._places.spoken(
+        self._places.add_spoken(
             WordTiming(
                 timing.word,
                 self._begins_s + timing.start_ms / 1000,

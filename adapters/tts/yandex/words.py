@@ -24,7 +24,7 @@ class WordPlaces:
         self._unmatched: list[WordTiming] = []
         self.known: tuple[WordTiming, ...] = ()
 
-    def spoken(self, timings: Iterable[WordTiming]) -> None:
+    def add_spoken(self, timings: Iterable[WordTiming]) -> None:
         """Add spoken words, with their times in the whole sound."""
         for timing in timings:
             ahead = self._words[len(self.known) : len(self.known) + LOOKAHEAD_WORDS + 1]

@@ -40,7 +40,7 @@ async def test_a_tool_result_is_sent_in_the_next_chat_request(
     async with asking(server) as model:
         await model.write(ASKED, stock, listener)
     assert stock.used == [("look_up", '{"thing": "nails"}')]
-    # The caller hears the text before the tool while the tool works.
+    # The caller hears the first text while the tool works.
     assert listener.pieces == [(0.0, "Let me see.|"), (0.5, "One"), (0.5, " left.|")]
     first, second = server.asked
     assert second["tools"] == first["tools"]
@@ -104,7 +104,9 @@ async def test_an_answer_without_text_may_end_with_a_tool(autojump_clock: MockCl
     assert tools.ends_call
 
 
-async def test_an_answer_with_text_may_end_with_an_empty_request(autojump_clock: MockClock) -> None:
+async def test_an_answer_with_text_may_end_with_an_empty_completion(
+    autojump_clock: MockClock,
+) -> None:
     server = Server((delta(content="Noted.|"), *uses(("look_up", "{}"))), whole())
     listener = Listener()
     async with asking(server) as model:

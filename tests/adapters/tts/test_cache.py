@@ -129,7 +129,7 @@ async def test_another_voice_or_rate_is_another_sound(
     assert len(fake.syntheses) == 2
 
 
-async def test_word_timings_with_other_names_come_back_with_the_texts_words(
+async def test_cached_word_timings_name_the_words_of_the_text(
     open_cache: Open,
 ) -> None:
     """The words are the text's own, because the file has none."""
@@ -190,7 +190,7 @@ async def test_a_text_that_another_call_repeats_is_kept(
     assert len(fake.syntheses) == 3
 
 
-async def test_long_texts_are_kept_only_where_they_were_declared(
+async def test_long_texts_are_kept_only_if_declared(
     open_cache: Open, files: Path, mock_clock: MockClock
 ) -> None:
     long = "and so on " * 30
@@ -299,16 +299,16 @@ class HeldDisk:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, verb: str) -> None:
         self.begun = 0
-        self._let_go = threading.Event()
+        self._released = threading.Event()
 
         def held(folder: SoundFolder, name: str, sound: KeptSound | None = None) -> None:
             self.begun += 1
-            self._let_go.wait()
+            self._released.wait()
 
         monkeypatch.setattr(SoundFolder, verb, held)
 
-    def let_go(self) -> None:
-        self._let_go.set()
+    def release(self) -> None:
+        self._released.set()
 
 
 async def test_a_hanging_disk_does_not_delay_the_sound(
@@ -324,7 +324,7 @@ async def test_a_hanging_disk_does_not_delay_the_sound(
             for _ in range(6):
                 await sound(cached, HELLO)
     finally:
-        disk.let_go()
+        disk.release()
     assert len(fake.syntheses) == 6
     assert disk.begun <= 4
     assert [message.count("read timeout after") for message in caplog.messages] == [1]
@@ -343,7 +343,7 @@ async def test_writes_run_in_the_background_and_their_queue_is_bounded(
                 await sound(cached, text)
             assert cached._waiting == 2
     finally:
-        disk.let_go()
+        disk.release()
 
 
 async def test_barge_in_cancels_a_read_immediately(
@@ -357,7 +357,7 @@ async def test_barge_in_cancels_a_read_immediately(
                 await trio.testing.wait_all_tasks_blocked()
                 nursery.cancel_scope.cancel()
     finally:
-        disk.let_go()
+        disk.release()
     assert fake.syntheses == []
 
 

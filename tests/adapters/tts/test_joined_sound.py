@@ -73,9 +73,9 @@ def test_with_timings_the_rest_has_exactly_the_uncompleted_words(
     assert [word.word for word in whole] + rest.split() == text.split()
 
 
-@given(texts, st.floats(SLOWEST_CHARACTERS_PER_S, 30.0), st.floats(0.0, 1.0), st.booleans())
+@given(texts, st.floats(SLOWEST_CHARACTERS_PER_S, 30.0), st.floats(0.0, 1.0))
 def test_without_timings_no_word_is_lost(
-    text: str, characters_a_second: float, share: float, anything: bool
+    text: str, characters_a_second: float, share: float
 ) -> None:
     duration = len(text) / characters_a_second
     until = round(duration * share * RATE)

@@ -81,9 +81,8 @@ async def test_no_partial_is_requested_while_a_final_waits(
             other.feed_frames(WORDS)
             other.utterance_ended(1)
             processes[0].send_signal(signal.SIGCONT)
-            assert (
-                len(await results(one)) == 2
-            )  # no job waited at 0.7 s, so a partial was requested
+            # No job waited when `one` was at 0.7 s, so it has a partial.
+            assert len(await results(one)) == 2
             assert len(await results(other)) == 1
 
 

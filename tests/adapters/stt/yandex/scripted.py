@@ -86,7 +86,7 @@ class ScriptedSession:
             )
         )
 
-    def say_bare(self, text: str, start: float, end: float) -> None:
+    def send_untimed_partial(self, text: str, start: float, end: float) -> None:
         """Send a partial without word timings."""
         whole = Alternative(text=text, start_time_ms=_ms(start), end_time_ms=_ms(end))
         self.say(StreamingResponse(partial=AlternativeUpdate(alternatives=[whole])))
@@ -184,20 +184,20 @@ class Call:
         """The newest session."""
         return self.kit.sessions[-1]
 
-    async def silent(self, seconds: float) -> None:
+    async def deliver_silence(self, seconds: float) -> None:
         await self._deliver(silence(FRAME_SECONDS), seconds)
 
-    async def sounds(self, seconds: float, frames: int = 1) -> None:
+    async def deliver_sound(self, seconds: float, frames: int = 1) -> None:
         """Deliver sound, `frames` at a time."""
         await self._deliver(SOUND * frames, seconds)
 
-    async def starts(self) -> int:
+    async def begin_utterance(self) -> int:
         self._utterance += 1
         self.recognition.utterance_started(self._utterance)
         await settled()
         return self._utterance
 
-    async def ends(self, utterance: int | None = None) -> None:
+    async def end_utterance(self, utterance: int | None = None) -> None:
         self.recognition.utterance_ended(utterance or self._utterance)
         await settled()
 

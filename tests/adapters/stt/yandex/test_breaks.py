@@ -90,7 +90,7 @@ async def _check_call(
     kit = ScriptedSpeechKit(partial(ListeningSession, deque(breaks), lag))
     async with Call.begin(PATIENT, Limits(duration_s=longest), kit) as call:
         expected = await _speak_words(call, said)
-        await call.silent(1.5)
+        await call.deliver_silence(1.5)
         assert call.failure is None
         finals = [heard.text for heard in await call.results() if heard.final]
         assert finals == expected
@@ -99,7 +99,7 @@ async def _check_call(
 async def _speak_words(call: Call, said: list[tuple[str, int]]) -> list[str]:
     """Speak the words, with a detector that is 100 ms late. Return the expected utterances."""
     expected: list[str] = []
-    await call.silent(0.5)
+    await call.deliver_silence(0.5)
     late, speaking = len(silence(0.1)), False
     for word, pause in said:
         pcm = speak(word, RATE_HZ).pcm
@@ -110,15 +110,15 @@ async def _speak_words(call: Call, said: list[tuple[str, int]]) -> list[str]:
         else:
             expected.append(word)
             await call.deliver(pcm[:late])
-            await call.starts()
+            await call.begin_utterance()
             await call.deliver(pcm[late:])
         speaking = pause < 5
         if not speaking:
-            await call.silent(0.1)
-            await call.ends()
+            await call.deliver_silence(0.1)
+            await call.end_utterance()
             pause -= 5
-        await call.silent(pause * 0.02)
+        await call.deliver_silence(pause * 0.02)
     if speaking:
-        await call.silent(0.1)
-        await call.ends()
+        await call.deliver_silence(0.1)
+        await call.end_utterance()
     return expected

@@ -233,9 +233,9 @@ async def test_a_refused_key_raises_the_cure(server: SpeechKitServer) -> None:
     async with calling(server) as call:
         with pytest.raises(
             ProviderError, match=r"UNAUTHENTICATED.*check the key, .* role ai\.speechkit-stt\.user"
-        ) as said:
+        ) as raised:
             await call.result()
-        assert "secret" not in str(said.value)
+        assert "secret" not in str(raised.value)
 
 
 async def test_a_refused_connection_names_the_server(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -250,7 +250,7 @@ async def test_a_refused_connection_names_the_server(monkeypatch: pytest.MonkeyP
 
 
 @pytest.mark.parametrize(
-    ("wrong", "complaint"),
+    ("wrong", "message"),
     [
         (
             {"language": "ru"},
@@ -260,6 +260,6 @@ async def test_a_refused_connection_names_the_server(monkeypatch: pytest.MonkeyP
         ({"final_wait_s": 0.0}, r"final_wait_s must be above 0 and at most 10 s, got 0"),
     ],
 )
-def test_invalid_settings_are_refused(wrong: dict[str, float], complaint: str) -> None:
-    with pytest.raises(ProviderError, match=complaint):
+def test_invalid_settings_are_refused(wrong: dict[str, float], message: str) -> None:
+    with pytest.raises(ProviderError, match=message):
         Listening(**wrong)  # type: ignore[arg-type]

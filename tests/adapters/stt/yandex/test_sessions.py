@@ -25,9 +25,9 @@ def unavailable() -> RpcError:
 
 async def speaking(call: Call) -> ScriptedSession:
     """Feed a second of silence, then a second of an utterance that continues."""
-    await call.silent(1.0)
-    await call.starts()
-    await call.sounds(1.0)
+    await call.deliver_silence(1.0)
+    await call.begin_utterance()
+    await call.deliver_sound(1.0)
     return call.session
 
 
@@ -41,15 +41,15 @@ async def test_near_its_limits_a_session_is_replaced_in_a_silence(
     autojump_clock: MockClock, limits: Limits, seconds: float
 ) -> None:
     async with Call.begin(limits=limits) as call:
-        await call.sounds(seconds - 0.2, frames=5)
+        await call.deliver_sound(seconds - 0.2, frames=5)
         first = call.session
         assert len(call.kit.sessions) == 1
-        await call.sounds(0.4)
+        await call.deliver_sound(0.4)
         assert len(call.kit.sessions) == 2
         assert not first.is_open
         # The next session gets the sound from before a late onset.
         assert call.session.seconds == pytest.approx(0.36, abs=0.3)
-        await call.starts()
+        await call.begin_utterance()
         call.session.partial(("hello", 0.3))
         assert await call.results() == [Heard(1, "hello", final=False)]
 
@@ -58,13 +58,13 @@ async def test_near_its_limits_a_session_finishes_the_current_utterance(
     autojump_clock: MockClock,
 ) -> None:
     async with Call.begin(limits=SHORT) as call:
-        await call.silent(7.0)
-        await call.starts()
-        await call.sounds(2.0)
+        await call.deliver_silence(7.0)
+        await call.begin_utterance()
+        await call.deliver_sound(2.0)
         assert len(call.kit.sessions) == 1
-        await call.ends()
+        await call.end_utterance()
         call.session.final(("one", 7.5), until=9.0)
-        await call.silent(0.1)
+        await call.deliver_silence(0.1)
         assert await call.results() == [Heard(1, "one", final=True)]
         assert len(call.kit.sessions) == 2
 
@@ -73,14 +73,14 @@ async def test_in_mid_utterance_the_next_session_catches_up_before_it_leads(
     autojump_clock: MockClock,
 ) -> None:
     async with Call.begin(limits=SHORT) as call:
-        await call.silent(5.0)
-        await call.starts()
-        await call.sounds(2.0)
+        await call.deliver_silence(5.0)
+        await call.begin_utterance()
+        await call.deliver_sound(2.0)
         first = call.session
         first.final(("one", 5.2), until=6.0)
-        await call.sounds(2.4)
+        await call.deliver_sound(2.4)
         first.partial(("two", 7.0), ("three", 8.0))
-        await call.sounds(0.2)
+        await call.deliver_sound(0.2)
         second = call.session
         assert second is not first
         # It gets the sound from the last final on, without delay.
@@ -91,7 +91,7 @@ async def test_in_mid_utterance_the_next_session_catches_up_before_it_leads(
         second.partial(("two", 1.0), ("three", 2.0))
         await settled()
         assert not first.is_open
-        await call.ends()
+        await call.end_utterance()
         second.final(("two", 1.0), ("three", 2.0), ("four", 3.2), until=4.0)
         assert [heard.text for heard in await call.results()] == [
             "one",
@@ -105,12 +105,12 @@ async def test_the_first_final_counts_while_two_sessions_overlap(
     autojump_clock: MockClock,
 ) -> None:
     async with Call.begin(limits=SHORT) as call:
-        await call.silent(7.0)
-        await call.starts()
-        await call.sounds(2.4)
+        await call.deliver_silence(7.0)
+        await call.begin_utterance()
+        await call.deliver_sound(2.4)
         first = call.session
         first.partial(("one", 7.2), ("two", 8.0))
-        await call.sounds(0.2)
+        await call.deliver_sound(0.2)
         second = call.session
         assert second is not first
         # The first session began at 0.0, the second at the pre-roll of the utterance.
@@ -121,7 +121,7 @@ async def test_the_first_final_counts_while_two_sessions_overlap(
         first.final(("one", 7.2), ("two", 8.0), ("three", 8.6), until=9.0)
         await settled()
         second.partial(("two", 8.0 - since), ("three", 8.6 - since))
-        await call.ends()
+        await call.end_utterance()
         second.final(
             ("two", 8.0 - since), ("three", 8.6 - since), ("four", 9.2 - since), until=9.9 - since
         )
@@ -134,19 +134,19 @@ async def test_results_during_a_takeover_are_delivered_once(
     autojump_clock: MockClock,
 ) -> None:
     async with Call.begin(limits=SHORT) as call:
-        await call.silent(7.0)
-        await call.starts()
-        await call.sounds(2.4)
+        await call.deliver_silence(7.0)
+        await call.begin_utterance()
+        await call.deliver_sound(2.4)
         first = call.session
         first.partial(("one", 7.2), ("two", 8.0))
-        await call.sounds(0.2)
+        await call.deliver_sound(0.2)
         second, since = call.session, 7.0 - 0.36
         # All this happens in one moment.
         second.partial(("one", 7.2 - since), ("two", 8.0 - since))
         first.final(("one", 7.2), ("two", 8.0), until=9.0)
         first.end(unavailable())
         await settled()
-        await call.ends()
+        await call.end_utterance()
         second.final(("one", 7.2 - since), ("two", 8.0 - since), until=9.7 - since)
         assert (await call.results())[-1] == Heard(1, "one two", final=True)
         assert len(call.kit.sessions) == 2
@@ -156,15 +156,15 @@ async def test_no_normalised_text_is_expected_from_a_replaced_session(
     autojump_clock: MockClock,
 ) -> None:
     async with Call.begin(Listening(normalized=True), SHORT) as call:
-        await call.silent(7.0)
-        await call.starts()
-        await call.sounds(2.4)
+        await call.deliver_silence(7.0)
+        await call.begin_utterance()
+        await call.deliver_sound(2.4)
         first = call.session
         first.final(("one", 7.2), until=9.3)
-        await call.sounds(0.2)
+        await call.deliver_sound(0.2)
         second = call.session
         assert second is not first
-        await call.ends()
+        await call.end_utterance()
         second.final(until=0.4)
         assert (await call.results())[-1] == Heard(1, "one", final=True)
 
@@ -196,9 +196,9 @@ async def test_a_session_lost_in_mid_utterance_is_replaced_without_losing_a_word
         assert second.seconds == pytest.approx(2.0 - since, abs=0.15)
         # No shorter partial is delivered while the sound is recognised again.
         second.partial(("one", 1.2 - since))
-        await call.sounds(0.5)
+        await call.deliver_sound(0.5)
         second.partial(("one", 1.2 - since), ("two", 1.6 - since), ("three", 2.2 - since))
-        await call.ends()
+        await call.end_utterance()
         second.final(
             ("one", 1.2 - since), ("two", 1.6 - since), ("three", 2.2 - since), until=2.6 - since
         )
@@ -218,9 +218,9 @@ async def test_a_session_lost_between_utterances_is_replaced(
         await settled()
         # Sending 20 s again would take too long.
         assert call.session.seconds < 0.5
-        await call.silent(0.1)
-        await call.starts()
-        await call.sounds(0.5)
+        await call.deliver_silence(0.1)
+        await call.begin_utterance()
+        await call.deliver_sound(0.5)
         call.session.partial(("one", 0.6))
         assert await call.results() == [Heard(1, "one", final=False)]
 
@@ -231,11 +231,11 @@ async def test_a_lost_session_doubles_the_wait_for_a_final(
     async with Call.begin() as call:
         first = await speaking(call)
         first.partial(("one", 1.2), ("two", 1.6))
-        await call.ends()
+        await call.end_utterance()
         first.end(unavailable())
-        await call.silent(2.0)
+        await call.deliver_silence(2.0)
         assert await call.results() == [Heard(1, "one two", final=False)]
-        await call.silent(1.1)
+        await call.deliver_silence(1.1)
         assert await call.results() == [Heard(1, "one two", final=True)]
 
 
@@ -244,7 +244,7 @@ async def test_no_normalised_text_is_expected_from_a_lost_session(
 ) -> None:
     async with Call.begin(Listening(normalized=True)) as call:
         first = await speaking(call)
-        await call.ends()
+        await call.end_utterance()
         first.final(("one", 1.2), until=2.2)
         assert await call.results() == [Heard(1, "one", final=False)]
         first.end(unavailable())
@@ -258,7 +258,7 @@ async def test_sound_from_between_two_sessions_is_sent_to_the_next_one(
         first = await speaking(call)
         call.kit.refusals.extend(unavailable() for _ in range(3))
         first.end(unavailable())
-        await call.sounds(1.5)
+        await call.deliver_sound(1.5)
         second = call.session
         assert second is not first
         assert second.seconds == pytest.approx(3.5 - 0.64, abs=0.15)
@@ -310,7 +310,7 @@ async def test_a_session_refused_for_its_token_is_repeated_with_all_its_sound(
     autojump_clock: MockClock,
 ) -> None:
     async with Call.begin(credentials=Tokens()) as call:
-        await call.sounds(1.0)
+        await call.deliver_sound(1.0)
         call.session.end(RpcError(Status.UNAUTHENTICATED, "the server refused the call"))
         await settled()
         assert call.failure is None
@@ -338,19 +338,19 @@ async def test_results_before_a_failure_are_delivered_first(
         first.partial(("one", 1.2))
         call.kit.refusals.extend(unavailable() for _ in range(5))
         first.end(unavailable())
-        await call.sounds(5.0)
+        await call.deliver_sound(5.0)
         assert await call.results() == [Heard(1, "one", final=False)]
         assert call.failure is not None
         # The engine may continue for a moment until it reads the failure.
-        await call.ends()
-        await call.sounds(1.0)
+        await call.end_utterance()
+        await call.deliver_sound(1.0)
 
 
 async def test_a_session_that_accepts_no_sound_is_lost(autojump_clock: MockClock) -> None:
     async with Call.begin() as call:
         first = call.session
         first.is_reading = False
-        await call.sounds(6.0)
+        await call.deliver_sound(6.0)
         assert call.session is not first
         assert not first.is_open
         assert call.session.seconds > 0.5

@@ -17,7 +17,7 @@ def places(text: str, spoken: str) -> list[tuple[str, float, float]]:
     found = WordPlaces(text)
     timings = [WordTiming(word, at, at + 1) for at, word in enumerate(spoken.split())]
     for timing in timings:
-        found.spoken([timing])
+        found.add_spoken([timing])
     return [(word.word, word.start_s, word.end_s) for word in found.known]
 
 
@@ -52,7 +52,7 @@ def test_a_word_beyond_the_lookahead_is_not_a_match() -> None:
 
 def test_timings_never_overlap() -> None:
     found = WordPlaces("a b")
-    found.spoken([WordTiming("a", 0.0, 1.01), WordTiming("b", 1.0, 1.005)])
+    found.add_spoken([WordTiming("a", 0.0, 1.01), WordTiming("b", 1.0, 1.005)])
     assert found.known == (WordTiming("a", 0.0, 1.01), WordTiming("b", 1.01, 1.01))
 
 
