@@ -96,7 +96,8 @@ class ModelSection(Table):
     api: ApiName = "chat"
     """The API: "chat" (Chat Completions, which all servers have) or "responses"."""
     language: Language = "en"
-    """The language of the project's prompt and scripts, and of the offline providers."""
+    """The language of the project's prompt and scripts, of espeak-ng and Whisper, and of OpenAI's
+    transcription."""
     prompt: Annotated[str | None, PlainValidator(_prompt, json_schema_input_type=str)] = None
     """A file with the instructions for the model; by default the project's own prompt."""
     first_token: TokenSeconds | None = None

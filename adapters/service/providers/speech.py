@@ -90,8 +90,8 @@ class SpeechSection(Table):
     first_sound: Annotated[float, Field(ge=0.1, le=10), SECONDS] = FIRST_SOUND_S
     """Seconds to wait for the first sound, before the second synthesizer is used."""
     cache: FilePath | None = None
-    """The folder in which the sound of scripts and short texts is kept. Without this key, no sound
-    is kept."""
+    """The folder for the sound of scripts, and of short texts that several calls speak. Without
+    this key, no sound is kept."""
     cache_megabytes: Annotated[int, Field(ge=1, le=1_000_000)] = LIMIT_BYTES // _MEGABYTE
     """The largest size of the cache."""
     espeak: EspeakSection | None = None

@@ -18,7 +18,7 @@ class Note:
     """A bracket over some moments (in seconds), and its text."""
 
     moments: tuple[float, ...]
-    #: The text, then shorter ones for little room.
+    #: The text, then shorter texts for less room.
     says: tuple[str, ...]
     colour: str
 
