@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from itertools import chain
 from types import MappingProxyType
 
 import trio
 
 from callchart.engine.chart import Chart, ChartError
-from callchart.engine.effects import StopPlayback
+from callchart.engine.chart.state import To
+from callchart.engine.effects import StartReply, StopPlayback
 from callchart.engine.events import (
     EndOfUtteranceHeard,
     FillerFinished,
@@ -186,8 +188,9 @@ ACTIVITIES: Mapping[str, Activity] = MappingProxyType(
 def check_activities(chart: Chart) -> None:
     """Check that the activities of a chart exist, and that its states suit them.
 
-    A state with `play` or `fill` must stop its sound when it is left, and `play` must run within
-    `reply`, which writes the reply. Raises `ChartError`."""
+    A state with `play` or `fill` must stop its sound when it is left. `play` must run within
+    `reply`, which writes the reply; a reaction that enters both must begin a reply. Raises
+    `ChartError`."""
     implementations(chart, ACTIVITIES)
     for path, node in chart.nodes.items():
         name, exit_effects = node.state.activity, node.state.exit_effects
@@ -199,9 +202,32 @@ def check_activities(chart: Chart) -> None:
                 f"state {path} has the activity {name!r}, so it must stop the sound when it is "
                 f"left; add exit=StopPlayback()"
             )
-        around = [chart.nodes[each].state.activity for each in node.ancestors]
-        if name == "play" and "reply" not in around:
-            raise ChartError(
-                f"state {path} has the activity 'play', so a parent must have the activity "
-                f"'reply', which writes what it plays; add the state to such a parent"
-            )
+        if name == "play":
+            _check_reply(chart, path)
+
+
+def _check_reply(chart: Chart, path: str) -> None:
+    """Check that the state at `path`, which plays, has a reply to play.
+
+    Where a reply may have begun earlier, only an exploration or a call finds that there is none."""
+    nodes = chart.nodes
+    around = [each for each in nodes[path].ancestors if nodes[each].state.activity == "reply"]
+    if not around:
+        raise ChartError(
+            f"state {path} has the activity 'play', so a parent must have the activity 'reply', "
+            f"which writes what it plays; add the state to such a parent"
+        )
+    for row in chart.table.values():
+        for reaction in (each for reactions in row.values() for each in reactions):
+            if not {path, around[-1]}.issubset(reaction.entries):
+                continue
+            assert isinstance(reaction.declared, To)
+            entered = (nodes[each].state.entry_effects for each in reaction.entries)
+            effects = [*reaction.declared.effects, *chain.from_iterable(entered)]
+            # A function may return StartReply.
+            if not any(isinstance(each, StartReply) or callable(each) for each in effects):
+                raise ChartError(
+                    f"state {reaction.source}, {reaction.trigger} leads to {path}, which has the "
+                    f"activity 'play', so it must begin a reply; give it an update that makes the "
+                    f"reply, such as script(...), and effects=start_reply"
+                )

@@ -142,7 +142,9 @@ def _functions_of(reaction: Reaction) -> Iterator[Callable[..., Any]]:
 
 def _check_types(reaction: To | Stay | Ignore | Defer, where: str) -> None:
     if reaction.when is not None and not callable(reaction.when):
-        raise ChartError(f"{where}: a guard must be a function, got {reaction.when!r}")
+        raise ChartError(
+            f"{where}: a guard must be a function that returns True or False, got {reaction.when!r}"
+        )
     if isinstance(reaction, (Ignore, Defer)):
         if not isinstance(reaction.reason, str):
             raise ChartError(f"{where}: the reason must be a text, got {reaction.reason!r}")
@@ -153,7 +155,9 @@ def _check_types(reaction: To | Stay | Ignore | Defer, where: str) -> None:
         raise ChartError(f"{where}: the target must be the name of a state, got {got}")
     for update in reaction.updates:
         if not callable(update):
-            raise ChartError(f"{where}: an update must be a function, got {update!r}")
+            raise ChartError(
+                f"{where}: an update must be a function that returns the new data, got {update!r}"
+            )
     _check_effects(reaction.effects, where)
 
 

@@ -8,7 +8,9 @@ import pytest
 
 from callchart.engine.activities import check_activities
 from callchart.engine.chart import Chart, ChartError, Effect, State, ignore, to
-from callchart.engine.effects import StopPlayback
+from callchart.engine.chart.state import EffectSource
+from callchart.engine.data import Reply
+from callchart.engine.effects import HangUpLine, StartReply, StopPlayback
 from callchart.engine.events import DigitReceived
 from callchart.engine.scene import Scene
 from callchart.engine.testing import Telephone
@@ -63,6 +65,35 @@ def test_a_state_that_plays_is_within_one_that_writes_replies() -> None:
     check_activities(chart(State("p", activity="reply", children=[plays]), events=()))
 
 
+def start() -> Effect:
+    return StartReply(Reply(1, "answer"))
+
+
+def answered(entry: EffectSource, effects: EffectSource) -> Chart:
+    """Return a chart in which a key leads from a menu to a state that plays, in a turn."""
+    plays = leaf("plays", activity="play", exit=StopPlayback(), entry=entry)
+    menu = leaf("menu", on={DigitReceived: to("turn", effects=effects)})
+    turn = State(
+        "turn",
+        activity="reply",
+        on={DigitReceived: ignore("")},
+        children=[plays],
+    )
+    return chart(menu, turn, events=(DigitReceived,))
+
+
+def test_a_reaction_that_enters_a_turn_to_play_begins_a_reply() -> None:
+    refused(
+        answered(HangUpLine(), HangUpLine()),
+        "state menu, DigitReceived leads to turn.plays, which has the activity 'play', so it must "
+        "begin a reply; give it an update that makes the reply, such as script(...), and "
+        "effects=start_reply",
+    )
+    for effect in (start(), start):
+        check_activities(answered(effect, HangUpLine()))
+        check_activities(answered(HangUpLine(), effect))
+
+
 async def silent(scene: Scene) -> None:
     """Do nothing."""
 
@@ -81,7 +112,7 @@ def test_a_telephone_refuses_the_chart_before_the_call() -> None:
 def extended(state: State) -> Chart:
     """Return the default chart with a state that a key leads to."""
     return CHART.extended(
-        "with a key", add={"turn": [state]}, on={"call": {DigitReceived: to(state.name)}}
+        "with a key", add={"turn": [state]}, on={"settling": {DigitReceived: to(state.name)}}
     )
 
 
@@ -115,8 +146,8 @@ async def test_a_state_without_anything_to_play_names_itself_and_the_cure(
 
     async def call() -> None:
         async with make_telephone(chart=extended(quiet)) as telephone:
-            await telephone.until("listening")
-            await telephone.caller_presses("1", at=3.0)
+            await telephone.caller_says("When do you open?", at=3.0, until=4.0)
+            await telephone.caller_presses("1", at=4.2)
             await telephone.until_the_end()
 
     refusal = pytest.RaisesExc(ChartError, match=f"^{re.escape(says)}$")

@@ -503,16 +503,34 @@ async def ask_somebody(data: Notes) -> bool:
 @pytest.mark.parametrize(
     ("reaction", "says"),
     [
-        (to("over", update=mistyped("text")), "an update must be a function, got 'text'"),
-        (stay(update=mistyped([note, 5])), "an update must be a function, got 5"),
-        (stay(update=mistyped(None)), "an update must be a function, got None"),
+        (
+            to("over", update=mistyped("text")),
+            "an update must be a function that returns the new data, got 'text'",
+        ),
+        (
+            stay(update=mistyped([note, 5])),
+            "an update must be a function that returns the new data, got 5",
+        ),
+        (
+            stay(update=mistyped(None)),
+            "an update must be a function that returns the new data, got None",
+        ),
         (
             stay(effects=mistyped("say_notes")),
             "an effect must be an Effect, or a function that returns one, got 'say_notes'",
         ),
-        (to("over", when=mistyped("yes")), "a guard must be a function, got 'yes'"),
-        (to("over", when=mistyped(False)), "a guard must be a function, got False"),
-        (ignore("", when=mistyped(True)), "a guard must be a function, got True"),
+        (
+            to("over", when=mistyped("yes")),
+            "a guard must be a function that returns True or False, got 'yes'",
+        ),
+        (
+            to("over", when=mistyped(False)),
+            "a guard must be a function that returns True or False, got False",
+        ),
+        (
+            ignore("", when=mistyped(True)),
+            "a guard must be a function that returns True or False, got True",
+        ),
         (
             to(mistyped(OVER)),
             "the target must be the name of a state, got a State; write to('over')",
