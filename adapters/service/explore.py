@@ -48,7 +48,7 @@ MOST_IN_GENERAL = 100_000
 LINE_EVERY_S = 10.0
 #: The field of an environment that holds examples for the guards on an event.
 FIELDS = {"DigitReceived": "keys", "FinalHeard": "words", "PartialHeard": "words"}
-#: These fields as an author writes them.
+#: The code with which an author adds examples to these fields.
 EXAMPLES = {"keys": 'keys=("1", ...)', "words": "words=(*PHONE_WORLD.words, ...)"}
 
 
@@ -239,8 +239,8 @@ def _in_all(lists: Sequence[Sequence[str]]) -> list[str]:
 def _never_entered(chart: Chart, leaves: set[str], never_taken: set[str]) -> Iterator[Any]:
     """Yield the outermost states that no call entered, without their children.
 
-    `examples` maps a field of an environment to the guards that lead into the state: an example
-    for which one of them returns True lets a call enter."""
+    `examples` names, for each field of an environment, the guards that lead into the state. If one
+    of them returns True for an example in that field, a call can enter."""
     happened = {
         declared.trigger
         for declared in declared_reactions(chart)

@@ -1,8 +1,8 @@
 """Recognition of the demo's SpeechKit: a session's audio, cut into utterances for a recogniser.
 
 A session sends partials, and at the end of an utterance its final, `eou_update` and, if requested,
-the normalized final. Each word gets an equal part of the utterance's time, because a `Recognizer`
-does not report word timings."""
+the normalized final. A `Recognizer` does not report word timings: each word gets a part of the
+utterance's time that is proportional to its letters."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ def test_by_default_everything_is_offline_and_there_is_no_second_voice(read: Rea
     assert (config.fallback, config.cache) == (None, None)
 
 
-def test_yandex_needs_a_key_and_nothing_else(read: Read) -> None:
+def test_yandex_needs_only_a_key(read: Read) -> None:
     config = speech(read, YANDEX)
     assert config.synthesizer.name == "yandex"
     assert config.synthesizer.key == ("yandex", "alena", "", "1", "utterance")
