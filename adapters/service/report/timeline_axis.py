@@ -26,5 +26,5 @@ class Axis:
         return max(began, self.began), min(ended, self.ended)
 
     def has(self, at: float) -> bool:
-        """Return True if a moment is in this row; one between two rows is in the first of them."""
+        """Return whether a moment is in this row. The border of two rows is in the first."""
         return self.began < at <= self.ended or at == self.began == 0
