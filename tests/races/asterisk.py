@@ -65,7 +65,7 @@ class MediaSocket:
 
     def __init__(self, story: Story) -> None:
         self.phone = Phone()
-        #: The numbers of messages before MEDIA_START, of bytes that fill no frame, and of flushes.
+        #: Counters: messages before MEDIA_START, bytes that fill no frame, flushes.
         self.early = self.cut = self.flushes = 0
         self._story = story
         self._buffering = self._started = self._closed = False
@@ -111,7 +111,7 @@ class MediaSocket:
         if not self._closed:
             self._outbox.send_nowait((trio.current_time() + MESSAGE_S, message))
 
-    # --- what the carrier sees of it: a WebSocketConnection --------------------------------------
+    # --- the carrier's end: a WebSocketConnection ------------------------------------------------
 
     async def get_message(self) -> str | bytes:
         try:
@@ -166,8 +166,9 @@ class FakeAsterisk:
         self._control: Control
         self._link: ControlLink
         self._nursery: trio.Nursery
-        #: Channels by id: True once they are in our application. The ids of the answered ones.
+        #: By the id of a channel: True once it is in our application.
         self.in_stasis: dict[str, bool] = {}
+        #: The ids of the answered channels.
         self.answered: set[str] = set()
         #: The transferred callers, and those of them whom we wrongly hung up on.
         self.transferred: set[str] = set()
@@ -179,7 +180,7 @@ class FakeAsterisk:
         self.sockets: dict[str, MediaSocket] = {}
         #: The refused callers, with the reason.
         self.refused: dict[str, str] = {}
-        #: By caller: the call whose media the caller is bridged with, and the moment.
+        #: For each bridged caller, the id of the call and the moment of the bridge.
         self.joined: dict[str, tuple[str, float]] = {}
         self._dialled: dict[str, trio.Event] = {}
         self._owners: dict[str, str] = {}
@@ -231,14 +232,14 @@ class FakeAsterisk:
     async def loses_control(self) -> None:
         """Lose the control socket, with the answers and events that are on their way."""
         self._losses += 1
-        self._link.mark_down(self, "told to")
+        self._link.mark_down(self, "the story says so")
 
     async def has_control_again(self) -> None:
         self._link.mark_up(self)
         await self._link.catch_up(Ari(self))
 
     def phone(self, caller: str) -> Phone | None:
-        """Return the phone of that caller, or None before it is bridged with a call's media."""
+        """Return the phone of that caller, or None while it is not bridged."""
         joined = self.joined.get(caller)
         return self.sockets[joined[0]].phone if joined else None
 
@@ -259,7 +260,7 @@ class FakeAsterisk:
         answer = self._answer(request)
         await trio.sleep(self._story.around(ANSWER_S))
         if self._losses > losses:
-            raise ControlLost("told to")
+            raise ControlLost("the story says so")
         self._story.note(f"answers {request.method} {request.path.partition('/')[0]}")
         if isinstance(answer, int):
             raise AriError(str(request), answer, "as Asterisk says")

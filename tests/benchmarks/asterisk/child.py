@@ -1,4 +1,4 @@
-"""A process of the benchmark and its protocol, one line each way.
+"""A process of the benchmark, and its protocol of one line per message.
 
 The process reads its task (JSON), prints `ready`, waits for the signal to begin, and finally prints
 its metrics (JSON)."""
@@ -31,7 +31,7 @@ class Child:
     @classmethod
     @asynccontextmanager
     async def started(cls, name: str, task: dict[str, Any]) -> AsyncIterator[Child]:
-        """Run a module of this package for the duration of the block; enter when it is ready."""
+        """Run a module of this package until the end of the block; enter when it is ready."""
         process = await trio.lowlevel.open_process(
             [sys.executable, "-m", f"{__package__}.{name}"],
             stdin=subprocess.PIPE,
@@ -58,13 +58,13 @@ class Child:
         await self._process.stdin.send_all(json.dumps(message).encode() + b"\n")
 
     async def stop(self) -> Any:
-        """Close its input, and return its metrics."""
+        """Close the input of the process, and return the metrics that it prints."""
         assert self._process.stdin is not None
         await self._process.stdin.aclose()
         return json.loads(await self.line())
 
     async def line(self) -> str:
-        """Return the next line that it prints. Raises `ChildFailed`."""
+        """Return the next line that the process prints. Raises `ChildFailed`."""
         assert self._process.stdout is not None
         while b"\n" not in self._unread:
             more = await self._process.stdout.receive_some()
@@ -76,10 +76,10 @@ class Child:
 
 
 def task() -> Any:
-    """Return the next message of the parent. For the child."""
+    """Return the next message of the parent; the child calls this."""
     return json.loads(sys.stdin.readline())
 
 
 def say(message: str) -> None:
-    """Send one line to the parent. For the child."""
+    """Send one line to the parent; the child calls this."""
     print(message, flush=True)

@@ -40,7 +40,7 @@ def test_one_token_may_hold_many_marks() -> None:
     assert cut(["a|b|c|d"]) == ["a", "b", "c", "d"]
 
 
-def test_after_the_first_mark_sentences_are_not_cut() -> None:
+def test_sentences_are_not_cut_after_the_first_mark() -> None:
     assert cut(["Yes.| We are. We really are. |No."]) == ["Yes.", "We are. We really are.", "No."]
 
 

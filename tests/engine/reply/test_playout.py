@@ -38,18 +38,18 @@ class ClockedPlayout:
 
 
 @pytest.fixture
-def clocked() -> ClockedPlayout:
+def rig() -> ClockedPlayout:
     return ClockedPlayout()
 
 
-def test_sound_is_queued_until_it_was_heard(clocked: ClockedPlayout) -> None:
-    playback = clocked.begin()
-    clocked.playout.send(playback, FRAME * 10)
-    clocked.at = 4 * FRAME_US
+def test_sound_is_queued_until_it_was_heard(rig: ClockedPlayout) -> None:
+    playback = rig.begin()
+    rig.playout.send(playback, FRAME * 10)
+    rig.at = 4 * FRAME_US
 
-    assert clocked.playout.queued_s(playback) == pytest.approx(0.12)
-    clocked.at = 30 * FRAME_US
-    assert clocked.playout.queued_s(playback) == 0
+    assert rig.playout.queued_s(playback) == pytest.approx(0.12)
+    rig.at = 30 * FRAME_US
+    assert rig.playout.queued_s(playback) == 0
 
 
 @pytest.mark.parametrize(
@@ -62,193 +62,193 @@ def test_sound_is_queued_until_it_was_heard(clocked: ClockedPlayout) -> None:
     ],
 )
 def test_a_carrier_that_stalls_does_not_advance_the_position(
-    clocked: ClockedPlayout, stalls_for: float, frames: int
+    rig: ClockedPlayout, stalls_for: float, frames: int
 ) -> None:
-    playback = clocked.begin()
+    playback = rig.begin()
     for _ in range(3):
-        clocked.playout.send(playback, FRAME * 10)
-    clocked.at = 10 * FRAME_US
-    clocked.confirm()
-    clocked.at += round(stalls_for * 1_000_000)
+        rig.playout.send(playback, FRAME * 10)
+    rig.at = 10 * FRAME_US
+    rig.confirm()
+    rig.at += round(stalls_for * 1_000_000)
 
-    clocked.playout.stop()
+    rig.playout.stop()
 
-    assert clocked.heard == [frames * 640]
+    assert rig.heard == [frames * 640]
 
 
-def test_a_mark_confirms_those_before_it(clocked: ClockedPlayout) -> None:
+def test_a_mark_confirms_those_before_it(rig: ClockedPlayout) -> None:
     reached: list[int] = []
-    playback = clocked.begin()
+    playback = rig.begin()
     for number in (1, 2):
-        clocked.playout.send(playback, FRAME, partial(reached.append, number))
-    clocked.at = 3 * FRAME_US
+        rig.playout.send(playback, FRAME, partial(reached.append, number))
+    rig.at = 3 * FRAME_US
 
-    clocked.playout.mark_reached(clocked.line.marks[-1])
-    clocked.playout.stop()
+    rig.playout.mark_reached(rig.line.marks[-1])
+    rig.playout.stop()
 
     assert reached == [1, 2]
-    assert clocked.heard == [2 * 640]
+    assert rig.heard == [2 * 640]
 
 
-def test_sound_sent_after_a_gap_begins_when_it_is_sent(clocked: ClockedPlayout) -> None:
-    playback = clocked.begin()
-    clocked.playout.send(playback, FRAME)
-    clocked.at = 1_000_000
+def test_sound_sent_after_a_gap_begins_when_it_is_sent(rig: ClockedPlayout) -> None:
+    playback = rig.begin()
+    rig.playout.send(playback, FRAME)
+    rig.at = 1_000_000
 
-    clocked.playout.send(playback, FRAME * 5)
+    rig.playout.send(playback, FRAME * 5)
 
-    assert clocked.playout.queued_s(playback) == pytest.approx(0.1)
-
-
-def test_a_stop_posts_the_words_that_were_heard(clocked: ClockedPlayout) -> None:
-    playback = clocked.begin(reply=7)
-    clocked.playout.send(playback, FRAME * 10)
-    clocked.at = 4 * FRAME_US
-
-    clocked.playout.stop()
-
-    assert clocked.line.notes == ["play", "mark", "flush"]
-    assert clocked.heard == [4 * 640]
-    assert clocked.raised == [PlaybackStopped(7, "2560 bytes")]
+    assert rig.playout.queued_s(playback) == pytest.approx(0.1)
 
 
-def test_a_stop_before_any_sound_has_zero_bytes(clocked: ClockedPlayout) -> None:
-    clocked.begin()
+def test_a_stop_posts_the_words_that_were_heard(rig: ClockedPlayout) -> None:
+    playback = rig.begin(reply=7)
+    rig.playout.send(playback, FRAME * 10)
+    rig.at = 4 * FRAME_US
 
-    clocked.playout.stop()
+    rig.playout.stop()
 
-    assert clocked.raised == [PlaybackStopped(1, "0 bytes")]
-
-
-def test_a_stop_after_the_end_has_all_bytes_and_no_more(clocked: ClockedPlayout) -> None:
-    playback = clocked.begin()
-    clocked.playout.send(playback, FRAME * 3)
-    clocked.at = 10_000_000
-
-    clocked.playout.stop()
-
-    assert clocked.heard == [3 * 640]
+    assert rig.line.notes == ["play", "mark", "flush"]
+    assert rig.heard == [4 * 640]
+    assert rig.raised == [PlaybackStopped(7, "2560 bytes")]
 
 
-def test_a_stop_in_the_middle_of_a_sample_counts_whole_samples(clocked: ClockedPlayout) -> None:
-    clocked.playout.send(clocked.begin(), FRAME * 3)
-    clocked.at = 20_031
+def test_a_stop_before_any_sound_has_zero_bytes(rig: ClockedPlayout) -> None:
+    rig.begin()
 
-    clocked.playout.stop()
+    rig.playout.stop()
 
-    assert clocked.heard[0] % 2 == 0
-
-
-def test_a_second_stop_does_nothing(clocked: ClockedPlayout) -> None:
-    clocked.begin()
-    clocked.playout.stop()
-
-    clocked.playout.stop()
-
-    assert (len(clocked.raised), clocked.line.notes) == (1, ["flush"])
+    assert rig.raised == [PlaybackStopped(1, "0 bytes")]
 
 
-def test_a_stopped_filler_posts_no_words(clocked: ClockedPlayout) -> None:
-    playback = clocked.begin(reply=None)
-    clocked.playout.send(playback, FRAME)
+def test_a_stop_after_the_end_has_all_bytes_and_no_more(rig: ClockedPlayout) -> None:
+    playback = rig.begin()
+    rig.playout.send(playback, FRAME * 3)
+    rig.at = 10_000_000
 
-    clocked.playout.stop()
+    rig.playout.stop()
 
-    assert clocked.raised == []
-    assert clocked.line.notes[-1] == "flush"
-
-
-def test_sound_of_an_earlier_playback_is_dropped_and_counted(clocked: ClockedPlayout) -> None:
-    over = clocked.begin()
-    clocked.playout.stop()
-    current = clocked.begin(reply=2)
-
-    assert not clocked.playout.send(over, FRAME * 2)
-    assert clocked.playout.send(current, FRAME)
-
-    assert clocked.playout.stale_bytes == 2 * 640
-    assert bytes(clocked.line.played) == FRAME
+    assert rig.heard == [3 * 640]
 
 
-def test_there_is_one_playback_at_a_time(clocked: ClockedPlayout) -> None:
-    clocked.begin()
+def test_a_stop_in_the_middle_of_a_sample_counts_whole_samples(rig: ClockedPlayout) -> None:
+    rig.playout.send(rig.begin(), FRAME * 3)
+    rig.at = 20_031
+
+    rig.playout.stop()
+
+    assert rig.heard[0] % 2 == 0
+
+
+def test_a_second_stop_does_nothing(rig: ClockedPlayout) -> None:
+    rig.begin()
+    rig.playout.stop()
+
+    rig.playout.stop()
+
+    assert (len(rig.raised), rig.line.notes) == (1, ["flush"])
+
+
+def test_a_stopped_filler_posts_no_words(rig: ClockedPlayout) -> None:
+    playback = rig.begin(reply=None)
+    rig.playout.send(playback, FRAME)
+
+    rig.playout.stop()
+
+    assert rig.raised == []
+    assert rig.line.notes[-1] == "flush"
+
+
+def test_sound_of_an_earlier_playback_is_dropped_and_counted(rig: ClockedPlayout) -> None:
+    ended = rig.begin()
+    rig.playout.stop()
+    current = rig.begin(reply=2)
+
+    assert not rig.playout.send(ended, FRAME * 2)
+    assert rig.playout.send(current, FRAME)
+
+    assert rig.playout.stale_bytes == 2 * 640
+    assert bytes(rig.line.played) == FRAME
+
+
+def test_there_is_one_playback_at_a_time(rig: ClockedPlayout) -> None:
+    rig.begin()
 
     with pytest.raises(AssertionError, match="stopped before the next"):
-        clocked.begin()
+        rig.begin()
 
 
 # --- marks ---------------------------------------------------------------------------------------
 
 
-def test_a_mark_calls_back_once(clocked: ClockedPlayout) -> None:
+def test_a_mark_calls_back_once(rig: ClockedPlayout) -> None:
     reached: list[str] = []
-    playback = clocked.begin()
-    clocked.playout.send(playback, FRAME)
-    clocked.playout.mark(playback, lambda: reached.append("reached"))
+    playback = rig.begin()
+    rig.playout.send(playback, FRAME)
+    rig.playout.mark(playback, lambda: reached.append("reached"))
 
-    for mark in clocked.line.marks * 2:
-        clocked.playout.mark_reached(mark)
+    for mark in rig.line.marks * 2:
+        rig.playout.mark_reached(mark)
 
     assert reached == ["reached"]
 
 
-def test_a_late_mark_corrects_the_position(clocked: ClockedPlayout) -> None:
-    playback = clocked.begin()
-    clocked.playout.send(playback, FRAME * 10)
-    clocked.playout.mark(playback, lambda: None)
-    clocked.playout.send(playback, FRAME * 5)
+def test_a_late_mark_corrects_the_position(rig: ClockedPlayout) -> None:
+    playback = rig.begin()
+    rig.playout.send(playback, FRAME * 10)
+    rig.playout.mark(playback, lambda: None)
+    rig.playout.send(playback, FRAME * 5)
     # The carrier is 50 ms later than computed.
-    clocked.at = 10 * FRAME_US + 50_000
+    rig.at = 10 * FRAME_US + 50_000
 
-    clocked.playout.mark_reached(clocked.line.marks[0])
+    rig.playout.mark_reached(rig.line.marks[0])
 
-    assert clocked.playout.queued_s(playback) == pytest.approx(0.1)
-    clocked.playout.stop()
-    assert clocked.heard == [10 * 640]
-
-
-def test_an_early_mark_corrects_the_position(clocked: ClockedPlayout) -> None:
-    playback = clocked.begin()
-    clocked.playout.send(playback, FRAME * 10)
-    clocked.playout.mark(playback, lambda: None)
-    clocked.at = 8 * FRAME_US
-
-    clocked.playout.mark_reached(clocked.line.marks[0])
-    clocked.playout.stop()
-
-    assert clocked.heard == [10 * 640]
+    assert rig.playout.queued_s(playback) == pytest.approx(0.1)
+    rig.playout.stop()
+    assert rig.heard == [10 * 640]
 
 
-def test_a_mark_of_an_earlier_playback_is_ignored(clocked: ClockedPlayout) -> None:
+def test_an_early_mark_corrects_the_position(rig: ClockedPlayout) -> None:
+    playback = rig.begin()
+    rig.playout.send(playback, FRAME * 10)
+    rig.playout.mark(playback, lambda: None)
+    rig.at = 8 * FRAME_US
+
+    rig.playout.mark_reached(rig.line.marks[0])
+    rig.playout.stop()
+
+    assert rig.heard == [10 * 640]
+
+
+def test_a_mark_of_an_earlier_playback_is_ignored(rig: ClockedPlayout) -> None:
     reached: list[str] = []
-    over = clocked.begin()
-    clocked.playout.send(over, FRAME, lambda: reached.append("over"))
-    clocked.playout.stop()
-    clocked.playout.mark_reached(clocked.line.marks[0])
-    current = clocked.begin(reply=2)
-    clocked.playout.mark(current, lambda: reached.append("current"))
+    ended = rig.begin()
+    rig.playout.send(ended, FRAME, lambda: reached.append("ended"))
+    rig.playout.stop()
+    rig.playout.mark_reached(rig.line.marks[0])
+    current = rig.begin(reply=2)
+    rig.playout.mark(current, lambda: reached.append("current"))
 
-    clocked.playout.mark_reached(clocked.line.marks[0])
-    clocked.playout.mark(over, lambda: reached.append("over"))
+    rig.playout.mark_reached(rig.line.marks[0])
+    rig.playout.mark(ended, lambda: reached.append("ended"))
 
     assert reached == []
-    assert len(clocked.line.marks) == 2
+    assert len(rig.line.marks) == 2
 
 
-def test_marks_are_numbered_through_the_whole_call(clocked: ClockedPlayout) -> None:
+def test_marks_are_numbered_through_the_whole_call(rig: ClockedPlayout) -> None:
     for reply in (1, 2):
-        clocked.playout.mark(clocked.begin(reply), lambda: None)
-        clocked.playout.stop()
+        rig.playout.mark(rig.begin(reply), lambda: None)
+        rig.playout.stop()
 
-    assert clocked.line.marks == [1, 2]
+    assert rig.line.marks == [1, 2]
 
 
 def test_at_8_khz_a_frame_has_half_the_bytes() -> None:
-    clocked = ClockedPlayout(rate_hz=8000)
-    playback = clocked.begin()
-    clocked.playout.send(playback, bytes(320) * 10)
-    clocked.at = 4 * FRAME_US
+    rig = ClockedPlayout(rate_hz=8000)
+    playback = rig.begin()
+    rig.playout.send(playback, bytes(320) * 10)
+    rig.at = 4 * FRAME_US
 
-    clocked.playout.stop()
+    rig.playout.stop()
 
-    assert clocked.heard == [4 * 320]
+    assert rig.heard == [4 * 320]
