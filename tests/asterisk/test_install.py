@@ -27,7 +27,7 @@ def test_a_failed_download_names_the_reason_and_leaves_no_files(
     assert [path.name for path in empty_cache.iterdir()] == ["asterisk.lock"]
 
 
-def test_a_cache_that_is_not_a_folder_fails_with_its_reason(empty_cache: Path) -> None:
+def test_a_cache_path_that_is_a_file_fails_with_the_reason(empty_cache: Path) -> None:
     empty_cache.write_text("not a folder")
     with pytest.raises(AsteriskUnavailable, match="cannot be unpacked into"):
         installed()

@@ -131,7 +131,7 @@ async def test_stop_ends_the_process_without_a_kill(start_asterisk: StartAsteris
         assert "Asterisk cleanly ending" in asterisk.logs()
 
 
-async def test_the_error_has_the_reason_why_ari_does_not_answer(
+async def test_the_error_says_why_ari_does_not_answer(
     start_asterisk: StartAsterisk,
 ) -> None:
     with pytest.raises(AsteriskFailed, match=r"(?s)ARI does not answer.*res_ari"):

@@ -42,7 +42,7 @@ def test_a_lost_packet_is_a_gap_of_its_length() -> None:
     assert lossy.traffic().lost == 1
 
 
-def test_after_a_pause_audio_is_placed_by_the_clock() -> None:
+def test_audio_after_a_pause_is_placed_by_the_clock() -> None:
     """Asterisk sends nothing while a bot is silent, and its timestamps may not count that time."""
     paused = track((1.0, 0, LOUD), (1.5, 1, LOUD))
     assert loud_spans(paused.pcm(1.0, 2.0)) == [(0, 160), (4000, 4160)]

@@ -21,7 +21,8 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from tests.benchmarks.page import NoPlace, place
 from tests.benchmarks.report import markdown, tables
 
-#: Calls in one process, and the seconds that each lasts: few calls need longer for their turns.
+#: Calls in one process, and the seconds that each lasts: fewer calls need more time for enough
+#: turns.
 LEVELS = ((1, 75.0), (10, 40.0), (50, 30.0), (100, 30.0))
 FLOOR_SECONDS = 10.0
 ALONE = ("decision", "turn", "memory", "virtual_spans", "virtual_frames")

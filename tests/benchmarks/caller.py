@@ -14,12 +14,13 @@ from tests.benchmarks.sink import FRAME, SILENCE, sound
 class Script:
     """Times of one turn, in seconds. All turns of a call are alike, except for interruptions.
 
-    The delays of the providers are scripted too, and are subtracted from the engine's times."""
+    The delays of the providers are scripted, too. Metrics of the engine exclude them."""
 
     question: float = 2.0
     #: From the end of an answer to the next question.
     thought: float = 0.6
-    #: One of `interrupted_every` answers is interrupted, `interrupted_after` its first sound.
+    #: One of `interrupted_every` answers is interrupted, `interrupted_after` seconds after its
+    #: first sound.
     interrupted_every: int = 2
     interrupted_after: float = 1.5
     #: From the beginning of a question to its partial, and from its end to its final.

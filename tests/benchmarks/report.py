@@ -123,7 +123,7 @@ def markdown(results: Results) -> str:
         paragraphs(f"""\
 `make bench` measures these figures, each in a process of its own. The machine had
 {results["cores"]} cores, Python {results["python"]} and Trio {results["trio"]}.
-Between the measurements, it ran a loop of a million additions in {spread} ms. To
+Between the measurements, the machine ran a loop of a million additions in {spread} ms. To
 compare with another machine, divide each time by that of the loop."""),
         "",
         _markdown_row("figure", "measured", "target", ""),
@@ -175,7 +175,7 @@ def _turn(script: Script) -> str:
         f"The CPU ratio depends on how much happens in a call: here a question lasts "
         f"{script.question:g} s and its answer {script.answer:g} s, of "
         f"{script.chunks * script.tokens} tokens; one answer in {script.interrupted_every} is "
-        f"interrupted after {script.interrupted_after:g} s. Shorter turns raise it."
+        f"interrupted after {script.interrupted_after:g} s. Shorter turns raise the ratio."
     )
 
 

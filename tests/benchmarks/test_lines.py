@@ -66,7 +66,7 @@ class TestFrameLine(LineContract):
             yield phone
             nursery.cancel_scope.cancel()
 
-    async def test_after_a_flush_the_next_reply_is_heard_from_its_beginning(
+    async def test_the_reply_after_a_flush_is_heard_from_its_beginning(
         self, clock: Clock | None
     ) -> None:
         """Also expect the first frame of the flushed reply, because this line sends it at once."""

@@ -171,7 +171,7 @@ class LineContract:
                 raise AssertionError(f"a flushed line said {signal}")
             assert loud_seconds(far.heard(), far.line.rate_hz) == heard
 
-    async def test_after_a_flush_the_next_reply_is_heard_from_its_beginning(
+    async def test_the_reply_after_a_flush_is_heard_from_its_beginning(
         self, clock: Clock | None
     ) -> None:
         async with self.phone() as far:

@@ -33,7 +33,7 @@ class QuietLine:
     def notes(self) -> list[str]:
         return [text for _, text in self.noted]
 
-    def signals(self, signal: Signal) -> None:
+    def send_signal(self, signal: Signal) -> None:
         """Send a signal of the other side."""
         self._say.send_nowait(signal)
 
@@ -42,7 +42,7 @@ class QuietLine:
 
     def hang_up(self) -> None:
         self.note("hang up")
-        self.signals(Closed())
+        self.send_signal(Closed())
 
     def play(self, pcm: bytes) -> None:
         self.note("play")

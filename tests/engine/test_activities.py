@@ -1,4 +1,4 @@
-"""The engine's activities, as a chart names them: they exist, and what plays is set up to play."""
+"""The engine's activities in a chart: they exist, and a state that plays is set up to play."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from callchart.states import CHART
 from tests.engine.chart.by_hand import chart, leaf
 
 
-def refused(told: Chart, says: str) -> None:
+def refused(wrong: Chart, says: str) -> None:
     """Assert that the chart's activities are refused with exactly this message."""
     with pytest.raises(ChartError, match=f"^{re.escape(says)}$"):
-        check_activities(told)
+        check_activities(wrong)
 
 
-def test_the_default_chart_is_right() -> None:
+def test_the_default_chart_is_accepted() -> None:
     check_activities(CHART)
 
 
@@ -132,7 +132,7 @@ def extended(state: State) -> Chart:
         ),
     ],
 )
-async def test_a_state_without_anything_to_play_names_itself_and_the_cure(
+async def test_a_state_with_nothing_to_play_fails_with_its_name_and_the_cure(
     make_telephone: MakeTelephone, activity: str, says: str
 ) -> None:
     arriving = [event for event in CHART.events if event.origin in ("hear", activity)]

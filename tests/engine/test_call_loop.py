@@ -104,7 +104,7 @@ async def at(seconds: float, do: Callable[[], object]) -> None:
     do()
 
 
-# --- what is taken first -------------------------------------------------------------------------
+# --- the first occurrence -------------------------------------------------------------------------
 
 
 async def test_an_event_posted_at_the_instant_of_a_timer_goes_first(
@@ -182,8 +182,8 @@ async def test_timers_fire_exactly_at_their_deadlines(autojump_clock: MockClock)
 async def test_signals_of_the_line_become_events(autojump_clock: MockClock) -> None:
     steps = Steps()
     call, line = new_call(chart(leaf("a")), inspect=steps)
-    line.signals(RemoteHungUp("busy"))
-    line.signals(Closed())
+    line.send_signal(RemoteHungUp("busy"))
+    line.send_signal(Closed())
 
     await call.run()
 
@@ -245,7 +245,7 @@ def test_a_step_is_carried_out_in_order(seed: int) -> None:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(call.run)
             nursery.start_soon(at, 1, partial(call.mailbox.post, Knock()))
-            nursery.start_soon(at, 2, partial(line.signals, Closed()))
+            nursery.start_soon(at, 2, partial(line.send_signal, Closed()))
 
     trio.run(run, clock=MockClock(autojump_threshold=0))
 

@@ -386,7 +386,7 @@ def test_an_unchanged_chart_decides_the_same() -> None:
     assert [step.after.leaf for step in replay(small(), start, lines)] == ["a", "b", "a", "b"]
 
 
-def test_the_first_step_that_differs_is_named_with_what_differs() -> None:
+def test_the_first_step_that_differs_is_named_with_its_difference() -> None:
     start, lines = journal_of(knock_and_wait)
     lines[2]["to"] = "over"
     lines[3]["outcome"] = "ignored"

@@ -34,7 +34,7 @@ async def accept_all(carrier: AsteriskCarrier, lines: list[Line]) -> None:
         pass
 
 
-async def test_no_new_calls_are_taken_while_one_is_opened(
+async def test_callers_are_refused_or_attended_to_as_the_carrier_stops_accepting(
     story: Story, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asterisk, lines = FakeAsterisk(story), list[Line]()
@@ -56,7 +56,7 @@ async def test_no_new_calls_are_taken_while_one_is_opened(
     assert (asterisk.remaining, carrier.calls) == ([], set())
 
 
-async def test_the_service_stops_while_calls_arrive(
+async def test_a_stop_while_calls_arrive_leaves_no_channel(
     story: Story, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asterisk = FakeAsterisk(story, variables=("X", "Y"), max_calls=2)
@@ -73,7 +73,7 @@ async def test_the_service_stops_while_calls_arrive(
     assert set(asterisk.refused.values()) == {"busy"}
 
 
-async def test_the_service_stops_while_a_bridge_is_made(
+async def test_a_stop_while_a_bridge_is_made_leaves_no_channel(
     story: Story, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asterisk = FakeAsterisk(story)
@@ -83,7 +83,7 @@ async def test_the_service_stops_while_a_bridge_is_made(
     assert (asterisk.remaining, carrier.calls) == ([], set())
 
 
-# --- calls that are handed on --------------------------------------------------------------------
+# --- transfers -----------------------------------------------------------------------------------
 
 ALLOWED = Allowed(("100",))
 
@@ -122,7 +122,7 @@ class Transfer:
         for line in self._lines:
             self.asterisk.sockets[line.call_id].close()
 
-    async def caller_gives_up(self) -> None:
+    async def caller_hangs_up(self) -> None:
         await self.asterisk.hangs_up("one")
 
     async def service_stops(self) -> None:
@@ -145,11 +145,11 @@ Ending = Callable[[Transfer], Awaitable[None]]
     [
         Transfer.we_hang_up,
         Transfer.sound_breaks,
-        Transfer.caller_gives_up,
+        Transfer.caller_hangs_up,
         Transfer.service_stops,
     ],
 )
-async def test_a_call_ends_while_it_is_transferred(
+async def test_a_call_that_ends_during_its_transfer_leaves_no_channel(
     story: Story, monkeypatch: pytest.MonkeyPatch, ending: Ending
 ) -> None:
     transfer = Transfer(story, FakeAsterisk(story, allowed=ALLOWED), at=3.0)
@@ -166,7 +166,7 @@ async def test_a_call_ends_while_it_is_transferred(
 
 
 @pytest.mark.parametrize("in_a_hurry", [False, True])
-async def test_control_is_lost_while_a_caller_is_transferred(
+async def test_a_transfer_survives_a_loss_of_control(
     story: Story, monkeypatch: pytest.MonkeyPatch, in_a_hurry: bool
 ) -> None:
     transfer = Transfer(story, FakeAsterisk(story, allowed=ALLOWED), at=3.0)

@@ -60,7 +60,9 @@ async def test_11_no_task_is_left_whenever_the_caller_hangs_up(story: Story) -> 
     assert [used.result for used in call.tools_used] == ["booked"] * len(booked)
 
 
-async def test_12_both_sides_and_the_operator_hang_up_together(story: Story) -> None:
+async def test_12_the_call_ends_once_when_both_sides_and_the_operator_hang_up_together(
+    story: Story,
+) -> None:
     call = story.telephone
     call.line.closing = 0.1
     call.agent_will_say("Goodbye!|", ends_call=True)

@@ -1,8 +1,8 @@
 """`make flakes`: many runs of the tests, to find those that depend on luck or on the machine.
 
 Tests on the virtual clock run under 50 seeds. A seed fixes the order in which Trio runs tasks, and
-hypothesis's examples. All other tests run 5 times, stories under other schedules each time. Of a
-test with many cases, each seed runs two, in turn. Odd and even seeds have different orders of sets.
+hypothesis's examples. All other tests run 5 times, stories under other schedules each time. If a
+test has many cases, each seed runs two of them, in turn. Odd and even seeds order sets differently.
 A failure prints pytest's report and the command that repeats it.
 
 `--hog N` (`make flakes HOG=N`) keeps N cores busy meanwhile: a test whose result depends on the
@@ -58,7 +58,7 @@ def run(order: Order, sessions: Sequence[Session]) -> bool:
             *(f"--callchart-seed={seed}", f"--callchart-schedules={SCHEDULES}"),
             *order.selection.arguments,
         ]
-        print(f"{ran.said}\nTo repeat it:\n  {shlex.join(line)}", flush=True)
+        print(f"{ran.output}\nTo repeat it:\n  {shlex.join(line)}", flush=True)
     return ran.passed
 
 

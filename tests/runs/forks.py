@@ -32,18 +32,18 @@ _ORDER_BYTES = 4096
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Tests by their markers and their places, as `pytest -m` and its arguments name them."""
+    """A selection of tests by markers and paths, as in the arguments of pytest."""
 
     marked: Sequence[str] = ()
     unmarked: Sequence[str] = ()
-    where: Sequence[str] = ("tests",)
-    elsewhere: Sequence[str] = ()
+    paths: Sequence[str] = ("tests",)
+    ignored_paths: Sequence[str] = ()
 
     @property
     def arguments(self) -> list[str]:
         """The arguments of an ordinary pytest that runs the same tests."""
         expression = " and ".join([*self.marked, *(f"not {name}" for name in self.unmarked)])
-        return ["-m", expression, *(f"--ignore={place}" for place in self.elsewhere), *self.where]
+        return ["-m", expression, *(f"--ignore={path}" for path in self.ignored_paths), *self.paths]
 
     def has(self, item: pytest.Item) -> bool:
         """Return True if the selection has `item`."""
@@ -51,8 +51,8 @@ class Selection:
         return (
             all(item.get_closest_marker(name) for name in self.marked)
             and not any(item.get_closest_marker(name) for name in self.unmarked)
-            and any(place.is_relative_to(where) for where in self.where)
-            and not any(place.is_relative_to(elsewhere) for elsewhere in self.elsewhere)
+            and any(place.is_relative_to(path) for path in self.paths)
+            and not any(place.is_relative_to(path) for path in self.ignored_paths)
         )
 
 
@@ -127,9 +127,8 @@ class Forks:
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtestloop(self, session: pytest.Session) -> Generator[None, Any, Any]:
-        if (
-            coverage.Coverage.current() is None
-        ):  # coverage would make the collection three times as long
+        # Under coverage this work would take three times as long.
+        if coverage.Coverage.current() is None:
             _work_ahead(session)
         order = self._next_order()
         session.items = order.select(session.items) if order else []

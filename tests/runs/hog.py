@@ -1,4 +1,4 @@
-"""Processes that keep cores busy while tests run, so that a test fails that depends on speed."""
+"""Processes that keep cores busy while tests run: tests that depend on speed then fail."""
 
 from __future__ import annotations
 

@@ -20,15 +20,15 @@ _HEAVY = ("tests/test_installed.py", "tests/test_packaging.py", "tests/engine/ch
 _WHISPER = ("tests/adapters/stt/whisper", "tests/adapters/service/demo/test_call_ru.py")
 
 LANES = (
-    Selection(("real",), ("asterisk",), elsewhere=(_CARRIER, *_SPEECH)),
-    Selection(("real",), where=(_CARRIER,)),
-    Selection(("real",), where=_SPEECH),
-    Selection(("asterisk",), elsewhere=(_CARRIER,)),
+    Selection(("real",), ("asterisk",), ignored_paths=(_CARRIER, *_SPEECH)),
+    Selection(("real",), paths=(_CARRIER,)),
+    Selection(("real",), paths=_SPEECH),
+    Selection(("asterisk",), ignored_paths=(_CARRIER,)),
 )
 #: The lanes of the real clock without Asterisk, without Whisper and without the heaviest tests.
 QUICK_LANES = (
-    Selection(("real",), ("asterisk",), elsewhere=(_CARRIER, *_SPEECH, *_WHISPER, *_HEAVY)),
-    Selection(("real",), where=_SPEECH, elsewhere=_WHISPER),
+    Selection(("real",), ("asterisk",), ignored_paths=(_CARRIER, *_SPEECH, *_WHISPER, *_HEAVY)),
+    Selection(("real",), paths=_SPEECH, ignored_paths=_WHISPER),
 )
 #: The tests that only compute: those on the virtual clock, and those without a clock.
 VIRTUAL = Selection(("virtual",), ("real",))
@@ -48,7 +48,7 @@ def run_lanes(lanes: Sequence[Sequence[Order]], python: Sequence[str] = PLAIN) -
         for lane in as_completed([pool.submit(_run, session, orders) for orders in lanes]):
             for order, ran in lane.result():
                 failed += not ran.passed
-                print(f"pytest {' '.join(order.selection.arguments)}", ran.said, sep="\n")
+                print(f"pytest {' '.join(order.selection.arguments)}", ran.output, sep="\n")
                 print(f"{ran.cpu} s of CPU\n", flush=True)
     return 1 if failed else 0
 

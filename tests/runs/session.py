@@ -22,7 +22,7 @@ PLAIN = (sys.executable, "-m")
 class Ran:
     """The result of an order: pytest's output, its last line, and the CPU that it used (s)."""
 
-    said: str
+    output: str
     passed: bool
     summary: str
     cpu: str
@@ -40,15 +40,15 @@ class Session:
         reader, writer = os.pipe()
         socket.send_fds(self.orders, [order.packed()], [writer])
         os.close(writer)
-        said, end = [], ""
+        output, end = [], ""
         with open(reader, errors="replace") as pipe:
             # Stop at the last line: a process that a test left behind may hold the pipe open.
             for line in pipe:
                 if line.startswith(END):
                     end = line.removeprefix(END)
                     break
-                said.append(line)
-        text = "".join(said).rstrip()
+                output.append(line)
+        text = "".join(output).rstrip()
         code, _, cpu = end.strip().partition(" ")
         return Ran(
             text or self.log.read_text(),

@@ -74,7 +74,7 @@ def test_words_that_were_known_before_the_reply_fell_silent_need_no_final() -> N
     assert (after.state, after.data.partial) == ("listening.interrupted", "no, nails")
 
 
-def test_a_noise_after_words_without_a_final_is_no_false_alarm() -> None:
+def test_a_noise_after_words_without_a_final_is_not_a_false_alarm() -> None:
     call = call_in("silence", partial="no, nails", partial_of=2, ended=3)
     after = call.on(FinalHeard(3, ""))
     assert (after.state, after.data.question) == ("listening.interrupted", ("no, nails",))
@@ -209,7 +209,7 @@ def test_an_interrupted_answer_that_was_heard_resets_the_apologies(
 @pytest.mark.parametrize(
     "reply", [replace(SPOKEN, ends_call=True), replace(SPOKEN, transfer_to="1")]
 )
-def test_okay_near_the_end_of_a_reply_that_ends_or_transfers_is_no_answer(reply: Reply) -> None:
+def test_okay_near_the_end_of_a_reply_that_ends_or_transfers_is_a_backchannel(reply: Reply) -> None:
     call = call_in("speech", reply=reply, interrupted="speaking", left_s=0.5)
     after = call.on(PartialHeard(2, "okay"), SpeechEnded(2), FinalHeard(2, "Okay."))
     assert (after.state, after.data.reply) == ("speaking.opening", reply)

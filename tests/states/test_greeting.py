@@ -25,7 +25,7 @@ def test_a_call_begins_with_picking_up_and_the_greeting() -> None:
     assert step.entry_effects == (AnswerLine(), StartReply(GREETING))
 
 
-def test_after_the_greeting_it_is_the_callers_turn() -> None:
+def test_the_callers_turn_follows_the_greeting() -> None:
     after = call_in("greeting.clear").on(PlaybackStarted(1), PlaybackFinished(1))
     assert after.state == "listening.waiting"
     assert after.effects == (StopPlayback(),)

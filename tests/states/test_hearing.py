@@ -41,7 +41,7 @@ def test_a_question_is_complete_when_no_final_is_pending() -> None:
     assert question_is_complete(both)
 
 
-def test_without_words_there_is_no_complete_question() -> None:
+def test_a_question_without_words_is_not_complete() -> None:
     assert not question_is_complete(PhoneData(ended=1, recognised=1))
 
 
@@ -63,7 +63,7 @@ def test_a_partial_is_kept_with_its_utterance() -> None:
     assert (data.partial, data.partial_of) == ("a ham", 3)
 
 
-def test_after_the_end_of_an_utterance_its_final_is_pending() -> None:
+def test_a_final_is_pending_after_the_end_of_its_utterance() -> None:
     assert note_speech_ended(PhoneData(), SpeechEnded(3), 0).ended == 3
 
 
@@ -119,7 +119,7 @@ def test_a_final_replaces_its_own_partial_and_adds_those_before_it() -> None:
     assert drop_final(data, FinalHeard(3, "yes")).partials == ()
 
 
-def test_without_a_partial_the_question_stays_as_it_is() -> None:
+def test_the_question_is_unchanged_without_a_partial() -> None:
     data = PhoneData(question=("nails",), partial_of=2, recognised=1)
     assert take_partials_as_finals(data) is data
 
@@ -137,7 +137,7 @@ def test_a_question_of_several_utterances_enters_the_history_as_one_entry() -> N
     assert (data.question, data.partial, data.answered, data.reprompts) == ((), "", 3, 0)
 
 
-def test_a_question_includes_the_utterances_that_have_ended() -> None:
+def test_all_ended_utterances_count_as_answered() -> None:
     assert record_question(PhoneData(question=("nails",), ended=4, recognised=3)).answered == 4
 
 
@@ -199,7 +199,7 @@ def test_words_heard_after_a_tool_follow_it_in_the_history() -> None:
     assert data.history == (*before.history, Said("agent", "It is nine.", 2))
 
 
-def test_a_reply_is_marked_as_cut_off_before_what_its_tool_has_done_since() -> None:
+def test_an_interrupted_reply_is_marked_before_the_entry_of_its_tool() -> None:
     used = ToolUsed("price", "{}", "nine", 1)
     before = PhoneData(reply=SPOKEN, history=(Said("agent", "Let me", 2), used))
     data = mark_interrupted(before)

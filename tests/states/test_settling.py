@@ -62,7 +62,7 @@ def test_the_empty_final_of_a_noise_gives_the_turn_back() -> None:
 
 
 @pytest.mark.parametrize("leaf", ["pause", "words"])
-def test_after_a_noise_an_unanswered_question_is_answered_again(leaf: str) -> None:
+def test_an_unanswered_question_is_answered_again_after_a_noise(leaf: str) -> None:
     known = call_in("pause", question=("nails",), ended=1, recognised=1).due("end_of_turn").data
     assert known.unanswered
     call = replace(call_in(leaf), data=replace(known, ended=2))

@@ -31,7 +31,7 @@ def test_the_turn_waits_for_the_words_of_both_utterances() -> None:
 
 
 @pytest.mark.parametrize("leaf", ["pause", "words"])
-def test_an_empty_final_removes_its_partial_and_is_no_question(leaf: str) -> None:
+def test_an_empty_final_removes_its_partial_and_makes_no_question(leaf: str) -> None:
     after = call_in(leaf, ended=1, partial="nai", partial_of=1).on(FinalHeard(1, ""))
     assert (after.state, after.data.history) == ("listening.waiting", ())
 
@@ -51,7 +51,7 @@ def test_a_partial_without_words_removes_no_words() -> None:
     assert call.on(PartialHeard(1, "")).data.partial == "nails"
 
 
-def test_after_a_false_alarm_flushed_sound_delays_no_timer() -> None:
+def test_flushed_sound_delays_no_timer_after_a_false_alarm() -> None:
     over = call_in("chunks").on(SoundQueued(2, 0, 20.0)).on(SpeechStarted(2), after=1.0)
     after = (
         over.due("barge_in_speech")

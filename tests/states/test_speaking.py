@@ -31,7 +31,7 @@ BROKEN = replace(SPOKEN, failure="it broke")
 
 
 @pytest.mark.parametrize("leaf", LEAVES)
-def test_after_a_reply_it_is_the_callers_turn(leaf: str) -> None:
+def test_the_callers_turn_follows_a_reply(leaf: str) -> None:
     after = call_in(leaf, apologies=2).on(PlaybackFinished(2))
     assert (after.state, after.effects) == ("listening.waiting", (StopPlayback(),))
     assert after.data.apologies == 0
@@ -42,7 +42,7 @@ def test_an_apology_does_not_reset_the_apologies() -> None:
 
 
 @pytest.mark.parametrize("reply", [FAREWELL, replace(SPOKEN, ends_call=True)])
-def test_after_a_goodbye_the_line_is_hung_up(reply: Reply) -> None:
+def test_a_goodbye_leads_to_a_hangup(reply: Reply) -> None:
     after = call_in("chunks", reply=reply).on(PlaybackFinished(2))
     assert (after.state, after.effects) == ("hangup", (StopPlayback(), HangUpLine()))
 

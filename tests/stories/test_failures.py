@@ -68,7 +68,9 @@ async def test_the_apology_is_not_late_when_the_model_fails_and_synthesis_hangs(
     assert longest_silence(telephone.recording, 4.0, 8.0) <= 3.0
 
 
-async def test_the_model_never_answers(telephone: Telephone) -> None:
+async def test_the_agent_asks_for_a_moment_and_then_apologises_when_the_model_hangs(
+    telephone: Telephone,
+) -> None:
     telephone.agent_will_say(hangs=True)
     await telephone.caller_says("Is there anybody?", at=3.0, until=4.0)
     await telephone.expect(states=[..., "thinking", "speaking", "listening"], heard=APOLOGY)
@@ -78,7 +80,9 @@ async def test_the_model_never_answers(telephone: Telephone) -> None:
     assert longest_silence(telephone.recording, 4.0, telephone.steps[-1].at_us / 1e6) <= 3.0 + 0.1
 
 
-async def test_the_model_hangs_in_mid_answer(telephone: Telephone) -> None:
+async def test_the_agent_apologises_when_the_model_hangs_in_mid_answer(
+    telephone: Telephone,
+) -> None:
     telephone.agent_will_say("We open at nine.|", hangs=True)
     await telephone.caller_says("When do you open?", at=3.0, until=4.0)
     await telephone.expect(states=[..., "thinking", "speaking", "listening"], heard=APOLOGY)
@@ -103,14 +107,18 @@ async def test_the_third_failure_in_a_row_ends_the_call(telephone: Telephone) ->
     assert [heard.text for heard in telephone.heard[1:]] == [APOLOGY, APOLOGY, REGRET]
 
 
-async def test_synthesis_fails_before_any_sound(telephone: Telephone) -> None:
+async def test_the_agent_apologises_when_synthesis_fails_before_any_sound(
+    telephone: Telephone,
+) -> None:
     telephone.agent_will_say("We open at nine.|")
     telephone.synthesizer.will("nine", Manner(fails=0.0))
     await telephone.caller_says("When do you open?", at=3.0, until=4.0)
     telephone.expect(states=[..., "thinking", "speaking", "listening"], heard=APOLOGY)
 
 
-async def test_synthesis_fails_in_the_second_chunk(telephone: Telephone) -> None:
+async def test_the_agent_apologises_after_the_first_chunk_when_synthesis_fails_in_the_second(
+    telephone: Telephone,
+) -> None:
     telephone.agent_will_say("We open at nine.|", "We close at five in the afternoon.|")
     telephone.synthesizer.will("five", Manner(latency=0.3, fails=0.0))
     await telephone.caller_says("When do you open?", at=3.0, until=4.0)
@@ -118,7 +126,7 @@ async def test_synthesis_fails_in_the_second_chunk(telephone: Telephone) -> None
     assert [heard.text for heard in telephone.heard[1:]] == ["We open at nine.", APOLOGY]
 
 
-async def test_synthesis_fails_in_mid_word_and_only_whole_words_are_history(
+async def test_only_whole_words_are_history_when_synthesis_fails_in_mid_word(
     telephone: Telephone,
 ) -> None:
     telephone.agent_will_say("We open at nine and close at five.|")
@@ -128,7 +136,7 @@ async def test_synthesis_fails_in_mid_word_and_only_whole_words_are_history(
     assert telephone.history[-2].text == telephone.heard[-2].text == "We open at"
 
 
-async def test_synthesis_hangs(telephone: Telephone) -> None:
+async def test_the_agent_apologises_when_synthesis_hangs(telephone: Telephone) -> None:
     telephone.agent_will_say("We open at nine.|", "We close at five.|")
     telephone.synthesizer.will("five", Manner(hangs=0.0))
     await telephone.caller_says("When do you open?", at=3.0, until=4.0)
@@ -182,7 +190,7 @@ async def test_a_recogniser_that_cannot_be_opened_ends_the_call_with_regret(
     telephone.expect(states=[..., "speaking", "hangup", "ended"], heard=REGRET)
 
 
-async def test_the_recogniser_fails_in_mid_utterance(
+async def test_the_caller_hears_regret_when_the_recogniser_fails_in_mid_utterance(
     telephone: Telephone,
 ) -> None:
     await telephone.caller_says(Spoken("When do you open?", fails="too long"), at=3.0)
@@ -200,7 +208,9 @@ async def test_lost_marks_do_not_leave_the_caller_in_silence(telephone: Telephon
     )
 
 
-async def test_marks_are_lost_during_the_answer(telephone: Telephone) -> None:
+async def test_marks_that_are_lost_during_the_answer_leave_no_long_silence(
+    telephone: Telephone,
+) -> None:
     telephone.agent_will_say("We open at nine.|")
     await telephone.caller_says("When do you open?", at=3.0, until=4.0)
     telephone.line.confirms_marks = False
@@ -211,7 +221,9 @@ async def test_marks_are_lost_during_the_answer(telephone: Telephone) -> None:
 
 
 @pytest.mark.parametrize("at", [0.0, 1.3, 3.5, 4.3, 5.0])
-async def test_the_line_breaks_off(telephone: Telephone, at: float) -> None:
+async def test_a_line_that_breaks_off_ends_the_call_immediately(
+    telephone: Telephone, at: float
+) -> None:
     telephone.agent_will_say("We open at nine in the morning.|")
     if at > 3.0:
         await telephone.caller_starts_speaking("When do you open?", at=3.0)

@@ -161,7 +161,9 @@ FILLERS = {
 @pytest.mark.unmeasured
 @pytest.mark.parametrize("later", MOMENTS)
 @pytest.mark.parametrize("state", CALLERS)
-async def test_the_caller_hangs_up(telephone: Telephone, state: str, later: float) -> None:
+async def test_a_callers_hangup_ends_the_call_in_every_state(
+    telephone: Telephone, state: str, later: float
+) -> None:
     prepare(telephone)
     await CALLERS[state](telephone)
     assert any(is_in(step.after.leaf, state) for step in telephone.steps[-2:])
@@ -178,7 +180,9 @@ async def test_the_caller_hangs_up(telephone: Telephone, state: str, later: floa
 @pytest.mark.unmeasured
 @pytest.mark.parametrize("later", MOMENTS)
 @pytest.mark.parametrize("state", CALLERS)
-async def test_the_operator_hangs_up(telephone: Telephone, state: str, later: float) -> None:
+async def test_the_operators_hangup_ends_the_call_with_a_goodbye_in_every_state(
+    telephone: Telephone, state: str, later: float
+) -> None:
     prepare(telephone)
     await CALLERS[state](telephone)
     await telephone.operator_hangs_up(at=telephone.now + later)
@@ -191,7 +195,9 @@ async def test_the_operator_hangs_up(telephone: Telephone, state: str, later: fl
 
 
 @pytest.mark.schedules(5)
-async def test_both_hang_up_at_the_same_instant(telephone: Telephone) -> None:
+async def test_the_call_ends_once_when_both_hang_up_at_the_same_instant(
+    telephone: Telephone,
+) -> None:
     await telephone.operator_hangs_up(at=3.0)
     await telephone.caller_hangs_up(at=3.0)
     await telephone.until_the_end()

@@ -36,7 +36,7 @@ async def test_caller_asks_hears_the_answer_and_hangs_up(telephone: Telephone) -
     ]
 
 
-async def test_an_answer_begins_when_the_turn_ends_and_the_providers_have_done_their_work(
+async def test_an_answer_begins_after_the_end_of_turn_and_the_latencies_of_the_providers(
     telephone: Telephone,
 ) -> None:
     telephone.agent_will_say("At nine.|", latency=0.5)

@@ -91,7 +91,7 @@ async def test_a_backchannel_does_not_end_a_reply_whose_synthesis_is_barely_ahea
     assert telephone.heard[-1] == HeardReply(2, text)
 
 
-async def test_the_caller_goes_on_while_the_answer_is_being_written(telephone: Telephone) -> None:
+async def test_words_before_the_answer_join_the_question(telephone: Telephone) -> None:
     telephone.agent_will_say("This is not what you want to know.|", latency=2.0)
     telephone.agent_will_say("Nails and a hammer, then.|")
     await telephone.caller_says("I would like nails", at=3.0, until=4.0)
@@ -106,7 +106,7 @@ async def test_the_caller_goes_on_while_the_answer_is_being_written(telephone: T
 
 
 @pytest.mark.call(scripts=ONE_FILLER)
-async def test_the_caller_speaks_during_the_filler(telephone: Telephone) -> None:
+async def test_words_during_the_filler_join_the_question(telephone: Telephone) -> None:
     telephone.agent_will_say("This is not what you want to know.|", latency=2.0)
     telephone.agent_will_say("Nails and a hammer, then.|")
     await telephone.caller_says("I would like nails", at=3.0, until=4.0)

@@ -1,5 +1,4 @@
-"""The model uses tools: what the caller hears while they work, and what becomes of their
-results."""
+"""The model uses tools: the sound while they work, and the use of their results."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""CPU seconds of a process, and of the whole machine, as Linux counts them."""
+"""The CPU seconds of a process, as Linux counts them."""
 
 from __future__ import annotations
 
@@ -14,6 +14,6 @@ def cpu_seconds(pid: int) -> float:
 
 
 def process_ticks(stat: str) -> int:
-    """Return the ticks in the content of /proc/PID/stat; the name in it may contain anything."""
+    """Return the ticks in the content of /proc/PID/stat. The name may hold any character."""
     fields = stat.rpartition(")")[2].split()
     return int(fields[11]) + int(fields[12])

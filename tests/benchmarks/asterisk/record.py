@@ -28,11 +28,12 @@ class Asked:
 class Turn:
     """A question and its answer: moments of packets (CLOCK_MONOTONIC)."""
 
+    #: When the caller asked.
     since: float
     #: The caller's first and last loud packet.
     began: float
     ended: float
-    #: The bot's first loud packet after it, or None.
+    #: The bot's first loud packet after the question, or None.
     answered: float | None
     #: The last loud packet of the answer that this question interrupted, or None.
     silenced: float | None

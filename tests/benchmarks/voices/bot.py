@@ -160,7 +160,7 @@ def turns(
 
 async def fallback(task: dict[str, Any]) -> dict[str, Any]:
     """Synthesize texts one after the other while the first voice hangs; return the seconds to the
-    first sound of the second voice, less the budget of the first."""
+    first sound of the second voice, less the time limit of the first."""
     overhead = []
     async with over_grpc(task) as first, over_http(task) as second:
         for number in range(task["texts"]):

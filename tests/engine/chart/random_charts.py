@@ -139,7 +139,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """A state before it is made. `timers` are its timers except the one that leads out."""
+    """The plan of a state. `timers` are its timers without the one that leads out."""
 
     path: str
     name: str

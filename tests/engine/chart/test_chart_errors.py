@@ -473,7 +473,7 @@ def test_a_timers_name_is_one_word() -> None:
     )
 
 
-def test_a_key_that_is_no_event_and_a_value_that_is_no_timer_are_refused() -> None:
+def test_keys_and_values_of_another_type_are_refused() -> None:
     wrong: Any = {"Knock": ignore("")}
     refused(
         State("a", on=wrong),
@@ -551,7 +551,7 @@ def test_a_reaction_of_wrong_types_is_refused(reaction: Reaction, says: str) -> 
 
 
 @pytest.mark.parametrize("use", ["entry", "exit"])
-def test_an_effect_of_a_state_that_is_none_is_refused(use: str) -> None:
+def test_an_effect_of_another_type_is_refused(use: str) -> None:
     effects: dict[str, Any] = {use: "start_reply"}
     refused(
         leaf("a", on={Knock: ignore("")}, **effects),
@@ -560,7 +560,7 @@ def test_an_effect_of_a_state_that_is_none_is_refused(use: str) -> None:
     )
 
 
-def test_an_activity_that_is_no_name_is_refused() -> None:
+def test_an_activity_of_another_type_is_refused() -> None:
     refused(
         leaf("a", activity=mistyped(ask_somebody)),
         says=f"state a: activity must be a name, got {ask_somebody!r}; give it a name in "
@@ -568,7 +568,7 @@ def test_an_activity_that_is_no_name_is_refused() -> None:
     )
 
 
-def test_children_that_are_no_states_are_refused() -> None:
+def test_children_of_another_type_are_refused() -> None:
     refused(
         State("p", children=mistyped(["a"])),
         says="state p: a child must be a State, got 'a'",
@@ -579,7 +579,7 @@ def test_children_that_are_no_states_are_refused() -> None:
     )
 
 
-def test_a_name_that_is_no_text_is_refused() -> None:
+def test_a_name_of_another_type_is_refused() -> None:
     refused(leaf(mistyped(5)), says="a state's name must be an identifier, got 5")
 
 

@@ -53,7 +53,7 @@ def test_each_rule_of_the_page_names_a_test_that_exists() -> None:
     assert len(rules()) > 40
     for rule in rules():
         named = re.findall(r"`(test_\w+\.py)::(test_\w+)`", rule)
-        assert named, f"no test stands behind: {rule}"
+        assert named, f"the rule names no test: {rule}"
         for file, test in named:
             (path,) = (ROOT / "tests/engine").rglob(file)
             found = re.search(rf"^(async )?def {test}\(", path.read_text("utf-8"), re.MULTILINE)
@@ -84,7 +84,7 @@ def test_reactions_are_tried_from_the_leaf_outwards_and_in_the_order_written() -
         chart(
             State(
                 "parent",
-                on={Knock: [stay(when=parents), ignore("nobody else did")]},
+                on={Knock: [stay(when=parents), ignore("no other reaction applies")]},
                 children=[leaf("child", on={Knock: [stay(when=first), stay(when=second)]})],
             )
         )
@@ -94,7 +94,7 @@ def test_reactions_are_tried_from_the_leaf_outwards_and_in_the_order_written() -
 
     assert step.guards == (("first", False), ("second", False), ("parents", False))
     assert step.reaction is not None
-    assert step.reaction.declared == ignore("nobody else did")
+    assert step.reaction.declared == ignore("no other reaction applies")
 
 
 def test_guards_behind_the_reaction_that_applies_are_not_asked() -> None:
@@ -260,7 +260,7 @@ def test_ignoring_changes_nothing() -> None:
 # --- which data each function reads --------------------------------------------------------------
 
 
-def test_guards_and_exit_effects_see_the_data_as_it_was() -> None:
+def test_guards_and_exit_effects_see_the_data_before_the_updates() -> None:
     def nothing_is_noted(data: Notes) -> bool:
         return not data.notes
 

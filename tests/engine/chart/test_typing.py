@@ -1,4 +1,4 @@
-"""mypy --strict takes a chart's functions as an author writes them, and finds wrong ones."""
+"""mypy --strict accepts an author's correct functions of a chart, and reports wrong ones."""
 
 from __future__ import annotations
 
@@ -69,9 +69,9 @@ def backwards(event: DigitReceived, data: MessageData) -> bool:
 
 stay(when=of_now)  # another parameter
 stay(when=backwards)  # another order
-stay(when=note_key)  # no yes or no
-stay(update=has_message)  # no data
-stay(effects=has_message)  # no effect
+stay(when=note_key)  # returns no bool
+stay(update=has_message)  # returns no data
+stay(effects=has_message)  # returns no effect
 """
 
 

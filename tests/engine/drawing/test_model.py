@@ -393,7 +393,7 @@ def test_a_text_is_wider_when_it_is_longer_or_bold() -> None:
     assert text_width("hearing") < text_width("hearing", bold=True) < text_width("hearing, heard")
 
 
-# --- what readers and scripts rely on ------------------------------------------------------------
+# --- signs for readers and scripts ---------------------------------------------------------------
 
 
 def test_the_lines_of_a_pair_of_arrows_point_up_or_down() -> None:
@@ -411,7 +411,7 @@ def test_the_line_of_a_single_arrow_has_no_direction() -> None:
     assert [line.way for link in block.links for line in link.lines] == [""]
 
 
-def test_a_leaf_shows_in_grey_what_it_inherits_behind_its_own_reactions() -> None:
+def test_inherited_reactions_of_a_leaf_are_grey_and_come_last() -> None:
     laid = state_diagram_of(diagram("default"), "call.turn.settling.pause")
 
     for rows in (laid.internal, *(group.rows for group in laid.left)):

@@ -31,7 +31,7 @@ def test_the_rest_of_the_longer_timer_is_known_when_the_shorter_one_fires() -> N
     assert (zone[2][0], zone[0][2]) == (2, -2)
 
 
-def test_of_two_timers_due_at_one_instant_the_first_declared_fires() -> None:
+def test_the_first_declared_of_two_timers_due_at_one_instant_fires() -> None:
     zone = begun(3, 3)
     assert fired(zone, 1) is not None
     assert fired(zone, 2) is None

@@ -170,7 +170,7 @@ def test_sound_of_an_earlier_playback_is_dropped_and_counted(rig: ClockedPlayout
     assert bytes(rig.line.played) == FRAME
 
 
-def test_there_is_one_playback_at_a_time(rig: ClockedPlayout) -> None:
+def test_a_second_playback_before_the_stop_is_refused(rig: ClockedPlayout) -> None:
     rig.begin()
 
     with pytest.raises(AssertionError, match="stopped before the next"):

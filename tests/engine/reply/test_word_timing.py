@@ -18,7 +18,7 @@ def test_the_timings_of_the_synthesizer_are_used() -> None:
     assert word_ends_s("Good morning.", timings, 9.0) == [0.4, 1.1]
 
 
-def test_without_timings_words_share_the_sound_by_their_characters() -> None:
+def test_words_without_timings_share_the_sound_by_their_characters() -> None:
     assert word_ends_s("one three", [], 4.0) == [pytest.approx(1.5), pytest.approx(4.0)]
 
 

@@ -168,7 +168,7 @@ async def test_heard_words_are_not_checked_without_word_timings(
     check_invariants(telephone.recording)
 
 
-async def test_a_call_without_a_journal_has_none_to_replay(make_telephone: MakeTelephone) -> None:
+async def test_a_call_without_a_journal_is_not_replayed(make_telephone: MakeTelephone) -> None:
     telephone = await finished(make_telephone)
     telephone.recording.journal = ()
     check_invariants(telephone.recording)

@@ -58,7 +58,7 @@ def test_a_diff_shows_matches_the_first_miss_and_the_rest(expected: Path, lines:
     assert path_diff(NAMES, LEAVES, expected).splitlines() == lines
 
 
-def test_a_call_without_a_state_shows_what_was_expected() -> None:
+def test_a_call_without_a_state_shows_the_expected_path() -> None:
     assert path_diff([], [], ["greeting"]) == "- greeting"
 
 

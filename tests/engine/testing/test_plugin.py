@@ -233,7 +233,7 @@ def test_a_test_that_passes_saves_nothing(run: Run, pytester: pytest.Pytester) -
     assert not (pytester.path / "journals").exists()
 
 
-def test_a_marker_says_what_the_telephone_is_made_with(run: Run) -> None:
+def test_a_marker_sets_the_arguments_of_the_telephone(run: Run) -> None:
     run(
         """
         import pytest

@@ -129,7 +129,7 @@ async def test_empty_arguments_may_be_written_in_several_ways(arguments: str) ->
         ('["x"]', "Input should be an object"),
     ],
 )
-def test_the_model_reads_which_arguments_do_not_fit(arguments: str, mistake: str) -> None:
+def test_an_error_names_each_wrong_argument(arguments: str, mistake: str) -> None:
     with pytest.raises(ToolError, match="These arguments do not fit") as refusal:
         tool(order).parse_arguments(arguments)
     assert mistake in str(refusal.value)

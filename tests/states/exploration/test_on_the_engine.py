@@ -1,4 +1,4 @@
-"""Random paths of the exploration: the real engine takes the same steps as `decide`."""
+"""The engine takes the same steps as `decide` on random paths of an exploration."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PATHS = 20
 
 
 def compared(step: Step) -> tuple[object, ...]:
-    """Return the parts of a step that must be equal: not the activation of its event."""
+    """Return the parts of a step that must be equal, without the activation of its event."""
     return step.at_us, step.event, step.outcome, step.after, step.data
 
 

@@ -11,7 +11,7 @@ from callchart.states import CHART, WORLD
 
 
 @pytest.mark.parametrize("turns", [0])
-def test_calls_with_this_many_turns_break_no_property(turns: int) -> None:
+def test_short_calls_break_no_property(turns: int) -> None:
     exploration = Exploration(CHART, replace(WORLD, turns=turns))
     for _ in exploration.run():
         pass
