@@ -192,7 +192,9 @@ def _mirror() -> str:
     for source in sources.splitlines():
         if source.rstrip("/").endswith("/debian"):
             return source
-    raise AsteriskUnavailable("this machine's apt names no Debian mirror to get Asterisk from")
+    raise AsteriskUnavailable(
+        "Asterisk needs a Debian mirror among the sources of this machine's apt"
+    )
 
 
 def _run(command: list[str], folder: Path | None = None) -> str:
@@ -207,12 +209,12 @@ def _run(command: list[str], folder: Path | None = None) -> str:
             timeout=DOWNLOAD_SECONDS,
         )
     except FileNotFoundError as error:
-        raise AsteriskUnavailable(f"Asterisk cannot be had without {command[0]}") from error
+        raise AsteriskUnavailable(f"Asterisk needs {command[0]}, which is missing") from error
     except subprocess.TimeoutExpired as error:
         raise AsteriskUnavailable(
-            f"{command[0]} did not get Asterisk within {DOWNLOAD_SECONDS} s"
+            f"Asterisk cannot be installed: {command[0]} took longer than {DOWNLOAD_SECONDS} s"
         ) from error
     if done.returncode:
-        said = (done.stderr.strip() or done.stdout.strip() or "nothing").splitlines()[-1]
-        raise AsteriskUnavailable(f"Asterisk cannot be had: {command[0]} said: {said}")
+        said = (done.stderr.strip() or done.stdout.strip() or "no output").splitlines()[-1]
+        raise AsteriskUnavailable(f"Asterisk cannot be installed: {command[0]} failed: {said}")
     return done.stdout

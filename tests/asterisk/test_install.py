@@ -22,7 +22,7 @@ def test_a_failed_download_names_the_reason_and_leaves_no_files(
     empty_cache: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(AsteriskUnavailable, match="cannot be had without apt-get"):
+    with pytest.raises(AsteriskUnavailable, match="needs apt-get, which is missing"):
         installed()
     assert [path.name for path in empty_cache.iterdir()] == ["asterisk.lock"]
 

@@ -128,7 +128,7 @@ def virtual_spans() -> dict[str, float]:
 
 
 def virtual_frames() -> dict[str, float]:
-    """Measure the same with single frames, and the bare loop on the same clock."""
+    """Measure the same with single frames, and compare it with the bare loop."""
     calls, lasts, script = 10, 15.0, Script()
 
     async def engine() -> None:

@@ -37,7 +37,7 @@ class FarEnd(Protocol):
     def line(self) -> Line: ...
 
     def say(self, pcm: bytes) -> None:
-        """Speak whole frames, after all earlier ones."""
+        """Queue whole frames of speech."""
         ...
 
     def heard(self) -> bytes:
@@ -78,7 +78,7 @@ class LineContract:
         return MockClock(autojump_threshold=0)
 
     def phone(self) -> AbstractAsyncContextManager[FarEnd]:
-        """Yield an unanswered call, which ends with the block."""
+        """Provide an unanswered call, which ends with the block."""
         raise NotImplementedError
 
     async def settle(self) -> None:

@@ -11,7 +11,8 @@ from callchart.engine.ports import EndOfUtterance, Heard, Recognition, Recognize
 from tests.recordings import RATE_HZ, frames, recording, silence
 
 WORDS = recording("en_operator").speech
-BOUND = 60.0  # seconds; a limit for results, not a measure
+#: The time limit for all results of a test.
+LIMIT_S = 60.0
 
 
 def say(call: Recognition, utterance: int, pcm: bytes) -> None:
@@ -45,7 +46,7 @@ class RecognizerContract:
     async def test_each_utterance_has_one_final_and_no_partial_repeats_the_one_before(
         self, recognizer: Recognizer
     ) -> None:
-        with trio.fail_after(BOUND):
+        with trio.fail_after(LIMIT_S):
             async with recognizer.recognition(RATE_HZ) as call:
                 say(call, 1, WORDS)
                 say(call, 2, WORDS)
@@ -58,7 +59,7 @@ class RecognizerContract:
     async def test_an_utterance_without_sound_or_words_has_a_final(
         self, recognizer: Recognizer
     ) -> None:
-        with trio.fail_after(BOUND):
+        with trio.fail_after(LIMIT_S):
             async with recognizer.recognition(RATE_HZ) as call:
                 call.utterance_started(1)
                 call.utterance_ended(1)
@@ -67,7 +68,7 @@ class RecognizerContract:
                 assert (await results(call))[-1].utterance == 2
 
     async def test_words_between_utterances_have_no_result(self, recognizer: Recognizer) -> None:
-        with trio.fail_after(BOUND):
+        with trio.fail_after(LIMIT_S):
             async with recognizer.recognition(RATE_HZ) as call:
                 call.feed_frames(WORDS)
                 say(call, 7, silence(0.3))
@@ -76,7 +77,7 @@ class RecognizerContract:
     async def test_the_recognizers_own_end_of_utterance_is_reported_at_most_once_and_in_order(
         self, recognizer: Recognizer
     ) -> None:
-        with trio.fail_after(BOUND):
+        with trio.fail_after(LIMIT_S):
             async with recognizer.recognition(RATE_HZ) as call:
                 ends: list[int] = []
                 for utterance in (1, 2):
@@ -91,7 +92,7 @@ class RecognizerContract:
     async def test_a_cancelled_wait_for_a_result_loses_no_result(
         self, recognizer: Recognizer
     ) -> None:
-        with trio.fail_after(BOUND):
+        with trio.fail_after(LIMIT_S):
             async with recognizer.recognition(RATE_HZ) as call:
                 async with trio.open_nursery() as nursery:
                     nursery.start_soon(call.result)
@@ -101,7 +102,7 @@ class RecognizerContract:
                 assert (await results(call))[-1].final
 
     async def test_results_of_parallel_calls_do_not_mix(self, recognizer: Recognizer) -> None:
-        with trio.fail_after(BOUND):
+        with trio.fail_after(LIMIT_S):
             async with (
                 recognizer.recognition(RATE_HZ) as one,
                 recognizer.recognition(RATE_HZ) as other,
@@ -114,7 +115,7 @@ class RecognizerContract:
     async def test_a_hangup_in_mid_word_does_not_block_the_next_call(
         self, recognizer: Recognizer
     ) -> None:
-        with trio.fail_after(BOUND):
+        with trio.fail_after(LIMIT_S):
             async with recognizer.recognition(RATE_HZ) as call:
                 call.utterance_started(1)
                 call.feed_frames(WORDS)

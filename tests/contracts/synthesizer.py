@@ -11,13 +11,14 @@ import trio
 from callchart.engine.ports import Speech, Synthesizer
 
 TEXT = "It is in stock, and we deliver it within three days."
-BOUND = 60.0  # seconds; a limit for results, not a measure
+#: The time limit for all results of a test.
+LIMIT_S = 60.0
 
 
 async def sound(synthesizer: Synthesizer, text: str, rate_hz: int = 16000) -> list[Speech]:
     """Return all pieces of a text's sound."""
     pieces: list[Speech] = []
-    with trio.fail_after(BOUND):
+    with trio.fail_after(LIMIT_S):
         await synthesizer.synthesize(text, rate_hz, pieces.append)
     return pieces
 
@@ -82,7 +83,7 @@ class SynthesizerContract:
         other = "Good morning."
         alone = [seconds(await sound(synthesizer, text)) for text in (TEXT, other)]
         pieces: tuple[list[Speech], list[Speech]] = ([], [])
-        with trio.fail_after(BOUND):
+        with trio.fail_after(LIMIT_S):
             async with trio.open_nursery() as nursery:
                 for text, into in zip((TEXT, other), pieces, strict=True):
                     nursery.start_soon(synthesizer.synthesize, text, 16000, into.append)
@@ -98,7 +99,7 @@ class SynthesizerContract:
             pieces.append(speech)
             scope.cancel()
 
-        with trio.fail_after(BOUND), trio.CancelScope() as scope:
+        with trio.fail_after(LIMIT_S), trio.CancelScope() as scope:
             await synthesizer.synthesize("One, two. " * 200, 16000, partial(first, scope))
         given = len(pieces)
         assert scope.cancelled_caught
@@ -111,6 +112,6 @@ class SynthesizerContract:
         def deaf(speech: Speech) -> None:
             raise BrokenPipeError
 
-        with trio.fail_after(BOUND), pytest.raises(BrokenPipeError):
+        with trio.fail_after(LIMIT_S), pytest.raises(BrokenPipeError):
             await synthesizer.synthesize(TEXT, 16000, deaf)
         assert seconds(await sound(synthesizer, TEXT)) > 0

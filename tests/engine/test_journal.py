@@ -278,9 +278,7 @@ def repeating_chart() -> Chart:
     [(False, "Ärger, 4711!", "Ärger, 4711!"), (True, "xxxxx, xxxx!", "…")],
     ids=["whole", "blank"],
 )
-def test_a_redacted_line_blanks_words_and_nothing_else(
-    redacted: bool, text: str, repeated: str
-) -> None:
+def test_a_redacted_line_blanks_words_only(redacted: bool, text: str, repeated: str) -> None:
     step = Hand(repeating_chart()).take(Message(3, "Ärger, 4711!"), at=1.5)
 
     assert line(1, step, redacted=redacted) == {

@@ -86,7 +86,7 @@ def test_a_duration_may_be_given_as_a_whole_number() -> None:
     assert PhoneSettings.of({"no_input": 2}).no_input == 2
 
 
-# --- settings of one's own -----------------------------------------------------------------------
+# --- settings of a subclass ----------------------------------------------------------------------
 
 
 def test_a_subclass_adds_its_own_settings() -> None:

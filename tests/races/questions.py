@@ -11,9 +11,7 @@ from callchart.engine.testing import Telephone
 from callchart.engine.testing.questions import (
     HeardReply,
     HeardSound,
-    PlayingStay,
     heard_sounds,
-    playing_stays,
 )
 
 #: The length of a frame (s). A frame that has begun to play is heard to its end.
@@ -112,7 +110,7 @@ def _is_of(said: Said, replies: set[int]) -> bool:
     return said.who == "agent" and said.reply in replies
 
 
-def silent_stays(call: Telephone, state: str) -> Iterator[tuple[float, float]]:
+def stays_in(call: Telephone, state: str) -> Iterator[tuple[float, float]]:
     """Yield the beginning and the end of each stay in a state (s)."""
     since: float | None = None
     for step in call.steps:
@@ -131,8 +129,3 @@ def heard_between(call: Telephone, begin: float, end: float) -> list[str]:
         for sound in heard_sounds(call.recording)
         if sound.at < end - 1e-6 and heard_until(call, sound) > begin + FRAME + 1e-6
     ]
-
-
-def stays_of(call: Telephone, reply: int) -> list[PlayingStay]:
-    """Return the stays in which a reply was played."""
-    return [stay for stay in playing_stays(call.recording) if stay.reply == reply]

@@ -25,7 +25,7 @@ from tests.races.questions import (
     heard_after_next_reply,
     heard_between,
     is_answered,
-    silent_stays,
+    stays_in,
 )
 
 pytestmark = pytest.mark.unmeasured
@@ -104,7 +104,7 @@ async def test_04_the_far_ends_buffer_is_flushed_as_the_caller_speaks(story: Sto
     story.caller_says(STOP, at=5.5, until=6.2)
     story.caller_makes_noise(at=8.6)
     await story.happens(until=12.0)
-    for begin, end in silent_stays(call, "barged_in"):
+    for begin, end in stays_in(call, "barged_in"):
         assert heard_between(call, begin, end) == []
 
 
@@ -212,9 +212,9 @@ async def test_20_the_answer_cuts_off_a_filler_and_a_flush_cuts_off_no_other_rep
     story.caller_says("What does it cost?", at=7.0, until=7.8)
     await story.happens(until=14.0)
     assert heard_after_interruption(call, "What does it cost?") == []
-    for begin, end in silent_stays(call, "filler_ending"):
+    for begin, end in stays_in(call, "filler_ending"):
         assert end - begin <= 0.15 + 1e-6
-    for begin, end in silent_stays(call, "speaking"):
+    for begin, end in stays_in(call, "speaking"):
         # No gap between two sentences whose sound was ready in time.
         assert longest_silence(call.recording, begin + FIRST_SOUND, end) < 0.1 + FIRST_SOUND
     assert entered(call.steps, "speaking")

@@ -38,13 +38,13 @@ async def measure(level: Level) -> dict[str, Any]:
         await speechkit.script_speaking(SPEAKING)
         await model.script_writing(WRITING)
         task = {"measure": "calls", "calls": level.calls, "seconds": level.seconds}
-        came = await run("bot", task, speechkit, model)
+        printed = await run("bot", task, speechkit, model)
         asked = await speechkit.asked("UtteranceSynthesis")
     return {
         "calls": level.calls,
         "seconds": level.seconds,
-        "cpu_seconds_per_call_minute": came["cpu_seconds_per_call_minute"],
-        **metrics(came["turns"], came["syntheses"], asked),
+        "cpu_seconds_per_call_minute": printed["cpu_seconds_per_call_minute"],
+        **metrics(printed["turns"], printed["syntheses"], asked),
     }
 
 
@@ -53,8 +53,10 @@ async def measure_fallback() -> dict[str, float]:
     async with servers() as (speechkit, model):
         await speechkit.script_speaking(Speaking(then="hang"))
         await speechkit.script_speaking(SPEAKING, over="http")
-        came = await run("bot", {"measure": "fallback", "texts": FALLBACKS + 1}, speechkit, model)
-    return dict(_percentiles("overhead", [after - FIRST_SOUND for after in came["seconds"]]))
+        printed = await run(
+            "bot", {"measure": "fallback", "texts": FALLBACKS + 1}, speechkit, model
+        )
+    return dict(_percentiles("overhead", [after - FIRST_SOUND for after in printed["seconds"]]))
 
 
 async def measure_alone() -> dict[str, float]:
@@ -66,9 +68,9 @@ async def measure_alone() -> dict[str, float]:
             # The first text opens the connections.
             texts = [f"{name} {number}" for number in range(ALONE + 1)]
             task = {"measure": "alone", "texts": texts}
-            came = await run(module, task, speechkit, model)
-            del came[texts[0]]
-            seconds_of[name] = list(client_seconds(came, await speechkit.asked()))
+            printed = await run(module, task, speechkit, model)
+            del printed[texts[0]]
+            seconds_of[name] = list(client_seconds(printed, await speechkit.asked()))
     return {
         key: value for name in seconds_of for key, value in _percentiles(name, seconds_of[name])
     }
@@ -89,8 +91,8 @@ async def run(
     done = await trio.run_process(command, capture_stdout=True, check=False)
     if done.returncode != 0:
         raise BotFailed(f"{module} ended with exit code {done.returncode}; see above")
-    came: dict[str, Any] = json.loads(done.stdout)
-    return came
+    printed: dict[str, Any] = json.loads(done.stdout)
+    return printed
 
 
 def metrics(

@@ -133,7 +133,7 @@ def test_a_guard_of_an_event_is_refused_on_a_timer() -> None:
 
 
 @pytest.mark.parametrize("guard", [of_knocks, of_any_event])
-def test_a_guard_of_the_event_or_of_its_base_is_taken(guard: Callable[..., bool]) -> None:
+def test_a_guard_of_the_event_or_of_its_base_is_accepted(guard: Callable[..., bool]) -> None:
     assert chart(leaf("a", on={Knock: [stay(when=guard), to("over")]}))
 
 

@@ -30,7 +30,7 @@ BYE = State(
 
 
 def chart(*states: State, events: Sequence[type[Event]] = (), **rest: Any) -> Chart:
-    """Return a chart of `states`; when the line closes, they lead to `bye`."""
+    """Return a chart of `states`, and of `bye` and `over`, which end a call."""
     return Chart(
         "a test's", [*states, BYE, OVER], events=(Knock, CallerHungUp, LineClosed, *events), **rest
     )
@@ -68,7 +68,7 @@ def explored(chart: Chart, **options: Any) -> Exploration:
 
 @dataclass(frozen=True)
 class Counted(CallData):
-    """Call data with a number of its own."""
+    """Call data that count the knocks, up to two."""
 
     knocks: int = 0
 
