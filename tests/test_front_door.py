@@ -27,7 +27,7 @@ def test_every_public_class_and_function_is_documented(module: ModuleType) -> No
     assert [name for name, value in ours.items() if not value.__doc__] == []
 
 
-def test_a_name_that_does_not_exist_is_an_attribute_error() -> None:
+def test_an_unknown_name_raises_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="module 'callchart' has no attribute 'chart_of'"):
         _ = callchart.chart_of  # type: ignore[attr-defined]
 

@@ -32,7 +32,7 @@ def test_the_code_of_a_page_is_that_of_a_tested_example(code: str, example: str)
     assert code == (ROOT / "tests/examples" / example).read_text("utf-8")
 
 
-def test_the_test_in_readme_runs() -> None:
+def test_the_test_in_readme_is_that_of_an_example() -> None:
     test = (ROOT / "tests/examples/test_interruption.py").read_text("utf-8")
     assert README[1] == test.partition('"""\n\n')[2]  # without its docstring
 

@@ -91,7 +91,7 @@ def parse(datagram: bytes) -> Request | Response:
             return Response(headers, body, int(second))
         return Request(headers, body, first, second)
     except ValueError as error:
-        raise NotSip("a datagram that is no SIP message") from error
+        raise NotSip("the datagram must be a SIP message") from error
 
 
 def answer(

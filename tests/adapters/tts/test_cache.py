@@ -21,7 +21,7 @@ from callchart.engine.data import Scripts
 from callchart.engine.phrases import Phrases, script_texts
 from callchart.engine.ports import ProviderError, Speech, Synthesizer, WordTiming
 from callchart.engine.testing import FakeSynthesizer, Manner
-from tests.contracts.synthesizer import BOUND, TEXT, SynthesizerContract, seconds, sound
+from tests.contracts.synthesizer import LIMIT_S, TEXT, SynthesizerContract, seconds, sound
 from tests.outside_work import WorkLedger
 
 pytestmark = pytest.mark.real
@@ -35,8 +35,8 @@ Open = Callable[..., AbstractAsyncContextManager[CachedSynthesizer]]
 @pytest.fixture(autouse=True)
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Raise the timeouts of the disk, for a busy machine."""
-    monkeypatch.setattr(cache, "READ_TIMEOUT_S", BOUND)
-    monkeypatch.setattr(cache, "LAST_WRITES_S", BOUND)
+    monkeypatch.setattr(cache, "READ_TIMEOUT_S", LIMIT_S)
+    monkeypatch.setattr(cache, "LAST_WRITES_S", LIMIT_S)
 
 
 @pytest.fixture
@@ -99,7 +99,7 @@ async def test_a_second_start_finds_the_cached_texts(
     for _ in range(2):
         async with open_cache(declared=script_texts(scripts)) as cached:
             phrases = Phrases(16000)
-            with trio.fail_after(BOUND):
+            with trio.fail_after(LIMIT_S):
                 await phrases.prepare(cached, script_texts(scripts))
             prepared.append([phrases[text] for text in script_texts(scripts)])
     assert len(fake.syntheses) == len(set(script_texts(scripts)))
@@ -111,7 +111,7 @@ async def test_an_uncached_text_streams_while_it_is_collected(
 ) -> None:
     under_way: list[int] = []
     async with open_cache() as cached:
-        with trio.fail_after(BOUND):
+        with trio.fail_after(LIMIT_S):
             await cached.synthesize(HELLO, 16000, lambda _: under_way.append(fake.under_way))
     assert set(under_way) == {1}
 
@@ -245,7 +245,7 @@ async def test_a_sound_that_failed_is_not_kept(
 
 async def test_a_sound_that_was_cancelled_is_not_kept(open_cache: Open, files: Path) -> None:
     async with open_cache() as cached:
-        with trio.fail_after(BOUND), trio.CancelScope() as scope:
+        with trio.fail_after(LIMIT_S), trio.CancelScope() as scope:
             await cached.synthesize(HELLO, 16000, lambda _: scope.cancel())
         assert scope.cancelled_caught
     assert len(kept(files)) == 0
@@ -351,7 +351,7 @@ async def test_barge_in_cancels_a_read_immediately(
 ) -> None:
     disk = HeldDisk(monkeypatch, "read")
     try:
-        with trio.fail_after(BOUND):
+        with trio.fail_after(LIMIT_S):
             async with open_cache() as cached, trio.open_nursery() as nursery:
                 nursery.start_soon(cached.synthesize, HELLO, 16000, lambda _: None)
                 await trio.testing.wait_all_tasks_blocked()

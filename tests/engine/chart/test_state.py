@@ -62,7 +62,7 @@ def test_an_error_names_the_effect_that_cannot_be_carried_out() -> None:
         Wish().carry_out(None)
 
 
-# --- a state, changed ----------------------------------------------------------------------------
+# --- changed states ------------------------------------------------------------------------------
 
 
 def nested() -> State:

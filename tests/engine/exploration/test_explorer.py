@@ -123,9 +123,7 @@ def test_a_wait_without_end_behind_a_guard_is_found() -> None:
     assert the_violation(exploration)[0] == "a call ends if only its timers fire"
 
 
-def test_a_call_whose_only_timer_fails_can_wait_without_end_and_the_nearest_wait_is_reported() -> (
-    None
-):
+def test_the_nearest_wait_without_end_behind_a_failing_timer_is_reported() -> None:
     here = state("here", on={Knock: to("there")}, after={"t": (3, to("bye", update=fails))})
     there = state("there", after={"t": (3, to("bye", update=fails))})
     exploration = explored(chart(here, there, data=Counted))

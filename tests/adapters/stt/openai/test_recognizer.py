@@ -12,7 +12,7 @@ from callchart.adapters.stt.openai import recognizer as recognizer_module
 from callchart.adapters.stt.openai.recognizer import OpenAIRecognizer
 from callchart.engine.ports import Heard, ProviderError, Recognition
 from tests.adapters.stt.openai.transcriptions import ScriptedAnswer, Server, refusal, serving
-from tests.contracts.recognizer import BOUND, WORDS, RecognizerContract, result, results, say
+from tests.contracts.recognizer import LIMIT_S, WORDS, RecognizerContract, result, results, say
 from tests.recordings import RATE_HZ, silence
 
 pytestmark = pytest.mark.real
@@ -23,7 +23,7 @@ KEY = "sk-secret"
 @asynccontextmanager
 async def calling(*answers: ScriptedAnswer) -> AsyncIterator[tuple[Recognition, Server]]:
     """Open a call's recogniser, with its server."""
-    with trio.fail_after(BOUND):
+    with trio.fail_after(LIMIT_S):
         async with (
             serving(*answers) as server,
             OpenAIRecognizer.open(api_key=KEY, language="ru", base_url=server.url) as recognizer,
@@ -83,7 +83,7 @@ async def test_finals_keep_the_order_of_the_utterances() -> None:
 
 async def test_the_end_of_a_call_closes_its_requests() -> None:
     never = trio.Event()
-    with trio.fail_after(BOUND):
+    with trio.fail_after(LIMIT_S):
         async with (
             serving(ScriptedAnswer(wait=never)) as server,
             OpenAIRecognizer.open(api_key=KEY, language="ru", base_url=server.url) as recognizer,
@@ -167,7 +167,7 @@ async def test_a_request_times_out(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def test_a_refused_connection_names_the_server() -> None:
-    with trio.fail_after(BOUND):
+    with trio.fail_after(LIMIT_S):
         async with serving() as gone:
             pass
         async with (

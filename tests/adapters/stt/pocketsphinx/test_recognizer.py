@@ -14,7 +14,7 @@ from callchart.adapters.stt.pocketsphinx import recognizer as recognizer_module
 from callchart.adapters.stt.pocketsphinx.recognizer import PocketsphinxRecognizer
 from callchart.adapters.worker.polyphase import Resampler
 from callchart.engine.ports import Heard, ProviderError, Recognition
-from tests.contracts.recognizer import BOUND, RecognizerContract, results, say
+from tests.contracts.recognizer import LIMIT_S, RecognizerContract, results, say
 from tests.outside_work import WorkLedger
 from tests.recordings import RATE_HZ, Recording, frames, recording, silence
 
@@ -67,7 +67,7 @@ async def test_clean_speech_has_few_word_errors(
 ) -> None:
     """Leave out the recording "uh huh", which the language model does not know."""
     wrong = spoken = 0
-    with trio.fail_after(BOUND):
+    with trio.fail_after(LIMIT_S):
         async with recognizer.recognition(rate_hz) as call:
             for name in ("en_hours", "en_operator", "en_goodbye"):
                 caller = recording(name)
@@ -78,7 +78,7 @@ async def test_clean_speech_has_few_word_errors(
 
 
 async def test_partials_come_while_the_caller_speaks(recognizer: PocketsphinxRecognizer) -> None:
-    with trio.fail_after(BOUND):
+    with trio.fail_after(LIMIT_S):
         async with recognizer.recognition(RATE_HZ) as call:
             call.feed_frames(silence(0.3))
             call.utterance_started(1)
@@ -96,7 +96,7 @@ async def test_the_first_word_is_recognised_after_a_late_onset(
     """The onset is found up to 160 ms late, and the word needs some silence before it."""
     speech = recording("en_operator").speech
     late = len(silence(0.16))
-    with trio.fail_after(BOUND):
+    with trio.fail_after(LIMIT_S):
         async with recognizer.recognition(RATE_HZ) as call:
             call.feed_frames(silence(0.5) + speech[:late])
             call.utterance_started(1)
@@ -108,7 +108,7 @@ async def test_the_first_word_is_recognised_after_a_late_onset(
 async def test_the_end_of_an_utterance_is_not_part_of_the_next(
     recognizer: PocketsphinxRecognizer,
 ) -> None:
-    with trio.fail_after(BOUND):
+    with trio.fail_after(LIMIT_S):
         async with recognizer.recognition(RATE_HZ) as call:
             say(call, 1, recording("en_operator").speech)
             call.utterance_started(2)
@@ -120,7 +120,7 @@ async def test_the_end_of_an_utterance_is_not_part_of_the_next(
 async def test_two_calls_get_their_own_words(
     recognizer: PocketsphinxRecognizer,
 ) -> None:
-    with trio.fail_after(BOUND):
+    with trio.fail_after(LIMIT_S):
         async with (
             recognizer.recognition(RATE_HZ) as one,
             recognizer.recognition(RATE_HZ) as other,
@@ -141,7 +141,7 @@ async def test_two_calls_get_their_own_words(
 async def test_a_killed_process_fails_only_its_own_call(
     recognizer: PocketsphinxRecognizer, processes: list[trio.Process]
 ) -> None:
-    with trio.fail_after(BOUND):
+    with trio.fail_after(LIMIT_S):
         async with recognizer.recognition(RATE_HZ) as call:
             call.utterance_started(1)
             call.feed_frames(recording("en_hours").speech)
@@ -159,7 +159,7 @@ async def test_a_killed_process_fails_only_its_own_call(
 async def test_an_idle_process_that_died_is_replaced(
     recognizer: PocketsphinxRecognizer, processes: list[trio.Process]
 ) -> None:
-    with trio.fail_after(BOUND):
+    with trio.fail_after(LIMIT_S):
         processes[0].kill()
         await processes[0].wait()
         async with recognizer.recognition(RATE_HZ) as call:
@@ -171,7 +171,7 @@ async def test_the_end_of_a_call_does_not_wait_for_a_hanging_process(
     processes: list[trio.Process],
 ) -> None:
     work = WorkLedger()
-    with trio.fail_after(BOUND):
+    with trio.fail_after(LIMIT_S):
         async with PocketsphinxRecognizer.open(work) as recognizer:
             async with recognizer.recognition(RATE_HZ) as call:
                 processes[0].send_signal(signal.SIGSTOP)
@@ -187,7 +187,7 @@ async def test_a_recogniser_a_minute_behind_raises_an_error(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(recognizer_module, "MOST_UNANSWERED", 10)
-    with trio.fail_after(BOUND):
+    with trio.fail_after(LIMIT_S):
         async with recognizer.recognition(RATE_HZ) as call:
             processes[0].send_signal(signal.SIGSTOP)
             say(call, 1, recording("en_hours").speech)
@@ -202,7 +202,7 @@ async def test_an_utterance_counts_as_outside_work_until_its_final() -> None:
     async def listen(call: Recognition) -> None:
         heard.extend(await results(call))
 
-    with trio.fail_after(BOUND):
+    with trio.fail_after(LIMIT_S):
         async with (
             PocketsphinxRecognizer.open(work) as recognizer,
             recognizer.recognition(RATE_HZ) as call,
@@ -220,7 +220,7 @@ async def test_an_utterance_counts_as_outside_work_until_its_final() -> None:
 
 async def test_outside_work_ends_when_the_process_dies(processes: list[trio.Process]) -> None:
     work = WorkLedger()
-    with trio.fail_after(BOUND):
+    with trio.fail_after(LIMIT_S):
         async with (
             PocketsphinxRecognizer.open(work) as recognizer,
             recognizer.recognition(RATE_HZ) as call,
@@ -234,7 +234,7 @@ async def test_outside_work_ends_when_the_process_dies(processes: list[trio.Proc
 async def test_closing_kills_all_processes_and_refuses_new_calls(
     processes: list[trio.Process],
 ) -> None:
-    with trio.fail_after(BOUND):
+    with trio.fail_after(LIMIT_S):
         async with (
             PocketsphinxRecognizer.open() as recognizer,
             recognizer.recognition(RATE_HZ) as call,

@@ -13,7 +13,7 @@ import trio.testing
 from callchart.adapters.stt.whisper import recognizer as recognizer_module
 from callchart.adapters.stt.whisper.recognizer import WhisperRecognizer
 from callchart.engine.ports import Heard, ProviderError
-from tests.contracts.recognizer import BOUND, WORDS, RecognizerContract, results, say
+from tests.contracts.recognizer import LIMIT_S, WORDS, RecognizerContract, results, say
 from tests.outside_work import WorkLedger
 from tests.recordings import RATE_HZ, frames, recording, silence
 
@@ -42,7 +42,7 @@ async def test_a_final_covers_the_utterance_and_360_ms_before_it(
     recognizer: WhisperRecognizer, rate_hz: int
 ) -> None:
     loud = b"\1\0" * (rate_hz // 50)
-    with trio.fail_after(BOUND):
+    with trio.fail_after(LIMIT_S):
         async with recognizer.recognition(rate_hz) as call:
             call.feed_frames(silence(5.0, rate_hz))
             call.utterance_started(1)
@@ -55,7 +55,7 @@ async def test_partials_come_every_700_ms(
     recognizer: WhisperRecognizer,
 ) -> None:
     heard = []
-    with trio.fail_after(BOUND):
+    with trio.fail_after(LIMIT_S):
         async with recognizer.recognition(RATE_HZ) as call:
             call.utterance_started(1)
             for number, frame in enumerate(frames(recording("en_hours").pcm), 1):
@@ -68,7 +68,7 @@ async def test_partials_come_every_700_ms(
 async def test_no_partial_is_requested_while_a_final_waits(
     recognizer: WhisperRecognizer, processes: list[trio.Process]
 ) -> None:
-    with trio.fail_after(BOUND):
+    with trio.fail_after(LIMIT_S):
         async with (
             recognizer.recognition(RATE_HZ) as one,
             recognizer.recognition(RATE_HZ) as other,
@@ -90,7 +90,7 @@ async def test_no_partial_follows_a_slow_job(
     recognizer: WhisperRecognizer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(recognizer_module, "SLOW_JOB_S", 0.0)
-    with trio.fail_after(BOUND):
+    with trio.fail_after(LIMIT_S):
         async with recognizer.recognition(RATE_HZ) as call:
             say(call, 1, silence(0.2))
             assert [heard.final for heard in await results(call)] == [True]
@@ -101,7 +101,7 @@ async def test_no_partial_follows_a_slow_job(
 async def test_finals_come_in_the_order_in_which_the_utterances_ended(
     recognizer: WhisperRecognizer,
 ) -> None:
-    with trio.fail_after(BOUND):
+    with trio.fail_after(LIMIT_S):
         async with recognizer.recognition(RATE_HZ) as call:
             for utterance in (1, 2, 3):
                 say(call, utterance, silence(0.3))
@@ -114,7 +114,7 @@ async def test_a_full_queue_fails_the_newest_utterance(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(recognizer_module, "MOST_WAITING", 2)
-    with trio.fail_after(BOUND):
+    with trio.fail_after(LIMIT_S):
         async with (
             recognizer.recognition(RATE_HZ) as one,
             recognizer.recognition(RATE_HZ) as other,
@@ -132,7 +132,7 @@ async def test_a_full_queue_fails_the_newest_utterance(
 async def test_an_utterance_is_cut_after_a_minute(
     recognizer: WhisperRecognizer, processes: list[trio.Process]
 ) -> None:
-    with trio.fail_after(BOUND):
+    with trio.fail_after(LIMIT_S):
         async with recognizer.recognition(8000) as call:
             call.utterance_started(1)
             for _ in range(70):
@@ -144,7 +144,7 @@ async def test_an_utterance_is_cut_after_a_minute(
 async def test_a_dead_process_fails_its_jobs_and_is_replaced(
     recognizer: WhisperRecognizer, processes: list[trio.Process]
 ) -> None:
-    with trio.fail_after(BOUND):
+    with trio.fail_after(LIMIT_S):
         async with (
             recognizer.recognition(RATE_HZ) as waiting,
             recognizer.recognition(RATE_HZ) as silent,
@@ -164,7 +164,7 @@ async def test_a_failed_restart_is_repeated_at_the_next_job(
     processes: list[trio.Process],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    with trio.fail_after(BOUND):
+    with trio.fail_after(LIMIT_S):
         async with (
             recognizer.recognition(RATE_HZ) as one,
             recognizer.recognition(RATE_HZ) as other,
@@ -188,7 +188,7 @@ async def test_the_end_of_a_call_does_not_wait_for_a_hanging_process(
     processes: list[trio.Process],
 ) -> None:
     work = WorkLedger()
-    with trio.fail_after(BOUND):
+    with trio.fail_after(LIMIT_S):
         async with WhisperRecognizer.open(NO_FOLDER, "en", work=work) as recognizer:
             async with recognizer.recognition(RATE_HZ) as call:
                 processes[0].send_signal(signal.SIGSTOP)
@@ -203,7 +203,7 @@ async def test_the_results_of_an_ended_call_are_dropped(
     processes: list[trio.Process],
 ) -> None:
     work = WorkLedger()
-    with trio.fail_after(BOUND):
+    with trio.fail_after(LIMIT_S):
         async with WhisperRecognizer.open(NO_FOLDER, "en", work=work) as recognizer:
             async with recognizer.recognition(RATE_HZ) as call:
                 say(call, 1, silence(0.3))
@@ -217,7 +217,7 @@ async def test_a_job_counts_as_outside_work_until_its_final() -> None:
     work = WorkLedger()
     heard: list[Heard] = []
 
-    with trio.fail_after(BOUND):
+    with trio.fail_after(LIMIT_S):
         async with (
             WhisperRecognizer.open(NO_FOLDER, "en", work=work) as recognizer,
             recognizer.recognition(RATE_HZ) as call,
@@ -232,7 +232,7 @@ async def test_a_job_counts_as_outside_work_until_its_final() -> None:
 
 
 async def test_a_closed_recogniser_refuses_new_calls(processes: list[trio.Process]) -> None:
-    with trio.fail_after(BOUND):
+    with trio.fail_after(LIMIT_S):
         async with WhisperRecognizer.open(NO_FOLDER, "en") as recognizer:
             pass
         with pytest.raises(ProviderError, match="closed"):
@@ -242,6 +242,6 @@ async def test_a_closed_recogniser_refuses_new_calls(processes: list[trio.Proces
 
 
 async def test_an_error_of_the_worker_fails_open() -> None:
-    with trio.fail_after(BOUND), pytest.raises(ProviderError, match=r"got 'none' \(use en"):
+    with trio.fail_after(LIMIT_S), pytest.raises(ProviderError, match=r"got 'none' \(use en"):
         async with WhisperRecognizer.open(NO_FOLDER, "none"):
             pytest.fail("open must raise the worker's error")

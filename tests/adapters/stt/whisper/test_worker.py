@@ -15,7 +15,7 @@ from callchart.adapters.stt.whisper.recognizer import WhisperRecognizer
 from callchart.adapters.stt.whisper.worker import Whisper
 from callchart.adapters.worker.polyphase import Resampler
 from callchart.engine.ports import ProviderError
-from tests.contracts.recognizer import BOUND, results, say
+from tests.contracts.recognizer import LIMIT_S, results, say
 from tests.recordings import recording, silence
 from tests.whisper_model import put_model
 
@@ -86,7 +86,7 @@ def test_a_1_khz_tone_is_in_its_own_band() -> None:
 
 
 async def test_a_call_is_transcribed_in_the_worker_process(weights: Path) -> None:
-    with trio.fail_after(BOUND):
+    with trio.fail_after(LIMIT_S):
         async with (
             WhisperRecognizer.open(weights, "en") as recognizer,
             recognizer.recognition(RATE_HZ) as call,
@@ -107,13 +107,13 @@ async def test_a_folder_without_a_model_is_refused_with_a_cure(
 ) -> None:
     for name in files:
         (tmp_path / name).write_bytes(b"no weights")
-    with trio.fail_after(BOUND), pytest.raises(ProviderError, match=message):
+    with trio.fail_after(LIMIT_S), pytest.raises(ProviderError, match=message):
         async with WhisperRecognizer.open(tmp_path, language):
             pytest.fail("open must fail without a model")
 
 
 async def test_an_unknown_language_is_refused(weights: Path) -> None:
-    with trio.fail_after(BOUND), pytest.raises(ProviderError, match="codes, got 'xx'"):
+    with trio.fail_after(LIMIT_S), pytest.raises(ProviderError, match="codes, got 'xx'"):
         async with WhisperRecognizer.open(weights, "xx"):
             pytest.fail("open must refuse the language")
 
@@ -124,6 +124,6 @@ async def test_without_the_package_the_error_names_the_extra(
     (tmp_path / "ctranslate2.py").write_text("raise ImportError('not here')")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     message = r"not here \(pip install 'callchart\[whisper\]'\)"
-    with trio.fail_after(BOUND), pytest.raises(ProviderError, match=message):
+    with trio.fail_after(LIMIT_S), pytest.raises(ProviderError, match=message):
         async with WhisperRecognizer.open(tmp_path, "ru"):
             pytest.fail("open must fail without the package")

@@ -20,7 +20,7 @@ from callchart.adapters.yandex.iam import IamTokens
 from callchart.adapters.yandex.token_sources import tokens_of_machine
 from callchart.engine.ports import Heard, ProviderError, Recognition
 from tests.adapters.tts.yandex.server import address, unused_address
-from tests.contracts.recognizer import BOUND, RecognizerContract, result, results
+from tests.contracts.recognizer import LIMIT_S, RecognizerContract, result, results
 from tests.recordings import RATE_HZ, frames, silence
 from tests.servers.exchanges import fingerprint
 from tests.servers.speechkit.rest import METADATA
@@ -64,7 +64,7 @@ async def calling(
     limits: Limits = LIMITS,
 ) -> AsyncIterator[Recognition]:
     """Open a call's recogniser; after the block, check that no stream is open."""
-    with trio.fail_after(BOUND):
+    with trio.fail_after(LIMIT_S):
         async with (
             YandexRecognizer.open(
                 credentials, listening, address=address(server), limits=limits
@@ -240,7 +240,7 @@ async def test_a_refused_key_raises_the_cure(server: SpeechKitServer) -> None:
 
 async def test_a_refused_connection_names_the_server(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(recognition, "RECONNECT", Backoff(0.01, 0.16))
-    with trio.fail_after(BOUND), unused_address() as nowhere:
+    with trio.fail_after(LIMIT_S), unused_address() as nowhere:
         async with (
             YandexRecognizer.open(KEY, address=nowhere) as recognizer,
             recognizer.recognition(RATE_HZ) as call,

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from callchart.adapters.tts.espeak.synthesizer import EspeakSynthesizer
 from callchart.engine.ports import ProviderError, Speech, Synthesizer
-from tests.contracts.synthesizer import BOUND, TEXT, SynthesizerContract, seconds, sound
+from tests.contracts.synthesizer import LIMIT_S, TEXT, SynthesizerContract, seconds, sound
 from tests.outside_work import WorkLedger
 
 pytestmark = pytest.mark.real
@@ -85,7 +85,7 @@ async def test_pieces_join_without_a_click(synthesizer: Synthesizer) -> None:
 
 
 async def test_voice_and_speed_are_applied() -> None:
-    with trio.fail_after(BOUND):
+    with trio.fail_after(LIMIT_S):
         async with EspeakSynthesizer.open("ru", 120) as slow:
             unhurried = seconds(await sound(slow, "Добрый день!"))
         async with EspeakSynthesizer.open("ru", 240) as fast:
@@ -112,7 +112,7 @@ async def test_a_killed_process_fails_its_text_and_is_replaced(
     def first(speech: Speech) -> None:
         processes[0].kill()
 
-    with trio.fail_after(BOUND):
+    with trio.fail_after(LIMIT_S):
         with pytest.raises(ProviderError, match=r"espeak-ng: .*SIGKILL"):
             await synthesizer.synthesize("One, two. " * 1000, 16000, first)
         assert seconds(await sound(synthesizer, TEXT)) > 0
@@ -122,7 +122,7 @@ async def test_a_killed_process_fails_its_text_and_is_replaced(
 async def test_concurrent_texts_restart_a_dead_process_once(
     synthesizer: Synthesizer, processes: list[trio.Process]
 ) -> None:
-    with trio.fail_after(BOUND):
+    with trio.fail_after(LIMIT_S):
         processes[0].kill()
         with pytest.raises(ProviderError):
             await sound(synthesizer, TEXT)
@@ -137,7 +137,7 @@ async def test_a_cancelled_text_does_not_wait_for_a_hanging_process(
 ) -> None:
     processes[0].send_signal(signal.SIGSTOP)
     pieces: list[Speech] = []
-    with trio.fail_after(BOUND):
+    with trio.fail_after(LIMIT_S):
         async with trio.open_nursery() as nursery:
             nursery.start_soon(synthesizer.synthesize, TEXT, 16000, pieces.append)
             await trio.testing.wait_all_tasks_blocked()
@@ -151,7 +151,7 @@ async def test_a_cancelled_text_stops_the_synthesis(
     synthesizer: Synthesizer, processes: list[trio.Process]
 ) -> None:
     """The synthesis of these five hours of speech would take minutes."""
-    with trio.fail_after(BOUND):
+    with trio.fail_after(LIMIT_S):
         with trio.CancelScope() as scope:
             await synthesizer.synthesize(
                 "One, two, three. " * 20_000, 16000, lambda speech: scope.cancel()
@@ -163,7 +163,7 @@ async def test_a_cancelled_text_stops_the_synthesis(
 async def test_a_text_counts_as_outside_work_until_its_last_sound() -> None:
     work = WorkLedger()
     under_way: list[int] = []
-    with trio.fail_after(BOUND):
+    with trio.fail_after(LIMIT_S):
         async with EspeakSynthesizer.open(work=work) as synthesizer:
             await synthesizer.synthesize(
                 TEXT, 16000, lambda speech: under_way.append(work.under_way)
@@ -187,7 +187,7 @@ async def test_closing_fails_the_waiting_texts(
         except ProviderError as failure:
             failures.append(failure)
 
-    with trio.fail_after(BOUND):
+    with trio.fail_after(LIMIT_S):
         async with trio.open_nursery() as nursery, EspeakSynthesizer.open() as synthesizer:
             processes[0].send_signal(signal.SIGSTOP)
             nursery.start_soon(speak, synthesizer)  # noqa: ASYNC111 (the task outlives the synthesizer)

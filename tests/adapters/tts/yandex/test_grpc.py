@@ -15,7 +15,7 @@ from callchart.adapters.yandex.iam import IamTokens
 from callchart.adapters.yandex.token_sources import tokens_for_oauth, tokens_of_machine
 from callchart.engine.ports import ProviderError, Speech, Synthesizer
 from tests.adapters.tts.yandex.server import address, unused_address, words
-from tests.contracts.synthesizer import BOUND, TEXT, SynthesizerContract, seconds, sound
+from tests.contracts.synthesizer import LIMIT_S, TEXT, SynthesizerContract, seconds, sound
 from tests.servers.exchanges import fingerprint
 from tests.servers.scripts import Script
 from tests.servers.speechkit.rest import METADATA, TOKENS
@@ -72,7 +72,7 @@ async def test_sound_is_streamed_and_cancelled(
 ) -> None:
     await server.script_speaking(Speaking(then="hang", after=2))
     pieces: list[Speech] = []
-    with trio.fail_after(BOUND):
+    with trio.fail_after(LIMIT_S):
         async with trio.open_nursery() as nursery:
 
             def cancel_after_two(piece: Speech) -> None:
@@ -258,7 +258,7 @@ async def test_a_refused_token_is_renewed_once_for_concurrent_requests(
         await sound(synthesizer, "One.")
         await server.expire_tokens()
         pieces: list[list[Speech]] = [[], [], []]
-        with trio.fail_after(BOUND):
+        with trio.fail_after(LIMIT_S):
             async with trio.open_nursery() as nursery:
                 for each in pieces:
                     nursery.start_soon(synthesizer.synthesize, "Two.", 16000, each.append)
@@ -281,7 +281,7 @@ async def test_a_token_that_expires_in_mid_request_does_not_stop_it(
     await server.script_speaking(Speaking(every=0.02))
     async with YandexSynthesizer.open(tokens, address=address(server)) as synthesizer:
         pieces: list[Speech] = []
-        with trio.fail_after(BOUND):
+        with trio.fail_after(LIMIT_S):
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(synthesizer.synthesize, TEXT, 16000, pieces.append)
                 await server.until(asked=2)

@@ -17,7 +17,7 @@ from callchart.adapters.yandex.iam import IamTokens
 from callchart.adapters.yandex.token_sources import tokens_of_machine
 from callchart.engine.ports import ProviderError, Speech, Synthesizer
 from tests.adapters.tts.yandex.server import unused_address, words
-from tests.contracts.synthesizer import BOUND, TEXT, SynthesizerContract, sound
+from tests.contracts.synthesizer import LIMIT_S, TEXT, SynthesizerContract, sound
 from tests.servers.exchanges import fingerprint
 from tests.servers.speechkit.rest import METADATA
 from tests.servers.speechkit.scripts import Speaking
@@ -60,7 +60,7 @@ async def test_sound_is_streamed_and_cancelled(
     synthesizer: Synthesizer, server: SpeechKitServer
 ) -> None:
     await server.script_speaking(Speaking(then="hang", after=2), over="http")
-    with trio.fail_after(BOUND):
+    with trio.fail_after(LIMIT_S):
         async with trio.open_nursery() as nursery:
 
             def cancel(piece: Speech) -> None:
