@@ -44,7 +44,7 @@ class CallEnded(Exception):
     """The call has ended; `ending` says how."""
 
     def __init__(self, ending: Ending) -> None:
-        super().__init__(f"the call is over: {ending}")
+        super().__init__(f"the call has ended: {ending}")
         self.ending = ending
 
 

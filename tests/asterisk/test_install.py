@@ -1,4 +1,4 @@
-"""Unpacking Asterisk: one copy for all tests, or one line with the cause of the failure."""
+"""The installation of Asterisk is complete, or fails with one line that says why."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ PROTOS = {"speechkit/tts/v3/tts.proto": "tts", "speechkit/stt/v3/stt.proto": "st
 
 
 def official(service: str) -> Iterator[FileDescriptorProto]:
-    """Return the official files of the package of `service` ("tts" or "stt")."""
+    """Yield the official files of the package of `service` ("tts" or "stt")."""
     for name in (service, f"{service}_service"):
         module = importlib.import_module(f"yandex.cloud.ai.{service}.v3.{name}_pb2")
         file = FileDescriptorProto()

@@ -31,9 +31,13 @@ ENOUGH = 20
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.soak", description=__doc__)
     parser.add_argument("--calls", type=int, default=100_000, metavar="N")
-    parser.add_argument("--first", type=int, default=0, metavar="N", help="the first one's number")
-    parser.add_argument("--minutes", type=float, default=40.0, help="not longer than that")
-    parser.add_argument("--call", type=int, metavar="N", help="that one alone, with its journal")
+    parser.add_argument(
+        "--first", type=int, default=0, metavar="N", help="the number of the first call"
+    )
+    parser.add_argument("--minutes", type=float, default=40.0, help="the time limit")
+    parser.add_argument(
+        "--call", type=int, metavar="N", help="repeat this call, and print its journal"
+    )
     given = parser.parse_args(arguments)
     console = Console(highlight=False, soft_wrap=True)
     if given.call is not None:
@@ -47,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         console.print(f"\nto repeat it: python -m tests.soak --call {tally.first.number}")
         return 1
     if tally.calls < given.calls:
-        console.print(f"\nthere was time for {tally.calls:,} of {given.calls:,} calls alone")
+        console.print(f"\nthere was time for only {tally.calls:,} of {given.calls:,} calls")
         return 1
     return 0
 

@@ -13,7 +13,7 @@ from callchart.engine.testing.plugin import MakeTelephone
 from callchart.engine.testing.questions import HeardReply, is_in, outcomes
 from callchart.states import CHART
 
-#: For each state, a caller who brings a call into it and keeps it there for a moment.
+#: A function whose caller brings a call into a state, and keeps it there for a moment.
 CallerTo = Callable[[Telephone], Awaitable[None]]
 
 
