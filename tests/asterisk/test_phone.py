@@ -122,7 +122,7 @@ async def test_a_caller_gives_up_while_it_rings(asterisk: Asterisk, phone: Phone
         await no_channels(asterisk)
 
 
-async def test_a_caller_gives_up_before_anything_came_back(
+async def test_a_caller_gives_up_before_the_first_response(
     asterisk: Asterisk, phone: Phone
 ) -> None:
     with trio.fail_after(SECONDS):

@@ -35,5 +35,5 @@ def test_causes_are_followed_through_groups() -> None:
     assert found == ["outermost", "group", "member", "context"]
 
 
-def test_no_error_has_no_causes() -> None:
+def test_none_has_no_causes() -> None:
     assert list(causes(None)) == []

@@ -148,15 +148,15 @@ def answer(turn: Turn, edges: Edges) -> tuple[float, float] | None:
 
 def interruption(turn: Turn, edges: Edges) -> tuple[float, float] | None:
     """Return two times (s): from the caller's first loud packet to the barge-in (the detector's
-    decision plus the speech that the chart wants), and from there to the bot's last loud packet,
+    decision plus the speech that the chart awaits), and from there to the bot's last loud packet,
     or 0 if that packet came before."""
     if turn.silenced is None:
         return None
     starts = [at for at, speech in edges if speech and turn.since < at < turn.ended]
     if not starts:
         return None
-    decided = starts[0] + SETTINGS.barge_in_speech
-    return decided - turn.began, max(0.0, turn.silenced - decided)
+    barge_in = starts[0] + SETTINGS.barge_in_speech
+    return barge_in - turn.began, max(0.0, turn.silenced - barge_in)
 
 
 def _percentiles(what: str, splits: Sequence[tuple[float, float]]) -> Iterator[tuple[str, float]]:

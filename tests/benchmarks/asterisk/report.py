@@ -110,8 +110,9 @@ loud packet, less the scripted times: the end of the turn, the model, the synthe
 speech to decision* is the time from the caller's last loud packet to that decision.
 
 *Interruption to silence* is the time from the caller's first loud packet, while the bot speaks,
-to the bot's last loud packet. The *barge-in* divides it: the detector decides that the caller
-speaks, and after {SETTINGS.barge_in_speech:g} s more of speech the chart stops the reply.
+to the bot's last loud packet, or to the barge-in if that is later. The *barge-in* divides it: the
+detector decides that the caller speaks, and after {SETTINGS.barge_in_speech:g} s more of speech
+the chart stops the reply.
 
 A call is *lost* if it is not answered, or ends before its caller hangs up. An answer is
 *missed* if it does not begin within {Caller.PATIENCE:g} s. A frame is *late* if it comes more than

@@ -103,7 +103,7 @@ def test_every_step_keeps_the_rules_of_structure_and_time(
 
 
 @given(charts(), seeds, happenings)
-def test_only_a_transition_changes_the_state_and_a_stale_or_ignored_event_nothing(
+def test_only_a_transition_changes_the_state_and_a_stale_or_ignored_event_changes_nothing(
     chart: Chart, seed: int, happens: list[Post | Wait]
 ) -> None:
     last = begin(chart, first_data(seed))

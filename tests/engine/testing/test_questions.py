@@ -1,4 +1,4 @@
-"""Questions over recorded steps, asked of a call whose answers are known."""
+"""Questions about the recorded steps of a call whose answers are known."""
 
 from __future__ import annotations
 
