@@ -136,7 +136,7 @@ def tasks() -> int:
 # --- calls that go well --------------------------------------------------------------------------
 
 
-async def test_parallel_calls_answer_each_its_own_caller(
+async def test_each_of_parallel_calls_answers_its_own_caller(
     autojump_clock: MockClock,
 ) -> None:
     exchange = await Exchange().prepared()

@@ -33,4 +33,6 @@ def judge_all(numbers: Sequence[int]) -> list[CallVerdict]:
 
 
 def _is_stuck(*given: object) -> None:
-    raise TimeoutError(f"{STUCK} s of real time and no end: the call goes round in a circle")
+    raise TimeoutError(
+        f"the call did not end within {STUCK} s of real time: it goes round in a circle"
+    )

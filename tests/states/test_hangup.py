@@ -33,7 +33,7 @@ def test_a_second_hangup_changes_nothing(event: Event) -> None:
     assert (after.outcome, after.configuration) == (Outcome.IGNORED, call.configuration)
 
 
-def test_the_call_ends_without_a_line_that_does_not_close() -> None:
+def test_the_call_ends_if_the_line_does_not_close() -> None:
     after = call_in("hangup").due("hangup_wait")
     assert (after.seconds, after.state) == (2.0, "ended")
     patient = PhoneSettings(hangup_wait=5.0)

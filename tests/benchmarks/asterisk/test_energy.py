@@ -1,4 +1,4 @@
-"""The detector by loudness is held to the contract of every detector."""
+"""The detector by loudness passes the contract of every detector."""
 
 from __future__ import annotations
 
