@@ -23,17 +23,17 @@ class ModelCounters:
     first_token_sum_s: float = 0.0
     first_token_longest_s: float = 0.0
 
-    def asked(self) -> Self:
+    def with_request(self) -> Self:
         return replace(self, requests=self.requests + 1)
 
-    def tried_again(self) -> Self:
+    def with_retry(self) -> Self:
         return replace(self, retries=self.retries + 1)
 
-    def failed(self) -> Self:
+    def with_failure(self) -> Self:
         return replace(self, failures=self.failures + 1)
 
-    def began(self, latency_s: float) -> Self:
-        """Count a first token that came `latency_s` after the request."""
+    def with_first_token(self, latency_s: float) -> Self:
+        """Return the counts with one more first token, which came `latency_s` after the request."""
         return replace(
             self,
             first_tokens=self.first_tokens + 1,

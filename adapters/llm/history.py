@@ -21,7 +21,7 @@ Item = Said | ToolUsed
 _BYTES_PER_TOKEN_OF_WORDS = 3
 #: The same for JSON, which is full of punctuation: measured 2.1 bytes in English, 2.7 in Russian.
 _BYTES_PER_TOKEN_OF_JSON = 2
-#: The extra tokens of a message: its role and its limits. OpenAI's chat format has 4 of them.
+#: The extra tokens of a message: its role and its delimiters. OpenAI's chat format has 4 of them.
 _TOKENS_AROUND_MESSAGE = 8
 
 

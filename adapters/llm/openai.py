@@ -154,7 +154,7 @@ class OpenAIModel:
             retry_at = trio.current_time() + outcome.retry_after_s
             if retry_at < requested_at + self._patience.first_token_s:
                 await trio.sleep_until(retry_at)
-                self._counters = self._counters.tried_again()
+                self._counters = self._counters.with_retry()
                 outcome = await self._attempt(history, specs, out, requested_at)
         if isinstance(outcome, Failure):
             # Raise outside the handler: the client's errors quote keys and callers, and must not
@@ -169,17 +169,19 @@ class OpenAIModel:
         out: Callable[[str], None],
         requested_at: float,
     ) -> StreamedAnswer | Failure:
-        self._counters = self._counters.asked()
+        self._counters = self._counters.with_request()
         attempt = Attempt(self._api, self._failures, out, self._patience)
         try:
             return await attempt.run(history, specs, requested_at)
         finally:
             # Count the latency even if the caller interrupts the answer.
             if attempt.first_token_at is not None:
-                self._counters = self._counters.began(attempt.first_token_at - requested_at)
+                self._counters = self._counters.with_first_token(
+                    attempt.first_token_at - requested_at
+                )
 
     def _failed(self, error: ProviderError) -> ProviderError:
-        self._counters = self._counters.failed()
+        self._counters = self._counters.with_failure()
         return error
 
 

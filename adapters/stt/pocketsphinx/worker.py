@@ -102,7 +102,9 @@ def main() -> None:
                 owner.send(utterance.end())
                 utterance = None
             case unexpected:
-                raise TypeError(f"message must be a Begin, or fit an utterance, got {unexpected!r}")
+                raise TypeError(
+                    f"message must be Begin, or Frames or End in an utterance, got {unexpected!r}"
+                )
         owner.send(Taken())
 
 

@@ -22,7 +22,8 @@ MOST_COMPRESSED = 2.4
 # more. The artificial voice of espeak-ng reaches 0.78, so some of its speech is rejected too.
 SURELY_SILENT = 0.75
 
-# Above this, reject the text if its score is below DOUBTFUL_SCORE. All recorded speech is above it.
+# Above this, reject the text if its score is below DOUBTFUL_SCORE. All recorded speech has a higher
+# score.
 MAYBE_SILENT = 0.3
 DOUBTFUL_SCORE = -1.0
 

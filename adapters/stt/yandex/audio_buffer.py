@@ -38,13 +38,13 @@ class AudioBuffer:
             del self._sound[:over]
             self.start_bytes += over
         if self.end_bytes - self.due_bytes >= self._batch_bytes:
-            self.hurry()
+            self.release_all()
 
     def append_silence(self, duration_s: float) -> None:
         """Add whole frames of silence."""
         self.append(bytes(self.to_bytes(duration_s)))
 
-    def hurry(self) -> None:
+    def release_all(self) -> None:
         """Release all sound so far for sending."""
         if self.due_bytes < self.end_bytes:
             self.due_bytes = self.end_bytes

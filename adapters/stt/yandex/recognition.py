@@ -115,14 +115,14 @@ class YandexRecognition:
 
     def utterance_started(self, utterance: int) -> None:
         """Begin an utterance. Words from just before belong to it."""
-        self._audio.hurry()
+        self._audio.release_all()
         self._ended = None
         self._utterances.begin(utterance, self._now_s)
         self._deliver()
 
     def utterance_ended(self, utterance: int) -> None:
         """End an utterance. Its final, which may be empty, follows within a bounded time."""
-        self._audio.hurry()
+        self._audio.release_all()
         deadline = trio.current_time() + self._final_wait_s
         self._ended = self._utterances.end(utterance, self._now_s, deadline)
         self._deliver()
@@ -241,7 +241,7 @@ class YandexRecognition:
                 await self._deadlines_changed.park()
             if (now := trio.current_time()) >= self._silent_at:
                 self._audio.append_silence(now - self._fed_at)
-                self._audio.hurry()
+                self._audio.release_all()
                 self._fed_at = now
                 self._roll_over()
             self._deliver()

@@ -116,7 +116,7 @@ class YandexSynthesizer:
 
         The word timings are of the text's own words, split at white space."""
         sound = SpeechKitSound(text, rate_hz, out)
-        ask = self._utterance if self._method == "utterance" else self._stream
+        ask = self._request_utterance if self._method == "utterance" else self._request_stream
         for part in requests(spoken(text), LONGEST_CHARACTERS[self._method]):
             sound.begin_request()
             job = partial(ask, part, rate_hz, sound)
@@ -128,7 +128,7 @@ class YandexSynthesizer:
                     f"check that {self._voice} fit the language of the text",
                 )
 
-    async def _utterance(
+    async def _request_utterance(
         self, text: str, rate_hz: int, sound: SpeechKitSound, metadata: Mapping[str, str]
     ) -> None:
         voice = self._voice
@@ -145,7 +145,7 @@ class YandexSynthesizer:
             await stream.send(request)
             await _receive(stream, sound)
 
-    async def _stream(
+    async def _request_stream(
         self, text: str, rate_hz: int, sound: SpeechKitSound, metadata: Mapping[str, str]
     ) -> None:
         voice = self._voice
@@ -174,6 +174,6 @@ async def _receive(
 
 
 def _pcm(rate_hz: int) -> AudioFormatOptions:
-    """Return the format mono s16le without a header."""
+    """Return the format of mono s16le without a header."""
     raw = RawAudio(audio_encoding=RawAudioAudioEncoding.LINEAR16_PCM, sample_rate_hertz=rate_hz)
     return AudioFormatOptions(raw_audio=raw)

@@ -39,7 +39,7 @@ class SpeechKit:
         self.hearing = Rules(Hearing)
         self.iam = Rules(Script)
         self._lock = threading.Lock()
-        self._server = self._started()
+        self._server = self._start()
 
     def reset(self) -> None:
         self.exchanges.clear()
@@ -53,9 +53,9 @@ class SpeechKit:
         Open requests may go on for `grace` seconds."""
         with self._lock:
             self._server.stop(grace)
-            self._server = self._started()
+            self._server = self._start()
 
-    def _started(self) -> grpc.Server:
+    def _start(self) -> grpc.Server:
         pool = ThreadPoolExecutor(THREADS)
         server = grpc.server(pool, options=[("grpc.so_reuseport", 1)])
         synthesizer = Synthesizer(self.exchanges, self.speaking, self.keys)
