@@ -46,7 +46,8 @@ def asked(requests: int, *failures: ProviderError) -> FallbackCounters:
 
 
 def test_one_model_and_one_voice_have_one_line() -> None:
-    counters = ModelCounters().asked().began(0.4).asked().began(1.0).tried_again().failed()
+    counters = ModelCounters().with_request().with_first_token(0.4)
+    counters = counters.with_request().with_first_token(1.0).with_retry().with_failure()
     assert [*provider_metrics(opened({"gpt": counters}, None, None))] == [
         "model gpt: requests: 2, retries: 1, failures: 1, "
         "first token after 0.70 s on average, 1.00 s at most"
