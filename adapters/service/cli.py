@@ -145,8 +145,8 @@ def parser() -> argparse.ArgumentParser:
         type=int,
         metavar="N",
         help="how often the caller speaks in a call, at most, in the first environment of WORLDS "
-        "(default: its own number; 2 for the default chart; 1 without WORLDS); the numbers of the "
-        "other environments change by as much",
+        "(default: its own number; without WORLDS, 2 for a chart that extends the default one, or "
+        "1); the numbers of the other environments change by as much",
     )
     explore.add_argument(
         "--faults",
