@@ -122,10 +122,10 @@ def test_the_lock_has_every_declared_dependency(lock: list[str], project: dict[s
         ]
         for text in texts
     ]
-    unanswered = [
+    unsatisfied = [
         str(requirement)
         for requirement in wanted
         if requirement.name != "callchart"
         and not requirement.specifier.contains(pinned.get(canonicalize_name(requirement.name), "0"))
     ]
-    assert unanswered == []
+    assert unsatisfied == []

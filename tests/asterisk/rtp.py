@@ -36,8 +36,9 @@ class Packet:
 
 
 def parse(datagram: bytes, at: float) -> Packet | None:
-    """Return the packet, or None if the bytes are not RTP. Asterisk writes no extensions and no
-    padding."""
+    """Return the packet, or None if the bytes are not RTP.
+
+    A packet with an extension or padding is refused too: Asterisk writes neither."""
     if len(datagram) < HEADER.size or datagram[0] & 0xF0 != VERSION:
         return None
     first, kind, sequence, timestamp, source = HEADER.unpack_from(datagram)

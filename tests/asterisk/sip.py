@@ -113,7 +113,7 @@ def answer(
 
 
 def tagged(party: str, tag: str) -> str:
-    """Return From or To with a tag; keep the tag that it has."""
+    """Return From or To with this tag, or unchanged if it has a tag."""
     return party if ";tag=" in party else f"{party};tag={tag}"
 
 

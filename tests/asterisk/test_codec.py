@@ -1,4 +1,4 @@
-"""The phone's codecs return ITU's values, and keep sound within one step."""
+"""The phone's codecs decode to the values of G.711, and keep sound within one step."""
 
 from __future__ import annotations
 

@@ -94,7 +94,7 @@ async def test_asterisk_dies_with_the_process_that_started_it(
             os.close(pidfd)
 
 
-async def test_a_module_that_without_names_is_not_loaded(start_asterisk: StartAsterisk) -> None:
+async def test_modules_listed_in_without_are_not_loaded(start_asterisk: StartAsterisk) -> None:
     async with start_asterisk(without=["chan_websocket.so"]) as asterisk:
         assert "0 modules loaded" in await asterisk.command("module show like chan_websocket")
         assert "1 modules loaded" in await asterisk.command("module show like chan_pjsip")

@@ -198,18 +198,18 @@ async def test_23_a_flush_drops_the_backlog_with_its_marks_and_loses_no_other_au
         lines: list[Line] = []
         nursery.start_soon(takes)
         story.event("a flush", flushes, at=3.0)
-        story.event("another", flushes, at=4.05)  # as the mark of the first flush is reached
+        story.event("another flush", flushes, at=4.05)  # as the mark of the first flush is reached
         story.event("we hang up", hangs_up, at=5.2)
         story.event("the caller hangs up", partial(asterisk.hangs_up, "one"), at=5.2)
         await story.happens(until=16.0)
         nursery.cancel_scope.cancel()
     (socket,) = asterisk.sockets.values()
     assert (socket.early, socket.cut, socket.phone.dropped_frames) == (0, 0, 0)
-    # A flush sets the mark of its number, and the next flush drops it.
+    # The first flush sets mark 2, the second mark 3. The second drops mark 2, or it was reached.
     for mark, at in reached:
         assert mark > 1
         assert at <= (flushed[mark - 1] if mark - 1 < len(flushed) else math.inf)
-    # The caller hears no old sound later than a frame and the network's delay after a flush.
+    # Old sound ends within 0.06 s of a flush: a frame and the network's delay.
     for at in flushed:
         old = [
             played

@@ -27,7 +27,7 @@ def transferring(**data: Any) -> CallInState:
     return call_in("transferring", reply=replace(SPOKEN, transfer_to="100"), **data)
 
 
-def test_a_transferred_caller_ends_the_call() -> None:
+def test_a_transfer_ends_the_call() -> None:
     assert transferring().on(CallTransferred()).state == "hangup"
 
 

@@ -52,7 +52,7 @@ class TestFakeSynthesizer(SynthesizerContract):
         return FakeSynthesizer(Manner(piece=0.25))
 
 
-class TestFakeSynthesizerThatGivesASoundAtOnce(SynthesizerContract):
+class TestFakeSynthesizerThatGivesAllSoundAtOnce(SynthesizerContract):
     @pytest.fixture
     def synthesizer(self) -> Synthesizer:
         return FakeSynthesizer()

@@ -1,4 +1,4 @@
-"""Questions about the recorded steps of a call whose answers are known."""
+"""Each question about the recorded steps of a call returns the expected answer."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ def test_an_event_with_a_field_of_an_unknown_type_has_no_samples() -> None:
     assert samples(Painted, Notes()) == []
 
 
-def test_samples_of_a_written_reply_are_of_the_current_one_in_each_variant() -> None:
+def test_samples_of_reply_written_are_each_variant_of_the_current_reply() -> None:
     data = CallData.begin(Settings(), 0, FACTS)
     assert samples(ReplyWritten, data) == [
         ReplyWritten(data.reply.number, *written) for written in WRITTEN
