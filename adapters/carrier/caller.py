@@ -15,7 +15,7 @@ from typing import Any, Final, Literal, cast, get_args
 
 import numpy as np
 
-from callchart.adapters.carrier.audio_file import AudioFileError, read_wav
+from callchart.adapters.carrier.audio_file import AudioFileError, read_audio
 from callchart.engine.did_you_mean import did_you_mean
 from callchart.engine.ports import frame_bytes
 
@@ -74,12 +74,12 @@ class Script:
 
 
 def read_caller(path: Path, rate_hz: int) -> Script:
-    """Read a caller's script (`.toml`), or a WAV that the caller plays right after the answer.
+    """Read a caller's script (`.toml`), or audio that the caller plays right after the answer.
 
-    Raises `CallerScriptError`, or for a WAV `AudioFileError`."""
+    Raises `CallerScriptError`, or for audio `AudioFileError`."""
     if path.suffix.lower() == ".toml":
         return read_script(path, rate_hz)
-    return one_line(read_wav(path, rate_hz), rate_hz)
+    return one_line(read_audio(path, rate_hz), rate_hz)
 
 
 def one_line(pcm: bytes, rate_hz: int, hangup_after_s: float = HANGUP_AFTER_SECONDS) -> Script:
@@ -227,11 +227,11 @@ def _line(entry: dict[str, Any], path: Path, number: int, rate_hz: int) -> Scrip
     say = entry.get("say")
     if not isinstance(say, str):
         raise CallerScriptError(
-            f"{where}: say must be the path of a WAV, got {_shown(entry, 'say')}; "
+            f"{where}: say must be the path of an audio file, got {_shown(entry, 'say')}; "
             'write for example say = "question.wav"'
         )
     try:
-        pcm = read_wav(path.parent / say, rate_hz)
+        pcm = read_audio(path.parent / say, rate_hz)
     except AudioFileError as error:
         raise CallerScriptError(f"{where}: {error}") from error
     return ScriptLine(pcm, _cue(entry, where))

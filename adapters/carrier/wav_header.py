@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 
 #: The format code of uncompressed samples.
-PCM = 1
+_PCM = 1
 
 #: The size for audio of unknown length: a reader then stops at the end of the file.
 UNKNOWN_BYTES = 0xFFFF_FFFF - 36
@@ -17,6 +17,6 @@ def wav_header(rate_hz: int, channels: int, size_bytes: int) -> bytes:
     return struct.pack(
         "<4sI4s4sIHHIIHH4sI",
         b"RIFF", 36 + size_bytes, b"WAVE",
-        b"fmt ", 16, PCM, channels, rate_hz, rate_hz * sample_bytes, sample_bytes, 16,
+        b"fmt ", 16, _PCM, channels, rate_hz, rate_hz * sample_bytes, sample_bytes, 16,
         b"data", size_bytes,
     )  # fmt: skip

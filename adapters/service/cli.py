@@ -178,7 +178,7 @@ def parser() -> argparse.ArgumentParser:
         "--caller",
         type=Path,
         metavar="FILE",
-        help="a WAV file of speech, or a script of a caller: a .toml file such as "
+        help="an audio file of speech, or a script of a caller: a .toml file such as "
         "adapters/service/demo/caller.toml, which explains the format (default: a sample caller)",
     )
     demo.add_argument(

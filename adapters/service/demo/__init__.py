@@ -1,1 +1,1 @@
-"""The offline demo: a call from a WAV file, answered without network or keys."""
+"""The offline demo: a call from an audio file, answered without network or keys."""

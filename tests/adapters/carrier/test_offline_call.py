@@ -12,7 +12,7 @@ import trio
 from numpy.typing import NDArray
 from trio.testing import MockClock
 
-from callchart.adapters.carrier.audio_file import Recording, read_wav
+from callchart.adapters.carrier.audio_file import Recording, read_audio
 from callchart.adapters.carrier.caller import ScriptedCaller, one_line, read_caller
 from callchart.adapters.carrier.wav import WavCarrier, WavLine
 from callchart.engine.ports import Closed, Line, LineGone, RemoteHungUp
@@ -103,7 +103,7 @@ async def test_a_caller_with_a_silent_file_hangs_up_after_the_greeting(
 @pytest.mark.parametrize("name", MANIFEST)
 def test_a_sample_matches_its_manifest(name: str) -> None:
     facts = MANIFEST[name]
-    sound = np.frombuffer(read_wav(DEMO / f"samples/{name}.wav", 16000), "<i2")
+    sound = np.frombuffer(read_audio(DEMO / f"samples/{name}.wav", 16000), "<i2")
     begin, end = turns(sound, 16000)[0][0], turns(sound, 16000)[-1][1]
     assert len(sound) / 16000 == pytest.approx(facts["duration_s"], abs=0.021)  # a frame
     assert begin == pytest.approx(facts["speech_start_s"], abs=0.1)

@@ -101,7 +101,7 @@ def test_a_bad_setting_is_refused_before_anything_is_written(
 
 
 @pytest.mark.parametrize("content", [b"", b"RIFF", b"no sound at all", b"\0" * 100])
-def test_a_caller_file_that_is_not_a_wav_is_refused_before_anything_is_written(
+def test_a_caller_file_that_is_not_audio_is_refused_before_anything_is_written(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, content: bytes
 ) -> None:
     caller, out = tmp_path / "caller.wav", tmp_path / "call"

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import trio
 
-from callchart.adapters.carrier.audio_file import read_wav
+from callchart.adapters.carrier.audio_file import read_audio
 from callchart.adapters.service.providers.scripts import SCRIPTS
 from tests.adapters.service.command import Command
 from tests.asterisk.call import Call
@@ -172,7 +172,7 @@ async def test_the_lines_for_speechkit_give_a_call_its_voices(
 
 
 def sample(name: str) -> bytes:
-    return read_wav(ROOT / f"tests/samples/{name}.wav", RATE_HZ)
+    return read_audio(ROOT / f"tests/samples/{name}.wav", RATE_HZ)
 
 
 def question(word: str) -> bytes:

@@ -14,7 +14,7 @@ from typing import Any
 
 import trio
 
-from callchart.adapters.carrier.audio_file import read_wav
+from callchart.adapters.carrier.audio_file import read_audio
 from tests.asterisk.call import Call, CallEnded
 from tests.asterisk.phone import Phone
 from tests.benchmarks.asterisk import child
@@ -70,7 +70,7 @@ class Person:
 
 async def main(task: dict[str, Any], begins: float) -> list[dict[str, Any]]:
     names = (*QUESTIONS, INTERRUPTION)
-    speech = {name: read_wav(SAMPLES / f"{name}.wav", RATE_HZ) for name in names}
+    speech = {name: read_audio(SAMPLES / f"{name}.wav", RATE_HZ) for name in names}
     numbers = range(task["first"], task["calls"], task["step"])
     people = [Person(number, task["seconds"], speech) for number in numbers]
     shift = trio.current_time() - perf_counter()

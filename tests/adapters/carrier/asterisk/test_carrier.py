@@ -12,7 +12,7 @@ from callchart.adapters.carrier.asterisk.carrier import AsteriskCarrier, CallFai
 from callchart.adapters.carrier.asterisk.line import AsteriskLine
 from callchart.adapters.carrier.asterisk.media.media import MediaFailed
 from callchart.adapters.carrier.asterisk.numbers import Allowed
-from callchart.adapters.carrier.audio_file import read_wav
+from callchart.adapters.carrier.audio_file import read_audio
 from callchart.engine.data import Parties
 from callchart.engine.ports import Closed, LineGone, MarkReached, RemoteHungUp, TransferDone
 from tests.adapters.carrier.asterisk.carrier_call import (
@@ -199,8 +199,8 @@ async def test_both_legs_are_recorded(asterisk: Asterisk, tmp_path: Path) -> Non
         far.say(tone(0.3, RATE_HZ))
         await hear_tone(far.line, 0.3)
         recording = tmp_path / f"{far.line.call_id}.wav"
-    # `read_wav` mixes the legs down: each has half its loudness.
-    both = read_wav(recording, RATE_HZ)
+    # `read_audio` mixes the legs down: each has half its loudness.
+    both = read_audio(recording, RATE_HZ)
     assert loud_seconds(both, RATE_HZ) == pytest.approx(0.9, abs=0.1)
     assert 3000 < loudness(both) < 5000
 

@@ -14,7 +14,7 @@ import trio
 
 from callchart.adapters.carrier.asterisk.carrier import AsteriskCarrier
 from callchart.adapters.carrier.asterisk.settings import AudioSocketSettings, ListenSettings
-from callchart.adapters.carrier.audio_file import read_wav
+from callchart.adapters.carrier.audio_file import read_audio
 from callchart.adapters.llm.openai import OpenAIModel
 from callchart.adapters.service.demo import answers
 from callchart.adapters.service.demo.answers import Answers
@@ -129,7 +129,7 @@ async def scripted(inspector: Inspector) -> Supervisor:
 
 
 def sample(name: str) -> bytes:
-    return read_wav(SAMPLES / f"{name}.wav", RATE_HZ)
+    return read_audio(SAMPLES / f"{name}.wav", RATE_HZ)
 
 
 async def test_a_caller_asks_interrupts_and_says_goodbye(asterisk: Asterisk) -> None:
