@@ -1,4 +1,4 @@
-"""`make flakes`: many runs of the tests, to find those that depend on luck or on the machine.
+"""`make flakes`: many runs of the tests, to find those that depend on chance or on the machine.
 
 Tests on the virtual clock run under 50 seeds. A seed fixes the order in which Trio runs tasks, and
 hypothesis's examples. All other tests run 5 times, stories under other schedules each time. If a

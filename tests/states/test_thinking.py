@@ -33,7 +33,7 @@ def test_the_first_sound_of_the_answer_is_spoken() -> None:
 
 
 @pytest.mark.parametrize("leaf", LEAVES)
-def test_a_caller_who_goes_on_stops_the_playback(leaf: str) -> None:
+def test_a_caller_who_speaks_again_stops_the_playback(leaf: str) -> None:
     after = call_in(leaf, **FILLING).on(SpeechStarted(2))
     assert (after.state, after.data.interrupted) == ("barged_in.speech", "thinking")
     assert (StopPlayback() in after.effects) is (leaf != "silent")

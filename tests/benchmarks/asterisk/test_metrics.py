@@ -1,4 +1,4 @@
-"""The metrics of the Asterisk benchmark from packets and decisions."""
+"""The Asterisk benchmark computes its metrics from packets and the detector's decisions."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from tests.benchmarks.calls import SETTINGS
 
 SCRIPTED = Script().first_sound(SETTINGS.end_of_turn)
 
-#: A question spoken into the bot's answer from 10.5 to 13 s; a pause in it is taken for an end.
+#: A question from 10.5 to 13 s, spoken while the bot answers. The detector takes a pause in it for
+#: its end.
 TURN = Turn(since=10.0, began=10.5, ended=13.0, answered=13.2 + SCRIPTED, silenced=10.8)
 DECIDED = ((5.0, True), (7.0, False), (10.6, True), (11.5, False), (11.8, True), (13.15, False))
 
