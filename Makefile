@@ -44,7 +44,7 @@ compiled: $(VENV)/ready
 tests: $(VENV)/ready
 	$(BIN)/python -m tests.runs.whole
 
-test-quick: compiled ## run most tests, without Asterisk, Whisper, wheels, coverage: 90 s on 2 cores
+test-quick: compiled ## run most tests, without Asterisk, Whisper, wheels and coverage
 	$(BIN)/python -m tests.runs.quick
 
 # These checks only compute. They have a low priority, so that tests on the real clock are not late.

@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 
 from pydantic import Field, ValidationError
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
-from pydantic_core import core_schema
+from pydantic_core import ErrorDetails, core_schema
 
 from callchart.adapters.carrier.asterisk.settings import AsteriskSettings
 from callchart.adapters.service.providers.models import ModelConfig, ModelSection
@@ -84,6 +84,17 @@ class Config:
     log_format: LogFormat
 
 
+@dataclass(frozen=True, slots=True)
+class MissingSecret:
+    """A secret whose environment variable or file has no text.
+
+    `key` is its key in the configuration. `text` continues the key in a message."""
+
+    key: str
+    text: str
+    cure: str
+
+
 def read_config(path: Path, environment: Mapping[str, str] | None = None) -> Config:
     """Return the configuration in the file. Raise `ConfigError` with all mistakes in it."""
     try:
@@ -94,21 +105,24 @@ def read_config(path: Path, environment: Mapping[str, str] | None = None) -> Con
 
 def read_config_for_doctor(
     path: Path, environment: Mapping[str, str] | None = None
-) -> tuple[Config, Mapping[str, str]]:
-    """Return the configuration, and the mistakes of its missing secrets by key.
+) -> tuple[Config, Sequence[MissingSecret]]:
+    """Return the configuration, and its missing secrets, which are empty in it.
 
-    A missing secret is one whose environment variable or file has no text. It is empty in the
-    returned configuration. Raise `ConfigError` if the file has other mistakes."""
+    Raise `ConfigError` if the file has other mistakes."""
     source = _source(path, environment)
     try:
-        return _config(path, source), {}
+        return _config(path, source), ()
     except ValidationError as error:
         mistakes = error
     try:
         config = _config(path, replace(source, may_lack_secrets=True))
     except ValidationError:
         raise _config_error(path, mistakes) from None
-    return config, dict(_mistakes(mistakes))
+    # Without a mistake but those, each of them is about a secret.
+    return config, [
+        MissingSecret(_key(each), each["ctx"]["text"], each["ctx"]["cure"])
+        for each in mistakes.errors(include_url=False)
+    ]
 
 
 def _source(path: Path, environment: Mapping[str, str] | None) -> Source:
@@ -116,14 +130,12 @@ def _source(path: Path, environment: Mapping[str, str] | None) -> Source:
 
 
 def _config_error(path: Path, error: ValidationError) -> ConfigError:
-    return ConfigError(*(f"{path}: {key}{text}" for key, text in _mistakes(error)))
+    mistakes = error.errors(include_url=False)
+    return ConfigError(*(f"{path}: {_key(each)}{each['msg']}" for each in mistakes))
 
 
-def _mistakes(error: ValidationError) -> Sequence[tuple[str, str]]:
-    """Return the key of each mistake, and the text that continues it."""
-    return [
-        (".".join(map(str, each["loc"])), each["msg"]) for each in error.errors(include_url=False)
-    ]
+def _key(mistake: ErrorDetails) -> str:
+    return ".".join(map(str, mistake["loc"]))
 
 
 def _table(path: Path) -> dict[str, Any]:

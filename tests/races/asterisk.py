@@ -170,7 +170,7 @@ class FakeAsterisk:
         self.in_stasis: dict[str, bool] = {}
         #: The ids of the answered channels.
         self.answered: set[str] = set()
-        #: The transferred callers, and those of them whom we wrongly hung up on.
+        #: The ids of the transferred callers, and of those whose calls we wrongly hung up.
         self.transferred: set[str] = set()
         self.wrongly_hung_up: set[str] = set()
         #: True if it refuses transfers.

@@ -78,15 +78,15 @@ def _secret(value: object, info: ValidationInfo[Source]) -> Secret:
 def _secret_of_environment(name: str, source: Source) -> str:
     if text := source.environment.get(name, ""):
         return text
-    raise mistake(f" must be in the environment variable {name}, got nothing; set that variable")
+    raise mistake(f" must be in the environment variable {name}, got nothing", "set that variable")
 
 
 def _secret_of_file(path: Path) -> str:
     text = text_of_file(path, "the secret").rstrip("\r\n")
     if not text or "\n" in text:
         raise mistake(
-            f" must be a file of one line, got {path} with {len(text.splitlines())} lines; write "
-            "the secret and nothing else into it"
+            f" must be a file of one line, got {path} with {len(text.splitlines())} lines",
+            "write the secret and nothing else into it",
         )
     return text
 
@@ -97,11 +97,13 @@ def text_of_file(path: Path, content: str) -> str:
         return path.read_text(encoding="utf-8")
     except UnicodeDecodeError:
         raise mistake(
-            f" must be a file of UTF-8 text, got other bytes in {path}; write {content} as UTF-8"
+            f" must be a file of UTF-8 text, got other bytes in {path}",
+            f"write {content} as UTF-8",
         ) from None
     except OSError as error:
         raise mistake(
-            f" must be a readable file, got {path}: {error.strerror}; write {content} into it"
+            f" must be a readable file, got {path}: {error.strerror}",
+            f"write {content} into it",
         ) from None
 
 

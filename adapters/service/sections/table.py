@@ -122,46 +122,44 @@ class Table(BaseModel):
         source = info.context
         assert isinstance(source, Source), "validation needs a source as its context"
         given, made = cls.prepared(value), None
-        mistakes: list[Mistake] = []
+        mistakes: list[tuple[tuple[str, ...], PydanticCustomError]] = []
         try:
             made = handler(given)
         except ValidationError as error:
             mistakes += [cls._worded(each) for each in error.errors(include_url=False)]
-        mistakes += cls.missing(given, source)
+        mistakes += [(keys, mistake(text)) for keys, text in cls.missing(given, source)]
         if made is not None:
-            mistakes += made.conflicts(source)
+            mistakes += [(keys, mistake(text)) for keys, text in made.conflicts(source)]
         if made is None or mistakes:
             order = [*cls.model_fields, *given]
             mistakes.sort(key=lambda each: order.index(each[0][0]))
             raise ValidationError.from_exception_data(
                 cls.__name__,
-                [
-                    InitErrorDetails(type=mistake(text), loc=keys, input=None)
-                    for keys, text in mistakes
-                ],
+                [InitErrorDetails(type=each, loc=keys, input=None) for keys, each in mistakes],
             )
         return made
 
     @classmethod
-    def _worded(cls, error: ErrorDetails) -> Mistake:
+    def _worded(cls, error: ErrorDetails) -> tuple[tuple[str, ...], PydanticCustomError]:
         keys = tuple(map(str, error["loc"]))
         if error["type"] == "mistake":
-            return keys, error["msg"]
+            return keys, mistake(**error["ctx"])
         if error["type"] == "extra_forbidden":
-            return keys, unknown(keys[0], [*cls.model_fields], cls.KEY)
+            return keys, mistake(unknown(keys[0], [*cls.model_fields], cls.KEY))
         key, *within = keys
         declared, value = cls.model_fields[key], error["input"]
         if error["type"] == "missing":
-            return keys, nothing(declared)
+            return keys, mistake(nothing(declared))
         right = expected(declared)
         place = " in it" if within else ""
         near = _near(value, choices(declared))
-        return (key,), f" must be {right.text}, got {right.shown(value)}{place}{near}"
+        return (key,), mistake(f" must be {right.text}, got {right.shown(value)}{place}{near}")
 
 
-def mistake(text: str) -> PydanticCustomError:
-    """Return the error that a validator raises for a mistake."""
-    return PydanticCustomError("mistake", "{text}", {"text": text})
+def mistake(text: str, cure: str = "") -> PydanticCustomError:
+    """Return the error that a validator raises for a mistake. Its context has text and cure."""
+    context = {"text": text, "cure": cure}
+    return PydanticCustomError("mistake", "{text}; {cure}" if cure else "{text}", context)
 
 
 def continued(error: Exception, noun: str) -> str:

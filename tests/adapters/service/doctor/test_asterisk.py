@@ -39,7 +39,7 @@ def settings_for(asterisk: Asterisk, **changed: Any) -> AsteriskSettings:
 async def examined(settings: AsteriskSettings) -> dict[str, Finding]:
     """Return the findings by part. Check that failures have cures, and that secrets are hidden."""
     with trio.fail_after(60):
-        findings = await doctor.asterisk_findings(settings, {})
+        findings = await doctor.asterisk_findings(settings, ())
     for finding in findings:
         assert bool(finding.cure) == (finding.verdict is not OK)
         assert not (settings.password and settings.password in str(finding))

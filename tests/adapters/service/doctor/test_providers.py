@@ -61,7 +61,7 @@ def speech(**parts: Any) -> SpeechConfig:
 
 
 async def test_working_parts_are_ok() -> None:
-    findings = await speech_findings(speech(), 16000, "en", {})
+    findings = await speech_findings(speech(), 16000, "en", ())
     assert [(f.part, f.verdict, f.cure) for f in findings] == [
         ("synthesizer", Verdict.OK, ""),
         ("voice detector", Verdict.OK, ""),
@@ -71,7 +71,7 @@ async def test_working_parts_are_ok() -> None:
 
 @pytest.mark.parametrize("part", ["recognizer", "synthesizer", "voice_detector"])
 async def test_a_part_that_cannot_start_fails_and_the_others_are_checked(part: str) -> None:
-    findings = await speech_findings(speech(**{part: Provider("fake", missing)}), 16000, "en", {})
+    findings = await speech_findings(speech(**{part: Provider("fake", missing)}), 16000, "en", ())
     assert [f.part for f in findings if f.verdict is Verdict.OK] == [
         f for f in ("synthesizer", "voice detector", "recognizer") if f != part.replace("_", " ")
     ]
@@ -81,14 +81,14 @@ async def test_a_part_that_cannot_start_fails_and_the_others_are_checked(part: s
 
 async def test_a_sentence_without_a_recognised_word_fails() -> None:
     deaf = speech(recognizer=provider(FakeRecognizer()))
-    found = (await speech_findings(deaf, 16000, "en", {}))[-1]
+    found = (await speech_findings(deaf, 16000, "en", ()))[-1]
     assert found.verdict is Verdict.FAILED
     assert found.what == "fake failed: it recognised no word of the sentence, after 0.0 s"
 
 
 async def test_the_second_voice_speaks_for_recognition_if_the_first_fails() -> None:
     parts = speech(synthesizer=Provider("fake", missing), fallback=provider(FakeSynthesizer()))
-    findings = await speech_findings(parts, 16000, "en", {})
+    findings = await speech_findings(parts, 16000, "en", ())
     assert [(f.part, f.verdict) for f in findings] == [
         ("synthesizer", Verdict.FAILED),
         ("second synthesizer", Verdict.OK),
@@ -112,7 +112,7 @@ async def test_a_check_that_times_out_fails(autojump_clock: object) -> None:
 @pytest.mark.real
 async def test_a_model_is_asked_for_a_word() -> None:
     async with model_server() as server:
-        found, _ = await model_findings(ModelConfig(MODEL, Secret("offline"), server.url), {})
+        found, _ = await model_findings(ModelConfig(MODEL, Secret("offline"), server.url), ())
     assert found.verdict is Verdict.OK
     assert found.what.startswith(f"{MODEL} working: first words after ")
 
@@ -120,7 +120,7 @@ async def test_a_model_is_asked_for_a_word() -> None:
 @pytest.mark.real
 async def test_a_missing_model_server_fails_with_a_cure() -> None:
     found, _ = await model_findings(
-        ModelConfig(MODEL, Secret("s3same"), "http://127.0.0.1:9/v1"), {}
+        ModelConfig(MODEL, Secret("s3same"), "http://127.0.0.1:9/v1"), ()
     )
     assert found.verdict is Verdict.FAILED
     assert (found.what, found.cure) == (

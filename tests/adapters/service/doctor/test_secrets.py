@@ -109,5 +109,5 @@ def test_other_mistakes_next_to_a_missing_secret_stay_an_error(
 
 def test_a_configuration_with_all_secrets_lacks_none(tmp_path: Path) -> None:
     _, missing = read_config_for_doctor(write(tmp_path, OFFLINE), {})
-    assert missing == {}
+    assert missing == ()
     assert list(secret_findings(missing)) == []

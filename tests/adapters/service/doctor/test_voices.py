@@ -52,7 +52,7 @@ def yandex(server: SpeechKitServer, *, over: str = "http") -> str:
 
 async def found(read: Read, text: str) -> dict[str, Finding]:
     config = read(LEAST + text)
-    findings = await speech_findings(config.speech, 16000, config.model.language, {})
+    findings = await speech_findings(config.speech, 16000, config.model.language, ())
     return {finding.part: finding for finding in findings}
 
 
@@ -126,7 +126,7 @@ async def test_both_models_are_asked_and_the_tools_are_named(
                 f'{LEAST}base_url = "{server.base_url}"\ntools = "day_tools:today"\n'
                 f'[model.fallback]\nname = "spare"\nkey = "k"\nbase_url = "http://{dead}/v1"\n'
             )
-            findings = await model_findings(config.model, {})
+            findings = await model_findings(config.model, ())
     assert [(each.part, each.verdict) for each in findings] == [
         ("model", Verdict.OK),
         ("second model", Verdict.FAILED),
@@ -139,7 +139,7 @@ async def test_both_models_are_asked_and_the_tools_are_named(
 async def test_a_prompt_without_room_for_a_conversation_fails(read: Read, tmp_path: Path) -> None:
     (tmp_path / "prompt.txt").write_text("You sell bread. " * 100)
     model = read(f'{LEAST}prompt = "prompt.txt"\ncontext_tokens = 900\n').model
-    found = next(each for each in await model_findings(model, {}) if each.part == "prompt")
+    found = next(each for each in await model_findings(model, ()) if each.part == "prompt")
     assert found.verdict is Verdict.FAILED
     assert found.what.endswith("the model would soon forget the conversation")
 
