@@ -12,13 +12,13 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from tests.benchmarks.page import NoPlace, place
+from tests.benchmarks.output import Output, add_output
+from tests.benchmarks.page import NoPlace
 from tests.benchmarks.report import markdown, tables
 
 #: Calls in one process, and the seconds that each lasts: fewer calls need more time for enough
@@ -35,39 +35,24 @@ class BenchmarkFailed(RuntimeError):
 
 def main() -> int:
     arguments = _arguments()
-    console = Console()
+    output, console = Output(MARK, arguments.json, arguments.page), Console()
     try:
-        if arguments.page:
-            place(arguments.page.read_text(encoding="utf-8"), MARK, "")
+        output.check()
         with Progress(
             TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), console=console
         ) as progress:
             results = _measure(progress)
-        arguments.json.parent.mkdir(parents=True, exist_ok=True)
-        arguments.json.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
-        if arguments.page:
-            text = arguments.page.read_text(encoding="utf-8")
-            arguments.page.write_text(place(text, MARK, markdown(results)), encoding="utf-8")
+        output.write(results, markdown(results))
     except (BenchmarkFailed, NoPlace, OSError) as error:
         print(f"bench: {error}", file=sys.stderr)
         return 2
-    for table in tables(results):
-        console.print(table)
-    console.print(f"figures: {arguments.json}")
+    output.show(console, tables(results))
     return 0
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
-    parser.add_argument(
-        "--json", type=Path, default=Path("build/bench.json"), metavar="FILE", help="the figures"
-    )
-    parser.add_argument(
-        "--page",
-        type=Path,
-        metavar="FILE",
-        help=f"rewrite the part of this page in <!-- {MARK} -->",
-    )
+    add_output(parser, MARK)
     return parser.parse_args()
 
 

@@ -5,12 +5,10 @@ It takes about six minutes. Run it on a quiet machine."""
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import platform
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import trio
@@ -21,7 +19,8 @@ from tests.asterisk.server import AsteriskFailed
 from tests.benchmarks.asterisk.child import ChildFailed
 from tests.benchmarks.asterisk.level import Level, measure
 from tests.benchmarks.asterisk.report import markdown, tables
-from tests.benchmarks.page import NoPlace, place
+from tests.benchmarks.output import Output, add_level, add_output
+from tests.benchmarks.page import NoPlace
 
 LEVELS = (
     Level(1, 40.0),
@@ -37,30 +36,23 @@ MARK = "bench-asterisk"
 
 def main() -> int:
     arguments = _arguments()
-    console = Console()
+    output, console = Output(MARK, arguments.json, arguments.page), Console()
     levels: Sequence[Level] = LEVELS
     if arguments.calls:
         levels = [Level(arguments.calls, arguments.seconds, arguments.detector, arguments.rate)]
     results: dict[str, Any] = {"cores": os.cpu_count(), "python": platform.python_version()}
     try:
-        if arguments.page:
-            place(arguments.page.read_text(encoding="utf-8"), MARK, "")
+        output.check()
         measured = []
         for level in levels:
             console.print(f"{level.calls} calls, {level.detector} at {level.rate_hz} Hz")
             measured.append(trio.run(measure, level))
         results["levels"] = measured
-        arguments.json.parent.mkdir(parents=True, exist_ok=True)
-        arguments.json.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
-        if arguments.page:
-            text = arguments.page.read_text(encoding="utf-8")
-            arguments.page.write_text(place(text, MARK, markdown(results)), encoding="utf-8")
+        output.write(results, markdown(results))
     except (AsteriskFailed, AsteriskUnavailable, ChildFailed, NoPlace, OSError) as error:
         print(f"bench-asterisk: {error}", file=sys.stderr)
         return 2
-    for table in tables(results):
-        console.print(table)
-    console.print(f"figures: {arguments.json}")
+    output.show(console, tables(results))
     return 0
 
 
@@ -68,17 +60,8 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m tests.benchmarks.asterisk", description=__doc__
     )
-    parser.add_argument(
-        "--json", type=Path, default=Path("build/bench-asterisk.json"), metavar="FILE"
-    )
-    parser.add_argument(
-        "--page",
-        type=Path,
-        metavar="FILE",
-        help=f"rewrite the part of this page in <!-- {MARK} -->",
-    )
-    parser.add_argument("--calls", type=int, help="measure one level, with this many calls")
-    parser.add_argument("--seconds", type=float, default=30.0, help="the length of each of them")
+    add_output(parser, MARK)
+    add_level(parser)
     parser.add_argument("--detector", choices=("silero", "energy"), default="silero")
     parser.add_argument("--rate", type=int, choices=(8000, 16000), default=16000)
     return parser.parse_args()
