@@ -152,9 +152,10 @@ class Diagram:
 
     @property
     def frames(self) -> tuple[str, ...]:
-        """The states that are drawn as frames, outermost first: they hold a third of the leaves.
+        """The states that are drawn as frames, outermost first.
 
-        An extended chart has the frames of its base."""
+        A frame has at least five leaves inside it, and at least a third of all leaves. An extended
+        chart has the frames of its base."""
         if self.base is not None:
             return self.base.frames
         enough = max(5.0, len(self.leaves) / 3)
