@@ -120,7 +120,7 @@ def read_config_for_doctor(
         raise _config_error(path, mistakes) from None
     # Without a mistake but those, each of them is about a secret.
     return config, [
-        MissingSecret(_key(each), each["ctx"]["text"], each["ctx"]["cure"])
+        MissingSecret(_key(each), **each.get("ctx", {}))
         for each in mistakes.errors(include_url=False)
     ]
 

@@ -143,7 +143,7 @@ class Table(BaseModel):
     def _worded(cls, error: ErrorDetails) -> tuple[tuple[str, ...], PydanticCustomError]:
         keys = tuple(map(str, error["loc"]))
         if error["type"] == "mistake":
-            return keys, mistake(**error["ctx"])
+            return keys, mistake(**error.get("ctx", {}))
         if error["type"] == "extra_forbidden":
             return keys, mistake(unknown(keys[0], [*cls.model_fields], cls.KEY))
         key, *within = keys
